@@ -1,0 +1,76 @@
+#include "buf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+buf_deinit(struct buf *b)
+{
+	free(b->data);
+	*b = (struct buf){ 0 };
+}
+
+int
+buf_reserve(struct buf *b, size_t room)
+{
+	size_t cap = b->cap > 0 ? b->cap : 256;
+	uint8_t *data;
+
+	if (b->cap - b->len >= room)
+		return 0;
+	if (room > SIZE_MAX / 2 - b->len)
+		return -ENOMEM;
+	while (cap - b->len < room)
+		cap *= 2;
+	data = realloc(b->data, cap);
+	if (!data)
+		return -ENOMEM;
+	b->data = data;
+	b->cap = cap;
+	return 0;
+}
+
+int
+buf_append(struct buf *b, const void *data, size_t len)
+{
+	int r = buf_reserve(b, len);
+
+	if (r < 0)
+		return r;
+	if (len > 0)
+		memcpy(b->data + b->len, data, len);
+	b->len += len;
+	return 0;
+}
+
+int
+buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list ap, again;
+	int n, r;
+
+	va_start(ap, format);
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, format, ap);
+	va_end(ap);
+	r = n < 0 ? -ENOMEM : buf_reserve(b, (size_t)n + 1);
+	if (r == 0) {
+		vsnprintf((char *)b->data + b->len, (size_t)n + 1, format, again);
+		b->len += (size_t)n;
+	}
+	va_end(again);
+	return r;
+}
+
+void
+buf_consume(struct buf *b, size_t n)
+{
+	assert(n <= b->len);
+	b->len -= n;
+	if (b->len > 0 && n > 0)
+		memmove(b->data, b->data + n, b->len);
+}

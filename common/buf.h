@@ -1,0 +1,25 @@
+/* A growable run of bytes. Zero-initialised is empty; buf_deinit() releases it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+	uint8_t *data;
+	size_t len, cap;
+};
+
+void buf_deinit(struct buf *b);
+
+/* Room for at least `room` more bytes after len. Returns 0 or -ENOMEM. */
+int buf_reserve(struct buf *b, size_t room);
+
+/* Returns 0 or -ENOMEM. */
+int buf_append(struct buf *b, const void *data, size_t len);
+
+/* Appends formatted text without its NUL. Returns 0 or -ENOMEM. */
+int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Drops the first n bytes. */
+void buf_consume(struct buf *b, size_t n);

@@ -1,0 +1,103 @@
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct {
+	const char *program;
+	enum log_level level;
+	bool journal;
+} logger = { .program = "udsd", .level = LOG_LEVEL_INFO };
+
+static const struct {
+	const char *name;
+	int priority; /* syslog(3) */
+} levels[] = {
+	[LOG_LEVEL_ERROR] = { "error", 3 },
+	[LOG_LEVEL_WARNING] = { "warning", 4 },
+	[LOG_LEVEL_INFO] = { "info", 6 },
+	[LOG_LEVEL_DEBUG] = { "debug", 7 },
+};
+
+/* $JOURNAL_STREAM holds device:inode of the journal's socket; it may be inherited with another stderr. */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+	       st.st_dev == dev && st.st_ino == ino;
+}
+
+void
+log_init(const char *program)
+{
+	logger.program = program;
+	logger.journal = stderr_is_journal();
+}
+
+void
+log_set_level(enum log_level level)
+{
+	logger.level = level;
+}
+
+int
+log_level_parse(const char *text, enum log_level *ret_level)
+{
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strcmp(text, levels[i].name) == 0) {
+			*ret_level = (enum log_level)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+const char *
+log_level_name(enum log_level level)
+{
+	return levels[level].name;
+}
+
+/* What a peer chose (a name, an argument) may stand in a line: it must not end it or steer a terminal. */
+static void
+replace_controls(char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
+}
+
+void
+log_write(enum log_level level, const char *format, ...)
+{
+	int saved_errno = errno;
+	char line[1024];
+	size_t n;
+	va_list ap;
+
+	if (level > logger.level)
+		return;
+	if (logger.journal)
+		n = (size_t)snprintf(line, sizeof(line), "<%d>", levels[level].priority);
+	else
+		n = (size_t)snprintf(line, sizeof(line), "%s: %s: ", logger.program, levels[level].name);
+	va_start(ap, format);
+	n += (size_t)vsnprintf(line + n, sizeof(line) - n - 1, format, ap);
+	va_end(ap);
+	if (n > sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	replace_controls(line, n);
+	line[n++] = '\n';
+	/* One write for each line keeps lines whole; a log that takes nothing must not stop the program. */
+	(void)!write(STDERR_FILENO, line, n);
+	errno = saved_errno;
+}

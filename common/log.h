@@ -1,0 +1,24 @@
+/*
+ * Messages to people, on stderr. One line each; with a journal behind stderr each line carries its
+ * priority as sd-daemon(3) describes. The level is the process's, set once at start and by reload.
+ */
+#pragma once
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* The program's name stands before each line, unless the journal adds it anyway. */
+void log_init(const char *program);
+
+void log_set_level(enum log_level level);
+
+/* "error", "warning", "info", "debug"; returns 0 or -EINVAL. */
+int log_level_parse(const char *text, enum log_level *ret_level);
+
+const char *log_level_name(enum log_level level);
+
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)

@@ -1,0 +1,140 @@
+#include "num.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* Reads leading digits in the given base; fails where there is none. */
+static int
+parse_digits(const char **text, unsigned int base, uint64_t *ret_value)
+{
+	const char *p = *text;
+	uint64_t v = 0;
+
+	if (*p < '0' || *p >= '0' + (char)base)
+		return -EINVAL;
+	for (; *p >= '0' && *p < '0' + (char)base; p++)
+		if (__builtin_mul_overflow(v, (uint64_t)base, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+			return -ERANGE;
+	*text = p;
+	*ret_value = v;
+	return 0;
+}
+
+int
+num_parse_u64(const char *text, uint64_t *ret_value)
+{
+	uint64_t v;
+	int r = parse_digits(&text, 10, &v);
+
+	if (r < 0)
+		return r;
+	if (*text)
+		return -EINVAL;
+	*ret_value = v;
+	return 0;
+}
+
+int
+num_parse_size(const char *text, uint64_t *ret_value)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	uint64_t v;
+	int r = parse_digits(&text, 10, &v);
+
+	if (r < 0)
+		return r;
+	if (*text) {
+		unit = strchr(units, *text);
+		if (!unit || text[1])
+			return -EINVAL;
+		if (__builtin_mul_overflow(v, UINT64_C(1) << (10 * (unit - units + 1)), &v))
+			return -ERANGE;
+	}
+	*ret_value = v;
+	return 0;
+}
+
+int
+num_parse_duration(const char *text, uint64_t *ret_value)
+{
+	static const struct {
+		const char *name;
+		uint64_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 } };
+	uint64_t v;
+	int r = parse_digits(&text, 10, &v);
+
+	if (r < 0)
+		return r;
+	if (!*text && v == 0) {
+		*ret_value = 0;
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text, units[i].name) != 0)
+			continue;
+		if (__builtin_mul_overflow(v, units[i].ms, &v))
+			return -ERANGE;
+		*ret_value = v;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int
+num_parse_mode(const char *text, unsigned int *ret_value)
+{
+	uint64_t v;
+	int r = parse_digits(&text, 8, &v);
+
+	if (r < 0)
+		return r;
+	if (*text)
+		return -EINVAL;
+	if (v > 07777)
+		return -ERANGE;
+	*ret_value = (unsigned int)v;
+	return 0;
+}
+
+int
+num_parse_resp(const uint8_t *p, size_t len, int64_t *ret_value)
+{
+	bool negative = len > 0 && p[0] == '-';
+	uint64_t v = 0;
+
+	if (negative)
+		p++, len--;
+	if (len == 0 || len > 19 || (p[0] == '0' && (len > 1 || negative)))
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return -EINVAL;
+		v = v * 10 + (uint64_t)(p[i] - '0'); /* 19 digits fit an unsigned 64-bit number */
+	}
+	if (v > (uint64_t)INT64_MAX + negative)
+		return -ERANGE;
+	*ret_value = negative ? (int64_t)-v : (int64_t)v;
+	return 0;
+}
+
+size_t
+num_put_u64(char *p, uint64_t value)
+{
+	char digits[NUM_DIGITS_MAX];
+	size_t n = 0;
+
+	if (value < 10) {
+		*p = (char)('0' + value);
+		return 1;
+	}
+	do
+		digits[n++] = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	for (size_t i = 0; i < n; i++)
+		p[i] = digits[n - 1 - i];
+	return n;
+}

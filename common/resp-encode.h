@@ -1,0 +1,25 @@
+/*
+ * RESP's headers and frames, written into a caller's bytes. Each function returns the number of bytes
+ * written; RESP_HEADER_MAX bytes are enough for one header.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol.h"
+
+#define RESP_HEADER_MAX 24
+
+/* A type byte, a number and CRLF: "*3\r\n", "$16\r\n", ":7\r\n". */
+size_t resp_put_header(char *p, char type, uint64_t value);
+
+/* "$LEN\r\nBYTES\r\n"; needs len + RESP_HEADER_MAX bytes. */
+size_t resp_put_bulk(char *p, const void *data, size_t len);
+
+/* The size of what resp_put_bulk() writes. */
+size_t resp_bulk_size(size_t len);
+
+/* A command as an array of bulk strings; needs resp_command_size() bytes. */
+size_t resp_command_size(const struct slice *args, size_t n);
+size_t resp_put_command(char *p, const struct slice *args, size_t n);
