@@ -1,0 +1,62 @@
+/*
+ * The state that the sessions of one loop share. There is no other mutable state in the data path, so that
+ * several loops can run side by side one day.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "barrier.h"
+#include "chunk.h"
+#include "resp-request.h"
+#include "router.h"
+#include "run.h"
+#include "session.h"
+#include "stats.h"
+
+/* Bytes; durations in milliseconds. */
+struct limits {
+	uint64_t max_clients;
+	uint64_t max_message;
+	uint64_t max_subscriptions; /* per client */
+	uint64_t queue_limit;	    /* unsent output per client */
+	uint64_t slow_timeout;
+};
+
+struct bus {
+	struct limits limits;
+	struct chunk_pool chunks;
+	struct barrier_pool barriers;
+	struct stream replies;
+	struct stream copies; /* what the open run does not write itself: other encodings, heads of large messages */
+	struct resp_request request;
+	struct router router;
+	struct run run;
+
+	struct session_list ready;     /* have commands left from an earlier pass */
+	struct session_list throttled; /* wait until a clogged receiver has drained */
+	struct session_list receivers; /* have messages to be written */
+	struct session_list repliers;  /* have only replies to be written */
+	struct session_list blocked;   /* have a full socket */
+	struct session_list dead;      /* are to be closed at the end of the pass */
+
+	struct chunk *tail; /* holds the last argument of the command that runs, where that is large; else NULL */
+	uint64_t last_id;
+	uint64_t n_clogged, n_waiting; /* sessions */
+	uint64_t clog_generation;      /* counts up when a session becomes clogged or drained */
+	uint64_t now_ms;	       /* monotonic, as of the start of the pass */
+	uint64_t start_ms;
+	int64_t start_time; /* seconds since the epoch */
+	uint32_t overlap_stamp;
+	struct stats stats;
+};
+
+/* Returns 0 or -errno. */
+int bus_init(struct bus *bus, const struct limits *limits);
+
+/* All sessions must be gone. */
+void bus_deinit(struct bus *bus);
+
+/* Reads the clock. */
+void bus_update_time(struct bus *bus);

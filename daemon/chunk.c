@@ -1,0 +1,111 @@
+#include "chunk.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+void
+chunk_pool_deinit(struct chunk_pool *pool)
+{
+	pool->n_spare = pool->n_free;
+	chunk_pool_trim(pool);
+	assert(pool->bytes == 0);
+}
+
+size_t
+chunk_pool_trim(struct chunk_pool *pool)
+{
+	for (; pool->n_spare > 0; pool->n_spare--) {
+		struct chunk *chunk = pool->free;
+
+		pool->free = chunk->next_free;
+		pool->n_free--;
+		pool->bytes -= CHUNK_SIZE;
+		free(chunk);
+	}
+	pool->n_spare = pool->n_free;
+	return pool->n_free;
+}
+
+struct chunk *
+chunk_new(struct chunk_pool *pool, size_t cap)
+{
+	struct chunk *chunk = pool->free;
+	size_t size = cap <= CHUNK_ROOM ? CHUNK_SIZE : sizeof(*chunk) + cap;
+
+	if (size == CHUNK_SIZE && chunk) {
+		pool->free = chunk->next_free;
+		if (--pool->n_free < pool->n_spare)
+			pool->n_spare = pool->n_free;
+	} else {
+		if (size > UINT32_MAX)
+			return NULL;
+		chunk = malloc(size);
+		if (!chunk)
+			return NULL;
+		pool->bytes += size;
+	}
+	chunk->pool = pool;
+	chunk->refs = 1;
+	chunk->cap = (uint32_t)(size - sizeof(*chunk));
+	chunk->len = 0;
+	return chunk;
+}
+
+struct chunk *
+chunk_grow(struct chunk *chunk, size_t cap)
+{
+	size_t size = sizeof(*chunk) + cap;
+
+	assert(chunk->refs == 1);
+	if (cap <= chunk->cap)
+		return chunk;
+	if (size > UINT32_MAX)
+		return NULL;
+	chunk = realloc(chunk, size);
+	if (!chunk)
+		return NULL;
+	chunk->pool->bytes += cap - chunk->cap;
+	chunk->cap = (uint32_t)cap;
+	return chunk;
+}
+
+void
+chunk_release(struct chunk *chunk)
+{
+	struct chunk_pool *pool = chunk->pool;
+
+	assert(chunk->refs == 0);
+	if (chunk->cap != CHUNK_ROOM) {
+		pool->bytes -= sizeof(*chunk) + chunk->cap;
+		free(chunk);
+		return;
+	}
+	chunk->next_free = pool->free;
+	pool->free = chunk;
+	pool->n_free++;
+}
+
+void
+stream_deinit(struct stream *stream)
+{
+	chunk_unref(stream->chunk);
+	stream->chunk = NULL;
+}
+
+int
+stream_new_chunk(struct stream *stream, size_t room)
+{
+	struct chunk *chunk = stream->chunk;
+
+	if (chunk && chunk->refs == 1 && chunk->cap >= room) {
+		chunk->len = 0; /* nobody refers to what it held */
+		return 0;
+	}
+	chunk = chunk_new(stream->pool, room);
+	if (!chunk)
+		return -ENOMEM;
+	chunk_unref(stream->chunk);
+	stream->chunk = chunk;
+	return 0;
+}

@@ -1,0 +1,100 @@
+/* CLIENT and its subcommands. */
+#include "cmd-client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus.h"
+#include "command-list.h"
+#include "reply.h"
+#include "session.h"
+
+bool
+cmd_client_check_text(struct bus *bus, struct session *s, struct slice text, const char *what)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] < '!' || text.p[i] > '~') {
+			reply_error(bus, s, "ERR %s cannot contain spaces, newlines or special characters.", what);
+			return false;
+		}
+	return true;
+}
+
+static char **
+text_of(struct session_info *info, enum client_text which)
+{
+	switch (which) {
+	case CLIENT_NAME:
+		return &info->name;
+	case CLIENT_LIB_NAME:
+		return &info->lib_name;
+	case CLIENT_LIB_VERSION:
+		return &info->lib_version;
+	}
+	return NULL;
+}
+
+bool
+cmd_client_set_text(struct bus *bus, struct session *s, enum client_text which, struct slice text)
+{
+	struct session_info *info;
+	char *copy = NULL;
+
+	if (text.len == 0 && !s->info)
+		return true;
+	info = session_get_info(s);
+	if (info && text.len > 0)
+		copy = strndup((const char *)text.p, text.len);
+	if (!info || (text.len > 0 && !copy)) {
+		reply_error(bus, s, "ERR out of memory");
+		return false;
+	}
+	free(*text_of(info, which));
+	*text_of(info, which) = copy;
+	return true;
+}
+
+enum command_result
+cmd_client_id(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+	      size_t argc __attribute__((unused)))
+{
+	reply_integer(bus, s, s->id);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_client_getname(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+		   size_t argc __attribute__((unused)))
+{
+	if (s->info && s->info->name)
+		reply_text(bus, s, s->info->name);
+	else
+		reply_null(bus, s);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_client_setname(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	if (cmd_client_check_text(bus, s, argv[2], "Client names") && cmd_client_set_text(bus, s, CLIENT_NAME, argv[2]))
+		reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_client_setinfo(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	enum client_text which = CLIENT_LIB_NAME;
+
+	if (command_is_word(argv[2], "lib-ver")) {
+		which = CLIENT_LIB_VERSION;
+	} else if (!command_is_word(argv[2], "lib-name")) {
+		reply_error(bus, s, "ERR Unrecognized option '%.*s'", argv[2].len < 128 ? (int)argv[2].len : 128,
+			    (const char *)argv[2].p);
+		return COMMAND_DONE;
+	}
+	if (cmd_client_check_text(bus, s, argv[3], which == CLIENT_LIB_NAME ? "lib-name" : "lib-ver") &&
+	    cmd_client_set_text(bus, s, which, argv[3]))
+		reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}

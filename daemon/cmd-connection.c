@@ -1,0 +1,131 @@
+/* Commands about the connection itself. */
+#include <string.h>
+
+#include "bus.h"
+#include "cmd-client.h"
+#include "command-list.h"
+#include "num.h"
+#include "reply.h"
+#include "router.h"
+#include "session.h"
+
+/* The options of HELLO; `name` stays empty without SETNAME. Returns whether they were right; else an error is replied.
+ */
+static bool
+parse_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct slice *ret_name)
+{
+	for (size_t i = 2; i < argc; i++) {
+		if (command_is_word(argv[i], "AUTH") && i + 2 < argc) {
+			if (argv[i + 1].len != 7 || memcmp(argv[i + 1].p, "default", 7) != 0) {
+				reply_error(bus, s, "WRONGPASS invalid username-password pair or user is disabled.");
+				return false;
+			}
+			i += 2; /* who it is, the kernel has said */
+		} else if (command_is_word(argv[i], "SETNAME") && i + 1 < argc) {
+			*ret_name = argv[++i];
+			if (!cmd_client_check_text(bus, s, *ret_name, "Client names"))
+				return false;
+		} else {
+			reply_error(bus, s, "ERR Syntax error in HELLO option '%.*s'",
+				    argv[i].len < 128 ? (int)argv[i].len : 128, (const char *)argv[i].p);
+			return false;
+		}
+	}
+	return true;
+}
+
+enum command_result
+cmd_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	int64_t version = s->resp3 ? 3 : 2;
+	struct slice name = { 0 };
+
+	if (argc > 1 && num_parse_resp(argv[1].p, argv[1].len, &version) != 0) {
+		reply_error(bus, s, "ERR Protocol version is not an integer or out of range");
+		return COMMAND_DONE;
+	}
+	if (version < 2 || version > 3) {
+		reply_error(bus, s, "NOPROTO unsupported protocol version");
+		return COMMAND_DONE;
+	}
+	if (!parse_hello(bus, s, argv, argc, &name))
+		return COMMAND_DONE;
+	if (name.p)
+		cmd_client_set_text(bus, s, CLIENT_NAME, name);
+	router_set_resp3(bus, s, version == 3);
+	reply_map(bus, s, 7);
+	reply_text(bus, s, "server");
+	reply_text(bus, s, "redis");
+	reply_text(bus, s, "version");
+	reply_text(bus, s, PROTOCOL_REDIS_VERSION);
+	reply_text(bus, s, "proto");
+	reply_integer(bus, s, (uint64_t)version);
+	reply_text(bus, s, "id");
+	reply_integer(bus, s, s->id);
+	reply_text(bus, s, "mode");
+	reply_text(bus, s, "standalone");
+	reply_text(bus, s, "role");
+	reply_text(bus, s, "master");
+	reply_text(bus, s, "modules");
+	reply_array(bus, s, 0);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_ping(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	if (argc > 2) {
+		reply_error(bus, s, "ERR wrong number of arguments for 'ping' command");
+	} else if (!s->resp3 && session_is_subscribed(s)) {
+		reply_array(bus, s, 2);
+		reply_text(bus, s, "pong");
+		reply_bulk(bus, s, argc == 2 ? argv[1] : (struct slice){ 0 });
+	} else if (argc == 2) {
+		reply_bulk(bus, s, argv[1]);
+	} else {
+		reply_literal(bus, s, "+PONG\r\n");
+	}
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_echo(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	reply_bulk(bus, s, argv[1]);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_quit(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+	 size_t argc __attribute__((unused)))
+{
+	reply_status(bus, s, "OK");
+	session_finish(s, bus);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+	  size_t argc __attribute__((unused)))
+{
+	router_leave(bus, s);
+	router_set_resp3(bus, s, false);
+	s->wait_receiver = false;
+	cmd_client_set_text(bus, s, CLIENT_NAME, (struct slice){ 0 });
+	reply_status(bus, s, "RESET");
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_select(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	int64_t index;
+
+	if (num_parse_resp(argv[1].p, argv[1].len, &index) != 0 || index < INT32_MIN || index > INT32_MAX)
+		reply_error(bus, s, "ERR value is not an integer or out of range");
+	else if (index != 0)
+		reply_error(bus, s, "ERR DB index is out of range");
+	else
+		reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}

@@ -1,0 +1,60 @@
+/*
+ * The configuration: an INI file (udsd.conf(5)) read into a snapshot that is checked as a whole and never
+ * changed afterwards. Each key is a row of the table in config.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "addr.h"
+#include "buf.h"
+#include "bus.h"
+#include "conn.h"
+#include "log.h"
+
+#define CONFIG_NAME_MAX 32
+
+struct listener_config {
+	STAILQ_ENTRY(listener_config) link;
+	char name[CONFIG_NAME_MAX];
+	struct addr addr; /* len 0: not set */
+	int mode;	  /* enum conn_mode */
+	unsigned int socket_mode;
+	uid_t socket_owner; /* (uid_t)-1: as it comes */
+	gid_t socket_group; /* (gid_t)-1: as it comes */
+};
+
+STAILQ_HEAD(listener_config_list, listener_config);
+
+struct config {
+	int log_level;		   /* enum log_level */
+	uint64_t shutdown_timeout; /* ms */
+	struct limits limits;
+	struct listener_config_list listeners;
+};
+
+/* A configuration with the defaults and no listener, or NULL when there is no memory. */
+struct config *config_new(void);
+
+/* Takes NULL. */
+void config_free(struct config *config);
+
+/* Adds a listener with the defaults. Returns it, or NULL when there is no memory. */
+struct listener_config *config_add_listener(struct config *config, const char *name);
+
+/* "route" or "echo"; returns 0 or -EINVAL. */
+int config_parse_mode(const char *text, int *ret_mode);
+const char *config_mode_name(int mode);
+
+/* Writes the whole configuration in the form that config_read() reads. */
+void config_print(const struct config *config, FILE *out);
+
+/*
+ * Reads the file on top of config. Every mistake adds a line "FILE:LINE: KEY: what is wrong" to mistakes.
+ * Returns 0, -EINVAL when there were mistakes, or -errno when the file cannot be read (mistakes then says so).
+ */
+int config_read(struct config *config, const char *path, struct buf *mistakes);

@@ -1,0 +1,268 @@
+#include "conn.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "bus.h"
+#include "input.h"
+#include "log.h"
+#include "loop.h"
+#include "pass.h"
+
+/* What one client may write in one pass, in bytes. */
+#define WRITE_BUDGET ((size_t)1024 * 1024)
+
+static struct conn *
+conn_of(struct session *s)
+{
+	return (struct conn *)((char *)s - offsetof(struct conn, session));
+}
+
+static int
+conn_fd(const struct conn *conn)
+{
+	return event_get_fd(&conn->event);
+}
+
+static void conn_event_cb(evutil_socket_t fd, short what, void *arg);
+
+/* The only place that decides what the event waits for. */
+static void
+update_events(struct conn *conn)
+{
+	const struct session *s = &conn->session;
+	bool is_reading = s->state == SESSION_OPEN && !conn->loop->stopping &&
+			  (conn->mode == CONN_ECHO ? s->out.count == 0 : !s->clogged);
+	short wanted = (short)((is_reading ? EV_READ : 0) | (s->out_state == SESSION_OUT_BLOCKED ? EV_WRITE : 0));
+	int fd = conn_fd(conn);
+
+	if (wanted == conn->wanted)
+		return;
+	if (conn->wanted)
+		event_del(&conn->event);
+	conn->wanted = wanted;
+	if (!wanted)
+		return;
+	event_assign(&conn->event, conn->loop->base, fd, (short)(wanted | EV_PERSIST), conn_event_cb, conn);
+	if (event_add(&conn->event, NULL) < 0) {
+		log_error("client %llu: cannot wait for its socket, closed", (unsigned long long)s->id);
+		conn->wanted = 0;
+		session_kill(&conn->session, &conn->loop->bus);
+	}
+}
+
+int
+conn_new(struct loop *loop, int fd, enum conn_mode mode, const struct identity *identity)
+{
+	struct conn *conn = malloc(sizeof(*conn));
+
+	if (!conn) {
+		close(fd);
+		return -ENOMEM;
+	}
+	*conn = (struct conn){ .loop = loop, .mode = mode };
+	session_init(&conn->session, &loop->bus, identity);
+	event_assign(&conn->event, loop->base, fd, EV_READ | EV_PERSIST, conn_event_cb, conn);
+	TAILQ_INSERT_TAIL(&loop->conns, conn, link);
+	log_debug("client %llu: pid %d, uid %u", (unsigned long long)conn->session.id, (int)identity->pid,
+		  identity->uid);
+	update_events(conn);
+	return 0;
+}
+
+static void
+conn_close(struct session *s)
+{
+	struct conn *conn = conn_of(s);
+	struct loop *loop = conn->loop;
+
+	if (conn->wanted)
+		event_del(&conn->event);
+	close(conn_fd(conn));
+	TAILQ_REMOVE(&loop->conns, conn, link);
+	log_debug("client %llu: closed", (unsigned long long)s->id);
+	session_deinit(s, &loop->bus);
+	free(conn);
+	loop_conn_closed(loop);
+}
+
+/* Reads what fits the pieces. Returns the number of bytes; 0: there is nothing to handle, for whatever reason. */
+static size_t
+receive(struct conn *conn, struct iovec *iov, int n)
+{
+	struct session *s = &conn->session;
+	struct bus *bus = &conn->loop->bus;
+	ssize_t len;
+
+	if (n == 1)
+		len = recv(conn_fd(conn), iov[0].iov_base, iov[0].iov_len, 0);
+	else
+		len = readv(conn_fd(conn), iov, n);
+	if (len > 0) {
+		bus->stats.bytes_in += (uint64_t)len;
+		return (size_t)len;
+	}
+	if (len == 0)
+		session_finish(s, bus);
+	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		session_kill(s, bus);
+	return 0;
+}
+
+/* What does not fit the socket at once is queued, and nothing is read until it is gone. */
+static void
+read_echo(struct conn *conn)
+{
+	struct session *s = &conn->session;
+	struct bus *bus = &conn->loop->bus;
+	struct iovec iov = { conn->loop->buffer, LOOP_BUFFER_SIZE };
+	size_t len = receive(conn, &iov, 1), rest;
+	ssize_t sent;
+	struct stream *stream = &bus->replies;
+
+	if (len == 0)
+		return;
+	sent = send(conn_fd(conn), conn->loop->buffer, len, MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+		session_kill(s, bus);
+		return;
+	}
+	sent = sent > 0 ? sent : 0;
+	bus->stats.bytes_out += (uint64_t)sent;
+	rest = len - (size_t)sent;
+	if (rest == 0)
+		return;
+	if (stream_reserve(stream, rest) < 0) {
+		log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
+		session_kill(s, bus);
+		return;
+	}
+	memcpy(stream_end(stream), conn->loop->buffer + sent, rest);
+	stream->chunk->len += (uint32_t)rest;
+	session_queue(s, bus, stream->chunk, stream->chunk->len - rest, rest, NULL, 0);
+}
+
+static void
+read_route(struct conn *conn)
+{
+	struct session *s = &conn->session;
+	struct bus *bus = &conn->loop->bus;
+	struct iovec iov[2];
+	int n = input_room(s, conn->loop->buffer, LOOP_BUFFER_SIZE, iov);
+	size_t len;
+
+	if (n < 0) {
+		log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
+		session_kill(s, bus);
+		return;
+	}
+	len = receive(conn, iov, n);
+	if (len > 0)
+		input_received(bus, s, iov, len);
+}
+
+static void
+conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
+{
+	struct conn *conn = arg;
+	struct session *s = &conn->session;
+
+	if (what & EV_WRITE && s->out_state == SESSION_OUT_BLOCKED)
+		session_set_out_state(s, &conn->loop->bus, SESSION_OUT_RECEIVER);
+	if (what & EV_READ && s->state == SESSION_OPEN) {
+		if (conn->mode == CONN_ECHO)
+			read_echo(conn);
+		else if (!s->clogged)
+			read_route(conn);
+	}
+	if (s->state != SESSION_OPEN || s->clogged)
+		update_events(conn);
+}
+
+static void
+conn_resume(struct session *s)
+{
+	struct conn *conn = conn_of(s);
+
+	input_resume(&conn->loop->bus, s);
+	if (conn->loop->stopping && s->state == SESSION_OPEN)
+		session_finish(s, &conn->loop->bus);
+	update_events(conn);
+}
+
+static void
+conn_flush(struct session *s)
+{
+	struct conn *conn = conn_of(s);
+	struct bus *bus = &conn->loop->bus;
+	struct barrier *barrier;
+	size_t written;
+
+	switch (outq_write(&s->out, conn_fd(conn), WRITE_BUDGET, &written, &barrier)) {
+	case OUTQ_EMPTY:
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		if (s->state == SESSION_CLOSING)
+			session_kill(s, bus);
+		break;
+	case OUTQ_FULL:
+	case OUTQ_BUDGET:
+		session_set_out_state(s, bus, SESSION_OUT_BLOCKED);
+		break;
+	case OUTQ_GATED:
+		session_set_out_state(s, bus, SESSION_OUT_GATED);
+		barrier_wait(barrier, &s->gate);
+		break;
+	case OUTQ_ERROR:
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		session_kill(s, bus);
+		break;
+	}
+	if (written > 0) {
+		s->progress_ms = bus->now_ms;
+		bus->stats.bytes_out += written;
+	}
+	if (s->clogged)
+		session_check_clogged(s, bus);
+	update_events(conn);
+}
+
+const struct pass_ops conn_pass_ops = {
+	.resume = conn_resume,
+	.flush = conn_flush,
+	.close = conn_close,
+};
+
+void
+conn_stop(struct conn *conn)
+{
+	struct session *s = &conn->session;
+
+	if (s->state == SESSION_OPEN || s->state == SESSION_WAITING)
+		session_finish(s, &conn->loop->bus);
+	update_events(conn);
+}
+
+bool
+conn_is_hung_up(const struct conn *conn)
+{
+	struct pollfd pfd = { .fd = conn_fd(conn) };
+
+	return poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR));
+}
+
+int
+conn_unread(const struct conn *conn)
+{
+	int n = 0;
+
+	return ioctl(conn_fd(conn), SIOCOUTQ, &n) == 0 ? n : 0;
+}

@@ -1,0 +1,180 @@
+#include "listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "cleanup.h"
+#include "log.h"
+#include "peercred.h"
+#include "server.h"
+
+/* Connections accepted from one listener in one pass. */
+#define ACCEPT_BUDGET 64
+
+static const char refusal[] = "-ERR max number of clients reached\r\n";
+
+static void
+admit(struct listener *listener, int client_fd)
+{
+	struct server *server = listener->server;
+	struct bus *bus = &server->loop.bus;
+	_cleanup_close_ int fd = client_fd;
+	struct identity identity = { 0 };
+
+	if (bus->stats.clients >= bus->limits.max_clients) {
+		bus->stats.clients_refused++;
+		if (listener->config.mode == CONN_ROUTE)
+			(void)!send(fd, refusal, sizeof(refusal) - 1, MSG_NOSIGNAL);
+		server_note_refused(server);
+		return;
+	}
+	if (peercred_read(fd, &identity) < 0)
+		return;
+	if (listener->config.addr.kind == ADDR_TCP)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	if (conn_new(&server->loop, TAKE_FD(fd), (enum conn_mode)listener->config.mode, &identity) < 0)
+		log_error("no memory for another client");
+	else
+		bus->stats.clients_accepted++;
+}
+
+static void
+accept_cb(evutil_socket_t listen_fd, short what __attribute__((unused)), void *arg)
+{
+	struct listener *listener = arg;
+
+	for (int i = 0; i < ACCEPT_BUDGET; i++) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			admit(listener, fd);
+			continue;
+		}
+		switch (errno) {
+		case EMFILE:
+		case ENFILE:
+		case ENOBUFS:
+		case ENOMEM:
+			server_pause_accepting(listener->server, errno);
+			return;
+		case EAGAIN:
+			return;
+		default: /* a client that has gone already */
+			break;
+		}
+	}
+}
+
+static int
+open_path(const struct listener_config *config, struct sockfile *ret_file, int *ret_fd)
+{
+	struct sockfile_options options = { config->socket_mode, config->socket_owner, config->socket_group };
+	char text[256];
+	int r = sockfile_listen(&config->addr, &options, SOMAXCONN, ret_file, ret_fd, text, sizeof(text));
+
+	if (r == 0)
+		return 0;
+	log_error("%s", text);
+	return r == SOCKFILE_E_NO_PERMISSION ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
+}
+
+static int
+open_other(const struct listener_config *config, int *ret_fd)
+{
+	_cleanup_close_ int fd = addr_socket(&config->addr);
+	char text[ADDR_PATH_MAX + 1];
+	pid_t holder;
+
+	addr_format(&config->addr, text, sizeof(text));
+	if (fd >= 0 && config->addr.kind == ADDR_TCP)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (fd >= 0 && bind(fd, &config->addr.sa, config->addr.len) == 0 && listen(fd, SOMAXCONN) == 0) {
+		*ret_fd = TAKE_FD(fd);
+		return 0;
+	}
+	if (fd < 0)
+		errno = -fd;
+	if (errno == EADDRINUSE && (holder = sockfile_holder(&config->addr)) > 0)
+		log_error("%s: a running server (pid %d) is using this socket", text, (int)holder);
+	else
+		log_error("%s: cannot listen: %s", text, strerror(errno));
+	return errno == EACCES || errno == EPERM ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
+}
+
+int
+listener_new(struct server *server, const struct listener_config *config, int fd, struct listener **ret_listener)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	char text[ADDR_PATH_MAX + 1];
+	int r = 0;
+
+	if (!listener) {
+		if (fd >= 0)
+			close(fd);
+		return -ENOMEM;
+	}
+	listener->server = server;
+	listener->config = *config;
+	listener->file.lock_fd = -1;
+	listener->is_handed_over = fd >= 0;
+	if (fd < 0)
+		r = config->addr.kind == ADDR_PATH ? open_path(config, &listener->file, &fd) : open_other(config, &fd);
+	if (r != 0) {
+		free(listener);
+		return r;
+	}
+	event_assign(&listener->event, server->loop.base, fd, EV_READ | EV_PERSIST, accept_cb, listener);
+	listener_set_accepting(listener, true);
+	addr_format(&config->addr, text, sizeof(text));
+	log_info("listening on %s (%s)", text, config_mode_name(config->mode));
+	*ret_listener = listener;
+	return 0;
+}
+
+void
+listener_free(struct listener *listener)
+{
+	int fd = event_get_fd(&listener->event);
+
+	listener_set_accepting(listener, false);
+	sockfile_close(&listener->file);
+	close(fd);
+	free(listener);
+}
+
+void
+listener_update(struct listener *listener, const struct listener_config *config)
+{
+	struct sockfile_options options = { config->socket_mode, config->socket_owner, config->socket_group };
+	struct listener_config *old = &listener->config;
+	int r = 0;
+
+	if (!listener->is_handed_over && config->addr.kind == ADDR_PATH &&
+	    (old->socket_mode != config->socket_mode || old->socket_owner != config->socket_owner ||
+	     old->socket_group != config->socket_group))
+		r = sockfile_update(&listener->file, &options);
+	if (r < 0)
+		log_error("%s: cannot change its permissions: %s", listener->file.path, strerror(-r));
+	*old = *config;
+	STAILQ_NEXT(old, link) = NULL;
+}
+
+void
+listener_set_accepting(struct listener *listener, bool accepting)
+{
+	if (accepting == listener->is_accepting)
+		return;
+	if (accepting)
+		listener->is_accepting = event_add(&listener->event, NULL) == 0;
+	else {
+		event_del(&listener->event);
+		listener->is_accepting = false;
+	}
+}

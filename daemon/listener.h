@@ -1,0 +1,46 @@
+/*
+ * A listener: one socket that accepts clients, with its mode. It may be a path, an abstract name, a TCP
+ * address, or a socket that was handed over by the service manager.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include <event2/event_struct.h>
+
+#include "config.h"
+#include "sockfile.h"
+
+struct server;
+
+struct listener {
+	TAILQ_ENTRY(listener) link;
+	struct server *server;
+	struct listener_config config;
+	struct sockfile file;
+	struct event event;
+	bool is_handed_over;
+	bool is_accepting;
+};
+
+TAILQ_HEAD(listener_list, listener);
+
+/* Exit statuses a listener that cannot be opened asks for (sysexits.h). */
+enum { LISTENER_E_CONFIG = 78, LISTENER_E_NO_PERMISSION = 77 };
+
+/*
+ * Opens what the configuration describes. fd: a listening socket that was handed over, or -1. Returns 0, or
+ * LISTENER_E_* after the reason was logged, or -ENOMEM.
+ */
+int listener_new(struct server *server, const struct listener_config *config, int fd, struct listener **ret_listener);
+
+/* Closes the socket and removes its file. Clients that were accepted stay. */
+void listener_free(struct listener *listener);
+
+/* Applies what may change while the address stays the same. */
+void listener_update(struct listener *listener, const struct listener_config *config);
+
+/* Accepts or does not, for now. */
+void listener_set_accepting(struct listener *listener, bool accepting);

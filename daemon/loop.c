@@ -1,0 +1,182 @@
+#include "loop.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "log.h"
+#include "pass.h"
+
+/* How often slow receivers are looked at while there are some, in ms. */
+#define TICK_MS 100
+/* How often waiting clients are asked whether they are still there, and spare memory is given back. */
+#define SWEEP_MS 1000
+
+static void tick_cb(evutil_socket_t fd, short what, void *arg);
+
+/* libevent speaks through the log. */
+static void
+libevent_log_cb(int severity, const char *text)
+{
+	if (severity >= EVENT_LOG_WARN)
+		log_warning("libevent: %s", text);
+}
+
+static struct event_base *
+new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	if (!config)
+		return NULL;
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+int
+loop_init(struct loop *loop, const struct limits *limits)
+{
+	int r;
+
+	*loop = (struct loop){ 0 };
+	TAILQ_INIT(&loop->conns);
+	event_set_log_callback(libevent_log_cb);
+	/* Large payloads come and go: keep them on the heap, and the heap's top from being returned at each one. */
+	mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
+	loop->buffer = malloc(LOOP_BUFFER_SIZE);
+	loop->base = new_base();
+	r = loop->buffer && loop->base ? bus_init(&loop->bus, limits) : -ENOMEM;
+	if (r < 0) {
+		if (loop->base)
+			event_base_free(loop->base);
+		free(loop->buffer);
+		return r;
+	}
+	event_assign(&loop->tick, loop->base, -1, 0, tick_cb, loop);
+	return 0;
+}
+
+void
+loop_deinit(struct loop *loop)
+{
+	struct conn *conn;
+
+	TAILQ_FOREACH (conn, &loop->conns, link)
+		session_kill(&conn->session, &loop->bus);
+	pass_end(&loop->bus, &conn_pass_ops);
+	event_del(&loop->tick);
+	bus_deinit(&loop->bus);
+	event_base_free(loop->base);
+	free(loop->buffer);
+}
+
+/* Who has taken nothing for too long cannot hold up the others. */
+static void
+check_slow(struct loop *loop)
+{
+	struct bus *bus = &loop->bus;
+	struct session *s;
+
+	TAILQ_FOREACH (s, &bus->blocked, out_link) {
+		int unread = conn_unread((struct conn *)s);
+
+		if (unread < s->unread)
+			s->progress_ms = bus->now_ms;
+		s->unread = unread;
+		if (bus->limits.slow_timeout == 0 || bus->now_ms - s->progress_ms < bus->limits.slow_timeout)
+			continue;
+		if (s->state == SESSION_DEAD || (s->state != SESSION_CLOSING && !outq_has_messages(&s->out)))
+			continue;
+		log_warning(
+		    "client %llu (pid %d, uid %u): took nothing for %llu ms, disconnected with %zu bytes unsent",
+		    (unsigned long long)s->id, (int)s->identity.pid, s->identity.uid,
+		    (unsigned long long)(bus->now_ms - s->progress_ms), s->out.bytes);
+		bus->stats.slow_receivers++;
+		session_kill(s, bus);
+	}
+}
+
+/* A client that waits is not read from, so its going away has to be asked for. */
+static void
+sweep_waiting(struct loop *loop)
+{
+	struct conn *conn;
+
+	if (loop->bus.n_waiting == 0)
+		return;
+	TAILQ_FOREACH (conn, &loop->conns, link)
+		if (conn->session.state == SESSION_WAITING && conn_is_hung_up(conn))
+			session_kill(&conn->session, &loop->bus);
+}
+
+static void
+give_back_memory(struct loop *loop)
+{
+	size_t before = loop->bus.chunks.bytes;
+
+	chunk_pool_trim(&loop->bus.chunks);
+	if (loop->bus.chunks.bytes < before && loop->bus.chunks.n_free == 0)
+		malloc_trim(0);
+}
+
+static void
+tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+{
+	struct loop *loop = arg;
+
+	loop->is_ticking = false;
+	bus_update_time(&loop->bus);
+	check_slow(loop);
+	if (loop->bus.now_ms - loop->last_sweep_ms < SWEEP_MS)
+		return;
+	loop->last_sweep_ms = loop->bus.now_ms;
+	sweep_waiting(loop);
+	give_back_memory(loop);
+}
+
+/* An idle daemon sleeps: the timer runs only while there is something to look at. */
+static void
+update_tick(struct loop *loop)
+{
+	const struct bus *bus = &loop->bus;
+	struct timeval tv = { 0, TICK_MS * 1000 };
+
+	if (loop->is_ticking || (TAILQ_EMPTY(&bus->blocked) && bus->n_waiting == 0 && bus->chunks.n_free == 0))
+		return;
+	loop->is_ticking = event_add(&loop->tick, &tv) == 0;
+}
+
+void
+loop_turn(struct loop *loop)
+{
+	int flags = EVLOOP_ONCE | (TAILQ_EMPTY(&loop->bus.ready) ? 0 : EVLOOP_NONBLOCK);
+
+	event_base_loop(loop->base, flags);
+	bus_update_time(&loop->bus);
+	pass_resume(&loop->bus, &conn_pass_ops);
+	pass_end(&loop->bus, &conn_pass_ops);
+	update_tick(loop);
+}
+
+void
+loop_stop(struct loop *loop)
+{
+	struct conn *conn;
+
+	loop->stopping = true;
+	TAILQ_FOREACH (conn, &loop->conns, link)
+		conn_stop(conn);
+}
+
+void
+loop_conn_closed(struct loop *loop)
+{
+	if (loop->on_conn_closed)
+		loop->on_conn_closed(loop->on_conn_closed_arg);
+}

@@ -1,0 +1,66 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include "buf.h"
+#include "config.h"
+#include "log.h"
+#include "options.h"
+#include "server.h"
+
+static int
+run(const struct options *options, struct config *config)
+{
+	struct server server;
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	umask(0077);
+	r = server_init(&server, options, config);
+	if (r != 0)
+		return r;
+	server_run(&server);
+	server_deinit(&server);
+	log_info("stopped");
+	return EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options;
+	struct config *config;
+	struct buf mistakes;
+	int r;
+
+	switch (options_parse(argc, argv, &options)) {
+	case OPTIONS_EXIT_OK:
+		return EXIT_SUCCESS;
+	case OPTIONS_EXIT_USAGE:
+		return EX_USAGE;
+	case OPTIONS_RUN:
+		break;
+	}
+	log_init("udsd");
+	config = options_load_config(&options, &mistakes);
+	if (!config) {
+		fprintf(stderr, "%.*s", (int)mistakes.len, mistakes.data);
+		r = EX_CONFIG;
+	} else if (options.check_config) {
+		printf("the configuration is right\n");
+		config_free(config);
+		r = EXIT_SUCCESS;
+	} else if (options.print_config) {
+		config_print(config, stdout);
+		config_free(config);
+		r = EXIT_SUCCESS;
+	} else {
+		log_set_level((enum log_level)config->log_level);
+		r = run(&options, config);
+	}
+	buf_deinit(&mistakes);
+	options_deinit(&options);
+	return r;
+}

@@ -1,0 +1,17 @@
+/*
+ * The service manager: what it is told (sd_notify(3)) and the sockets it hands over (sd_listen_fds(3)).
+ * Without libsystemd, or without a manager, these do nothing.
+ */
+#pragma once
+
+/* Several "KEY=VALUE" lines, formatted. */
+void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* RELOADING=1 with the time stamp that notify-reload wants. */
+void notify_reloading(void);
+
+/* Returns the number of sockets handed over, from *ret_first on, and marks them close-on-exec; 0: none. */
+int notify_sockets(int *ret_first, char ***ret_names);
+
+/* Releases the names. Takes NULL. */
+void notify_free_names(char **names);

@@ -1,0 +1,237 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "config.h"
+#include "log.h"
+#include "nearest.h"
+#include "protocol.h"
+#include "version.h"
+
+enum { OPT_CHECK_CONFIG = 256, OPT_PRINT_CONFIG, OPT_HELP, OPT_VERSION };
+
+static const struct {
+	struct option option;
+	const char *argument, *help;
+} rows[] = {
+	{ { "config", required_argument, NULL, 'c' }, "FILE", "read this file instead of " UDSD_CONFIG_FILE },
+	{ { "listen", required_argument, NULL, 'l' },
+	  "ADDRESS",
+	  "listen on a path, @name or host:port; may be given several times" },
+	{ { "mode", required_argument, NULL, 'm' }, "MODE", "route (default) or echo, for --listen" },
+	{ { "log-level", required_argument, NULL, 'L' }, "LEVEL", "error, warning, info (default) or debug" },
+	{ { "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
+	  NULL,
+	  "report every mistake in the configuration and exit" },
+	{ { "print-config", no_argument, NULL, OPT_PRINT_CONFIG },
+	  NULL,
+	  "print the configuration as it is in force and exit" },
+	{ { "help", no_argument, NULL, OPT_HELP }, NULL, "show this help and exit" },
+	{ { "version", no_argument, NULL, OPT_VERSION }, NULL, "show the version and exit" },
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static void
+print_help(void)
+{
+	printf("Usage: udsd [OPTION]...\n"
+	       "Message hub of one host: echoes or routes messages between programs over Unix sockets.\n\n");
+	for (size_t i = 0; i < N_ROWS; i++) {
+		char left[40];
+
+		snprintf(left, sizeof(left), "--%s%s%s", rows[i].option.name, rows[i].argument ? " " : "",
+			 rows[i].argument ? rows[i].argument : "");
+		printf("  %-20s %s\n", left, rows[i].help);
+	}
+	printf("\nWith --listen and without --config no file is read. udsd stays in the foreground and logs to\n"
+	       "stderr. SIGHUP reloads the configuration; SIGTERM, SIGINT and SIGQUIT end it after what is queued\n"
+	       "is written, a second one at once.\n"
+	       "Exit status: 0 ended by a signal, 64 wrong usage, 70 internal error, 77 no permission, 78 wrong\n"
+	       "configuration or the socket is in use.\n");
+}
+
+static enum options_result __attribute__((format(printf, 1, 2))) usage_error(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fprintf(stderr, "udsd: ");
+	vfprintf(stderr, format, ap);
+	fprintf(stderr, "\nTry 'udsd --help'.\n");
+	va_end(ap);
+	return OPTIONS_EXIT_USAGE;
+}
+
+static enum options_result
+unknown_option(const char *given)
+{
+	const char *names[N_ROWS], *name = given + strspn(given, "-"), *nearest;
+
+	for (size_t i = 0; i < N_ROWS; i++)
+		names[i] = rows[i].option.name;
+	nearest = nearest_find(name, strcspn(name, "="), names, N_ROWS);
+	if (nearest)
+		return usage_error("unknown option '%s'; did you mean '--%s'?", given, nearest);
+	return usage_error("unknown option '%s'", given);
+}
+
+static enum options_result
+handle_option(struct options *options, int c, char **argv, bool *ret_mode_given)
+{
+	enum log_level level;
+
+	switch (c) {
+	case 'c':
+		options->config_path = optarg;
+		return OPTIONS_RUN;
+	case 'l':
+		options->listen[options->n_listen++] = optarg;
+		return OPTIONS_RUN;
+	case 'm':
+		*ret_mode_given = true;
+		if (config_parse_mode(optarg, &options->mode) < 0)
+			return usage_error("--mode: '%s' is not a mode (route or echo)", optarg);
+		return OPTIONS_RUN;
+	case 'L':
+		if (log_level_parse(optarg, &level) < 0)
+			return usage_error("--log-level: '%s' is not a log level (error, warning, info or debug)",
+					   optarg);
+		options->log_level = (int)level;
+		return OPTIONS_RUN;
+	case OPT_CHECK_CONFIG:
+		options->check_config = true;
+		return OPTIONS_RUN;
+	case OPT_PRINT_CONFIG:
+		options->print_config = true;
+		return OPTIONS_RUN;
+	case OPT_HELP:
+		print_help();
+		return OPTIONS_EXIT_OK;
+	case OPT_VERSION:
+		printf("udsd %s\n", UDSD_VERSION);
+		return OPTIONS_EXIT_OK;
+	case ':':
+		return usage_error("option '%s' needs a value", argv[optind - 1]);
+	default:
+		return unknown_option(argv[optind - 1]);
+	}
+}
+
+enum options_result
+options_parse(int argc, char **argv, struct options *ret_options)
+{
+	struct options options = { .mode = CONN_ROUTE, .log_level = -1 };
+	struct option longopts[N_ROWS + 1] = { 0 };
+	enum options_result result = OPTIONS_RUN;
+	bool mode_given = false;
+	int c;
+
+	options.listen = calloc((size_t)argc + 1, sizeof(*options.listen));
+	if (!options.listen)
+		return usage_error("out of memory");
+	for (size_t i = 0; i < N_ROWS; i++)
+		longopts[i] = rows[i].option;
+	opterr = 0;
+	while (result == OPTIONS_RUN && (c = getopt_long(argc, argv, ":", longopts, NULL)) != -1)
+		result = handle_option(&options, c, argv, &mode_given);
+	if (result == OPTIONS_RUN && optind < argc)
+		result = usage_error("unexpected argument '%s'", argv[optind]);
+	if (result == OPTIONS_RUN && mode_given && options.n_listen == 0)
+		result = usage_error("--mode goes with --listen");
+	if (result != OPTIONS_RUN)
+		options_deinit(&options);
+	else
+		*ret_options = options;
+	return result;
+}
+
+void
+options_deinit(struct options *options)
+{
+	free(options->listen);
+	options->listen = NULL;
+}
+
+static int
+add_listeners(const struct options *options, struct config *config, struct buf *mistakes)
+{
+	for (int i = 0; i < options->n_listen; i++) {
+		char name[CONFIG_NAME_MAX];
+		struct listener_config *listener;
+		int r;
+
+		snprintf(name, sizeof(name), "--listen %d", i + 1);
+		listener = config_add_listener(config, name);
+		if (!listener)
+			return -ENOMEM;
+		listener->mode = options->mode;
+		r = addr_parse(options->listen[i], &listener->addr);
+		if (r != 0) {
+			buf_printf(mistakes, "--listen '%s': %s\n", options->listen[i], addr_strerror(r));
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* Where udsd listens when nothing says otherwise: root for the host, everybody else for themselves. */
+static int
+add_default_listener(struct config *config, struct buf *mistakes)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	struct listener_config *listener = config_add_listener(config, "bus");
+	char path[ADDR_PATH_MAX + 2];
+	char *slash;
+	int r;
+
+	if (!listener)
+		return -ENOMEM;
+	if (geteuid() != 0 && runtime)
+		snprintf(path, sizeof(path), "%s/" PROTOCOL_USER_SOCKET, runtime);
+	else
+		snprintf(path, sizeof(path), PROTOCOL_SERVICE_SOCKET);
+	r = addr_parse(path, &listener->addr);
+	if (r != 0) {
+		buf_printf(mistakes, "%s: %s\n", path, addr_strerror(r));
+		return -EINVAL;
+	}
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	(void)mkdir(path, geteuid() == 0 ? 0755 : 0700); /* what is wrong with it, opening the socket tells */
+	return 0;
+}
+
+struct config *
+options_load_config(const struct options *options, struct buf *ret_mistakes)
+{
+	struct config *config = config_new();
+	const char *path = options->config_path;
+	int r = config ? 0 : -ENOMEM;
+
+	*ret_mistakes = (struct buf){ 0 };
+	if (!path && options->n_listen == 0 && access(UDSD_CONFIG_FILE, F_OK) == 0)
+		path = UDSD_CONFIG_FILE;
+	if (r == 0 && path)
+		r = config_read(config, path, ret_mistakes);
+	if (r == 0)
+		r = add_listeners(options, config, ret_mistakes);
+	if (r == 0 && STAILQ_EMPTY(&config->listeners))
+		r = add_default_listener(config, ret_mistakes);
+	if (r == 0 && options->log_level >= 0)
+		config->log_level = options->log_level;
+	if (r == 0)
+		return config;
+	if (ret_mistakes->len == 0)
+		buf_printf(ret_mistakes, "%s\n", strerror(-r));
+	config_free(config);
+	return NULL;
+}

@@ -1,0 +1,29 @@
+/* The command line of udsd. */
+#pragma once
+
+#include <stdbool.h>
+
+struct config;
+
+struct options {
+	const char *config_path; /* NULL: the default one if it exists, unless there is a --listen */
+	const char **listen;	 /* what --listen gave; owned */
+	int n_listen;
+	int mode;      /* enum conn_mode, for those */
+	int log_level; /* enum log_level; -1: as configured */
+	bool check_config, print_config;
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_EXIT_OK, OPTIONS_EXIT_USAGE };
+
+/* Reads the arguments; prints what --help and --version ask for, or what is wrong. Free with options_deinit(). */
+enum options_result options_parse(int argc, char **argv, struct options *ret_options);
+
+void options_deinit(struct options *options);
+
+/*
+ * The configuration that the options ask for, complete with listeners. Prints or logs nothing: the mistakes go
+ * to *ret_mistakes, which the caller releases. Returns NULL on failure.
+ */
+struct buf;
+struct config *options_load_config(const struct options *options, struct buf *ret_mistakes);

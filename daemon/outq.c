@@ -1,0 +1,215 @@
+#include "outq.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "barrier.h"
+#include "chunk.h"
+
+/* Pieces handed to the kernel at once. */
+#define IOV_BATCH 64
+
+static inline struct span *
+span_at(struct outq *q, uint32_t i)
+{
+	struct span *ring = q->ring ? q->ring : q->inline_ring;
+
+	return &ring[(q->head + i) & (q->cap - 1)];
+}
+
+void
+outq_init(struct outq *q)
+{
+	*q = (struct outq){ .cap = OUTQ_INLINE };
+}
+
+static int
+enlarge(struct outq *q)
+{
+	struct span *ring = malloc(2 * q->cap * sizeof(*ring));
+
+	if (!ring)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < q->count; i++)
+		ring[i] = *span_at(q, i);
+	free(q->ring);
+	q->ring = ring;
+	q->cap *= 2;
+	q->head = 0;
+	return 0;
+}
+
+int
+outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier, uint32_t messages)
+{
+	struct span *last = q->count > 0 ? span_at(q, q->count - 1) : NULL;
+
+	if (last && last->chunk == chunk && last->offset + last->len == offset && last->barrier == barrier &&
+	    (last->messages > 0) == (messages > 0)) {
+		last->len += (uint32_t)len;
+		last->messages += messages;
+		q->bytes += len;
+		return 0;
+	}
+	if (q->count == q->cap && enlarge(q) < 0)
+		return -ENOMEM;
+	if (barrier && messages > 0)
+		barrier_add(barrier);
+	else if (barrier)
+		barrier_ref(barrier);
+	*span_at(q, q->count++) = (struct span){
+		.chunk = chunk_ref(chunk),
+		.barrier = barrier,
+		.offset = (uint32_t)offset,
+		.len = (uint32_t)len,
+		.messages = messages,
+	};
+	q->bytes += len;
+	return 0;
+}
+
+/* Removes the head span, written or not. */
+static void
+drop_head(struct outq *q)
+{
+	struct span *span = span_at(q, 0);
+
+	chunk_unref(span->chunk);
+	if (span->barrier && span->messages > 0)
+		barrier_arrive(span->barrier);
+	else
+		barrier_unref(span->barrier);
+	q->bytes -= span->len - q->head_written;
+	q->head_written = 0;
+	q->head = (q->head + 1) & (q->cap - 1);
+	q->count--;
+}
+
+/* An empty queue gives its ring back. */
+static void
+shrink(struct outq *q)
+{
+	if (q->count > 0 || !q->ring)
+		return;
+	free(q->ring);
+	outq_init(q);
+}
+
+uint64_t
+outq_clear(struct outq *q)
+{
+	uint64_t messages = 0;
+
+	while (q->count > 0) {
+		messages += span_at(q, 0)->messages;
+		drop_head(q);
+	}
+	assert(q->bytes == 0);
+	shrink(q);
+	return messages;
+}
+
+bool
+outq_has_messages(const struct outq *q)
+{
+	for (uint32_t i = 0; i < q->count; i++)
+		if (span_at((struct outq *)q, i)->messages > 0)
+			return true;
+	return false;
+}
+
+static bool
+is_gated(const struct span *span)
+{
+	return span->messages == 0 && span->barrier && span->barrier->pending > 0;
+}
+
+/* Collects what may be written now, merging neighbours; returns the number of pieces. */
+static int
+collect(struct outq *q, struct iovec *iov, size_t *ret_len)
+{
+	size_t total = 0, skip = q->head_written;
+	int n = 0;
+
+	for (uint32_t i = 0; i < q->count; i++, skip = 0) {
+		struct span *span = span_at(q, i);
+		uint8_t *start = span->chunk->data + span->offset + skip;
+		size_t len = span->len - skip;
+
+		if (is_gated(span))
+			break;
+		if (n > 0 && (uint8_t *)iov[n - 1].iov_base + iov[n - 1].iov_len == start) {
+			iov[n - 1].iov_len += len;
+		} else {
+			if (n == IOV_BATCH)
+				break;
+			iov[n++] = (struct iovec){ start, len };
+		}
+		total += len;
+	}
+	*ret_len = total;
+	return n;
+}
+
+/* Takes written bytes off the front. */
+static void
+advance(struct outq *q, size_t written)
+{
+	while (written > 0) {
+		size_t left = span_at(q, 0)->len - q->head_written;
+
+		if (written < left) {
+			q->head_written += (uint32_t)written;
+			q->bytes -= written;
+			return;
+		}
+		written -= left;
+		drop_head(q);
+	}
+}
+
+static ssize_t
+send_pieces(int fd, struct iovec *iov, int n)
+{
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)n };
+
+	/* One piece is the usual case, and send() costs less than sendmsg(). */
+	if (n == 1)
+		return send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
+	return sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
+enum outq_status
+outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct barrier **ret_barrier)
+{
+	struct iovec iov[IOV_BATCH];
+	size_t len;
+
+	*ret_written = 0;
+	while (q->count > 0) {
+		int n = collect(q, iov, &len);
+		ssize_t written;
+
+		if (n == 0) {
+			*ret_barrier = span_at(q, 0)->barrier;
+			return OUTQ_GATED;
+		}
+		written = send_pieces(fd, iov, n);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? OUTQ_FULL : OUTQ_ERROR;
+		*ret_written += (size_t)written;
+		advance(q, (size_t)written);
+		if ((size_t)written < len)
+			return OUTQ_FULL;
+		if (q->count > 0 && *ret_written >= budget)
+			return OUTQ_BUDGET;
+	}
+	shrink(q);
+	return OUTQ_EMPTY;
+}

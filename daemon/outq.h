@@ -1,0 +1,71 @@
+/*
+ * The output queue of one client: a ring of spans, each a piece of a chunk. A span either carries messages,
+ * and its barrier counts it until it is written, or carries replies, and may have to wait until its barrier
+ * is open. The queue knows a descriptor only as an argument.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct barrier;
+struct chunk;
+
+struct span {
+	struct chunk *chunk;
+	struct barrier *barrier; /* or NULL */
+	uint32_t offset;
+	uint32_t len;
+	uint32_t messages; /* how many it carries; 0: replies */
+};
+
+/* An idle client has no ring of its own. */
+#define OUTQ_INLINE 2
+
+struct outq {
+	struct span *ring; /* NULL: inline_ring */
+	uint32_t head, count, cap;
+	uint32_t head_written; /* bytes of the head span that are written already */
+	size_t bytes;	       /* unsent */
+	struct span inline_ring[OUTQ_INLINE];
+};
+
+enum outq_status {
+	OUTQ_EMPTY,  /* all is written */
+	OUTQ_FULL,   /* the socket takes no more now */
+	OUTQ_GATED,  /* the next span waits for its barrier, given in *ret_barrier */
+	OUTQ_BUDGET, /* the budget is used up */
+	OUTQ_ERROR,  /* errno tells */
+};
+
+/* What a queued span costs beside its bytes, for limits. */
+#define OUTQ_SPAN_COST sizeof(struct span)
+
+void outq_init(struct outq *q);
+
+/* Drops everything; barriers are told. Returns the number of messages that were not wholly written. */
+uint64_t outq_clear(struct outq *q);
+
+/*
+ * Queues len bytes at offset of chunk; what directly follows the last span only lengthens it. messages > 0:
+ * barrier (or NULL) counts the span until it is written. messages 0: the span waits for barrier (or NULL).
+ * Takes references of its own. Returns 0 or -ENOMEM, and then the queue is as it was.
+ */
+int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
+	      uint32_t messages);
+
+/*
+ * Writes to fd what may be written, at most about budget bytes. *ret_written is always set.
+ */
+enum outq_status outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct barrier **ret_barrier);
+
+/* Unsent bytes and what it takes to remember them: what limits are held against. */
+static inline size_t
+outq_cost(const struct outq *q)
+{
+	return q->bytes + q->count * OUTQ_SPAN_COST;
+}
+
+/* Whether messages are among what is queued. */
+bool outq_has_messages(const struct outq *q);

@@ -1,0 +1,51 @@
+#include "pass.h"
+
+#include "bus.h"
+#include "run.h"
+
+void
+pass_resume(struct bus *bus, const struct pass_ops *ops)
+{
+	struct session *s;
+	size_t n = 0;
+
+	TAILQ_FOREACH (s, &bus->ready, in_link)
+		n++;
+	for (; n > 0 && (s = TAILQ_FIRST(&bus->ready)); n--)
+		ops->resume(s);
+}
+
+/* A session whose barrier has opened: its replies may go. Returns false if there is none. */
+static bool
+wake_gated(struct bus *bus)
+{
+	struct barrier_waiter *gate = barrier_take_ready(&bus->barriers);
+	struct session *s = (struct session *)((char *)gate - offsetof(struct session, gate));
+
+	if (!gate)
+		return false;
+	s->progress_ms = bus->now_ms;
+	session_set_out_state(s, bus, SESSION_OUT_REPLIER);
+	return true;
+}
+
+void
+pass_end(struct bus *bus, const struct pass_ops *ops)
+{
+	struct session *s;
+
+	run_close(bus);
+	for (;;) {
+		/* What is further down may make work for what is further up, so each step begins at the top. */
+		if ((s = TAILQ_FIRST(&bus->receivers)))
+			ops->flush(s);
+		else if ((s = TAILQ_FIRST(&bus->dead)))
+			ops->close(s);
+		else if (wake_gated(bus))
+			continue;
+		else if ((s = TAILQ_FIRST(&bus->repliers)))
+			ops->flush(s);
+		else
+			return;
+	}
+}

@@ -1,0 +1,64 @@
+#include "recvset.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "session.h"
+
+void
+recvset_deinit(struct recvset *set)
+{
+	assert(set->n == 0);
+	if (set->cap > 0)
+		free(set->many);
+	*set = (struct recvset){ 0 };
+}
+
+static int
+resize(struct recvset *set, uint32_t cap)
+{
+	struct session **many = malloc(cap * sizeof(struct session *));
+	struct session *const *old = recvset_array(set);
+
+	if (!many)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < set->n; i++)
+		many[i] = old[i];
+	if (set->cap > 0)
+		free(set->many);
+	set->many = many;
+	set->cap = cap;
+	return 0;
+}
+
+int
+recvset_add(struct recvset *set, struct session *s)
+{
+	if (set->cap == 0 && set->n == 0) {
+		set->one = s;
+	} else {
+		if (set->n >= set->cap && resize(set, set->cap > 0 ? set->cap * 2 : 4) < 0)
+			return -ENOMEM;
+		set->many[set->n] = s;
+	}
+	set->n++;
+	set->n_resp3 += s->resp3;
+	return 0;
+}
+
+struct session *
+recvset_remove(struct recvset *set, uint32_t index)
+{
+	struct session **array = set->cap > 0 ? set->many : &set->one, *last = NULL;
+
+	assert(index < set->n);
+	set->n_resp3 -= array[index]->resp3;
+	if (index != --set->n) {
+		last = array[set->n];
+		array[index] = last;
+	}
+	if (set->cap > 4 && set->n < set->cap / 4)
+		(void)resize(set, set->cap / 2); /* failing only means that it stays larger */
+	return last;
+}

@@ -1,0 +1,29 @@
+/* The receivers of one channel or pattern. Most have one, which then takes no memory of its own. */
+#pragma once
+
+#include <stdint.h>
+
+struct session;
+
+struct recvset {
+	union {
+		struct session *one; /* while cap is 0 */
+		struct session **many;
+	};
+	uint32_t n, cap;
+	uint32_t n_resp3; /* how many of them speak RESP3 */
+};
+
+void recvset_deinit(struct recvset *set);
+
+/* Returns 0 or -ENOMEM. The new one stands at index n - 1. */
+int recvset_add(struct recvset *set, struct session *s);
+
+/* Returns the session that now stands at index (it was the last one before), or NULL if none does. */
+struct session *recvset_remove(struct recvset *set, uint32_t index);
+
+static inline struct session *const *
+recvset_array(const struct recvset *set)
+{
+	return set->cap > 0 ? set->many : &set->one;
+}

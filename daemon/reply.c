@@ -1,0 +1,168 @@
+#include "reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bus.h"
+#include "chunk.h"
+#include "log.h"
+#include "resp-encode.h"
+#include "run.h"
+#include "session.h"
+
+/* Room for so many bytes in the stream of replies, or NULL. */
+static char *
+reserve(struct bus *bus, struct session *s, size_t room)
+{
+	if (s->state == SESSION_DEAD)
+		return NULL;
+	/* What was published before this reply comes before it. */
+	if (session_is_subscribed(s) && bus->run.messages > 0)
+		run_close(bus);
+	if (stream_reserve(&bus->replies, room) < 0) {
+		log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
+		session_kill(s, bus);
+		return NULL;
+	}
+	return (char *)stream_end(&bus->replies);
+}
+
+/* Queues the len bytes that were written behind what reserve() returned. */
+static void
+commit(struct bus *bus, struct session *s, size_t len, struct barrier *barrier)
+{
+	struct chunk *chunk = bus->replies.chunk;
+	uint32_t offset = chunk->len;
+
+	chunk->len += (uint32_t)len;
+	session_queue(s, bus, chunk, offset, len, barrier, 0);
+}
+
+void
+reply_raw(struct bus *bus, struct session *s, const void *data, size_t len)
+{
+	char *p = len > 0 ? reserve(bus, s, len) : NULL;
+
+	if (!p)
+		return;
+	memcpy(p, data, len);
+	commit(bus, s, len, NULL);
+}
+
+static void
+reply_header(struct bus *bus, struct session *s, char type, uint64_t value, struct barrier *barrier)
+{
+	char *p = reserve(bus, s, RESP_HEADER_MAX);
+
+	if (p)
+		commit(bus, s, resp_put_header(p, type, value), barrier);
+}
+
+void
+reply_status(struct bus *bus, struct session *s, const char *text)
+{
+	size_t len = strlen(text);
+	char *p = reserve(bus, s, len + 3);
+
+	if (!p)
+		return;
+	p[0] = '+';
+	memcpy(p + 1, text, len);
+	memcpy(p + 1 + len, "\r\n", 2);
+	commit(bus, s, len + 3, NULL);
+}
+
+void
+reply_error(struct bus *bus, struct session *s, const char *format, ...)
+{
+	char text[1024];
+	size_t len;
+	va_list ap;
+
+	text[0] = '-';
+	va_start(ap, format);
+	len = 1 + (size_t)vsnprintf(text + 1, sizeof(text) - 3, format, ap);
+	va_end(ap);
+	if (len > sizeof(text) - 3)
+		len = sizeof(text) - 3;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\r' || text[i] == '\n')
+			text[i] = ' ';
+	memcpy(text + len, "\r\n", 2);
+	bus->stats.errors++;
+	reply_raw(bus, s, text, len + 2);
+}
+
+void
+reply_integer(struct bus *bus, struct session *s, uint64_t value)
+{
+	reply_header(bus, s, ':', value, NULL);
+}
+
+void
+reply_integer_behind(struct bus *bus, struct session *s, uint64_t value, struct barrier *barrier)
+{
+	reply_header(bus, s, ':', value, barrier);
+}
+
+void
+reply_bulk(struct bus *bus, struct session *s, struct slice data)
+{
+	char *p = reserve(bus, s, data.len + RESP_HEADER_MAX + 2);
+
+	if (p)
+		commit(bus, s, resp_put_bulk(p, data.p, data.len), NULL);
+}
+
+void
+reply_text(struct bus *bus, struct session *s, const char *text)
+{
+	reply_bulk(bus, s, (struct slice){ (const uint8_t *)text, strlen(text) });
+}
+
+void
+reply_verbatim(struct bus *bus, struct session *s, struct slice text)
+{
+	if (!s->resp3) {
+		reply_bulk(bus, s, text);
+		return;
+	}
+	reply_header(bus, s, '=', text.len + 4, NULL);
+	reply_literal(bus, s, "txt:");
+	reply_raw(bus, s, text.p, text.len);
+	reply_literal(bus, s, "\r\n");
+}
+
+void
+reply_null(struct bus *bus, struct session *s)
+{
+	if (s->resp3)
+		reply_literal(bus, s, "_\r\n");
+	else
+		reply_literal(bus, s, "$-1\r\n");
+}
+
+void
+reply_array(struct bus *bus, struct session *s, size_t n)
+{
+	reply_header(bus, s, '*', n, NULL);
+}
+
+void
+reply_map(struct bus *bus, struct session *s, size_t n)
+{
+	reply_header(bus, s, s->resp3 ? '%' : '*', s->resp3 ? n : 2 * n, NULL);
+}
+
+void
+reply_set(struct bus *bus, struct session *s, size_t n)
+{
+	reply_header(bus, s, s->resp3 ? '~' : '*', n, NULL);
+}
+
+void
+reply_push(struct bus *bus, struct session *s, size_t n)
+{
+	reply_header(bus, s, s->resp3 ? '>' : '*', n, NULL);
+}

@@ -1,0 +1,43 @@
+/*
+ * Replies, in the session's version of the protocol. A session for which there is no memory is killed; what
+ * is replied to a dead session goes nowhere.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "protocol.h"
+
+struct barrier;
+struct bus;
+struct session;
+
+/* Bytes as they are. */
+void reply_raw(struct bus *bus, struct session *s, const void *data, size_t len);
+
+#define reply_literal(bus, s, text) reply_raw((bus), (s), (text), sizeof(text) - 1)
+
+/* "+TEXT"; text without line ends. */
+void reply_status(struct bus *bus, struct session *s, const char *text);
+
+/* "-TEXT", where the text begins with its code ("ERR ..."); line ends in it become blanks. Is counted. */
+void reply_error(struct bus *bus, struct session *s, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+void reply_integer(struct bus *bus, struct session *s, uint64_t value);
+
+/* An integer that is held back until the barrier is open. */
+void reply_integer_behind(struct bus *bus, struct session *s, uint64_t value, struct barrier *barrier);
+
+void reply_bulk(struct bus *bus, struct session *s, struct slice data);
+void reply_text(struct bus *bus, struct session *s, const char *text);
+
+/* Text for people: a bulk string, or RESP3's verbatim string. */
+void reply_verbatim(struct bus *bus, struct session *s, struct slice text);
+
+void reply_null(struct bus *bus, struct session *s);
+
+/* Headers: n elements follow (of a map, n pairs). */
+void reply_array(struct bus *bus, struct session *s, size_t n);
+void reply_map(struct bus *bus, struct session *s, size_t n);
+void reply_set(struct bus *bus, struct session *s, size_t n);
+void reply_push(struct bus *bus, struct session *s, size_t n);

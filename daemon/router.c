@@ -1,0 +1,473 @@
+#include "router.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "bus.h"
+#include "log.h"
+#include "resp-encode.h"
+#include "run.h"
+
+/* How many channels without a subscription of their own are remembered. */
+#define UNNAMED_MAX 1024
+
+#define CHANNEL(node) ((struct channel *)((char *)(node)-offsetof(struct channel, node)))
+#define SUBSCRIPTION(node) ((struct subscription *)((char *)(node)-offsetof(struct subscription, node)))
+
+int
+router_init(struct router *router)
+{
+	*router = (struct router){ 0 };
+	TAILQ_INIT(&router->unnamed);
+	if (getrandom(&router->key, sizeof(router->key), 0) != sizeof(router->key))
+		return -errno;
+	router->patterns.key = router->key;
+	return 0;
+}
+
+static void
+forget_matches(struct channel *channel)
+{
+	for (uint32_t i = 0; i < channel->n_matches; i++)
+		free(channel->matches[i].head);
+	free(channel->matches);
+	channel->matches = NULL;
+	channel->n_matches = 0;
+}
+
+/* Frees a channel that is on the unnamed list and that nobody waits for. */
+static void
+free_channel(struct router *router, struct channel *channel)
+{
+	assert(TAILQ_EMPTY(&channel->waiters));
+	TAILQ_REMOVE(&router->unnamed, channel, unnamed_link);
+	router->n_unnamed--;
+	router->members_generation++; /* whoever remembers the channel looks it up again */
+	table_remove(&router->channels, &channel->node);
+	recvset_deinit(&channel->receivers);
+	forget_matches(channel);
+	free(channel);
+}
+
+void
+router_deinit(struct router *router)
+{
+	struct channel *channel;
+
+	while ((channel = TAILQ_FIRST(&router->unnamed)))
+		free_channel(router, channel);
+	assert(router->channels.n == 0 && router->subscriptions.n == 0);
+	table_deinit(&router->channels);
+	table_deinit(&router->subscriptions);
+	pattern_index_deinit(&router->patterns);
+}
+
+/* Puts a channel that has lost its last subscriber, or is new, on the unnamed list, which stays short. */
+static void
+list_unnamed(struct router *router, struct channel *channel)
+{
+	struct channel *oldest = TAILQ_FIRST(&router->unnamed);
+
+	TAILQ_INSERT_TAIL(&router->unnamed, channel, unnamed_link);
+	router->n_unnamed++;
+	if (router->n_unnamed <= UNNAMED_MAX)
+		return;
+	if (TAILQ_EMPTY(&oldest->waiters)) {
+		free_channel(router, oldest);
+	} else { /* there are no more of these than clients */
+		TAILQ_REMOVE(&router->unnamed, oldest, unnamed_link);
+		TAILQ_INSERT_TAIL(&router->unnamed, oldest, unnamed_link);
+	}
+}
+
+/* Writes what stands before a message's payload; head needs room for the names and 5 * RESP_HEADER_MAX. */
+static uint32_t
+put_head(char *head, const struct slice *pattern, struct slice name)
+{
+	size_t n = resp_put_header(head, '*', pattern ? 4 : 3);
+
+	if (pattern) {
+		n += resp_put_bulk(head + n, "pmessage", 8);
+		n += resp_put_bulk(head + n, pattern->p, pattern->len);
+	} else {
+		n += resp_put_bulk(head + n, "message", 7);
+	}
+	return (uint32_t)(n + resp_put_bulk(head + n, name.p, name.len));
+}
+
+static struct channel *
+find_channel(const struct router *router, struct slice name, uint64_t hash)
+{
+	for (struct table_node *node = table_first(&router->channels, hash); node; node = table_next(node))
+		if (channel_is(CHANNEL(node), name))
+			return CHANNEL(node);
+	return NULL;
+}
+
+struct channel *
+router_find(const struct router *router, struct slice name)
+{
+	return find_channel(router, name, siphash(&router->key, name.p, name.len));
+}
+
+static struct channel *
+make_channel(struct router *router, struct slice name, uint64_t hash)
+{
+	struct channel *channel, *fitted;
+
+	if (name.len > UINT32_MAX / 2)
+		return NULL;
+	channel = malloc(sizeof(*channel) + name.len + 5 * RESP_HEADER_MAX);
+	if (!channel)
+		return NULL;
+	*channel = (struct channel){ .name_len = (uint32_t)name.len };
+	channel->head_len = put_head(channel->head, NULL, name);
+	channel->name_offset = channel->head_len - 2 - channel->name_len;
+	fitted = realloc(channel, sizeof(*channel) + channel->head_len);
+	if (fitted)
+		channel = fitted;
+	TAILQ_INIT(&channel->waiters);
+	channel->patterns_generation = channel->members_generation = UINT64_MAX;
+	if (table_insert(&router->channels, &channel->node, hash) < 0) {
+		free(channel);
+		return NULL;
+	}
+	list_unnamed(router, channel);
+	return channel;
+}
+
+static int
+stop_at_first(struct pattern *pattern __attribute__((unused)), void *arg __attribute__((unused)))
+{
+	return -EEXIST;
+}
+
+struct channel *
+router_lookup(struct bus *bus, struct slice name, bool make)
+{
+	struct router *router = &bus->router;
+	uint64_t hash = siphash(&router->key, name.p, name.len);
+	struct channel *channel = find_channel(router, name, hash);
+
+	if (!channel) {
+		if (!make && pattern_each_match(&router->patterns, name, stop_at_first, NULL) == 0)
+			return NULL;
+		run_close(bus); /* its channel may have to make room */
+		channel = make_channel(router, name, hash);
+		if (!channel)
+			return NULL;
+	}
+	if (channel->members_generation != router->members_generation && router_refresh(bus, channel) < 0)
+		return NULL;
+	return channel;
+}
+
+static int
+add_match(struct pattern *pattern, void *arg)
+{
+	struct channel *channel = arg;
+	struct slice text = { pattern->text, pattern->len }, name = channel_name(channel);
+	struct match *matches = realloc(channel->matches, (channel->n_matches + 1) * sizeof(*matches));
+	char *head;
+
+	if (!matches)
+		return -ENOMEM;
+	channel->matches = matches;
+	head = malloc(text.len + name.len + 5 * RESP_HEADER_MAX);
+	if (!head)
+		return -ENOMEM;
+	matches[channel->n_matches++] = (struct match){ pattern, head, put_head(head, &text, name) };
+	return 0;
+}
+
+/* Whether some session receives the channel in more than one way. */
+static bool
+has_overlap(struct bus *bus, const struct channel *channel)
+{
+	uint32_t stamp = ++bus->overlap_stamp;
+
+	for (uint32_t way = 0; way <= channel->n_matches; way++) {
+		const struct recvset *set = channel_way(channel, way);
+		struct session *const *array = recvset_array(set);
+
+		for (uint32_t i = 0; i < set->n; i++) {
+			if (array[i]->overlap_stamp == stamp)
+				return true;
+			array[i]->overlap_stamp = stamp;
+		}
+	}
+	return false;
+}
+
+int
+router_refresh(struct bus *bus, struct channel *channel)
+{
+	struct router *router = &bus->router;
+	int r;
+
+	if (channel->patterns_generation != router->patterns_generation) {
+		forget_matches(channel);
+		r = pattern_each_match(&router->patterns, channel_name(channel), add_match, channel);
+		if (r < 0) {
+			forget_matches(channel);
+			channel->patterns_generation = UINT64_MAX;
+			return r;
+		}
+		channel->patterns_generation = router->patterns_generation;
+	}
+	channel->n_total = 0;
+	for (uint32_t way = 0; way <= channel->n_matches; way++)
+		channel->n_total += channel_way(channel, way)->n;
+	channel->overlap = channel->n_matches > 0 && has_overlap(bus, channel);
+	channel->clog_generation = UINT64_MAX;
+	channel->members_generation = router->members_generation;
+	return 0;
+}
+
+bool
+router_is_clogged(struct bus *bus, struct channel *channel)
+{
+	if (channel->clog_generation == bus->clog_generation)
+		return channel->clogged;
+	channel->clogged = false;
+	for (uint32_t way = 0; way <= channel->n_matches; way++) {
+		const struct recvset *set = channel_way(channel, way);
+
+		for (uint32_t i = 0; i < set->n; i++)
+			channel->clogged |= recvset_array(set)[i]->clogged;
+	}
+	channel->clog_generation = bus->clog_generation;
+	return channel->clogged;
+}
+
+static bool
+find_own(const struct channel *channel, const struct session *s)
+{
+	for (uint32_t way = 0; way <= channel->n_matches; way++) {
+		const struct recvset *set = channel_way(channel, way);
+
+		for (uint32_t i = 0; i < set->n; i++)
+			if (session_is_own(recvset_array(set)[i], s))
+				return true;
+	}
+	return false;
+}
+
+bool
+router_has_own(struct bus *bus, const struct channel *channel, struct session *s)
+{
+	uint64_t generation = bus->router.members_generation;
+
+	if (s->last_published.channel != channel || s->last_published.generation != generation) {
+		s->last_published.own = find_own(channel, s);
+		s->last_published.channel = channel;
+		s->last_published.generation = generation;
+	}
+	return s->last_published.own;
+}
+
+/* The channel or pattern of a subscription, as an address to tell it from others. */
+static const void *
+topic_of(const struct subscription *sub)
+{
+	return sub->kind == SUBSCRIPTION_CHANNEL ? (const void *)sub->channel : (const void *)sub->pattern;
+}
+
+static uint64_t
+subscription_hash(const struct router *router, const struct session *s, const void *topic)
+{
+	const void *both[] = { s, topic };
+
+	return siphash(&router->key, both, sizeof(both));
+}
+
+static struct subscription *
+find_subscription(const struct router *router, const struct session *s, const void *topic)
+{
+	struct table_node *node = table_first(&router->subscriptions, subscription_hash(router, s, topic));
+
+	for (; node; node = table_next(node)) {
+		struct subscription *sub = SUBSCRIPTION(node);
+
+		if (sub->session == s && topic_of(sub) == topic)
+			return sub;
+	}
+	return NULL;
+}
+
+static struct recvset *
+receivers_of(struct subscription *sub)
+{
+	return sub->kind == SUBSCRIPTION_CHANNEL ? &sub->channel->receivers : &sub->pattern->receivers;
+}
+
+static uint32_t *
+counter_of(struct subscription *sub)
+{
+	return sub->kind == SUBSCRIPTION_CHANNEL ? &sub->session->n_channels : &sub->session->n_patterns;
+}
+
+/* Frees the channel or pattern of a subscription that ends, or was not made, if nobody needs it. */
+static void
+release_topic(struct router *router, struct subscription *sub)
+{
+	if (receivers_of(sub)->n > 0)
+		return;
+	if (sub->kind == SUBSCRIPTION_PATTERN) {
+		pattern_remove(&router->patterns, sub->pattern);
+		router->patterns_generation++;
+	} else if (TAILQ_EMPTY(&sub->channel->waiters)) {
+		free_channel(router, sub->channel);
+	}
+}
+
+static int
+link_subscription(struct router *router, struct subscription *sub)
+{
+	struct recvset *set = receivers_of(sub);
+	uint64_t hash = subscription_hash(router, sub->session, topic_of(sub));
+	int r = table_insert(&router->subscriptions, &sub->node, hash);
+
+	if (r < 0)
+		return r;
+	r = recvset_add(set, sub->session);
+	if (r < 0) {
+		table_remove(&router->subscriptions, &sub->node);
+		return r;
+	}
+	sub->index = set->n - 1;
+	LIST_INSERT_HEAD(&sub->session->subscriptions, sub, link);
+	++*counter_of(sub);
+	router->members_generation++;
+	if (sub->kind == SUBSCRIPTION_PATTERN && set->n == 1)
+		router->patterns_generation++;
+	if (sub->kind == SUBSCRIPTION_CHANNEL && set->n == 1) {
+		TAILQ_REMOVE(&router->unnamed, sub->channel, unnamed_link);
+		router->n_unnamed--;
+	}
+	return 0;
+}
+
+static void
+wake_waiters(struct bus *bus, struct channel *channel)
+{
+	struct session *s;
+
+	while ((s = TAILQ_FIRST(&channel->waiters)))
+		session_resume(s, bus);
+}
+
+/* Lets publishers go on that waited for a receiver such as the new one. */
+static void
+wake_publishers(struct bus *bus, const struct subscription *sub)
+{
+	struct channel *channel;
+
+	if (sub->kind == SUBSCRIPTION_CHANNEL) {
+		wake_waiters(bus, sub->channel);
+		return;
+	}
+	/* Who waits, waits on a channel without subscribers of its own. */
+	TAILQ_FOREACH (channel, &bus->router.unnamed, unnamed_link)
+		if (!TAILQ_EMPTY(&channel->waiters))
+			wake_waiters(bus, channel); /* those that it does not match wait again */
+}
+
+int
+router_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, struct slice name)
+{
+	struct router *router = &bus->router;
+	struct subscription *sub = malloc(sizeof(*sub));
+	int r = 0;
+
+	if (!sub)
+		return -ENOMEM;
+	*sub = (struct subscription){ .session = s, .kind = kind };
+	run_close(bus);
+	if (kind == SUBSCRIPTION_CHANNEL)
+		sub->channel = router_lookup(bus, name, true);
+	else
+		sub->pattern = pattern_get(&router->patterns, name);
+	if (!topic_of(sub)) {
+		free(sub);
+		return -ENOMEM;
+	}
+	if (find_subscription(router, s, topic_of(sub)))
+		r = ROUTER_E_EXISTS;
+	else if (s->n_channels + s->n_patterns >= bus->limits.max_subscriptions)
+		r = ROUTER_E_TOO_MANY;
+	else
+		r = link_subscription(router, sub);
+	if (r != 0) {
+		release_topic(router, sub);
+		free(sub);
+		return r;
+	}
+	wake_publishers(bus, sub);
+	return 0;
+}
+
+static void
+unlink_subscription(struct router *router, struct subscription *sub)
+{
+	struct recvset *set = receivers_of(sub);
+	struct session *moved = recvset_remove(set, sub->index);
+
+	if (moved)
+		find_subscription(router, moved, topic_of(sub))->index = sub->index;
+	table_remove(&router->subscriptions, &sub->node);
+	LIST_REMOVE(sub, link);
+	--*counter_of(sub);
+	router->members_generation++;
+	if (sub->kind == SUBSCRIPTION_CHANNEL && set->n == 0)
+		list_unnamed(router, sub->channel);
+	release_topic(router, sub);
+	free(sub);
+}
+
+bool
+router_unsubscribe(struct bus *bus, struct session *s, enum subscription_kind kind, struct slice name)
+{
+	struct router *router = &bus->router;
+	struct subscription *sub;
+	const void *topic;
+
+	if (kind == SUBSCRIPTION_CHANNEL)
+		topic = router_find(router, name);
+	else
+		topic = pattern_find(&router->patterns, name);
+	sub = topic ? find_subscription(router, s, topic) : NULL;
+	if (!sub)
+		return false;
+	run_close(bus);
+	unlink_subscription(router, sub);
+	return true;
+}
+
+void
+router_leave(struct bus *bus, struct session *s)
+{
+	struct subscription *sub;
+
+	if (!session_is_subscribed(s))
+		return;
+	run_close(bus);
+	while ((sub = LIST_FIRST(&s->subscriptions)))
+		unlink_subscription(&bus->router, sub);
+}
+
+void
+router_set_resp3(struct bus *bus, struct session *s, bool resp3)
+{
+	struct subscription *sub;
+
+	if (s->resp3 == resp3)
+		return;
+	run_close(bus);
+	LIST_FOREACH (sub, &s->subscriptions, link)
+		receivers_of(sub)->n_resp3 += resp3 ? 1 : -1;
+	s->resp3 = resp3;
+}

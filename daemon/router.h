@@ -1,0 +1,131 @@
+/*
+ * Who receives what: channels, patterns and the subscriptions between them and the sessions. A channel keeps
+ * the patterns that match its name, so that publishing to it looks for none; they are looked up anew only
+ * after patterns have come or gone.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "pattern.h"
+#include "protocol.h"
+#include "recvset.h"
+#include "session.h"
+#include "siphash.h"
+#include "table.h"
+
+struct bus;
+
+enum subscription_kind { SUBSCRIPTION_CHANNEL, SUBSCRIPTION_PATTERN };
+
+/* A pattern that matches a channel, with the bytes that stand before each message delivered through it. */
+struct match {
+	struct pattern *pattern;
+	char *head; /* owned by the channel */
+	uint32_t head_len;
+};
+
+struct channel {
+	struct table_node node;
+	struct recvset receivers; /* of the channel itself */
+	struct match *matches;
+	uint32_t n_matches;
+	uint32_t n_total; /* receivers, those through patterns included */
+	bool overlap;	  /* a session receives messages of the channel in more than one way */
+	bool clogged;	  /* a receiver is; as of clog_generation */
+	uint64_t patterns_generation, members_generation, clog_generation;
+	TAILQ_ENTRY(channel) unnamed_link;
+	struct session_list waiters; /* publishers that wait for a receiver */
+	uint32_t name_len, name_offset, head_len;
+	/* What stands before each message, for RESP2: "*3\r\n$7\r\nmessage\r\n$LEN\r\nNAME\r\n". */
+	char head[];
+};
+
+struct subscription {
+	struct table_node node;
+	LIST_ENTRY(subscription) link; /* among the session's */
+	struct session *session;
+	enum subscription_kind kind;
+	uint32_t index; /* in the recvset */
+	union {
+		struct channel *channel;
+		struct pattern *pattern;
+	};
+};
+
+struct router {
+	struct siphash_key key;
+	struct table channels;
+	struct table subscriptions;
+	struct pattern_index patterns;
+	uint64_t patterns_generation; /* counts up when patterns come or go */
+	uint64_t members_generation;  /* counts up with every change of a subscription */
+	/* Channels that nobody is subscribed to by name: they remember what matches them, or who waits. Oldest first.
+	 */
+	TAILQ_HEAD(, channel) unnamed;
+	uint32_t n_unnamed;
+};
+
+/* Returns 0 or -errno. */
+int router_init(struct router *router);
+
+/* All subscriptions must be gone. */
+void router_deinit(struct router *router);
+
+/* Results of router_subscribe() beside 0. */
+enum {
+	ROUTER_E_EXISTS = 1,   /* is subscribed already */
+	ROUTER_E_TOO_MANY = 2, /* limits.max_subscriptions */
+};
+
+/* Returns 0, ROUTER_E_* or -ENOMEM. Publishers that waited for a receiver of it go on. */
+int router_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, struct slice name);
+
+/* Returns whether there was such a subscription. */
+bool router_unsubscribe(struct bus *bus, struct session *s, enum subscription_kind kind, struct slice name);
+
+/* Ends all subscriptions of the session. */
+void router_leave(struct bus *bus, struct session *s);
+
+/* Moves the session to RESP2 or RESP3; what is published from now on comes in that form. */
+void router_set_resp3(struct bus *bus, struct session *s, bool resp3);
+
+/* The channel of a name as it stands, or NULL. */
+struct channel *router_find(const struct router *router, struct slice name);
+
+/*
+ * The channel of a name, brought up to date, if anybody receives it (or make is set); else NULL. With make,
+ * NULL means that there is no memory.
+ */
+struct channel *router_lookup(struct bus *bus, struct slice name, bool make);
+
+/* Brings up to date what a channel remembers of its receivers. Returns 0 or -ENOMEM. */
+int router_refresh(struct bus *bus, struct channel *channel);
+
+/* Whether one of the channel's receivers is clogged; the channel must be up to date. */
+bool router_is_clogged(struct bus *bus, struct channel *channel);
+
+/* Whether one of the channel's receivers is the session or belongs to its process. */
+bool router_has_own(struct bus *bus, const struct channel *channel, struct session *s);
+
+static inline struct slice
+channel_name(const struct channel *channel)
+{
+	return (struct slice){ (const uint8_t *)channel->head + channel->name_offset, channel->name_len };
+}
+
+static inline bool
+channel_is(const struct channel *channel, struct slice name)
+{
+	return channel->name_len == name.len &&
+	       __builtin_memcmp(channel->head + channel->name_offset, name.p, name.len) == 0;
+}
+
+/* The receivers of a channel's way number i: 0 the channel's own, then each match's. */
+static inline const struct recvset *
+channel_way(const struct channel *channel, uint32_t i)
+{
+	return i == 0 ? &channel->receivers : &channel->matches[i - 1].pattern->receivers;
+}

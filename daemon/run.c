@@ -1,0 +1,256 @@
+#include "run.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus.h"
+#include "log.h"
+#include "resp-encode.h"
+#include "router.h"
+
+/* Encoded messages of one kind: through one way, in one version of the protocol. */
+struct piece {
+	struct chunk *chunk;
+	size_t offset, len;
+};
+
+static uint32_t
+count_speakers(const struct recvset *set, bool resp3)
+{
+	return resp3 ? set->n_resp3 : set->n - set->n_resp3;
+}
+
+static struct slice
+head_of(const struct channel *channel, uint32_t way)
+{
+	if (way == 0)
+		return (struct slice){ (const uint8_t *)channel->head, channel->head_len };
+	return (struct slice){ (const uint8_t *)channel->matches[way - 1].head, channel->matches[way - 1].head_len };
+}
+
+/* The heads are kept for RESP2; RESP3 differs in the first byte. */
+static uint8_t *
+put_head(uint8_t *p, struct slice head, bool resp3)
+{
+	memcpy(p, head.p, head.len);
+	if (resp3)
+		p[0] = '>';
+	return p + head.len;
+}
+
+/* The first encoding that anybody needs. */
+static void
+choose_encoding(struct run *run, const struct channel *channel)
+{
+	uint32_t way = 0;
+
+	while (channel_way(channel, way)->n == 0)
+		way++;
+	run->way = way;
+	run->resp3 = count_speakers(channel_way(channel, way), false) == 0;
+}
+
+static void
+end(struct run *run)
+{
+	barrier_unref(run->barrier);
+	run->barrier = NULL;
+	run->channel = NULL;
+	run->messages = 0;
+}
+
+int
+run_open(struct bus *bus, struct session *publisher, struct channel *channel, size_t payload_len)
+{
+	struct run *run = &bus->run;
+	struct session *own = router_has_own(bus, channel, publisher) ? publisher : NULL;
+	size_t room = payload_len < RUN_LARGE ? payload_len + RESP_HEADER_MAX + 2 : 0;
+	struct chunk *chunk;
+
+	/* The usual case: one more message for the same receivers. Who publishes to itself wants the answer first. */
+	if (run->channel == channel && run->own == own && room > 0 && !session_is_subscribed(publisher) &&
+	    run->stream.chunk->cap - run->stream.chunk->len >= room + head_of(channel, run->way).len)
+		return 0;
+	run_close(bus);
+	choose_encoding(run, channel);
+	if (room > 0 && stream_reserve(&run->stream, room + head_of(channel, run->way).len) < 0)
+		return -ENOMEM;
+	run->barrier = barrier_new(&bus->barriers);
+	if (!run->barrier)
+		return -ENOMEM;
+	chunk = run->stream.chunk;
+	run->start = chunk ? chunk->len : 0;
+	run->own = own;
+	run->channel = channel;
+	return 0;
+}
+
+/*
+ * Queues one piece for those receivers of one way that speak one version of the protocol. messages: how many
+ * end in the piece; 0 for the head of one, which no reply waits for.
+ */
+static void
+deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct piece *piece, uint32_t messages)
+{
+	struct run *run = &bus->run;
+	struct session *const *array = recvset_array(set);
+	struct barrier *barrier = messages > 0 ? run->barrier : NULL;
+
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct session *s = array[i];
+
+		if (s->resp3 != resp3)
+			continue;
+		session_queue(s, bus, piece->chunk, piece->offset, piece->len,
+			      run->own && session_is_own(run->own, s) ? NULL : barrier, messages);
+		bus->stats.deliveries += messages;
+	}
+}
+
+static void
+kill_receivers(struct bus *bus, const struct recvset *set, bool resp3)
+{
+	for (uint32_t i = 0; i < set->n; i++)
+		if (recvset_array(set)[i]->resp3 == resp3)
+			session_kill(recvset_array(set)[i], bus);
+	log_error("out of memory: %u receivers closed, since they would have missed messages",
+		  count_speakers(set, resp3));
+}
+
+/* The length of "$LEN\r\n", LEN bytes and CRLF. */
+static size_t
+tail_len(const uint8_t *tail)
+{
+	size_t len = 0, i = 1;
+
+	for (; tail[i] != '\r'; i++)
+		len = len * 10 + (size_t)(tail[i] - '0');
+	return i + 2 + len + 2;
+}
+
+/* Writes the run's messages again with another head. Returns 0 or -ENOMEM. */
+static int
+copy_with_head(struct bus *bus, const struct piece *from, struct slice head, bool resp3, struct piece *ret_piece)
+{
+	struct run *run = &bus->run;
+	size_t old_head = head_of(run->channel, run->way).len;
+	size_t len = from->len - run->messages * old_head + run->messages * head.len;
+	const uint8_t *p = from->chunk->data + from->offset;
+	uint8_t *out;
+
+	if (stream_reserve(&bus->copies, len) < 0)
+		return -ENOMEM;
+	*ret_piece = (struct piece){ bus->copies.chunk, bus->copies.chunk->len, len };
+	out = stream_end(&bus->copies);
+	for (uint32_t i = 0; i < run->messages; i++) {
+		size_t n = tail_len(p + old_head);
+
+		out = put_head(out, head, resp3);
+		memcpy(out, p + old_head, n);
+		out += n;
+		p += old_head + n;
+	}
+	bus->copies.chunk->len += (uint32_t)len;
+	return 0;
+}
+
+void
+run_close(struct bus *bus)
+{
+	struct run *run = &bus->run;
+	struct piece first, piece;
+
+	if (!run->channel)
+		return;
+	if (run->messages == 0) {
+		end(run);
+		return;
+	}
+	first = (struct piece){ run->stream.chunk, run->start, run->stream.chunk->len - run->start };
+	for (uint32_t way = 0; way <= run->channel->n_matches; way++) {
+		const struct recvset *set = channel_way(run->channel, way);
+
+		for (int resp3 = 0; resp3 <= 1; resp3++) {
+			if (count_speakers(set, resp3) == 0)
+				continue;
+			if (way == run->way && resp3 == run->resp3)
+				deliver(bus, set, resp3, &first, run->messages);
+			else if (copy_with_head(bus, &first, head_of(run->channel, way), resp3, &piece) == 0)
+				deliver(bus, set, resp3, &piece, run->messages);
+			else
+				kill_receivers(bus, set, resp3);
+		}
+	}
+	end(run);
+}
+
+/* "$LEN\r\n", the payload and CRLF, in a chunk of their own. */
+static struct chunk *
+make_tail(struct bus *bus, struct slice payload)
+{
+	struct chunk *tail = chunk_new(&bus->chunks, resp_bulk_size(payload.len));
+
+	if (tail)
+		tail->len = (uint32_t)resp_put_bulk((char *)tail->data, payload.p, payload.len);
+	return tail;
+}
+
+/* Each receiver gets a head of its kind, and shares the tail. */
+static void
+deliver_large(struct bus *bus, struct chunk *tail)
+{
+	struct run *run = &bus->run;
+	struct piece whole = { tail, 0, tail->len };
+
+	for (uint32_t way = 0; way <= run->channel->n_matches; way++) {
+		const struct recvset *set = channel_way(run->channel, way);
+		struct slice head = head_of(run->channel, way);
+
+		for (int resp3 = 0; resp3 <= 1; resp3++) {
+			struct piece piece;
+
+			if (count_speakers(set, resp3) == 0)
+				continue;
+			if (stream_reserve(&bus->copies, head.len) < 0) {
+				kill_receivers(bus, set, resp3);
+				continue;
+			}
+			piece = (struct piece){ bus->copies.chunk, bus->copies.chunk->len, head.len };
+			put_head(stream_end(&bus->copies), head, resp3);
+			bus->copies.chunk->len += (uint32_t)head.len;
+			deliver(bus, set, resp3, &piece, 0);
+			deliver(bus, set, resp3, &whole, 1);
+		}
+	}
+}
+
+int
+run_append(struct bus *bus, struct slice payload, struct chunk *tail)
+{
+	struct run *run = &bus->run;
+	struct chunk *chunk = run->stream.chunk;
+
+	assert(run->channel);
+	if (payload.len >= RUN_LARGE) {
+		tail = tail ? chunk_ref(tail) : make_tail(bus, payload);
+		if (!tail) {
+			end(run);
+			return -ENOMEM;
+		}
+		deliver_large(bus, tail);
+		chunk_unref(tail);
+		end(run);
+	} else {
+		uint8_t *p = put_head(stream_end(&run->stream), head_of(run->channel, run->way), run->resp3);
+
+		p += resp_put_bulk((char *)p, payload.p, payload.len);
+		chunk->len = (uint32_t)(p - chunk->data);
+		run->messages++;
+		if (run->channel->overlap)
+			run_close(bus); /* who gets it twice gets the two copies one behind the other */
+	}
+	bus->stats.messages++;
+	return 0;
+}

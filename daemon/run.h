@@ -1,0 +1,49 @@
+/*
+ * Publishing. Consecutive messages to one channel form the open run: they are encoded one behind the other
+ * into a chunk, and when the run ends each receiver gets all of them as one span. So what a receiver costs,
+ * it costs once for each run. A run ends when a message goes to another channel, when a receiver gets
+ * something else, when the chunk is full, when subscriptions change, and at the end of the pass; so every
+ * receiver sees everything in the order in which it was published.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chunk.h"
+#include "protocol.h"
+
+struct barrier;
+struct bus;
+struct channel;
+struct session;
+
+struct run {
+	struct stream stream;
+	struct channel *channel; /* NULL: no run is open */
+	struct barrier *barrier; /* counts the spans that carry the run */
+	struct session *own;	 /* the publisher, if receivers of its own process are not waited for; else NULL */
+	uint32_t start;		 /* in the stream's chunk */
+	uint32_t messages;
+	/* The encoding that is written at once; others are made from it when the run ends. */
+	uint32_t way;
+	bool resp3;
+};
+
+/* A payload so long stands in a chunk of its own, which receivers share and nobody copies. */
+#define RUN_LARGE ((size_t)16 * 1024)
+
+/*
+ * Gets ready for one message of payload_len bytes from the publisher to the channel, which must be up to date
+ * and have receivers. The reply to it waits for run.barrier. Returns 0, or -ENOMEM and then nothing is open.
+ */
+int run_open(struct bus *bus, struct session *publisher, struct channel *channel, size_t payload_len);
+
+/*
+ * Adds the message that run_open() got ready for. tail: a chunk that holds "$LEN\r\n", the payload and CRLF,
+ * or NULL. Returns 0, or -ENOMEM and then it was not published.
+ */
+int run_append(struct bus *bus, struct slice payload, struct chunk *tail);
+
+/* Hands the open run, if there is one, to its receivers. */
+void run_close(struct bus *bus);

@@ -1,0 +1,376 @@
+#include "server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "buf.h"
+#include "config.h"
+#include "log.h"
+#include "notify.h"
+#include "options.h"
+
+/* Descriptors that are not clients'. */
+#define OTHER_DESCRIPTORS 64
+
+#define ACCEPT_RETRY_MS 500
+
+static const int signal_numbers[SERVER_N_SIGNALS] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP };
+
+static void
+add_timer(struct event *event, uint64_t ms)
+{
+	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
+
+	event_add(event, &tv);
+}
+
+static void
+set_accepting(struct server *server, bool accepting)
+{
+	struct listener *listener;
+
+	TAILQ_FOREACH (listener, &server->listeners, link)
+		listener_set_accepting(listener, accepting);
+}
+
+void
+server_pause_accepting(struct server *server, int error)
+{
+	if (!server->is_pausing)
+		log_warning("cannot accept more than %llu clients now: %s; new ones wait",
+			    (unsigned long long)server->loop.bus.stats.clients, strerror(error));
+	server->is_pausing = true;
+	set_accepting(server, false);
+	add_timer(&server->accept_timer, ACCEPT_RETRY_MS);
+}
+
+void
+server_note_refused(struct server *server)
+{
+	if (!server->is_refusing)
+		log_warning("max_clients is reached (%llu): further clients are turned away",
+			    (unsigned long long)server->loop.bus.limits.max_clients);
+	server->is_refusing = true;
+}
+
+static void
+accept_again_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+{
+	struct server *server = arg;
+
+	if (!server->is_stopping)
+		set_accepting(server, true);
+}
+
+static void
+conn_closed_cb(void *arg)
+{
+	struct server *server = arg;
+
+	server->is_refusing = false;
+	if (server->is_pausing && !server->is_stopping) {
+		server->is_pausing = false;
+		event_del(&server->accept_timer);
+		set_accepting(server, true);
+	}
+}
+
+static void
+stop_now_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+{
+	struct server *server = arg;
+
+	log_warning("stopping with output unsent: %llu clients did not take it in time",
+		    (unsigned long long)server->loop.bus.stats.clients);
+	server->is_done = true;
+}
+
+static void
+close_listeners(struct server *server)
+{
+	struct listener *listener;
+
+	while ((listener = TAILQ_FIRST(&server->listeners))) {
+		TAILQ_REMOVE(&server->listeners, listener, link);
+		listener_free(listener);
+	}
+}
+
+static void
+stop(struct server *server, int signal_number)
+{
+	if (server->is_stopping) {
+		log_info("%s again: ending at once", strsignal(signal_number));
+		server->is_done = true;
+		return;
+	}
+	log_info("%s: stopping", strsignal(signal_number));
+	notify_send("STOPPING=1\nSTATUS=Stopping");
+	server->is_stopping = true;
+	set_accepting(server, false);
+	loop_stop(&server->loop);
+	add_timer(&server->stop_timer, server->config->shutdown_timeout);
+}
+
+static struct listener *
+find_listener(const struct server *server, const struct addr *addr)
+{
+	struct listener *listener;
+
+	TAILQ_FOREACH (listener, &server->listeners, link)
+		if (listener->config.addr.len == addr->len &&
+		    memcmp(&listener->config.addr.storage, &addr->storage, addr->len) == 0)
+			return listener;
+	return NULL;
+}
+
+static const struct listener_config *
+find_config(const struct config *config, const struct addr *addr)
+{
+	const struct listener_config *listener;
+
+	STAILQ_FOREACH (listener, &config->listeners, link)
+		if (listener->addr.len == addr->len && memcmp(&listener->addr.storage, &addr->storage, addr->len) == 0)
+			return listener;
+	return NULL;
+}
+
+static int
+open_listener(struct server *server, const struct listener_config *config, int fd)
+{
+	struct listener *listener;
+	int r = listener_new(server, config, fd, &listener);
+
+	if (r < 0)
+		log_error("out of memory");
+	else if (r == 0)
+		TAILQ_INSERT_TAIL(&server->listeners, listener, link);
+	return r < 0 ? EX_SOFTWARE : r;
+}
+
+/* A socket from the service manager takes the mode of the configured listener of its address, or of its name. */
+static int
+adopt_socket(struct server *server, int fd, const char *name)
+{
+	struct listener_config config = { .mode = CONN_ROUTE };
+	const struct listener_config *configured;
+	struct addr addr = { 0 };
+	socklen_t len = sizeof(addr.storage);
+
+	if (getsockname(fd, &addr.sa, &len) < 0) {
+		log_error("socket '%s' from the service manager: %s", name, strerror(errno));
+		return LISTENER_E_CONFIG;
+	}
+	addr.len = len;
+	addr.kind = ADDR_TCP;
+	if (addr.sa.sa_family == AF_UNIX)
+		addr.kind = addr.un.sun_path[0] ? ADDR_PATH : ADDR_ABSTRACT;
+	evutil_make_socket_nonblocking(fd);
+	configured = find_config(server->config, &addr);
+	if (!configured)
+		STAILQ_FOREACH (configured, &server->config->listeners, link)
+			if (strcmp(configured->name, name) == 0)
+				break;
+	if (configured)
+		config = *configured;
+	else
+		strncat(config.name, name, sizeof(config.name) - 1);
+	config.addr = addr;
+	return open_listener(server, &config, fd);
+}
+
+static int
+adopt_sockets(struct server *server)
+{
+	char **names = NULL;
+	int first, n = notify_sockets(&first, &names), r = 0;
+
+	for (int i = 0; i < n; i++) {
+		int s = adopt_socket(server, first + i, names && names[i] ? names[i] : "");
+
+		r = r == 0 ? s : r;
+	}
+	notify_free_names(names);
+	return r;
+}
+
+static bool
+was_handed_over(const struct server *server, const struct listener_config *config)
+{
+	struct listener *listener;
+
+	TAILQ_FOREACH (listener, &server->listeners, link)
+		if (listener->is_handed_over && strcmp(listener->config.name, config->name) == 0)
+			return true;
+	return find_listener(server, &config->addr) != NULL;
+}
+
+/* Opens the configured listeners that are not open yet. Returns 0 or the exit status of the first failure. */
+static int
+open_listeners(struct server *server)
+{
+	const struct listener_config *config;
+	int r = 0;
+
+	STAILQ_FOREACH (config, &server->config->listeners, link) {
+		int s = was_handed_over(server, config) ? 0 : open_listener(server, config, -1);
+
+		r = r == 0 ? s : r;
+	}
+	return r;
+}
+
+/* Closes the listeners that are not configured any more, and brings the others up to date. */
+static void
+update_listeners(struct server *server)
+{
+	struct listener *listener, *next;
+
+	for (listener = TAILQ_FIRST(&server->listeners); listener; listener = next) {
+		const struct listener_config *config = find_config(server->config, &listener->config.addr);
+
+		next = TAILQ_NEXT(listener, link);
+		if (config) {
+			listener_update(listener, config);
+		} else if (!listener->is_handed_over) {
+			TAILQ_REMOVE(&server->listeners, listener, link);
+			listener_free(listener);
+		}
+	}
+}
+
+static void
+apply_config(struct server *server)
+{
+	log_set_level((enum log_level)server->config->log_level);
+	server->loop.bus.limits = server->config->limits;
+}
+
+static void
+notify_ready(void)
+{
+	notify_send("READY=1\nSTATUS=Listening");
+}
+
+static void
+reload(struct server *server)
+{
+	struct buf mistakes;
+	struct config *config;
+
+	if (server->is_stopping)
+		return;
+	notify_reloading();
+	config = options_load_config(server->options, &mistakes);
+	if (!config) {
+		for (char *p = (char *)mistakes.data, *line; (line = strsep(&p, "\n")) && *line;)
+			log_error("%s", line);
+		log_error("the configuration was not reloaded");
+	} else {
+		config_free(server->config);
+		server->config = config;
+		apply_config(server);
+		update_listeners(server);
+		open_listeners(server);
+		log_info("the configuration was reloaded");
+	}
+	buf_deinit(&mistakes);
+	notify_ready();
+}
+
+static void
+signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
+{
+	if (number == SIGHUP)
+		reload(arg);
+	else
+		stop(arg, number);
+}
+
+/* Every client takes a descriptor; the hard limit is the administrator's to raise. */
+static void
+raise_descriptor_limit(const struct config *config)
+{
+	struct rlimit limit;
+	rlim_t wanted = config->limits.max_clients + OTHER_DESCRIPTORS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < wanted)
+		log_info(
+		    "there are descriptors for about %llu clients, not for max_clients (%llu): see ulimit -n",
+		    (unsigned long long)(limit.rlim_cur > OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : 0),
+		    (unsigned long long)config->limits.max_clients);
+}
+
+static void
+init_events(struct server *server)
+{
+	struct event_base *base = server->loop.base;
+
+	for (int i = 0; i < SERVER_N_SIGNALS; i++) {
+		evsignal_assign(&server->signals[i], base, signal_numbers[i], signal_cb, server);
+		evsignal_add(&server->signals[i], NULL);
+	}
+	evtimer_assign(&server->accept_timer, base, accept_again_cb, server);
+	evtimer_assign(&server->stop_timer, base, stop_now_cb, server);
+	server->loop.on_conn_closed = conn_closed_cb;
+	server->loop.on_conn_closed_arg = server;
+}
+
+int
+server_init(struct server *server, const struct options *options, struct config *config)
+{
+	int r;
+
+	*server = (struct server){ .options = options, .config = config };
+	TAILQ_INIT(&server->listeners);
+	raise_descriptor_limit(config);
+	r = loop_init(&server->loop, &config->limits);
+	if (r < 0) {
+		log_error("cannot start: %s", strerror(-r));
+		config_free(config);
+		return EX_SOFTWARE;
+	}
+	apply_config(server);
+	init_events(server);
+	r = adopt_sockets(server);
+	if (r == 0)
+		r = open_listeners(server);
+	if (r != 0)
+		server_deinit(server);
+	return r;
+}
+
+void
+server_run(struct server *server)
+{
+	notify_ready();
+	while (!server->is_done) {
+		loop_turn(&server->loop);
+		if (server->is_stopping && TAILQ_EMPTY(&server->loop.conns))
+			server->is_done = true;
+	}
+}
+
+void
+server_deinit(struct server *server)
+{
+	close_listeners(server);
+	for (int i = 0; i < SERVER_N_SIGNALS; i++)
+		event_del(&server->signals[i]);
+	event_del(&server->accept_timer);
+	event_del(&server->stop_timer);
+	server->loop.on_conn_closed = NULL;
+	loop_deinit(&server->loop);
+	config_free(server->config);
+}

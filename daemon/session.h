@@ -1,0 +1,129 @@
+/*
+ * A session is what the bus knows of one client: who it is, how it wants its answers, what it receives, and
+ * what is queued for it. It has no socket; a connection embeds it.
+ *
+ * Two state machines run in it. `state` says what becomes of its input, `out_state` where its output stands.
+ * Each has one setter, which also moves the session between the bus's lists.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "barrier.h"
+#include "outq.h"
+
+struct bus;
+struct channel;
+struct input;
+struct subscription;
+
+TAILQ_HEAD(session_list, session);
+LIST_HEAD(subscription_list, subscription);
+
+enum session_state {
+	SESSION_OPEN,	 /* takes commands */
+	SESSION_READY,	 /* has whole commands left over from an earlier pass; on the bus's ready list */
+	SESSION_WAITING, /* its next command waits, on a channel's list or the bus's throttled list */
+	SESSION_CLOSING, /* takes no more commands, and is closed once its output is written */
+	SESSION_DEAD,	 /* on the bus's dead list until the end of the pass */
+};
+
+enum session_out_state {
+	SESSION_OUT_IDLE,
+	SESSION_OUT_RECEIVER, /* has messages to be written at the end of this pass */
+	SESSION_OUT_REPLIER,  /* has only replies to be written at the end of this pass */
+	SESSION_OUT_BLOCKED,  /* its socket is full */
+	SESSION_OUT_GATED,    /* its next reply waits for a barrier */
+};
+
+/* Who the kernel says is at the other end. A TCP client has pid 0 and is anonymous. */
+struct identity {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	bool anonymous;
+};
+
+struct session {
+	struct outq out;
+	TAILQ_ENTRY(session) out_link;
+	TAILQ_ENTRY(session) in_link;
+	struct session_list *in_list; /* that in_link is in, or NULL */
+	struct barrier_waiter gate;
+	struct input *in; /* unfinished or unhandled input, or NULL */
+	uint64_t id;
+	uint64_t progress_ms; /* when its peer last took something, or had nothing to take */
+	int unread;	      /* what the peer had not taken when it was last looked at, as the kernel counts */
+	struct identity identity;
+	uint8_t state;
+	uint8_t out_state;
+	bool resp3;
+	bool clogged;	    /* more output unsent than queue_limit, and not yet below half again */
+	bool wait_receiver; /* UDSD WAITRECEIVER ON */
+	uint32_t overlap_stamp;
+	uint32_t n_channels, n_patterns;
+	struct subscription_list subscriptions;
+	/* Whether a receiver of `channel` is of this process, as of `generation`. */
+	struct {
+		const struct channel *channel;
+		uint64_t generation;
+		bool own;
+	} last_published;
+	struct session_info *info; /* or NULL */
+};
+
+/* What clients say of themselves; made when they do. Strings are owned, or NULL. */
+struct session_info {
+	char *name, *lib_name, *lib_version;
+};
+
+void session_init(struct session *s, struct bus *bus, const struct identity *identity);
+
+/* Leaves all channels and lists and drops what is queued or unhandled, but does not free s itself. */
+void session_deinit(struct session *s, struct bus *bus);
+
+/* list: where the session stands in state READY, WAITING and DEAD; else NULL. A dead session stays dead. */
+void session_set_state(struct session *s, struct bus *bus, enum session_state state, struct session_list *list);
+void session_set_out_state(struct session *s, struct bus *bus, enum session_out_state state);
+
+/* Takes no more commands, and is closed when its output is written. */
+void session_finish(struct session *s, struct bus *bus);
+
+/* Is closed at the end of this pass, whatever is unsent. */
+void session_kill(struct session *s, struct bus *bus);
+
+/* Lets what it waits for be tried again. */
+void session_resume(struct session *s, struct bus *bus);
+
+/* Held against the limit after output was queued, or written. */
+void session_check_clogged(struct session *s, struct bus *bus);
+
+/* Queues output; a session for which there is no memory is killed. barrier and messages: see outq_push(). */
+struct chunk;
+void session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
+		   struct barrier *barrier, uint32_t messages);
+
+/* Returns the session's info, made if need be, or NULL when there is no memory. */
+struct session_info *session_get_info(struct session *s);
+
+static inline bool
+session_is_subscribed(const struct session *s)
+{
+	return s->n_channels + s->n_patterns > 0;
+}
+
+/* Whether both belong to one process, as far as the kernel tells. */
+static inline bool
+session_is_own(const struct session *a, const struct session *b)
+{
+	return a == b || (a->identity.pid != 0 && a->identity.pid == b->identity.pid);
+}
+
+static inline bool
+session_is_live(const struct session *s)
+{
+	return s->state < SESSION_CLOSING;
+}

@@ -1,0 +1,282 @@
+#include "sockfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+struct story {
+	char *text;
+	size_t size;
+};
+
+static int __attribute__((format(printf, 3, 4))) refuse(const struct story *story, int error, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(story->text, story->size, format, ap);
+	va_end(ap);
+	return error;
+}
+
+/* For a system call that failed with errno. */
+static int
+refuse_errno(const struct story *story, const char *path, const char *what)
+{
+	int error = errno == EACCES || errno == EPERM || errno == EROFS ? SOCKFILE_E_NO_PERMISSION : SOCKFILE_E_FAILED;
+
+	return refuse(story, error, "%s: %s: %s", path, what, strerror(errno));
+}
+
+static int
+refuse_live(const struct story *story, const char *path, pid_t pid)
+{
+	if (pid > 0)
+		return refuse(story, SOCKFILE_E_LIVE, "%s: a running server (pid %d) is using this socket", path,
+			      (int)pid);
+	return refuse(story, SOCKFILE_E_LIVE, "%s: a running server is using this socket", path);
+}
+
+static pid_t
+peer_pid(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 ? cred.pid : 0;
+}
+
+pid_t
+sockfile_holder(const struct addr *addr)
+{
+	_cleanup_close_ int fd = addr_socket(addr);
+
+	if (fd < 0 || addr->kind == ADDR_TCP || connect(fd, &addr->sa, addr->len) < 0)
+		return 0;
+	return peer_pid(fd);
+}
+
+/*
+ * flock() keeps others out but does not tell who holds it; for that the holder takes a record lock as well,
+ * just afterwards. Returns 0 if nobody tells.
+ */
+static pid_t
+find_holder(int lock_fd)
+{
+	static const struct timespec pause = { 0, 1000 * 1000 };
+
+	for (int i = 0; i < 100; i++) {
+		struct flock record = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+		if (fcntl(lock_fd, F_GETLK, &record) == 0 && record.l_type != F_UNLCK)
+			return record.l_pid;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static bool
+is_same_file(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static void
+lock_path(const char *path, char lock[ADDR_PATH_MAX + 16])
+{
+	snprintf(lock, ADDR_PATH_MAX + 16, "%s.lock", path);
+}
+
+static int
+take_lock(struct sockfile *file, const struct story *story)
+{
+	char path[ADDR_PATH_MAX + 16];
+
+	lock_path(file->path, path);
+	for (;;) {
+		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (fd < 0)
+			return refuse_errno(story, path, "cannot open the lock");
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+			return errno == EWOULDBLOCK ? refuse_live(story, file->path, find_holder(fd))
+						    : refuse_errno(story, path, "cannot lock");
+		/* Its last holder may have removed it between the two calls. */
+		if (!is_same_file(fd, path))
+			continue;
+		(void)fcntl(fd, F_SETLK, &(struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET });
+		file->lock_fd = TAKE_FD(fd);
+		return 0;
+	}
+}
+
+/* What stands at the path decides whether it may be replaced. */
+static int
+probe(const struct addr *addr, const char *path, const struct story *story)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : refuse_errno(story, path, "cannot be looked at");
+	if (!S_ISSOCK(st.st_mode))
+		return refuse(story, SOCKFILE_E_NOT_SOCKET, "%s: is not a socket; it was left alone", path);
+	fd = addr_socket(addr);
+	if (fd < 0) {
+		errno = -fd;
+		return refuse_errno(story, path, "cannot make a socket");
+	}
+	if (connect(fd, &addr->sa, addr->len) == 0)
+		return refuse_live(story, path, peer_pid(fd));
+	switch (errno) {
+	case ECONNREFUSED:
+	case ENOENT:
+		return 0;
+	case EAGAIN:	 /* its backlog is full */
+	case EPROTOTYPE: /* a socket of another type */
+		return refuse_live(story, path, 0);
+	default:
+		return refuse_errno(story, path, "cannot tell whether the socket is in use");
+	}
+}
+
+/* A name for the time until the socket is ready, in the same directory; it has to fit a socket address as well. */
+static int
+temporary_addr(const char *path, int dir_fd, struct addr *ret_addr)
+{
+	char name[64], full[2 * ADDR_PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int dir_len = slash ? (int)(slash - path + 1) : 0;
+
+	snprintf(name, sizeof(name), ".udsd.%d", (int)getpid());
+	snprintf(full, sizeof(full), "%.*s%s", dir_len, path, name);
+	if (dir_len == 0)
+		snprintf(full, sizeof(full), "./%s", name);
+	if (strlen(full) > ADDR_PATH_MAX)
+		snprintf(full, sizeof(full), "/proc/self/fd/%d/%s", dir_fd, name);
+	return addr_parse(full, ret_addr);
+}
+
+static int
+bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *options, int backlog)
+{
+	const char *path = hidden->un.sun_path;
+	mode_t old_mask;
+	int r;
+
+	unlink(path); /* from a run of the same pid that was killed; the lock is ours */
+	if (fchmod(fd, options->mode) < 0)
+		return -errno;
+	old_mask = umask(0); /* bind() takes the mode from the socket, less the mask */
+	r = bind(fd, &hidden->sa, hidden->len);
+	umask(old_mask);
+	if (r < 0)
+		return -errno;
+	if ((options->owner != (uid_t)-1 || options->group != (gid_t)-1) &&
+	    fchownat(AT_FDCWD, path, options->owner, options->group, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return listen(fd, backlog) < 0 ? -errno : 0;
+}
+
+/* Makes the socket under a hidden name and moves it to its place when everything about it is right. */
+static int
+expose(struct sockfile *file, int fd, const struct sockfile_options *options, int backlog, const struct story *story)
+{
+	char dir[ADDR_PATH_MAX + 1];
+	_cleanup_close_ int dir_fd = -1;
+	struct addr hidden;
+	struct stat st;
+	int r;
+
+	snprintf(dir, sizeof(dir), "%s", file->path);
+	dir_fd = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0 || temporary_addr(file->path, dir_fd, &hidden) != 0)
+		return refuse_errno(story, file->path, "cannot open its directory");
+	r = bind_hidden(fd, &hidden, options, backlog);
+	if (r == 0 && (lstat(hidden.un.sun_path, &st) < 0 || rename(hidden.un.sun_path, file->path) < 0))
+		r = -errno;
+	if (r < 0) {
+		unlink(hidden.un.sun_path);
+		errno = -r;
+		return refuse_errno(story, file->path, "cannot make the socket");
+	}
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	return 0;
+}
+
+int
+sockfile_listen(const struct addr *addr, const struct sockfile_options *options, int backlog, struct sockfile *ret_file,
+		int *ret_fd, char *text, size_t text_size)
+{
+	struct story story = { text, text_size };
+	struct sockfile file = { .lock_fd = -1 };
+	_cleanup_close_ int fd = addr_socket(addr);
+	int r;
+
+	snprintf(file.path, sizeof(file.path), "%s", addr->un.sun_path);
+	if (fd < 0) {
+		errno = -fd;
+		return refuse_errno(&story, file.path, "cannot make a socket");
+	}
+	r = take_lock(&file, &story);
+	if (r != 0)
+		return r;
+	r = probe(addr, file.path, &story);
+	if (r == 0)
+		r = expose(&file, fd, options, backlog, &story);
+	if (r != 0) {
+		sockfile_close(&file);
+		return r;
+	}
+	*ret_file = file;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static bool
+is_ours(const struct sockfile *file)
+{
+	struct stat st;
+
+	return file->ino != 0 && lstat(file->path, &st) == 0 && st.st_dev == file->dev && st.st_ino == file->ino;
+}
+
+int
+sockfile_update(const struct sockfile *file, const struct sockfile_options *options)
+{
+	if (!is_ours(file))
+		return -ENOENT;
+	if (fchownat(AT_FDCWD, file->path, options->owner, options->group, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    chmod(file->path, options->mode) < 0)
+		return -errno;
+	return 0;
+}
+
+void
+sockfile_close(struct sockfile *file)
+{
+	char lock[ADDR_PATH_MAX + 16];
+
+	if (file->lock_fd < 0)
+		return;
+	if (is_ours(file))
+		unlink(file->path);
+	lock_path(file->path, lock);
+	unlink(lock);
+	close(file->lock_fd);
+	file->lock_fd = -1;
+}

@@ -1,0 +1,49 @@
+/*
+ * The file of a Unix socket. It is taken under a lock, so that two daemons cannot race for it; a stale socket
+ * is replaced, a live one and anything that is not a socket are left alone; and no client ever meets it with
+ * the wrong permissions or before somebody listens.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "addr.h"
+
+struct sockfile {
+	int lock_fd; /* of PATH.lock; -1: nothing is held */
+	dev_t dev;   /* of the socket that was put there */
+	ino_t ino;
+	char path[ADDR_PATH_MAX + 1];
+};
+
+struct sockfile_options {
+	unsigned int mode; /* permission bits */
+	uid_t owner;	   /* (uid_t)-1: as it comes */
+	gid_t group;	   /* (gid_t)-1: as it comes */
+};
+
+/* What can be wrong; text gets the whole story for people. */
+enum {
+	SOCKFILE_E_LIVE = 1,   /* a server is using it */
+	SOCKFILE_E_NOT_SOCKET, /* something else is there */
+	SOCKFILE_E_NO_PERMISSION,
+	SOCKFILE_E_FAILED, /* the system refused something else */
+};
+
+/*
+ * Puts a listening socket at addr, which is a path. Returns its descriptor in *ret_fd and what must be passed
+ * to sockfile_close() in *ret_file. Returns 0, or SOCKFILE_E_* with text filled in and nothing changed.
+ */
+int sockfile_listen(const struct addr *addr, const struct sockfile_options *options, int backlog,
+		    struct sockfile *ret_file, int *ret_fd, char *text, size_t text_size);
+
+/* Applies changed permissions to the socket, if it is still the one that was put there. Returns 0 or -errno. */
+int sockfile_update(const struct sockfile *file, const struct sockfile_options *options);
+
+/* Removes the socket if it is still the one that was put there, and the lock. */
+void sockfile_close(struct sockfile *file);
+
+/* The pid of whoever listens at the address, if that can be found out by connecting; else 0. */
+pid_t sockfile_holder(const struct addr *addr);

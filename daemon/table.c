@@ -1,0 +1,75 @@
+#include "table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#define BUCKETS_MIN 16
+
+void
+table_deinit(struct table *table)
+{
+	free(table->buckets);
+	*table = (struct table){ 0 };
+}
+
+static int
+resize(struct table *table, size_t n_buckets)
+{
+	struct table_node **buckets = calloc(n_buckets, sizeof(struct table_node *)), *node;
+
+	if (!buckets)
+		return -ENOMEM;
+	for (size_t i = 0; i < table->n_buckets; i++)
+		while ((node = table->buckets[i])) {
+			table->buckets[i] = node->next;
+			node->next = buckets[node->hash & (n_buckets - 1)];
+			buckets[node->hash & (n_buckets - 1)] = node;
+		}
+	free(table->buckets);
+	table->buckets = buckets;
+	table->n_buckets = n_buckets;
+	return 0;
+}
+
+int
+table_insert(struct table *table, struct table_node *node, uint64_t hash)
+{
+	struct table_node **bucket;
+
+	if (table->n_buckets == 0 && resize(table, BUCKETS_MIN) < 0)
+		return -ENOMEM;
+	if (table->n >= table->n_buckets)
+		(void)resize(table, table->n_buckets * 2);
+	bucket = &table->buckets[hash & (table->n_buckets - 1)];
+	node->hash = hash;
+	node->next = *bucket;
+	*bucket = node;
+	table->n++;
+	return 0;
+}
+
+void
+table_remove(struct table *table, struct table_node *node)
+{
+	struct table_node **link = &table->buckets[node->hash & (table->n_buckets - 1)];
+
+	while (*link != node) {
+		assert(*link);
+		link = &(*link)->next;
+	}
+	*link = node->next;
+	table->n--;
+	if (table->n_buckets > BUCKETS_MIN && table->n < table->n_buckets / 8)
+		(void)resize(table, table->n_buckets / 4);
+}
+
+void
+table_each(const struct table *table, void (*visit)(struct table_node *node, void *arg), void *arg)
+{
+	for (size_t i = 0; i < table->n_buckets; i++)
+		for (struct table_node *node = table->buckets[i], *next; node; node = next) {
+			next = node->next;
+			visit(node, arg);
+		}
+}
