@@ -20,10 +20,11 @@ static bool
 wake_gated(struct bus *bus)
 {
 	struct barrier_waiter *gate = barrier_take_ready(&bus->barriers);
-	struct session *s = (struct session *)((char *)gate - offsetof(struct session, gate));
+	struct session *s;
 
 	if (!gate)
 		return false;
+	s = (struct session *)((char *)gate - offsetof(struct session, gate));
 	s->progress_ms = bus->now_ms;
 	session_set_out_state(s, bus, SESSION_OUT_REPLIER);
 	return true;

@@ -1,0 +1,356 @@
+/*
+ * Three states: DOWN waits for its next attempt; CONNECTING waits for one that takes its time, which only
+ * TCP's do; UP has an open connection. A connection that brought nothing, or a refusal, does not shorten the
+ * backoff: a server that is full, or accepts and closes, is not asked a hundred times a second.
+ */
+#include "client.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "backoff.h"
+#include "loop.h"
+#include "memory.h"
+#include "say.h"
+#include "watch.h"
+
+enum client_state { CLIENT_DOWN, CLIENT_CONNECTING, CLIENT_UP };
+
+struct client {
+	struct loop *loop;
+	struct client_options options;
+	char name[ADDR_PATH_MAX + 64];
+	const struct client_ops *ops;
+	void *arg;
+	enum client_state state;
+	struct conn conn;
+	int connecting_fd; /* in CLIENT_CONNECTING, else -1 */
+	struct event *connected_event, *retry_event;
+	struct watch *watch;
+	struct backoff backoff;
+	size_t greeted; /* bytes of the greeting written */
+	bool stopped;
+
+	uint64_t connects;
+	uint64_t lost_at; /* loop_now() */
+	bool noticed;	  /* people were told that there is no daemon */
+	int last_error;	  /* errno of the last attempt or loss; 0: the other side closed */
+};
+
+static const char *
+reason(int error)
+{
+	return error ? strerror(error) : "closed by the other side";
+}
+
+static void
+retry_later(struct client *c)
+{
+	uint32_t random = 0;
+	unsigned int ms;
+
+	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	ms = backoff_next(&c->backoff, random);
+	event_add(c->retry_event, &(struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 });
+}
+
+/* Whether another attempt makes no sense; then the loop ends. */
+static bool
+is_hopeless(struct client *c, int error)
+{
+	int status;
+
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		status = EX_NOPERM;
+		break;
+	case EPROTOTYPE:
+		status = EX_PROTOCOL;
+		break;
+	default:
+		/* EAGAIN is a daemon whose backlog is full for the moment. */
+		if (!c->options.once || error == EAGAIN)
+			return false;
+		status = EX_UNAVAILABLE;
+	}
+	say("connecting to %s: %s", c->name, strerror(error));
+	loop_end(c->loop, status);
+	return true;
+}
+
+static void
+unreachable(struct client *c, int error)
+{
+	c->state = CLIENT_DOWN;
+	c->last_error = error;
+	if (is_hopeless(c, error))
+		return;
+	if (!c->noticed)
+		say_notice("waiting for %s: %s", c->name, strerror(error));
+	c->noticed = true;
+	retry_later(c);
+}
+
+/* Returns whether the greeting is written. */
+static bool
+greet(struct client *c)
+{
+	const struct slice *g = &c->options.greeting;
+	struct iovec rest = { (void *)(g->p + c->greeted), g->len - c->greeted };
+
+	if (rest.iov_len > 0)
+		c->greeted += conn_writev(&c->conn, &rest, 1);
+	return c->greeted == g->len;
+}
+
+static void
+writable_cb(void *arg)
+{
+	struct client *c = arg;
+
+	if (greet(c))
+		c->ops->writable(c->arg);
+}
+
+static void
+connected(struct client *c, int fd)
+{
+	c->state = CLIENT_UP;
+	c->greeted = 0;
+	if (c->connects++ > 0)
+		say_verbose("connected again to %s after %llu ms", c->name,
+			    (unsigned long long)(loop_now() - c->lost_at));
+	else
+		say_verbose("connected to %s", c->name);
+	conn_open(&c->conn, fd);
+	if (c->ops->up)
+		c->ops->up(c->arg);
+	writable_cb(c);
+}
+
+static void
+forget_attempt(struct client *c)
+{
+	if (c->connected_event)
+		event_free(c->connected_event);
+	c->connected_event = NULL;
+	c->connecting_fd = -1;
+}
+
+/* The attempt that took its time has succeeded or failed. */
+static void
+connected_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+	int error = 0;
+
+	(void)what;
+	forget_attempt(c);
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof(error) }) < 0)
+		error = errno;
+	if (error) {
+		close(fd);
+		unreachable(c, error);
+	} else {
+		connected(c, fd);
+	}
+}
+
+static void
+connect_now(struct client *c)
+{
+	int fd = addr_socket(&c->options.addr), r;
+
+	if (fd < 0) {
+		unreachable(c, -fd);
+		return;
+	}
+	do
+		r = connect(fd, &c->options.addr.sa, c->options.addr.len) < 0 ? errno : 0;
+	while (r == EINTR);
+	if (r == 0) {
+		connected(c, fd);
+	} else if (r == EINPROGRESS) {
+		c->state = CLIENT_CONNECTING;
+		c->connecting_fd = fd;
+		c->connected_event = event_new(loop_base(c->loop), fd, EV_WRITE, connected_cb, c);
+		memory_check(c->connected_event ? 0 : -1);
+		event_add(c->connected_event, NULL);
+	} else {
+		close(fd);
+		unreachable(c, r);
+	}
+}
+
+static void
+retry_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	connect_now(arg);
+}
+
+/* The name of the socket file has appeared. */
+static void
+appeared_cb(void *arg)
+{
+	struct client *c = arg;
+
+	if (c->stopped || c->state != CLIENT_DOWN)
+		return;
+	event_del(c->retry_event);
+	backoff_reset(&c->backoff);
+	connect_now(c);
+}
+
+static size_t
+input_cb(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
+{
+	struct client *c = arg;
+
+	return c->ops->input(c->arg, p, len, ret_need);
+}
+
+static void
+ended_cb(void *arg, uint64_t unread, int error)
+{
+	struct client *c = arg;
+
+	c->state = CLIENT_DOWN;
+	c->last_error = error;
+	c->lost_at = loop_now();
+	c->noticed = false;
+	if (c->conn.had_input && !c->conn.dropped)
+		backoff_reset(&c->backoff);
+	c->ops->down(c->arg, unread);
+	if (loop_is_ending(c->loop) || c->stopped)
+		return;
+	if (c->options.once) {
+		say("connection to %s lost: %s", c->name, reason(error));
+		loop_end(c->loop, EX_UNAVAILABLE);
+		return;
+	}
+	say_verbose("connection to %s lost: %s", c->name, reason(error));
+	retry_later(c);
+}
+
+static const struct conn_ops conn_ops = {
+	.input = input_cb,
+	.writable = writable_cb,
+	.ended = ended_cb,
+};
+
+struct client *
+client_new(struct loop *loop, const struct client_options *options, const struct client_ops *ops, void *arg)
+{
+	struct client *c = memory_alloc(sizeof(*c));
+
+	c->loop = loop;
+	c->options = *options;
+	c->ops = ops;
+	c->arg = arg;
+	c->connecting_fd = -1;
+	addr_format(&options->addr, c->name, sizeof(c->name));
+	conn_init(&c->conn, loop_base(loop), &conn_ops, c);
+	c->retry_event = event_new(loop_base(loop), -1, 0, retry_cb, c);
+	memory_check(c->retry_event ? 0 : -1);
+	return c;
+}
+
+void
+client_start(struct client *c)
+{
+	/* Watched before the first attempt, so that the name cannot appear unseen in between. */
+	if (c->options.addr.kind == ADDR_PATH && !c->options.once)
+		c->watch = watch_new(c->loop, c->name, appeared_cb, c);
+	connect_now(c);
+}
+
+void
+client_stop(struct client *c)
+{
+	c->stopped = true;
+	c->state = CLIENT_DOWN;
+	event_del(c->retry_event);
+	if (c->connecting_fd >= 0)
+		close(c->connecting_fd);
+	forget_attempt(c);
+	conn_close(&c->conn);
+}
+
+void
+client_free(struct client *c)
+{
+	if (!c)
+		return;
+	client_stop(c);
+	event_free(c->retry_event);
+	watch_free(c->watch);
+	conn_deinit(&c->conn);
+	free(c);
+}
+
+size_t
+client_writev(struct client *c, const struct iovec *iov, int n)
+{
+	return c->state == CLIENT_UP && c->greeted == c->options.greeting.len ? conn_writev(&c->conn, iov, n) : 0;
+}
+
+void
+client_pause(struct client *c, bool paused)
+{
+	conn_pause(&c->conn, paused);
+}
+
+void
+client_shutdown(struct client *c)
+{
+	if (c->state == CLIENT_UP)
+		shutdown(c->conn.fd, SHUT_WR);
+}
+
+void
+client_drop(struct client *c, int error)
+{
+	conn_drop(&c->conn, error);
+}
+
+int
+client_unread(const struct client *c, uint64_t *ret_bytes)
+{
+	return conn_unread(&c->conn, ret_bytes);
+}
+
+bool
+client_is_up(const struct client *c)
+{
+	return c->state == CLIENT_UP;
+}
+
+uint64_t
+client_reconnects(const struct client *c)
+{
+	return c->connects > 0 ? c->connects - 1 : 0;
+}
+
+const char *
+client_name(const struct client *c)
+{
+	return c->name;
+}
+
+void
+client_explain(const struct client *c, char *text, size_t size)
+{
+	if (c->state == CLIENT_UP)
+		snprintf(text, size, "no answer from %s", c->name);
+	else
+		snprintf(text, size, "no connection to %s: %s", c->name, reason(c->last_error));
+}

@@ -1,0 +1,110 @@
+#include "loop.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "memory.h"
+#include "say.h"
+
+static const int signals[] = { SIGINT, SIGTERM };
+
+#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+struct loop {
+	struct event_base *base;
+	struct event *events[N_SIGNALS];
+	loop_signal_cb *signal_cb;
+	void *arg;
+	bool signalled;
+	bool ending;
+	int status;
+};
+
+static void
+signal_cb(evutil_socket_t signo, short what, void *arg)
+{
+	struct loop *loop = arg;
+	bool again = loop->signalled;
+
+	(void)what;
+	loop->signalled = true;
+	if (loop->signal_cb)
+		loop->signal_cb(loop->arg, (int)signo, again);
+	else
+		loop_end(loop, 128 + (int)signo);
+}
+
+struct loop *
+loop_new(loop_signal_cb *cb, void *arg)
+{
+	struct loop *loop = memory_alloc(sizeof(*loop));
+	struct event_config *config = event_config_new();
+
+	if (!config || event_config_require_features(config, EV_FEATURE_FDS) != 0 ||
+	    !(loop->base = event_base_new_with_config(config))) {
+		say("no event loop that takes files");
+		abort();
+	}
+	event_config_free(config);
+	loop->signal_cb = cb;
+	loop->arg = arg;
+	for (size_t i = 0; i < N_SIGNALS; i++) {
+		loop->events[i] = evsignal_new(loop->base, signals[i], signal_cb, loop);
+		memory_check(loop->events[i] ? 0 : -1);
+		evsignal_add(loop->events[i], NULL);
+	}
+	return loop;
+}
+
+void
+loop_free(struct loop *loop)
+{
+	if (!loop)
+		return;
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		event_free(loop->events[i]);
+	event_base_free(loop->base);
+	free(loop);
+}
+
+struct event_base *
+loop_base(const struct loop *loop)
+{
+	return loop->base;
+}
+
+int
+loop_run(struct loop *loop)
+{
+	/* A break asked for before the loop runs would be forgotten by it. */
+	if (!loop->ending)
+		event_base_dispatch(loop->base);
+	return loop->status;
+}
+
+void
+loop_end(struct loop *loop, int status)
+{
+	if (loop->ending)
+		return;
+	loop->ending = true;
+	loop->status = status;
+	event_base_loopbreak(loop->base);
+}
+
+bool
+loop_is_ending(const struct loop *loop)
+{
+	return loop->ending;
+}
+
+uint64_t
+loop_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}

@@ -1,0 +1,103 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "options.h"
+#include "say.h"
+#include "verbs.h"
+#include "version.h"
+
+#define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
+
+/*
+ * Where a standard descriptor is closed, a socket would take its number. It is opened the wrong way
+ * round instead, so that using it is an error as before.
+ */
+static void
+hold_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+static int
+print_version(void)
+{
+	return printf("udsctl %s\n", UDSD_VERSION) > 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+static int
+usage_error(const struct verb *verb, const char *text)
+{
+	say("%s: %s; try 'udsctl %s --help'", verb->name, text, verb->name);
+	return EX_USAGE;
+}
+
+/* argv[0] is the verb. */
+static int
+run_verb(const struct verb *verb, struct options *o, int argc, char **argv)
+{
+	int first = options_parse(o, verb, argc, argv);
+
+	if (first < 0)
+		return EX_USAGE;
+	say_init(o->verbose);
+	if (o->version)
+		return print_version();
+	if (o->help)
+		return verbs_help(verb);
+	o->args = argv + first;
+	o->n_args = (size_t)(argc - first);
+	if (o->n_args < verb->args_min)
+		return usage_error(verb, "an argument is missing");
+	if (o->n_args > verb->args_max)
+		return usage_error(verb, "too many arguments");
+	if (options_find_socket(o) < 0)
+		return EX_USAGE;
+	return verb->run(o);
+}
+
+static int
+run(struct options *o, int argc, char **argv)
+{
+	char *pipe_argv[] = { "pipe", NULL };
+	int first = options_parse(o, NULL, argc, argv);
+	const struct verb *verb;
+
+	if (first < 0)
+		return EX_USAGE;
+	if (o->version)
+		return print_version();
+	if (o->help && first == argc)
+		return verbs_help(NULL);
+	if (first == argc && isatty(STDIN_FILENO)) {
+		verbs_usage();
+		return EX_USAGE;
+	}
+	if (first == argc)
+		return run_verb(verbs_find("pipe"), o, 1, pipe_argv);
+	verb = verbs_find(argv[first]);
+	if (!verb) {
+		verbs_report_unknown(argv[first]);
+		return EX_USAGE;
+	}
+	return run_verb(verb, o, argc - first, argv + first);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { .queue_bytes = QUEUE_BYTES };
+	int status;
+
+	hold_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN);
+	status = run(&o, argc, argv);
+	options_deinit(&o);
+	return status;
+}

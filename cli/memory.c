@@ -1,0 +1,38 @@
+#include "memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static _Noreturn void
+fail(void)
+{
+	fputs("udsctl: out of memory\n", stderr);
+	abort();
+}
+
+void *
+memory_alloc(size_t size)
+{
+	void *p = calloc(1, size);
+
+	if (!p)
+		fail();
+	return p;
+}
+
+void *
+memory_alloc_raw(size_t size)
+{
+	void *p = malloc(size);
+
+	if (!p)
+		fail();
+	return p;
+}
+
+void
+memory_check(int r)
+{
+	if (r < 0)
+		fail();
+}

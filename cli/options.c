@@ -1,0 +1,223 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "nearest.h"
+#include "num.h"
+#include "protocol.h"
+#include "say.h"
+
+#define OPTIONS_MAX 32
+
+/* getopt_long() gives an option without a letter back as this and its index. */
+#define LONG_ONLY 256
+
+const struct option_row options_global[] = {
+	{ "socket", 's', "ADDR", "the daemon's socket: a path, @name or host:port", OPTION_TEXT,
+	  offsetof(struct options, socket) },
+	{ "verbose", 'v', NULL, "say what happens to the connection", OPTION_FLAG, offsetof(struct options, verbose) },
+	{ "help", 0, NULL, "show this help", OPTION_FLAG, offsetof(struct options, help) },
+	{ "version", 0, NULL, "show the version", OPTION_FLAG, offsetof(struct options, version) },
+	{ 0 },
+};
+
+/* The rows that are allowed, in getopt_long()'s terms. */
+struct rules {
+	const char *verb; /* for messages: "VERB: " or "" */
+	const char *separator;
+	const struct option_row *rows[OPTIONS_MAX];
+	size_t n;
+	struct option long_options[OPTIONS_MAX + 1];
+	char letters[3 + 2 * OPTIONS_MAX];
+};
+
+static void
+rules_add(struct rules *rules, const struct option_row *row)
+{
+	char *letters = rules->letters;
+
+	for (; row->name && rules->n < OPTIONS_MAX; row++) {
+		rules->long_options[rules->n] = (struct option){
+			.name = row->name,
+			.has_arg = row->argument ? required_argument : no_argument,
+			.val = LONG_ONLY + (int)rules->n,
+		};
+		rules->rows[rules->n++] = row;
+		if (row->letter)
+			sprintf(letters + strlen(letters), "%c%s", row->letter, row->argument ? ":" : "");
+	}
+}
+
+static void
+rules_init(struct rules *rules, const struct verb *verb)
+{
+	*rules = (struct rules){ .verb = verb ? verb->name : "", .separator = verb ? ": " : "" };
+	/* Without a verb the options end at the first word; ':' tells a missing argument from an unknown option. */
+	strcpy(rules->letters, verb ? ":" : "+:");
+	rules_add(rules, options_global);
+	if (verb)
+		rules_add(rules, verb->options);
+}
+
+static const struct option_row *
+rules_find(const struct rules *rules, int value)
+{
+	if (value >= LONG_ONLY)
+		return rules->rows[value - LONG_ONLY];
+	for (size_t i = 0; i < rules->n; i++)
+		if (value && rules->rows[i]->letter == value)
+			return rules->rows[i];
+	return NULL;
+}
+
+/* What getopt_long() did not take: word is the argument it stood in, value what it says about it. */
+static void
+report_unknown(const struct rules *rules, const char *word, int value)
+{
+	const struct option_row *row = rules_find(rules, value);
+	const char *names[OPTIONS_MAX], *nearest;
+	size_t len = strcspn(word, "=");
+
+	if (row) {
+		say("%s%soption '--%s' takes no argument", rules->verb, rules->separator, row->name);
+		return;
+	}
+	if (value) {
+		say("%s%sunknown option '-%c'", rules->verb, rules->separator, value);
+		return;
+	}
+	for (size_t i = 0; i < rules->n; i++)
+		names[i] = rules->rows[i]->name;
+	nearest = len > 2 ? nearest_find(word + 2, len - 2, names, rules->n) : NULL;
+	if (nearest)
+		say("%s%sunknown option '%.*s'; did you mean '--%s'?", rules->verb, rules->separator, (int)len, word,
+		    nearest);
+	else
+		say("%s%sunknown option '%.*s'; try 'udsctl %s%s--help'", rules->verb, rules->separator, (int)len, word,
+		    rules->verb, *rules->verb ? " " : "");
+}
+
+static void
+add_pattern(struct options *o, const char *text)
+{
+	o->patterns = realloc(o->patterns, (o->n_patterns + 1) * sizeof(*o->patterns));
+	memory_check(o->patterns ? 0 : -1);
+	o->patterns[o->n_patterns++] = text;
+}
+
+/* Reads the value of a row; returns what was expected when it is not that, else NULL. */
+static const char *
+set_value(struct options *o, const struct option_row *row, const char *text)
+{
+	void *field = (char *)o + row->offset;
+	uint64_t v;
+
+	switch (row->kind) {
+	case OPTION_FLAG:
+		*(bool *)field = true;
+		break;
+	case OPTION_TEXT:
+		*(const char **)field = text;
+		break;
+	case OPTION_PATTERN:
+		add_pattern(o, text);
+		break;
+	case OPTION_SIZE:
+		if (num_parse_size(text, &v) != 0 || v == 0)
+			return "a size (try 16M)";
+		*(uint64_t *)field = v;
+		break;
+	case OPTION_COUNT:
+		if (num_parse_u64(text, &v) != 0 || v == 0)
+			return "a number from 1 on";
+		*(uint64_t *)field = v;
+		break;
+	case OPTION_TIMEOUT:
+		if (num_parse_duration(text, &v) != 0)
+			return "a duration (try 5s or 500ms)";
+		o->timeout = v;
+		o->has_timeout = true;
+		break;
+	}
+	return NULL;
+}
+
+int
+options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
+{
+	struct rules rules;
+	const struct option_row *row;
+	const char *expected;
+	int value;
+
+	rules_init(&rules, verb);
+	opterr = 0;
+	optind = 0; /* getopt_long() starts afresh */
+	while ((value = getopt_long(argc, argv, rules.letters, rules.long_options, NULL)) != -1) {
+		if (value == '?') {
+			report_unknown(&rules, argv[optind > 0 ? optind - 1 : 0], optopt);
+			return -1;
+		}
+		row = rules_find(&rules, value == ':' ? optopt : value);
+		if (value == ':') {
+			say("%s%soption '--%s' needs an argument: %s", rules.verb, rules.separator, row->name,
+			    row->argument);
+			return -1;
+		}
+		expected = set_value(o, row, optarg);
+		if (expected) {
+			say("%s%s--%s: '%s' is not %s", rules.verb, rules.separator, row->name, optarg, expected);
+			return -1;
+		}
+	}
+	return optind;
+}
+
+/* The user's own socket, if there is one. */
+static const char *
+user_socket(char *path, size_t size)
+{
+	const char *dir = getenv("XDG_RUNTIME_DIR");
+
+	if (!dir || !*dir || (size_t)snprintf(path, size, "%s/%s", dir, PROTOCOL_USER_SOCKET) >= size)
+		return NULL;
+	return access(path, F_OK) == 0 ? path : NULL;
+}
+
+int
+options_find_socket(struct options *o)
+{
+	char path[PATH_MAX];
+	const char *text = o->socket, *where = "--socket";
+	int r;
+
+	if (!text) {
+		text = getenv("UDSD_SOCKET");
+		where = "UDSD_SOCKET";
+		if (text && !*text)
+			text = NULL;
+	}
+	if (!text)
+		text = user_socket(path, sizeof(path));
+	if (!text)
+		text = PROTOCOL_SERVICE_SOCKET;
+	r = addr_parse(text, &o->addr);
+	if (r == 0)
+		return 0;
+	say("%s: '%s': %s", where, text, addr_strerror(r));
+	return -1;
+}
+
+void
+options_deinit(struct options *o)
+{
+	free(o->patterns);
+	*o = (struct options){ 0 };
+}

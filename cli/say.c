@@ -1,0 +1,104 @@
+/* Each line is one write(2), so that lines of several programs on one terminal or log stay whole. */
+#include "say.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 2048
+#define PREFIX "udsctl: "
+#define CLEAR "\r\033[K"
+
+static struct {
+	bool verbose;
+	bool terminal;
+	bool progress; /* a progress line stands on the terminal */
+} speaker;
+
+void
+say_init(bool verbose)
+{
+	speaker.verbose = verbose;
+	speaker.terminal = isatty(STDERR_FILENO) == 1;
+}
+
+static void __attribute__((format(printf, 3, 0)))
+write_line(const char *start, const char *end, const char *format, va_list ap)
+{
+	char line[LINE_MAX_BYTES];
+	size_t from = strlen(start) + strlen(PREFIX), room = sizeof(line) - from - 2, len;
+	int n;
+
+	memcpy(line, start, strlen(start));
+	memcpy(line + strlen(start), PREFIX, strlen(PREFIX));
+	n = vsnprintf(line + from, room, format, ap);
+	len = n < 0 ? 0 : (size_t)n >= room ? room - 1 : (size_t)n;
+	for (size_t i = from; i < from + len; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
+	memcpy(line + from + len, end, strlen(end));
+	(void)!write(STDERR_FILENO, line, from + len + strlen(end));
+}
+
+static void __attribute__((format(printf, 1, 0))) say_line(const char *format, va_list ap)
+{
+	write_line(speaker.progress ? CLEAR : "", "\n", format, ap);
+	speaker.progress = false;
+}
+
+void
+say(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	say_line(format, ap);
+	va_end(ap);
+}
+
+void
+say_notice(const char *format, ...)
+{
+	va_list ap;
+
+	if (!speaker.verbose && !speaker.terminal)
+		return;
+	va_start(ap, format);
+	say_line(format, ap);
+	va_end(ap);
+}
+
+void
+say_verbose(const char *format, ...)
+{
+	va_list ap;
+
+	if (!speaker.verbose)
+		return;
+	va_start(ap, format);
+	say_line(format, ap);
+	va_end(ap);
+}
+
+void
+say_progress(const char *format, ...)
+{
+	va_list ap;
+
+	if (!speaker.terminal)
+		return;
+	va_start(ap, format);
+	write_line(CLEAR, "", format, ap);
+	va_end(ap);
+	speaker.progress = true;
+}
+
+void
+say_progress_end(void)
+{
+	if (speaker.progress)
+		(void)!write(STDERR_FILENO, CLEAR, strlen(CLEAR));
+	speaker.progress = false;
+}

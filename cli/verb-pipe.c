@@ -1,0 +1,296 @@
+/*
+ * udsctl pipe: two flows through one connection. Standard input goes through the queue to the socket;
+ * what comes back goes to standard output. Each flow stops where its next station is full, and neither
+ * stops the other. advance() moves the first one as far as it goes and is called after whatever happens.
+ *
+ * A line leaves the queue when the other side is known to have read it. For a Unix socket the kernel
+ * tells: while the connection stands as the bytes that are still queued in it, at its end by the way it
+ * ends (client.h).
+ */
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "client.h"
+#include "deadline.h"
+#include "input.h"
+#include "loop.h"
+#include "memory.h"
+#include "options.h"
+#include "output.h"
+#include "say.h"
+#include "sendq.h"
+#include "verb-run.h"
+
+#define WRITE_VECTORS 16
+#define SIGNAL_TIMEOUT ((uint64_t)5000) /* ms, for what is queued when a signal comes */
+/* Nothing tells when the other side reads: how often to look while the queue is full, in ms. */
+#define LOOK_EVERY 1
+/* A longer line is cut. */
+#define LINE_MAX_BYTES ((uint64_t)64 * 1024)
+
+struct pipe {
+	const struct options *o;
+	struct loop *loop;
+	struct client *client;
+	struct sendq queue;
+	struct input *input;
+	struct output *output;
+	struct buf hello;
+	struct deadline deadline, signal_deadline;
+	struct event *look_timer;
+	bool input_ended;
+	bool finishing; /* only what waits for standard output is left to do */
+	bool shut;	/* this connection was told that there is no more */
+	int signo;	/* of the signal that came before the end of standard input */
+};
+
+static int
+final_status(const struct pipe *p)
+{
+	if (input_error(p->input))
+		return EX_IOERR;
+	return p->signo ? 128 + p->signo : EX_OK;
+}
+
+static void
+fill(struct pipe *p)
+{
+	uint64_t limit = p->o->queue_bytes, line_max = limit < LINE_MAX_BYTES ? limit : LINE_MAX_BYTES;
+	enum input_status status = INPUT_OK;
+	struct slice piece;
+	bool open;
+
+	while (!p->input_ended && p->queue.bytes < limit) {
+		status = input_next_piece(p->input, line_max, &piece, &open);
+		if (status == INPUT_OK) {
+			memcpy(sendq_reserve(&p->queue, piece.len), piece.p, piece.len);
+			sendq_commit(&p->queue, piece.len, open);
+		} else if (status == INPUT_MORE) {
+			break;
+		} else {
+			p->input_ended = true;
+			sendq_close_line(&p->queue);
+		}
+	}
+	if (status == INPUT_FAILED)
+		say("reading standard input: %s", strerror(input_error(p->input)));
+	input_want(p->input, status == INPUT_MORE);
+}
+
+static void
+flush(struct pipe *p)
+{
+	struct iovec iov[WRITE_VECTORS];
+	size_t n;
+	int vectors;
+
+	while ((vectors = sendq_peek(&p->queue, iov, WRITE_VECTORS)) > 0) {
+		n = client_writev(p->client, iov, vectors);
+		if (n == 0)
+			return;
+		sendq_sent(&p->queue, n);
+		deadline_progress(&p->deadline);
+	}
+}
+
+/* Drops what the other side has read. */
+static void
+look(struct pipe *p)
+{
+	uint64_t unread;
+
+	if (p->queue.sent_bytes > 0 && client_unread(p->client, &unread) == 0)
+		sendq_drop_read(&p->queue, unread);
+}
+
+static bool
+is_output_full(const struct pipe *p)
+{
+	return output_pending(p->output) > OUTPUT_HIGH;
+}
+
+static void
+finish(struct pipe *p)
+{
+	p->finishing = true;
+	client_stop(p->client);
+	if (output_pending(p->output) == 0)
+		loop_end(p->loop, final_status(p));
+}
+
+static void
+advance(struct pipe *p)
+{
+	bool all_written;
+
+	if (p->finishing)
+		return;
+	look(p);
+	fill(p);
+	flush(p);
+	all_written = p->input_ended && !sendq_has_unsent(&p->queue);
+	if (all_written && (p->signo || (p->queue.bytes == 0 && !client_is_up(p->client)))) {
+		finish(p);
+		return;
+	}
+	if (all_written && client_is_up(p->client) && !p->shut) {
+		client_shutdown(p->client);
+		p->shut = true;
+	}
+	if (!p->input_ended && p->queue.bytes >= p->o->queue_bytes && !sendq_has_unsent(&p->queue))
+		event_add(p->look_timer, &(struct timeval){ .tv_usec = LOOK_EVERY * 1000 });
+	/* Standard output that takes nothing is not the daemon's fault. */
+	deadline_run(&p->deadline, !is_output_full(p) && (sendq_has_unsent(&p->queue) || p->shut));
+}
+
+static void
+advance_cb(void *arg)
+{
+	advance(arg);
+}
+
+static void
+look_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	advance(arg);
+}
+
+static size_t
+input_bytes(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
+{
+	struct pipe *p = arg;
+
+	(void)ret_need;
+	memcpy(output_reserve(p->output, len), bytes, len);
+	output_commit(p->output, len);
+	output_flush(p->output);
+	client_pause(p->client, is_output_full(p));
+	deadline_progress(&p->deadline);
+	if (!loop_is_ending(p->loop))
+		advance(p);
+	return len;
+}
+
+/* What the other side has read is not sent again; a line that it has read in part is. */
+static void
+down(void *arg, uint64_t unread)
+{
+	struct pipe *p = arg;
+
+	if (unread != CONN_UNREAD_UNKNOWN)
+		sendq_drop_read(&p->queue, unread);
+	sendq_rewind(&p->queue);
+	p->shut = false;
+	advance(p);
+}
+
+static void
+drained(void *arg)
+{
+	struct pipe *p = arg;
+
+	if (p->finishing && output_pending(p->output) == 0)
+		loop_end(p->loop, final_status(p));
+	client_pause(p->client, false);
+	advance(p);
+}
+
+/* Gives up; `why` begins the line that says so. */
+static void
+give_up(struct pipe *p, const char *why)
+{
+	unsigned long long left = p->queue.bytes - p->queue.sent_bytes;
+	char explanation[256] = "standard output takes nothing";
+
+	if (!is_output_full(p))
+		client_explain(p->client, explanation, sizeof(explanation));
+	if (left > 0)
+		say("%s: %llu bytes were not sent (%s)", why, left, explanation);
+	else if (p->finishing)
+		say("%s: %zu bytes were not written to standard output", why, output_pending(p->output));
+	else
+		say("%s: %s has not closed the connection", why, client_name(p->client));
+	loop_end(p->loop, EX_TEMPFAIL);
+}
+
+static void
+timed_out_cb(void *arg)
+{
+	struct pipe *p = arg;
+	char limit[32], why[64];
+
+	deadline_format(&p->signal_deadline, limit, sizeof(limit)); /* the same for both, where both are set */
+	snprintf(why, sizeof(why), "timed out after %s", limit);
+	give_up(p, why);
+}
+
+static void
+signal_cb(void *arg, int signo, bool again)
+{
+	struct pipe *p = arg;
+
+	if (again) {
+		give_up(p, "interrupted");
+		return;
+	}
+	p->signo = signo;
+	input_stop(p->input);
+	deadline_run(&p->signal_deadline, true);
+	advance(p);
+}
+
+static const struct client_ops client_ops = {
+	.input = input_bytes,
+	.writable = advance_cb,
+	.down = down,
+};
+
+static void
+setup(struct pipe *p)
+{
+	const struct options *o = p->o;
+	struct client_options options = { .addr = o->addr };
+
+	if (o->hello) {
+		memory_check(buf_printf(&p->hello, "%s\n", o->hello));
+		options.greeting = (struct slice){ p->hello.data, p->hello.len };
+	}
+	p->loop = loop_new(signal_cb, p);
+	p->client = client_new(p->loop, &options, &client_ops, p);
+	sendq_init(&p->queue);
+	p->input = input_new(p->loop, STDIN_FILENO, INPUT_LINES, advance_cb, p);
+	p->output = output_new(p->loop, STDOUT_FILENO, drained, p);
+	deadline_init(&p->deadline, p->loop, o->timeout, timed_out_cb, p);
+	deadline_init(&p->signal_deadline, p->loop, o->timeout > 0 ? o->timeout : SIGNAL_TIMEOUT, timed_out_cb, p);
+	p->look_timer = event_new(loop_base(p->loop), -1, 0, look_cb, p);
+	memory_check(p->look_timer ? 0 : -1);
+}
+
+int
+verb_pipe(const struct options *o)
+{
+	struct pipe p = { .o = o };
+	int status;
+
+	setup(&p);
+	client_start(p.client);
+	if (!loop_is_ending(p.loop))
+		advance(&p);
+	status = loop_run(p.loop);
+	client_free(p.client);
+	sendq_deinit(&p.queue);
+	input_free(p.input);
+	output_free(p.output);
+	buf_deinit(&p.hello);
+	event_free(p.look_timer);
+	deadline_deinit(&p.deadline);
+	deadline_deinit(&p.signal_deadline);
+	loop_free(p.loop);
+	return status;
+}

@@ -1,0 +1,120 @@
+#include "verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "nearest.h"
+#include "say.h"
+#include "verb-run.h"
+
+#define VERBS_MAX 32
+
+#define FIELD(name) offsetof(struct options, name)
+
+static const struct option_row send_options[] = {
+	{ "null", '0', NULL, "messages end with a NUL instead of a newline", OPTION_FLAG, FIELD(null) },
+	{ "whole", 0, NULL, "all of standard input is one message", OPTION_FLAG, FIELD(whole) },
+	{ "wait-receiver", 0, NULL, "messages wait until a receiver is there", OPTION_FLAG, FIELD(wait_receiver) },
+	{ "timeout", 0, "DURATION", "give up when no answer comes for this long (0: never)", OPTION_TIMEOUT, 0 },
+	{ "queue-bytes", 0, "SIZE", "hold at most this much unanswered (16M)", OPTION_SIZE, FIELD(queue_bytes) },
+	{ "summary", 0, NULL, "at the end say how many messages went where", OPTION_FLAG, FIELD(summary) },
+	{ 0 },
+};
+
+static const struct option_row recv_options[] = {
+	{ "pattern", 'p', "PATTERN", "receive each channel that matches, as *, ? and [...] do", OPTION_PATTERN, 0 },
+	{ "null", '0', NULL, "end messages with a NUL instead of a newline", OPTION_FLAG, FIELD(null) },
+	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT, FIELD(count) },
+	{ "timeout", 0, "DURATION", "give up when no message comes for this long (0: never)", OPTION_TIMEOUT, 0 },
+	{ "summary", 0, NULL, "at the end say how many messages came", OPTION_FLAG, FIELD(summary) },
+	{ 0 },
+};
+
+static const struct option_row pipe_options[] = {
+	{ "hello", 0, "TEXT", "send this line first after each connect", OPTION_TEXT, FIELD(hello) },
+	{ "timeout", 0, "DURATION", "give up when nothing can be sent for this long (0: never)", OPTION_TIMEOUT, 0 },
+	{ "queue-bytes", 0, "SIZE", "hold at most this much unsent (16M)", OPTION_SIZE, FIELD(queue_bytes) },
+	{ 0 },
+};
+
+static const struct option_row ping_options[] = {
+	{ "timeout", 0, "DURATION", "give up when no answer comes for this long (5s)", OPTION_TIMEOUT, 0 },
+	{ "count", 'n', "COUNT", "ping this many times (1)", OPTION_COUNT, FIELD(count) },
+	{ 0 },
+};
+
+const struct verb verbs[] = {
+	{ "send", "CHANNEL [MESSAGE]...", "publish messages, or the lines of standard input", send_options, 1, SIZE_MAX,
+	  verb_send },
+	{ "recv", "[CHANNEL]...", "print the messages of channels", recv_options, 0, SIZE_MAX, verb_recv },
+	{ "pipe", "", "send standard input as it is and print what comes back", pipe_options, 0, 0, verb_pipe },
+	{ "ping", "", "ask the daemon for an answer and print how long it took", ping_options, 0, 0, verb_ping },
+	{ 0 },
+};
+
+const struct verb *
+verbs_find(const char *name)
+{
+	for (const struct verb *v = verbs; v->name; v++)
+		if (strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
+}
+
+void
+verbs_report_unknown(const char *name)
+{
+	const char *names[VERBS_MAX], *nearest;
+	size_t n = 0;
+
+	for (const struct verb *v = verbs; v->name && n < VERBS_MAX; v++)
+		names[n++] = v->name;
+	nearest = nearest_find(name, strlen(name), names, n);
+	if (nearest)
+		say("unknown verb '%s'; did you mean '%s'?", name, nearest);
+	else
+		say("unknown verb '%s'; try 'udsctl --help'", name);
+}
+
+void
+verbs_usage(void)
+{
+	fputs("usage: udsctl [--socket ADDR] VERB [OPTION]...\n", stderr);
+	for (const struct verb *v = verbs; v->name; v++)
+		fprintf(stderr, "       udsctl %s%s%s\n", v->name, *v->arguments ? " " : "", v->arguments);
+	fputs("Try 'udsctl --help'.\n", stderr);
+}
+
+static void
+print_options(const char *title, const struct option_row *row)
+{
+	char text[64];
+
+	printf("\n%s:\n", title);
+	for (; row->name; row++) {
+		snprintf(text, sizeof(text), "%c%c%c --%s%s%s", row->letter ? '-' : ' ',
+			 row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name, row->argument ? " " : "",
+			 row->argument ? row->argument : "");
+		printf("  %-28s %s\n", text, row->help);
+	}
+}
+
+int
+verbs_help(const struct verb *verb)
+{
+	if (verb) {
+		printf("usage: udsctl %s [OPTION]...%s%s\n\n%s: %s\n", verb->name, *verb->arguments ? " " : "",
+		       verb->arguments, verb->name, verb->summary);
+		print_options("Options", verb->options);
+	} else {
+		fputs("usage: udsctl [--socket ADDR] VERB [OPTION]...\n\nVerbs:\n", stdout);
+		for (const struct verb *v = verbs; v->name; v++)
+			printf("  %-28s %s\n", v->name, v->summary);
+		fputs("\nWithout a verb, with standard input piped: udsctl pipe.\n"
+		      "'udsctl VERB --help' shows the options of a verb.\n",
+		      stdout);
+	}
+	print_options("Options for every verb", options_global);
+	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}

@@ -1,0 +1,46 @@
+# bash completion for udsctl
+
+_udsctl() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local verbs='send recv pipe ping' options='--socket --verbose --help --version' verb='' i
+
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -s | --socket) ((i++)) ;;
+        -*) ;;
+        *)
+            verb=${COMP_WORDS[i]}
+            break
+            ;;
+        esac
+    done
+
+    case $prev in
+    -s | --socket)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
+    --timeout | --queue-bytes | --count | --hello | --pattern | -n | -p)
+        return
+        ;;
+    esac
+
+    case $verb in
+    '')
+        if [[ $cur != -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+            return
+        fi
+        ;;
+    send) options+=' --null --whole --wait-receiver --timeout --queue-bytes --summary' ;;
+    recv) options+=' --pattern --null --count --timeout --summary' ;;
+    pipe) options+=' --hello --timeout --queue-bytes' ;;
+    ping) options+=' --count --timeout' ;;
+    esac
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+    fi
+}
+
+complete -o filenames -F _udsctl udsctl

@@ -1,0 +1,35 @@
+# fish completion for udsctl
+
+set -l verbs send recv pipe ping
+set -l no_verb "not __fish_seen_subcommand_from $verbs"
+
+complete -c udsctl -f
+complete -c udsctl -s s -l socket -r -F -d "The socket of the daemon"
+complete -c udsctl -s v -l verbose -d "Say what happens to the connection"
+complete -c udsctl -l help -d "Show the help"
+complete -c udsctl -l version -d "Show the version"
+
+complete -c udsctl -n $no_verb -a send -d "Publish messages, or the lines of standard input"
+complete -c udsctl -n $no_verb -a recv -d "Print the messages of channels"
+complete -c udsctl -n $no_verb -a pipe -d "Send standard input as it is and print what comes back"
+complete -c udsctl -n $no_verb -a ping -d "Ask the daemon for an answer"
+
+complete -c udsctl -n "__fish_seen_subcommand_from send" -s 0 -l null -d "Messages end with a NUL"
+complete -c udsctl -n "__fish_seen_subcommand_from send" -l whole -d "All of standard input is one message"
+complete -c udsctl -n "__fish_seen_subcommand_from send" -l wait-receiver -d "Messages wait until a receiver is there"
+complete -c udsctl -n "__fish_seen_subcommand_from send" -l timeout -x -d "Give up after this long without an answer"
+complete -c udsctl -n "__fish_seen_subcommand_from send" -l queue-bytes -x -d "Hold at most this much unanswered"
+complete -c udsctl -n "__fish_seen_subcommand_from send" -l summary -d "At the end say how many messages went where"
+
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -s p -l pattern -x -d "Receive each channel that matches"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -s 0 -l null -d "End messages with a NUL"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -s n -l count -x -d "End after this many messages"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -l timeout -x -d "Give up after this long without a message"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -l summary -d "At the end say how many messages came"
+
+complete -c udsctl -n "__fish_seen_subcommand_from pipe" -l hello -x -d "Send this line first after each connect"
+complete -c udsctl -n "__fish_seen_subcommand_from pipe" -l timeout -x -d "Give up when nothing can be sent for this long"
+complete -c udsctl -n "__fish_seen_subcommand_from pipe" -l queue-bytes -x -d "Hold at most this much unsent"
+
+complete -c udsctl -n "__fish_seen_subcommand_from ping" -s n -l count -x -d "Ping this many times"
+complete -c udsctl -n "__fish_seen_subcommand_from ping" -l timeout -x -d "Give up after this long without an answer"

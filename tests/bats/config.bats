@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# The configuration file, the command line, and reloading.
+
+load helper
+
+@test "--check-config reports every mistake with file, line, key and what was expected" {
+    cat >"$DIR/conf" <<'EOF'
+[udsd]
+log_level = loud
+shutdown_timeout = 5
+[limits]
+queue_limit = 8X
+max_clients = 0
+colour = blue
+[listener bus]
+mode = fast
+socket_mode = 0999
+socket_group = no-such-group-here
+[nonsense]
+a = b
+just words
+EOF
+    run "$UDSD" --config "$DIR/conf" --check-config
+    assert_failure 78
+    assert_line "$DIR/conf:2: log_level: 'loud' is not a log level (error, warning, info or debug)"
+    assert_line "$DIR/conf:3: shutdown_timeout: '5' is not a duration (try 5s; units are ms, s, m and h)"
+    assert_line "$DIR/conf:5: queue_limit: '8X' is not a size (try 8M; units are K, M and G)"
+    assert_line "$DIR/conf:6: max_clients: '0' is out of range; expected 1 to 1000000"
+    assert_line "$DIR/conf:7: colour: unknown key in [limits]"
+    assert_line "$DIR/conf:9: mode: 'fast' is not a mode (route or echo)"
+    assert_line "$DIR/conf:10: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)"
+    assert_line "$DIR/conf:11: socket_group: there is no group 'no-such-group-here'"
+    assert_line --partial "[listener bus]: 'listen' is missing"
+    assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits] or [listener NAME]"
+    assert_line "$DIR/conf:14: 'just words' is neither 'key = value' nor a [section]"
+}
+
+@test "a file that cannot be read is an error that names it" {
+    run "$UDSD" --config "$DIR/none" --check-config
+    assert_failure 78
+    assert_output "$DIR/none: No such file or directory"
+}
+
+@test "the sample configuration has every key, and all are the defaults" {
+    run "$UDSD" --config "$TOP/conf/udsd.conf" --check-config
+    assert_success
+    "$UDSD" --config "$TOP/conf/udsd.conf" --print-config >"$DIR/sample"
+    printf '[listener bus]\nlisten = /run/udsd/udsd.sock\n' >"$DIR/minimal"
+    "$UDSD" --config "$DIR/minimal" --print-config >"$DIR/defaults"
+    diff "$DIR/defaults" "$DIR/sample"
+    # Every key that --print-config knows stands in the sample.
+    while read -r key _; do
+        grep -q "^$key " "$TOP/conf/udsd.conf" || grep -q "^$key=" "$TOP/conf/udsd.conf"
+    done < <(grep ' = ' "$DIR/defaults")
+}
+
+@test "the manuals name every option and every key" {
+    "$UDSD" --help | grep -oE '^  --[a-z-]+' | tr -d ' -' >"$DIR/options"
+    [ "$(wc -l <"$DIR/options")" -ge 7 ]
+    while read -r option; do
+        tr -d ' -' <"$TOP/man/udsd.8" | grep -q "^.ItFl$option" || {
+            echo "udsd.8 lacks --$option" >&2
+            return 1
+        }
+    done <"$DIR/options"
+    while read -r key _; do
+        grep -qE "^\.It Cm $key\$" "$TOP/man/udsd.conf.5" || {
+            echo "udsd.conf.5 lacks $key" >&2
+            return 1
+        }
+    done < <("$UDSD" --config "$TOP/conf/udsd.conf" --print-config | grep ' = ')
+}
+
+@test "a mistyped option is refused with a suggestion" {
+    run "$UDSD" --lisen x
+    assert_failure 64
+    assert_output --partial "unknown option '--lisen'"
+    assert_output --partial "did you mean '--listen'"
+    run "$UDSD" --mode echo
+    assert_failure 64
+    run "$UDSD" --listen
+    assert_failure 64
+    run "$UDSD" --listen "$S" --mode fast
+    assert_failure 64
+    run "$UDSD" stray
+    assert_failure 64
+}
+
+@test "SIGHUP adds and removes listeners and changes limits, and clients stay" {
+    printf '[listener one]\nlisten = %s\n' "$S" >"$DIR/conf"
+    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    UDSD_PID=$!
+    wait_until is_listening "$S"
+    background "$UDSCTL" recv -n 1 news >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+
+    cat >"$DIR/conf" <<EOF
+[udsd]
+log_level = debug
+[listener two]
+listen = $DIR/two
+mode   = echo
+[listener three]
+listen = $DIR/three
+[limits]
+max_message = 1K
+EOF
+    kill -HUP "$UDSD_PID"
+    wait_until is_listening "$DIR/two"
+    wait_until is_listening "$DIR/three"
+    wait_until test ! -e "$S"
+    S=$DIR/three
+    run "$UDSCTL" --socket "$S" send news "$(printf 'x%.0s' {1..2000})"
+    assert_failure 76
+    "$UDSCTL" --socket "$S" send news hello
+    wait_exit "$recv"
+    assert_equal "$(cat "$DIR/out")" hello
+}
+
+@test "a bad file on SIGHUP changes nothing and says why" {
+    printf '[listener one]\nlisten = %s\n' "$S" >"$DIR/conf"
+    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    UDSD_PID=$!
+    wait_until is_listening "$S"
+    printf '[listener one]\nlisten = %s\nmode = fast\n' "$DIR/other" >"$DIR/conf"
+    kill -HUP "$UDSD_PID"
+    wait_until contains "$LOG" 'was not reloaded'
+    contains "$LOG" "$DIR/conf:3: mode: 'fast' is not a mode"
+    is_listening "$S"
+    [ ! -e "$DIR/other" ]
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# What is published arrives complete, unaltered and in order.
+
+load helper
+
+@test "4 publishers, 8 receivers, 2 channels and a pattern, 0 bytes to 1 MiB" {
+    local seed=${UDSD_TEST_SEED:-$RANDOM}
+    echo "seed $seed"
+    start_udsd
+    run "$PYTHON" "$TOOLS/integrity.py" "$S" "$seed"
+    assert_success
+    [ "$(info messages_undelivered)" = 0 ]
+}
+
+@test "a session with a channel and a matching pattern gets both, channel first, message by message" {
+    start_udsd
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+both, sender = Client(sys.argv[1]), Client(sys.argv[1])
+both.call("PSUBSCRIBE", "a*")
+both.call("SUBSCRIBE", "abc")
+sender.send_raw(b"".join(Client.encode("PUBLISH", "abc", "%d" % i) for i in range(50)))
+assert [sender.read() for i in range(50)] == [2] * 50
+for i in range(50):
+    n = b"%d" % i
+    assert both.read() == [b"message", b"abc", n]
+    assert both.read() == [b"pmessage", b"a*", b"abc", n]
+EOF
+    assert_success
+}
+
+@test "in RESP3 the answer to a publisher comes before its own message" {
+    start_udsd
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+c = Client(sys.argv[1])
+c.call("HELLO", "3")
+c.call("SUBSCRIBE", "me")
+c.send_raw(b"".join(Client.encode("PUBLISH", "me", "%d" % i) for i in range(20)))
+for i in range(20):
+    assert c.read() == 1
+    assert c.read() == [b"message", b"me", b"%d" % i]
+EOF
+    assert_success
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env bats
+# The daemon dies by kill -9, and nothing is lost.
+
+load helper
+
+@test "a million lines through three kills: none is missing, repeats stand only around the kills" {
+    local n=1000000 i
+    start_udsd
+    background "$UDSCTL" recv --summary numbers >"$DIR/out" 2>"$DIR/recv.err"
+    local recv=$!
+    wait_until subscribed 1
+    # In steps, so that each kill falls into the stream, however fast it is.
+    mkfifo "$DIR/fifo"
+    "$UDSCTL" send --wait-receiver --summary numbers <"$DIR/fifo" 2>"$DIR/send.err" 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    exec 8>"$DIR/fifo"
+    seq 1 $((n / 4)) >&8
+    for i in 1 2 3; do
+        seq $((n / 4 * i + 1)) $((n / 4 * (i + 1))) >&8 &
+        local feeder=$!
+        # So many are there already, and the rest is on its way.
+        wait_until has_lines "$DIR/out" $((n / 4 * i - n / 8))
+        kill_udsd
+        start_udsd
+        wait "$feeder"
+    done
+    exec 8>&-
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_until grep -qx "$n" "$DIR/out"
+    stop_udsd
+    kill -TERM "$recv"
+    wait_exit "$recv"
+
+    run "$PYTHON" "$TOOLS/check-lines.py" "$DIR/out" "$n" 3
+    assert_success
+    echo "# $output" >&3
+    contains "$DIR/send.err" "$n messages, $n answered, 0 not sent, 0 refused"
+    contains "$DIR/send.err" "3 reconnects"
+}

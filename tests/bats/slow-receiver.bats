@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# A receiver that does not keep up slows its publishers, loses nothing, and cannot hold the bus for ever.
+
+load helper
+
+start_udsd_with() { # LIMITS
+    printf '[listener bus]\nlisten = %s\n[limits]\n%s\n' "$S" "$1" >"$DIR/conf"
+    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
+    UDSD_PID=$!
+    PIDS+=("$UDSD_PID")
+    wait_until is_listening "$S"
+}
+
+stays_the_same() { # FIELD: the value does not change for half a second
+    local before
+    before=$(info "$1")
+    sleep 0.5
+    [ "$(info "$1")" = "$before" ]
+}
+
+@test "a receiver that is stopped for a moment loses nothing, and the publisher waits" {
+    local n=500000
+    start_udsd
+    background "$UDSCTL" recv -n "$n" numbers >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+    kill -STOP "$recv"
+    seq "$n" | "$UDSCTL" send --summary numbers 2>"$DIR/err" 3>&- &
+    local send=$!
+    PIDS+=("$send")
+    # The receiver's socket and queue fill up, and then nothing more is published.
+    wait_until published_over 1000
+    wait_until stays_the_same messages_published
+    kill -0 "$send"
+    [ "$(info messages_published)" -lt "$n" ]
+    kill -CONT "$recv"
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_exit "$recv"
+    assert_equal "$status" 0
+    diff -q <(seq "$n") "$DIR/out"
+    contains "$DIR/err" "$n answered"
+    [ "$(info messages_undelivered)" = 0 ]
+    is_sanitized || [ "$(resident_kib "$UDSD_PID")" -lt $((8 * 1024 + 16 * 1024)) ]
+}
+
+published_over() {
+    [ "$(info messages_published)" -gt "$1" ]
+}
+
+@test "a receiver that stays stopped is disconnected after slow_timeout, and the publisher goes on" {
+    local n=500000
+    start_udsd_with 'slow_timeout = 700ms'
+    background "$PYTHON" "$TOOLS/hostile.py" "$S" subscribe numbers >"$DIR/hostile"
+    wait_until contains "$DIR/hostile" done
+    background "$UDSCTL" recv -n "$n" numbers >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+    wait_until numsub numbers 2
+    seq "$n" | "$UDSCTL" send numbers 3>&- &
+    local send=$!
+    PIDS+=("$send")
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_exit "$recv"
+    diff -q <(seq "$n") "$DIR/out"
+    contains "$LOG" 'took nothing for'
+    [ "$(info slow_receivers_closed)" = 1 ]
+    [ "$(info messages_undelivered)" -gt 0 ]
+    is_sanitized || [ "$(awk '/^VmHWM:/ { print $2 }' "/proc/$UDSD_PID/status")" -lt $((8 * 1024 + 24 * 1024)) ]
+}
+
+numsub() { # CHANNEL N
+    [ "$(printf 'PUBSUB NUMSUB %s\r\n' "$1" | nc -N -U "$S" | tail -n 1 | tr -d ':\r')" = "$2" ]
+}
+
+@test "the answer waits for a receiver whose socket is full, and comes when it reads" {
+    start_udsd
+    run "$PYTHON" - "$S" <<'EOF'
+import os, select, sys
+from resp import Client, info
+path = sys.argv[1]
+# The receiver is another process: one's own is not waited for.
+r, w = os.pipe()
+go_r, go_w = os.pipe()
+pid = os.fork()
+if pid == 0:
+    c = Client(path)
+    c.call("SUBSCRIBE", "a")
+    os.write(w, b"x")
+    os.read(go_r, 1)
+    for i in range(20):
+        assert c.read() == [b"message", b"a", b"%d" % i + b"x" * 50000]
+    os._exit(0)
+os.read(r, 1)
+sender, other = Client(path), Client(path)
+sender.send_raw(b"".join(Client.encode("PUBLISH", "a", b"%d" % i + b"x" * 50000) for i in range(20)))
+answered = 0
+while select.select([sender.sock], [], [], 0.5)[0]:
+    assert sender.read() == 1
+    answered += 1
+    while sender.at < len(sender.buffer):
+        assert sender.read() == 1
+        answered += 1
+assert 0 < answered < 20, answered
+# A publisher on another channel does not wait.
+assert other.call("PUBLISH", "b", "x") == 0
+os.write(go_w, b"x")
+for i in range(20 - answered):
+    assert sender.read() == 1
+assert os.waitpid(pid, 0)[1] == 0
+EOF
+    assert_success
+}
+
+@test "a program that publishes to itself before it reads does not wait for itself" {
+    start_udsd
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+path = sys.argv[1]
+receiver, sender = Client(path), Client(path)
+receiver.call("SUBSCRIBE", "a")
+for i in range(40):
+    assert sender.call("PUBLISH", "a", b"x" * 50000) == 1  # 2 MB, more than any socket holds
+for i in range(40):
+    assert receiver.read()[2] == b"x" * 50000
+EOF
+    assert_success
+}
+
+@test "a client that does not read its replies is not read from, and costs a bounded amount" {
+    start_udsd_with 'queue_limit = 1M'
+    background "$PYTHON" "$TOOLS/hostile.py" "$S" flood >"$DIR/hostile"
+    wait_until contains "$DIR/hostile" done
+    [ "$(info clogged_clients)" = 1 ]
+    is_sanitized || [ "$(resident_kib "$UDSD_PID")" -lt $((24 * 1024)) ]
+    "$UDSCTL" ping
+}
+
+@test "publishers wait for a receiver with WAITRECEIVER, in order, also for one on a pattern" {
+    start_udsd
+    seq 100 | "$UDSCTL" send --wait-receiver numbers 3>&- &
+    local send=$!
+    PIDS+=("$send")
+    wait_until commands_wait
+    kill -0 "$send"
+    background "$UDSCTL" recv -n 100 -p 'num*' >"$DIR/out"
+    local recv=$!
+    wait_exit "$recv"
+    diff <(seq 100) "$DIR/out"
+    wait_exit "$send"
+    assert_equal "$status" 0
+}
+
+commands_wait() {
+    [ "$(info commands_waited)" -ge 1 ]
+}
+
+@test "a publisher that waits for a receiver and goes away is forgotten" {
+    start_udsd
+    background "$UDSCTL" send --wait-receiver --timeout 60s nobody one two
+    local send=$!
+    wait_until commands_wait
+    kill -KILL "$send"
+    wait_until info_is connected_clients 1
+    background "$UDSCTL" recv nobody >"$DIR/out"
+    wait_until subscribed 1
+    "$UDSCTL" send nobody three
+    wait_until has_lines "$DIR/out" 1
+    assert_equal "$(cat "$DIR/out")" three
+}

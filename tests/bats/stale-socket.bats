@@ -1,0 +1,136 @@
+#!/usr/bin/env bats
+# What stands at the socket's path decides whether a daemon takes it.
+
+load helper
+
+# try_udsd [OPTION...]: runs a daemon that is expected to refuse; its words are in $output.
+try_udsd() {
+    run timeout 30 "$UDSD" "$@" 3>&-
+}
+
+@test "a stale socket is replaced" {
+    start_udsd
+    kill_udsd
+    [ -S "$S" ]
+    start_udsd
+    [ "$(printf 'PING\r\n' | nc -N -U "$S")" = $'+PONG\r' ]
+    stop_udsd
+}
+
+@test "a live socket is refused with its holder's pid, and unharmed" {
+    start_udsd
+    local inode
+    inode=$(stat -c %i "$S")
+    try_udsd --listen "$S"
+    assert_failure 78
+    assert_output --partial "$S: a running server (pid $UDSD_PID) is using this socket"
+    [ "$(stat -c %i "$S")" = "$inode" ]
+    [ "$(printf 'PING\r\n' | nc -N -U "$S")" = $'+PONG\r' ]
+}
+
+@test "a live socket of another program is refused with its pid" {
+    background nc -lkU "$S"
+    local holder=$!
+    wait_until is_listening "$S"
+    try_udsd --listen "$S"
+    assert_failure 78
+    assert_output --partial "$S: a running server (pid $holder) is using this socket"
+    [ -S "$S" ]
+}
+
+@test "a live abstract socket is refused with its holder's pid" {
+    local name="@udsd-test-$$-$BATS_TEST_NUMBER"
+    start_udsd --listen "$name"
+    try_udsd --listen "$name"
+    assert_failure 78
+    assert_output --partial "$name: a running server (pid $UDSD_PID) is using this socket"
+}
+
+@test "what is not a socket is never touched" {
+    echo precious >"$S"
+    try_udsd --listen "$S"
+    assert_failure 78
+    assert_output --partial "$S: is not a socket"
+    [ "$(cat "$S")" = precious ]
+
+    rm "$S"
+    mkdir "$S"
+    try_udsd --listen "$S"
+    assert_failure 78
+    [ -d "$S" ]
+
+    rmdir "$S"
+    ln -s "$DIR/elsewhere" "$S"
+    try_udsd --listen "$S"
+    assert_failure 78
+    [ -L "$S" ]
+    [ ! -e "$DIR/elsewhere" ]
+}
+
+@test "two daemons started at the same instant: exactly one wins, 50 times in a row" {
+    run "$PYTHON" "$TOOLS/start-race.py" "$UDSD" "$S" 50
+    assert_success
+}
+
+@test "errors in the path are clear" {
+    local long
+    long=$DIR/$(printf 'x%.0s' {1..110})
+    try_udsd --listen "$long"
+    assert_failure 78
+    assert_output --partial "$long"
+    assert_output --partial "the limit is 107 bytes"
+
+    try_udsd --listen "$DIR/missing/s"
+    assert_failure 78
+    assert_output --partial "$DIR/missing/s"
+    assert_output --partial "No such file or directory"
+
+    try_udsd --listen "127.0.0.1:99999"
+    assert_failure 78
+    assert_output --partial "port"
+}
+
+@test "no permission for the directory: exit 77" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
+    mkdir -m 755 "$DIR/private"
+    chmod a+x "$DIR" "$BATS_RUN_TMPDIR" 2>/dev/null || true
+    cp "$UDSD" "$DIR/udsd"
+    chmod 755 "$DIR/udsd"
+    run timeout 30 setpriv --reuid 65534 --regid 65534 --clear-groups "$DIR/udsd" --listen "$DIR/private/s" 3>&-
+    assert_failure 77
+    assert_output --partial "$DIR/private/s"
+    assert_output --partial "Permission denied"
+}
+
+@test "the longest path that a socket can have works" {
+    local path=$DIR/
+    path+=$(printf 'x%.0s' $(seq $((107 - ${#path}))))
+    [ ${#path} -eq 107 ]
+    background "$UDSD" --listen "$path" >>"$LOG" 2>&1
+    local pid=$!
+    wait_until is_listening "$path"
+    kill -TERM "$pid"
+    wait_exit "$pid"
+    [ ! -e "$path" ]
+}
+
+@test "on exit the own socket and its lock are removed, and nobody else's" {
+    start_udsd
+    stop_udsd
+    [ -z "$(ls -A "$DIR" | grep -v udsd.log)" ]
+
+    start_udsd
+    rm "$S"
+    background nc -lkU "$S"
+    wait_until is_listening "$S"
+    stop_udsd
+    [ -S "$S" ]
+}
+
+@test "the socket has its permissions from the first moment" {
+    printf '[listener bus]\nlisten = %s\nsocket_mode = 0600\n' "$S" >"$DIR/conf"
+    (umask 0; exec "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&-) &
+    PIDS+=($!)
+    wait_until is_listening "$S"
+    [ "$(stat -c %a "$S")" = 600 ]
+}

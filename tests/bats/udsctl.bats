@@ -1,0 +1,228 @@
+#!/usr/bin/env bats
+# udsctl as a shell user meets it: usage, exit statuses, input and output in all their forms.
+
+load helper
+
+@test "send from arguments and recv print the same" {
+    start_udsd
+    background "$UDSCTL" recv -n 3 news >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+    "$UDSCTL" send news one "two words" ""
+    wait_exit "$recv"
+    assert_equal "$status" 0
+    run cat "$DIR/out"
+    printf 'one\ntwo words\n\n' | cmp - "$DIR/out"
+}
+
+@test "lines: empty ones and a last one without newline are messages" {
+    start_udsd
+    background "$UDSCTL" recv -n 3 news >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+    printf 'a\n\nlast' | "$UDSCTL" send news
+    wait_exit "$recv"
+    printf 'a\n\nlast\n' | cmp - "$DIR/out"
+}
+
+@test "-0 separates by NUL, --whole sends all as one message, any bytes pass" {
+    start_udsd
+    background "$UDSCTL" recv -0 -n 3 news >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+    printf 'two\nlines\0second\0' | "$UDSCTL" send -0 news
+    printf '\001\377\r\n$5\r\n' | "$UDSCTL" send --whole news
+    wait_exit "$recv"
+    printf 'two\nlines\0second\0\001\377\r\n$5\r\n\0' | cmp - "$DIR/out"
+}
+
+@test "a message of 16 MiB passes, a larger one is refused with its number and the others go on" {
+    start_udsd
+    background "$UDSCTL" recv -n 3 big >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+    head -c 16777216 /dev/zero | tr '\0' x >"$DIR/big"
+    "$UDSCTL" send --whole big <"$DIR/big"
+    {
+        echo before
+        cat "$DIR/big"
+        echo x
+        echo after
+    } >"$DIR/in"
+    run "$UDSCTL" send --queue-bytes 64M --summary big <"$DIR/in"
+    assert_failure 76
+    assert_output --partial "3 messages, 2 answered, 0 not sent, 1 refused"
+    wait_exit "$recv"
+    tail -n 2 "$DIR/out" | cmp - <(printf 'before\nafter\n')
+}
+
+@test "the queue is bounded: stdin is not read while it is full" {
+    # No daemon: what send takes from the pipe is what its queue holds, and little more.
+    run "$PYTHON" - "$UDSCTL" <<'EOF'
+import os, select, subprocess, sys
+send = subprocess.Popen([sys.argv[1], "send", "--queue-bytes", "100K", "numbers"], stdin=subprocess.PIPE)
+pipe, taken = send.stdin.fileno(), 0
+os.set_blocking(pipe, False)
+while select.select([], [pipe], [], 1)[1] and taken < 10000000:
+    taken += os.write(pipe, b"0123456\n" * 500)
+send.kill()
+print(taken)
+EOF
+    assert_success
+    [ "$output" -ge 100000 ]
+    [ "$output" -lt 1000000 ]
+}
+
+@test "SIGINT stops reading, sends what is queued, and says how it ended" {
+    start_udsd
+    background "$UDSCTL" recv news >"$DIR/out"
+    wait_until subscribed 1
+    mkfifo "$DIR/fifo"
+    "$PYTHON" -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --summary news <"$DIR/fifo" 2>"$DIR/err" 3>&- &
+    local send=$!
+    PIDS+=("$send")
+    exec 8>"$DIR/fifo"
+    seq 10 >&8
+    wait_until has_lines "$DIR/out" 10
+    kill -INT "$send"
+    wait_exit "$send"
+    assert_equal "$status" 130
+    contains "$DIR/err" '10 messages, 10 answered'
+
+    # Without a daemon what is queued cannot be sent: it says how much.
+    stop_udsd
+    "$PYTHON" -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    send=$!
+    PIDS+=("$send")
+    seq 5 >&8
+    wait_until contains "$DIR/err" waiting
+    kill -INT "$send"
+    wait_exit "$send"
+    assert_equal "$status" 75
+    contains "$DIR/err" '5 of 5'
+}
+
+@test "recv ends quietly when nobody reads its output" {
+    start_udsd
+    seq 100 | "$UDSCTL" send --wait-receiver --timeout 30s news 3>&- &
+    PIDS+=($!)
+    run bash -c "'$UDSCTL' recv news 2>'$DIR/err' | head -n 1"
+    assert_success
+    assert_output 1
+    [ ! -s "$DIR/err" ]
+}
+
+@test "recv --timeout ends with 75 when no message comes" {
+    start_udsd
+    run "$UDSCTL" recv --timeout 200ms news
+    assert_failure 75
+}
+
+@test "recv hands on each message at once" {
+    start_udsd
+    background "$UDSCTL" recv news >"$DIR/out"
+    wait_until subscribed 1
+    "$UDSCTL" send news one
+    wait_until contains "$DIR/out" one
+}
+
+@test "recv on channels and patterns together" {
+    start_udsd
+    background "$UDSCTL" recv -n 3 -p 'w*' -p 'x?' news sport >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 4
+    "$UDSCTL" send news 1
+    "$UDSCTL" send weather 2
+    "$UDSCTL" send other no
+    "$UDSCTL" send x1 3
+    wait_exit "$recv"
+    assert_equal "$(cat "$DIR/out")" $'1\n2\n3'
+}
+
+@test "ping: answered 0, no daemon 69, not a bus 76" {
+    run "$UDSCTL" ping
+    assert_failure 69
+    start_udsd --listen "$DIR/other"
+    run "$UDSCTL" ping
+    assert_success
+    assert_output --regexp '^PONG from .* in [0-9.]+ [mu]s$'
+    stop_udsd
+    start_udsd --mode echo
+    run "$UDSCTL" ping
+    assert_failure 76
+    run "$UDSCTL" send news hello
+    assert_failure 76
+    assert_output --partial "udsctl pipe"
+}
+
+@test "no permission to connect: exit 77 at once" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
+    chmod a+x "$DIR" "$BATS_RUN_TMPDIR" "$(dirname "$DIR")"
+    cp "$UDSCTL" "$DIR/udsctl"
+    chmod 755 "$DIR/udsctl"
+    start_udsd
+    run timeout 10 setpriv --reuid 65534 --regid 65534 --clear-groups "$DIR/udsctl" --socket "$S" send news hello
+    assert_failure 77
+    assert_output --partial "$S"
+}
+
+@test "usage errors: exit 64, and the nearest word" {
+    run "$UDSCTL" snd news
+    assert_failure 64
+    assert_output --partial "did you mean 'send'"
+    run "$UDSCTL" send --wait-reciever news x
+    assert_failure 64
+    assert_output --partial "did you mean '--wait-receiver'"
+    run "$UDSCTL" send
+    assert_failure 64
+    run "$UDSCTL" recv
+    assert_failure 64
+    run "$UDSCTL" send --timeout 5 news x
+    assert_failure 64
+    run "$UDSCTL" send --queue-bytes lots news x
+    assert_failure 64
+    run "$UDSCTL" --socket "$(printf 'x/%.0s' {1..100})" ping
+    assert_failure 64
+    assert_output --partial "107"
+}
+
+@test "the socket is found by --socket, \$UDSD_SOCKET and \$XDG_RUNTIME_DIR in this order" {
+    start_udsd
+    run "$UDSCTL" ping
+    assert_success
+    UDSD_SOCKET=$DIR/none run "$UDSCTL" --socket "$S" ping
+    assert_success
+    mkdir -p "$DIR/run/udsd"
+    ln "$S" "$DIR/run/udsd/udsd.sock"
+    unset UDSD_SOCKET
+    XDG_RUNTIME_DIR=$DIR/run run "$UDSCTL" ping
+    assert_success
+    assert_output --partial "$DIR/run/udsd/udsd.sock"
+}
+
+@test "the manual and the completions name every verb and option" {
+    local verb option
+    for verb in $("$UDSCTL" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+        grep -qE "^\.(It|Ss|Nm).* $verb( |\$)" "$TOP/man/udsctl.1" || {
+            echo "udsctl.1 lacks $verb" >&2
+            return 1
+        }
+        for option in $("$UDSCTL" "$verb" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
+            grep -qE -- "Fl -${option#--}( |\$)" "$TOP/man/udsctl.1" || {
+                echo "udsctl.1 lacks $option of $verb" >&2
+                return 1
+            }
+            local file
+            for file in udsctl.bash _udsctl udsctl.fish; do
+                grep -qE -- "(--|-l )${option#--}" "$TOP/completions/$file" || {
+                    echo "$file lacks $option of $verb" >&2
+                    return 1
+                }
+            done
+        done
+    done
+}

@@ -1,0 +1,178 @@
+/*
+ * udsd-floor: what the kernel alone costs. An epoll daemon that parses nothing and only moves bytes, so
+ * that its time per operation is the least any server of the same traffic can reach.
+ *
+ *   udsd-floor PATH               writes back what it reads
+ *   udsd-floor PATH UNIT REPLY    writes REPLY for each UNIT bytes read, and what it read to each receiver
+ *
+ * A receiver is a connection whose first byte is 'R'. A block read costs one write for each receiver and
+ * one for the answer, receivers first. Writes block: the load generator never stops reading.
+ */
+#include <err.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define READ_SIZE 65536
+#define EVENTS_MAX 256
+#define RECEIVERS_MAX 4096
+
+struct conn {
+	int fd; /* -1: closed; not freed, since a floor lives for one measurement only */
+	bool greeted;
+	bool receiver;
+	size_t partial; /* bytes of a unit that is not complete yet */
+};
+
+struct floor {
+	int epoll_fd;
+	int listen_fd;
+	size_t unit; /* 0: echo */
+	size_t reply_len;
+	char *replies; /* the reply, as often as one read may need it */
+	struct conn *receivers[RECEIVERS_MAX];
+	size_t n_receivers;
+	char block[READ_SIZE];
+};
+
+static void
+watch(const struct floor *f, int fd, void *tag)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = tag };
+
+	if (epoll_ctl(f->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		err(1, "epoll_ctl");
+}
+
+static void
+conn_accept(const struct floor *f)
+{
+	int fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (fd < 0 || !c)
+		err(1, "accept");
+	c->fd = fd;
+	watch(f, fd, c);
+}
+
+/* A peer that has gone shows in its own event; until then what is written to it is lost. */
+static void
+conn_write(const struct conn *c, const char *p, size_t len)
+{
+	ssize_t n;
+
+	for (; len > 0; p += n, len -= (size_t)n)
+		if ((n = send(c->fd, p, len, MSG_NOSIGNAL)) < 0)
+			return;
+}
+
+static void
+conn_greet(struct floor *f, struct conn *c)
+{
+	c->greeted = true;
+	if (f->block[0] != 'R')
+		return;
+	if (f->n_receivers == RECEIVERS_MAX)
+		errx(1, "more than %d receivers", RECEIVERS_MAX);
+	c->receiver = true;
+	f->receivers[f->n_receivers++] = c;
+	conn_write(c, "R", 1);
+}
+
+static void
+conn_answer(struct floor *f, struct conn *c, size_t len)
+{
+	for (size_t i = 0; i < f->n_receivers; i++)
+		conn_write(f->receivers[i], f->block, len);
+	c->partial += len;
+	conn_write(c, f->replies, c->partial / f->unit * f->reply_len);
+	c->partial %= f->unit;
+}
+
+static void
+conn_read(struct floor *f, struct conn *c)
+{
+	ssize_t n = recv(c->fd, f->block, sizeof(f->block), 0);
+
+	if (n <= 0) {
+		close(c->fd);
+		c->fd = -1;
+		return;
+	}
+	if (f->unit == 0) {
+		conn_write(c, f->block, (size_t)n);
+		return;
+	}
+	if (!c->greeted)
+		conn_greet(f, c);
+	if (!c->receiver)
+		conn_answer(f, c, (size_t)n);
+}
+
+static void
+floor_listen(struct floor *f, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		errx(1, "%s: longer than the %zu bytes of a socket path", path, sizeof(addr.sun_path) - 1);
+	memcpy(addr.sun_path, path, strlen(path));
+	f->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (f->listen_fd < 0 || bind(f->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    listen(f->listen_fd, SOMAXCONN) < 0)
+		err(1, "%s", path);
+	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (f->epoll_fd < 0)
+		err(1, "epoll_create1");
+	watch(f, f->listen_fd, NULL);
+}
+
+static void
+floor_set_reply(struct floor *f, const char *unit, const char *reply)
+{
+	char *end;
+	size_t n;
+
+	f->unit = strtoul(unit, &end, 10);
+	if (*end || f->unit == 0 || f->unit > READ_SIZE)
+		errx(1, "unit '%s' is not a number of bytes from 1 to %d", unit, READ_SIZE);
+	f->reply_len = strlen(reply);
+	n = READ_SIZE / f->unit + 1;
+	f->replies = malloc(n * f->reply_len + 1);
+	if (!f->replies)
+		err(1, "replies");
+	for (size_t i = 0; i < n; i++)
+		memcpy(f->replies + i * f->reply_len, reply, f->reply_len);
+}
+
+static void
+floor_pass(struct floor *f)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int n = epoll_wait(f->epoll_fd, events, EVENTS_MAX, -1);
+
+	for (int i = 0; i < n; i++)
+		events[i].data.ptr ? conn_read(f, events[i].data.ptr) : conn_accept(f);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct floor f;
+
+	if (argc != 2 && argc != 4) {
+		fprintf(stderr, "usage: udsd-floor PATH [UNIT REPLY]\n");
+		return 64;
+	}
+	if (argc == 4)
+		floor_set_reply(&f, argv[2], argv[3]);
+	floor_listen(&f, argv[1]);
+	for (;;)
+		floor_pass(&f);
+}
