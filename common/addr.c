@@ -112,7 +112,7 @@ addr_format(const struct addr *addr, char *text, size_t size)
 		break;
 	case ADDR_TCP:
 		getnameinfo(&addr->sa, addr->len, host, sizeof(host), port, sizeof(port),
-			    NI_NUMERICHOST | NI_NUMERICSERV);
+		            NI_NUMERICHOST | NI_NUMERICSERV);
 		snprintf(text, size, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 		break;
 	}

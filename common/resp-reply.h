@@ -47,11 +47,11 @@ struct resp_node {
 	struct slice text;
 	int64_t integer; /* of an integer, or of a boolean: 0 or 1 */
 	size_t elements; /* of an aggregate; a map has two for each pair */
-	size_t end;	 /* index behind the value's last descendant */
+	size_t end;      /* index behind the value's last descendant */
 };
 
 enum resp_reply_status {
-	RESP_REPLY_OK,	  /* nodes[0..count) and used are valid */
+	RESP_REPLY_OK,    /* nodes[0..count) and used are valid */
 	RESP_REPLY_MORE,  /* need is valid */
 	RESP_REPLY_ERROR, /* error is valid */
 	RESP_REPLY_NOMEM,

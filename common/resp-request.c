@@ -182,7 +182,7 @@ read_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
 /* Reads the argument at *at and moves *at behind it. is_last: no other follows. */
 static enum resp_request_status
 read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bool is_last, size_t max_bulk,
-	  struct slice *ret_arg)
+          struct slice *ret_arg)
 {
 	size_t begin = *at, p = *at + 1;
 	int64_t size;
@@ -251,9 +251,11 @@ parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_
 
 	if (progress->at > 0)
 		status = catch_up(r, progress, buf, len, max_bulk);
-	if (status != RESP_REQUEST_OK)
+	if (status == RESP_REQUEST_MORE)
 		return status;
 	*progress = (struct resp_progress){ 0 };
+	if (status != RESP_REQUEST_OK)
+		return status;
 	status = read_count(r, buf, len, &at, &count);
 	if (status != RESP_REQUEST_OK)
 		return status;
@@ -272,7 +274,7 @@ parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_
 
 enum resp_request_status
 resp_request_parse(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len,
-		   size_t max_bulk)
+                   size_t max_bulk)
 {
 	if (len == 0)
 		return more(r, 1);

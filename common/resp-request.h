@@ -50,7 +50,7 @@ void resp_request_deinit(struct resp_request *r);
  * request, and updated when there must be more of it; otherwise it is zeroed again.
  */
 enum resp_request_status resp_request_parse(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf,
-					    size_t len, size_t max_bulk);
+                                            size_t len, size_t max_bulk);
 
 /*
  * After RESP_REQUEST_MORE with a tail_offset that is the end of the input: takes tail_len bytes that stand

@@ -27,7 +27,7 @@ struct barrier_pool {
 struct barrier {
 	struct barrier_pool *pool;
 	struct barrier *next_free;
-	uint32_t refs;	  /* references of replies and of the run; pending counts as well */
+	uint32_t refs;    /* references of replies and of the run; pending counts as well */
 	uint32_t pending; /* spans not yet written */
 	struct barrier_waiters waiters;
 };

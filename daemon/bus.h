@@ -20,7 +20,7 @@ struct limits {
 	uint64_t max_clients;
 	uint64_t max_message;
 	uint64_t max_subscriptions; /* per client */
-	uint64_t queue_limit;	    /* unsent output per client */
+	uint64_t queue_limit;       /* unsent output per client */
 	uint64_t slow_timeout;
 };
 
@@ -45,7 +45,7 @@ struct bus {
 	uint64_t last_id;
 	uint64_t n_clogged, n_waiting; /* sessions */
 	uint64_t clog_generation;      /* counts up when a session becomes clogged or drained */
-	uint64_t now_ms;	       /* monotonic, as of the start of the pass */
+	uint64_t now_ms;               /* monotonic, as of the start of the pass */
 	uint64_t start_ms;
 	int64_t start_time; /* seconds since the epoch */
 	uint32_t overlap_stamp;

@@ -27,7 +27,7 @@ struct chunk_pool {
 	struct chunk *free;
 	size_t n_free;
 	size_t n_spare; /* the fewest free ones since the last trim */
-	size_t bytes;	/* of all chunks, free ones included */
+	size_t bytes;   /* of all chunks, free ones included */
 };
 
 /* All chunks must have been given back. */

@@ -56,7 +56,7 @@ cmd_client_set_text(struct bus *bus, struct session *s, enum client_text which, 
 
 enum command_result
 cmd_client_id(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-	      size_t argc __attribute__((unused)))
+              size_t argc __attribute__((unused)))
 {
 	reply_integer(bus, s, s->id);
 	return COMMAND_DONE;
@@ -64,7 +64,7 @@ cmd_client_id(struct bus *bus, struct session *s, const struct slice *argv __att
 
 enum command_result
 cmd_client_getname(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-		   size_t argc __attribute__((unused)))
+                   size_t argc __attribute__((unused)))
 {
 	if (s->info && s->info->name)
 		reply_text(bus, s, s->info->name);
@@ -90,7 +90,7 @@ cmd_client_setinfo(struct bus *bus, struct session *s, const struct slice *argv,
 		which = CLIENT_LIB_VERSION;
 	} else if (!command_is_word(argv[2], "lib-name")) {
 		reply_error(bus, s, "ERR Unrecognized option '%.*s'", argv[2].len < 128 ? (int)argv[2].len : 128,
-			    (const char *)argv[2].p);
+		            (const char *)argv[2].p);
 		return COMMAND_DONE;
 	}
 	if (cmd_client_check_text(bus, s, argv[3], which == CLIENT_LIB_NAME ? "lib-name" : "lib-ver") &&

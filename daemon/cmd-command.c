@@ -99,7 +99,7 @@ reply_docs(struct bus *bus, struct session *s, const struct command *row, const 
 
 enum command_result
 cmd_command(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-	    size_t argc __attribute__((unused)))
+            size_t argc __attribute__((unused)))
 {
 	size_t n = count_rows(command_table);
 
@@ -111,7 +111,7 @@ cmd_command(struct bus *bus, struct session *s, const struct slice *argv __attri
 
 enum command_result
 cmd_command_count(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-		  size_t argc __attribute__((unused)))
+                  size_t argc __attribute__((unused)))
 {
 	reply_integer(bus, s, count_rows(command_table));
 	return COMMAND_DONE;

@@ -27,7 +27,7 @@ parse_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t
 				return false;
 		} else {
 			reply_error(bus, s, "ERR Syntax error in HELLO option '%.*s'",
-				    argv[i].len < 128 ? (int)argv[i].len : 128, (const char *)argv[i].p);
+			            argv[i].len < 128 ? (int)argv[i].len : 128, (const char *)argv[i].p);
 			return false;
 		}
 	}
@@ -97,7 +97,7 @@ cmd_echo(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 
 enum command_result
 cmd_quit(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-	 size_t argc __attribute__((unused)))
+         size_t argc __attribute__((unused)))
 {
 	reply_status(bus, s, "OK");
 	session_finish(s, bus);
@@ -106,7 +106,7 @@ cmd_quit(struct bus *bus, struct session *s, const struct slice *argv __attribut
 
 enum command_result
 cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-	  size_t argc __attribute__((unused)))
+          size_t argc __attribute__((unused)))
 {
 	router_leave(bus, s);
 	router_set_resp3(bus, s, false);

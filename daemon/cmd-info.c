@@ -19,27 +19,27 @@ put_server(struct buf *out, const struct bus *bus)
 
 	uname(&uts);
 	return buf_printf(out,
-			  "# Server\r\n"
-			  "redis_version:" PROTOCOL_REDIS_VERSION "\r\n"
-			  "udsd_version:" UDSD_VERSION "\r\n"
-			  "redis_mode:standalone\r\n"
-			  "os:%s %s %s\r\n"
-			  "arch_bits:%d\r\n"
-			  "process_id:%d\r\n"
-			  "uptime_in_seconds:%llu\r\n",
-			  uts.sysname, uts.release, uts.machine, (int)sizeof(long) * 8, (int)getpid(),
-			  U((bus->now_ms - bus->start_ms) / 1000));
+	                  "# Server\r\n"
+	                  "redis_version:" PROTOCOL_REDIS_VERSION "\r\n"
+	                  "udsd_version:" UDSD_VERSION "\r\n"
+	                  "redis_mode:standalone\r\n"
+	                  "os:%s %s %s\r\n"
+	                  "arch_bits:%d\r\n"
+	                  "process_id:%d\r\n"
+	                  "uptime_in_seconds:%llu\r\n",
+	                  uts.sysname, uts.release, uts.machine, (int)sizeof(long) * 8, (int)getpid(),
+	                  U((bus->now_ms - bus->start_ms) / 1000));
 }
 
 static int
 put_clients(struct buf *out, const struct bus *bus)
 {
 	return buf_printf(out,
-			  "# Clients\r\n"
-			  "connected_clients:%llu\r\n"
-			  "maxclients:%llu\r\n"
-			  "clogged_clients:%llu\r\n",
-			  U(bus->stats.clients), U(bus->limits.max_clients), U(bus->n_clogged));
+	                  "# Clients\r\n"
+	                  "connected_clients:%llu\r\n"
+	                  "maxclients:%llu\r\n"
+	                  "clogged_clients:%llu\r\n",
+	                  U(bus->stats.clients), U(bus->limits.max_clients), U(bus->n_clogged));
 }
 
 static uint64_t
@@ -60,10 +60,10 @@ static int
 put_memory(struct buf *out, const struct bus *bus)
 {
 	return buf_printf(out,
-			  "# Memory\r\n"
-			  "used_memory_rss:%llu\r\n"
-			  "chunk_bytes:%llu\r\n",
-			  U(resident_bytes()), U(bus->chunks.bytes));
+	                  "# Memory\r\n"
+	                  "used_memory_rss:%llu\r\n"
+	                  "chunk_bytes:%llu\r\n",
+	                  U(resident_bytes()), U(bus->chunks.bytes));
 }
 
 /* Read by libraries that wait until a server is ready. */
@@ -79,24 +79,24 @@ put_stats(struct buf *out, const struct bus *bus)
 	const struct stats *stats = &bus->stats;
 
 	return buf_printf(out,
-			  "# Stats\r\n"
-			  "total_connections_received:%llu\r\n"
-			  "rejected_connections:%llu\r\n"
-			  "total_commands_processed:%llu\r\n"
-			  "total_error_replies:%llu\r\n"
-			  "total_net_input_bytes:%llu\r\n"
-			  "total_net_output_bytes:%llu\r\n"
-			  "pubsub_channels:%llu\r\n"
-			  "pubsub_patterns:%llu\r\n"
-			  "messages_published:%llu\r\n"
-			  "messages_queued:%llu\r\n"
-			  "messages_undelivered:%llu\r\n"
-			  "slow_receivers_closed:%llu\r\n"
-			  "commands_waited:%llu\r\n",
-			  U(stats->clients_accepted), U(stats->clients_refused), U(stats->commands), U(stats->errors),
-			  U(stats->bytes_in), U(stats->bytes_out), U(bus->router.channels.n - bus->router.n_unnamed),
-			  U(bus->router.patterns.by_text.n), U(stats->messages), U(stats->deliveries),
-			  U(stats->undelivered), U(stats->slow_receivers), U(stats->waits));
+	                  "# Stats\r\n"
+	                  "total_connections_received:%llu\r\n"
+	                  "rejected_connections:%llu\r\n"
+	                  "total_commands_processed:%llu\r\n"
+	                  "total_error_replies:%llu\r\n"
+	                  "total_net_input_bytes:%llu\r\n"
+	                  "total_net_output_bytes:%llu\r\n"
+	                  "pubsub_channels:%llu\r\n"
+	                  "pubsub_patterns:%llu\r\n"
+	                  "messages_published:%llu\r\n"
+	                  "messages_queued:%llu\r\n"
+	                  "messages_undelivered:%llu\r\n"
+	                  "slow_receivers_closed:%llu\r\n"
+	                  "commands_waited:%llu\r\n",
+	                  U(stats->clients_accepted), U(stats->clients_refused), U(stats->commands), U(stats->errors),
+	                  U(stats->bytes_in), U(stats->bytes_out), U(bus->router.channels.n - bus->router.n_unnamed),
+	                  U(bus->router.patterns.by_text.n), U(stats->messages), U(stats->deliveries),
+	                  U(stats->undelivered), U(stats->slow_receivers), U(stats->waits));
 }
 
 static int
@@ -109,8 +109,8 @@ static const struct {
 	const char *name;
 	int (*put)(struct buf *out, const struct bus *bus);
 } sections[] = {
-	{ "server", put_server },	    { "clients", put_clients }, { "memory", put_memory },
-	{ "persistence", put_persistence }, { "stats", put_stats },	{ "replication", put_replication },
+	{ "server", put_server },           { "clients", put_clients }, { "memory", put_memory },
+	{ "persistence", put_persistence }, { "stats", put_stats },     { "replication", put_replication },
 };
 
 static bool

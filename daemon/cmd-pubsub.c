@@ -72,7 +72,7 @@ subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const
 
 		if (r == ROUTER_E_TOO_MANY)
 			reply_error(bus, s, "ERR too many subscriptions; the limit for one client is %llu",
-				    (unsigned long long)bus->limits.max_subscriptions);
+			            (unsigned long long)bus->limits.max_subscriptions);
 		else if (r < 0)
 			reply_error(bus, s, "ERR out of memory, not subscribed");
 		else
@@ -180,7 +180,7 @@ cmd_pubsub_channels(struct bus *bus, struct session *s, const struct slice *argv
 
 	if (argc > 3) {
 		reply_error(bus, s, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try PUBSUB HELP.",
-			    (int)argv[1].len, (const char *)argv[1].p);
+		            (int)argv[1].len, (const char *)argv[1].p);
 		return COMMAND_DONE;
 	}
 	table_each(&bus->router.channels, list_channel, &listing);
@@ -205,7 +205,7 @@ cmd_pubsub_numsub(struct bus *bus, struct session *s, const struct slice *argv, 
 
 enum command_result
 cmd_pubsub_numpat(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-		  size_t argc __attribute__((unused)))
+                  size_t argc __attribute__((unused)))
 {
 	reply_integer(bus, s, bus->router.patterns.by_text.n);
 	return COMMAND_DONE;
@@ -218,7 +218,7 @@ cmd_udsd_waitreceiver(struct bus *bus, struct session *s, const struct slice *ar
 
 	if (!on && !command_is_word(argv[2], "OFF")) {
 		reply_error(bus, s, "ERR WAITRECEIVER takes ON or OFF, not '%.*s'",
-			    argv[2].len < 128 ? (int)argv[2].len : 128, (const char *)argv[2].p);
+		            argv[2].len < 128 ? (int)argv[2].len : 128, (const char *)argv[2].p);
 		return COMMAND_DONE;
 	}
 	s->wait_receiver = on;

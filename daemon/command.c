@@ -90,10 +90,10 @@ unknown_command(struct bus *bus, struct session *s, const struct slice *argv, si
 		int most = 128 - len, given = argv[i].len < 128 ? (int)argv[i].len : 128;
 
 		len += snprintf(args + len, sizeof(args) - (size_t)len, "'%.*s' ", given < most ? given : most,
-				(const char *)argv[i].p);
+		                (const char *)argv[i].p);
 	}
 	reply_error(bus, s, "ERR unknown command '%.*s', with args beginning with: %s",
-		    argv[0].len < 128 ? (int)argv[0].len : 128, (const char *)argv[0].p, args);
+	            argv[0].len < 128 ? (int)argv[0].len : 128, (const char *)argv[0].p, args);
 }
 
 /* Finds the row for argv, a subcommand's where there is one, or answers with an error and returns NULL. */
@@ -110,14 +110,14 @@ find_row(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		row = command_find(parent->subcommands, argv[1]);
 		if (!row) {
 			reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %.*s HELP.",
-				    argv[1].len < 128 ? (int)argv[1].len : 128, (const char *)argv[1].p,
-				    (int)argv[0].len, (const char *)argv[0].p);
+			            argv[1].len < 128 ? (int)argv[1].len : 128, (const char *)argv[1].p,
+			            (int)argv[0].len, (const char *)argv[0].p);
 			return NULL;
 		}
 	}
 	if ((row->arity > 0 && argc != (size_t)row->arity) || (row->arity < 0 && argc < (size_t)-row->arity)) {
 		reply_error(bus, s, "ERR wrong number of arguments for '%s%s%s' command", parent->name,
-			    row != parent ? "|" : "", row != parent ? row->name : "");
+		            row != parent ? "|" : "", row != parent ? row->name : "");
 		return NULL;
 	}
 	if (!s->resp3 && session_is_subscribed(s) && !(row->flags & COMMAND_IN_SUBSCRIBE)) {

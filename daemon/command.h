@@ -21,7 +21,7 @@ enum command_result {
 
 enum {
 	COMMAND_IN_SUBSCRIBE = 1 << 0, /* allowed to a RESP2 client that is subscribed */
-	COMMAND_FAST = 1 << 1,	       /* takes constant time */
+	COMMAND_FAST = 1 << 1,         /* takes constant time */
 	COMMAND_PUBSUB = 1 << 2,       /* moves messages */
 };
 

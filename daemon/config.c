@@ -267,7 +267,7 @@ print_number(const struct row *row, uint64_t value, FILE *out)
 			value /= 1024;
 	if (row->type == TYPE_DURATION && value > 0)
 		fprintf(out, value % 1000 == 0 ? "%llus" : "%llums",
-			(unsigned long long)(value % 1000 == 0 ? value / 1000 : value));
+		        (unsigned long long)(value % 1000 == 0 ? value / 1000 : value));
 	else if (unit >= 0)
 		fprintf(out, "%llu%c", (unsigned long long)value, units[unit]);
 	else
@@ -330,18 +330,25 @@ config_print(const struct config *config, FILE *out)
 	}
 }
 
+/* The bit of a row in a set of rows. */
+static uint32_t
+bit_of(const struct row *row)
+{
+	return UINT32_C(1) << (row - rows);
+}
+
 /* One reading of a file. */
 struct reader {
 	struct config *config;
 	const char *path;
 	FILE *file;
 	struct buf *mistakes;
-	unsigned int line;
+	unsigned int line, section_line;
 	unsigned int n_mistakes;
 	struct listener_config *listener; /* of the section that is being read, or NULL */
 	bool in_section, in_unknown_section;
 	char section[64];
-	uint32_t seen;		 /* a bit for each row that the section has set */
+	uint32_t seen;           /* a bit for each row that the section has set */
 	uint32_t seen_elsewhere; /* likewise for the sections that are no listener's */
 };
 
@@ -364,7 +371,7 @@ begin_listener(struct reader *reader, const char *name)
 
 	if (!*name || strlen(name) >= CONFIG_NAME_MAX) {
 		mistake(reader, "[%s]: a listener needs a name of 1 to %d characters, like [listener bus]",
-			reader->section, CONFIG_NAME_MAX - 1);
+		        reader->section, CONFIG_NAME_MAX - 1);
 		reader->in_unknown_section = true;
 		return;
 	}
@@ -380,9 +387,15 @@ begin_listener(struct reader *reader, const char *name)
 static void
 end_section(struct reader *reader)
 {
-	if (reader->listener && reader->listener->addr.len == 0)
-		mistake(reader, "[listener %s]: 'listen' is missing; expected a path, @name or host:port",
-			reader->listener->name);
+	unsigned int line = reader->line;
+
+	reader->line = reader->section_line;
+	for (const struct row *row = rows; reader->listener && row < rows + N_ROWS; row++)
+		if (row->type == TYPE_ADDR && !(reader->seen & bit_of(row)))
+			mistake(reader, "[%s]: '%s' is missing; expected a path, @name or host:port", reader->section,
+			        row->key);
+	reader->line = line;
+	reader->section_line = line;
 	reader->listener = NULL;
 	reader->in_unknown_section = false;
 }
@@ -415,27 +428,35 @@ check_form(struct reader *reader, char *line)
 	*line = '\0';
 }
 
+/* inih's reader: one line without the blanks that it begins with. */
 static char *
 read_line(char *line, int size, void *stream)
 {
 	struct reader *reader = stream;
-	char *got = fgets(line, size, reader->file);
-	size_t len = got ? strlen(got) : 0;
-	int c;
+	bool is_blank = true, has_nul = false;
+	int c, len = 0, n = 0;
 
-	if (!got)
+	for (; (c = getc(reader->file)) != EOF && c != '\n'; n++) {
+		is_blank &= c == ' ' || c == '\t';
+		has_nul |= c == '\0';
+		if (!is_blank && len < size - 2)
+			line[len++] = (char)c;
+	}
+	if (c == EOF && n == 0)
 		return NULL;
 	reader->line++;
-	if (len > 0 && got[len - 1] != '\n' && !feof(reader->file)) {
+	if (n > LINE_MAX_CHARS)
 		mistake(reader, "the line is longer than %d characters", LINE_MAX_CHARS);
-		while ((c = getc(reader->file)) != '\n' && c != EOF)
-			;
-	}
-	memmove(line, line + strspn(line, " \t"), strlen(line + strspn(line, " \t")) + 1);
+	if (has_nul)
+		mistake(reader, "the line has a NUL byte");
+	if (has_nul || n > LINE_MAX_CHARS)
+		len = 0;
+	line[len++] = '\n';
+	line[len] = '\0';
 	check_form(reader, line);
 	if (*line == '[')
 		begin_section(reader, line);
-	return got;
+	return line;
 }
 
 static const struct row *
@@ -458,8 +479,8 @@ bad_value(struct reader *reader, const struct row *row, const char *value, int e
 		mistake(reader, "%s: there is no %s '%s'", row->key, row->type == TYPE_USER ? "user" : "group", value);
 	else if (error == -ERANGE && row->type != TYPE_BITS)
 		mistake(reader, "%s: '%s' is out of range; expected %llu to %llu%s", row->key, value,
-			(unsigned long long)row->min, (unsigned long long)row->max,
-			row->type == TYPE_DURATION ? " ms" : "");
+		        (unsigned long long)row->min, (unsigned long long)row->max,
+		        row->type == TYPE_DURATION ? " ms" : "");
 	else
 		mistake(reader, "%s: '%s' is not %s", row->key, value, expected(row->type));
 }
@@ -477,7 +498,7 @@ handle_key(void *user, const char *section __attribute__((unused)), const char *
 		return 1;
 	if (!reader->in_section) {
 		mistake(reader, "%s: stands before the first section; expected [udsd], [limits] or [listener NAME]",
-			key);
+		        key);
 		return 1;
 	}
 	row = find_row(reader, key);
@@ -485,9 +506,9 @@ handle_key(void *user, const char *section __attribute__((unused)), const char *
 		mistake(reader, "%s: unknown key in [%s]", key, reader->section);
 		return 1;
 	}
-	if (*seen & UINT32_C(1) << (row - rows))
+	if (*seen & bit_of(row))
 		mistake(reader, "%s: is set twice", key);
-	*seen |= UINT32_C(1) << (row - rows);
+	*seen |= bit_of(row);
 	r = set_value(row, reader->listener ? (void *)reader->listener : (void *)reader->config, value);
 	if (r != 0)
 		bad_value(reader, row, value, r);

@@ -22,7 +22,7 @@ struct listener_config {
 	STAILQ_ENTRY(listener_config) link;
 	char name[CONFIG_NAME_MAX];
 	struct addr addr; /* len 0: not set */
-	int mode;	  /* enum conn_mode */
+	int mode;         /* enum conn_mode */
 	unsigned int socket_mode;
 	uid_t socket_owner; /* (uid_t)-1: as it comes */
 	gid_t socket_group; /* (gid_t)-1: as it comes */
@@ -31,7 +31,7 @@ struct listener_config {
 STAILQ_HEAD(listener_config_list, listener_config);
 
 struct config {
-	int log_level;		   /* enum log_level */
+	int log_level;             /* enum log_level */
 	uint64_t shutdown_timeout; /* ms */
 	struct limits limits;
 	struct listener_config_list listeners;

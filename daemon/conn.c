@@ -41,7 +41,7 @@ update_events(struct conn *conn)
 {
 	const struct session *s = &conn->session;
 	bool is_reading = s->state == SESSION_OPEN && !conn->loop->stopping &&
-			  (conn->mode == CONN_ECHO ? s->out.count == 0 : !s->clogged);
+	                  (conn->mode == CONN_ECHO ? s->out.count == 0 : !s->clogged);
 	short wanted = (short)((is_reading ? EV_READ : 0) | (s->out_state == SESSION_OUT_BLOCKED ? EV_WRITE : 0));
 	int fd = conn_fd(conn);
 
@@ -74,7 +74,7 @@ conn_new(struct loop *loop, int fd, enum conn_mode mode, const struct identity *
 	event_assign(&conn->event, loop->base, fd, EV_READ | EV_PERSIST, conn_event_cb, conn);
 	TAILQ_INSERT_TAIL(&loop->conns, conn, link);
 	log_debug("client %llu: pid %d, uid %u", (unsigned long long)conn->session.id, (int)identity->pid,
-		  identity->uid);
+	          identity->uid);
 	update_events(conn);
 	return 0;
 }
@@ -194,8 +194,6 @@ conn_resume(struct session *s)
 	struct conn *conn = conn_of(s);
 
 	input_resume(&conn->loop->bus, s);
-	if (conn->loop->stopping && s->state == SESSION_OPEN)
-		session_finish(s, &conn->loop->bus);
 	update_events(conn);
 }
 

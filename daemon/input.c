@@ -113,7 +113,7 @@ static void
 violation(struct bus *bus, struct session *s)
 {
 	log_info("client %llu (pid %d, uid %u): protocol error: %s", (unsigned long long)s->id, (int)s->identity.pid,
-		 s->identity.uid, bus->request.error);
+	         s->identity.uid, bus->request.error);
 	reply_error(bus, s, "ERR Protocol error: %s", bus->request.error);
 	session_finish(s, bus);
 }
@@ -125,7 +125,7 @@ violation(struct bus *bus, struct session *s)
  */
 static size_t
 run_commands(struct bus *bus, struct session *s, struct resp_progress *progress, const uint8_t *p, size_t len,
-	     bool *ret_more)
+             bool *ret_more)
 {
 	size_t at = 0;
 

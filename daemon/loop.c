@@ -169,6 +169,10 @@ loop_stop(struct loop *loop)
 {
 	struct conn *conn;
 
+	/* What was read is finished first, while its receivers are still there. */
+	while (!TAILQ_EMPTY(&loop->bus.ready))
+		pass_resume(&loop->bus, &conn_pass_ops);
+	run_close(&loop->bus);
 	loop->stopping = true;
 	TAILQ_FOREACH (conn, &loop->conns, link)
 		conn_stop(conn);

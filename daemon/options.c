@@ -49,7 +49,7 @@ print_help(void)
 		char left[40];
 
 		snprintf(left, sizeof(left), "--%s%s%s", rows[i].option.name, rows[i].argument ? " " : "",
-			 rows[i].argument ? rows[i].argument : "");
+		         rows[i].argument ? rows[i].argument : "");
 		printf("  %-20s %s\n", left, rows[i].help);
 	}
 	printf("\nWith --listen and without --config no file is read. udsd stays in the foreground and logs to\n"
@@ -104,7 +104,7 @@ handle_option(struct options *options, int c, char **argv, bool *ret_mode_given)
 	case 'L':
 		if (log_level_parse(optarg, &level) < 0)
 			return usage_error("--log-level: '%s' is not a log level (error, warning, info or debug)",
-					   optarg);
+			                   optarg);
 		options->log_level = (int)level;
 		return OPTIONS_RUN;
 	case OPT_CHECK_CONFIG:

@@ -7,7 +7,7 @@ struct config;
 
 struct options {
 	const char *config_path; /* NULL: the default one if it exists, unless there is a --listen */
-	const char **listen;	 /* what --listen gave; owned */
+	const char **listen;     /* what --listen gave; owned */
 	int n_listen;
 	int mode;      /* enum conn_mode, for those */
 	int log_level; /* enum log_level; -1: as configured */

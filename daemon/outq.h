@@ -27,7 +27,7 @@ struct outq {
 	struct span *ring; /* NULL: inline_ring */
 	uint32_t head, count, cap;
 	uint32_t head_written; /* bytes of the head span that are written already */
-	size_t bytes;	       /* unsent */
+	size_t bytes;          /* unsent */
 	struct span inline_ring[OUTQ_INLINE];
 };
 
@@ -53,7 +53,7 @@ uint64_t outq_clear(struct outq *q);
  * Takes references of its own. Returns 0 or -ENOMEM, and then the queue is as it was.
  */
 int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
-	      uint32_t messages);
+              uint32_t messages);
 
 /*
  * Writes to fd what may be written, at most about budget bytes. *ret_written is always set.

@@ -131,7 +131,7 @@ pattern_remove(struct pattern_index *index, struct pattern *pattern)
 
 int
 pattern_each_match(const struct pattern_index *index, struct slice name,
-		   int (*visit)(struct pattern *pattern, void *arg), void *arg)
+                   int (*visit)(struct pattern *pattern, void *arg), void *arg)
 {
 	for (size_t i = 0; i < index->n_lengths && index->lengths[i].len <= name.len; i++) {
 		uint32_t len = index->lengths[i].len;

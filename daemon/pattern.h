@@ -43,4 +43,4 @@ void pattern_remove(struct pattern_index *index, struct pattern *pattern);
 
 /* Calls visit for each pattern that matches; a negative result of it ends the search and is returned, else 0. */
 int pattern_each_match(const struct pattern_index *index, struct slice name,
-		       int (*visit)(struct pattern *pattern, void *arg), void *arg);
+                       int (*visit)(struct pattern *pattern, void *arg), void *arg);

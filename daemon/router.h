@@ -33,8 +33,8 @@ struct channel {
 	struct match *matches;
 	uint32_t n_matches;
 	uint32_t n_total; /* receivers, those through patterns included */
-	bool overlap;	  /* a session receives messages of the channel in more than one way */
-	bool clogged;	  /* a receiver is; as of clog_generation */
+	bool overlap;     /* a session receives messages of the channel in more than one way */
+	bool clogged;     /* a receiver is; as of clog_generation */
 	uint64_t patterns_generation, members_generation, clog_generation;
 	TAILQ_ENTRY(channel) unnamed_link;
 	struct session_list waiters; /* publishers that wait for a receiver */

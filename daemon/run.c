@@ -104,7 +104,7 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 		if (s->resp3 != resp3)
 			continue;
 		session_queue(s, bus, piece->chunk, piece->offset, piece->len,
-			      run->own && session_is_own(run->own, s) ? NULL : barrier, messages);
+		              run->own && session_is_own(run->own, s) ? NULL : barrier, messages);
 		bus->stats.deliveries += messages;
 	}
 }
@@ -116,7 +116,7 @@ kill_receivers(struct bus *bus, const struct recvset *set, bool resp3)
 		if (recvset_array(set)[i]->resp3 == resp3)
 			session_kill(recvset_array(set)[i], bus);
 	log_error("out of memory: %u receivers closed, since they would have missed messages",
-		  count_speakers(set, resp3));
+	          count_speakers(set, resp3));
 }
 
 /* The length of "$LEN\r\n", LEN bytes and CRLF. */

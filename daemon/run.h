@@ -22,8 +22,8 @@ struct run {
 	struct stream stream;
 	struct channel *channel; /* NULL: no run is open */
 	struct barrier *barrier; /* counts the spans that carry the run */
-	struct session *own;	 /* the publisher, if receivers of its own process are not waited for; else NULL */
-	uint32_t start;		 /* in the stream's chunk */
+	struct session *own;     /* the publisher, if receivers of its own process are not waited for; else NULL */
+	uint32_t start;          /* in the stream's chunk */
 	uint32_t messages;
 	/* The encoding that is written at once; others are made from it when the run ends. */
 	uint32_t way;

@@ -45,7 +45,7 @@ server_pause_accepting(struct server *server, int error)
 {
 	if (!server->is_pausing)
 		log_warning("cannot accept more than %llu clients now: %s; new ones wait",
-			    (unsigned long long)server->loop.bus.stats.clients, strerror(error));
+		            (unsigned long long)server->loop.bus.stats.clients, strerror(error));
 	server->is_pausing = true;
 	set_accepting(server, false);
 	add_timer(&server->accept_timer, ACCEPT_RETRY_MS);
@@ -56,7 +56,7 @@ server_note_refused(struct server *server)
 {
 	if (!server->is_refusing)
 		log_warning("max_clients is reached (%llu): further clients are turned away",
-			    (unsigned long long)server->loop.bus.limits.max_clients);
+		            (unsigned long long)server->loop.bus.limits.max_clients);
 	server->is_refusing = true;
 }
 
@@ -88,7 +88,7 @@ stop_now_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__
 	struct server *server = arg;
 
 	log_warning("stopping with output unsent: %llu clients did not take it in time",
-		    (unsigned long long)server->loop.bus.stats.clients);
+	            (unsigned long long)server->loop.bus.stats.clients);
 	server->is_done = true;
 }
 

@@ -23,8 +23,8 @@ struct server {
 	struct event signals[SERVER_N_SIGNALS];
 	struct event accept_timer; /* accepts again after descriptors had run out */
 	struct event stop_timer;   /* ends a graceful stop */
-	bool is_pausing;	   /* does not accept for now */
-	bool is_refusing;	   /* max_clients is reached and was logged */
+	bool is_pausing;           /* does not accept for now */
+	bool is_refusing;          /* max_clients is reached and was logged */
 	bool is_stopping;
 	bool is_done;
 };

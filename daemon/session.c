@@ -40,7 +40,7 @@ session_deinit(struct session *s, struct bus *bus)
 	lost = outq_clear(&s->out);
 	if (lost > 0)
 		log_info("client %llu (pid %d, uid %u): gone with %llu messages not delivered",
-			 (unsigned long long)s->id, (int)s->identity.pid, s->identity.uid, (unsigned long long)lost);
+		         (unsigned long long)s->id, (int)s->identity.pid, s->identity.uid, (unsigned long long)lost);
 	bus->stats.undelivered += lost;
 	session_check_clogged(s, bus);
 	input_free(s->in);
@@ -101,6 +101,7 @@ session_set_out_state(struct session *s, struct bus *bus, enum session_out_state
 void
 session_finish(struct session *s, struct bus *bus)
 {
+	router_leave(bus, s);
 	session_set_state(s, bus, SESSION_CLOSING, NULL);
 	if (s->out_state == SESSION_OUT_IDLE)
 		session_set_out_state(s, bus, SESSION_OUT_REPLIER);
@@ -132,7 +133,7 @@ session_check_clogged(struct session *s, struct bus *bus)
 	s->clogged = clogged;
 	bus->clog_generation++;
 	log_debug("client %llu: %s, %zu bytes unsent", (unsigned long long)s->id, clogged ? "clogged" : "drained",
-		  cost);
+	          cost);
 	if (clogged) {
 		bus->n_clogged++;
 		return;
@@ -144,7 +145,7 @@ session_check_clogged(struct session *s, struct bus *bus)
 
 void
 session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
-	      struct barrier *barrier, uint32_t messages)
+              struct barrier *barrier, uint32_t messages)
 {
 	if (s->state == SESSION_DEAD)
 		return;

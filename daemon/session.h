@@ -24,11 +24,11 @@ TAILQ_HEAD(session_list, session);
 LIST_HEAD(subscription_list, subscription);
 
 enum session_state {
-	SESSION_OPEN,	 /* takes commands */
-	SESSION_READY,	 /* has whole commands left over from an earlier pass; on the bus's ready list */
+	SESSION_OPEN,    /* takes commands */
+	SESSION_READY,   /* has whole commands left over from an earlier pass; on the bus's ready list */
 	SESSION_WAITING, /* its next command waits, on a channel's list or the bus's throttled list */
 	SESSION_CLOSING, /* takes no more commands, and is closed once its output is written */
-	SESSION_DEAD,	 /* on the bus's dead list until the end of the pass */
+	SESSION_DEAD,    /* on the bus's dead list until the end of the pass */
 };
 
 enum session_out_state {
@@ -56,12 +56,12 @@ struct session {
 	struct input *in; /* unfinished or unhandled input, or NULL */
 	uint64_t id;
 	uint64_t progress_ms; /* when its peer last took something, or had nothing to take */
-	int unread;	      /* what the peer had not taken when it was last looked at, as the kernel counts */
+	int unread;           /* what the peer had not taken when it was last looked at, as the kernel counts */
 	struct identity identity;
 	uint8_t state;
 	uint8_t out_state;
 	bool resp3;
-	bool clogged;	    /* more output unsent than queue_limit, and not yet below half again */
+	bool clogged;       /* more output unsent than queue_limit, and not yet below half again */
 	bool wait_receiver; /* UDSD WAITRECEIVER ON */
 	uint32_t overlap_stamp;
 	uint32_t n_channels, n_patterns;
@@ -89,7 +89,7 @@ void session_deinit(struct session *s, struct bus *bus);
 void session_set_state(struct session *s, struct bus *bus, enum session_state state, struct session_list *list);
 void session_set_out_state(struct session *s, struct bus *bus, enum session_out_state state);
 
-/* Takes no more commands, and is closed when its output is written. */
+/* Takes no more commands and receives no more messages, and is closed when its output is written. */
 void session_finish(struct session *s, struct bus *bus);
 
 /* Is closed at the end of this pass, whatever is unsent. */
@@ -104,7 +104,7 @@ void session_check_clogged(struct session *s, struct bus *bus);
 /* Queues output; a session for which there is no memory is killed. barrier and messages: see outq_push(). */
 struct chunk;
 void session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
-		   struct barrier *barrier, uint32_t messages);
+                   struct barrier *barrier, uint32_t messages);
 
 /* Returns the session's info, made if need be, or NULL when there is no memory. */
 struct session_info *session_get_info(struct session *s);

@@ -44,7 +44,7 @@ refuse_live(const struct story *story, const char *path, pid_t pid)
 {
 	if (pid > 0)
 		return refuse(story, SOCKFILE_E_LIVE, "%s: a running server (pid %d) is using this socket", path,
-			      (int)pid);
+		              (int)pid);
 	return refuse(story, SOCKFILE_E_LIVE, "%s: a running server is using this socket", path);
 }
 
@@ -113,7 +113,7 @@ take_lock(struct sockfile *file, const struct story *story)
 			return refuse_errno(story, path, "cannot open the lock");
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 			return errno == EWOULDBLOCK ? refuse_live(story, file->path, find_holder(fd))
-						    : refuse_errno(story, path, "cannot lock");
+			                            : refuse_errno(story, path, "cannot lock");
 		/* Its last holder may have removed it between the two calls. */
 		if (!is_same_file(fd, path))
 			continue;
@@ -145,7 +145,7 @@ probe(const struct addr *addr, const char *path, const struct story *story)
 	case ECONNREFUSED:
 	case ENOENT:
 		return 0;
-	case EAGAIN:	 /* its backlog is full */
+	case EAGAIN:     /* its backlog is full */
 	case EPROTOTYPE: /* a socket of another type */
 		return refuse_live(story, path, 0);
 	default:
@@ -220,7 +220,7 @@ expose(struct sockfile *file, int fd, const struct sockfile_options *options, in
 
 int
 sockfile_listen(const struct addr *addr, const struct sockfile_options *options, int backlog, struct sockfile *ret_file,
-		int *ret_fd, char *text, size_t text_size)
+                int *ret_fd, char *text, size_t text_size)
 {
 	struct story story = { text, text_size };
 	struct sockfile file = { .lock_fd = -1 };

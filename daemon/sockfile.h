@@ -20,8 +20,8 @@ struct sockfile {
 
 struct sockfile_options {
 	unsigned int mode; /* permission bits */
-	uid_t owner;	   /* (uid_t)-1: as it comes */
-	gid_t group;	   /* (gid_t)-1: as it comes */
+	uid_t owner;       /* (uid_t)-1: as it comes */
+	gid_t group;       /* (gid_t)-1: as it comes */
 };
 
 /* What can be wrong; text gets the whole story for people. */
@@ -37,7 +37,7 @@ enum {
  * to sockfile_close() in *ret_file. Returns 0, or SOCKFILE_E_* with text filled in and nothing changed.
  */
 int sockfile_listen(const struct addr *addr, const struct sockfile_options *options, int backlog,
-		    struct sockfile *ret_file, int *ret_fd, char *text, size_t text_size);
+                    struct sockfile *ret_file, int *ret_fd, char *text, size_t text_size);
 
 /* Applies changed permissions to the socket, if it is still the one that was put there. Returns 0 or -errno. */
 int sockfile_update(const struct sockfile *file, const struct sockfile_options *options);

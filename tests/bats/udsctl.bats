@@ -212,7 +212,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
             return 1
         }
         for option in $("$UDSCTL" "$verb" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
-            grep -qE -- "Fl -${option#--}( |\$)" "$TOP/man/udsctl.1" || {
+            grep -qE -- "Fl (Fl |-)${option#--}( |\$)" "$TOP/man/udsctl.1" || {
                 echo "udsctl.1 lacks $option of $verb" >&2
                 return 1
             }

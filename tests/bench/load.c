@@ -97,7 +97,7 @@ conn_init(const struct load *l, struct conn *c, bool is_receiver)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
 
-	c->fd = proc_connect();
+	c->fd = is_receiver ? proc_connect() : proc_connect_apart();
 	c->expected = is_receiver ? &l->deliveries : &l->replies;
 	c->period = c->expected->len - READ_SIZE;
 	if (is_receiver)

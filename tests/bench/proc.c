@@ -107,20 +107,56 @@ run_child(const char *program, const char *const argv[], int cpu, pid_t parent)
 	_exit(127);
 }
 
-/* Returns a connection, or -1 when the server does not listen. */
-static int
-try_connect(void)
+static struct sockaddr_un
+server_addr(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	memcpy(addr.sun_path, proc_socket, sizeof(proc_socket));
+	return addr;
+}
+
+static int
+new_socket(void)
+{
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		err(1, "socket");
-	memcpy(addr.sun_path, proc_socket, sizeof(proc_socket));
+	return fd;
+}
+
+/* Returns a connection, or -1 when the server does not listen. */
+static int
+try_connect(void)
+{
+	struct sockaddr_un addr = server_addr();
+	int fd = new_socket();
+
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
 		return fd;
 	close(fd);
 	return -1;
+}
+
+/*
+ * A server learns a peer's process from whoever calls connect(). Publishers are connected by a child, so that
+ * they do not seem to be of one process with the receivers: udsd would treat them as such.
+ */
+int
+proc_connect_apart(void)
+{
+	struct sockaddr_un addr = server_addr();
+	int fd = new_socket(), status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(1, "fork");
+	if (pid == 0)
+		_exit(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : 1);
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		errx(1, "%s: cannot connect", proc.name);
+	return fd;
 }
 
 void

@@ -26,6 +26,9 @@ void proc_stop(void);
 /* A new blocking connection to the server; the caller closes it. */
 int proc_connect(void);
 
+/* The same, but the server sees a process of its own behind it. */
+int proc_connect_apart(void);
+
 /* The server's time on a CPU so far, all threads, in ns. Exact only while it sleeps. */
 uint64_t proc_cpu_ns(void);
 

@@ -1,0 +1,468 @@
+#include "hub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "input.h"
+#include "log.h"
+#include "pass.h"
+#include "resp-encode.h"
+
+#define BUFFER_SIZE ((size_t)256 * 1024)
+#define SMALL_BUFFER_SIZE ((size_t)100)
+/* More passes than any test needs: something makes work for itself without end. */
+#define PASSES_MAX 20000000
+
+static const char *const readings[] = {
+	[HUB_WHOLE] = "whole",
+	[HUB_BYTES] = "byte by byte",
+	[HUB_SMALL] = "small buffer",
+	[HUB_RANDOM] = "random reads",
+};
+
+static struct peer *
+peer_of(struct session *s)
+{
+	return (struct peer *)s;
+}
+
+static void
+make_pair(int fds[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+/* Moves up to max bytes from a socket to what the peer got. Returns how many. */
+static size_t
+drain(struct peer *peer, int fd, size_t max)
+{
+	size_t total = 0;
+
+	while (total < max) {
+		size_t room = max - total < 65536 ? max - total : 65536;
+		ssize_t n;
+
+		assert_int_equal(buf_reserve(&peer->got, room), 0);
+		n = recv(fd, peer->got.data + peer->got.len, room, MSG_DONTWAIT);
+		if (n <= 0)
+			break;
+		peer->got.len += (size_t)n;
+		total += (size_t)n;
+	}
+	return total;
+}
+
+/* Writes as far as the peer takes it, and says how that ended. */
+static enum outq_status
+write_out(struct peer *peer, struct barrier **ret_barrier)
+{
+	struct session *s = &peer->session;
+	int fd = peer->fds[0] >= 0 ? peer->fds[0] : peer->hub->fds[0];
+	enum outq_status status;
+	size_t written;
+
+	if (peer->is_full)
+		return OUTQ_FULL;
+	do {
+		status = outq_write(&s->out, fd, SIZE_MAX, &written, ret_barrier);
+		if (written > 0)
+			s->progress_ms = peer->hub->bus.now_ms;
+		if (peer->fds[0] < 0)
+			assert_int_equal(drain(peer, peer->hub->fds[1], SIZE_MAX), written);
+	} while (status == OUTQ_FULL && peer->fds[0] < 0);
+	return status;
+}
+
+static void
+flush(struct session *s)
+{
+	struct peer *peer = peer_of(s);
+	struct bus *bus = &peer->hub->bus;
+	struct barrier *barrier = NULL;
+
+	switch (write_out(peer, &barrier)) {
+	case OUTQ_EMPTY:
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		if (s->state == SESSION_CLOSING)
+			session_kill(s, bus);
+		break;
+	case OUTQ_FULL:
+	case OUTQ_BUDGET:
+		session_set_out_state(s, bus, SESSION_OUT_BLOCKED);
+		break;
+	case OUTQ_GATED:
+		session_set_out_state(s, bus, SESSION_OUT_GATED);
+		barrier_wait(barrier, &s->gate);
+		break;
+	case OUTQ_ERROR:
+		fail_msg("write: %s", strerror(errno));
+		break;
+	}
+	if (s->clogged)
+		session_check_clogged(s, bus);
+}
+
+static void
+resume(struct session *s)
+{
+	input_resume(&peer_of(s)->hub->bus, s);
+}
+
+static void
+close_peer(struct session *s)
+{
+	struct peer *peer = peer_of(s);
+
+	session_deinit(s, &peer->hub->bus);
+	memset(s, 0xee, sizeof(*s)); /* whoever still refers to it finds nonsense */
+	peer->is_closed = true;
+}
+
+static const struct pass_ops ops = { .resume = resume, .flush = flush, .close = close_peer };
+
+void
+hub_init(struct hub *hub, enum hub_reading reading, uint64_t seed)
+{
+	struct limits limits = {
+		.max_clients = 1000,
+		.max_message = (uint64_t)16 * 1024 * 1024,
+		.max_subscriptions = 10000,
+		.queue_limit = (uint64_t)64 * 1024 * 1024,
+		.slow_timeout = 5000,
+	};
+
+	*hub = (struct hub){ .reading = reading, .seed = seed };
+	TAILQ_INIT(&hub->peers);
+	log_set_level(LOG_LEVEL_ERROR);
+	prng_init(&hub->prng, seed);
+	hub->buffer_size = reading == HUB_SMALL ? SMALL_BUFFER_SIZE : BUFFER_SIZE;
+	hub->buffer = malloc(hub->buffer_size);
+	assert_non_null(hub->buffer);
+	make_pair(hub->fds);
+	assert_int_equal(bus_init(&hub->bus, &limits), 0);
+}
+
+void
+hub_deinit(struct hub *hub)
+{
+	struct peer *peer;
+
+	TAILQ_FOREACH (peer, &hub->peers, link)
+		if (!peer->is_closed)
+			session_kill(&peer->session, &hub->bus);
+	hub_end_pass(hub);
+	while ((peer = TAILQ_FIRST(&hub->peers))) {
+		assert_true(peer->is_closed);
+		TAILQ_REMOVE(&hub->peers, peer, link);
+		buf_deinit(&peer->sent);
+		buf_deinit(&peer->got);
+		if (peer->fds[0] >= 0)
+			close(peer->fds[0]), close(peer->fds[1]);
+		free(peer);
+	}
+	assert_int_equal(hub->bus.n_waiting, 0);
+	assert_int_equal(hub->bus.n_clogged, 0);
+	assert_int_equal(hub->bus.router.subscriptions.n, 0);
+	assert_true(TAILQ_EMPTY(&hub->bus.ready));
+	assert_true(TAILQ_EMPTY(&hub->bus.throttled));
+	assert_true(TAILQ_EMPTY(&hub->bus.blocked));
+	bus_deinit(&hub->bus);
+	close(hub->fds[0]);
+	close(hub->fds[1]);
+	free(hub->buffer);
+}
+
+/* How many bytes the next read brings. */
+static size_t
+choose_length(struct hub *hub, size_t left)
+{
+	size_t n = hub->buffer_size;
+
+	if (hub->reading == HUB_BYTES)
+		n = 1;
+	else if (hub->reading == HUB_RANDOM && prng_below(&hub->prng, 4) > 0)
+		n = 1 + prng_below(&hub->prng, (size_t)1 << prng_below(&hub->prng, 18));
+	return n < left ? n : left;
+}
+
+static bool
+can_read(const struct peer *peer)
+{
+	const struct session *s = &peer->session;
+
+	return !peer->is_closed && peer->sent_at < peer->sent.len && s->state == SESSION_OPEN && !s->clogged;
+}
+
+bool
+hub_read(struct peer *peer)
+{
+	return can_read(peer) && hub_read_some(peer, choose_length(peer->hub, peer->sent.len - peer->sent_at));
+}
+
+bool
+hub_read_some(struct peer *peer, size_t max)
+{
+	struct hub *hub = peer->hub;
+	struct session *s = &peer->session;
+	const uint8_t *from = peer->sent.data + peer->sent_at;
+	size_t left = peer->sent.len - peer->sent_at, len = max < left ? max : left, first, taken;
+	struct iovec iov[2];
+	uint8_t *end = hub->buffer + hub->buffer_size;
+	int n;
+
+	if (!can_read(peer))
+		return false;
+	if (len > hub->buffer_size)
+		len = hub->buffer_size;
+	/* At the very end of the buffer, so that a look beyond what was read is found. */
+	n = input_room(s, end - len, len, iov);
+	assert_in_range(n, 1, 2);
+	taken = iov[0].iov_len + (n == 2 ? iov[1].iov_len : 0);
+	taken = taken < len ? taken : len;
+	assert_true(taken > 0);
+	first = taken < iov[0].iov_len ? taken : iov[0].iov_len;
+	memcpy(iov[0].iov_base, from, first);
+	if (taken > first)
+		memcpy(iov[1].iov_base, from + first, taken - first);
+	peer->sent_at += taken;
+	input_received(&hub->bus, s, iov, taken);
+	memset(end - len, 0xee, len); /* whoever still refers to it finds nonsense */
+	return true;
+}
+
+void
+hub_end_pass(struct hub *hub)
+{
+	bus_update_time(&hub->bus);
+	pass_resume(&hub->bus, &ops);
+	pass_end(&hub->bus, &ops);
+}
+
+void
+hub_settle(struct hub *hub)
+{
+	bool busy = true;
+
+	for (int i = 0; busy || !TAILQ_EMPTY(&hub->bus.ready); i++) {
+		struct peer *peer;
+
+		if (i == PASSES_MAX)
+			fail_msg("%d passes, and still not done", i);
+		TAILQ_FOREACH (peer, &hub->peers, link)
+			hub_read(peer);
+		hub_end_pass(hub);
+		busy = false;
+		TAILQ_FOREACH (peer, &hub->peers, link)
+			busy |= can_read(peer);
+	}
+}
+
+struct peer *
+peer_new(struct hub *hub, pid_t pid)
+{
+	struct identity identity = { .pid = pid, .anonymous = pid == 0 };
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	assert_non_null(peer);
+	peer->hub = hub;
+	peer->fds[0] = peer->fds[1] = -1;
+	session_init(&peer->session, &hub->bus, &identity);
+	TAILQ_INSERT_TAIL(&hub->peers, peer, link);
+	return peer;
+}
+
+void
+peer_use_small_socket(struct peer *peer)
+{
+	int size = 4096;
+
+	make_pair(peer->fds);
+	assert_int_equal(setsockopt(peer->fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+}
+
+/* As if the socket had become writable. */
+static void
+write_again(struct peer *peer)
+{
+	if (peer->is_closed || peer->session.out_state != SESSION_OUT_BLOCKED)
+		return;
+	session_set_out_state(&peer->session, &peer->hub->bus, SESSION_OUT_RECEIVER);
+	hub_end_pass(peer->hub);
+}
+
+size_t
+peer_take(struct peer *peer, size_t max)
+{
+	size_t n = drain(peer, peer->fds[1], max);
+
+	write_again(peer);
+	return n;
+}
+
+void
+peer_set_full(struct peer *peer, bool is_full)
+{
+	peer->is_full = is_full;
+	if (!is_full)
+		write_again(peer);
+}
+
+void
+peer_break(struct peer *peer)
+{
+	session_kill(&peer->session, &peer->hub->bus);
+	hub_end_pass(peer->hub);
+	assert_true(peer->is_closed);
+}
+
+void
+peer_send(struct peer *peer, const void *data, size_t len)
+{
+	assert_int_equal(buf_append(&peer->sent, data, len), 0);
+}
+
+void
+peer_say(struct peer *peer, const char *text)
+{
+	peer_send(peer, text, strlen(text));
+}
+
+void
+peer_send_command(struct peer *peer, const struct slice *argv, size_t argc)
+{
+	assert_int_equal(buf_reserve(&peer->sent, resp_command_size(argv, argc)), 0);
+	peer->sent.len += resp_put_command((char *)peer->sent.data + peer->sent.len, argv, argc);
+}
+
+void
+peer_publish(struct peer *peer, const char *channel, struct slice payload)
+{
+	struct slice argv[] = { slice_of("PUBLISH"), slice_of(channel), payload };
+
+	peer_send_command(peer, argv, 3);
+}
+
+/* The bytes around a place, as text. */
+static const char *
+excerpt(char *text, size_t size, const uint8_t *data, size_t len, size_t at)
+{
+	size_t from = at > 40 ? at - 40 : 0, n = 0;
+
+	text[0] = '\0';
+	for (size_t i = from; i < len && i < at + 60 && n + 6 < size; i++)
+		if (data[i] >= ' ' && data[i] <= '~')
+			n += (size_t)snprintf(text + n, size - n, "%c", data[i]);
+		else
+			n += (size_t)snprintf(text + n, size - n, "\\x%02x", data[i]);
+	return text;
+}
+
+void
+peer_expect(struct peer *peer, const void *data, size_t len)
+{
+	const uint8_t *expected = data;
+	struct hub *hub = peer->hub;
+	char is[512], should[512];
+	size_t at = 0;
+
+	while (at < len && at < peer->got.len && expected[at] == peer->got.data[at])
+		at++;
+	if (at < len || at < peer->got.len)
+		fail_msg("read %s, seed %llu: got %zu bytes, expected %zu; they differ at %zu:\n  got      %s\n  "
+		         "expected %s",
+		         readings[hub->reading], (unsigned long long)hub->seed, peer->got.len, len, at,
+		         excerpt(is, sizeof(is), peer->got.data, peer->got.len, at),
+		         excerpt(should, sizeof(should), expected, len, at));
+	peer->got.len = 0;
+}
+
+void
+peer_expect_text(struct peer *peer, const char *text)
+{
+	peer_expect(peer, text, strlen(text));
+}
+
+void
+peer_expect_buf(struct peer *peer, struct buf *expected)
+{
+	peer_expect(peer, expected->data, expected->len);
+	buf_deinit(expected);
+}
+
+static uint64_t base_seed;
+
+static void
+hold_in_all_ways(void **state)
+{
+	const struct conversation *conversation = *state;
+	static const enum hub_reading ways[] = { HUB_WHOLE, HUB_SMALL, HUB_BYTES, HUB_RANDOM, HUB_RANDOM, HUB_RANDOM };
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct hub hub;
+
+		hub_init(&hub, ways[i], base_seed + i);
+		conversation->hold(&hub);
+		hub_deinit(&hub);
+	}
+}
+
+int
+hub_hold_all(const struct conversation *conversations, size_t n)
+{
+	struct CMUnitTest tests[CONVERSATIONS_MAX] = { 0 }; /* those without a name are passed over */
+
+	assert_in_range(n, 1, CONVERSATIONS_MAX);
+	base_seed = prng_seed();
+	for (size_t i = 0; i < n; i++)
+		tests[i] = (struct CMUnitTest){
+			.name = conversations[i].name,
+			.test_func = hold_in_all_ways,
+			.initial_state = (void *)&conversations[i],
+		};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+struct slice
+slice_of(const char *text)
+{
+	return (struct slice){ (const uint8_t *)text, strlen(text) };
+}
+
+void
+put_text(struct buf *b, const char *text)
+{
+	assert_int_equal(buf_append(b, text, strlen(text)), 0);
+}
+
+void
+put_bulk(struct buf *b, struct slice data)
+{
+	assert_int_equal(buf_printf(b, "$%zu\r\n", data.len), 0);
+	assert_int_equal(buf_append(b, data.p, data.len), 0);
+	put_text(b, "\r\n");
+}
+
+void
+put_message(struct buf *b, bool resp3, const char *pattern, struct slice channel, struct slice payload)
+{
+	put_text(b, resp3 ? ">" : "*");
+	put_text(b, pattern ? "4\r\n$8\r\npmessage\r\n" : "3\r\n$7\r\nmessage\r\n");
+	if (pattern)
+		put_bulk(b, slice_of(pattern));
+	put_bulk(b, channel);
+	put_bulk(b, payload);
+}
+
+uint8_t *
+make_payload(size_t len)
+{
+	uint8_t *payload = malloc(len + 1);
+
+	assert_non_null(payload);
+	for (size_t i = 0; i < len; i++)
+		payload[i] = (uint8_t)(i * 7 + i / 256);
+	return payload;
+}

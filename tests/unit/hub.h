@@ -1,0 +1,124 @@
+/*
+ * A bus with sessions that have no clients, for tests: what a peer sends is handed to the bus in reads of a
+ * chosen size, and what the bus writes to it is collected. It does what the loop and connections do, without
+ * events.
+ */
+#pragma once
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <sys/queue.h>
+
+#include <cmocka.h>
+
+#include "buf.h"
+#include "bus.h"
+#include "prng.h"
+#include "protocol.h"
+#include "session.h"
+
+/* How much of what a peer has sent comes in one read. */
+enum hub_reading {
+	HUB_WHOLE, /* as much as the read buffer holds */
+	HUB_BYTES, /* a byte each */
+	HUB_SMALL, /* as HUB_WHOLE, with a buffer of 100 bytes */
+	HUB_RANDOM,
+};
+
+TAILQ_HEAD(peer_list, peer);
+
+struct peer {
+	struct session session; /* first */
+	struct hub *hub;
+	TAILQ_ENTRY(peer) link;
+	struct buf sent; /* by the peer; the bus has read sent_at bytes of it */
+	size_t sent_at;
+	struct buf got; /* what the bus wrote to it, as far as no test has looked at it */
+	bool is_full;   /* it takes nothing now */
+	bool is_closed; /* by the bus: session is gone */
+	int fds[2];     /* a socket of its own, whose other end is read by peer_take() only; else -1 */
+};
+
+struct hub {
+	struct bus bus;
+	struct peer_list peers;
+	enum hub_reading reading;
+	uint64_t seed;
+	struct prng prng;
+	uint8_t *buffer;
+	size_t buffer_size;
+	int fds[2];
+};
+
+void hub_init(struct hub *hub, enum hub_reading reading, uint64_t seed);
+
+/* Closes all peers; the bus must be left with nothing. */
+void hub_deinit(struct hub *hub);
+
+/* One read from one peer, if the bus takes input of it now. Returns whether there was one. */
+bool hub_read(struct peer *peer);
+
+/* Likewise, of at most max bytes, whatever the way of reading. */
+bool hub_read_some(struct peer *peer, size_t max);
+
+/* The end of a pass. */
+void hub_end_pass(struct hub *hub);
+
+/* Reads and ends passes until nothing is left to do. */
+void hub_settle(struct hub *hub);
+
+struct peer *peer_new(struct hub *hub, pid_t pid);
+
+/* From now on it is written to through a socket with a small buffer. */
+void peer_use_small_socket(struct peer *peer);
+
+/* Takes at most max bytes off its own socket, and lets the bus go on writing. Returns how many. */
+size_t peer_take(struct peer *peer, size_t max);
+
+/* Its socket is full, or takes everything (again). */
+void peer_set_full(struct peer *peer, bool is_full);
+
+/* The connection breaks: as if its socket reported an error. */
+void peer_break(struct peer *peer);
+
+void peer_send(struct peer *peer, const void *data, size_t len);
+void peer_say(struct peer *peer, const char *text);
+
+/* Sends a command as an array of bulk strings. */
+void peer_send_command(struct peer *peer, const struct slice *argv, size_t argc);
+void peer_publish(struct peer *peer, const char *channel, struct slice payload);
+
+/* Holds all that it got against the given bytes, and forgets it. */
+void peer_expect(struct peer *peer, const void *data, size_t len);
+void peer_expect_text(struct peer *peer, const char *text);
+
+/* Likewise; and forgets what was expected. */
+void peer_expect_buf(struct peer *peer, struct buf *expected);
+
+/* A conversation of peers with a bus. */
+struct conversation {
+	const char *name;
+	void (*hold)(struct hub *hub);
+};
+
+#define CONVERSATIONS_MAX 64
+
+/*
+ * Runs each conversation as a test, which holds it several times, each time with a bus of its own and with what
+ * the peers send cut into reads in another way. Returns the number of tests that failed.
+ */
+int hub_hold_all(const struct conversation *conversations, size_t n);
+
+/* A slice of a text without its NUL. */
+struct slice slice_of(const char *text);
+
+/* Appends a bulk string, or a message as a receiver gets it. pattern: NULL for a subscription of the channel. */
+void put_bulk(struct buf *b, struct slice data);
+void put_text(struct buf *b, const char *text);
+void put_message(struct buf *b, bool resp3, const char *pattern, struct slice channel, struct slice payload);
+
+/* A payload of len bytes in which every byte value occurs, if it is long enough. The caller frees it. */
+uint8_t *make_payload(size_t len);

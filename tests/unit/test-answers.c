@@ -1,0 +1,130 @@
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "answers.h"
+
+/* Reads a copy that ends where its memory ends, so that a sanitizer sees each byte too far. */
+static struct answers
+read_copy(const char *bytes, size_t len)
+{
+	uint8_t *copy = malloc(len > 0 ? len : 1);
+	struct answers a;
+
+	memcpy(copy, bytes, len);
+	answers_read(copy, len, &a);
+	if (a.text.p) {
+		assert_true(a.text.p >= copy && a.text.p + a.text.len <= copy + len);
+		a.text.p = (const uint8_t *)bytes + (a.text.p - copy);
+	}
+	free(copy);
+	return a;
+}
+
+static enum answers_next
+next_of(const char *text)
+{
+	return read_copy(text, strlen(text)).next;
+}
+
+static void
+test_integers_at_every_split(void **state)
+{
+	static const char bytes[] = ":0\r\n:1\r\n:12345\r\n:99\r\n";
+	static const size_t ends[] = { 4, 8, 16, 21 };
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(bytes); len++) {
+		struct answers a = read_copy(bytes, len);
+		size_t n = 0;
+
+		while (n < 4 && ends[n] <= len)
+			n++;
+		assert_int_equal(a.integers, n);
+		assert_int_equal(a.used, n > 0 ? ends[n - 1] : 0);
+		assert_int_equal(a.next, ANSWERS_MORE);
+	}
+}
+
+static void
+test_error_between(void **state)
+{
+	static const char bytes[] = ":1\r\n-ERR no\r\n:2\r\n";
+	struct answers a;
+
+	(void)state;
+	for (size_t len = 5; len < 13; len++) {
+		a = read_copy(bytes, len);
+		assert_int_equal(a.next, ANSWERS_MORE);
+		assert_int_equal(a.used, 4);
+	}
+	for (size_t len = 13; len < sizeof(bytes); len++) {
+		a = read_copy(bytes, len);
+		assert_int_equal(a.next, ANSWERS_ERROR);
+		assert_int_equal(a.integers, 1);
+		assert_int_equal(a.used, 13);
+		assert_int_equal(a.text.len, 6);
+		assert_memory_equal(a.text.p, "ERR no", 6);
+		assert_true(answers_error_is(&a.text, "ERR"));
+		assert_false(answers_error_is(&a.text, "ERR no more"));
+	}
+}
+
+static void
+test_ok(void **state)
+{
+	struct answers a = read_copy("+OK\r\n:1\r\n", 9);
+
+	(void)state;
+	assert_int_equal(a.next, ANSWERS_OK);
+	assert_int_equal(a.integers, 0);
+	assert_int_equal(a.used, 5);
+	for (size_t len = 1; len < 5; len++)
+		assert_int_equal(read_copy("+OK\r\n", len).next, ANSWERS_MORE);
+}
+
+static void
+test_foreign(void **state)
+{
+	static const char *const foreign[] = { "*3\r\n$7\r\nPUBLISH",
+					       "hello",
+					       "+PONG\r\n",
+					       "+O\r\n",
+					       ":\r\n",
+					       ":x",
+					       ":1x",
+					       ":1\rx",
+					       ":-1\r\n",
+					       "-ERR\n",
+					       "$-1\r\n",
+					       ":1111111111111111111111111",
+					       ":\r" };
+	char *line = malloc(PROTOCOL_LINE_MAX + 1);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		assert_int_equal(next_of(foreign[i]), ANSWERS_FOREIGN);
+	memset(line, 'x', PROTOCOL_LINE_MAX + 1);
+	line[0] = '-';
+	assert_int_equal(read_copy(line, PROTOCOL_LINE_MAX - 1).next, ANSWERS_MORE);
+	assert_int_equal(read_copy(line, PROTOCOL_LINE_MAX + 1).next, ANSWERS_FOREIGN);
+	free(line);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_integers_at_every_split),
+		cmocka_unit_test(test_error_between),
+		cmocka_unit_test(test_ok),
+		cmocka_unit_test(test_foreign),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,153 @@
+/* Barriers and those that wait for them. */
+#include "barrier.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+static void
+opens_when_all_have_arrived(void **state __attribute__((unused)))
+{
+	struct barrier_pool pool;
+	struct barrier *barrier;
+	struct barrier_waiter waiter = { 0 };
+
+	barrier_pool_init(&pool);
+	barrier = barrier_new(&pool);
+	assert_non_null(barrier);
+	assert_int_equal(barrier->pending, 0);
+	for (int i = 0; i < 3; i++)
+		barrier_add(barrier);
+	barrier_wait(barrier, &waiter);
+	for (int i = 0; i < 3; i++) {
+		assert_null(barrier_take_ready(&pool));
+		barrier_arrive(barrier);
+	}
+	assert_ptr_equal(barrier_take_ready(&pool), &waiter);
+	assert_null(barrier_take_ready(&pool));
+	barrier_unref(barrier);
+	barrier_pool_deinit(&pool);
+}
+
+/* Waiters are woken in the order in which they came, and those of an earlier barrier first. */
+static void
+order_of_waking(void **state __attribute__((unused)))
+{
+	struct barrier_pool pool;
+	struct barrier *a, *b;
+	struct barrier_waiter waiters[8] = { 0 };
+
+	barrier_pool_init(&pool);
+	a = barrier_new(&pool);
+	b = barrier_new(&pool);
+	barrier_add(a);
+	barrier_add(b);
+	for (size_t i = 0; i < 8; i++)
+		barrier_wait(i % 2 ? a : b, &waiters[i]);
+	barrier_arrive(b);
+	barrier_arrive(a);
+	for (size_t i = 0; i < 8; i++)
+		assert_ptr_equal(barrier_take_ready(&pool), &waiters[i < 4 ? i * 2 : (i - 4) * 2 + 1]);
+	assert_null(barrier_take_ready(&pool));
+	barrier_unref(a);
+	barrier_unref(b);
+	barrier_pool_deinit(&pool);
+}
+
+/* A waiter may leave from wherever it stands. */
+static void
+forgetting(void **state __attribute__((unused)))
+{
+	struct barrier_pool pool;
+	struct barrier *barrier;
+	struct barrier_waiter waiters[4] = { 0 };
+
+	barrier_pool_init(&pool);
+	barrier = barrier_new(&pool);
+	barrier_add(barrier);
+	for (size_t i = 0; i < 4; i++)
+		barrier_wait(barrier, &waiters[i]);
+	barrier_forget(&waiters[1]);
+	barrier_forget(&waiters[1]);
+	barrier_arrive(barrier);
+	barrier_forget(&waiters[2]);
+	assert_ptr_equal(barrier_take_ready(&pool), &waiters[0]);
+	assert_ptr_equal(barrier_take_ready(&pool), &waiters[3]);
+	assert_null(barrier_take_ready(&pool));
+	/* And may wait again. */
+	barrier_add(barrier);
+	barrier_wait(barrier, &waiters[1]);
+	barrier_forget(&waiters[1]);
+	barrier_arrive(barrier);
+	assert_null(barrier_take_ready(&pool));
+	barrier_unref(barrier);
+	barrier_pool_deinit(&pool);
+}
+
+/* It lives while anybody refers to it or has not arrived, whichever is later. */
+static void
+lifetime(void **state __attribute__((unused)))
+{
+	struct barrier_pool pool;
+	struct barrier *barrier;
+
+	barrier_pool_init(&pool);
+	barrier = barrier_new(&pool);
+	barrier_unref(barrier);
+	assert_int_equal(pool.n_free, 1);
+	assert_ptr_equal(barrier_new(&pool), barrier);
+	assert_int_equal(pool.n_free, 0);
+	assert_int_equal(barrier->refs, 1);
+	barrier_add(barrier);
+	barrier_unref(barrier);
+	assert_int_equal(pool.n_free, 0);
+	barrier_arrive(barrier);
+	assert_int_equal(pool.n_free, 1);
+	barrier = barrier_new(&pool);
+	barrier_add(barrier);
+	barrier_ref(barrier);
+	barrier_arrive(barrier);
+	barrier_unref(barrier);
+	assert_int_equal(pool.n_free, 0);
+	barrier_unref(barrier);
+	assert_int_equal(pool.n_free, 1);
+	barrier_unref(NULL);
+	barrier_pool_deinit(&pool);
+}
+
+/* The pool keeps some, and gives the rest back to the heap. */
+static void
+pool_is_bounded(void **state __attribute__((unused)))
+{
+	struct barrier_pool pool;
+	struct barrier *barriers[1000];
+
+	barrier_pool_init(&pool);
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < 1000; i++) {
+			barriers[i] = barrier_new(&pool);
+			assert_non_null(barriers[i]);
+		}
+		assert_int_equal(pool.n_free, 0);
+		for (size_t i = 0; i < 1000; i++)
+			barrier_unref(barriers[i]);
+		assert_in_range(pool.n_free, 1, 999);
+	}
+	barrier_pool_deinit(&pool);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opens_when_all_have_arrived),
+		cmocka_unit_test(order_of_waking),
+		cmocka_unit_test(forgetting),
+		cmocka_unit_test(lifetime),
+		cmocka_unit_test(pool_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,202 @@
+/* Publishers that wait until there is a receiver, and the channels that nobody is subscribed to by name. */
+#include "hub.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define S(text) ((struct slice){ (const uint8_t *)(text), sizeof(text) - 1 })
+
+static void
+say(struct peer *peer, const char *text)
+{
+	peer_say(peer, text);
+	hub_settle(peer->hub);
+}
+
+static void
+expect_repeated(struct peer *peer, const char *text, size_t n)
+{
+	struct buf expected = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		put_text(&expected, text);
+	peer_expect_buf(peer, &expected);
+}
+
+static void
+publish_waits_for_receiver(struct hub *hub)
+{
+	struct peer *p = peer_new(hub, 1), *q = peer_new(hub, 3), *r = peer_new(hub, 2);
+	struct buf expected = { 0 };
+
+	say(p, "UDSD WAITRECEIVER ON\r\nPUBLISH x 0\r\nPUBLISH x 1\r\nPING\r\n");
+	peer_expect_text(p, "+OK\r\n"); /* the commands behind it wait, too */
+	assert_int_equal(hub->bus.n_waiting, 1);
+	say(q, "PUBLISH x other\r\n"); /* others do not */
+	peer_expect_text(q, ":0\r\n");
+	say(r, "SUBSCRIBE y\r\n");
+	peer_expect_text(r, "*3\r\n$9\r\nsubscribe\r\n$1\r\ny\r\n:1\r\n");
+	peer_expect_text(p, "");
+	say(r, "SUBSCRIBE x\r\n");
+	peer_expect_text(p, ":1\r\n:1\r\n+PONG\r\n");
+	assert_int_equal(hub->bus.n_waiting, 0);
+	put_text(&expected, "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:2\r\n");
+	put_message(&expected, false, NULL, S("x"), S("0"));
+	put_message(&expected, false, NULL, S("x"), S("1"));
+	peer_expect_buf(r, &expected);
+	peer_break(r);
+	say(p, "PUBLISH x 2\r\n");
+	peer_expect_text(p, "");
+	assert_int_equal(hub->bus.n_waiting, 1);
+}
+
+/* As publish_waits_for_receiver(), where the receiver comes through a pattern. */
+static void
+publish_waits_for_pattern(struct hub *hub)
+{
+	struct peer *p = peer_new(hub, 1), *q = peer_new(hub, 1), *r = peer_new(hub, 2);
+	struct buf expected = { 0 };
+
+	say(p, "UDSD WAITRECEIVER ON\r\nPUBLISH x1 0\r\nPUBLISH x2 1\r\n");
+	say(q, "UDSD WAITRECEIVER ON\r\nPUBLISH y1 0\r\n");
+	say(r, "PSUBSCRIBE z*\r\n");
+	r->got.len = 0;
+	peer_expect_text(p, "+OK\r\n");
+	peer_expect_text(q, "+OK\r\n");
+	assert_int_equal(hub->bus.n_waiting, 2);
+	say(r, "PSUBSCRIBE x*\r\n");
+	put_text(&expected, "*3\r\n$10\r\npsubscribe\r\n$2\r\nx*\r\n:2\r\n");
+	put_message(&expected, false, "x*", S("x1"), S("0"));
+	put_message(&expected, false, "x*", S("x2"), S("1"));
+	peer_expect_buf(r, &expected);
+	peer_expect_text(p, ":1\r\n:1\r\n");
+	peer_expect_text(q, "");
+	assert_int_equal(hub->bus.n_waiting, 1);
+	peer_break(q);
+	assert_int_equal(hub->bus.n_waiting, 0);
+}
+
+static void
+large_publish_waits_for_receiver(struct hub *hub)
+{
+	struct peer *p = peer_new(hub, 1), *r;
+	size_t len = 300000;
+	uint8_t *data = make_payload(len);
+	struct buf expected = { 0 };
+
+	say(p, "UDSD WAITRECEIVER ON\r\n");
+	peer_publish(p, "x", (struct slice){ data, len });
+	peer_publish(p, "x", (struct slice){ data, 17000 });
+	peer_say(p, "PING\r\n");
+	hub_settle(hub);
+	peer_expect_text(p, "+OK\r\n");
+	r = peer_new(hub, 2);
+	say(r, "SUBSCRIBE x\r\n");
+	put_text(&expected, "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+	put_message(&expected, false, NULL, S("x"), (struct slice){ data, len });
+	put_message(&expected, false, NULL, S("x"), (struct slice){ data, 17000 });
+	peer_expect_buf(r, &expected);
+	peer_expect_text(p, ":1\r\n:1\r\n+PONG\r\n");
+	free(data);
+}
+
+/* Likewise, when the first read ends within the header, and the second brings everything else at once. */
+static void
+large_publish_in_two_reads(struct hub *hub)
+{
+	size_t len = 20000;
+	uint8_t *data = make_payload(len);
+	struct slice payload = { data, len };
+
+	for (size_t cut = 1; cut < strlen("*3\r\n$7\r\nPUBLISH\r\n$1\r\nx\r\n$20000\r\n") + 2; cut++) {
+		struct peer *p = peer_new(hub, 1), *r = peer_new(hub, 2);
+		struct buf expected = { 0 };
+
+		say(p, "UDSD WAITRECEIVER ON\r\n");
+		peer_publish(p, "x", payload);
+		peer_say(p, "*2\r\n$4\r\nECHO\r\n$11\r\n$1\r\nx\r\n$1\r\n\r\nPING\r\n");
+		hub_read_some(p, cut);
+		hub_settle(hub);
+		peer_expect_text(p, "+OK\r\n");
+		say(r, "SUBSCRIBE x\r\n");
+		put_text(&expected, "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+		put_message(&expected, false, NULL, S("x"), payload);
+		peer_expect_buf(r, &expected);
+		peer_expect_text(p, ":1\r\n$11\r\n$1\r\nx\r\n$1\r\n\r\n+PONG\r\n");
+		peer_break(r);
+	}
+	free(data);
+}
+
+/* The receiver is gone again before the waiting publisher had its turn. */
+static void
+receiver_leaves_at_once(struct hub *hub)
+{
+	struct peer *p = peer_new(hub, 1), *r = peer_new(hub, 2);
+
+	say(p, "UDSD WAITRECEIVER ON\r\nPUBLISH x 0\r\n");
+	peer_expect_text(p, "+OK\r\n");
+	peer_say(r, "SUBSCRIBE x\r\nUNSUBSCRIBE x\r\n");
+	while (hub_read(r))
+		;
+	hub_settle(hub);
+	peer_expect_text(p, "");
+	assert_int_equal(hub->bus.n_waiting, 1);
+	r->got.len = 0;
+	say(r, "SUBSCRIBE x\r\n");
+	peer_expect_text(p, ":1\r\n");
+}
+
+static void
+wait_receiver_off(struct hub *hub)
+{
+	struct peer *p = peer_new(hub, 1);
+
+	say(p, "UDSD WAITRECEIVER ON\r\nUDSD WAITRECEIVER off\r\nPUBLISH x 0\r\n");
+	peer_expect_text(p, "+OK\r\n+OK\r\n:0\r\n");
+	say(p, "UDSD WAITRECEIVER ON\r\nRESET\r\nPUBLISH x 0\r\n");
+	peer_expect_text(p, "+OK\r\n+RESET\r\n:0\r\n");
+	say(p, "UDSD WAITRECEIVER maybe\r\n");
+	peer_expect_text(p, "-ERR WAITRECEIVER takes ON or OFF, not 'maybe'\r\n");
+}
+
+/* Channels that are only remembered for their patterns or waiters are bounded in number, and none is mixed up. */
+static void
+many_channels_without_subscribers(struct hub *hub)
+{
+	struct peer *r = peer_new(hub, 1), *p = peer_new(hub, 2), *waiter = peer_new(hub, 3);
+	struct buf expected = { 0 };
+
+	say(r, "PSUBSCRIBE c*\r\n");
+	r->got.len = 0;
+	say(waiter, "UDSD WAITRECEIVER ON\r\nPUBLISH w 0\r\n");
+	for (int i = 0; i < 5000; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "c%d", i % 3000);
+		peer_publish(p, name, S("m"));
+		put_message(&expected, false, "c*", slice_of(name), S("m"));
+	}
+	hub_settle(hub);
+	expect_repeated(p, ":1\r\n", 5000);
+	peer_expect_buf(r, &expected);
+	assert_true(hub->bus.router.channels.n < 2000);
+	say(p, "SUBSCRIBE w\r\n");
+	peer_expect_text(waiter, "+OK\r\n:1\r\n");
+}
+
+static const struct conversation conversations[] = {
+	{ "publish waits for receiver", publish_waits_for_receiver },
+	{ "publish waits for pattern", publish_waits_for_pattern },
+	{ "large publish waits for receiver", large_publish_waits_for_receiver },
+	{ "large publish in two reads", large_publish_in_two_reads },
+	{ "receiver leaves at once", receiver_leaves_at_once },
+	{ "wait receiver off", wait_receiver_off },
+	{ "many channels without subscribers", many_channels_without_subscribers },
+};
+
+int
+main(void)
+{
+	return hub_hold_all(conversations, sizeof(conversations) / sizeof(conversations[0]));
+}

@@ -1,0 +1,603 @@
+/* Configuration files: each key, and each kind of mistake with its line and text. */
+#include "config.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <setjmp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define LISTENER "[listener a]\nlisten = @a\n"
+
+/* One file in a directory of its own, what reading it gave, and the mistakes without the file's name. */
+struct rig {
+	char dir[64], path[96];
+	struct config *config;
+	struct buf mistakes;
+	int result;
+};
+
+static int
+setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	if (!rig)
+		return -1;
+	snprintf(rig->dir, sizeof(rig->dir), "/tmp/test-config-XXXXXX");
+	if (!mkdtemp(rig->dir))
+		return -1;
+	snprintf(rig->path, sizeof(rig->path), "%s/udsd.conf", rig->dir);
+	*state = rig;
+	return 0;
+}
+
+static void
+forget(struct rig *rig)
+{
+	config_free(rig->config);
+	rig->config = NULL;
+	buf_deinit(&rig->mistakes);
+}
+
+static int
+teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	forget(rig);
+	unlink(rig->path);
+	rmdir(rig->dir);
+	free(rig);
+	return 0;
+}
+
+static void
+read_bytes(struct rig *rig, const void *data, size_t len)
+{
+	FILE *f = fopen(rig->path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+	forget(rig);
+	rig->config = config_new();
+	assert_non_null(rig->config);
+	rig->result = config_read(rig->config, rig->path, &rig->mistakes);
+	assert_int_equal(buf_append(&rig->mistakes, "", 1), 0); /* so that it is a string */
+}
+
+static void
+read_text(struct rig *rig, const char *text)
+{
+	read_bytes(rig, text, strlen(text));
+}
+
+static void
+expect_right(struct rig *rig, const char *text)
+{
+	read_text(rig, text);
+	assert_string_equal((char *)rig->mistakes.data, "");
+	assert_int_equal(rig->result, 0);
+}
+
+/* mistakes: lines "LINE: TEXT". */
+static void
+expect_mistakes(struct rig *rig, const char *text, const char *mistakes)
+{
+	struct buf expected = { 0 };
+
+	while (*mistakes) {
+		size_t len = strcspn(mistakes, "\n");
+
+		buf_printf(&expected, "%s:%.*s\n", rig->path, (int)len, mistakes);
+		mistakes += len + (mistakes[len] == '\n');
+	}
+	buf_append(&expected, "", 1);
+	read_text(rig, text);
+	assert_string_equal((char *)rig->mistakes.data, (char *)expected.data);
+	assert_int_equal(rig->result, -EINVAL);
+	buf_deinit(&expected);
+}
+
+static void
+defaults(void **state)
+{
+	struct rig *rig = *state;
+	const struct listener_config *listener;
+
+	expect_right(rig, "");
+	assert_int_equal(rig->config->log_level, LOG_LEVEL_INFO);
+	assert_int_equal(rig->config->shutdown_timeout, 5000);
+	assert_int_equal(rig->config->limits.max_clients, 20000);
+	assert_int_equal(rig->config->limits.max_message, 16 << 20);
+	assert_int_equal(rig->config->limits.max_subscriptions, 10000);
+	assert_int_equal(rig->config->limits.queue_limit, 8 << 20);
+	assert_int_equal(rig->config->limits.slow_timeout, 5000);
+	assert_true(STAILQ_EMPTY(&rig->config->listeners));
+	expect_right(rig, LISTENER);
+	listener = STAILQ_FIRST(&rig->config->listeners);
+	assert_string_equal(listener->name, "a");
+	assert_int_equal(listener->mode, CONN_ROUTE);
+	assert_int_equal(listener->socket_mode, 0660);
+	assert_int_equal(listener->socket_owner, (uid_t)-1);
+	assert_int_equal(listener->socket_group, (gid_t)-1);
+	assert_null(STAILQ_NEXT(listener, link));
+}
+
+static void
+every_key(void **state)
+{
+	struct rig *rig = *state;
+	const struct listener_config *a, *b;
+
+	expect_right(rig, "[udsd]\n"
+	                  "log_level = debug\n"
+	                  "shutdown_timeout = 2m\n"
+	                  "[limits]\n"
+	                  "max_clients = 17\n"
+	                  "max_message = 64K\n"
+	                  "max_subscriptions = 3\n"
+	                  "queue_limit = 1G\n"
+	                  "slow_timeout = 250ms\n"
+	                  "[listener first one]\n"
+	                  "listen = /tmp/a:b.sock\n"
+	                  "mode = echo\n"
+	                  "socket_mode = 0600\n"
+	                  "socket_owner = 0\n"
+	                  "socket_group = 12345\n"
+	                  "[listener second]\n"
+	                  "listen = 127.0.0.1:6380\n"
+	                  "mode = route\n"
+	                  "socket_owner =\n");
+	assert_int_equal(rig->config->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(rig->config->shutdown_timeout, 120000);
+	assert_int_equal(rig->config->limits.max_clients, 17);
+	assert_int_equal(rig->config->limits.max_message, 65536);
+	assert_int_equal(rig->config->limits.max_subscriptions, 3);
+	assert_int_equal(rig->config->limits.queue_limit, 1 << 30);
+	assert_int_equal(rig->config->limits.slow_timeout, 250);
+	a = STAILQ_FIRST(&rig->config->listeners);
+	assert_string_equal(a->name, "first one");
+	assert_int_equal(a->addr.kind, ADDR_PATH);
+	assert_string_equal(a->addr.un.sun_path, "/tmp/a:b.sock");
+	assert_int_equal(a->mode, CONN_ECHO);
+	assert_int_equal(a->socket_mode, 0600);
+	assert_int_equal(a->socket_owner, 0);
+	assert_int_equal(a->socket_group, 12345);
+	b = STAILQ_NEXT(a, link);
+	assert_string_equal(b->name, "second");
+	assert_int_equal(b->addr.kind, ADDR_TCP);
+	assert_int_equal(b->mode, CONN_ROUTE);
+	assert_int_equal(b->socket_owner, (uid_t)-1);
+	assert_int_equal(b->socket_mode, 0660); /* the other one's is its own */
+	assert_null(STAILQ_NEXT(b, link));
+}
+
+static void
+users_and_groups(void **state)
+{
+	struct rig *rig = *state;
+	const struct passwd *pw = getpwuid(0);
+	const struct group *gr = getgrgid(0);
+	char text[300];
+
+	if (!pw || !gr)
+		skip();
+	snprintf(text, sizeof(text), LISTENER "socket_owner = %s\nsocket_group = %s\n", pw->pw_name, gr->gr_name);
+	expect_right(rig, text);
+	assert_int_equal(STAILQ_FIRST(&rig->config->listeners)->socket_owner, 0);
+	assert_int_equal(STAILQ_FIRST(&rig->config->listeners)->socket_group, 0);
+	expect_mistakes(rig, LISTENER "socket_owner = no such\nsocket_group = nobody-here\n",
+	                "3: socket_owner: there is no user 'no such'\n"
+	                "4: socket_group: there is no group 'nobody-here'\n");
+}
+
+static void
+forms(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_right(rig, "# comment\n"
+	                  "; comment = with = signs\n"
+	                  "\n"
+	                  "   \t \n"
+	                  "  [udsd]  \n"
+	                  "\tlog_level=error\n"
+	                  "    shutdown_timeout   =   0   ; at once\n"
+	                  "   ; indented = comment\n"
+	                  "   # another\n"
+	                  "[limits] ; behind a section\r\n"
+	                  "max_clients: 5\r\n"
+	                  "[udsd]\n" /* again */
+	                  "[limits]\n"
+	                  "max_message = 1M");
+	assert_int_equal(rig->config->log_level, LOG_LEVEL_ERROR);
+	assert_int_equal(rig->config->shutdown_timeout, 0);
+	assert_int_equal(rig->config->limits.max_clients, 5);
+	assert_int_equal(rig->config->limits.max_message, 1 << 20);
+}
+
+/* An indented line is a line like others, not more of the value before it. */
+static void
+indented_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_right(rig, "[listener a]\n  listen = @a\n    mode = echo\n\t[limits]\n\tmax_clients = 7\n");
+	assert_int_equal(STAILQ_FIRST(&rig->config->listeners)->mode, CONN_ECHO);
+	assert_int_equal(rig->config->limits.max_clients, 7);
+	expect_mistakes(rig, "[limits]\nmax_clients = 7\n  nonsense\n",
+	                "3: 'nonsense' is neither 'key = value' nor a [section]\n");
+}
+
+static void
+wrong_values(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_mistakes(rig,
+	                "[udsd]\n"
+	                "log_level = loud\n"
+	                "shutdown_timeout = 5\n"
+	                "[limits]\n"
+	                "max_clients = many\n"
+	                "max_message = 8X\n"
+	                "max_subscriptions = 1K\n"
+	                "queue_limit = 8 M\n"
+	                "slow_timeout = 5 s\n"
+	                "[listener a]\n"
+	                "listen = @a\n"
+	                "mode = Route\n"
+	                "socket_mode = 0999\n",
+	                "2: log_level: 'loud' is not a log level (error, warning, info or debug)\n"
+	                "3: shutdown_timeout: '5' is not a duration (try 5s; units are ms, s, m and h)\n"
+	                "5: max_clients: 'many' is not a number\n"
+	                "6: max_message: '8X' is not a size (try 8M; units are K, M and G)\n"
+	                "7: max_subscriptions: '1K' is not a number\n"
+	                "8: queue_limit: '8 M' is not a size (try 8M; units are K, M and G)\n"
+	                "9: slow_timeout: '5 s' is not a duration (try 5s; units are ms, s, m and h)\n"
+	                "12: mode: 'Route' is not a mode (route or echo)\n"
+	                "13: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)\n");
+}
+
+static void
+empty_values(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_mistakes(rig,
+	                "[udsd]\nlog_level =\nshutdown_timeout = ; nothing\n[limits]\nmax_clients =\nmax_message=\n",
+	                "2: log_level: '' is not a log level (error, warning, info or debug)\n"
+	                "3: shutdown_timeout: '' is not a duration (try 5s; units are ms, s, m and h)\n"
+	                "5: max_clients: '' is not a number\n"
+	                "6: max_message: '' is not a size (try 8M; units are K, M and G)\n");
+}
+
+static void
+ranges(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_mistakes(rig,
+	                "[udsd]\n"
+	                "shutdown_timeout = 25h\n"
+	                "[limits]\n"
+	                "max_clients = 0\n"
+	                "max_message = 1023\n"
+	                "max_subscriptions = 10000001\n"
+	                "queue_limit = 2G\n"
+	                "slow_timeout = 99999999999999999999s\n"
+	                "[listener a]\n"
+	                "listen = @a\n"
+	                "socket_mode = 1777\n",
+	                "2: shutdown_timeout: '25h' is out of range; expected 0 to 86400000 ms\n"
+	                "4: max_clients: '0' is out of range; expected 1 to 1000000\n"
+	                "5: max_message: '1023' is out of range; expected 1024 to 1073741824\n"
+	                "6: max_subscriptions: '10000001' is out of range; expected 1 to 10000000\n"
+	                "7: queue_limit: '2G' is out of range; expected 4096 to 1073741824\n"
+	                "8: slow_timeout: '99999999999999999999s' is out of range; expected 0 to 86400000 ms\n"
+	                "11: socket_mode: '1777' is not an octal file mode up to 0777 (try 0660)\n");
+	expect_right(rig, "[udsd]\nshutdown_timeout = 24h\n[limits]\nmax_clients = 1000000\nmax_message = 1024\n"
+	                  "max_subscriptions = 10000000\nqueue_limit = 4K\nslow_timeout = 0\n");
+}
+
+static void
+addresses(void **state)
+{
+	struct rig *rig = *state;
+	char text[300], mistake[300];
+
+	expect_mistakes(rig, "[listener a]\nlisten =\n",
+	                "2: listen: '': the name is empty; expected a path, @name or host:port\n");
+	expect_mistakes(rig, "[listener a]\nlisten = 127.0.0.1:0\n",
+	                "2: listen: '127.0.0.1:0': the port is not a number from 1 to 65535\n");
+	snprintf(text, sizeof(text), "[listener a]\nlisten = /%0120d\n", 0);
+	snprintf(mistake, sizeof(mistake),
+	         "2: listen: '/%0120d': the path is too long for a Unix socket; the limit is 107 bytes\n",
+	         0);
+	expect_mistakes(rig, text, mistake);
+}
+
+static void
+unknown_keys_and_sections(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_mistakes(rig,
+	                "[udsd]\n"
+	                "max_clients = 5\n" /* stands elsewhere */
+	                "LOG_LEVEL = info\n"
+	                "[limit]\n"
+	                "max_clients = 5\n"
+	                "nonsense = 5\n"
+	                "[limits]\n"
+	                "listen = @a\n"
+	                "= 5\n"
+	                "[listener a]\n"
+	                "listen = @a\n"
+	                "log_level = info\n"
+	                "[Udsd]\n"
+	                "[]\n"
+	                "[listeners a]\n"
+	                "listen = @b\n",
+	                "2: max_clients: unknown key in [udsd]\n"
+	                "3: LOG_LEVEL: unknown key in [udsd]\n"
+	                "4: [limit]: unknown section; expected [udsd], [limits] or [listener NAME]\n"
+	                "8: listen: unknown key in [limits]\n"
+	                "9: : unknown key in [limits]\n"
+	                "12: log_level: unknown key in [listener a]\n"
+	                "13: [Udsd]: unknown section; expected [udsd], [limits] or [listener NAME]\n"
+	                "14: []: unknown section; expected [udsd], [limits] or [listener NAME]\n"
+	                "15: [listeners a]: unknown section; expected [udsd], [limits] or [listener NAME]\n");
+}
+
+static void
+before_the_first_section(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_mistakes(
+	    rig, "log_level = info\n[udsd]\n",
+	    "1: log_level: stands before the first section; expected [udsd], [limits] or [listener NAME]\n");
+}
+
+static void
+malformed_lines(void **state)
+{
+	struct rig *rig = *state;
+
+	/* inih would tell of the first one only. */
+	expect_mistakes(rig, "[udsd]\nnonsense\n[limits\nmax_clients\n log_level \n]\n",
+	                "2: 'nonsense' is neither 'key = value' nor a [section]\n"
+	                "3: '[limits' is neither 'key = value' nor a [section]\n"
+	                "4: 'max_clients' is neither 'key = value' nor a [section]\n"
+	                "5: 'log_level ' is neither 'key = value' nor a [section]\n"
+	                "6: ']' is neither 'key = value' nor a [section]\n");
+}
+
+static void
+duplicates(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_mistakes(rig,
+	                "[udsd]\n"
+	                "log_level = info\n"
+	                "log_level = info\n"
+	                "[limits]\n"
+	                "max_clients = 5\n"
+	                "[udsd]\n"
+	                "log_level = debug\n"
+	                "[limits]\n"
+	                "max_clients = 5\n"
+	                "[listener a]\n"
+	                "listen = @a\n"
+	                "mode = echo\n"
+	                "mode = echo\n"
+	                "[listener b]\n"
+	                "listen = @b\n"
+	                "mode = echo\n"
+	                "[listener a]\n"
+	                "listen = @c\n",
+	                "3: log_level: is set twice\n"
+	                "7: log_level: is set twice\n"
+	                "9: max_clients: is set twice\n"
+	                "13: mode: is set twice\n"
+	                "17: [listener a]: there is a listener of this name already\n");
+}
+
+static void
+listeners_without_something(void **state)
+{
+	struct rig *rig = *state;
+
+	/* The line is the one where the listener's section begins. */
+	expect_mistakes(rig, "[listener a]\nmode = echo\n\n[listener b]\n[udsd]\n# end\n",
+	                "1: [listener a]: 'listen' is missing; expected a path, @name or host:port\n"
+	                "4: [listener b]: 'listen' is missing; expected a path, @name or host:port\n");
+	expect_mistakes(rig, "[listener a]\n# the end",
+	                "1: [listener a]: 'listen' is missing; expected a path, @name or host:port\n");
+	expect_mistakes(rig, "[listener]\nlisten = @a\n[listener  ]\nlisten = @b\n",
+	                "1: [listener]: a listener needs a name of 1 to 31 characters, like [listener bus]\n"
+	                "3: [listener  ]: a listener needs a name of 1 to 31 characters, like [listener bus]\n");
+	expect_right(rig, "[listener 1234567890123456789012345678901]\nlisten = @a\n");
+	expect_mistakes(
+	    rig, "[listener 12345678901234567890123456789012]\nlisten = @a\n",
+	    "1: [listener 12345678901234567890123456789012]: a listener needs a name of 1 to 31 characters, "
+	    "like [listener bus]\n");
+}
+
+/* `begin` and as many blanks, then a comment, as make a line of len characters. */
+static void
+put_line(struct buf *b, const char *begin, size_t len, const char *end)
+{
+	size_t at = b->len;
+
+	buf_printf(b, "%s ;", begin);
+	while (b->len - at < len)
+		buf_append(b, "x", 1);
+	buf_append(b, end, strlen(end));
+}
+
+static void
+long_lines(void **state)
+{
+	struct rig *rig = *state;
+	struct buf b = { 0 };
+	size_t lens[] = { 199, 200, 201, 397, 398, 399, 5000 };
+
+	buf_printf(&b, "[limits]\n");
+	put_line(&b, "max_clients = 7", 198, "\n");
+	put_line(&b, "max_message = 1M", 198, "");
+	buf_append(&b, "", 1);
+	expect_right(rig, (char *)b.data);
+	assert_int_equal(rig->config->limits.max_clients, 7);
+	assert_int_equal(rig->config->limits.max_message, 1 << 20);
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		b.len = 0;
+		buf_printf(&b, "[limits]\n");
+		put_line(&b, "max_clients = 7", lens[i], "\n");
+		buf_printf(&b, "max_message = 1\n");
+		put_line(&b, "queue_limit = 1M", lens[i], "");
+		buf_append(&b, "", 1);
+		expect_mistakes(rig, (char *)b.data,
+		                "2: the line is longer than 198 characters\n"
+		                "3: max_message: '1' is out of range; expected 1024 to 1073741824\n"
+		                "4: the line is longer than 198 characters\n");
+	}
+	buf_deinit(&b);
+}
+
+/* A NUL is no part of a text: it must not hide what stands behind it. */
+static void
+nul_bytes(void **state)
+{
+	static const char text[] =
+	    "[limits]\nmax_clients = 5\0 0\nmax_message = 8X\n\0queue_limit = 8X\nslow_timeout = 5\n";
+	struct rig *rig = *state;
+	unsigned int lines[] = { 2, 3, 4, 5 };
+
+	read_bytes(rig, text, sizeof(text) - 1);
+	assert_int_equal(rig->result, -EINVAL);
+	/* A mistake for each of the lines, with its number. */
+	for (size_t i = 0; i < 4; i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "%s:%u: ", rig->path, lines[i]);
+		if (!strstr((char *)rig->mistakes.data, line))
+			fail_msg("nothing about line %u:\n%s", lines[i], (char *)rig->mistakes.data);
+	}
+}
+
+/* Any bytes give mistakes, or not, but no harm. */
+static void
+other_bytes(void **state)
+{
+	struct rig *rig = *state;
+	char text[600];
+	size_t n = 0;
+
+	for (int c = 1; c < 256; c++) {
+		text[n++] = (char)c;
+		if (c % 3 == 0)
+			text[n++] = '\n';
+		if (c % 5 == 0)
+			text[n++] = '=';
+	}
+	read_bytes(rig, text, n);
+	assert_int_equal(rig->result, -EINVAL);
+	read_text(rig, "\xef\xbb\xbf[udsd]\nlog_level = debug\n"); /* a mark of UTF-8 */
+	assert_true(rig->result == 0 || rig->result == -EINVAL);
+	if (rig->result == 0)
+		assert_int_equal(rig->config->log_level, LOG_LEVEL_DEBUG);
+}
+
+static void
+files_that_cannot_be_read(void **state)
+{
+	struct rig *rig = *state;
+	char expected[300];
+
+	rig->config = config_new();
+	assert_non_null(rig->config);
+	assert_int_equal(config_read(rig->config, rig->path, &rig->mistakes), -ENOENT);
+	snprintf(expected, sizeof(expected), "%s: No such file or directory\n", rig->path);
+	assert_int_equal(rig->mistakes.len, strlen(expected));
+	assert_memory_equal(rig->mistakes.data, expected, rig->mistakes.len);
+	rig->mistakes.len = 0;
+	assert_true(config_read(rig->config, rig->dir, &rig->mistakes) < 0); /* a directory */
+	assert_true(rig->mistakes.len > 0);
+}
+
+/* A value that is wrong leaves the one before it. */
+static void
+wrong_value_changes_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	read_text(rig, "[limits]\nmax_clients = 0\nqueue_limit = x\n[udsd]\nlog_level = x\n");
+	assert_int_equal(rig->config->limits.max_clients, 20000);
+	assert_int_equal(rig->config->limits.queue_limit, 8 << 20);
+	assert_int_equal(rig->config->log_level, LOG_LEVEL_INFO);
+}
+
+static void
+without_a_file(void **state __attribute__((unused)))
+{
+	struct config *config = config_new();
+	struct listener_config *listener;
+	int mode = -1;
+
+	assert_non_null(config);
+	listener = config_add_listener(config, "x");
+	assert_non_null(listener);
+	assert_int_equal(listener->socket_mode, 0660);
+	assert_int_equal(listener->addr.len, 0);
+	assert_int_equal(config_parse_mode("echo", &mode), 0);
+	assert_int_equal(mode, CONN_ECHO);
+	assert_string_equal(config_mode_name(mode), "echo");
+	assert_int_equal(config_parse_mode("ech", &mode), -EINVAL);
+	assert_int_equal(config_parse_mode("", &mode), -EINVAL);
+	assert_int_equal(mode, CONN_ECHO);
+	config_free(config);
+	config_free(NULL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(defaults),
+		TEST(every_key),
+		TEST(users_and_groups),
+		TEST(forms),
+		TEST(indented_lines),
+		TEST(wrong_values),
+		TEST(empty_values),
+		TEST(ranges),
+		TEST(addresses),
+		TEST(unknown_keys_and_sections),
+		TEST(before_the_first_section),
+		TEST(malformed_lines),
+		TEST(duplicates),
+		TEST(listeners_without_something),
+		TEST(long_lines),
+		TEST(nul_bytes),
+		TEST(other_bytes),
+		TEST(files_that_cannot_be_read),
+		TEST(wrong_value_changes_nothing),
+		cmocka_unit_test(without_a_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
