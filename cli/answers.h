@@ -10,17 +10,17 @@
 #include "protocol.h"
 
 enum answers_next {
-	ANSWERS_MORE,	 /* the next answer is not complete */
-	ANSWERS_ERROR,	 /* it is an error: text is valid */
-	ANSWERS_OK,	 /* it is "+OK" */
+	ANSWERS_MORE,    /* the next answer is not complete */
+	ANSWERS_ERROR,   /* it is an error: text is valid */
+	ANSWERS_OK,      /* it is "+OK" */
 	ANSWERS_FOREIGN, /* it is nothing that a bus answers */
 };
 
 struct answers {
-	size_t integers;	/* answers that took the message */
-	size_t used;		/* bytes of those, and of the next where it is ANSWERS_ERROR or ANSWERS_OK */
+	size_t integers;        /* answers that took the message */
+	size_t used;            /* bytes of those, and of the next where it is ANSWERS_ERROR or ANSWERS_OK */
 	enum answers_next next; /* what comes behind them */
-	struct slice text;	/* the error without "-" and CRLF; lies in the input */
+	struct slice text;      /* the error without "-" and CRLF; lies in the input */
 };
 
 /* Reads the integers that the bytes begin with, and the answer behind them. */

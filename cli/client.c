@@ -39,8 +39,8 @@ struct client {
 
 	uint64_t connects;
 	uint64_t lost_at; /* loop_now() */
-	bool noticed;	  /* people were told that there is no daemon */
-	int last_error;	  /* errno of the last attempt or loss; 0: the other side closed */
+	bool noticed;     /* people were told that there is no daemon */
+	int last_error;   /* errno of the last attempt or loss; 0: the other side closed */
 };
 
 static const char *
@@ -126,7 +126,7 @@ connected(struct client *c, int fd)
 	c->greeted = 0;
 	if (c->connects++ > 0)
 		say_verbose("connected again to %s after %llu ms", c->name,
-			    (unsigned long long)(loop_now() - c->lost_at));
+		            (unsigned long long)(loop_now() - c->lost_at));
 	else
 		say_verbose("connected to %s", c->name);
 	conn_open(&c->conn, fd);

@@ -43,7 +43,7 @@ struct client_options {
  * type), the client says so and ends the loop with EX_NOPERM or EX_PROTOCOL.
  */
 struct client *client_new(struct loop *loop, const struct client_options *options, const struct client_ops *ops,
-			  void *arg);
+                          void *arg);
 void client_free(struct client *c);
 
 /* Connects for the first time. */

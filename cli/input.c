@@ -21,7 +21,7 @@ struct input {
 	bool at_end; /* of the input itself */
 	int error;
 	struct buf buf;
-	size_t start;	  /* of what is not handed out yet, in buf */
+	size_t start;     /* of what is not handed out yet, in buf */
 	size_t searched;  /* bytes from start in which there is no delimiter */
 	size_t piece_run; /* bytes of the open line that were handed out */
 	struct event *event;

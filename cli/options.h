@@ -24,7 +24,7 @@ struct options {
 	bool has_timeout;
 	uint64_t timeout; /* ms; 0: for ever */
 	uint64_t queue_bytes;
-	uint64_t count;	       /* 0: not given */
+	uint64_t count;        /* 0: not given */
 	const char *hello;     /* or NULL */
 	const char **patterns; /* n_patterns of them */
 	size_t n_patterns;
@@ -34,17 +34,17 @@ struct options {
 };
 
 enum option_kind {
-	OPTION_FLAG,	/* bool */
-	OPTION_TEXT,	/* const char * */
+	OPTION_FLAG,    /* bool */
+	OPTION_TEXT,    /* const char * */
 	OPTION_PATTERN, /* one more of struct options.patterns */
-	OPTION_SIZE,	/* uint64_t, bytes, at least 1 */
+	OPTION_SIZE,    /* uint64_t, bytes, at least 1 */
 	OPTION_TIMEOUT, /* struct options.timeout */
-	OPTION_COUNT,	/* uint64_t, at least 1 */
+	OPTION_COUNT,   /* uint64_t, at least 1 */
 };
 
 struct option_row {
 	const char *name;     /* NULL ends a table */
-	char letter;	      /* 0: none */
+	char letter;          /* 0: none */
 	const char *argument; /* what the help calls it; NULL: none */
 	const char *help;
 	enum option_kind kind;

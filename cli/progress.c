@@ -25,7 +25,7 @@ progress_show(struct progress *p, uint64_t answered, uint64_t queued_bytes)
 		return;
 	p->next = now + PROGRESS_EVERY;
 	say_progress("%llu messages answered, %llu KiB queued", (unsigned long long)answered,
-		     (unsigned long long)(queued_bytes / 1024));
+	             (unsigned long long)(queued_bytes / 1024));
 }
 
 void

@@ -20,11 +20,11 @@ struct sendq_block;
 struct sendq {
 	TAILQ_HEAD(sendq_blocks, sendq_block) blocks, spare;
 	unsigned int n_spare;
-	uint32_t answered;		/* frames of the first block that are done with */
+	uint32_t answered;              /* frames of the first block that are done with */
 	struct sendq_block *sent_block; /* NULL only while there is no block */
-	size_t sent_offset;		/* bytes of sent_block that were written */
-	uint64_t frames, bytes;		/* queued: not answered */
-	uint64_t sent_bytes;		/* of `bytes`: written */
+	size_t sent_offset;             /* bytes of sent_block that were written */
+	uint64_t frames, bytes;         /* queued: not answered */
+	uint64_t sent_bytes;            /* of `bytes`: written */
 };
 
 void sendq_init(struct sendq *q);

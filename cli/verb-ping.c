@@ -23,7 +23,7 @@ struct ping {
 	struct client *client;
 	struct deadline deadline;
 	struct resp_reply reply;
-	size_t asked;	   /* bytes of the question written */
+	size_t asked;      /* bytes of the question written */
 	uint64_t asked_at; /* us */
 };
 

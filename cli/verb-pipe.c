@@ -44,8 +44,8 @@ struct pipe {
 	struct event *look_timer;
 	bool input_ended;
 	bool finishing; /* only what waits for standard output is left to do */
-	bool shut;	/* this connection was told that there is no more */
-	int signo;	/* of the signal that came before the end of standard input */
+	bool shut;      /* this connection was told that there is no more */
+	int signo;      /* of the signal that came before the end of standard input */
 };
 
 static int
@@ -243,6 +243,9 @@ signal_cb(void *arg, int signo, bool again)
 	input_stop(p->input);
 	deadline_run(&p->signal_deadline, true);
 	advance(p);
+	if (!loop_is_ending(p->loop))
+		say_notice("%llu bytes are not sent yet; interrupt again to give up",
+		           (unsigned long long)(p->queue.bytes - p->queue.sent_bytes));
 }
 
 static const struct client_ops client_ops = {

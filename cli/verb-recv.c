@@ -40,7 +40,7 @@ struct recv {
 	uint64_t messages;
 	uint8_t delimiter;
 	bool finishing; /* only what waits for standard output is left to do */
-	int status;	/* to end with then */
+	int status;     /* to end with then */
 };
 
 static size_t

@@ -27,7 +27,7 @@
 #define WRITE_VECTORS 16
 
 #define ARGUMENTS_TIMEOUT ((uint64_t)5000) /* ms, for messages from arguments */
-#define SIGNAL_TIMEOUT ((uint64_t)5000)	   /* ms, for what is queued when a signal comes */
+#define SIGNAL_TIMEOUT ((uint64_t)5000)    /* ms, for what is queued when a signal comes */
 
 static const char wait_receiver[] = "*3\r\n$4\r\nUDSD\r\n$12\r\nWAITRECEIVER\r\n$2\r\nON\r\n";
 
@@ -198,6 +198,9 @@ signal_cb(void *arg, int signo, bool again)
 	}
 	deadline_run(&s->signal_deadline, true);
 	advance(s);
+	if (!loop_is_ending(s->loop))
+		say_notice("%llu messages are not answered yet; interrupt again to give up",
+		           (unsigned long long)s->queue.frames);
 }
 
 static void

@@ -94,8 +94,8 @@ print_options(const char *title, const struct option_row *row)
 	printf("\n%s:\n", title);
 	for (; row->name; row++) {
 		snprintf(text, sizeof(text), "%c%c%c --%s%s%s", row->letter ? '-' : ' ',
-			 row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name, row->argument ? " " : "",
-			 row->argument ? row->argument : "");
+		         row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name, row->argument ? " " : "",
+		         row->argument ? row->argument : "");
 		printf("  %-28s %s\n", text, row->help);
 	}
 }

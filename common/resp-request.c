@@ -151,31 +151,35 @@ parse_inline(struct resp_request *r, const uint8_t *buf, size_t len)
 	return split_line(r, (const char *)buf, end);
 }
 
-/*
- * Reads the number of a header line at *at, which stands at its first digit, and moves *at behind its
- * CRLF. Fails with -1 on a bad number; returns 1 while the line is not complete.
- */
-static int
-read_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
+/* read_number() for a line that is not complete, or has anything else than one to nine plain digits. */
+static int __attribute__((noinline)) read_unusual_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
 {
-	size_t i = *at;
-	int64_t v = 0;
-	const uint8_t *cr;
+	const uint8_t *cr = memchr(buf + *at, '\r', len - *at);
 
-	/* Nearly every header: up to nine digits that do not begin with 0. */
-	while (i < len && i - *at < 9 && (unsigned int)(buf[i] - '0') < 10)
-		v = v * 10 + (buf[i++] - '0');
-	if (i + 1 < len && buf[i] == '\r' && i > *at && (buf[*at] != '0' || i == *at + 1)) {
-		*at = i + 2;
-		*ret_value = v;
-		return 0;
-	}
-	cr = memchr(buf + *at, '\r', len - *at);
 	if (!cr || cr + 1 == buf + len)
 		return 1;
 	if (num_parse_resp(buf + *at, (size_t)(cr - (buf + *at)), ret_value) != 0)
 		return -1;
 	*at = (size_t)(cr - buf) + 2;
+	return 0;
+}
+
+/*
+ * Reads the number of a header line at *at, which stands at its first digit, and moves *at behind its
+ * CRLF. Fails with -1 on a bad number; returns 1 while the line is not complete.
+ */
+static inline int
+read_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
+{
+	size_t begin = *at, i = begin, end = len - begin > 9 ? begin + 9 : len;
+	uint32_t value = 0, digit;
+
+	for (; i < end && (digit = (uint32_t)buf[i] - '0') < 10; i++)
+		value = value * 10 + digit;
+	if (i == begin || i + 1 >= len || buf[i] != '\r' || (buf[begin] == '0' && i > begin + 1))
+		return read_unusual_number(buf, len, at, ret_value);
+	*at = i + 2;
+	*ret_value = value;
 	return 0;
 }
 

@@ -15,6 +15,8 @@
 #include "session.h"
 #include "stats.h"
 
+struct command;
+
 /* Bytes; durations in milliseconds. */
 struct limits {
 	uint64_t max_clients;
@@ -41,6 +43,12 @@ struct bus {
 	struct session_list blocked;   /* have a full socket */
 	struct session_list dead;      /* are to be closed at the end of the pass */
 
+	/* The command that ran last, as it was spelt. */
+	struct {
+		const struct command *row;
+		size_t len;
+		uint8_t name[16];
+	} recent;
 	struct chunk *tail; /* holds the last argument of the command that runs, where that is large; else NULL */
 	uint64_t last_id;
 	uint64_t n_clogged, n_waiting; /* sessions */

@@ -96,37 +96,54 @@ unknown_command(struct bus *bus, struct session *s, const struct slice *argv, si
 	            argv[0].len < 128 ? (int)argv[0].len : 128, (const char *)argv[0].p, args);
 }
 
-/* Finds the row for argv, a subcommand's where there is one, or answers with an error and returns NULL. */
-static const struct command *
-find_row(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
-{
-	const struct command *row = command_find(command_table, argv[0]), *parent = row;
+/* "client|id" for a subcommand, else the name: what errors call it. */
+struct full_name {
+	char text[48];
+};
 
-	if (!row) {
-		unknown_command(bus, s, argv, argc);
-		return NULL;
-	}
-	if (row->subcommands && argc > 1) {
-		row = command_find(parent->subcommands, argv[1]);
-		if (!row) {
-			reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %.*s HELP.",
-			            argv[1].len < 128 ? (int)argv[1].len : 128, (const char *)argv[1].p,
-			            (int)argv[0].len, (const char *)argv[0].p);
-			return NULL;
-		}
-	}
+static struct full_name
+full_name(const struct command *row, const struct command *parent)
+{
+	struct full_name name;
+
+	if (row == parent)
+		snprintf(name.text, sizeof(name.text), "%s", row->name);
+	else
+		snprintf(name.text, sizeof(name.text), "%s|%s", parent->name, row->name);
+	return name;
+}
+
+/* Whether the session may run the row with so many arguments; else an error is replied. */
+static bool
+check(struct bus *bus, struct session *s, const struct command *row, const struct command *parent, size_t argc)
+{
 	if ((row->arity > 0 && argc != (size_t)row->arity) || (row->arity < 0 && argc < (size_t)-row->arity)) {
-		reply_error(bus, s, "ERR wrong number of arguments for '%s%s%s' command", parent->name,
-		            row != parent ? "|" : "", row != parent ? row->name : "");
-		return NULL;
+		reply_error(bus, s, "ERR wrong number of arguments for '%s' command", full_name(row, parent).text);
+		return false;
 	}
 	if (!s->resp3 && session_is_subscribed(s) && !(row->flags & COMMAND_IN_SUBSCRIBE)) {
-		reply_error(
-		    bus, s,
-		    "ERR Can't execute '%s%s%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
-		    "allowed in this context",
-		    parent->name, row != parent ? "|" : "", row != parent ? row->name : "");
-		return NULL;
+		reply_error(bus, s,
+		            "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+		            "allowed in this context",
+		            full_name(row, parent).text);
+		return false;
+	}
+	return true;
+}
+
+/* The row of a name. What ran last most likely runs again, and needs no search. */
+static const struct command *
+look_up(struct bus *bus, struct slice name)
+{
+	const struct command *row;
+
+	if (name.len == bus->recent.len && memcmp(name.p, bus->recent.name, name.len) == 0)
+		return bus->recent.row;
+	row = command_find(command_table, name);
+	if (row && name.len <= sizeof(bus->recent.name)) {
+		memcpy(bus->recent.name, name.p, name.len);
+		bus->recent.len = name.len;
+		bus->recent.row = row;
 	}
 	return row;
 }
@@ -134,18 +151,19 @@ find_row(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 enum command_result
 command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	const struct command *row;
-	enum command_result result;
+	const struct command *parent = look_up(bus, argv[0]), *row = parent;
 
-	/* The command that there is most of needs no search. */
-	if (argc == 3 && argv[0].len == 7 && (s->resp3 || !session_is_subscribed(s)) &&
-	    strncasecmp((const char *)argv[0].p, "publish", 7) == 0)
-		result = cmd_publish(bus, s, argv, argc);
-	else if ((row = find_row(bus, s, argv, argc)))
-		result = row->run(bus, s, argv, argc);
-	else
-		result = COMMAND_DONE;
-	if (result == COMMAND_DONE)
-		bus->stats.commands++;
-	return result;
+	if (row && row->subcommands && argc > 1)
+		row = command_find(row->subcommands, argv[1]);
+	if (!parent) {
+		unknown_command(bus, s, argv, argc);
+	} else if (!row) {
+		reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %.*s HELP.",
+		            argv[1].len < 128 ? (int)argv[1].len : 128, (const char *)argv[1].p, (int)argv[0].len,
+		            (const char *)argv[0].p);
+	} else if (check(bus, s, row, parent, argc) && row->run(bus, s, argv, argc) == COMMAND_WAIT) {
+		return COMMAND_WAIT;
+	}
+	bus->stats.commands++;
+	return COMMAND_DONE;
 }

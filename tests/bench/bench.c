@@ -40,17 +40,16 @@ struct bench {
 	struct report *report;
 };
 
-static const char help[] =
-	"usage: udsd-bench [OPTION]...\n"
-	"Measures udsd, redis-server and udsd-floor on the same work and prints medians.\n\n"
-	"  --udsd PATH        the udsd to measure; without it only the others are\n"
-	"  --rounds N         how often to measure everything (5)\n"
-	"  --milliseconds N   how long a measurement lasts (500)\n"
-	"  --work GLOB        only works of this name\n"
-	"  --quick            one round of 50 ms: whether it works, not how fast it is\n"
-	"  --json FILE        write the results there too\n"
-	"  --list             name the works and end\n"
-	"  --help             this text\n";
+static const char help[] = "usage: udsd-bench [OPTION]...\n"
+			   "Measures udsd, redis-server and udsd-floor on the same work and prints medians.\n\n"
+			   "  --udsd PATH        the udsd to measure; without it only the others are\n"
+			   "  --rounds N         how often to measure everything (5)\n"
+			   "  --milliseconds N   how long a measurement lasts (500)\n"
+			   "  --work GLOB        only works of this name\n"
+			   "  --quick            one round of 50 ms: whether it works, not how fast it is\n"
+			   "  --json FILE        write the results there too\n"
+			   "  --list             name the works and end\n"
+			   "  --help             this text\n";
 
 static void
 print_works(void)
@@ -237,7 +236,7 @@ measure_idle(const struct bench *b, size_t work, size_t peer, unsigned int round
 	load_run(rest, 0, &result);
 	settle();
 	report_set(b->report, work, peer, round, METRIC_MEMORY,
-		   ((double)proc_resident() - before) / work_table[work].clients);
+	           ((double)proc_resident() - before) / work_table[work].clients);
 	load_free(first);
 	load_free(rest);
 }
@@ -253,7 +252,7 @@ measure(const struct bench *b, size_t work, size_t peer, unsigned int round)
 		return;
 	if (isatty(2))
 		fprintf(stderr, "\rround %u of %u: %s, %s\033[K", round + 1, b->rounds, work_table[work].name,
-			peer_table[peer].name);
+		        peer_table[peer].name);
 	proc_start(peer_table[peer].name, b->programs[peer], argv, b->server_cpu);
 	if (work_table[work].kind == WORK_IDLE)
 		measure_idle(b, work, peer, round, &script);

@@ -88,24 +88,24 @@ write_floor(const struct work *work, struct script *script)
 /* Debian's redis-tools has redis-server under another name only: redis-check-rdb is the same program. */
 const struct peer peer_table[] = {
 	{
-		.name = "udsd",
-		.argv = { "udsd", "--listen", proc_socket },
-		.echo_argv = { "udsd", "--listen", proc_socket, "--mode", "echo" },
-		.write_script = write_resp,
+	    .name = "udsd",
+	    .argv = { "udsd", "--listen", proc_socket },
+	    .echo_argv = { "udsd", "--listen", proc_socket, "--mode", "echo" },
+	    .write_script = write_resp,
 	},
 	{
-		.name = "redis",
-		.programs = { "redis-server", "redis-check-rdb" },
-		.argv = { "redis-server", "--port", "0", "--unixsocket", proc_socket, "--save", "", "--appendonly", "no",
-			  "--daemonize", "no", "--loglevel", "warning", "--client-output-buffer-limit", "pubsub 0 0 0" },
-		.write_script = write_resp,
+	    .name = "redis",
+	    .programs = { "redis-server", "redis-check-rdb" },
+	    .argv = { "redis-server", "--port", "0", "--unixsocket", proc_socket, "--save", "", "--appendonly", "no",
+	              "--daemonize", "no", "--loglevel", "warning", "--client-output-buffer-limit", "pubsub 0 0 0" },
+	    .write_script = write_resp,
 	},
 	{
-		.name = "floor",
-		.programs = { "udsd-floor" },
-		.argv = { "udsd-floor", proc_socket, unit, reply },
-		.echo_argv = { "udsd-floor", proc_socket },
-		.write_script = write_floor,
+	    .name = "floor",
+	    .programs = { "udsd-floor" },
+	    .argv = { "udsd-floor", proc_socket, unit, reply },
+	    .echo_argv = { "udsd-floor", proc_socket },
+	    .write_script = write_floor,
 	},
 };
 const size_t peer_count = sizeof(peer_table) / sizeof(peer_table[0]);

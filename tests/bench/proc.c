@@ -23,7 +23,7 @@ char proc_socket[48];
 /* Static, since the handlers of exit and of signals take no argument. */
 static struct {
 	const char *name; /* NULL once the server has been stopped as it should */
-	pid_t pid; /* 0: none runs */
+	pid_t pid;        /* 0: none runs */
 	char directory[32];
 	int log_fd; /* what the server says */
 	volatile sig_atomic_t interrupted;

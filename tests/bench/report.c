@@ -149,7 +149,7 @@ report_print_json(struct report *r, FILE *f)
 			if (!isfinite(report_median(r, w, p, work_cost(w))))
 				continue;
 			fprintf(f, "%s\n{\"work\":\"%s\",\"server\":\"%s\"", first ? "" : ",", work_table[w].name,
-				peer_table[p].name);
+			        peer_table[p].name);
 			for (enum metric m = 0; m < METRIC_COUNT; m++)
 				if (isfinite(v = report_median(r, w, p, m)))
 					fprintf(f, ",\"%s\":%.3f", columns[m].key, v);

@@ -92,18 +92,18 @@ static void
 test_foreign(void **state)
 {
 	static const char *const foreign[] = { "*3\r\n$7\r\nPUBLISH",
-					       "hello",
-					       "+PONG\r\n",
-					       "+O\r\n",
-					       ":\r\n",
-					       ":x",
-					       ":1x",
-					       ":1\rx",
-					       ":-1\r\n",
-					       "-ERR\n",
-					       "$-1\r\n",
-					       ":1111111111111111111111111",
-					       ":\r" };
+		                               "hello",
+		                               "+PONG\r\n",
+		                               "+O\r\n",
+		                               ":\r\n",
+		                               ":x",
+		                               ":1x",
+		                               ":1\rx",
+		                               ":-1\r\n",
+		                               "-ERR\n",
+		                               "$-1\r\n",
+		                               ":1111111111111111111111111",
+		                               ":\r" };
 	char *line = malloc(PROTOCOL_LINE_MAX + 1);
 
 	(void)state;

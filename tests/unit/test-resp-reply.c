@@ -87,7 +87,7 @@ test_scalars(void **state)
 	assert_text(parse_whole(",-1.5e3\r\n"), RESP_DOUBLE, "-1.5e3");
 	assert_text(parse_whole(",inf\r\n"), RESP_DOUBLE, "inf");
 	assert_text(parse_whole("(-123456789012345678901234567890\r\n"), RESP_BIG_NUMBER,
-		    "-123456789012345678901234567890");
+	            "-123456789012345678901234567890");
 	assert_text(parse_whole("!5\r\nERR x\r\n"), RESP_BULK_ERROR, "ERR x");
 	assert_text(parse_whole("=8\r\ntxt:some\r\n"), RESP_VERBATIM, "some");
 }
