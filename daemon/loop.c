@@ -14,6 +14,9 @@
 /* How often waiting clients are asked whether they are still there, and spare memory is given back. */
 #define SWEEP_MS 1000
 
+/* Arguments there is room for in an idle loop. */
+#define ARGS_KEPT 1024
+
 static void tick_cb(evutil_socket_t fd, short what, void *arg);
 
 /* libevent speaks through the log. */
@@ -120,6 +123,9 @@ give_back_memory(struct loop *loop)
 {
 	size_t before = loop->bus.chunks.bytes;
 
+	/* A command with very many arguments has made room for them; the next one makes its own. */
+	if (loop->bus.request.argv_cap > ARGS_KEPT)
+		resp_request_deinit(&loop->bus.request);
 	chunk_pool_trim(&loop->bus.chunks);
 	if (loop->bus.chunks.bytes < before && loop->bus.chunks.n_free == 0)
 		malloc_trim(0);
@@ -147,7 +153,8 @@ update_tick(struct loop *loop)
 	const struct bus *bus = &loop->bus;
 	struct timeval tv = { 0, TICK_MS * 1000 };
 
-	if (loop->is_ticking || (TAILQ_EMPTY(&bus->blocked) && bus->n_waiting == 0 && bus->chunks.n_free == 0))
+	if (loop->is_ticking || (TAILQ_EMPTY(&bus->blocked) && bus->n_waiting == 0 && bus->chunks.n_free == 0 &&
+	                         bus->request.argv_cap <= ARGS_KEPT))
 		return;
 	loop->is_ticking = event_add(&loop->tick, &tv) == 0;
 }

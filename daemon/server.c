@@ -21,6 +21,9 @@
 
 #define ACCEPT_RETRY_MS 500
 
+/* How often the log is told of the same trouble. */
+#define ACCEPT_LOG_MS (60 * 1000)
+
 static const int signal_numbers[SERVER_N_SIGNALS] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP };
 
 static void
@@ -40,10 +43,22 @@ set_accepting(struct server *server, bool accepting)
 		listener_set_accepting(listener, accepting);
 }
 
+/* Whether it is time to tell the log again that not all clients can be served. */
+static bool
+may_log_accept(struct server *server)
+{
+	uint64_t now = server->loop.bus.now_ms;
+
+	if (server->accept_log_ms > 0 && now - server->accept_log_ms < ACCEPT_LOG_MS)
+		return false;
+	server->accept_log_ms = now;
+	return true;
+}
+
 void
 server_pause_accepting(struct server *server, int error)
 {
-	if (!server->is_pausing)
+	if (may_log_accept(server))
 		log_warning("cannot accept more than %llu clients now: %s; new ones wait",
 		            (unsigned long long)server->loop.bus.stats.clients, strerror(error));
 	server->is_pausing = true;
@@ -54,10 +69,9 @@ server_pause_accepting(struct server *server, int error)
 void
 server_note_refused(struct server *server)
 {
-	if (!server->is_refusing)
+	if (may_log_accept(server))
 		log_warning("max_clients is reached (%llu): further clients are turned away",
 		            (unsigned long long)server->loop.bus.limits.max_clients);
-	server->is_refusing = true;
 }
 
 static void
@@ -74,7 +88,6 @@ conn_closed_cb(void *arg)
 {
 	struct server *server = arg;
 
-	server->is_refusing = false;
 	if (server->is_pausing && !server->is_stopping) {
 		server->is_pausing = false;
 		event_del(&server->accept_timer);

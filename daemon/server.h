@@ -24,7 +24,7 @@ struct server {
 	struct event accept_timer; /* accepts again after descriptors had run out */
 	struct event stop_timer;   /* ends a graceful stop */
 	bool is_pausing;           /* does not accept for now */
-	bool is_refusing;          /* max_clients is reached and was logged */
+	uint64_t accept_log_ms;    /* when it was last logged that clients wait or are refused; 0: never */
 	bool is_stopping;
 	bool is_done;
 };

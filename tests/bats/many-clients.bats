@@ -24,7 +24,7 @@ load helper
     contains "$LOG" 'cannot accept more than'
     # It is said once, not for each client.
     run grep -c 'cannot accept more than' "$LOG"
-    [ "$output" -le 12 ]
+    [ "$output" -le 2 ]
 }
 
 @test "max_clients turns further clients away with Redis's error" {
