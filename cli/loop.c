@@ -36,6 +36,15 @@ signal_cb(evutil_socket_t signo, short what, void *arg)
 		loop_end(loop, 128 + (int)signo);
 }
 
+/* What a shell starts in the background without job control is not to be ended by the terminal's ^C. */
+static bool
+is_ignored(int signo)
+{
+	struct sigaction action;
+
+	return sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 struct loop *
 loop_new(loop_signal_cb *cb, void *arg)
 {
@@ -53,7 +62,8 @@ loop_new(loop_signal_cb *cb, void *arg)
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		loop->events[i] = evsignal_new(loop->base, signals[i], signal_cb, loop);
 		memory_check(loop->events[i] ? 0 : -1);
-		evsignal_add(loop->events[i], NULL);
+		if (!is_ignored(signals[i]))
+			evsignal_add(loop->events[i], NULL);
 	}
 	return loop;
 }

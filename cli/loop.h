@@ -14,7 +14,7 @@ typedef void loop_signal_cb(void *arg, int signo, bool again);
 
 struct loop;
 
-/* Without signal_cb the first signal ends the loop. */
+/* Without signal_cb the first signal ends the loop. A signal that is ignored at the start stays ignored. */
 struct loop *loop_new(loop_signal_cb *signal_cb, void *arg);
 void loop_free(struct loop *loop);
 

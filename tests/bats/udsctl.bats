@@ -80,10 +80,11 @@ EOF
     mkfifo "$DIR/fifo"
     "$PYTHON" -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --summary news <"$DIR/fifo" 2>"$DIR/err" 3>&- &
+os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --summary news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
     local send=$!
     PIDS+=("$send")
-    exec 8>"$DIR/fifo"
+    # For reading too, so that writing never meets a FIFO without a reader.
+    exec 8<>"$DIR/fifo"
     seq 10 >&8
     wait_until has_lines "$DIR/out" 10
     kill -INT "$send"
