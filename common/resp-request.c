@@ -183,6 +183,14 @@ read_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
 	return 0;
 }
 
+static bool
+has_line(const uint8_t *p, size_t len)
+{
+	const uint8_t *cr = memchr(p, '\r', len);
+
+	return cr && cr + 1 < p + len;
+}
+
 /* Reads the argument at *at and moves *at behind it. is_last: no other follows. */
 static enum resp_request_status
 read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bool is_last, size_t max_bulk,
@@ -194,9 +202,12 @@ read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bo
 
 	if (begin == len)
 		return more(r, len + 1);
-	if (buf[begin] != '$')
+	if (buf[begin] == '$')
+		s = read_number(buf, len, &p, &size);
+	else if (!has_line(buf + begin, len - begin))
+		s = 1; /* Redis looks at the type only when the line is there */
+	else
 		return fail(r, "expected '$', got '%c'", buf[begin]);
-	s = read_number(buf, len, &p, &size);
 	if (s > 0 && len - begin > PROTOCOL_LINE_MAX)
 		return fail(r, "too big bulk count string");
 	if (s > 0)
@@ -240,7 +251,7 @@ read_count(struct resp_request *r, const uint8_t *buf, size_t len, size_t *ret_a
 
 	if (s > 0)
 		return len > PROTOCOL_LINE_MAX ? fail(r, "too big mbulk count string") : more(r, len + 1);
-	if (s < 0 || count > (int64_t)PROTOCOL_ARGS_MAX)
+	if (s < 0 || count > INT32_MAX)
 		return fail(r, "invalid multibulk length");
 	*ret_at = at;
 	*ret_count = count > 0 ? (size_t)count : 0;
@@ -264,6 +275,8 @@ parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_
 	if (status != RESP_REQUEST_OK)
 		return status;
 	for (r->argc = 0; r->argc < count; r->argc++) {
+		if (r->argc == PROTOCOL_ARGS_MAX)
+			return fail(r, "too big request");
 		if (r->argc == r->argv_cap && !reserve_args(r, r->argc + 1))
 			return RESP_REQUEST_NOMEM;
 		status = read_bulk(r, buf, len, &at, r->argc + 1 == count, max_bulk, &r->argv[r->argc]);

@@ -67,9 +67,9 @@ reply_row(struct bus *bus, struct session *s, const struct command *row, const s
 	reply_set(bus, s, 2);
 	reply_status(bus, s, row->flags & COMMAND_PUBSUB ? "@pubsub" : "@connection");
 	reply_status(bus, s, row->flags & COMMAND_FAST ? "@fast" : "@slow");
-	reply_array(bus, s, 0); /* tips */
-	reply_array(bus, s, 0); /* key specifications */
-	reply_array(bus, s, n);
+	reply_set(bus, s, 0); /* tips */
+	reply_set(bus, s, 0); /* key specifications */
+	reply_set(bus, s, n);
 	for (size_t i = 0; i < n; i++)
 		reply_row(bus, s, &row->subcommands[i], row);
 }
@@ -160,10 +160,8 @@ cmd_command_info(struct bus *bus, struct session *s, const struct slice *argv, s
 
 		if (row)
 			reply_row(bus, s, row, parent);
-		else if (s->resp3)
-			reply_literal(bus, s, "_\r\n");
 		else
-			reply_literal(bus, s, "*-1\r\n");
+			reply_null(bus, s);
 	}
 	return COMMAND_DONE;
 }

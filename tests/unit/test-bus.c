@@ -409,7 +409,7 @@ protocol_errors(struct hub *hub)
 	static const struct {
 		const char *input, *text;
 	} errors[] = {
-		{ "*x\r\n", "invalid multibulk length" },         { "*1048577\r\n", "invalid multibulk length" },
+		{ "*x\r\n", "invalid multibulk length" },         { "*2147483648\r\n", "invalid multibulk length" },
 		{ "*1\r\nx\r\n", "expected '$', got 'x'" },       { "*1\r\n$-1\r\n", "invalid bulk length" },
 		{ "*1\r\n$16777217\r\n", "invalid bulk length" }, { "ECHO \"x\r\n", "unbalanced quotes in request" },
 	};
