@@ -69,6 +69,12 @@ addr_parse(const char *text, struct addr *ret_addr)
 	return parse_tcp(text, colon, ret_addr);
 }
 
+bool
+addr_is_equal(const struct addr *a, const struct addr *b)
+{
+	return a->len == b->len && memcmp(&a->storage, &b->storage, a->len) == 0;
+}
+
 const char *
 addr_strerror(int error)
 {

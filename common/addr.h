@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -36,6 +37,8 @@ struct addr {
  * Returns 0 or ADDR_E_*.
  */
 int addr_parse(const char *text, struct addr *ret_addr);
+
+bool addr_is_equal(const struct addr *a, const struct addr *b);
 
 /* What is wrong and what was expected, for an ADDR_E_* of addr_parse(); a constant text. */
 const char *addr_strerror(int error);

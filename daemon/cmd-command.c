@@ -1,4 +1,5 @@
 /* COMMAND and its subcommands, all made from the table. */
+#include <stdio.h>
 #include <string.h>
 
 #include "bus.h"
@@ -187,6 +188,24 @@ cmd_command_docs(struct bus *bus, struct session *s, const struct slice *argv, s
 
 		if (row)
 			reply_docs(bus, s, row, parent);
+	}
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_help(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	const struct command *parent = command_find(command_table, argv[0]), *row;
+	char line[128];
+
+	reply_array(bus, s, 1 + 2 * count_rows(parent->subcommands));
+	snprintf(line, sizeof(line),
+	         "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", command_upper_name(parent).text);
+	reply_status(bus, s, line);
+	for (row = parent->subcommands; row->name; row++) {
+		reply_status(bus, s, command_upper_name(row).text);
+		snprintf(line, sizeof(line), "    %s", row->summary);
+		reply_status(bus, s, line);
 	}
 	return COMMAND_DONE;
 }

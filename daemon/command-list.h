@@ -17,6 +17,7 @@ command_handler cmd_pubsub_channels, cmd_pubsub_numsub, cmd_pubsub_numpat;
 command_handler cmd_udsd_waitreceiver;
 
 /* cmd-command.c */
+command_handler cmd_help; /* of any command with subcommands */
 command_handler cmd_command, cmd_command_count, cmd_command_docs, cmd_command_info, cmd_command_list;
 
 /* cmd-info.c */

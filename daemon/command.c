@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -15,6 +16,7 @@
 
 static const struct command client_table[] = {
 	{ "getname", 2, FAST, "2.6.9", "Returns the name of the connection.", cmd_client_getname, NULL },
+	{ "help", 2, 0, "5.0.0", "Prints this help.", cmd_help, NULL },
 	{ "id", 2, FAST, "5.0.0", "Returns the unique client ID of the connection.", cmd_client_id, NULL },
 	{ "setinfo", 4, FAST, "7.2.0", "Sets what the client's library says of itself.", cmd_client_setinfo, NULL },
 	{ "setname", 3, FAST, "2.6.9", "Sets the name of the connection.", cmd_client_setname, NULL },
@@ -24,6 +26,7 @@ static const struct command client_table[] = {
 static const struct command command_subtable[] = {
 	{ "count", 2, FAST, "2.8.13", "Returns the number of commands.", cmd_command_count, NULL },
 	{ "docs", -2, 0, "7.0.0", "Returns documentation of commands.", cmd_command_docs, NULL },
+	{ "help", 2, 0, "5.0.0", "Prints this help.", cmd_help, NULL },
 	{ "info", -2, 0, "2.8.13", "Returns details of commands.", cmd_command_info, NULL },
 	{ "list", -2, 0, "7.0.0", "Returns the names of all commands.", cmd_command_list, NULL },
 	{ 0 },
@@ -31,12 +34,14 @@ static const struct command command_subtable[] = {
 
 static const struct command pubsub_table[] = {
 	{ "channels", -2, PUBSUB, "2.8.0", "Returns the channels that have subscribers.", cmd_pubsub_channels, NULL },
+	{ "help", 2, 0, "5.0.0", "Prints this help.", cmd_help, NULL },
 	{ "numpat", 2, PUBSUB, "2.8.0", "Returns the number of patterns subscribed to.", cmd_pubsub_numpat, NULL },
 	{ "numsub", -2, PUBSUB, "2.8.0", "Returns the number of subscribers of channels.", cmd_pubsub_numsub, NULL },
 	{ 0 },
 };
 
 static const struct command udsd_table[] = {
+	{ "help", 2, 0, "5.0.0", "Prints this help.", cmd_help, NULL },
 	{ "waitreceiver", 3, FAST, "7.2.0", "Makes PUBLISH wait until the channel has a receiver.",
 	  cmd_udsd_waitreceiver, NULL },
 	{ 0 },
@@ -96,15 +101,23 @@ unknown_command(struct bus *bus, struct session *s, const struct slice *argv, si
 	            argv[0].len < 128 ? (int)argv[0].len : 128, (const char *)argv[0].p, args);
 }
 
-/* "client|id" for a subcommand, else the name: what errors call it. */
-struct full_name {
-	char text[48];
-};
+struct command_text
+command_upper_name(const struct command *row)
+{
+	struct command_text name;
+	size_t i = 0;
 
-static struct full_name
+	for (; row->name[i] && i + 1 < sizeof(name.text); i++)
+		name.text[i] = (char)toupper((unsigned char)row->name[i]);
+	name.text[i] = '\0';
+	return name;
+}
+
+/* "client|id" for a subcommand, else the name: what errors call it. */
+static struct command_text
 full_name(const struct command *row, const struct command *parent)
 {
-	struct full_name name;
+	struct command_text name;
 
 	if (row == parent)
 		snprintf(name.text, sizeof(name.text), "%s", row->name);
@@ -158,9 +171,9 @@ command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 	if (!parent) {
 		unknown_command(bus, s, argv, argc);
 	} else if (!row) {
-		reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %.*s HELP.",
-		            argv[1].len < 128 ? (int)argv[1].len : 128, (const char *)argv[1].p, (int)argv[0].len,
-		            (const char *)argv[0].p);
+		reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+		            argv[1].len < 128 ? (int)argv[1].len : 128, (const char *)argv[1].p,
+		            command_upper_name(parent).text);
 	} else if (check(bus, s, row, parent, argc) && row->run(bus, s, argv, argc) == COMMAND_WAIT) {
 		return COMMAND_WAIT;
 	}

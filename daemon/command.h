@@ -48,3 +48,11 @@ const struct command *command_find(const struct command *table, struct slice nam
 
 /* Whether an argument is the given word, in any case. */
 bool command_is_word(struct slice arg, const char *word);
+
+/* A short text by value. */
+struct command_text {
+	char text[48];
+};
+
+/* The name in capitals, as people write it. */
+struct command_text command_upper_name(const struct command *row);

@@ -433,10 +433,14 @@ static char *
 read_line(char *line, int size, void *stream)
 {
 	struct reader *reader = stream;
-	bool is_blank = true, has_nul = false;
-	int c, len = 0, n = 0;
+	bool is_blank = true, has_nul = false, in_comment = false;
+	int c, last = ' ', len = 0, n = 0;
 
 	for (; (c = getc(reader->file)) != EOF && c != '\n'; n++) {
+		in_comment |= c == '#' && strchr(" \t", last); /* inih knows only ';' behind a value */
+		last = c;
+		if (in_comment)
+			continue;
 		is_blank &= c == ' ' || c == '\t';
 		has_nul |= c == '\0';
 		if (!is_blank && len < size - 2)
@@ -485,6 +489,17 @@ bad_value(struct reader *reader, const struct row *row, const char *value, int e
 		mistake(reader, "%s: '%s' is not %s", row->key, value, expected(row->type));
 }
 
+/* Two listeners cannot have one address. */
+static void
+check_address(struct reader *reader, const char *value)
+{
+	const struct listener_config *other;
+
+	STAILQ_FOREACH (other, &reader->config->listeners, link)
+		if (other != reader->listener && addr_is_equal(&other->addr, &reader->listener->addr))
+			mistake(reader, "listen: '%s' is the address of [listener %s] already", value, other->name);
+}
+
 /* inih's handler: 1 for a line that is right. Mistakes are recorded here, so that inih need not count them. */
 static int
 handle_key(void *user, const char *section __attribute__((unused)), const char *key, const char *value)
@@ -512,6 +527,8 @@ handle_key(void *user, const char *section __attribute__((unused)), const char *
 	r = set_value(row, reader->listener ? (void *)reader->listener : (void *)reader->config, value);
 	if (r != 0)
 		bad_value(reader, row, value, r);
+	else if (row->type == TYPE_ADDR)
+		check_address(reader, value);
 	return 1;
 }
 

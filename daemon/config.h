@@ -24,13 +24,15 @@ struct listener_config {
 	struct addr addr; /* len 0: not set */
 	int mode;         /* enum conn_mode */
 	unsigned int socket_mode;
-	uid_t socket_owner; /* (uid_t)-1: as it comes */
-	gid_t socket_group; /* (gid_t)-1: as it comes */
+	uid_t socket_owner;  /* (uid_t)-1: as it comes */
+	gid_t socket_group;  /* (gid_t)-1: as it comes */
+	bool make_directory; /* the default socket's, where it is missing */
 };
 
 STAILQ_HEAD(listener_config_list, listener_config);
 
 struct config {
+	const char *path;          /* the file it was read from, or NULL; not owned */
 	int log_level;             /* enum log_level */
 	uint64_t shutdown_timeout; /* ms */
 	struct limits limits;

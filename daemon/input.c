@@ -112,8 +112,9 @@ run_command(struct bus *bus, struct session *s)
 static void
 violation(struct bus *bus, struct session *s)
 {
-	log_info("client %llu (pid %d, uid %u): protocol error: %s", (unsigned long long)s->id, (int)s->identity.pid,
-	         s->identity.uid, bus->request.error);
+	log_info("client %llu (pid %d, uid %u): protocol error: %s (max_message is %llu)", (unsigned long long)s->id,
+	         (int)s->identity.pid, s->identity.uid, bus->request.error,
+	         (unsigned long long)bus->limits.max_message);
 	reply_error(bus, s, "ERR Protocol error: %s", bus->request.error);
 	session_finish(s, bus);
 }

@@ -1,11 +1,14 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -77,7 +80,14 @@ open_path(const struct listener_config *config, struct sockfile *ret_file, int *
 {
 	struct sockfile_options options = { config->socket_mode, config->socket_owner, config->socket_group };
 	char text[256];
-	int r = sockfile_listen(&config->addr, &options, SOMAXCONN, ret_file, ret_fd, text, sizeof(text));
+	int r;
+
+	if (config->make_directory) {
+		snprintf(text, sizeof(text), "%s", config->addr.un.sun_path);
+		(void)mkdir(dirname(text),
+		            geteuid() == 0 ? 0755 : 0700); /* what is wrong with it, the next step tells */
+	}
+	r = sockfile_listen(&config->addr, &options, SOMAXCONN, ret_file, ret_fd, text, sizeof(text));
 
 	if (r == 0)
 		return 0;
@@ -147,6 +157,13 @@ listener_free(struct listener *listener)
 	sockfile_close(&listener->file);
 	close(fd);
 	free(listener);
+}
+
+bool
+listener_is_in_place(const struct listener *listener)
+{
+	return listener->is_handed_over || listener->config.addr.kind != ADDR_PATH ||
+	       sockfile_is_in_place(&listener->file);
 }
 
 void

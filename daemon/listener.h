@@ -39,6 +39,9 @@ int listener_new(struct server *server, const struct listener_config *config, in
 /* Closes the socket and removes its file. Clients that were accepted stay. */
 void listener_free(struct listener *listener);
 
+/* Whether clients still find it: its socket file may have been removed or replaced. */
+bool listener_is_in_place(const struct listener *listener);
+
 /* Applies what may change while the address stays the same. */
 void listener_update(struct listener *listener, const struct listener_config *config);
 

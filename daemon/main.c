@@ -27,6 +27,16 @@ run(const struct options *options, struct config *config)
 	return EXIT_SUCCESS;
 }
 
+/* What was printed counts only if it got out. */
+static int
+flush_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_SUCCESS;
+	perror("udsd: standard output");
+	return EX_IOERR;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -37,7 +47,7 @@ main(int argc, char **argv)
 
 	switch (options_parse(argc, argv, &options)) {
 	case OPTIONS_EXIT_OK:
-		return EXIT_SUCCESS;
+		return flush_output();
 	case OPTIONS_EXIT_USAGE:
 		return EX_USAGE;
 	case OPTIONS_RUN:
@@ -48,14 +58,14 @@ main(int argc, char **argv)
 	if (!config) {
 		fprintf(stderr, "%.*s", (int)mistakes.len, mistakes.data);
 		r = EX_CONFIG;
-	} else if (options.check_config) {
-		printf("the configuration is right\n");
+	} else if (options.check_config || options.print_config) {
+		if (options.print_config)
+			config_print(config, stdout);
+		else
+			printf("%s: the configuration is right\n",
+			       config->path ? config->path : "no file, only defaults");
 		config_free(config);
-		r = EXIT_SUCCESS;
-	} else if (options.print_config) {
-		config_print(config, stdout);
-		config_free(config);
-		r = EXIT_SUCCESS;
+		r = flush_output();
 	} else {
 		log_set_level((enum log_level)config->log_level);
 		r = run(&options, config);

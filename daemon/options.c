@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -43,7 +42,7 @@ static const struct {
 static void
 print_help(void)
 {
-	printf("Usage: udsd [OPTION]...\n"
+	printf("usage: udsd [OPTION]...\n"
 	       "Message hub of one host: echoes or routes messages between programs over Unix sockets.\n\n");
 	for (size_t i = 0; i < N_ROWS; i++) {
 		char left[40];
@@ -53,8 +52,8 @@ print_help(void)
 		printf("  %-20s %s\n", left, rows[i].help);
 	}
 	printf("\nWith --listen and without --config no file is read. udsd stays in the foreground and logs to\n"
-	       "stderr. SIGHUP reloads the configuration; SIGTERM, SIGINT and SIGQUIT end it after what is queued\n"
-	       "is written, a second one at once.\n"
+	       "stderr. SIGHUP reloads the configuration file; SIGTERM, SIGINT and SIGQUIT end it after what is\n"
+	       "queued is written, a second one at once.\n"
 	       "Exit status: 0 ended by a signal, 64 wrong usage, 70 internal error, 77 no permission, 78 wrong\n"
 	       "configuration or the socket is in use.\n");
 }
@@ -176,7 +175,7 @@ add_listeners(const struct options *options, struct config *config, struct buf *
 		listener->mode = options->mode;
 		r = addr_parse(options->listen[i], &listener->addr);
 		if (r != 0) {
-			buf_printf(mistakes, "--listen '%s': %s\n", options->listen[i], addr_strerror(r));
+			buf_printf(mistakes, "udsd: --listen '%s': %s\n", options->listen[i], addr_strerror(r));
 			return -EINVAL;
 		}
 	}
@@ -190,12 +189,11 @@ add_default_listener(struct config *config, struct buf *mistakes)
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	struct listener_config *listener = config_add_listener(config, "bus");
 	char path[ADDR_PATH_MAX + 2];
-	char *slash;
 	int r;
 
 	if (!listener)
 		return -ENOMEM;
-	if (geteuid() != 0 && runtime)
+	if (geteuid() != 0 && runtime && *runtime)
 		snprintf(path, sizeof(path), "%s/" PROTOCOL_USER_SOCKET, runtime);
 	else
 		snprintf(path, sizeof(path), PROTOCOL_SERVICE_SOCKET);
@@ -204,9 +202,7 @@ add_default_listener(struct config *config, struct buf *mistakes)
 		buf_printf(mistakes, "%s: %s\n", path, addr_strerror(r));
 		return -EINVAL;
 	}
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	(void)mkdir(path, geteuid() == 0 ? 0755 : 0700); /* what is wrong with it, opening the socket tells */
+	listener->make_directory = true;
 	return 0;
 }
 
@@ -220,8 +216,10 @@ options_load_config(const struct options *options, struct buf *ret_mistakes)
 	*ret_mistakes = (struct buf){ 0 };
 	if (!path && options->n_listen == 0 && access(UDSD_CONFIG_FILE, F_OK) == 0)
 		path = UDSD_CONFIG_FILE;
-	if (r == 0 && path)
+	if (r == 0 && path) {
+		config->path = path;
 		r = config_read(config, path, ret_mistakes);
+	}
 	if (r == 0)
 		r = add_listeners(options, config, ret_mistakes);
 	if (r == 0 && STAILQ_EMPTY(&config->listeners))

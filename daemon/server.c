@@ -138,8 +138,7 @@ find_listener(const struct server *server, const struct addr *addr)
 	struct listener *listener;
 
 	TAILQ_FOREACH (listener, &server->listeners, link)
-		if (listener->config.addr.len == addr->len &&
-		    memcmp(&listener->config.addr.storage, &addr->storage, addr->len) == 0)
+		if (addr_is_equal(&listener->config.addr, addr))
 			return listener;
 	return NULL;
 }
@@ -150,7 +149,7 @@ find_config(const struct config *config, const struct addr *addr)
 	const struct listener_config *listener;
 
 	STAILQ_FOREACH (listener, &config->listeners, link)
-		if (listener->addr.len == addr->len && memcmp(&listener->addr.storage, &addr->storage, addr->len) == 0)
+		if (addr_is_equal(&listener->addr, addr))
 			return listener;
 	return NULL;
 }
@@ -240,7 +239,7 @@ open_listeners(struct server *server)
 	return r;
 }
 
-/* Closes the listeners that are not configured any more, and brings the others up to date. */
+/* Closes the listeners that are not configured any more or whose file is gone, and brings the others up to date. */
 static void
 update_listeners(struct server *server)
 {
@@ -250,7 +249,7 @@ update_listeners(struct server *server)
 		const struct listener_config *config = find_config(server->config, &listener->config.addr);
 
 		next = TAILQ_NEXT(listener, link);
-		if (config) {
+		if (config && listener_is_in_place(listener)) {
 			listener_update(listener, config);
 		} else if (!listener->is_handed_over) {
 			TAILQ_REMOVE(&server->listeners, listener, link);
@@ -291,8 +290,10 @@ reload(struct server *server)
 		server->config = config;
 		apply_config(server);
 		update_listeners(server);
-		open_listeners(server);
-		log_info("the configuration was reloaded");
+		if (open_listeners(server) == 0)
+			log_info("the configuration was reloaded");
+		else
+			log_warning("the configuration was reloaded, but not every listener could be opened");
 	}
 	buf_deinit(&mistakes);
 	notify_ready();
@@ -301,10 +302,13 @@ reload(struct server *server)
 static void
 signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
 {
-	if (number == SIGHUP)
-		reload(arg);
+	struct server *server = arg;
+
+	/* Without a file there is nothing to reload, and a terminal that goes away ends what was started in it. */
+	if (number == SIGHUP && server->config->path)
+		reload(server);
 	else
-		stop(arg, number);
+		stop(server, number);
 }
 
 /* Every client takes a descriptor; the hard limit is the administrator's to raise. */
@@ -320,7 +324,7 @@ raise_descriptor_limit(const struct config *config)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur < wanted)
 		log_info(
-		    "there are descriptors for about %llu clients, not for max_clients (%llu): see ulimit -n",
+		    "there are descriptors for about %llu clients, not for max_clients (%llu)",
 		    (unsigned long long)(limit.rlim_cur > OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : 0),
 		    (unsigned long long)config->limits.max_clients);
 }

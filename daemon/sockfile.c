@@ -109,6 +109,8 @@ take_lock(struct sockfile *file, const struct story *story)
 	for (;;) {
 		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
+		if (fd < 0 && errno == ENOENT)
+			return refuse_errno(story, file->path, "its directory");
 		if (fd < 0)
 			return refuse_errno(story, path, "cannot open the lock");
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
@@ -170,13 +172,16 @@ temporary_addr(const char *path, int dir_fd, struct addr *ret_addr)
 	return addr_parse(full, ret_addr);
 }
 
+/* *ret_what says what failed. */
 static int
-bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *options, int backlog)
+bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *options, int backlog,
+            const char **ret_what)
 {
 	const char *path = hidden->un.sun_path;
 	mode_t old_mask;
 	int r;
 
+	*ret_what = "cannot make the socket";
 	unlink(path); /* from a run of the same pid that was killed; the lock is ours */
 	if (fchmod(fd, options->mode) < 0)
 		return -errno;
@@ -185,6 +190,7 @@ bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *op
 	umask(old_mask);
 	if (r < 0)
 		return -errno;
+	*ret_what = "cannot give it to socket_owner and socket_group";
 	if ((options->owner != (uid_t)-1 || options->group != (gid_t)-1) &&
 	    fchownat(AT_FDCWD, path, options->owner, options->group, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
@@ -199,19 +205,20 @@ expose(struct sockfile *file, int fd, const struct sockfile_options *options, in
 	_cleanup_close_ int dir_fd = -1;
 	struct addr hidden;
 	struct stat st;
+	const char *what;
 	int r;
 
 	snprintf(dir, sizeof(dir), "%s", file->path);
 	dir_fd = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0 || temporary_addr(file->path, dir_fd, &hidden) != 0)
 		return refuse_errno(story, file->path, "cannot open its directory");
-	r = bind_hidden(fd, &hidden, options, backlog);
+	r = bind_hidden(fd, &hidden, options, backlog, &what);
 	if (r == 0 && (lstat(hidden.un.sun_path, &st) < 0 || rename(hidden.un.sun_path, file->path) < 0))
 		r = -errno;
 	if (r < 0) {
 		unlink(hidden.un.sun_path);
 		errno = -r;
-		return refuse_errno(story, file->path, "cannot make the socket");
+		return refuse_errno(story, file->path, what);
 	}
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
@@ -247,8 +254,8 @@ sockfile_listen(const struct addr *addr, const struct sockfile_options *options,
 	return 0;
 }
 
-static bool
-is_ours(const struct sockfile *file)
+bool
+sockfile_is_in_place(const struct sockfile *file)
 {
 	struct stat st;
 
@@ -258,7 +265,7 @@ is_ours(const struct sockfile *file)
 int
 sockfile_update(const struct sockfile *file, const struct sockfile_options *options)
 {
-	if (!is_ours(file))
+	if (!sockfile_is_in_place(file))
 		return -ENOENT;
 	if (fchownat(AT_FDCWD, file->path, options->owner, options->group, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    chmod(file->path, options->mode) < 0)
@@ -273,7 +280,7 @@ sockfile_close(struct sockfile *file)
 
 	if (file->lock_fd < 0)
 		return;
-	if (is_ours(file))
+	if (sockfile_is_in_place(file))
 		unlink(file->path);
 	lock_path(file->path, lock);
 	unlink(lock);

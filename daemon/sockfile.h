@@ -39,6 +39,9 @@ enum {
 int sockfile_listen(const struct addr *addr, const struct sockfile_options *options, int backlog,
                     struct sockfile *ret_file, int *ret_fd, char *text, size_t text_size);
 
+/* Whether the path still leads to the socket that was put there. */
+bool sockfile_is_in_place(const struct sockfile *file);
+
 /* Applies changed permissions to the socket, if it is still the one that was put there. Returns 0 or -errno. */
 int sockfile_update(const struct sockfile *file, const struct sockfile_options *options);
 

@@ -35,6 +35,56 @@ EOF
     assert_line "$DIR/conf:14: 'just words' is neither 'key = value' nor a [section]"
 }
 
+@test "two listeners with one address are a mistake, and # begins a comment behind a value" {
+    printf '[listener a]\nlisten = %s # here\n[listener b]\nlisten = %s\n' "$S" "$S" >"$DIR/conf"
+    run "$UDSD" --config "$DIR/conf" --check-config
+    assert_failure 78
+    assert_output "$DIR/conf:4: listen: '$S' is the address of [listener a] already"
+}
+
+@test "--check-config leaves no trace and says what it checked" {
+    printf '[listener a]\nlisten = %s/none/s\n' "$DIR" >"$DIR/conf"
+    run "$UDSD" --config "$DIR/conf" --check-config
+    assert_success
+    assert_output "$DIR/conf: the configuration is right"
+    [ ! -e "$DIR/none" ]
+}
+
+@test "output that cannot be written is an error" {
+    run bash -c "'$UDSD' --version >/dev/full"
+    assert_failure 74
+    assert_output --partial 'No space left'
+}
+
+@test "SIGHUP puts back a socket file that was removed" {
+    printf '[listener a]\nlisten = %s\n' "$S" >"$DIR/conf"
+    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    UDSD_PID=$!
+    wait_until is_listening "$S"
+    rm "$S"
+    kill -HUP "$UDSD_PID"
+    wait_until is_listening "$S"
+}
+
+@test "a reload that cannot open a listener says so and keeps serving" {
+    printf '[listener a]\nlisten = %s\n' "$S" >"$DIR/conf"
+    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    UDSD_PID=$!
+    wait_until is_listening "$S"
+    printf '[listener b]\nlisten = %s/none/s\n' "$DIR" >>"$DIR/conf"
+    kill -HUP "$UDSD_PID"
+    wait_until contains "$LOG" 'not every listener could be opened'
+    is_listening "$S"
+}
+
+@test "without a file SIGHUP stops it, as when its terminal goes away" {
+    start_udsd
+    kill -HUP "$UDSD_PID"
+    wait_exit "$UDSD_PID"
+    assert_equal "$status" 0
+    [ ! -e "$S" ]
+}
+
 @test "a file that cannot be read is an error that names it" {
     run "$UDSD" --config "$DIR/none" --check-config
     assert_failure 78

@@ -11,6 +11,10 @@ load helper
     [ -x "$prefix/sbin/udsd" ]
     [ -x "$prefix/bin/udsctl" ]
     [ -f etc/udsd/udsd.conf ]
+    # The administrator's file survives the next installation.
+    echo '# mine' >>etc/udsd/udsd.conf
+    DESTDIR=$DIR/root meson install -C "$BUILD" --no-rebuild --quiet
+    grep -q '^# mine' etc/udsd/udsd.conf
     find . -name udsd.8 | grep -q man8
     find . -name udsd.conf.5 | grep -q man5
     find . -name udsctl.1 | grep -q man1
