@@ -28,7 +28,8 @@ hold_standard_descriptors(void)
 static int
 print_version(void)
 {
-	return printf("udsctl %s\n", UDSD_VERSION) > 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	printf("udsctl %s\n", UDSD_VERSION);
+	return say_flushed() ? EX_OK : EX_IOERR;
 }
 
 static int

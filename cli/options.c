@@ -90,7 +90,8 @@ report_unknown(const struct rules *rules, const char *word, int value)
 		return;
 	}
 	if (value) {
-		say("%s%sunknown option '-%c'", rules->verb, rules->separator, value);
+		say("%s%sunknown option '-%c'; what begins with '-' and is no option goes behind '--'", rules->verb,
+		    rules->separator, value);
 		return;
 	}
 	for (size_t i = 0; i < rules->n; i++)

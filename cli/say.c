@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -101,4 +102,13 @@ say_progress_end(void)
 	if (speaker.progress)
 		(void)!write(STDERR_FILENO, CLEAR, strlen(CLEAR));
 	speaker.progress = false;
+}
+
+bool
+say_flushed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	say("writing standard output: %s", strerror(errno));
+	return false;
 }

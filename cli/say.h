@@ -22,3 +22,6 @@ void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)))
 
 /* Takes the progress line away. */
 void say_progress_end(void);
+
+/* Flushes standard output; says so where that fails. Returns whether all of it got out. */
+bool say_flushed(void);

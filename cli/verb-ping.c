@@ -76,7 +76,7 @@ static void
 answered(struct ping *p)
 {
 	printf("PONG from %s in %llu us\n", client_name(p->client), (unsigned long long)(now_us() - p->asked_at));
-	if (fflush(stdout) != 0) {
+	if (!say_flushed()) {
 		loop_end(p->loop, EX_IOERR);
 		return;
 	}

@@ -166,7 +166,11 @@ give_up(struct send *s, const char *why)
 		loop_end(s->loop, final_status(s));
 		return;
 	}
-	client_explain(s->client, explanation, sizeof(explanation));
+	if (s->o->wait_receiver && client_is_up(s->client) && !s->awaits_ok)
+		snprintf(explanation, sizeof(explanation), "nobody receives '%s', or a receiver takes nothing",
+		         s->o->args[0]);
+	else
+		client_explain(s->client, explanation, sizeof(explanation));
 	say("%s: %llu of %llu messages were not answered (%s)", why, (unsigned long long)left,
 	    (unsigned long long)s->messages, explanation);
 	loop_end(s->loop, EX_TEMPFAIL);
@@ -208,7 +212,9 @@ refuse(struct send *s, const struct slice *text)
 {
 	uint64_t number = s->answered + s->refused + 1;
 
-	say("message %llu was refused: %.*s", (unsigned long long)number, (int)text->len, (const char *)text->p);
+	say("message %llu was refused: %.*s%s", (unsigned long long)number, (int)text->len, (const char *)text->p,
+	    answers_error_is(text, "ERR Protocol error: invalid bulk length") ? " (it is larger than max_message)"
+	                                                                      : "");
 	s->refused++;
 	if (answers_error_is(text, "NOPERM"))
 		s->not_permitted = true;

@@ -16,7 +16,8 @@ static const struct option_row send_options[] = {
 	{ "null", '0', NULL, "messages end with a NUL instead of a newline", OPTION_FLAG, FIELD(null) },
 	{ "whole", 0, NULL, "all of standard input is one message", OPTION_FLAG, FIELD(whole) },
 	{ "wait-receiver", 0, NULL, "messages wait until a receiver is there", OPTION_FLAG, FIELD(wait_receiver) },
-	{ "timeout", 0, "DURATION", "give up when no answer comes for this long (0: never)", OPTION_TIMEOUT, 0 },
+	{ "timeout", 0, "DURATION", "give up when no answer comes for so long; 0: never (5s with a MESSAGE, else 0)",
+	  OPTION_TIMEOUT, 0 },
 	{ "queue-bytes", 0, "SIZE", "hold at most this much unanswered (16M)", OPTION_SIZE, FIELD(queue_bytes) },
 	{ "summary", 0, NULL, "at the end say how many messages went where", OPTION_FLAG, FIELD(summary) },
 	{ 0 },
@@ -45,8 +46,8 @@ static const struct option_row ping_options[] = {
 };
 
 const struct verb verbs[] = {
-	{ "send", "CHANNEL [MESSAGE]...", "publish messages, or the lines of standard input", send_options, 1, SIZE_MAX,
-	  verb_send },
+	{ "send", "CHANNEL [MESSAGE]...", "publish the messages, or without any the lines of standard input",
+	  send_options, 1, SIZE_MAX, verb_send },
 	{ "recv", "[CHANNEL]...", "print the messages of channels", recv_options, 0, SIZE_MAX, verb_recv },
 	{ "pipe", "", "send standard input as it is and print what comes back", pipe_options, 0, 0, verb_pipe },
 	{ "ping", "", "ask the daemon for an answer and print how long it took", ping_options, 0, 0, verb_ping },
@@ -111,10 +112,16 @@ verbs_help(const struct verb *verb)
 		fputs("usage: udsctl [--socket ADDR] VERB [OPTION]...\n\nVerbs:\n", stdout);
 		for (const struct verb *v = verbs; v->name; v++)
 			printf("  %-28s %s\n", v->name, v->summary);
-		fputs("\nWithout a verb, with standard input piped: udsctl pipe.\n"
-		      "'udsctl VERB --help' shows the options of a verb.\n",
-		      stdout);
+		fputs(
+		    "\nWithout a verb, with standard input piped: udsctl pipe.\n"
+		    "'udsctl VERB --help' shows the options of a verb. Durations are like 500ms, 5s or 1m, sizes like "
+		    "16M.\n"
+		    "The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock if it is there,\n"
+		    "else /run/udsd/udsd.sock. Exit status: 0 every message was answered, 64 wrong usage, 69 no "
+		    "daemon,\n"
+		    "74 input or output failed, 75 timed out, 76 not a bus or refused, 77 not permitted.\n",
+		    stdout);
 	}
 	print_options("Options for every verb", options_global);
-	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+	return say_flushed() ? EX_OK : EX_IOERR;
 }

@@ -51,6 +51,7 @@ load helper
     } >"$DIR/in"
     run "$UDSCTL" send --queue-bytes 64M --summary big <"$DIR/in"
     assert_failure 76
+    assert_output --partial "larger than max_message"
     assert_output --partial "3 messages, 2 answered, 0 not sent, 1 refused"
     wait_exit "$recv"
     tail -n 2 "$DIR/out" | cmp - <(printf 'before\nafter\n')
@@ -115,6 +116,24 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
     assert_success
     assert_output 1
     [ ! -s "$DIR/err" ]
+}
+
+@test "a message that begins with a dash goes behind --" {
+    start_udsd
+    run "$UDSCTL" send news -5
+    assert_failure 64
+    assert_output --partial "behind '--'"
+    "$UDSCTL" send news -- -5
+}
+
+@test "output that cannot be written: exit 74, and it says so" {
+    start_udsd
+    run bash -c "'$UDSCTL' ping >/dev/full"
+    assert_failure 74
+    assert_output --partial 'No space left'
+    run bash -c "'$UDSCTL' --help >/dev/full"
+    assert_failure 74
+    assert_output --partial 'No space left'
 }
 
 @test "recv --timeout ends with 75 when no message comes" {
