@@ -20,6 +20,10 @@ struct slice {
 #define PROTOCOL_LINE_MAX ((size_t)64 * 1024)
 /* The most arguments of one command. */
 #define PROTOCOL_ARGS_MAX ((size_t)1024 * 1024)
+/* The longest name of a channel, and the longest pattern, in bytes. */
+#define PROTOCOL_NAME_MAX ((size_t)1024)
+/* The longest name of a client or of its library, in bytes. */
+#define PROTOCOL_CLIENT_TEXT_MAX ((size_t)256)
 /* What a command may hold beside its largest argument (names of channels, headers), in bytes. */
 #define PROTOCOL_REQUEST_ROOM ((size_t)1024 * 1024)
 

@@ -53,7 +53,7 @@ struct bus {
 	uint64_t last_id;
 	uint64_t n_clogged, n_waiting; /* sessions */
 	uint64_t clog_generation;      /* counts up when a session becomes clogged or drained */
-	uint64_t now_ms;               /* monotonic, as of the start of the pass */
+	uint64_t now_ms;               /* monotonic, as of the last event */
 	uint64_t start_ms;
 	int64_t start_time; /* seconds since the epoch */
 	uint32_t overlap_stamp;

@@ -21,6 +21,7 @@ chunk_pool_trim(struct chunk_pool *pool)
 		pool->free = chunk->next_free;
 		pool->n_free--;
 		pool->bytes -= CHUNK_SIZE;
+		pool->released += CHUNK_SIZE;
 		free(chunk);
 	}
 	pool->n_spare = pool->n_free;
@@ -78,6 +79,7 @@ chunk_release(struct chunk *chunk)
 	assert(chunk->refs == 0);
 	if (chunk->cap != CHUNK_ROOM) {
 		pool->bytes -= sizeof(*chunk) + chunk->cap;
+		pool->released += sizeof(*chunk) + chunk->cap;
 		free(chunk);
 		return;
 	}

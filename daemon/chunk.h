@@ -28,6 +28,7 @@ struct chunk_pool {
 	size_t n_free;
 	size_t n_spare; /* the fewest free ones since the last trim */
 	size_t bytes;   /* of all chunks, free ones included */
+	size_t released; /* bytes given back to the heap; for whoever trims that, and sets it to 0 */
 };
 
 /* All chunks must have been given back. */

@@ -12,6 +12,10 @@
 bool
 cmd_client_check_text(struct bus *bus, struct session *s, struct slice text, const char *what)
 {
+	if (text.len > PROTOCOL_CLIENT_TEXT_MAX) {
+		reply_error(bus, s, "ERR %s cannot be longer than %zu bytes.", what, PROTOCOL_CLIENT_TEXT_MAX);
+		return false;
+	}
 	for (size_t i = 0; i < text.len; i++)
 		if (text.p[i] < '!' || text.p[i] > '~') {
 			reply_error(bus, s, "ERR %s cannot contain spaces, newlines or special characters.", what);

@@ -7,6 +7,9 @@
 #include "reply.h"
 #include "session.h"
 
+/* Commands that COMMAND INFO and DOCS tell of in one answer. */
+#define NAMES_MAX 256
+
 static size_t
 count_rows(const struct command *table)
 {
@@ -148,6 +151,16 @@ find_full_name(struct slice name, const struct command **ret_parent)
 	return row->subcommands ? command_find(row->subcommands, (struct slice){ bar + 1, name.len - len - 1 }) : NULL;
 }
 
+/* Whether so few commands are asked for that the answer stays small; else an error is replied. */
+static bool
+check_count(struct bus *bus, struct session *s, size_t argc)
+{
+	if (argc <= NAMES_MAX)
+		return true;
+	reply_error(bus, s, "ERR too many commands asked for at once; the limit is %d", NAMES_MAX);
+	return false;
+}
+
 enum command_result
 cmd_command_info(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
@@ -155,6 +168,8 @@ cmd_command_info(struct bus *bus, struct session *s, const struct slice *argv, s
 
 	if (argc == 2)
 		return cmd_command(bus, s, argv, argc);
+	if (!check_count(bus, s, argc))
+		return COMMAND_DONE;
 	reply_array(bus, s, argc - 2);
 	for (size_t i = 2; i < argc; i++) {
 		const struct command *row = find_full_name(argv[i], &parent);
@@ -180,6 +195,8 @@ cmd_command_docs(struct bus *bus, struct session *s, const struct slice *argv, s
 			reply_docs(bus, s, &command_table[i], NULL);
 		return COMMAND_DONE;
 	}
+	if (!check_count(bus, s, argc))
+		return COMMAND_DONE;
 	for (size_t i = 2; i < argc; i++)
 		n += find_full_name(argv[i], &parent) != NULL;
 	reply_map(bus, s, n);

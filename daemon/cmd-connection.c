@@ -50,8 +50,8 @@ cmd_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	}
 	if (!parse_hello(bus, s, argv, argc, &name))
 		return COMMAND_DONE;
-	if (name.p)
-		cmd_client_set_text(bus, s, CLIENT_NAME, name);
+	if (name.p && !cmd_client_set_text(bus, s, CLIENT_NAME, name))
+		return COMMAND_DONE;
 	router_set_resp3(bus, s, version == 3);
 	reply_map(bus, s, 7);
 	reply_text(bus, s, "server");
@@ -121,8 +121,10 @@ cmd_select(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 {
 	int64_t index;
 
-	if (num_parse_resp(argv[1].p, argv[1].len, &index) != 0 || index < INT32_MIN || index > INT32_MAX)
+	if (num_parse_resp(argv[1].p, argv[1].len, &index) != 0)
 		reply_error(bus, s, "ERR value is not an integer or out of range");
+	else if (index < INT32_MIN || index > INT32_MAX)
+		reply_error(bus, s, "ERR value is out of range, value must between %d and %d", INT32_MIN, INT32_MAX);
 	else if (index != 0)
 		reply_error(bus, s, "ERR DB index is out of range");
 	else

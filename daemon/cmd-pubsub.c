@@ -10,13 +10,24 @@
 #include "run.h"
 #include "session.h"
 
+/* Whether a channel's name or a pattern is short enough; else an error is replied. */
+static bool
+check_name(struct bus *bus, struct session *s, struct slice name)
+{
+	if (name.len <= PROTOCOL_NAME_MAX)
+		return true;
+	reply_error(bus, s, "ERR the name has %zu bytes; a channel's name and a pattern may have %zu", name.len,
+		    PROTOCOL_NAME_MAX);
+	return false;
+}
+
 /* The channel of a PUBLISH that waits for a receiver. */
 static enum command_result
 wait_for_receiver(struct bus *bus, struct session *s, struct slice name)
 {
-	struct channel *channel = router_lookup(bus, name, true);
+	struct channel *channel;
 
-	if (!channel) {
+	if (router_lookup(bus, name, true, &channel) < 0) {
 		reply_error(bus, s, "ERR out of memory");
 		return COMMAND_DONE;
 	}
@@ -28,9 +39,17 @@ enum command_result
 cmd_publish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
 {
 	struct channel *channel = bus->run.channel;
+	int r;
 
-	if (!channel || !channel_is(channel, argv[1]))
-		channel = router_lookup(bus, argv[1], false);
+	if (!channel || !channel_is(channel, argv[1])) {
+		if (!check_name(bus, s, argv[1]))
+			return COMMAND_DONE;
+		r = router_lookup(bus, argv[1], false, &channel);
+		if (r < 0) {
+			reply_error(bus, s, "ERR out of memory, the message was not published");
+			return COMMAND_DONE;
+		}
+	}
 	if (!channel || channel->n_total == 0) {
 		if (s->wait_receiver)
 			return wait_for_receiver(bus, s, argv[1]);
@@ -48,7 +67,7 @@ cmd_publish(struct bus *bus, struct session *s, const struct slice *argv, size_t
 	}
 	reply_integer_behind(bus, s, channel->n_total, bus->run.barrier);
 	if (run_append(bus, argv[2], bus->tail) < 0)
-		session_kill(s, bus); /* it has its answer already, and must not get it */
+		session_mark_dead(s, bus); /* it has its answer already, and must not get it */
 	return COMMAND_DONE;
 }
 
@@ -68,8 +87,11 @@ static enum command_result
 subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv, size_t argc)
 {
 	for (size_t i = 1; i < argc; i++) {
-		int r = router_subscribe(bus, s, kind, argv[i]);
+		int r;
 
+		if (!check_name(bus, s, argv[i]))
+			continue;
+		r = router_subscribe(bus, s, kind, argv[i]);
 		if (r == ROUTER_E_TOO_MANY)
 			reply_error(bus, s, "ERR too many subscriptions; the limit for one client is %llu",
 			            (unsigned long long)bus->limits.max_subscriptions);
@@ -183,6 +205,8 @@ cmd_pubsub_channels(struct bus *bus, struct session *s, const struct slice *argv
 		            (int)argv[1].len, (const char *)argv[1].p);
 		return COMMAND_DONE;
 	}
+	if (argc > 2 && !check_name(bus, s, argv[2]))
+		return COMMAND_DONE;
 	table_each(&bus->router.channels, list_channel, &listing);
 	reply_array(bus, s, listing.n);
 	listing.to = s;

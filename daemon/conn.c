@@ -142,8 +142,7 @@ read_echo(struct conn *conn)
 	if (rest == 0)
 		return;
 	if (stream_reserve(stream, rest) < 0) {
-		log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
-		session_kill(s, bus);
+		session_out_of_memory(s, bus);
 		return;
 	}
 	memcpy(stream_end(stream), conn->loop->buffer + sent, rest);
@@ -161,8 +160,7 @@ read_route(struct conn *conn)
 	size_t len;
 
 	if (n < 0) {
-		log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
-		session_kill(s, bus);
+		session_out_of_memory(s, bus);
 		return;
 	}
 	len = receive(conn, iov, n);
@@ -176,6 +174,7 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 	struct conn *conn = arg;
 	struct session *s = &conn->session;
 
+	bus_update_time(&conn->loop->bus);
 	if (what & EV_WRITE && s->out_state == SESSION_OUT_BLOCKED)
 		session_set_out_state(s, &conn->loop->bus, SESSION_OUT_RECEIVER);
 	if (what & EV_READ && s->state == SESSION_OPEN) {

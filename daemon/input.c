@@ -42,19 +42,6 @@ input_free(struct input *in)
 	free(in);
 }
 
-size_t
-input_size(const struct input *in)
-{
-	return in ? in->bytes.len + (in->tail ? in->tail->len : 0) : 0;
-}
-
-static void
-out_of_memory(struct bus *bus, struct session *s)
-{
-	log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
-	session_kill(s, bus);
-}
-
 static void
 drop(struct session *s)
 {
@@ -153,7 +140,7 @@ run_commands(struct bus *bus, struct session *s, struct resp_progress *progress,
 			violation(bus, s);
 			break;
 		case RESP_REQUEST_NOMEM:
-			out_of_memory(bus, s);
+			session_out_of_memory(s, bus);
 			break;
 		}
 	}
@@ -173,7 +160,7 @@ run_kept(struct bus *bus, struct session *s)
 	if (in->bytes.len == 0)
 		drop(s);
 	else if (is_unfinished && note_need(bus, in) < 0)
-		out_of_memory(bus, s);
+		session_out_of_memory(s, bus);
 }
 
 /* Runs the first command with its large last argument, all of which has come. */
@@ -188,10 +175,15 @@ run_tail(struct bus *bus, struct session *s)
 	in->progress = (struct resp_progress){ 0 }; /* so that the arguments are collected */
 	status =
 	    resp_request_parse(&bus->request, &in->progress, in->bytes.data, in->head_len, bus->limits.max_message);
-	if (status != RESP_REQUEST_MORE) { /* max_message was lowered since */
+	if (status == RESP_REQUEST_NOMEM) {
+		session_out_of_memory(s, bus);
+		return;
+	}
+	if (status == RESP_REQUEST_ERROR) { /* max_message was lowered since */
 		violation(bus, s);
 		return;
 	}
+	assert(status == RESP_REQUEST_MORE);
 	memcpy(end, "\r\n", 2); /* the parser does not look at it, but receivers would */
 	resp_request_add_tail(&bus->request, end - bus->request.tail_len);
 	bus->tail = in->tail;
@@ -292,13 +284,13 @@ feed(struct bus *bus, struct session *s, const uint8_t *p, size_t len)
 			if (n >= 0)
 				advance(bus, s);
 			else
-				out_of_memory(bus, s);
+				session_out_of_memory(s, bus);
 		}
 		if (n > 0)
 			p += n, len -= (size_t)n;
 	}
 	if (len > 0 && session_is_live(s) && keep(bus, s, p, len, is_unfinished ? &progress : NULL) < 0)
-		out_of_memory(bus, s);
+		session_out_of_memory(s, bus);
 }
 
 int

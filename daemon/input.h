@@ -26,6 +26,3 @@ void input_received(struct bus *bus, struct session *s, const struct iovec iov[2
 
 /* Handles what is left over from an earlier pass; the session is in state READY. */
 void input_resume(struct bus *bus, struct session *s);
-
-/* Bytes kept for the session. Takes NULL. */
-size_t input_size(const struct input *in);

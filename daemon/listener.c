@@ -43,7 +43,7 @@ admit(struct listener *listener, int client_fd)
 	if (listener->config.addr.kind == ADDR_TCP)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	if (conn_new(&server->loop, TAKE_FD(fd), (enum conn_mode)listener->config.mode, &identity) < 0)
-		log_error("no memory for another client");
+		server_pause_accepting(server, ENOMEM);
 	else
 		bus->stats.clients_accepted++;
 }
@@ -68,6 +68,13 @@ accept_cb(evutil_socket_t listen_fd, short what __attribute__((unused)), void *a
 			server_pause_accepting(listener->server, errno);
 			return;
 		case EAGAIN:
+			return;
+		case EINVAL:
+		case EBADF:
+		case ENOTSOCK:
+		case EOPNOTSUPP: /* not a socket to accept from; asking again and again would not help */
+			log_error("a listener cannot accept: %s; it is closed", strerror(errno));
+			listener_set_accepting(listener, false);
 			return;
 		default: /* a client that has gone already */
 			break;
@@ -101,6 +108,7 @@ open_other(const struct listener_config *config, int *ret_fd)
 	_cleanup_close_ int fd = addr_socket(&config->addr);
 	char text[ADDR_PATH_MAX + 1];
 	pid_t holder;
+	int error;
 
 	addr_format(&config->addr, text, sizeof(text));
 	if (fd >= 0 && config->addr.kind == ADDR_TCP)
@@ -109,13 +117,12 @@ open_other(const struct listener_config *config, int *ret_fd)
 		*ret_fd = TAKE_FD(fd);
 		return 0;
 	}
-	if (fd < 0)
-		errno = -fd;
-	if (errno == EADDRINUSE && (holder = sockfile_holder(&config->addr)) > 0)
+	error = fd < 0 ? -fd : errno;
+	if (error == EADDRINUSE && (holder = sockfile_holder(&config->addr)) > 0)
 		log_error("%s: a running server (pid %d) is using this socket", text, (int)holder);
 	else
-		log_error("%s: cannot listen: %s", text, strerror(errno));
-	return errno == EACCES || errno == EPERM ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
+		log_error("%s: cannot listen: %s", text, strerror(error));
+	return error == EACCES || error == EPERM ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
 }
 
 int

@@ -14,6 +14,9 @@
 /* How often waiting clients are asked whether they are still there, and spare memory is given back. */
 #define SWEEP_MS 1000
 
+/* So much must have been given back to the heap before it is worth to have it trimmed, in bytes. */
+#define TRIM_MIN ((size_t)1024 * 1024)
+
 /* Arguments there is room for in an idle loop. */
 #define ARGS_KEPT 1024
 
@@ -121,14 +124,17 @@ sweep_waiting(struct loop *loop)
 static void
 give_back_memory(struct loop *loop)
 {
-	size_t before = loop->bus.chunks.bytes;
+	struct bus *bus = &loop->bus;
 
 	/* A command with very many arguments has made room for them; the next one makes its own. */
-	if (loop->bus.request.argv_cap > ARGS_KEPT)
-		resp_request_deinit(&loop->bus.request);
-	chunk_pool_trim(&loop->bus.chunks);
-	if (loop->bus.chunks.bytes < before && loop->bus.chunks.n_free == 0)
-		malloc_trim(0);
+	if (bus->request.argv_cap > ARGS_KEPT)
+		resp_request_deinit(&bus->request);
+	router_forget_unnamed(bus);
+	chunk_pool_trim(&bus->chunks);
+	if (bus->chunks.released < TRIM_MIN || bus->chunks.n_free > 0)
+		return;
+	bus->chunks.released = 0;
+	malloc_trim(0);
 }
 
 static void
@@ -153,8 +159,9 @@ update_tick(struct loop *loop)
 	const struct bus *bus = &loop->bus;
 	struct timeval tv = { 0, TICK_MS * 1000 };
 
-	if (loop->is_ticking || (TAILQ_EMPTY(&bus->blocked) && bus->n_waiting == 0 && bus->chunks.n_free == 0 &&
-	                         bus->request.argv_cap <= ARGS_KEPT))
+	if (loop->is_ticking ||
+	    (TAILQ_EMPTY(&bus->blocked) && bus->n_waiting == 0 && bus->chunks.n_free == 0 &&
+	     bus->chunks.released < TRIM_MIN && bus->router.n_unnamed == 0 && bus->request.argv_cap <= ARGS_KEPT))
 		return;
 	loop->is_ticking = event_add(&loop->tick, &tv) == 0;
 }

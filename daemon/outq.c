@@ -57,6 +57,7 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 	}
 	if (q->count == q->cap && enlarge(q) < 0)
 		return -ENOMEM;
+	q->message_spans += messages > 0;
 	if (barrier && messages > 0)
 		barrier_add(barrier);
 	else if (barrier)
@@ -79,6 +80,7 @@ drop_head(struct outq *q)
 	struct span *span = span_at(q, 0);
 
 	chunk_unref(span->chunk);
+	q->message_spans -= span->messages > 0;
 	if (span->barrier && span->messages > 0)
 		barrier_arrive(span->barrier);
 	else
@@ -111,15 +113,6 @@ outq_clear(struct outq *q)
 	assert(q->bytes == 0);
 	shrink(q);
 	return messages;
-}
-
-bool
-outq_has_messages(const struct outq *q)
-{
-	for (uint32_t i = 0; i < q->count; i++)
-		if (span_at((struct outq *)q, i)->messages > 0)
-			return true;
-	return false;
 }
 
 static bool

@@ -27,6 +27,7 @@ struct outq {
 	struct span *ring; /* NULL: inline_ring */
 	uint32_t head, count, cap;
 	uint32_t head_written; /* bytes of the head span that are written already */
+	uint32_t message_spans; /* spans that carry messages */
 	size_t bytes;          /* unsent */
 	struct span inline_ring[OUTQ_INLINE];
 };
@@ -44,7 +45,10 @@ enum outq_status {
 
 void outq_init(struct outq *q);
 
-/* Drops everything; barriers are told. Returns the number of messages that were not wholly written. */
+/*
+ * Drops everything; barriers are told. Returns the number of messages that were not written, or more: those of a
+ * span that was written in part all count.
+ */
 uint64_t outq_clear(struct outq *q);
 
 /*
@@ -68,4 +72,8 @@ outq_cost(const struct outq *q)
 }
 
 /* Whether messages are among what is queued. */
-bool outq_has_messages(const struct outq *q);
+static inline bool
+outq_has_messages(const struct outq *q)
+{
+	return q->message_spans > 0;
+}

@@ -21,8 +21,7 @@ reserve(struct bus *bus, struct session *s, size_t room)
 	if (session_is_subscribed(s) && bus->run.messages > 0)
 		run_close(bus);
 	if (stream_reserve(&bus->replies, room) < 0) {
-		log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
-		session_kill(s, bus);
+		session_out_of_memory(s, bus);
 		return NULL;
 	}
 	return (char *)stream_end(&bus->replies);

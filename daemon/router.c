@@ -12,7 +12,7 @@
 #include "run.h"
 
 /* How many channels without a subscription of their own are remembered. */
-#define UNNAMED_MAX 1024
+#define UNNAMED_MAX 128
 
 #define CHANNEL(node) ((struct channel *)((char *)(node)-offsetof(struct channel, node)))
 #define SUBSCRIPTION(node) ((struct subscription *)((char *)(node)-offsetof(struct subscription, node)))
@@ -69,15 +69,16 @@ router_deinit(struct router *router)
 static void
 list_unnamed(struct router *router, struct channel *channel)
 {
-	struct channel *oldest = TAILQ_FIRST(&router->unnamed);
-
 	TAILQ_INSERT_TAIL(&router->unnamed, channel, unnamed_link);
 	router->n_unnamed++;
-	if (router->n_unnamed <= UNNAMED_MAX)
-		return;
-	if (TAILQ_EMPTY(&oldest->waiters)) {
-		free_channel(router, oldest);
-	} else { /* there are no more of these than clients */
+	/* More leave than come, so that those that cannot leave yet do not make the list grow for ever. */
+	for (int i = 0; i < 4 && router->n_unnamed > UNNAMED_MAX; i++) {
+		struct channel *oldest = TAILQ_FIRST(&router->unnamed);
+
+		if (TAILQ_EMPTY(&oldest->waiters) && oldest != channel) {
+			free_channel(router, oldest);
+			continue;
+		}
 		TAILQ_REMOVE(&router->unnamed, oldest, unnamed_link);
 		TAILQ_INSERT_TAIL(&router->unnamed, oldest, unnamed_link);
 	}
@@ -145,26 +146,6 @@ stop_at_first(struct pattern *pattern __attribute__((unused)), void *arg __attri
 	return -EEXIST;
 }
 
-struct channel *
-router_lookup(struct bus *bus, struct slice name, bool make)
-{
-	struct router *router = &bus->router;
-	uint64_t hash = siphash(&router->key, name.p, name.len);
-	struct channel *channel = find_channel(router, name, hash);
-
-	if (!channel) {
-		if (!make && pattern_each_match(&router->patterns, name, stop_at_first, NULL) == 0)
-			return NULL;
-		run_close(bus); /* its channel may have to make room */
-		channel = make_channel(router, name, hash);
-		if (!channel)
-			return NULL;
-	}
-	if (channel->members_generation != router->members_generation && router_refresh(bus, channel) < 0)
-		return NULL;
-	return channel;
-}
-
 static int
 add_match(struct pattern *pattern, void *arg)
 {
@@ -202,8 +183,9 @@ has_overlap(struct bus *bus, const struct channel *channel)
 	return false;
 }
 
-int
-router_refresh(struct bus *bus, struct channel *channel)
+/* Brings up to date what the channel remembers of its receivers. */
+static int
+refresh(struct bus *bus, struct channel *channel)
 {
 	struct router *router = &bus->router;
 	int r;
@@ -219,12 +201,53 @@ router_refresh(struct bus *bus, struct channel *channel)
 		channel->patterns_generation = router->patterns_generation;
 	}
 	channel->n_total = 0;
-	for (uint32_t way = 0; way <= channel->n_matches; way++)
+	channel->heads_len = channel->head_len;
+	for (uint32_t way = 0; way <= channel->n_matches; way++) {
 		channel->n_total += channel_way(channel, way)->n;
+		channel->heads_len += way > 0 ? channel->matches[way - 1].head_len : 0;
+	}
 	channel->overlap = channel->n_matches > 0 && has_overlap(bus, channel);
 	channel->clog_generation = UINT64_MAX;
 	channel->members_generation = router->members_generation;
 	return 0;
+}
+
+int
+router_lookup(struct bus *bus, struct slice name, bool make, struct channel **ret_channel)
+{
+	struct router *router = &bus->router;
+	uint64_t hash = siphash(&router->key, name.p, name.len);
+	struct channel *channel = find_channel(router, name, hash);
+
+	if (!channel) {
+		if (!make && pattern_each_match(&router->patterns, name, stop_at_first, NULL) == 0) {
+			*ret_channel = NULL;
+			return 0;
+		}
+		run_close(bus); /* its channel may have to make room */
+		channel = make_channel(router, name, hash);
+		if (!channel)
+			return -ENOMEM;
+	}
+	if (channel->members_generation != router->members_generation && refresh(bus, channel) < 0)
+		return -ENOMEM;
+	*ret_channel = channel;
+	return 0;
+}
+
+void
+router_forget_unnamed(struct bus *bus)
+{
+	struct router *router = &bus->router;
+	struct channel *channel = TAILQ_FIRST(&router->unnamed), *next;
+
+	if (channel)
+		run_close(bus);
+	for (; channel; channel = next) {
+		next = TAILQ_NEXT(channel, unnamed_link);
+		if (TAILQ_EMPTY(&channel->waiters))
+			free_channel(router, channel);
+	}
 }
 
 bool
@@ -387,10 +410,10 @@ router_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 		return -ENOMEM;
 	*sub = (struct subscription){ .session = s, .kind = kind };
 	run_close(bus);
-	if (kind == SUBSCRIPTION_CHANNEL)
-		sub->channel = router_lookup(bus, name, true);
-	else
+	if (kind == SUBSCRIPTION_PATTERN)
 		sub->pattern = pattern_get(&router->patterns, name);
+	else if (router_lookup(bus, name, true, &sub->channel) < 0)
+		sub->channel = NULL;
 	if (!topic_of(sub)) {
 		free(sub);
 		return -ENOMEM;

@@ -32,6 +32,7 @@ struct channel {
 	struct recvset receivers; /* of the channel itself */
 	struct match *matches;
 	uint32_t n_matches;
+	uint32_t heads_len;    /* bytes that one message's heads take, for all ways */
 	uint32_t n_total; /* receivers, those through patterns included */
 	bool overlap;     /* a session receives messages of the channel in more than one way */
 	bool clogged;     /* a receiver is; as of clog_generation */
@@ -96,13 +97,13 @@ void router_set_resp3(struct bus *bus, struct session *s, bool resp3);
 struct channel *router_find(const struct router *router, struct slice name);
 
 /*
- * The channel of a name, brought up to date, if anybody receives it (or make is set); else NULL. With make,
- * NULL means that there is no memory.
+ * The channel of a name, brought up to date, if anybody receives it or make is set; else *ret_channel is NULL.
+ * Returns 0 or -ENOMEM.
  */
-struct channel *router_lookup(struct bus *bus, struct slice name, bool make);
+int router_lookup(struct bus *bus, struct slice name, bool make, struct channel **ret_channel);
 
-/* Brings up to date what a channel remembers of its receivers. Returns 0 or -ENOMEM. */
-int router_refresh(struct bus *bus, struct channel *channel);
+/* Forgets the channels that nobody is subscribed to by name and nobody waits for. */
+void router_forget_unnamed(struct bus *bus);
 
 /* Whether one of the channel's receivers is clogged; the channel must be up to date. */
 bool router_is_clogged(struct bus *bus, struct channel *channel);

@@ -10,6 +10,9 @@
 #include "resp-encode.h"
 #include "router.h"
 
+/* What the heads of a run's messages may take in all its encodings, in bytes. */
+#define COPIES_MAX ((uint64_t)128 * 1024)
+
 /* Encoded messages of one kind: through one way, in one version of the protocol. */
 struct piece {
 	struct chunk *chunk;
@@ -103,6 +106,10 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 
 		if (s->resp3 != resp3)
 			continue;
+		if (s->state == SESSION_DEAD) {
+			bus->stats.undelivered += messages;
+			continue;
+		}
 		session_queue(s, bus, piece->chunk, piece->offset, piece->len,
 		              run->own && session_is_own(run->own, s) ? NULL : barrier, messages);
 		bus->stats.deliveries += messages;
@@ -114,7 +121,7 @@ kill_receivers(struct bus *bus, const struct recvset *set, bool resp3)
 {
 	for (uint32_t i = 0; i < set->n; i++)
 		if (recvset_array(set)[i]->resp3 == resp3)
-			session_kill(recvset_array(set)[i], bus);
+			session_mark_dead(recvset_array(set)[i], bus);
 	log_error("out of memory: %u receivers closed, since they would have missed messages",
 	          count_speakers(set, resp3));
 }
@@ -248,8 +255,9 @@ run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 		p += resp_put_bulk((char *)p, payload.p, payload.len);
 		chunk->len = (uint32_t)(p - chunk->data);
 		run->messages++;
-		if (run->channel->overlap)
-			run_close(bus); /* who gets it twice gets the two copies one behind the other */
+		/* Who gets it twice gets the two copies one behind the other; and other encodings stay small. */
+		if (run->channel->overlap || (uint64_t)run->messages * run->channel->heads_len > COPIES_MAX)
+			run_close(bus);
 	}
 	bus->stats.messages++;
 	return 0;

@@ -39,7 +39,7 @@ session_deinit(struct session *s, struct bus *bus)
 	session_set_state(s, bus, SESSION_DEAD, NULL);
 	lost = outq_clear(&s->out);
 	if (lost > 0)
-		log_info("client %llu (pid %d, uid %u): gone with %llu messages not delivered",
+		log_info("client %llu (pid %d, uid %u): gone with up to %llu messages not delivered",
 		         (unsigned long long)s->id, (int)s->identity.pid, s->identity.uid, (unsigned long long)lost);
 	bus->stats.undelivered += lost;
 	session_check_clogged(s, bus);
@@ -108,10 +108,24 @@ session_finish(struct session *s, struct bus *bus)
 }
 
 void
-session_kill(struct session *s, struct bus *bus)
+session_mark_dead(struct session *s, struct bus *bus)
 {
 	if (s->state != SESSION_DEAD)
 		session_set_state(s, bus, SESSION_DEAD, &bus->dead);
+}
+
+void
+session_kill(struct session *s, struct bus *bus)
+{
+	router_leave(bus, s);
+	session_mark_dead(s, bus);
+}
+
+void
+session_out_of_memory(struct session *s, struct bus *bus)
+{
+	log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
+	session_mark_dead(s, bus);
 }
 
 void
@@ -150,8 +164,7 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 	if (s->state == SESSION_DEAD)
 		return;
 	if (outq_push(&s->out, chunk, offset, len, barrier, messages) < 0) {
-		log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
-		session_kill(s, bus);
+		session_out_of_memory(s, bus);
 		return;
 	}
 	if (s->out_state == SESSION_OUT_IDLE)

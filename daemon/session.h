@@ -17,6 +17,7 @@
 
 struct bus;
 struct channel;
+struct chunk;
 struct input;
 struct subscription;
 
@@ -92,8 +93,14 @@ void session_set_out_state(struct session *s, struct bus *bus, enum session_out_
 /* Takes no more commands and receives no more messages, and is closed when its output is written. */
 void session_finish(struct session *s, struct bus *bus);
 
-/* Is closed at the end of this pass, whatever is unsent. */
+/* Receives no more messages, and is closed at the end of this pass, whatever is unsent. */
 void session_kill(struct session *s, struct bus *bus);
+
+/* The same where subscriptions must not change, in the middle of a delivery or a command: they end with the pass. */
+void session_mark_dead(struct session *s, struct bus *bus);
+
+/* Marks it dead, and says why. */
+void session_out_of_memory(struct session *s, struct bus *bus);
 
 /* Lets what it waits for be tried again. */
 void session_resume(struct session *s, struct bus *bus);
@@ -102,7 +109,6 @@ void session_resume(struct session *s, struct bus *bus);
 void session_check_clogged(struct session *s, struct bus *bus);
 
 /* Queues output; a session for which there is no memory is killed. barrier and messages: see outq_push(). */
-struct chunk;
 void session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
                    struct barrier *barrier, uint32_t messages);
 
