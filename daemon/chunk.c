@@ -28,28 +28,39 @@ chunk_pool_trim(struct chunk_pool *pool)
 	return pool->n_free;
 }
 
-struct chunk *
-chunk_new(struct chunk_pool *pool, size_t cap)
+static void
+start(struct chunk_pool *pool, struct chunk *chunk, size_t size)
 {
-	struct chunk *chunk = pool->free;
-	size_t size = cap <= CHUNK_ROOM ? CHUNK_SIZE : sizeof(*chunk) + cap;
-
-	if (size == CHUNK_SIZE && chunk) {
-		pool->free = chunk->next_free;
-		if (--pool->n_free < pool->n_spare)
-			pool->n_spare = pool->n_free;
-	} else {
-		if (size > UINT32_MAX)
-			return NULL;
-		chunk = malloc(size);
-		if (!chunk)
-			return NULL;
-		pool->bytes += size;
-	}
 	chunk->pool = pool;
 	chunk->refs = 1;
 	chunk->cap = (uint32_t)(size - sizeof(*chunk));
 	chunk->len = 0;
+}
+
+struct chunk *
+chunk_new_exact(struct chunk_pool *pool, size_t cap)
+{
+	size_t size = sizeof(struct chunk) + cap;
+	struct chunk *chunk = size <= UINT32_MAX ? malloc(size) : NULL;
+
+	if (!chunk)
+		return NULL;
+	pool->bytes += size;
+	start(pool, chunk, size);
+	return chunk;
+}
+
+struct chunk *
+chunk_new(struct chunk_pool *pool, size_t cap)
+{
+	struct chunk *chunk = pool->free;
+
+	if (cap > CHUNK_ROOM || !chunk)
+		return chunk_new_exact(pool, cap > CHUNK_ROOM ? cap : CHUNK_ROOM);
+	pool->free = chunk->next_free;
+	if (--pool->n_free < pool->n_spare)
+		pool->n_spare = pool->n_free;
+	start(pool, chunk, CHUNK_SIZE);
 	return chunk;
 }
 

@@ -26,8 +26,8 @@ struct chunk {
 struct chunk_pool {
 	struct chunk *free;
 	size_t n_free;
-	size_t n_spare; /* the fewest free ones since the last trim */
-	size_t bytes;   /* of all chunks, free ones included */
+	size_t n_spare;  /* the fewest free ones since the last trim */
+	size_t bytes;    /* of all chunks, free ones included */
 	size_t released; /* bytes given back to the heap; for whoever trims that, and sets it to 0 */
 };
 
@@ -39,6 +39,9 @@ size_t chunk_pool_trim(struct chunk_pool *pool);
 
 /* A chunk of at least cap bytes of data with one reference, or NULL. */
 struct chunk *chunk_new(struct chunk_pool *pool, size_t cap);
+
+/* The same, but never larger than asked for, and not from the free list. */
+struct chunk *chunk_new_exact(struct chunk_pool *pool, size_t cap);
 
 /* Enlarges a chunk that nobody else refers to. Returns it (perhaps moved), or NULL and leaves it as it was. */
 struct chunk *chunk_grow(struct chunk *chunk, size_t cap);

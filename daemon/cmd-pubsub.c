@@ -17,7 +17,7 @@ check_name(struct bus *bus, struct session *s, struct slice name)
 	if (name.len <= PROTOCOL_NAME_MAX)
 		return true;
 	reply_error(bus, s, "ERR the name has %zu bytes; a channel's name and a pattern may have %zu", name.len,
-		    PROTOCOL_NAME_MAX);
+	            PROTOCOL_NAME_MAX);
 	return false;
 }
 

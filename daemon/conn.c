@@ -213,9 +213,11 @@ conn_flush(struct session *s)
 	case OUTQ_FULL:
 	case OUTQ_BUDGET:
 		session_set_out_state(s, bus, SESSION_OUT_BLOCKED);
+		outq_detach(&s->out, &bus->chunks);
 		break;
 	case OUTQ_GATED:
 		session_set_out_state(s, bus, SESSION_OUT_GATED);
+		outq_detach(&s->out, &bus->chunks);
 		barrier_wait(barrier, &s->gate);
 		break;
 	case OUTQ_ERROR:

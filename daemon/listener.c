@@ -191,6 +191,21 @@ listener_update(struct listener *listener, const struct listener_config *config)
 }
 
 void
+listener_retire(struct listener *listener)
+{
+	int listen_fd = event_get_fd(&listener->event), fd;
+
+	listener_set_accepting(listener, false);
+	if (listener->is_handed_over)
+		return; /* who connects now is for the next daemon */
+	sockfile_remove(&listener->file);
+	/* Who has connected and was not accepted learns at once that nobody is there. */
+	while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(fd);
+	shutdown(listen_fd, SHUT_RDWR);
+}
+
+void
 listener_set_accepting(struct listener *listener, bool accepting)
 {
 	if (accepting == listener->is_accepting)

@@ -45,5 +45,8 @@ bool listener_is_in_place(const struct listener *listener);
 /* Applies what may change while the address stays the same. */
 void listener_update(struct listener *listener, const struct listener_config *config);
 
+/* Clients find the socket no longer, but its path stays taken. */
+void listener_retire(struct listener *listener);
+
 /* Accepts or does not, for now. */
 void listener_set_accepting(struct listener *listener, bool accepting);

@@ -84,7 +84,7 @@ unknown_option(const char *given)
 }
 
 static enum options_result
-handle_option(struct options *options, int c, char **argv, bool *ret_mode_given)
+handle_option(struct options *options, int c, const char *given, bool *ret_mode_given)
 {
 	enum log_level level;
 
@@ -119,9 +119,9 @@ handle_option(struct options *options, int c, char **argv, bool *ret_mode_given)
 		printf("udsd %s\n", UDSD_VERSION);
 		return OPTIONS_EXIT_OK;
 	case ':':
-		return usage_error("option '%s' needs a value", argv[optind - 1]);
+		return usage_error("option '%s' needs a value", given);
 	default:
-		return unknown_option(argv[optind - 1]);
+		return unknown_option(given);
 	}
 }
 
@@ -140,8 +140,14 @@ options_parse(int argc, char **argv, struct options *ret_options)
 	for (size_t i = 0; i < N_ROWS; i++)
 		longopts[i] = rows[i].option;
 	opterr = 0;
-	while (result == OPTIONS_RUN && (c = getopt_long(argc, argv, ":", longopts, NULL)) != -1)
-		result = handle_option(&options, c, argv, &mode_given);
+	while (result == OPTIONS_RUN) {
+		int at = optind;
+
+		c = getopt_long(argc, argv, "+:", longopts, NULL);
+		if (c == -1)
+			break;
+		result = handle_option(&options, c, argv[at], &mode_given);
+	}
 	if (result == OPTIONS_RUN && optind < argc)
 		result = usage_error("unexpected argument '%s'", argv[optind]);
 	if (result == OPTIONS_RUN && mode_given && options.n_listen == 0)

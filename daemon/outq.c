@@ -73,6 +73,57 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 	return 0;
 }
 
+/* Copies to the queue's own chunk; returns where to, or NULL when there is no memory. */
+static uint8_t *
+copy_to_own(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len)
+{
+	struct chunk *chunk = q->own;
+	uint8_t *to;
+
+	if (!chunk || chunk->cap - chunk->len < len) {
+		chunk = chunk_new_exact(pool, OUTQ_COPY_MAX);
+		if (!chunk)
+			return NULL;
+		chunk_unref(q->own);
+		q->own = chunk;
+	}
+	to = chunk->data + chunk->len;
+	memcpy(to, data, len);
+	chunk->len += (uint32_t)len;
+	return to;
+}
+
+int
+outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
+               uint32_t messages)
+{
+	const uint8_t *copy = copy_to_own(q, pool, data, len);
+
+	return copy ? outq_push(q, q->own, (size_t)(copy - q->own->data), len, barrier, messages) : -ENOMEM;
+}
+
+void
+outq_detach(struct outq *q, struct chunk_pool *pool)
+{
+	for (uint32_t i = 0; i < q->count; i++) {
+		struct span *span = span_at(q, i);
+		uint32_t skip = i == 0 ? q->head_written : 0, len = span->len - skip;
+		const uint8_t *copy;
+
+		if (len > OUTQ_COPY_MAX || span->chunk->cap <= OUTQ_COPY_MAX)
+			continue;
+		copy = copy_to_own(q, pool, span->chunk->data + span->offset + skip, len);
+		if (!copy)
+			return;
+		chunk_unref(span->chunk);
+		span->chunk = chunk_ref(q->own);
+		span->offset = (uint32_t)(copy - q->own->data);
+		span->len = len;
+		if (i == 0)
+			q->head_written = 0;
+	}
+}
+
 /* Removes the head span, written or not. */
 static void
 drop_head(struct outq *q)
@@ -91,12 +142,13 @@ drop_head(struct outq *q)
 	q->count--;
 }
 
-/* An empty queue gives its ring back. */
+/* An empty queue gives its memory back. */
 static void
 shrink(struct outq *q)
 {
-	if (q->count > 0 || !q->ring)
+	if (q->count > 0 || (!q->ring && !q->own))
 		return;
+	chunk_unref(q->own);
 	free(q->ring);
 	outq_init(q);
 }

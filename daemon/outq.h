@@ -11,6 +11,7 @@
 
 struct barrier;
 struct chunk;
+struct chunk_pool;
 
 struct span {
 	struct chunk *chunk;
@@ -26,9 +27,10 @@ struct span {
 struct outq {
 	struct span *ring; /* NULL: inline_ring */
 	uint32_t head, count, cap;
-	uint32_t head_written; /* bytes of the head span that are written already */
+	uint32_t head_written;  /* bytes of the head span that are written already */
 	uint32_t message_spans; /* spans that carry messages */
-	size_t bytes;          /* unsent */
+	size_t bytes;           /* unsent */
+	struct chunk *own;      /* holds copies, see outq_push_copy(); or NULL */
 	struct span inline_ring[OUTQ_INLINE];
 };
 
@@ -58,6 +60,19 @@ uint64_t outq_clear(struct outq *q);
  */
 int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
               uint32_t messages);
+
+/* Pieces up to so many bytes are copied while they cannot be written. */
+#define OUTQ_COPY_MAX ((size_t)4096)
+
+/*
+ * Queues a copy of at most OUTQ_COPY_MAX bytes: for a queue that has to wait, so that a few bytes in it do not keep
+ * a whole shared chunk. Otherwise as outq_push().
+ */
+int outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
+                   uint32_t messages);
+
+/* Makes copies of the small pieces that are queued already, as far as there is memory. */
+void outq_detach(struct outq *q, struct chunk_pool *pool);
 
 /*
  * Writes to fd what may be written, at most about budget bytes. *ret_written is always set.

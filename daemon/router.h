@@ -32,10 +32,10 @@ struct channel {
 	struct recvset receivers; /* of the channel itself */
 	struct match *matches;
 	uint32_t n_matches;
-	uint32_t heads_len;    /* bytes that one message's heads take, for all ways */
-	uint32_t n_total; /* receivers, those through patterns included */
-	bool overlap;     /* a session receives messages of the channel in more than one way */
-	bool clogged;     /* a receiver is; as of clog_generation */
+	uint32_t heads_len; /* bytes that one message's heads take, for all ways */
+	uint32_t n_total;   /* receivers, those through patterns included */
+	bool overlap;       /* a session receives messages of the channel in more than one way */
+	bool clogged;       /* a receiver is; as of clog_generation */
 	uint64_t patterns_generation, members_generation, clog_generation;
 	TAILQ_ENTRY(channel) unnamed_link;
 	struct session_list waiters; /* publishers that wait for a receiver */

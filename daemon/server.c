@@ -79,6 +79,7 @@ accept_again_cb(evutil_socket_t fd __attribute__((unused)), short what __attribu
 {
 	struct server *server = arg;
 
+	server->is_pausing = false;
 	if (!server->is_stopping)
 		set_accepting(server, true);
 }
@@ -106,12 +107,12 @@ stop_now_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__
 }
 
 static void
-close_listeners(struct server *server)
+close_listeners(struct listener_list *list)
 {
 	struct listener *listener;
 
-	while ((listener = TAILQ_FIRST(&server->listeners))) {
-		TAILQ_REMOVE(&server->listeners, listener, link);
+	while ((listener = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, listener, link);
 		listener_free(listener);
 	}
 }
@@ -119,6 +120,8 @@ close_listeners(struct server *server)
 static void
 stop(struct server *server, int signal_number)
 {
+	struct listener *listener;
+
 	if (server->is_stopping) {
 		log_info("%s again: ending at once", strsignal(signal_number));
 		server->is_done = true;
@@ -127,7 +130,8 @@ stop(struct server *server, int signal_number)
 	log_info("%s: stopping", strsignal(signal_number));
 	notify_send("STOPPING=1\nSTATUS=Stopping");
 	server->is_stopping = true;
-	set_accepting(server, false);
+	TAILQ_FOREACH (listener, &server->listeners, link)
+		listener_retire(listener);
 	loop_stop(&server->loop);
 	add_timer(&server->stop_timer, server->config->shutdown_timeout);
 }
@@ -175,9 +179,15 @@ adopt_socket(struct server *server, int fd, const char *name)
 	const struct listener_config *configured;
 	struct addr addr = { 0 };
 	socklen_t len = sizeof(addr.storage);
+	int is_listening = 0;
 
 	if (getsockname(fd, &addr.sa, &len) < 0) {
 		log_error("socket '%s' from the service manager: %s", name, strerror(errno));
+		return LISTENER_E_CONFIG;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &(socklen_t){ sizeof(int) }) < 0 ||
+	    !is_listening) {
+		log_error("socket '%s' from the service manager is not a listening stream socket", name);
 		return LISTENER_E_CONFIG;
 	}
 	addr.len = len;
@@ -214,7 +224,7 @@ adopt_sockets(struct server *server)
 }
 
 static bool
-was_handed_over(const struct server *server, const struct listener_config *config)
+is_open(const struct server *server, const struct listener_config *config)
 {
 	struct listener *listener;
 
@@ -224,22 +234,48 @@ was_handed_over(const struct server *server, const struct listener_config *confi
 	return find_listener(server, &config->addr) != NULL;
 }
 
-/* Opens the configured listeners that are not open yet. Returns 0 or the exit status of the first failure. */
+/* Opens those of the configured listeners that are not open yet: all, or none. Returns 0 or an exit status. */
 static int
-open_listeners(struct server *server)
+open_listeners(struct server *server, const struct config *config)
 {
-	const struct listener_config *config;
+	struct listener_list opened = TAILQ_HEAD_INITIALIZER(opened);
+	const struct listener_config *wanted;
+	struct listener *listener;
 	int r = 0;
 
-	STAILQ_FOREACH (config, &server->config->listeners, link) {
-		int s = was_handed_over(server, config) ? 0 : open_listener(server, config, -1);
-
-		r = r == 0 ? s : r;
+	STAILQ_FOREACH (wanted, &config->listeners, link) {
+		if (is_open(server, wanted))
+			continue;
+		r = listener_new(server, wanted, -1, &listener);
+		if (r != 0)
+			break;
+		TAILQ_INSERT_TAIL(&opened, listener, link);
 	}
-	return r;
+	if (r < 0)
+		log_error("out of memory");
+	if (r == 0)
+		TAILQ_CONCAT(&server->listeners, &opened, link);
+	else
+		close_listeners(&opened);
+	return r < 0 ? EX_SOFTWARE : r;
 }
 
-/* Closes the listeners that are not configured any more or whose file is gone, and brings the others up to date. */
+/* Closes the listeners that clients cannot find any more, so that they can be opened anew. */
+static void
+close_lost_listeners(struct server *server)
+{
+	struct listener *listener, *next;
+
+	for (listener = TAILQ_FIRST(&server->listeners); listener; listener = next) {
+		next = TAILQ_NEXT(listener, link);
+		if (listener_is_in_place(listener))
+			continue;
+		TAILQ_REMOVE(&server->listeners, listener, link);
+		listener_free(listener);
+	}
+}
+
+/* Closes the listeners that are not configured any more, and brings the others up to date. */
 static void
 update_listeners(struct server *server)
 {
@@ -249,7 +285,7 @@ update_listeners(struct server *server)
 		const struct listener_config *config = find_config(server->config, &listener->config.addr);
 
 		next = TAILQ_NEXT(listener, link);
-		if (config && listener_is_in_place(listener)) {
+		if (config) {
 			listener_update(listener, config);
 		} else if (!listener->is_handed_over) {
 			TAILQ_REMOVE(&server->listeners, listener, link);
@@ -258,10 +294,29 @@ update_listeners(struct server *server)
 	}
 }
 
+/* Every client takes a descriptor; the hard limit is the administrator's to raise. */
+static void
+raise_descriptor_limit(const struct config *config)
+{
+	struct rlimit limit;
+	rlim_t wanted = config->limits.max_clients + OTHER_DESCRIPTORS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < wanted)
+		log_info(
+		    "there are descriptors for about %llu clients, not for max_clients (%llu)",
+		    (unsigned long long)(limit.rlim_cur > OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : 0),
+		    (unsigned long long)config->limits.max_clients);
+}
+
 static void
 apply_config(struct server *server)
 {
 	log_set_level((enum log_level)server->config->log_level);
+	raise_descriptor_limit(server->config);
 	server->loop.bus.limits = server->config->limits;
 }
 
@@ -281,19 +336,18 @@ reload(struct server *server)
 		return;
 	notify_reloading();
 	config = options_load_config(server->options, &mistakes);
-	if (!config) {
-		for (char *p = (char *)mistakes.data, *line; (line = strsep(&p, "\n")) && *line;)
-			log_error("%s", line);
-		log_error("the configuration was not reloaded");
-	} else {
+	for (char *p = (char *)mistakes.data, *line; !config && (line = strsep(&p, "\n")) && *line;)
+		log_error("%s", line);
+	close_lost_listeners(server);
+	if (config && open_listeners(server, config) == 0) {
 		config_free(server->config);
 		server->config = config;
 		apply_config(server);
 		update_listeners(server);
-		if (open_listeners(server) == 0)
-			log_info("the configuration was reloaded");
-		else
-			log_warning("the configuration was reloaded, but not every listener could be opened");
+		log_info("the configuration was reloaded");
+	} else {
+		config_free(config);
+		log_error("the configuration was not reloaded");
 	}
 	buf_deinit(&mistakes);
 	notify_ready();
@@ -309,24 +363,6 @@ signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
 		reload(server);
 	else
 		stop(server, number);
-}
-
-/* Every client takes a descriptor; the hard limit is the administrator's to raise. */
-static void
-raise_descriptor_limit(const struct config *config)
-{
-	struct rlimit limit;
-	rlim_t wanted = config->limits.max_clients + OTHER_DESCRIPTORS;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < wanted)
-		log_info(
-		    "there are descriptors for about %llu clients, not for max_clients (%llu)",
-		    (unsigned long long)(limit.rlim_cur > OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : 0),
-		    (unsigned long long)config->limits.max_clients);
 }
 
 static void
@@ -351,7 +387,6 @@ server_init(struct server *server, const struct options *options, struct config 
 
 	*server = (struct server){ .options = options, .config = config };
 	TAILQ_INIT(&server->listeners);
-	raise_descriptor_limit(config);
 	r = loop_init(&server->loop, &config->limits);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
@@ -362,7 +397,7 @@ server_init(struct server *server, const struct options *options, struct config 
 	init_events(server);
 	r = adopt_sockets(server);
 	if (r == 0)
-		r = open_listeners(server);
+		r = open_listeners(server, config);
 	if (r != 0)
 		server_deinit(server);
 	return r;
@@ -382,7 +417,7 @@ server_run(struct server *server)
 void
 server_deinit(struct server *server)
 {
-	close_listeners(server);
+	close_listeners(&server->listeners);
 	for (int i = 0; i < SERVER_N_SIGNALS; i++)
 		event_del(&server->signals[i]);
 	event_del(&server->accept_timer);

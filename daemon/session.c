@@ -161,9 +161,16 @@ void
 session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
               struct barrier *barrier, uint32_t messages)
 {
+	bool is_waiting = s->out_state == SESSION_OUT_BLOCKED || s->out_state == SESSION_OUT_GATED;
+	int r;
+
 	if (s->state == SESSION_DEAD)
 		return;
-	if (outq_push(&s->out, chunk, offset, len, barrier, messages) < 0) {
+	if (is_waiting && len <= OUTQ_COPY_MAX)
+		r = outq_push_copy(&s->out, &bus->chunks, chunk->data + offset, len, barrier, messages);
+	else
+		r = outq_push(&s->out, chunk, offset, len, barrier, messages);
+	if (r < 0) {
 		session_out_of_memory(s, bus);
 		return;
 	}

@@ -157,13 +157,13 @@ probe(const struct addr *addr, const char *path, const struct story *story)
 
 /* A name for the time until the socket is ready, in the same directory; it has to fit a socket address as well. */
 static int
-temporary_addr(const char *path, int dir_fd, struct addr *ret_addr)
+temporary_addr(const char *path, int dir_fd, unsigned long long unique, struct addr *ret_addr)
 {
 	char name[64], full[2 * ADDR_PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	int dir_len = slash ? (int)(slash - path + 1) : 0;
 
-	snprintf(name, sizeof(name), ".udsd.%d", (int)getpid());
+	snprintf(name, sizeof(name), ".udsd.%llx", unique);
 	snprintf(full, sizeof(full), "%.*s%s", dir_len, path, name);
 	if (dir_len == 0)
 		snprintf(full, sizeof(full), "./%s", name);
@@ -182,7 +182,7 @@ bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *op
 	int r;
 
 	*ret_what = "cannot make the socket";
-	unlink(path); /* from a run of the same pid that was killed; the lock is ours */
+	unlink(path); /* from a run that was killed just here; the lock is ours */
 	if (fchmod(fd, options->mode) < 0)
 		return -errno;
 	old_mask = umask(0); /* bind() takes the mode from the socket, less the mask */
@@ -210,7 +210,9 @@ expose(struct sockfile *file, int fd, const struct sockfile_options *options, in
 
 	snprintf(dir, sizeof(dir), "%s", file->path);
 	dir_fd = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0 || temporary_addr(file->path, dir_fd, &hidden) != 0)
+	/* While the lock is held, no other file of the directory's has its inode number. */
+	if (dir_fd < 0 || fstat(file->lock_fd, &st) < 0 ||
+	    temporary_addr(file->path, dir_fd, (unsigned long long)st.st_ino, &hidden) != 0)
 		return refuse_errno(story, file->path, "cannot open its directory");
 	r = bind_hidden(fd, &hidden, options, backlog, &what);
 	if (r == 0 && (lstat(hidden.un.sun_path, &st) < 0 || rename(hidden.un.sun_path, file->path) < 0))
@@ -265,12 +267,26 @@ sockfile_is_in_place(const struct sockfile *file)
 int
 sockfile_update(const struct sockfile *file, const struct sockfile_options *options)
 {
-	if (!sockfile_is_in_place(file))
+	/* What the path leads to is held fast first: somebody may put something else there between two calls. */
+	_cleanup_close_ int fd = open(file->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char path[32];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_dev != file->dev || st.st_ino != file->ino || !S_ISSOCK(st.st_mode))
 		return -ENOENT;
-	if (fchownat(AT_FDCWD, file->path, options->owner, options->group, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    chmod(file->path, options->mode) < 0)
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fchownat(fd, "", options->owner, options->group, AT_EMPTY_PATH) < 0 || chmod(path, options->mode) < 0)
 		return -errno;
 	return 0;
+}
+
+void
+sockfile_remove(const struct sockfile *file)
+{
+	if (sockfile_is_in_place(file))
+		unlink(file->path);
 }
 
 void
@@ -280,8 +296,7 @@ sockfile_close(struct sockfile *file)
 
 	if (file->lock_fd < 0)
 		return;
-	if (sockfile_is_in_place(file))
-		unlink(file->path);
+	sockfile_remove(file);
 	lock_path(file->path, lock);
 	unlink(lock);
 	close(file->lock_fd);

@@ -45,6 +45,9 @@ bool sockfile_is_in_place(const struct sockfile *file);
 /* Applies changed permissions to the socket, if it is still the one that was put there. Returns 0 or -errno. */
 int sockfile_update(const struct sockfile *file, const struct sockfile_options *options);
 
+/* Removes the socket if it is still the one that was put there; the path stays locked. */
+void sockfile_remove(const struct sockfile *file);
+
 /* Removes the socket if it is still the one that was put there, and the lock. */
 void sockfile_close(struct sockfile *file);
 

@@ -29,17 +29,30 @@ common_setup() {
     S=$DIR/s
     LOG=$DIR/udsd.log
     PIDS=()
+    unset DAEMONS
+    declare -gA DAEMONS=() # pids of daemons that run until the end of the test
     export UDSD_SOCKET=$S
     unset XDG_RUNTIME_DIR
 }
 
-# Every process that a test started is ended, and a daemon that crashed fails the test.
+# Every process that a test started is ended. A daemon that ended unasked, or does not end well, fails the test.
 common_teardown() {
     local pid
     for pid in "${PIDS[@]}"; do
+        [ -z "${DAEMONS[$pid]:-}" ] || continue
         kill -CONT "$pid" 2>/dev/null || true
         kill -KILL "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
+    done
+    for pid in "${!DAEMONS[@]}"; do
+        if is_gone "$pid"; then
+            echo "the daemon $pid ended unasked" >&2
+            tail -n 20 "$LOG" >&2
+            return 1
+        fi
+        kill -TERM "$pid"
+        wait_exit "$pid" || kill -KILL "$pid"
+        [ "$status" -eq 0 ] || return 1
     done
     if [ -f "$LOG" ] && grep -E 'ERROR: (Address|Leak)Sanitizer|runtime error|Assertion' "$LOG"; then
         return 1
@@ -61,6 +74,7 @@ start_udsd() {
     "$UDSD" --listen "$S" "$@" >>"$LOG" 2>&1 3>&- 8>&- &
     UDSD_PID=$!
     PIDS+=("$UDSD_PID")
+    DAEMONS[$UDSD_PID]=1
     wait_until is_listening "$S"
 }
 
@@ -84,6 +98,7 @@ wait_until() {
 # wait_exit PID: waits for a child with a deadline; $status is its exit status.
 wait_exit() {
     wait_until is_gone "$1" || return 1
+    unset "DAEMONS[$1]"
     status=0
     wait "$1" || status=$?
 }
