@@ -142,21 +142,49 @@ EOF
 }
 
 @test "slow_timeout begins when a receiver stops taking, however long it was idle before" {
-    printf '[listener bus]\nlisten = %s\n[limits]\nslow_timeout = 2s\n' "$S" >"$DIR/conf"
+    printf '[listener bus]\nlisten = %s\n[limits]\nslow_timeout = 1s\n' "$S" >"$DIR/conf"
     "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
     UDSD_PID=$!
     PIDS+=("$UDSD_PID")
     wait_until is_listening "$S"
     run "$PYTHON" - "$S" <<'EOF'
-import sys, time
+import os, select, socket, sys, time
 from resp import Client
 path = sys.argv[1]
-receiver, sender = Client(path), Client(path)
-receiver.call("SUBSCRIBE", "c")
-time.sleep(2.5)  # idle for longer than slow_timeout: this is what is tested
-sender.send("PUBLISH", "c", b"x" * 3000000)
-time.sleep(0.7)  # does not read for less than slow_timeout
-assert len(receiver.read()[2]) == 3000000
+message = b"x" * 20000
+def receiver_of(channel):
+    receiver = Client(path)
+    receiver.call("SUBSCRIBE", channel)
+    return receiver
+def sender_apart():
+    """Connected by a child: receivers of the publisher's own process would not be waited for."""
+    client = Client.__new__(Client)
+    client.sock, client.buffer, client.at = socket.socket(socket.AF_UNIX), b"", 0
+    child = os.fork()
+    if child == 0:
+        client.sock.connect(path)
+        os._exit(0)
+    os.waitpid(child, 0)
+    client.sock.settimeout(30)
+    return client
+# How many messages a socket takes before the answer to the next one is held back.
+probe, sender, taken = receiver_of("probe"), sender_apart(), 0
+while True:
+    sender.send("PUBLISH", "probe", message)
+    if not select.select([sender.sock], [], [], 0.3)[0]:
+        break
+    assert sender.read() == 1
+    taken += 1
+probe.close()
+assert sender.read() == 1
+receiver = receiver_of("c")
+for _ in range(taken):
+    assert sender.call("PUBLISH", "c", message) == 1
+time.sleep(4.5)  # idle for longer than slow_timeout: this is what is tested
+sender.send("PUBLISH", "c", message)
+time.sleep(0.4)  # does not read for less than slow_timeout
+for _ in range(taken + 1):
+    assert receiver.read()[2] == message
 EOF
     assert_success
 }
