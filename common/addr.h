@@ -11,7 +11,7 @@
 
 enum addr_kind { ADDR_PATH, ADDR_ABSTRACT, ADDR_TCP };
 
-/* Results of addr_parse() and addr_resolve() that are the writer's mistake; addr_strerror() has the text. */
+/* Results of addr_parse() that are the writer's mistake; addr_strerror() has the text. */
 enum {
 	ADDR_E_EMPTY = 1,
 	ADDR_E_TOO_LONG,

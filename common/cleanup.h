@@ -29,13 +29,7 @@ cleanup_fclose(FILE **f)
 #define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
 #define _cleanup_fclose_ __attribute__((cleanup(cleanup_fclose)))
 
-/* Hands a local over to its new owner: the cleanup attribute then finds nothing to release. */
-#define TAKE_PTR(p)                                                                                                    \
-	({                                                                                                             \
-		__typeof__(p) t_ = (p);                                                                                \
-		(p) = NULL;                                                                                            \
-		t_;                                                                                                    \
-	})
+/* Hands a local descriptor over to its new owner: the cleanup attribute then finds nothing to close. */
 #define TAKE_FD(fd)                                                                                                    \
 	({                                                                                                             \
 		int t_ = (fd);                                                                                         \

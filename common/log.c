@@ -98,7 +98,8 @@ log_write(enum log_level level, const char *format, ...)
 		n = sizeof(line) - 2;
 	replace_controls(line, n);
 	line[n++] = '\n';
-	/* One write for each line keeps lines whole. A log that takes nothing loses lines and must not stop the program. */
+	/* One write for each line keeps lines whole. A log that takes nothing loses lines and must not stop the
+	 * program. */
 	if (poll(&(struct pollfd){ .fd = STDERR_FILENO, .events = POLLOUT }, 1, 0) > 0)
 		(void)!write(STDERR_FILENO, line, n);
 	errno = saved_errno;

@@ -54,8 +54,8 @@ print_help(void)
 	printf("\nWith --listen and without --config no file is read. udsd stays in the foreground and logs to\n"
 	       "stderr. SIGHUP reloads the configuration file; SIGTERM, SIGINT and SIGQUIT end it after what is\n"
 	       "queued is written, a second one at once.\n"
-	       "Exit status: 0 ended by a signal, 64 wrong usage, 70 internal error, 77 no permission, 78 wrong\n"
-	       "configuration or the socket is in use.\n");
+	       "Exit status: 0 ended by a signal, 64 wrong usage, 70 internal error, 74 output failed, 77 no\n"
+	       "permission, 78 wrong configuration or a socket in use.\n");
 }
 
 static enum options_result __attribute__((format(printf, 1, 2))) usage_error(const char *format, ...)
