@@ -263,7 +263,7 @@ sendq_sent_frames(const struct sendq *q)
 	uint64_t n = 0;
 	size_t frame = q->answered;
 
-	TAILQ_FOREACH (b, &q->blocks, next) {
+	TAILQ_FOREACH(b, &q->blocks, next) {
 		if (b == q->sent_block)
 			break;
 		n += b->frames - frame;

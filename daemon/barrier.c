@@ -63,7 +63,7 @@ barrier_open(struct barrier *barrier)
 {
 	struct barrier_waiter *waiter;
 
-	TAILQ_FOREACH (waiter, &barrier->waiters, link)
+	TAILQ_FOREACH(waiter, &barrier->waiters, link)
 		waiter->list = &barrier->pool->ready;
 	TAILQ_CONCAT(&barrier->pool->ready, &barrier->waiters, link);
 	if (barrier->refs == 0)

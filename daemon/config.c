@@ -322,7 +322,7 @@ config_print(const struct config *config, FILE *out)
 		section = rows[i].section;
 		print_value(&rows[i], config, out);
 	}
-	STAILQ_FOREACH (listener, &config->listeners, link) {
+	STAILQ_FOREACH(listener, &config->listeners, link) {
 		fprintf(out, "\n[listener %s]\n", listener->name);
 		for (size_t i = 0; i < N_ROWS; i++)
 			if (strcmp(rows[i].section, "listener") == 0)
@@ -375,7 +375,7 @@ begin_listener(struct reader *reader, const char *name)
 		reader->in_unknown_section = true;
 		return;
 	}
-	STAILQ_FOREACH (other, &reader->config->listeners, link)
+	STAILQ_FOREACH(other, &reader->config->listeners, link)
 		if (strcmp(other->name, name) == 0)
 			mistake(reader, "[%s]: there is a listener of this name already", reader->section);
 	reader->listener = config_add_listener(reader->config, name);
@@ -495,7 +495,7 @@ check_address(struct reader *reader, const char *value)
 {
 	const struct listener_config *other;
 
-	STAILQ_FOREACH (other, &reader->config->listeners, link)
+	STAILQ_FOREACH(other, &reader->config->listeners, link)
 		if (other != reader->listener && addr_is_equal(&other->addr, &reader->listener->addr))
 			mistake(reader, "listen: '%s' is the address of [listener %s] already", value, other->name);
 }

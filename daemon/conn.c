@@ -204,6 +204,10 @@ conn_flush(struct session *s)
 	struct barrier *barrier;
 	size_t written;
 
+	if (s->state == SESSION_DEAD) { /* what it was told may not hold any more */
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		return;
+	}
 	switch (outq_write(&s->out, conn_fd(conn), WRITE_BUDGET, &written, &barrier)) {
 	case OUTQ_EMPTY:
 		session_set_out_state(s, bus, SESSION_OUT_IDLE);

@@ -186,6 +186,10 @@ listener_update(struct listener *listener, const struct listener_config *config)
 		r = sockfile_update(&listener->file, &options);
 	if (r < 0)
 		log_error("%s: cannot change its permissions: %s", listener->file.path, strerror(-r));
+	if (listener->is_handed_over) {
+		old->mode = config->mode; /* its address and permissions are the service manager's */
+		return;
+	}
 	*old = *config;
 	STAILQ_NEXT(old, link) = NULL;
 }

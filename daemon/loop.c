@@ -73,7 +73,7 @@ loop_deinit(struct loop *loop)
 {
 	struct conn *conn;
 
-	TAILQ_FOREACH (conn, &loop->conns, link)
+	TAILQ_FOREACH(conn, &loop->conns, link)
 		session_kill(&conn->session, &loop->bus);
 	pass_end(&loop->bus, &conn_pass_ops);
 	event_del(&loop->tick);
@@ -89,7 +89,7 @@ check_slow(struct loop *loop)
 	struct bus *bus = &loop->bus;
 	struct session *s;
 
-	TAILQ_FOREACH (s, &bus->blocked, out_link) {
+	TAILQ_FOREACH(s, &bus->blocked, out_link) {
 		int unread = conn_unread((struct conn *)s);
 
 		if (unread < s->unread)
@@ -116,7 +116,7 @@ sweep_waiting(struct loop *loop)
 
 	if (loop->bus.n_waiting == 0)
 		return;
-	TAILQ_FOREACH (conn, &loop->conns, link)
+	TAILQ_FOREACH(conn, &loop->conns, link)
 		if (conn->session.state == SESSION_WAITING && conn_is_hung_up(conn))
 			session_kill(&conn->session, &loop->bus);
 }
@@ -188,7 +188,7 @@ loop_stop(struct loop *loop)
 		pass_resume(&loop->bus, &conn_pass_ops);
 	run_close(&loop->bus);
 	loop->stopping = true;
-	TAILQ_FOREACH (conn, &loop->conns, link)
+	TAILQ_FOREACH(conn, &loop->conns, link)
 		conn_stop(conn);
 }
 

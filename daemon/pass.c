@@ -9,7 +9,7 @@ pass_resume(struct bus *bus, const struct pass_ops *ops)
 	struct session *s;
 	size_t n = 0;
 
-	TAILQ_FOREACH (s, &bus->ready, in_link)
+	TAILQ_FOREACH(s, &bus->ready, in_link)
 		n++;
 	for (; n > 0 && (s = TAILQ_FIRST(&bus->ready)); n--)
 		ops->resume(s);

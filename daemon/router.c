@@ -394,7 +394,7 @@ wake_publishers(struct bus *bus, const struct subscription *sub)
 		return;
 	}
 	/* Who waits, waits on a channel without subscribers of its own. */
-	TAILQ_FOREACH (channel, &bus->router.unnamed, unnamed_link)
+	TAILQ_FOREACH(channel, &bus->router.unnamed, unnamed_link)
 		if (!TAILQ_EMPTY(&channel->waiters))
 			wake_waiters(bus, channel); /* those that it does not match wait again */
 }
@@ -490,7 +490,7 @@ router_set_resp3(struct bus *bus, struct session *s, bool resp3)
 	if (s->resp3 == resp3)
 		return;
 	run_close(bus);
-	LIST_FOREACH (sub, &s->subscriptions, link)
+	LIST_FOREACH(sub, &s->subscriptions, link)
 		receivers_of(sub)->n_resp3 += resp3 ? 1 : -1;
 	s->resp3 = resp3;
 }

@@ -39,7 +39,7 @@ set_accepting(struct server *server, bool accepting)
 {
 	struct listener *listener;
 
-	TAILQ_FOREACH (listener, &server->listeners, link)
+	TAILQ_FOREACH(listener, &server->listeners, link)
 		listener_set_accepting(listener, accepting);
 }
 
@@ -130,7 +130,7 @@ stop(struct server *server, int signal_number)
 	log_info("%s: stopping", strsignal(signal_number));
 	notify_send("STOPPING=1\nSTATUS=Stopping");
 	server->is_stopping = true;
-	TAILQ_FOREACH (listener, &server->listeners, link)
+	TAILQ_FOREACH(listener, &server->listeners, link)
 		listener_retire(listener);
 	loop_stop(&server->loop);
 	add_timer(&server->stop_timer, server->config->shutdown_timeout);
@@ -141,20 +141,25 @@ find_listener(const struct server *server, const struct addr *addr)
 {
 	struct listener *listener;
 
-	TAILQ_FOREACH (listener, &server->listeners, link)
+	TAILQ_FOREACH(listener, &server->listeners, link)
 		if (addr_is_equal(&listener->config.addr, addr))
 			return listener;
 	return NULL;
 }
 
+/* The configured listener of an address, or for a socket from the service manager also of its name; or NULL. */
 static const struct listener_config *
-find_config(const struct config *config, const struct addr *addr)
+find_config(const struct config *config, const struct addr *addr, const char *name)
 {
 	const struct listener_config *listener;
 
-	STAILQ_FOREACH (listener, &config->listeners, link)
+	STAILQ_FOREACH(listener, &config->listeners, link)
 		if (addr_is_equal(&listener->addr, addr))
 			return listener;
+	if (name)
+		STAILQ_FOREACH(listener, &config->listeners, link)
+			if (strcmp(listener->name, name) == 0)
+				return listener;
 	return NULL;
 }
 
@@ -195,11 +200,7 @@ adopt_socket(struct server *server, int fd, const char *name)
 	if (addr.sa.sa_family == AF_UNIX)
 		addr.kind = addr.un.sun_path[0] ? ADDR_PATH : ADDR_ABSTRACT;
 	evutil_make_socket_nonblocking(fd);
-	configured = find_config(server->config, &addr);
-	if (!configured)
-		STAILQ_FOREACH (configured, &server->config->listeners, link)
-			if (strcmp(configured->name, name) == 0)
-				break;
+	configured = find_config(server->config, &addr, name);
 	if (configured)
 		config = *configured;
 	else
@@ -228,7 +229,7 @@ is_open(const struct server *server, const struct listener_config *config)
 {
 	struct listener *listener;
 
-	TAILQ_FOREACH (listener, &server->listeners, link)
+	TAILQ_FOREACH(listener, &server->listeners, link)
 		if (listener->is_handed_over && strcmp(listener->config.name, config->name) == 0)
 			return true;
 	return find_listener(server, &config->addr) != NULL;
@@ -243,7 +244,7 @@ open_listeners(struct server *server, const struct config *config)
 	struct listener *listener;
 	int r = 0;
 
-	STAILQ_FOREACH (wanted, &config->listeners, link) {
+	STAILQ_FOREACH(wanted, &config->listeners, link) {
 		if (is_open(server, wanted))
 			continue;
 		r = listener_new(server, wanted, -1, &listener);
@@ -282,7 +283,8 @@ update_listeners(struct server *server)
 	struct listener *listener, *next;
 
 	for (listener = TAILQ_FIRST(&server->listeners); listener; listener = next) {
-		const struct listener_config *config = find_config(server->config, &listener->config.addr);
+		const char *name = listener->is_handed_over ? listener->config.name : NULL;
+		const struct listener_config *config = find_config(server->config, &listener->config.addr, name);
 
 		next = TAILQ_NEXT(listener, link);
 		if (config) {

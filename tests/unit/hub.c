@@ -150,7 +150,7 @@ hub_deinit(struct hub *hub)
 {
 	struct peer *peer;
 
-	TAILQ_FOREACH (peer, &hub->peers, link)
+	TAILQ_FOREACH(peer, &hub->peers, link)
 		if (!peer->is_closed)
 			session_kill(&peer->session, &hub->bus);
 	hub_end_pass(hub);
@@ -251,11 +251,11 @@ hub_settle(struct hub *hub)
 
 		if (i == PASSES_MAX)
 			fail_msg("%d passes, and still not done", i);
-		TAILQ_FOREACH (peer, &hub->peers, link)
+		TAILQ_FOREACH(peer, &hub->peers, link)
 			hub_read(peer);
 		hub_end_pass(hub);
 		busy = false;
-		TAILQ_FOREACH (peer, &hub->peers, link)
+		TAILQ_FOREACH(peer, &hub->peers, link)
 			busy |= can_read(peer);
 	}
 }

@@ -321,8 +321,7 @@ addresses(void **state)
 	                "2: listen: '127.0.0.1:0': the port is not a number from 1 to 65535\n");
 	snprintf(text, sizeof(text), "[listener a]\nlisten = /%0120d\n", 0);
 	snprintf(mistake, sizeof(mistake),
-	         "2: listen: '/%0120d': the path is too long for a Unix socket; the limit is 107 bytes\n",
-	         0);
+	         "2: listen: '/%0120d': the path is too long for a Unix socket; the limit is 107 bytes\n", 0);
 	expect_mistakes(rig, text, mistake);
 }
 
