@@ -308,7 +308,7 @@ raise_descriptor_limit(const struct config *config)
 	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	if (limit.rlim_cur < wanted)
-		log_info(
+		log_debug(
 		    "there are descriptors for about %llu clients, not for max_clients (%llu)",
 		    (unsigned long long)(limit.rlim_cur > OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : 0),
 		    (unsigned long long)config->limits.max_clients);
