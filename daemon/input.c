@@ -234,8 +234,7 @@ tail_room(struct input *in, size_t size)
 	return (ssize_t)(cap - in->tail->len < size ? cap - in->tail->len : size);
 }
 
-/* Moves bytes to the session's own input, as many as its first command is known to need. Returns how many, or -ENOMEM.
- */
+/* Moves to the session's own input as many bytes as its first command needs. Returns how many, or -ENOMEM. */
 static ssize_t
 take(struct input *in, const uint8_t *p, size_t len)
 {

@@ -105,13 +105,13 @@ outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, siz
 void
 outq_detach(struct outq *q, struct chunk_pool *pool)
 {
-	for (uint32_t i = 0; i < q->count; i++) {
+	for (uint32_t i = q->detached; i < q->count; q->detached = ++i) {
 		struct span *span = span_at(q, i);
 		uint32_t skip = i == 0 ? q->head_written : 0, len = span->len - skip;
 		const uint8_t *copy;
 
 		if (len > OUTQ_COPY_MAX || span->chunk->cap <= OUTQ_COPY_MAX)
-			continue;
+			continue; /* worth its chunk, or a copy already */
 		copy = copy_to_own(q, pool, span->chunk->data + span->offset + skip, len);
 		if (!copy)
 			return;
@@ -139,6 +139,7 @@ drop_head(struct outq *q)
 	q->bytes -= span->len - q->head_written;
 	q->head_written = 0;
 	q->head = (q->head + 1) & (q->cap - 1);
+	q->detached -= q->detached > 0;
 	q->count--;
 }
 

@@ -29,6 +29,7 @@ struct outq {
 	uint32_t head, count, cap;
 	uint32_t head_written;  /* bytes of the head span that are written already */
 	uint32_t message_spans; /* spans that carry messages */
+	uint32_t detached;      /* so many spans, from the head on, have been through outq_detach() */
 	size_t bytes;           /* unsent */
 	struct chunk *own;      /* holds copies, see outq_push_copy(); or NULL */
 	struct span inline_ring[OUTQ_INLINE];
@@ -71,7 +72,7 @@ int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, st
 int outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
                    uint32_t messages);
 
-/* Makes copies of the small pieces that are queued already, as far as there is memory. */
+/* Makes copies of the small pieces that were queued since the last call, as far as there is memory. */
 void outq_detach(struct outq *q, struct chunk_pool *pool);
 
 /*

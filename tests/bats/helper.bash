@@ -120,6 +120,29 @@ kill_udsd() {
     wait_exit "$UDSD_PID"
 }
 
+# block_on_big_message: a message that does not fit a socket is queued for a receiver that never reads; the sender,
+# udsctl send, waits for its answer.
+block_on_big_message() {
+    background "$PYTHON" "$TOOLS/hostile.py" "$S" subscribe big >"$DIR/hostile"
+    wait_until contains "$DIR/hostile" done
+    head -c 2000000 /dev/zero | tr '\0' x >"$DIR/in"
+    background "$UDSCTL" send --whole --timeout 60s big <"$DIR/in"
+    wait_until info_is messages_queued 1
+}
+
+# start_stream: udsctl recv numbers writes to $DIR/out (its pid in $RECV), udsctl send reads from descriptor 8
+# ($SEND) and leaves its summary in $DIR/send.err.
+start_stream() {
+    background "$UDSCTL" recv numbers >"$DIR/out" 2>/dev/null
+    RECV=$!
+    wait_until subscribed 1
+    mkfifo "$DIR/fifo"
+    "$UDSCTL" send --wait-receiver --summary numbers <"$DIR/fifo" 2>"$DIR/send.err" 3>&- 8>&- &
+    SEND=$!
+    PIDS+=("$SEND")
+    exec 8>"$DIR/fifo"
+}
+
 # info FIELD: a value of INFO.
 info() {
     printf 'INFO\r\n' | nc -N -U "$S" | tr -d '\r' | sed -n "s/^$1://p"

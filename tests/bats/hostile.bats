@@ -205,11 +205,7 @@ EOF
 
 @test "a daemon that is stopping is not found any more" {
     start_udsd
-    background "$PYTHON" "$TOOLS/hostile.py" "$S" subscribe big >"$DIR/hostile"
-    wait_until contains "$DIR/hostile" done
-    head -c 2000000 /dev/zero | tr '\0' x >"$DIR/in"
-    background "$UDSCTL" send --whole --timeout 60s big <"$DIR/in"
-    wait_until info_is messages_queued 1
+    block_on_big_message
     kill -TERM "$UDSD_PID"
     wait_until test ! -e "$S"
     kill -0 "$UDSD_PID"

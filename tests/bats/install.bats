@@ -41,6 +41,10 @@ load helper
     sed -i "s|^ExecStart=[^ ]*|ExecStart=$UDSD|" "$DIR/units/udsd.service"
     run systemd-analyze verify --man=no "$DIR/units/udsd.service" "$DIR/units/udsd.socket"
     refute_output --partial "$DIR/units"
+    # It does complain of what is wrong.
+    echo 'Nonsense=yes' >>"$DIR/units/udsd.socket"
+    run systemd-analyze verify --man=no "$DIR/units/udsd.socket"
+    assert_output --partial Nonsense
 }
 
 @test "the bash completion offers verbs and options" {

@@ -6,15 +6,8 @@ load helper
 @test "a million lines through three kills: none is missing, repeats stand only around the kills" {
     local n=1000000 i
     start_udsd
-    background "$UDSCTL" recv --summary numbers >"$DIR/out" 2>"$DIR/recv.err"
-    local recv=$!
-    wait_until subscribed 1
     # In steps, so that each kill falls into the stream, however fast it is.
-    mkfifo "$DIR/fifo"
-    "$UDSCTL" send --wait-receiver --summary numbers <"$DIR/fifo" 2>"$DIR/send.err" 3>&- 8>&- &
-    local send=$!
-    PIDS+=("$send")
-    exec 8>"$DIR/fifo"
+    start_stream
     seq 1 $((n / 4)) >&8
     for i in 1 2 3; do
         seq $((n / 4 * i + 1)) $((n / 4 * (i + 1))) >&8 &
@@ -26,12 +19,12 @@ load helper
         wait "$feeder"
     done
     exec 8>&-
-    wait_exit "$send"
+    wait_exit "$SEND"
     assert_equal "$status" 0
     wait_until grep -qx "$n" "$DIR/out"
     stop_udsd
-    kill -TERM "$recv"
-    wait_exit "$recv"
+    kill -TERM "$RECV"
+    wait_exit "$RECV"
 
     run "$PYTHON" "$TOOLS/check-lines.py" "$DIR/out" "$n" 3
     assert_success

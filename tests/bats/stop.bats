@@ -6,14 +6,7 @@ load helper
 @test "a graceful stop in the middle of a stream loses nothing and repeats nothing" {
     local n=600000 i
     start_udsd
-    background "$UDSCTL" recv numbers >"$DIR/out" 2>/dev/null
-    local recv=$!
-    wait_until subscribed 1
-    mkfifo "$DIR/fifo"
-    "$UDSCTL" send --wait-receiver --summary numbers <"$DIR/fifo" 2>"$DIR/send.err" 3>&- 8>&- &
-    local send=$!
-    PIDS+=("$send")
-    exec 8>"$DIR/fifo"
+    start_stream
     seq 1 $((n / 3)) >&8
     for i in 1 2; do
         seq $((n / 3 * i + 1)) $((n / 3 * (i + 1))) >&8 &
@@ -24,7 +17,7 @@ load helper
         wait "$feeder"
     done
     exec 8>&-
-    wait_exit "$send"
+    wait_exit "$SEND"
     assert_equal "$status" 0
     wait_until has_lines "$DIR/out" "$n"
     diff -q <(seq "$n") "$DIR/out"
@@ -59,11 +52,7 @@ load helper
     background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
     UDSD_PID=$!
     wait_until is_listening "$S"
-    background "$PYTHON" "$TOOLS/hostile.py" "$S" subscribe big >"$DIR/hostile"
-    wait_until contains "$DIR/hostile" done
-    head -c 2000000 /dev/zero | tr '\0' x >"$DIR/in"
-    background "$UDSCTL" send --whole --timeout 60s big <"$DIR/in"
-    wait_until info_is messages_queued 1
+    block_on_big_message
     stop_udsd
     contains "$LOG" 'output unsent'
     contains "$LOG" '1 messages not delivered'
@@ -71,11 +60,7 @@ load helper
 
 @test "a second signal ends it at once" {
     start_udsd
-    background "$PYTHON" "$TOOLS/hostile.py" "$S" subscribe big >"$DIR/hostile"
-    wait_until contains "$DIR/hostile" done
-    head -c 2000000 /dev/zero | tr '\0' x >"$DIR/in"
-    background "$UDSCTL" send --whole --timeout 60s big <"$DIR/in"
-    wait_until info_is messages_queued 1
+    block_on_big_message
     kill -TERM "$UDSD_PID"
     wait_until contains "$LOG" stopping
     kill -INT "$UDSD_PID"

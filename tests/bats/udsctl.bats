@@ -225,7 +225,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
 }
 
 @test "the manual and the completions name every verb and option" {
-    local verb option
+    local verb option n=0
     for verb in $("$UDSCTL" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
         grep -qE "^\.(It|Ss|Nm).* $verb( |\$)" "$TOP/man/udsctl.1" || {
             echo "udsctl.1 lacks $verb" >&2
@@ -238,6 +238,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
             }
             local file
             for file in udsctl.bash _udsctl udsctl.fish; do
+                n=$((n + 1))
                 grep -qE -- "(--|-l )${option#--}" "$TOP/completions/$file" || {
                     echo "$file lacks $option of $verb" >&2
                     return 1
@@ -245,4 +246,6 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
             done
         done
     done
+    # All of that was really looked at.
+    [ "$n" -ge 60 ]
 }
