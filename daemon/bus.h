@@ -8,14 +8,15 @@
 #include <stdint.h>
 
 #include "barrier.h"
+#include "buf.h"
 #include "chunk.h"
+#include "command.h"
+#include "recvset.h"
 #include "resp-request.h"
 #include "router.h"
 #include "run.h"
 #include "session.h"
 #include "stats.h"
-
-struct command;
 
 /* Bytes; durations in milliseconds. */
 struct limits {
@@ -25,6 +26,17 @@ struct limits {
 	uint64_t queue_limit;       /* unsent output per client */
 	uint64_t slow_timeout;
 };
+
+/* Where a session is connected, for CLIENT LIST. */
+#define BUS_ADDRESS_MAX 160
+
+struct bus_address {
+	int fd; /* -1: none */
+	char peer[BUS_ADDRESS_MAX], local[BUS_ADDRESS_MAX];
+};
+
+/* Codes of error replies that are counted apart. */
+#define BUS_ERROR_CODES 8
 
 struct bus {
 	struct limits limits;
@@ -36,6 +48,7 @@ struct bus {
 	struct router router;
 	struct run run;
 
+	struct session_list sessions;  /* all, by id */
 	struct session_list ready;     /* have commands left from an earlier pass */
 	struct session_list throttled; /* wait until a clogged receiver has drained */
 	struct session_list receivers; /* have messages to be written */
@@ -49,6 +62,10 @@ struct bus {
 		size_t len;
 		uint8_t name[16];
 	} recent;
+	struct recvset monitors; /* sessions that are shown all commands */
+	/* The session whose EXEC runs, or NULL; its own messages come when it is done. */
+	struct session *executing;
+	struct buf deferred;
 	struct chunk *tail; /* holds the last argument of the command that runs, where that is large; else NULL */
 	uint64_t last_id;
 	uint64_t n_clogged, n_waiting; /* sessions */
@@ -56,8 +73,19 @@ struct bus {
 	uint64_t now_ms;               /* monotonic, as of the last event */
 	uint64_t start_ms;
 	int64_t start_time; /* seconds since the epoch */
+	uid_t own_uid;
 	uint32_t overlap_stamp;
+	bool stop_requested; /* by SHUTDOWN */
+	char run_id[41];     /* hexadecimal, another one at each start */
 	struct stats stats;
+	struct command_stats commands[COMMAND_ROWS_MAX]; /* of each row of the table */
+	struct {
+		char code[16];
+		uint64_t count;
+	} errors[BUS_ERROR_CODES];
+	/* What only the owner of the sockets knows; NULL: nothing. */
+	void (*describe)(const struct session *s, struct bus_address *ret_address);
+	const char *config_path; /* or NULL */
 };
 
 /* Returns 0 or -errno. */
@@ -68,3 +96,16 @@ void bus_deinit(struct bus *bus);
 
 /* Reads the clock. */
 void bus_update_time(struct bus *bus);
+
+/* Counts an error reply, "CODE text". */
+void bus_count_error(struct bus *bus, const char *text);
+
+/* Commands that were run. */
+uint64_t bus_count_commands(const struct bus *bus);
+
+/* Seconds since start, as of the last event. */
+static inline uint32_t
+bus_seconds(const struct bus *bus)
+{
+	return (uint32_t)((bus->now_ms - bus->start_ms) / 1000);
+}

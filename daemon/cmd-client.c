@@ -1,6 +1,7 @@
 /* CLIENT and its subcommands. */
 #include "cmd-client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,16 +90,58 @@ enum command_result
 cmd_client_setinfo(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
 {
 	enum client_text which = CLIENT_LIB_NAME;
+	char what[16];
 
 	if (command_is_word(argv[2], "lib-ver")) {
 		which = CLIENT_LIB_VERSION;
 	} else if (!command_is_word(argv[2], "lib-name")) {
-		reply_error(bus, s, "ERR Unrecognized option '%.*s'", argv[2].len < 128 ? (int)argv[2].len : 128,
-		            (const char *)argv[2].p);
+		reply_error(bus, s, "ERR Unrecognized option '%.*s'", COMMAND_SHOWN(argv[2]));
 		return COMMAND_DONE;
 	}
-	if (cmd_client_check_text(bus, s, argv[3], which == CLIENT_LIB_NAME ? "lib-name" : "lib-ver") &&
-	    cmd_client_set_text(bus, s, which, argv[3]))
+	/* Redis names the option as it was spelt. */
+	snprintf(what, sizeof(what), "%.*s", COMMAND_SHOWN(argv[2]));
+	if (cmd_client_check_text(bus, s, argv[3], what) && cmd_client_set_text(bus, s, which, argv[3]))
 		reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}
+
+/* Replies the error if the argument is neither ON nor OFF. */
+static enum command_result
+set_flag(struct bus *bus, struct session *s, struct slice arg, bool *flag)
+{
+	if (!command_is_word(arg, "ON") && !command_is_word(arg, "OFF")) {
+		reply_error(bus, s, "ERR syntax error");
+		return COMMAND_DONE;
+	}
+	*flag = command_is_word(arg, "ON");
+	reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_client_no_evict(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	return set_flag(bus, s, argv[2], &s->no_evict);
+}
+
+enum command_result
+cmd_client_no_touch(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	return set_flag(bus, s, argv[2], &s->no_touch);
+}
+
+enum command_result
+cmd_client_reply(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	if (command_is_word(argv[2], "ON")) {
+		s->reply_mode = REPLY_ON;
+		reply_status(bus, s, "OK");
+	} else if (command_is_word(argv[2], "OFF")) {
+		s->reply_mode = REPLY_OFF;
+	} else if (!command_is_word(argv[2], "SKIP")) {
+		reply_error(bus, s, "ERR syntax error");
+	} else if (s->reply_mode != REPLY_OFF) {
+		s->reply_mode = REPLY_SKIP_NEXT;
+	}
 	return COMMAND_DONE;
 }

@@ -1,115 +1,182 @@
-/* COMMAND and its subcommands, all made from the table. */
+/* COMMAND and its subcommands but DOCS, and HELP of all commands; everything comes from the table. */
 #include <stdio.h>
 #include <string.h>
 
 #include "bus.h"
+#include "cmd-command.h"
 #include "command-list.h"
+#include "glob.h"
 #include "reply.h"
 #include "session.h"
 
-/* Commands that COMMAND INFO and DOCS tell of in one answer. */
-#define NAMES_MAX 256
+static const char *const flag_names[COMMAND_SHOWN_FLAGS] = { "admin",    "pubsub",       "noscript", "loading",
+	                                                     "stale",    "skip_slowlog", "fast",     "no_auth",
+	                                                     "no_multi", "allow_busy" };
+
+/* The categories of access rules, in Redis's order. */
+#define CATEGORIES_MAX 6
 
 static size_t
-count_rows(const struct command *table)
+list_categories(const struct command *row, const char *names[CATEGORIES_MAX])
 {
 	size_t n = 0;
 
-	while (table && table[n].name)
-		n++;
+	if (row->flags & COMMAND_PUBSUB)
+		names[n++] = "@pubsub";
+	if (row->flags & COMMAND_ADMIN)
+		names[n++] = "@admin";
+	names[n++] = row->flags & COMMAND_FAST ? "@fast" : "@slow";
+	if (row->flags & (COMMAND_ADMIN | COMMAND_DANGEROUS))
+		names[n++] = "@dangerous";
+	if (row->flags & COMMAND_CONNECTION)
+		names[n++] = "@connection";
+	if (row->flags & COMMAND_TRANSACTION)
+		names[n++] = "@transaction";
 	return n;
-}
-
-/* "client|id" for a subcommand, else the name. */
-static void
-reply_full_name(struct bus *bus, struct session *s, const struct command *row, const struct command *parent)
-{
-	char name[64];
-
-	name[0] = '\0';
-	if (parent) {
-		strncat(name, parent->name, 31);
-		strcat(name, "|");
-	}
-	strncat(name, row->name, 31);
-	reply_text(bus, s, name);
 }
 
 static void
 reply_flags(struct bus *bus, struct session *s, const struct command *row)
 {
-	reply_set(bus, s, 3 + !!(row->flags & COMMAND_PUBSUB) + !!(row->flags & COMMAND_FAST));
-	if (row->flags & COMMAND_PUBSUB)
-		reply_status(bus, s, "pubsub");
-	reply_status(bus, s, "noscript");
-	reply_status(bus, s, "loading");
-	reply_status(bus, s, "stale");
-	if (row->flags & COMMAND_FAST)
-		reply_status(bus, s, "fast");
+	reply_set(bus, s, (size_t)__builtin_popcount(row->flags & ((1U << COMMAND_SHOWN_FLAGS) - 1)));
+	for (int i = 0; i < COMMAND_SHOWN_FLAGS; i++)
+		if (row->flags & 1U << i)
+			reply_status(bus, s, flag_names[i]);
 }
 
-/* Redis's ten fields of a command; commands of a bus have no keys. */
 static void
-reply_row(struct bus *bus, struct session *s, const struct command *row, const struct command *parent)
+reply_categories(struct bus *bus, struct session *s, const struct command *row)
 {
-	size_t n = count_rows(row->subcommands);
+	const char *names[CATEGORIES_MAX];
+	size_t n = list_categories(row, names);
 
-	reply_array(bus, s, 10);
-	reply_full_name(bus, s, row, parent);
-	if (row->arity < 0) {
-		char text[16] = ":-";
-
-		text[2] = (char)('0' - row->arity); /* no row has an arity below -9 */
-		memcpy(text + 3, "\r\n", 2);
-		reply_raw(bus, s, text, 5);
-	} else {
-		reply_integer(bus, s, (uint64_t)row->arity);
-	}
-	reply_flags(bus, s, row);
-	for (int i = 0; i < 3; i++)
-		reply_integer(bus, s, 0); /* first key, last key, step */
-	reply_set(bus, s, 2);
-	reply_status(bus, s, row->flags & COMMAND_PUBSUB ? "@pubsub" : "@connection");
-	reply_status(bus, s, row->flags & COMMAND_FAST ? "@fast" : "@slow");
-	reply_set(bus, s, 0); /* tips */
-	reply_set(bus, s, 0); /* key specifications */
 	reply_set(bus, s, n);
 	for (size_t i = 0; i < n; i++)
-		reply_row(bus, s, &row->subcommands[i], row);
+		reply_status(bus, s, names[i]);
+}
+
+/* The n-th of the words of a text, or NULL. */
+static const char *
+word(const char *text, size_t n, size_t *ret_len)
+{
+	for (; *text; n--) {
+		*ret_len = strcspn(text, " ");
+		if (n == 0)
+			return text;
+		text += *ret_len;
+		text += strspn(text, " ");
+	}
+	return NULL;
 }
 
 static void
-reply_docs(struct bus *bus, struct session *s, const struct command *row, const struct command *parent)
+reply_tips(struct bus *bus, struct session *s, const struct command *row)
 {
-	size_t n = count_rows(row->subcommands);
+	const char *tip;
+	size_t n = 0, len;
 
-	reply_full_name(bus, s, row, parent);
-	reply_map(bus, s, n > 0 ? 5 : 4);
-	reply_text(bus, s, "summary");
-	reply_text(bus, s, row->summary);
-	reply_text(bus, s, "since");
-	reply_text(bus, s, row->since);
-	reply_text(bus, s, "group");
-	reply_text(bus, s, row->flags & COMMAND_PUBSUB ? "pubsub" : "connection");
-	reply_text(bus, s, "complexity");
-	reply_text(bus, s, row->flags & COMMAND_FAST ? "O(1)" : "O(N)");
-	if (n == 0)
+	while (word(row->tips, n, &len))
+		n++;
+	reply_set(bus, s, n);
+	for (size_t i = 0; i < n; i++) {
+		tip = word(row->tips, i, &len);
+		reply_bulk(bus, s, (struct slice){ (const uint8_t *)tip, len });
+	}
+}
+
+/* Where the keys stand, in the two ways in which Redis says it; shard channels are all that it calls keys here. */
+static void
+reply_key_specs(struct bus *bus, struct session *s, const struct command *row)
+{
+	bool is_shard = row->flags & (COMMAND_SHARD_ONE | COMMAND_SHARD_ALL);
+
+	reply_set(bus, s, is_shard);
+	if (!is_shard)
 		return;
-	reply_text(bus, s, "subcommands");
-	reply_map(bus, s, n);
-	for (size_t i = 0; i < n; i++)
-		reply_docs(bus, s, &row->subcommands[i], row);
+	reply_map(bus, s, 3);
+	reply_text(bus, s, "flags");
+	reply_set(bus, s, 1);
+	reply_status(bus, s, "not_key");
+	reply_text(bus, s, "begin_search");
+	reply_map(bus, s, 2);
+	reply_text(bus, s, "type");
+	reply_text(bus, s, "index");
+	reply_text(bus, s, "spec");
+	reply_map(bus, s, 1);
+	reply_text(bus, s, "index");
+	reply_integer(bus, s, 1);
+	reply_text(bus, s, "find_keys");
+	reply_map(bus, s, 2);
+	reply_text(bus, s, "type");
+	reply_text(bus, s, "range");
+	reply_text(bus, s, "spec");
+	reply_map(bus, s, 3);
+	reply_text(bus, s, "lastkey");
+	reply_integer_signed(bus, s, row->flags & COMMAND_SHARD_ALL ? -1 : 0);
+	reply_text(bus, s, "keystep");
+	reply_integer(bus, s, 1);
+	reply_text(bus, s, "limit");
+	reply_integer(bus, s, 0);
+}
+
+size_t
+cmd_command_count_subs(const struct command *row)
+{
+	size_t n = 0;
+
+	for (const struct command *sub = command_first_sub(row); sub; sub = command_next_sub(sub))
+		n++;
+	return n;
+}
+
+/* Redis's ten fields of a command. */
+static void
+reply_row(struct bus *bus, struct session *s, const struct command *row)
+{
+	bool is_shard = row->flags & (COMMAND_SHARD_ONE | COMMAND_SHARD_ALL);
+
+	reply_array(bus, s, 10);
+	reply_text(bus, s, row->name);
+	reply_integer_signed(bus, s, row->arity);
+	reply_flags(bus, s, row);
+	reply_integer(bus, s, is_shard); /* first key, last key, step */
+	reply_integer_signed(bus, s, row->flags & COMMAND_SHARD_ALL ? -1 : is_shard);
+	reply_integer(bus, s, is_shard);
+	reply_categories(bus, s, row);
+	reply_tips(bus, s, row);
+	reply_key_specs(bus, s, row);
+	reply_set(bus, s, cmd_command_count_subs(row));
+	for (const struct command *sub = command_first_sub(row); sub; sub = command_next_sub(sub))
+		reply_row(bus, s, sub);
+}
+
+const struct command *
+cmd_command_next(const struct command *row)
+{
+	const struct command *sub = command_first_sub(row);
+
+	for (; sub; sub = command_next_sub(sub))
+		row = sub;
+	return row[1].name ? row + 1 : NULL;
+}
+
+size_t
+cmd_command_count_all(void)
+{
+	size_t n = 0;
+
+	for (const struct command *row = command_table; row; row = cmd_command_next(row))
+		n++;
+	return n;
 }
 
 enum command_result
 cmd_command(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
             size_t argc __attribute__((unused)))
 {
-	size_t n = count_rows(command_table);
-
-	reply_array(bus, s, n);
-	for (size_t i = 0; i < n; i++)
-		reply_row(bus, s, &command_table[i], NULL);
+	reply_array(bus, s, cmd_command_count_all());
+	for (const struct command *row = command_table; row; row = cmd_command_next(row))
+		reply_row(bus, s, row);
 	return COMMAND_DONE;
 }
 
@@ -117,65 +184,91 @@ enum command_result
 cmd_command_count(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
                   size_t argc __attribute__((unused)))
 {
-	reply_integer(bus, s, count_rows(command_table));
+	reply_integer(bus, s, cmd_command_count_all());
 	return COMMAND_DONE;
+}
+
+/* What COMMAND LIST FILTERBY asks for. */
+enum filter { FILTER_NONE, FILTER_MODULE, FILTER_CATEGORY, FILTER_PATTERN };
+
+static bool
+is_of_category(const struct command *row, struct slice category)
+{
+	const char *names[CATEGORIES_MAX];
+	size_t n = list_categories(row, names);
+
+	for (size_t i = 0; i < n; i++)
+		if (command_is_word(category, names[i] + 1))
+			return true;
+	return false;
+}
+
+static bool
+is_listed(const struct command *row, enum filter filter, struct slice value)
+{
+	switch (filter) {
+	case FILTER_NONE:
+		return true;
+	case FILTER_MODULE:
+		return false;
+	case FILTER_CATEGORY:
+		return is_of_category(row, value);
+	case FILTER_PATTERN:
+		return glob_match(value.p, value.len, (const uint8_t *)row->name, strlen(row->name));
+	}
+	return false;
 }
 
 enum command_result
-cmd_command_list(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)), size_t argc)
+cmd_command_list(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	size_t n = count_rows(command_table);
+	enum filter filter = FILTER_NONE;
+	struct slice value = argc == 5 ? argv[4] : (struct slice){ 0 };
+	size_t n = 0;
 
-	if (argc > 2) {
+	if (argc == 5 && command_is_word(argv[2], "FILTERBY")) {
+		if (command_is_word(argv[3], "MODULE"))
+			filter = FILTER_MODULE;
+		else if (command_is_word(argv[3], "ACLCAT"))
+			filter = FILTER_CATEGORY;
+		else if (command_is_word(argv[3], "PATTERN"))
+			filter = FILTER_PATTERN;
+	}
+	if (argc > 2 && (filter == FILTER_NONE || value.len > PROTOCOL_NAME_MAX)) {
 		reply_error(bus, s, "ERR syntax error");
 		return COMMAND_DONE;
 	}
+	for (const struct command *row = command_table; row->name; row++)
+		n += is_listed(row, filter, value);
 	reply_array(bus, s, n);
-	for (size_t i = 0; i < n; i++)
-		reply_text(bus, s, command_table[i].name);
+	for (const struct command *row = command_table; row->name; row++)
+		if (is_listed(row, filter, value))
+			reply_text(bus, s, row->name);
 	return COMMAND_DONE;
 }
 
-/* The row of "name" or "name|subcommand", or NULL. */
-static const struct command *
-find_full_name(struct slice name, const struct command **ret_parent)
+bool
+cmd_command_check_count(struct bus *bus, struct session *s, size_t argc)
 {
-	const uint8_t *bar = memchr(name.p, '|', name.len);
-	size_t len = bar ? (size_t)(bar - name.p) : name.len;
-	const struct command *row = command_find(command_table, (struct slice){ name.p, len });
-
-	*ret_parent = NULL;
-	if (!bar || !row)
-		return row;
-	*ret_parent = row;
-	return row->subcommands ? command_find(row->subcommands, (struct slice){ bar + 1, name.len - len - 1 }) : NULL;
-}
-
-/* Whether so few commands are asked for that the answer stays small; else an error is replied. */
-static bool
-check_count(struct bus *bus, struct session *s, size_t argc)
-{
-	if (argc <= NAMES_MAX)
+	if (argc <= CMD_COMMAND_NAMES_MAX)
 		return true;
-	reply_error(bus, s, "ERR too many commands asked for at once; the limit is %d", NAMES_MAX);
+	reply_error(bus, s, "ERR too many commands asked for at once; the limit is %d", CMD_COMMAND_NAMES_MAX);
 	return false;
 }
 
 enum command_result
 cmd_command_info(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	const struct command *parent;
-
 	if (argc == 2)
 		return cmd_command(bus, s, argv, argc);
-	if (!check_count(bus, s, argc))
+	if (!cmd_command_check_count(bus, s, argc))
 		return COMMAND_DONE;
 	reply_array(bus, s, argc - 2);
 	for (size_t i = 2; i < argc; i++) {
-		const struct command *row = find_full_name(argv[i], &parent);
+		const struct command *row = command_find(argv[i]);
 
 		if (row)
-			reply_row(bus, s, row, parent);
+			reply_row(bus, s, row);
 		else
 			reply_null(bus, s);
 	}
@@ -183,44 +276,19 @@ cmd_command_info(struct bus *bus, struct session *s, const struct slice *argv, s
 }
 
 enum command_result
-cmd_command_docs(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
-{
-	const struct command *parent;
-	size_t n = 0;
-
-	if (argc == 2) {
-		n = count_rows(command_table);
-		reply_map(bus, s, n);
-		for (size_t i = 0; i < n; i++)
-			reply_docs(bus, s, &command_table[i], NULL);
-		return COMMAND_DONE;
-	}
-	if (!check_count(bus, s, argc))
-		return COMMAND_DONE;
-	for (size_t i = 2; i < argc; i++)
-		n += find_full_name(argv[i], &parent) != NULL;
-	reply_map(bus, s, n);
-	for (size_t i = 2; i < argc; i++) {
-		const struct command *row = find_full_name(argv[i], &parent);
-
-		if (row)
-			reply_docs(bus, s, row, parent);
-	}
-	return COMMAND_DONE;
-}
-
-enum command_result
 cmd_help(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
 {
-	const struct command *parent = command_find(command_table, argv[0]), *row;
-	char line[128];
+	const struct command *parent = command_find(argv[0]), *row;
+	char line[256];
 
-	reply_array(bus, s, 1 + 2 * count_rows(parent->subcommands));
+	reply_array(bus, s, 1 + 2 * cmd_command_count_subs(parent));
 	snprintf(line, sizeof(line),
-	         "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", command_upper_name(parent).text);
+	         "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", command_upper(parent->name).text);
 	reply_status(bus, s, line);
-	for (row = parent->subcommands; row->name; row++) {
-		reply_status(bus, s, command_upper_name(row).text);
+	for (row = command_first_sub(parent); row; row = command_next_sub(row)) {
+		snprintf(line, sizeof(line), "%s%s%s", command_upper(command_sub_name(row)).text,
+		         row->syntax[0] ? " " : "", row->syntax);
+		reply_status(bus, s, line);
 		snprintf(line, sizeof(line), "    %s", row->summary);
 		reply_status(bus, s, line);
 	}

@@ -4,30 +4,58 @@
 #include "bus.h"
 #include "cmd-client.h"
 #include "command-list.h"
+#include "monitor.h"
 #include "num.h"
 #include "reply.h"
 #include "router.h"
 #include "session.h"
+#include "transaction.h"
 
-/* The options of HELLO; `name` stays empty without SETNAME. Returns whether they were right; else an error is replied.
+/* Redis's only user, where no other was made. */
+static bool
+is_default_user(struct slice user)
+{
+	return user.len == 7 && memcmp(user.p, "default", 7) == 0;
+}
+
+static void
+reply_wrong_user(struct bus *bus, struct session *s)
+{
+	reply_error(bus, s, "WRONGPASS invalid username-password pair or user is disabled.");
+}
+
+enum command_result
+cmd_auth(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	if (argc > 3)
+		reply_error(bus, s, "ERR syntax error");
+	else if (argc == 2)
+		reply_error(bus, s,
+		            "ERR AUTH <password> called without any password configured for the default user: who a "
+		            "client is, the kernel tells");
+	else if (is_default_user(argv[1]))
+		reply_status(bus, s, "OK");
+	else
+		reply_wrong_user(bus, s);
+	return COMMAND_DONE;
+}
+
+/* Reads the options of HELLO; what is not given stays empty. Returns whether they were right; else an error is replied.
  */
 static bool
-parse_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct slice *ret_name)
+parse_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct slice *ret_user,
+            struct slice *ret_name)
 {
 	for (size_t i = 2; i < argc; i++) {
 		if (command_is_word(argv[i], "AUTH") && i + 2 < argc) {
-			if (argv[i + 1].len != 7 || memcmp(argv[i + 1].p, "default", 7) != 0) {
-				reply_error(bus, s, "WRONGPASS invalid username-password pair or user is disabled.");
-				return false;
-			}
-			i += 2; /* who it is, the kernel has said */
+			*ret_user = argv[i + 1];
+			i += 2;
 		} else if (command_is_word(argv[i], "SETNAME") && i + 1 < argc) {
 			*ret_name = argv[++i];
 			if (!cmd_client_check_text(bus, s, *ret_name, "Client names"))
 				return false;
 		} else {
-			reply_error(bus, s, "ERR Syntax error in HELLO option '%.*s'",
-			            argv[i].len < 128 ? (int)argv[i].len : 128, (const char *)argv[i].p);
+			reply_error(bus, s, "ERR Syntax error in HELLO option '%.*s'", COMMAND_SHOWN(argv[i]));
 			return false;
 		}
 	}
@@ -38,7 +66,7 @@ enum command_result
 cmd_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	int64_t version = s->resp3 ? 3 : 2;
-	struct slice name = { 0 };
+	struct slice user = { 0 }, name = { 0 };
 
 	if (argc > 1 && num_parse_resp(argv[1].p, argv[1].len, &version) != 0) {
 		reply_error(bus, s, "ERR Protocol version is not an integer or out of range");
@@ -48,8 +76,12 @@ cmd_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		reply_error(bus, s, "NOPROTO unsupported protocol version");
 		return COMMAND_DONE;
 	}
-	if (!parse_hello(bus, s, argv, argc, &name))
+	if (!parse_hello(bus, s, argv, argc, &user, &name))
 		return COMMAND_DONE;
+	if (user.p && !is_default_user(user)) {
+		reply_wrong_user(bus, s);
+		return COMMAND_DONE;
+	}
 	if (name.p && !cmd_client_set_text(bus, s, CLIENT_NAME, name))
 		return COMMAND_DONE;
 	router_set_resp3(bus, s, version == 3);
@@ -109,8 +141,11 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribu
           size_t argc __attribute__((unused)))
 {
 	router_leave(bus, s);
+	monitor_leave(bus, s);
 	router_set_resp3(bus, s, false);
-	s->wait_receiver = false;
+	transaction_free(transaction_take(s));
+	s->wait_receiver = s->no_evict = s->no_touch = false;
+	s->reply_mode = REPLY_ON;
 	cmd_client_set_text(bus, s, CLIENT_NAME, (struct slice){ 0 });
 	reply_status(bus, s, "RESET");
 	return COMMAND_DONE;

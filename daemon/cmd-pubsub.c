@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bus.h"
+#include "cmd-publish.h"
 #include "command-list.h"
 #include "glob.h"
 #include "reply.h"
@@ -21,13 +22,13 @@ check_name(struct bus *bus, struct session *s, struct slice name)
 	return false;
 }
 
-/* The channel of a PUBLISH that waits for a receiver. */
+/* Lets a publisher wait until the channel has a receiver. */
 static enum command_result
-wait_for_receiver(struct bus *bus, struct session *s, struct slice name)
+wait_for_receiver(struct bus *bus, struct session *s, struct slice name, bool is_shard)
 {
 	struct channel *channel;
 
-	if (router_lookup(bus, name, true, &channel) < 0) {
+	if (router_lookup(bus, name, is_shard, true, &channel) < 0) {
 		reply_error(bus, s, "ERR out of memory");
 		return COMMAND_DONE;
 	}
@@ -35,31 +36,50 @@ wait_for_receiver(struct bus *bus, struct session *s, struct slice name)
 	return COMMAND_WAIT;
 }
 
+/* Lets a publisher wait if it has to. channel: NULL if it has no receivers. */
+static enum command_result
+wait_for_channel(struct bus *bus, struct session *s, struct slice name, bool is_shard, struct channel *channel)
+{
+	if (!channel || channel->n_total == 0)
+		return s->wait_receiver ? wait_for_receiver(bus, s, name, is_shard) : COMMAND_DONE;
+	if (bus->n_clogged == 0 || !router_is_clogged(bus, channel))
+		return COMMAND_DONE;
+	session_set_state(s, bus, SESSION_WAITING, &bus->throttled);
+	return COMMAND_WAIT;
+}
+
 enum command_result
-cmd_publish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_publish_wait(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
+{
+	struct channel *channel;
+
+	if (argv[1].len > PROTOCOL_NAME_MAX || router_lookup(bus, argv[1], is_shard, false, &channel) < 0)
+		return COMMAND_DONE; /* running it will say what is wrong */
+	return wait_for_channel(bus, s, argv[1], is_shard, channel);
+}
+
+static enum command_result
+publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
 {
 	struct channel *channel = bus->run.channel;
 	int r;
 
-	if (!channel || !channel_is(channel, argv[1])) {
+	if (!channel || !channel_is(channel, argv[1], is_shard)) {
 		if (!check_name(bus, s, argv[1]))
 			return COMMAND_DONE;
-		r = router_lookup(bus, argv[1], false, &channel);
+		r = router_lookup(bus, argv[1], is_shard, false, &channel);
 		if (r < 0) {
 			reply_error(bus, s, "ERR out of memory, the message was not published");
 			return COMMAND_DONE;
 		}
 	}
+	/* EXEC has waited for all that it publishes, and must not be interrupted. */
+	if (!bus->executing && wait_for_channel(bus, s, argv[1], is_shard, channel) == COMMAND_WAIT)
+		return COMMAND_WAIT;
 	if (!channel || channel->n_total == 0) {
-		if (s->wait_receiver)
-			return wait_for_receiver(bus, s, argv[1]);
 		bus->stats.messages++;
 		reply_literal(bus, s, ":0\r\n");
 		return COMMAND_DONE;
-	}
-	if (bus->n_clogged > 0 && router_is_clogged(bus, channel)) {
-		session_set_state(s, bus, SESSION_WAITING, &bus->throttled);
-		return COMMAND_WAIT;
 	}
 	if (run_open(bus, s, channel, argv[2].len) < 0) {
 		reply_error(bus, s, "ERR out of memory, the message was not published");
@@ -71,16 +91,32 @@ cmd_publish(struct bus *bus, struct session *s, const struct slice *argv, size_t
 	return COMMAND_DONE;
 }
 
-static void
-confirm(struct bus *bus, struct session *s, const char *what, const struct slice *name)
+enum command_result
+cmd_publish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
 {
-	reply_push(bus, s, 3);
-	reply_text(bus, s, what);
-	if (name)
-		reply_bulk(bus, s, *name);
-	else
-		reply_null(bus, s);
-	reply_integer(bus, s, s->n_channels + s->n_patterns);
+	return publish(bus, s, argv, false);
+}
+
+enum command_result
+cmd_spublish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	return publish(bus, s, argv, true);
+}
+
+/* What confirmations of each kind are called. */
+static const struct {
+	const char *subscribe, *unsubscribe;
+} words[] = {
+	[SUBSCRIPTION_CHANNEL] = { "subscribe", "unsubscribe" },
+	[SUBSCRIPTION_PATTERN] = { "psubscribe", "punsubscribe" },
+	[SUBSCRIPTION_SHARD] = { "ssubscribe", "sunsubscribe" },
+};
+
+/* Subscriptions as confirmations count them: shard channels are counted apart. */
+static uint64_t
+count(const struct session *s, enum subscription_kind kind)
+{
+	return kind == SUBSCRIPTION_SHARD ? s->n_shards : (uint64_t)s->n_channels + s->n_patterns;
 }
 
 static enum command_result
@@ -98,7 +134,7 @@ subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const
 		else if (r < 0)
 			reply_error(bus, s, "ERR out of memory, not subscribed");
 		else
-			confirm(bus, s, kind == SUBSCRIPTION_CHANNEL ? "subscribe" : "psubscribe", &argv[i]);
+			reply_confirmation(bus, s, words[kind].subscribe, &argv[i], count(s, kind));
 	}
 	return COMMAND_DONE;
 }
@@ -106,28 +142,28 @@ subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const
 static struct slice
 subscription_name(const struct subscription *sub)
 {
-	if (sub->kind == SUBSCRIPTION_CHANNEL)
+	if (sub->kind != SUBSCRIPTION_PATTERN)
 		return channel_name(sub->channel);
 	return (struct slice){ sub->pattern->text, sub->pattern->len };
 }
 
 /* Ends all the session's subscriptions of one kind. Returns how many there were. */
 static size_t
-unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind, const char *what)
+unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind)
 {
 	struct subscription *sub, *next;
 	size_t n = 0;
 
 	for (sub = LIST_FIRST(&s->subscriptions); sub; sub = next) {
+		struct slice name;
+
 		next = LIST_NEXT(sub, link);
 		if (sub->kind != kind)
 			continue;
 		/* The name goes with the subscription: the confirmation is written first, with the count to come. */
-		reply_push(bus, s, 3);
-		reply_text(bus, s, what);
-		reply_bulk(bus, s, subscription_name(sub));
-		reply_integer(bus, s, s->n_channels + s->n_patterns - 1);
-		router_unsubscribe(bus, s, kind, subscription_name(sub));
+		name = subscription_name(sub);
+		reply_confirmation(bus, s, words[kind].unsubscribe, &name, count(s, kind) - 1);
+		router_unsubscribe(bus, s, kind, name);
 		n++;
 	}
 	return n;
@@ -136,13 +172,11 @@ unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind,
 static enum command_result
 unsubscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv, size_t argc)
 {
-	const char *what = kind == SUBSCRIPTION_CHANNEL ? "unsubscribe" : "punsubscribe";
-
-	if (argc == 1 && unsubscribe_all(bus, s, kind, what) == 0)
-		confirm(bus, s, what, NULL);
+	if (argc == 1 && unsubscribe_all(bus, s, kind) == 0)
+		reply_confirmation(bus, s, words[kind].unsubscribe, NULL, count(s, kind));
 	for (size_t i = 1; i < argc; i++) {
 		router_unsubscribe(bus, s, kind, argv[i]);
-		confirm(bus, s, what, &argv[i]);
+		reply_confirmation(bus, s, words[kind].unsubscribe, &argv[i], count(s, kind));
 	}
 	return COMMAND_DONE;
 }
@@ -160,6 +194,12 @@ cmd_psubscribe(struct bus *bus, struct session *s, const struct slice *argv, siz
 }
 
 enum command_result
+cmd_ssubscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return subscribe(bus, s, SUBSCRIPTION_SHARD, argv, argc);
+}
+
+enum command_result
 cmd_unsubscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	return unsubscribe(bus, s, SUBSCRIPTION_CHANNEL, argv, argc);
@@ -171,8 +211,15 @@ cmd_punsubscribe(struct bus *bus, struct session *s, const struct slice *argv, s
 	return unsubscribe(bus, s, SUBSCRIPTION_PATTERN, argv, argc);
 }
 
+enum command_result
+cmd_sunsubscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return unsubscribe(bus, s, SUBSCRIPTION_SHARD, argv, argc);
+}
+
 /* One walk over the channels: counts those that PUBSUB CHANNELS lists, or replies their names. */
 struct listing {
+	bool shards;
 	struct bus *bus;
 	struct session *to; /* NULL: only count */
 	const struct slice *pattern;
@@ -186,7 +233,7 @@ list_channel(struct table_node *node, void *arg)
 	struct listing *listing = arg;
 	struct slice name = channel_name(channel);
 
-	if (channel->receivers.n == 0)
+	if (channel->receivers.n == 0 || channel->is_shard != listing->shards)
 		return;
 	if (listing->pattern && !glob_match(listing->pattern->p, listing->pattern->len, name.p, name.len))
 		return;
@@ -195,14 +242,14 @@ list_channel(struct table_node *node, void *arg)
 		reply_bulk(listing->bus, listing->to, name);
 }
 
-enum command_result
-cmd_pubsub_channels(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+static enum command_result
+reply_channels(struct bus *bus, struct session *s, bool shards, const struct slice *argv, size_t argc)
 {
-	struct listing listing = { bus, NULL, argc > 2 ? &argv[2] : NULL, 0 };
+	struct listing listing = { shards, bus, NULL, argc > 2 ? &argv[2] : NULL, 0 };
 
 	if (argc > 3) {
 		reply_error(bus, s, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try PUBSUB HELP.",
-		            (int)argv[1].len, (const char *)argv[1].p);
+		            COMMAND_SHOWN(argv[1]));
 		return COMMAND_DONE;
 	}
 	if (argc > 2 && !check_name(bus, s, argv[2]))
@@ -215,16 +262,40 @@ cmd_pubsub_channels(struct bus *bus, struct session *s, const struct slice *argv
 }
 
 enum command_result
-cmd_pubsub_numsub(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+cmd_pubsub_channels(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return reply_channels(bus, s, false, argv, argc);
+}
+
+enum command_result
+cmd_pubsub_shardchannels(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return reply_channels(bus, s, true, argv, argc);
+}
+
+static enum command_result
+reply_counts(struct bus *bus, struct session *s, bool shards, const struct slice *argv, size_t argc)
 {
 	reply_array(bus, s, (argc - 2) * 2);
 	for (size_t i = 2; i < argc; i++) {
-		const struct channel *channel = router_find(&bus->router, argv[i]);
+		const struct channel *channel = router_find(&bus->router, argv[i], shards);
 
 		reply_bulk(bus, s, argv[i]);
 		reply_integer(bus, s, channel ? channel->receivers.n : 0);
 	}
 	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_pubsub_numsub(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return reply_counts(bus, s, false, argv, argc);
+}
+
+enum command_result
+cmd_pubsub_shardnumsub(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return reply_counts(bus, s, true, argv, argc);
 }
 
 enum command_result
@@ -241,8 +312,7 @@ cmd_udsd_waitreceiver(struct bus *bus, struct session *s, const struct slice *ar
 	bool on = command_is_word(argv[2], "ON");
 
 	if (!on && !command_is_word(argv[2], "OFF")) {
-		reply_error(bus, s, "ERR WAITRECEIVER takes ON or OFF, not '%.*s'",
-		            argv[2].len < 128 ? (int)argv[2].len : 128, (const char *)argv[2].p);
+		reply_error(bus, s, "ERR WAITRECEIVER takes ON or OFF, not '%.*s'", COMMAND_SHOWN(argv[2]));
 		return COMMAND_DONE;
 	}
 	s->wait_receiver = on;

@@ -6,19 +6,31 @@
 typedef enum command_result command_handler(struct bus *bus, struct session *s, const struct slice *argv, size_t argc);
 
 /* cmd-connection.c */
-command_handler cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cmd_select;
+command_handler cmd_auth, cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cmd_select;
 
 /* cmd-client.c */
 command_handler cmd_client_id, cmd_client_getname, cmd_client_setname, cmd_client_setinfo;
+command_handler cmd_client_no_evict, cmd_client_no_touch, cmd_client_reply;
+
+/* cmd-client-list.c */
+command_handler cmd_client_info, cmd_client_kill, cmd_client_list;
 
 /* cmd-pubsub.c */
 command_handler cmd_publish, cmd_subscribe, cmd_unsubscribe, cmd_psubscribe, cmd_punsubscribe;
+command_handler cmd_spublish, cmd_ssubscribe, cmd_sunsubscribe;
 command_handler cmd_pubsub_channels, cmd_pubsub_numsub, cmd_pubsub_numpat;
+command_handler cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub;
 command_handler cmd_udsd_waitreceiver;
 
-/* cmd-command.c */
+/* cmd-multi.c */
+command_handler cmd_multi, cmd_exec, cmd_discard;
+
+/* cmd-command.c, cmd-command-docs.c */
 command_handler cmd_help; /* of any command with subcommands */
 command_handler cmd_command, cmd_command_count, cmd_command_docs, cmd_command_info, cmd_command_list;
+
+/* cmd-server.c */
+command_handler cmd_cluster, cmd_config_get, cmd_monitor, cmd_shutdown, cmd_time;
 
 /* cmd-info.c */
 command_handler cmd_info;

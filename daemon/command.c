@@ -4,70 +4,144 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "bus.h"
+#include "command-foreign.h"
 #include "command-list.h"
+#include "monitor.h"
 #include "reply.h"
 #include "session.h"
+#include "transaction.h"
 
-#define IN_SUBSCRIBE COMMAND_IN_SUBSCRIBE
-#define FAST COMMAND_FAST
+#define ADMIN COMMAND_ADMIN
 #define PUBSUB COMMAND_PUBSUB
+#define NOSCRIPT COMMAND_NOSCRIPT
+#define LS (COMMAND_LOADING | COMMAND_STALE)
+#define FAST COMMAND_FAST
+#define CONN COMMAND_CONNECTION
+#define TRANS (COMMAND_TRANSACTION | NOSCRIPT | LS)
+#define ALWAYS (NOSCRIPT | LS | FAST | COMMAND_NO_AUTH | COMMAND_ALLOW_BUSY)
+#define SUBSCRIBING (PUBSUB | NOSCRIPT | LS | COMMAND_IN_SUBSCRIBE)
+#define SENDING (PUBSUB | LS | FAST | COMMAND_MAY_WAIT)
+#define UNQUEUED COMMAND_UNQUEUED
 
-static const struct command client_table[] = {
-	{ "getname", 2, FAST, "2.6.9", "Returns the name of the connection.", cmd_client_getname, NULL },
-	{ "help", 2, 0, "5.0.0", "Prints this help.", cmd_help, NULL },
-	{ "id", 2, FAST, "5.0.0", "Returns the unique client ID of the connection.", cmd_client_id, NULL },
-	{ "setinfo", 4, FAST, "7.2.0", "Sets what the client's library says of itself.", cmd_client_setinfo, NULL },
-	{ "setname", 3, FAST, "2.6.9", "Sets the name of the connection.", cmd_client_setname, NULL },
-	{ 0 },
-};
-
-static const struct command command_subtable[] = {
-	{ "count", 2, FAST, "2.8.13", "Returns the number of commands.", cmd_command_count, NULL },
-	{ "docs", -2, 0, "7.0.0", "Returns documentation of commands.", cmd_command_docs, NULL },
-	{ "help", 2, 0, "5.0.0", "Prints this help.", cmd_help, NULL },
-	{ "info", -2, 0, "2.8.13", "Returns details of commands.", cmd_command_info, NULL },
-	{ "list", -2, 0, "7.0.0", "Returns the names of all commands.", cmd_command_list, NULL },
-	{ 0 },
-};
-
-static const struct command pubsub_table[] = {
-	{ "channels", -2, PUBSUB, "2.8.0", "Returns the channels that have subscribers.", cmd_pubsub_channels, NULL },
-	{ "help", 2, 0, "5.0.0", "Prints this help.", cmd_help, NULL },
-	{ "numpat", 2, PUBSUB, "2.8.0", "Returns the number of patterns subscribed to.", cmd_pubsub_numpat, NULL },
-	{ "numsub", -2, PUBSUB, "2.8.0", "Returns the number of subscribers of channels.", cmd_pubsub_numsub, NULL },
-	{ 0 },
-};
-
-static const struct command udsd_table[] = {
-	{ "help", 2, 0, "5.0.0", "Prints this help.", cmd_help, NULL },
-	{ "waitreceiver", 3, FAST, "7.2.0", "Makes PUBLISH wait until the channel has a receiver.",
-	  cmd_udsd_waitreceiver, NULL },
-	{ 0 },
-};
-
+/* clang-format off: one row, one command */
 const struct command command_table[] = {
-	{ "client", -2, 0, "2.4.0", "Commands about the connection.", NULL, client_table },
-	{ "command", -1, 0, "2.8.13", "Returns details of all commands.", cmd_command, command_subtable },
-	{ "echo", 2, FAST, "1.0.0", "Returns the given string.", cmd_echo, NULL },
-	{ "hello", -1, FAST, "6.0.0", "Chooses the version of the protocol.", cmd_hello, NULL },
-	{ "info", -1, 0, "1.0.0", "Returns information and statistics about the server.", cmd_info, NULL },
-	{ "ping", -1, FAST | IN_SUBSCRIBE, "1.0.0", "Returns PONG, or the given string.", cmd_ping, NULL },
-	{ "psubscribe", -2, PUBSUB | IN_SUBSCRIBE, "2.0.0", "Receives the messages of channels that match patterns.",
-	  cmd_psubscribe, NULL },
-	{ "publish", 3, PUBSUB | FAST, "2.0.0", "Sends a message to a channel.", cmd_publish, NULL },
-	{ "pubsub", -2, 0, "2.8.0", "Commands about subscriptions.", NULL, pubsub_table },
-	{ "punsubscribe", -1, PUBSUB | IN_SUBSCRIBE, "2.0.0", "Ends subscriptions to patterns.", cmd_punsubscribe,
-	  NULL },
-	{ "quit", -1, FAST | IN_SUBSCRIBE, "1.0.0", "Closes the connection.", cmd_quit, NULL },
-	{ "reset", 1, FAST | IN_SUBSCRIBE, "6.2.0", "Puts the connection back to its first state.", cmd_reset, NULL },
-	{ "select", 2, FAST, "1.0.0", "Accepts database 0, the only one.", cmd_select, NULL },
-	{ "subscribe", -2, PUBSUB | IN_SUBSCRIBE, "2.0.0", "Receives the messages of channels.", cmd_subscribe, NULL },
-	{ "udsd", -2, 0, "7.2.0", "Commands that only udsd has.", NULL, udsd_table },
-	{ "unsubscribe", -1, PUBSUB | IN_SUBSCRIBE, "2.0.0", "Ends subscriptions to channels.", cmd_unsubscribe, NULL },
+	{ "auth", -2, ALWAYS | CONN, "connection", "1.0.0", "", "[username] password",
+	  "Says that the kernel tells who a client is, and takes the user 'default'.", cmd_auth },
+	{ "client", -2, 0, "connection", "2.4.0", "", "", "Commands about connections.", NULL },
+	{ "client|getname", 2, NOSCRIPT | LS | CONN, "connection", "2.6.9", "", "",
+	  "Returns the name of the connection.", cmd_client_getname },
+	{ "client|help", 2, LS | CONN, "connection", "5.0.0", "", "", "Prints this help.", cmd_help },
+	{ "client|id", 2, NOSCRIPT | LS | CONN, "connection", "5.0.0", "", "",
+	  "Returns the ID of the connection, a number that is not used again.", cmd_client_id },
+	{ "client|info", 2, NOSCRIPT | LS | CONN, "connection", "6.2.0", "nondeterministic_output", "",
+	  "Describes the connection.", cmd_client_info },
+	{ "client|kill", -3, ADMIN | NOSCRIPT | LS | CONN, "connection", "2.4.0", "",
+	  "(address|[ID id] [TYPE (NORMAL|PUBSUB)] [ADDR address] [LADDR address] [USER username] [UID uid] [MAXAGE "
+	  "seconds] [SKIPME (YES|NO)])",
+	  "Closes the connections that fit all of the filters.", cmd_client_kill },
+	{ "client|list", -2, ADMIN | NOSCRIPT | LS | CONN, "connection", "2.4.0", "nondeterministic_output",
+	  "[(TYPE (NORMAL|PUBSUB)|ID id...)]", "Describes connections, one in a line.", cmd_client_list },
+	{ "client|no-evict", 3, ADMIN | NOSCRIPT | LS | CONN, "connection", "7.0.0", "", "(ON|OFF)",
+	  "Is noted in CLIENT LIST; udsd evicts no clients.", cmd_client_no_evict },
+	{ "client|no-touch", 3, NOSCRIPT | LS | CONN, "connection", "7.2.0", "", "(ON|OFF)",
+	  "Is noted in CLIENT LIST; udsd has no keys to touch.", cmd_client_no_touch },
+	{ "client|reply", 3, NOSCRIPT | LS | CONN, "connection", "3.2.0", "", "(ON|OFF|SKIP)",
+	  "Chooses whether commands are answered.", cmd_client_reply },
+	{ "client|setinfo", 4, NOSCRIPT | LS | CONN, "connection", "7.2.0",
+	  "request_policy:all_nodes response_policy:all_succeeded", "(LIB-NAME libname|LIB-VER libver)",
+	  "Says which library the client uses.", cmd_client_setinfo },
+	{ "client|setname", 3, NOSCRIPT | LS | CONN, "connection", "2.6.9", "", "name",
+	  "Sets the name of the connection.", cmd_client_setname },
+	{ "cluster", -2, 0, "cluster", "3.0.0", "", "subcommand", "Is refused: udsd serves one host.", cmd_cluster },
+	{ "command", -1, LS | CONN, "server", "2.8.13", "nondeterministic_output_order", "", "Describes all commands.",
+	  cmd_command },
+	{ "command|count", 2, LS | CONN, "server", "2.8.13", "", "", "Returns the number of commands.",
+	  cmd_command_count },
+	{ "command|docs", -2, LS | CONN, "server", "7.0.0", "nondeterministic_output_order", "[command...]",
+	  "Returns the documentation of commands.", cmd_command_docs },
+	{ "command|help", 2, LS | CONN, "server", "5.0.0", "", "", "Prints this help.", cmd_help },
+	{ "command|info", -2, LS | CONN, "server", "2.8.13", "nondeterministic_output_order", "[command...]",
+	  "Describes the named commands.", cmd_command_info },
+	{ "command|list", -2, LS | CONN, "server", "7.0.0", "nondeterministic_output_order",
+	  "[FILTERBY (MODULE module|ACLCAT category|PATTERN pattern)]", "Returns the names of commands.",
+	  cmd_command_list },
+	{ "config", -2, 0, "server", "2.0.0", "", "", "Commands about the configuration.", NULL },
+	{ "config|get", -3, ADMIN | NOSCRIPT | LS, "server", "2.0.0", "", "parameter...",
+	  "Returns the parameters that match glob patterns.", cmd_config_get },
+	{ "config|help", 2, LS, "server", "5.0.0", "", "", "Prints this help.", cmd_help },
+	{ "discard", 1, TRANS | FAST | UNQUEUED | COMMAND_ALLOW_BUSY, "transactions", "2.0.0", "", "",
+	  "Forgets the commands since MULTI.", cmd_discard },
+	{ "echo", 2, LS | FAST | CONN, "connection", "1.0.0", "", "message", "Returns the message.", cmd_echo },
+	{ "exec", 1, TRANS | UNQUEUED | COMMAND_SKIP_SLOWLOG, "transactions", "1.2.0", "", "",
+	  "Runs the commands since MULTI, with nothing in between.", cmd_exec },
+	{ "hello", -1, ALWAYS | CONN, "connection", "6.0.0", "",
+	  "[protover [AUTH username password] [SETNAME clientname]]", "Chooses the version of the protocol.",
+	  cmd_hello },
+	{ "info", -1, LS | COMMAND_DANGEROUS, "server", "1.0.0",
+	  "nondeterministic_output request_policy:all_shards response_policy:special", "[section...]",
+	  "Returns figures about the daemon.", cmd_info },
+	{ "monitor", 1, ADMIN | NOSCRIPT | LS | COMMAND_NEEDS_ADMIN, "server", "1.0.0", "", "",
+	  "Shows all commands from now on.", cmd_monitor },
+	{ "multi", 1, TRANS | FAST | UNQUEUED | COMMAND_ALLOW_BUSY, "transactions", "1.2.0", "", "",
+	  "Keeps the commands that follow until EXEC.", cmd_multi },
+	{ "ping", -1, FAST | CONN | COMMAND_IN_SUBSCRIBE, "connection", "1.0.0",
+	  "request_policy:all_shards response_policy:all_succeeded", "[message]", "Returns PONG, or the message.",
+	  cmd_ping },
+	{ "psubscribe", -2, SUBSCRIBING, "pubsub", "2.0.0", "", "pattern...",
+	  "Receives the messages of channels that match patterns.", cmd_psubscribe },
+	{ "publish", 3, SENDING, "pubsub", "2.0.0", "", "channel message",
+	  "Sends a message to a channel, and returns to how many receivers.", cmd_publish },
+	{ "pubsub", -2, 0, "pubsub", "2.8.0", "", "", "Commands about subscriptions.", NULL },
+	{ "pubsub|channels", -2, PUBSUB | LS, "pubsub", "2.8.0", "", "[pattern]",
+	  "Returns the channels that have subscribers.", cmd_pubsub_channels },
+	{ "pubsub|help", 2, LS, "pubsub", "6.2.0", "", "", "Prints this help.", cmd_help },
+	{ "pubsub|numpat", 2, PUBSUB | LS, "pubsub", "2.8.0", "", "",
+	  "Returns the number of patterns that are subscribed to.", cmd_pubsub_numpat },
+	{ "pubsub|numsub", -2, PUBSUB | LS, "pubsub", "2.8.0", "", "[channel...]",
+	  "Returns the numbers of subscribers of channels.", cmd_pubsub_numsub },
+	{ "pubsub|shardchannels", -2, PUBSUB | LS, "pubsub", "7.0.0", "", "[pattern]",
+	  "Returns the shard channels that have subscribers.", cmd_pubsub_shardchannels },
+	{ "pubsub|shardnumsub", -2, PUBSUB | LS, "pubsub", "7.0.0", "", "[shardchannel...]",
+	  "Returns the numbers of subscribers of shard channels.", cmd_pubsub_shardnumsub },
+	{ "punsubscribe", -1, SUBSCRIBING, "pubsub", "2.0.0", "", "[pattern...]",
+	  "Ends subscriptions to patterns: to these, or to all.", cmd_punsubscribe },
+	{ "quit", -1, ALWAYS | CONN | UNQUEUED | COMMAND_IN_SUBSCRIBE, "connection", "1.0.0", "", "",
+	  "Closes the connection.", cmd_quit },
+	{ "reset", 1, ALWAYS | CONN | UNQUEUED | COMMAND_IN_SUBSCRIBE, "connection", "6.2.0", "", "",
+	  "Puts the connection back to its first state.", cmd_reset },
+	{ "select", 2, LS | FAST | CONN, "connection", "1.0.0", "", "index", "Accepts database 0, the only one.",
+	  cmd_select },
+	{ "shutdown", -1, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_ALLOW_BUSY | COMMAND_NEEDS_ADMIN, "server",
+	  "1.0.0", "", "[(NOSAVE|SAVE)] [NOW] [FORCE] [ABORT]", "Stops the daemon as SIGTERM does.", cmd_shutdown },
+	{ "spublish", 3, SENDING | COMMAND_SHARD_ONE, "pubsub", "7.0.0", "", "shardchannel message",
+	  "Sends a message to a shard channel.", cmd_spublish },
+	{ "ssubscribe", -2, SUBSCRIBING | COMMAND_SHARD_ALL, "pubsub", "7.0.0", "", "shardchannel...",
+	  "Receives the messages of shard channels.", cmd_ssubscribe },
+	{ "subscribe", -2, SUBSCRIBING, "pubsub", "2.0.0", "", "channel...", "Receives the messages of channels.",
+	  cmd_subscribe },
+	{ "sunsubscribe", -1, SUBSCRIBING | COMMAND_SHARD_ALL, "pubsub", "7.0.0", "", "[shardchannel...]",
+	  "Ends subscriptions to shard channels: to these, or to all.", cmd_sunsubscribe },
+	{ "time", 1, LS | FAST, "server", "2.6.0", "nondeterministic_output", "",
+	  "Returns the time: seconds since 1970, and microseconds.", cmd_time },
+	{ "udsd", -2, 0, "pubsub", "7.2.0", "", "", "Commands that only udsd has.", NULL },
+	{ "udsd|help", 2, LS, "pubsub", "7.2.0", "", "", "Prints this help.", cmd_help },
+	{ "udsd|waitreceiver", 3, LS | FAST, "pubsub", "7.2.0", "", "(ON|OFF)",
+	  "Makes PUBLISH wait until the channel has a receiver.", cmd_udsd_waitreceiver },
+	{ "unsubscribe", -1, SUBSCRIBING, "pubsub", "2.0.0", "", "[channel...]",
+	  "Ends subscriptions to channels: to these, or to all.", cmd_unsubscribe },
 	{ 0 },
 };
+/* clang-format on */
+
+#define N_ROWS (sizeof(command_table) / sizeof(command_table[0]) - 1)
+
+_Static_assert(N_ROWS <= COMMAND_ROWS_MAX, "COMMAND_ROWS_MAX is too small");
+
+/* The time is taken of one call in so many. */
+#define TIMED_ONE_IN 128
 
 bool
 command_is_word(struct slice arg, const char *word)
@@ -75,76 +149,81 @@ command_is_word(struct slice arg, const char *word)
 	return strlen(word) == arg.len && strncasecmp((const char *)arg.p, word, arg.len) == 0;
 }
 
-const struct command *
-command_find(const struct command *table, struct slice name)
+static int
+compare(struct slice name, const char *row_name)
 {
-	for (; table->name; table++)
-		if (command_is_word(name, table->name))
-			return table;
+	size_t len = strlen(row_name), common = name.len < len ? name.len : len;
+	int r = strncasecmp((const char *)name.p, row_name, common);
+
+	return r != 0 ? r : (name.len > len) - (name.len < len);
+}
+
+const struct command *
+command_find(struct slice name)
+{
+	size_t low = 0, high = N_ROWS;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int r = compare(name, command_table[middle].name);
+
+		if (r == 0)
+			return &command_table[middle];
+		if (r < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
 	return NULL;
 }
 
-static void
-unknown_command(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+static bool
+is_sub(const struct command *row)
 {
-	char args[160];
-	int len = 0;
+	return row->name && strchr(row->name, '|');
+}
 
-	args[0] = '\0';
-	for (size_t i = 1; i < argc && len < 128; i++) {
-		int most = 128 - len, given = argv[i].len < 128 ? (int)argv[i].len : 128;
+const struct command *
+command_first_sub(const struct command *row)
+{
+	return !is_sub(row) && is_sub(row + 1) ? row + 1 : NULL;
+}
 
-		len += snprintf(args + len, sizeof(args) - (size_t)len, "'%.*s' ", given < most ? given : most,
-		                (const char *)argv[i].p);
-	}
-	reply_error(bus, s, "ERR unknown command '%.*s', with args beginning with: %s",
-	            argv[0].len < 128 ? (int)argv[0].len : 128, (const char *)argv[0].p, args);
+const struct command *
+command_next_sub(const struct command *row)
+{
+	return is_sub(row + 1) ? row + 1 : NULL;
+}
+
+const char *
+command_sub_name(const struct command *row)
+{
+	return strchr(row->name, '|') + 1;
+}
+
+static const struct command *
+find_sub(const struct command *parent, struct slice name)
+{
+	const struct command *row = command_first_sub(parent);
+
+	while (row && !command_is_word(name, command_sub_name(row)))
+		row = command_next_sub(row);
+	return row;
 }
 
 struct command_text
-command_upper_name(const struct command *row)
+command_upper(const char *name)
 {
-	struct command_text name;
+	struct command_text upper;
 	size_t i = 0;
 
-	for (; row->name[i] && i + 1 < sizeof(name.text); i++)
-		name.text[i] = (char)toupper((unsigned char)row->name[i]);
-	name.text[i] = '\0';
-	return name;
+	for (; name[i] && i + 1 < sizeof(upper.text); i++)
+		upper.text[i] = (char)toupper((unsigned char)name[i]);
+	upper.text[i] = '\0';
+	return upper;
 }
 
-/* "client|id" for a subcommand, else the name: what errors call it. */
-static struct command_text
-full_name(const struct command *row, const struct command *parent)
-{
-	struct command_text name;
-
-	if (row == parent)
-		snprintf(name.text, sizeof(name.text), "%s", row->name);
-	else
-		snprintf(name.text, sizeof(name.text), "%s|%s", parent->name, row->name);
-	return name;
-}
-
-/* Whether the session may run the row with so many arguments; else an error is replied. */
-static bool
-check(struct bus *bus, struct session *s, const struct command *row, const struct command *parent, size_t argc)
-{
-	if ((row->arity > 0 && argc != (size_t)row->arity) || (row->arity < 0 && argc < (size_t)-row->arity)) {
-		reply_error(bus, s, "ERR wrong number of arguments for '%s' command", full_name(row, parent).text);
-		return false;
-	}
-	if (!s->resp3 && session_is_subscribed(s) && !(row->flags & COMMAND_IN_SUBSCRIBE)) {
-		reply_error(bus, s,
-		            "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
-		            "allowed in this context",
-		            full_name(row, parent).text);
-		return false;
-	}
-	return true;
-}
-
-/* The row of a name. What ran last most likely runs again, and needs no search. */
+/* The row of a command. What ran last most likely runs again, and needs no search. */
 static const struct command *
 look_up(struct bus *bus, struct slice name)
 {
@@ -152,7 +231,9 @@ look_up(struct bus *bus, struct slice name)
 
 	if (name.len == bus->recent.len && memcmp(name.p, bus->recent.name, name.len) == 0)
 		return bus->recent.row;
-	row = command_find(command_table, name);
+	row = command_find(name);
+	if (row && is_sub(row))
+		return NULL;
 	if (row && name.len <= sizeof(bus->recent.name)) {
 		memcpy(bus->recent.name, name.p, name.len);
 		bus->recent.len = name.len;
@@ -161,22 +242,156 @@ look_up(struct bus *bus, struct slice name)
 	return row;
 }
 
+static void
+refuse_in_subscribe(struct bus *bus, struct session *s, struct slice name)
+{
+	char lower[64];
+	size_t i = 0;
+
+	for (; i < name.len && i + 1 < sizeof(lower); i++)
+		lower[i] = (char)tolower(name.p[i]);
+	lower[i] = '\0';
+	reply_error(bus, s,
+	            "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+	            "allowed in this context",
+	            lower);
+}
+
+static bool
+is_confined(const struct session *s)
+{
+	return !s->resp3 && session_is_subscribed(s);
+}
+
+static void
+refuse_unknown(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	char args[160];
+	int len = 0;
+
+	if (command_is_foreign(argv[0])) {
+		if (is_confined(s))
+			refuse_in_subscribe(bus, s, argv[0]);
+		else
+			reply_error(bus, s, "ERR unknown command '%.*s': udsd routes messages and stores no keys",
+			            COMMAND_SHOWN(argv[0]));
+		return;
+	}
+	args[0] = '\0';
+	for (size_t i = 1; i < argc && len < 128; i++) {
+		int most = 128 - len, given = argv[i].len < 128 ? (int)argv[i].len : 128;
+
+		len += snprintf(args + len, sizeof(args) - (size_t)len, "'%.*s' ", given < most ? given : most,
+		                (const char *)argv[i].p);
+	}
+	reply_error(bus, s, "ERR unknown command '%.*s', with args beginning with: %s", COMMAND_SHOWN(argv[0]), args);
+}
+
+/* Whether the session may run the row with so many arguments; else an error is replied. */
+static bool
+check(struct bus *bus, struct session *s, const struct command *row, size_t argc)
+{
+	if ((row->arity > 0 && argc != (size_t)row->arity) || (row->arity < 0 && argc < (size_t)-row->arity)) {
+		reply_error(bus, s, "ERR wrong number of arguments for '%s' command", row->name);
+		return false;
+	}
+	if (s->in_transaction && row->flags & COMMAND_NO_MULTI) {
+		reply_error(bus, s, "ERR Command not allowed inside a transaction");
+		return false;
+	}
+	if (row->flags & COMMAND_NEEDS_ADMIN && !session_is_admin(s, bus)) {
+		reply_error(bus, s, "NOPERM uid %u has no permissions to run the '%s' command: administrators only",
+		            s->identity.uid, row->name);
+		return false;
+	}
+	if (is_confined(s) && !(row->flags & COMMAND_IN_SUBSCRIBE)) {
+		refuse_in_subscribe(bus, s, (struct slice){ (const uint8_t *)row->name, strlen(row->name) });
+		return false;
+	}
+	return true;
+}
+
+/* The row to run, or NULL after an error reply. */
+static const struct command *
+choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	const struct command *row = look_up(bus, argv[0]), *sub;
+
+	if (!row) {
+		refuse_unknown(bus, s, argv, argc);
+		return NULL;
+	}
+	if (argc > 1 && command_first_sub(row)) {
+		sub = find_sub(row, argv[1]);
+		if (!sub) {
+			reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.", COMMAND_SHOWN(argv[1]),
+			            command_upper(row->name).text);
+			return NULL;
+		}
+		row = sub;
+	}
+	if (check(bus, s, row, argc))
+		return row;
+	bus->commands[row - command_table].rejected++;
+	return NULL;
+}
+
+static uint64_t
+nanoseconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static enum command_result
+run_timed(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
+{
+	uint64_t start = nanoseconds();
+	enum command_result result = row->run(bus, s, argv, argc);
+	struct command_stats *stats = &bus->commands[row - command_table];
+
+	if (result == COMMAND_DONE) {
+		stats->nanoseconds += nanoseconds() - start;
+		stats->timed++;
+	}
+	return result;
+}
+
+enum command_result
+command_execute(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
+{
+	struct command_stats *stats = &bus->commands[row - command_table];
+	uint64_t errors = bus->stats.errors;
+	enum command_result result;
+
+	s->last_command = (uint8_t)(row - command_table + 1);
+	if (stats->calls % TIMED_ONE_IN == 0)
+		result = run_timed(bus, s, row, argv, argc);
+	else
+		result = row->run(bus, s, argv, argc);
+	if (result == COMMAND_WAIT)
+		return COMMAND_WAIT;
+	stats->calls++;
+	stats->failed += bus->stats.errors != errors;
+	if (bus->monitors.n > 0)
+		monitor_show(bus, s, row, argv, argc);
+	return COMMAND_DONE;
+}
+
 enum command_result
 command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	const struct command *parent = look_up(bus, argv[0]), *row = parent;
+	const struct command *row = choose(bus, s, argv, argc);
 
-	if (row && row->subcommands && argc > 1)
-		row = command_find(row->subcommands, argv[1]);
-	if (!parent) {
-		unknown_command(bus, s, argv, argc);
-	} else if (!row) {
-		reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.",
-		            argv[1].len < 128 ? (int)argv[1].len : 128, (const char *)argv[1].p,
-		            command_upper_name(parent).text);
-	} else if (check(bus, s, row, parent, argc) && row->run(bus, s, argv, argc) == COMMAND_WAIT) {
+	if (s->in_transaction && !row)
+		transaction_fail(s);
+	else if (s->in_transaction && !(row->flags & COMMAND_UNQUEUED))
+		transaction_add(bus, s, row, argv, argc);
+	else if (row && command_execute(bus, s, row, argv, argc) == COMMAND_WAIT)
 		return COMMAND_WAIT;
-	}
-	bus->stats.commands++;
+	if (s->reply_mode != REPLY_ON)
+		session_next_reply(s);
 	return COMMAND_DONE;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "addr.h"
 #include "bus.h"
 #include "input.h"
 #include "log.h"
@@ -21,7 +23,26 @@
 /* What one client may write in one pass, in bytes. */
 #define WRITE_BUDGET ((size_t)1024 * 1024)
 
-static struct conn *
+struct conn_origin *
+conn_origin_new(enum conn_mode mode, const char *address)
+{
+	struct conn_origin *origin = malloc(sizeof(*origin) + strlen(address) + 1);
+
+	if (!origin)
+		return NULL;
+	*origin = (struct conn_origin){ .refs = 1, .mode = mode };
+	strcpy(origin->address, address);
+	return origin;
+}
+
+void
+conn_origin_unref(struct conn_origin *origin)
+{
+	if (--origin->refs == 0)
+		free(origin);
+}
+
+struct conn *
 conn_of(struct session *s)
 {
 	return (struct conn *)((char *)s - offsetof(struct conn, session));
@@ -41,7 +62,7 @@ update_events(struct conn *conn)
 {
 	const struct session *s = &conn->session;
 	bool is_reading = s->state == SESSION_OPEN && !conn->loop->stopping &&
-	                  (conn->mode == CONN_ECHO ? s->out.count == 0 : !s->clogged);
+	                  (conn->origin->mode == CONN_ECHO ? s->out.count == 0 : !s->clogged);
 	short wanted = (short)((is_reading ? EV_READ : 0) | (s->out_state == SESSION_OUT_BLOCKED ? EV_WRITE : 0));
 	int fd = conn_fd(conn);
 
@@ -61,7 +82,7 @@ update_events(struct conn *conn)
 }
 
 int
-conn_new(struct loop *loop, int fd, enum conn_mode mode, const struct identity *identity)
+conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct identity *identity)
 {
 	struct conn *conn = malloc(sizeof(*conn));
 
@@ -69,10 +90,10 @@ conn_new(struct loop *loop, int fd, enum conn_mode mode, const struct identity *
 		close(fd);
 		return -ENOMEM;
 	}
-	*conn = (struct conn){ .loop = loop, .mode = mode };
+	*conn = (struct conn){ .loop = loop, .origin = origin };
+	origin->refs++;
 	session_init(&conn->session, &loop->bus, identity);
 	event_assign(&conn->event, loop->base, fd, EV_READ | EV_PERSIST, conn_event_cb, conn);
-	TAILQ_INSERT_TAIL(&loop->conns, conn, link);
 	log_debug("client %llu: pid %d, uid %u", (unsigned long long)conn->session.id, (int)identity->pid,
 	          identity->uid);
 	update_events(conn);
@@ -88,9 +109,9 @@ conn_close(struct session *s)
 	if (conn->wanted)
 		event_del(&conn->event);
 	close(conn_fd(conn));
-	TAILQ_REMOVE(&loop->conns, conn, link);
 	log_debug("client %llu: closed", (unsigned long long)s->id);
 	session_deinit(s, &loop->bus);
+	conn_origin_unref(conn->origin);
 	free(conn);
 	loop_conn_closed(loop);
 }
@@ -109,6 +130,7 @@ receive(struct conn *conn, struct iovec *iov, int n)
 		len = readv(conn_fd(conn), iov, n);
 	if (len > 0) {
 		bus->stats.bytes_in += (uint64_t)len;
+		s->active_s = bus_seconds(bus);
 		return (size_t)len;
 	}
 	if (len == 0)
@@ -178,7 +200,7 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 	if (what & EV_WRITE && s->out_state == SESSION_OUT_BLOCKED)
 		session_set_out_state(s, &conn->loop->bus, SESSION_OUT_RECEIVER);
 	if (what & EV_READ && s->state == SESSION_OPEN) {
-		if (conn->mode == CONN_ECHO)
+		if (conn->origin->mode == CONN_ECHO)
 			read_echo(conn);
 		else if (!s->clogged)
 			read_route(conn);
@@ -268,4 +290,33 @@ conn_unread(const struct conn *conn)
 	int n = 0;
 
 	return ioctl(conn_fd(conn), SIOCOUTQ, &n) == 0 ? n : 0;
+}
+
+/* "IP:PORT" of one end of a TCP connection. */
+static void
+put_address(char *text, const struct sockaddr_storage *storage, socklen_t len)
+{
+	struct addr addr = { .kind = ADDR_TCP, .storage = *storage, .len = len };
+
+	addr_format(&addr, text, BUS_ADDRESS_MAX);
+}
+
+void
+conn_describe(const struct session *s, struct bus_address *ret_address)
+{
+	const struct conn *conn = (const struct conn *)s;
+	struct sockaddr_storage storage;
+	socklen_t len = sizeof(storage);
+
+	*ret_address = (struct bus_address){ .fd = conn_fd(conn) };
+	if (conn->origin->address[0]) { /* as Redis writes it: no port, and one name for both ends */
+		snprintf(ret_address->peer, BUS_ADDRESS_MAX, "%s:0", conn->origin->address);
+		snprintf(ret_address->local, BUS_ADDRESS_MAX, "%s:0", conn->origin->address);
+		return;
+	}
+	if (getpeername(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
+		put_address(ret_address->peer, &storage, len);
+	len = sizeof(storage);
+	if (getsockname(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
+		put_address(ret_address->local, &storage, len);
 }

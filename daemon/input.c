@@ -42,6 +42,12 @@ input_free(struct input *in)
 	free(in);
 }
 
+size_t
+input_size(const struct input *in)
+{
+	return in ? in->bytes.len + (in->tail ? in->tail->len : 0) : 0;
+}
+
 static void
 drop(struct session *s)
 {

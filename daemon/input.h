@@ -15,6 +15,9 @@ struct session;
 /* Takes NULL. */
 void input_free(struct input *in);
 
+/* Bytes of input that are kept. Takes NULL. */
+size_t input_size(const struct input *in);
+
 /*
  * Says where the next bytes of the session are to be read to: into its unfinished command as far as that
  * goes, then into the loop's buffer. Returns the number of pieces (1 or 2), or -ENOMEM.

@@ -42,7 +42,7 @@ admit(struct listener *listener, int client_fd)
 		return;
 	if (listener->config.addr.kind == ADDR_TCP)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-	if (conn_new(&server->loop, TAKE_FD(fd), (enum conn_mode)listener->config.mode, &identity) < 0)
+	if (conn_new(&server->loop, TAKE_FD(fd), listener->origin, &identity) < 0)
 		server_pause_accepting(server, ENOMEM);
 	else
 		bus->stats.clients_accepted++;
@@ -125,6 +125,16 @@ open_other(const struct listener_config *config, int *ret_fd)
 	return error == EACCES || error == EPERM ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
 }
 
+static void
+free_listener(struct listener *listener, int fd)
+{
+	if (fd >= 0)
+		close(fd);
+	if (listener->origin)
+		conn_origin_unref(listener->origin);
+	free(listener);
+}
+
 int
 listener_new(struct server *server, const struct listener_config *config, int fd, struct listener **ret_listener)
 {
@@ -141,15 +151,18 @@ listener_new(struct server *server, const struct listener_config *config, int fd
 	listener->config = *config;
 	listener->file.lock_fd = -1;
 	listener->is_handed_over = fd >= 0;
-	if (fd < 0)
+	addr_format(&config->addr, text, sizeof(text));
+	listener->origin = conn_origin_new((enum conn_mode)config->mode, config->addr.kind == ADDR_TCP ? "" : text);
+	if (!listener->origin)
+		r = -ENOMEM;
+	else if (fd < 0)
 		r = config->addr.kind == ADDR_PATH ? open_path(config, &listener->file, &fd) : open_other(config, &fd);
 	if (r != 0) {
-		free(listener);
+		free_listener(listener, fd);
 		return r;
 	}
 	event_assign(&listener->event, server->loop.base, fd, EV_READ | EV_PERSIST, accept_cb, listener);
 	listener_set_accepting(listener, true);
-	addr_format(&config->addr, text, sizeof(text));
 	log_info("listening on %s (%s)", text, config_mode_name(config->mode));
 	*ret_listener = listener;
 	return 0;
@@ -162,8 +175,7 @@ listener_free(struct listener *listener)
 
 	listener_set_accepting(listener, false);
 	sockfile_close(&listener->file);
-	close(fd);
-	free(listener);
+	free_listener(listener, fd);
 }
 
 bool
@@ -171,6 +183,23 @@ listener_is_in_place(const struct listener *listener)
 {
 	return listener->is_handed_over || listener->config.addr.kind != ADDR_PATH ||
 	       sockfile_is_in_place(&listener->file);
+}
+
+/* Clients that are connected keep the mode they came with. */
+static void
+update_mode(struct listener *listener, int mode)
+{
+	struct conn_origin *origin;
+
+	if (listener->origin->mode == (enum conn_mode)mode)
+		return;
+	origin = conn_origin_new((enum conn_mode)mode, listener->origin->address);
+	if (!origin) {
+		log_error("out of memory: a listener keeps its mode");
+		return;
+	}
+	conn_origin_unref(listener->origin);
+	listener->origin = origin;
 }
 
 void
@@ -186,6 +215,7 @@ listener_update(struct listener *listener, const struct listener_config *config)
 		r = sockfile_update(&listener->file, &options);
 	if (r < 0)
 		log_error("%s: cannot change its permissions: %s", listener->file.path, strerror(-r));
+	update_mode(listener, config->mode);
 	if (listener->is_handed_over) {
 		old->mode = config->mode; /* its address and permissions are the service manager's */
 		return;

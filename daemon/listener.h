@@ -19,6 +19,7 @@ struct listener {
 	TAILQ_ENTRY(listener) link;
 	struct server *server;
 	struct listener_config config;
+	struct conn_origin *origin;
 	struct sockfile file;
 	struct event event;
 	bool is_handed_over;

@@ -50,7 +50,6 @@ loop_init(struct loop *loop, const struct limits *limits)
 	int r;
 
 	*loop = (struct loop){ 0 };
-	TAILQ_INIT(&loop->conns);
 	event_set_log_callback(libevent_log_cb);
 	/* Large payloads come and go: keep them on the heap, and the heap's top from being returned at each one. */
 	mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
@@ -64,6 +63,7 @@ loop_init(struct loop *loop, const struct limits *limits)
 		free(loop->buffer);
 		return r;
 	}
+	loop->bus.describe = conn_describe;
 	event_assign(&loop->tick, loop->base, -1, 0, tick_cb, loop);
 	return 0;
 }
@@ -71,10 +71,10 @@ loop_init(struct loop *loop, const struct limits *limits)
 void
 loop_deinit(struct loop *loop)
 {
-	struct conn *conn;
+	struct session *s;
 
-	TAILQ_FOREACH(conn, &loop->conns, link)
-		session_kill(&conn->session, &loop->bus);
+	TAILQ_FOREACH(s, &loop->bus.sessions, link)
+		session_kill(s, &loop->bus);
 	pass_end(&loop->bus, &conn_pass_ops);
 	event_del(&loop->tick);
 	bus_deinit(&loop->bus);
@@ -90,7 +90,7 @@ check_slow(struct loop *loop)
 	struct session *s;
 
 	TAILQ_FOREACH(s, &bus->blocked, out_link) {
-		int unread = conn_unread((struct conn *)s);
+		int unread = conn_unread(conn_of(s));
 
 		if (unread < s->unread)
 			s->progress_ms = bus->now_ms;
@@ -112,13 +112,13 @@ check_slow(struct loop *loop)
 static void
 sweep_waiting(struct loop *loop)
 {
-	struct conn *conn;
+	struct session *s;
 
 	if (loop->bus.n_waiting == 0)
 		return;
-	TAILQ_FOREACH(conn, &loop->conns, link)
-		if (conn->session.state == SESSION_WAITING && conn_is_hung_up(conn))
-			session_kill(&conn->session, &loop->bus);
+	TAILQ_FOREACH(s, &loop->bus.sessions, link)
+		if (s->state == SESSION_WAITING && conn_is_hung_up(conn_of(s)))
+			session_kill(s, &loop->bus);
 }
 
 static void
@@ -181,15 +181,15 @@ loop_turn(struct loop *loop)
 void
 loop_stop(struct loop *loop)
 {
-	struct conn *conn;
+	struct session *s;
 
 	/* What was read is finished first, while its receivers are still there. */
 	while (!TAILQ_EMPTY(&loop->bus.ready))
 		pass_resume(&loop->bus, &conn_pass_ops);
 	run_close(&loop->bus);
 	loop->stopping = true;
-	TAILQ_FOREACH(conn, &loop->conns, link)
-		conn_stop(conn);
+	TAILQ_FOREACH(s, &loop->bus.sessions, link)
+		conn_stop(conn_of(s));
 }
 
 void

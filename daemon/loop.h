@@ -20,7 +20,6 @@ struct loop {
 	struct event_base *base;
 	uint8_t *buffer; /* what is read goes here, for all connections */
 	struct bus bus;
-	struct conn_list conns;
 	struct event tick; /* while something has to be looked at again by time */
 	bool is_ticking;
 	uint64_t last_sweep_ms, last_trim_ms;

@@ -15,7 +15,7 @@
 static char *
 reserve(struct bus *bus, struct session *s, size_t room)
 {
-	if (s->state == SESSION_DEAD)
+	if (s->state == SESSION_DEAD || session_is_muted(s))
 		return NULL;
 	/* What was published before this reply comes before it. */
 	if (session_is_subscribed(s) && bus->run.messages > 0)
@@ -89,7 +89,7 @@ reply_error(struct bus *bus, struct session *s, const char *format, ...)
 		if (text[i] == '\r' || text[i] == '\n')
 			text[i] = ' ';
 	memcpy(text + len, "\r\n", 2);
-	bus->stats.errors++;
+	bus_count_error(bus, text + 1);
 	reply_raw(bus, s, text, len + 2);
 }
 
@@ -161,7 +161,25 @@ reply_set(struct bus *bus, struct session *s, size_t n)
 }
 
 void
-reply_push(struct bus *bus, struct session *s, size_t n)
+reply_integer_signed(struct bus *bus, struct session *s, int64_t value)
 {
-	reply_header(bus, s, s->resp3 ? '>' : '*', n, NULL);
+	char text[32];
+
+	reply_raw(bus, s, text, (size_t)snprintf(text, sizeof(text), ":%lld\r\n", (long long)value));
+}
+
+void
+reply_confirmation(struct bus *bus, struct session *s, const char *what, const struct slice *name, uint64_t count)
+{
+	uint8_t mode = s->reply_mode;
+
+	s->reply_mode = REPLY_ON; /* like a message, it is no reply */
+	reply_header(bus, s, s->resp3 ? '>' : '*', 3, NULL);
+	reply_text(bus, s, what);
+	if (name)
+		reply_bulk(bus, s, *name);
+	else
+		reply_null(bus, s);
+	reply_integer(bus, s, count);
+	s->reply_mode = mode;
 }

@@ -24,6 +24,7 @@ void reply_status(struct bus *bus, struct session *s, const char *text);
 void reply_error(struct bus *bus, struct session *s, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 void reply_integer(struct bus *bus, struct session *s, uint64_t value);
+void reply_integer_signed(struct bus *bus, struct session *s, int64_t value);
 
 /* An integer that is held back until the barrier is open. */
 void reply_integer_behind(struct bus *bus, struct session *s, uint64_t value, struct barrier *barrier);
@@ -40,4 +41,6 @@ void reply_null(struct bus *bus, struct session *s);
 void reply_array(struct bus *bus, struct session *s, size_t n);
 void reply_map(struct bus *bus, struct session *s, size_t n);
 void reply_set(struct bus *bus, struct session *s, size_t n);
-void reply_push(struct bus *bus, struct session *s, size_t n);
+
+/* Confirms a subscription or its end: a push, also where replies are off (CLIENT REPLY). name: NULL for none. */
+void reply_confirmation(struct bus *bus, struct session *s, const char *what, const struct slice *name, uint64_t count);

@@ -86,13 +86,15 @@ list_unnamed(struct router *router, struct channel *channel)
 
 /* Writes what stands before a message's payload; head needs room for the names and 5 * RESP_HEADER_MAX. */
 static uint32_t
-put_head(char *head, const struct slice *pattern, struct slice name)
+put_head(char *head, const struct slice *pattern, bool is_shard, struct slice name)
 {
 	size_t n = resp_put_header(head, '*', pattern ? 4 : 3);
 
 	if (pattern) {
 		n += resp_put_bulk(head + n, "pmessage", 8);
 		n += resp_put_bulk(head + n, pattern->p, pattern->len);
+	} else if (is_shard) {
+		n += resp_put_bulk(head + n, "smessage", 8);
 	} else {
 		n += resp_put_bulk(head + n, "message", 7);
 	}
@@ -100,22 +102,22 @@ put_head(char *head, const struct slice *pattern, struct slice name)
 }
 
 static struct channel *
-find_channel(const struct router *router, struct slice name, uint64_t hash)
+find_channel(const struct router *router, struct slice name, bool is_shard, uint64_t hash)
 {
 	for (struct table_node *node = table_first(&router->channels, hash); node; node = table_next(node))
-		if (channel_is(CHANNEL(node), name))
+		if (channel_is(CHANNEL(node), name, is_shard))
 			return CHANNEL(node);
 	return NULL;
 }
 
 struct channel *
-router_find(const struct router *router, struct slice name)
+router_find(const struct router *router, struct slice name, bool is_shard)
 {
-	return find_channel(router, name, siphash(&router->key, name.p, name.len));
+	return find_channel(router, name, is_shard, siphash(&router->key, name.p, name.len));
 }
 
 static struct channel *
-make_channel(struct router *router, struct slice name, uint64_t hash)
+make_channel(struct router *router, struct slice name, bool is_shard, uint64_t hash)
 {
 	struct channel *channel, *fitted;
 
@@ -124,8 +126,8 @@ make_channel(struct router *router, struct slice name, uint64_t hash)
 	channel = malloc(sizeof(*channel) + name.len + 5 * RESP_HEADER_MAX);
 	if (!channel)
 		return NULL;
-	*channel = (struct channel){ .name_len = (uint32_t)name.len };
-	channel->head_len = put_head(channel->head, NULL, name);
+	*channel = (struct channel){ .name_len = (uint32_t)name.len, .is_shard = is_shard };
+	channel->head_len = put_head(channel->head, NULL, is_shard, name);
 	channel->name_offset = channel->head_len - 2 - channel->name_len;
 	fitted = realloc(channel, sizeof(*channel) + channel->head_len);
 	if (fitted)
@@ -160,7 +162,7 @@ add_match(struct pattern *pattern, void *arg)
 	head = malloc(text.len + name.len + 5 * RESP_HEADER_MAX);
 	if (!head)
 		return -ENOMEM;
-	matches[channel->n_matches++] = (struct match){ pattern, head, put_head(head, &text, name) };
+	matches[channel->n_matches++] = (struct match){ pattern, head, put_head(head, &text, false, name) };
 	return 0;
 }
 
@@ -190,7 +192,7 @@ refresh(struct bus *bus, struct channel *channel)
 	struct router *router = &bus->router;
 	int r;
 
-	if (channel->patterns_generation != router->patterns_generation) {
+	if (channel->patterns_generation != router->patterns_generation && !channel->is_shard) {
 		forget_matches(channel);
 		r = pattern_each_match(&router->patterns, channel_name(channel), add_match, channel);
 		if (r < 0) {
@@ -213,19 +215,19 @@ refresh(struct bus *bus, struct channel *channel)
 }
 
 int
-router_lookup(struct bus *bus, struct slice name, bool make, struct channel **ret_channel)
+router_lookup(struct bus *bus, struct slice name, bool is_shard, bool make, struct channel **ret_channel)
 {
 	struct router *router = &bus->router;
 	uint64_t hash = siphash(&router->key, name.p, name.len);
-	struct channel *channel = find_channel(router, name, hash);
+	struct channel *channel = find_channel(router, name, is_shard, hash);
 
 	if (!channel) {
-		if (!make && pattern_each_match(&router->patterns, name, stop_at_first, NULL) == 0) {
+		if (!make && (is_shard || pattern_each_match(&router->patterns, name, stop_at_first, NULL) == 0)) {
 			*ret_channel = NULL;
 			return 0;
 		}
 		run_close(bus); /* its channel may have to make room */
-		channel = make_channel(router, name, hash);
+		channel = make_channel(router, name, is_shard, hash);
 		if (!channel)
 			return -ENOMEM;
 	}
@@ -296,7 +298,7 @@ router_has_own(struct bus *bus, const struct channel *channel, struct session *s
 static const void *
 topic_of(const struct subscription *sub)
 {
-	return sub->kind == SUBSCRIPTION_CHANNEL ? (const void *)sub->channel : (const void *)sub->pattern;
+	return sub->kind == SUBSCRIPTION_PATTERN ? (const void *)sub->pattern : (const void *)sub->channel;
 }
 
 static uint64_t
@@ -324,13 +326,21 @@ find_subscription(const struct router *router, const struct session *s, const vo
 static struct recvset *
 receivers_of(struct subscription *sub)
 {
-	return sub->kind == SUBSCRIPTION_CHANNEL ? &sub->channel->receivers : &sub->pattern->receivers;
+	return sub->kind == SUBSCRIPTION_PATTERN ? &sub->pattern->receivers : &sub->channel->receivers;
 }
 
 static uint32_t *
 counter_of(struct subscription *sub)
 {
-	return sub->kind == SUBSCRIPTION_CHANNEL ? &sub->session->n_channels : &sub->session->n_patterns;
+	switch (sub->kind) {
+	case SUBSCRIPTION_CHANNEL:
+		return &sub->session->n_channels;
+	case SUBSCRIPTION_PATTERN:
+		return &sub->session->n_patterns;
+	case SUBSCRIPTION_SHARD:
+		return &sub->session->n_shards;
+	}
+	return NULL;
 }
 
 /* Frees the channel or pattern of a subscription that ends, or was not made, if nobody needs it. */
@@ -367,9 +377,10 @@ link_subscription(struct router *router, struct subscription *sub)
 	router->members_generation++;
 	if (sub->kind == SUBSCRIPTION_PATTERN && set->n == 1)
 		router->patterns_generation++;
-	if (sub->kind == SUBSCRIPTION_CHANNEL && set->n == 1) {
+	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 1) {
 		TAILQ_REMOVE(&router->unnamed, sub->channel, unnamed_link);
 		router->n_unnamed--;
+		router->n_shards += sub->channel->is_shard;
 	}
 	return 0;
 }
@@ -389,7 +400,7 @@ wake_publishers(struct bus *bus, const struct subscription *sub)
 {
 	struct channel *channel;
 
-	if (sub->kind == SUBSCRIPTION_CHANNEL) {
+	if (sub->kind != SUBSCRIPTION_PATTERN) {
 		wake_waiters(bus, sub->channel);
 		return;
 	}
@@ -412,7 +423,7 @@ router_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 	run_close(bus);
 	if (kind == SUBSCRIPTION_PATTERN)
 		sub->pattern = pattern_get(&router->patterns, name);
-	else if (router_lookup(bus, name, true, &sub->channel) < 0)
+	else if (router_lookup(bus, name, kind == SUBSCRIPTION_SHARD, true, &sub->channel) < 0)
 		sub->channel = NULL;
 	if (!topic_of(sub)) {
 		free(sub);
@@ -420,7 +431,7 @@ router_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 	}
 	if (find_subscription(router, s, topic_of(sub)))
 		r = ROUTER_E_EXISTS;
-	else if (s->n_channels + s->n_patterns >= bus->limits.max_subscriptions)
+	else if (s->n_channels + s->n_patterns + s->n_shards >= bus->limits.max_subscriptions)
 		r = ROUTER_E_TOO_MANY;
 	else
 		r = link_subscription(router, sub);
@@ -445,8 +456,10 @@ unlink_subscription(struct router *router, struct subscription *sub)
 	LIST_REMOVE(sub, link);
 	--*counter_of(sub);
 	router->members_generation++;
-	if (sub->kind == SUBSCRIPTION_CHANNEL && set->n == 0)
+	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 0) {
+		router->n_shards -= sub->channel->is_shard;
 		list_unnamed(router, sub->channel);
+	}
 	release_topic(router, sub);
 	free(sub);
 }
@@ -458,10 +471,10 @@ router_unsubscribe(struct bus *bus, struct session *s, enum subscription_kind ki
 	struct subscription *sub;
 	const void *topic;
 
-	if (kind == SUBSCRIPTION_CHANNEL)
-		topic = router_find(router, name);
-	else
+	if (kind == SUBSCRIPTION_PATTERN)
 		topic = pattern_find(&router->patterns, name);
+	else
+		topic = router_find(router, name, kind == SUBSCRIPTION_SHARD);
 	sub = topic ? find_subscription(router, s, topic) : NULL;
 	if (!sub)
 		return false;

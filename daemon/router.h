@@ -18,7 +18,7 @@
 
 struct bus;
 
-enum subscription_kind { SUBSCRIPTION_CHANNEL, SUBSCRIPTION_PATTERN };
+enum subscription_kind { SUBSCRIPTION_CHANNEL, SUBSCRIPTION_PATTERN, SUBSCRIPTION_SHARD };
 
 /* A pattern that matches a channel, with the bytes that stand before each message delivered through it. */
 struct match {
@@ -34,13 +34,14 @@ struct channel {
 	uint32_t n_matches;
 	uint32_t heads_len; /* bytes that one message's heads take, for all ways */
 	uint32_t n_total;   /* receivers, those through patterns included */
+	bool is_shard;      /* has a name space of its own, and no pattern matches it */
 	bool overlap;       /* a session receives messages of the channel in more than one way */
 	bool clogged;       /* a receiver is; as of clog_generation */
 	uint64_t patterns_generation, members_generation, clog_generation;
 	TAILQ_ENTRY(channel) unnamed_link;
 	struct session_list waiters; /* publishers that wait for a receiver */
 	uint32_t name_len, name_offset, head_len;
-	/* What stands before each message, for RESP2: "*3\r\n$7\r\nmessage\r\n$LEN\r\nNAME\r\n". */
+	/* What stands before each message, for RESP2: "*3\r\n$7\r\nmessage\r\n$LEN\r\nNAME\r\n", or smessage. */
 	char head[];
 };
 
@@ -58,7 +59,8 @@ struct subscription {
 
 struct router {
 	struct siphash_key key;
-	struct table channels;
+	struct table channels; /* and shard channels */
+	uint64_t n_shards;
 	struct table subscriptions;
 	struct pattern_index patterns;
 	uint64_t patterns_generation; /* counts up when patterns come or go */
@@ -94,13 +96,13 @@ void router_leave(struct bus *bus, struct session *s);
 void router_set_resp3(struct bus *bus, struct session *s, bool resp3);
 
 /* The channel of a name as it stands, or NULL. */
-struct channel *router_find(const struct router *router, struct slice name);
+struct channel *router_find(const struct router *router, struct slice name, bool is_shard);
 
 /*
  * The channel of a name, brought up to date, if anybody receives it or make is set; else *ret_channel is NULL.
  * Returns 0 or -ENOMEM.
  */
-int router_lookup(struct bus *bus, struct slice name, bool make, struct channel **ret_channel);
+int router_lookup(struct bus *bus, struct slice name, bool is_shard, bool make, struct channel **ret_channel);
 
 /* Forgets the channels that nobody is subscribed to by name and nobody waits for. */
 void router_forget_unnamed(struct bus *bus);
@@ -118,9 +120,9 @@ channel_name(const struct channel *channel)
 }
 
 static inline bool
-channel_is(const struct channel *channel, struct slice name)
+channel_is(const struct channel *channel, struct slice name, bool is_shard)
 {
-	return channel->name_len == name.len &&
+	return channel->name_len == name.len && channel->is_shard == is_shard &&
 	       __builtin_memcmp(channel->head + channel->name_offset, name.p, name.len) == 0;
 }
 

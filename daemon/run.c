@@ -19,6 +19,13 @@ struct piece {
 	size_t offset, len;
 };
 
+/* A piece that waits for the end of EXEC. */
+struct deferred {
+	struct chunk *chunk;
+	size_t offset, len;
+	uint32_t messages;
+};
+
 static uint32_t
 count_speakers(const struct recvset *set, bool resp3)
 {
@@ -90,6 +97,36 @@ run_open(struct bus *bus, struct session *publisher, struct channel *channel, si
 	return 0;
 }
 
+/* Queues a piece for one receiver. Who runs EXEC gets its own messages after the reply, not in the middle of it. */
+static void
+deliver_to(struct bus *bus, struct session *s, const struct piece *piece, struct barrier *barrier, uint32_t messages)
+{
+	struct deferred deferred = { piece->chunk, piece->offset, piece->len, messages };
+
+	if (s != bus->executing)
+		session_queue(s, bus, piece->chunk, piece->offset, piece->len, barrier, messages);
+	else if (buf_append(&bus->deferred, &deferred, sizeof(deferred)) == 0)
+		chunk_ref(piece->chunk);
+	else
+		session_out_of_memory(s, bus);
+}
+
+void
+run_deliver_deferred(struct bus *bus)
+{
+	struct session *s = bus->executing;
+	struct deferred deferred;
+
+	run_close(bus);
+	bus->executing = NULL;
+	for (size_t at = 0; at < bus->deferred.len; at += sizeof(deferred)) {
+		memcpy(&deferred, bus->deferred.data + at, sizeof(deferred));
+		session_queue(s, bus, deferred.chunk, deferred.offset, deferred.len, NULL, deferred.messages);
+		chunk_unref(deferred.chunk);
+	}
+	buf_deinit(&bus->deferred);
+}
+
 /*
  * Queues one piece for those receivers of one way that speak one version of the protocol. messages: how many
  * end in the piece; 0 for the head of one, which no reply waits for.
@@ -110,8 +147,7 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 			bus->stats.undelivered += messages;
 			continue;
 		}
-		session_queue(s, bus, piece->chunk, piece->offset, piece->len,
-		              run->own && session_is_own(run->own, s) ? NULL : barrier, messages);
+		deliver_to(bus, s, piece, run->own && session_is_own(run->own, s) ? NULL : barrier, messages);
 		bus->stats.deliveries += messages;
 	}
 }

@@ -47,3 +47,6 @@ int run_append(struct bus *bus, struct slice payload, struct chunk *tail);
 
 /* Hands the open run, if there is one, to its receivers. */
 void run_close(struct bus *bus);
+
+/* EXEC is done: bus->executing gets what it published to itself, and is NULL again. */
+void run_deliver_deferred(struct bus *bus);

@@ -117,17 +117,18 @@ close_listeners(struct listener_list *list)
 	}
 }
 
+/* why: what asked for it. */
 static void
-stop(struct server *server, int signal_number)
+stop(struct server *server, const char *why)
 {
 	struct listener *listener;
 
 	if (server->is_stopping) {
-		log_info("%s again: ending at once", strsignal(signal_number));
+		log_info("%s again: ending at once", why);
 		server->is_done = true;
 		return;
 	}
-	log_info("%s: stopping", strsignal(signal_number));
+	log_info("%s: stopping", why);
 	notify_send("STOPPING=1\nSTATUS=Stopping");
 	server->is_stopping = true;
 	TAILQ_FOREACH(listener, &server->listeners, link)
@@ -320,6 +321,7 @@ apply_config(struct server *server)
 	log_set_level((enum log_level)server->config->log_level);
 	raise_descriptor_limit(server->config);
 	server->loop.bus.limits = server->config->limits;
+	server->loop.bus.config_path = server->config->path;
 }
 
 static void
@@ -364,7 +366,7 @@ signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
 	if (number == SIGHUP && server->config->path)
 		reload(server);
 	else
-		stop(server, number);
+		stop(server, strsignal(number));
 }
 
 static void
@@ -411,7 +413,9 @@ server_run(struct server *server)
 	notify_ready();
 	while (!server->is_done) {
 		loop_turn(&server->loop);
-		if (server->is_stopping && TAILQ_EMPTY(&server->loop.conns))
+		if (server->loop.bus.stop_requested && !server->is_stopping)
+			stop(server, "SHUTDOWN");
+		if (server->is_stopping && TAILQ_EMPTY(&server->loop.bus.sessions))
 			server->is_done = true;
 	}
 }

@@ -7,12 +7,16 @@
 #include "chunk.h"
 #include "input.h"
 #include "log.h"
+#include "monitor.h"
 #include "router.h"
+#include "transaction.h"
 
 void
 session_init(struct session *s, struct bus *bus, const struct identity *identity)
 {
 	*s = (struct session){ .id = ++bus->last_id, .identity = *identity, .progress_ms = bus->now_ms };
+	s->created_s = s->active_s = bus_seconds(bus);
+	TAILQ_INSERT_TAIL(&bus->sessions, s, link);
 	outq_init(&s->out);
 	LIST_INIT(&s->subscriptions);
 	bus->stats.clients++;
@@ -26,6 +30,7 @@ free_info(struct session_info *info)
 	free(info->name);
 	free(info->lib_name);
 	free(info->lib_version);
+	transaction_free(info->transaction);
 	free(info);
 }
 
@@ -35,6 +40,7 @@ session_deinit(struct session *s, struct bus *bus)
 	uint64_t lost;
 
 	router_leave(bus, s);
+	monitor_leave(bus, s);
 	session_set_out_state(s, bus, SESSION_OUT_IDLE);
 	session_set_state(s, bus, SESSION_DEAD, NULL);
 	lost = outq_clear(&s->out);
@@ -47,6 +53,7 @@ session_deinit(struct session *s, struct bus *bus)
 	s->in = NULL;
 	free_info(s->info);
 	s->info = NULL;
+	TAILQ_REMOVE(&bus->sessions, s, link);
 	bus->stats.clients--;
 }
 
@@ -102,6 +109,7 @@ void
 session_finish(struct session *s, struct bus *bus)
 {
 	router_leave(bus, s);
+	monitor_leave(bus, s);
 	session_set_state(s, bus, SESSION_CLOSING, NULL);
 	if (s->out_state == SESSION_OUT_IDLE)
 		session_set_out_state(s, bus, SESSION_OUT_REPLIER);
@@ -180,6 +188,29 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 		session_set_out_state(s, bus, messages > 0 ? SESSION_OUT_RECEIVER : SESSION_OUT_REPLIER);
 	if (outq_cost(&s->out) > bus->limits.queue_limit)
 		session_check_clogged(s, bus);
+}
+
+void
+session_next_reply(struct session *s)
+{
+	if (s->reply_mode == REPLY_SKIP_NEXT)
+		s->reply_mode = REPLY_SKIP;
+	else if (s->reply_mode == REPLY_SKIP)
+		s->reply_mode = REPLY_ON;
+}
+
+bool
+session_is_admin(const struct session *s, const struct bus *bus)
+{
+	return !s->identity.anonymous && (s->identity.uid == 0 || s->identity.uid == bus->own_uid);
+}
+
+bool
+session_may_see(const struct session *s, const struct session *other, const struct bus *bus)
+{
+	if (s == other || session_is_admin(s, bus))
+		return true;
+	return !s->identity.anonymous && !other->identity.anonymous && s->identity.uid == other->identity.uid;
 }
 
 struct session_info *

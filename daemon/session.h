@@ -20,6 +20,7 @@ struct channel;
 struct chunk;
 struct input;
 struct subscription;
+struct transaction;
 
 TAILQ_HEAD(session_list, session);
 LIST_HEAD(subscription_list, subscription);
@@ -40,6 +41,14 @@ enum session_out_state {
 	SESSION_OUT_GATED,    /* its next reply waits for a barrier */
 };
 
+/* What becomes of the replies to commands (CLIENT REPLY); messages and confirmations always go out. */
+enum session_reply_mode {
+	REPLY_ON,
+	REPLY_SKIP_NEXT, /* the next command gets none */
+	REPLY_SKIP,      /* the command that runs gets none */
+	REPLY_OFF,
+};
+
 /* Who the kernel says is at the other end. A TCP client has pid 0 and is anonymous. */
 struct identity {
 	pid_t pid;
@@ -50,6 +59,7 @@ struct identity {
 
 struct session {
 	struct outq out;
+	TAILQ_ENTRY(session) link; /* in the bus's list of all */
 	TAILQ_ENTRY(session) out_link;
 	TAILQ_ENTRY(session) in_link;
 	struct session_list *in_list; /* that in_link is in, or NULL */
@@ -64,8 +74,14 @@ struct session {
 	bool resp3;
 	bool clogged;       /* more output unsent than queue_limit, and not yet below half again */
 	bool wait_receiver; /* UDSD WAITRECEIVER ON */
+	bool in_transaction;
+	bool is_monitor;
+	bool no_evict, no_touch;      /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
+	uint8_t reply_mode;           /* enum session_reply_mode */
+	uint8_t last_command;         /* its row in the table, counted from 1; 0: none yet */
+	uint32_t created_s, active_s; /* when it came, and was last read from; seconds since the bus's start */
 	uint32_t overlap_stamp;
-	uint32_t n_channels, n_patterns;
+	uint32_t n_channels, n_patterns, n_shards;
 	struct subscription_list subscriptions;
 	/* Whether a receiver of `channel` is of this process, as of `generation`. */
 	struct {
@@ -76,9 +92,10 @@ struct session {
 	struct session_info *info; /* or NULL */
 };
 
-/* What clients say of themselves; made when they do. Strings are owned, or NULL. */
+/* What few clients have; made when they do. Strings are owned, or NULL. */
 struct session_info {
 	char *name, *lib_name, *lib_version;
+	struct transaction *transaction; /* or NULL */
 };
 
 void session_init(struct session *s, struct bus *bus, const struct identity *identity);
@@ -112,13 +129,29 @@ void session_check_clogged(struct session *s, struct bus *bus);
 void session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
                    struct barrier *barrier, uint32_t messages);
 
+/* A command has been done with: CLIENT REPLY SKIP moves on. */
+void session_next_reply(struct session *s);
+
+/* Whether it may do what is reserved to administrators: root, and the user that the daemon runs as. */
+bool session_is_admin(const struct session *s, const struct bus *bus);
+
+/* Whether it may know of the other and close it: its own user's, or any as an administrator. */
+bool session_may_see(const struct session *s, const struct session *other, const struct bus *bus);
+
 /* Returns the session's info, made if need be, or NULL when there is no memory. */
 struct session_info *session_get_info(struct session *s);
 
 static inline bool
 session_is_subscribed(const struct session *s)
 {
-	return s->n_channels + s->n_patterns > 0;
+	return s->n_channels + s->n_patterns + s->n_shards > 0;
+}
+
+/* Whether replies to the command that runs are left out. */
+static inline bool
+session_is_muted(const struct session *s)
+{
+	return s->reply_mode >= REPLY_SKIP;
 }
 
 /* Whether both belong to one process, as far as the kernel tells. */

@@ -4,7 +4,6 @@
 #include <stdint.h>
 
 struct stats {
-	uint64_t commands;
 	uint64_t errors;      /* error replies */
 	uint64_t messages;    /* published */
 	uint64_t deliveries;  /* messages queued for a receiver, once for each */

@@ -1,0 +1,81 @@
+/* MULTI, EXEC and DISCARD. */
+#include "bus.h"
+#include "cmd-publish.h"
+#include "command-list.h"
+#include "reply.h"
+#include "run.h"
+#include "session.h"
+#include "transaction.h"
+
+enum command_result
+cmd_multi(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+          size_t argc __attribute__((unused)))
+{
+	if (s->in_transaction)
+		reply_error(bus, s, "ERR MULTI calls can not be nested");
+	else if (transaction_begin(s) < 0)
+		reply_error(bus, s, "ERR out of memory");
+	else
+		reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}
+
+/* What is published must be able to go before anything of it does. */
+static enum command_result
+wait_for_all(struct bus *bus, struct session *s, const struct transaction *transaction)
+{
+	const struct queued_command *command;
+
+	STAILQ_FOREACH(command, &transaction->commands, link)
+		if (command->row->flags & COMMAND_MAY_WAIT &&
+		    cmd_publish_wait(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE) == COMMAND_WAIT)
+			return COMMAND_WAIT;
+	return COMMAND_DONE;
+}
+
+static void
+execute(struct bus *bus, struct session *s, const struct transaction *transaction)
+{
+	const struct queued_command *command;
+
+	bus->executing = s;
+	reply_array(bus, s, transaction->n);
+	STAILQ_FOREACH(command, &transaction->commands, link)
+		command_execute(bus, s, command->row, command->argv, command->argc);
+	run_deliver_deferred(bus);
+}
+
+enum command_result
+cmd_exec(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+         size_t argc __attribute__((unused)))
+{
+	struct transaction *transaction;
+
+	if (!s->in_transaction) {
+		reply_error(bus, s, "ERR EXEC without MULTI");
+		return COMMAND_DONE;
+	}
+	if (wait_for_all(bus, s, s->info->transaction) == COMMAND_WAIT)
+		return COMMAND_WAIT;
+	transaction = transaction_take(s);
+	if (transaction->has_failed)
+		reply_error(bus, s, "EXECABORT Transaction discarded because of previous errors.");
+	else
+		execute(bus, s, transaction);
+	transaction_free(transaction);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_discard(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+            size_t argc __attribute__((unused)))
+{
+	struct transaction *transaction = transaction_take(s);
+
+	if (transaction)
+		reply_status(bus, s, "OK");
+	else
+		reply_error(bus, s, "ERR DISCARD without MULTI");
+	transaction_free(transaction);
+	return COMMAND_DONE;
+}
