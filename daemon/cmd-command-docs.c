@@ -168,7 +168,7 @@ reply_docs(struct bus *bus, struct session *s, const struct command *row)
 	reply_pair(bus, s, "summary", row->summary);
 	reply_pair(bus, s, "since", row->since);
 	reply_pair(bus, s, "group", row->group);
-	reply_pair(bus, s, "complexity", row->flags & COMMAND_FAST ? "O(1)" : "O(N)");
+	reply_pair(bus, s, "complexity", row->flags & COMMAND_LINEAR ? "O(N)" : "O(1)");
 	if (syntax.len > 0)
 		reply_items(bus, s, syntax);
 	if (n == 0)

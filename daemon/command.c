@@ -22,9 +22,10 @@
 #define CONN COMMAND_CONNECTION
 #define TRANS (COMMAND_TRANSACTION | NOSCRIPT | LS)
 #define ALWAYS (NOSCRIPT | LS | FAST | COMMAND_NO_AUTH | COMMAND_ALLOW_BUSY)
-#define SUBSCRIBING (PUBSUB | NOSCRIPT | LS | COMMAND_IN_SUBSCRIBE)
-#define SENDING (PUBSUB | LS | FAST | COMMAND_MAY_WAIT)
+#define SUBSCRIBING (PUBSUB | LINEAR | NOSCRIPT | LS | COMMAND_IN_SUBSCRIBE)
+#define SENDING (PUBSUB | LINEAR | LS | FAST | COMMAND_MAY_WAIT)
 #define UNQUEUED COMMAND_UNQUEUED
+#define LINEAR COMMAND_LINEAR
 
 /* clang-format off: one row, one command */
 const struct command command_table[] = {
@@ -38,11 +39,11 @@ const struct command command_table[] = {
 	  "Returns the ID of the connection, a number that is not used again.", cmd_client_id },
 	{ "client|info", 2, NOSCRIPT | LS | CONN, "connection", "6.2.0", "nondeterministic_output", "",
 	  "Describes the connection.", cmd_client_info },
-	{ "client|kill", -3, ADMIN | NOSCRIPT | LS | CONN, "connection", "2.4.0", "",
+	{ "client|kill", -3, LINEAR | ADMIN | NOSCRIPT | LS | CONN, "connection", "2.4.0", "",
 	  "(address|[ID id] [TYPE (NORMAL|PUBSUB)] [ADDR address] [LADDR address] [USER username] [UID uid] [MAXAGE "
 	  "seconds] [SKIPME (YES|NO)])",
 	  "Closes the connections that fit all of the filters.", cmd_client_kill },
-	{ "client|list", -2, ADMIN | NOSCRIPT | LS | CONN, "connection", "2.4.0", "nondeterministic_output",
+	{ "client|list", -2, LINEAR | ADMIN | NOSCRIPT | LS | CONN, "connection", "2.4.0", "nondeterministic_output",
 	  "[(TYPE (NORMAL|PUBSUB)|ID id...)]", "Describes connections, one in a line.", cmd_client_list },
 	{ "client|no-evict", 3, ADMIN | NOSCRIPT | LS | CONN, "connection", "7.0.0", "", "(ON|OFF)",
 	  "Is noted in CLIENT LIST; udsd evicts no clients.", cmd_client_no_evict },
@@ -56,31 +57,31 @@ const struct command command_table[] = {
 	{ "client|setname", 3, NOSCRIPT | LS | CONN, "connection", "2.6.9", "", "name",
 	  "Sets the name of the connection.", cmd_client_setname },
 	{ "cluster", -2, 0, "cluster", "3.0.0", "", "subcommand", "Is refused: udsd serves one host.", cmd_cluster },
-	{ "command", -1, LS | CONN, "server", "2.8.13", "nondeterministic_output_order", "", "Describes all commands.",
-	  cmd_command },
+	{ "command", -1, LINEAR | LS | CONN, "server", "2.8.13", "nondeterministic_output_order", "",
+	  "Describes all commands.", cmd_command },
 	{ "command|count", 2, LS | CONN, "server", "2.8.13", "", "", "Returns the number of commands.",
 	  cmd_command_count },
-	{ "command|docs", -2, LS | CONN, "server", "7.0.0", "nondeterministic_output_order", "[command...]",
+	{ "command|docs", -2, LINEAR | LS | CONN, "server", "7.0.0", "nondeterministic_output_order", "[command...]",
 	  "Returns the documentation of commands.", cmd_command_docs },
 	{ "command|help", 2, LS | CONN, "server", "5.0.0", "", "", "Prints this help.", cmd_help },
-	{ "command|info", -2, LS | CONN, "server", "2.8.13", "nondeterministic_output_order", "[command...]",
+	{ "command|info", -2, LINEAR | LS | CONN, "server", "2.8.13", "nondeterministic_output_order", "[command...]",
 	  "Describes the named commands.", cmd_command_info },
-	{ "command|list", -2, LS | CONN, "server", "7.0.0", "nondeterministic_output_order",
+	{ "command|list", -2, LINEAR | LS | CONN, "server", "7.0.0", "nondeterministic_output_order",
 	  "[FILTERBY (MODULE module|ACLCAT category|PATTERN pattern)]", "Returns the names of commands.",
 	  cmd_command_list },
 	{ "config", -2, 0, "server", "2.0.0", "", "", "Commands about the configuration.", NULL },
-	{ "config|get", -3, ADMIN | NOSCRIPT | LS, "server", "2.0.0", "", "parameter...",
+	{ "config|get", -3, LINEAR | ADMIN | NOSCRIPT | LS, "server", "2.0.0", "", "parameter...",
 	  "Returns the parameters that match glob patterns.", cmd_config_get },
 	{ "config|help", 2, LS, "server", "5.0.0", "", "", "Prints this help.", cmd_help },
-	{ "discard", 1, TRANS | FAST | UNQUEUED | COMMAND_ALLOW_BUSY, "transactions", "2.0.0", "", "",
+	{ "discard", 1, LINEAR | TRANS | FAST | UNQUEUED | COMMAND_ALLOW_BUSY, "transactions", "2.0.0", "", "",
 	  "Forgets the commands since MULTI.", cmd_discard },
 	{ "echo", 2, LS | FAST | CONN, "connection", "1.0.0", "", "message", "Returns the message.", cmd_echo },
-	{ "exec", 1, TRANS | UNQUEUED | COMMAND_SKIP_SLOWLOG, "transactions", "1.2.0", "", "",
+	{ "exec", 1, LINEAR | TRANS | UNQUEUED | COMMAND_SKIP_SLOWLOG, "transactions", "1.2.0", "", "",
 	  "Runs the commands since MULTI, with nothing in between.", cmd_exec },
 	{ "hello", -1, ALWAYS | CONN, "connection", "6.0.0", "",
 	  "[protover [AUTH username password] [SETNAME clientname]]", "Chooses the version of the protocol.",
 	  cmd_hello },
-	{ "info", -1, LS | COMMAND_DANGEROUS, "server", "1.0.0",
+	{ "info", -1, LINEAR | LS | COMMAND_DANGEROUS, "server", "1.0.0",
 	  "nondeterministic_output request_policy:all_shards response_policy:special", "[section...]",
 	  "Returns figures about the daemon.", cmd_info },
 	{ "monitor", 1, ADMIN | NOSCRIPT | LS | COMMAND_NEEDS_ADMIN, "server", "1.0.0", "", "",
@@ -95,16 +96,16 @@ const struct command command_table[] = {
 	{ "publish", 3, SENDING, "pubsub", "2.0.0", "", "channel message",
 	  "Sends a message to a channel, and returns to how many receivers.", cmd_publish },
 	{ "pubsub", -2, 0, "pubsub", "2.8.0", "", "", "Commands about subscriptions.", NULL },
-	{ "pubsub|channels", -2, PUBSUB | LS, "pubsub", "2.8.0", "", "[pattern]",
+	{ "pubsub|channels", -2, LINEAR | PUBSUB | LS, "pubsub", "2.8.0", "", "[pattern]",
 	  "Returns the channels that have subscribers.", cmd_pubsub_channels },
 	{ "pubsub|help", 2, LS, "pubsub", "6.2.0", "", "", "Prints this help.", cmd_help },
 	{ "pubsub|numpat", 2, PUBSUB | LS, "pubsub", "2.8.0", "", "",
 	  "Returns the number of patterns that are subscribed to.", cmd_pubsub_numpat },
-	{ "pubsub|numsub", -2, PUBSUB | LS, "pubsub", "2.8.0", "", "[channel...]",
+	{ "pubsub|numsub", -2, LINEAR | PUBSUB | LS, "pubsub", "2.8.0", "", "[channel...]",
 	  "Returns the numbers of subscribers of channels.", cmd_pubsub_numsub },
-	{ "pubsub|shardchannels", -2, PUBSUB | LS, "pubsub", "7.0.0", "", "[pattern]",
+	{ "pubsub|shardchannels", -2, LINEAR | PUBSUB | LS, "pubsub", "7.0.0", "", "[pattern]",
 	  "Returns the shard channels that have subscribers.", cmd_pubsub_shardchannels },
-	{ "pubsub|shardnumsub", -2, PUBSUB | LS, "pubsub", "7.0.0", "", "[shardchannel...]",
+	{ "pubsub|shardnumsub", -2, LINEAR | PUBSUB | LS, "pubsub", "7.0.0", "", "[shardchannel...]",
 	  "Returns the numbers of subscribers of shard channels.", cmd_pubsub_shardnumsub },
 	{ "punsubscribe", -1, SUBSCRIBING, "pubsub", "2.0.0", "", "[pattern...]",
 	  "Ends subscriptions to patterns: to these, or to all.", cmd_punsubscribe },

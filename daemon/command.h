@@ -45,6 +45,7 @@ enum {
 	COMMAND_MAY_WAIT = 1 << 16,     /* its handler may return COMMAND_WAIT */
 	COMMAND_SHARD_ONE = 1 << 17,    /* its first argument is a shard channel, which Redis calls a key */
 	COMMAND_SHARD_ALL = 1 << 18,    /* all its arguments are */
+	COMMAND_LINEAR = 1 << 19,       /* its cost grows with what it is about */
 };
 
 struct command {
