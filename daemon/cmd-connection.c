@@ -55,7 +55,8 @@ parse_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t
 			if (!cmd_client_check_text(bus, s, *ret_name, "Client names"))
 				return false;
 		} else {
-			reply_error(bus, s, "ERR Syntax error in HELLO option '%.*s'", COMMAND_SHOWN(argv[i]));
+			reply_error(bus, s, "ERR Syntax error in HELLO option '%.*s'",
+			            argv[i].len < 900 ? (int)argv[i].len : 900, (const char *)argv[i].p);
 			return false;
 		}
 	}
@@ -143,9 +144,10 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribu
 	router_leave(bus, s);
 	monitor_leave(bus, s);
 	router_set_resp3(bus, s, false);
-	transaction_free(transaction_take(s));
+	transaction_end(s);
 	s->wait_receiver = s->no_evict = s->no_touch = false;
-	s->reply_mode = REPLY_ON;
+	if (s->reply_mode != REPLY_SKIP) /* as in Redis, where SKIP covers also RESET */
+		s->reply_mode = REPLY_ON;
 	cmd_client_set_text(bus, s, CLIENT_NAME, (struct slice){ 0 });
 	reply_status(bus, s, "RESET");
 	return COMMAND_DONE;

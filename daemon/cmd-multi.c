@@ -49,20 +49,17 @@ enum command_result
 cmd_exec(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
          size_t argc __attribute__((unused)))
 {
-	struct transaction *transaction;
-
 	if (!s->in_transaction) {
 		reply_error(bus, s, "ERR EXEC without MULTI");
 		return COMMAND_DONE;
 	}
 	if (wait_for_all(bus, s, s->info->transaction) == COMMAND_WAIT)
 		return COMMAND_WAIT;
-	transaction = transaction_take(s);
-	if (transaction->has_failed)
+	if (s->info->transaction->has_failed)
 		reply_error(bus, s, "EXECABORT Transaction discarded because of previous errors.");
 	else
-		execute(bus, s, transaction);
-	transaction_free(transaction);
+		execute(bus, s, s->info->transaction);
+	transaction_end(s);
 	return COMMAND_DONE;
 }
 
@@ -70,12 +67,10 @@ enum command_result
 cmd_discard(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
             size_t argc __attribute__((unused)))
 {
-	struct transaction *transaction = transaction_take(s);
-
-	if (transaction)
+	if (s->in_transaction)
 		reply_status(bus, s, "OK");
 	else
 		reply_error(bus, s, "ERR DISCARD without MULTI");
-	transaction_free(transaction);
+	transaction_end(s);
 	return COMMAND_DONE;
 }

@@ -367,7 +367,8 @@ command_execute(struct bus *bus, struct session *s, const struct command *row, c
 	uint64_t errors = bus->stats.errors;
 	enum command_result result;
 
-	s->last_command = (uint8_t)(row - command_table + 1);
+	if (!bus->executing)
+		s->last_command = (uint8_t)(row - command_table + 1);
 	if (stats->calls % TIMED_ONE_IN == 0)
 		result = run_timed(bus, s, row, argv, argc);
 	else

@@ -135,7 +135,9 @@ run_commands(struct bus *bus, struct session *s, struct resp_progress *progress,
 		}
 		switch (resp_request_parse(&bus->request, progress, p + at, len - at, bus->limits.max_message)) {
 		case RESP_REQUEST_OK:
-			if (bus->request.argc > 0 && !run_command(bus, s))
+			if (bus->request.argc == 0)
+				session_next_reply(s);
+			else if (!run_command(bus, s))
 				return at;
 			at += bus->request.used;
 			break;

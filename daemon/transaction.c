@@ -44,15 +44,14 @@ transaction_free(struct transaction *transaction)
 	free(transaction);
 }
 
-struct transaction *
-transaction_take(struct session *s)
+void
+transaction_end(struct session *s)
 {
-	struct transaction *transaction = s->in_transaction ? s->info->transaction : NULL;
-
-	if (transaction)
-		s->info->transaction = NULL;
+	if (!s->in_transaction)
+		return;
+	transaction_free(s->info->transaction);
+	s->info->transaction = NULL;
 	s->in_transaction = false;
-	return transaction;
 }
 
 void

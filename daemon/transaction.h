@@ -34,8 +34,8 @@ void transaction_add(struct bus *bus, struct session *s, const struct command *r
 /* EXEC will be refused. */
 void transaction_fail(struct session *s);
 
-/* The session's transaction is over; the caller frees it. NULL if there was none. */
-struct transaction *transaction_take(struct session *s);
+/* The session's transaction is over, if there is one. */
+void transaction_end(struct session *s);
 
 /* Takes NULL. */
 void transaction_free(struct transaction *transaction);
