@@ -90,9 +90,9 @@ put_origin(struct buf *line, const struct bus *bus, const struct session *s)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (s->identity.anonymous)
 		return buf_printf(line, "+%lld.%06ld [0 %s]", (long long)now.tv_sec, now.tv_nsec / 1000, address.peer);
-	/* Without the ":0" that stands for the port. */
-	return buf_printf(line, "+%lld.%06ld [0 unix:%.*s]", (long long)now.tv_sec, now.tv_nsec / 1000,
-	                  (int)strlen(address.peer) - 2, address.peer);
+	if (address.peer[0]) /* the ":0" stands for a port */
+		address.peer[strlen(address.peer) - 2] = '\0';
+	return buf_printf(line, "+%lld.%06ld [0 unix:%s]", (long long)now.tv_sec, now.tv_nsec / 1000, address.peer);
 }
 
 static int
