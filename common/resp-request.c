@@ -151,12 +151,24 @@ parse_inline(struct resp_request *r, const uint8_t *buf, size_t len)
 	return split_line(r, (const char *)buf, end);
 }
 
+/*
+ * The CR of the length line at p, if it is all there. A line that is too long has none, so that it is the same error
+ * in one read and in many.
+ */
+static const uint8_t *
+find_line_end(const uint8_t *p, size_t len)
+{
+	const uint8_t *cr = memchr(p, '\r', len < PROTOCOL_LINE_MAX ? len : PROTOCOL_LINE_MAX);
+
+	return cr && cr + 1 < p + len ? cr : NULL;
+}
+
 /* read_number() for a line that is not complete, or has anything else than one to nine plain digits. */
 static int __attribute__((noinline)) read_unusual_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
 {
-	const uint8_t *cr = memchr(buf + *at, '\r', len - *at);
+	const uint8_t *cr = find_line_end(buf + *at - 1, len - (*at - 1));
 
-	if (!cr || cr + 1 == buf + len)
+	if (!cr)
 		return 1;
 	if (num_parse_resp(buf + *at, (size_t)(cr - (buf + *at)), ret_value) != 0)
 		return -1;
@@ -183,14 +195,6 @@ read_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
 	return 0;
 }
 
-static bool
-has_line(const uint8_t *p, size_t len)
-{
-	const uint8_t *cr = memchr(p, '\r', len);
-
-	return cr && cr + 1 < p + len;
-}
-
 /* Reads the argument at *at and moves *at behind it. is_last: no other follows. */
 static enum resp_request_status
 read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bool is_last, size_t max_bulk,
@@ -204,7 +208,7 @@ read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bo
 		return more(r, len + 1);
 	if (buf[begin] == '$')
 		s = read_number(buf, len, &p, &size);
-	else if (!has_line(buf + begin, len - begin))
+	else if (!find_line_end(buf + begin, len - begin))
 		s = 1; /* Redis looks at the type only when the line is there */
 	else
 		return fail(r, "expected '$', got '%c'", buf[begin]);

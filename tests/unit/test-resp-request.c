@@ -357,6 +357,14 @@ put_long(struct buf *b, const char *begin, char c, size_t n, const char *end)
 }
 
 static void
+expect_error(struct parser *parser, const struct buf *b, const char *error)
+{
+	parser->progress = (struct resp_progress){ 0 };
+	assert_int_equal(parse(parser, b->data, b->len, MAX_BULK), RESP_REQUEST_ERROR);
+	assert_string_equal(parser->request.error, error);
+}
+
+static void
 line_limits(void **state __attribute__((unused)))
 {
 	struct parser parser = { 0 };
@@ -390,6 +398,15 @@ line_limits(void **state __attribute__((unused)))
 	assert_int_equal(parse(&parser, b.data, b.len - 1, MAX_BULK), RESP_REQUEST_MORE);
 	assert_int_equal(parse(&parser, b.data, b.len, MAX_BULK), RESP_REQUEST_ERROR);
 	assert_string_equal(parser.request.error, "too big bulk count string");
+	/* The same where the end has come along: how the bytes are cut into reads makes no difference. */
+	put_long(&b, "*", '1', PROTOCOL_LINE_MAX, "\r\n");
+	expect_error(&parser, &b, "too big mbulk count string");
+	put_long(&b, "*1\r\n$", '1', PROTOCOL_LINE_MAX, "\r\n");
+	expect_error(&parser, &b, "too big bulk count string");
+	put_long(&b, "*1\r\n", 'x', PROTOCOL_LINE_MAX, "\r\n");
+	expect_error(&parser, &b, "too big bulk count string");
+	put_long(&b, "*1\r\n", 'x', PROTOCOL_LINE_MAX - 1, "\r\n");
+	expect_error(&parser, &b, "expected '$', got 'x'");
 	buf_deinit(&b);
 	parser_deinit(&parser);
 }
