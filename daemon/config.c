@@ -281,7 +281,11 @@ print_value(const struct row *row, const void *base, FILE *out)
 	const void *at = (const char *)base + row->offset;
 	char text[ADDR_PATH_MAX + 1];
 
-	fprintf(out, "%s = ", row->key);
+	fprintf(out, "%s =", row->key);
+	if (row->type == TYPE_ADDR)
+		addr_format(at, text, sizeof(text));
+	if (row->type != TYPE_ADDR || !strchr(";#", text[0])) /* behind a blank these would begin a comment */
+		fputc(' ', out);
 	switch (row->type) {
 	case TYPE_LOG_LEVEL:
 		fputs(log_level_name(*(const enum log_level *)at), out);
@@ -292,7 +296,6 @@ print_value(const struct row *row, const void *base, FILE *out)
 		print_number(row, *(const uint64_t *)at, out);
 		break;
 	case TYPE_ADDR:
-		addr_format(at, text, sizeof(text));
 		fputs(text, out);
 		break;
 	case TYPE_MODE:

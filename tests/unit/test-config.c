@@ -548,6 +548,36 @@ wrong_value_changes_nothing(void **state)
 	assert_int_equal(rig->config->log_level, LOG_LEVEL_INFO);
 }
 
+/* What is printed is the same when it is read again. */
+static void
+printed_and_read_again(void **state)
+{
+	struct rig *rig = *state;
+	static const char *const addresses[] = { "= /a", "=;a", "=#a", "= @;a", "= [::1]:80" };
+
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		char text[64], *printed, *again;
+		size_t len;
+		FILE *out = open_memstream(&printed, &len);
+
+		assert_non_null(out);
+		snprintf(text, sizeof(text), "[listener a]\nlisten %s\n", addresses[i]);
+		expect_right(rig, text);
+		config_print(rig->config, out);
+		fclose(out);
+		snprintf(text, sizeof(text), "\nlisten %s\n", addresses[i]);
+		assert_non_null(strstr(printed, text));
+		expect_right(rig, printed);
+		out = open_memstream(&again, &len);
+		assert_non_null(out);
+		config_print(rig->config, out);
+		fclose(out);
+		assert_string_equal(again, printed);
+		free(printed);
+		free(again);
+	}
+}
+
 static void
 without_a_file(void **state __attribute__((unused)))
 {
@@ -595,6 +625,7 @@ main(void)
 		TEST(other_bytes),
 		TEST(files_that_cannot_be_read),
 		TEST(wrong_value_changes_nothing),
+		TEST(printed_and_read_again),
 		cmocka_unit_test(without_a_file),
 	};
 
