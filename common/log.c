@@ -68,6 +68,12 @@ log_level_name(enum log_level level)
 	return levels[level].name;
 }
 
+bool
+log_is_on(enum log_level level)
+{
+	return level <= logger.level;
+}
+
 /* What a peer chose (a name, an argument) may stand in a line: it must not end it or steer a terminal. */
 static void
 replace_controls(char *line, size_t len)
@@ -85,7 +91,7 @@ log_write(enum log_level level, const char *format, ...)
 	size_t n;
 	va_list ap;
 
-	if (level > logger.level)
+	if (!log_is_on(level))
 		return;
 	if (logger.journal)
 		n = (size_t)snprintf(line, sizeof(line), "<%d>", levels[level].priority);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* The program's name stands before each line, unless the journal adds it anyway. */
@@ -15,6 +17,9 @@ void log_set_level(enum log_level level);
 int log_level_parse(const char *text, enum log_level *ret_level);
 
 const char *log_level_name(enum log_level level);
+
+/* Whether lines of the level are written. */
+bool log_is_on(enum log_level level);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

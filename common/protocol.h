@@ -27,5 +27,10 @@ struct slice {
 /* What a command may hold beside its largest argument (names of channels, headers), in bytes. */
 #define PROTOCOL_REQUEST_ROOM ((size_t)1024 * 1024)
 
+/* How the names of udsd's own channels begin. */
+#define PROTOCOL_RESERVED "__udsd__:"
+/* Tells a receiver that is subscribed to it what it missed: "COUNT CHANNEL". */
+#define PROTOCOL_MISSED PROTOCOL_RESERVED "missed"
+
 /* The release of Redis whose answers the bus follows. */
 #define PROTOCOL_REDIS_VERSION "7.2.0"

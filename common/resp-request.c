@@ -100,11 +100,18 @@ read_quoted(const char *p, const char *end, char quote, char **out)
 	return p + 1;
 }
 
+/* Like Redis, which knows more kinds of blanks before a word and behind a quote. */
+static bool
+ends_word(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\0';
+}
+
 /* Reads one argument, which does not begin with a blank; NULL for unbalanced quotes. */
 static const char *
 read_word(const char *p, const char *end, char **out)
 {
-	while (p < end && !is_blank(*p) && *p) {
+	while (p < end && !ends_word(*p)) {
 		if (*p == '"' || *p == '\'')
 			return read_quoted(p + 1, end, *p, out);
 		*(*out)++ = *p++;

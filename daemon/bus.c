@@ -42,6 +42,7 @@ bus_init(struct bus *bus, const struct limits *limits)
 		return r;
 	bus_update_time(bus);
 	bus->start_ms = bus->now_ms;
+	bus->uptime_s = 0;
 	bus->start_time = time(NULL);
 	return 0;
 }
@@ -52,6 +53,8 @@ bus_deinit(struct bus *bus)
 	assert(bus->stats.clients == 0 && bus->n_clogged == 0 && bus->monitors.n == 0 && bus->deferred.len == 0);
 	run_close(bus);
 	router_deinit(&bus->router);
+	assert(bus->users.n == 0);
+	table_deinit(&bus->users);
 	recvset_deinit(&bus->monitors);
 	buf_deinit(&bus->deferred);
 	resp_request_deinit(&bus->request);
@@ -69,6 +72,7 @@ bus_update_time(struct bus *bus)
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
 	bus->now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	bus->uptime_s = (uint32_t)((bus->now_ms - bus->start_ms) / 1000);
 }
 
 void

@@ -20,11 +20,12 @@
 
 /* Bytes; durations in milliseconds. */
 struct limits {
-	uint64_t max_clients;
+	uint64_t max_clients, max_clients_per_uid;
 	uint64_t max_message;
-	uint64_t max_subscriptions; /* per client */
-	uint64_t queue_limit;       /* unsent output per client */
+	uint64_t max_subscriptions, max_subscriptions_per_uid; /* the former per client */
+	uint64_t queue_limit, queue_limit_per_uid;             /* unsent output; the former per client */
 	uint64_t slow_timeout;
+	uint64_t idle_timeout; /* 0: none */
 };
 
 /* Where a session is connected, for CLIENT LIST. */
@@ -46,8 +47,11 @@ struct bus {
 	struct stream copies; /* what the open run does not write itself: other encodings, heads of large messages */
 	struct resp_request request;
 	struct router router;
+	const struct access_rules *rules; /* NULL: none; set by router_set_rules() */
+	const struct access_list *admins; /* beside own_uid; NULL: root */
 	struct run run;
 
+	struct table users;            /* that have clients (quota.h) */
 	struct session_list sessions;  /* all, by id */
 	struct session_list ready;     /* have commands left from an earlier pass */
 	struct session_list throttled; /* wait until a clogged receiver has drained */
@@ -72,6 +76,12 @@ struct bus {
 	uint64_t clog_generation;      /* counts up when a session becomes clogged or drained */
 	uint64_t now_ms;               /* monotonic, as of the last event */
 	uint64_t start_ms;
+	uint32_t uptime_s; /* as of the last event */
+	/* Lines about clients in this while; what is too much is only counted. */
+	struct {
+		uint64_t since_ms;
+		unsigned int lines, omitted;
+	} client_log;
 	int64_t start_time; /* seconds since the epoch */
 	uid_t own_uid;
 	uint32_t overlap_stamp;
@@ -102,10 +112,3 @@ void bus_count_error(struct bus *bus, const char *text);
 
 /* Commands that were run. */
 uint64_t bus_count_commands(const struct bus *bus);
-
-/* Seconds since start, as of the last event. */
-static inline uint32_t
-bus_seconds(const struct bus *bus)
-{
-	return (uint32_t)((bus->now_ms - bus->start_ms) / 1000);
-}

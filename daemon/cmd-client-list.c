@@ -84,9 +84,9 @@ put_client(struct buf *out, const struct bus *bus, const struct session *s)
 	               "ssub=%u multi=%d qbuf=%zu qbuf-free=0 argv-mem=0 multi-mem=%zu rbs=0 rbp=0 obl=%zu oll=%u "
 	               "omem=%zu tot-mem=%zu events=%s%s cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
 	               s->id, address.peer, address.local, address.fd, text_or_empty(info->name),
-	               bus_seconds(bus) - s->created_s, bus_seconds(bus) - s->active_s, flags, s->n_channels,
-	               s->n_patterns, s->n_shards, transaction ? (int)transaction->n : -1, kept, multi_mem,
-	               s->out.bytes, s->out.count, unsent, sizeof(*s) + kept + multi_mem + unsent,
+	               bus->uptime_s - s->created_s, bus->uptime_s - s->active_s, flags, s->n_channels, s->n_patterns,
+	               s->n_shards, transaction ? (int)transaction->n : -1, kept, multi_mem, s->out.bytes, s->out.count,
+	               unsent, sizeof(*s) + kept + multi_mem + unsent,
 	               s->state == SESSION_OPEN && !s->clogged ? "r" : "",
 	               s->out_state == SESSION_OUT_BLOCKED ? "w" : "",
 	               s->last_command > 0 ? command_table[s->last_command - 1].name : "NULL", s->resp3 ? 3 : 2,
@@ -327,7 +327,7 @@ fits(const struct bus *bus, const struct session *s, const struct session *clien
 		return false;
 	if (filter->by_uid && (client->identity.anonymous || client->identity.uid != filter->uid))
 		return false;
-	if (!is_of_type(client, filter->type) || bus_seconds(bus) - client->created_s < filter->min_age)
+	if (!is_of_type(client, filter->type) || bus->uptime_s - client->created_s < filter->min_age)
 		return false;
 	if ((filter->peer || filter->local) && bus->describe)
 		bus->describe(client, &address);

@@ -15,13 +15,15 @@
 #include "reply.h"
 #include "session.h"
 
-enum item_kind { ITEM_NAME, ITEM_TOKEN, ITEM_OPTIONAL, ITEM_CHOICE };
+enum item_kind { ITEM_NAME, ITEM_TOKEN, ITEM_BLOCK, ITEM_CHOICE };
 
 struct item {
 	enum item_kind kind;
-	bool is_multiple;
+	bool is_optional, is_multiple;
 	struct slice text; /* the word, or what stands between the brackets */
 };
+
+static bool take_item(struct slice *text, struct item *ret_item);
 
 /* Takes what stands before the next separator outside of brackets. Returns false at the end. */
 static bool
@@ -42,6 +44,29 @@ take(struct slice *text, char separator, struct slice *ret_part)
 	return true;
 }
 
+static size_t
+count(struct slice text, char separator)
+{
+	struct slice part;
+	size_t n = 0;
+
+	while (take(&text, separator, &part))
+		n++;
+	return n;
+}
+
+/* What "[...]" holds: one item that is optional, or several. */
+static struct item
+optional(struct slice text)
+{
+	struct item item = { .kind = ITEM_BLOCK, .text = text };
+
+	if (count(text, ' ') == 1)
+		take_item(&text, &item);
+	item.is_optional = true;
+	return item;
+}
+
 static bool
 take_item(struct slice *text, struct item *ret_item)
 {
@@ -53,24 +78,14 @@ take_item(struct slice *text, struct item *ret_item)
 	is_multiple = part.len > 3 && memcmp(part.p + part.len - 3, "...", 3) == 0;
 	if (is_multiple)
 		part.len -= 3;
-	if (part.p[0] == '[' || part.p[0] == '(')
-		*ret_item = (struct item){ part.p[0] == '[' ? ITEM_OPTIONAL : ITEM_CHOICE,
-			                   is_multiple,
-			                   { part.p + 1, part.len - 2 } };
+	if (part.p[0] == '[')
+		*ret_item = optional((struct slice){ part.p + 1, part.len - 2 });
+	else if (part.p[0] == '(')
+		*ret_item = (struct item){ .kind = ITEM_CHOICE, .text = { part.p + 1, part.len - 2 } };
 	else
-		*ret_item = (struct item){ isupper(part.p[0]) ? ITEM_TOKEN : ITEM_NAME, is_multiple, part };
+		*ret_item = (struct item){ .kind = isupper(part.p[0]) ? ITEM_TOKEN : ITEM_NAME, .text = part };
+	ret_item->is_multiple |= is_multiple;
 	return true;
-}
-
-static size_t
-count(struct slice text, char separator)
-{
-	struct slice part;
-	size_t n = 0;
-
-	while (take(&text, separator, &part))
-		n++;
-	return n;
 }
 
 static void
@@ -123,7 +138,7 @@ static void
 reply_item(struct bus *bus, struct session *s, const struct item *item)
 {
 	static const char *const types[] = { "string", "pure-token", "block", "oneof" };
-	size_t n_flags = (size_t)(item->kind == ITEM_OPTIONAL) + item->is_multiple;
+	size_t n_flags = (size_t)item->is_optional + item->is_multiple;
 
 	reply_map(bus, s, 2 + (size_t)(item->kind != ITEM_NAME) + (n_flags > 0));
 	reply_name(bus, s, item);
@@ -135,12 +150,12 @@ reply_item(struct bus *bus, struct session *s, const struct item *item)
 	if (n_flags > 0) {
 		reply_text(bus, s, "flags");
 		reply_set(bus, s, n_flags);
-		if (item->kind == ITEM_OPTIONAL)
+		if (item->is_optional)
 			reply_status(bus, s, "optional");
 		if (item->is_multiple)
 			reply_status(bus, s, "multiple");
 	}
-	if (item->kind == ITEM_OPTIONAL)
+	if (item->kind == ITEM_BLOCK)
 		reply_items(bus, s, item->text);
 	else if (item->kind == ITEM_CHOICE)
 		reply_choice(bus, s, item->text);

@@ -5,7 +5,6 @@
 #include "bus.h"
 #include "cmd-command.h"
 #include "command-list.h"
-#include "glob.h"
 #include "reply.h"
 #include "session.h"
 
@@ -145,7 +144,7 @@ reply_row(struct bus *bus, struct session *s, const struct command *row)
 	reply_categories(bus, s, row);
 	reply_tips(bus, s, row);
 	reply_key_specs(bus, s, row);
-	reply_set(bus, s, cmd_command_count_subs(row));
+	reply_array(bus, s, cmd_command_count_subs(row));
 	for (const struct command *sub = command_first_sub(row); sub; sub = command_next_sub(sub))
 		reply_row(bus, s, sub);
 }
@@ -214,7 +213,7 @@ is_listed(const struct command *row, enum filter filter, struct slice value)
 	case FILTER_CATEGORY:
 		return is_of_category(row, value);
 	case FILTER_PATTERN:
-		return glob_match(value.p, value.len, (const uint8_t *)row->name, strlen(row->name));
+		return command_is_match(value, row->name);
 	}
 	return false;
 }
@@ -234,7 +233,7 @@ cmd_command_list(struct bus *bus, struct session *s, const struct slice *argv, s
 		else if (command_is_word(argv[3], "PATTERN"))
 			filter = FILTER_PATTERN;
 	}
-	if (argc > 2 && (filter == FILTER_NONE || value.len > PROTOCOL_NAME_MAX)) {
+	if (argc > 2 && (filter == FILTER_NONE)) {
 		reply_error(bus, s, "ERR syntax error");
 		return COMMAND_DONE;
 	}
@@ -250,7 +249,7 @@ cmd_command_list(struct bus *bus, struct session *s, const struct slice *argv, s
 bool
 cmd_command_check_count(struct bus *bus, struct session *s, size_t argc)
 {
-	if (argc <= CMD_COMMAND_NAMES_MAX)
+	if (argc - 2 <= CMD_COMMAND_NAMES_MAX)
 		return true;
 	reply_error(bus, s, "ERR too many commands asked for at once; the limit is %d", CMD_COMMAND_NAMES_MAX);
 	return false;

@@ -31,8 +31,8 @@ cmd_auth(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		reply_error(bus, s, "ERR syntax error");
 	else if (argc == 2)
 		reply_error(bus, s,
-		            "ERR AUTH <password> called without any password configured for the default user: who a "
-		            "client is, the kernel tells");
+		            "ERR AUTH <password> called without any password configured for the default user. Are you "
+		            "sure your configuration is correct?"); /* libraries look for this very text */
 	else if (is_default_user(argv[1]))
 		reply_status(bus, s, "OK");
 	else

@@ -143,13 +143,17 @@ put_stats(struct buf *out, const struct bus *bus)
 	                  "messages_published:%llu\r\n"
 	                  "messages_queued:%llu\r\n"
 	                  "messages_undelivered:%llu\r\n"
+	                  "messages_dropped:%llu\r\n"
 	                  "slow_receivers_closed:%llu\r\n"
-	                  "commands_waited:%llu\r\n",
+	                  "commands_waited:%llu\r\n"
+	                  "acl_access_denied_cmd:%llu\r\n"
+	                  "acl_access_denied_channel:%llu\r\n",
 	                  U(stats->clients_accepted), U(bus_count_commands(bus)), U(stats->bytes_in),
 	                  U(stats->bytes_out), U(stats->clients_refused),
 	                  U(router->channels.n - router->n_unnamed - router->n_shards), U(router->patterns.by_text.n),
 	                  U(router->n_shards), U(stats->errors), U(stats->messages), U(stats->deliveries),
-	                  U(stats->undelivered), U(stats->slow_receivers), U(stats->waits));
+	                  U(stats->undelivered), U(stats->dropped), U(stats->slow_receivers), U(stats->waits),
+	                  U(stats->denied_commands), U(stats->denied_channels));
 }
 
 static int

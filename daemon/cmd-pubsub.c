@@ -5,7 +5,9 @@
 #include "bus.h"
 #include "cmd-publish.h"
 #include "command-list.h"
+#include "access.h"
 #include "glob.h"
+#include "log.h"
 #include "reply.h"
 #include "router.h"
 #include "run.h"
@@ -20,6 +22,12 @@ check_name(struct bus *bus, struct session *s, struct slice name)
 	reply_error(bus, s, "ERR the name has %zu bytes; a channel's name and a pattern may have %zu", name.len,
 	            PROTOCOL_NAME_MAX);
 	return false;
+}
+
+static bool
+may_publish(const struct bus *bus, const struct session *s, struct slice name)
+{
+	return access_list_admits(&access_find(bus->rules, name)->publish, &s->identity);
 }
 
 /* Lets a publisher wait until the channel has a receiver. */
@@ -42,7 +50,7 @@ wait_for_channel(struct bus *bus, struct session *s, struct slice name, bool is_
 {
 	if (!channel || channel->n_total == 0)
 		return s->wait_receiver ? wait_for_receiver(bus, s, name, is_shard) : COMMAND_DONE;
-	if (bus->n_clogged == 0 || !router_is_clogged(bus, channel))
+	if (bus->n_clogged == 0 || channel->rule->slow != SLOW_WAIT || router_count_clogged(bus, channel) == 0)
 		return COMMAND_DONE;
 	session_set_state(s, bus, SESSION_WAITING, &bus->throttled);
 	return COMMAND_WAIT;
@@ -53,9 +61,28 @@ cmd_publish_wait(struct bus *bus, struct session *s, const struct slice *argv, b
 {
 	struct channel *channel;
 
-	if (argv[1].len > PROTOCOL_NAME_MAX || router_lookup(bus, argv[1], is_shard, false, &channel) < 0)
+	if (argv[1].len > PROTOCOL_NAME_MAX || !may_publish(bus, s, argv[1]) ||
+	    router_lookup(bus, argv[1], is_shard, false, &channel) < 0)
 		return COMMAND_DONE; /* running it will say what is wrong */
 	return wait_for_channel(bus, s, argv[1], is_shard, channel);
+}
+
+static void
+refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
+{
+	bus->stats.denied_channels++;
+	session_log(s, bus, LOG_LEVEL_INFO, "may not %s '%.*s'", verb, COMMAND_SHOWN(name));
+	reply_error(bus, s, "NOPERM No permissions to access a channel: %s may not %s '%.*s'", session_user(s).text,
+	            verb, COMMAND_SHOWN(name));
+}
+
+/* Receivers that a message goes to now: a channel whose policy is to drop passes over those that are clogged. */
+static uint64_t
+count_takers(struct bus *bus, struct channel *channel)
+{
+	if (channel->rule->slow != SLOW_DROP || bus->n_clogged == 0)
+		return channel->n_total;
+	return channel->n_total - router_count_clogged(bus, channel);
 }
 
 static enum command_result
@@ -73,6 +100,12 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 			return COMMAND_DONE;
 		}
 	}
+	if (channel)
+		router_know_publisher(bus, channel, s);
+	if (channel ? !s->last_published.allowed : !may_publish(bus, s, argv[1])) {
+		refuse(bus, s, "publish to", argv[1]);
+		return COMMAND_DONE;
+	}
 	/* EXEC has waited for all that it publishes, and must not be interrupted. */
 	if (!bus->executing && wait_for_channel(bus, s, argv[1], is_shard, channel) == COMMAND_WAIT)
 		return COMMAND_WAIT;
@@ -85,7 +118,7 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 		reply_error(bus, s, "ERR out of memory, the message was not published");
 		return COMMAND_DONE;
 	}
-	reply_integer_behind(bus, s, channel->n_total, bus->run.barrier);
+	reply_integer_behind(bus, s, count_takers(bus, channel), bus->run.barrier);
 	if (run_append(bus, argv[2], bus->tail) < 0)
 		session_mark_dead(s, bus); /* it has its answer already, and must not get it */
 	return COMMAND_DONE;
@@ -122,6 +155,16 @@ count(const struct session *s, enum subscription_kind kind)
 static enum command_result
 subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv, size_t argc)
 {
+	if (kind == SUBSCRIPTION_SHARD && bus->executing) { /* Redis makes an exception for the others only */
+		reply_error(bus, s, "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+		return COMMAND_DONE;
+	}
+	/* Like Redis, all or none of them. What patterns cover is judged when there is a message. */
+	for (size_t i = 1; kind != SUBSCRIPTION_PATTERN && i < argc; i++)
+		if (!access_list_admits(&access_find(bus->rules, argv[i])->subscribe, &s->identity)) {
+			refuse(bus, s, "subscribe to", argv[i]);
+			return COMMAND_DONE;
+		}
 	for (size_t i = 1; i < argc; i++) {
 		int r;
 
@@ -131,6 +174,9 @@ subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const
 		if (r == ROUTER_E_TOO_MANY)
 			reply_error(bus, s, "ERR too many subscriptions; the limit for one client is %llu",
 			            (unsigned long long)bus->limits.max_subscriptions);
+		else if (r == ROUTER_E_TOO_MANY_OF_USER)
+			reply_error(bus, s, "ERR too many subscriptions; the limit for all clients of %s is %llu",
+			            session_user(s).text, (unsigned long long)bus->limits.max_subscriptions_per_uid);
 		else if (r < 0)
 			reply_error(bus, s, "ERR out of memory, not subscribed");
 		else

@@ -1,5 +1,4 @@
 /* Commands about the daemon, but for INFO. */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +7,6 @@
 
 #include "bus.h"
 #include "command-list.h"
-#include "glob.h"
 #include "log.h"
 #include "monitor.h"
 #include "reply.h"
@@ -76,9 +74,9 @@ cmd_shutdown(struct bus *bus, struct session *s, const struct slice *argv, size_
 	} else if (abort) {
 		reply_error(bus, s, "ERR No shutdown in progress.");
 	} else {
-		log_info("client %" PRIu64 " (pid %d, uid %u) asked for a stop", s->id, (int)s->identity.pid,
-		         s->identity.uid);
+		session_log(s, bus, LOG_LEVEL_INFO, "asked for a stop");
 		bus->stop_requested = true; /* like Redis, without an answer */
+		session_finish(s, bus);
 	}
 	return COMMAND_DONE;
 }
@@ -97,15 +95,19 @@ static const struct {
 	{ "bind", "", 0, "" },
 	{ "cluster-enabled", "no", 0, "" },
 	{ "databases", "1", 0, "" },
+	{ "idle_timeout", NULL, offsetof(struct limits, idle_timeout), "ms" },
 	{ "max_clients", NULL, offsetof(struct limits, max_clients), "" },
+	{ "max_clients_per_uid", NULL, offsetof(struct limits, max_clients_per_uid), "" },
 	{ "max_message", NULL, offsetof(struct limits, max_message), "" },
 	{ "max_subscriptions", NULL, offsetof(struct limits, max_subscriptions), "" },
+	{ "max_subscriptions_per_uid", NULL, offsetof(struct limits, max_subscriptions_per_uid), "" },
 	{ "maxclients", NULL, offsetof(struct limits, max_clients), "" },
 	{ "maxmemory", "0", 0, "" },
 	{ "notify-keyspace-events", "", 0, "" },
 	{ "port", "0", 0, "" },
 	{ "proto-max-bulk-len", NULL, offsetof(struct limits, max_message), "" },
 	{ "queue_limit", NULL, offsetof(struct limits, queue_limit), "" },
+	{ "queue_limit_per_uid", NULL, offsetof(struct limits, queue_limit_per_uid), "" },
 	{ "requirepass", "", 0, "" },
 	{ "save", "", 0, "" },
 	{ "slow_timeout", NULL, offsetof(struct limits, slow_timeout), "ms" },
@@ -119,18 +121,13 @@ static bool
 matches(size_t i, struct slice pattern, struct slice *ret_name)
 {
 	const char *name = parameters[i].name;
-	uint8_t lower[64];
 
-	if (pattern.len > sizeof(lower))
-		return false;
-	for (size_t k = 0; k < pattern.len; k++)
-		lower[k] = (uint8_t)tolower(pattern.p[k]);
 	*ret_name = (struct slice){ (const uint8_t *)name, strlen(name) };
 	if (command_is_word(pattern, name)) {
 		*ret_name = pattern;
 		return true;
 	}
-	return glob_match(lower, pattern.len, (const uint8_t *)name, strlen(name));
+	return command_is_match(pattern, name);
 }
 
 static void

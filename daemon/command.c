@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -9,6 +10,8 @@
 #include "bus.h"
 #include "command-foreign.h"
 #include "command-list.h"
+#include "glob.h"
+#include "log.h"
 #include "monitor.h"
 #include "reply.h"
 #include "session.h"
@@ -141,6 +144,10 @@ const struct command command_table[] = {
 
 _Static_assert(N_ROWS <= COMMAND_ROWS_MAX, "COMMAND_ROWS_MAX is too small");
 
+#define NOT_IN_SUBSCRIBE                                                                                               \
+	"ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "    \
+	"context"
+
 /* The time is taken of one call in so many. */
 #define TIMED_ONE_IN 128
 
@@ -148,6 +155,18 @@ bool
 command_is_word(struct slice arg, const char *word)
 {
 	return strlen(word) == arg.len && strncasecmp((const char *)arg.p, word, arg.len) == 0;
+}
+
+bool
+command_is_match(struct slice pattern, const char *name)
+{
+	uint8_t small[PROTOCOL_NAME_MAX];
+
+	if (pattern.len > sizeof(small))
+		return false;
+	for (size_t i = 0; i < pattern.len; i++)
+		small[i] = (uint8_t)tolower(pattern.p[i]);
+	return glob_match(small, pattern.len, (const uint8_t *)name, strlen(name));
 }
 
 static int
@@ -243,19 +262,16 @@ look_up(struct bus *bus, struct slice name)
 	return row;
 }
 
-static void
-refuse_in_subscribe(struct bus *bus, struct session *s, struct slice name)
+static struct command_text
+lower(struct slice name)
 {
-	char lower[64];
+	struct command_text text;
 	size_t i = 0;
 
-	for (; i < name.len && i + 1 < sizeof(lower); i++)
-		lower[i] = (char)tolower(name.p[i]);
-	lower[i] = '\0';
-	reply_error(bus, s,
-	            "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
-	            "allowed in this context",
-	            lower);
+	for (; i < name.len && i + 1 < sizeof(text.text); i++)
+		text.text[i] = (char)tolower(name.p[i]);
+	text.text[i] = '\0';
+	return text;
 }
 
 static bool
@@ -272,10 +288,15 @@ refuse_unknown(struct bus *bus, struct session *s, const struct slice *argv, siz
 
 	if (command_is_foreign(argv[0])) {
 		if (is_confined(s))
-			refuse_in_subscribe(bus, s, argv[0]);
+			reply_error(bus, s, NOT_IN_SUBSCRIBE, lower(argv[0]).text);
 		else
 			reply_error(bus, s, "ERR unknown command '%.*s': udsd routes messages and stores no keys",
 			            COMMAND_SHOWN(argv[0]));
+		return;
+	}
+	if (command_is_word(argv[0], "POST") || command_is_word(argv[0], "Host:")) {
+		session_log(s, bus, LOG_LEVEL_WARNING, "speaks HTTP, closed");
+		session_kill(s, bus); /* a browser that was tricked into it must not have the rest run */
 		return;
 	}
 	args[0] = '\0';
@@ -288,25 +309,44 @@ refuse_unknown(struct bus *bus, struct session *s, const struct slice *argv, siz
 	reply_error(bus, s, "ERR unknown command '%.*s', with args beginning with: %s", COMMAND_SHOWN(argv[0]), args);
 }
 
+/* Replies why a row is not run: "ERR text". What was wrong with EXEC ends its transaction. */
+static void __attribute__((format(printf, 4, 5)))
+refuse(struct bus *bus, struct session *s, const struct command *row, const char *format, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (row->run == cmd_exec) {
+		reply_error(bus, s, "EXECABORT Transaction discarded because of: %s", text + strlen("ERR "));
+		transaction_end(s);
+	} else {
+		reply_error(bus, s, "%s", text);
+	}
+}
+
 /* Whether the session may run the row with so many arguments; else an error is replied. */
 static bool
 check(struct bus *bus, struct session *s, const struct command *row, size_t argc)
 {
 	if ((row->arity > 0 && argc != (size_t)row->arity) || (row->arity < 0 && argc < (size_t)-row->arity)) {
-		reply_error(bus, s, "ERR wrong number of arguments for '%s' command", row->name);
+		refuse(bus, s, row, "ERR wrong number of arguments for '%s' command", row->name);
 		return false;
 	}
 	if (s->in_transaction && row->flags & COMMAND_NO_MULTI) {
-		reply_error(bus, s, "ERR Command not allowed inside a transaction");
+		refuse(bus, s, row, "ERR Command not allowed inside a transaction");
 		return false;
 	}
 	if (row->flags & COMMAND_NEEDS_ADMIN && !session_is_admin(s, bus)) {
-		reply_error(bus, s, "NOPERM uid %u has no permissions to run the '%s' command: administrators only",
-		            s->identity.uid, row->name);
+		bus->stats.denied_commands++;
+		refuse(bus, s, row, "NOPERM %s has no permissions to run the '%s' command: administrators only",
+		       session_user(s).text, row->name);
 		return false;
 	}
 	if (is_confined(s) && !(row->flags & COMMAND_IN_SUBSCRIBE)) {
-		refuse_in_subscribe(bus, s, (struct slice){ (const uint8_t *)row->name, strlen(row->name) });
+		refuse(bus, s, row, NOT_IN_SUBSCRIBE, row->name);
 		return false;
 	}
 	return true;
@@ -318,6 +358,7 @@ choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc
 {
 	const struct command *row = look_up(bus, argv[0]), *sub;
 
+	s->last_command = 0;
 	if (!row) {
 		refuse_unknown(bus, s, argv, argc);
 		return NULL;
@@ -331,6 +372,7 @@ choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc
 		}
 		row = sub;
 	}
+	s->last_command = (uint8_t)(row - command_table + 1);
 	if (check(bus, s, row, argc))
 		return row;
 	bus->commands[row - command_table].rejected++;
@@ -367,8 +409,6 @@ command_execute(struct bus *bus, struct session *s, const struct command *row, c
 	uint64_t errors = bus->stats.errors;
 	enum command_result result;
 
-	if (!bus->executing)
-		s->last_command = (uint8_t)(row - command_table + 1);
 	if (stats->calls % TIMED_ONE_IN == 0)
 		result = run_timed(bus, s, row, argv, argc);
 	else

@@ -96,6 +96,9 @@ const char *command_sub_name(const struct command *row);
 /* Whether an argument is the given word, in any case. */
 bool command_is_word(struct slice arg, const char *word);
 
+/* Whether a glob pattern, in any case, matches a name in small letters. */
+bool command_is_match(struct slice pattern, const char *name);
+
 /* For "%.*s" in an error: an argument, of which no more is shown than Redis would. */
 #define COMMAND_SHOWN(arg) ((arg).len < 128 ? (int)(arg).len : 128), (const char *)(arg).p
 

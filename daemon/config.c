@@ -2,219 +2,29 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <grp.h>
 #include <ini.h>
-#include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
-#include "num.h"
+#include "config-rows.h"
 
 /* inih's limit for a line, with its end. */
 #define LINE_MAX_CHARS 198
 
-enum type {
-	TYPE_LOG_LEVEL,
-	TYPE_DURATION,
-	TYPE_SIZE,
-	TYPE_COUNT,
-	TYPE_ADDR,
-	TYPE_MODE,
-	TYPE_BITS,
-	TYPE_USER,
-	TYPE_GROUP
-};
-
-/* Offsets are into struct config, or for [listener] into struct listener_config. */
-struct row {
-	const char *section, *key;
-	enum type type;
-	size_t offset;
-	const char *initial;
-	uint64_t min, max; /* of a number */
-};
-
-#define IN_CONFIG(member) offsetof(struct config, member)
-#define IN_LISTENER(member) offsetof(struct listener_config, member)
-#define DAY ((uint64_t)24 * 3600 * 1000)
-#define GIB ((uint64_t)1 << 30)
-
-static const struct row rows[] = {
-	{ "udsd", "log_level", TYPE_LOG_LEVEL, IN_CONFIG(log_level), "info", 0, 0 },
-	{ "udsd", "shutdown_timeout", TYPE_DURATION, IN_CONFIG(shutdown_timeout), "5s", 0, DAY },
-	{ "limits", "max_clients", TYPE_COUNT, IN_CONFIG(limits.max_clients), "20000", 1, 1000000 },
-	{ "limits", "max_message", TYPE_SIZE, IN_CONFIG(limits.max_message), "16M", 1024, GIB },
-	{ "limits", "max_subscriptions", TYPE_COUNT, IN_CONFIG(limits.max_subscriptions), "10000", 1, 10000000 },
-	{ "limits", "queue_limit", TYPE_SIZE, IN_CONFIG(limits.queue_limit), "8M", 4096, GIB },
-	{ "limits", "slow_timeout", TYPE_DURATION, IN_CONFIG(limits.slow_timeout), "5s", 0, DAY },
-	{ "listener", "listen", TYPE_ADDR, IN_LISTENER(addr), "", 0, 0 },
-	{ "listener", "mode", TYPE_MODE, IN_LISTENER(mode), "route", 0, 0 },
-	{ "listener", "socket_mode", TYPE_BITS, IN_LISTENER(socket_mode), "0660", 0, 0777 },
-	{ "listener", "socket_owner", TYPE_USER, IN_LISTENER(socket_owner), "", 0, 0 },
-	{ "listener", "socket_group", TYPE_GROUP, IN_LISTENER(socket_group), "", 0, 0 },
-};
-
-#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
-
-static const char *const modes[] = { [CONN_ROUTE] = "route", [CONN_ECHO] = "echo" };
-
-int
-config_parse_mode(const char *text, int *ret_mode)
-{
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-		if (strcmp(text, modes[i]) == 0) {
-			*ret_mode = (int)i;
-			return 0;
-		}
-	return -EINVAL;
-}
-
-const char *
-config_mode_name(int mode)
-{
-	return modes[mode];
-}
-
-/* Name or number; empty means (uid_t)-1. */
-static int
-parse_user(const char *text, uid_t *ret_uid)
-{
-	struct passwd *pw;
-	uint64_t id;
-
-	if (!*text) {
-		*ret_uid = (uid_t)-1;
-		return 0;
-	}
-	if (num_parse_u64(text, &id) == 0 && id < UINT32_MAX) {
-		*ret_uid = (uid_t)id;
-		return 0;
-	}
-	pw = getpwnam(text);
-	if (!pw)
-		return -ENOENT;
-	*ret_uid = pw->pw_uid;
-	return 0;
-}
+static const char *const scope_names[] = { [SCOPE_LISTENER] = "listener", [SCOPE_CHANNEL] = "channel" };
 
 static int
-parse_group(const char *text, gid_t *ret_gid)
+set_defaults(enum config_scope scope, void *base)
 {
-	struct group *gr;
-	uint64_t id;
+	struct config_bad_part bad;
+	int r = 0;
 
-	if (!*text) {
-		*ret_gid = (gid_t)-1;
-		return 0;
-	}
-	if (num_parse_u64(text, &id) == 0 && id < UINT32_MAX) {
-		*ret_gid = (gid_t)id;
-		return 0;
-	}
-	gr = getgrnam(text);
-	if (!gr)
-		return -ENOENT;
-	*ret_gid = gr->gr_gid;
-	return 0;
-}
-
-/* Parses a number of a row with a range. Returns 0, -EINVAL or -ERANGE. */
-static int
-parse_number(const struct row *row, const char *text, uint64_t *ret_value)
-{
-	uint64_t value;
-	int r;
-
-	switch (row->type) {
-	case TYPE_DURATION:
-		r = num_parse_duration(text, &value);
-		break;
-	case TYPE_SIZE:
-		r = num_parse_size(text, &value);
-		break;
-	default:
-		r = num_parse_u64(text, &value);
-		break;
-	}
-	if (r < 0)
-		return r;
-	if (value < row->min || value > row->max)
-		return -ERANGE;
-	*ret_value = value;
-	return 0;
-}
-
-/* What a value of the row looks like, for people. */
-static const char *
-expected(enum type type)
-{
-	switch (type) {
-	case TYPE_LOG_LEVEL:
-		return "a log level (error, warning, info or debug)";
-	case TYPE_DURATION:
-		return "a duration (try 5s; units are ms, s, m and h)";
-	case TYPE_SIZE:
-		return "a size (try 8M; units are K, M and G)";
-	case TYPE_COUNT:
-		return "a number";
-	case TYPE_ADDR:
-		return "an address";
-	case TYPE_MODE:
-		return "a mode (route or echo)";
-	case TYPE_BITS:
-		return "an octal file mode up to 0777 (try 0660)";
-	case TYPE_USER:
-		return "a user";
-	case TYPE_GROUP:
-		return "a group";
-	}
-	return "known";
-}
-
-/* Sets what the row describes in the struct at base. Returns 0, negative for a bad value, or ADDR_E_*. */
-static int
-set_value(const struct row *row, void *base, const char *text)
-{
-	void *at = (char *)base + row->offset;
-	unsigned int bits;
-	int r;
-
-	switch (row->type) {
-	case TYPE_LOG_LEVEL:
-		return log_level_parse(text, at);
-	case TYPE_DURATION:
-	case TYPE_SIZE:
-	case TYPE_COUNT:
-		return parse_number(row, text, at);
-	case TYPE_ADDR:
-		return addr_parse(text, at);
-	case TYPE_MODE:
-		return config_parse_mode(text, at);
-	case TYPE_BITS:
-		r = num_parse_mode(text, &bits);
-		if (r == 0 && bits > row->max)
-			r = -ERANGE;
-		if (r == 0)
-			*(unsigned int *)at = bits;
-		return r;
-	case TYPE_USER:
-		return parse_user(text, at);
-	case TYPE_GROUP:
-		return parse_group(text, at);
-	}
-	return -EINVAL;
-}
-
-static void
-set_defaults(const char *section, void *base)
-{
-	for (size_t i = 0; i < N_ROWS; i++)
-		if ((strcmp(rows[i].section, "listener") == 0) == (strcmp(section, "listener") == 0) &&
-		    rows[i].type != TYPE_ADDR)
-			set_value(&rows[i], base, rows[i].initial);
+	for (size_t i = 0; r == 0 && i < config_n_rows; i++)
+		if (config_rows[i].scope == scope && config_rows[i].initial && config_rows[i].type != TYPE_ADDR)
+			r = config_set_value(&config_rows[i], base, config_rows[i].initial, &bad);
+	return r;
 }
 
 struct config *
@@ -225,7 +35,11 @@ config_new(void)
 	if (!config)
 		return NULL;
 	STAILQ_INIT(&config->listeners);
-	set_defaults("udsd", config);
+	STAILQ_INIT(&config->rules);
+	if (set_defaults(SCOPE_CONFIG, config) < 0) {
+		config_free(config);
+		return NULL;
+	}
 	return config;
 }
 
@@ -233,6 +47,7 @@ void
 config_free(struct config *config)
 {
 	struct listener_config *listener;
+	struct access_rule *rule;
 
 	if (!config)
 		return;
@@ -240,6 +55,11 @@ config_free(struct config *config)
 		STAILQ_REMOVE_HEAD(&config->listeners, link);
 		free(listener);
 	}
+	while ((rule = STAILQ_FIRST(&config->rules))) {
+		STAILQ_REMOVE_HEAD(&config->rules, link);
+		access_rule_free(rule);
+	}
+	access_list_deinit(&config->admins);
 	free(config);
 }
 
@@ -251,93 +71,61 @@ config_add_listener(struct config *config, const char *name)
 	if (!listener)
 		return NULL;
 	snprintf(listener->name, sizeof(listener->name), "%s", name);
-	set_defaults("listener", listener);
+	set_defaults(SCOPE_LISTENER, listener);
 	STAILQ_INSERT_TAIL(&config->listeners, listener, link);
 	return listener;
 }
 
-static void
-print_number(const struct row *row, uint64_t value, FILE *out)
+static struct access_rule *
+add_rule(struct config *config, const char *glob)
 {
-	static const char units[] = "KMG";
-	int unit = -1;
+	struct access_rule *rule = access_rule_new(glob);
 
-	if (row->type == TYPE_SIZE)
-		for (; unit < 2 && value > 0 && value % 1024 == 0; unit++)
-			value /= 1024;
-	if (row->type == TYPE_DURATION && value > 0)
-		fprintf(out, value % 1000 == 0 ? "%llus" : "%llums",
-		        (unsigned long long)(value % 1000 == 0 ? value / 1000 : value));
-	else if (unit >= 0)
-		fprintf(out, "%llu%c", (unsigned long long)value, units[unit]);
-	else
-		fprintf(out, "%llu", (unsigned long long)value);
+	if (!rule)
+		return NULL;
+	set_defaults(SCOPE_CHANNEL, rule);
+	STAILQ_INSERT_TAIL(&config->rules, rule, link);
+	return rule;
 }
 
-/* Writes the row's value from the struct at base. */
+/* Writes the rows of a scope; one that has no names has sections. */
 static void
-print_value(const struct row *row, const void *base, FILE *out)
+print_scope(enum config_scope scope, const void *base, FILE *out)
 {
-	const void *at = (const char *)base + row->offset;
-	char text[ADDR_PATH_MAX + 1];
+	const char *section = "";
 
-	fprintf(out, "%s =", row->key);
-	if (row->type == TYPE_ADDR)
-		addr_format(at, text, sizeof(text));
-	if (row->type != TYPE_ADDR || !strchr(";#", text[0])) /* behind a blank these would begin a comment */
-		fputc(' ', out);
-	switch (row->type) {
-	case TYPE_LOG_LEVEL:
-		fputs(log_level_name(*(const enum log_level *)at), out);
-		break;
-	case TYPE_DURATION:
-	case TYPE_SIZE:
-	case TYPE_COUNT:
-		print_number(row, *(const uint64_t *)at, out);
-		break;
-	case TYPE_ADDR:
-		fputs(text, out);
-		break;
-	case TYPE_MODE:
-		fputs(config_mode_name(*(const int *)at), out);
-		break;
-	case TYPE_BITS:
-		fprintf(out, "%04o", *(const unsigned int *)at);
-		break;
-	case TYPE_USER:
-	case TYPE_GROUP: /* uid_t and gid_t are of one type */
-		if (*(const uid_t *)at != (uid_t)-1)
-			fprintf(out, "%u", *(const uid_t *)at);
-		break;
+	for (size_t i = 0; i < config_n_rows; i++) {
+		if (config_rows[i].scope != scope || !config_has_value(&config_rows[i], base))
+			continue;
+		if (scope == SCOPE_CONFIG && strcmp(config_rows[i].section, section) != 0)
+			fprintf(out, "%s[%s]\n", *section ? "\n" : "", config_rows[i].section);
+		section = config_rows[i].section;
+		config_print_value(&config_rows[i], base, out);
 	}
-	fputc('\n', out);
 }
 
 void
 config_print(const struct config *config, FILE *out)
 {
 	const struct listener_config *listener;
-	const char *section = "";
+	const struct access_rule *rule;
 
-	for (size_t i = 0; i < N_ROWS && strcmp(rows[i].section, "listener") != 0; i++) {
-		if (strcmp(rows[i].section, section) != 0)
-			fprintf(out, "%s[%s]\n", i > 0 ? "\n" : "", rows[i].section);
-		section = rows[i].section;
-		print_value(&rows[i], config, out);
-	}
+	print_scope(SCOPE_CONFIG, config, out);
 	STAILQ_FOREACH(listener, &config->listeners, link) {
 		fprintf(out, "\n[listener %s]\n", listener->name);
-		for (size_t i = 0; i < N_ROWS; i++)
-			if (strcmp(rows[i].section, "listener") == 0)
-				print_value(&rows[i], listener, out);
+		print_scope(SCOPE_LISTENER, listener, out);
+	}
+	STAILQ_FOREACH(rule, &config->rules, link) {
+		fprintf(out, "\n[channel %s]\n", rule->glob);
+		print_scope(SCOPE_CHANNEL, rule, out);
 	}
 }
 
 /* The bit of a row in a set of rows. */
 static uint32_t
-bit_of(const struct row *row)
+bit_of(const struct config_row *row)
 {
-	return UINT32_C(1) << (row - rows);
+	return UINT32_C(1) << (row - config_rows);
 }
 
 /* One reading of a file. */
@@ -348,11 +136,12 @@ struct reader {
 	struct buf *mistakes;
 	unsigned int line, section_line;
 	unsigned int n_mistakes;
-	struct listener_config *listener; /* of the section that is being read, or NULL */
+	enum config_scope scope; /* of the section that is being read */
+	void *base;              /* what its keys set */
 	bool in_section, in_unknown_section;
-	char section[64];
+	char section[LINE_MAX_CHARS + 1];
 	uint32_t seen;           /* a bit for each row that the section has set */
-	uint32_t seen_elsewhere; /* likewise for the sections that are no listener's */
+	uint32_t seen_elsewhere; /* likewise for the sections without a name */
 };
 
 static void __attribute__((format(printf, 2, 3))) mistake(struct reader *reader, const char *format, ...)
@@ -381,10 +170,24 @@ begin_listener(struct reader *reader, const char *name)
 	STAILQ_FOREACH(other, &reader->config->listeners, link)
 		if (strcmp(other->name, name) == 0)
 			mistake(reader, "[%s]: there is a listener of this name already", reader->section);
-	reader->listener = config_add_listener(reader->config, name);
-	if (!reader->listener)
-		mistake(reader, "[%s]: out of memory", reader->section);
-	reader->seen = 0;
+	reader->base = config_add_listener(reader->config, name);
+}
+
+static void
+begin_channel(struct reader *reader, const char *glob)
+{
+	const struct access_rule *other;
+
+	if (!*glob) {
+		mistake(reader, "[%s]: a channel section needs a name or pattern, like [channel alerts.*]",
+		        reader->section);
+		reader->in_unknown_section = true;
+		return;
+	}
+	STAILQ_FOREACH(other, &reader->config->rules, link)
+		if (strcmp(other->glob, glob) == 0)
+			mistake(reader, "[%s]: there is a section of this name already", reader->section);
+	reader->base = add_rule(reader->config, glob);
 }
 
 static void
@@ -393,31 +196,81 @@ end_section(struct reader *reader)
 	unsigned int line = reader->line;
 
 	reader->line = reader->section_line;
-	for (const struct row *row = rows; reader->listener && row < rows + N_ROWS; row++)
-		if (row->type == TYPE_ADDR && !(reader->seen & bit_of(row)))
+	for (const struct config_row *row = config_rows;
+	     reader->scope == SCOPE_LISTENER && row < config_rows + config_n_rows; row++)
+		if (row->type == TYPE_ADDR && !reader->in_unknown_section && !(reader->seen & bit_of(row)))
 			mistake(reader, "[%s]: '%s' is missing; expected a path, @name or host:port", reader->section,
 			        row->key);
 	reader->line = line;
 	reader->section_line = line;
-	reader->listener = NULL;
+	reader->scope = SCOPE_CONFIG;
+	reader->base = reader->config;
+	reader->seen = 0;
 	reader->in_unknown_section = false;
+}
+
+/* The name in a section such as [listener NAME], or NULL for another one. */
+static const char *
+section_name(const char *section, enum config_scope scope)
+{
+	size_t len = strlen(scope_names[scope]);
+
+	if (strncmp(section, scope_names[scope], len) != 0 || (section[len] && section[len] != ' '))
+		return NULL;
+	return section + len + strspn(section + len, " ");
+}
+
+static void
+begin_named_section(struct reader *reader, enum config_scope scope, const char *name)
+{
+	reader->scope = scope;
+	reader->base = NULL;
+	if (scope == SCOPE_LISTENER)
+		begin_listener(reader, name);
+	else
+		begin_channel(reader, name);
+	if (reader->base || reader->in_unknown_section)
+		return;
+	mistake(reader, "[%s]: out of memory", reader->section);
+	reader->in_unknown_section = true;
+}
+
+/* The length of a section's text: a glob may have brackets of its own, and a comment may follow. */
+static size_t
+section_len(const char *line)
+{
+	size_t end = strcspn(line, "]"), comment = end;
+
+	while (line[comment] && !(strchr(" \t", line[comment - 1]) && strchr(";#", line[comment])))
+		comment++;
+	for (size_t i = end; i < comment; i++)
+		if (line[i] == ']')
+			end = i;
+	return end - 1;
 }
 
 /* inih tells of a section only with its first key; a line that opens one is looked at here. */
 static void
 begin_section(struct reader *reader, const char *line)
 {
+	const char *name;
+
 	end_section(reader);
-	snprintf(reader->section, sizeof(reader->section), "%.*s", (int)strcspn(line, "]") - 1, line + 1);
+	snprintf(reader->section, sizeof(reader->section), "%.*s", (int)section_len(line), line + 1);
 	reader->in_section = true;
-	if (strncmp(reader->section, "listener", 8) == 0 && (!reader->section[8] || reader->section[8] == ' ')) {
-		begin_listener(reader, reader->section + 8 + strspn(reader->section + 8, " "));
-		return;
-	}
-	for (size_t i = 0; i < N_ROWS; i++)
-		if (strcmp(rows[i].section, "listener") != 0 && strcmp(rows[i].section, reader->section) == 0)
+	for (enum config_scope scope = SCOPE_LISTENER; scope <= SCOPE_CHANNEL; scope++) {
+		name = section_name(reader->section, scope);
+		if (name) {
+			begin_named_section(reader, scope, name);
 			return;
-	mistake(reader, "[%s]: unknown section; expected [udsd], [limits] or [listener NAME]", reader->section);
+		}
+	}
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == SCOPE_CONFIG && strcmp(config_rows[i].section, reader->section) == 0)
+			return;
+	mistake(reader,
+	        "[%s]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]",
+	        reader->section);
 	reader->in_unknown_section = true;
 }
 
@@ -466,22 +319,27 @@ read_line(char *line, int size, void *stream)
 	return line;
 }
 
-static const struct row *
+static const struct config_row *
 find_row(const struct reader *reader, const char *key)
 {
-	const char *section = reader->listener ? "listener" : reader->section;
-
-	for (size_t i = 0; i < N_ROWS; i++)
-		if (strcmp(rows[i].section, section) == 0 && strcmp(rows[i].key, key) == 0)
-			return &rows[i];
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == reader->scope && strcmp(config_rows[i].key, key) == 0 &&
+		    (reader->scope != SCOPE_CONFIG || strcmp(config_rows[i].section, reader->section) == 0))
+			return &config_rows[i];
 	return NULL;
 }
 
 static void
-bad_value(struct reader *reader, const struct row *row, const char *value, int error)
+bad_value(struct reader *reader, const struct config_row *row, const char *value, const struct config_bad_part *bad,
+          int error)
 {
 	if (row->type == TYPE_ADDR)
 		mistake(reader, "%s: '%s': %s", row->key, value, addr_strerror(error));
+	else if (row->type == TYPE_PRINCIPALS && error == -ENOENT)
+		mistake(reader, "%s: there is no %s '%s'", row->key, bad->text[0] == '@' ? "group" : "user",
+		        bad->text + (bad->text[0] == '@'));
+	else if (row->type == TYPE_PRINCIPALS)
+		mistake(reader, "%s: '%s' is not %s", row->key, bad->text, config_expected(row->type));
 	else if (row->type == TYPE_USER || row->type == TYPE_GROUP)
 		mistake(reader, "%s: there is no %s '%s'", row->key, row->type == TYPE_USER ? "user" : "group", value);
 	else if (error == -ERANGE && row->type != TYPE_BITS)
@@ -489,17 +347,17 @@ bad_value(struct reader *reader, const struct row *row, const char *value, int e
 		        (unsigned long long)row->min, (unsigned long long)row->max,
 		        row->type == TYPE_DURATION ? " ms" : "");
 	else
-		mistake(reader, "%s: '%s' is not %s", row->key, value, expected(row->type));
+		mistake(reader, "%s: '%s' is not %s", row->key, value, config_expected(row->type));
 }
 
 /* Two listeners cannot have one address. */
 static void
 check_address(struct reader *reader, const char *value)
 {
-	const struct listener_config *other;
+	const struct listener_config *other, *listener = reader->base;
 
 	STAILQ_FOREACH(other, &reader->config->listeners, link)
-		if (other != reader->listener && addr_is_equal(&other->addr, &reader->listener->addr))
+		if (other != listener && addr_is_equal(&other->addr, &listener->addr))
 			mistake(reader, "listen: '%s' is the address of [listener %s] already", value, other->name);
 }
 
@@ -508,15 +366,15 @@ static int
 handle_key(void *user, const char *section __attribute__((unused)), const char *key, const char *value)
 {
 	struct reader *reader = user;
-	const struct row *row;
-	uint32_t *seen = reader->listener ? &reader->seen : &reader->seen_elsewhere;
+	const struct config_row *row;
+	uint32_t *seen = reader->scope == SCOPE_CONFIG ? &reader->seen_elsewhere : &reader->seen;
+	struct config_bad_part bad = { "" };
 	int r;
 
 	if (reader->in_unknown_section)
 		return 1;
 	if (!reader->in_section) {
-		mistake(reader, "%s: stands before the first section; expected [udsd], [limits] or [listener NAME]",
-		        key);
+		mistake(reader, "%s: stands before the first section, such as [udsd] or [listener NAME]", key);
 		return 1;
 	}
 	row = find_row(reader, key);
@@ -527,9 +385,9 @@ handle_key(void *user, const char *section __attribute__((unused)), const char *
 	if (*seen & bit_of(row))
 		mistake(reader, "%s: is set twice", key);
 	*seen |= bit_of(row);
-	r = set_value(row, reader->listener ? (void *)reader->listener : (void *)reader->config, value);
+	r = config_set_value(row, reader->base, value, &bad);
 	if (r != 0)
-		bad_value(reader, row, value, r);
+		bad_value(reader, row, value, &bad, r);
 	else if (row->type == TYPE_ADDR)
 		check_address(reader, value);
 	return 1;

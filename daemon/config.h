@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "access.h"
 #include "addr.h"
 #include "buf.h"
 #include "bus.h"
@@ -36,6 +37,8 @@ struct config {
 	int log_level;             /* enum log_level */
 	uint64_t shutdown_timeout; /* ms */
 	struct limits limits;
+	struct access_list admins; /* beside the daemon's own user */
+	struct access_rules rules; /* in the order of the file */
 	struct listener_config_list listeners;
 };
 

@@ -75,7 +75,7 @@ update_events(struct conn *conn)
 		return;
 	event_assign(&conn->event, conn->loop->base, fd, (short)(wanted | EV_PERSIST), conn_event_cb, conn);
 	if (event_add(&conn->event, NULL) < 0) {
-		log_error("client %llu: cannot wait for its socket, closed", (unsigned long long)s->id);
+		session_log(s, &conn->loop->bus, LOG_LEVEL_ERROR, "cannot wait for its socket, closed");
 		conn->wanted = 0;
 		session_kill(&conn->session, &conn->loop->bus);
 	}
@@ -87,12 +87,17 @@ conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct ide
 	struct conn *conn = malloc(sizeof(*conn));
 
 	if (!conn) {
+		group_set_unref(identity->groups);
 		close(fd);
 		return -ENOMEM;
 	}
 	*conn = (struct conn){ .loop = loop, .origin = origin };
+	if (session_init(&conn->session, &loop->bus, identity) < 0) {
+		free(conn);
+		close(fd);
+		return -ENOMEM;
+	}
 	origin->refs++;
-	session_init(&conn->session, &loop->bus, identity);
 	event_assign(&conn->event, loop->base, fd, EV_READ | EV_PERSIST, conn_event_cb, conn);
 	log_debug("client %llu: pid %d, uid %u", (unsigned long long)conn->session.id, (int)identity->pid,
 	          identity->uid);
@@ -130,7 +135,6 @@ receive(struct conn *conn, struct iovec *iov, int n)
 		len = readv(conn_fd(conn), iov, n);
 	if (len > 0) {
 		bus->stats.bytes_in += (uint64_t)len;
-		s->active_s = bus_seconds(bus);
 		return (size_t)len;
 	}
 	if (len == 0)
@@ -153,6 +157,7 @@ read_echo(struct conn *conn)
 
 	if (len == 0)
 		return;
+	s->active_s = bus->uptime_s;
 	sent = send(conn_fd(conn), conn->loop->buffer, len, MSG_NOSIGNAL);
 	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
 		session_kill(s, bus);
@@ -255,8 +260,7 @@ conn_flush(struct session *s)
 		s->progress_ms = bus->now_ms;
 		bus->stats.bytes_out += written;
 	}
-	if (s->clogged)
-		session_check_clogged(s, bus);
+	session_written(s, bus);
 	update_events(conn);
 }
 

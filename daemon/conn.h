@@ -39,7 +39,7 @@ struct conn {
 /* What conn does at the end of a pass. */
 extern const struct pass_ops conn_pass_ops;
 
-/* Takes over fd, a connected non-blocking socket, also on failure. Returns 0 or -ENOMEM. */
+/* Takes over fd, a connected non-blocking socket, and the identity's groups, also on failure. Returns 0 or -ENOMEM. */
 int conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct identity *identity);
 
 /* The connection of a session. */

@@ -93,6 +93,7 @@ run_command(struct bus *bus, struct session *s)
 
 	switch (result) {
 	case COMMAND_DONE:
+		s->active_s = bus->uptime_s;
 		return true;
 	case COMMAND_WAIT:
 		assert(s->state == SESSION_WAITING);
@@ -105,9 +106,8 @@ run_command(struct bus *bus, struct session *s)
 static void
 violation(struct bus *bus, struct session *s)
 {
-	log_info("client %llu (pid %d, uid %u): protocol error: %s (max_message is %llu)", (unsigned long long)s->id,
-	         (int)s->identity.pid, s->identity.uid, bus->request.error,
-	         (unsigned long long)bus->limits.max_message);
+	session_log(s, bus, LOG_LEVEL_INFO, "protocol error: %s (max_message is %llu)", bus->request.error,
+	            (unsigned long long)bus->limits.max_message);
 	reply_error(bus, s, "ERR Protocol error: %s", bus->request.error);
 	session_finish(s, bus);
 }

@@ -16,12 +16,28 @@
 #include "cleanup.h"
 #include "log.h"
 #include "peercred.h"
+#include "quota.h"
 #include "server.h"
 
 /* Connections accepted from one listener in one pass. */
 #define ACCEPT_BUDGET 64
 
 static const char refusal[] = "-ERR max number of clients reached\r\n";
+
+/* The user has as many clients as he may have. */
+static void
+refuse_user(struct listener *listener, int fd, const struct identity *identity)
+{
+	char text[128], command[PEERCRED_COMMAND_MAX];
+	int len = snprintf(text, sizeof(text), "-ERR max number of clients reached for uid %d\r\n", (int)identity->uid);
+
+	listener->server->loop.bus.stats.clients_refused++;
+	if (listener->config.mode == CONN_ROUTE)
+		(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL);
+	peercred_command(identity, command);
+	server_note_user_refused(listener->server, identity, command);
+	group_set_unref(identity->groups);
+}
 
 static void
 admit(struct listener *listener, int client_fd)
@@ -40,6 +56,10 @@ admit(struct listener *listener, int client_fd)
 	}
 	if (peercred_read(fd, &identity) < 0)
 		return;
+	if (!quota_admits(bus, &identity)) {
+		refuse_user(listener, fd, &identity);
+		return;
+	}
 	if (listener->config.addr.kind == ADDR_TCP)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 	if (conn_new(&server->loop, TAKE_FD(fd), listener->origin, &identity) < 0)

@@ -99,10 +99,8 @@ check_slow(struct loop *loop)
 			continue;
 		if (s->state == SESSION_DEAD || (s->state != SESSION_CLOSING && !outq_has_messages(&s->out)))
 			continue;
-		log_warning(
-		    "client %llu (pid %d, uid %u): took nothing for %llu ms, disconnected with %zu bytes unsent",
-		    (unsigned long long)s->id, (int)s->identity.pid, s->identity.uid,
-		    (unsigned long long)(bus->now_ms - s->progress_ms), s->out.bytes);
+		session_log(s, bus, LOG_LEVEL_WARNING, "took nothing for %llu ms, disconnected with %zu bytes unsent",
+		            (unsigned long long)(bus->now_ms - s->progress_ms), s->out.bytes);
 		bus->stats.slow_receivers++;
 		session_kill(s, bus);
 	}
@@ -119,6 +117,24 @@ sweep_waiting(struct loop *loop)
 	TAILQ_FOREACH(s, &loop->bus.sessions, link)
 		if (s->state == SESSION_WAITING && conn_is_hung_up(conn_of(s)))
 			session_kill(s, &loop->bus);
+}
+
+/* Who receives, watches or waits may be silent. */
+static void
+check_idle(struct loop *loop)
+{
+	struct bus *bus = &loop->bus;
+	struct session *s;
+
+	if (bus->limits.idle_timeout == 0)
+		return;
+	TAILQ_FOREACH(s, &bus->sessions, link) {
+		if ((uint64_t)(bus->uptime_s - s->active_s) * 1000 < bus->limits.idle_timeout ||
+		    s->state != SESSION_OPEN || session_is_subscribed(s) || s->is_monitor || s->out.count > 0)
+			continue;
+		session_log(s, bus, LOG_LEVEL_INFO, "did nothing for %u s, disconnected", bus->uptime_s - s->active_s);
+		session_kill(s, bus);
+	}
 }
 
 static void
@@ -149,6 +165,7 @@ tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((un
 		return;
 	loop->last_sweep_ms = loop->bus.now_ms;
 	sweep_waiting(loop);
+	check_idle(loop);
 	give_back_memory(loop);
 }
 
@@ -157,13 +174,24 @@ static void
 update_tick(struct loop *loop)
 {
 	const struct bus *bus = &loop->bus;
-	struct timeval tv = { 0, TICK_MS * 1000 };
+	bool is_busy = !TAILQ_EMPTY(&bus->blocked) || bus->n_waiting > 0 || bus->chunks.n_free > 0 ||
+	               bus->chunks.released >= TRIM_MIN || bus->router.n_unnamed > 0 ||
+	               bus->request.argv_cap > ARGS_KEPT;
+	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
+	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
 
-	if (loop->is_ticking ||
-	    (TAILQ_EMPTY(&bus->blocked) && bus->n_waiting == 0 && bus->chunks.n_free == 0 &&
-	     bus->chunks.released < TRIM_MIN && bus->router.n_unnamed == 0 && bus->request.argv_cap <= ARGS_KEPT))
+	if (loop->is_ticking || (!is_busy && (bus->limits.idle_timeout == 0 || TAILQ_EMPTY(&bus->sessions))))
 		return;
 	loop->is_ticking = event_add(&loop->tick, &tv) == 0;
+}
+
+void
+loop_end_pass(struct loop *loop)
+{
+	bus_update_time(&loop->bus);
+	pass_resume(&loop->bus, &conn_pass_ops);
+	pass_end(&loop->bus, &conn_pass_ops);
+	update_tick(loop);
 }
 
 void
@@ -172,10 +200,7 @@ loop_turn(struct loop *loop)
 	int flags = EVLOOP_ONCE | (TAILQ_EMPTY(&loop->bus.ready) ? 0 : EVLOOP_NONBLOCK);
 
 	event_base_loop(loop->base, flags);
-	bus_update_time(&loop->bus);
-	pass_resume(&loop->bus, &conn_pass_ops);
-	pass_end(&loop->bus, &conn_pass_ops);
-	update_tick(loop);
+	loop_end_pass(loop);
 }
 
 void

@@ -38,6 +38,9 @@ void loop_deinit(struct loop *loop);
 /* One turn; blocks until something happens. */
 void loop_turn(struct loop *loop);
 
+/* What a turn ends with; for what was done outside of one. */
+void loop_end_pass(struct loop *loop);
+
 /* Reads nothing more; connections are closed as they run out of output. */
 void loop_stop(struct loop *loop);
 

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "log.h"
 #include "reply.h"
+#include "run.h"
 #include "session.h"
 
 /* More of an argument, in bytes, and more arguments are only counted in the line. */
@@ -127,11 +128,14 @@ monitor_show(struct bus *bus, struct session *s, const struct command *row, cons
 			session_out_of_memory(monitor, bus);
 			continue;
 		}
+		if (monitor == bus->executing) {
+			run_defer(bus, line.data, line.len);
+			continue;
+		}
 		reply_raw(bus, monitor, line.data, line.len);
 		if (!monitor->clogged || monitor->state == SESSION_DEAD)
 			continue;
-		log_warning("client %llu (pid %d, uid %u): a monitor that does not keep up, disconnected",
-		            (unsigned long long)monitor->id, (int)monitor->identity.pid, monitor->identity.uid);
+		session_log(monitor, bus, LOG_LEVEL_WARNING, "a monitor that does not keep up, disconnected");
 		session_mark_dead(monitor, bus);
 	}
 	buf_deinit(&line);

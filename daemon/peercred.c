@@ -1,16 +1,46 @@
 #include "peercred.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "session.h"
+
+/* Supplementary groups; NULL: none. */
+static int
+read_groups(int fd, struct group_set **ret_set)
+{
+	socklen_t len = 0;
+	struct group_set *set;
+
+	/* Asked with no room, the kernel says how much it takes. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) < 0 && errno != ERANGE)
+		return errno == ENODATA || errno == ENOPROTOOPT ? 0 : -errno;
+	if (len == 0)
+		return 0;
+	set = group_set_new((uint32_t)(len / sizeof(gid_t)));
+	if (!set)
+		return -ENOMEM;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, set->ids, &len) < 0) {
+		int error = errno;
+
+		group_set_unref(set);
+		return -error;
+	}
+	*ret_set = set;
+	return 0;
+}
 
 int
 peercred_read(int fd, struct identity *ret_identity)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	int domain;
+	struct group_set *groups = NULL;
+	int domain, r;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &(socklen_t){ sizeof(domain) }) < 0)
 		return -errno;
@@ -20,6 +50,27 @@ peercred_read(int fd, struct identity *ret_identity)
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return -errno;
-	*ret_identity = (struct identity){ .pid = cred.pid, .uid = cred.uid, .gid = cred.gid };
+	r = read_groups(fd, &groups);
+	if (r < 0)
+		return r;
+	*ret_identity = (struct identity){ .pid = cred.pid, .uid = cred.uid, .gid = cred.gid, .groups = groups };
 	return 0;
+}
+
+void
+peercred_command(const struct identity *identity, char ret_command[PEERCRED_COMMAND_MAX])
+{
+	char path[32];
+	ssize_t n = -1;
+	int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)identity->pid);
+	if (identity->pid > 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, ret_command, PEERCRED_COMMAND_MAX - 1);
+		close(fd);
+	}
+	ret_command[n > 0 ? n : 0] = '\0';
+	ret_command[strcspn(ret_command, "\n")] = '\0';
 }

@@ -9,6 +9,7 @@
 #include "bus.h"
 #include "log.h"
 #include "resp-encode.h"
+#include "quota.h"
 #include "run.h"
 
 /* How many channels without a subscription of their own are remembered. */
@@ -185,6 +186,18 @@ has_overlap(struct bus *bus, const struct channel *channel)
 	return false;
 }
 
+static uint32_t
+count_admitted(const struct channel *channel, const struct recvset *set)
+{
+	uint32_t n = 0;
+
+	if (!channel->is_restricted)
+		return set->n;
+	for (uint32_t i = 0; i < set->n; i++)
+		n += channel_admits(channel, recvset_array(set)[i]);
+	return n;
+}
+
 /* Brings up to date what the channel remembers of its receivers. */
 static int
 refresh(struct bus *bus, struct channel *channel)
@@ -202,10 +215,12 @@ refresh(struct bus *bus, struct channel *channel)
 		}
 		channel->patterns_generation = router->patterns_generation;
 	}
+	channel->rule = access_find(bus->rules, channel_name(channel));
+	channel->is_restricted = channel->rule->subscribe.is_given;
 	channel->n_total = 0;
 	channel->heads_len = channel->head_len;
 	for (uint32_t way = 0; way <= channel->n_matches; way++) {
-		channel->n_total += channel_way(channel, way)->n;
+		channel->n_total += count_admitted(channel, channel_way(channel, way));
 		channel->heads_len += way > 0 ? channel->matches[way - 1].head_len : 0;
 	}
 	channel->overlap = channel->n_matches > 0 && has_overlap(bus, channel);
@@ -252,20 +267,23 @@ router_forget_unnamed(struct bus *bus)
 	}
 }
 
-bool
-router_is_clogged(struct bus *bus, struct channel *channel)
+uint32_t
+router_count_clogged(struct bus *bus, struct channel *channel)
 {
 	if (channel->clog_generation == bus->clog_generation)
-		return channel->clogged;
-	channel->clogged = false;
+		return channel->n_clogged;
+	channel->n_clogged = 0;
 	for (uint32_t way = 0; way <= channel->n_matches; way++) {
 		const struct recvset *set = channel_way(channel, way);
 
-		for (uint32_t i = 0; i < set->n; i++)
-			channel->clogged |= recvset_array(set)[i]->clogged;
+		for (uint32_t i = 0; i < set->n; i++) {
+			const struct session *s = recvset_array(set)[i];
+
+			channel->n_clogged += s->clogged && channel_admits(channel, s);
+		}
 	}
 	channel->clog_generation = bus->clog_generation;
-	return channel->clogged;
+	return channel->n_clogged;
 }
 
 static bool
@@ -281,17 +299,48 @@ find_own(const struct channel *channel, const struct session *s)
 	return false;
 }
 
-bool
-router_has_own(struct bus *bus, const struct channel *channel, struct session *s)
+void
+router_know_publisher(struct bus *bus, const struct channel *channel, struct session *s)
 {
 	uint64_t generation = bus->router.members_generation;
 
-	if (s->last_published.channel != channel || s->last_published.generation != generation) {
-		s->last_published.own = find_own(channel, s);
-		s->last_published.channel = channel;
-		s->last_published.generation = generation;
+	if (s->last_published.channel == channel && s->last_published.generation == generation)
+		return;
+	s->last_published.own = find_own(channel, s);
+	s->last_published.allowed = access_list_admits(&channel->rule->publish, &s->identity);
+	s->last_published.channel = channel;
+	s->last_published.generation = generation;
+}
+
+/* Whether the session may not receive one of the channels that it is subscribed to by name. */
+static bool
+has_forbidden(const struct bus *bus, const struct session *s)
+{
+	const struct subscription *sub;
+
+	LIST_FOREACH(sub, &s->subscriptions, link)
+		if (sub->kind != SUBSCRIPTION_PATTERN &&
+		    !access_list_admits(&access_find(bus->rules, channel_name(sub->channel))->subscribe, &s->identity))
+			return true;
+	return false;
+}
+
+void
+router_set_rules(struct bus *bus, const struct access_rules *rules)
+{
+	struct session *s;
+
+	run_close(bus);
+	bus->rules = rules;
+	bus->router.members_generation++;
+	TAILQ_FOREACH(s, &bus->sessions, link) {
+		if (!has_forbidden(bus, s))
+			continue;
+		session_log(s, bus, LOG_LEVEL_INFO, "may not receive a channel any more, disconnected");
+		session_kill(s, bus);
 	}
-	return s->last_published.own;
+	while ((s = TAILQ_FIRST(&bus->throttled)))
+		session_resume(s, bus);
 }
 
 /* The channel or pattern of a subscription, as an address to tell it from others. */
@@ -374,6 +423,7 @@ link_subscription(struct router *router, struct subscription *sub)
 	sub->index = set->n - 1;
 	LIST_INSERT_HEAD(&sub->session->subscriptions, sub, link);
 	++*counter_of(sub);
+	sub->session->user->subscriptions++;
 	router->members_generation++;
 	if (sub->kind == SUBSCRIPTION_PATTERN && set->n == 1)
 		router->patterns_generation++;
@@ -433,6 +483,8 @@ router_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 		r = ROUTER_E_EXISTS;
 	else if (s->n_channels + s->n_patterns + s->n_shards >= bus->limits.max_subscriptions)
 		r = ROUTER_E_TOO_MANY;
+	else if (s->user->subscriptions >= bus->limits.max_subscriptions_per_uid)
+		r = ROUTER_E_TOO_MANY_OF_USER;
 	else
 		r = link_subscription(router, sub);
 	if (r != 0) {
@@ -455,6 +507,7 @@ unlink_subscription(struct router *router, struct subscription *sub)
 	table_remove(&router->subscriptions, &sub->node);
 	LIST_REMOVE(sub, link);
 	--*counter_of(sub);
+	sub->session->user->subscriptions--;
 	router->members_generation++;
 	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 0) {
 		router->n_shards -= sub->channel->is_shard;
@@ -481,6 +534,14 @@ router_unsubscribe(struct bus *bus, struct session *s, enum subscription_kind ki
 	run_close(bus);
 	unlink_subscription(router, sub);
 	return true;
+}
+
+bool
+router_is_subscribed(const struct router *router, const struct session *s, struct slice name)
+{
+	const struct channel *channel = router_find(router, name, false);
+
+	return channel && find_subscription(router, s, channel);
 }
 
 void

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "access.h"
 #include "pattern.h"
 #include "protocol.h"
 #include "recvset.h"
@@ -33,10 +34,12 @@ struct channel {
 	struct match *matches;
 	uint32_t n_matches;
 	uint32_t heads_len; /* bytes that one message's heads take, for all ways */
-	uint32_t n_total;   /* receivers, those through patterns included */
+	uint32_t n_total;   /* receivers, those through patterns included; who may not receive is none */
+	uint32_t n_clogged; /* of these; as of clog_generation */
 	bool is_shard;      /* has a name space of its own, and no pattern matches it */
 	bool overlap;       /* a session receives messages of the channel in more than one way */
-	bool clogged;       /* a receiver is; as of clog_generation */
+	bool is_restricted; /* not everybody may receive it */
+	const struct access_rule *rule;
 	uint64_t patterns_generation, members_generation, clog_generation;
 	TAILQ_ENTRY(channel) unnamed_link;
 	struct session_list waiters; /* publishers that wait for a receiver */
@@ -81,6 +84,7 @@ void router_deinit(struct router *router);
 enum {
 	ROUTER_E_EXISTS = 1,   /* is subscribed already */
 	ROUTER_E_TOO_MANY = 2, /* limits.max_subscriptions */
+	ROUTER_E_TOO_MANY_OF_USER = 3,
 };
 
 /* Returns 0, ROUTER_E_* or -ENOMEM. Publishers that waited for a receiver of it go on. */
@@ -88,6 +92,9 @@ int router_subscribe(struct bus *bus, struct session *s, enum subscription_kind 
 
 /* Returns whether there was such a subscription. */
 bool router_unsubscribe(struct bus *bus, struct session *s, enum subscription_kind kind, struct slice name);
+
+/* Whether the session is subscribed to the channel by name. */
+bool router_is_subscribed(const struct router *router, const struct session *s, struct slice name);
 
 /* Ends all subscriptions of the session. */
 void router_leave(struct bus *bus, struct session *s);
@@ -107,11 +114,24 @@ int router_lookup(struct bus *bus, struct slice name, bool is_shard, bool make, 
 /* Forgets the channels that nobody is subscribed to by name and nobody waits for. */
 void router_forget_unnamed(struct bus *bus);
 
-/* Whether one of the channel's receivers is clogged; the channel must be up to date. */
-bool router_is_clogged(struct bus *bus, struct channel *channel);
+/* How many of the channel's receivers are clogged; the channel must be up to date. */
+uint32_t router_count_clogged(struct bus *bus, struct channel *channel);
 
-/* Whether one of the channel's receivers is the session or belongs to its process. */
-bool router_has_own(struct bus *bus, const struct channel *channel, struct session *s);
+/*
+ * Brings s->last_published up to date: whether the session may publish to the channel, and whether one of its
+ * receivers is the session or belongs to its process.
+ */
+void router_know_publisher(struct bus *bus, const struct channel *channel, struct session *s);
+
+/* Other rules hold from now on; who is subscribed to a channel that is not open to him any more is disconnected. */
+void router_set_rules(struct bus *bus, const struct access_rules *rules);
+
+/* Whether a receiver of the channel is to get its messages: a pattern may cover more than its owner may read. */
+static inline bool
+channel_admits(const struct channel *channel, const struct session *s)
+{
+	return !channel->is_restricted || access_list_admits(&channel->rule->subscribe, &s->identity);
+}
 
 static inline struct slice
 channel_name(const struct channel *channel)

@@ -7,6 +7,7 @@
 
 #include "bus.h"
 #include "log.h"
+#include "missed.h"
 #include "resp-encode.h"
 #include "router.h"
 
@@ -75,7 +76,7 @@ int
 run_open(struct bus *bus, struct session *publisher, struct channel *channel, size_t payload_len)
 {
 	struct run *run = &bus->run;
-	struct session *own = router_has_own(bus, channel, publisher) ? publisher : NULL;
+	struct session *own = publisher->last_published.own ? publisher : NULL;
 	size_t room = payload_len < RUN_LARGE ? payload_len + RESP_HEADER_MAX + 2 : 0;
 	struct chunk *chunk;
 
@@ -97,18 +98,48 @@ run_open(struct bus *bus, struct session *publisher, struct channel *channel, si
 	return 0;
 }
 
+static void
+defer(struct bus *bus, const struct piece *piece, uint32_t messages)
+{
+	struct deferred deferred = { piece->chunk, piece->offset, piece->len, messages };
+
+	if (buf_append(&bus->deferred, &deferred, sizeof(deferred)) == 0)
+		chunk_ref(piece->chunk);
+	else
+		session_out_of_memory(bus->executing, bus);
+}
+
 /* Queues a piece for one receiver. Who runs EXEC gets its own messages after the reply, not in the middle of it. */
 static void
 deliver_to(struct bus *bus, struct session *s, const struct piece *piece, struct barrier *barrier, uint32_t messages)
 {
-	struct deferred deferred = { piece->chunk, piece->offset, piece->len, messages };
-
-	if (s != bus->executing)
-		session_queue(s, bus, piece->chunk, piece->offset, piece->len, barrier, messages);
-	else if (buf_append(&bus->deferred, &deferred, sizeof(deferred)) == 0)
-		chunk_ref(piece->chunk);
+	if (s == bus->executing)
+		defer(bus, piece, messages);
 	else
-		session_out_of_memory(s, bus);
+		session_queue(s, bus, piece->chunk, piece->offset, piece->len, barrier, messages);
+}
+
+void
+run_defer(struct bus *bus, const void *data, size_t len)
+{
+	struct piece piece;
+
+	if (stream_reserve(&bus->copies, len) < 0) {
+		session_out_of_memory(bus->executing, bus);
+		return;
+	}
+	piece = (struct piece){ bus->copies.chunk, bus->copies.chunk->len, len };
+	memcpy(stream_end(&bus->copies), data, len);
+	bus->copies.chunk->len += (uint32_t)len;
+	defer(bus, &piece, 0);
+}
+
+static void
+disconnect(struct bus *bus, struct session *s)
+{
+	session_log(s, bus, LOG_LEVEL_WARNING, "is slow, disconnected with %zu bytes unsent", s->out.bytes);
+	bus->stats.slow_receivers++;
+	session_mark_dead(s, bus);
 }
 
 void
@@ -136,19 +167,26 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 {
 	struct run *run = &bus->run;
 	struct session *const *array = recvset_array(set);
-	struct barrier *barrier = messages > 0 ? run->barrier : NULL;
+	int slow = run->channel->rule->slow;
+	struct barrier *barrier = messages > 0 && slow == SLOW_WAIT ? run->barrier : NULL;
 
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct session *s = array[i];
 
-		if (s->resp3 != resp3)
+		if (s->resp3 != resp3 || !channel_admits(run->channel, s))
 			continue;
 		if (s->state == SESSION_DEAD) {
 			bus->stats.undelivered += messages;
 			continue;
 		}
+		if (s->clogged && slow == SLOW_DROP) {
+			missed_add(bus, s, run->channel, messages);
+			continue;
+		}
 		deliver_to(bus, s, piece, run->own && session_is_own(run->own, s) ? NULL : barrier, messages);
 		bus->stats.deliveries += messages;
+		if (s->clogged && slow == SLOW_DISCONNECT)
+			disconnect(bus, s);
 	}
 }
 

@@ -35,7 +35,8 @@ struct run {
 
 /*
  * Gets ready for one message of payload_len bytes from the publisher to the channel, which must be up to date
- * and have receivers. The reply to it waits for run.barrier. Returns 0, or -ENOMEM and then nothing is open.
+ * and have receivers, and after router_know_publisher(). The reply to it waits for run.barrier. Returns 0, or -ENOMEM
+ * and then nothing is open.
  */
 int run_open(struct bus *bus, struct session *publisher, struct channel *channel, size_t payload_len);
 
@@ -47,6 +48,9 @@ int run_append(struct bus *bus, struct slice payload, struct chunk *tail);
 
 /* Hands the open run, if there is one, to its receivers. */
 void run_close(struct bus *bus);
+
+/* Keeps bytes for bus->executing until EXEC is done. */
+void run_defer(struct bus *bus, const void *data, size_t len);
 
 /* EXEC is done: bus->executing gets what it published to itself, and is NULL again. */
 void run_deliver_deferred(struct bus *bus);

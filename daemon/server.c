@@ -74,6 +74,15 @@ server_note_refused(struct server *server)
 		            (unsigned long long)server->loop.bus.limits.max_clients);
 }
 
+void
+server_note_user_refused(struct server *server, const struct identity *identity, const char *command)
+{
+	if (may_log_accept(server))
+		log_warning("max_clients_per_uid is reached (%llu) by uid %d: pid %d '%s' is turned away",
+		            (unsigned long long)server->loop.bus.limits.max_clients_per_uid, (int)identity->uid,
+		            (int)identity->pid, command);
+}
+
 static void
 accept_again_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
@@ -321,6 +330,8 @@ apply_config(struct server *server)
 	log_set_level((enum log_level)server->config->log_level);
 	raise_descriptor_limit(server->config);
 	server->loop.bus.limits = server->config->limits;
+	server->loop.bus.admins = &server->config->admins;
+	router_set_rules(&server->loop.bus, &server->config->rules);
 	server->loop.bus.config_path = server->config->path;
 }
 
@@ -334,7 +345,7 @@ static void
 reload(struct server *server)
 {
 	struct buf mistakes;
-	struct config *config;
+	struct config *config, *old;
 
 	if (server->is_stopping)
 		return;
@@ -344,9 +355,10 @@ reload(struct server *server)
 		log_error("%s", line);
 	close_lost_listeners(server);
 	if (config && open_listeners(server, config) == 0) {
-		config_free(server->config);
+		old = server->config;
 		server->config = config;
 		apply_config(server);
+		config_free(old);
 		update_listeners(server);
 		log_info("the configuration was reloaded");
 	} else {
@@ -413,8 +425,10 @@ server_run(struct server *server)
 	notify_ready();
 	while (!server->is_done) {
 		loop_turn(&server->loop);
-		if (server->loop.bus.stop_requested && !server->is_stopping)
+		if (server->loop.bus.stop_requested && !server->is_stopping) {
 			stop(server, "SHUTDOWN");
+			loop_end_pass(&server->loop);
+		}
 		if (server->is_stopping && TAILQ_EMPTY(&server->loop.bus.sessions))
 			server->is_done = true;
 	}

@@ -43,3 +43,6 @@ void server_pause_accepting(struct server *server, int error);
 
 /* A client was turned away since there are max_clients. */
 void server_note_refused(struct server *server);
+
+/* Likewise for a process of a user who has max_clients_per_uid. */
+void server_note_user_refused(struct server *server, const struct identity *identity, const char *command);

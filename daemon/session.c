@@ -1,25 +1,91 @@
 #include "session.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bus.h"
 #include "chunk.h"
 #include "input.h"
 #include "log.h"
+#include "missed.h"
 #include "monitor.h"
+#include "peercred.h"
+#include "quota.h"
 #include "router.h"
 #include "transaction.h"
 
-void
+/* Lines about clients in so many milliseconds. */
+#define CLIENT_LOG_MS 10000
+#define CLIENT_LOG_LINES 100
+
+int
 session_init(struct session *s, struct bus *bus, const struct identity *identity)
 {
-	*s = (struct session){ .id = ++bus->last_id, .identity = *identity, .progress_ms = bus->now_ms };
-	s->created_s = s->active_s = bus_seconds(bus);
+	struct user *user = quota_enter(bus, identity);
+
+	if (!user) {
+		group_set_unref(identity->groups);
+		return -ENOMEM;
+	}
+	*s = (struct session){
+		.id = ++bus->last_id,
+		.identity = *identity,
+		.user = user,
+		.progress_ms = bus->now_ms,
+		.created_s = bus->uptime_s,
+		.active_s = bus->uptime_s,
+	};
 	TAILQ_INSERT_TAIL(&bus->sessions, s, link);
 	outq_init(&s->out);
 	LIST_INIT(&s->subscriptions);
 	bus->stats.clients++;
+	return 0;
+}
+
+static bool
+may_log(struct bus *bus)
+{
+	if (bus->now_ms - bus->client_log.since_ms >= CLIENT_LOG_MS) {
+		if (bus->client_log.omitted > 0)
+			log_warning("%u lines about clients were left out", bus->client_log.omitted);
+		bus->client_log.since_ms = bus->now_ms;
+		bus->client_log.lines = bus->client_log.omitted = 0;
+	}
+	if (bus->client_log.lines == CLIENT_LOG_LINES) {
+		bus->client_log.omitted++;
+		return false;
+	}
+	bus->client_log.lines++;
+	return true;
+}
+
+void
+session_log(const struct session *s, struct bus *bus, enum log_level level, const char *format, ...)
+{
+	char text[512], command[PEERCRED_COMMAND_MAX];
+	va_list ap;
+
+	if (!log_is_on(level) || !may_log(bus))
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	peercred_command(&s->identity, command);
+	if (s->identity.anonymous)
+		log_write(level, "client %llu (anonymous): %s", (unsigned long long)s->id, text);
+	else
+		log_write(level, "client %llu (pid %d '%s', uid %u): %s", (unsigned long long)s->id,
+		          (int)s->identity.pid, command, s->identity.uid, text);
+}
+
+/* Charges its user with what could not be written at once. */
+static void
+charge(struct session *s, struct bus *bus)
+{
+	quota_charge(bus, s->user, &s->charged, s->out.count > 0 ? outq_cost(&s->out) : 0);
 }
 
 static void
@@ -31,6 +97,7 @@ free_info(struct session_info *info)
 	free(info->lib_name);
 	free(info->lib_version);
 	transaction_free(info->transaction);
+	missed_free(info->missed);
 	free(info);
 }
 
@@ -45,15 +112,18 @@ session_deinit(struct session *s, struct bus *bus)
 	session_set_state(s, bus, SESSION_DEAD, NULL);
 	lost = outq_clear(&s->out);
 	if (lost > 0)
-		log_info("client %llu (pid %d, uid %u): gone with up to %llu messages not delivered",
-		         (unsigned long long)s->id, (int)s->identity.pid, s->identity.uid, (unsigned long long)lost);
+		session_log(s, bus, LOG_LEVEL_INFO, "gone with up to %llu messages not delivered",
+		            (unsigned long long)lost);
 	bus->stats.undelivered += lost;
 	session_check_clogged(s, bus);
+	charge(s, bus);
 	input_free(s->in);
 	s->in = NULL;
 	free_info(s->info);
 	s->info = NULL;
 	TAILQ_REMOVE(&bus->sessions, s, link);
+	quota_leave(bus, s->user);
+	group_set_unref(s->identity.groups);
 	bus->stats.clients--;
 }
 
@@ -132,7 +202,7 @@ session_kill(struct session *s, struct bus *bus)
 void
 session_out_of_memory(struct session *s, struct bus *bus)
 {
-	log_error("client %llu: out of memory, closed", (unsigned long long)s->id);
+	session_log(s, bus, LOG_LEVEL_ERROR, "out of memory, closed");
 	session_mark_dead(s, bus);
 }
 
@@ -143,11 +213,15 @@ session_resume(struct session *s, struct bus *bus)
 		session_set_state(s, bus, SESSION_READY, &bus->ready);
 }
 
+/* A client of a user who is over his quota is clogged from so many unsent bytes on. */
+#define OVER_QUOTA_MIN ((size_t)64 * 1024)
+
 void
 session_check_clogged(struct session *s, struct bus *bus)
 {
 	size_t limit = bus->limits.queue_limit, cost = outq_cost(&s->out);
-	bool clogged = cost > (s->clogged ? limit / 2 : limit);
+	/* Within what its user may have, a client with little queued is no reason to wait for it. */
+	bool clogged = cost > (s->clogged ? limit / 2 : limit) || (s->user->is_over && cost > OVER_QUOTA_MIN);
 	struct session *waiting;
 
 	if (clogged == s->clogged)
@@ -161,8 +235,18 @@ session_check_clogged(struct session *s, struct bus *bus)
 		return;
 	}
 	bus->n_clogged--;
+	missed_tell(bus, s);
 	while ((waiting = TAILQ_FIRST(&bus->throttled)))
 		session_resume(waiting, bus);
+}
+
+void
+session_written(struct session *s, struct bus *bus)
+{
+	if (s->out.count > 0 || s->charged > 0)
+		charge(s, bus);
+	if (s->clogged || s->user->is_over)
+		session_check_clogged(s, bus);
 }
 
 void
@@ -174,6 +258,8 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 
 	if (s->state == SESSION_DEAD)
 		return;
+	if (s->has_missed && messages > 0)
+		missed_tell(bus, s);
 	if (is_waiting && len <= OUTQ_COPY_MAX)
 		r = outq_push_copy(&s->out, &bus->chunks, chunk->data + offset, len, barrier, messages);
 	else
@@ -186,7 +272,9 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 		s->progress_ms = bus->now_ms;
 	if (s->out_state == SESSION_OUT_IDLE || (messages > 0 && s->out_state == SESSION_OUT_REPLIER))
 		session_set_out_state(s, bus, messages > 0 ? SESSION_OUT_RECEIVER : SESSION_OUT_REPLIER);
-	if (outq_cost(&s->out) > bus->limits.queue_limit)
+	if (is_waiting)
+		charge(s, bus);
+	if (outq_cost(&s->out) > bus->limits.queue_limit || s->user->is_over)
 		session_check_clogged(s, bus);
 }
 
@@ -199,10 +287,23 @@ session_next_reply(struct session *s)
 		s->reply_mode = REPLY_ON;
 }
 
+struct session_user
+session_user(const struct session *s)
+{
+	struct session_user user = { "an anonymous client" };
+
+	if (!s->identity.anonymous)
+		snprintf(user.text, sizeof(user.text), "uid %u", s->identity.uid);
+	return user;
+}
+
 bool
 session_is_admin(const struct session *s, const struct bus *bus)
 {
-	return !s->identity.anonymous && (s->identity.uid == 0 || s->identity.uid == bus->own_uid);
+	if (s->identity.anonymous)
+		return bus->admins && access_list_admits(bus->admins, &s->identity);
+	return s->identity.uid == bus->own_uid ||
+	       (bus->admins ? access_list_admits(bus->admins, &s->identity) : s->identity.uid == 0);
 }
 
 bool

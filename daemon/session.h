@@ -12,7 +12,9 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "access.h"
 #include "barrier.h"
+#include "log.h"
 #include "outq.h"
 
 struct bus;
@@ -21,6 +23,7 @@ struct chunk;
 struct input;
 struct subscription;
 struct transaction;
+struct user;
 
 TAILQ_HEAD(session_list, session);
 LIST_HEAD(subscription_list, subscription);
@@ -49,14 +52,6 @@ enum session_reply_mode {
 	REPLY_OFF,
 };
 
-/* Who the kernel says is at the other end. A TCP client has pid 0 and is anonymous. */
-struct identity {
-	pid_t pid;
-	uid_t uid;
-	gid_t gid;
-	bool anonymous;
-};
-
 struct session {
 	struct outq out;
 	TAILQ_ENTRY(session) link; /* in the bus's list of all */
@@ -69,25 +64,29 @@ struct session {
 	uint64_t progress_ms; /* when its peer last took something, or had nothing to take */
 	int unread;           /* what the peer had not taken when it was last looked at, as the kernel counts */
 	struct identity identity;
+	struct user *user; /* its quota */
+	size_t charged;    /* to it */
 	uint8_t state;
 	uint8_t out_state;
 	bool resp3;
 	bool clogged;       /* more output unsent than queue_limit, and not yet below half again */
 	bool wait_receiver; /* UDSD WAITRECEIVER ON */
 	bool in_transaction;
+	bool has_missed; /* messages that it has not been told of */
 	bool is_monitor;
 	bool no_evict, no_touch;      /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
 	uint8_t reply_mode;           /* enum session_reply_mode */
 	uint8_t last_command;         /* its row in the table, counted from 1; 0: none yet */
-	uint32_t created_s, active_s; /* when it came, and was last read from; seconds since the bus's start */
+	uint32_t created_s, active_s; /* when it came, and last did something; seconds since the bus's start */
 	uint32_t overlap_stamp;
 	uint32_t n_channels, n_patterns, n_shards;
 	struct subscription_list subscriptions;
-	/* Whether a receiver of `channel` is of this process, as of `generation`. */
+	/* Whether a receiver of `channel` is of this process, and whether this may publish to it; as of `generation`.
+	 */
 	struct {
 		const struct channel *channel;
 		uint64_t generation;
-		bool own;
+		bool own, allowed;
 	} last_published;
 	struct session_info *info; /* or NULL */
 };
@@ -96,9 +95,11 @@ struct session {
 struct session_info {
 	char *name, *lib_name, *lib_version;
 	struct transaction *transaction; /* or NULL */
+	struct missed *missed;           /* or NULL */
 };
 
-void session_init(struct session *s, struct bus *bus, const struct identity *identity);
+/* Takes over the identity's reference of its groups, also on failure. Returns 0 or -ENOMEM. */
+int session_init(struct session *s, struct bus *bus, const struct identity *identity);
 
 /* Leaves all channels and lists and drops what is queued or unhandled, but does not free s itself. */
 void session_deinit(struct session *s, struct bus *bus);
@@ -128,6 +129,20 @@ void session_check_clogged(struct session *s, struct bus *bus);
 /* Queues output; a session for which there is no memory is killed. barrier and messages: see outq_push(). */
 void session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
                    struct barrier *barrier, uint32_t messages);
+
+/* One line of the log about the session, with who it is before it; too many in a while are only counted. */
+void session_log(const struct session *s, struct bus *bus, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Sees to its limits after it was tried to write its output. */
+void session_written(struct session *s, struct bus *bus);
+
+/* "uid 1000" or "an anonymous client", for errors. */
+struct session_user {
+	char text[32];
+};
+
+struct session_user session_user(const struct session *s);
 
 /* A command has been done with: CLIENT REPLY SKIP moves on. */
 void session_next_reply(struct session *s);

@@ -31,7 +31,7 @@ EOF
     assert_line "$DIR/conf:10: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)"
     assert_line "$DIR/conf:11: socket_group: there is no group 'no-such-group-here'"
     assert_line --partial "[listener bus]: 'listen' is missing"
-    assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits] or [listener NAME]"
+    assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]"
     assert_line "$DIR/conf:14: 'just words' is neither 'key = value' nor a [section]"
 }
 
@@ -98,7 +98,7 @@ EOF
     printf '[listener bus]\nlisten = /run/udsd/udsd.sock\n' >"$DIR/minimal"
     "$UDSD" --config "$DIR/minimal" --print-config >"$DIR/defaults"
     diff "$DIR/defaults" "$DIR/sample"
-    # Every key that --print-config knows stands in the sample.
+    # Every key that --print-config knows stands in the sample; those of [channel] as a comment.
     while read -r key _; do
         grep -q "^$key " "$TOP/conf/udsd.conf" || grep -q "^$key=" "$TOP/conf/udsd.conf"
     done < <(grep ' = ' "$DIR/defaults")

@@ -101,8 +101,7 @@ flush(struct session *s)
 		fail_msg("write: %s", strerror(errno));
 		break;
 	}
-	if (s->clogged)
-		session_check_clogged(s, bus);
+	session_written(s, bus);
 }
 
 static void
@@ -129,8 +128,11 @@ hub_init(struct hub *hub, enum hub_reading reading, uint64_t seed)
 	struct limits limits = {
 		.max_clients = 1000,
 		.max_message = (uint64_t)16 * 1024 * 1024,
+		.max_clients_per_uid = 1000,
 		.max_subscriptions = 10000,
+		.max_subscriptions_per_uid = 1000000,
 		.queue_limit = (uint64_t)64 * 1024 * 1024,
+		.queue_limit_per_uid = (uint64_t)1024 * 1024 * 1024,
 		.slow_timeout = 5000,
 	};
 
@@ -263,13 +265,18 @@ hub_settle(struct hub *hub)
 struct peer *
 peer_new(struct hub *hub, pid_t pid)
 {
-	struct identity identity = { .pid = pid, .anonymous = pid == 0 };
+	return peer_new_as(hub, &(struct identity){ .pid = pid, .anonymous = pid == 0 });
+}
+
+struct peer *
+peer_new_as(struct hub *hub, const struct identity *identity)
+{
 	struct peer *peer = calloc(1, sizeof(*peer));
 
 	assert_non_null(peer);
 	peer->hub = hub;
 	peer->fds[0] = peer->fds[1] = -1;
-	session_init(&peer->session, &hub->bus, &identity);
+	assert_int_equal(session_init(&peer->session, &hub->bus, identity), 0);
 	TAILQ_INSERT_TAIL(&hub->peers, peer, link);
 	return peer;
 }

@@ -70,7 +70,9 @@ void hub_end_pass(struct hub *hub);
 /* Reads and ends passes until nothing is left to do. */
 void hub_settle(struct hub *hub);
 
+/* A peer of root, or an anonymous one if pid is 0. */
 struct peer *peer_new(struct hub *hub, pid_t pid);
+struct peer *peer_new_as(struct hub *hub, const struct identity *identity);
 
 /* From now on it is written to through a socket with a small buffer. */
 void peer_use_small_socket(struct peer *peer);

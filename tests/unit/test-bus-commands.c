@@ -26,10 +26,7 @@ ignore(struct peer *peer)
 static struct peer *
 peer_of_user(struct hub *hub, pid_t pid, uid_t uid)
 {
-	struct peer *peer = peer_new(hub, pid);
-
-	peer->session.identity.uid = uid;
-	return peer;
+	return peer_new_as(hub, &(struct identity){ .pid = pid, .uid = uid });
 }
 
 static void

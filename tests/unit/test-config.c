@@ -330,32 +330,34 @@ unknown_keys_and_sections(void **state)
 {
 	struct rig *rig = *state;
 
-	expect_mistakes(rig,
-	                "[udsd]\n"
-	                "max_clients = 5\n" /* stands elsewhere */
-	                "LOG_LEVEL = info\n"
-	                "[limit]\n"
-	                "max_clients = 5\n"
-	                "nonsense = 5\n"
-	                "[limits]\n"
-	                "listen = @a\n"
-	                "= 5\n"
-	                "[listener a]\n"
-	                "listen = @a\n"
-	                "log_level = info\n"
-	                "[Udsd]\n"
-	                "[]\n"
-	                "[listeners a]\n"
-	                "listen = @b\n",
-	                "2: max_clients: unknown key in [udsd]\n"
-	                "3: LOG_LEVEL: unknown key in [udsd]\n"
-	                "4: [limit]: unknown section; expected [udsd], [limits] or [listener NAME]\n"
-	                "8: listen: unknown key in [limits]\n"
-	                "9: : unknown key in [limits]\n"
-	                "12: log_level: unknown key in [listener a]\n"
-	                "13: [Udsd]: unknown section; expected [udsd], [limits] or [listener NAME]\n"
-	                "14: []: unknown section; expected [udsd], [limits] or [listener NAME]\n"
-	                "15: [listeners a]: unknown section; expected [udsd], [limits] or [listener NAME]\n");
+	expect_mistakes(
+	    rig,
+	    "[udsd]\n"
+	    "max_clients = 5\n" /* stands elsewhere */
+	    "LOG_LEVEL = info\n"
+	    "[limit]\n"
+	    "max_clients = 5\n"
+	    "nonsense = 5\n"
+	    "[limits]\n"
+	    "listen = @a\n"
+	    "= 5\n"
+	    "[listener a]\n"
+	    "listen = @a\n"
+	    "log_level = info\n"
+	    "[Udsd]\n"
+	    "[]\n"
+	    "[listeners a]\n"
+	    "listen = @b\n",
+	    "2: max_clients: unknown key in [udsd]\n"
+	    "3: LOG_LEVEL: unknown key in [udsd]\n"
+	    "4: [limit]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
+	    "8: listen: unknown key in [limits]\n"
+	    "9: : unknown key in [limits]\n"
+	    "12: log_level: unknown key in [listener a]\n"
+	    "13: [Udsd]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
+	    "14: []: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
+	    "15: [listeners a]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel "
+	    "PATTERN]\n");
 }
 
 static void
@@ -363,9 +365,8 @@ before_the_first_section(void **state)
 {
 	struct rig *rig = *state;
 
-	expect_mistakes(
-	    rig, "log_level = info\n[udsd]\n",
-	    "1: log_level: stands before the first section; expected [udsd], [limits] or [listener NAME]\n");
+	expect_mistakes(rig, "log_level = info\n[udsd]\n",
+	                "1: log_level: stands before the first section, such as [udsd] or [listener NAME]\n");
 }
 
 static void

@@ -1,0 +1,94 @@
+#include "quota.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "bus.h"
+#include "log.h"
+#include "session.h"
+
+#define USER(node) ((struct user *)((char *)(node)-offsetof(struct user, node)))
+
+/* Few users at a time: any spread will do. */
+static uint64_t
+hash_of(const struct identity *identity)
+{
+	return identity->anonymous ? UINT64_MAX : identity->uid * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static struct user *
+find(const struct bus *bus, const struct identity *identity)
+{
+	struct table_node *node = table_first(&bus->users, hash_of(identity));
+
+	for (; node; node = table_next(node))
+		if (USER(node)->anonymous == identity->anonymous && USER(node)->uid == identity->uid)
+			return USER(node);
+	return NULL;
+}
+
+struct user *
+quota_enter(struct bus *bus, const struct identity *identity)
+{
+	struct user *user = find(bus, identity);
+
+	if (!user) {
+		user = malloc(sizeof(*user));
+		if (!user)
+			return NULL;
+		*user = (struct user){ .uid = identity->uid, .anonymous = identity->anonymous };
+		if (table_insert(&bus->users, &user->node, hash_of(identity)) < 0) {
+			free(user);
+			return NULL;
+		}
+	}
+	user->clients++;
+	return user;
+}
+
+void
+quota_leave(struct bus *bus, struct user *user)
+{
+	if (--user->clients > 0)
+		return;
+	assert(user->queued == 0 && user->subscriptions == 0);
+	table_remove(&bus->users, &user->node);
+	free(user);
+}
+
+bool
+quota_admits(const struct bus *bus, const struct identity *identity)
+{
+	const struct user *user = find(bus, identity);
+
+	return !user || user->clients < bus->limits.max_clients_per_uid;
+}
+
+/* The user's clients go on that had to wait for others of his. */
+static void
+release(struct bus *bus, const struct user *user)
+{
+	struct session *s;
+
+	TAILQ_FOREACH(s, &bus->sessions, link)
+		if (s->user == user && s->clogged)
+			session_check_clogged(s, bus);
+}
+
+void
+quota_charge(struct bus *bus, struct user *user, size_t *charged, size_t cost)
+{
+	uint64_t limit = bus->limits.queue_limit_per_uid;
+
+	user->queued += cost - *charged;
+	*charged = cost;
+	if (!user->is_over && user->queued > limit) {
+		user->is_over = true;
+		log_warning("uid %d: %llu bytes unsent to %llu clients, over queue_limit_per_uid (%llu)",
+		            (int)user->uid, (unsigned long long)user->queued, (unsigned long long)user->clients,
+		            (unsigned long long)limit);
+	} else if (user->is_over && user->queued <= limit / 2) {
+		user->is_over = false;
+		release(bus, user);
+	}
+}

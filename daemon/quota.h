@@ -1,0 +1,36 @@
+/*
+ * What the clients of one user use together, and what it may be: no user can use up the host. All anonymous
+ * clients count as one user.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "access.h"
+#include "table.h"
+
+struct bus;
+
+struct user {
+	struct table_node node;
+	uid_t uid;
+	bool anonymous;
+	bool is_over; /* more is queued than queue_limit_per_uid, and not yet below half of it again */
+	uint64_t clients;
+	uint64_t subscriptions;
+	uint64_t queued; /* what output costs that could not be written at once, in bytes */
+};
+
+/* The user of an identity, with one more client; NULL when there is no memory. */
+struct user *quota_enter(struct bus *bus, const struct identity *identity);
+
+/* One client less. */
+void quota_leave(struct bus *bus, struct user *user);
+
+/* Whether the user may have one more client. */
+bool quota_admits(const struct bus *bus, const struct identity *identity);
+
+/* The user's queued bytes change from one figure to another; *charged is what a session has been charged. */
+void quota_charge(struct bus *bus, struct user *user, size_t *charged, size_t cost);

@@ -1,0 +1,330 @@
+/* Conversations about who may what: access rules, policies for slow receivers, quotas. */
+#include "hub.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "quota.h"
+
+#define SUBSCRIBED(channel) "*3\r\n$9\r\nsubscribe\r\n$1\r\n" channel "\r\n:1\r\n"
+#define MESSAGE(channel, payload) "*3\r\n$7\r\nmessage\r\n$1\r\n" channel "\r\n$1\r\n" payload "\r\n"
+#define DENIED(uid, what) "-NOPERM No permissions to access a channel: uid " uid " may not " what "\r\n"
+
+static struct access_rules rules = STAILQ_HEAD_INITIALIZER(rules);
+
+static struct access_rule *
+add_rule(const char *glob, const char *publish, const char *subscribe, enum slow_policy slow)
+{
+	struct access_rule *rule = access_rule_new(glob);
+	char bad[64];
+
+	assert_non_null(rule);
+	if (publish)
+		assert_int_equal(access_list_parse(publish, &rule->publish, bad, sizeof(bad)), 0);
+	if (subscribe)
+		assert_int_equal(access_list_parse(subscribe, &rule->subscribe, bad, sizeof(bad)), 0);
+	rule->slow = slow;
+	STAILQ_INSERT_TAIL(&rules, rule, link);
+	return rule;
+}
+
+static void
+drop_rules(struct hub *hub)
+{
+	struct access_rule *rule;
+
+	router_set_rules(&hub->bus, NULL);
+	while ((rule = STAILQ_FIRST(&rules))) {
+		STAILQ_REMOVE_HEAD(&rules, link);
+		access_rule_free(rule);
+	}
+}
+
+static void
+ask(struct peer *peer, const char *text, const char *answer)
+{
+	peer_say(peer, text);
+	hub_settle(peer->hub);
+	peer_expect_text(peer, answer);
+}
+
+static struct peer *
+user_new(struct hub *hub, pid_t pid, uid_t uid)
+{
+	struct identity identity = { .pid = pid, .uid = uid, .gid = uid };
+
+	return peer_new_as(hub, &identity);
+}
+
+static void
+publish_and_subscribe(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+
+	add_rule("x", "uid:1000", "uid:1001", SLOW_WAIT);
+	add_rule("y*", "", NULL, SLOW_WAIT);
+	router_set_rules(&hub->bus, &rules);
+	ask(a, "SUBSCRIBE z x\r\n", DENIED("1000", "subscribe to 'x'"));
+	ask(a, "SSUBSCRIBE x\r\n", DENIED("1000", "subscribe to 'x'"));
+	ask(b, "PUBLISH x 0\r\nSPUBLISH x 0\r\n", DENIED("1001", "publish to 'x'") DENIED("1001", "publish to 'x'"));
+	ask(a, "PUBLISH yes 0\r\nPUBLISH __udsd__:missed 0\r\nPUBLISH x 0\r\nPUBLISH z 0\r\n",
+	    DENIED("1000", "publish to 'yes'") DENIED("1000", "publish to '__udsd__:missed'") ":0\r\n:0\r\n");
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	ask(a, "PUBLISH x 1\r\n", ":1\r\n");
+	peer_expect_text(b, MESSAGE("x", "1"));
+	ask(a, "PUBSUB NUMSUB z\r\n", "*2\r\n$1\r\nz\r\n:0\r\n"); /* all or none */
+	assert_int_equal(hub->bus.stats.denied_channels, 6);
+	/* Within a run, and in a transaction. */
+	ask(a, "PUBLISH x 2\r\nMULTI\r\nPUBLISH yes 3\r\nPUBLISH x 4\r\nEXEC\r\n",
+	    ":1\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n" DENIED("1000", "publish to 'yes'") ":1\r\n");
+	peer_expect_text(b, MESSAGE("x", "2") MESSAGE("x", "4"));
+	drop_rules(hub);
+}
+
+/* Two publishers of one open run, of whom one may not. */
+static void
+second_publisher(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *r = user_new(hub, 3, 1002);
+
+	add_rule("x", "uid:1000", NULL, SLOW_WAIT);
+	router_set_rules(&hub->bus, &rules);
+	ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_say(a, "PUBLISH x 1\r\n");
+	peer_say(b, "PUBLISH x 2\r\n");
+	hub_settle(hub);
+	peer_expect_text(a, ":1\r\n");
+	peer_expect_text(b, DENIED("1001", "publish to 'x'"));
+	peer_expect_text(r, MESSAGE("x", "1"));
+	drop_rules(hub);
+}
+
+#define PMESSAGE(channel, payload) "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\n" channel "\r\n$1\r\n" payload "\r\n"
+
+/* A wide pattern does not read what its owner may not. */
+static void
+pattern_over_forbidden(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *c = user_new(hub, 3, 1002),
+		    *p = user_new(hub, 4, 1000);
+
+	add_rule("x", NULL, "uid:1002", SLOW_WAIT);
+	router_set_rules(&hub->bus, &rules);
+	ask(b, "PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
+	ask(a, "PUBLISH x 1\r\nPUBLISH y 2\r\n", ":0\r\n:1\r\n");
+	peer_expect_text(b, PMESSAGE("y", "2"));
+	ask(c, "PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
+	ask(a, "PUBLISH x 3\r\nPUBLISH y 4\r\n", ":1\r\n:2\r\n");
+	peer_expect_text(b, PMESSAGE("y", "4"));
+	peer_expect_text(c, PMESSAGE("x", "3") PMESSAGE("y", "4"));
+	/* Who is not to receive a channel does not hold up its publishers either. */
+	hub->bus.limits.queue_limit = 4096;
+	peer_set_full(b, true);
+	for (int i = 0; i < 1000 && !b->session.clogged; i++) {
+		peer_publish(p, "y", slice_of("5"));
+		hub_settle(hub);
+	}
+	assert_true(b->session.clogged);
+	ask(a, "PUBLISH x 6\r\n", ":1\r\n");
+	peer_set_full(b, false);
+	hub_settle(hub);
+	p->got.len = b->got.len = c->got.len = 0;
+	drop_rules(hub);
+}
+
+static void
+rights_taken_away(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+	struct access_rule *rule = add_rule("x", NULL, NULL, SLOW_WAIT);
+	char bad[64];
+
+	router_set_rules(&hub->bus, &rules);
+	ask(a, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	assert_int_equal(access_list_parse("uid:1001", &rule->subscribe, bad, sizeof(bad)), 0);
+	router_set_rules(&hub->bus, &rules);
+	hub_end_pass(hub);
+	assert_true(a->is_closed);
+	assert_false(b->is_closed);
+	drop_rules(hub);
+}
+
+/* A clogged receiver misses messages, is told how many, where they would have stood; nobody waits for it. */
+static void
+drop(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+	uint8_t *payload = make_payload(3000);
+	struct buf expected = { 0 };
+
+	add_rule("x", NULL, NULL, SLOW_DROP);
+	router_set_rules(&hub->bus, &rules);
+	hub->bus.limits.queue_limit = 10000;
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	ask(b, "SUBSCRIBE __udsd__:missed\r\n", "*3\r\n$9\r\nsubscribe\r\n$15\r\n__udsd__:missed\r\n:2\r\n");
+	peer_set_full(b, true);
+	for (int i = 0; i < 10; i++) {
+		peer_publish(a, "x", (struct slice){ payload, 3000 });
+		hub_settle(hub);
+		peer_expect_text(a, i < 4 ? ":1\r\n" : ":0\r\n");
+	}
+	assert_int_equal(hub->bus.stats.dropped, 6);
+	peer_set_full(b, false);
+	ask(a, "PUBLISH x 7\r\n", ":1\r\n");
+	for (int i = 0; i < 4; i++)
+		put_message(&expected, false, NULL, slice_of("x"), (struct slice){ payload, 3000 });
+	put_message(&expected, false, NULL, slice_of("__udsd__:missed"), slice_of("6 x"));
+	put_message(&expected, false, NULL, slice_of("x"), slice_of("7"));
+	peer_expect_buf(b, &expected);
+	free(payload);
+	drop_rules(hub);
+}
+
+/* What it missed of one channel is told before a message of another one. */
+static void
+drop_in_order(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+	uint8_t *payload = make_payload(3000);
+	struct buf expected = { 0 };
+
+	add_rule("x", NULL, NULL, SLOW_DROP);
+	router_set_rules(&hub->bus, &rules);
+	hub->bus.limits.queue_limit = 10000;
+	peer_say(b, "HELLO 3\r\nSUBSCRIBE x __udsd__:missed y z\r\n");
+	hub_settle(hub);
+	b->got.len = 0;
+	peer_set_full(b, true);
+	peer_say(a, "CLIENT REPLY OFF\r\n");
+	for (int i = 0; i < 5; i++) {
+		peer_publish(a, "x", (struct slice){ payload, 3000 });
+		hub_settle(hub);
+	}
+	/* A reply and a message of a channel that waits stand behind what was missed before them. */
+	session_set_state(&a->session, &hub->bus, SESSION_OPEN, NULL);
+	hub->bus.limits.queue_limit = 100000;
+	session_check_clogged(&b->session, &hub->bus); /* drained, as it were */
+	ask(a, "PUBLISH y 8\r\n", "");
+	peer_set_full(b, false);
+	for (int i = 0; i < 4; i++)
+		put_message(&expected, true, NULL, slice_of("x"), (struct slice){ payload, 3000 });
+	put_message(&expected, true, NULL, slice_of("__udsd__:missed"), slice_of("1 x"));
+	put_message(&expected, true, NULL, slice_of("y"), slice_of("8"));
+	peer_expect_buf(b, &expected);
+	free(payload);
+	drop_rules(hub);
+}
+
+static void
+disconnect(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *c = user_new(hub, 3, 1002);
+	uint8_t *payload = make_payload(3000);
+
+	add_rule("x", NULL, NULL, SLOW_DISCONNECT);
+	router_set_rules(&hub->bus, &rules);
+	hub->bus.limits.queue_limit = 10000;
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	ask(c, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_set_full(b, true);
+	for (int i = 0; i < 4; i++) {
+		assert_false(b->is_closed);
+		peer_publish(a, "x", (struct slice){ payload, 3000 });
+		hub_settle(hub);
+		peer_expect_text(a, ":2\r\n"); /* nobody waits */
+	}
+	assert_true(b->is_closed);
+	assert_int_equal(hub->bus.stats.slow_receivers, 1);
+	ask(a, "PUBLISH x 1\r\n", ":1\r\n");
+	c->got.len = 0;
+	free(payload);
+	drop_rules(hub);
+}
+
+static void
+subscriptions_of_a_user(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
+
+	hub->bus.limits.max_subscriptions_per_uid = 2;
+	ask(a, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	ask(b, "SUBSCRIBE y\r\n", "-ERR too many subscriptions; the limit for all clients of uid 1000 is 2\r\n");
+	ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
+	peer_break(a);
+	ask(b, "SUBSCRIBE y\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\ny\r\n:2\r\n");
+}
+
+static void
+clients_of_a_user(struct hub *hub)
+{
+	struct identity some = { .uid = 1000 }, other = { .uid = 1001 }, nobody = { .anonymous = true, .uid = 1000 };
+
+	hub->bus.limits.max_clients_per_uid = 2;
+	assert_true(quota_admits(&hub->bus, &some));
+	user_new(hub, 1, 1000);
+	assert_true(quota_admits(&hub->bus, &some));
+	user_new(hub, 2, 1000);
+	assert_false(quota_admits(&hub->bus, &some));
+	assert_true(quota_admits(&hub->bus, &other));
+	assert_true(quota_admits(&hub->bus, &nobody));
+}
+
+/* Receivers of one user that are each within their limit are clogged when together they are over his. */
+static void
+queued_bytes_of_a_user(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *c = user_new(hub, 3, 1001),
+		    *d = user_new(hub, 4, 1002);
+	size_t size = 100000;
+	uint8_t *payload = make_payload(size);
+
+	hub->bus.limits.queue_limit_per_uid = 150000;
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
+	ask(d, "SUBSCRIBE z\r\n", SUBSCRIBED("z"));
+	peer_set_full(b, true);
+	peer_set_full(c, true);
+	peer_set_full(d, true);
+	peer_publish(a, "x", (struct slice){ payload, size });
+	peer_publish(a, "z", (struct slice){ payload, size });
+	hub_settle(hub);
+	assert_false(b->session.clogged);
+	peer_publish(a, "y", (struct slice){ payload, size });
+	hub_settle(hub);
+	peer_publish(a, "y", slice_of("1"));
+	hub_settle(hub);
+	assert_true(c->session.clogged);
+	assert_false(d->session.clogged);
+	assert_int_equal(a->session.state, SESSION_WAITING);
+	peer_set_full(c, false); /* all that it has */
+	peer_set_full(b, false);
+	hub_settle(hub);
+	assert_false(c->session.clogged);
+	assert_int_equal(c->session.user->queued, 0);
+	peer_set_full(d, false);
+	hub_settle(hub);
+	peer_expect_text(a, ":1\r\n:1\r\n:1\r\n:1\r\n");
+	b->got.len = c->got.len = d->got.len = 0;
+	free(payload);
+}
+
+static const struct conversation conversations[] = {
+	{ "publish and subscribe", publish_and_subscribe },
+	{ "second publisher", second_publisher },
+	{ "pattern over forbidden", pattern_over_forbidden },
+	{ "rights taken away", rights_taken_away },
+	{ "drop", drop },
+	{ "drop in order", drop_in_order },
+	{ "disconnect", disconnect },
+	{ "subscriptions of a user", subscriptions_of_a_user },
+	{ "clients of a user", clients_of_a_user },
+	{ "queued bytes of a user", queued_bytes_of_a_user },
+};
+
+int
+main(void)
+{
+	return hub_hold_all(conversations, sizeof(conversations) / sizeof(conversations[0]));
+}
