@@ -127,7 +127,11 @@ matches(size_t i, struct slice pattern, struct slice *ret_name)
 		*ret_name = pattern;
 		return true;
 	}
-	return command_is_match(pattern, name);
+	/* Like Redis, what has no sign of a pattern is no pattern, backslashes or not. */
+	for (size_t k = 0; k < pattern.len; k++)
+		if (pattern.p[k] && strchr("*?[", pattern.p[k]))
+			return command_is_match(pattern, name);
+	return false;
 }
 
 static void
