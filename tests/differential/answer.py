@@ -17,10 +17,14 @@ class Answer:
         self.kind, self.value, self.data, self.between = kind, value, data, []
 
     def is_message(self):
-        return self.kind == b">" and bool(self.value) and self.value[0].value in PUSHED
+        is_full = isinstance(self.value, list) and len(self.value) > 2
+        return self.kind in b">*" and is_full and self.value[0].value in PUSHED
 
     def with_value(self, value):
         return Answer(self.kind, value, self.data)
+
+    def is_monitored(self):
+        return self.kind == b"+" and re.match(rb"\d+\.\d{6} \[", self.value) is not None
 
     def text(self):
         if isinstance(self.value, list):

@@ -7,7 +7,8 @@ import tomllib
 
 import answer
 
-FIELDS = {"name", "why", "files", "protocol", "request", "before", "both", "redis", "udsd", "becomes", "transform"}
+FIELDS = {"name", "why", "files", "protocol", "request", "before", "both", "redis", "udsd", "becomes", "transform",
+          "names"}
 
 
 class Difference:
@@ -21,6 +22,7 @@ class Difference:
         self.redis = pattern(row, "redis")
         self.udsd = pattern(row, "udsd")
         self.becomes = row.get("becomes", "<%s>" % row["name"])
+        self.names = row.get("names", [])
         self.transform = TRANSFORMS[row["transform"]] if "transform" in row else None
 
     def is_for(self, protocol, version):
@@ -85,7 +87,7 @@ def compare(redis, udsd, ids, differences):
 def apply_all(redis, udsd, ids, differences):
     for difference in differences:
         if difference.transform:
-            redis, udsd = difference.transform(redis, udsd)
+            redis, udsd = difference.transform(redis, udsd, difference.names)
     left, right = [a.text() for a in redis], [a.text() for a in udsd]
     for i in range(min(len(left), len(right))):
         for difference in differences:
@@ -95,19 +97,21 @@ def apply_all(redis, udsd, ids, differences):
 
 
 def for_both(change):
-    return lambda redis, udsd: (change(redis), change(udsd))
+    return lambda redis, udsd, names: (change(redis), change(udsd))
 
 
-def messages_after_reply(redis, udsd):
-    """Redis's messages to the client itself are put behind the reply that they stand before or in."""
-    result, held = [], []
+def messages_after_reply(redis, udsd, names):
+    """Redis's messages are put behind the reply that they stand before or in, and behind what MONITOR says of it."""
+    result, held, due = [], [], []
     for part in answer.split(b"".join(a.data for a in redis), is_message_apart=True):
         if part.is_message():
             held.append(part)
+        elif part.is_monitored():
+            result.append(part)
         else:
-            result += [part] + held + part.between
-            held = []
-    return result + held, udsd
+            result += due + [part]
+            due, held = held + part.between, []
+    return result + due + held, udsd
 
 
 def sorted_parts(answers):
@@ -149,6 +153,38 @@ def sorted_patterns(answers):
     return result
 
 
+def sorted_subcommands(answers):
+    """The subcommands of each command that COMMAND INFO tells of."""
+    def in_order(row):
+        if not is_list(row) or len(row.value) < 10 or not is_list(row.value[9]):
+            return row
+        subcommands = sorted(row.value[9].value, key=lambda part: part.text())
+        return row.with_value([*row.value[:9], row.value[9].with_value(subcommands)])
+
+    return [a.with_value([in_order(row) for row in a.value]) if is_list(a) else a for a in answers]
+
+
+def info_fields(redis, udsd, names):
+    """Of INFO only the sections, and those fields that `names` has, with a value or without."""
+    def fields(a):
+        if not isinstance(a.value, bytes) or not a.value.removeprefix(b"txt:").startswith(b"# "):
+            return a.with_value([fields(part) for part in a.value]) if is_list(a) else a
+        lines = a.value.removeprefix(b"txt:").decode("latin-1").split("\r\n")
+        known = [n for line in lines for n in names if line == n or line.startswith(n + ":")]
+        return a.with_value("\n".join(known).encode())
+
+    return [fields(a) for a in redis], [fields(a) for a in udsd]
+
+
+def commands(redis, udsd, names):
+    """Of a list of commands, Redis's that udsd has, and udsd's that are not its own."""
+    def only(a, is_wanted):
+        return a.with_value([part for part in a.value if is_wanted(part.value.decode())]) if is_list(a) else a
+
+    return ([only(a, lambda name: name in names) for a in redis],
+            [only(a, lambda name: not name.startswith("udsd")) for a in udsd])
+
+
 def is_list(a):
     return isinstance(a.value, list)
 
@@ -159,4 +195,7 @@ TRANSFORMS = {
     "sorted_pairs": for_both(sorted_pairs),
     "sorted_names": for_both(sorted_names),
     "sorted_patterns": for_both(sorted_patterns),
+    "sorted_subcommands": for_both(sorted_subcommands),
+    "info_fields": info_fields,
+    "commands": commands,
 }
