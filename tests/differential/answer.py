@@ -23,6 +23,14 @@ class Answer:
     def with_value(self, value):
         return Answer(self.kind, value, self.data)
 
+    @staticmethod
+    def end():
+        """Stands for the end of the connection."""
+        return Answer(b"(", b"closed)", b"")
+
+    def is_end(self):
+        return self.value == b"closed)"
+
     def is_monitored(self):
         return self.kind == b"+" and re.match(rb"\d+\.\d{6} \[", self.value) is not None
 

@@ -25,6 +25,10 @@ class Difference:
         self.names = row.get("names", [])
         self.transform = TRANSFORMS[row["transform"]] if "transform" in row else None
 
+    def is_mutual(self):
+        """Whether it is no matter which server is which."""
+        return self.transform not in (messages_after_reply, commands) and self.redis == self.udsd
+
     def is_for(self, protocol, version):
         return self.protocol in (None, protocol) and (not self.before or version < version_of(self.before))
 
@@ -40,7 +44,7 @@ class Difference:
     def replace(self, regex, side):
         def becomes(match):
             if "id" not in regex.groupindex:
-                return self.becomes
+                return match.expand(self.becomes)
             connection = side.ids.get(int(match["id"]))
             return match[0] if connection is None else "<id of %s>" % connection
 
@@ -89,7 +93,9 @@ def apply_all(redis, udsd, ids, differences):
         if difference.transform:
             redis, udsd = difference.transform(redis, udsd, difference.names)
     left, right = [a.text() for a in redis], [a.text() for a in udsd]
-    for i in range(min(len(left), len(right))):
+    for a, b in (left, right), (right, left):
+        a += ["(nothing)"] * (len(b) - len(a))
+    for i in range(len(left)):
         for difference in differences:
             if left[i] != right[i]:
                 left[i], right[i] = difference.apply(Side(left[i], ids[0]), Side(right[i], ids[1]))
@@ -97,7 +103,7 @@ def apply_all(redis, udsd, ids, differences):
 
 
 def for_both(change):
-    return lambda redis, udsd, names: (change(redis), change(udsd))
+    return lambda redis, udsd, names: (change(redis, names), change(udsd, names))
 
 
 def messages_after_reply(redis, udsd, names):
@@ -107,19 +113,20 @@ def messages_after_reply(redis, udsd, names):
         if part.is_message():
             held.append(part)
         elif part.is_monitored():
-            result.append(part)
+            result += held + [part]
+            held = []
         else:
             result += due + [part]
             due, held = held + part.between, []
-    return result + due + held, udsd
+    return result + due + held + [a for a in redis if a.is_end()], udsd
 
 
-def sorted_parts(answers):
+def sorted_parts(answers, _):
     """The parts of a set or list in order of their text."""
     return [a.with_value(sorted(a.value, key=lambda part: part.text())) if is_list(a) else a for a in answers]
 
 
-def sorted_pairs(answers):
+def sorted_pairs(answers, _):
     """The pairs of a map, or of what RESP2 sends for a map, in order of their text."""
     def in_order(values):
         pairs = sorted(zip(values[::2], values[1::2]), key=lambda pair: pair[0].text())
@@ -128,7 +135,7 @@ def sorted_pairs(answers):
     return [a.with_value(in_order(a.value)) if is_list(a) else a for a in answers]
 
 
-def sorted_names(answers):
+def sorted_names(answers, _):
     """The names in confirmations, where their order is that of a hash table: the counts stay where they are."""
     def is_confirmation(a):
         return is_list(a) and len(a.value) == 3 and (a.value[0].value or b"").endswith(b"unsubscribe")
@@ -137,7 +144,7 @@ def sorted_names(answers):
     return [a.with_value([a.value[0], next(names), a.value[2]]) if is_confirmation(a) else a for a in answers]
 
 
-def sorted_patterns(answers):
+def sorted_patterns(answers, _):
     """Neighbours that bring one message by several patterns."""
     def message(a):
         is_by_pattern = is_list(a) and a.value and a.value[0].value == b"pmessage"
@@ -153,7 +160,7 @@ def sorted_patterns(answers):
     return result
 
 
-def sorted_subcommands(answers):
+def sorted_subcommands(answers, _):
     """The subcommands of each command that COMMAND INFO tells of."""
     def in_order(row):
         if not is_list(row) or len(row.value) < 10 or not is_list(row.value[9]):
@@ -164,7 +171,7 @@ def sorted_subcommands(answers):
     return [a.with_value([in_order(row) for row in a.value]) if is_list(a) else a for a in answers]
 
 
-def info_fields(redis, udsd, names):
+def info_fields(answers, names):
     """Of INFO only the sections, and those fields that `names` has, with a value or without."""
     def fields(a):
         if not isinstance(a.value, bytes) or not a.value.removeprefix(b"txt:").startswith(b"# "):
@@ -173,7 +180,7 @@ def info_fields(redis, udsd, names):
         known = [n for line in lines for n in names if line == n or line.startswith(n + ":")]
         return a.with_value("\n".join(known).encode())
 
-    return [fields(a) for a in redis], [fields(a) for a in udsd]
+    return [fields(a) for a in answers]
 
 
 def commands(redis, udsd, names):
@@ -196,6 +203,6 @@ TRANSFORMS = {
     "sorted_names": for_both(sorted_names),
     "sorted_patterns": for_both(sorted_patterns),
     "sorted_subcommands": for_both(sorted_subcommands),
-    "info_fields": info_fields,
+    "info_fields": for_both(info_fields),
     "commands": commands,
 }
