@@ -52,14 +52,14 @@ class Answer:
 
 
 def escape(data):
-    return "".join(chr(c) if 32 <= c < 127 and c != 92 else ESCAPED[c] for c in data)
+    return data.decode("latin-1").translate(ESCAPED)
 
 
 def quote(data):
     return '"' + escape(data).replace('"', '\\"') + '"'
 
 
-ESCAPED = {c: "\\x%02x" % c for c in range(256)} | {10: "\\n", 13: "\\r", 9: "\\t", 92: "\\\\"}
+ESCAPED = {c: "\\x%02x" % c for c in range(256) if not 32 <= c < 127} | {10: "\\n", 13: "\\r", 9: "\\t", 92: "\\\\"}
 
 
 def read(data, at, is_message_apart=False):
