@@ -8,7 +8,7 @@ import tomllib
 import answer
 
 FIELDS = {"name", "why", "files", "protocol", "request", "before", "both", "redis", "udsd", "becomes", "transform",
-          "names"}
+          "names", "chance"}
 
 
 class Difference:
@@ -23,6 +23,7 @@ class Difference:
         self.udsd = pattern(row, "udsd")
         self.becomes = row.get("becomes", "<%s>" % row["name"])
         self.names = row.get("names", [])
+        self.chance = row.get("chance", False)
         self.transform = TRANSFORMS[row["transform"]] if "transform" in row else None
 
     def is_mutual(self):

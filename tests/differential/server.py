@@ -10,6 +10,8 @@ import struct
 import subprocess
 import time
 
+from sequence import Mistake
+
 PATIENCE = float(os.environ.get("UDSD_TEST_PATIENCE", "30"))
 SIOCOUTQ = 0x5411
 SOCKET = "./s"
@@ -86,6 +88,12 @@ class Server:
         if time.monotonic() > end:
             raise Gone("%s did not answer for %g s" % (self.name, PATIENCE))
 
+    def reach(self, connect):
+        try:
+            return connect()
+        except OSError as error:
+            raise Gone("%s: %s" % (self.name, error)) from None
+
     def stop(self):
         """Returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
@@ -94,6 +102,10 @@ class Server:
         except subprocess.TimeoutExpired:
             self.kill()
             return -signal.SIGKILL
+
+    def last_words(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()[-4000:]
 
     def kill(self):
         if self.process.poll() is None:
@@ -118,7 +130,7 @@ class Server:
                 raise BrokenPipeError(errno.EPIPE, "closed by %s" % self.name)
 
     def open(self, name):
-        self.connections[name] = Connection(self.path)
+        self.connections[name] = self.reach(lambda: Connection(self.path))
         self.last_id += 1
         self.ids[self.last_id] = name
 
@@ -139,10 +151,10 @@ class Server:
         """What stands for {id:a} and the like."""
         if what != "id":
             return SOCKET.encode() + b":0"
-        for number, name in self.ids.items():
-            if name == connection:
-                found = number
-        return b"%d" % found
+        numbers = [number for number, name in self.ids.items() if name == connection]
+        if not numbers:
+            raise Mistake("connection %s is not open yet" % connection)
+        return b"%d" % numbers[-1]
 
     def send(self, name, pieces):
         """Sends the pieces so that the server reads each of them by itself, until it closes the connection."""
@@ -185,7 +197,7 @@ class Server:
                 self._exchange(self.control, b"PING %s\r\n" % marker, b"\r\n")
                 self.control.take()
             except (BrokenPipeError, ConnectionResetError):  # a CLIENT KILL that meant others too
-                self.control = self._connect_control()
+                self.control = self.reach(self._connect_control)
                 is_read = False
             if not self.drain() and is_read:
                 return
