@@ -1,4 +1,5 @@
 """A server under test, and what the runner does on its connections. Both servers run here in the same way."""
+import atexit
 import errno
 import fcntl
 import os
@@ -67,6 +68,7 @@ class Server:
         self.log = os.path.join(directory, "log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        atexit.register(self.kill)
         self.connections = {}
         self.last_id = 0
         self.ids = {}
@@ -84,7 +86,8 @@ class Server:
         if time.monotonic() < end - PATIENCE + 1:
             return  # that it is slow will be noticed soon enough
         if self.process.poll() is not None:
-            raise Gone("%s ended with status %d: see %s" % (self.name, self.process.returncode, self.log))
+            words = self.name, self.process.returncode, self.last_words()
+            raise Gone("%s ended with status %d and said:\n%s" % words)
         if time.monotonic() > end:
             raise Gone("%s did not answer for %g s" % (self.name, PATIENCE))
 
