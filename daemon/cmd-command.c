@@ -133,6 +133,7 @@ static void
 reply_row(struct bus *bus, struct session *s, const struct command *row)
 {
 	bool is_shard = row->flags & (COMMAND_SHARD_ONE | COMMAND_SHARD_ALL);
+	size_t n_subs;
 
 	reply_array(bus, s, 10);
 	reply_text(bus, s, row->name);
@@ -144,7 +145,11 @@ reply_row(struct bus *bus, struct session *s, const struct command *row)
 	reply_categories(bus, s, row);
 	reply_tips(bus, s, row);
 	reply_key_specs(bus, s, row);
-	reply_array(bus, s, cmd_command_count_subs(row));
+	n_subs = cmd_command_count_subs(row);
+	if (n_subs > 0)
+		reply_array(bus, s, n_subs);
+	else
+		reply_set(bus, s, 0); /* so it is in Redis */
 	for (const struct command *sub = command_first_sub(row); sub; sub = command_next_sub(sub))
 		reply_row(bus, s, sub);
 }

@@ -32,7 +32,7 @@ clear(struct transaction *transaction)
 		STAILQ_REMOVE_HEAD(&transaction->commands, link);
 		free(command);
 	}
-	transaction->n = transaction->bytes = 0;
+	transaction->bytes = 0;
 }
 
 void
