@@ -181,6 +181,11 @@ listener_new(struct server *server, const struct listener_config *config, int fd
 		free_listener(listener, fd);
 		return r;
 	}
+	if (listener->file.lock_fd >= 0) {
+		r = guard_watch(&server->guard, listener->file.path);
+		if (r < 0)
+			log_warning("%s: the socket file is not watched: %s", text, strerror(-r));
+	}
 	event_assign(&listener->event, server->loop.base, fd, EV_READ | EV_PERSIST, accept_cb, listener);
 	listener_set_accepting(listener, true);
 	log_info("listening on %s (%s)", text, config_mode_name(config->mode));

@@ -1,10 +1,13 @@
 #include "server.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -20,6 +23,10 @@
 #define OTHER_DESCRIPTORS 64
 
 #define ACCEPT_RETRY_MS 500
+
+/* How long until it is tried again to put a socket file back: where something is in the way, or it failed. */
+#define RESTORE_MS 1000
+#define RESTORE_FAILED_MS (60 * 1000)
 
 /* How often the log is told of the same trouble. */
 #define ACCEPT_LOG_MS (60 * 1000)
@@ -281,9 +288,61 @@ close_lost_listeners(struct server *server)
 		next = TAILQ_NEXT(listener, link);
 		if (listener_is_in_place(listener))
 			continue;
+		log_warning("%s: the socket file was removed or replaced", listener->file.path);
 		TAILQ_REMOVE(&server->listeners, listener, link);
 		listener_free(listener);
 	}
+}
+
+/* Whether a socket file could be put there: there is a directory, and nothing of that name in it. */
+static bool
+is_free(const char *path)
+{
+	char directory[ADDR_PATH_MAX + 1];
+	struct stat st;
+
+	if (lstat(path, &st) == 0 || errno != ENOENT)
+		return false;
+	snprintf(directory, sizeof(directory), "%s", path);
+	return access(dirname(directory), W_OK | X_OK) == 0;
+}
+
+/* Opens anew the listeners whose socket files are gone, once nothing else stands in their places. */
+static void
+restore_listeners(struct server *server)
+{
+	const struct listener_config *config;
+
+	STAILQ_FOREACH(config, &server->config->listeners, link) {
+		if (config->addr.kind != ADDR_PATH || is_open(server, config) || is_free(config->addr.un.sun_path))
+			continue;
+		if (!server->is_blocked)
+			log_error("%s: the socket is put back when its directory is there and the place is free",
+			          config->addr.un.sun_path);
+		server->is_blocked = true;
+		add_timer(&server->restore_timer, RESTORE_MS);
+		return;
+	}
+	server->is_blocked = false;
+	if (open_listeners(server, server->config) != 0)
+		add_timer(&server->restore_timer, RESTORE_FAILED_MS);
+}
+
+static void
+socket_changed_cb(void *arg)
+{
+	struct server *server = arg;
+
+	if (server->is_stopping)
+		return;
+	close_lost_listeners(server);
+	restore_listeners(server);
+}
+
+static void
+restore_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+{
+	socket_changed_cb(arg);
 }
 
 /* Closes the listeners that are not configured any more, and brings the others up to date. */
@@ -392,6 +451,8 @@ init_events(struct server *server)
 	}
 	evtimer_assign(&server->accept_timer, base, accept_again_cb, server);
 	evtimer_assign(&server->stop_timer, base, stop_now_cb, server);
+	evtimer_assign(&server->restore_timer, base, restore_cb, server);
+	guard_init(&server->guard, base, socket_changed_cb, server);
 	server->loop.on_conn_closed = conn_closed_cb;
 	server->loop.on_conn_closed_arg = server;
 }
@@ -442,6 +503,8 @@ server_deinit(struct server *server)
 		event_del(&server->signals[i]);
 	event_del(&server->accept_timer);
 	event_del(&server->stop_timer);
+	event_del(&server->restore_timer);
+	guard_deinit(&server->guard);
 	server->loop.on_conn_closed = NULL;
 	loop_deinit(&server->loop);
 	config_free(server->config);

@@ -7,6 +7,7 @@
 
 #include <event2/event_struct.h>
 
+#include "guard.h"
 #include "listener.h"
 #include "loop.h"
 
@@ -23,8 +24,11 @@ struct server {
 	struct event signals[SERVER_N_SIGNALS];
 	struct event accept_timer; /* accepts again after descriptors had run out */
 	struct event stop_timer;   /* ends a graceful stop */
-	bool is_pausing;           /* does not accept for now */
-	uint64_t accept_log_ms;    /* when it was last logged that clients wait or are refused; 0: never */
+	struct guard guard;
+	struct event restore_timer; /* tries again to put socket files back */
+	bool is_blocked;            /* something stands where one of them belongs; that was logged */
+	bool is_pausing;            /* does not accept for now */
+	uint64_t accept_log_ms;     /* when it was last logged that clients wait or are refused; 0: never */
 	bool is_stopping;
 	bool is_done;
 };

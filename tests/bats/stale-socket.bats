@@ -134,3 +134,37 @@ try_udsd() {
     wait_until is_listening "$S"
     [ "$(stat -c %a "$S")" = 600 ]
 }
+
+@test "a socket file that is removed under the daemon is put back, and clients stay connected" {
+    start_udsd
+    background "$UDSCTL" recv news >"$DIR/out"
+    wait_until subscribed 1
+    for _ in 1 2 3; do
+        rm "$S"
+        wait_until is_listening "$S"
+    done
+    contains "$LOG" "$S: the socket file was removed or replaced"
+    "$UDSCTL" send news hello
+    wait_until contains "$DIR/out" hello
+}
+
+@test "what stands in the place of the socket file is left alone, and the socket is back when that is gone" {
+    start_udsd
+    printf 'a file\n' >"$DIR/other"
+    mv "$DIR/other" "$S"
+    wait_until contains "$LOG" "$S: the socket is put back when its directory is there and the place is free"
+    [ "$(cat "$S")" = 'a file' ]
+    rm "$S"
+    wait_until is_listening "$S"
+    [ "$(grep -c 'is put back when' "$LOG")" = 1 ]
+}
+
+@test "a socket file is put back after its whole directory was away" {
+    mkdir "$DIR/run"
+    S=$DIR/run/s
+    start_udsd
+    rm -r "$DIR/run"
+    wait_until contains "$LOG" "is put back when"
+    mkdir "$DIR/run"
+    wait_until is_listening "$S"
+}
