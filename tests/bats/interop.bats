@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# Client libraries made for Redis: each program of tests/interop holds the same conversation with its library.
+# It publishes to nobody; subscribes to two channels and a pattern on a second connection, publishes to both and
+# checks what arrives; sends 1000 messages in a pipeline; unsubscribes from a channel. Then the daemon is killed and
+# started, and later stopped and started: the library connects and subscribes again, and publishing works again.
+
+load helper
+
+INTEROP=$TOP/tests/interop
+
+# converse COMMAND...: COMMAND is started with the socket's path as its last argument.
+converse() {
+    local program
+    mkfifo "$DIR/fifo"
+    start_udsd
+    "$@" "$S" <"$DIR/fifo" >"$DIR/out" 2>"$DIR/err" 3>&- 8>&- &
+    program=$!
+    PIDS+=("$program")
+    exec 8>"$DIR/fifo"
+    said unsubscribed
+    kill_udsd
+    start_udsd
+    wait_until subscribed 2
+    echo killed >&8
+    said again 1
+    stop_udsd
+    start_udsd
+    wait_until subscribed 2
+    echo stopped >&8
+    said again 2
+    exec 8>&-
+    wait_exit "$program"
+    assert_equal "$status" 0
+    run cat "$DIR/out"
+    assert_output $'nobody\nsubscribed\nmessages\npipeline\nunsubscribed\nagain\nagain\nbye'
+    run cat "$DIR/err"
+    assert_output ''
+}
+
+# said LINE [TIMES]: waits until $program has written it so often.
+said() {
+    wait_until has_said_or_ended "$@"
+    has_said "$@" || {
+        cat "$DIR/out" "$DIR/err" >&2
+        return 1
+    }
+}
+
+has_said() {
+    [ "$(grep -cxF "$1" "$DIR/out")" -ge "${2:-1}" ]
+}
+
+has_said_or_ended() {
+    has_said "$@" || is_gone "$program"
+}
+
+@test "redis-py" {
+    "$PYTHON" -c 'import redis' 2>/dev/null || skip "python3-redis is not installed"
+    converse "$PYTHON" "$INTEROP/redis-py.py"
+}
+
+@test "redis-py with asyncio" {
+    "$PYTHON" -c 'import redis.asyncio' 2>/dev/null || skip "python3-redis is not installed"
+    converse "$PYTHON" "$INTEROP/redis-py-asyncio.py"
+}
+
+need_node() {
+    command -v node >/dev/null || skip "node is not installed"
+    [ -e "$INTEROP/node_modules/.package-lock.json" ] || skip "the libraries of tests/interop/package-lock.json are not installed"
+}
+
+@test "node-redis, RESP2" {
+    need_node
+    converse node "$INTEROP/node-redis.mjs" 2
+}
+
+@test "node-redis, RESP3" {
+    need_node
+    converse node "$INTEROP/node-redis.mjs" 3
+}
+
+@test "ioredis" {
+    need_node
+    converse node "$INTEROP/ioredis.mjs"
+}
