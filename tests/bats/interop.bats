@@ -11,6 +11,7 @@ INTEROP=$TOP/tests/interop
 # converse COMMAND...: COMMAND is started with the socket's path as its last argument.
 converse() {
     local program
+    rm -f "$DIR/fifo" "$DIR/out"
     mkfifo "$DIR/fifo"
     start_udsd
     "$@" "$S" <"$DIR/fifo" >"$DIR/out" 2>"$DIR/err" 3>&- 8>&- &
@@ -35,6 +36,7 @@ converse() {
     assert_output $'nobody\nsubscribed\nmessages\npipeline\nunsubscribed\nagain\nagain\nbye'
     run cat "$DIR/err"
     assert_output ''
+    stop_udsd
 }
 
 # said LINE [TIMES]: waits until $program has written it so often.
@@ -82,4 +84,28 @@ need_node() {
 @test "ioredis" {
     need_node
     converse node "$INTEROP/ioredis.mjs"
+}
+
+@test "hiredis with libevent" {
+    [ -x "$BUILD/tests/interop/hiredis" ] || skip "libhiredis-dev was not installed when this was built"
+    converse "$BUILD/tests/interop/hiredis" 2
+    # Debian 12's hiredis is 0.14.
+    if pkg-config --atleast-version=1.0 hiredis; then
+        converse "$BUILD/tests/interop/hiredis" 3
+    fi
+}
+
+@test "redis-rb" {
+    /usr/bin/ruby -e 'require "redis"' 2>/dev/null || skip "ruby-redis is not installed"
+    converse /usr/bin/ruby "$INTEROP/redis-rb.rb"
+}
+
+@test "Perl's Redis" {
+    /usr/bin/perl -e 'use Redis' 2>/dev/null || skip "libredis-perl is not installed"
+    converse /usr/bin/perl "$INTEROP/perl-redis.pl"
+}
+
+@test "phpredis" {
+    /usr/bin/php -r 'exit(extension_loaded("redis") ? 0 : 1);' 2>/dev/null || skip "php-redis is not installed"
+    converse /usr/bin/php "$INTEROP/phpredis.php"
 }
