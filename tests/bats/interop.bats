@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # Client libraries made for Redis: each program of tests/interop holds the same conversation with its library.
 # It publishes to nobody; subscribes to two channels and a pattern on a second connection, publishes to both and
-# checks what arrives; sends 1000 messages in a pipeline; unsubscribes from a channel. Then the daemon is killed and
-# started, and later stopped and started: the library connects and subscribes again, and publishing works again.
+# checks what arrives; sends 1000 messages in a pipeline and two in a transaction; unsubscribes from a channel. Then the
+# daemon is killed and started, and later stopped and started: the library connects and subscribes again, and publishing
+# works again.
 
 load helper
 
@@ -33,7 +34,7 @@ converse() {
     wait_exit "$program"
     assert_equal "$status" 0
     run cat "$DIR/out"
-    assert_output $'nobody\nsubscribed\nmessages\npipeline\nunsubscribed\nagain\nagain\nbye'
+    assert_output $'nobody\nsubscribed\nmessages\npipeline\ntransaction\nunsubscribed\nagain\nagain\nbye'
     run cat "$DIR/err"
     assert_output ''
     stop_udsd

@@ -233,6 +233,22 @@ publish_in_pipeline(void)
 	}
 }
 
+static void
+publish_in_transaction(void)
+{
+	redisReply *reply;
+
+	freeReplyObject(checked(redisCommand(bus, "MULTI")));
+	freeReplyObject(checked(redisCommand(bus, "PUBLISH news one")));
+	freeReplyObject(checked(redisCommand(bus, "PUBLISH weather.oslo two")));
+	reply = checked(redisCommand(bus, "EXEC"));
+	if (reply->elements != 2 || reply->element[0]->integer != 1 || reply->element[1]->integer != 1)
+		errx(1, "EXEC: %zu answers", reply->elements);
+	freeReplyObject(reply);
+	expect("message news", "one", 3);
+	expect("pmessage weather.* weather.oslo", "two", 3);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -269,6 +285,9 @@ main(int argc, char **argv)
 
 	publish_in_pipeline();
 	say("pipeline");
+
+	publish_in_transaction();
+	say("transaction");
 
 	redisAsyncCommand(sub, received_cb, NULL, "UNSUBSCRIBE gone");
 	expect("unsubscribe gone", "", 0);

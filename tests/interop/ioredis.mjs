@@ -36,6 +36,12 @@ for (let i = 0; i < 1000; i++)
 	await received.expect("news", Buffer.from(String(i)));
 console.log("pipeline");
 
+const transaction = bus.multi().publish("news", "one").publish("weather.oslo", "two");
+assert.deepEqual(await transaction.exec(), [[null, 1], [null, 1]]);
+await received.expect("news", Buffer.from("one"));
+await received.expect("weather.oslo", Buffer.from("two"), "weather.*");
+console.log("transaction");
+
 assert.equal(await sub.unsubscribe("gone"), 2);
 assert.equal(await bus.publish("gone", "x"), 0);
 console.log("unsubscribed");

@@ -36,6 +36,11 @@ for (let i = 0; i < 1000; i++)
 	await received.expect("news", Buffer.from(String(i)));
 console.log("pipeline");
 
+assert.deepEqual(await bus.multi().publish("news", "one").publish("weather.oslo", "two").exec(), [1, 1]);
+await received.expect("news", Buffer.from("one"));
+await received.expect("weather.oslo", Buffer.from("two"), "weather.*");
+console.log("transaction");
+
 await sub.unsubscribe("gone");
 assert.equal(await bus.publish("gone", "x"), 0);
 console.log("unsubscribed");

@@ -83,6 +83,14 @@ check("@answers", join ' ', (1) x 1000);
 expect('message', 'news', 'news', $_) for 0 .. 999;
 print "pipeline\n";
 
+$bus->multi;
+$bus->publish('news', 'one');
+$bus->publish('weather.oslo', 'two');
+check(join(' ', $bus->exec), '1 1');
+expect('message', 'news', 'news', 'one');
+expect('message', 'weather.*', 'weather.oslo', 'two');
+print "transaction\n";
+
 check($bus->publish('gone', 'leave'), 1);
 expect('unsubscribed');
 check($bus->publish('gone', 'x'), 0);

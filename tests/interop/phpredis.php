@@ -91,6 +91,11 @@ for ($i = 0; $i < 1000; $i++)
 	expect($news, 'message', 'news', "$i");
 echo "pipeline\n";
 
+check($bus->multi()->publish('news', 'one')->publish('weather.oslo', 'two')->exec(), [1, 1]);
+expect($news, 'message', 'news', 'one');
+expect($weather, 'message', 'weather.*', 'weather.oslo', 'two');
+echo "transaction\n";
+
 check($bus->publish('gone', 'leave'), 1);
 expect($news, 'message', 'gone', 'leave');
 while ($bus->pubsub('numsub', ['gone'])['gone'] > 0)

@@ -68,6 +68,13 @@ async def converse(path):
         await expect(received, "message", None, b"news", b"%d" % i)
     print("pipeline", flush=True)
 
+    transaction = bus.pipeline(transaction=True)
+    transaction.publish("news", "one").publish("weather.oslo", "two")
+    assert await transaction.execute() == [1, 1]
+    await expect(received, "message", None, b"news", b"one")
+    await expect(received, "pmessage", b"weather.*", b"weather.oslo", b"two")
+    print("transaction", flush=True)
+
     await sub.unsubscribe("gone")
     await expect(received, "unsubscribe", None, b"gone", 2)
     assert await bus.publish("gone", "x") == 0

@@ -70,6 +70,13 @@ for i in range(1000):
     expect(received, "message", None, b"news", b"%d" % i)
 print("pipeline", flush=True)
 
+transaction = bus.pipeline(transaction=True)
+transaction.publish("news", "one").publish("weather.oslo", "two")
+assert transaction.execute() == [1, 1]
+expect(received, "message", None, b"news", b"one")
+expect(received, "pmessage", b"weather.*", b"weather.oslo", b"two")
+print("transaction", flush=True)
+
 sub.unsubscribe("gone")
 expect(received, "unsubscribe", None, b"gone", 2)
 assert bus.publish("gone", "x") == 0

@@ -70,6 +70,11 @@ check bus.pipelined { |pipeline| 1000.times { |i| pipeline.publish("news", i) } 
 1000.times { |i| expect :message, "news", i.to_s }
 puts "pipeline"
 
+check bus.multi { |transaction| transaction.publish("news", "one"); transaction.publish("weather.oslo", "two") }, [1, 1]
+expect :message, "news", "one"
+expect :message, "weather.*", "weather.oslo", "two"
+puts "transaction"
+
 check bus.publish("gone", "leave"), 1
 expect :message, "gone", "leave"
 expect :unsubscribe, "gone", 2
