@@ -22,15 +22,177 @@ load helper
     assert_line --index 2 done
 }
 
-@test "redis-benchmark runs ping and publish" {
+@test "redis-cli takes an argument from stdin" {
     start_udsd
-    run redis-benchmark -s "$S" -t ping -n 20000 -q
+    background redis-cli -s "$S" SUBSCRIBE news >"$DIR/out"
+    wait_until subscribed 1
+    printf 'all of stdin' | redis-cli -s "$S" -x PUBLISH news
+    wait_until contains "$DIR/out" 'all of stdin'
+    printf 'in the middle' | redis-cli -s "$S" -X tag ECHO tag >"$DIR/echo"
+    assert_equal "$(cat "$DIR/echo")" 'in the middle'
+    assert_equal "$(redis-cli -s "$S" --quoted-input --no-raw ECHO '"\x00\xff"')" '"\x00\xff"'
+}
+
+@test "redis-cli --pipe inserts many messages" {
+    start_udsd
+    background redis-cli -s "$S" --csv SUBSCRIBE news >"$DIR/out"
+    wait_until subscribed 1
+    seq 10001 15000 | sed 's/.*/*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$5\r\n&\r/' >"$DIR/in"
+    run bash -c "redis-cli -s '$S' --pipe <'$DIR/in'"
     assert_success
-    assert_output --partial 'PING_MBULK'
-    run redis-benchmark -s "$S" -n 20000 -q -P 16 PUBLISH news hello
+    assert_output --partial 'errors: 0, replies: 5000'
+    wait_until contains "$DIR/out" '"15000"'
+    sed -n 's/^"message","news","\(.*\)"$/\1/p' "$DIR/out" | diff <(seq 10001 15000) -
+    printf '*1\r\n$6\r\nNOSUCH\r\n' >>"$DIR/in"
+    run bash -c "redis-cli -s '$S' --pipe <'$DIR/in'"
+    assert_failure 1
+    assert_output --partial 'errors: 1, replies: 5001'
+}
+
+@test "redis-cli writes what it receives in each of its forms" {
+    start_udsd
+    background redis-cli -s "$S" SUBSCRIBE news >"$DIR/raw"
+    background redis-cli -s "$S" --no-raw SUBSCRIBE news >"$DIR/no-raw"
+    background redis-cli -s "$S" --csv PSUBSCRIBE 'n*' >"$DIR/csv"
+    background redis-cli -s "$S" --json PSUBSCRIBE '*s' >"$DIR/json"
+    background redis-cli -s "$S" -3 SUBSCRIBE other news >"$DIR/resp3"
+    wait_until published news 'say "hi"' 5
+    wait_until contains "$DIR/raw" 'say "hi"'
+    wait_until contains "$DIR/no-raw" '3) "say \"hi\""'
+    wait_until contains "$DIR/csv" '"pmessage","n*","news","say \"hi\""'
+    wait_until contains "$DIR/json" '["pmessage","*s","news","say \"hi\""]'
+    wait_until contains "$DIR/resp3" 'say "hi"'
+}
+
+# published CHANNEL MESSAGE N: publishes, to N receivers.
+published() {
+    [ "$(redis-cli -s "$S" PUBLISH "$1" "$2")" = "$3" ]
+}
+
+@test "redis-cli MONITOR shows commands" {
+    start_udsd
+    background redis-cli -s "$S" MONITOR >"$DIR/out"
+    wait_until contains "$DIR/out" OK
+    redis-cli -s "$S" PUBLISH news $'a\x01"b'
+    wait_until contains "$DIR/out" '"PUBLISH" "news" "a\x01\"b"'
+    run grep PUBLISH "$DIR/out"
+    assert_output --regexp '^[0-9]+\.[0-9]{6} \[0 unix:'"$S"'\] "PUBLISH" "news" '
+}
+
+# on_terminal COMMAND...: in the background, on a terminal, its output in $DIR/out.
+on_terminal() {
+    background script -qefc "$*" /dev/null </dev/null >"$DIR/out"
+}
+
+@test "redis-cli --stat shows figures of INFO" {
+    start_udsd
+    on_terminal redis-cli -s "$S" --stat -i 0.05
+    # keys, memory, clients, blocked, requests
+    wait_until grep -qE '^0 +[0-9.]+[BKM] +1 +0 +[0-9]+ \(\+1\)' "$DIR/out"
+}
+
+@test "redis-cli measures latency" {
+    start_udsd
+    run redis-cli -s "$S" --raw --latency -i 0.1
     assert_success
-    assert_output --partial 'requests per second'
-    [ "$(info messages_published)" -ge 20000 ]
+    # milliseconds: least, most, mean; the number of samples
+    assert_output --regexp '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+$'
+    run redis-cli -s "$S" -3 --csv --latency -i 0.1
+    assert_success
+    assert_output --regexp '^[0-9]+,[0-9]+,[0-9.]+,[0-9]+$'
+    on_terminal redis-cli -s "$S" --latency-history -i 0.1
+    wait_until grep -q 'avg: .* samples.* seconds range' "$DIR/out"
+}
+
+@test "redis-cli repeats, and tells errors by its exit status" {
+    start_udsd
+    run redis-cli -s "$S" -r 3 -i 0.05 PUBLISH news again
+    assert_success
+    assert_output $'0\n0\n0'
+    run redis-cli -s "$S" -e NOSUCH
+    assert_failure 1
+    assert_output --partial "ERR unknown command 'NOSUCH'"
+    run redis-cli -s "$S" --user default --pass any --no-auth-warning -n 0 --csv PUBSUB NUMSUB a
+    assert_success
+    assert_output '"a",0'
+    run redis-cli -s "$S" --json -3 CLIENT GETNAME
+    assert_success
+    assert_output null
+}
+
+@test "redis-cli on a terminal hints, helps and leaves a subscription" {
+    start_udsd
+    run env -u REDISCLI_HISTFILE HOME="$DIR" TERM=xterm "$PYTHON" - "$S" "$PATIENCE" <<'EOF'
+import fcntl, os, pty, signal, struct, sys, termios
+path, patience = sys.argv[1], int(sys.argv[2])
+pid, fd = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 24, 200, 0, 0))
+    os.execvp("redis-cli", ["redis-cli", "-s", path])
+seen = b""
+def expect(text):
+    global seen
+    signal.alarm(patience)
+    while text not in seen:
+        print(seen, flush=True)
+        seen += os.read(fd, 4096)
+    seen = seen[seen.index(text) + len(text):]
+def enter(text):
+    # What is typed before the prompt is thrown away.
+    expect(path.encode())
+    os.write(fd, text)
+enter(b"publish ")
+expect(b"channel message")
+os.write(fd, b"news hello\r")
+expect(b"(integer) 0")
+enter(b"help PUBLISH\r")
+expect(b"summary:")
+expect(b"group:")
+enter(b"SUBSCRIBE news\r")
+expect(b"Reading messages...")
+os.write(fd, b"\x03")
+enter(b"HELLO 3\r")
+expect(b'"proto" => (integer) 3')
+enter(b"PING\r")
+expect(b"PONG")
+enter(b"exit\r")
+assert os.waitpid(pid, 0)[1] == 0
+EOF
+    assert_success
+}
+
+# benchmark OPTION...: no request fails, and the daemon's configuration can be asked for.
+benchmark() {
+    run redis-benchmark -s "$S" "$@"
+    assert_success
+    refute_output --partial WARNING
+    refute_output --partial rror
+}
+
+@test "redis-benchmark pings" {
+    start_udsd
+    benchmark -t ping_inline,ping_mbulk -n 5000 -q
+    assert_output --partial 'PING_INLINE: '
+    assert_output --partial 'PING_MBULK: '
+    benchmark -t ping_inline,ping_mbulk -n 5000 -c 500 --csv
+    assert_line --regexp '^"PING_INLINE","[0-9.]+"'
+    assert_line --regexp '^"PING_MBULK","[0-9.]+"'
+    benchmark -t ping -n 5000 -c 500 -P 16 -3 --csv
+    assert_line --regexp '^"PING_MBULK","[0-9.]+"'
+    [ "$(info total_commands_processed)" -ge 30000 ]
+}
+
+@test "redis-benchmark publishes" {
+    start_udsd
+    background redis-cli -s "$S" --csv PSUBSCRIBE 'news*' >"$DIR/out"
+    wait_until subscribed 1
+    benchmark -n 2000 PUBLISH news hello
+    assert_output --partial 'host configuration "save": '
+    benchmark -n 2000 -c 500 -q PUBLISH news hello
+    benchmark -n 4000 -P 16 -r 10 -3 --csv PUBLISH news:__rand_int__ hello
+    [ "$(info messages_published)" -eq 8000 ]
+    # the subscription's own line is the first
+    wait_until has_lines "$DIR/out" 8001
 }
 
 @test "python3-redis does pub/sub" {
