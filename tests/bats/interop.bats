@@ -68,7 +68,7 @@ has_said_or_ended() {
 }
 
 need_node() {
-    command -v node >/dev/null || skip "node is not installed"
+    node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null || skip "no node of version 18 or later"
     [ -e "$INTEROP/node_modules/.package-lock.json" ] || skip "the libraries of tests/interop/package-lock.json are not installed"
 }
 
