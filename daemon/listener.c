@@ -14,10 +14,11 @@
 #include <event2/event.h>
 
 #include "cleanup.h"
+#include "listeners.h"
 #include "log.h"
+#include "loop.h"
 #include "peercred.h"
 #include "quota.h"
-#include "server.h"
 
 /* Connections accepted from one listener in one pass. */
 #define ACCEPT_BUDGET 64
@@ -31,19 +32,19 @@ refuse_user(struct listener *listener, int fd, const struct identity *identity)
 	char text[128], command[PEERCRED_COMMAND_MAX];
 	int len = snprintf(text, sizeof(text), "-ERR max number of clients reached for uid %d\r\n", (int)identity->uid);
 
-	listener->server->loop.bus.stats.clients_refused++;
+	listener->owner->loop->bus.stats.clients_refused++;
 	if (listener->config.mode == CONN_ROUTE)
 		(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL);
 	peercred_command(identity, command);
-	server_note_user_refused(listener->server, identity, command);
+	listeners_note_user_refused(listener->owner, identity, command);
 	group_set_unref(identity->groups);
 }
 
 static void
 admit(struct listener *listener, int client_fd)
 {
-	struct server *server = listener->server;
-	struct bus *bus = &server->loop.bus;
+	struct listeners *listeners = listener->owner;
+	struct bus *bus = &listeners->loop->bus;
 	_cleanup_close_ int fd = client_fd;
 	struct identity identity = { 0 };
 
@@ -51,7 +52,7 @@ admit(struct listener *listener, int client_fd)
 		bus->stats.clients_refused++;
 		if (listener->config.mode == CONN_ROUTE)
 			(void)!send(fd, refusal, sizeof(refusal) - 1, MSG_NOSIGNAL);
-		server_note_refused(server);
+		listeners_note_refused(listeners);
 		return;
 	}
 	if (peercred_read(fd, &identity) < 0)
@@ -62,8 +63,8 @@ admit(struct listener *listener, int client_fd)
 	}
 	if (listener->config.addr.kind == ADDR_TCP)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-	if (conn_new(&server->loop, TAKE_FD(fd), listener->origin, &identity) < 0)
-		server_pause_accepting(server, ENOMEM);
+	if (conn_new(listeners->loop, TAKE_FD(fd), listener->origin, &identity) < 0)
+		listeners_pause(listeners, ENOMEM);
 	else
 		bus->stats.clients_accepted++;
 }
@@ -85,7 +86,7 @@ accept_cb(evutil_socket_t listen_fd, short what __attribute__((unused)), void *a
 		case ENFILE:
 		case ENOBUFS:
 		case ENOMEM:
-			server_pause_accepting(listener->server, errno);
+			listeners_pause(listener->owner, errno);
 			return;
 		case EAGAIN:
 			return;
@@ -156,7 +157,7 @@ free_listener(struct listener *listener, int fd)
 }
 
 int
-listener_new(struct server *server, const struct listener_config *config, int fd, struct listener **ret_listener)
+listener_new(struct listeners *owner, const struct listener_config *config, int fd, struct listener **ret_listener)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	char text[ADDR_PATH_MAX + 1];
@@ -167,7 +168,7 @@ listener_new(struct server *server, const struct listener_config *config, int fd
 			close(fd);
 		return -ENOMEM;
 	}
-	listener->server = server;
+	listener->owner = owner;
 	listener->config = *config;
 	listener->file.lock_fd = -1;
 	listener->is_handed_over = fd >= 0;
@@ -182,11 +183,11 @@ listener_new(struct server *server, const struct listener_config *config, int fd
 		return r;
 	}
 	if (listener->file.lock_fd >= 0) {
-		r = guard_watch(&server->guard, listener->file.path);
+		r = guard_watch(&owner->guard, listener->file.path);
 		if (r < 0)
 			log_warning("%s: the socket file is not watched: %s", text, strerror(-r));
 	}
-	event_assign(&listener->event, server->loop.base, fd, EV_READ | EV_PERSIST, accept_cb, listener);
+	event_assign(&listener->event, owner->loop->base, fd, EV_READ | EV_PERSIST, accept_cb, listener);
 	listener_set_accepting(listener, true);
 	log_info("listening on %s (%s)", text, config_mode_name(config->mode));
 	*ret_listener = listener;

@@ -13,11 +13,11 @@
 #include "config.h"
 #include "sockfile.h"
 
-struct server;
+struct listeners;
 
 struct listener {
 	TAILQ_ENTRY(listener) link;
-	struct server *server;
+	struct listeners *owner;
 	struct listener_config config;
 	struct conn_origin *origin;
 	struct sockfile file;
@@ -35,7 +35,7 @@ enum { LISTENER_E_CONFIG = 78, LISTENER_E_NO_PERMISSION = 77 };
  * Opens what the configuration describes. fd: a listening socket that was handed over, or -1. Returns 0, or
  * LISTENER_E_* after the reason was logged, or -ENOMEM.
  */
-int listener_new(struct server *server, const struct listener_config *config, int fd, struct listener **ret_listener);
+int listener_new(struct listeners *owner, const struct listener_config *config, int fd, struct listener **ret_listener);
 
 /* Closes the socket and removes its file. Clients that were accepted stay. */
 void listener_free(struct listener *listener);

@@ -223,3 +223,11 @@ loop_conn_closed(struct loop *loop)
 	if (loop->on_conn_closed)
 		loop->on_conn_closed(loop->on_conn_closed_arg);
 }
+
+void
+loop_add_timer(struct event *timer, uint64_t ms)
+{
+	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
+
+	event_add(timer, &tv);
+}

@@ -44,5 +44,8 @@ void loop_end_pass(struct loop *loop);
 /* Reads nothing more; connections are closed as they run out of output. */
 void loop_stop(struct loop *loop);
 
+/* Starts a timer that was assigned. */
+void loop_add_timer(struct event *timer, uint64_t ms);
+
 /* For conn. */
 void loop_conn_closed(struct loop *loop);

@@ -163,7 +163,7 @@ try_udsd() {
     mkdir "$DIR/run"
     S=$DIR/run/s
     start_udsd
-    rm -r "$DIR/run"
+    wait_until rm -r "$DIR/run" # the daemon may be quicker
     wait_until contains "$LOG" "is put back when"
     mkdir "$DIR/run"
     wait_until is_listening "$S"
