@@ -102,6 +102,7 @@ check_slow(struct loop *loop)
 		session_log(s, bus, LOG_LEVEL_WARNING, "took nothing for %llu ms, disconnected with %zu bytes unsent",
 		            (unsigned long long)(bus->now_ms - s->progress_ms), s->out.bytes);
 		bus->stats.slow_receivers++;
+		s->is_slow = true;
 		session_kill(s, bus);
 	}
 }

@@ -139,6 +139,7 @@ disconnect(struct bus *bus, struct session *s)
 {
 	session_log(s, bus, LOG_LEVEL_WARNING, "is slow, disconnected with %zu bytes unsent", s->out.bytes);
 	bus->stats.slow_receivers++;
+	s->is_slow = true;
 	session_mark_dead(s, bus);
 }
 

@@ -115,6 +115,7 @@ session_deinit(struct session *s, struct bus *bus)
 		session_log(s, bus, LOG_LEVEL_INFO, "gone with up to %llu messages not delivered",
 		            (unsigned long long)lost);
 	bus->stats.undelivered += lost;
+	bus->stats.undelivered_slow += s->is_slow ? lost : 0;
 	session_check_clogged(s, bus);
 	charge(s, bus);
 	input_free(s->in);

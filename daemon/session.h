@@ -72,6 +72,7 @@ struct session {
 	bool clogged;       /* more output unsent than queue_limit, and not yet below half again */
 	bool wait_receiver; /* UDSD WAITRECEIVER ON */
 	bool in_transaction;
+	bool is_slow;    /* and is disconnected for it */
 	bool has_missed; /* messages that it has not been told of */
 	bool is_monitor;
 	bool no_evict, no_touch;      /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */

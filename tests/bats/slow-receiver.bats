@@ -56,6 +56,7 @@ start_udsd_with() { # LIMITS
     contains "$LOG" 'took nothing for'
     [ "$(info slow_receivers_closed)" = 1 ]
     [ "$(info messages_undelivered)" -gt 0 ]
+    info_is messages_undelivered_slow "$(info messages_undelivered)"
     is_sanitized || [ "$(awk '/^VmHWM:/ { print $2 }' "/proc/$UDSD_PID/status")" -lt $((8 * 1024 + 24 * 1024)) ]
 }
 
