@@ -18,6 +18,7 @@ load helper
     find . -name udsd.8 | grep -q man8
     find . -name udsd.conf.5 | grep -q man5
     find . -name udsctl.1 | grep -q man1
+    find . -name udsd-protocol.7 | grep -q man7
     [ -f "$prefix/lib/systemd/system/udsd.service" ]
     [ -f "$prefix/lib/systemd/system/udsd.socket" ]
     [ -f "$prefix/lib/sysusers.d/udsd.conf" ]
