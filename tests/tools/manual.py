@@ -1,0 +1,40 @@
+"""What stands in a manual page: its lists' items and its examples. usage: manual.py MANUAL N: prints example N."""
+import html.parser
+import subprocess
+import sys
+
+
+class Manual(html.parser.HTMLParser):
+    def __init__(self, path):
+        super().__init__()
+        self.items = {}     # of each section and subsection, in order
+        self.examples = []  # displays of the section EXAMPLES
+        self.section = self.subsection = ""
+        self.text = ""
+        self.feed(subprocess.run(["mandoc", "-Thtml", path], check=True, capture_output=True, text=True).stdout)
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("h1", "h2", "dt", "pre"):
+            self.text = ""
+
+    def handle_data(self, data):
+        self.text += data
+
+    def handle_endtag(self, tag):
+        text = " ".join(self.text.split())
+        if tag == "h1":
+            self.section, self.subsection = text, ""
+        elif tag == "h2":
+            self.subsection = text
+        elif tag == "dt":
+            self.items.setdefault((self.section, self.subsection), []).append(text)
+        elif tag == "pre" and self.section == "EXAMPLES":
+            self.examples.append(self.text.strip("\n"))
+
+    def items_of(self, section):
+        """The items of a section and its subsections."""
+        return [item for key, items in self.items.items() if key[0] == section for item in items]
+
+
+if __name__ == "__main__":
+    print(Manual(sys.argv[1]).examples[int(sys.argv[2])])
