@@ -76,10 +76,10 @@ class Syntax:
                        max(p.most for p in parts))
         else:
             self = cls.of_list(argument["arguments"])
-        if "optional" in flags:
-            self = cls("[" + self.text + "]", 0, self.most)
         if "multiple" in flags:
             self = cls(self.text + "...", self.least, float("inf"))
+        if "optional" in flags:
+            self = cls("[" + self.text + "]", 0, self.most)
         return self
 
 
