@@ -10,8 +10,12 @@
 #include "glob.h"
 #include "num.h"
 
-static const struct access_rule everybody = { .slow = SLOW_WAIT };
-static const struct access_rule reserved = { .publish.is_given = true, .slow = SLOW_WAIT };
+static const struct access_rule everybody = { .slow = SLOW_WAIT, .glob = "" };
+static const struct access_rule reserved = {
+	.publish.is_given = true,
+	.slow = SLOW_WAIT,
+	.glob = PROTOCOL_RESERVED "*",
+};
 
 struct group_set *
 group_set_new(uint32_t n)

@@ -71,7 +71,8 @@ static void
 refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
 {
 	bus->stats.denied_channels++;
-	session_log(s, bus, LOG_LEVEL_INFO, "may not %s '%.*s'", verb, COMMAND_SHOWN(name));
+	session_log(s, bus, LOG_LEVEL_INFO, "may not %s '%.*s' ([channel %s])", verb, COMMAND_SHOWN(name),
+	            access_find(bus->rules, name)->glob);
 	reply_error(bus, s, "NOPERM No permissions to access a channel: %s may not %s '%.*s'", session_user(s).text,
 	            verb, COMMAND_SHOWN(name));
 }
@@ -152,6 +153,30 @@ count(const struct session *s, enum subscription_kind kind)
 	return kind == SUBSCRIPTION_SHARD ? s->n_shards : (uint64_t)s->n_channels + s->n_patterns;
 }
 
+/* Like Redis, to all of the channels or none. */
+static bool
+may_subscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	for (size_t i = 1; i < argc; i++)
+		if (!access_list_admits(&access_find(bus->rules, argv[i])->subscribe, &s->identity)) {
+			refuse(bus, s, "subscribe to", argv[i]);
+			return false;
+		}
+	return true;
+}
+
+bool
+cmd_channels_allowed(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv,
+                     size_t argc)
+{
+	if (row->run == cmd_subscribe || row->run == cmd_ssubscribe)
+		return may_subscribe(bus, s, argv, argc);
+	if ((row->run != cmd_publish && row->run != cmd_spublish) || may_publish(bus, s, argv[1]))
+		return true;
+	refuse(bus, s, "publish to", argv[1]);
+	return false;
+}
+
 static enum command_result
 subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv, size_t argc)
 {
@@ -159,12 +184,9 @@ subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const
 		reply_error(bus, s, "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
 		return COMMAND_DONE;
 	}
-	/* Like Redis, all or none of them. What patterns cover is judged when there is a message. */
-	for (size_t i = 1; kind != SUBSCRIPTION_PATTERN && i < argc; i++)
-		if (!access_list_admits(&access_find(bus->rules, argv[i])->subscribe, &s->identity)) {
-			refuse(bus, s, "subscribe to", argv[i]);
-			return COMMAND_DONE;
-		}
+	/* What patterns cover is judged when there is a message. */
+	if (kind != SUBSCRIPTION_PATTERN && !may_subscribe(bus, s, argv, argc))
+		return COMMAND_DONE;
 	for (size_t i = 1; i < argc; i++) {
 		int r;
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "bus.h"
+#include "cmd-publish.h"
 #include "command-foreign.h"
 #include "command-list.h"
 #include "glob.h"
@@ -428,10 +429,11 @@ command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 {
 	const struct command *row = choose(bus, s, argv, argc);
 
-	if (s->in_transaction && !row)
-		transaction_fail(s);
-	else if (s->in_transaction && !(row->flags & COMMAND_UNQUEUED))
+	if (s->in_transaction && row && !(row->flags & COMMAND_UNQUEUED) &&
+	    cmd_channels_allowed(bus, s, row, argv, argc))
 		transaction_add(bus, s, row, argv, argc);
+	else if (s->in_transaction && (!row || !(row->flags & COMMAND_UNQUEUED)))
+		transaction_fail(s);
 	else if (row && command_execute(bus, s, row, argv, argc) == COMMAND_WAIT)
 		return COMMAND_WAIT;
 	if (s->reply_mode != REPLY_ON)

@@ -120,15 +120,21 @@ EOF
     start_udsd
     run "$PYTHON" - "$S" "$UDSD_PID" <<'EOF'
 import os, signal, sys
-from resp import Client, info
+from resp import Client, wait_until
 path, pid = sys.argv[1], int(sys.argv[2])
+def is_in_state(letter):
+    with open("/proc/%d/stat" % pid) as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0] == letter
 sender = Client(path)
 sender.call("UDSD", "WAITRECEIVER", "ON")
 receiver = Client(path)
 receiver.call("SUBSCRIBE", "c")
 receiver.send("PUBLISH", "x")  # an answer that it does not read: its end is a reset
 sender.call("PING")
+# Asleep, it has forgotten that the sender was last; awake again, it hears of the receiver first.
+wait_until(lambda: is_in_state("S"), "the daemon to sleep")
 os.kill(pid, signal.SIGSTOP)
+wait_until(lambda: is_in_state("T"), "the daemon to stop")
 receiver.close()
 sender.send("PUBLISH", "c", "one")
 os.kill(pid, signal.SIGCONT)

@@ -76,8 +76,16 @@ publish_and_subscribe(struct hub *hub)
 	assert_int_equal(hub->bus.stats.denied_channels, 6);
 	/* Within a run, and in a transaction. */
 	ask(a, "PUBLISH x 2\r\nMULTI\r\nPUBLISH yes 3\r\nPUBLISH x 4\r\nEXEC\r\n",
-	    ":1\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n" DENIED("1000", "publish to 'yes'") ":1\r\n");
-	peer_expect_text(b, MESSAGE("x", "2") MESSAGE("x", "4"));
+	    ":1\r\n+OK\r\n" DENIED(
+		"1000", "publish to 'yes'") "+QUEUED\r\n"
+	                                    "-EXECABORT Transaction discarded because of previous errors.\r\n");
+	peer_expect_text(b, MESSAGE("x", "2"));
+	/* What was taken away between MULTI and EXEC. */
+	ask(a, "MULTI\r\nPUBLISH z 5\r\nPUBLISH x 6\r\n", "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+	add_rule("z", "", NULL, SLOW_WAIT);
+	router_set_rules(&hub->bus, &rules);
+	ask(a, "EXEC\r\n", "*2\r\n" DENIED("1000", "publish to 'z'") ":1\r\n");
+	peer_expect_text(b, MESSAGE("x", "6"));
 	drop_rules(hub);
 }
 
