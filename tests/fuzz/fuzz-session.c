@@ -1,0 +1,340 @@
+/*
+ * The whole bus: several clients say what the input holds, and things happen in between. The first byte
+ * chooses limits; what follows is text that the current client sends, but for 0xff, which stands before
+ * what happens:
+ *
+ *   0 to 5  the client that goes on (see `identities`)     n    a new one takes its place
+ *   |       what it has sent comes to be read              p    the pass ends
+ *   f g     its socket is full, or takes everything again  h N  it takes 8 * N bytes more
+ *   w       it is written to in small portions             k    its connection is found broken
+ *   b       writing to it fails                            q    it sends no more
+ *   c N     N seconds go by                                t    the loop's tick
+ *   m N     memory runs out, N allocations later           l    max_message goes down, or up again
+ *   x N     the byte before comes again, 2^(N & 15) times  ff   the byte 0xff
+ *
+ * In the end nobody may be stuck and nothing may be left. What each client got must be replies of its
+ * protocol. And if no command had to wait, it must be what clients get when the same is read in other
+ * pieces, by passes of other lengths.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+#include "resp-reply.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define N_SLOTS 6
+#define SENT_MAX ((size_t)192 * 1024) /* in all */
+#define PEERS_MAX 24
+
+static const struct {
+	pid_t pid;
+	uid_t uid;
+} identities[N_SLOTS] = { { 10, 0 }, { 10, 0 }, { 20, 1000 }, { 30, 1000 }, { 0, 0 }, { 40, 65534 } };
+
+/* How what is sent gets read. */
+enum reading {
+	AS_WRITTEN,
+	BY_TURNS, /* all that a client says in one go in one read; then the pass ends */
+	BY_BYTES, /* a byte in each read, and each pass */
+};
+
+struct play {
+	struct host host;
+	enum reading reading;
+	struct peer *slots[N_SLOTS], *current;
+	int slot;
+	size_t n_peers, n_sent;
+	bool differs; /* something has happened that comes at another time when it is read in another way */
+};
+
+static void
+take_slot(struct play *play, int slot, bool is_new)
+{
+	play->slot = slot;
+	if (play->slots[slot] && is_new)
+		host_kill(play->slots[slot]);
+	if ((!play->slots[slot] || is_new) && play->n_peers < PEERS_MAX) {
+		play->slots[slot] = host_add(&play->host, identities[slot].pid, identities[slot].uid);
+		play->n_peers++;
+	}
+	play->current = play->slots[slot];
+	if (!play->current)
+		play->current = play->slots[play->slot = 0];
+}
+
+/* What was sent so far comes to be read. */
+static void
+end_turn(struct play *play)
+{
+	struct peer *peer = play->current;
+	size_t len = peer->sent.len;
+
+	if (play->reading != BY_BYTES) {
+		host_read(peer, SIZE_MAX);
+		if (play->reading == BY_TURNS)
+			host_pass(&play->host);
+		return;
+	}
+	for (size_t at = peer->sent_at; at < len && peer->socket; at++) {
+		peer->sent.len = at + 1;
+		host_read(peer, 1);
+		host_pass(&play->host);
+	}
+	peer->sent.len = len;
+}
+
+static void
+say(struct play *play, uint8_t c, size_t times)
+{
+	struct peer *peer = play->current;
+
+	if (times > SENT_MAX - play->n_sent)
+		times = SENT_MAX - play->n_sent;
+	if (times == 0)
+		return;
+	play->n_sent += times;
+	assert(buf_reserve(&peer->sent, times) == 0);
+	memset(peer->sent.data + peer->sent.len, c, times);
+	peer->sent.len += times;
+}
+
+/* What makes no difference to what clients get. */
+static void
+change_pace(struct play *play, uint8_t action, uint8_t n)
+{
+	struct peer *peer = play->current;
+
+	switch (action) {
+	case '|':
+		end_turn(play);
+		break;
+	case 'p':
+		end_turn(play);
+		host_pass(&play->host);
+		break;
+	case 'f':
+		peer->room = 0;
+		break;
+	case 'g':
+		peer->room = SIZE_MAX;
+		break;
+	case 'h':
+		peer->room = (peer->room == SIZE_MAX ? 0 : peer->room) + 8 * n;
+		break;
+	case 'w':
+		peer->budget = 20;
+		break;
+	case 'c':
+		play->host.clock_ms += n * UINT64_C(1000);
+		break;
+	case 't':
+		end_turn(play);
+		host_tick(&play->host);
+		break;
+	}
+}
+
+static void
+act(struct play *play, uint8_t action, uint8_t n)
+{
+	struct peer *peer = play->current;
+
+	switch (action) {
+	case '0' ... '5':
+		end_turn(play);
+		take_slot(play, action - '0', false);
+		break;
+	case 'n':
+		end_turn(play);
+		take_slot(play, play->slot, true);
+		break;
+	case 'k':
+		end_turn(play);
+		host_kill(peer);
+		break;
+	case 'q':
+		end_turn(play);
+		host_finish(peer);
+		break;
+	case 'b':
+		end_turn(play);
+		peer->is_broken = true;
+		play->differs = true;
+		break;
+	case 'm':
+		end_turn(play);
+		host_fail_allocation(&play->host, n);
+		play->differs = true;
+		break;
+	case 'l':
+		end_turn(play);
+		play->host.bus.limits.max_message ^= 40000 ^ 1000;
+		play->differs = true;
+		break;
+	case 'x':
+		if (peer->sent.len > 0)
+			say(play, peer->sent.data[peer->sent.len - 1], (size_t)1 << (n & 15));
+		break;
+	case 0xff:
+		say(play, 0xff, 1);
+		break;
+	default:
+		if (play->reading == AS_WRITTEN)
+			change_pace(play, action, n);
+	}
+}
+
+static void
+run(struct play *play, enum reading reading, const uint8_t *data, size_t size)
+{
+	*play = (struct play){ .reading = reading };
+	host_init(&play->host, data[0] & 1 ? 2000 : 1 << 20, 40000);
+	TAILQ_INIT(&play->host.peers);
+	take_slot(play, 0, false);
+	for (size_t i = 1; i < size; i++) {
+		uint8_t action, n = 0;
+
+		if (data[i] != 0xff) {
+			say(play, data[i], 1);
+			continue;
+		}
+		if (++i == size)
+			break;
+		action = data[i];
+		if (strchr("hcmx", action) && action && i + 1 < size)
+			n = data[++i];
+		act(play, action, n);
+	}
+	end_turn(play);
+	host_settle(&play->host);
+}
+
+static bool
+mentions(const struct buf *b, const char *word)
+{
+	return b->len > 0 && memmem(b->data, b->len, word, strlen(word));
+}
+
+/* Whether the version of the protocol can be told from the output: the answer to each HELLO is in it by itself. */
+static bool
+shows_version(const struct peer *peer)
+{
+	static const char *const words[] = { "reply", "exec", "monitor" };
+	struct buf lower = { 0 };
+	bool shows = true;
+
+	assert(buf_append(&lower, peer->sent.data, peer->sent.len) == 0);
+	for (size_t i = 0; i < lower.len; i++)
+		lower.data[i] |= 0x20;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		shows &= !mentions(&lower, words[i]);
+	shows &= !mentions(&lower, "\\x");
+	buf_deinit(&lower);
+	return shows;
+}
+
+/* A reply of RESP3 must not come to who speaks RESP2; *resp3 follows the answers to HELLO and RESET. */
+static void
+check_version(const struct resp_reply *r, bool *resp3)
+{
+	const struct resp_node *first = &r->nodes[0];
+
+	if (first->type == RESP_MAP && r->count > 1 && resp_node_is(&r->nodes[1], "server"))
+		*resp3 = true;
+	else if (first->type == RESP_ARRAY && r->count > 12 && resp_node_is(&r->nodes[1], "server"))
+		*resp3 = false;
+	for (size_t i = 0; i < r->count && !*resp3; i++)
+		if (!strchr("+-:$*_", (int)r->nodes[i].type) || (r->nodes[i].type == RESP_NULL && r->nodes[i].text.p)) {
+			fprintf(stderr, "type '%c' for a client of RESP2\n", (int)r->nodes[i].type);
+			abort();
+		}
+	if (first->type == RESP_SIMPLE && resp_node_is(first, "RESET"))
+		*resp3 = false;
+}
+
+/* What a peer got is whole replies; only who was cut off may lack the rest of one. */
+static void
+check_output(const struct peer *peer)
+{
+	struct resp_reply reply = { 0 };
+	bool resp3 = false, shows = shows_version(peer);
+	size_t at = 0;
+
+	while (at < peer->got.len) {
+		enum resp_reply_status status =
+		    resp_reply_parse(&reply, peer->got.data + at, peer->got.len - at, (size_t)1 << 30);
+
+		if (status == RESP_REPLY_MORE && peer->was_killed)
+			break;
+		if (status != RESP_REPLY_OK) {
+			fprintf(stderr, "not a reply (%s) at %zu:\n%.*s\n", reply.error, at, (int)(peer->got.len - at),
+			        (const char *)peer->got.data + at);
+			abort();
+		}
+		if (shows)
+			check_version(&reply, &resp3);
+		at += reply.used;
+	}
+	resp_reply_deinit(&reply);
+}
+
+/* What depends on when it is asked for. */
+static bool
+is_of_the_moment(const struct buf *got)
+{
+	static const char *const words[] = { "# Memory",       "# Stats",      "# Clients",
+		                             "# Commandstats", "# Errorstats", "qbuf=" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (mentions(got, words[i]))
+			return true;
+	return false;
+}
+
+static void
+check_same_output(const struct play *a, const struct play *b)
+{
+	const struct peer *x, *y;
+
+	TAILQ_FOREACH(x, &a->host.peers, link)
+		if (is_of_the_moment(&x->got))
+			return;
+	for (x = TAILQ_FIRST(&a->host.peers), y = TAILQ_FIRST(&b->host.peers); x && y;
+	     x = TAILQ_NEXT(x, link), y = TAILQ_NEXT(y, link)) {
+		size_t len = x->got.len < y->got.len ? x->got.len : y->got.len;
+
+		if ((x->got.len == y->got.len || (x->was_killed && x->got.len == len) ||
+		     (y->was_killed && y->got.len == len)) &&
+		    (len == 0 || memcmp(x->got.data, y->got.data, len) == 0))
+			continue;
+		fprintf(stderr, "read as written:\n%.*s\nread in another way:\n%.*s\n", (int)x->got.len,
+		        (const char *)x->got.data, (int)y->got.len, (const char *)y->got.data);
+		abort();
+	}
+	assert(!x && !y);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct play as_written, other;
+	const struct peer *peer;
+
+	if (size == 0)
+		return 0;
+	run(&as_written, AS_WRITTEN, data, size);
+	TAILQ_FOREACH(peer, &as_written.host.peers, link)
+		check_output(peer);
+	if (!as_written.differs && !as_written.host.has_waited) {
+		run(&other, data[0] & 2 && as_written.n_sent < 4096 ? BY_BYTES : BY_TURNS, data, size);
+		if (!other.host.has_waited)
+			check_same_output(&as_written, &other);
+		host_deinit(&other.host);
+	}
+	host_deinit(&as_written.host);
+	return 0;
+}

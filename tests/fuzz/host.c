@@ -1,0 +1,476 @@
+#include "host.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "chunk.h"
+#include "input.h"
+#include "pass.h"
+#include "stream.h"
+
+/* Something makes work for itself without end. */
+#define PASSES_MAX 100000
+
+struct socket {
+	struct session session; /* first */
+	struct peer *peer;
+};
+
+/* Between enter() and leave() it is the bus that calls. */
+static struct host *inside;
+static struct peer *written_to;
+static uint64_t allocations_left; /* until one fails; 0: none fails */
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t n);
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+int __real_clock_gettime(clockid_t clock, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
+ssize_t __wrap_getrandom(void *data, size_t len, unsigned int flags);
+FILE *__real_fopen64(const char *path, const char *mode);
+FILE *__wrap_fopen64(const char *path, const char *mode);
+void __wrap_log_write(int level, const char *format, ...);
+
+static void
+enter(struct host *host)
+{
+	inside = host;
+}
+
+static void
+leave(void)
+{
+	inside = NULL;
+}
+
+static bool
+fails_now(void)
+{
+	if (!inside || allocations_left == 0 || --allocations_left > 0)
+		return false;
+	inside->has_waited = true;
+	return true;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	return fails_now() ? NULL : __real_calloc(n, size);
+}
+
+void *
+__wrap_realloc(void *p, size_t size)
+{
+	return fails_now() ? NULL : __real_realloc(p, size);
+}
+
+char *
+__wrap_strdup(const char *text)
+{
+	return __wrap_strndup(text, strlen(text));
+}
+
+char *
+__wrap_strndup(const char *text, size_t n)
+{
+	size_t len = strnlen(text, n);
+	char *copy = __wrap_malloc(len + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+ssize_t
+__wrap_send(int fd, const void *data, size_t len, int flags)
+{
+	struct iovec iov = { (void *)data, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return __wrap_sendmsg(fd, &msg, flags);
+}
+
+ssize_t
+__wrap_sendmsg(int fd __attribute__((unused)), const struct msghdr *msg, int flags __attribute__((unused)))
+{
+	struct host *host = inside;
+	struct peer *peer = written_to;
+	size_t total = 0;
+
+	if (peer->is_broken || peer->room == 0) {
+		errno = peer->is_broken ? EPIPE : EAGAIN;
+		return -1;
+	}
+	leave();
+	for (size_t i = 0; i < msg->msg_iovlen && peer->room > 0; i++) {
+		size_t len = msg->msg_iov[i].iov_len < peer->room ? msg->msg_iov[i].iov_len : peer->room;
+
+		assert(len > 0);
+		assert(buf_append(&peer->got, msg->msg_iov[i].iov_base, len) == 0);
+		if (peer->room != SIZE_MAX)
+			peer->room -= len;
+		total += len;
+	}
+	enter(host);
+	return (ssize_t)total;
+}
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *ret)
+{
+	if (!inside)
+		return __real_clock_gettime(clock, ret);
+	*ret = (struct timespec){ (time_t)(inside->clock_ms / 1000), (long)(inside->clock_ms % 1000) * 1000000 };
+	return 0;
+}
+
+/* The same names come in the same order each time. */
+ssize_t
+__wrap_getrandom(void *data, size_t len, unsigned int flags __attribute__((unused)))
+{
+	memset(data, 0x5a, len);
+	return (ssize_t)len;
+}
+
+/* INFO's look at /proc. */
+FILE *
+__wrap_fopen64(const char *path, const char *mode)
+{
+	return inside ? NULL : __real_fopen64(path, mode);
+}
+
+void
+__wrap_log_write(int level __attribute__((unused)), const char *format __attribute__((unused)), ...)
+{
+}
+
+static struct peer *
+peer_of(struct session *s)
+{
+	return ((struct socket *)s)->peer;
+}
+
+static void
+resume(struct session *s)
+{
+	input_resume(&peer_of(s)->host->bus, s);
+}
+
+static void
+flush(struct session *s)
+{
+	struct peer *peer = peer_of(s);
+	struct bus *bus = &peer->host->bus;
+	struct barrier *barrier;
+	size_t written;
+
+	if (s->state == SESSION_DEAD) {
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		return;
+	}
+	written_to = peer;
+	switch (outq_write(&s->out, -1, peer->budget, &written, &barrier)) {
+	case OUTQ_EMPTY:
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		if (s->state == SESSION_CLOSING) {
+			peer->was_killed = false;
+			session_kill(s, bus);
+		}
+		break;
+	case OUTQ_FULL:
+	case OUTQ_BUDGET:
+		session_set_out_state(s, bus, SESSION_OUT_BLOCKED);
+		outq_detach(&s->out, &bus->chunks);
+		break;
+	case OUTQ_GATED:
+		session_set_out_state(s, bus, SESSION_OUT_GATED);
+		outq_detach(&s->out, &bus->chunks);
+		barrier_wait(barrier, &s->gate);
+		break;
+	case OUTQ_ERROR:
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		session_kill(s, bus);
+		break;
+	}
+	if (written > 0)
+		s->progress_ms = bus->now_ms;
+	if (s->clogged)
+		session_check_clogged(s, bus);
+}
+
+static void
+close_peer(struct session *s)
+{
+	struct peer *peer = peer_of(s);
+
+	assert(peer->unsent == SIZE_MAX || (s->out.bytes == peer->unsent && s->out.count == peer->n_spans));
+	session_deinit(s, &peer->host->bus);
+	free(peer->socket); /* whoever still refers to it is found */
+	peer->socket = NULL;
+}
+
+static const struct pass_ops ops = { .resume = resume, .flush = flush, .close = close_peer };
+
+static void
+note_waiting(struct host *host)
+{
+	struct peer *peer;
+
+	host->has_waited |= host->bus.stats.waits > 0;
+	TAILQ_FOREACH(peer, &host->peers, link)
+		if (peer->socket) {
+			int state = peer->socket->session.state;
+
+			host->has_waited |= state == SESSION_WAITING || state == SESSION_READY;
+		}
+}
+
+void
+host_init(struct host *host, uint64_t queue_limit, uint64_t max_message)
+{
+	struct limits limits = {
+		.max_clients = 100,
+		.max_message = max_message,
+		.max_subscriptions = 6,
+		.queue_limit = queue_limit,
+		.slow_timeout = 5000,
+	};
+
+	*host = (struct host){ .clock_ms = 1000000 };
+	TAILQ_INIT(&host->peers);
+	allocations_left = 0;
+	enter(host);
+	assert(bus_init(&host->bus, &limits) == 0);
+	leave();
+}
+
+void
+host_pass(struct host *host)
+{
+	struct bus *bus = &host->bus;
+	struct peer *peer;
+
+	TAILQ_FOREACH(peer, &host->peers, link)
+		host_read(peer, SIZE_MAX);
+	enter(host);
+	bus_update_time(bus);
+	TAILQ_FOREACH(peer, &host->peers, link)
+		if (peer->socket && peer->socket->session.out_state == SESSION_OUT_BLOCKED &&
+		    (peer->room > 0 || peer->is_broken))
+			session_set_out_state(&peer->socket->session, bus, SESSION_OUT_RECEIVER);
+	pass_resume(bus, &ops);
+	leave();
+	note_waiting(host);
+	enter(host);
+	pass_end(bus, &ops);
+	leave();
+	note_waiting(host);
+	assert(TAILQ_EMPTY(&bus->receivers) && TAILQ_EMPTY(&bus->repliers) && TAILQ_EMPTY(&bus->dead));
+}
+
+void
+host_tick(struct host *host)
+{
+	struct bus *bus = &host->bus;
+	struct session *s;
+
+	enter(host);
+	bus_update_time(bus);
+	TAILQ_FOREACH(s, &bus->blocked, out_link)
+		if (s->state != SESSION_DEAD && bus->now_ms - s->progress_ms >= bus->limits.slow_timeout &&
+		    (s->state == SESSION_CLOSING || outq_has_messages(&s->out))) {
+			session_kill(s, bus);
+			host->has_waited = true;
+		}
+	resp_request_deinit(&bus->request);
+	router_forget_unnamed(bus);
+	chunk_pool_trim(&bus->chunks);
+	leave();
+}
+
+void
+host_fail_allocation(struct host *host __attribute__((unused)), unsigned int n)
+{
+	allocations_left = n + 1;
+}
+
+struct peer *
+host_add(struct host *host, pid_t pid, uid_t uid)
+{
+	struct identity identity = { .pid = pid, .uid = uid, .gid = uid, .anonymous = pid == 0 };
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	assert(peer);
+	*peer = (struct peer){ .host = host, .room = SIZE_MAX, .budget = SIZE_MAX, .unsent = SIZE_MAX };
+	peer->was_killed = true;
+	peer->socket = calloc(1, sizeof(*peer->socket));
+	assert(peer->socket);
+	peer->socket->peer = peer;
+	enter(host);
+	session_init(&peer->socket->session, &host->bus, &identity);
+	leave();
+	TAILQ_INSERT_TAIL(&host->peers, peer, link);
+	return peer;
+}
+
+/* One read of at most max bytes. */
+static void
+read_some(struct peer *peer, size_t max)
+{
+	struct host *host = peer->host;
+	struct session *s = &peer->socket->session;
+	size_t left = peer->sent.len - peer->sent_at, len = max < left ? max : left, first, taken;
+	uint8_t *buffer = exact_copy(peer->sent.data + peer->sent_at, len);
+	const uint8_t *from = peer->sent.data + peer->sent_at;
+	struct iovec iov[2];
+	int n;
+
+	enter(host);
+	n = input_room(s, buffer, len, iov);
+	if (n < 0) {
+		session_out_of_memory(s, &host->bus);
+	} else {
+		taken = iov[0].iov_len + (n == 2 ? iov[1].iov_len : 0);
+		taken = taken < len ? taken : len;
+		assert(taken > 0);
+		first = taken < iov[0].iov_len ? taken : iov[0].iov_len;
+		memcpy(iov[0].iov_base, from, first);
+		if (taken > first)
+			memcpy(iov[1].iov_base, from + first, taken - first);
+		peer->sent_at += taken;
+		input_received(&host->bus, s, iov, taken);
+	}
+	leave();
+	note_waiting(host);
+	free(buffer);
+}
+
+void
+host_read(struct peer *peer, size_t max)
+{
+	while (peer->socket && peer->sent_at < peer->sent.len && peer->socket->session.state == SESSION_OPEN) {
+		if (peer->socket->session.clogged) {
+			peer->host->has_waited = true;
+			break;
+		}
+		read_some(peer, max);
+	}
+}
+
+void
+host_kill(struct peer *peer)
+{
+	if (!peer->socket || peer->socket->session.state == SESSION_DEAD)
+		return;
+	enter(peer->host);
+	session_kill(&peer->socket->session, &peer->host->bus);
+	leave();
+	peer->unsent = peer->socket->session.out.bytes;
+	peer->n_spans = peer->socket->session.out.count;
+}
+
+void
+host_finish(struct peer *peer)
+{
+	if (!peer->socket || peer->socket->session.state != SESSION_OPEN || peer->socket->session.clogged)
+		return;
+	enter(peer->host);
+	session_finish(&peer->socket->session, &peer->host->bus);
+	leave();
+}
+
+static bool
+can_go_on(const struct host *host)
+{
+	const struct peer *peer;
+
+	TAILQ_FOREACH(peer, &host->peers, link) {
+		const struct session *s = peer->socket ? &peer->socket->session : NULL;
+
+		if (s && (s->out_state == SESSION_OUT_BLOCKED || s->state == SESSION_READY))
+			return true;
+		if (s && s->state == SESSION_OPEN && peer->sent_at < peer->sent.len)
+			return true;
+	}
+	return false;
+}
+
+/* Everything is drained: who waits now can only wait for a receiver to come. */
+static void
+check_nobody_is_stuck(const struct host *host)
+{
+	const struct peer *peer;
+
+	assert(host->bus.n_clogged == 0);
+	assert(TAILQ_EMPTY(&host->bus.throttled) && TAILQ_EMPTY(&host->bus.blocked) && TAILQ_EMPTY(&host->bus.ready));
+	TAILQ_FOREACH(peer, &host->peers, link) {
+		const struct session *s = peer->socket ? &peer->socket->session : NULL;
+
+		if (!s)
+			continue;
+		assert(s->state == SESSION_OPEN || (s->state == SESSION_WAITING && s->wait_receiver));
+		assert(s->out_state == SESSION_OUT_IDLE && s->out.count == 0);
+		assert(s->state == SESSION_WAITING || peer->sent_at == peer->sent.len);
+	}
+}
+
+void
+host_settle(struct host *host)
+{
+	struct peer *peer;
+
+	allocations_left = 0;
+	TAILQ_FOREACH(peer, &host->peers, link)
+		peer->room = SIZE_MAX;
+	for (int i = 0; i == 0 || can_go_on(host); i++) {
+		assert(i < PASSES_MAX);
+		host_pass(host);
+	}
+	check_nobody_is_stuck(host);
+	TAILQ_FOREACH(peer, &host->peers, link)
+		if (peer->socket)
+			peer->was_killed = false;
+}
+
+void
+host_deinit(struct host *host)
+{
+	struct peer *peer;
+
+	TAILQ_FOREACH(peer, &host->peers, link)
+		host_kill(peer);
+	host_pass(host);
+	while ((peer = TAILQ_FIRST(&host->peers))) {
+		assert(!peer->socket);
+		TAILQ_REMOVE(&host->peers, peer, link);
+		buf_deinit(&peer->sent);
+		buf_deinit(&peer->got);
+		free(peer);
+	}
+	assert(host->bus.n_waiting == 0 && host->bus.n_clogged == 0);
+	assert(host->bus.router.subscriptions.n == 0);
+	assert(TAILQ_EMPTY(&host->bus.ready) && TAILQ_EMPTY(&host->bus.throttled) && TAILQ_EMPTY(&host->bus.blocked));
+	enter(host);
+	bus_deinit(&host->bus);
+	leave();
+}
