@@ -117,6 +117,26 @@ print(const struct config *config, char **ret_text, size_t *ret_len)
 }
 
 static void
+check_same_listener(const struct listener_config *a, const struct listener_config *b)
+{
+	assert(strcmp(a->name, b->name) == 0 && addr_is_equal(&a->addr, &b->addr));
+	assert(a->mode == b->mode && a->socket_mode == b->socket_mode);
+	assert(a->socket_owner == b->socket_owner && a->socket_group == b->socket_group);
+}
+
+static void
+check_same(const struct config *a, const struct config *b)
+{
+	const struct listener_config *x = STAILQ_FIRST(&a->listeners), *y = STAILQ_FIRST(&b->listeners);
+
+	assert(a->log_level == b->log_level && a->shutdown_timeout == b->shutdown_timeout);
+	assert(memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0);
+	for (; x && y; x = STAILQ_NEXT(x, link), y = STAILQ_NEXT(y, link))
+		check_same_listener(x, y);
+	assert(!x && !y);
+}
+
+static void
 check_round_trip(const struct config *config)
 {
 	struct config *again = config_new();
@@ -130,6 +150,7 @@ check_round_trip(const struct config *config)
 		fprintf(stderr, "printed:\n%s\nmistakes:\n%.*s", text, (int)mistakes.len, (const char *)mistakes.data);
 		abort();
 	}
+	check_same(config, again);
 	print(again, &text_again, &len_again);
 	if (len != len_again || memcmp(text, text_again, len) != 0) {
 		fprintf(stderr, "printed:\n%s\nprinted again:\n%s", text, text_again);

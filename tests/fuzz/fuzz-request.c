@@ -13,6 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const size_t limits[] = { 0, 1, 16, 1024, 65536, (size_t)16 << 20, (size_t)512 << 20, (size_t)1 << 30 };
 
+/* A long run of newlines is that many requests, and would take its time. */
+#define REQUESTS_MAX 100
+
 /* How far the reading of a stream has come, and what it has found. */
 struct reading {
 	struct resp_request request, scratch;
@@ -20,6 +23,7 @@ struct reading {
 	struct buf found;
 	size_t at;   /* the first byte that no request has taken */
 	size_t need; /* counted from there; 0: unknown */
+	size_t n;    /* requests so far */
 	bool failed;
 };
 
@@ -112,6 +116,7 @@ read_one(struct reading *reading, const uint8_t *data, size_t len, size_t max_bu
 			check_tail(r, tail_offset, tail_len, data, max_bulk);
 		reading->at += r->used;
 		reading->need = 0;
+		reading->n++;
 	} else if (status == RESP_REQUEST_MORE) {
 		assert(r->need > len);
 		assert(r->tail_offset <= len);
@@ -131,11 +136,11 @@ read_all(const struct stream_of_pieces *stream, const size_t *ends, size_t n, si
 {
 	struct reading reading = { 0 };
 
-	for (size_t i = 0; i < n && !reading.failed; i++) {
+	for (size_t i = 0; i < n && !reading.failed && reading.n < REQUESTS_MAX; i++) {
 		size_t from = reading.at;
 		uint8_t *copy = exact_copy(stream->data + from, ends[i] - from);
 
-		while (!reading.failed && reading.at < ends[i])
+		while (!reading.failed && reading.at < ends[i] && reading.n < REQUESTS_MAX)
 			if (!read_one(&reading, copy + (reading.at - from), ends[i] - reading.at, max_bulk))
 				break;
 		free(copy);

@@ -2,7 +2,8 @@
  * A stream of bytes that arrives in pieces, made from a fuzzer's input. 0xff has a meaning in it:
  *
  *   ff ff      the byte 0xff
- *   ff 80..fe  the byte before comes again, 2^(low four bits) times
+ *   ff 80..ef  the byte before comes again, 2^(low three bits) times
+ *   ff f0..fe  likewise, 2^(low four bits) times
  *   ff         before anything else: a piece ends here
  *
  * So text stays text, and a mutation moves the ends of pieces or makes a long string out of a short one.
@@ -50,7 +51,8 @@ stream_from(const uint8_t *data, size_t size)
 		} else if (i + 1 < size && data[i + 1] == 0xff) {
 			stream.data[stream.len++] = data[++i];
 		} else if (i + 1 < size && data[i + 1] >= 0x80) {
-			stream_repeat(&stream, (size_t)1 << (data[++i] & 15));
+			i++;
+			stream_repeat(&stream, (size_t)1 << (data[i] & (data[i] < 0xf0 ? 7 : 15)));
 		} else if (stream.n < STREAM_PIECES_MAX - 1 &&
 		           (stream.n == 0 || stream.ends[stream.n - 1] < stream.len)) {
 			stream.ends[stream.n++] = stream.len;
