@@ -128,9 +128,6 @@ change_pace(struct play *play, uint8_t action, uint8_t n)
 	case 'w':
 		peer->budget = 20;
 		break;
-	case 'c':
-		play->host.clock_ms += n * UINT64_C(1000);
-		break;
 	case 't':
 		end_turn(play);
 		host_tick(&play->host);
@@ -159,6 +156,10 @@ act(struct play *play, uint8_t action, uint8_t n)
 	case 'q':
 		end_turn(play);
 		host_finish(peer);
+		break;
+	case 'c':
+		end_turn(play);
+		play->host.clock_ms += n * UINT64_C(1000);
 		break;
 	case 'b':
 		end_turn(play);
@@ -219,22 +220,21 @@ mentions(const struct buf *b, const char *word)
 	return b->len > 0 && memmem(b->data, b->len, word, strlen(word));
 }
 
-/* Whether the version of the protocol can be told from the output: the answer to each HELLO is in it by itself. */
+/* Whether a peer may have sent one of these words, which are in lower case. */
 static bool
-shows_version(const struct peer *peer)
+may_have_said(const struct peer *peer, const char *const *words)
 {
-	static const char *const words[] = { "reply", "exec", "monitor" };
 	struct buf lower = { 0 };
-	bool shows = true;
+	bool said;
 
 	assert(buf_append(&lower, peer->sent.data, peer->sent.len) == 0);
 	for (size_t i = 0; i < lower.len; i++)
 		lower.data[i] |= 0x20;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		shows &= !mentions(&lower, words[i]);
-	shows &= !mentions(&lower, "\\x");
+	said = mentions(&lower, "|x"); /* "\\x41", with that bit */
+	for (; *words; words++)
+		said |= mentions(&lower, *words);
 	buf_deinit(&lower);
-	return shows;
+	return said;
 }
 
 /* A reply of RESP3 must not come to who speaks RESP2; *resp3 follows the answers to HELLO and RESET. */
@@ -256,12 +256,27 @@ check_version(const struct resp_reply *r, bool *resp3)
 		*resp3 = false;
 }
 
+/* Messages stand by themselves, never in the middle of a reply. (Those of RESP2 cannot be told from arrays.) */
+static void
+check_order(const struct resp_reply *r)
+{
+	for (size_t i = 1; i + 1 < r->count; i++)
+		if (r->nodes[i].type == RESP_PUSH && r->nodes[i].elements > 0 &&
+		    (resp_node_is(&r->nodes[i + 1], "message") || resp_node_is(&r->nodes[i + 1], "pmessage") ||
+		     resp_node_is(&r->nodes[i + 1], "smessage"))) {
+			fprintf(stderr, "value %zu of a reply is a message\n", i);
+			abort();
+		}
+}
+
 /* What a peer got is whole replies; only who was cut off may lack the rest of one. */
 static void
 check_output(const struct peer *peer)
 {
 	struct resp_reply reply = { 0 };
-	bool resp3 = false, shows = shows_version(peer);
+	static const char *const words[] = { "reply", "exec", "monitor", NULL };
+	/* The version of the protocol can be told as long as the answer to each HELLO comes, and by itself. */
+	bool resp3 = false, shows_version = !may_have_said(peer, words);
 	size_t at = 0;
 
 	while (at < peer->got.len) {
@@ -275,24 +290,26 @@ check_output(const struct peer *peer)
 			        (const char *)peer->got.data + at);
 			abort();
 		}
-		if (shows)
+		check_order(&reply);
+		if (shows_version)
 			check_version(&reply, &resp3);
 		at += reply.used;
 	}
 	resp_reply_deinit(&reply);
 }
 
-/* What depends on when it is asked for. */
+/* Whether something is told, or done, that depends on when it is asked for. */
 static bool
-is_of_the_moment(const struct buf *got)
+is_of_the_moment(const struct peer *peer)
 {
-	static const char *const words[] = { "# Memory",       "# Stats",      "# Clients",
-		                             "# Commandstats", "# Errorstats", "qbuf=" };
+	static const char *const told[] = { "# Memory",     "# Stats", "# Clients", "# Commandstats",
+		                            "# Errorstats", "# CPU",   "qbuf=",     NULL };
+	static const char *const said[] = { "kill", NULL }; /* who is about to go may be gone */
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (mentions(got, words[i]))
+	for (const char *const *word = told; *word; word++)
+		if (mentions(&peer->got, *word))
 			return true;
-	return false;
+	return may_have_said(peer, said);
 }
 
 static void
@@ -301,7 +318,7 @@ check_same_output(const struct play *a, const struct play *b)
 	const struct peer *x, *y;
 
 	TAILQ_FOREACH(x, &a->host.peers, link)
-		if (is_of_the_moment(&x->got))
+		if (is_of_the_moment(x))
 			return;
 	for (x = TAILQ_FIRST(&a->host.peers), y = TAILQ_FIRST(&b->host.peers); x && y;
 	     x = TAILQ_NEXT(x, link), y = TAILQ_NEXT(y, link)) {

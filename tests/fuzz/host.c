@@ -346,6 +346,7 @@ read_some(struct peer *peer, size_t max)
 	int n;
 
 	enter(host);
+	bus_update_time(&host->bus);
 	n = input_room(s, buffer, len, iov);
 	if (n < 0) {
 		session_out_of_memory(s, &host->bus);
