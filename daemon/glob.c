@@ -1,28 +1,60 @@
+/*
+ * A pattern is tried with its last star taking more and more bytes. That is quick for all patterns but those made to
+ * be slow; where it takes long, all that the star may take is tried at once, with a bit for each place in the text.
+ */
 #include "glob.h"
 
+#include <string.h>
+
+#include "protocol.h"
+
+/* Bytes that may stand for something else than themselves. */
+static const bool is_special[256] = { ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
+
+/* Bytes of the pattern that are looked at in vain before all is tried at once; less where it is fuzzed. */
+#ifndef GLOB_PATIENCE
+#define GLOB_PATIENCE 8192
+#endif
+
+/* The longest text that is matched at once; others are not in use. */
+#define TEXT_MAX PROTOCOL_NAME_MAX
+#define WORDS (TEXT_MAX / 64 + 1)
+
 /*
- * Matches one byte against the set after a '['. Returns the position behind its ']'; like Redis, a set that
- * is never closed ends with the pattern.
+ * Reads one byte or range (either end first) of the set in which i stands and moves i behind it. Returns false where
+ * the set ends; like Redis's, one that is never closed ends with the pattern.
  */
+static inline bool
+next_range(const uint8_t *pattern, size_t len, size_t *i, uint8_t *ret_from, uint8_t *ret_to)
+{
+	size_t at = *i;
+
+	if (at >= len || pattern[at] == ']')
+		return false;
+	if (pattern[at] == '\\' && at + 1 < len) {
+		*ret_from = *ret_to = pattern[at + 1];
+		*i += 2;
+	} else if (at + 2 < len && pattern[at + 1] == '-') {
+		*ret_from = pattern[at];
+		*ret_to = pattern[at + 2];
+		*i += 3;
+	} else {
+		*ret_from = *ret_to = pattern[at];
+		*i += 1;
+	}
+	return true;
+}
+
+/* Matches one byte against the set after a '['. Returns the position behind its ']'. */
 static size_t
 match_set(const uint8_t *pattern, size_t len, size_t i, uint8_t c, bool *ret_matches)
 {
 	bool negated = i < len && pattern[i] == '^', found = false;
+	uint8_t from, to;
 
-	if (negated)
-		i++;
-	for (; i < len && pattern[i] != ']'; i++) {
-		if (pattern[i] == '\\' && i + 1 < len) {
-			found |= pattern[++i] == c;
-		} else if (i + 2 < len && pattern[i + 1] == '-') {
-			uint8_t from = pattern[i], to = pattern[i + 2];
-
-			found |= from <= to ? c >= from && c <= to : c >= to && c <= from;
-			i += 2;
-		} else {
-			found |= pattern[i] == c;
-		}
-	}
+	i += negated;
+	while (next_range(pattern, len, &i, &from, &to))
+		found |= from <= to ? c >= from && c <= to : c >= to && c <= from;
 	*ret_matches = found != negated;
 	return i < len ? i + 1 : len;
 }
@@ -47,18 +79,136 @@ match_one(const uint8_t *pattern, size_t len, size_t i, uint8_t c)
 	return pattern[i] == c ? i + 1 : 0;
 }
 
+/* A bit for each place between the bytes of a text; place n stands before byte n. */
+struct places {
+	uint64_t words[WORDS];
+};
+
+/* Where in a text the bytes stand that are less than each value. */
+struct text_map {
+	struct places below[257];
+};
+
+static void
+map_text(struct text_map *map, const uint8_t *text, size_t len)
+{
+	memset(map, 0, sizeof(*map));
+	for (size_t i = 0; i < len; i++)
+		map->below[text[i] + 1].words[i / 64] |= UINT64_C(1) << i % 64;
+	for (size_t c = 1; c <= 256; c++)
+		for (size_t k = 0; k < WORDS; k++)
+			map->below[c].words[k] |= map->below[c - 1].words[k];
+}
+
+/* Adds the places of the bytes from one to another, either of which may be the lower one. */
+static void
+add_range(const struct text_map *map, uint8_t from, uint8_t to, struct places *places)
+{
+	const struct places *less = &map->below[from < to ? from : to];
+	const struct places *most = &map->below[(from < to ? to : from) + 1];
+
+	for (size_t k = 0; k < WORDS; k++)
+		places->words[k] |= most->words[k] & ~less->words[k];
+}
+
+/* Where the bytes of the set after a '[' stand in the text. Returns the position behind its ']'. */
+static size_t
+map_set(const struct text_map *map, const uint8_t *pattern, size_t len, size_t i, struct places *places)
+{
+	bool negated = i < len && pattern[i] == '^';
+	uint8_t from, to;
+
+	i += negated;
+	while (next_range(pattern, len, &i, &from, &to))
+		add_range(map, from, to, places);
+	for (size_t k = 0; negated && k < WORDS; k++)
+		places->words[k] = map->below[256].words[k] & ~places->words[k];
+	return i < len ? i + 1 : len;
+}
+
+/* Those places behind a byte that `takes` has, of those in `at`. Returns whether there are any. */
+static bool
+step(struct places *at, const struct places *takes)
+{
+	uint64_t carry = 0, any = 0;
+
+	for (size_t k = 0; k < WORDS; k++) {
+		uint64_t word = at->words[k] & takes->words[k];
+
+		at->words[k] = word << 1 | carry;
+		carry = word >> 63;
+		any |= word;
+	}
+	return any != 0;
+}
+
+/* All places from the first one on, up to the end of the text. */
+static void
+spread(struct places *at, size_t text_len)
+{
+	size_t k = 0;
+
+	while (k < WORDS && at->words[k] == 0)
+		k++;
+	if (k == WORDS)
+		return;
+	at->words[k] |= -at->words[k]; /* from the lowest bit on */
+	for (size_t i = k + 1; i <= text_len / 64; i++)
+		at->words[i] = UINT64_MAX;
+	at->words[text_len / 64] &= UINT64_MAX >> (63 - text_len % 64);
+}
+
+/* Matches a pattern against the ends of a text that begin at place `from` or later, all at once. */
+static bool __attribute__((noinline))
+match_at_once(const uint8_t *pattern, size_t len, const uint8_t *text, size_t text_len, size_t from)
+{
+	struct text_map map;
+	struct places at = { 0 };
+	size_t i = 0;
+
+	map_text(&map, text, text_len);
+	at.words[from / 64] = UINT64_C(1) << from % 64;
+	spread(&at, text_len);
+	while (i < len) {
+		struct places takes = { 0 };
+
+		if (pattern[i] == '*') {
+			spread(&at, text_len);
+			i++;
+			continue;
+		}
+		if (pattern[i] == '[') {
+			i = map_set(&map, pattern, len, i + 1, &takes);
+		} else if (pattern[i] == '?') {
+			add_range(&map, 0, UINT8_MAX, &takes);
+			i++;
+		} else {
+			i += pattern[i] == '\\' && i + 1 < len;
+			add_range(&map, pattern[i], pattern[i], &takes);
+			i++;
+		}
+		if (!step(&at, &takes))
+			return false;
+	}
+	return at.words[text_len / 64] >> text_len % 64 & 1;
+}
+
 bool
 glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size_t text_len)
 {
-	size_t p = 0, t = 0, star = 0, resume = 0, next;
+	size_t p = 0, t = 0, star = 0, resume = 0, next, in_vain = 0;
 	bool have_star = false;
+	const uint8_t *found;
 
 	/*
 	 * Only the last star ever needs another try: what an earlier one took cannot help where giving the
 	 * last one more bytes does not.
 	 */
 	while (t < text_len) {
-		if (p < pattern_len && pattern[p] == '*') {
+		if (p < pattern_len && pattern[p] == text[t] && !is_special[pattern[p]]) {
+			p++;
+			t++;
+		} else if (p < pattern_len && pattern[p] == '*') {
 			have_star = true;
 			star = ++p;
 			resume = t;
@@ -68,8 +218,18 @@ glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size
 			p = next;
 			t++;
 		} else if (have_star) {
+			/* A set that does not match has been read to its end, wherever that is. */
+			in_vain += (p < pattern_len && pattern[p] == '[' ? pattern_len : p + 1) - star;
+			if (in_vain > GLOB_PATIENCE && text_len <= TEXT_MAX)
+				return match_at_once(pattern + star, pattern_len - star, text, text_len, resume);
 			p = star;
 			t = ++resume;
+			if (is_special[pattern[star]])
+				continue;
+			found = memchr(text + t, pattern[star], text_len - t);
+			if (!found)
+				return false;
+			t = resume = (size_t)(found - text);
 		} else {
 			return false;
 		}

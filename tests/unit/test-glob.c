@@ -250,6 +250,39 @@ many_stars(void **state __attribute__((unused)))
 	free(text);
 }
 
+/* Patterns that are slow to try place by place, in all positions of the byte that decides. */
+static void
+slow_patterns(void **state __attribute__((unused)))
+{
+	static const struct {
+		const char *part, *end;
+		size_t times; /* part stands so many times between a star and the end */
+		char last;    /* the text is all a, but for this byte, which makes it match */
+	} slow[] = {
+		{ "a", "b", 500, 'b' },      { "?", "b", 500, 'b' },         { "[a]", "[xyb]", 300, 'b' },
+		{ "[^b]", "b", 250, 'b' },   { "[z-a]", "[^a]", 200, 'c' },  { "\\a", "\\*", 500, '*' },
+		{ "[a\\]]", "]", 200, ']' }, { "aaaaaaa*", "c*", 120, 'c' },
+	};
+	char pattern[1200], text[1024];
+
+	for (size_t i = 0; i < sizeof(slow) / sizeof(slow[0]); i++) {
+		size_t len = 0;
+
+		pattern[len++] = '*';
+		for (size_t n = 0; n < slow[i].times; n++, len += strlen(slow[i].part))
+			strcpy(pattern + len, slow[i].part);
+		strcpy(pattern + len, slow[i].end);
+		len += strlen(slow[i].end);
+		for (size_t text_len = sizeof(text); text_len > sizeof(text) - 130; text_len -= 3) {
+			memset(text, 'a', text_len);
+			assert_false(matches(pattern, len, text, text_len));
+			text[text_len - 1] = slow[i].last;
+			assert_true(matches(pattern, len, text, text_len));
+			assert_false(matches(pattern, len, text, slow[i].times / 2));
+		}
+	}
+}
+
 static void
 literal_prefix(void **state __attribute__((unused)))
 {
@@ -271,8 +304,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table),      cmocka_unit_test(stars_around),   cmocka_unit_test(every_byte),
-		cmocka_unit_test(many_stars), cmocka_unit_test(literal_prefix),
+		cmocka_unit_test(table),      cmocka_unit_test(stars_around),  cmocka_unit_test(every_byte),
+		cmocka_unit_test(many_stars), cmocka_unit_test(slow_patterns), cmocka_unit_test(literal_prefix),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
