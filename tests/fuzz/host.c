@@ -214,8 +214,7 @@ flush(struct session *s)
 	}
 	if (written > 0)
 		s->progress_ms = bus->now_ms;
-	if (s->clogged)
-		session_check_clogged(s, bus);
+	session_written(s, bus);
 }
 
 static void
@@ -236,7 +235,7 @@ note_waiting(struct host *host)
 {
 	struct peer *peer;
 
-	host->has_waited |= host->bus.stats.waits > 0;
+	host->has_waited |= host->bus.stats.waits > 0 || host->bus.clog_generation > 0;
 	TAILQ_FOREACH(peer, &host->peers, link)
 		if (peer->socket) {
 			int state = peer->socket->session.state;
@@ -245,22 +244,46 @@ note_waiting(struct host *host)
 		}
 }
 
+/* publish, subscribe: NULL for everybody. */
+static void
+add_rule(struct host *host, const char *glob, const char *publish, const char *subscribe, enum slow_policy slow)
+{
+	struct access_rule *rule = access_rule_new(glob);
+	char bad[64];
+
+	assert(rule);
+	if (publish)
+		assert(access_list_parse(publish, &rule->publish, bad, sizeof(bad)) == 0);
+	if (subscribe)
+		assert(access_list_parse(subscribe, &rule->subscribe, bad, sizeof(bad)) == 0);
+	rule->slow = slow;
+	STAILQ_INSERT_TAIL(&host->rules, rule, link);
+}
+
 void
 host_init(struct host *host, uint64_t queue_limit, uint64_t max_message)
 {
 	struct limits limits = {
 		.max_clients = 100,
+		.max_clients_per_uid = 100,
 		.max_message = max_message,
 		.max_subscriptions = 6,
+		.max_subscriptions_per_uid = 9,
 		.queue_limit = queue_limit,
+		.queue_limit_per_uid = queue_limit * 3 / 2,
 		.slow_timeout = 5000,
 	};
 
 	*host = (struct host){ .clock_ms = 1000000 };
 	TAILQ_INIT(&host->peers);
+	STAILQ_INIT(&host->rules);
+	add_rule(host, "own*", "uid:1000", "uid:0", SLOW_WAIT);
+	add_rule(host, "drop*", NULL, NULL, SLOW_DROP);
+	add_rule(host, "cut*", NULL, NULL, SLOW_DISCONNECT);
 	allocations_left = 0;
 	enter(host);
 	assert(bus_init(&host->bus, &limits) == 0);
+	router_set_rules(&host->bus, &host->rules);
 	leave();
 }
 
@@ -327,7 +350,10 @@ host_add(struct host *host, pid_t pid, uid_t uid)
 	assert(peer->socket);
 	peer->socket->peer = peer;
 	enter(host);
-	session_init(&peer->socket->session, &host->bus, &identity);
+	if (session_init(&peer->socket->session, &host->bus, &identity) < 0) {
+		free(peer->socket);
+		peer->socket = NULL;
+	}
 	leave();
 	TAILQ_INSERT_TAIL(&host->peers, peer, link);
 	return peer;
@@ -456,6 +482,7 @@ host_settle(struct host *host)
 void
 host_deinit(struct host *host)
 {
+	struct access_rule *rule;
 	struct peer *peer;
 
 	TAILQ_FOREACH(peer, &host->peers, link)
@@ -474,4 +501,8 @@ host_deinit(struct host *host)
 	enter(host);
 	bus_deinit(&host->bus);
 	leave();
+	while ((rule = STAILQ_FIRST(&host->rules))) {
+		STAILQ_REMOVE_HEAD(&host->rules, link);
+		access_rule_free(rule);
+	}
 }

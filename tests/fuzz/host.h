@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "access.h"
 #include "buf.h"
 #include "bus.h"
 
@@ -34,6 +35,7 @@ struct peer {
 struct host {
 	struct bus bus;
 	struct peer_list peers;
+	struct access_rules rules; /* of channels that begin with "own", "drop" and "cut" */
 	uint64_t clock_ms;
 	bool has_waited; /* a command or a reader waited, or memory ran out: the order of commands is another one */
 };
