@@ -256,14 +256,25 @@ check_version(const struct resp_reply *r, bool *resp3)
 		*resp3 = false;
 }
 
-/* Messages stand by themselves, never in the middle of a reply. (Those of RESP2 cannot be told from arrays.) */
+/* A message, as far as it can be told from what is replied: those of RESP2 are arrays. */
+static bool
+is_message(const struct resp_node *node)
+{
+	static const char *const kinds[] = { "message", "pmessage", "smessage" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && node->type == RESP_PUSH && node->elements > 0; i++)
+		if (resp_node_is(node + 1, kinds[i]))
+			return true;
+	/* What a monitor is shown begins with the time. */
+	return node->type == RESP_SIMPLE && node->text.len > 0 && node->text.p[0] >= '0' && node->text.p[0] <= '9';
+}
+
+/* Messages stand by themselves, never in the middle of a reply. */
 static void
 check_order(const struct resp_reply *r)
 {
-	for (size_t i = 1; i + 1 < r->count; i++)
-		if (r->nodes[i].type == RESP_PUSH && r->nodes[i].elements > 0 &&
-		    (resp_node_is(&r->nodes[i + 1], "message") || resp_node_is(&r->nodes[i + 1], "pmessage") ||
-		     resp_node_is(&r->nodes[i + 1], "smessage"))) {
+	for (size_t i = 1; i < r->count; i++)
+		if (is_message(&r->nodes[i])) {
 			fprintf(stderr, "value %zu of a reply is a message\n", i);
 			abort();
 		}
