@@ -113,10 +113,13 @@ defer(struct bus *bus, const struct piece *piece, uint32_t messages)
 static void
 deliver_to(struct bus *bus, struct session *s, const struct piece *piece, struct barrier *barrier, uint32_t messages)
 {
-	if (s == bus->executing)
+	if (s == bus->executing) {
 		defer(bus, piece, messages);
-	else
-		session_queue(s, bus, piece->chunk, piece->offset, piece->len, barrier, messages);
+		return;
+	}
+	if (s->has_missed)
+		missed_tell(bus, s);
+	session_queue(s, bus, piece->chunk, piece->offset, piece->len, barrier, messages);
 }
 
 void
@@ -153,6 +156,8 @@ run_deliver_deferred(struct bus *bus)
 	bus->executing = NULL;
 	for (size_t at = 0; at < bus->deferred.len; at += sizeof(deferred)) {
 		memcpy(&deferred, bus->deferred.data + at, sizeof(deferred));
+		if (s->has_missed)
+			missed_tell(bus, s);
 		session_queue(s, bus, deferred.chunk, deferred.offset, deferred.len, NULL, deferred.messages);
 		chunk_unref(deferred.chunk);
 	}
@@ -160,16 +165,18 @@ run_deliver_deferred(struct bus *bus)
 }
 
 /*
- * Queues one piece for those receivers of one way that speak one version of the protocol. messages: how many
- * end in the piece; 0 for the head of one, which no reply waits for.
+ * Queues one piece for those receivers of one way that speak one version of the protocol. head: what stands before
+ * the piece, or NULL; who gets the one gets the other, even if it is clogged in between. messages: how many end in
+ * the piece.
  */
 static void
-deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct piece *piece, uint32_t messages)
+deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct piece *head, const struct piece *piece,
+        uint32_t messages)
 {
 	struct run *run = &bus->run;
 	struct session *const *array = recvset_array(set);
 	int slow = run->channel->rule->slow;
-	struct barrier *barrier = messages > 0 && slow == SLOW_WAIT ? run->barrier : NULL;
+	struct barrier *barrier = slow == SLOW_WAIT ? run->barrier : NULL;
 
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct session *s = array[i];
@@ -184,6 +191,8 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 			missed_add(bus, s, run->channel, messages);
 			continue;
 		}
+		if (head)
+			deliver_to(bus, s, head, NULL, 0);
 		deliver_to(bus, s, piece, run->own && session_is_own(run->own, s) ? NULL : barrier, messages);
 		bus->stats.deliveries += messages;
 		if (s->clogged && slow == SLOW_DISCONNECT)
@@ -258,9 +267,9 @@ run_close(struct bus *bus)
 			if (count_speakers(set, resp3) == 0)
 				continue;
 			if (way == run->way && resp3 == run->resp3)
-				deliver(bus, set, resp3, &first, run->messages);
+				deliver(bus, set, resp3, NULL, &first, run->messages);
 			else if (copy_with_head(bus, &first, head_of(run->channel, way), resp3, &piece) == 0)
-				deliver(bus, set, resp3, &piece, run->messages);
+				deliver(bus, set, resp3, NULL, &piece, run->messages);
 			else
 				kill_receivers(bus, set, resp3);
 		}
@@ -302,8 +311,7 @@ deliver_large(struct bus *bus, struct chunk *tail)
 			piece = (struct piece){ bus->copies.chunk, bus->copies.chunk->len, head.len };
 			put_head(stream_end(&bus->copies), head, resp3);
 			bus->copies.chunk->len += (uint32_t)head.len;
-			deliver(bus, set, resp3, &piece, 0);
-			deliver(bus, set, resp3, &whole, 1);
+			deliver(bus, set, resp3, &piece, &whole, 1);
 		}
 	}
 }

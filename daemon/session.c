@@ -259,8 +259,6 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 
 	if (s->state == SESSION_DEAD)
 		return;
-	if (s->has_missed && messages > 0)
-		missed_tell(bus, s);
 	if (is_waiting && len <= OUTQ_COPY_MAX)
 		r = outq_push_copy(&s->out, &bus->chunks, chunk->data + offset, len, barrier, messages);
 	else

@@ -224,6 +224,65 @@ drop_in_order(struct hub *hub)
 	drop_rules(hub);
 }
 
+/* A large message is queued in two pieces: a receiver gets both, even if the first one makes it clogged. */
+static void
+drop_large(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+	uint8_t *payload = make_payload(20000);
+	struct buf expected = { 0 };
+
+	add_rule("x", NULL, NULL, SLOW_DROP);
+	router_set_rules(&hub->bus, &rules);
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_set_full(b, true);
+	ask(a, "PUBLISH x 1\r\n", ":1\r\n");
+	hub->bus.limits.queue_limit = outq_cost(&b->session.out);
+	peer_publish(a, "x", (struct slice){ payload, 20000 });
+	hub_settle(hub);
+	assert_true(b->session.clogged);
+	ask(a, "PUBLISH x 2\r\n", ":1\r\n:0\r\n");
+	peer_set_full(b, false);
+	hub_settle(hub);
+	put_message(&expected, false, NULL, slice_of("x"), slice_of("1"));
+	put_message(&expected, false, NULL, slice_of("x"), (struct slice){ payload, 20000 });
+	peer_expect_buf(b, &expected);
+	free(payload);
+	drop_rules(hub);
+}
+
+/* What was missed is not told in the middle of a large message that follows; EXEC publishes to who is clogged. */
+static void
+missed_before_large(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+	struct slice payload = { make_payload(20000), 20000 };
+	struct buf expected = { 0 };
+
+	add_rule("x", NULL, NULL, SLOW_DROP);
+	router_set_rules(&hub->bus, &rules);
+	hub->bus.limits.queue_limit = 10000;
+	peer_say(b, "HELLO 3\r\nSUBSCRIBE x y __udsd__:missed\r\n");
+	hub_settle(hub);
+	b->got.len = 0;
+	peer_set_full(b, true);
+	peer_say(a, "MULTI\r\n");
+	peer_publish(a, "y", payload);
+	peer_say(a, "PUBLISH x 1\r\n");
+	peer_publish(a, "y", payload);
+	peer_say(a, "EXEC\r\n");
+	hub_settle(hub);
+	peer_set_full(b, false);
+	hub_settle(hub);
+	put_message(&expected, true, NULL, slice_of("y"), payload);
+	put_message(&expected, true, NULL, slice_of("__udsd__:missed"), slice_of("1 x"));
+	put_message(&expected, true, NULL, slice_of("y"), payload);
+	peer_expect_buf(b, &expected);
+	peer_expect_text(a, "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:1\r\n:0\r\n:1\r\n");
+	free((uint8_t *)payload.p);
+	drop_rules(hub);
+}
+
 static void
 disconnect(struct hub *hub)
 {
@@ -325,6 +384,8 @@ static const struct conversation conversations[] = {
 	{ "rights taken away", rights_taken_away },
 	{ "drop", drop },
 	{ "drop in order", drop_in_order },
+	{ "drop large", drop_large },
+	{ "missed before large", missed_before_large },
 	{ "disconnect", disconnect },
 	{ "subscriptions of a user", subscriptions_of_a_user },
 	{ "clients of a user", clients_of_a_user },
