@@ -220,6 +220,15 @@ access_rule_free(struct access_rule *rule)
 	free(rule);
 }
 
+/* A pattern matches no name without bytes; but a rule for all channels is for that one as well. */
+static bool
+covers(const struct access_rule *rule, struct slice channel)
+{
+	if (channel.len == 0)
+		return strspn(rule->glob, "*") == rule->glob_len;
+	return glob_match((const uint8_t *)rule->glob, rule->glob_len, channel.p, channel.len);
+}
+
 const struct access_rule *
 access_find(const struct access_rules *rules, struct slice channel)
 {
@@ -231,7 +240,7 @@ access_find(const struct access_rules *rules, struct slice channel)
 	if (!rules)
 		return &everybody;
 	STAILQ_FOREACH(rule, rules, link)
-		if (glob_match((const uint8_t *)rule->glob, rule->glob_len, channel.p, channel.len))
+		if (covers(rule, channel))
 			return rule;
 	return &everybody;
 }

@@ -134,7 +134,8 @@ static void
 first_rule_decides(void **state __attribute__((unused)))
 {
 	struct access_rules rules = STAILQ_HEAD_INITIALIZER(rules);
-	struct access_rule *narrow = access_rule_new("alerts.cpu"), *wide = access_rule_new("alerts.*");
+	struct access_rule *narrow = access_rule_new("alerts.cpu"), *wide = access_rule_new("alerts.*"),
+			   *all = access_rule_new("*");
 	struct identity root = identity_of(ROOT);
 
 	assert_true(access_list_admits(&access_find(NULL, S("x"))->publish, &root));
@@ -143,11 +144,16 @@ first_rule_decides(void **state __attribute__((unused)))
 	assert_ptr_equal(access_find(&rules, S("alerts.cpu")), narrow);
 	assert_ptr_equal(access_find(&rules, S("alerts.cpu2")), wide);
 	assert_ptr_not_equal(access_find(&rules, S("alert")), wide);
+	assert_ptr_not_equal(access_find(&rules, S("")), all);
+	STAILQ_INSERT_TAIL(&rules, all, link);
+	assert_ptr_equal(access_find(&rules, S("alert")), all);
+	assert_ptr_equal(access_find(&rules, S("")), all); /* though no pattern matches a name without bytes */
 	/* udsd's own channels are nobody's to publish to, and everybody's to receive. */
 	assert_false(access_list_admits(&access_find(&rules, S("__udsd__:missed"))->publish, &root));
 	assert_true(access_list_admits(&access_find(&rules, S("__udsd__:missed"))->subscribe, &root));
 	access_rule_free(narrow);
 	access_rule_free(wide);
+	access_rule_free(all);
 }
 
 static int
