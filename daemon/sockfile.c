@@ -172,12 +172,25 @@ temporary_addr(const char *path, int dir_fd, unsigned long long unique, struct a
 	return addr_parse(full, ret_addr);
 }
 
+/* Gives the file to its owner and group, which are those of this process unless the options say otherwise. */
+static int
+give_away(int dir_fd, const char *path, int flags, const struct stat *st, const struct sockfile_options *options)
+{
+	uid_t owner = options->owner != (uid_t)-1 ? options->owner : geteuid();
+	gid_t group = options->group != (gid_t)-1 ? options->group : getegid(); /* a directory may impose its own */
+
+	if (st->st_uid == owner && st->st_gid == group)
+		return 0;
+	return fchownat(dir_fd, path, owner, group, flags) < 0 ? -errno : 0;
+}
+
 /* *ret_what says what failed. */
 static int
 bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *options, int backlog,
             const char **ret_what)
 {
 	const char *path = hidden->un.sun_path;
+	struct stat st;
 	mode_t old_mask;
 	int r;
 
@@ -188,12 +201,12 @@ bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *op
 	old_mask = umask(0); /* bind() takes the mode from the socket, less the mask */
 	r = bind(fd, &hidden->sa, hidden->len);
 	umask(old_mask);
-	if (r < 0)
+	if (r < 0 || lstat(path, &st) < 0)
 		return -errno;
 	*ret_what = "cannot give it to socket_owner and socket_group";
-	if ((options->owner != (uid_t)-1 || options->group != (gid_t)-1) &&
-	    fchownat(AT_FDCWD, path, options->owner, options->group, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
+	r = give_away(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &st, options);
+	if (r < 0)
+		return r;
 	return listen(fd, backlog) < 0 ? -errno : 0;
 }
 
@@ -271,15 +284,20 @@ sockfile_update(const struct sockfile *file, const struct sockfile_options *opti
 	_cleanup_close_ int fd = open(file->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	char path[32];
 	struct stat st;
+	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_dev != file->dev || st.st_ino != file->ino || !S_ISSOCK(st.st_mode))
 		return -ENOENT;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (fchownat(fd, "", options->owner, options->group, AT_EMPTY_PATH) < 0 || chmod(path, options->mode) < 0)
+	/* In between, nobody may connect who may neither before nor after. */
+	if (chmod(path, st.st_mode & options->mode) < 0)
 		return -errno;
-	return 0;
+	r = give_away(fd, "", AT_EMPTY_PATH, &st, options);
+	if (r < 0)
+		return r;
+	return chmod(path, options->mode) < 0 ? -errno : 0;
 }
 
 void

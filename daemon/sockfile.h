@@ -20,8 +20,8 @@ struct sockfile {
 
 struct sockfile_options {
 	unsigned int mode; /* permission bits */
-	uid_t owner;       /* (uid_t)-1: as it comes */
-	gid_t group;       /* (gid_t)-1: as it comes */
+	uid_t owner;       /* (uid_t)-1: who this process runs as */
+	gid_t group;       /* (gid_t)-1: likewise */
 };
 
 /* What can be wrong; text gets the whole story for people. */
