@@ -39,6 +39,19 @@ monitor_leave(struct bus *bus, struct session *s)
 	s->is_monitor = false;
 }
 
+void
+monitor_check_rights(struct bus *bus)
+{
+	for (uint32_t i = 0; i < bus->monitors.n; i++) {
+		struct session *s = recvset_array(&bus->monitors)[i];
+
+		if (session_is_admin(s, bus))
+			continue;
+		session_log(s, bus, LOG_LEVEL_INFO, "may not monitor any more, disconnected");
+		session_kill(s, bus);
+	}
+}
+
 static int
 put_byte(struct buf *line, uint8_t c)
 {

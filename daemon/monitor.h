@@ -15,5 +15,8 @@ int monitor_join(struct bus *bus, struct session *s);
 /* Does nothing for who is no monitor. */
 void monitor_leave(struct bus *bus, struct session *s);
 
+/* Disconnects the monitors that are no administrators any more. */
+void monitor_check_rights(struct bus *bus);
+
 /* Shows a command of s to all monitors; passwords and commands of administrators are not shown. */
 void monitor_show(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc);

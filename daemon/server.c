@@ -11,6 +11,7 @@
 #include "buf.h"
 #include "config.h"
 #include "log.h"
+#include "monitor.h"
 #include "notify.h"
 #include "options.h"
 
@@ -71,6 +72,7 @@ apply_config(struct server *server)
 	raise_descriptor_limit(server->config);
 	server->loop.bus.limits = server->config->limits;
 	server->loop.bus.admins = &server->config->admins;
+	monitor_check_rights(&server->loop.bus);
 	router_set_rules(&server->loop.bus, &server->config->rules);
 	server->loop.bus.config_path = server->config->path;
 }
