@@ -325,6 +325,25 @@ has_forbidden(const struct bus *bus, const struct session *s)
 	return false;
 }
 
+static void
+wake_waiters(struct bus *bus, struct channel *channel)
+{
+	struct session *s;
+
+	while ((s = TAILQ_FIRST(&channel->waiters)))
+		session_resume(s, bus);
+}
+
+/* Who waits, waits on a channel without subscribers of its own. */
+static void
+wake_all_waiters(struct bus *bus)
+{
+	struct channel *channel;
+
+	TAILQ_FOREACH(channel, &bus->router.unnamed, unnamed_link)
+		wake_waiters(bus, channel);
+}
+
 void
 router_set_rules(struct bus *bus, const struct access_rules *rules)
 {
@@ -339,6 +358,7 @@ router_set_rules(struct bus *bus, const struct access_rules *rules)
 		session_log(s, bus, LOG_LEVEL_INFO, "may not receive a channel any more, disconnected");
 		session_kill(s, bus);
 	}
+	wake_all_waiters(bus);
 	while ((s = TAILQ_FIRST(&bus->throttled)))
 		session_resume(s, bus);
 }
@@ -435,29 +455,15 @@ link_subscription(struct router *router, struct subscription *sub)
 	return 0;
 }
 
-static void
-wake_waiters(struct bus *bus, struct channel *channel)
-{
-	struct session *s;
-
-	while ((s = TAILQ_FIRST(&channel->waiters)))
-		session_resume(s, bus);
-}
-
 /* Lets publishers go on that waited for a receiver such as the new one. */
 static void
 wake_publishers(struct bus *bus, const struct subscription *sub)
 {
-	struct channel *channel;
-
 	if (sub->kind != SUBSCRIPTION_PATTERN) {
 		wake_waiters(bus, sub->channel);
 		return;
 	}
-	/* Who waits, waits on a channel without subscribers of its own. */
-	TAILQ_FOREACH(channel, &bus->router.unnamed, unnamed_link)
-		if (!TAILQ_EMPTY(&channel->waiters))
-			wake_waiters(bus, channel); /* those that it does not match wait again */
+	wake_all_waiters(bus); /* those that it does not match wait again */
 }
 
 int
