@@ -71,6 +71,7 @@ apply_config(struct server *server)
 	log_set_level((enum log_level)server->config->log_level);
 	raise_descriptor_limit(server->config);
 	server->loop.bus.limits = server->config->limits;
+	session_check_limits(&server->loop.bus);
 	server->loop.bus.admins = &server->config->admins;
 	monitor_check_rights(&server->loop.bus);
 	router_set_rules(&server->loop.bus, &server->config->rules);

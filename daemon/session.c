@@ -242,6 +242,17 @@ session_check_clogged(struct session *s, struct bus *bus)
 }
 
 void
+session_check_limits(struct bus *bus)
+{
+	struct session *s;
+
+	TAILQ_FOREACH(s, &bus->sessions, link) {
+		charge(s, bus);
+		session_check_clogged(s, bus);
+	}
+}
+
+void
 session_written(struct session *s, struct bus *bus)
 {
 	if (s->out.count > 0 || s->charged > 0)

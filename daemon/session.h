@@ -127,6 +127,9 @@ void session_resume(struct session *s, struct bus *bus);
 /* Held against the limit after output was queued, or written. */
 void session_check_clogged(struct session *s, struct bus *bus);
 
+/* Other limits hold from now on. */
+void session_check_limits(struct bus *bus);
+
 /* Queues output; a session for which there is no memory is killed. barrier and messages: see outq_push(). */
 void session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
                    struct barrier *barrier, uint32_t messages);
