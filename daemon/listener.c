@@ -30,8 +30,12 @@ static void
 refuse_user(struct listener *listener, int fd, const struct identity *identity)
 {
 	char text[128], command[PEERCRED_COMMAND_MAX];
-	int len = snprintf(text, sizeof(text), "-ERR max number of clients reached for uid %d\r\n", (int)identity->uid);
+	int len;
 
+	if (identity->anonymous)
+		len = snprintf(text, sizeof(text), "-ERR max number of clients reached for anonymous clients\r\n");
+	else
+		len = snprintf(text, sizeof(text), "-ERR max number of clients reached for uid %u\r\n", identity->uid);
 	listener->owner->loop->bus.stats.clients_refused++;
 	if (listener->config.mode == CONN_ROUTE)
 		(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL);

@@ -64,10 +64,16 @@ listeners_note_refused(struct listeners *listeners)
 void
 listeners_note_user_refused(struct listeners *listeners, const struct identity *identity, const char *command)
 {
-	if (may_log_accept(listeners))
-		log_warning("max_clients_per_uid is reached (%llu) by uid %d: pid %d '%s' is turned away",
-		            (unsigned long long)listeners->loop->bus.limits.max_clients_per_uid, (int)identity->uid,
-		            (int)identity->pid, command);
+	unsigned long long limit = listeners->loop->bus.limits.max_clients_per_uid;
+
+	if (!may_log_accept(listeners))
+		return;
+	if (identity->anonymous)
+		log_warning("max_clients_per_uid is reached (%llu) by anonymous clients: one more is turned away",
+		            limit);
+	else
+		log_warning("max_clients_per_uid is reached (%llu) by uid %u: pid %d '%s' is turned away", limit,
+		            identity->uid, (int)identity->pid, command);
 }
 static void
 accept_again_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)

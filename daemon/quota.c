@@ -1,6 +1,7 @@
 #include "quota.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bus.h"
@@ -75,6 +76,17 @@ release(struct bus *bus, const struct user *user)
 			session_check_clogged(s, bus);
 }
 
+static void
+warn(const struct user *user, uint64_t limit)
+{
+	char name[32] = "anonymous clients";
+
+	if (!user->anonymous)
+		snprintf(name, sizeof(name), "uid %u", user->uid);
+	log_warning("%s: %llu bytes unsent to %llu clients, over queue_limit_per_uid (%llu)", name,
+	            (unsigned long long)user->queued, (unsigned long long)user->clients, (unsigned long long)limit);
+}
+
 void
 quota_charge(struct bus *bus, struct user *user, size_t *charged, size_t cost)
 {
@@ -84,9 +96,7 @@ quota_charge(struct bus *bus, struct user *user, size_t *charged, size_t cost)
 	*charged = cost;
 	if (!user->is_over && user->queued > limit) {
 		user->is_over = true;
-		log_warning("uid %d: %llu bytes unsent to %llu clients, over queue_limit_per_uid (%llu)",
-		            (int)user->uid, (unsigned long long)user->queued, (unsigned long long)user->clients,
-		            (unsigned long long)limit);
+		warn(user, limit);
 	} else if (user->is_over && user->queued <= limit / 2) {
 		user->is_over = false;
 		release(bus, user);
