@@ -23,7 +23,8 @@ struct limits {
 	uint64_t max_clients, max_clients_per_uid;
 	uint64_t max_message;
 	uint64_t max_subscriptions, max_subscriptions_per_uid; /* the former per client */
-	uint64_t queue_limit, queue_limit_per_uid;             /* unsent output; the former per client */
+	uint64_t max_patterns_per_uid;
+	uint64_t queue_limit, queue_limit_per_uid; /* unsent output; the former per client */
 	uint64_t slow_timeout;
 	uint64_t idle_timeout; /* 0: none */
 };
@@ -73,6 +74,7 @@ struct bus {
 	struct chunk *tail; /* holds the last argument of the command that runs, where that is large; else NULL */
 	uint64_t last_id;
 	uint64_t n_clogged, n_waiting; /* sessions */
+	uint64_t n_over;               /* users over queue_limit_per_uid */
 	uint64_t clog_generation;      /* counts up when a session becomes clogged or drained */
 	uint64_t now_ms;               /* monotonic, as of the last event */
 	uint64_t start_ms;

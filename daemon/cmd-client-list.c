@@ -251,7 +251,8 @@ parse_user(struct bus *bus, struct session *s, struct slice name, struct filter 
 
 	if (name.len == 7 && memcmp(name.p, "default", 7) == 0)
 		return true;
-	if (name.len < sizeof(text) && !memchr(name.p, '\0', name.len)) {
+	/* Looking up a name may take long; not everybody may have that done. */
+	if (session_is_admin(s, bus) && name.len < sizeof(text) && !memchr(name.p, '\0', name.len)) {
 		memcpy(text, name.p, name.len);
 		text[name.len] = '\0';
 		pw = getpwnam(text);

@@ -8,6 +8,7 @@
 #include "access.h"
 #include "glob.h"
 #include "log.h"
+#include "quota.h"
 #include "reply.h"
 #include "router.h"
 #include "run.h"
@@ -46,11 +47,16 @@ wait_for_receiver(struct bus *bus, struct session *s, struct slice name, bool is
 
 /* Lets a publisher wait if it has to. channel: NULL if it has no receivers. */
 static enum command_result
-wait_for_channel(struct bus *bus, struct session *s, struct slice name, bool is_shard, struct channel *channel)
+wait_for_channel(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard, struct channel *channel)
 {
+	size_t len = argv[2].len;
+
 	if (!channel || channel->n_total == 0)
-		return s->wait_receiver ? wait_for_receiver(bus, s, name, is_shard) : COMMAND_DONE;
-	if (bus->n_clogged == 0 || channel->rule->slow != SLOW_WAIT || router_count_clogged(bus, channel) == 0)
+		return s->wait_receiver ? wait_for_receiver(bus, s, argv[1], is_shard) : COMMAND_DONE;
+	if (channel->rule->slow != SLOW_WAIT)
+		return COMMAND_DONE;
+	if ((bus->n_clogged == 0 || router_count_clogged(bus, channel) == 0) &&
+	    (bus->n_over == 0 || len <= QUOTA_OVER_MIN || !router_is_over(channel)))
 		return COMMAND_DONE;
 	session_set_state(s, bus, SESSION_WAITING, &bus->throttled);
 	return COMMAND_WAIT;
@@ -64,7 +70,7 @@ cmd_publish_wait(struct bus *bus, struct session *s, const struct slice *argv, b
 	if (argv[1].len > PROTOCOL_NAME_MAX || !may_publish(bus, s, argv[1]) ||
 	    router_lookup(bus, argv[1], is_shard, false, &channel) < 0)
 		return COMMAND_DONE; /* running it will say what is wrong */
-	return wait_for_channel(bus, s, argv[1], is_shard, channel);
+	return wait_for_channel(bus, s, argv, is_shard, channel);
 }
 
 static void
@@ -108,7 +114,7 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 		return COMMAND_DONE;
 	}
 	/* EXEC has waited for all that it publishes, and must not be interrupted. */
-	if (!bus->executing && wait_for_channel(bus, s, argv[1], is_shard, channel) == COMMAND_WAIT)
+	if (!bus->executing && wait_for_channel(bus, s, argv, is_shard, channel) == COMMAND_WAIT)
 		return COMMAND_WAIT;
 	if (!channel || channel->n_total == 0) {
 		bus->stats.messages++;
@@ -199,6 +205,9 @@ subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const
 		else if (r == ROUTER_E_TOO_MANY_OF_USER)
 			reply_error(bus, s, "ERR too many subscriptions; the limit for all clients of %s is %llu",
 			            session_user(s).text, (unsigned long long)bus->limits.max_subscriptions_per_uid);
+		else if (r == ROUTER_E_TOO_MANY_PATTERNS)
+			reply_error(bus, s, "ERR too many patterns; the limit for all clients of %s is %llu",
+			            session_user(s).text, (unsigned long long)bus->limits.max_patterns_per_uid);
 		else if (r < 0)
 			reply_error(bus, s, "ERR out of memory, not subscribed");
 		else

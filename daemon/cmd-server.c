@@ -99,6 +99,7 @@ static const struct {
 	{ "max_clients", NULL, offsetof(struct limits, max_clients), "" },
 	{ "max_clients_per_uid", NULL, offsetof(struct limits, max_clients_per_uid), "" },
 	{ "max_message", NULL, offsetof(struct limits, max_message), "" },
+	{ "max_patterns_per_uid", NULL, offsetof(struct limits, max_patterns_per_uid), "" },
 	{ "max_subscriptions", NULL, offsetof(struct limits, max_subscriptions), "" },
 	{ "max_subscriptions_per_uid", NULL, offsetof(struct limits, max_subscriptions_per_uid), "" },
 	{ "maxclients", NULL, offsetof(struct limits, max_clients), "" },

@@ -28,6 +28,8 @@ const struct config_row config_rows[] = {
 	  10000000 },
 	{ SCOPE_CONFIG, "limits", "max_subscriptions_per_uid", TYPE_COUNT, IN_CONFIG(limits.max_subscriptions_per_uid),
 	  "1000000", 1, 100000000 },
+	{ SCOPE_CONFIG, "limits", "max_patterns_per_uid", TYPE_COUNT, IN_CONFIG(limits.max_patterns_per_uid), "10000",
+	  0, 10000000 },
 	{ SCOPE_CONFIG, "limits", "queue_limit", TYPE_SIZE, IN_CONFIG(limits.queue_limit), "8M", 4096, GIB },
 	{ SCOPE_CONFIG, "limits", "queue_limit_per_uid", TYPE_SIZE, IN_CONFIG(limits.queue_limit_per_uid), "256M", 4096,
 	  64 * GIB },

@@ -17,6 +17,9 @@
 /* Commands of one session in one pass; more wait for the next one. */
 #define COMMANDS_PER_PASS 8192
 
+/* Likewise bytes of patterns and names that are matched, which may take long where there are many patterns. */
+#define MATCHING_PER_PASS ((uint64_t)256 * 1024)
+
 /* As much of a large payload gets its memory before its bytes come. */
 #define TAIL_FIRST ((size_t)256 * 1024)
 
@@ -121,6 +124,7 @@ static size_t
 run_commands(struct bus *bus, struct session *s, struct resp_progress *progress, const uint8_t *p, size_t len,
              bool *ret_more)
 {
+	uint64_t matched = bus->router.patterns.work;
 	size_t at = 0;
 
 	*ret_more = false;
@@ -129,7 +133,7 @@ run_commands(struct bus *bus, struct session *s, struct resp_progress *progress,
 			session_set_state(s, bus, SESSION_WAITING, &bus->throttled);
 			break;
 		}
-		if (n == COMMANDS_PER_PASS) {
+		if (n == COMMANDS_PER_PASS || bus->router.patterns.work - matched > MATCHING_PER_PASS) {
 			session_set_state(s, bus, SESSION_READY, &bus->ready);
 			break;
 		}
@@ -300,6 +304,13 @@ feed(struct bus *bus, struct session *s, const uint8_t *p, size_t len)
 		session_out_of_memory(s, bus);
 }
 
+static void
+hold(struct bus *bus, struct session *s)
+{
+	if (s->in || s->in_transaction || s->held > 0)
+		session_hold(s, bus);
+}
+
 int
 input_room(struct session *s, uint8_t *buffer, size_t size, struct iovec iov[2])
 {
@@ -332,14 +343,15 @@ input_received(struct bus *bus, struct session *s, const struct iovec iov[2], si
 
 	if (!s->in) {
 		feed(bus, s, iov[0].iov_base, len);
-		return;
+	} else {
+		if (s->in->tail)
+			s->in->tail->len += (uint32_t)first;
+		else
+			s->in->bytes.len += first;
+		advance(bus, s);
+		feed(bus, s, iov[1].iov_base, len - first);
 	}
-	if (s->in->tail)
-		s->in->tail->len += (uint32_t)first;
-	else
-		s->in->bytes.len += first;
-	advance(bus, s);
-	feed(bus, s, iov[1].iov_base, len - first);
+	hold(bus, s);
 }
 
 void
@@ -349,4 +361,5 @@ input_resume(struct bus *bus, struct session *s)
 	session_set_state(s, bus, SESSION_OPEN, NULL);
 	while (s->state == SESSION_OPEN && s->in && advance(bus, s))
 		;
+	hold(bus, s);
 }

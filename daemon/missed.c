@@ -81,7 +81,7 @@ missed_add(struct bus *bus, struct session *s, const struct channel *channel, ui
 	count->messages += messages;
 }
 
-/* Queues one message that tells of a count. */
+/* Queues one message that tells of a count. It stands among the replies: a run may be using the other streams. */
 static void
 tell(struct bus *bus, struct session *s, const struct count *count)
 {
@@ -94,18 +94,18 @@ tell(struct bus *bus, struct session *s, const struct count *count)
 	else
 		payload[len] = '*';
 	len += count->name ? count->name_len : 1;
-	if (stream_reserve(&bus->copies, len + sizeof(PROTOCOL_MISSED) + 5 * RESP_HEADER_MAX) < 0) {
+	if (stream_reserve(&bus->replies, len + sizeof(PROTOCOL_MISSED) + 5 * RESP_HEADER_MAX) < 0) {
 		session_out_of_memory(s, bus);
 		return;
 	}
-	p = (char *)stream_end(&bus->copies);
+	p = (char *)stream_end(&bus->replies);
 	p += resp_put_header(p, s->resp3 ? '>' : '*', 3);
 	p += resp_put_bulk(p, "message", 7);
 	p += resp_put_bulk(p, PROTOCOL_MISSED, sizeof(PROTOCOL_MISSED) - 1);
 	p += resp_put_bulk(p, payload, len);
-	len = (size_t)(p - (char *)stream_end(&bus->copies));
-	bus->copies.chunk->len += (uint32_t)len;
-	session_queue(s, bus, bus->copies.chunk, bus->copies.chunk->len - len, len, NULL, 1);
+	len = (size_t)(p - (char *)stream_end(&bus->replies));
+	bus->replies.chunk->len += (uint32_t)len;
+	session_queue(s, bus, bus->replies.chunk, bus->replies.chunk->len - len, len, NULL, 1);
 }
 
 void

@@ -130,8 +130,8 @@ pattern_remove(struct pattern_index *index, struct pattern *pattern)
 }
 
 int
-pattern_each_match(const struct pattern_index *index, struct slice name,
-                   int (*visit)(struct pattern *pattern, void *arg), void *arg)
+pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(struct pattern *pattern, void *arg),
+                   void *arg)
 {
 	for (size_t i = 0; i < index->n_lengths && index->lengths[i].len <= name.len; i++) {
 		uint32_t len = index->lengths[i].len;
@@ -141,6 +141,7 @@ pattern_each_match(const struct pattern_index *index, struct slice name,
 			struct pattern *pattern = FROM_LITERAL(node);
 			int r;
 
+			index->work += pattern->len + name.len;
 			if (pattern->literal_len != len || !glob_match(pattern->text, pattern->len, name.p, name.len))
 				continue;
 			r = visit(pattern, arg);

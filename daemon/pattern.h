@@ -28,6 +28,7 @@ struct pattern_index {
 		uint32_t len, n;
 	} * lengths;
 	size_t n_lengths, cap_lengths;
+	uint64_t work; /* bytes of patterns and names that were held against each other so far */
 };
 
 /* All patterns must have been removed. */
@@ -42,5 +43,5 @@ struct pattern *pattern_get(struct pattern_index *index, struct slice text);
 void pattern_remove(struct pattern_index *index, struct pattern *pattern);
 
 /* Calls visit for each pattern that matches; a negative result of it ends the search and is returned, else 0. */
-int pattern_each_match(const struct pattern_index *index, struct slice name,
-                       int (*visit)(struct pattern *pattern, void *arg), void *arg);
+int pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(struct pattern *pattern, void *arg),
+                       void *arg);

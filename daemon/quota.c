@@ -52,7 +52,7 @@ quota_leave(struct bus *bus, struct user *user)
 {
 	if (--user->clients > 0)
 		return;
-	assert(user->queued == 0 && user->subscriptions == 0);
+	assert(user->queued == 0 && user->held == 0 && user->subscriptions == 0 && !user->is_over);
 	table_remove(&bus->users, &user->node);
 	free(user);
 }
@@ -74,6 +74,7 @@ release(struct bus *bus, const struct user *user)
 	TAILQ_FOREACH(s, &bus->sessions, link)
 		if (s->user == user && s->clogged)
 			session_check_clogged(s, bus);
+	session_resume_throttled(bus);
 }
 
 static void
@@ -96,9 +97,11 @@ quota_charge(struct bus *bus, struct user *user, size_t *charged, size_t cost)
 	*charged = cost;
 	if (!user->is_over && user->queued > limit) {
 		user->is_over = true;
+		bus->n_over++;
 		warn(user, limit);
 	} else if (user->is_over && user->queued <= limit / 2) {
 		user->is_over = false;
+		bus->n_over--;
 		release(bus, user);
 	}
 }

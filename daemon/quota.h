@@ -19,8 +19,9 @@ struct user {
 	bool anonymous;
 	bool is_over; /* more is queued than queue_limit_per_uid, and not yet below half of it again */
 	uint64_t clients;
-	uint64_t subscriptions;
-	uint64_t queued; /* what output costs that could not be written at once, in bytes */
+	uint64_t subscriptions, patterns; /* the latter are among the former */
+	uint64_t queued;                  /* what output costs that could not be written at once, in bytes */
+	uint64_t held;                    /* unfinished commands and transactions, in bytes */
 };
 
 /* The user of an identity, with one more client; NULL when there is no memory. */
@@ -31,6 +32,9 @@ void quota_leave(struct bus *bus, struct user *user);
 
 /* Whether the user may have one more client. */
 bool quota_admits(const struct bus *bus, const struct identity *identity);
+
+/* A client of a user who is over his quota is clogged from so many unsent bytes on, and takes no larger message. */
+#define QUOTA_OVER_MIN ((size_t)16 * 1024)
 
 /* The user's queued bytes change from one figure to another; *charged is what a session has been charged. */
 void quota_charge(struct bus *bus, struct user *user, size_t *charged, size_t cost);

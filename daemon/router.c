@@ -286,6 +286,19 @@ router_count_clogged(struct bus *bus, struct channel *channel)
 	return channel->n_clogged;
 }
 
+bool
+router_is_over(const struct channel *channel)
+{
+	for (uint32_t way = 0; way <= channel->n_matches; way++) {
+		const struct recvset *set = channel_way(channel, way);
+
+		for (uint32_t i = 0; i < set->n; i++)
+			if (recvset_array(set)[i]->user->is_over && channel_admits(channel, recvset_array(set)[i]))
+				return true;
+	}
+	return false;
+}
+
 static bool
 find_own(const struct channel *channel, const struct session *s)
 {
@@ -444,6 +457,7 @@ link_subscription(struct router *router, struct subscription *sub)
 	LIST_INSERT_HEAD(&sub->session->subscriptions, sub, link);
 	++*counter_of(sub);
 	sub->session->user->subscriptions++;
+	sub->session->user->patterns += sub->kind == SUBSCRIPTION_PATTERN;
 	router->members_generation++;
 	if (sub->kind == SUBSCRIPTION_PATTERN && set->n == 1)
 		router->patterns_generation++;
@@ -491,6 +505,8 @@ router_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 		r = ROUTER_E_TOO_MANY;
 	else if (s->user->subscriptions >= bus->limits.max_subscriptions_per_uid)
 		r = ROUTER_E_TOO_MANY_OF_USER;
+	else if (kind == SUBSCRIPTION_PATTERN && s->user->patterns >= bus->limits.max_patterns_per_uid)
+		r = ROUTER_E_TOO_MANY_PATTERNS;
 	else
 		r = link_subscription(router, sub);
 	if (r != 0) {
@@ -514,6 +530,7 @@ unlink_subscription(struct router *router, struct subscription *sub)
 	LIST_REMOVE(sub, link);
 	--*counter_of(sub);
 	sub->session->user->subscriptions--;
+	sub->session->user->patterns -= sub->kind == SUBSCRIPTION_PATTERN;
 	router->members_generation++;
 	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 0) {
 		router->n_shards -= sub->channel->is_shard;

@@ -85,6 +85,7 @@ enum {
 	ROUTER_E_EXISTS = 1,   /* is subscribed already */
 	ROUTER_E_TOO_MANY = 2, /* limits.max_subscriptions */
 	ROUTER_E_TOO_MANY_OF_USER = 3,
+	ROUTER_E_TOO_MANY_PATTERNS = 4,
 };
 
 /* Returns 0, ROUTER_E_* or -ENOMEM. Publishers that waited for a receiver of it go on. */
@@ -116,6 +117,9 @@ void router_forget_unnamed(struct bus *bus);
 
 /* How many of the channel's receivers are clogged; the channel must be up to date. */
 uint32_t router_count_clogged(struct bus *bus, struct channel *channel);
+
+/* Whether one of them is of a user who is over his quota. */
+bool router_is_over(const struct channel *channel);
 
 /*
  * Brings s->last_published up to date: whether the session may publish to the channel, and whether one of its

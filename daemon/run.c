@@ -8,6 +8,7 @@
 #include "bus.h"
 #include "log.h"
 #include "missed.h"
+#include "quota.h"
 #include "resp-encode.h"
 #include "router.h"
 
@@ -187,7 +188,7 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 			bus->stats.undelivered += messages;
 			continue;
 		}
-		if (s->clogged && slow == SLOW_DROP) {
+		if (slow == SLOW_DROP && (s->clogged || (s->user->is_over && piece->len > QUOTA_OVER_MIN))) {
 			missed_add(bus, s, run->channel, messages);
 			continue;
 		}

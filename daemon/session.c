@@ -14,6 +14,7 @@
 #include "monitor.h"
 #include "peercred.h"
 #include "quota.h"
+#include "reply.h"
 #include "router.h"
 #include "transaction.h"
 
@@ -122,6 +123,7 @@ session_deinit(struct session *s, struct bus *bus)
 	s->in = NULL;
 	free_info(s->info);
 	s->info = NULL;
+	s->user->held -= s->held;
 	TAILQ_REMOVE(&bus->sessions, s, link);
 	quota_leave(bus, s->user);
 	group_set_unref(s->identity.groups);
@@ -214,16 +216,12 @@ session_resume(struct session *s, struct bus *bus)
 		session_set_state(s, bus, SESSION_READY, &bus->ready);
 }
 
-/* A client of a user who is over his quota is clogged from so many unsent bytes on. */
-#define OVER_QUOTA_MIN ((size_t)64 * 1024)
-
 void
 session_check_clogged(struct session *s, struct bus *bus)
 {
 	size_t limit = bus->limits.queue_limit, cost = outq_cost(&s->out);
 	/* Within what its user may have, a client with little queued is no reason to wait for it. */
-	bool clogged = cost > (s->clogged ? limit / 2 : limit) || (s->user->is_over && cost > OVER_QUOTA_MIN);
-	struct session *waiting;
+	bool clogged = cost > (s->clogged ? limit / 2 : limit) || (s->user->is_over && cost > QUOTA_OVER_MIN);
 
 	if (clogged == s->clogged)
 		return;
@@ -237,8 +235,36 @@ session_check_clogged(struct session *s, struct bus *bus)
 	}
 	bus->n_clogged--;
 	missed_tell(bus, s);
+	session_resume_throttled(bus);
+}
+
+void
+session_resume_throttled(struct bus *bus)
+{
+	struct session *waiting;
+
 	while ((waiting = TAILQ_FIRST(&bus->throttled)))
 		session_resume(waiting, bus);
+}
+
+void
+session_hold(struct session *s, struct bus *bus)
+{
+	uint64_t one = bus->limits.max_message + PROTOCOL_REQUEST_ROOM; /* there must be room for */
+	uint64_t limit = bus->limits.queue_limit_per_uid > one ? bus->limits.queue_limit_per_uid : one;
+	uint64_t held = input_size(s->in);
+
+	if (s->in_transaction)
+		held += s->info->transaction->bytes;
+	s->user->held += held - s->held;
+	s->held = held;
+	if (s->user->held <= limit || held <= QUOTA_OVER_MIN || !session_is_live(s))
+		return;
+	session_log(s, bus, LOG_LEVEL_WARNING, "holds %zu bytes of unfinished commands, all clients of %s %llu; closed",
+	            s->held, session_user(s).text, (unsigned long long)s->user->held);
+	reply_error(bus, s, "ERR %s holds more than %llu bytes of unfinished commands (queue_limit_per_uid)",
+	            session_user(s).text, (unsigned long long)limit);
+	session_finish(s, bus);
 }
 
 void

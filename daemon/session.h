@@ -65,7 +65,8 @@ struct session {
 	int unread;           /* what the peer had not taken when it was last looked at, as the kernel counts */
 	struct identity identity;
 	struct user *user; /* its quota */
-	size_t charged;    /* to it */
+	size_t charged;    /* to it for output */
+	size_t held;       /* and for input */
 	uint8_t state;
 	uint8_t out_state;
 	bool resp3;
@@ -137,6 +138,12 @@ void session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size
 /* One line of the log about the session, with who it is before it; too many in a while are only counted. */
 void session_log(const struct session *s, struct bus *bus, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Lets all be tried again that waited for a clogged receiver. */
+void session_resume_throttled(struct bus *bus);
+
+/* Charges its user with what it holds of unfinished commands; it is closed if that is too much. */
+void session_hold(struct session *s, struct bus *bus);
 
 /* Sees to its limits after it was tried to write its output. */
 void session_written(struct session *s, struct bus *bus);

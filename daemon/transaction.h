@@ -19,7 +19,7 @@ struct queued_command {
 
 struct transaction {
 	STAILQ_HEAD(, queued_command) commands;
-	size_t n;     /* how many there are, or were before it failed */
+	size_t n;        /* how many there are, or were before it failed */
 	size_t bytes;    /* that the commands take, as limited */
 	bool has_failed; /* a command was refused: EXEC will be */
 };

@@ -269,6 +269,7 @@ host_init(struct host *host, uint64_t queue_limit, uint64_t max_message)
 		.max_message = max_message,
 		.max_subscriptions = 6,
 		.max_subscriptions_per_uid = 9,
+		.max_patterns_per_uid = 7,
 		.queue_limit = queue_limit,
 		.queue_limit_per_uid = queue_limit * 3 / 2,
 		.slow_timeout = 5000,

@@ -131,6 +131,7 @@ hub_init(struct hub *hub, enum hub_reading reading, uint64_t seed)
 		.max_clients_per_uid = 1000,
 		.max_subscriptions = 10000,
 		.max_subscriptions_per_uid = 1000000,
+		.max_patterns_per_uid = 1000000,
 		.queue_limit = (uint64_t)64 * 1024 * 1024,
 		.queue_limit_per_uid = (uint64_t)1024 * 1024 * 1024,
 		.slow_timeout = 5000,

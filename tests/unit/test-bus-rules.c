@@ -324,6 +324,77 @@ subscriptions_of_a_user(struct hub *hub)
 }
 
 static void
+patterns_of_a_user(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
+
+	hub->bus.limits.max_patterns_per_uid = 1;
+	ask(a, "PSUBSCRIBE x\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\nx\r\n:1\r\n");
+	ask(b, "PSUBSCRIBE y\r\n", "-ERR too many patterns; the limit for all clients of uid 1000 is 1\r\n");
+	ask(b, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
+	ask(c, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:1\r\n");
+	ask(a, "PUNSUBSCRIBE\r\n", "*3\r\n$12\r\npunsubscribe\r\n$1\r\nx\r\n:0\r\n");
+	ask(b, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:2\r\n");
+}
+
+/* Unfinished commands and transactions of a user are bounded together; others' are not touched. */
+static void
+unfinished_input_of_a_user(struct hub *hub)
+{
+	static const char error[] =
+	    "-ERR uid 1000 holds more than 1148576 bytes of unfinished commands (queue_limit_per_uid)\r\n";
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
+	uint8_t *payload = make_payload(95000);
+
+	hub->bus.limits.max_message = 100000;
+	hub->bus.limits.queue_limit_per_uid = 100000; /* but there is room for one transaction */
+	for (struct peer *p = a; p; p = p == a ? c : NULL) {
+		peer_say(p, "*3\r\n$7\r\nPUBLISH\r\n$1\r\nx\r\n$100000\r\n");
+		peer_send(p, payload, 60000);
+	}
+	hub_settle(hub);
+	ask(b, "MULTI\r\n", "+OK\r\n");
+	for (int i = 0; i < 12; i++)
+		peer_publish(b, "x", (struct slice){ payload, 95000 });
+	hub_settle(hub);
+	assert_true(b->is_closed);
+	assert_false(a->is_closed || c->is_closed);
+	assert_true(b->got.len >= sizeof(error) - 1);
+	b->got.len -= sizeof(error) - 1; /* behind as many QUEUED as there was room for */
+	assert_memory_equal(b->got.data + b->got.len, error, sizeof(error) - 1);
+	b->got.len = 0;
+	free(payload);
+}
+
+/* Of a user who is over, receivers with nothing queued still take small messages, and large ones wait. */
+static void
+large_messages_of_a_user(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *c = user_new(hub, 3, 1001);
+	size_t size = 100000;
+	uint8_t *payload = make_payload(size);
+
+	hub->bus.limits.queue_limit_per_uid = 50000;
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
+	peer_set_full(b, true);
+	peer_publish(a, "x", (struct slice){ payload, size });
+	hub_settle(hub);
+	assert_true(b->session.user->is_over);
+	peer_say(a, "PUBLISH y 1\r\n");
+	peer_publish(a, "y", (struct slice){ payload, size });
+	hub_settle(hub);
+	peer_expect_text(c, MESSAGE("y", "1"));
+	assert_int_equal(a->session.state, SESSION_WAITING);
+	peer_set_full(b, false);
+	hub_settle(hub);
+	assert_int_equal(a->session.state, SESSION_OPEN);
+	peer_expect_text(a, ":1\r\n:1\r\n:1\r\n");
+	b->got.len = c->got.len = 0;
+	free(payload);
+}
+
+static void
 clients_of_a_user(struct hub *hub)
 {
 	struct identity some = { .uid = 1000 }, other = { .uid = 1001 }, nobody = { .anonymous = true, .uid = 1000 };
@@ -388,6 +459,9 @@ static const struct conversation conversations[] = {
 	{ "missed before large", missed_before_large },
 	{ "disconnect", disconnect },
 	{ "subscriptions of a user", subscriptions_of_a_user },
+	{ "patterns of a user", patterns_of_a_user },
+	{ "unfinished input of a user", unfinished_input_of_a_user },
+	{ "large messages of a user", large_messages_of_a_user },
 	{ "clients of a user", clients_of_a_user },
 	{ "queued bytes of a user", queued_bytes_of_a_user },
 };

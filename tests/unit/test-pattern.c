@@ -104,7 +104,7 @@ random_text(struct prng *prng, uint8_t *text, size_t max, const char *alphabet)
 }
 
 static void
-search(const struct pattern_index *index, struct pattern *const *all, size_t n, struct slice name)
+search(struct pattern_index *index, struct pattern *const *all, size_t n, struct slice name)
 {
 	struct findings findings = { .n = 0 };
 	size_t expected = 0;
