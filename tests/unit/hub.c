@@ -29,6 +29,14 @@ peer_of(struct session *s)
 	return (struct peer *)s;
 }
 
+/* The bus begins to work, or ends. */
+static void
+note_bus(const struct hub *hub, bool begins)
+{
+	if (hub->on_bus)
+		hub->on_bus(begins);
+}
+
 static void
 make_pair(int fds[2])
 {
@@ -39,17 +47,16 @@ make_pair(int fds[2])
 static size_t
 drain(struct peer *peer, int fd, size_t max)
 {
+	static uint8_t bytes[65536];
 	size_t total = 0;
 
 	while (total < max) {
-		size_t room = max - total < 65536 ? max - total : 65536;
-		ssize_t n;
+		size_t room = max - total < sizeof(bytes) ? max - total : sizeof(bytes);
+		ssize_t n = recv(fd, bytes, room, MSG_DONTWAIT);
 
-		assert_int_equal(buf_reserve(&peer->got, room), 0);
-		n = recv(fd, peer->got.data + peer->got.len, room, MSG_DONTWAIT);
 		if (n <= 0)
 			break;
-		peer->got.len += (size_t)n;
+		assert_int_equal(buf_append(&peer->got, bytes, (size_t)n), 0);
 		total += (size_t)n;
 	}
 	return total;
@@ -66,6 +73,7 @@ write_out(struct peer *peer, struct barrier **ret_barrier)
 
 	if (peer->is_full)
 		return OUTQ_FULL;
+	note_bus(peer->hub, false);
 	do {
 		status = outq_write(&s->out, fd, SIZE_MAX, &written, ret_barrier);
 		if (written > 0)
@@ -73,6 +81,9 @@ write_out(struct peer *peer, struct barrier **ret_barrier)
 		if (peer->fds[0] < 0)
 			assert_int_equal(drain(peer, peer->hub->fds[1], SIZE_MAX), written);
 	} while (status == OUTQ_FULL && peer->fds[0] < 0);
+	if (peer->hub->on_written)
+		peer->hub->on_written(peer);
+	note_bus(peer->hub, true);
 	return status;
 }
 
@@ -83,6 +94,10 @@ flush(struct session *s)
 	struct bus *bus = &peer->hub->bus;
 	struct barrier *barrier = NULL;
 
+	if (s->state == SESSION_DEAD) {
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		return;
+	}
 	switch (write_out(peer, &barrier)) {
 	case OUTQ_EMPTY:
 		session_set_out_state(s, bus, SESSION_OUT_IDLE);
@@ -92,9 +107,11 @@ flush(struct session *s)
 	case OUTQ_FULL:
 	case OUTQ_BUDGET:
 		session_set_out_state(s, bus, SESSION_OUT_BLOCKED);
+		outq_detach(&s->out, &bus->chunks);
 		break;
 	case OUTQ_GATED:
 		session_set_out_state(s, bus, SESSION_OUT_GATED);
+		outq_detach(&s->out, &bus->chunks);
 		barrier_wait(barrier, &s->gate);
 		break;
 	case OUTQ_ERROR:
@@ -221,7 +238,13 @@ hub_read_some(struct peer *peer, size_t max)
 	if (len > hub->buffer_size)
 		len = hub->buffer_size;
 	/* At the very end of the buffer, so that a look beyond what was read is found. */
+	note_bus(hub, true);
 	n = input_room(s, end - len, len, iov);
+	if (n < 0)
+		session_out_of_memory(s, &hub->bus);
+	note_bus(hub, false);
+	if (n < 0)
+		return true;
 	assert_in_range(n, 1, 2);
 	taken = iov[0].iov_len + (n == 2 ? iov[1].iov_len : 0);
 	taken = taken < len ? taken : len;
@@ -231,7 +254,9 @@ hub_read_some(struct peer *peer, size_t max)
 	if (taken > first)
 		memcpy(iov[1].iov_base, from + first, taken - first);
 	peer->sent_at += taken;
+	note_bus(hub, true);
 	input_received(&hub->bus, s, iov, taken);
+	note_bus(hub, false);
 	memset(end - len, 0xee, len); /* whoever still refers to it finds nonsense */
 	return true;
 }
@@ -239,9 +264,11 @@ hub_read_some(struct peer *peer, size_t max)
 void
 hub_end_pass(struct hub *hub)
 {
+	note_bus(hub, true);
 	bus_update_time(&hub->bus);
 	pass_resume(&hub->bus, &ops);
 	pass_end(&hub->bus, &ops);
+	note_bus(hub, false);
 }
 
 void
@@ -273,11 +300,17 @@ struct peer *
 peer_new_as(struct hub *hub, const struct identity *identity)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
+	int r;
 
 	assert_non_null(peer);
 	peer->hub = hub;
 	peer->fds[0] = peer->fds[1] = -1;
-	assert_int_equal(session_init(&peer->session, &hub->bus, identity), 0);
+	note_bus(hub, true);
+	r = session_init(&peer->session, &hub->bus, identity);
+	note_bus(hub, false);
+	peer->is_closed = r < 0;
+	if (!hub->may_refuse)
+		assert_int_equal(r, 0);
 	TAILQ_INSERT_TAIL(&hub->peers, peer, link);
 	return peer;
 }

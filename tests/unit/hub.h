@@ -45,6 +45,9 @@ struct peer {
 struct hub {
 	struct bus bus;
 	struct peer_list peers;
+	void (*on_bus)(bool begins);           /* called around all that the bus does; or NULL */
+	void (*on_written)(struct peer *peer); /* called when the bus has written to a peer's queue; or NULL */
+	bool may_refuse;                       /* there may be no memory for a new peer: it is closed from the start */
 	enum hub_reading reading;
 	uint64_t seed;
 	struct prng prng;
