@@ -38,7 +38,7 @@ wait_for_receiver(struct bus *bus, struct session *s, struct slice name, bool is
 	struct channel *channel;
 
 	if (router_lookup(bus, name, is_shard, true, &channel) < 0) {
-		reply_error(bus, s, "ERR out of memory");
+		session_out_of_memory(s, bus); /* whatever the caller replies now does not go out */
 		return COMMAND_DONE;
 	}
 	session_set_state(s, bus, SESSION_WAITING, &channel->waiters);
