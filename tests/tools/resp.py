@@ -74,7 +74,7 @@ class Client:
         if kind == b"+":
             return rest
         if kind == b"-":
-            raise Error(rest.decode())
+            raise Error(rest.decode(errors="replace"))
         if kind == b":":
             return int(rest)
         if kind in b"$=":
