@@ -29,7 +29,7 @@ static const char refusal[] = "-ERR max number of clients reached\r\n";
 static void
 refuse_user(struct listener *listener, int fd, const struct identity *identity)
 {
-	char text[128], command[PEERCRED_COMMAND_MAX];
+	char text[128];
 	int len;
 
 	if (identity->anonymous)
@@ -39,8 +39,7 @@ refuse_user(struct listener *listener, int fd, const struct identity *identity)
 	listener->owner->loop->bus.stats.clients_refused++;
 	if (listener->config.mode == CONN_ROUTE)
 		(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL);
-	peercred_command(identity, command);
-	listeners_note_user_refused(listener->owner, identity, command);
+	listeners_note_user_refused(listener->owner, identity);
 	group_set_unref(identity->groups);
 }
 

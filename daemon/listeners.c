@@ -15,6 +15,7 @@
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
+#include "peercred.h"
 
 #define ACCEPT_RETRY_MS 500
 
@@ -62,12 +63,14 @@ listeners_note_refused(struct listeners *listeners)
 		            (unsigned long long)listeners->loop->bus.limits.max_clients);
 }
 void
-listeners_note_user_refused(struct listeners *listeners, const struct identity *identity, const char *command)
+listeners_note_user_refused(struct listeners *listeners, const struct identity *identity)
 {
 	unsigned long long limit = listeners->loop->bus.limits.max_clients_per_uid;
+	char command[PEERCRED_COMMAND_MAX];
 
 	if (!may_log_accept(listeners))
 		return;
+	peercred_command(identity, command);
 	if (identity->anonymous)
 		log_warning("max_clients_per_uid is reached (%llu) by anonymous clients: one more is turned away",
 		            limit);

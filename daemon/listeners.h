@@ -63,4 +63,4 @@ void listeners_pause(struct listeners *listeners, int error);
 void listeners_note_refused(struct listeners *listeners);
 
 /* For listener: likewise a process of a user who has max_clients_per_uid. */
-void listeners_note_user_refused(struct listeners *listeners, const struct identity *identity, const char *command);
+void listeners_note_user_refused(struct listeners *listeners, const struct identity *identity);
