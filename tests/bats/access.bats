@@ -415,7 +415,7 @@ if pid == 0:
     finally:
         os._exit(status)
 assert os.waitpid(pid, 0)[1] == 0
-# Root's, with a connection that nobody has made and passed on: and the other way round.
+# A descriptor that is passed on: nobody's to root, and root's to nobody.
 passed = hub.user("nobody", gid_of("nogroup"), [gid_of("games")])
 assert os.getuid() == 0 and rights(passed) == {"nobody", "games"}
 mine, here, there = Client(hub.path), *socket.socketpair()
@@ -425,6 +425,7 @@ if pid == 0:
     try:
         become(uid_of("nobody"), gid_of("nogroup"))
         mine.sock = socket.socket(fileno=socket.recv_fds(there, 1, 1)[1][0])
+        mine.sock.settimeout(30)
         status = 0 if rights(mine) == {"root"} else 2
     finally:
         os._exit(status)

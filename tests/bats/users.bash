@@ -18,6 +18,7 @@ start_hub_with() {
     UDSD_PID=$!
     PIDS+=("$UDSD_PID")
     DAEMONS[$UDSD_PID]=1
+    ! is_sanitized || export SANITIZED=1
     export UDSD_PID LOG CONF PORT
     wait_until is_listening "$S"
 }

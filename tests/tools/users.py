@@ -41,7 +41,9 @@ class User(Client):
         self.keeper = None
         self.pid = os.fork()
         if self.pid == 0:
-            here.close()
+            # What else is open here stays open as long as the child lives.
+            os.closerange(3, there.fileno())
+            os.closerange(there.fileno() + 1, 1 << 16)
             self.connect_in_child(path, uid, gid, groups, keep, there)
         there.close()
         word, fds, _, _ = socket.recv_fds(here, 64, 1)
