@@ -283,6 +283,44 @@ missed_before_large(struct hub *hub)
 	drop_rules(hub);
 }
 
+/* Nor is it told over messages that fill a chunk, which nobody has queued yet. */
+static void
+missed_before_full_chunk(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *c = user_new(hub, 3, 1002);
+	uint8_t *payload = make_payload(3000);
+	struct buf expected = { 0 };
+	char name[3] = "x0";
+
+	add_rule("x*", NULL, NULL, SLOW_DROP);
+	router_set_rules(&hub->bus, &rules);
+	hub->bus.limits.queue_limit = 10000;
+	peer_say(b, "HELLO 3\r\nSUBSCRIBE x0 x1 x2 x3 x4 y __udsd__:missed\r\n");
+	peer_say(c, "SUBSCRIBE x0 x1 x2 x3 x4 y\r\n"); /* in RESP2, so that b gets copies */
+	hub_settle(hub);
+	b->got.len = 0;
+	peer_set_full(b, true);
+	ask(a, "PUBLISH y 0\r\nMULTI\r\n", ""); /* the answer waits for b */
+	put_message(&expected, true, NULL, slice_of("y"), slice_of("0"));
+	for (int i = 0; i < 5; i++, name[1]++) {
+		peer_publish(a, name, (struct slice){ payload, 3000 });
+		if (i < 4)
+			put_message(&expected, true, NULL, slice_of(name), (struct slice){ payload, 3000 });
+	}
+	put_message(&expected, true, NULL, slice_of("__udsd__:missed"), slice_of("1 x4"));
+	for (int i = 0; i < 1000; i++) {
+		peer_publish(a, "y", (struct slice){ payload, 60 });
+		put_message(&expected, true, NULL, slice_of("y"), (struct slice){ payload, 60 });
+	}
+	peer_say(a, "EXEC\r\n");
+	hub_settle(hub);
+	peer_set_full(b, false);
+	peer_expect_buf(b, &expected);
+	a->got.len = c->got.len = 0;
+	free(payload);
+	drop_rules(hub);
+}
+
 static void
 disconnect(struct hub *hub)
 {
@@ -457,6 +495,7 @@ static const struct conversation conversations[] = {
 	{ "drop in order", drop_in_order },
 	{ "drop large", drop_large },
 	{ "missed before large", missed_before_large },
+	{ "missed before full chunk", missed_before_full_chunk },
 	{ "disconnect", disconnect },
 	{ "subscriptions of a user", subscriptions_of_a_user },
 	{ "patterns of a user", patterns_of_a_user },
