@@ -333,7 +333,9 @@ static void
 bad_value(struct reader *reader, const struct config_row *row, const char *value, const struct config_bad_part *bad,
           int error)
 {
-	if (row->type == TYPE_ADDR)
+	if (error == -ENOMEM)
+		mistake(reader, "%s: out of memory", row->key);
+	else if (row->type == TYPE_ADDR)
 		mistake(reader, "%s: '%s': %s", row->key, value, addr_strerror(error));
 	else if (row->type == TYPE_PRINCIPALS && error == -ENOENT)
 		mistake(reader, "%s: there is no %s '%s'", row->key, bad->text[0] == '@' ? "group" : "user",
