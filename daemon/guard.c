@@ -30,7 +30,11 @@ guard_init(struct guard *guard, struct event_base *base, void (*on_change)(void 
 		return;
 	}
 	event_assign(&guard->event, base, guard->fd, EV_READ | EV_PERSIST, changed_cb, guard);
-	event_add(&guard->event, NULL);
+	if (event_add(&guard->event, NULL) == 0)
+		return;
+	log_warning("socket files are not watched: out of memory");
+	close(guard->fd);
+	guard->fd = -1;
 }
 
 void

@@ -192,6 +192,10 @@ listener_new(struct listeners *owner, const struct listener_config *config, int 
 	}
 	event_assign(&listener->event, owner->loop->base, fd, EV_READ | EV_PERSIST, accept_cb, listener);
 	listener_set_accepting(listener, true);
+	if (!listener->is_accepting) {
+		listener_free(listener);
+		return -ENOMEM;
+	}
 	log_info("listening on %s (%s)", text, config_mode_name(config->mode));
 	*ret_listener = listener;
 	return 0;

@@ -44,6 +44,18 @@ new_base(void)
 	return base;
 }
 
+/* libevent has room for eight timers from the first one on: with that, adding one of ours cannot fail any more. */
+static int
+make_room_for_timers(struct loop *loop)
+{
+	struct timeval tv = { SWEEP_MS / 1000, 0 };
+
+	if (event_add(&loop->tick, &tv) < 0)
+		return -ENOMEM;
+	event_del(&loop->tick);
+	return 0;
+}
+
 int
 loop_init(struct loop *loop, const struct limits *limits)
 {
@@ -57,6 +69,12 @@ loop_init(struct loop *loop, const struct limits *limits)
 	loop->buffer = malloc(LOOP_BUFFER_SIZE);
 	loop->base = new_base();
 	r = loop->buffer && loop->base ? bus_init(&loop->bus, limits) : -ENOMEM;
+	if (r == 0) {
+		event_assign(&loop->tick, loop->base, -1, 0, tick_cb, loop);
+		r = make_room_for_timers(loop);
+		if (r < 0)
+			bus_deinit(&loop->bus);
+	}
 	if (r < 0) {
 		if (loop->base)
 			event_base_free(loop->base);
@@ -64,7 +82,6 @@ loop_init(struct loop *loop, const struct limits *limits)
 		return r;
 	}
 	loop->bus.describe = conn_describe;
-	event_assign(&loop->tick, loop->base, -1, 0, tick_cb, loop);
 	return 0;
 }
 

@@ -125,16 +125,22 @@ signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
 		stop(server, strsignal(number));
 }
 
-static void
+/* Returns 0 or an exit status after the reason was logged. */
+static int
 init_events(struct server *server)
 {
 	struct event_base *base = server->loop.base;
+	int r = 0;
 
+	evtimer_assign(&server->stop_timer, base, stop_now_cb, server);
 	for (int i = 0; i < SERVER_N_SIGNALS; i++) {
 		evsignal_assign(&server->signals[i], base, signal_numbers[i], signal_cb, server);
-		evsignal_add(&server->signals[i], NULL);
+		if (evsignal_add(&server->signals[i], NULL) < 0)
+			r = EX_SOFTWARE;
 	}
-	evtimer_assign(&server->stop_timer, base, stop_now_cb, server);
+	if (r != 0)
+		log_error("cannot start: cannot wait for signals");
+	return r;
 }
 
 int
@@ -150,9 +156,10 @@ server_init(struct server *server, const struct options *options, struct config 
 		return EX_SOFTWARE;
 	}
 	apply_config(server);
-	init_events(server);
 	listeners_init(&server->listeners, &server->loop);
-	r = listeners_adopt(&server->listeners, config);
+	r = init_events(server);
+	if (r == 0)
+		r = listeners_adopt(&server->listeners, config);
 	if (r == 0)
 		r = listeners_open(&server->listeners, config);
 	if (r == 0)
