@@ -49,7 +49,7 @@ class Round:
         self.udsd, self.udsctl, self.dir = options.udsd, options.udsctl, directory
         self.rng = random.Random(seed)
         self.path, self.echo = directory + "/s", directory + "/e"
-        self.slow = 3.0 if options.slow_machine else 1.5
+        self.slow = 3.0 if options.slow_machine else 1.0
         self.until = now() + seconds
         self.peers = {}  # name: (pid, function, protected); pids of children that are ours to end
         self.feeders = []
@@ -349,7 +349,7 @@ class Round:
         self.reload()
 
     def act(self):
-        weights = {"stop_briefly": 30, "stop_for_long": 8, "kill_peer": 10, "kill_udsctl": 4, "kill_daemon": 5,
+        weights = {"stop_briefly": 30, "stop_for_long": 5, "kill_peer": 10, "kill_udsctl": 4, "kill_daemon": 5,
                    "restart_daemon": 4, "reload_changed": 8, "reload_broken": 4}
         what = self.rng.choices(list(weights), weights.values())[0]
         self.did(what)
@@ -392,7 +392,6 @@ class Round:
 
     def end(self):
         """All go on, publishers end; what then comes on fin is the last message of all."""
-        T=now()
         for stop in self.stopped:
             self.resume(stop)
         self.stopped.clear()
@@ -405,11 +404,9 @@ class Round:
         for name in [name for name in self.peers if name[0] in "ps"]:
             self.wait_for_child(name, self.peers.pop(name)[0])
         self.judge_senders()
-        print("pubs", now()-T)
         control = Client(self.path)
         self.finished = set()
         self.wait_for(lambda: self.all_finished(control), "the receivers to end: %s" % sorted(self.peers), 2 * PATIENCE)
-        print("fin", now()-T)
         for name, (program, _) in self.programs.items():
             if name[0] == "u":
                 program.terminate()
@@ -449,9 +446,10 @@ class Round:
             name = about["name"]
             program = self.programs.get(name)
             with open("%s/%s.err" % (self.dir, name), errors="replace") as file:
-                about["stderr"] = file.read()[-500:]
-            figures = re.search(r"(\d+) messages, (\d+) answered,.* (\d+) sent again, (\d+) reconnect",
-                                about["stderr"])
+                text = file.read()
+            about["stderr"] = text[-500:]
+            about["refused"] = [int(number) for number in re.findall(r"message (\d+) was refused", text)]
+            figures = re.search(r"(\d+) messages, (\d+) answered,.* (\d+) sent again, (\d+) reconnect", text)
             about["messages"], about["answered"], about["again"], about["reconnects"] = (
                 map(int, figures.groups()) if figures else (0, 0, 0, 10**9))
             about["lines"] = None
