@@ -366,7 +366,7 @@ def storm(path, echo, seed, until):
     """Connections that come and go, whole or half; and echoes, which must come back as they went."""
     rng = random.Random(seed)
     junk = [b"", b"PING\r\n", b"*3\r\n$7\r\nPUBLISH\r\n$3\r\nw.0\r\n$4000000\r\nxx", b"*1\r\n$4\r\nINFO\r\n",
-            b"SUBSCRIBE w.0\r\nPSUBSCRIBE *\r\n", b"*x\r\n", b"MONITOR\r\n", b"MULTI\r\nPUBLISH nobody x\r\n",
+            b"SUBSCRIBE junk\r\nPSUBSCRIBE j*\r\n", b"*x\r\n", b"MONITOR\r\n", b"MULTI\r\nPUBLISH nobody x\r\n",
             b"CLIENT LIST\r\n" * 5, b"HELLO 3\r\nQUIT\r\n", b"PUBSUB CHANNELS\r\nCOMMAND\r\n"]
     while now() < until:
         time.sleep(rng.expovariate(50))
