@@ -1,0 +1,23 @@
+#!/usr/bin/env bats
+# Who does not read holds up those who wait for him, and nobody else.
+
+load helper
+
+@test "a receiver that never reads does not slow an unrelated pair" {
+    cat >"$DIR/conf" <<EOF
+[listener bus]
+listen = $S
+[limits]
+queue_limit  = 256K
+slow_timeout = 0
+[channel stuck.drop]
+slow = drop
+EOF
+    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    UDSD_PID=$!
+    wait_until is_listening "$S"
+    run "$PYTHON" "$TOOLS/isolation.py" "$S" "$UDSD_PID" 5 3>&- 8>&-
+    assert_success
+    printf '# %s\n' "${lines[@]}" >&3
+    "$UDSCTL" ping
+}
