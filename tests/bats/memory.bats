@@ -1,0 +1,33 @@
+#!/usr/bin/env bats
+# What clients can make the daemon remember is bounded, and given back.
+
+load helper
+
+@test "1,000 clients at their worst: memory stays within the limits, and is given back" {
+    cat >"$DIR/conf" <<EOF
+[listener bus]
+listen = $S
+[listener echo]
+listen = $DIR/e
+mode   = echo
+[limits]
+max_clients               = 1100
+max_message               = 64K
+max_subscriptions         = 100
+max_subscriptions_per_uid = 20000
+queue_limit               = 128K
+queue_limit_per_uid       = 24M
+slow_timeout              = 2s
+[channel flood.drop]
+slow = drop
+EOF
+    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    UDSD_PID=$!
+    wait_until is_listening "$S"
+    local check=1
+    ! is_sanitized || check=0
+    run "$PYTHON" "$TOOLS/memory.py" "$S" "$DIR/e" "$UDSD_PID" "${UDSD_MEMORY_SECONDS:-10}" "$check" 3>&- 8>&-
+    assert_success
+    printf '# %s\n' "${lines[@]}" >&3
+    "$UDSCTL" ping
+}

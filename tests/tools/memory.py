@@ -1,0 +1,238 @@
+"""
+memory.py SOCKET ECHO-SOCKET DAEMON-PID SECONDS CHECK: 1,000 clients do their worst for a while. With CHECK 1 the
+daemon's resident memory must stay below the sum of what the limits allow them and 32 MiB, and must be back within
+2 MiB of what it was before soon after they have left, by INFO and by the kernel. The limits are those of memory.bats.
+"""
+import os
+import random
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+
+from resp import Client, info, wait_until
+
+path, echo, daemon, seconds, check = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5] == "1"
+K, M = 1024, 1024 * 1024
+QUEUE, PER_UID, OVER_QUOTA, MESSAGE, ROOM = 128 * K, 24 * M, 64 * K, 64 * K, 1 * M
+
+encode = Client.encode
+
+
+def commands(*lines):
+    return b"".join(line.encode() + b"\r\n" for line in lines)
+
+
+def forever(data):
+    while True:
+        yield data
+
+
+def silent(_):
+    yield from ()
+
+
+def unread(n):
+    yield encode("SUBSCRIBE", "flood.drop", "own.%d" % n)
+    if n % 4 == 0:
+        yield encode("PSUBSCRIBE", "flood.w*")
+
+
+def publishing(n):
+    """Answers are not read either, but for those that must go on."""
+    rng = random.Random(n)
+    while True:
+        yield encode("PUBLISH", rng.choice(["flood.drop", "flood.drop", "flood.wait", "own.%d" % rng.randrange(300)]),
+                     b"x" * rng.choice([1, 100, 3000, 20000, MESSAGE - 100]))
+
+
+def half(n):
+    yield b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nhalf\r\n$%d\r\n" % (MESSAGE - 10) + b"x" * (MESSAGE - 100)
+
+
+def half_of_many(n):
+    yield b"*%d\r\n" % (ROOM // 32)
+    yield b"$9\r\narguments\r\n" * (ROOM // 32 - 1)
+
+
+def half_line(n):
+    yield b"PUBLISH half " + b"x" * (60 * K)
+
+
+def multi(n):
+    yield b"MULTI\r\n"
+    for _ in range((MESSAGE + ROOM) // 1100):
+        yield encode("PUBLISH", "multi", b"x" * 1000)
+
+
+def subscribed(n):
+    for i in range(100):
+        yield encode("SUBSCRIBE" if i % 3 else "SSUBSCRIBE", b"n%d.%d." % (n, i) + b"x" * 900)
+
+
+def patterned(n):
+    for i in range(100):
+        yield encode("PSUBSCRIBE", b"p%d.%d.*" % (n, i) + b"[a-z]*" * 100)
+
+
+def naming(n):
+    rng = random.Random(n)
+    yield encode("CLIENT", "SETNAME", "x" * 250)
+    while True:
+        yield encode("PUBLISH", b"p%d.%d." % (rng.randrange(50), rng.randrange(100)) + b"%d" % rng.randrange(1 << 40),
+                     "x")
+        yield encode("PUBSUB", "NUMSUB", *[b"%d" % rng.randrange(1 << 40) for _ in range(50)])
+
+
+def flooding(n):
+    words = ["COMMAND", "CLIENT LIST", "INFO everything", "PUBSUB CHANNELS", "COMMAND DOCS", "CONFIG GET *", "PING"]
+    yield from forever(commands(*words[n % len(words):], *words))
+
+
+def monitoring(n):
+    yield b"MONITOR\r\n"
+
+
+def echoing(n):
+    yield from forever(b"x" * 65536)
+
+
+def echoing_commands(n):
+    yield from forever(encode("ECHO", b"x" * 30000))
+
+
+# What a client may make the daemon keep: unsent output is counted apart, for all together.
+KINDS = [  # what it sends, how many, bytes of input and of what the daemon must remember
+    (silent, 100, 0),
+    (unread, 200, 0),
+    (publishing, 100, MESSAGE),
+    (half, 100, MESSAGE),
+    (half_of_many, 10, MESSAGE + ROOM),
+    (half_line, 30, MESSAGE),
+    (multi, 20, MESSAGE + ROOM),
+    (subscribed, 50, 100 * 3 * K),  # a name of 1 KiB is kept by the channel and in its head
+    (patterned, 50, 100 * 2 * K),
+    (naming, 40, 4 * K),
+    (flooding, 100, 4 * K),
+    (monitoring, 50, 0),
+    (echoing, 50, 256 * K),  # a read of an echo listener is sent back whole
+    (echoing_commands, 50, MESSAGE),
+]
+LOOPING = 50
+# Below queue_limit_per_uid nobody is stopped, above it who has 64 KiB; and the last reply or message of each may
+# go over either. CLIENT LIST, the longest reply, has about 350 bytes for each client.
+CLIENTS = LOOPING + sum(kind[1] for kind in KINDS)
+BOUND = sum(n * size for _, n, size in KINDS) + PER_UID + CLIENTS * OVER_QUOTA + 100 * CLIENTS * 350 + CLIENTS * 4 * K
+
+
+def send_all(clients, until):
+    """Sends what each client has to say, as far as its socket takes it; nothing is read."""
+    waiting = {}
+    for client, script in clients:
+        waiting[client] = [script, memoryview(b"")]
+    poll = select.poll()
+    by_fd = {client.fileno(): client for client in waiting}
+    for fd in by_fd:
+        poll.register(fd, select.POLLOUT)
+    while time.monotonic() < until:
+        if not by_fd:
+            time.sleep(0.05)
+        for fd, _ in poll.poll(50) if by_fd else []:
+            entry = waiting[by_fd[fd]]
+            try:
+                if not entry[1]:
+                    entry[1] = memoryview(next(entry[0]))
+                entry[1] = entry[1][by_fd[fd].send(entry[1]):]
+            except BlockingIOError:
+                pass
+            except (StopIteration, OSError):
+                poll.unregister(fd)
+                del by_fd[fd]
+
+
+def run(kind, count, until, ready):
+    clients = []
+    for n in range(count):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(echo if kind is echoing else path)
+        client.setblocking(False)
+        clients.append((client, kind(n)))
+    os.write(ready, b"x")
+    send_all(clients, until)
+    signal.pause()
+
+
+def loop(count, until, ready):
+    os.write(ready, b"x")
+    rng = random.Random(1)
+    clients = []
+    while time.monotonic() < until:
+        try:
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(path)
+            client.setblocking(False)
+            client.send(rng.choice([b"", b"PING\r\n", b"SUBSCRIBE a b c\r\n", encode("ECHO", b"x" * 50000)]))
+            clients.append(client)
+        except OSError:
+            pass
+        if len(clients) >= count:
+            clients.pop(rng.randrange(count)).close()
+    signal.pause()
+
+
+def child(function, *args):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            function(*args)
+        except BaseException:
+            traceback.print_exc()
+        os._exit(1)
+    return pid
+
+
+def resident():
+    """VmRSS and VmHWM in bytes."""
+    with open("/proc/%d/status" % daemon) as file:
+        fields = dict(line.split(":", 1) for line in file)
+    return [int(fields[name].split()[0]) * K for name in ("VmRSS", "VmHWM")]
+
+
+control = Client(path)
+start_used, start_resident = int(info(control)["used_memory"]), resident()[0]
+until = time.monotonic() + seconds
+ready_read, ready_write = os.pipe()
+children = [child(run, kind, count, until, ready_write) for kind, count, _ in KINDS]
+children.append(child(loop, LOOPING, until, ready_write))
+try:
+    for _ in children:
+        os.read(ready_read, 1)
+    most_clients = 0
+    while time.monotonic() < until:
+        assert control.call("PING") == b"PONG"  # and others are served
+        most_clients = max(most_clients, int(info(control)["connected_clients"]))
+        time.sleep(0.05)
+    assert not os.waitpid(-1, os.WNOHANG)[0], "a client process ended early"
+finally:
+    peak = resident()[1]
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+    for pid in children:
+        os.waitpid(pid, 0)
+print("%d clients, %.1f MiB at most, %.1f MiB allowed" % (most_clients, peak / M, (BOUND + 32 * M) / M))
+assert most_clients > 800, "too few clients: %d" % most_clients
+wait_until(lambda: info(control)["connected_clients"] == "1", "the clients to be gone")
+if check:
+    assert peak < BOUND + 32 * M
+    used = []
+
+    def is_back():
+        used[:] = [int(info(control)["used_memory"]) - start_used, resident()[0] - start_resident]
+        return max(used) < 2 * M
+
+    try:
+        wait_until(is_back, "the memory to be given back")
+    finally:
+        print("afterwards %d KiB more in use by INFO, %d KiB by the kernel" % (used[0] / K, used[1] / K))
