@@ -161,3 +161,67 @@ commands_wait() {
     wait_until has_lines "$DIR/out" 1
     assert_equal "$(cat "$DIR/out")" three
 }
+
+start_udsd_that_drops() {
+    printf '[listener bus]\nlisten = %s\n[limits]\nqueue_limit = 256K\n[channel d.*]\nslow = drop\n' "$S" >"$DIR/conf"
+    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    wait_until is_listening "$S"
+}
+
+@test "a large message whose head is over queue_limit is not torn apart by the policy drop" {
+    start_udsd_that_drops
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client, info
+path = sys.argv[1]
+def fill(most):
+    """A receiver that does not read, and how many messages clog it: large ones, and then small ones."""
+    receiver, sender, n = Client(path), Client(path), 0
+    receiver.call("SUBSCRIBE", "d")
+    receiver.call("SUBSCRIBE", "d.1")
+    while n != most and info(sender)["clogged_clients"] == "0":
+        sender.call("PUBLISH", "d.1", b"z" * (16384 if n < 21 else 1))
+        n += 1
+    return receiver, sender, n
+receiver, sender, n = fill(None)
+receiver.close()
+receiver, sender, n = fill(n - 1)
+sender.call("PUBLISH", "d.1", b"L" * 16384)
+sender.send("PUBLISH", "d", "end")
+while True:
+    push = receiver.read()
+    assert len(push) == 3 and push[0] == b"message" and push[1] in (b"d", b"d.1"), push[:2]
+    assert isinstance(push[2], bytes), push
+    if push[1] == b"d":
+        break
+assert sender.read() == 1
+EOF
+    assert_success
+}
+
+@test "what was missed is told before a large message, not in the middle of it" {
+    start_udsd_that_drops
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+path = sys.argv[1]
+receiver, sender = Client(path), Client(path)
+for channel in "__udsd__:missed", "d.1", "w":
+    receiver.call("SUBSCRIBE", channel)
+big = b"x" * 60000
+sender.call("MULTI")  # EXEC does not wait in the middle
+for channel in ["d.1"] * 12 + ["w"]:
+    sender.call("PUBLISH", channel, big)
+sender.call("EXEC")
+got = 0
+while True:
+    push = receiver.read()
+    if push[1] != b"d.1":
+        break
+    assert push == [b"message", b"d.1", big]
+    got += 1
+assert push == [b"message", b"__udsd__:missed", b"%d d.1" % (12 - got)], push
+assert receiver.read() == [b"message", b"w", big]
+EOF
+    assert_success
+}
