@@ -33,6 +33,17 @@ wait_for_all(struct bus *bus, struct session *s, const struct transaction *trans
 	return COMMAND_DONE;
 }
 
+/* Between commands that are not in a transaction, who does not read its replies is not read from. */
+static void
+check_output(struct bus *bus, struct session *s)
+{
+	if (s->state == SESSION_DEAD || outq_cost(&s->out) <= bus->limits.queue_limit + bus->limits.max_message)
+		return;
+	session_log(s, bus, LOG_LEVEL_WARNING, "the replies of its transaction take %zu bytes, disconnected",
+	            s->out.bytes);
+	session_mark_dead(s, bus);
+}
+
 static void
 execute(struct bus *bus, struct session *s, const struct transaction *transaction)
 {
@@ -40,8 +51,10 @@ execute(struct bus *bus, struct session *s, const struct transaction *transactio
 
 	bus->executing = s;
 	reply_array(bus, s, transaction->n);
-	STAILQ_FOREACH(command, &transaction->commands, link)
+	STAILQ_FOREACH(command, &transaction->commands, link) {
 		command_execute(bus, s, command->row, command->argv, command->argc);
+		check_output(bus, s);
+	}
 	run_deliver_deferred(bus);
 }
 
@@ -55,6 +68,8 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv __attribut
 	}
 	if (wait_for_all(bus, s, s->info->transaction) == COMMAND_WAIT)
 		return COMMAND_WAIT;
+	if (s->state == SESSION_DEAD)
+		return COMMAND_DONE;
 	if (s->info->transaction->has_failed)
 		reply_error(bus, s, "EXECABORT Transaction discarded because of previous errors.");
 	else

@@ -41,8 +41,7 @@ wait_for_receiver(struct bus *bus, struct session *s, struct slice name, bool is
 		session_out_of_memory(s, bus); /* whatever the caller replies now does not go out */
 		return COMMAND_DONE;
 	}
-	session_set_state(s, bus, SESSION_WAITING, &channel->waiters);
-	return COMMAND_WAIT;
+	return command_wait(bus, s, &channel->waiters);
 }
 
 /* Lets a publisher wait if it has to. channel: NULL if it has no receivers. */
@@ -56,10 +55,9 @@ wait_for_channel(struct bus *bus, struct session *s, const struct slice *argv, b
 	if (channel->rule->slow != SLOW_WAIT)
 		return COMMAND_DONE;
 	if ((bus->n_clogged == 0 || router_count_clogged(bus, channel) == 0) &&
-	    (bus->n_over == 0 || len <= QUOTA_OVER_MIN || !router_is_over(channel)))
+	    (bus->n_over == 0 || len < RUN_LARGE || !router_is_over(channel)))
 		return COMMAND_DONE;
-	session_set_state(s, bus, SESSION_WAITING, &bus->throttled);
-	return COMMAND_WAIT;
+	return command_wait(bus, s, &bus->throttled);
 }
 
 enum command_result
@@ -85,11 +83,13 @@ refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
 
 /* Receivers that a message goes to now: a channel whose policy is to drop passes over those that are clogged. */
 static uint64_t
-count_takers(struct bus *bus, struct channel *channel)
+count_takers(struct bus *bus, struct channel *channel, bool is_large)
 {
-	if (channel->rule->slow != SLOW_DROP || bus->n_clogged == 0)
+	if (channel->rule->slow != SLOW_DROP)
 		return channel->n_total;
-	return channel->n_total - router_count_clogged(bus, channel);
+	if (bus->n_over > 0)
+		return channel->n_total - router_count_droppers(channel, is_large);
+	return channel->n_total - (bus->n_clogged > 0 ? router_count_clogged(bus, channel) : 0);
 }
 
 static enum command_result
@@ -116,6 +116,8 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 	/* EXEC has waited for all that it publishes, and must not be interrupted. */
 	if (!bus->executing && wait_for_channel(bus, s, argv, is_shard, channel) == COMMAND_WAIT)
 		return COMMAND_WAIT;
+	if (s->state == SESSION_DEAD && !bus->executing) /* a transaction goes out whole */
+		return COMMAND_DONE;
 	if (!channel || channel->n_total == 0) {
 		bus->stats.messages++;
 		reply_literal(bus, s, ":0\r\n");
@@ -125,7 +127,7 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 		reply_error(bus, s, "ERR out of memory, the message was not published");
 		return COMMAND_DONE;
 	}
-	reply_integer_behind(bus, s, count_takers(bus, channel), bus->run.barrier);
+	reply_integer_behind(bus, s, count_takers(bus, channel, argv[2].len >= RUN_LARGE), bus->run.barrier);
 	if (run_append(bus, argv[2], bus->tail) < 0)
 		session_mark_dead(s, bus); /* it has its answer already, and must not get it */
 	return COMMAND_DONE;

@@ -14,6 +14,7 @@
 #include "glob.h"
 #include "log.h"
 #include "monitor.h"
+#include "quota.h"
 #include "reply.h"
 #include "session.h"
 #include "transaction.h"
@@ -381,6 +382,13 @@ choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc
 	return NULL;
 }
 
+enum command_result
+command_wait(struct bus *bus, struct session *s, struct session_list *list)
+{
+	session_set_state(s, bus, SESSION_WAITING, list);
+	return s->state == SESSION_WAITING ? COMMAND_WAIT : COMMAND_DONE;
+}
+
 static uint64_t
 nanoseconds(void)
 {
@@ -424,6 +432,20 @@ command_execute(struct bus *bus, struct session *s, const struct command *row, c
 	return COMMAND_DONE;
 }
 
+/* Arguments in so many bytes or numbers make a reply large. */
+#define LARGE_BYTES QUOTA_OVER_MIN
+#define LARGE_NUMBER ((size_t)256)
+
+/* Whether a command could make much output for a user who has too much unsent already. */
+static bool
+is_too_much(const struct bus *bus, const struct session *s, const struct command *row, const struct slice *argv,
+            size_t argc)
+{
+	if (!s->user->is_over || row->flags & (COMMAND_MAY_WAIT | COMMAND_UNQUEUED) || session_is_admin(s, bus))
+		return false;
+	return argc > LARGE_NUMBER || argv[argc - 1].len > LARGE_BYTES || (row->flags & (LINEAR | PUBSUB)) == LINEAR;
+}
+
 enum command_result
 command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
@@ -434,6 +456,8 @@ command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 		transaction_add(bus, s, row, argv, argc);
 	else if (s->in_transaction && (!row || !(row->flags & COMMAND_UNQUEUED)))
 		transaction_fail(s);
+	else if (row && is_too_much(bus, s, row, argv, argc))
+		return command_wait(bus, s, &bus->throttled);
 	else if (row && command_execute(bus, s, row, argv, argc) == COMMAND_WAIT)
 		return COMMAND_WAIT;
 	if (s->reply_mode != REPLY_ON)

@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "pass.h"
+#include "quota.h"
 
 /* How often slow receivers are looked at while there are some, in ms. */
 #define TICK_MS 100
@@ -114,7 +115,9 @@ check_slow(struct loop *loop)
 		s->unread = unread;
 		if (bus->limits.slow_timeout == 0 || bus->now_ms - s->progress_ms < bus->limits.slow_timeout)
 			continue;
-		if (s->state == SESSION_DEAD || (s->state != SESSION_CLOSING && !outq_has_messages(&s->out)))
+		/* Replies alone hold up others as well: a receiver's publishers, and other clients of the user. */
+		if (s->state == SESSION_DEAD || (s->state != SESSION_CLOSING && !outq_has_messages(&s->out) &&
+		                                 !(s->clogged && (session_is_subscribed(s) || s->user->is_over))))
 			continue;
 		session_log(s, bus, LOG_LEVEL_WARNING, "took nothing for %llu ms, disconnected with %zu bytes unsent",
 		            (unsigned long long)(bus->now_ms - s->progress_ms), s->out.bytes);

@@ -6,7 +6,11 @@
 
 #include "bus.h"
 #include "log.h"
+#include "missed.h"
 #include "session.h"
+
+/* How often the log is told of one user. */
+#define WARN_MS 60000
 
 #define USER(node) ((struct user *)((char *)(node)-offsetof(struct user, node)))
 
@@ -65,23 +69,31 @@ quota_admits(const struct bus *bus, const struct identity *identity)
 	return !user || user->clients < bus->limits.max_clients_per_uid;
 }
 
-/* The user's clients go on that had to wait for others of his. */
+/* The user went over his quota, or is within it again: his clients are clogged by another measure. */
 static void
-release(struct bus *bus, const struct user *user)
+recheck(struct bus *bus, const struct user *user)
 {
 	struct session *s;
 
-	TAILQ_FOREACH(s, &bus->sessions, link)
-		if (s->user == user && s->clogged)
+	TAILQ_FOREACH(s, &bus->sessions, link) {
+		if (s->user != user)
+			continue;
+		if (s->clogged || s->out.count > 0)
 			session_check_clogged(s, bus);
+		if (!s->clogged && !user->is_over)
+			missed_tell(bus, s);
+	}
 	session_resume_throttled(bus);
 }
 
 static void
-warn(const struct user *user, uint64_t limit)
+warn(struct user *user, uint64_t limit, uint64_t now_ms)
 {
 	char name[32] = "anonymous clients";
 
+	if (user->warned_ms > 0 && now_ms - user->warned_ms < WARN_MS)
+		return;
+	user->warned_ms = now_ms;
 	if (!user->anonymous)
 		snprintf(name, sizeof(name), "uid %u", user->uid);
 	log_warning("%s: %llu bytes unsent to %llu clients, over queue_limit_per_uid (%llu)", name,
@@ -98,10 +110,11 @@ quota_charge(struct bus *bus, struct user *user, size_t *charged, size_t cost)
 	if (!user->is_over && user->queued > limit) {
 		user->is_over = true;
 		bus->n_over++;
-		warn(user, limit);
+		warn(user, limit, bus->now_ms);
+		recheck(bus, user);
 	} else if (user->is_over && user->queued <= limit / 2) {
 		user->is_over = false;
 		bus->n_over--;
-		release(bus, user);
+		recheck(bus, user);
 	}
 }

@@ -17,7 +17,8 @@ struct user {
 	struct table_node node;
 	uid_t uid;
 	bool anonymous;
-	bool is_over; /* more is queued than queue_limit_per_uid, and not yet below half of it again */
+	uint64_t warned_ms; /* when the log was last told that he is over it; 0: never */
+	bool is_over;       /* more is queued than queue_limit_per_uid, and not yet below half of it again */
 	uint64_t clients;
 	uint64_t subscriptions, patterns; /* the latter are among the former */
 	uint64_t queued;                  /* what output costs that could not be written at once, in bytes */

@@ -15,6 +15,9 @@
 /* How many channels without a subscription of their own are remembered. */
 #define UNNAMED_MAX 128
 
+/* What channels may remember of the patterns that match them, in bytes; and those of one more channel. */
+#define MATCH_BYTES_MAX ((size_t)64 * 1024 * 1024)
+
 #define CHANNEL(node) ((struct channel *)((char *)(node)-offsetof(struct channel, node)))
 #define SUBSCRIPTION(node) ((struct subscription *)((char *)(node)-offsetof(struct subscription, node)))
 
@@ -29,11 +32,20 @@ router_init(struct router *router)
 	return 0;
 }
 
-static void
-forget_matches(struct channel *channel)
+/* What a match takes, as match_bytes counts it. */
+static size_t
+match_size(const struct match *match)
 {
-	for (uint32_t i = 0; i < channel->n_matches; i++)
+	return sizeof(*match) + match->head_len;
+}
+
+static void
+forget_matches(struct router *router, struct channel *channel)
+{
+	for (uint32_t i = 0; i < channel->n_matches; i++) {
+		router->match_bytes -= match_size(&channel->matches[i]);
 		free(channel->matches[i].head);
+	}
 	free(channel->matches);
 	channel->matches = NULL;
 	channel->n_matches = 0;
@@ -49,7 +61,7 @@ free_channel(struct router *router, struct channel *channel)
 	router->members_generation++; /* whoever remembers the channel looks it up again */
 	table_remove(&router->channels, &channel->node);
 	recvset_deinit(&channel->receivers);
-	forget_matches(channel);
+	forget_matches(router, channel);
 	free(channel);
 }
 
@@ -149,13 +161,21 @@ stop_at_first(struct pattern *pattern __attribute__((unused)), void *arg __attri
 	return -EEXIST;
 }
 
+/* A channel whose patterns are looked for. */
+struct search {
+	struct router *router;
+	struct channel *channel;
+};
+
 static int
 add_match(struct pattern *pattern, void *arg)
 {
-	struct channel *channel = arg;
+	const struct search *search = arg;
+	struct channel *channel = search->channel;
 	struct slice text = { pattern->text, pattern->len }, name = channel_name(channel);
 	struct match *matches = realloc(channel->matches, (channel->n_matches + 1) * sizeof(*matches));
-	char *head;
+	char *head, *fitted;
+	uint32_t len;
 
 	if (!matches)
 		return -ENOMEM;
@@ -163,7 +183,10 @@ add_match(struct pattern *pattern, void *arg)
 	head = malloc(text.len + name.len + 5 * RESP_HEADER_MAX);
 	if (!head)
 		return -ENOMEM;
-	matches[channel->n_matches++] = (struct match){ pattern, head, put_head(head, &text, false, name) };
+	len = put_head(head, &text, false, name);
+	fitted = realloc(head, len);
+	matches[channel->n_matches] = (struct match){ pattern, fitted ? fitted : head, len };
+	search->router->match_bytes += match_size(&matches[channel->n_matches++]);
 	return 0;
 }
 
@@ -198,23 +221,44 @@ count_admitted(const struct channel *channel, const struct recvset *set)
 	return n;
 }
 
+static void
+forget_in(struct table_node *node, void *arg)
+{
+	struct channel *channel = CHANNEL(node);
+
+	forget_matches(arg, channel);
+	channel->patterns_generation = channel->members_generation = UINT64_MAX;
+}
+
+/* Finds the patterns that match. What all channels remember of theirs is bounded: the others have to look again. */
+static int
+find_matches(struct bus *bus, struct channel *channel)
+{
+	struct router *router = &bus->router;
+	struct search search = { router, channel };
+	int r;
+
+	if (router->match_bytes > MATCH_BYTES_MAX) {
+		run_close(bus);
+		table_each(&router->channels, forget_in, router);
+	}
+	forget_matches(router, channel);
+	r = pattern_each_match(&router->patterns, channel_name(channel), add_match, &search);
+	if (r < 0)
+		forget_matches(router, channel);
+	channel->patterns_generation = r < 0 ? UINT64_MAX : router->patterns_generation;
+	return r;
+}
+
 /* Brings up to date what the channel remembers of its receivers. */
 static int
 refresh(struct bus *bus, struct channel *channel)
 {
 	struct router *router = &bus->router;
-	int r;
 
-	if (channel->patterns_generation != router->patterns_generation && !channel->is_shard) {
-		forget_matches(channel);
-		r = pattern_each_match(&router->patterns, channel_name(channel), add_match, channel);
-		if (r < 0) {
-			forget_matches(channel);
-			channel->patterns_generation = UINT64_MAX;
-			return r;
-		}
-		channel->patterns_generation = router->patterns_generation;
-	}
+	if (channel->patterns_generation != router->patterns_generation && !channel->is_shard &&
+	    find_matches(bus, channel) < 0)
+		return -ENOMEM;
 	channel->rule = access_find(bus->rules, channel_name(channel));
 	channel->is_restricted = channel->rule->subscribe.is_given;
 	channel->n_total = 0;
@@ -284,6 +328,21 @@ router_count_clogged(struct bus *bus, struct channel *channel)
 	}
 	channel->clog_generation = bus->clog_generation;
 	return channel->n_clogged;
+}
+
+uint32_t
+router_count_droppers(const struct channel *channel, bool is_large)
+{
+	uint32_t count = 0;
+
+	for (uint32_t way = 0; way <= channel->n_matches; way++) {
+		const struct recvset *set = channel_way(channel, way);
+
+		for (uint32_t i = 0; i < set->n; i++)
+			count += session_drops(recvset_array(set)[i], is_large) &&
+			         channel_admits(channel, recvset_array(set)[i]);
+	}
+	return count;
 }
 
 bool

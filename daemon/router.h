@@ -66,6 +66,7 @@ struct router {
 	uint64_t n_shards;
 	struct table subscriptions;
 	struct pattern_index patterns;
+	size_t match_bytes;           /* that all channels' matches take */
 	uint64_t patterns_generation; /* counts up when patterns come or go */
 	uint64_t members_generation;  /* counts up with every change of a subscription */
 	/* Channels that nobody is subscribed to by name: they remember what matches them, or who waits. Oldest first.
@@ -117,6 +118,9 @@ void router_forget_unnamed(struct bus *bus);
 
 /* How many of the channel's receivers are clogged; the channel must be up to date. */
 uint32_t router_count_clogged(struct bus *bus, struct channel *channel);
+
+/* How many of them a message passes over where the policy is to drop; see session_drops(). */
+uint32_t router_count_droppers(const struct channel *channel, bool is_large);
 
 /* Whether one of them is of a user who is over his quota. */
 bool router_is_over(const struct channel *channel);

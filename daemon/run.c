@@ -8,7 +8,6 @@
 #include "bus.h"
 #include "log.h"
 #include "missed.h"
-#include "quota.h"
 #include "resp-encode.h"
 #include "router.h"
 
@@ -188,7 +187,7 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 			bus->stats.undelivered += messages;
 			continue;
 		}
-		if (slow == SLOW_DROP && (s->clogged || (s->user->is_over && piece->len > QUOTA_OVER_MIN))) {
+		if (slow == SLOW_DROP && session_drops(s, head != NULL)) {
 			missed_add(bus, s, run->channel, messages);
 			continue;
 		}

@@ -238,6 +238,12 @@ session_check_clogged(struct session *s, struct bus *bus)
 	session_resume_throttled(bus);
 }
 
+bool
+session_drops(const struct session *s, bool is_large)
+{
+	return s->clogged || (s->user->is_over && is_large);
+}
+
 void
 session_resume_throttled(struct bus *bus)
 {
@@ -246,6 +252,9 @@ session_resume_throttled(struct bus *bus)
 	while ((waiting = TAILQ_FIRST(&bus->throttled)))
 		session_resume(waiting, bus);
 }
+
+/* So much of its input every client may leave unhandled: as much as one read brings. */
+#define HELD_FREE ((size_t)256 * 1024)
 
 void
 session_hold(struct session *s, struct bus *bus)
@@ -256,9 +265,11 @@ session_hold(struct session *s, struct bus *bus)
 
 	if (s->in_transaction)
 		held += s->info->transaction->bytes;
+	/* Who waits has done no wrong, and will have to send no more before it goes on. */
+	held = held > HELD_FREE && s->state != SESSION_WAITING ? held - HELD_FREE : 0;
 	s->user->held += held - s->held;
 	s->held = held;
-	if (s->user->held <= limit || held <= QUOTA_OVER_MIN || !session_is_live(s))
+	if (s->user->held <= limit || held == 0 || !session_is_live(s))
 		return;
 	session_log(s, bus, LOG_LEVEL_WARNING, "holds %zu bytes of unfinished commands, all clients of %s %llu; closed",
 	            s->held, session_user(s).text, (unsigned long long)s->user->held);

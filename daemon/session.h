@@ -139,6 +139,9 @@ void session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size
 void session_log(const struct session *s, struct bus *bus, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Whether it takes no message now where the policy is to drop. is_large: of RUN_LARGE bytes and more. */
+bool session_drops(const struct session *s, bool is_large);
+
 /* Lets all be tried again that waited for a clogged receiver. */
 void session_resume_throttled(struct bus *bus);
 

@@ -135,7 +135,8 @@ class Check:
                     self.stats["answered"] += 1
                     continue
                 text = " ".join(rest[3:])
-                if "Protocol error" not in text and not ("NOPERM" in text and message.channel.startswith("c.")):
+                is_forbidden = "NOPERM" in text and (message.channel.startswith("c.") or "EXECABORT" in text)
+                if "Protocol error" not in text and not is_forbidden:
                     self.fail("publisher %d: message %d was refused: %s", publisher, message.number, text)
 
     def read_receiver(self, name, path):

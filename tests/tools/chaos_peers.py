@@ -147,6 +147,7 @@ class Publisher:
         while now() < self.until:
             self.connection += 1
             self.pending = collections.deque()
+            self.not_queued = {}  # messages of the transaction that were refused
             try:
                 self.bus = Bus(self.path, self.log, self.until)
             except (ConnectionError, FileNotFoundError, BlockingIOError):
@@ -214,7 +215,7 @@ class Publisher:
             size += len(data[-1])
             numbers.append(self.sent)
         data.append(Client.encode("EXEC"))
-        self.pending += [("other", 0)] * (len(data) - 1) + [("exec", numbers)]
+        self.pending += [("other", 0)] + [("queued", number) for number in numbers] + [("exec", numbers)]
         self.send(b"".join(data))
 
     def muted(self):
@@ -242,10 +243,16 @@ class Publisher:
                 for number, one in zip(numbers, answer):
                     self.answered(number, one)
             elif isinstance(answer, Error):
+                if kind == "queued":
+                    self.not_queued[numbers] = answer
                 for number in numbers if kind == "exec" else []:
-                    self.answered(number, answer)
+                    # Who is not refused itself is so with those that are.
+                    why = "%s after %s" % (answer, list(self.not_queued.values())) if self.not_queued else answer
+                    self.answered(number, self.not_queued.get(number, why))
                 if "Protocol error" in str(answer):
                     raise EOFError
+            if kind == "exec":
+                self.not_queued = {}
         self.log.write()
 
     def answered(self, number, answer):

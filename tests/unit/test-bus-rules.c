@@ -347,6 +347,31 @@ disconnect(struct hub *hub)
 	drop_rules(hub);
 }
 
+/* Who is disconnected by its own message must not wait with the next one, in whatever way it would have to. */
+static void
+disconnected_by_oneself(struct hub *hub)
+{
+	static const char *const last[] = { "PUBLISH nobody x\r\n", "MULTI\r\nPUBLISH nobody x\r\nEXEC\r\n",
+		                            "PUBLISH pattern x\r\n" };
+	uint8_t *payload = make_payload(5000);
+
+	add_rule("d", NULL, NULL, SLOW_DISCONNECT);
+	router_set_rules(&hub->bus, &rules);
+	hub->bus.limits.queue_limit = 4096;
+	for (size_t i = 0; i < 3; i++) {
+		struct peer *a = user_new(hub, 1, 1000);
+
+		peer_say(a, "HELLO 3\r\nUDSD WAITRECEIVER ON\r\nSUBSCRIBE d\r\nPSUBSCRIBE pat*\r\n");
+		hub_settle(hub);
+		peer_publish(a, "d", (struct slice){ payload, 5000 });
+		peer_say(a, last[i]);
+		hub_settle(hub);
+		a->got.len = 0;
+	}
+	free(payload);
+	drop_rules(hub);
+}
+
 static void
 subscriptions_of_a_user(struct hub *hub)
 {
@@ -386,12 +411,15 @@ unfinished_input_of_a_user(struct hub *hub)
 
 	hub->bus.limits.max_message = 100000;
 	hub->bus.limits.queue_limit_per_uid = 100000; /* but there is room for one transaction */
-	for (struct peer *p = a; p; p = p == a ? c : NULL) {
-		peer_say(p, "*3\r\n$7\r\nPUBLISH\r\n$1\r\nx\r\n$100000\r\n");
-		peer_send(p, payload, 60000);
+	for (struct peer *p = a; p; p = p == a ? b : p == b ? c : NULL)
+		ask(p, "MULTI\r\n", "+OK\r\n");
+	for (int i = 0; i < 12; i++) {
+		peer_publish(a, "x", (struct slice){ payload, 95000 });
+		peer_publish(c, "x", (struct slice){ payload, 95000 });
 	}
 	hub_settle(hub);
-	ask(b, "MULTI\r\n", "+OK\r\n");
+	assert_false(a->is_closed || c->is_closed);
+	a->got.len = c->got.len = 0;
 	for (int i = 0; i < 12; i++)
 		peer_publish(b, "x", (struct slice){ payload, 95000 });
 	hub_settle(hub);
@@ -430,6 +458,129 @@ large_messages_of_a_user(struct hub *hub)
 	peer_expect_text(a, ":1\r\n:1\r\n:1\r\n");
 	b->got.len = c->got.len = 0;
 	free(payload);
+}
+
+/* Of a user who is over, a receiver that has nothing unsent misses large messages, is not counted, and is told. */
+static void
+large_messages_dropped(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *c = user_new(hub, 3, 1001);
+	size_t size = 100000;
+	uint8_t *payload = make_payload(size);
+	struct buf expected = { 0 };
+
+	add_rule("y", NULL, NULL, SLOW_DROP);
+	router_set_rules(&hub->bus, &rules);
+	hub->bus.limits.queue_limit_per_uid = 50000;
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_say(c, "SUBSCRIBE y __udsd__:missed\r\n");
+	hub_settle(hub);
+	c->got.len = 0;
+	peer_set_full(b, true);
+	peer_publish(a, "x", (struct slice){ payload, size });
+	hub_settle(hub);
+	assert_true(b->session.user->is_over);
+	peer_publish(a, "y", (struct slice){ payload, size });
+	peer_say(a, "PUBLISH y 1\r\nPUBLISH y 2\r\n");
+	peer_publish(a, "y", (struct slice){ payload, size });
+	hub_settle(hub);
+	put_message(&expected, false, NULL, slice_of("__udsd__:missed"), slice_of("1 y"));
+	put_message(&expected, false, NULL, slice_of("y"), slice_of("1"));
+	put_message(&expected, false, NULL, slice_of("y"), slice_of("2"));
+	peer_expect_buf(c, &expected);
+	peer_set_full(b, false);
+	hub_settle(hub);
+	expected = (struct buf){ 0 };
+	put_message(&expected, false, NULL, slice_of("__udsd__:missed"), slice_of("1 y"));
+	peer_expect_buf(c, &expected);
+	peer_expect_text(a, ":1\r\n:0\r\n:1\r\n:1\r\n:0\r\n");
+	b->got.len = 0;
+	free(payload);
+	drop_rules(hub);
+}
+
+/* When a user goes over, all of his clients that have much unsent are clogged; and no large reply is made for others.
+ */
+static void
+replies_of_a_user(struct hub *hub)
+{
+	struct peer *peers[4], *other = user_new(hub, 9, 1001);
+	uint8_t *payload = make_payload(30000);
+	struct slice argv[] = { slice_of("ECHO"), { payload, 30000 } };
+
+	hub->bus.limits.queue_limit_per_uid = 80000;
+	for (size_t i = 0; i < 4; i++)
+		peers[i] = user_new(hub, (pid_t)i + 1, 1000);
+	for (size_t i = 0; i < 3; i++) {
+		peer_set_full(peers[i], true);
+		peer_send_command(peers[i], argv, 2);
+		hub_settle(hub);
+	}
+	for (size_t i = 0; i < 3; i++)
+		assert_true(peers[i]->session.clogged);
+	ask(peers[3], "PING\r\n", "+PONG\r\n");
+	peer_send_command(peers[3], argv, 2);
+	peer_send_command(other, argv, 2);
+	hub_settle(hub);
+	assert_int_equal(peers[3]->session.state, SESSION_WAITING);
+	assert_true(other->got.len > 30000);
+	for (size_t i = 0; i < 3; i++)
+		peer_set_full(peers[i], false);
+	hub_settle(hub);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(peers[i]->session.state, SESSION_OPEN);
+		assert_false(peers[i]->session.clogged);
+		assert_true(peers[i]->got.len > 30000);
+		peers[i]->got.len = 0;
+	}
+	other->got.len = 0;
+	free(payload);
+}
+
+/* What EXEC replies is bounded as well, though it cannot be interrupted. */
+static void
+replies_of_a_transaction(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+
+	hub->bus.limits.queue_limit = 10000;
+	hub->bus.limits.max_message = 100000;
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_set_full(a, true);
+	peer_say(a, "MULTI\r\n");
+	for (int i = 0; i < 100; i++)
+		peer_say(a, "COMMAND DOCS\r\n");
+	peer_say(a, "PUBLISH x 1\r\nEXEC\r\n");
+	hub_settle(hub);
+	assert_true(a->is_closed);
+	peer_expect_text(b, MESSAGE("x", "1")); /* all or nothing */
+	a->got.len = 0;
+}
+
+/* What channels remember of patterns does not grow with both; and what is forgotten is found again. */
+static void
+patterns_remembered(struct hub *hub)
+{
+	enum { PATTERNS = 150, CHANNELS = 300, LEN = 1000 };
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+	char name[LEN + 1], text[LEN + 32];
+
+	memset(name, 'a', LEN);
+	name[LEN] = '\0';
+	for (int i = 0; i < PATTERNS; i++) {
+		snprintf(text, sizeof(text), "PSUBSCRIBE %.*s*\r\n", LEN - 300 + i, name);
+		peer_say(b, text);
+	}
+	for (int i = 0; i < CHANNELS; i++) {
+		snprintf(text, sizeof(text), "SUBSCRIBE %.*s%d\r\n", LEN - 10, name, i);
+		peer_say(b, text);
+		hub_settle(hub);
+		assert_in_range(hub->bus.router.match_bytes, 1, 65 * 1024 * 1024);
+	}
+	b->got.len = 0;
+	snprintf(text, sizeof(text), "PUBLISH %.*s0 x\r\n", LEN - 10, name);
+	ask(a, text, ":151\r\n");
+	b->got.len = 0;
 }
 
 static void
@@ -497,10 +648,15 @@ static const struct conversation conversations[] = {
 	{ "missed before large", missed_before_large },
 	{ "missed before full chunk", missed_before_full_chunk },
 	{ "disconnect", disconnect },
+	{ "disconnected by oneself", disconnected_by_oneself },
 	{ "subscriptions of a user", subscriptions_of_a_user },
 	{ "patterns of a user", patterns_of_a_user },
 	{ "unfinished input of a user", unfinished_input_of_a_user },
 	{ "large messages of a user", large_messages_of_a_user },
+	{ "large messages dropped", large_messages_dropped },
+	{ "replies of a user", replies_of_a_user },
+	{ "replies of a transaction", replies_of_a_transaction },
+	{ "patterns remembered", patterns_remembered },
 	{ "clients of a user", clients_of_a_user },
 	{ "queued bytes of a user", queued_bytes_of_a_user },
 };
