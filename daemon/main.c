@@ -1,8 +1,10 @@
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "config.h"
@@ -10,12 +12,26 @@
 #include "options.h"
 #include "server.h"
 
+/* Started with standard descriptors closed, it would get sockets in their place, and write its log to one. */
+static void
+fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 static int
 run(const struct options *options, struct config *config)
 {
 	struct server server;
 	int r;
 
+	fill_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	umask(0077);
 	r = server_init(&server, options, config);

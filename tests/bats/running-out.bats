@@ -1,0 +1,236 @@
+#!/usr/bin/env bats
+# What a daemon lives on runs out or goes astray: a place for its log, memory, the time of day, its peace.
+
+load helper
+
+# start_configured [LINE...]: a daemon on $S with these lines in its configuration, $DIR/conf.
+start_configured() {
+    printf '[listener bus]\nlisten = %s\n' "$S" >"$DIR/conf"
+    printf '%s\n' "$@" >>"$DIR/conf"
+    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- 8>&- &
+    note_started $!
+}
+
+note_started() { # PID
+    UDSD_PID=$1
+    PIDS+=("$UDSD_PID")
+    DAEMONS[$UDSD_PID]=1
+    wait_until is_listening "$S"
+}
+
+# Makes the daemon log much, and sees that it serves.
+log_and_serve() {
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+for i in range(200):
+    bad = Client(sys.argv[1])
+    bad.send_raw(b"*x\r\n")
+    answer = bad.read_to_end()
+    assert answer == b"-ERR Protocol error: invalid multibulk length\r\n", answer
+    bad.close()
+receiver, sender = Client(sys.argv[1]), Client(sys.argv[1])
+receiver.call("SUBSCRIBE", "c")
+assert sender.call("PUBLISH", "c", "x" * 100000) == 1
+assert receiver.read()[2] == b"x" * 100000
+EOF
+    assert_success
+}
+
+@test "a log on a full device does not stop the daemon" {
+    "$UDSD" --listen "$S" --log-level debug 2>/dev/full 3>&- &
+    note_started $!
+    log_and_serve
+}
+
+@test "a log on a full file system does not stop the daemon" {
+    unshare --mount true 2>/dev/null || skip "no right to mount"
+    mkdir "$DIR/full"
+    unshare --mount sh -c 'mount -t tmpfs -o size=16k none "$1" && { head -c 100k /dev/zero >"$1/fill" || :; } 2>&- &&
+        exec "$2" --listen "$3" --log-level debug 2>"$1/log"' sh "$DIR/full" "$UDSD" "$S" 3>&- &
+    note_started $!
+    log_and_serve
+}
+
+@test "a log into a pipe that nobody reads from any more does not stop the daemon" {
+    mkfifo "$DIR/log"
+    exec 8<>"$DIR/log"
+    "$UDSD" --listen "$S" --log-level debug 2>"$DIR/log" 3>&- 8>&- &
+    note_started $!
+    exec 8>&-
+    log_and_serve
+}
+
+@test "with its standard descriptors closed the daemon logs into nothing else" {
+    "$UDSD" --listen "$S" --log-level debug <&- >&- 2>&- 3>&- &
+    note_started $!
+    log_and_serve
+    local fd
+    for fd in 0 1 2; do
+        assert_equal "$(readlink "/proc/$UDSD_PID/fd/$fd")" /dev/null
+    done
+}
+
+@test "hundreds of SIGHUPs while messages flow: nothing is lost, and the last configuration holds" {
+    start_configured '[limits]' 'max_clients = 100'
+    start_stream
+    seq 200000 >&8 &
+    local seq=$!
+    PIDS+=("$seq")
+    for i in $(seq 300); do
+        case $((i % 3)) in
+        0) sed -i "s/^max_clients = .*/max_clients = $((100 + i))/" "$DIR/conf" ;;
+        1) sed -i "s/^max_clients = .*/max_clients = many/" "$DIR/conf" ;;
+        esac
+        kill -HUP "$UDSD_PID"
+    done
+    sed -i 's/^max_clients = .*/max_clients = 77/' "$DIR/conf"
+    kill -HUP "$UDSD_PID"
+    wait "$seq"
+    exec 8>&-
+    wait_exit "$SEND"
+    assert_equal "$status" 0
+    contains "$DIR/send.err" '200000 messages, 200000 answered'
+    wait_until has_lines "$DIR/out" 200000
+    seq 200000 | cmp - "$DIR/out"
+    wait_until max_clients_is 77
+    contains "$LOG" "'many' is not"
+}
+
+max_clients_is() {
+    [ "$(printf 'CONFIG GET max_clients\r\n' | nc -N -U "$S" | tail -n 1 | tr -d '\r')" = "$1" ]
+}
+
+# A library under which the time of day jumps by a day, to and fro, at each look; the monotonic clock goes on.
+make_jumping_clock() {
+    command -v gcc >/dev/null || skip "no gcc"
+    cat >"$DIR/jump.c" <<'EOF'
+#define _GNU_SOURCE
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+static long jump(void) { static long n; return n++ % 2 ? 86400 : -86400; }
+int clock_gettime(clockid_t id, struct timespec *ts) {
+    int r = (int)syscall(SYS_clock_gettime, id, ts);
+    if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) ts->tv_sec += jump();
+    return r;
+}
+int gettimeofday(struct timeval *restrict tv, void *restrict tz) {
+    struct timespec ts;
+    (void)tz;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    tv->tv_sec = ts.tv_sec, tv->tv_usec = ts.tv_nsec / 1000;
+    return 0;
+}
+time_t time(time_t *t) {
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    if (t) *t = ts.tv_sec;
+    return ts.tv_sec;
+}
+EOF
+    gcc -shared -fPIC -o "$DIR/jump.so" "$DIR/jump.c"
+}
+
+@test "the time of day may jump: timeouts do not" {
+    ! is_sanitized || skip "a sanitizer wants to be loaded first"
+    make_jumping_clock
+    printf '[listener bus]\nlisten = %s\n[limits]\nidle_timeout = 1s\nslow_timeout = 1s\n' "$S" >"$DIR/conf"
+    LD_PRELOAD=$DIR/jump.so "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
+    note_started $!
+    run "$PYTHON" - "$S" <<'EOF'
+import os, sys, time
+from resp import Client, info
+path = sys.argv[1]
+busy, idle, sender = Client(path), Client(path), Client(path)
+times = [int(busy.call("TIME")[0]) for _ in range(4)]
+assert max(times) - min(times) > 80000, times  # it does jump
+ready_r, ready_w = os.pipe()
+end_r, end_w = os.pipe()
+if os.fork() == 0:  # another process: receivers of one's own are not waited for
+    os.close(end_w)
+    stuck = Client(path)
+    stuck.call("SUBSCRIBE", "c")
+    os.write(ready_w, b"x")
+    os.read(end_r, 1)
+    os._exit(0)
+os.read(ready_r, 1)
+start = time.monotonic()
+sender.send("PUBLISH", "c", b"x" * 2000000)  # more than a socket takes
+while time.monotonic() - start < 2.5:
+    busy.call("PING")
+    time.sleep(0.1)
+now = info(busy)
+assert now["slow_receivers_closed"] == "1", now
+assert 2 <= int(now["uptime_in_seconds"]) < 60, now
+assert sender.read() == 1
+assert idle.read_to_end() == b""
+EOF
+    assert_success
+}
+
+@test "without memory a client is closed, and others are served" {
+    ! is_sanitized || skip "a sanitizer reserves more memory than there may be"
+    (
+        ulimit -v 100000
+        exec "$UDSD" --listen "$S" >>"$LOG" 2>&1 3>&- 8>&-
+    ) &
+    note_started $!
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+path = sys.argv[1]
+small, receiver = Client(path), Client(path)
+receiver.call("SUBSCRIBE", "c")
+head = b"*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n$16000000\r\n"
+hoarders, closed = [Client(path) for _ in range(20)], 0
+for hoarder in hoarders:
+    try:
+        hoarder.send_raw(head + b"x" * 15000000)
+    except (BrokenPipeError, ConnectionResetError):
+        closed += 1
+    assert small.call("PING") == b"PONG"
+assert 5 < closed < 20, closed
+for hoarder in hoarders:
+    hoarder.close()
+sender = Client(path)
+for size in (10, 20000, 8000000):
+    assert sender.call("PUBLISH", "c", b"y" * size) == 1
+    assert receiver.read()[2] == b"y" * size
+assert small.call("PING") == b"PONG"
+EOF
+    assert_success
+    contains "$LOG" 'out of memory, closed'
+}
+
+@test "thousands of clients that come and go leave nothing behind" {
+    start_udsd
+    local before
+    "$UDSCTL" ping
+    before=$(find "/proc/$UDSD_PID/fd" | wc -l)
+    run "$PYTHON" - "$S" <<'EOF'
+import socket, sys
+from resp import Client, info, wait_until
+path = sys.argv[1]
+says = [b"", b"PING\r\n", b"SUBSCRIBE a b c\r\nPSUBSCRIBE *\r\n", b"*3\r\n$7\r\nPUBLISH\r\n$1\r\na\r\n$100000\r\nxx",
+        b"MULTI\r\nPUBLISH a b\r\n", b"MONITOR\r\n", b"UDSD WAITRECEIVER ON\r\nPUBLISH nobody x\r\n", b"*x\r\n", b"QUIT\r\n"]
+for i in range(4500):
+    client = Client(path)
+    client.send_raw(says[i % len(says)])
+    if i % 4 == 0:
+        client.sock.shutdown(socket.SHUT_WR)
+    client.close()
+last = Client(path)
+wait_until(lambda: info(last)["connected_clients"] == "1", "the clients to be gone")
+now = info(last)
+assert (now["pubsub_channels"], now["pubsub_patterns"], now["blocked_clients"]) == ("0", "0", "0"), now
+EOF
+    assert_success
+    wait_until has_descriptors "$before"
+}
+
+has_descriptors() {
+    [ "$(find "/proc/$UDSD_PID/fd" | wc -l)" -le "$1" ]
+}
