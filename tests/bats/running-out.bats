@@ -234,3 +234,46 @@ EOF
 has_descriptors() {
     [ "$(find "/proc/$UDSD_PID/fd" | wc -l)" -le "$1" ]
 }
+
+@test "idle_timeout: who completes no command is disconnected; who is busy, receives or waits stays" {
+    start_configured '[limits]' 'idle_timeout = 1s'
+    run "$PYTHON" - "$S" <<'EOF'
+import select, sys, time
+from resp import Client
+path = sys.argv[1]
+c = {name: Client(path) for name in "idle typist busy subscribed monitor waiting late".split()}
+c["subscribed"].call("SUBSCRIBE", "c")
+c["monitor"].call("MONITOR")
+c["waiting"].call("UDSD", "WAITRECEIVER", "ON")
+c["waiting"].send("PUBLISH", "nobody", "x")
+typed = iter(b"PUBLISH c a-message-that-is-typed-very-slowly\r\n")
+start, gone = time.monotonic(), {}
+since = {name: start for name in c}
+while time.monotonic() - start < 4:
+    for name in ("idle", "typist", "late"):
+        if name not in gone and select.select([c[name].sock], [], [], 0)[0]:
+            assert c[name].read_to_end() == b"", name
+            gone[name] = time.monotonic() - since[name]
+    if "typist" not in gone:
+        try:
+            c["typist"].send_raw(bytes([next(typed)]))
+        except BrokenPipeError:
+            pass
+    c["busy"].call("PING")
+    if time.monotonic() - start < 1.5:
+        since["late"] = time.monotonic()
+        c["late"].call("PING")
+    time.sleep(0.1)
+assert set(gone) == {"idle", "typist", "late"}, gone
+assert all(0.9 < t < 3.5 for t in gone.values()), gone
+receiver = Client(path)
+receiver.call("SUBSCRIBE", "nobody")
+assert c["waiting"].read() == 1
+assert receiver.read()[2] == b"x"
+assert c["busy"].call("PUBLISH", "c", "y") == 1
+assert c["subscribed"].read() == [b"message", b"c", b"y"]
+while b"nobody" not in c["monitor"].read():
+    pass
+EOF
+    assert_success
+}
