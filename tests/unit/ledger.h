@@ -15,7 +15,7 @@
 #define LEDGER_ACTORS 64
 #define LEDGER_MESSAGES 192
 #define LEDGER_SUBSCRIPTIONS 12 /* of an actor */
-#define LEDGER_EXPECTED 192    /* of an actor */
+#define LEDGER_EXPECTED 192     /* of an actor */
 
 enum message_state { MESSAGE_SENT, MESSAGE_ANSWERED, MESSAGE_REFUSED };
 
