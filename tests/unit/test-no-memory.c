@@ -40,18 +40,25 @@ static const char text[] = "[udsd]\n"
 static char dir[64], conf[96];
 
 static int
+write_file(bool with_third)
+{
+	FILE *f = fopen(conf, "w");
+
+	if (!f || fprintf(f, text, dir, dir) < 0)
+		return -1;
+	if (with_third)
+		fprintf(f, "[listener three]\nlisten = %s/three\n", dir);
+	return fclose(f);
+}
+
+static int
 setup(void **state __attribute__((unused)))
 {
-	FILE *f;
-
 	snprintf(dir, sizeof(dir), "/tmp/test-no-memory-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(conf, sizeof(conf), "%s/conf", dir);
-	f = fopen(conf, "w");
-	if (!f || fprintf(f, text, dir, dir) < 0)
-		return -1;
-	return fclose(f);
+	return write_file(false);
 }
 
 static int
@@ -282,6 +289,51 @@ serve_once(uint64_t first, uint64_t n)
 	return failed;
 }
 
+/* SIGHUP, with one more listener. The new configuration holds, or the old one. */
+static uint64_t
+reload_once(uint64_t first, uint64_t n)
+{
+	int64_t blocks = failing_blocks();
+	struct options options = { .config_path = conf };
+	struct buf mistakes;
+	struct server server;
+	struct config *old;
+	uint64_t errors, failed;
+	bool has_third;
+
+	assert_int_equal(write_file(false), 0);
+	old = load(&mistakes);
+	assert_int_equal(server_init(&server, &options, old), 0);
+	assert_int_equal(write_file(true), 0);
+	errors = failing_errors();
+	failing_begin(first, n);
+	failing_set_on(true);
+	event_active(&server.signals[SERVER_N_SIGNALS - 1], EV_SIGNAL, 1);
+	turn(&server);
+	failed = failing_end();
+	check_works(&server);
+	has_third = TAILQ_NEXT(TAILQ_NEXT(TAILQ_FIRST(&server.listeners.list), link), link) != NULL;
+	assert_int_equal(has_third, server.config != old);
+	assert_int_equal(has_third, errors == failing_errors());
+	if (has_third)
+		check_served(&server, "three", "PING\r\n", "+PONG\r\n");
+	server_deinit(&server);
+	assert_int_equal(failing_blocks(), blocks);
+	return failed;
+}
+
+static void
+reload(void **state __attribute__((unused)))
+{
+	uint64_t points = 0;
+
+	for (uint64_t first = 1; reload_once(first, 1) > 0; first++)
+		points++;
+	for (uint64_t first = 1; reload_once(first, UINT64_MAX) > 0; first++)
+		points++;
+	print_message("# %llu points\n", (unsigned long long)points);
+}
+
 static void
 service(void **state __attribute__((unused)))
 {
@@ -301,6 +353,7 @@ main(void)
 		cmocka_unit_test(configuration),
 		cmocka_unit_test(start),
 		cmocka_unit_test(service),
+		cmocka_unit_test(reload),
 	};
 
 	event_set_mem_functions(failing_malloc, failing_realloc, failing_free);
