@@ -2,6 +2,7 @@
 # What stands at the socket's path decides whether a daemon takes it.
 
 load helper
+load users
 
 # try_udsd [OPTION...]: runs a daemon that is expected to refuse; its words are in $output.
 try_udsd() {
@@ -70,6 +71,31 @@ try_udsd() {
 @test "two daemons started at the same instant: exactly one wins, 50 times in a row" {
     run "$PYTHON" "$TOOLS/start-race.py" "$UDSD" "$S" 50
     assert_success
+}
+
+@test "a daemon that starts while another one ends serves or gives up, and loses its socket to nobody" {
+    run "$PYTHON" "$TOOLS/start-race.py" "$UDSD" "$S" 40 dying
+    assert_success
+}
+
+# try_window MODE: how often nobody tried to get in and did, in $tried and $got_in.
+try_window() {
+    printf '[listener bus]\nlisten = %s\nsocket_mode = %s\n' "$S" "$1" >"$DIR/conf"
+    run "$PYTHON" "$TOOLS/start-window.py" "$UDSD" "$DIR/conf" "$S" "$2"
+    assert_success
+    read -r tried got_in <<<"$output"
+}
+
+@test "no start and no end leaves a moment in which somebody else gets in" {
+    need_root
+    try_window 0600 100
+    [ "$tried" -ge 1000 ]
+    [ "$got_in" -eq 0 ]
+    try_window 0660 10
+    [ "$got_in" -eq 0 ]
+    # That it would be noticed:
+    try_window 0666 10
+    [ "$got_in" -gt 0 ]
 }
 
 @test "errors in the path are clear" {
