@@ -223,3 +223,126 @@ EOF
     kill -TERM "$UDSD_PID"
     wait_exit "$UDSD_PID"
 }
+
+@test "a million subscriptions are refused from the limit on, and cost what the limit allows" {
+    start_udsd
+    ! is_sanitized || export SANITIZED=1
+    run "$PYTHON" - "$S" "$UDSD_PID" <<'EOF'
+import os, sys, threading
+from resp import Client, Error, info
+path, pid = sys.argv[1], sys.argv[2]
+def rss():
+    return int(open("/proc/%s/statm" % pid).read().split()[1]) * 4
+before = rss()
+hostile, other, batch, total = Client(path), Client(path), 10000, 1000000
+answers = {}
+def read():
+    left = total
+    while left:
+        try:
+            kind = hostile.read()[0]
+        except Error as error:
+            kind = str(error)
+        answers[kind] = answers.get(kind, 0) + 1
+        left -= 1
+reader = threading.Thread(target=read)
+reader.start()
+for i in range(total // batch):
+    hostile.send_raw(b"".join(b"SUBSCRIBE c%d\r\n" % (i * batch + j) for j in range(batch)))
+    assert other.call("PING") == b"PONG"
+reader.join()
+limit = "ERR too many subscriptions; the limit for one client is 10000"
+assert answers == {b"subscribe": 10000, limit: total - 10000}, answers
+grown = rss() - before
+assert os.environ.get("SANITIZED") or grown < 16 * 1024, grown
+# Names as long as they may be.
+longs = Client(path)
+longs.send("SUBSCRIBE", *(b"%01024d" % i for i in range(9000)))
+for _ in range(9000):
+    longs.read()
+grown = rss() - before
+assert os.environ.get("SANITIZED") or grown < 40 * 1024, grown
+hostile.close(), longs.close()
+assert other.call("PING") == b"PONG"
+EOF
+    assert_success
+}
+
+@test "patterns that are made to be slow do not keep others waiting" {
+    start_udsd
+    run "$PYTHON" - "$S" <<'EOF'
+import socket, sys, threading, time
+from resp import Client
+path = sys.argv[1]
+n = 2000
+hostile, publisher, other = Client(path), Client(path), Client(path)
+hostile.send_raw(b"".join(Client.encode("PSUBSCRIBE", b"a*" * 200 + b"b%d" % i) for i in range(n)))
+for _ in range(n):
+    hostile.read()
+def latency():
+    times = []
+    for i in range(20):
+        start = time.monotonic()
+        assert other.call("PING") == b"PONG"
+        times.append(time.monotonic() - start)
+    return max(times)
+# Each of these names is new, so all patterns are tried for it.
+names = b"".join(Client.encode("PUBLISH", b"a" * 1016 + b"%08d" % i, "x") for i in range(3000))
+def attack():
+    try:
+        publisher.send_raw(names)
+    except OSError:
+        pass
+attacker = threading.Thread(target=attack)
+attacker.start()
+assert publisher.read() == 0
+worst = latency()
+publisher.sock.shutdown(socket.SHUT_RDWR)
+attacker.join()
+assert worst < 1, worst
+EOF
+    assert_success
+}
+
+@test "clients that come in thousands and leave in loops take nothing from who stays" {
+    [ "$(ulimit -n)" -ge 4096 ] || ulimit -n 4096 || skip "no right to 4,096 descriptors"
+    start_udsd
+    local before
+    before=$(resident_kib "$UDSD_PID")
+    run "$PYTHON" - "$S" <<'EOF'
+import random, socket, sys, time
+from resp import Client, info, wait_until
+path = sys.argv[1]
+stays = Client(path)
+half = b"*2\r\n$9\r\nSUBSCRIBE\r\n$100\r\nx"
+words = [b"", b"PING\r\n", half, b"SUBSCRIBE a b c\r\n", b"MULTI\r\nPUBLISH a x\r\n", b"*x\r\n", b"PSUBSCRIBE *\r\n",
+         b"UDSD WAITRECEIVER ON\r\nPUBLISH nobody x\r\n", b"PUBLISH a " + b"x" * 5000 + b"\r\n"]
+worst = 0
+for turn in range(4):
+    clients = []
+    for i in range(2000):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(path)
+        try:
+            client.send(words[i % len(words)])
+        except BrokenPipeError:
+            pass
+        clients.append(client)
+        if i % 100 == 0:
+            start = time.monotonic()
+            assert stays.call("PING") == b"PONG"
+            worst = max(worst, time.monotonic() - start)
+    random.shuffle(clients)
+    for client in clients:
+        client.close()
+for _ in range(5000):
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(path)
+    client.close()
+wait_until(lambda: info(stays)["connected_clients"] == "1", "the others to be gone")
+assert info(stays)["pubsub_channels"] == "0" and info(stays)["pubsub_patterns"] == "0"
+assert worst < 2, worst
+EOF
+    assert_success
+    is_sanitized || wait_until memory_below $((before + 4096))
+}
