@@ -146,9 +146,10 @@ try_window() {
     [ -z "$(ls -A "$DIR" | grep -v udsd.log)" ]
 
     start_udsd
-    rm "$S"
-    background nc -lkU "$S"
-    wait_until is_listening "$S"
+    # In one step: where nothing stands, udsd puts its socket back.
+    background nc -lkU "$S.other"
+    wait_until is_listening "$S.other"
+    mv "$S.other" "$S"
     stop_udsd
     [ -S "$S" ]
 }
