@@ -128,7 +128,8 @@ BACK_USED, BACK_RESIDENT = 2 * M, 8 * M
 # Below queue_limit_per_uid nobody is stopped, above it who has 64 KiB; and the last reply or message of each may
 # go over either. CLIENT LIST, the longest reply, has about 350 bytes for each client.
 CLIENTS = LOOPING + sum(kind[1] for kind in KINDS)
-BOUND = sum(n * size for _, n, size in KINDS) + KEPT * PER_UID + CLIENTS * OVER_QUOTA + 100 * CLIENTS * 350 + CLIENTS * 4 * K
+UNSENT = KEPT * PER_UID + CLIENTS * OVER_QUOTA + 100 * CLIENTS * 350
+BOUND = sum(n * size for _, n, size in KINDS) + UNSENT + CLIENTS * 4 * K
 
 
 def send_all(clients, until):
