@@ -142,12 +142,12 @@ class Publisher:
         self.path, self.log, self.number, self.channels, self.until = path, Log(log), number, channels, until
         self.rng = random.Random(seed)
         self.connection = self.sent = 0
+        self.queueing_error = None  # of a command after MULTI
 
     def run(self):
         while now() < self.until:
             self.connection += 1
             self.pending = collections.deque()
-            self.not_queued = {}  # messages of the transaction that were refused
             try:
                 self.bus = Bus(self.path, self.log, self.until)
             except (ConnectionError, FileNotFoundError, BlockingIOError):
@@ -215,7 +215,7 @@ class Publisher:
             size += len(data[-1])
             numbers.append(self.sent)
         data.append(Client.encode("EXEC"))
-        self.pending += [("other", 0)] + [("queued", number) for number in numbers] + [("exec", numbers)]
+        self.pending += [("other", 0)] * (len(data) - 1) + [("exec", numbers)]
         self.send(b"".join(data))
 
     def muted(self):
@@ -243,16 +243,13 @@ class Publisher:
                 for number, one in zip(numbers, answer):
                     self.answered(number, one)
             elif isinstance(answer, Error):
-                if kind == "queued":
-                    self.not_queued[numbers] = answer
+                if kind == "exec":
+                    answer = Error("%s; %s" % (answer, self.queueing_error))
+                self.queueing_error = answer
                 for number in numbers if kind == "exec" else []:
-                    # Who is not refused itself is so with those that are.
-                    why = "%s after %s" % (answer, list(self.not_queued.values())) if self.not_queued else answer
-                    self.answered(number, self.not_queued.get(number, why))
+                    self.answered(number, answer)
                 if "Protocol error" in str(answer):
                     raise EOFError
-            if kind == "exec":
-                self.not_queued = {}
         self.log.write()
 
     def answered(self, number, answer):

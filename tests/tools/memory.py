@@ -16,7 +16,7 @@ from resp import Client, info, wait_until
 
 path, echo, daemon, seconds, check = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5] == "1"
 K, M = 1024, 1024 * 1024
-QUEUE, PER_UID, OVER_QUOTA, MESSAGE, ROOM = 128 * K, 24 * M, 64 * K, 64 * K, 1 * M
+PER_UID, OVER_QUOTA, MESSAGE, ROOM = 24 * M, 16 * K, 64 * K, 1 * M
 
 encode = Client.encode
 
@@ -125,7 +125,7 @@ LOOPING = 50
 KEPT = 16
 # The heap keeps up to 8 MiB at its end.
 BACK_USED, BACK_RESIDENT = 2 * M, 8 * M
-# Below queue_limit_per_uid nobody is stopped, above it who has 64 KiB; and the last reply or message of each may
+# Below queue_limit_per_uid nobody is stopped, above it who has 16 KiB; and the last reply or message of each may
 # go over either. CLIENT LIST, the longest reply, has about 350 bytes for each client.
 CLIENTS = LOOPING + sum(kind[1] for kind in KINDS)
 UNSENT = KEPT * PER_UID + CLIENTS * OVER_QUOTA + 100 * CLIENTS * 350
