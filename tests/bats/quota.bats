@@ -159,7 +159,7 @@ for i, client in enumerate(slow):
 receiver, publisher = hub.user(54002), hub.user(54003)
 receiver.call("SUBSCRIBE", "news")
 # One publisher for each of them; it goes on until it is held.
-feeders = [hub.user(54010 + i % 10) for i in range(len(slow))]
+feeders = [hub.user(54004) for _ in slow]
 message = [Client.encode("PUBLISH", "slow%d" % i, b"x" * 30000) for i in range(len(slow))]
 sent = [0] * len(slow)
 for feeder in feeders:
