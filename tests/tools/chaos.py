@@ -223,7 +223,7 @@ class Round:
         self.counter += 1
         number = 1000 + self.counter
         name, waits = "t%d" % number, channel.startswith(b"s.")
-        arguments = ["pipe"]
+        arguments = ["-v", "pipe"]
         if verb == "send":
             arguments = ["send", "-0", "--summary"] + (["--wait-receiver"] if waits else []) + [channel.decode()]
         read, write = os.pipe()
@@ -448,6 +448,7 @@ class Round:
             with open("%s/%s.err" % (self.dir, name), errors="replace") as file:
                 text = file.read()
             about["stderr"] = text[-500:]
+            about["lost"] = len(re.findall(r"\blost\b", text))  # with -v
             about["refused"] = [int(number) for number in re.findall(r"message (\d+) was refused", text)]
             figures = re.search(r"(\d+) messages, (\d+) answered,.* (\d+) sent again, (\d+) reconnect", text)
             about["messages"], about["answered"], about["again"], about["reconnects"] = (

@@ -473,7 +473,8 @@ class Check:
             # Over several connections a receiver may miss some; on one it may not.
             one = "@" not in reception.name and reception not in self.udsctl_orphans
             churns = any(way.leaving != NEVER for way in reception.ways)
-            if holes and one and not churns:
+            # What the daemon read of udsctl pipe and did not run, since it closed the connection, is gone.
+            if holes > (about["lost"] if about["verb"] == "pipe" else 0) and one and not churns:
                 self.fail("%s: %s: %d holes", name, reception, holes)
         self.stats["lines of udsctl " + about["verb"]] += about["lines"] or 0
         if about["end"] is not None:
