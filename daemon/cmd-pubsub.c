@@ -25,10 +25,12 @@ check_name(struct bus *bus, struct session *s, struct slice name)
 	return false;
 }
 
+/* A name that is too long is refused for that. */
 static bool
 may_publish(const struct bus *bus, const struct session *s, struct slice name)
 {
-	return access_list_admits(&access_find(bus->rules, name)->publish, &s->identity);
+	return name.len > PROTOCOL_NAME_MAX ||
+	       access_list_admits(&access_find(bus->rules, name)->publish, &s->identity);
 }
 
 /* Lets a publisher wait until the channel has a receiver. */
@@ -166,7 +168,8 @@ static bool
 may_subscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	for (size_t i = 1; i < argc; i++)
-		if (!access_list_admits(&access_find(bus->rules, argv[i])->subscribe, &s->identity)) {
+		if (argv[i].len <= PROTOCOL_NAME_MAX &&
+		    !access_list_admits(&access_find(bus->rules, argv[i])->subscribe, &s->identity)) {
 			refuse(bus, s, "subscribe to", argv[i]);
 			return false;
 		}

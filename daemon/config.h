@@ -1,6 +1,6 @@
 /*
  * The configuration: an INI file (udsd.conf(5)) read into a snapshot that is checked as a whole and never
- * changed afterwards. Each key is a row of the table in config.c.
+ * changed afterwards. Each key is a row of the table in config-rows.c.
  */
 #pragma once
 

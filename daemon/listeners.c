@@ -34,6 +34,7 @@ set_accepting(struct listeners *listeners, bool accepting)
 	TAILQ_FOREACH(listener, &listeners->list, link)
 		listener_set_accepting(listener, accepting);
 }
+
 /* Whether it is time to tell the log again that not all clients can be served. */
 static bool
 may_log_accept(struct listeners *listeners)
@@ -45,6 +46,7 @@ may_log_accept(struct listeners *listeners)
 	listeners->accept_log_ms = now;
 	return true;
 }
+
 void
 listeners_pause(struct listeners *listeners, int error)
 {
@@ -55,6 +57,7 @@ listeners_pause(struct listeners *listeners, int error)
 	set_accepting(listeners, false);
 	loop_add_timer(&listeners->accept_timer, ACCEPT_RETRY_MS);
 }
+
 void
 listeners_note_refused(struct listeners *listeners)
 {
@@ -62,6 +65,7 @@ listeners_note_refused(struct listeners *listeners)
 		log_warning("max_clients is reached (%llu): further clients are turned away",
 		            (unsigned long long)listeners->loop->bus.limits.max_clients);
 }
+
 void
 listeners_note_user_refused(struct listeners *listeners, const struct identity *identity)
 {
@@ -78,6 +82,7 @@ listeners_note_user_refused(struct listeners *listeners, const struct identity *
 		log_warning("max_clients_per_uid is reached (%llu) by uid %u: pid %d '%s' is turned away", limit,
 		            identity->uid, (int)identity->pid, command);
 }
+
 static void
 accept_again_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
@@ -87,6 +92,7 @@ accept_again_cb(evutil_socket_t fd __attribute__((unused)), short what __attribu
 	if (!listeners->is_retired)
 		set_accepting(listeners, true);
 }
+
 static void
 conn_closed_cb(void *arg)
 {
@@ -98,6 +104,7 @@ conn_closed_cb(void *arg)
 		set_accepting(listeners, true);
 	}
 }
+
 static void
 close_all(struct listener_list *list)
 {
@@ -108,6 +115,7 @@ close_all(struct listener_list *list)
 		listener_free(listener);
 	}
 }
+
 static struct listener *
 find_listener(const struct listeners *listeners, const struct addr *addr)
 {
@@ -118,6 +126,7 @@ find_listener(const struct listeners *listeners, const struct addr *addr)
 			return listener;
 	return NULL;
 }
+
 /* The configured listener of an address, or for a socket from the service manager also of its name; or NULL. */
 static const struct listener_config *
 find_config(const struct config *config, const struct addr *addr, const char *name)
@@ -133,6 +142,7 @@ find_config(const struct config *config, const struct addr *addr, const char *na
 				return listener;
 	return NULL;
 }
+
 static int
 open_listener(struct listeners *listeners, const struct listener_config *config, int fd)
 {
@@ -145,6 +155,7 @@ open_listener(struct listeners *listeners, const struct listener_config *config,
 		TAILQ_INSERT_TAIL(&listeners->list, listener, link);
 	return r < 0 ? EX_SOFTWARE : r;
 }
+
 /* A socket from the service manager takes the mode of the configured listener of its address, or of its name. */
 static int
 adopt_socket(struct listeners *listeners, const struct config *whole, int fd, const char *name)
@@ -177,6 +188,7 @@ adopt_socket(struct listeners *listeners, const struct config *whole, int fd, co
 	config.addr = addr;
 	return open_listener(listeners, &config, fd);
 }
+
 int
 listeners_adopt(struct listeners *listeners, const struct config *config)
 {
@@ -191,6 +203,7 @@ listeners_adopt(struct listeners *listeners, const struct config *config)
 	notify_free_names(names);
 	return r;
 }
+
 static bool
 is_open(const struct listeners *listeners, const struct listener_config *config)
 {
@@ -201,6 +214,7 @@ is_open(const struct listeners *listeners, const struct listener_config *config)
 			return true;
 	return find_listener(listeners, &config->addr) != NULL;
 }
+
 int
 listeners_open(struct listeners *listeners, const struct config *config)
 {
@@ -225,6 +239,7 @@ listeners_open(struct listeners *listeners, const struct config *config)
 		close_all(&opened);
 	return r < 0 ? EX_SOFTWARE : r;
 }
+
 void
 listeners_close_lost(struct listeners *listeners)
 {
@@ -239,6 +254,7 @@ listeners_close_lost(struct listeners *listeners)
 		listener_free(listener);
 	}
 }
+
 /* Whether a socket file could be put there: there is a directory, and nothing of that name in it. */
 static bool
 is_free(const char *path)
@@ -251,26 +267,38 @@ is_free(const char *path)
 	snprintf(directory, sizeof(directory), "%s", path);
 	return access(dirname(directory), W_OK | X_OK) == 0;
 }
-/* Opens anew the listeners whose socket files are gone, once nothing else stands in their places. */
+
+/* Says, once, that something stands where a socket file belongs. */
+static void
+note_blocked(struct listeners *listeners, const char *path)
+{
+	if (!listeners->is_blocked)
+		log_error("%s: the socket is put back when its directory is there and the place is free", path);
+	listeners->is_blocked = true;
+}
+
+/* Opens anew the listeners whose socket files are gone, each once nothing else stands in its place. */
 static void
 open_lost(struct listeners *listeners)
 {
 	const struct listener_config *config;
+	bool is_blocked = false, has_failed = false;
 
 	STAILQ_FOREACH(config, &listeners->config->listeners, link) {
-		if (config->addr.kind != ADDR_PATH || is_open(listeners, config) || is_free(config->addr.un.sun_path))
+		if (is_open(listeners, config))
 			continue;
-		if (!listeners->is_blocked)
-			log_error("%s: the socket is put back when its directory is there and the place is free",
-			          config->addr.un.sun_path);
-		listeners->is_blocked = true;
-		loop_add_timer(&listeners->restore_timer, RESTORE_MS);
-		return;
+		if (config->addr.kind != ADDR_PATH || is_free(config->addr.un.sun_path)) {
+			has_failed |= open_listener(listeners, config, -1) != 0;
+			continue;
+		}
+		is_blocked = true;
+		note_blocked(listeners, config->addr.un.sun_path);
 	}
-	listeners->is_blocked = false;
-	if (listeners_open(listeners, listeners->config) != 0)
-		loop_add_timer(&listeners->restore_timer, RESTORE_FAILED_MS);
+	listeners->is_blocked = is_blocked;
+	if (is_blocked || has_failed)
+		loop_add_timer(&listeners->restore_timer, has_failed ? RESTORE_FAILED_MS : RESTORE_MS);
 }
+
 void
 listeners_restore(struct listeners *listeners)
 {
@@ -291,6 +319,7 @@ restore_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__(
 {
 	listeners_restore(arg);
 }
+
 void
 listeners_update(struct listeners *listeners, const struct config *whole)
 {
@@ -310,6 +339,7 @@ listeners_update(struct listeners *listeners, const struct config *whole)
 		}
 	}
 }
+
 void
 listeners_init(struct listeners *listeners, struct loop *loop)
 {

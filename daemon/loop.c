@@ -133,10 +133,12 @@ sweep_waiting(struct loop *loop)
 {
 	struct session *s;
 
-	if (loop->bus.n_waiting == 0)
+	if (loop->bus.n_waiting == 0 && TAILQ_EMPTY(&loop->bus.blocked))
 		return;
 	TAILQ_FOREACH(s, &loop->bus.sessions, link)
-		if (s->state == SESSION_WAITING && conn_is_hung_up(conn_of(s)))
+		if ((s->state == SESSION_WAITING ||
+		     (s->state == SESSION_CLOSING && s->out_state == SESSION_OUT_GATED)) &&
+		    conn_is_hung_up(conn_of(s)))
 			session_kill(s, &loop->bus);
 }
 
@@ -160,6 +162,18 @@ check_idle(struct loop *loop)
 	}
 }
 
+/* Whether enough is free on the heap that it is worth to give it back to the kernel. */
+static bool
+is_trim_due(struct loop *loop)
+{
+	if (loop->bus.chunks.released >= TRIM_MIN)
+		return true;
+	if (!loop->may_trim)
+		return false;
+	loop->may_trim = false;
+	return mallinfo2().fordblks >= TRIM_MIN;
+}
+
 static void
 give_back_memory(struct loop *loop)
 {
@@ -170,9 +184,10 @@ give_back_memory(struct loop *loop)
 		resp_request_deinit(&bus->request);
 	router_forget_unnamed(bus);
 	chunk_pool_trim(&bus->chunks);
-	if (bus->chunks.released < TRIM_MIN || bus->chunks.n_free > 0)
+	if (bus->chunks.n_free > 0 || !is_trim_due(loop))
 		return;
 	bus->chunks.released = 0;
+	loop->may_trim = false;
 	malloc_trim(0);
 }
 
@@ -199,7 +214,7 @@ update_tick(struct loop *loop)
 	const struct bus *bus = &loop->bus;
 	bool is_busy = !TAILQ_EMPTY(&bus->blocked) || bus->n_waiting > 0 || bus->chunks.n_free > 0 ||
 	               bus->chunks.released >= TRIM_MIN || bus->router.n_unnamed > 0 ||
-	               bus->request.argv_cap > ARGS_KEPT;
+	               bus->request.argv_cap > ARGS_KEPT || loop->may_trim;
 	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
 
@@ -243,6 +258,7 @@ loop_stop(struct loop *loop)
 void
 loop_conn_closed(struct loop *loop)
 {
+	loop->may_trim = true;
 	if (loop->on_conn_closed)
 		loop->on_conn_closed(loop->on_conn_closed_arg);
 }

@@ -22,7 +22,8 @@ struct loop {
 	struct bus bus;
 	struct event tick; /* while something has to be looked at again by time */
 	bool is_ticking;
-	uint64_t last_sweep_ms, last_trim_ms;
+	uint64_t last_sweep_ms;
+	bool may_trim; /* clients have gone since memory was last given back */
 	bool stopping; /* nothing more is read */
 	/* Called when a connection has been closed. */
 	void (*on_conn_closed)(void *arg);

@@ -105,7 +105,8 @@ quota_charge(struct bus *bus, struct user *user, size_t *charged, size_t cost)
 {
 	uint64_t limit = bus->limits.queue_limit_per_uid;
 
-	user->queued += cost - *charged;
+	user->queued -= *charged;
+	user->queued += cost;
 	*charged = cost;
 	if (!user->is_over && user->queued > limit) {
 		user->is_over = true;

@@ -273,6 +273,20 @@ refresh(struct bus *bus, struct channel *channel)
 	return 0;
 }
 
+/* The channel of a name, made if need be but not brought up to date, or NULL when there is no memory. */
+static struct channel *
+get_channel(struct bus *bus, struct slice name, bool is_shard)
+{
+	struct router *router = &bus->router;
+	uint64_t hash = siphash(&router->key, name.p, name.len);
+	struct channel *channel = find_channel(router, name, is_shard, hash);
+
+	if (channel)
+		return channel;
+	run_close(bus); /* its channel may have to make room */
+	return make_channel(router, name, is_shard, hash);
+}
+
 int
 router_lookup(struct bus *bus, struct slice name, bool is_shard, bool make, struct channel **ret_channel)
 {
@@ -285,8 +299,7 @@ router_lookup(struct bus *bus, struct slice name, bool is_shard, bool make, stru
 			*ret_channel = NULL;
 			return 0;
 		}
-		run_close(bus); /* its channel may have to make room */
-		channel = make_channel(router, name, is_shard, hash);
+		channel = get_channel(bus, name, is_shard);
 		if (!channel)
 			return -ENOMEM;
 	}
@@ -552,8 +565,8 @@ router_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 	run_close(bus);
 	if (kind == SUBSCRIPTION_PATTERN)
 		sub->pattern = pattern_get(&router->patterns, name);
-	else if (router_lookup(bus, name, kind == SUBSCRIPTION_SHARD, true, &sub->channel) < 0)
-		sub->channel = NULL;
+	else /* what matches it is looked for when something is published to it */
+		sub->channel = get_channel(bus, name, kind == SUBSCRIPTION_SHARD);
 	if (!topic_of(sub)) {
 		free(sub);
 		return -ENOMEM;

@@ -267,7 +267,8 @@ session_hold(struct session *s, struct bus *bus)
 		held += s->info->transaction->bytes;
 	/* Who waits has done no wrong, and will have to send no more before it goes on. */
 	held = held > HELD_FREE && s->state != SESSION_WAITING ? held - HELD_FREE : 0;
-	s->user->held += held - s->held;
+	s->user->held -= s->held;
+	s->user->held += held;
 	s->held = held;
 	if (s->user->held <= limit || held == 0 || !session_is_live(s))
 		return;

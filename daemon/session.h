@@ -161,7 +161,7 @@ struct session_user session_user(const struct session *s);
 /* A command has been done with: CLIENT REPLY SKIP moves on. */
 void session_next_reply(struct session *s);
 
-/* Whether it may do what is reserved to administrators: root, and the user that the daemon runs as. */
+/* Whether it may do what is reserved to administrators: bus->admins, and the user that the daemon runs as. */
 bool session_is_admin(const struct session *s, const struct bus *bus);
 
 /* Whether it may know of the other and close it: its own user's, or any as an administrator. */

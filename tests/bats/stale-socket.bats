@@ -195,3 +195,14 @@ try_window() {
     mkdir "$DIR/run"
     wait_until is_listening "$S"
 }
+
+@test "one socket file that cannot be put back does not keep another one away" {
+    start_udsd --listen "$DIR/two"
+    printf 'a file\n' >"$DIR/file"
+    mv "$DIR/file" "$S"
+    wait_until contains "$LOG" "is put back when"
+    rm "$DIR/two"
+    wait_until is_listening "$DIR/two"
+    rm "$S"
+    wait_until is_listening "$S"
+}

@@ -575,6 +575,9 @@ patterns_remembered(struct hub *hub)
 		snprintf(text, sizeof(text), "SUBSCRIBE %.*s%d\r\n", LEN - 10, name, i);
 		peer_say(b, text);
 		hub_settle(hub);
+		snprintf(text, sizeof(text), "PUBLISH %.*s%d x\r\n", LEN - 10, name, i);
+		ask(a, text, ":151\r\n");
+		b->got.len = 0;
 		assert_in_range(hub->bus.router.match_bytes, 1, 65 * 1024 * 1024);
 	}
 	b->got.len = 0;
