@@ -295,7 +295,7 @@ session_written(struct session *s, struct bus *bus)
 {
 	if (s->out.count > 0 || s->charged > 0)
 		charge(s, bus);
-	if (s->clogged || s->user->is_over)
+	if (s->clogged || bus->n_over > 0)
 		session_check_clogged(s, bus);
 }
 
@@ -322,7 +322,7 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 		session_set_out_state(s, bus, messages > 0 ? SESSION_OUT_RECEIVER : SESSION_OUT_REPLIER);
 	if (is_waiting)
 		charge(s, bus);
-	if (outq_cost(&s->out) > bus->limits.queue_limit || s->user->is_over)
+	if (outq_cost(&s->out) > bus->limits.queue_limit || bus->n_over > 0)
 		session_check_clogged(s, bus);
 }
 
