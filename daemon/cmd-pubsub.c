@@ -57,7 +57,7 @@ wait_for_channel(struct bus *bus, struct session *s, const struct slice *argv, b
 	if (channel->rule->slow != SLOW_WAIT)
 		return COMMAND_DONE;
 	if ((bus->n_clogged == 0 || router_count_clogged(bus, channel) == 0) &&
-	    (bus->n_over == 0 || len < RUN_LARGE || !router_is_over(channel)))
+	    (bus->n_over == 0 || len < RUN_LARGE || router_count_clogged_for_large(channel) == 0))
 		return COMMAND_DONE;
 	return command_wait(bus, s, &bus->throttled);
 }
@@ -89,8 +89,8 @@ count_takers(struct bus *bus, struct channel *channel, bool is_large)
 {
 	if (channel->rule->slow != SLOW_DROP)
 		return channel->n_total;
-	if (bus->n_over > 0)
-		return channel->n_total - router_count_droppers(channel, is_large);
+	if (bus->n_over > 0 && is_large)
+		return channel->n_total - router_count_clogged_for_large(channel);
 	return channel->n_total - (bus->n_clogged > 0 ? router_count_clogged(bus, channel) : 0);
 }
 

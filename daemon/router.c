@@ -324,51 +324,47 @@ router_forget_unnamed(struct bus *bus)
 	}
 }
 
+/* How many of those who get the channel's messages are such as asked for. */
+static uint32_t
+count_receivers(const struct channel *channel, bool (*is_such)(const struct session *s))
+{
+	uint32_t n = 0;
+
+	for (uint32_t way = 0; way <= channel->n_matches; way++) {
+		const struct recvset *set = channel_way(channel, way);
+
+		for (uint32_t i = 0; i < set->n; i++)
+			n += is_such(recvset_array(set)[i]) && channel_admits(channel, recvset_array(set)[i]);
+	}
+	return n;
+}
+
+static bool
+is_clogged(const struct session *s)
+{
+	return s->clogged;
+}
+
 uint32_t
 router_count_clogged(struct bus *bus, struct channel *channel)
 {
-	if (channel->clog_generation == bus->clog_generation)
-		return channel->n_clogged;
-	channel->n_clogged = 0;
-	for (uint32_t way = 0; way <= channel->n_matches; way++) {
-		const struct recvset *set = channel_way(channel, way);
-
-		for (uint32_t i = 0; i < set->n; i++) {
-			const struct session *s = recvset_array(set)[i];
-
-			channel->n_clogged += s->clogged && channel_admits(channel, s);
-		}
+	if (channel->clog_generation != bus->clog_generation) {
+		channel->n_clogged = count_receivers(channel, is_clogged);
+		channel->clog_generation = bus->clog_generation;
 	}
-	channel->clog_generation = bus->clog_generation;
 	return channel->n_clogged;
 }
 
-uint32_t
-router_count_droppers(const struct channel *channel, bool is_large)
+static bool
+takes_nothing_large(const struct session *s)
 {
-	uint32_t count = 0;
-
-	for (uint32_t way = 0; way <= channel->n_matches; way++) {
-		const struct recvset *set = channel_way(channel, way);
-
-		for (uint32_t i = 0; i < set->n; i++)
-			count += session_drops(recvset_array(set)[i], is_large) &&
-			         channel_admits(channel, recvset_array(set)[i]);
-	}
-	return count;
+	return session_drops(s, true);
 }
 
-bool
-router_is_over(const struct channel *channel)
+uint32_t
+router_count_clogged_for_large(const struct channel *channel)
 {
-	for (uint32_t way = 0; way <= channel->n_matches; way++) {
-		const struct recvset *set = channel_way(channel, way);
-
-		for (uint32_t i = 0; i < set->n; i++)
-			if (recvset_array(set)[i]->user->is_over && channel_admits(channel, recvset_array(set)[i]))
-				return true;
-	}
-	return false;
+	return count_receivers(channel, takes_nothing_large);
 }
 
 static bool
@@ -444,8 +440,7 @@ router_set_rules(struct bus *bus, const struct access_rules *rules)
 		session_kill(s, bus);
 	}
 	wake_all_waiters(bus);
-	while ((s = TAILQ_FIRST(&bus->throttled)))
-		session_resume(s, bus);
+	session_resume_throttled(bus);
 }
 
 /* The channel or pattern of a subscription, as an address to tell it from others. */

@@ -119,11 +119,8 @@ void router_forget_unnamed(struct bus *bus);
 /* How many of the channel's receivers are clogged; the channel must be up to date. */
 uint32_t router_count_clogged(struct bus *bus, struct channel *channel);
 
-/* How many of them a message passes over where the policy is to drop; see session_drops(). */
-uint32_t router_count_droppers(const struct channel *channel, bool is_large);
-
-/* Whether one of them is of a user who is over his quota. */
-bool router_is_over(const struct channel *channel);
+/* Likewise with those that take no large message now since their user is over his quota; see session_drops(). */
+uint32_t router_count_clogged_for_large(const struct channel *channel);
 
 /*
  * Brings s->last_published up to date: whether the session may publish to the channel, and whether one of its
