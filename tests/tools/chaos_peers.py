@@ -7,6 +7,7 @@ A payload is "PUBLISHER:CONNECTION:NUMBER:CHANNEL:CRC:" and a body; numbers coun
 Lines of a publisher's log (times are those of the monotonic clock, the same for all processes of a host):
   C connection daemon time        connected to the daemon with this pid
   S connection number channel time    about to be sent
+  G connection first last         these are one transaction
   A connection number time count      answered
   E connection number time text       refused
   P connection number time        all up to this number were handled
@@ -215,6 +216,7 @@ class Publisher:
             size += len(data[-1])
             numbers.append(self.sent)
         data.append(Client.encode("EXEC"))
+        self.log.add("G %d %d %d", self.connection, numbers[0], numbers[-1])
         self.pending += [("other", 0)] * (len(data) - 1) + [("exec", numbers)]
         self.send(b"".join(data))
 
