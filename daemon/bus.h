@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,9 +41,13 @@ struct bus_address {
 /* Codes of error replies that are counted apart. */
 #define BUS_ERROR_CODES 8
 
+/* When the output of one pass takes so much more memory than there was at its beginning, it is written first. */
+#define BUS_PASS_BYTES ((size_t)8 * 1024 * 1024)
+
 struct bus {
 	struct limits limits;
 	struct chunk_pool chunks;
+	size_t pass_bytes; /* chunks.bytes when the pass began */
 	struct barrier_pool barriers;
 	struct stream replies;
 	struct stream copies; /* what the open run does not write itself: other encodings, heads of large messages */
@@ -108,6 +113,13 @@ void bus_deinit(struct bus *bus);
 
 /* Reads the clock. */
 void bus_update_time(struct bus *bus);
+
+/* Whether the pass should end before more is handled. */
+static inline bool
+bus_is_pass_full(const struct bus *bus)
+{
+	return bus->chunks.bytes > bus->pass_bytes + BUS_PASS_BYTES;
+}
 
 /* Counts an error reply, "CODE text". */
 void bus_count_error(struct bus *bus, const char *text);

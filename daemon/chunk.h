@@ -48,6 +48,13 @@ struct chunk *chunk_grow(struct chunk *chunk, size_t cap);
 
 void chunk_release(struct chunk *chunk);
 
+/* What it takes in all. */
+static inline size_t
+chunk_size(const struct chunk *chunk)
+{
+	return sizeof(*chunk) + chunk->cap;
+}
+
 static inline struct chunk *
 chunk_ref(struct chunk *chunk)
 {

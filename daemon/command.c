@@ -441,7 +441,8 @@ static bool
 is_too_much(const struct bus *bus, const struct session *s, const struct command *row, const struct slice *argv,
             size_t argc)
 {
-	if (bus->n_over == 0 || !s->user->is_over || row->flags & (COMMAND_MAY_WAIT | COMMAND_UNQUEUED) || session_is_admin(s, bus))
+	if (bus->n_over == 0 || !s->user->is_over || row->flags & (COMMAND_MAY_WAIT | COMMAND_UNQUEUED) ||
+	    session_is_admin(s, bus))
 		return false;
 	return argc > LARGE_NUMBER || argv[argc - 1].len > LARGE_BYTES || (row->flags & (LINEAR | PUBSUB)) == LINEAR;
 }

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "loop.h"
 #include "pass.h"
+#include "quota.h"
 
 /* What one client may write in one pass, in bytes. */
 #define WRITE_BUDGET ((size_t)1024 * 1024)
@@ -183,7 +184,8 @@ read_route(struct conn *conn)
 	struct session *s = &conn->session;
 	struct bus *bus = &conn->loop->bus;
 	struct iovec iov[2];
-	int n = input_room(s, conn->loop->buffer, LOOP_BUFFER_SIZE, iov);
+	bool is_over = s->user->kept > session_kept_max(bus);
+	int n = input_room(s, conn->loop->buffer, is_over ? QUOTA_OVER_MIN : LOOP_BUFFER_SIZE, iov);
 	size_t len;
 
 	if (n < 0) {
@@ -212,6 +214,8 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 	}
 	if (s->state != SESSION_OPEN || s->clogged)
 		update_events(conn);
+	if (bus_is_pass_full(&conn->loop->bus))
+		event_base_loopbreak(conn->loop->base); /* the other events that were reported are not lost */
 }
 
 static void

@@ -307,7 +307,7 @@ feed(struct bus *bus, struct session *s, const uint8_t *p, size_t len)
 static void
 hold(struct bus *bus, struct session *s)
 {
-	if (s->in || s->in_transaction || s->held > 0)
+	if (s->in || s->in_transaction || s->kept > 0)
 		session_hold(s, bus);
 }
 

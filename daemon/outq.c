@@ -13,12 +13,34 @@
 /* Pieces handed to the kernel at once. */
 #define IOV_BATCH 64
 
+/* Copies share chunks of so many bytes; one that is larger has its own. */
+#define OWN_SIZE ((size_t)4096)
+
 static inline struct span *
 span_at(struct outq *q, uint32_t i)
 {
 	struct span *ring = q->ring ? q->ring : q->inline_ring;
 
 	return &ring[(q->head + i) & (q->cap - 1)];
+}
+
+/* What span i keeps beside the spans before it: neighbours mostly share a chunk. */
+static size_t
+kept_by(struct outq *q, uint32_t i)
+{
+	const struct chunk *chunk = span_at(q, i)->chunk;
+
+	return i > 0 && span_at(q, i - 1)->chunk == chunk ? 0 : chunk_size(chunk);
+}
+
+static size_t
+kept_from(struct outq *q, uint32_t i)
+{
+	size_t kept = 0;
+
+	for (; i < q->count; i++)
+		kept += kept_by(q, i);
+	return kept;
 }
 
 void
@@ -70,58 +92,79 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 		.messages = messages,
 	};
 	q->bytes += len;
+	q->kept += kept_by(q, q->count - 1);
 	return 0;
 }
 
-/* Copies to the queue's own chunk; returns where to, or NULL when there is no memory. */
-static uint8_t *
-copy_to_own(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len)
+/* Copies to a chunk that is the queue's own, which gets a reference. Returns it, or NULL when there is no memory. */
+static struct chunk *
+copy_to_own(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, size_t *ret_offset)
 {
 	struct chunk *chunk = q->own;
-	uint8_t *to;
 
-	if (!chunk || chunk->cap - chunk->len < len) {
-		chunk = chunk_new_exact(pool, OUTQ_COPY_MAX);
+	if (chunk && chunk->cap - chunk->len >= len) {
+		chunk_ref(chunk);
+	} else {
+		chunk = chunk_new_exact(pool, len > OWN_SIZE ? len : OWN_SIZE);
 		if (!chunk)
 			return NULL;
-		chunk_unref(q->own);
-		q->own = chunk;
+		if (len < OWN_SIZE) {
+			chunk_unref(q->own);
+			q->own = chunk_ref(chunk);
+		}
 	}
-	to = chunk->data + chunk->len;
-	memcpy(to, data, len);
+	*ret_offset = chunk->len;
+	memcpy(chunk->data + chunk->len, data, len);
 	chunk->len += (uint32_t)len;
-	return to;
+	return chunk;
 }
 
 int
 outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
                uint32_t messages)
 {
-	const uint8_t *copy = copy_to_own(q, pool, data, len);
+	size_t offset;
+	struct chunk *copy = copy_to_own(q, pool, data, len, &offset);
+	int r = copy ? outq_push(q, copy, offset, len, barrier, messages) : -ENOMEM;
 
-	return copy ? outq_push(q, q->own, (size_t)(copy - q->own->data), len, barrier, messages) : -ENOMEM;
+	chunk_unref(copy);
+	return r;
+}
+
+/* Makes a copy of what is unsent of a span. Returns false when there is no memory. */
+static bool
+detach(struct outq *q, struct chunk_pool *pool, uint32_t i)
+{
+	struct span *span = span_at(q, i);
+	uint32_t skip = i == 0 ? q->head_written : 0, len = span->len - skip;
+	struct chunk *copy;
+	size_t offset;
+
+	if (len > OUTQ_COPY_MAX || span->chunk->cap <= (len > OWN_SIZE ? len : OWN_SIZE))
+		return true; /* worth its chunk, or a copy already */
+	copy = copy_to_own(q, pool, span->chunk->data + span->offset + skip, len, &offset);
+	if (!copy)
+		return false;
+	chunk_unref(span->chunk);
+	span->chunk = copy;
+	span->offset = (uint32_t)offset;
+	span->len = len;
+	if (i == 0)
+		q->head_written = 0;
+	return true;
 }
 
 void
 outq_detach(struct outq *q, struct chunk_pool *pool)
 {
-	for (uint32_t i = q->detached; i < q->count; q->detached = ++i) {
-		struct span *span = span_at(q, i);
-		uint32_t skip = i == 0 ? q->head_written : 0, len = span->len - skip;
-		const uint8_t *copy;
+	uint32_t first = q->detached;
 
-		if (len > OUTQ_COPY_MAX || span->chunk->cap <= OUTQ_COPY_MAX)
-			continue; /* worth its chunk, or a copy already */
-		copy = copy_to_own(q, pool, span->chunk->data + span->offset + skip, len);
-		if (!copy)
-			return;
-		chunk_unref(span->chunk);
-		span->chunk = chunk_ref(q->own);
-		span->offset = (uint32_t)(copy - q->own->data);
-		span->len = len;
-		if (i == 0)
-			q->head_written = 0;
-	}
+	if (first == q->count)
+		return;
+	q->kept -= kept_from(q, first);
+	while (q->detached < q->count && detach(q, pool, q->detached))
+		q->detached++;
+	q->kept += kept_from(q, first);
 }
 
 /* Removes the head span, written or not. */
@@ -130,6 +173,8 @@ drop_head(struct outq *q)
 {
 	struct span *span = span_at(q, 0);
 
+	if (q->count == 1 || span_at(q, 1)->chunk != span->chunk)
+		q->kept -= chunk_size(span->chunk);
 	chunk_unref(span->chunk);
 	q->message_spans -= span->messages > 0;
 	if (span->barrier && span->messages > 0)
@@ -163,7 +208,7 @@ outq_clear(struct outq *q)
 		messages += span_at(q, 0)->messages;
 		drop_head(q);
 	}
-	assert(q->bytes == 0);
+	assert(q->bytes == 0 && q->kept == 0);
 	shrink(q);
 	return messages;
 }

@@ -31,6 +31,7 @@ struct outq {
 	uint32_t message_spans; /* spans that carry messages */
 	uint32_t detached;      /* so many spans, from the head on, have been through outq_detach() */
 	size_t bytes;           /* unsent */
+	size_t kept;            /* of chunks, for these, were this the only queue */
 	struct chunk *own;      /* holds copies, see outq_push_copy(); or NULL */
 	struct span inline_ring[OUTQ_INLINE];
 };
@@ -63,7 +64,7 @@ int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, st
               uint32_t messages);
 
 /* Pieces up to so many bytes are copied while they cannot be written. */
-#define OUTQ_COPY_MAX ((size_t)4096)
+#define OUTQ_COPY_MAX ((size_t)16 * 1024)
 
 /*
  * Queues a copy of at most OUTQ_COPY_MAX bytes: for a queue that has to wait, so that a few bytes in it do not keep
@@ -80,11 +81,18 @@ void outq_detach(struct outq *q, struct chunk_pool *pool);
  */
 enum outq_status outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct barrier **ret_barrier);
 
-/* Unsent bytes and what it takes to remember them: what limits are held against. */
+/* Unsent bytes and what it takes to remember them: what the limit of one queue is held against. */
 static inline size_t
 outq_cost(const struct outq *q)
 {
 	return q->bytes + q->count * OUTQ_SPAN_COST;
+}
+
+/* The memory that the queue keeps from being freed: what a user's limit is held against. */
+static inline size_t
+outq_memory(const struct outq *q)
+{
+	return q->kept + (q->ring ? q->cap * sizeof(struct span) : 0);
 }
 
 /* Whether messages are among what is queued. */

@@ -11,7 +11,7 @@ pass_resume(struct bus *bus, const struct pass_ops *ops)
 
 	TAILQ_FOREACH(s, &bus->ready, in_link)
 		n++;
-	for (; n > 0 && (s = TAILQ_FIRST(&bus->ready)); n--)
+	for (; n > 0 && !bus_is_pass_full(bus) && (s = TAILQ_FIRST(&bus->ready)); n--)
 		ops->resume(s);
 }
 
@@ -48,6 +48,7 @@ pass_end(struct bus *bus, const struct pass_ops *ops)
 		else if ((s = TAILQ_FIRST(&bus->repliers)))
 			ops->flush(s);
 		else
-			return;
+			break;
 	}
+	bus->pass_bytes = bus->chunks.bytes;
 }

@@ -14,6 +14,9 @@
 /* What the heads of a run's messages may take in all its encodings, in bytes. */
 #define COPIES_MAX ((uint64_t)128 * 1024)
 
+/* How long a run gets while somebody is over his quota, in bytes. */
+#define OVER_MAX 4096
+
 /* Encoded messages of one kind: through one way, in one version of the protocol. */
 struct piece {
 	struct chunk *chunk;
@@ -316,6 +319,18 @@ deliver_large(struct bus *bus, struct chunk *tail)
 	}
 }
 
+static bool
+is_long_enough(const struct bus *bus)
+{
+	const struct run *run = &bus->run;
+
+	/* Who gets it twice gets the two copies one behind the other; and other encodings stay small. */
+	if (run->channel->overlap || (uint64_t)run->messages * run->channel->heads_len > COPIES_MAX)
+		return true;
+	/* Receivers whose user is over his quota take little more. */
+	return bus->n_over > 0 && run->stream.chunk->len - run->start > OVER_MAX;
+}
+
 int
 run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 {
@@ -338,8 +353,7 @@ run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 		p += resp_put_bulk((char *)p, payload.p, payload.len);
 		chunk->len = (uint32_t)(p - chunk->data);
 		run->messages++;
-		/* Who gets it twice gets the two copies one behind the other; and other encodings stay small. */
-		if (run->channel->overlap || (uint64_t)run->messages * run->channel->heads_len > COPIES_MAX)
+		if (is_long_enough(bus))
 			run_close(bus);
 	}
 	bus->stats.messages++;

@@ -86,7 +86,7 @@ session_log(const struct session *s, struct bus *bus, enum log_level level, cons
 static void
 charge(struct session *s, struct bus *bus)
 {
-	quota_charge(bus, s->user, &s->charged, s->out.count > 0 ? outq_cost(&s->out) : 0);
+	quota_charge(bus, s->user, &s->charged, s->out.count > 0 ? outq_memory(&s->out) : 0);
 }
 
 static void
@@ -100,6 +100,29 @@ free_info(struct session_info *info)
 	transaction_free(info->transaction);
 	missed_free(info->missed);
 	free(info);
+}
+
+uint64_t
+session_kept_max(const struct bus *bus)
+{
+	uint64_t one = bus->limits.max_message + PROTOCOL_REQUEST_ROOM; /* there must be room for */
+
+	return bus->limits.queue_limit_per_uid > one ? bus->limits.queue_limit_per_uid : one;
+}
+
+/* Counts what the session keeps for its user; those who wait until it is less try again. */
+static void
+set_kept(struct session *s, struct bus *bus, size_t kept, size_t unfinished)
+{
+	struct user *user = s->user;
+	bool was_over = user->kept > session_kept_max(bus);
+
+	user->kept += kept - s->kept;
+	user->unfinished += unfinished - s->unfinished;
+	s->kept = kept;
+	s->unfinished = unfinished;
+	if (was_over && user->kept <= session_kept_max(bus))
+		session_resume_throttled(bus);
 }
 
 void
@@ -123,7 +146,7 @@ session_deinit(struct session *s, struct bus *bus)
 	s->in = NULL;
 	free_info(s->info);
 	s->info = NULL;
-	s->user->held -= s->held;
+	set_kept(s, bus, 0, 0);
 	TAILQ_REMOVE(&bus->sessions, s, link);
 	quota_leave(bus, s->user);
 	group_set_unref(s->identity.groups);
@@ -253,27 +276,23 @@ session_resume_throttled(struct bus *bus)
 		session_resume(waiting, bus);
 }
 
-/* So much of its input every client may leave unhandled: as much as one read brings. */
-#define HELD_FREE ((size_t)256 * 1024)
-
 void
 session_hold(struct session *s, struct bus *bus)
 {
-	uint64_t one = bus->limits.max_message + PROTOCOL_REQUEST_ROOM; /* there must be room for */
-	uint64_t limit = bus->limits.queue_limit_per_uid > one ? bus->limits.queue_limit_per_uid : one;
-	uint64_t held = input_size(s->in);
+	size_t kept = input_size(s->in) + (s->in_transaction ? s->info->transaction->bytes : 0);
+	uint64_t limit = session_kept_max(bus);
+	bool is_much = kept > QUOTA_OVER_MIN;
 
-	if (s->in_transaction)
-		held += s->info->transaction->bytes;
-	/* Who waits has done no wrong, and will have to send no more before it goes on. */
-	held = held > HELD_FREE && s->state != SESSION_WAITING ? held - HELD_FREE : 0;
-	s->user->held -= s->held;
-	s->user->held += held;
-	s->held = held;
-	if (s->user->held <= limit || held == 0 || !session_is_live(s))
+	/* Who waits for others will go on by itself; who is open may never send the rest. */
+	set_kept(s, bus, kept, is_much && s->state == SESSION_OPEN ? kept : 0);
+	if (!is_much || s->state != SESSION_OPEN || s->user->kept <= limit)
 		return;
+	if (s->user->unfinished <= limit) {
+		session_set_state(s, bus, SESSION_WAITING, &bus->throttled);
+		return;
+	}
 	session_log(s, bus, LOG_LEVEL_WARNING, "holds %zu bytes of unfinished commands, all clients of %s %llu; closed",
-	            s->held, session_user(s).text, (unsigned long long)s->user->held);
+	            kept, session_user(s).text, (unsigned long long)s->user->unfinished);
 	reply_error(bus, s, "ERR %s holds more than %llu bytes of unfinished commands (queue_limit_per_uid)",
 	            session_user(s).text, (unsigned long long)limit);
 	session_finish(s, bus);

@@ -66,7 +66,8 @@ struct session {
 	struct identity identity;
 	struct user *user; /* its quota */
 	size_t charged;    /* to it for output */
-	size_t held;       /* and for input */
+	size_t kept;       /* and for input and a transaction */
+	size_t unfinished; /* the same, if the rest may never come */
 	uint8_t state;
 	uint8_t out_state;
 	bool resp3;
@@ -145,7 +146,10 @@ bool session_drops(const struct session *s, bool is_large);
 /* Lets all be tried again that waited for a clogged receiver. */
 void session_resume_throttled(struct bus *bus);
 
-/* Charges its user with what it holds of unfinished commands; it is closed if that is too much. */
+/* What all clients of one user may have sent that is not handled yet, in bytes. */
+uint64_t session_kept_max(const struct bus *bus);
+
+/* Charges its user with what it has sent and is not handled; if that is too much, it waits or is closed. */
 void session_hold(struct session *s, struct bus *bus);
 
 /* Sees to its limits after it was tried to write its output. */

@@ -236,6 +236,47 @@ random_partial_writes(void **state)
 	buf_deinit(&expected);
 }
 
+/* Whatever is queued, written, copied and left, the queue answers for the memory that is not free because of it. */
+static void
+memory_is_accounted_for(void **state)
+{
+	struct rig *rig = *state;
+	struct prng prng;
+	struct buf expected = { 0 };
+	struct barrier *barrier = NULL;
+
+	prng_init(&prng, prng_seed());
+	for (int round = 0; round < 500; round++) {
+		struct chunk *chunk = make_chunk(rig, 1 + prng_below(&prng, prng_below(&prng, 4) ? 60000 : 100000));
+		size_t len = 1 + prng_below(&prng, prng_below(&prng, 3) ? 300 : chunk->len);
+
+		len = len < chunk->len ? len : chunk->len;
+		if (prng_below(&prng, 2) && len <= OUTQ_COPY_MAX)
+			outq_push_copy(&rig->q, &rig->chunks, chunk->data, len, NULL, 1);
+		else
+			outq_push(&rig->q, chunk, 0, len, NULL, 1);
+		buf_append(&expected, chunk->data, len);
+		chunk_unref(chunk);
+		if (prng_below(&prng, 4) == 0) {
+			write_some(rig, &barrier);
+			outq_detach(&rig->q, &rig->chunks);
+		}
+		take(rig, prng_below(&prng, 8000));
+		assert_in_range(rig->chunks.bytes - rig->chunks.n_free * CHUNK_SIZE, rig->q.bytes,
+		                rig->q.kept + (rig->q.own ? chunk_size(rig->q.own) : 0));
+		assert_in_range(rig->q.kept, rig->q.bytes, SIZE_MAX);
+	}
+	outq_detach(&rig->q, &rig->chunks);
+	/* What remains is worth its chunk. */
+	assert_in_range(rig->q.kept, rig->q.bytes, 5 * rig->q.bytes + 2 * CHUNK_SIZE);
+	assert_int_equal(write_all(rig, &barrier), OUTQ_EMPTY);
+	assert_int_equal(rig->q.kept, 0);
+	assert_int_equal(rig->chunks.bytes, rig->chunks.n_free * CHUNK_SIZE);
+	assert_int_equal(rig->got.len, expected.len);
+	assert_memory_equal(rig->got.data, expected.data, expected.len);
+	buf_deinit(&expected);
+}
+
 /* More pieces than go to the kernel at once. */
 static void
 many_pieces(void **state)
@@ -504,6 +545,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(neighbours_become_one_span, setup, teardown),
 		cmocka_unit_test_setup_teardown(joins_while_being_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(random_partial_writes, setup, teardown),
+		cmocka_unit_test_setup_teardown(memory_is_accounted_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_pieces, setup, teardown),
 		cmocka_unit_test_setup_teardown(budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(closed_peer, setup, teardown),
