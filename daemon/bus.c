@@ -34,6 +34,7 @@ bus_init(struct bus *bus, const struct limits *limits)
 	TAILQ_INIT(&bus->receivers);
 	TAILQ_INIT(&bus->repliers);
 	TAILQ_INIT(&bus->blocked);
+	TAILQ_INIT(&bus->reloading);
 	TAILQ_INIT(&bus->dead);
 	r = make_run_id(bus);
 	if (r == 0)
@@ -57,6 +58,7 @@ bus_deinit(struct bus *bus)
 	table_deinit(&bus->users);
 	recvset_deinit(&bus->monitors);
 	buf_deinit(&bus->deferred);
+	buf_deinit(&bus->reload_mistakes);
 	resp_request_deinit(&bus->request);
 	stream_deinit(&bus->replies);
 	stream_deinit(&bus->copies);

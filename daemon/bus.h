@@ -64,6 +64,7 @@ struct bus {
 	struct session_list receivers; /* have messages to be written */
 	struct session_list repliers;  /* have only replies to be written */
 	struct session_list blocked;   /* have a full socket */
+	struct session_list reloading; /* wait until the configuration was read again */
 	struct session_list dead;      /* are to be closed at the end of the pass */
 
 	/* The command that ran last, as it was spelt. */
@@ -93,7 +94,9 @@ struct bus {
 	uid_t own_uid;
 	uint32_t overlap_stamp;
 	bool stop_requested; /* by SHUTDOWN */
-	char run_id[41];     /* hexadecimal, another one at each start */
+	bool reload_failed;  /* the last reload, and why, a mistake in each line */
+	struct buf reload_mistakes;
+	char run_id[41]; /* hexadecimal, another one at each start */
 	struct stats stats;
 	struct command_stats commands[COMMAND_ROWS_MAX]; /* of each row of the table */
 	struct {

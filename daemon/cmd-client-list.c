@@ -94,8 +94,13 @@ put_client(struct buf *out, const struct bus *bus, const struct session *s)
 	if (r < 0)
 		return r;
 	if (s->identity.anonymous)
-		return buf_printf(out, " uid=-1 gid=-1 pid=0\n");
-	return buf_printf(out, " uid=%u gid=%u pid=%d\n", s->identity.uid, s->identity.gid, (int)s->identity.pid);
+		r = buf_printf(out, " uid=-1 gid=-1 pid=0");
+	else
+		r = buf_printf(out, " uid=%u gid=%u pid=%d", s->identity.uid, s->identity.gid, (int)s->identity.pid);
+	if (r < 0)
+		return r;
+	return buf_printf(out, " published=%" PRIu64 " delivered=%" PRIu64 " clogged=%d\n", s->published, s->delivered,
+	                  s->clogged);
 }
 
 static void

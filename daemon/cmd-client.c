@@ -105,29 +105,39 @@ cmd_client_setinfo(struct bus *bus, struct session *s, const struct slice *argv,
 	return COMMAND_DONE;
 }
 
-/* Replies the error if the argument is neither ON nor OFF. */
-static enum command_result
-set_flag(struct bus *bus, struct session *s, struct slice arg, bool *flag)
+/* Whether the argument is ON or OFF; else an error is replied. */
+static bool
+parse_on_off(struct bus *bus, struct session *s, struct slice arg, bool *ret_on)
 {
-	if (!command_is_word(arg, "ON") && !command_is_word(arg, "OFF")) {
+	bool on = command_is_word(arg, "ON");
+
+	if (!on && !command_is_word(arg, "OFF")) {
 		reply_error(bus, s, "ERR syntax error");
-		return COMMAND_DONE;
+		return false;
 	}
-	*flag = command_is_word(arg, "ON");
 	reply_status(bus, s, "OK");
-	return COMMAND_DONE;
+	*ret_on = on;
+	return true;
 }
 
 enum command_result
 cmd_client_no_evict(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
 {
-	return set_flag(bus, s, argv[2], &s->no_evict);
+	bool on;
+
+	if (parse_on_off(bus, s, argv[2], &on))
+		s->no_evict = on;
+	return COMMAND_DONE;
 }
 
 enum command_result
 cmd_client_no_touch(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
 {
-	return set_flag(bus, s, argv[2], &s->no_touch);
+	bool on;
+
+	if (parse_on_off(bus, s, argv[2], &on))
+		s->no_touch = on;
+	return COMMAND_DONE;
 }
 
 enum command_result

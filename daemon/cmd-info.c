@@ -43,19 +43,22 @@ static int
 put_clients(struct buf *out, const struct bus *bus)
 {
 	const struct session *s;
-	uint64_t subscribed = 0;
+	uint64_t subscribed = 0, unsent = 0;
 
-	TAILQ_FOREACH(s, &bus->sessions, link)
+	TAILQ_FOREACH(s, &bus->sessions, link) {
 		subscribed += session_is_subscribed(s);
+		unsent += s->out.bytes;
+	}
 	return buf_printf(out,
 	                  "connected_clients:%llu\r\n"
 	                  "maxclients:%llu\r\n"
 	                  "blocked_clients:%llu\r\n"
 	                  "pubsub_clients:%llu\r\n"
 	                  "monitor_clients:%llu\r\n"
-	                  "clogged_clients:%llu\r\n",
+	                  "clogged_clients:%llu\r\n"
+	                  "unsent_bytes:%llu\r\n",
 	                  U(bus->stats.clients), U(bus->limits.max_clients), U(bus->n_waiting), U(subscribed),
-	                  U(bus->monitors.n), U(bus->n_clogged));
+	                  U(bus->monitors.n), U(bus->n_clogged), U(unsent));
 }
 
 static uint64_t

@@ -14,9 +14,8 @@
 #include "run.h"
 #include "session.h"
 
-/* Whether a channel's name or a pattern is short enough; else an error is replied. */
-static bool
-check_name(struct bus *bus, struct session *s, struct slice name)
+bool
+cmd_check_name(struct bus *bus, struct session *s, struct slice name)
 {
 	if (name.len <= PROTOCOL_NAME_MAX)
 		return true;
@@ -101,7 +100,7 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 	int r;
 
 	if (!channel || !channel_is(channel, argv[1], is_shard)) {
-		if (!check_name(bus, s, argv[1]))
+		if (!cmd_check_name(bus, s, argv[1]))
 			return COMMAND_DONE;
 		r = router_lookup(bus, argv[1], is_shard, false, &channel);
 		if (r < 0) {
@@ -111,7 +110,7 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 	}
 	if (channel)
 		router_know_publisher(bus, channel, s);
-	if (channel ? !s->last_published.allowed : !may_publish(bus, s, argv[1])) {
+	if (channel ? !s->publish_allowed : !may_publish(bus, s, argv[1])) {
 		refuse(bus, s, "publish to", argv[1]);
 		return COMMAND_DONE;
 	}
@@ -122,6 +121,9 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 		return COMMAND_DONE;
 	if (!channel || channel->n_total == 0) {
 		bus->stats.messages++;
+		s->published++;
+		if (channel)
+			channel->messages++;
 		reply_literal(bus, s, ":0\r\n");
 		return COMMAND_DONE;
 	}
@@ -132,6 +134,8 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 	reply_integer_behind(bus, s, count_takers(bus, channel, argv[2].len >= RUN_LARGE), bus->run.barrier);
 	if (run_append(bus, argv[2], bus->tail) < 0)
 		session_mark_dead(s, bus); /* it has its answer already, and must not get it */
+	else
+		s->published++;
 	return COMMAND_DONE;
 }
 
@@ -201,7 +205,7 @@ subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const
 	for (size_t i = 1; i < argc; i++) {
 		int r;
 
-		if (!check_name(bus, s, argv[i]))
+		if (!cmd_check_name(bus, s, argv[i]))
 			continue;
 		r = router_subscribe(bus, s, kind, argv[i]);
 		if (r == ROUTER_E_TOO_MANY)
@@ -334,7 +338,7 @@ reply_channels(struct bus *bus, struct session *s, bool shards, const struct sli
 		            COMMAND_SHOWN(argv[1]));
 		return COMMAND_DONE;
 	}
-	if (argc > 2 && !check_name(bus, s, argv[2]))
+	if (argc > 2 && !cmd_check_name(bus, s, argv[2]))
 		return COMMAND_DONE;
 	table_each(&bus->router.channels, list_channel, &listing);
 	reply_array(bus, s, listing.n);
@@ -385,19 +389,5 @@ cmd_pubsub_numpat(struct bus *bus, struct session *s, const struct slice *argv _
                   size_t argc __attribute__((unused)))
 {
 	reply_integer(bus, s, bus->router.patterns.by_text.n);
-	return COMMAND_DONE;
-}
-
-enum command_result
-cmd_udsd_waitreceiver(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
-{
-	bool on = command_is_word(argv[2], "ON");
-
-	if (!on && !command_is_word(argv[2], "OFF")) {
-		reply_error(bus, s, "ERR WAITRECEIVER takes ON or OFF, not '%.*s'", COMMAND_SHOWN(argv[2]));
-		return COMMAND_DONE;
-	}
-	s->wait_receiver = on;
-	reply_status(bus, s, "OK");
 	return COMMAND_DONE;
 }

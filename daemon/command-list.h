@@ -20,7 +20,9 @@ command_handler cmd_publish, cmd_subscribe, cmd_unsubscribe, cmd_psubscribe, cmd
 command_handler cmd_spublish, cmd_ssubscribe, cmd_sunsubscribe;
 command_handler cmd_pubsub_channels, cmd_pubsub_numsub, cmd_pubsub_numpat;
 command_handler cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub;
-command_handler cmd_udsd_waitreceiver;
+
+/* cmd-udsd.c */
+command_handler cmd_udsd_channels, cmd_udsd_reload, cmd_udsd_waitreceiver;
 
 /* cmd-multi.c */
 command_handler cmd_multi, cmd_exec, cmd_discard;

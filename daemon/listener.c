@@ -106,8 +106,19 @@ accept_cb(evutil_socket_t listen_fd, short what __attribute__((unused)), void *a
 	}
 }
 
+/* Logs why a listener cannot be opened, and keeps it for who asked. */
+static void __attribute__((format(printf, 2, 3))) report(struct listeners *owner, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(owner->error, sizeof(owner->error), format, ap);
+	va_end(ap);
+	log_error("%s", owner->error);
+}
+
 static int
-open_path(const struct listener_config *config, struct sockfile *ret_file, int *ret_fd)
+open_path(struct listeners *owner, const struct listener_config *config, struct sockfile *ret_file, int *ret_fd)
 {
 	struct sockfile_options options = { config->socket_mode, config->socket_owner, config->socket_group };
 	char text[256];
@@ -122,12 +133,12 @@ open_path(const struct listener_config *config, struct sockfile *ret_file, int *
 
 	if (r == 0)
 		return 0;
-	log_error("%s", text);
+	report(owner, "%s", text);
 	return r == SOCKFILE_E_NO_PERMISSION ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
 }
 
 static int
-open_other(const struct listener_config *config, int *ret_fd)
+open_other(struct listeners *owner, const struct listener_config *config, int *ret_fd)
 {
 	_cleanup_close_ int fd = addr_socket(&config->addr);
 	char text[ADDR_PATH_MAX + 1];
@@ -143,9 +154,9 @@ open_other(const struct listener_config *config, int *ret_fd)
 	}
 	error = fd < 0 ? -fd : errno;
 	if (error == EADDRINUSE && (holder = sockfile_holder(&config->addr)) > 0)
-		log_error("%s: a running server (pid %d) is using this socket", text, (int)holder);
+		report(owner, "%s: a running server (pid %d) is using this socket", text, (int)holder);
 	else
-		log_error("%s: cannot listen: %s", text, strerror(error));
+		report(owner, "%s: cannot listen: %s", text, strerror(error));
 	return error == EACCES || error == EPERM ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
 }
 
@@ -180,7 +191,8 @@ listener_new(struct listeners *owner, const struct listener_config *config, int 
 	if (!listener->origin)
 		r = -ENOMEM;
 	else if (fd < 0)
-		r = config->addr.kind == ADDR_PATH ? open_path(config, &listener->file, &fd) : open_other(config, &fd);
+		r = config->addr.kind == ADDR_PATH ? open_path(owner, config, &listener->file, &fd)
+		                                   : open_other(owner, config, &fd);
 	if (r != 0) {
 		free_listener(listener, fd);
 		return r;

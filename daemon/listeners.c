@@ -231,8 +231,10 @@ listeners_open(struct listeners *listeners, const struct config *config)
 			break;
 		TAILQ_INSERT_TAIL(&opened, listener, link);
 	}
-	if (r < 0)
+	if (r < 0) {
+		snprintf(listeners->error, sizeof(listeners->error), "out of memory");
 		log_error("out of memory");
+	}
 	if (r == 0)
 		TAILQ_CONCAT(&listeners->list, &opened, link);
 	else

@@ -27,6 +27,7 @@ struct listeners {
 	struct event restore_timer; /* tries again to put socket files back */
 	bool is_blocked;            /* something stands where one of them belongs; that was logged */
 	bool is_retired;            /* the daemon stops */
+	char error[256];            /* why one could last not be opened */
 };
 
 /* The loop outlives them. */

@@ -66,11 +66,12 @@ find_count(struct session *s, struct slice name)
 }
 
 void
-missed_add(struct bus *bus, struct session *s, const struct channel *channel, uint32_t messages)
+missed_add(struct bus *bus, struct session *s, struct channel *channel, uint32_t messages)
 {
 	struct count *count = find_count(s, channel_name(channel));
 
 	bus->stats.dropped += messages;
+	channel->dropped += messages;
 	if (!count) {
 		session_out_of_memory(s, bus); /* it would never know */
 		return;

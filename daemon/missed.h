@@ -15,7 +15,7 @@ struct session;
 void missed_free(struct missed *missed);
 
 /* The session does not get so many messages of the channel. */
-void missed_add(struct bus *bus, struct session *s, const struct channel *channel, uint32_t messages);
+void missed_add(struct bus *bus, struct session *s, struct channel *channel, uint32_t messages);
 
 /* Tells the session, before it gets anything else. Does nothing for who missed nothing. */
 void missed_tell(struct bus *bus, struct session *s);

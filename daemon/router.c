@@ -273,6 +273,12 @@ refresh(struct bus *bus, struct channel *channel)
 	return 0;
 }
 
+int
+router_update(struct bus *bus, struct channel *channel)
+{
+	return channel->members_generation == bus->router.members_generation ? 0 : refresh(bus, channel);
+}
+
 /* The channel of a name, made if need be but not brought up to date, or NULL when there is no memory. */
 static struct channel *
 get_channel(struct bus *bus, struct slice name, bool is_shard)
@@ -303,7 +309,7 @@ router_lookup(struct bus *bus, struct slice name, bool is_shard, bool make, stru
 		if (!channel)
 			return -ENOMEM;
 	}
-	if (channel->members_generation != router->members_generation && refresh(bus, channel) < 0)
+	if (router_update(bus, channel) < 0)
 		return -ENOMEM;
 	*ret_channel = channel;
 	return 0;
@@ -387,8 +393,8 @@ router_know_publisher(struct bus *bus, const struct channel *channel, struct ses
 
 	if (s->last_published.channel == channel && s->last_published.generation == generation)
 		return;
-	s->last_published.own = find_own(channel, s);
-	s->last_published.allowed = access_list_admits(&channel->rule->publish, &s->identity);
+	s->publishes_to_own = find_own(channel, s);
+	s->publish_allowed = access_list_admits(&channel->rule->publish, &s->identity);
 	s->last_published.channel = channel;
 	s->last_published.generation = generation;
 }

@@ -36,6 +36,8 @@ struct channel {
 	uint32_t heads_len; /* bytes that one message's heads take, for all ways */
 	uint32_t n_total;   /* receivers, those through patterns included; who may not receive is none */
 	uint32_t n_clogged; /* of these; as of clog_generation */
+	/* Messages: published, queued for a receiver (once for each), not queued as the policy is to drop. */
+	uint64_t messages, deliveries, dropped;
 	bool is_shard;      /* has a name space of its own, and no pattern matches it */
 	bool overlap;       /* a session receives messages of the channel in more than one way */
 	bool is_restricted; /* not everybody may receive it */
@@ -112,6 +114,9 @@ struct channel *router_find(const struct router *router, struct slice name, bool
  * Returns 0 or -ENOMEM.
  */
 int router_lookup(struct bus *bus, struct slice name, bool is_shard, bool make, struct channel **ret_channel);
+
+/* Brings the channel up to date. Returns 0 or -ENOMEM. */
+int router_update(struct bus *bus, struct channel *channel);
 
 /* Forgets the channels that nobody is subscribed to by name and nobody waits for. */
 void router_forget_unnamed(struct bus *bus);

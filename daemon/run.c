@@ -79,7 +79,7 @@ int
 run_open(struct bus *bus, struct session *publisher, struct channel *channel, size_t payload_len)
 {
 	struct run *run = &bus->run;
-	struct session *own = publisher->last_published.own ? publisher : NULL;
+	struct session *own = publisher->publishes_to_own ? publisher : NULL;
 	size_t room = payload_len < RUN_LARGE ? payload_len + RESP_HEADER_MAX + 2 : 0;
 	struct chunk *chunk;
 
@@ -180,6 +180,7 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 	struct session *const *array = recvset_array(set);
 	int slow = run->channel->rule->slow;
 	struct barrier *barrier = slow == SLOW_WAIT ? run->barrier : NULL;
+	uint64_t queued = 0;
 
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct session *s = array[i];
@@ -197,10 +198,13 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 		if (head)
 			deliver_to(bus, s, head, NULL, 0);
 		deliver_to(bus, s, piece, run->own && session_is_own(run->own, s) ? NULL : barrier, messages);
-		bus->stats.deliveries += messages;
+		s->delivered += messages;
+		queued += messages;
 		if (s->clogged && slow == SLOW_DISCONNECT)
 			disconnect(bus, s);
 	}
+	bus->stats.deliveries += queued;
+	run->channel->deliveries += queued;
 }
 
 static void
@@ -262,6 +266,7 @@ run_close(struct bus *bus)
 		end(run);
 		return;
 	}
+	run->channel->messages += run->messages;
 	first = (struct piece){ run->stream.chunk, run->start, run->stream.chunk->len - run->start };
 	for (uint32_t way = 0; way <= run->channel->n_matches; way++) {
 		const struct recvset *set = channel_way(run->channel, way);
@@ -344,6 +349,7 @@ run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 			end(run);
 			return -ENOMEM;
 		}
+		run->channel->messages++;
 		deliver_large(bus, tail);
 		chunk_unref(tail);
 		end(run);

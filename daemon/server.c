@@ -84,33 +84,71 @@ notify_ready(void)
 	notify_send("READY=1\nSTATUS=Listening");
 }
 
+/* Logs the mistakes, a line each. */
+static void
+log_mistakes(const struct buf *mistakes)
+{
+	const char *p = (const char *)mistakes->data;
+
+	for (size_t len; p && *p; p += len + (p[len] == '\n')) {
+		len = strcspn(p, "\n");
+		log_error("%.*s", (int)len, p);
+	}
+}
+
+/* Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *ret_mistakes. */
+static bool
+load(struct server *server, struct buf *ret_mistakes)
+{
+	struct config *config = options_load_config(server->options, ret_mistakes), *old = server->config;
+
+	if (!config)
+		log_mistakes(ret_mistakes);
+	listeners_close_lost(&server->listeners);
+	if (!config || listeners_open(&server->listeners, config) != 0) {
+		if (config)
+			buf_printf(ret_mistakes, "%s\n", server->listeners.error);
+		config_free(config);
+		listeners_restore(&server->listeners);
+		return false;
+	}
+	server->config = config;
+	apply_config(server);
+	listeners_update(&server->listeners, config);
+	config_free(old);
+	return true;
+}
+
 static void
 reload(struct server *server)
 {
-	struct buf mistakes;
-	struct config *config, *old;
+	struct bus *bus = &server->loop.bus;
 
+	buf_deinit(&bus->reload_mistakes);
+	bus->reload_failed = true;
 	if (server->is_stopping)
 		return;
 	notify_reloading();
-	config = options_load_config(server->options, &mistakes);
-	for (char *p = (char *)mistakes.data, *line; !config && (line = strsep(&p, "\n")) && *line;)
-		log_error("%s", line);
-	listeners_close_lost(&server->listeners);
-	if (config && listeners_open(&server->listeners, config) == 0) {
-		old = server->config;
-		server->config = config;
-		apply_config(server);
-		listeners_update(&server->listeners, config);
-		config_free(old);
-		log_info("the configuration was reloaded");
-	} else {
-		config_free(config);
-		listeners_restore(&server->listeners);
+	bus->reload_failed = !load(server, &bus->reload_mistakes);
+	if (bus->reload_failed)
 		log_error("the configuration was not reloaded");
-	}
-	buf_deinit(&mistakes);
+	else
+		log_info("the configuration was reloaded");
 	notify_ready();
+}
+
+/* For those who have asked with UDSD RELOAD; who is no administrator any more is refused. */
+static void
+reload_for_clients(struct server *server)
+{
+	struct bus *bus = &server->loop.bus;
+	struct session *s;
+
+	reload(server);
+	while ((s = TAILQ_FIRST(&bus->reloading))) {
+		s->has_reloaded = session_is_admin(s, bus);
+		session_resume(s, bus);
+	}
 }
 
 static void
@@ -177,6 +215,10 @@ server_run(struct server *server)
 		loop_turn(&server->loop);
 		if (server->loop.bus.stop_requested && !server->is_stopping) {
 			stop(server, "SHUTDOWN");
+			loop_end_pass(&server->loop);
+		}
+		if (!TAILQ_EMPTY(&server->loop.bus.reloading)) {
+			reload_for_clients(server);
 			loop_end_pass(&server->loop);
 		}
 		if (server->is_stopping && TAILQ_EMPTY(&server->loop.bus.sessions))

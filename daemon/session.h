@@ -61,35 +61,40 @@ struct session {
 	struct barrier_waiter gate;
 	struct input *in; /* unfinished or unhandled input, or NULL */
 	uint64_t id;
+	uint64_t published;   /* messages */
+	uint64_t delivered;   /* messages queued for it */
 	uint64_t progress_ms; /* when its peer last took something, or had nothing to take */
 	int unread;           /* what the peer had not taken when it was last looked at, as the kernel counts */
+	uint8_t state;
+	uint8_t out_state;
+	uint8_t reply_mode;   /* enum session_reply_mode */
+	uint8_t last_command; /* its row in the table, counted from 1; 0: none yet */
 	struct identity identity;
 	struct user *user; /* its quota */
 	size_t charged;    /* to it for output */
 	size_t kept;       /* and for input and a transaction */
 	size_t unfinished; /* the same, if the rest may never come */
-	uint8_t state;
-	uint8_t out_state;
 	bool resp3;
-	bool clogged;       /* more output unsent than queue_limit, and not yet below half again */
-	bool wait_receiver; /* UDSD WAITRECEIVER ON */
-	bool in_transaction;
-	bool is_slow;    /* and is disconnected for it */
-	bool has_missed; /* messages that it has not been told of */
-	bool is_monitor;
-	bool no_evict, no_touch;      /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
-	uint8_t reply_mode;           /* enum session_reply_mode */
-	uint8_t last_command;         /* its row in the table, counted from 1; 0: none yet */
-	uint32_t created_s, active_s; /* when it came, and last did something; seconds since the bus's start */
+	bool clogged;           /* more output unsent than queue_limit, and not yet below half again */
+	bool wait_receiver : 1; /* UDSD WAITRECEIVER ON */
+	bool in_transaction : 1;
+	bool is_slow : 1;    /* and is disconnected for it */
+	bool has_missed : 1; /* messages that it has not been told of */
+	bool is_monitor : 1;
+	bool no_evict : 1, no_touch : 1;                /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
+	bool has_reloaded : 1;                          /* what its UDSD RELOAD has waited for is done */
+	bool publishes_to_own : 1, publish_allowed : 1; /* see last_published */
 	uint32_t overlap_stamp;
+	uint32_t created_s, active_s; /* when it came, and last did something; seconds since the bus's start */
 	uint32_t n_channels, n_patterns, n_shards;
 	struct subscription_list subscriptions;
-	/* Whether a receiver of `channel` is of this process, and whether this may publish to it; as of `generation`.
+	/*
+	 * publishes_to_own: a receiver of `channel` is of this process; publish_allowed: this may publish to it; as
+	 * of `generation`.
 	 */
 	struct {
 		const struct channel *channel;
 		uint64_t generation;
-		bool own, allowed;
 	} last_published;
 	struct session_info *info; /* or NULL */
 };

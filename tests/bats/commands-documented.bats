@@ -38,6 +38,7 @@ example() { # NUMBER
     refused "INFO Stats: 'commands_waited' is not in the manual" '/^\.It Cm commands_waited$/d'
     refused "INFO Errorstats: 'errorstat_code' is not in the manual" '/^\.It Cm errorstat_/d'
     refused "CLIENT LIST: 'ssub' is not in the manual" '/^\.It Cm ssub$/d'
+    refused "UDSD CHANNELS: 'dropped' is not in the manual" '/^\.It Cm dropped$/d'
     refused "CONFIG GET: 'save' is not in the manual" '/^\.It Cm save$/d'
     refused "protocol errors: 'too big request' is not in the manual" '/^\.It Sy too big request$/d'
 }

@@ -168,6 +168,37 @@ EOF
     assert_equal "$(cat "$DIR/out")" hello
 }
 
+# reload: what UDSD RELOAD answers.
+reload() {
+    printf 'UDSD RELOAD\r\n' | nc -N -U "$S" | tr -d '\r'
+}
+
+@test "UDSD RELOAD does what SIGHUP does, and answers when it is done" {
+    printf '[listener one]\nlisten = %s\n' "$S" >"$DIR/conf"
+    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    UDSD_PID=$!
+    wait_until is_listening "$S"
+    printf '[listener two]\nlisten = %s\n' "$DIR/two" >>"$DIR/conf"
+    assert_equal "$(reload)" +OK
+    is_listening "$DIR/two"
+    # What is wrong is answered, and nothing has changed.
+    printf '[listener two]\nlisten = %s\n[limits]\nqueue_limit = 8X\nmax_message = none\n' "$S" >"$DIR/conf"
+    assert_equal "$(reload)" "-ERR the configuration was not reloaded: $DIR/conf:4: queue_limit: '8X' is not a size \
+(try 8M; units are K, M and G) (and 1 more, see the log)"
+    contains "$LOG" "max_message: 'none' is not a size"
+    is_listening "$DIR/two"
+    # So is a listener that cannot be opened.
+    printf '[listener two]\nlisten = %s\n[listener x]\nlisten = %s/nowhere/s\n' "$S" "$DIR" >"$DIR/conf"
+    run reload
+    assert_output --regexp "^-ERR the configuration was not reloaded: $DIR/nowhere.*: No such file or directory"
+    is_listening "$DIR/two"
+}
+
+@test "UDSD RELOAD without a file is an error" {
+    start_udsd
+    assert_equal "$(reload)" '-ERR the daemon runs without a configuration file, there is nothing to reload'
+}
+
 @test "a bad file on SIGHUP changes nothing and says why" {
     printf '[listener one]\nlisten = %s\n' "$S" >"$DIR/conf"
     background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1

@@ -157,6 +157,15 @@ def check_clients(bus, manual):
         differences.append("CLIENT LIST: the fields stand in another order")
 
 
+def check_channels(bus, manual):
+    receiver, fields = Client(sys.argv[2]), []
+    receiver.call("SUBSCRIBE", "news")
+    for channel in decoded(bus.call("UDSD", "CHANNELS", "news")):
+        fields = channel[::2]
+    receiver.close()
+    compare("UDSD CHANNELS", fields, manual.items_of("UDSD CHANNELS FIELDS"))
+
+
 def check_config(bus, manual):
     parameters = pairs(decoded(bus.call("CONFIG", "GET", "*")))
     compare("CONFIG GET", list(parameters), manual.items_of("CONFIG GET PARAMETERS"))
@@ -180,6 +189,7 @@ def main():
     check_commands(bus, manual)
     check_info(bus, manual)
     check_clients(bus, manual)
+    check_channels(bus, manual)
     check_config(bus, manual)
     check_violations(sys.argv[2], manual)
     for difference in differences:

@@ -1,0 +1,316 @@
+/* Conversations about what operators ask: the counters of clients and channels, and reloads. */
+#include "hub.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SUBSCRIBED(channel) "*3\r\n$9\r\nsubscribe\r\n$1\r\n" channel "\r\n:1\r\n"
+
+static struct access_rules rules = STAILQ_HEAD_INITIALIZER(rules);
+
+static void
+add_rule(const char *glob, const char *principals, enum slow_policy slow)
+{
+	struct access_rule *rule = access_rule_new(glob);
+	char bad[64];
+
+	assert_non_null(rule);
+	if (principals) {
+		assert_int_equal(access_list_parse(principals, &rule->publish, bad, sizeof(bad)), 0);
+		assert_int_equal(access_list_parse(principals, &rule->subscribe, bad, sizeof(bad)), 0);
+	}
+	rule->slow = slow;
+	STAILQ_INSERT_TAIL(&rules, rule, link);
+}
+
+static void
+drop_rules(struct hub *hub)
+{
+	struct access_rule *rule;
+
+	router_set_rules(&hub->bus, NULL);
+	while ((rule = STAILQ_FIRST(&rules))) {
+		STAILQ_REMOVE_HEAD(&rules, link);
+		access_rule_free(rule);
+	}
+}
+
+static void
+ask(struct peer *peer, const char *text, const char *answer)
+{
+	peer_say(peer, text);
+	hub_settle(peer->hub);
+	peer_expect_text(peer, answer);
+}
+
+/* What it gets is of no interest. */
+static void
+say(struct peer *peer, const char *text)
+{
+	peer_say(peer, text);
+	hub_settle(peer->hub);
+	peer->got.len = 0;
+}
+
+static struct peer *
+user_new(struct hub *hub, pid_t pid, uid_t uid)
+{
+	return peer_new_as(hub, &(struct identity){ .pid = pid, .uid = uid, .gid = uid });
+}
+
+static void
+publish(struct peer *peer, const char *channel, size_t len)
+{
+	uint8_t *payload = make_payload(len);
+
+	peer_publish(peer, channel, (struct slice){ payload, len });
+	hub_settle(peer->hub);
+	free(payload);
+}
+
+struct figures {
+	const char *name;
+	int shard, receivers, pattern_receivers, messages, deliveries, dropped, clogged, queued, waiting;
+};
+
+static void
+put_figure(struct buf *b, const char *name, int value)
+{
+	put_bulk(b, slice_of(name));
+	assert_int_equal(buf_printf(b, ":%d\r\n", value), 0);
+}
+
+/* UDSD CHANNELS with the pattern finds just this channel; name NULL: none. */
+static void
+expect_channel(struct peer *peer, const char *pattern, const struct figures *f)
+{
+	struct buf expected = { 0 };
+	char text[100];
+
+	snprintf(text, sizeof(text), "UDSD CHANNELS %s\r\n", pattern);
+	say(peer, "");
+	peer_say(peer, text);
+	hub_settle(peer->hub);
+	put_text(&expected, f->name ? (peer->session.resp3 ? "*1\r\n%10\r\n" : "*1\r\n*20\r\n") : "*0\r\n");
+	if (f->name) {
+		put_bulk(&expected, slice_of("name"));
+		put_bulk(&expected, slice_of(f->name));
+		put_figure(&expected, "shard", f->shard);
+		put_figure(&expected, "receivers", f->receivers);
+		put_figure(&expected, "pattern-receivers", f->pattern_receivers);
+		put_figure(&expected, "messages", f->messages);
+		put_figure(&expected, "deliveries", f->deliveries);
+		put_figure(&expected, "dropped", f->dropped);
+		put_figure(&expected, "clogged", f->clogged);
+		put_figure(&expected, "queued", f->queued);
+		put_figure(&expected, "waiting", f->waiting);
+	}
+	peer_expect_buf(peer, &expected);
+}
+
+static void
+channels(struct hub *hub)
+{
+	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *c = peer_new(hub, 3);
+
+	ask(a, "UDSD CHANNELS\r\n", "*0\r\n");
+	say(b, "SUBSCRIBE x\r\n");
+	expect_channel(a, "x", &(struct figures){ "x", .receivers = 1 });
+	say(a, "PUBLISH x 1\r\nPUBLISH x 2\r\nPUBLISH x 3\r\n");
+	expect_channel(a, "*", &(struct figures){ "x", .receivers = 1, .messages = 3, .deliveries = 3 });
+	say(c, "HELLO 3\r\nPSUBSCRIBE x* ?\r\n");
+	say(a, "PUBLISH x 4\r\n");
+	publish(a, "x", 20000); /* is not part of a run */
+	expect_channel(
+	    c, "x",
+	    &(struct figures){ "x", .receivers = 1, .pattern_receivers = 2, .messages = 5, .deliveries = 3 + 2 * 3 });
+	/* A channel that only a pattern covers is kept for a while. */
+	say(a, "PUBLISH xy 1\r\nMULTI\r\nPUBLISH xy 2\r\nPUBLISH xy 3\r\nEXEC\r\n");
+	expect_channel(a, "xy", &(struct figures){ "xy", .pattern_receivers = 1, .messages = 3, .deliveries = 3 });
+	expect_channel(a, "nothing*", &(struct figures){ 0 });
+	say(b, "RESET\r\nSSUBSCRIBE s\r\n");
+	say(a, "SPUBLISH s 1\r\n");
+	expect_channel(a, "s", &(struct figures){ "s", .shard = 1, .receivers = 1, .messages = 1, .deliveries = 1 });
+	ask(a, "UDSD CHANNELS a b\r\n", "-ERR UDSD CHANNELS takes one pattern\r\n");
+	say(c, "");
+	assert_int_equal(a->session.published, 3 + 2 + 3 + 1);
+	assert_int_equal(a->session.delivered, 0);
+	assert_int_equal(b->session.delivered, 5 + 1);
+	assert_int_equal(c->session.delivered, 2 * 2 + 3);
+}
+
+static void
+published_to_nobody(struct hub *hub)
+{
+	struct peer *a = peer_new(hub, 1), *b = user_new(hub, 2, 1001);
+
+	ask(a, "PUBLISH x 1\r\n", ":0\r\n");
+	expect_channel(a, "x", &(struct figures){ 0 });
+	add_rule("x", "uid:5", SLOW_WAIT);
+	router_set_rules(&hub->bus, &rules);
+	say(b, "PSUBSCRIBE *\r\n"); /* covers what it may not read */
+	say(user_new(hub, 3, 5), "PUBLISH x 1\r\n");
+	expect_channel(a, "x", &(struct figures){ "x", .messages = 1 });
+	assert_int_equal(a->session.published, 1);
+	drop_rules(hub);
+}
+
+/* Who may neither publish to a channel nor receive it does not see it; who may one of both does. */
+static void
+channels_of_others(struct hub *hub)
+{
+	struct peer *root = peer_new(hub, 1), *u = user_new(hub, 2, 1000), *v = user_new(hub, 3, 1001);
+	struct access_rule *reads;
+	char bad[64];
+
+	add_rule("x", "uid:1000", SLOW_WAIT);
+	add_rule("y", "uid:1000", SLOW_WAIT);
+	reads = STAILQ_NEXT(STAILQ_FIRST(&rules), link);
+	access_list_deinit(&reads->subscribe);
+	assert_int_equal(access_list_parse("uid:1000, uid:1001", &reads->subscribe, bad, sizeof(bad)), 0);
+	router_set_rules(&hub->bus, &rules);
+	say(user_new(hub, 4, 1000), "SUBSCRIBE x\r\n");
+	say(user_new(hub, 4, 1000), "SUBSCRIBE y\r\n");
+	expect_channel(u, "x", &(struct figures){ "x", .receivers = 1 });
+	expect_channel(v, "x", &(struct figures){ 0 });
+	expect_channel(v, "y", &(struct figures){ "y", .receivers = 1 });
+	expect_channel(v, "*", &(struct figures){ "y", .receivers = 1 });
+	expect_channel(peer_new(hub, 0), "*", &(struct figures){ 0 });
+	expect_channel(root, "x", &(struct figures){ "x", .receivers = 1 });
+	drop_rules(hub);
+}
+
+static void
+channels_that_are_held_up(struct hub *hub)
+{
+	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *c = peer_new(hub, 3), *d = peer_new(hub, 4);
+	int queued;
+
+	hub->bus.limits.queue_limit = 10000;
+	say(b, "SUBSCRIBE x\r\n");
+	peer_set_full(b, true);
+	publish(a, "x", 20000);
+	queued = (int)b->session.out.bytes;
+	assert_in_range(queued, 20000, 21000);
+	expect_channel(d, "*",
+	               &(struct figures){ "x", .receivers = 1, .messages = 1, .deliveries = 1, .clogged = 1,
+	                                  .queued = queued, .waiting = 1 });
+	peer_say(c, "PUBLISH x 1\r\n"); /* waits with its command, not with its answer */
+	hub_settle(hub);
+	expect_channel(d, "*",
+	               &(struct figures){ "x", .receivers = 1, .messages = 1, .deliveries = 1, .clogged = 1,
+	                                  .queued = queued, .waiting = 2 });
+	peer_set_full(b, false);
+	hub_settle(hub);
+	expect_channel(d, "*", &(struct figures){ "x", .receivers = 1, .messages = 2, .deliveries = 2 });
+	say(c, "UDSD WAITRECEIVER ON\r\nPUBLISH y 1\r\n");
+	expect_channel(d, "y", &(struct figures){ "y", .waiting = 1 });
+	say(b, "");
+	say(a, "");
+}
+
+static void
+channels_that_drop(struct hub *hub)
+{
+	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *c = peer_new(hub, 3);
+
+	add_rule("x", NULL, SLOW_DROP);
+	router_set_rules(&hub->bus, &rules);
+	hub->bus.limits.queue_limit = 10000;
+	say(b, "SUBSCRIBE x\r\n");
+	say(c, "SUBSCRIBE x\r\n");
+	peer_set_full(b, true);
+	for (int i = 0; i < 6; i++)
+		publish(a, "x", 3000);
+	peer_set_full(b, false);
+	hub_settle(hub);
+	expect_channel(a, "x",
+	               &(struct figures){ "x", .receivers = 2, .messages = 6, .deliveries = 4 + 6, .dropped = 2 });
+	assert_int_equal(b->session.delivered, 4);
+	assert_int_equal(c->session.delivered, 6);
+	say(b, "");
+	say(c, "");
+	drop_rules(hub);
+}
+
+static void
+client_list(struct hub *hub)
+{
+	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2);
+	char text[100];
+
+	hub->bus.limits.queue_limit = 10000;
+	say(b, "SUBSCRIBE x\r\n");
+	say(a, "PUBLISH x 1\r\nPUBLISH nobody 2\r\n");
+	peer_set_full(b, true);
+	publish(peer_new(hub, 3), "x", 20000);
+	snprintf(text, sizeof(text), "CLIENT LIST ID %d %d\r\n", (int)a->session.id, (int)b->session.id);
+	peer_say(a, text);
+	hub_settle(hub);
+	assert_int_equal(buf_append(&a->got, "", 1), 0);
+	assert_non_null(strstr((char *)a->got.data, " pid=1 published=2 delivered=0 clogged=0\n"));
+	assert_non_null(strstr((char *)a->got.data, " pid=2 published=0 delivered=2 clogged=1\n"));
+	say(a, "");
+	say(b, "");
+}
+
+/* What the server does at the end of the pass. */
+static void
+reload(struct hub *hub, const char *mistakes)
+{
+	struct session *s;
+
+	buf_deinit(&hub->bus.reload_mistakes);
+	hub->bus.reload_failed = mistakes != NULL;
+	if (mistakes)
+		assert_int_equal(buf_printf(&hub->bus.reload_mistakes, "%s", mistakes), 0);
+	while ((s = TAILQ_FIRST(&hub->bus.reloading))) {
+		s->has_reloaded = true;
+		session_resume(s, &hub->bus);
+	}
+	hub_settle(hub);
+}
+
+static void
+reloads(struct hub *hub)
+{
+	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *u = user_new(hub, 3, 1000);
+
+	ask(a, "UDSD RELOAD\r\n", "-ERR the daemon runs without a configuration file, there is nothing to reload\r\n");
+	hub->bus.config_path = "/conf";
+	ask(u, "UDSD RELOAD\r\n",
+	    "-NOPERM uid 1000 has no permissions to run the 'udsd|reload' command: administrators only\r\n");
+	ask(a, "MULTI\r\nUDSD RELOAD\r\nDISCARD\r\n",
+	    "+OK\r\n-ERR Command not allowed inside a transaction\r\n+OK\r\n");
+	assert_true(TAILQ_EMPTY(&hub->bus.reloading));
+	ask(a, "UDSD RELOAD\r\nPING\r\nUDSD RELOAD\r\n", "");
+	ask(b, "UDSD RELOAD\r\n", "");
+	reload(hub, NULL);
+	peer_expect_text(a, "+OK\r\n+PONG\r\n"); /* and asks again */
+	peer_expect_text(b, "+OK\r\n");
+	reload(hub, "/conf:3: one\n");
+	peer_expect_text(a, "-ERR the configuration was not reloaded: /conf:3: one\r\n");
+	ask(b, "UDSD RELOAD\r\n", "");
+	reload(hub, "/conf:3: one\n/conf:4: two\n/conf:5: three\n");
+	peer_expect_text(b, "-ERR the configuration was not reloaded: /conf:3: one (and 2 more, see the log)\r\n");
+	ask(b, "UDSD RELOAD\r\n", "");
+	peer_break(b); /* goes away while it waits */
+	hub_settle(hub);
+	assert_true(TAILQ_EMPTY(&hub->bus.reloading));
+}
+
+static const struct conversation conversations[] = {
+	{ "channels", channels },
+	{ "published to nobody", published_to_nobody },
+	{ "channels of others", channels_of_others },
+	{ "channels that are held up", channels_that_are_held_up },
+	{ "channels that drop", channels_that_drop },
+	{ "client list", client_list },
+	{ "reloads", reloads },
+};
+
+int
+main(void)
+{
+	return hub_hold_all(conversations, sizeof(conversations) / sizeof(conversations[0]));
+}
