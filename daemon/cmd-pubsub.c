@@ -8,10 +8,9 @@
 #include "access.h"
 #include "glob.h"
 #include "log.h"
-#include "quota.h"
+#include "publish.h"
 #include "reply.h"
 #include "router.h"
-#include "run.h"
 #include "session.h"
 
 bool
@@ -28,48 +27,15 @@ cmd_check_name(struct bus *bus, struct session *s, struct slice name)
 static bool
 may_publish(const struct bus *bus, const struct session *s, struct slice name)
 {
-	return name.len > PROTOCOL_NAME_MAX ||
-	       access_list_admits(&access_find(bus->rules, name)->publish, &s->identity);
-}
-
-/* Lets a publisher wait until the channel has a receiver. */
-static enum command_result
-wait_for_receiver(struct bus *bus, struct session *s, struct slice name, bool is_shard)
-{
-	struct channel *channel;
-
-	if (router_lookup(bus, name, is_shard, true, &channel) < 0) {
-		session_out_of_memory(s, bus); /* whatever the caller replies now does not go out */
-		return COMMAND_DONE;
-	}
-	return command_wait(bus, s, &channel->waiters);
-}
-
-/* Lets a publisher wait if it has to. channel: NULL if it has no receivers. */
-static enum command_result
-wait_for_channel(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard, struct channel *channel)
-{
-	size_t len = argv[2].len;
-
-	if (!channel || channel->n_total == 0)
-		return s->wait_receiver ? wait_for_receiver(bus, s, argv[1], is_shard) : COMMAND_DONE;
-	if (channel->rule->slow != SLOW_WAIT)
-		return COMMAND_DONE;
-	if ((bus->n_clogged == 0 || router_count_clogged(bus, channel) == 0) &&
-	    (bus->n_over == 0 || len < RUN_LARGE || router_count_clogged_for_large(channel) == 0))
-		return COMMAND_DONE;
-	return command_wait(bus, s, &bus->throttled);
+	return name.len > PROTOCOL_NAME_MAX || publish_is_allowed(bus, s, name);
 }
 
 enum command_result
 cmd_publish_wait(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
 {
-	struct channel *channel;
-
-	if (argv[1].len > PROTOCOL_NAME_MAX || !may_publish(bus, s, argv[1]) ||
-	    router_lookup(bus, argv[1], is_shard, false, &channel) < 0)
+	if (argv[1].len > PROTOCOL_NAME_MAX)
 		return COMMAND_DONE; /* running it will say what is wrong */
-	return wait_for_channel(bus, s, argv, is_shard, channel);
+	return publish_wait(bus, s, argv[1], is_shard, argv[2].len) ? COMMAND_WAIT : COMMAND_DONE;
 }
 
 static void
@@ -82,60 +48,31 @@ refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
 	            verb, COMMAND_SHOWN(name));
 }
 
-/* Receivers that a message goes to now: a channel whose policy is to drop passes over those that are clogged. */
-static uint64_t
-count_takers(struct bus *bus, struct channel *channel, bool is_large)
-{
-	if (channel->rule->slow != SLOW_DROP)
-		return channel->n_total;
-	if (bus->n_over > 0 && is_large)
-		return channel->n_total - router_count_clogged_for_large(channel);
-	return channel->n_total - (bus->n_clogged > 0 ? router_count_clogged(bus, channel) : 0);
-}
-
 static enum command_result
 publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
 {
-	struct channel *channel = bus->run.channel;
-	int r;
+	struct publication publication;
 
-	if (!channel || !channel_is(channel, argv[1], is_shard)) {
-		if (!cmd_check_name(bus, s, argv[1]))
-			return COMMAND_DONE;
-		r = router_lookup(bus, argv[1], is_shard, false, &channel);
-		if (r < 0) {
-			reply_error(bus, s, "ERR out of memory, the message was not published");
-			return COMMAND_DONE;
-		}
-	}
-	if (channel)
-		router_know_publisher(bus, channel, s);
-	if (channel ? !s->publish_allowed : !may_publish(bus, s, argv[1])) {
+	if (!cmd_check_name(bus, s, argv[1]))
+		return COMMAND_DONE;
+	/* EXEC has waited for all that it publishes, and must not be interrupted: its transaction goes out whole. */
+	switch (publish_begin(bus, s, argv[1], is_shard, argv[2].len, !bus->executing, &publication)) {
+	case PUBLISH_READY:
+		break;
+	case PUBLISH_WAIT:
+		return COMMAND_WAIT;
+	case PUBLISH_DENIED:
 		refuse(bus, s, "publish to", argv[1]);
 		return COMMAND_DONE;
-	}
-	/* EXEC has waited for all that it publishes, and must not be interrupted. */
-	if (!bus->executing && wait_for_channel(bus, s, argv, is_shard, channel) == COMMAND_WAIT)
-		return COMMAND_WAIT;
-	if (s->state == SESSION_DEAD && !bus->executing) /* a transaction goes out whole */
-		return COMMAND_DONE;
-	if (!channel || channel->n_total == 0) {
-		bus->stats.messages++;
-		s->published++;
-		if (channel)
-			channel->messages++;
-		reply_literal(bus, s, ":0\r\n");
-		return COMMAND_DONE;
-	}
-	if (run_open(bus, s, channel, argv[2].len) < 0) {
+	case PUBLISH_NOMEM:
 		reply_error(bus, s, "ERR out of memory, the message was not published");
 		return COMMAND_DONE;
+	case PUBLISH_DEAD:
+		return COMMAND_DONE;
 	}
-	reply_integer_behind(bus, s, count_takers(bus, channel, argv[2].len >= RUN_LARGE), bus->run.barrier);
-	if (run_append(bus, argv[2], bus->tail) < 0)
+	reply_integer_behind(bus, s, publication.receivers, publication.barrier);
+	if (publish_end(bus, &publication, argv[2], bus->tail) < 0)
 		session_mark_dead(s, bus); /* it has its answer already, and must not get it */
-	else
-		s->published++;
 	return COMMAND_DONE;
 }
 

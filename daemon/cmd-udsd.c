@@ -233,7 +233,7 @@ cmd_udsd_reload(struct bus *bus, struct session *s, const struct slice *argv __a
 		return COMMAND_DONE;
 	}
 	session_log(s, bus, LOG_LEVEL_INFO, "asked for a reload");
-	return command_wait(bus, s, &bus->reloading);
+	return session_wait(s, bus, &bus->reloading) ? COMMAND_WAIT : COMMAND_DONE;
 }
 
 enum command_result

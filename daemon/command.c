@@ -386,13 +386,6 @@ choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc
 	return NULL;
 }
 
-enum command_result
-command_wait(struct bus *bus, struct session *s, struct session_list *list)
-{
-	session_set_state(s, bus, SESSION_WAITING, list);
-	return s->state == SESSION_WAITING ? COMMAND_WAIT : COMMAND_DONE;
-}
-
 static uint64_t
 nanoseconds(void)
 {
@@ -462,7 +455,7 @@ command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 	else if (s->in_transaction && (!row || !(row->flags & COMMAND_UNQUEUED)))
 		transaction_fail(s);
 	else if (row && is_too_much(bus, s, row, argv, argc))
-		return command_wait(bus, s, &bus->throttled);
+		return session_wait(s, bus, &bus->throttled) ? COMMAND_WAIT : COMMAND_DONE;
 	else if (row && command_execute(bus, s, row, argv, argc) == COMMAND_WAIT)
 		return COMMAND_WAIT;
 	if (s->reply_mode != REPLY_ON)

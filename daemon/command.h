@@ -83,13 +83,6 @@ enum command_result command_run(struct bus *bus, struct session *s, const struct
 enum command_result command_execute(struct bus *bus, struct session *s, const struct command *row,
                                     const struct slice *argv, size_t argc);
 
-/*
- * Lets the session wait on a list. COMMAND_DONE: it has died, as looking up a channel may end a run, which kills who is
- * too slow for it.
- */
-struct session_list;
-enum command_result command_wait(struct bus *bus, struct session *s, struct session_list *list);
-
 /* The row of a full name ("ping", "client|id"), in any case, or NULL. */
 const struct command *command_find(struct slice name);
 

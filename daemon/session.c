@@ -201,6 +201,13 @@ session_set_out_state(struct session *s, struct bus *bus, enum session_out_state
 	s->out_state = (uint8_t)state;
 }
 
+bool
+session_wait(struct session *s, struct bus *bus, struct session_list *list)
+{
+	session_set_state(s, bus, SESSION_WAITING, list);
+	return s->state == SESSION_WAITING;
+}
+
 void
 session_finish(struct session *s, struct bus *bus)
 {

@@ -116,6 +116,12 @@ void session_deinit(struct session *s, struct bus *bus);
 void session_set_state(struct session *s, struct bus *bus, enum session_state state, struct session_list *list);
 void session_set_out_state(struct session *s, struct bus *bus, enum session_out_state state);
 
+/*
+ * Lets it wait on a list. Returns false if it has died: looking up a channel may end a run, which kills who is too slow
+ * for it.
+ */
+bool session_wait(struct session *s, struct bus *bus, struct session_list *list);
+
 /* Takes no more commands and receives no more messages, and is closed when its output is written. */
 void session_finish(struct session *s, struct bus *bus);
 

@@ -1,0 +1,107 @@
+#include "publish.h"
+
+#include <errno.h>
+
+#include "access.h"
+#include "bus.h"
+#include "router.h"
+#include "run.h"
+#include "session.h"
+
+bool
+publish_is_allowed(const struct bus *bus, const struct session *s, struct slice name)
+{
+	return access_list_admits(&access_find(bus->rules, name)->publish, &s->identity);
+}
+
+/* Lets a publisher wait until the channel has a receiver. */
+static bool
+wait_for_receiver(struct bus *bus, struct session *s, struct slice name, bool is_shard)
+{
+	struct channel *channel;
+
+	if (router_lookup(bus, name, is_shard, true, &channel) < 0) {
+		session_out_of_memory(s, bus); /* whatever the caller replies now does not go out */
+		return false;
+	}
+	return session_wait(s, bus, &channel->waiters);
+}
+
+/* Lets a publisher wait if it has to. channel: NULL if it has no receivers. */
+static bool
+wait_for_channel(struct bus *bus, struct session *s, struct slice name, bool is_shard, size_t len,
+                 struct channel *channel)
+{
+	if (!channel || channel->n_total == 0)
+		return s->wait_receiver && wait_for_receiver(bus, s, name, is_shard);
+	if (channel->rule->slow != SLOW_WAIT)
+		return false;
+	if ((bus->n_clogged == 0 || router_count_clogged(bus, channel) == 0) &&
+	    (bus->n_over == 0 || len < RUN_LARGE || router_count_clogged_for_large(channel) == 0))
+		return false;
+	return session_wait(s, bus, &bus->throttled);
+}
+
+bool
+publish_wait(struct bus *bus, struct session *s, struct slice name, bool is_shard, size_t len)
+{
+	struct channel *channel;
+
+	if (!publish_is_allowed(bus, s, name) || router_lookup(bus, name, is_shard, false, &channel) < 0)
+		return false;
+	return wait_for_channel(bus, s, name, is_shard, len, channel);
+}
+
+/* Receivers that a message goes to now: a channel whose policy is to drop passes over those that are clogged. */
+static uint64_t
+count_takers(struct bus *bus, struct channel *channel, bool is_large)
+{
+	if (channel->rule->slow != SLOW_DROP)
+		return channel->n_total;
+	if (bus->n_over > 0 && is_large)
+		return channel->n_total - router_count_clogged_for_large(channel);
+	return channel->n_total - (bus->n_clogged > 0 ? router_count_clogged(bus, channel) : 0);
+}
+
+enum publish_result
+publish_begin(struct bus *bus, struct session *s, struct slice name, bool is_shard, size_t len, bool may_wait,
+              struct publication *ret_publication)
+{
+	struct channel *channel = bus->run.channel;
+
+	if ((!channel || !channel_is(channel, name, is_shard)) &&
+	    router_lookup(bus, name, is_shard, false, &channel) < 0)
+		return PUBLISH_NOMEM;
+	if (channel)
+		router_know_publisher(bus, channel, s);
+	if (channel ? !s->publish_allowed : !publish_is_allowed(bus, s, name))
+		return PUBLISH_DENIED;
+	if (may_wait && wait_for_channel(bus, s, name, is_shard, len, channel))
+		return PUBLISH_WAIT;
+	if (may_wait && s->state == SESSION_DEAD)
+		return PUBLISH_DEAD;
+	if (!channel || channel->n_total == 0) {
+		*ret_publication = (struct publication){ s, channel, 0, NULL };
+		return PUBLISH_READY;
+	}
+	if (run_open(bus, s, channel, len) < 0)
+		return PUBLISH_NOMEM;
+	*ret_publication =
+	    (struct publication){ s, channel, count_takers(bus, channel, len >= RUN_LARGE), bus->run.barrier };
+	return PUBLISH_READY;
+}
+
+int
+publish_end(struct bus *bus, const struct publication *publication, struct slice payload, struct chunk *tail)
+{
+	if (publication->barrier) {
+		if (run_append(bus, payload, tail) < 0)
+			return -ENOMEM;
+	} else {
+		bus->stats.messages++;
+		if (publication->channel)
+			publication->channel->messages++;
+	}
+	publication->publisher->published++;
+	return 0;
+}
