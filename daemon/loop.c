@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "evmem.h"
 #include "log.h"
 #include "pass.h"
 #include "quota.h"
@@ -63,6 +64,7 @@ loop_init(struct loop *loop, const struct limits *limits)
 	int r;
 
 	*loop = (struct loop){ 0 };
+	evmem_init();
 	event_set_log_callback(libevent_log_cb);
 	/* Large payloads come and go: keep them on the heap, and the heap's top from being returned at each one. */
 	mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);

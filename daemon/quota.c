@@ -56,7 +56,8 @@ quota_leave(struct bus *bus, struct user *user)
 {
 	if (--user->clients > 0)
 		return;
-	assert(user->queued == 0 && user->kept == 0 && user->unfinished == 0 && user->subscriptions == 0 && !user->is_over);
+	assert(user->queued == 0 && user->kept == 0 && user->unfinished == 0 && user->subscriptions == 0 &&
+	       !user->is_over);
 	table_remove(&bus->users, &user->node);
 	free(user);
 }

@@ -2,14 +2,18 @@
 # What clients can make the daemon remember is bounded, and given back.
 
 load helper
+load users
 
 @test "1,000 clients at their worst: memory stays within the limits, and is given back" {
+    need_root
     cat >"$DIR/conf" <<EOF
 [listener bus]
-listen = $S
+listen      = $S
+socket_mode = 0666
 [listener echo]
-listen = $DIR/e
-mode   = echo
+listen      = $DIR/e
+mode        = echo
+socket_mode = 0666
 [limits]
 max_clients               = 1100
 max_message               = 64K

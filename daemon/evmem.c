@@ -1,0 +1,92 @@
+#include "evmem.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <event2/event.h>
+
+/* The size of what libevent keeps for a descriptor (struct evmap_io of libevent 2.1). */
+#define PIECE ((size_t)16)
+/* Address space, of which only what is used takes memory: as many pieces as descriptors that a process can have here;
+   others come from the heap. */
+#define AREA_SIZE ((size_t)1024 * 1024 * PIECE)
+
+union piece {
+	union piece *next_free;
+	uint8_t bytes[PIECE];
+};
+
+/* libevent's functions take no argument of ours. */
+static struct {
+	union piece *begin, *end, *at, *free;
+} area;
+
+static bool
+is_ours(const void *p)
+{
+	return area.begin && (const union piece *)p >= area.begin && (const union piece *)p < area.end;
+}
+
+static void *
+allocate(size_t size)
+{
+	union piece *piece = area.free;
+
+	if (size > PIECE || (!piece && area.at == area.end))
+		return malloc(size);
+	if (piece)
+		area.free = piece->next_free;
+	else
+		piece = area.at++;
+	return piece;
+}
+
+static void
+release(void *p)
+{
+	union piece *piece = p;
+
+	if (!is_ours(p)) {
+		free(p);
+		return;
+	}
+	piece->next_free = area.free;
+	area.free = piece;
+}
+
+static void *
+resize(void *p, size_t size)
+{
+	void *moved;
+
+	if (!p)
+		return allocate(size);
+	if (!is_ours(p))
+		return realloc(p, size);
+	if (size <= PIECE)
+		return p;
+	moved = malloc(size);
+	if (!moved)
+		return NULL;
+	memcpy(moved, p, PIECE);
+	release(p);
+	return moved;
+}
+
+void
+evmem_init(void)
+{
+	void *begin;
+
+	if (area.begin)
+		return;
+	begin = mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (begin == MAP_FAILED)
+		return; /* all comes from the heap */
+	area.begin = area.at = begin;
+	area.end = area.begin + AREA_SIZE / PIECE;
+	event_set_mem_functions(allocate, resize, release);
+}
