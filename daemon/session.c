@@ -310,6 +310,7 @@ session_check_limits(struct bus *bus)
 {
 	struct session *s;
 
+	run_close(bus); /* answers to it have counted who is clogged */
 	TAILQ_FOREACH(s, &bus->sessions, link) {
 		charge(s, bus);
 		session_check_clogged(s, bus);

@@ -189,6 +189,38 @@ drop(struct hub *hub)
 	drop_rules(hub);
 }
 
+/* Who is counted when a message is published gets it, even if other limits hold before the pass is over. */
+static void
+drop_under_other_limits(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+	uint8_t *payload = make_payload(3000);
+
+	add_rule("x", NULL, NULL, SLOW_DROP);
+	router_set_rules(&hub->bus, &rules);
+	hub->bus.limits.queue_limit = 10000;
+	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_set_full(b, true);
+	for (int i = 0; i < 4; i++)
+		peer_publish(a, "x", (struct slice){ payload, 3000 });
+	hub_settle(hub);
+	peer_expect_text(a, ":1\r\n:1\r\n:1\r\n:1\r\n");
+	assert_true(b->session.clogged);
+	peer_say(a, "PUBLISH x 5\r\n");
+	while (hub_read(a))
+		;
+	hub->bus.limits.queue_limit = 100000;
+	session_check_limits(&hub->bus);
+	peer_set_full(b, false);
+	b->got.len = 0;
+	hub_settle(hub);
+	peer_expect_text(a, ":0\r\n");
+	assert_int_equal(hub->bus.stats.dropped, 1);
+	b->got.len = 0;
+	free(payload);
+	drop_rules(hub);
+}
+
 /* What it missed of one channel is told before a message of another one. */
 static void
 drop_in_order(struct hub *hub)
@@ -432,6 +464,47 @@ unfinished_input_of_a_user(struct hub *hub)
 	free(payload);
 }
 
+/* What clients that wait have sent is their user's as well: he cannot have more and more of it, and others can. */
+static void
+waiting_input_of_a_user(struct hub *hub)
+{
+	struct peer *r = user_new(hub, 1, 1001), *publishers[5];
+	struct peer *first = user_new(hub, 8, 1002), *other = user_new(hub, 9, 1002);
+	size_t size = 400000, kept;
+	uint8_t *payload = make_payload(size);
+	uint64_t limit;
+
+	hub->bus.limits.max_message = 500000;
+	hub->bus.limits.queue_limit_per_uid = 100000; /* but there is room for one message and 1 MiB */
+	hub->bus.limits.queue_limit = 4096;
+	limit = session_kept_max(&hub->bus);
+	ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_set_full(r, true);
+	peer_publish(first, "x", (struct slice){ payload, 5000 });
+	hub_settle(hub);
+	assert_true(r->session.clogged);
+	for (size_t i = 0; i < 5; i++) {
+		publishers[i] = user_new(hub, 10 + (pid_t)i, 1000);
+		peer_publish(publishers[i], "x", (struct slice){ payload, size });
+		hub_settle(hub);
+		assert_int_equal(publishers[i]->session.state, SESSION_WAITING);
+	}
+	kept = publishers[0]->session.user->kept;
+	assert_in_range(kept, limit, limit + hub->buffer_size + 2 * 256 * 1024);
+	assert_true(publishers[4]->sent_at < size); /* it is not read to its end */
+	peer_publish(other, "y", (struct slice){ payload, size });
+	hub_settle(hub);
+	peer_expect_text(other, ":0\r\n");
+	peer_set_full(r, false);
+	hub_settle(hub);
+	peer_expect_text(first, ":1\r\n");
+	for (size_t i = 0; i < 5; i++)
+		peer_expect_text(publishers[i], ":1\r\n");
+	assert_int_equal(publishers[0]->session.user->kept, 0);
+	r->got.len = 0;
+	free(payload);
+}
+
 /* Of a user who is over, receivers with nothing queued still take small messages, and large ones wait. */
 static void
 large_messages_of_a_user(struct hub *hub)
@@ -646,6 +719,7 @@ static const struct conversation conversations[] = {
 	{ "pattern over forbidden", pattern_over_forbidden },
 	{ "rights taken away", rights_taken_away },
 	{ "drop", drop },
+	{ "drop under other limits", drop_under_other_limits },
 	{ "drop in order", drop_in_order },
 	{ "drop large", drop_large },
 	{ "missed before large", missed_before_large },
@@ -655,6 +729,7 @@ static const struct conversation conversations[] = {
 	{ "subscriptions of a user", subscriptions_of_a_user },
 	{ "patterns of a user", patterns_of_a_user },
 	{ "unfinished input of a user", unfinished_input_of_a_user },
+	{ "waiting input of a user", waiting_input_of_a_user },
 	{ "large messages of a user", large_messages_of_a_user },
 	{ "large messages dropped", large_messages_dropped },
 	{ "replies of a user", replies_of_a_user },
