@@ -249,8 +249,10 @@ loop_stop(struct loop *loop)
 	struct session *s;
 
 	/* What was read is finished first, while its receivers are still there. */
-	while (!TAILQ_EMPTY(&loop->bus.ready))
+	while (!TAILQ_EMPTY(&loop->bus.ready)) {
 		pass_resume(&loop->bus, &conn_pass_ops);
+		pass_end(&loop->bus, &conn_pass_ops);
+	}
 	run_close(&loop->bus);
 	loop->stopping = true;
 	TAILQ_FOREACH(s, &loop->bus.sessions, link)

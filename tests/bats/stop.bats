@@ -58,6 +58,14 @@ load helper
     contains "$LOG" '1 messages not delivered'
 }
 
+@test "a stop while many clients have more than one pass takes answers what was read" {
+    start_udsd
+    run "$PYTHON" "$TOOLS/busy-stop.py" "$S" "$UDSD_PID" 3>&- 8>&-
+    assert_success
+    wait_exit "$UDSD_PID"
+    assert_equal "$status" 0
+}
+
 @test "a second signal ends it at once" {
     start_udsd
     block_on_big_message
