@@ -31,6 +31,7 @@ bus_init(struct bus *bus, const struct limits *limits)
 	TAILQ_INIT(&bus->sessions);
 	TAILQ_INIT(&bus->ready);
 	TAILQ_INIT(&bus->throttled);
+	TAILQ_INIT(&bus->postponed);
 	TAILQ_INIT(&bus->receivers);
 	TAILQ_INIT(&bus->repliers);
 	TAILQ_INIT(&bus->blocked);

@@ -44,10 +44,18 @@ struct bus_address {
 /* When the output of one pass takes so much more memory than there was at its beginning, it is written first. */
 #define BUS_PASS_BYTES ((size_t)8 * 1024 * 1024)
 
+/*
+ * What commands that look at many things may do in one pass before further ones have to wait, and what one of them may
+ * do at most: bytes of patterns and names held against each other, or as much work of another kind.
+ */
+#define BUS_PASS_WORK ((uint64_t)256 * 1024)
+#define BUS_COMMAND_WORK ((uint64_t)32 * 1024 * 1024)
+
 struct bus {
 	struct limits limits;
 	struct chunk_pool chunks;
-	size_t pass_bytes; /* chunks.bytes when the pass began */
+	size_t pass_bytes;  /* chunks.bytes when the pass began */
+	uint64_t pass_work; /* router.patterns.work then */
 	struct barrier_pool barriers;
 	struct stream replies;
 	struct stream copies; /* what the open run does not write itself: other encodings, heads of large messages */
@@ -61,6 +69,7 @@ struct bus {
 	struct session_list sessions;  /* all, by id */
 	struct session_list ready;     /* have commands left from an earlier pass */
 	struct session_list throttled; /* wait until a clogged receiver has drained */
+	struct session_list postponed; /* wait for a pass that has not done much work yet */
 	struct session_list receivers; /* have messages to be written */
 	struct session_list repliers;  /* have only replies to be written */
 	struct session_list blocked;   /* have a full socket */
@@ -122,6 +131,13 @@ static inline bool
 bus_is_pass_full(const struct bus *bus)
 {
 	return bus->chunks.bytes > bus->pass_bytes + BUS_PASS_BYTES;
+}
+
+/* Whether what takes much work has to wait for a later pass. */
+static inline bool
+bus_has_worked(const struct bus *bus)
+{
+	return bus->router.patterns.work - bus->pass_work > BUS_PASS_WORK;
 }
 
 /* Counts an error reply, "CODE text". */

@@ -16,6 +16,9 @@
 /* IDs in one CLIENT LIST. */
 #define IDS_MAX 1024
 
+/* What one client costs, as bus->pass_work counts. */
+#define CLIENT_WORK 64
+
 enum client_type { TYPE_ANY, TYPE_NORMAL, TYPE_PUBSUB, TYPE_NONE };
 
 /* What a client must be like; all must fit. */
@@ -231,6 +234,7 @@ cmd_client_list(struct bus *bus, struct session *s, const struct slice *argv, si
 	struct buf list = { 0 };
 	int r;
 
+	bus->router.patterns.work += bus->stats.clients * CLIENT_WORK;
 	if (argc > 3 && command_is_word(argv[2], "ID")) {
 		reply_ids(bus, s, argv + 3, argc - 3);
 		return COMMAND_DONE;

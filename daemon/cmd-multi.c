@@ -24,12 +24,16 @@ cmd_multi(struct bus *bus, struct session *s, const struct slice *argv __attribu
 static enum command_result
 wait_for_all(struct bus *bus, struct session *s, const struct transaction *transaction)
 {
+	uint64_t begin = bus->router.patterns.work;
 	const struct queued_command *command;
 
-	STAILQ_FOREACH(command, &transaction->commands, link)
+	STAILQ_FOREACH(command, &transaction->commands, link) {
+		if (bus->router.patterns.work - begin > BUS_COMMAND_WORK)
+			break; /* it will be refused */
 		if (command->row->flags & COMMAND_MAY_WAIT &&
 		    cmd_publish_wait(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE) == COMMAND_WAIT)
 			return COMMAND_WAIT;
+	}
 	return COMMAND_DONE;
 }
 
@@ -47,12 +51,17 @@ check_output(struct bus *bus, struct session *s)
 static void
 execute(struct bus *bus, struct session *s, const struct transaction *transaction)
 {
+	uint64_t begin = bus->router.patterns.work;
 	const struct queued_command *command;
 
 	bus->executing = s;
 	reply_array(bus, s, transaction->n);
 	STAILQ_FOREACH(command, &transaction->commands, link) {
-		command_execute(bus, s, command->row, command->argv, command->argc);
+		if (command->row->flags & COMMAND_LINEAR && !(command->row->flags & COMMAND_MAY_WAIT) &&
+		    bus->router.patterns.work - begin > BUS_COMMAND_WORK)
+			reply_error(bus, s, "ERR the transaction takes too long");
+		else
+			command_execute(bus, s, command->row, command->argv, command->argc);
 		check_output(bus, s);
 	}
 	run_deliver_deferred(bus);
@@ -62,6 +71,8 @@ enum command_result
 cmd_exec(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
          size_t argc __attribute__((unused)))
 {
+	uint64_t begin = bus->router.patterns.work;
+
 	if (!s->in_transaction) {
 		reply_error(bus, s, "ERR EXEC without MULTI");
 		return COMMAND_DONE;
@@ -72,6 +83,10 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv __attribut
 		return COMMAND_DONE;
 	if (s->info->transaction->has_failed)
 		reply_error(bus, s, "EXECABORT Transaction discarded because of previous errors.");
+	else if (bus->router.patterns.work - begin > BUS_COMMAND_WORK)
+		reply_error(bus, s,
+		            "EXECABORT Transaction discarded because of: its channels take too long to be held "
+		            "against all patterns");
 	else
 		execute(bus, s, s->info->transaction);
 	transaction_end(s);

@@ -247,7 +247,26 @@ struct listing {
 	struct session *to; /* NULL: only count */
 	const struct slice *pattern;
 	size_t n;
+	uint64_t begin_ms;
+	bool too_long;
 };
+
+/* How long a walk may take, where the pattern is made to be slow. */
+#define LISTING_MS 250
+
+static bool
+is_listed(struct listing *listing, struct slice name)
+{
+	struct bus *bus = listing->bus;
+
+	if (!listing->pattern)
+		return true;
+	bus->router.patterns.work += listing->pattern->len + name.len;
+	bus_update_time(bus);
+	/* The second walk does what the first one did. */
+	listing->too_long |= !listing->to && bus->now_ms - listing->begin_ms > LISTING_MS;
+	return !listing->too_long && glob_match(listing->pattern->p, listing->pattern->len, name.p, name.len);
+}
 
 static void
 list_channel(struct table_node *node, void *arg)
@@ -258,7 +277,7 @@ list_channel(struct table_node *node, void *arg)
 
 	if (channel->receivers.n == 0 || channel->is_shard != listing->shards)
 		return;
-	if (listing->pattern && !glob_match(listing->pattern->p, listing->pattern->len, name.p, name.len))
+	if (!is_listed(listing, name))
 		return;
 	listing->n++;
 	if (listing->to)
@@ -268,7 +287,12 @@ list_channel(struct table_node *node, void *arg)
 static enum command_result
 reply_channels(struct bus *bus, struct session *s, bool shards, const struct slice *argv, size_t argc)
 {
-	struct listing listing = { shards, bus, NULL, argc > 2 ? &argv[2] : NULL, 0 };
+	struct listing listing = {
+		.shards = shards,
+		.bus = bus,
+		.pattern = argc > 2 ? &argv[2] : NULL,
+		.begin_ms = bus->now_ms,
+	};
 
 	if (argc > 3) {
 		reply_error(bus, s, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try PUBSUB HELP.",
@@ -278,6 +302,11 @@ reply_channels(struct bus *bus, struct session *s, bool shards, const struct sli
 	if (argc > 2 && !cmd_check_name(bus, s, argv[2]))
 		return COMMAND_DONE;
 	table_each(&bus->router.channels, list_channel, &listing);
+	if (listing.too_long) {
+		reply_error(bus, s, "ERR it takes too long to hold '%.*s' against all channels",
+		            COMMAND_SHOWN(argv[2]));
+		return COMMAND_DONE;
+	}
 	reply_array(bus, s, listing.n);
 	listing.to = s;
 	table_each(&bus->router.channels, list_channel, &listing);

@@ -1,4 +1,5 @@
 /* What only udsd has: UDSD CHANNELS, RELOAD and WAITRECEIVER. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,7 @@ struct listing {
 	int r;             /* of the first walk: 0 or -ENOMEM */
 	size_t own_unsent; /* by whom it goes to, without what it is told now */
 	struct held held;
+	uint64_t begin_work; /* the router's */
 };
 
 /* Who may neither publish to a channel nor receive it has no business with its figures. */
@@ -93,6 +95,7 @@ is_shown(const struct listing *listing, const struct channel *channel)
 	const struct identity *identity = &listing->to->identity;
 	struct slice name = channel_name(channel);
 
+	listing->bus->router.patterns.work += name.len + (listing->pattern ? listing->pattern->len : 0);
 	if (listing->pattern && !glob_match(listing->pattern->p, listing->pattern->len, name.p, name.len))
 		return false;
 	return listing->is_admin || access_list_admits(&channel->rule->publish, identity) ||
@@ -162,11 +165,13 @@ list_channel(struct table_node *node, void *arg)
 {
 	struct channel *channel = (struct channel *)((char *)node - offsetof(struct channel, node));
 	struct listing *listing = arg;
-	int r = router_update(listing->bus, channel);
+	int r = listing->r < 0 ? 0 : router_update(listing->bus, channel);
 
 	/* In the second walk it stays as it was if there is no memory now. */
 	if (r < 0 && !listing->replies)
 		listing->r = r;
+	if (!listing->replies && listing->bus->router.patterns.work - listing->begin_work > BUS_COMMAND_WORK)
+		listing->r = -E2BIG;
 	if (listing->r < 0 || !is_shown(listing, channel))
 		return;
 	listing->n++;
@@ -186,9 +191,14 @@ cmd_udsd_channels(struct bus *bus, struct session *s, const struct slice *argv, 
 	if (argc > 2 && !cmd_check_name(bus, s, argv[2]))
 		return COMMAND_DONE;
 	listing.pattern = argc > 2 ? &argv[2] : NULL;
+	listing.begin_work = bus->router.patterns.work;
 	run_close(bus); /* what was published is counted, and queued */
 	listing.own_unsent = s->out.bytes;
 	table_each(&bus->router.channels, list_channel, &listing);
+	if (listing.r == -E2BIG) {
+		reply_error(bus, s, "ERR it takes too long to hold all channels against all patterns");
+		return COMMAND_DONE;
+	}
 	if (listing.r < 0 || find_held(bus, &listing.held) < 0) {
 		reply_error(bus, s, "ERR out of memory");
 		return COMMAND_DONE;

@@ -30,6 +30,8 @@
 #define SUBSCRIBING (PUBSUB | LINEAR | NOSCRIPT | LS | COMMAND_IN_SUBSCRIBE)
 #define SENDING (PUBSUB | LINEAR | LS | FAST | COMMAND_MAY_WAIT)
 #define UNQUEUED COMMAND_UNQUEUED
+/* Never wait for a later pass, or only where there is need. */
+#define PROMPT (COMMAND_IN_SUBSCRIBE | COMMAND_MAY_WAIT)
 #define LINEAR COMMAND_LINEAR
 
 /* clang-format off: one row, one command */
@@ -454,6 +456,8 @@ command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 		transaction_add(bus, s, row, argv, argc);
 	else if (s->in_transaction && (!row || !(row->flags & COMMAND_UNQUEUED)))
 		transaction_fail(s);
+	else if (row && row->flags & LINEAR && !(row->flags & PROMPT) && bus_has_worked(bus))
+		return session_wait(s, bus, &bus->postponed) ? COMMAND_WAIT : COMMAND_DONE;
 	else if (row && is_too_much(bus, s, row, argv, argc))
 		return session_wait(s, bus, &bus->throttled) ? COMMAND_WAIT : COMMAND_DONE;
 	else if (row && command_execute(bus, s, row, argv, argc) == COMMAND_WAIT)

@@ -6,19 +6,19 @@
 
 #include <string.h>
 
-#include "protocol.h"
-
 /* Bytes that may stand for something else than themselves. */
 static const bool is_special[256] = { ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
 
 /* Bytes of the pattern that are looked at in vain before all is tried at once; less where it is fuzzed. */
 #ifndef GLOB_PATIENCE
-#define GLOB_PATIENCE 8192
+#define GLOB_PATIENCE 1024
 #endif
+/* Likewise once the text is mapped. */
+#define GLOB_PATIENCE_MAPPED (GLOB_PATIENCE / 4)
 
 /* The longest text that is matched at once; others are not in use. */
 #define TEXT_MAX PROTOCOL_NAME_MAX
-#define WORDS (TEXT_MAX / 64 + 1)
+#define WORDS GLOB_WORDS
 
 /*
  * Reads one byte or range (either end first) of the set in which i stands and moves i behind it. Returns false where
@@ -79,33 +79,34 @@ match_one(const uint8_t *pattern, size_t len, size_t i, uint8_t c)
 	return pattern[i] == c ? i + 1 : 0;
 }
 
-/* A bit for each place between the bytes of a text; place n stands before byte n. */
-struct places {
-	uint64_t words[WORDS];
-};
-
-/* Where in a text the bytes stand that are less than each value. */
-struct text_map {
-	struct places below[257];
-};
+void
+glob_text_init(struct glob_text *text, const uint8_t *p, size_t len)
+{
+	text->p = p;
+	text->len = len;
+	text->has_map = false; /* and the map is not touched unless it is needed */
+}
 
 static void
-map_text(struct text_map *map, const uint8_t *text, size_t len)
+map_text(struct glob_text *text)
 {
-	memset(map, 0, sizeof(*map));
-	for (size_t i = 0; i < len; i++)
-		map->below[text[i] + 1].words[i / 64] |= UINT64_C(1) << i % 64;
+	if (text->has_map)
+		return;
+	text->has_map = true;
+	memset(text->below, 0, sizeof(text->below));
+	for (size_t i = 0; i < text->len; i++)
+		text->below[text->p[i] + 1].words[i / 64] |= UINT64_C(1) << i % 64;
 	for (size_t c = 1; c <= 256; c++)
 		for (size_t k = 0; k < WORDS; k++)
-			map->below[c].words[k] |= map->below[c - 1].words[k];
+			text->below[c].words[k] |= text->below[c - 1].words[k];
 }
 
 /* Adds the places of the bytes from one to another, either of which may be the lower one. */
 static void
-add_range(const struct text_map *map, uint8_t from, uint8_t to, struct places *places)
+add_range(const struct glob_text *text, uint8_t from, uint8_t to, struct glob_places *places)
 {
-	const struct places *less = &map->below[from < to ? from : to];
-	const struct places *most = &map->below[(from < to ? to : from) + 1];
+	const struct glob_places *less = &text->below[from < to ? from : to];
+	const struct glob_places *most = &text->below[(from < to ? to : from) + 1];
 
 	for (size_t k = 0; k < WORDS; k++)
 		places->words[k] |= most->words[k] & ~less->words[k];
@@ -113,22 +114,22 @@ add_range(const struct text_map *map, uint8_t from, uint8_t to, struct places *p
 
 /* Where the bytes of the set after a '[' stand in the text. Returns the position behind its ']'. */
 static size_t
-map_set(const struct text_map *map, const uint8_t *pattern, size_t len, size_t i, struct places *places)
+map_set(const struct glob_text *text, const uint8_t *pattern, size_t len, size_t i, struct glob_places *places)
 {
 	bool negated = i < len && pattern[i] == '^';
 	uint8_t from, to;
 
 	i += negated;
 	while (next_range(pattern, len, &i, &from, &to))
-		add_range(map, from, to, places);
+		add_range(text, from, to, places);
 	for (size_t k = 0; negated && k < WORDS; k++)
-		places->words[k] = map->below[256].words[k] & ~places->words[k];
+		places->words[k] = text->below[256].words[k] & ~places->words[k];
 	return i < len ? i + 1 : len;
 }
 
 /* Those places behind a byte that `takes` has, of those in `at`. Returns whether there are any. */
 static bool
-step(struct places *at, const struct places *takes)
+step(struct glob_places *at, const struct glob_places *takes)
 {
 	uint64_t carry = 0, any = 0;
 
@@ -144,7 +145,7 @@ step(struct places *at, const struct places *takes)
 
 /* All places from the first one on, up to the end of the text. */
 static void
-spread(struct places *at, size_t text_len)
+spread(struct glob_places *at, size_t text_len)
 {
 	size_t k = 0;
 
@@ -160,17 +161,16 @@ spread(struct places *at, size_t text_len)
 
 /* Matches a pattern against the ends of a text that begin at place `from` or later, all at once. */
 static bool __attribute__((noinline))
-match_at_once(const uint8_t *pattern, size_t len, const uint8_t *text, size_t text_len, size_t from)
+match_at_once(const uint8_t *pattern, size_t len, struct glob_text *text, size_t from)
 {
-	struct text_map map;
-	struct places at = { 0 };
-	size_t i = 0;
+	struct glob_places at = { 0 };
+	size_t text_len = text->len, i = 0;
 
-	map_text(&map, text, text_len);
+	map_text(text);
 	at.words[from / 64] = UINT64_C(1) << from % 64;
 	spread(&at, text_len);
 	while (i < len) {
-		struct places takes = { 0 };
+		struct glob_places takes = { 0 };
 
 		if (pattern[i] == '*') {
 			spread(&at, text_len);
@@ -178,13 +178,13 @@ match_at_once(const uint8_t *pattern, size_t len, const uint8_t *text, size_t te
 			continue;
 		}
 		if (pattern[i] == '[') {
-			i = map_set(&map, pattern, len, i + 1, &takes);
+			i = map_set(text, pattern, len, i + 1, &takes);
 		} else if (pattern[i] == '?') {
-			add_range(&map, 0, UINT8_MAX, &takes);
+			add_range(text, 0, UINT8_MAX, &takes);
 			i++;
 		} else {
 			i += pattern[i] == '\\' && i + 1 < len;
-			add_range(&map, pattern[i], pattern[i], &takes);
+			add_range(text, pattern[i], pattern[i], &takes);
 			i++;
 		}
 		if (!step(&at, &takes))
@@ -194,8 +194,10 @@ match_at_once(const uint8_t *pattern, size_t len, const uint8_t *text, size_t te
 }
 
 bool
-glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size_t text_len)
+glob_match_text(const uint8_t *pattern, size_t pattern_len, struct glob_text *name)
 {
+	const uint8_t *text = name->p;
+	size_t text_len = name->len, patience = name->has_map ? GLOB_PATIENCE_MAPPED : GLOB_PATIENCE;
 	size_t p = 0, t = 0, star = 0, resume = 0, next, in_vain = 0;
 	bool have_star = false;
 	const uint8_t *found;
@@ -220,8 +222,8 @@ glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size
 		} else if (have_star) {
 			/* A set that does not match has been read to its end, wherever that is. */
 			in_vain += (p < pattern_len && pattern[p] == '[' ? pattern_len : p + 1) - star;
-			if (in_vain > GLOB_PATIENCE && text_len <= TEXT_MAX)
-				return match_at_once(pattern + star, pattern_len - star, text, text_len, resume);
+			if (in_vain > patience && text_len <= TEXT_MAX)
+				return match_at_once(pattern + star, pattern_len - star, name, resume);
 			p = star;
 			t = ++resume;
 			if (is_special[pattern[star]])
@@ -240,6 +242,15 @@ glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size
 	while (p < pattern_len && pattern[p] == '*')
 		p++;
 	return p == pattern_len;
+}
+
+bool
+glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size_t text_len)
+{
+	struct glob_text name;
+
+	glob_text_init(&name, text, text_len);
+	return glob_match_text(pattern, pattern_len, &name);
 }
 
 size_t

@@ -17,9 +17,6 @@
 /* Commands of one session in one pass; more wait for the next one. */
 #define COMMANDS_PER_PASS 8192
 
-/* Likewise bytes of patterns and names that are matched, which may take long where there are many patterns. */
-#define MATCHING_PER_PASS ((uint64_t)256 * 1024)
-
 /* As much of a large payload gets its memory before its bytes come. */
 #define TAIL_FIRST ((size_t)256 * 1024)
 
@@ -124,7 +121,6 @@ static size_t
 run_commands(struct bus *bus, struct session *s, struct resp_progress *progress, const uint8_t *p, size_t len,
              bool *ret_more)
 {
-	uint64_t matched = bus->router.patterns.work;
 	size_t at = 0;
 
 	*ret_more = false;
@@ -133,7 +129,7 @@ run_commands(struct bus *bus, struct session *s, struct resp_progress *progress,
 			session_set_state(s, bus, SESSION_WAITING, &bus->throttled);
 			break;
 		}
-		if (n == COMMANDS_PER_PASS || bus->router.patterns.work - matched > MATCHING_PER_PASS) {
+		if (n == COMMANDS_PER_PASS) {
 			session_set_state(s, bus, SESSION_READY, &bus->ready);
 			break;
 		}

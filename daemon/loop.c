@@ -234,10 +234,17 @@ loop_end_pass(struct loop *loop)
 	update_tick(loop);
 }
 
+/* Whether clients have commands that need no event to go on. */
+static bool
+has_work(const struct bus *bus)
+{
+	return !TAILQ_EMPTY(&bus->ready) || !TAILQ_EMPTY(&bus->postponed);
+}
+
 void
 loop_turn(struct loop *loop)
 {
-	int flags = EVLOOP_ONCE | (TAILQ_EMPTY(&loop->bus.ready) ? 0 : EVLOOP_NONBLOCK);
+	int flags = EVLOOP_ONCE | (has_work(&loop->bus) ? EVLOOP_NONBLOCK : 0);
 
 	event_base_loop(loop->base, flags);
 	loop_end_pass(loop);
@@ -249,7 +256,7 @@ loop_stop(struct loop *loop)
 	struct session *s;
 
 	/* What was read is finished first, while its receivers are still there. */
-	while (!TAILQ_EMPTY(&loop->bus.ready)) {
+	while (has_work(&loop->bus)) {
 		pass_resume(&loop->bus, &conn_pass_ops);
 		pass_end(&loop->bus, &conn_pass_ops);
 	}

@@ -2,6 +2,7 @@
 
 #include "bus.h"
 #include "run.h"
+#include "session.h"
 
 void
 pass_resume(struct bus *bus, const struct pass_ops *ops)
@@ -13,6 +14,10 @@ pass_resume(struct bus *bus, const struct pass_ops *ops)
 		n++;
 	for (; n > 0 && !bus_is_pass_full(bus) && (s = TAILQ_FIRST(&bus->ready)); n--)
 		ops->resume(s);
+	while (!bus_has_worked(bus) && !bus_is_pass_full(bus) && (s = TAILQ_FIRST(&bus->postponed))) {
+		session_resume(s, bus);
+		ops->resume(s);
+	}
 }
 
 /* A session whose barrier has opened: its replies may go. Returns false if there is none. */
@@ -51,4 +56,5 @@ pass_end(struct bus *bus, const struct pass_ops *ops)
 			break;
 	}
 	bus->pass_bytes = bus->chunks.bytes;
+	bus->pass_work = bus->router.patterns.work;
 }

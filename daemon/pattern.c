@@ -133,6 +133,9 @@ int
 pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(struct pattern *pattern, void *arg),
                    void *arg)
 {
+	struct glob_text text;
+
+	glob_text_init(&text, name.p, name.len);
 	for (size_t i = 0; i < index->n_lengths && index->lengths[i].len <= name.len; i++) {
 		uint32_t len = index->lengths[i].len;
 		struct table_node *node = table_first(&index->by_literal, siphash(&index->key, name.p, len));
@@ -142,7 +145,7 @@ pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(
 			int r;
 
 			index->work += pattern->len + name.len;
-			if (pattern->literal_len != len || !glob_match(pattern->text, pattern->len, name.p, name.len))
+			if (pattern->literal_len != len || !glob_match_text(pattern->text, pattern->len, &text))
 				continue;
 			r = visit(pattern, arg);
 			if (r < 0)

@@ -69,6 +69,8 @@ publish_begin(struct bus *bus, struct session *s, struct slice name, bool is_sha
 {
 	struct channel *channel = bus->run.channel;
 
+	if (may_wait && bus_has_worked(bus) && router_must_match(&bus->router, name, is_shard))
+		return session_wait(s, bus, &bus->postponed) ? PUBLISH_WAIT : PUBLISH_DEAD;
 	if ((!channel || !channel_is(channel, name, is_shard)) &&
 	    router_lookup(bus, name, is_shard, false, &channel) < 0)
 		return PUBLISH_NOMEM;

@@ -42,7 +42,10 @@ enum publish_result publish_begin(struct bus *bus, struct session *s, struct sli
 /* Publishes it. tail: see run_append(). Returns 0, or -ENOMEM and then it was not published. */
 int publish_end(struct bus *bus, const struct publication *publication, struct slice payload, struct chunk *tail);
 
-/* Whether a message has to wait, and then the session is in state WAITING. What is refused does not. */
+/*
+ * Whether a message has to wait, and then the session is in state WAITING. What is refused does not. The work of
+ * finding out who receives it is done in any case.
+ */
 bool publish_wait(struct bus *bus, struct session *s, struct slice name, bool is_shard, size_t len);
 
 /* Whether the session may publish to a channel. */

@@ -20,10 +20,11 @@ struct user {
 	uint64_t warned_ms; /* when the log was last told that he is over it; 0: never */
 	bool is_over;       /* more is queued than queue_limit_per_uid, and not yet below half of it again */
 	uint64_t clients;
-	uint64_t subscriptions, patterns; /* the latter are among the former */
-	uint64_t queued;                  /* memory of output that could not be written at once, in bytes */
-	uint64_t kept;                    /* commands that are not handled yet, and transactions, in bytes */
-	uint64_t unfinished;              /* those of them whose rest may never come, and that are not small */
+	uint64_t subscriptions;
+	uint64_t patterns;   /* among them; long ones count more than once */
+	uint64_t queued;     /* memory of output that could not be written at once, in bytes */
+	uint64_t kept;       /* commands that are not handled yet, and transactions, in bytes */
+	uint64_t unfinished; /* those of them whose rest may never come, and that are not small */
 };
 
 /* The user of an identity, with one more client; NULL when there is no memory. */

@@ -18,6 +18,9 @@
 /* What channels may remember of the patterns that match them, in bytes; and those of one more channel. */
 #define MATCH_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
+/* A pattern counts once more for each so many bytes. */
+#define PATTERN_QUOTA_BYTES 64
+
 #define CHANNEL(node) ((struct channel *)((char *)(node)-offsetof(struct channel, node)))
 #define SUBSCRIPTION(node) ((struct subscription *)((char *)(node)-offsetof(struct subscription, node)))
 
@@ -293,6 +296,17 @@ get_channel(struct bus *bus, struct slice name, bool is_shard)
 	return make_channel(router, name, is_shard, hash);
 }
 
+bool
+router_must_match(const struct router *router, struct slice name, bool is_shard)
+{
+	const struct channel *channel;
+
+	if (is_shard || router->patterns.by_text.n == 0)
+		return false;
+	channel = router_find(router, name, false);
+	return !channel || channel->patterns_generation != router->patterns_generation;
+}
+
 int
 router_lookup(struct bus *bus, struct slice name, bool is_shard, bool make, struct channel **ret_channel)
 {
@@ -498,6 +512,13 @@ counter_of(struct subscription *sub)
 	return NULL;
 }
 
+/* What a subscription counts for max_patterns_per_uid: long patterns take longer to match. */
+static uint64_t
+quota_of_pattern(const struct subscription *sub)
+{
+	return sub->kind == SUBSCRIPTION_PATTERN ? 1 + sub->pattern->len / PATTERN_QUOTA_BYTES : 0;
+}
+
 /* Frees the channel or pattern of a subscription that ends, or was not made, if nobody needs it. */
 static void
 release_topic(struct router *router, struct subscription *sub)
@@ -530,7 +551,7 @@ link_subscription(struct router *router, struct subscription *sub)
 	LIST_INSERT_HEAD(&sub->session->subscriptions, sub, link);
 	++*counter_of(sub);
 	sub->session->user->subscriptions++;
-	sub->session->user->patterns += sub->kind == SUBSCRIPTION_PATTERN;
+	sub->session->user->patterns += quota_of_pattern(sub);
 	router->members_generation++;
 	if (sub->kind == SUBSCRIPTION_PATTERN && set->n == 1)
 		router->patterns_generation++;
@@ -578,7 +599,7 @@ router_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 		r = ROUTER_E_TOO_MANY;
 	else if (s->user->subscriptions >= bus->limits.max_subscriptions_per_uid)
 		r = ROUTER_E_TOO_MANY_OF_USER;
-	else if (kind == SUBSCRIPTION_PATTERN && s->user->patterns >= bus->limits.max_patterns_per_uid)
+	else if (s->user->patterns + quota_of_pattern(sub) > bus->limits.max_patterns_per_uid)
 		r = ROUTER_E_TOO_MANY_PATTERNS;
 	else
 		r = link_subscription(router, sub);
@@ -603,7 +624,7 @@ unlink_subscription(struct router *router, struct subscription *sub)
 	LIST_REMOVE(sub, link);
 	--*counter_of(sub);
 	sub->session->user->subscriptions--;
-	sub->session->user->patterns -= sub->kind == SUBSCRIPTION_PATTERN;
+	sub->session->user->patterns -= quota_of_pattern(sub);
 	router->members_generation++;
 	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 0) {
 		router->n_shards -= sub->channel->is_shard;

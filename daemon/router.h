@@ -118,6 +118,9 @@ int router_lookup(struct bus *bus, struct slice name, bool is_shard, bool make, 
 /* Brings the channel up to date. Returns 0 or -ENOMEM. */
 int router_update(struct bus *bus, struct channel *channel);
 
+/* Whether patterns have to be matched before it is known who receives a channel, which may take long. */
+bool router_must_match(const struct router *router, struct slice name, bool is_shard);
+
 /* Forgets the channels that nobody is subscribed to by name and nobody waits for. */
 void router_forget_unnamed(struct bus *bus);
 

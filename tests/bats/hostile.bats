@@ -273,10 +273,11 @@ EOF
     start_udsd
     run "$PYTHON" - "$S" <<'EOF'
 import socket, sys, threading, time
-from resp import Client
+from resp import Client, Error
 path = sys.argv[1]
-n = 2000
-hostile, publisher, other = Client(path), Client(path), Client(path)
+n = 1400
+hostile, other = Client(path), Client(path)
+publishers = [Client(path) for _ in range(50)]
 hostile.send_raw(b"".join(Client.encode("PSUBSCRIBE", b"a*" * 200 + b"b%d" % i) for i in range(n)))
 for _ in range(n):
     hostile.read()
@@ -288,18 +289,31 @@ def latency():
         times.append(time.monotonic() - start)
     return max(times)
 # Each of these names is new, so all patterns are tried for it.
-names = b"".join(Client.encode("PUBLISH", b"a" * 1016 + b"%08d" % i, "x") for i in range(3000))
-def attack():
+def attack(publisher, number):
+    names = b"".join(Client.encode("PUBLISH", b"a" * 1000 + b"%08d.%08d" % (number, i), "x") for i in range(3000))
     try:
         publisher.send_raw(names)
     except OSError:
         pass
-attacker = threading.Thread(target=attack)
-attacker.start()
-assert publisher.read() == 0
+attackers = [threading.Thread(target=attack, args=(p, i)) for i, p in enumerate(publishers)]
+for attacker in attackers:
+    attacker.start()
+for publisher in publishers: # and all of them go on
+    assert publisher.read() == 0
 worst = latency()
-publisher.sock.shutdown(socket.SHUT_RDWR)
-attacker.join()
+# A transaction of such is refused, where it would take too long.
+transaction = [Client.encode("MULTI")]
+transaction += [Client.encode("PUBLISH", b"a" * 1000 + b"%d" % i, "x") for i in range(1000)] + [Client.encode("EXEC")]
+other.send_raw(b"".join(transaction))
+assert [other.read() for _ in range(1001)] == [b"OK"] + [b"QUEUED"] * 1000
+try:
+    assert False, other.read()
+except Error as error:
+    assert "EXECABORT" in str(error) and "too long" in str(error), error
+for publisher in publishers:
+    publisher.sock.shutdown(socket.SHUT_RDWR)
+for attacker in attackers:
+    attacker.join()
 assert worst < 1, worst
 EOF
     assert_success

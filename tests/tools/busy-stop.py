@@ -17,7 +17,7 @@ os.kill(daemon, signal.SIGSTOP)
 sent = []
 for client in clients:
     client.sock.setblocking(False)
-    sent.append(client.sock.send(b"PING\r\n" * 30000) // 6)
+    sent.append(client.sock.send(b"PING\r\n" * 25000) // 6)
     client.sock.setblocking(True)
 os.kill(daemon, signal.SIGCONT)
 os.kill(daemon, signal.SIGTERM)

@@ -428,6 +428,11 @@ patterns_of_a_user(struct hub *hub)
 	ask(b, "PSUBSCRIBE y\r\n", "-ERR too many patterns; the limit for all clients of uid 1000 is 1\r\n");
 	ask(b, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
 	ask(c, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:1\r\n");
+	/* One that is long counts for several. */
+	ask(c, "PUNSUBSCRIBE y\r\nPSUBSCRIBE 1234567890123456789012345678901234567890123456789012345678901234\r\n",
+	    "*3\r\n$12\r\npunsubscribe\r\n$1\r\ny\r\n:0\r\n-ERR too many patterns; the limit for all clients of uid "
+	    "1001 is "
+	    "1\r\n");
 	ask(a, "PUNSUBSCRIBE\r\n", "*3\r\n$12\r\npunsubscribe\r\n$1\r\nx\r\n:0\r\n");
 	ask(b, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:2\r\n");
 }
