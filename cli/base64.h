@@ -1,0 +1,15 @@
+/* Bytes as text of 64 letters with padding: RFC 4648, section 4. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The letters that `len` bytes take. */
+static inline size_t
+base64_size(size_t len)
+{
+	return (len + 2) / 3 * 4;
+}
+
+/* Writes base64_size(len) letters, without a NUL; returns how many. */
+size_t base64_put(char *p, const uint8_t *bytes, size_t len);

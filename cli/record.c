@@ -1,0 +1,55 @@
+#include "record.h"
+
+#include <stdio.h>
+
+#include "base64.h"
+#include "buf.h"
+#include "cleanup.h"
+#include "memory.h"
+
+#define KEY_MAX ((size_t)64)
+
+json_t *
+record_new(void)
+{
+	json_t *record = json_object();
+
+	memory_check(record ? 0 : -1);
+	return record;
+}
+
+void
+record_set(json_t *record, const char *key, json_t *value)
+{
+	memory_check(value ? json_object_set_new_nocheck(record, key, value) : -1);
+}
+
+void
+record_set_bytes(json_t *record, const char *key, struct slice bytes)
+{
+	json_t *text = json_stringn(bytes.len > 0 ? (const char *)bytes.p : "", bytes.len);
+	_cleanup_free_ char *letters = NULL;
+	char base64_key[KEY_MAX];
+	size_t len;
+
+	if (text) {
+		record_set(record, key, text);
+		return;
+	}
+	letters = memory_alloc_raw(base64_size(bytes.len));
+	len = base64_put(letters, bytes.p, bytes.len);
+	snprintf(base64_key, sizeof(base64_key), "%s_base64", key);
+	record_set(record, base64_key, json_stringn_nocheck(letters, len));
+}
+
+static int
+append(const char *text, size_t size, void *arg)
+{
+	return buf_append(arg, text, size);
+}
+
+void
+record_print(const json_t *value, struct buf *b)
+{
+	memory_check(json_dump_callback(value, append, b, JSON_COMPACT | JSON_ENCODE_ANY));
+}
