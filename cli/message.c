@@ -1,0 +1,108 @@
+#include "message.h"
+
+#include <stdlib.h>
+
+#include "buf.h"
+#include "memory.h"
+#include "record.h"
+
+void
+message_put_time(const struct timespec *time, bool utc, struct buf *b)
+{
+	long us = time->tv_nsec / 1000, minutes;
+	struct tm tm = { 0 };
+
+	if (utc)
+		gmtime_r(&time->tv_sec, &tm);
+	else
+		localtime_r(&time->tv_sec, &tm);
+	memory_check(buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%06ld", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+	                        tm.tm_hour, tm.tm_min, tm.tm_sec, us));
+	minutes = labs(tm.tm_gmtoff) / 60;
+	if (utc)
+		memory_check(buf_append(b, "Z", 1));
+	else
+		memory_check(buf_printf(b, "%c%02ld:%02ld", tm.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60));
+}
+
+/* The bytes of the character of UTF-8 at p, 0 where there is none (RFC 3629, section 4). */
+static size_t
+character_size(const uint8_t *p, size_t len)
+{
+	size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+	if (size > len)
+		return 0;
+	for (size_t i = 1; i < size; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong forms, surrogates, and what is beyond U+10FFFF. */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+	    (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return size;
+}
+
+/* Appends the bytes with U+FFFD for each that is not UTF-8. */
+static void
+put_valid(struct slice bytes, struct buf *b)
+{
+	size_t size;
+
+	for (size_t i = 0; i<bytes.len; i += size> 0 ? size : 1) {
+		size = character_size(bytes.p + i, bytes.len - i);
+		memory_check(size > 0 ? buf_append(b, bytes.p + i, size) : buf_append(b, "\xef\xbf\xbd", 3));
+	}
+}
+
+void
+message_put_string(struct slice payload, struct buf *b)
+{
+	json_t *text = json_stringn((const char *)payload.p, payload.len);
+	struct buf valid = { 0 };
+
+	if (!text) {
+		put_valid(payload, &valid);
+		text = json_stringn_nocheck((const char *)valid.data, valid.len);
+		buf_deinit(&valid);
+	}
+	memory_check(text ? 0 : -1);
+	record_print(text, b);
+	json_decref(text);
+}
+
+static void
+set_time(json_t *record, const struct timespec *time)
+{
+	struct buf text = { 0 };
+
+	message_put_time(time, true, &text);
+	record_set_bytes(record, "time", (struct slice){ text.data, text.len });
+	buf_deinit(&text);
+}
+
+void
+message_put_json(const struct message *m, struct buf *b)
+{
+	json_t *record = record_new();
+
+	record_set_bytes(record, "channel", m->channel);
+	if (m->pattern.p)
+		record_set_bytes(record, "pattern", m->pattern);
+	record_set_bytes(record, "payload", m->payload);
+	set_time(record, &m->time);
+	record_print(record, b);
+	json_decref(record);
+}
+
+void
+message_put_missed_json(uint64_t missed, struct slice channel, const struct timespec *time, struct buf *b)
+{
+	json_t *record = record_new();
+
+	record_set(record, "missed", json_integer((json_int_t)missed));
+	record_set_bytes(record, "channel", channel);
+	set_time(record, time);
+	record_print(record, b);
+	json_decref(record);
+}
