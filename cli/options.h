@@ -21,11 +21,17 @@ struct options {
 	bool whole;
 	bool wait_receiver;
 	bool summary;
+	bool json;
+	bool stop_on_error;
 	bool has_timeout;
 	uint64_t timeout; /* ms; 0: for ever */
 	uint64_t queue_bytes;
 	uint64_t count;        /* 0: not given */
 	const char *hello;     /* or NULL */
+	const char *exec;      /* or NULL */
+	const char *format;    /* or NULL */
+	uint64_t jobs;         /* 0: not given */
+	uint64_t exec_bytes;   /* 0: not given */
 	const char **patterns; /* n_patterns of them */
 	size_t n_patterns;
 

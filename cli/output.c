@@ -117,7 +117,7 @@ write_cb(evutil_socket_t fd, short what, void *arg)
 	out->drained(out->arg);
 }
 
-/* The writing end of a pipe becomes "readable" when its last reader has gone. */
+/* The writing end of a pipe becomes "readable" when its last reader has gone, a socket when its peer has. */
 static void
 left_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -125,10 +125,10 @@ left_cb(evutil_socket_t fd, short what, void *arg)
 	struct pollfd p = { .fd = fd };
 
 	(void)what;
-	if (poll(&p, 1, 0) > 0 && p.revents & POLLERR)
+	if (poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP))
 		fail(out, EPIPE);
 	else
-		event_del(out->left_event); /* a pipe that is open for reading too: this tells nothing */
+		event_del(out->left_event); /* there is something to read: this tells nothing */
 }
 
 static int
@@ -162,8 +162,10 @@ output_new(struct loop *loop, int fd, output_cb *drained, void *arg)
 	out->write_event = event_new(loop_base(loop), out->fd, EV_WRITE, write_cb, out);
 	out->left_event = event_new(loop_base(loop), out->fd, EV_READ | EV_PERSIST, left_cb, out);
 	memory_check(out->write_event && out->left_event ? 0 : -1);
-	if (S_ISFIFO(st.st_mode))
+	if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
 		event_add(out->left_event, NULL);
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		fail(out, EBADF); /* or it would be noticed with the first message */
 	return out;
 }
 

@@ -1,46 +1,47 @@
 /*
- * udsctl recv: subscribes after each connect and prints what comes. Most messages of a run come on one
- * channel, so the frame's bytes before the length of its payload are the same as those of the last one;
- * they are remembered and compared in one piece. Everything else goes through the parser of replies.
+ * udsctl recv: subscribes after each connect and hands what comes to a sink. Messages like the last one
+ * are taken by that in one go; everything else goes through the parser of replies.
+ *
+ * It also subscribes to the channel that tells what was dropped here, last and by a command of its own, so
+ * that a daemon that refuses only this still gives it the messages.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "client.h"
 #include "deadline.h"
+#include "handler.h"
 #include "loop.h"
 #include "memory.h"
+#include "num.h"
 #include "options.h"
-#include "output.h"
+#include "protocol.h"
 #include "resp-encode.h"
 #include "resp-reply.h"
 #include "say.h"
+#include "sink.h"
 #include "verb-run.h"
 
 /* How long standard output may take the last bytes after a signal, in ms. */
 #define SIGNAL_TIMEOUT ((uint64_t)5000)
 
-#define BULK_MAX ((size_t)1024 * 1024 * 1024)
-
 struct recv {
 	const struct options *o;
 	struct loop *loop;
 	struct client *client;
-	struct output *output;
+	struct sink *sink;
 	struct buf subscription;
-	struct buf prefix; /* of the last message's frame: up to the "$" before its payload */
 	struct resp_reply reply;
 	struct deadline deadline, signal_deadline;
 	size_t confirmed; /* of the subscriptions, on this connection */
 	uint64_t lost_at; /* loop_now(); 0 before the first loss */
-	uint64_t messages;
-	uint8_t delimiter;
-	bool finishing; /* only what waits for standard output is left to do */
-	int status;     /* to end with then */
+	uint64_t missed;
+	bool asks_missed; /* the last of the subscriptions is to PROTOCOL_MISSED, and not the user's */
+	bool finishing;   /* only what the sink has is left to do */
+	int status;       /* to end with then */
 };
 
 static size_t
@@ -63,7 +64,14 @@ add_command(struct buf *b, const char *name, const char *const *args, size_t n)
 	}
 }
 
-/* Ends with the status once standard output has what is for it. */
+static void
+end_when_idle(struct recv *r)
+{
+	if (sink_is_idle(r->sink))
+		loop_end(r->loop, r->status);
+}
+
+/* Ends with the status once the sink is done with what it has. */
 static void
 finish(struct recv *r, int status)
 {
@@ -73,70 +81,45 @@ finish(struct recv *r, int status)
 	r->status = status;
 	client_stop(r->client);
 	deadline_run(&r->deadline, false);
-	output_flush(r->output);
-	if (output_pending(r->output) == 0)
-		loop_end(r->loop, status);
+	sink_flush(r->sink);
+	end_when_idle(r);
 }
 
-/*
- * Prints messages that have the remembered prefix, as many as the bytes begin with. *ret_need: how many
- * bytes the next of them must have, if it is one. Returns the bytes used.
- */
-static size_t
-print_run(struct recv *r, const uint8_t *bytes, size_t len, size_t *ret_need)
-{
-	const uint8_t *prefix = r->prefix.data, *p = bytes, *end = bytes + len, *q;
-	size_t prefix_len = r->prefix.len, size;
-	uint64_t left = r->o->count > 0 ? r->o->count - r->messages : UINT64_MAX;
-	uint8_t *out = output_reserve(r->output, len), *o = out;
-	uint64_t n = 0;
-
-	*ret_need = 0;
-	while (n < left && (size_t)(end - p) > prefix_len && prefix_len > 0 && memcmp(p, prefix, prefix_len) == 0) {
-		size = 0;
-		for (q = p + prefix_len; q < end && (unsigned int)(*q - '0') < 10 && size < BULK_MAX; q++)
-			size = size * 10 + (size_t)(*q - '0');
-		if (end - q < 2 || q[0] != '\r' || q[1] != '\n' || size > BULK_MAX)
-			break;
-		q += 2;
-		if ((size_t)(end - q) < size + 2) {
-			*ret_need = (size_t)(q - p) + size + 2;
-			break;
-		}
-		if (q[size] != '\r' || q[size + 1] != '\n')
-			break;
-		memcpy(o, q, size);
-		o += size;
-		*o++ = r->delimiter;
-		p = q + size + 2;
-		n++;
-	}
-	output_commit(r->output, (size_t)(o - out));
-	r->messages += n;
-	return (size_t)(p - bytes);
-}
-
+/* Reads on, or not, as the sink has room. While it has none, messages do not fail to come: they are not read. */
 static void
-print_message(struct recv *r, const uint8_t *frame, const struct slice *payload)
+pace(struct recv *r)
 {
-	const uint8_t *p = payload->p - 2; /* at the CR behind the payload's length */
-	uint8_t *out = output_reserve(r->output, payload->len + 1);
+	bool full = sink_is_full(r->sink);
 
-	memcpy(out, payload->p, payload->len);
-	out[payload->len] = r->delimiter;
-	output_commit(r->output, payload->len + 1);
-	r->messages++;
-	while (*p != '$')
-		p--;
-	r->prefix.len = 0;
-	memory_check(buf_append(&r->prefix, frame, (size_t)(p - frame) + 1));
+	client_pause(r->client, full);
+	deadline_run(&r->deadline, !r->finishing && !full);
+}
+
+/* Whether it was one of PROTOCOL_MISSED: "COUNT CHANNEL". */
+static bool
+take_missed(struct recv *r, const struct slice *channel, const struct slice *payload)
+{
+	const uint8_t *blank = memchr(payload->p, ' ', payload->len);
+	size_t digits = blank ? (size_t)(blank - payload->p) : 0;
+	char text[NUM_DIGITS_MAX + 1] = "";
+	uint64_t missed;
+
+	if (!r->asks_missed || channel->len != strlen(PROTOCOL_MISSED) ||
+	    memcmp(channel->p, PROTOCOL_MISSED, channel->len) != 0 || digits > NUM_DIGITS_MAX)
+		return false;
+	memcpy(text, payload->p, digits);
+	if (num_parse_u64(text, &missed) != 0)
+		return false;
+	r->missed += missed;
+	sink_tell_missed(r->sink, missed, (struct slice){ blank + 1, payload->len - digits - 1 });
+	return true;
 }
 
 static void
 subscribed(struct recv *r)
 {
 	if (++r->confirmed != n_subscriptions(r))
-		return;
+		return; /* or it is the one to PROTOCOL_MISSED */
 	if (r->lost_at > 0)
 		say("connection to %s lost; subscribed again after %llu ms, messages sent in between are missing",
 		    client_name(r->client), (unsigned long long)(loop_now() - r->lost_at));
@@ -155,6 +138,12 @@ refused(struct recv *r, const struct slice *text)
 		client_drop(r->client, EUSERS);
 		return;
 	}
+	if (r->asks_missed && r->confirmed == n_subscriptions(r)) {
+		say_verbose("%s: not told what is missed: %.*s", client_name(r->client), (int)text->len,
+		            (const char *)text->p);
+		r->confirmed++;
+		return;
+	}
 	say("%s: %.*s", client_name(r->client), (int)text->len, (const char *)text->p);
 	finish(r, not_permitted ? EX_NOPERM : EX_PROTOCOL);
 }
@@ -171,14 +160,16 @@ take_reply(struct recv *r, const uint8_t *frame)
 	}
 	if (node->type != RESP_ARRAY || r->reply.count != node->elements + 1 || node->elements < 3)
 		return false;
-	if (node->elements == 3 && resp_node_is(&node[1], "message") && node[3].type == RESP_BULK)
-		print_message(r, frame, &node[3].text);
-	else if (node->elements == 4 && resp_node_is(&node[1], "pmessage") && node[4].type == RESP_BULK)
-		print_message(r, frame, &node[4].text);
-	else if (resp_node_is(&node[1], "subscribe") || resp_node_is(&node[1], "psubscribe"))
+	if (node->elements == 3 && resp_node_is(&node[1], "message") && node[3].type == RESP_BULK) {
+		if (!take_missed(r, &node[2].text, &node[3].text))
+			sink_take(r->sink, frame, node[2].text, (struct slice){ 0 }, node[3].text);
+	} else if (node->elements == 4 && resp_node_is(&node[1], "pmessage") && node[4].type == RESP_BULK) {
+		sink_take(r->sink, frame, node[3].text, node[2].text, node[4].text);
+	} else if (resp_node_is(&node[1], "subscribe") || resp_node_is(&node[1], "psubscribe")) {
 		subscribed(r);
-	else
+	} else {
 		return false;
+	}
 	return true;
 }
 
@@ -186,7 +177,7 @@ take_reply(struct recv *r, const uint8_t *frame)
 static size_t
 read_reply(struct recv *r, const uint8_t *p, size_t len, size_t *ret_need)
 {
-	switch (resp_reply_parse(&r->reply, p, len, BULK_MAX)) {
+	switch (resp_reply_parse(&r->reply, p, len, SINK_PAYLOAD_MAX)) {
 	case RESP_REPLY_OK:
 		if (take_reply(r, p))
 			return r->reply.used;
@@ -204,10 +195,10 @@ read_reply(struct recv *r, const uint8_t *p, size_t len, size_t *ret_need)
 	return 0;
 }
 
-static bool
-is_counted_out(const struct recv *r)
+static uint64_t
+messages_left(const struct recv *r)
 {
-	return r->o->count > 0 && r->messages >= r->o->count;
+	return r->o->count > 0 ? r->o->count - sink_messages(r->sink) : UINT64_MAX;
 }
 
 static size_t
@@ -215,40 +206,42 @@ input_bytes(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
 {
 	struct recv *r = arg;
 	size_t used = 0, need = 0, n;
-	uint64_t before = r->messages;
+	uint64_t before = sink_messages(r->sink);
 
+	sink_set_time(r->sink);
 	do {
-		used += print_run(r, bytes + used, len - used, &need);
-		if (need > 0 || used == len || is_counted_out(r))
+		used += sink_take_run(r->sink, bytes + used, len - used, messages_left(r), &need);
+		if (need > 0 || used == len || messages_left(r) == 0)
 			break;
 		n = read_reply(r, bytes + used, len - used, &need);
 		used += n;
-	} while (n > 0 && !r->finishing && !is_counted_out(r));
-	output_flush(r->output);
+	} while (n > 0 && !r->finishing && messages_left(r) > 0);
+	sink_flush(r->sink);
 	if (loop_is_ending(r->loop))
 		return len;
-	if (is_counted_out(r))
+	if (messages_left(r) == 0)
 		finish(r, EX_OK);
-	if (r->messages > before)
+	if (sink_has_failed(r->sink))
+		finish(r, EX_SOFTWARE);
+	if (sink_messages(r->sink) > before)
 		deadline_progress(&r->deadline);
-	/* While standard output takes nothing, messages do not fail to come: they are not read. */
-	client_pause(r->client, output_pending(r->output) > OUTPUT_HIGH);
-	deadline_run(&r->deadline, !r->finishing && output_pending(r->output) <= OUTPUT_HIGH);
+	pace(r);
 	*ret_need = need;
 	return used;
 }
 
+/* Something of what the sink had is done. */
 static void
-drained(void *arg)
+moved(void *arg)
 {
 	struct recv *r = arg;
 
-	if (!r->finishing) {
-		client_pause(r->client, false);
-		deadline_run(&r->deadline, true);
-	} else if (output_pending(r->output) == 0) {
-		loop_end(r->loop, r->status);
-	}
+	if (sink_has_failed(r->sink))
+		finish(r, EX_SOFTWARE);
+	if (r->finishing)
+		end_when_idle(r);
+	else
+		pace(r);
 }
 
 static void
@@ -271,7 +264,7 @@ down(void *arg, uint64_t unread)
 	struct recv *r = arg;
 
 	(void)unread;
-	if (r->confirmed == n_subscriptions(r))
+	if (r->confirmed >= n_subscriptions(r))
 		r->lost_at = loop_now();
 }
 
@@ -299,12 +292,18 @@ static void
 signal_cb(void *arg, int signo, bool again)
 {
 	struct recv *r = arg;
+	const struct handler *handler = sink_handler(r->sink);
 
 	if (again) {
 		loop_end(r->loop, 128 + signo);
 		return;
 	}
-	deadline_run(&r->signal_deadline, true);
+	sink_stop(r->sink);
+	if (handler && handler_running(handler) > 0)
+		say_notice("waiting for %llu running commands; another signal ends at once",
+		           (unsigned long long)handler_running(handler));
+	else
+		deadline_run(&r->signal_deadline, true);
 	finish(r, 128 + signo);
 }
 
@@ -316,29 +315,76 @@ static const struct client_ops client_ops = {
 };
 
 static void
+make_subscription(struct recv *r)
+{
+	static const char *const missed[] = { PROTOCOL_MISSED };
+	const struct options *o = r->o;
+
+	r->asks_missed = true;
+	for (size_t i = 0; i < o->n_args; i++)
+		if (strcmp(o->args[i], PROTOCOL_MISSED) == 0)
+			r->asks_missed = false;
+	add_command(&r->subscription, "SUBSCRIBE", (const char *const *)o->args, o->n_args);
+	add_command(&r->subscription, "PSUBSCRIBE", o->patterns, o->n_patterns);
+	add_command(&r->subscription, "SUBSCRIBE", missed, r->asks_missed ? 1 : 0);
+}
+
+static int
 setup(struct recv *r)
 {
 	const struct options *o = r->o;
 	struct client_options options = { .addr = o->addr };
+	int status;
 
-	add_command(&r->subscription, "SUBSCRIBE", (const char *const *)o->args, o->n_args);
-	add_command(&r->subscription, "PSUBSCRIBE", o->patterns, o->n_patterns);
-	options.greeting = (struct slice){ r->subscription.data, r->subscription.len };
-	r->delimiter = o->null ? '\0' : '\n';
 	r->loop = loop_new(signal_cb, r);
+	status = sink_new(r->loop, o, moved, r, &r->sink);
+	if (status != 0)
+		return status;
+	make_subscription(r);
+	options.greeting = (struct slice){ r->subscription.data, r->subscription.len };
 	r->client = client_new(r->loop, &options, &client_ops, r);
-	r->output = output_new(r->loop, STDOUT_FILENO, drained, r);
 	deadline_init(&r->deadline, r->loop, o->timeout, timed_out_cb, r);
 	deadline_init(&r->signal_deadline, r->loop, SIGNAL_TIMEOUT, signal_timed_out_cb, r);
+	return 0;
+}
+
+/* What a person must know in any case: that messages were taken and nothing was done with them. */
+static void
+report_unhandled(const struct handler *handler)
+{
+	if (handler_running(handler) > 0)
+		say("recv: %llu commands still run", (unsigned long long)handler_running(handler));
+	if (handler_unhandled(handler) > 0)
+		say("recv: %llu messages were taken and not handled", (unsigned long long)handler_unhandled(handler));
 }
 
 static void
 print_summary(const struct recv *r)
 {
+	const struct handler *handler = sink_handler(r->sink);
 	uint64_t reconnects = client_reconnects(r->client);
+	char failed[64] = "";
 
-	say("recv: %llu messages, %llu reconnect%s", (unsigned long long)r->messages, (unsigned long long)reconnects,
-	    reconnects == 1 ? "" : "s");
+	if (handler)
+		snprintf(failed, sizeof(failed), ", %llu failed", (unsigned long long)handler_failed(handler));
+	say("recv: %llu messages, %llu reconnect%s, %llu missed%s", (unsigned long long)sink_messages(r->sink),
+	    (unsigned long long)reconnects, reconnects == 1 ? "" : "s", (unsigned long long)r->missed, failed);
+}
+
+static int
+run(struct recv *r)
+{
+	const struct handler *handler = sink_handler(r->sink);
+	int status;
+
+	deadline_run(&r->deadline, true);
+	client_start(r->client);
+	status = loop_run(r->loop);
+	if (handler)
+		report_unhandled(handler);
+	if (r->o->summary)
+		print_summary(r);
+	return status == EX_OK && handler && handler_failed(handler) > 0 ? EX_SOFTWARE : status;
 }
 
 int
@@ -351,17 +397,13 @@ verb_recv(const struct options *o)
 		say("recv: no channel and no pattern; try 'udsctl recv --help'");
 		return EX_USAGE;
 	}
-	setup(&r);
-	deadline_run(&r.deadline, true);
-	client_start(r.client);
-	status = loop_run(r.loop);
-	if (o->summary)
-		print_summary(&r);
+	status = setup(&r);
+	if (status == 0)
+		status = run(&r);
 	client_free(r.client);
-	output_free(r.output);
+	sink_free(r.sink);
 	resp_reply_deinit(&r.reply);
 	buf_deinit(&r.subscription);
-	buf_deinit(&r.prefix);
 	deadline_deinit(&r.deadline);
 	deadline_deinit(&r.signal_deadline);
 	loop_free(r.loop);

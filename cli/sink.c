@@ -1,0 +1,271 @@
+#include "sink.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "format.h"
+#include "handler.h"
+#include "memory.h"
+#include "message.h"
+#include "options.h"
+#include "output.h"
+#include "say.h"
+
+#define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
+
+struct sink {
+	struct output *output;   /* or else */
+	struct handler *handler; /* one of both is NULL */
+	struct format *format;   /* or NULL */
+	bool json;
+	bool plain; /* payloads go to `output` as they are */
+	bool stop_on_error;
+	char delimiter;
+	struct buf prefix; /* of the last message's frame: up to the "$" before its payload */
+	struct buf line;
+	struct timespec time;
+	uint64_t messages;
+	sink_cb *moved;
+	void *arg;
+};
+
+static void
+moved(void *arg)
+{
+	struct sink *s = arg;
+
+	s->moved(s->arg);
+}
+
+/* Returns what is wrong with the options, or NULL. */
+static const char *
+find_conflict(const struct options *o)
+{
+	if (o->format && o->json)
+		return "--format and --json exclude each other";
+	if (!o->exec && o->jobs)
+		return "--jobs is of no use without --exec";
+	if (!o->exec && o->stop_on_error)
+		return "--stop-on-error is of no use without --exec";
+	if (!o->exec && o->exec_bytes)
+		return "--queue-bytes is of no use without --exec";
+	return NULL;
+}
+
+int
+sink_new(struct loop *loop, const struct options *o, sink_cb *cb, void *arg, struct sink **ret_sink)
+{
+	struct handler_options commands = {
+		.command = o->exec,
+		.jobs = o->jobs ? o->jobs : 1,
+		.queue_bytes = o->exec_bytes ? o->exec_bytes : QUEUE_BYTES,
+		.stop_on_error = o->stop_on_error,
+	};
+	const char *conflict = find_conflict(o);
+	char error[FORMAT_ERROR_MAX];
+	struct format *format = NULL;
+	struct sink *s;
+
+	if (conflict) {
+		say("recv: %s", conflict);
+		return EX_USAGE;
+	}
+	if (o->format && format_parse(o->format, error, &format) < 0) {
+		say("recv: --format: %s", error);
+		return EX_USAGE;
+	}
+	s = memory_alloc(sizeof(*s));
+	s->format = format;
+	s->json = o->json;
+	s->plain = !o->exec && !o->format && !o->json;
+	s->stop_on_error = o->stop_on_error;
+	s->delimiter = o->null ? '\0' : '\n';
+	s->moved = cb;
+	s->arg = arg;
+	if (o->exec)
+		s->handler = handler_new(loop, &commands, moved, s);
+	else
+		s->output = output_new(loop, STDOUT_FILENO, moved, s);
+	*ret_sink = s;
+	return 0;
+}
+
+void
+sink_free(struct sink *s)
+{
+	if (!s)
+		return;
+	output_free(s->output);
+	handler_free(s->handler);
+	format_free(s->format);
+	buf_deinit(&s->prefix);
+	buf_deinit(&s->line);
+	free(s);
+}
+
+size_t
+sink_take_run(struct sink *s, const uint8_t *bytes, size_t len, uint64_t max, size_t *ret_need)
+{
+	const uint8_t *prefix = s->prefix.data, *p = bytes, *end = bytes + len, *q;
+	size_t prefix_len = s->prefix.len, size;
+	uint8_t *out, *o;
+	uint64_t n = 0;
+
+	*ret_need = 0;
+	if (prefix_len == 0)
+		return 0;
+	o = out = output_reserve(s->output, len);
+	while (n < max && (size_t)(end - p) > prefix_len && memcmp(p, prefix, prefix_len) == 0) {
+		size = 0;
+		for (q = p + prefix_len; q < end && (unsigned int)(*q - '0') < 10 && size < SINK_PAYLOAD_MAX; q++)
+			size = size * 10 + (size_t)(*q - '0');
+		if (end - q < 2 || q[0] != '\r' || q[1] != '\n' || size > SINK_PAYLOAD_MAX)
+			break;
+		q += 2;
+		if ((size_t)(end - q) < size + 2) {
+			*ret_need = (size_t)(q - p) + size + 2;
+			break;
+		}
+		if (q[size] != '\r' || q[size + 1] != '\n')
+			break;
+		memcpy(o, q, size);
+		o += size;
+		*o++ = (uint8_t)s->delimiter;
+		p = q + size + 2;
+		n++;
+	}
+	output_commit(s->output, (size_t)(o - out));
+	s->messages += n;
+	return (size_t)(p - bytes);
+}
+
+/* Remembers what is before the payload's length, for sink_take_run(). */
+static void
+remember_prefix(struct sink *s, const uint8_t *frame, const uint8_t *payload)
+{
+	const uint8_t *p = payload - 2; /* at the CR behind the length */
+
+	while (*p != '$')
+		p--;
+	s->prefix.len = 0;
+	memory_check(buf_append(&s->prefix, frame, (size_t)(p - frame) + 1));
+}
+
+static void
+put(struct sink *s, const void *bytes, size_t len)
+{
+	uint8_t *out = output_reserve(s->output, len);
+
+	memcpy(out, bytes, len);
+	output_commit(s->output, len);
+}
+
+/* What is printed of the message, or is the input of its command. Valid until the next call. */
+static struct slice
+render(struct sink *s, const struct message *m)
+{
+	bool bare = s->format && format_is_bare(s->format);
+
+	if (!s->format && !s->json)
+		return m->payload;
+	s->line.len = 0;
+	if (s->format)
+		format_put(s->format, m, &s->line);
+	else
+		message_put_json(m, &s->line);
+	if (!bare)
+		memory_check(buf_append(&s->line, &s->delimiter, 1));
+	return (struct slice){ s->line.data, s->line.len };
+}
+
+void
+sink_take(struct sink *s, const uint8_t *frame, struct slice channel, struct slice pattern, struct slice payload)
+{
+	struct message m = { channel, pattern, payload, s->time, ++s->messages };
+	struct slice text = render(s, &m);
+
+	if (s->handler) {
+		handler_take(s->handler, &m, text);
+		return;
+	}
+	put(s, text.p, text.len);
+	if (s->plain) {
+		put(s, &s->delimiter, 1);
+		remember_prefix(s, frame, payload.p);
+	}
+}
+
+void
+sink_tell_missed(struct sink *s, uint64_t missed, struct slice channel)
+{
+	bool several = channel.len == 1 && channel.p[0] == '*';
+
+	if (s->json && s->output) {
+		s->line.len = 0;
+		message_put_missed_json(missed, channel, &s->time, &s->line);
+		memory_check(buf_append(&s->line, &s->delimiter, 1));
+		put(s, s->line.data, s->line.len);
+		return;
+	}
+	sink_flush(s); /* so that it stands where they would have stood */
+	if (several)
+		say("missed %llu messages of further channels", (unsigned long long)missed);
+	else
+		say("missed %llu messages of '%.*s'", (unsigned long long)missed, (int)channel.len,
+		    (const char *)channel.p);
+}
+
+void
+sink_set_time(struct sink *s)
+{
+	if (!s->plain)
+		clock_gettime(CLOCK_REALTIME, &s->time);
+}
+
+void
+sink_flush(struct sink *s)
+{
+	if (s->output)
+		output_flush(s->output);
+}
+
+void
+sink_stop(struct sink *s)
+{
+	if (s->handler)
+		handler_stop(s->handler);
+}
+
+bool
+sink_is_full(const struct sink *s)
+{
+	return s->handler ? handler_is_full(s->handler) : output_pending(s->output) > OUTPUT_HIGH;
+}
+
+bool
+sink_is_idle(const struct sink *s)
+{
+	return s->handler ? handler_is_idle(s->handler) : output_pending(s->output) == 0;
+}
+
+bool
+sink_has_failed(const struct sink *s)
+{
+	return s->stop_on_error && s->handler && handler_failed(s->handler) > 0;
+}
+
+uint64_t
+sink_messages(const struct sink *s)
+{
+	return s->messages;
+}
+
+const struct handler *
+sink_handler(const struct sink *s)
+{
+	return s->handler;
+}
