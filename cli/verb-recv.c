@@ -300,8 +300,7 @@ signal_cb(void *arg, int signo, bool again)
 	}
 	sink_stop(r->sink);
 	if (handler && handler_running(handler) > 0)
-		say_notice("waiting for %llu running commands; another signal ends at once",
-		           (unsigned long long)handler_running(handler));
+		say_notice("waiting for the running commands; another signal ends at once");
 	else
 		deadline_run(&r->signal_deadline, true);
 	finish(r, 128 + signo);
@@ -348,14 +347,22 @@ setup(struct recv *r)
 	return 0;
 }
 
-/* What a person must know in any case: that messages were taken and nothing was done with them. */
-static void
-report_unhandled(const struct handler *handler)
+static const char *
+plural(uint64_t n)
 {
-	if (handler_running(handler) > 0)
-		say("recv: %llu commands still run", (unsigned long long)handler_running(handler));
-	if (handler_unhandled(handler) > 0)
-		say("recv: %llu messages were taken and not handled", (unsigned long long)handler_unhandled(handler));
+	return n == 1 ? "" : "s";
+}
+
+/* What a person must know in any case. */
+static void
+report_unfinished(const struct handler *handler)
+{
+	uint64_t running = handler_running(handler), unhandled = handler_unhandled(handler);
+
+	if (running > 0)
+		say("recv: still running: %llu command%s", (unsigned long long)running, plural(running));
+	if (unhandled > 0)
+		say("recv: taken and not handled: %llu message%s", (unsigned long long)unhandled, plural(unhandled));
 }
 
 static void
@@ -366,9 +373,9 @@ print_summary(const struct recv *r)
 	char failed[64] = "";
 
 	if (handler)
-		snprintf(failed, sizeof(failed), ", %llu failed", (unsigned long long)handler_failed(handler));
+		snprintf(failed, sizeof(failed), ", %llu commands failed", (unsigned long long)handler_failed(handler));
 	say("recv: %llu messages, %llu reconnect%s, %llu missed%s", (unsigned long long)sink_messages(r->sink),
-	    (unsigned long long)reconnects, reconnects == 1 ? "" : "s", (unsigned long long)r->missed, failed);
+	    (unsigned long long)reconnects, plural(reconnects), (unsigned long long)r->missed, failed);
 }
 
 static int
@@ -381,7 +388,7 @@ run(struct recv *r)
 	client_start(r->client);
 	status = loop_run(r->loop);
 	if (handler)
-		report_unhandled(handler);
+		report_unfinished(handler);
 	if (r->o->summary)
 		print_summary(r);
 	return status == EX_OK && handler && handler_failed(handler) > 0 ? EX_SOFTWARE : status;

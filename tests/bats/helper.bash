@@ -169,7 +169,9 @@ cpu_ticks() {
     awk '{ print $14 + $15 }' "/proc/$1/stat"
 }
 
-# subscribed N: whether so many subscriptions to channels or patterns are there.
+# subscribed N: whether so many subscriptions to channels or patterns are there, udsd's own channels not counted.
 subscribed() {
-    [ "$(($(info pubsub_channels) + $(info pubsub_patterns)))" -ge "$1" ]
+    local own
+    own=$(printf 'PUBSUB CHANNELS __udsd__:*\r\n' | nc -N -U "$S" | sed -n '1s/^\*\([0-9]*\).*/\1/p')
+    [ "$(($(info pubsub_channels) + $(info pubsub_patterns) - own))" -ge "$1" ]
 }
