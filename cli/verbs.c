@@ -128,7 +128,8 @@ verbs_help(const struct verb *verb)
 		    "The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock if it is there,\n"
 		    "else /run/udsd/udsd.sock. Exit status: 0 every message was answered, 64 wrong usage, 69 no "
 		    "daemon,\n"
-		    "74 input or output failed, 75 timed out, 76 not a bus or refused, 77 not permitted.\n",
+		    "70 a command failed, 74 input or output failed, 75 timed out, 76 not a bus or refused, 77 not "
+		    "permitted.\n",
 		    stdout);
 	}
 	print_options("Options for every verb", options_global);

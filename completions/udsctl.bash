@@ -21,7 +21,7 @@ _udsctl() {
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
-    --timeout | --queue-bytes | --count | --hello | --pattern | -n | -p)
+    --timeout | --queue-bytes | --count | --hello | --pattern | --format | --exec | --jobs | -n | -p)
         return
         ;;
     esac
@@ -34,7 +34,10 @@ _udsctl() {
         fi
         ;;
     send) options+=' --null --whole --wait-receiver --timeout --queue-bytes --summary' ;;
-    recv) options+=' --pattern --null --count --timeout --summary' ;;
+    recv)
+        options+=' --pattern --null --count --format --json --exec --jobs --queue-bytes --stop-on-error'
+        options+=' --timeout --summary'
+        ;;
     pipe) options+=' --hello --timeout --queue-bytes' ;;
     ping) options+=' --count --timeout' ;;
     esac

@@ -10,7 +10,7 @@ complete -c udsctl -l help -d "Show the help"
 complete -c udsctl -l version -d "Show the version"
 
 complete -c udsctl -n $no_verb -a send -d "Publish messages, or the lines of standard input"
-complete -c udsctl -n $no_verb -a recv -d "Print the messages of channels"
+complete -c udsctl -n $no_verb -a recv -d "Print the messages of channels, or run a command for each"
 complete -c udsctl -n $no_verb -a pipe -d "Send standard input as it is and print what comes back"
 complete -c udsctl -n $no_verb -a ping -d "Ask the daemon for an answer"
 
@@ -24,6 +24,12 @@ complete -c udsctl -n "__fish_seen_subcommand_from send" -l summary -d "At the e
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -s p -l pattern -x -d "Receive each channel that matches"
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -s 0 -l null -d "End messages with a NUL"
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -s n -l count -x -d "End after this many messages"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -l format -x -d "Print messages so"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -l json -d "Print messages as objects of JSON"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -l exec -x -d "Run this for each message"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -l jobs -x -d "Run so many commands at once"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -l queue-bytes -x -d "Hold at most this much that waits for its command"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -l stop-on-error -d "End when a command fails"
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -l timeout -x -d "Give up after this long without a message"
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -l summary -d "At the end say how many messages came"
 
