@@ -16,6 +16,8 @@
 #include "say.h"
 
 #define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
+/* A line that had grown beyond this for a large message is given back. */
+#define LINE_KEEP ((size_t)1024 * 1024)
 
 struct sink {
 	struct output *output;   /* or else */
@@ -231,6 +233,8 @@ sink_flush(struct sink *s)
 {
 	if (s->output)
 		output_flush(s->output);
+	if (s->line.cap > LINE_KEEP)
+		buf_deinit(&s->line);
 }
 
 void

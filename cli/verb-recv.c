@@ -1,28 +1,22 @@
 /*
  * udsctl recv: subscribes after each connect and hands what comes to a sink. Messages like the last one
  * are taken by that in one go; everything else goes through the parser of replies.
- *
- * It also subscribes to the channel that tells what was dropped here, last and by a command of its own, so
- * that a daemon that refuses only this still gives it the messages.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "buf.h"
 #include "client.h"
 #include "deadline.h"
 #include "handler.h"
 #include "loop.h"
 #include "memory.h"
-#include "num.h"
 #include "options.h"
-#include "protocol.h"
-#include "resp-encode.h"
 #include "resp-reply.h"
 #include "say.h"
 #include "sink.h"
+#include "subscription.h"
 #include "verb-run.h"
 
 /* How long standard output may take the last bytes after a signal, in ms. */
@@ -33,36 +27,14 @@ struct recv {
 	struct loop *loop;
 	struct client *client;
 	struct sink *sink;
-	struct buf subscription;
+	struct subscription subscription;
 	struct resp_reply reply;
 	struct deadline deadline, signal_deadline;
-	size_t confirmed; /* of the subscriptions, on this connection */
 	uint64_t lost_at; /* loop_now(); 0 before the first loss */
 	uint64_t missed;
-	bool asks_missed; /* the last of the subscriptions is to PROTOCOL_MISSED, and not the user's */
-	bool finishing;   /* only what the sink has is left to do */
-	int status;       /* to end with then */
+	bool finishing; /* only what the sink has is left to do */
+	int status;     /* to end with then */
 };
-
-static size_t
-n_subscriptions(const struct recv *r)
-{
-	return r->o->n_args + r->o->n_patterns;
-}
-
-static void
-add_command(struct buf *b, const char *name, const char *const *args, size_t n)
-{
-	if (n == 0)
-		return;
-	memory_check(buf_printf(b, "*%zu\r\n$%zu\r\n%s\r\n", n + 1, strlen(name), name));
-	for (size_t i = 0; i < n; i++) {
-		size_t len = strlen(args[i]);
-
-		memory_check(buf_reserve(b, len + RESP_HEADER_MAX + 2));
-		b->len += resp_put_bulk((char *)b->data + b->len, args[i], len);
-	}
-}
 
 static void
 end_when_idle(struct recv *r)
@@ -95,31 +67,24 @@ pace(struct recv *r)
 	deadline_run(&r->deadline, !r->finishing && !full);
 }
 
-/* Whether it was one of PROTOCOL_MISSED: "COUNT CHANNEL". */
-static bool
-take_missed(struct recv *r, const struct slice *channel, const struct slice *payload)
+static void
+take_message(struct recv *r, const uint8_t *frame, struct slice channel, struct slice payload)
 {
-	const uint8_t *blank = memchr(payload->p, ' ', payload->len);
-	size_t digits = blank ? (size_t)(blank - payload->p) : 0;
-	char text[NUM_DIGITS_MAX + 1] = "";
 	uint64_t missed;
 
-	if (!r->asks_missed || channel->len != strlen(PROTOCOL_MISSED) ||
-	    memcmp(channel->p, PROTOCOL_MISSED, channel->len) != 0 || digits > NUM_DIGITS_MAX)
-		return false;
-	memcpy(text, payload->p, digits);
-	if (num_parse_u64(text, &missed) != 0)
-		return false;
-	r->missed += missed;
-	sink_tell_missed(r->sink, missed, (struct slice){ blank + 1, payload->len - digits - 1 });
-	return true;
+	if (subscription_tells_missed(&r->subscription, channel, payload, &missed, &channel)) {
+		r->missed += missed;
+		sink_tell_missed(r->sink, missed, channel);
+		return;
+	}
+	sink_take(r->sink, frame, channel, (struct slice){ 0 }, payload);
 }
 
 static void
 subscribed(struct recv *r)
 {
-	if (++r->confirmed != n_subscriptions(r))
-		return; /* or it is the one to PROTOCOL_MISSED */
+	if (++r->subscription.confirmed != r->subscription.n)
+		return;
 	if (r->lost_at > 0)
 		say("connection to %s lost; subscribed again after %llu ms, messages sent in between are missing",
 		    client_name(r->client), (unsigned long long)(loop_now() - r->lost_at));
@@ -138,10 +103,10 @@ refused(struct recv *r, const struct slice *text)
 		client_drop(r->client, EUSERS);
 		return;
 	}
-	if (r->asks_missed && r->confirmed == n_subscriptions(r)) {
+	if (subscription_may_be_refused(&r->subscription)) {
 		say_verbose("%s: not told what is missed: %.*s", client_name(r->client), (int)text->len,
 		            (const char *)text->p);
-		r->confirmed++;
+		r->subscription.confirmed++;
 		return;
 	}
 	say("%s: %.*s", client_name(r->client), (int)text->len, (const char *)text->p);
@@ -161,8 +126,7 @@ take_reply(struct recv *r, const uint8_t *frame)
 	if (node->type != RESP_ARRAY || r->reply.count != node->elements + 1 || node->elements < 3)
 		return false;
 	if (node->elements == 3 && resp_node_is(&node[1], "message") && node[3].type == RESP_BULK) {
-		if (!take_missed(r, &node[2].text, &node[3].text))
-			sink_take(r->sink, frame, node[2].text, (struct slice){ 0 }, node[3].text);
+		take_message(r, frame, node[2].text, node[3].text);
 	} else if (node->elements == 4 && resp_node_is(&node[1], "pmessage") && node[4].type == RESP_BULK) {
 		sink_take(r->sink, frame, node[3].text, node[2].text, node[4].text);
 	} else if (resp_node_is(&node[1], "subscribe") || resp_node_is(&node[1], "psubscribe")) {
@@ -249,7 +213,7 @@ up(void *arg)
 {
 	struct recv *r = arg;
 
-	r->confirmed = 0;
+	r->subscription.confirmed = 0;
 }
 
 static void
@@ -264,7 +228,7 @@ down(void *arg, uint64_t unread)
 	struct recv *r = arg;
 
 	(void)unread;
-	if (r->confirmed >= n_subscriptions(r))
+	if (subscription_is_complete(&r->subscription))
 		r->lost_at = loop_now();
 }
 
@@ -304,6 +268,8 @@ signal_cb(void *arg, int signo, bool again)
 	else
 		deadline_run(&r->signal_deadline, true);
 	finish(r, 128 + signo);
+	r->status = 128 + signo; /* where it was about to end already */
+	end_when_idle(r);
 }
 
 static const struct client_ops client_ops = {
@@ -312,21 +278,6 @@ static const struct client_ops client_ops = {
 	.writable = writable,
 	.down = down,
 };
-
-static void
-make_subscription(struct recv *r)
-{
-	static const char *const missed[] = { PROTOCOL_MISSED };
-	const struct options *o = r->o;
-
-	r->asks_missed = true;
-	for (size_t i = 0; i < o->n_args; i++)
-		if (strcmp(o->args[i], PROTOCOL_MISSED) == 0)
-			r->asks_missed = false;
-	add_command(&r->subscription, "SUBSCRIBE", (const char *const *)o->args, o->n_args);
-	add_command(&r->subscription, "PSUBSCRIBE", o->patterns, o->n_patterns);
-	add_command(&r->subscription, "SUBSCRIBE", missed, r->asks_missed ? 1 : 0);
-}
 
 static int
 setup(struct recv *r)
@@ -339,8 +290,8 @@ setup(struct recv *r)
 	status = sink_new(r->loop, o, moved, r, &r->sink);
 	if (status != 0)
 		return status;
-	make_subscription(r);
-	options.greeting = (struct slice){ r->subscription.data, r->subscription.len };
+	subscription_init(&r->subscription, o);
+	options.greeting = (struct slice){ r->subscription.commands.data, r->subscription.commands.len };
 	r->client = client_new(r->loop, &options, &client_ops, r);
 	deadline_init(&r->deadline, r->loop, o->timeout, timed_out_cb, r);
 	deadline_init(&r->signal_deadline, r->loop, SIGNAL_TIMEOUT, signal_timed_out_cb, r);
@@ -400,7 +351,7 @@ verb_recv(const struct options *o)
 	struct recv r = { .o = o };
 	int status;
 
-	if (n_subscriptions(&r) == 0) {
+	if (o->n_args + o->n_patterns == 0) {
 		say("recv: no channel and no pattern; try 'udsctl recv --help'");
 		return EX_USAGE;
 	}
@@ -410,7 +361,7 @@ verb_recv(const struct options *o)
 	client_free(r.client);
 	sink_free(r.sink);
 	resp_reply_deinit(&r.reply);
-	buf_deinit(&r.subscription);
+	subscription_deinit(&r.subscription);
 	deadline_deinit(&r.deadline);
 	deadline_deinit(&r.signal_deadline);
 	loop_free(r.loop);

@@ -174,6 +174,35 @@ has_no_children() { # PID
     contains "$DIR/err" 'not handled: 2 messages'
 }
 
+@test "--exec: a signal after the last message is one all the same" {
+    start_udsd
+    start_recv -v -n 3 news --exec "echo \$UDSD_COUNT; until [ -e '$DIR/go' ]; do sleep 0.05; done"
+    "$UDSCTL" send news a b c
+    wait_until contains "$DIR/out" 1
+    wait_until info_is pubsub_channels 0
+    kill "$RECV"
+    wait_until contains "$DIR/err" 'another signal'
+    touch "$DIR/go"
+    ends_with 143
+    contains "$DIR/err" 'not handled: 2 messages'
+}
+
+@test "--exec: too slow for slow_timeout, it handles what it has, connects again and tells the gap" {
+    start_udsd_with '[limits]' 'slow_timeout = 300ms'
+    start_recv --queue-bytes 1K news --exec "
+        until [ -e '$DIR/go' ]; do sleep 0.05; done; echo \"\$UDSD_COUNT \$(head -c 3)\""
+    seq -f '%0100000.0f' 100 | "$UDSCTL" send news
+    wait_until info_is slow_receivers_closed 1
+    touch "$DIR/go"
+    wait_until contains "$DIR/err" 'subscribed again'
+    "$UDSCTL" send news end
+    wait_until contains "$DIR/out" end
+    diff <(seq "$(wc -l <"$DIR/out")") <(cut -d' ' -f1 "$DIR/out")
+    has_lines "$DIR/out" 3
+    kill "$RECV"
+    ends_with 143
+}
+
 @test "--exec: a second signal ends at once" {
     start_udsd
     start_recv -v news --exec 'echo $$; exec sleep 60'
