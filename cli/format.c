@@ -71,7 +71,9 @@ put_number(const struct message *m, struct buf *b)
 static void
 put_time(const struct message *m, struct buf *b)
 {
-	message_put_time(&m->time, false, b);
+	char text[MESSAGE_TIME_MAX];
+
+	memory_check(buf_append(b, text, message_format_time(&m->time, false, text)));
 }
 
 static void

@@ -1,28 +1,29 @@
 #include "message.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "buf.h"
 #include "memory.h"
 #include "record.h"
 
-void
-message_put_time(const struct timespec *time, bool utc, struct buf *b)
+size_t
+message_format_time(const struct timespec *time, bool utc, char text[MESSAGE_TIME_MAX])
 {
-	long us = time->tv_nsec / 1000, minutes;
+	char zone[32] = "Z";
 	struct tm tm = { 0 };
+	long minutes;
 
-	if (utc)
+	if (utc) {
 		gmtime_r(&time->tv_sec, &tm);
-	else
+	} else {
 		localtime_r(&time->tv_sec, &tm);
-	memory_check(buf_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%06ld", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-	                        tm.tm_hour, tm.tm_min, tm.tm_sec, us));
-	minutes = labs(tm.tm_gmtoff) / 60;
-	if (utc)
-		memory_check(buf_append(b, "Z", 1));
-	else
-		memory_check(buf_printf(b, "%c%02ld:%02ld", tm.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60));
+		minutes = labs(tm.tm_gmtoff) / 60;
+		snprintf(zone, sizeof(zone), "%c%02ld:%02ld", tm.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);
+	}
+	return (size_t)snprintf(text, MESSAGE_TIME_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06ld%s", tm.tm_year + 1900,
+	                        tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, time->tv_nsec / 1000,
+	                        zone);
 }
 
 /* The bytes of the character of UTF-8 at p, 0 where there is none (RFC 3629, section 4). */
@@ -74,11 +75,9 @@ message_put_string(struct slice payload, struct buf *b)
 static void
 set_time(json_t *record, const struct timespec *time)
 {
-	struct buf text = { 0 };
+	char text[MESSAGE_TIME_MAX];
 
-	message_put_time(time, true, &text);
-	record_set_bytes(record, "time", (struct slice){ text.data, text.len });
-	buf_deinit(&text);
+	record_set(record, "time", json_stringn_nocheck(text, message_format_time(time, true, text)));
 }
 
 void

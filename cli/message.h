@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -17,8 +18,14 @@ struct message {
 	uint64_t number;      /* from 1 on */
 };
 
-/* Appends the time in ISO 8601 with microseconds: in UTC with a Z, or local with its distance from UTC. */
-void message_put_time(const struct timespec *time, bool utc, struct buf *b);
+/* Room for a time as text. */
+#define MESSAGE_TIME_MAX ((size_t)128)
+
+/*
+ * Writes the time in ISO 8601 with microseconds: in UTC with a Z, or local with its distance from UTC.
+ * Returns its length without the NUL.
+ */
+size_t message_format_time(const struct timespec *time, bool utc, char text[MESSAGE_TIME_MAX]);
 
 /* Appends the payload as a string of JSON, with U+FFFD for each byte that is not UTF-8. */
 void message_put_string(struct slice payload, struct buf *b);
