@@ -15,72 +15,143 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "load.h"
+#include "measure.h"
+#include "num.h"
 #include "peer.h"
 #include "proc.h"
 #include "report.h"
 #include "work.h"
 
 #define NUMBER_MAX 100000
-#define SETTLE_NS 5000000 /* until a server sleeps, and its times are exact */
+#define LINES 5000000
+#define LINES_QUICK 20000
 
 struct bench {
 	const char *udsd;
 	const char *glob;
-	FILE *json; /* NULL: not wanted */
+	const char *json; /* files to write; NULL: not wanted */
+	const char *svg;
+	const char *readme;
 	unsigned int rounds;
-	unsigned int milliseconds; /* of a measurement */
-	int generator_cpu;         /* -1: not pinned, for want of a second CPU */
-	int server_cpu;
-	char (*programs)[PATH_MAX]; /* of peer_table; empty: not found */
-	struct report *report;
+	struct measure measure;
+	char (*programs)[PATH_MAX]; /* of peer_table; empty: not found, or not wanted */
 };
 
-static const char help[] = "usage: udsd-bench [OPTION]...\n"
-			   "Measures udsd, redis-server and udsd-floor on the same work and prints medians.\n\n"
-			   "  --udsd PATH        the udsd to measure; without it only the others are\n"
-			   "  --rounds N         how often to measure everything (5)\n"
-			   "  --milliseconds N   how long a measurement lasts (500)\n"
-			   "  --work GLOB        only works of this name\n"
-			   "  --quick            one round of 50 ms: whether it works, not how fast it is\n"
-			   "  --json FILE        write the results there too\n"
-			   "  --list             name the works and end\n"
-			   "  --help             this text\n";
+static const char help[] =
+    "usage: udsd-bench [OPTION]...\n"
+    "Measures udsd beside other servers and beside udsd-floor, which only moves the bytes, on the same work,\n"
+    "and prints medians. What is missing is left out.\n\n"
+    "  --udsd PATH        the udsd to measure\n"
+    "  --udsctl PATH      the udsctl to measure\n"
+    "  --peers LIST       only these of udsd,redis,nats,mosquitto,floor\n"
+    "  --work GLOB        only works of this name\n"
+    "  --rounds N         how often to measure everything (5)\n"
+    "  --milliseconds N   how long a measurement lasts (200)\n"
+    "  --quick            one round of 20 ms: whether it works, not how fast it is\n"
+    "  --json FILE        write the results there, with each metric of each server\n"
+    "  --svg FILE         write a chart there\n"
+    "  --readme FILE      write a table there, between the lines <!-- bench --> and <!-- /bench -->\n"
+    "  --list             name the works and end\n"
+    "  --help             this text\n\n"
+    "cpu ns/op is the server's time on a CPU, all threads, for each delivery (publish) or request. +-% is half of\n"
+    "what lies between the least and the most round of udsd. A goal that is missed has a mark of exclamation.\n";
 
 static void
 print_works(void)
 {
 	for (size_t i = 0; i < work_count; i++)
-		printf("%-14s  %s%s\n", work_table[i].name, work_table[i].summary,
-		       work_table[i].only_by_name ? " (only when --work selects it)" : "");
+		printf("%-15s  %s\n", work_table[i].name, work_table[i].summary);
 }
 
 static unsigned int
 parse_number(const char *option, const char *text, unsigned int otherwise)
 {
-	unsigned long n;
-	char *end;
+	uint64_t n;
 
 	if (!text)
 		return otherwise;
-	n = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || n == 0 || n > NUMBER_MAX)
+	if (num_parse_u64(text, &n) < 0 || n == 0 || n > NUMBER_MAX)
 		errx(64, "%s: '%s' is not a number from 1 to %d", option, text, NUMBER_MAX);
 	return (unsigned int)n;
 }
 
 static void
+bench_check_glob(const struct bench *b)
+{
+	for (size_t i = 0; i < work_count; i++)
+		if (fnmatch(b->glob, work_table[i].name, 0) == 0)
+			return;
+	errx(64, "--work: '%s' matches none of the works that --list names", b->glob);
+}
+
+static bool
+peers_name(const char *list, const char *name, size_t len)
+{
+	for (size_t n; *list; list += n + (list[n] == ',')) {
+		n = strcspn(list, ",");
+		if (n == len && memcmp(list, name, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+bench_check_peers(const char *list)
+{
+	for (size_t n, i; *list; list += n + (list[n] == ',')) {
+		n = strcspn(list, ",");
+		for (i = 0; i < peer_count && !peers_name(peer_table[i].name, list, n); i++)
+			;
+		if (i == peer_count)
+			errx(64, "--peers: '%.*s' is none of udsd, redis, nats, mosquitto and floor", (int)n, list);
+	}
+}
+
+static void
+bench_find_peers(struct bench *b, const char *wanted)
+{
+	char version[128];
+
+	b->programs = calloc(peer_count, sizeof(b->programs[0]));
+	if (!b->programs)
+		errx(1, "no memory");
+	for (size_t i = 0; i < peer_count; i++) {
+		const struct peer *peer = &peer_table[i];
+		const char *program = peer->programs[0] ? peer->programs[0] : b->udsd;
+
+		if (wanted && !peers_name(wanted, peer->name, strlen(peer->name)))
+			continue;
+		if (!peer_find_program(peer, b->udsd, b->programs[i])) {
+			printf("%s: left out: no program %s\n", peer->name, program ? program : "given with --udsd");
+			continue;
+		}
+		peer_read_version(peer, b->programs[i], version, sizeof(version));
+		if (peer->version_argv[0] && !version[0]) {
+			printf("%s: left out: %s does not run\n", peer->name, b->programs[i]);
+			b->programs[i][0] = '\0';
+			continue;
+		}
+		report_set_version(b->measure.report, i, version);
+		printf("%s: %s%s%s\n", peer->name, b->programs[i], version[0] ? ": " : "", version);
+	}
+}
+
+static void
 bench_parse(struct bench *b, int argc, char **argv)
 {
-	enum { UDSD, WORK, JSON, ROUNDS, MILLISECONDS, QUICK, LIST, HELP, COUNT };
+	enum { UDSD, UDSCTL, PEERS, WORK, JSON, SVG, README, ROUNDS, MILLISECONDS, QUICK, LIST, HELP, COUNT };
 	static const struct option options[] = {
 		{ "udsd", required_argument, NULL, UDSD },
+		{ "udsctl", required_argument, NULL, UDSCTL },
+		{ "peers", required_argument, NULL, PEERS },
 		{ "work", required_argument, NULL, WORK },
 		{ "json", required_argument, NULL, JSON },
+		{ "svg", required_argument, NULL, SVG },
+		{ "readme", required_argument, NULL, README },
 		{ "rounds", required_argument, NULL, ROUNDS },
 		{ "milliseconds", required_argument, NULL, MILLISECONDS },
 		{ "quick", no_argument, NULL, QUICK },
@@ -105,44 +176,22 @@ bench_parse(struct bench *b, int argc, char **argv)
 	if (given[HELP] || given[LIST])
 		exit(0);
 	b->udsd = given[UDSD];
-	b->glob = given[WORK];
+	b->glob = given[WORK] ? given[WORK] : "*";
+	b->json = given[JSON];
+	b->svg = given[SVG];
+	b->readme = given[README];
 	b->rounds = parse_number("--rounds", given[ROUNDS], given[QUICK] ? 1 : 5);
-	b->milliseconds = parse_number("--milliseconds", given[MILLISECONDS], given[QUICK] ? 50 : 500);
-	if (given[JSON] && !(b->json = fopen(given[JSON], "we")))
-		err(1, "%s", given[JSON]);
-}
-
-static bool
-bench_wants(const struct bench *b, const struct work *work)
-{
-	return b->glob ? fnmatch(b->glob, work->name, 0) == 0 : !work->only_by_name;
-}
-
-static void
-bench_check_glob(const struct bench *b)
-{
-	for (size_t i = 0; i < work_count; i++)
-		if (bench_wants(b, &work_table[i]))
-			return;
-	errx(64, "--work: '%s' matches none of the works that --list names", b->glob);
-}
-
-static void
-bench_find_peers(struct bench *b)
-{
-	b->programs = calloc(peer_count, sizeof(b->programs[0]));
-	if (!b->programs)
-		err(1, "servers");
-	for (size_t i = 0; i < peer_count; i++) {
-		const struct peer *peer = &peer_table[i];
-
-		const char *wanted = peer->programs[0] ? peer->programs[0] : b->udsd;
-
-		if (peer_find(peer, b->udsd, b->programs[i]))
-			printf("%s: %s\n", peer->name, b->programs[i]);
-		else
-			printf("%s: skipped: no program %s\n", peer->name, wanted ? wanted : "given with --udsd");
-	}
+	b->measure.udsctl = given[UDSCTL] ? realpath(given[UDSCTL], NULL) : NULL;
+	b->measure.lines = given[QUICK] ? LINES_QUICK : LINES;
+	b->measure.milliseconds = parse_number("--milliseconds", given[MILLISECONDS], given[QUICK] ? 20 : 200);
+	if (given[UDSCTL] && !b->measure.udsctl)
+		err(64, "--udsctl: %s", given[UDSCTL]);
+	bench_check_glob(b);
+	if (given[PEERS])
+		bench_check_peers(given[PEERS]);
+	b->measure.report = report_new(b->rounds, b->measure.milliseconds);
+	proc_setup();
+	bench_find_peers(b, given[PEERS]);
 }
 
 /* The generator takes the last CPU and leaves the first to the server. */
@@ -158,8 +207,8 @@ bench_pin(struct bench *b)
 		first++;
 	while (!CPU_ISSET((size_t)last, &set))
 		last--;
-	b->server_cpu = first < last ? first : -1;
-	b->generator_cpu = first < last ? last : -1;
+	b->measure.server_cpu = first < last ? first : -1;
+	b->measure.busy = first < last;
 	if (first == last) {
 		printf("server and generator share the only CPU, so the generator sleeps\n");
 		return;
@@ -184,92 +233,20 @@ raise_file_limit(void)
 		err(1, "setrlimit");
 }
 
-static struct load *
-new_load(const struct bench *b, const struct work *work, const struct script *script, size_t peer)
-{
-	return load_new(work, script, peer_table[peer].name, b->generator_cpu >= 0);
-}
-
-static void
-settle(void)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = SETTLE_NS }, NULL);
-}
-
-static void
-measure_traffic(const struct bench *b, size_t work, size_t peer, unsigned int round, const struct script *script)
-{
-	struct load *load = new_load(b, &work_table[work], script, peer);
-	uint64_t ns = (uint64_t)b->milliseconds * 1000000, before, cpu;
-	struct load_result result;
-
-	load_run(load, ns / 5, &result); /* caches and buffers warm up */
-	settle();
-	before = proc_cpu_ns();
-	load_run(load, ns, &result);
-	settle();
-	cpu = proc_cpu_ns() - before;
-	load_free(load);
-	report_set(b->report, work, peer, round, METRIC_CPU, (double)cpu / (double)result.operations);
-	report_set(b->report, work, peer, round, METRIC_RATE, (double)result.operations * 1e9 / (double)result.ns);
-	if (work_table[work].depth == 1) {
-		report_set(b->report, work, peer, round, METRIC_P50, result.p50_us);
-		report_set(b->report, work, peer, round, METRIC_P99, result.p99_us);
-	}
-}
-
-/* One client first, so that what the server allocates once is not counted. */
-static void
-measure_idle(const struct bench *b, size_t work, size_t peer, unsigned int round, const struct script *script)
-{
-	struct work single = work_table[work];
-	struct load *first, *rest;
-	struct load_result result;
-	double before;
-
-	single.clients = 1;
-	first = new_load(b, &single, script, peer);
-	load_run(first, 0, &result);
-	settle();
-	before = (double)proc_resident();
-	rest = new_load(b, &work_table[work], script, peer);
-	load_run(rest, 0, &result);
-	settle();
-	report_set(b->report, work, peer, round, METRIC_MEMORY,
-	           ((double)proc_resident() - before) / work_table[work].clients);
-	load_free(first);
-	load_free(rest);
-}
-
-/* Does nothing where the server has no such work. */
-static void
-measure(const struct bench *b, size_t work, size_t peer, unsigned int round)
-{
-	struct script script;
-	const char *const *argv = peer_prepare(&peer_table[peer], &work_table[work], &script);
-
-	if (!argv)
-		return;
-	if (isatty(2))
-		fprintf(stderr, "\rround %u of %u: %s, %s\033[K", round + 1, b->rounds, work_table[work].name,
-		        peer_table[peer].name);
-	proc_start(peer_table[peer].name, b->programs[peer], argv, b->server_cpu);
-	if (work_table[work].kind == WORK_IDLE)
-		measure_idle(b, work, peer, round, &script);
-	else
-		measure_traffic(b, work, peer, round, &script);
-	proc_stop();
-	peer_free_script(&script);
-}
-
+/* The servers change within a work, so that what disturbs the machine disturbs all of them. */
 static void
 bench_run(const struct bench *b)
 {
 	for (unsigned int round = 0; round < b->rounds; round++)
 		for (size_t w = 0; w < work_count; w++)
-			for (size_t p = 0; bench_wants(b, &work_table[w]) && p < peer_count; p++)
-				if (b->programs[p][0])
-					measure(b, w, p, round);
+			for (size_t p = 0; fnmatch(b->glob, work_table[w].name, 0) == 0 && p < peer_count; p++) {
+				if (!b->programs[p][0])
+					continue;
+				if (isatty(2))
+					fprintf(stderr, "\rround %u of %u: %s, %s\033[K", round + 1, b->rounds,
+					        work_table[w].name, peer_table[p].name);
+				measure(&b->measure, w, p, round, b->programs[p]);
+			}
 	if (isatty(2))
 		fprintf(stderr, "\r\033[K");
 }
@@ -281,21 +258,19 @@ main(int argc, char **argv)
 
 	setlinebuf(stdout); /* what fails later is to stand below */
 	bench_parse(&b, argc, argv);
-	bench_check_glob(&b);
-	bench_find_peers(&b);
 	bench_pin(&b);
-	printf("medians of %u rounds of %u ms; cpu ns/op: the server's, for each delivery (publish) or request\n\n",
-	       b.rounds, b.milliseconds);
 	raise_file_limit();
-	proc_setup();
-	b.report = report_new(b.rounds);
+	printf("medians of %u rounds of %u ms\n\n", b.rounds, b.measure.milliseconds);
 	bench_run(&b);
-	report_print(b.report, stdout);
+	report_print(b.measure.report, stdout);
 	if (b.json)
-		report_print_json(b.report, b.json);
-	if (b.json && (ferror(b.json) || fclose(b.json) != 0))
-		err(1, "cannot write the JSON");
-	report_free(b.report);
+		report_write_json(b.measure.report, b.json);
+	if (b.svg)
+		report_write_svg(b.measure.report, b.svg);
+	if (b.readme)
+		report_write_readme(b.measure.report, b.readme);
+	report_free(b.measure.report);
+	free((char *)b.measure.udsctl);
 	free(b.programs);
 	return 0;
 }

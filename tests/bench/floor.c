@@ -5,8 +5,9 @@
  *   udsd-floor PATH               writes back what it reads
  *   udsd-floor PATH UNIT REPLY    writes REPLY for each UNIT bytes read, and what it read to each receiver
  *
- * A receiver is a connection whose first byte is 'R'. A block read costs one write for each receiver and
- * one for the answer, receivers first. Writes block: the load generator never stops reading.
+ * In the second form connections greet with two bytes and get them back: "P3" publishes to the receivers of
+ * "R3". A block read costs one write for each receiver and one for the answers, receivers first. Writes
+ * block: the load generator never stops reading.
  */
 #include <err.h>
 #include <stdbool.h>
@@ -21,12 +22,19 @@
 #define READ_SIZE 65536
 #define EVENTS_MAX 256
 #define RECEIVERS_MAX 4096
+#define GROUPS_MAX 10
 
 struct conn {
-	int fd; /* -1: closed; not freed, since a floor lives for one measurement only */
-	bool greeted;
-	bool receiver;
+	int fd;       /* -1: closed; not freed, since a floor lives for one measurement only */
+	bool started; /* no greeting comes any more */
+	bool is_receiver;
+	unsigned int group;
 	size_t partial; /* bytes of a unit that is not complete yet */
+};
+
+struct group {
+	struct conn *receivers[RECEIVERS_MAX];
+	size_t n_receivers;
 };
 
 struct floor {
@@ -35,8 +43,7 @@ struct floor {
 	size_t unit; /* 0: echo */
 	size_t reply_len;
 	char *replies; /* the reply, as often as one read may need it */
-	struct conn *receivers[RECEIVERS_MAX];
-	size_t n_receivers;
+	struct group groups[GROUPS_MAX];
 	char block[READ_SIZE];
 };
 
@@ -72,24 +79,34 @@ conn_write(const struct conn *c, const char *p, size_t len)
 			return;
 }
 
-static void
-conn_greet(struct floor *f, struct conn *c)
+/* Whether what was read is a greeting. */
+static bool
+conn_greet(struct floor *f, struct conn *c, size_t len)
 {
-	c->greeted = true;
-	if (f->block[0] != 'R')
-		return;
-	if (f->n_receivers == RECEIVERS_MAX)
-		errx(1, "more than %d receivers", RECEIVERS_MAX);
-	c->receiver = true;
-	f->receivers[f->n_receivers++] = c;
-	conn_write(c, "R", 1);
+	struct group *g;
+
+	if (c->started || len != 2 || f->block[1] < '0' || f->block[1] > '9')
+		return false;
+	c->group = (unsigned int)(f->block[1] - '0');
+	g = &f->groups[c->group];
+	if (f->block[0] == 'R') {
+		if (g->n_receivers == RECEIVERS_MAX)
+			errx(1, "more than %d receivers", RECEIVERS_MAX);
+		c->is_receiver = true;
+		g->receivers[g->n_receivers++] = c;
+	}
+	conn_write(c, f->block, len);
+	return true;
 }
 
 static void
 conn_answer(struct floor *f, struct conn *c, size_t len)
 {
-	for (size_t i = 0; i < f->n_receivers; i++)
-		conn_write(f->receivers[i], f->block, len);
+	const struct group *g = &f->groups[c->group];
+
+	c->started = true;
+	for (size_t i = 0; i < g->n_receivers; i++)
+		conn_write(g->receivers[i], f->block, len);
 	c->partial += len;
 	conn_write(c, f->replies, c->partial / f->unit * f->reply_len);
 	c->partial %= f->unit;
@@ -109,9 +126,7 @@ conn_read(struct floor *f, struct conn *c)
 		conn_write(c, f->block, (size_t)n);
 		return;
 	}
-	if (!c->greeted)
-		conn_greet(f, c);
-	if (!c->receiver)
+	if (!conn_greet(f, c, (size_t)n) && !c->is_receiver)
 		conn_answer(f, c, (size_t)n);
 }
 
@@ -140,10 +155,10 @@ floor_set_reply(struct floor *f, const char *unit, const char *reply)
 	size_t n;
 
 	f->unit = strtoul(unit, &end, 10);
-	if (*end || f->unit == 0 || f->unit > READ_SIZE)
-		errx(1, "unit '%s' is not a number of bytes from 1 to %d", unit, READ_SIZE);
+	if (*end || f->unit == 0)
+		errx(1, "unit '%s' is not a number of bytes", unit);
 	f->reply_len = strlen(reply);
-	n = READ_SIZE / f->unit + 1;
+	n = READ_SIZE / f->unit + 1; /* at most, with what was partial */
 	f->replies = malloc(n * f->reply_len + 1);
 	if (!f->replies)
 		err(1, "replies");

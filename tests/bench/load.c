@@ -10,49 +10,57 @@
 #include <unistd.h>
 
 #include "proc.h"
+#include "samples.h"
+#include "talk.h"
 
-#define READ_SIZE 65536
+#define READ_SIZE 262144
 #define EVENTS_MAX 256
-#define SAMPLES_MAX (1 << 20) /* later ones replace the first */
-#define SILENCE_NS UINT64_C(5000000000)
+#define VISITS_MAX 5000 /* each takes a port, on TCP, for a while */
+#define SILENCE_NS UINT64_C(20000000000)
+
+/* What a connection expects: a batch, repeated so far that any read compares in one piece. */
+struct expected {
+	char *data;
+	size_t period; /* bytes of the batch */
+};
+
+/* The traffic of one script. */
+struct group {
+	const struct script *script;
+	struct expected answers, deliveries;
+	struct conn *conns; /* who asks; in a publish the receivers behind it */
+	unsigned int n_conns;
+};
 
 struct conn {
 	int fd;
-	const struct bytes *expected; /* the batch it receives, repeated: any read compares in one piece */
-	size_t period;                /* bytes of that batch */
-	uint64_t got;                 /* bytes received */
-	uint64_t owed;                /* bytes to come for what was sent */
-	uint64_t sent;                /* when the outstanding batch went, ns */
-	bool is_waiting;              /* for the answer to a batch */
+	struct group *group;
+	const struct expected *expected;
+	bool is_receiver;
+	bool is_waiting; /* for the answer to a batch */
+	size_t unsent;   /* bytes of the batch that did not fit the socket */
+	uint64_t got;    /* bytes received */
+	uint64_t owed;   /* bytes to come for what was sent */
+	uint64_t sent;   /* when the outstanding batch went, ns */
 };
 
 struct load {
 	const struct work *work;
-	const struct script *script;
 	const char *name;
 	bool busy;
-	struct bytes replies, deliveries; /* what the connections expect */
 	int epoll_fd;
-	struct conn *conns; /* of a publish: the publisher, then the receivers */
+	struct group groups[SCRIPT_CHANNELS_MAX];
+	unsigned int n_groups;
+	struct conn *conns; /* group by group */
 	unsigned int n_conns;
-	unsigned int n_receivers;
-	uint64_t owed; /* sum over conns */
+	unsigned int n_unsent; /* connections with a part of a batch unsent */
+	uint64_t owed;         /* sum over conns */
 	uint64_t batches;
 	uint64_t end;   /* no new batch after this time, ns */
 	uint64_t heard; /* when something came last, ns */
-	uint64_t n_samples;
-	uint32_t *samples; /* latencies, ns */
+	struct samples samples;
 	char block[READ_SIZE];
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 _Noreturn static void
 conn_fail(const struct load *l, const struct conn *c, const char *what)
@@ -62,72 +70,65 @@ conn_fail(const struct load *l, const struct conn *c, const char *what)
 }
 
 static void
-repeat(const struct bytes *batch, struct bytes *ret_bytes)
+expected_init(struct expected *e, const struct buf *batch)
 {
-	struct bytes b = { .len = READ_SIZE + batch->len };
+	size_t len = READ_SIZE + batch->len;
 
-	b.data = malloc(b.len);
-	if (!b.data)
-		err(1, "load");
-	for (size_t i = 0; batch->len > 0 && i < b.len; i += batch->len)
-		memcpy(b.data + i, batch->data, batch->len < b.len - i ? batch->len : b.len - i);
-	*ret_bytes = b;
+	e->period = batch->len;
+	e->data = malloc(len);
+	if (!e->data)
+		errx(1, "no memory");
+	for (size_t i = 0; batch->len > 0 && i < len; i += batch->len)
+		memcpy(e->data + i, batch->data, batch->len < len - i ? batch->len : len - i);
 }
 
-/* Says hello and reads until the answer ends as it should. */
+/* Publishers are processes of their own for the server, which thousands of clients that ask need not be. */
 static void
-conn_greet(const struct load *l, const struct conn *c)
-{
-	const struct bytes *hello = &l->script->hello, *end = &l->script->hello_end;
-	struct timeval patience = { .tv_sec = SILENCE_NS / 1000000000 };
-	char text[1024];
-	size_t len = 0;
-	ssize_t n;
-
-	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (send(c->fd, hello->data, hello->len, MSG_NOSIGNAL) != (ssize_t)hello->len)
-		conn_fail(l, c, "cannot send the greeting");
-	for (; len < end->len || memcmp(text + len - end->len, end->data, end->len) != 0; len += (size_t)n)
-		if ((n = recv(c->fd, text + len, sizeof(text) - len, 0)) <= 0)
-			conn_fail(l, c, "the greeting was not answered as expected");
-}
-
-static void
-conn_init(const struct load *l, struct conn *c, bool is_receiver)
+conn_init(const struct load *l, struct conn *c, struct group *g, bool is_receiver)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+	bool publishes = l->work->kind == WORK_PUBLISH && !is_receiver;
 
-	c->fd = is_receiver ? proc_connect() : proc_connect_apart();
-	c->expected = is_receiver ? &l->deliveries : &l->replies;
-	c->period = c->expected->len - READ_SIZE;
-	if (is_receiver)
-		conn_greet(l, c);
+	c->group = g;
+	c->is_receiver = is_receiver;
+	c->expected = is_receiver ? &g->deliveries : &g->answers;
+	c->fd = talk_hello(&g->script->hello, publishes ? proc_connect_apart() : proc_connect(), l->busy);
+	if (is_receiver || l->work->kind == WORK_REJOIN)
+		talk(c->fd, &g->script->join, l->busy);
 	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0)
 		err(1, "epoll_ctl");
 }
 
-struct load *
-load_new(const struct work *work, const struct script *script, const char *name, bool busy)
+static void
+group_init(const struct load *l, struct group *g, const struct script *script, struct conn *conns, unsigned int n)
 {
+	*g = (struct group){ .script = script, .conns = conns, .n_conns = n };
+	expected_init(&g->answers, &script->batch.answer);
+	expected_init(&g->deliveries, &script->delivery);
+	for (unsigned int i = 0; i < n; i++)
+		conn_init(l, &conns[i], g, l->work->kind == WORK_PUBLISH && i > 0);
+}
+
+struct load *
+load_new(const struct work *work, const struct script *scripts, const char *name, bool busy)
+{
+	unsigned int each = work->clients + (work->kind == WORK_PUBLISH);
 	struct load *l = calloc(1, sizeof(*l));
 
 	if (!l)
-		err(1, "load");
+		errx(1, "no memory");
 	l->work = work;
-	l->script = script;
 	l->name = name;
 	l->busy = busy;
-	l->n_receivers = work->kind == WORK_PUBLISH ? work->clients : 0;
-	l->n_conns = work->kind == WORK_PUBLISH ? work->clients + 1 : work->clients;
+	l->n_groups = work->kind == WORK_PUBLISH ? work->publishers : 1;
+	l->n_conns = l->n_groups * each;
 	l->conns = calloc(l->n_conns, sizeof(l->conns[0]));
-	l->samples = calloc(SAMPLES_MAX, sizeof(l->samples[0]));
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (!l->conns || !l->samples || l->epoll_fd < 0)
+	if (!l->conns || l->epoll_fd < 0)
 		err(1, "load");
-	repeat(&script->replies, &l->replies);
-	repeat(&script->deliveries, &l->deliveries);
-	for (unsigned int i = 0; i < l->n_conns; i++)
-		conn_init(l, &l->conns[i], l->n_receivers > 0 && i > 0);
+	samples_init(&l->samples);
+	for (unsigned int i = 0; i < l->n_groups; i++)
+		group_init(l, &l->groups[i], &scripts[i], l->conns + (size_t)i * each, each);
 	return l;
 }
 
@@ -138,44 +139,90 @@ load_free(struct load *l)
 		return;
 	for (unsigned int i = 0; i < l->n_conns; i++)
 		close(l->conns[i].fd);
+	for (unsigned int i = 0; i < l->n_groups; i++) {
+		free(l->groups[i].answers.data);
+		free(l->groups[i].deliveries.data);
+	}
 	close(l->epoll_fd);
-	free(l->replies.data);
-	free(l->deliveries.data);
-	free(l->samples);
+	samples_deinit(&l->samples);
 	free(l->conns);
 	free(l);
 }
 
-/* All earlier batches of the connection have been answered, so a batch always fits its socket. */
+/* Sends what the socket takes of the unsent rest of a batch. */
 static void
-conn_send(struct load *l, struct conn *c, uint64_t now)
+conn_push(struct load *l, struct conn *c)
 {
-	const struct bytes *batch = &l->script->batch;
+	const struct buf *batch = &c->group->script->batch.request;
+	ssize_t n;
 
-	c->is_waiting = true;
-	c->sent = now;
-	c->owed += l->script->replies.len;
-	for (unsigned int i = 1; i <= l->n_receivers; i++)
-		l->conns[i].owed += l->script->deliveries.len;
-	l->owed += l->script->replies.len + l->n_receivers * l->script->deliveries.len;
-	l->batches++;
-	if (send(c->fd, batch->data, batch->len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)batch->len)
-		conn_fail(l, c, "cannot send a batch");
+	n = send(c->fd, batch->data + batch->len - c->unsent, c->unsent, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN)
+		conn_fail(l, c, strerror(errno));
+	c->unsent -= n > 0 ? (size_t)n : 0;
+	if (c->unsent == 0)
+		l->n_unsent--;
 }
 
-/* After a read: takes the time and goes on, when a batch of the connection has been done. */
+static void
+conn_owe(struct load *l, struct conn *c, size_t len)
+{
+	c->owed += len;
+	l->owed += len;
+}
+
+static void
+conn_send(struct load *l, struct conn *c)
+{
+	const struct script *script = c->group->script;
+
+	c->is_waiting = true;
+	c->sent = proc_now();
+	conn_owe(l, c, script->batch.answer.len);
+	for (unsigned int i = 1; l->work->kind == WORK_PUBLISH && i < c->group->n_conns; i++)
+		conn_owe(l, &c->group->conns[i], script->delivery.len);
+	l->batches++;
+	l->n_unsent++;
+	c->unsent = script->batch.request.len;
+	conn_push(l, c);
+}
+
+/* After a read of the connection: takes the time, and goes on when a batch is done. */
 static void
 conn_settle(struct load *l, struct conn *c)
 {
-	uint64_t now;
+	bool single = l->work->depth == 1 && l->work->kind == WORK_PUBLISH;
+	struct conn *asker = c->is_receiver ? &c->group->conns[0] : c;
+	uint64_t now = proc_now();
 
-	if (!c->is_waiting || c->owed > 0 || (l->work->depth == 1 && l->n_receivers > 0 && l->owed > 0))
+	if (c->owed == 0 && c->is_receiver == single)
+		samples_add(&l->samples, now - asker->sent);
+	if (!asker->is_waiting || asker->owed > 0 || asker->unsent > 0 || (single && l->owed > 0))
 		return;
-	now = now_ns();
-	c->is_waiting = false;
-	l->samples[l->n_samples++ % SAMPLES_MAX] = (uint32_t)(now - c->sent);
+	asker->is_waiting = false;
 	if (now < l->end)
-		conn_send(l, c, now);
+		conn_send(l, asker);
+}
+
+static bool
+conn_is_right(const struct load *l, const struct conn *c, size_t len)
+{
+	return len <= c->owed && memcmp(l->block, c->expected->data + c->got % c->expected->period, len) == 0;
+}
+
+/* Takes noise out of what was read, and returns how much is left. */
+static size_t
+conn_drop_noise(struct load *l, const struct conn *c, size_t len)
+{
+	const char *noise = c->group->script->noise;
+	size_t n = noise ? strlen(noise) : 0;
+	char *p;
+
+	while (noise && (p = memmem(l->block, len, noise, n))) {
+		memmove(p, p + n, len - n - (size_t)(p - l->block));
+		len -= n;
+	}
+	return len;
 }
 
 static void
@@ -187,21 +234,22 @@ conn_read(struct load *l, struct conn *c)
 		return;
 	if (n <= 0)
 		conn_fail(l, c, n < 0 ? strerror(errno) : "closed by the server");
-	if ((uint64_t)n > c->owed)
-		conn_fail(l, c, "more bytes came than were due");
-	if (memcmp(l->block, c->expected->data + c->got % c->period, (size_t)n) != 0)
-		conn_fail(l, c, "wrong bytes came");
+	if (!conn_is_right(l, c, (size_t)n))
+		n = (ssize_t)conn_drop_noise(l, c, (size_t)n);
+	if (!conn_is_right(l, c, (size_t)n))
+		conn_fail(l, c, (uint64_t)n > c->owed ? "more bytes came than were due" : "wrong bytes came");
 	c->got += (uint64_t)n;
 	c->owed -= (uint64_t)n;
 	l->owed -= (uint64_t)n;
-	conn_settle(l, l->n_receivers > 0 ? &l->conns[0] : c);
+	if (n > 0)
+		conn_settle(l, c);
 }
 
 /* Nothing came: too long ago is a failure of the first connection that misses something. */
 static void
 load_check_silence(const struct load *l)
 {
-	if (l->owed == 0 || now_ns() - l->heard < SILENCE_NS)
+	if (l->owed == 0 || proc_now() - l->heard < SILENCE_NS)
 		return;
 	for (unsigned int i = 0; i < l->n_conns; i++)
 		if (l->conns[i].owed > 0)
@@ -217,39 +265,63 @@ load_pass(struct load *l)
 	if (proc_is_interrupted())
 		errx(1, "interrupted");
 	if (n > 0)
-		l->heard = now_ns();
+		l->heard = proc_now();
 	else
 		load_check_silence(l);
 	for (int i = 0; i < n; i++)
 		conn_read(l, events[i].data.ptr);
+	for (unsigned int i = 0; l->n_unsent > 0 && i < l->n_conns; i++)
+		if (l->conns[i].unsent > 0)
+			conn_push(l, &l->conns[i]);
 }
 
-static int
-compare_samples(const void *a, const void *b)
+static void
+set_percentiles(struct samples *samples, struct load_result *ret_result)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
+	samples_sort(samples);
+	ret_result->p50_us = samples_percentile(samples, 0.5);
+	ret_result->p99_us = samples_percentile(samples, 0.99);
+	ret_result->p999_us = samples_percentile(samples, 0.999);
 }
 
 void
 load_run(struct load *l, uint64_t ns, struct load_result *ret_result)
 {
-	uint64_t start = now_ns(), per_batch = (uint64_t)l->work->depth * (l->n_receivers ? l->n_receivers : 1);
-	size_t n;
+	uint64_t start = proc_now();
 
 	l->heard = start;
 	l->end = start + ns;
-	l->batches = l->n_samples = 0;
-	for (unsigned int i = 0; i < (l->n_receivers ? 1 : l->n_conns); i++)
-		conn_send(l, &l->conns[i], now_ns());
+	l->batches = l->samples.count = 0;
+	for (unsigned int i = 0; i < l->n_conns; i++)
+		if (!l->conns[i].is_receiver)
+			conn_send(l, &l->conns[i]);
 	while (l->owed > 0)
 		load_pass(l);
-	*ret_result = (struct load_result){ .operations = l->batches * per_batch, .ns = now_ns() - start };
+	*ret_result = (struct load_result){
+		.operations = l->batches * work_operations(l->work),
+		.ns = proc_now() - start,
+	};
 	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	load_pass(l); /* what is too much fails here */
-	n = l->n_samples < SAMPLES_MAX ? l->n_samples : SAMPLES_MAX;
-	qsort(l->samples, n, sizeof(l->samples[0]), compare_samples);
-	ret_result->p50_us = l->samples[n / 2] / 1000.0;
-	ret_result->p99_us = l->samples[n * 99 / 100] / 1000.0;
+	set_percentiles(&l->samples, ret_result);
+}
+
+void
+load_run_visits(const struct script *script, uint64_t ns, bool busy, struct load_result *ret_result)
+{
+	struct load_result r = { 0 };
+	struct samples samples;
+	uint64_t start = proc_now(), begun;
+
+	samples_init(&samples);
+	do {
+		begun = proc_now();
+		close(talk_hello(&script->hello, -1, busy));
+		samples_add(&samples, proc_now() - begun);
+		r.operations++;
+	} while (proc_now() - start < ns && r.operations < VISITS_MAX);
+	r.ns = proc_now() - start;
+	set_percentiles(&samples, &r);
+	samples_deinit(&samples);
+	*ret_result = r;
 }

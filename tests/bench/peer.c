@@ -1,7 +1,7 @@
 #include "peer.h"
 
+#include <assert.h>
 #include <err.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,108 +10,72 @@
 #include "proc.h"
 
 /* Arguments that the table points to, made up from the script: bytes of a request, its answer. */
-static char unit[16], reply[16];
+static char unit[16], reply[256];
 
-__attribute__((format(printf, 2, 3))) static void
-add(struct bytes *b, const char *format, ...)
-{
-	char *text;
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vasprintf(&text, format, args);
-	va_end(args);
-	if (n < 0 || !(b->data = realloc(b->data, b->len + (size_t)n + 1)))
-		err(1, "script");
-	memcpy(b->data + b->len, text, (size_t)n + 1);
-	b->len += (size_t)n;
-	free(text);
-}
-
-static void
-write_publish(const struct work *work, struct script *script, const char *delivered)
-{
-	static const char format[] = "*3\r\n$7\r\n%s\r\n$1\r\nc\r\n$%u\r\n%0*u\r\n";
-	int width = (int)work->size;
-
-	for (unsigned int i = 0; i < work->depth; i++) {
-		add(&script->batch, format, "PUBLISH", work->size, width, i);
-		add(&script->deliveries, format, delivered, work->size, width, i);
-		add(&script->replies, ":%u\r\n", work->clients);
-	}
-}
-
-static void
-write_ping(const struct work *work, struct script *script)
-{
-	for (unsigned int i = 0; i < work->depth; i++) {
-		add(&script->batch, "*1\r\n$4\r\nPING\r\n");
-		add(&script->replies, "+PONG\r\n");
-	}
-}
-
-static void
-write_echo(const struct work *work, struct script *script)
-{
-	for (unsigned int i = 0; i < work->depth; i++) {
-		add(&script->batch, "%0*u", (int)work->size, i);
-		add(&script->replies, "%0*u", (int)work->size, i);
-	}
-}
-
-static void
-write_resp(const struct work *work, struct script *script)
-{
-	if (work->kind != WORK_PUBLISH) {
-		write_ping(work, script);
-		return;
-	}
-	add(&script->hello, "*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\nc\r\n");
-	add(&script->hello_end, "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
-	write_publish(work, script, "message");
-}
-
-/* The same, but a receiver gets the publisher's bytes as they are. (Both frames are equally long.) */
-static void
-write_floor(const struct work *work, struct script *script)
-{
-	if (work->kind != WORK_PUBLISH) {
-		write_ping(work, script);
-		return;
-	}
-	add(&script->hello, "R");
-	add(&script->hello_end, "R");
-	write_publish(work, script, "PUBLISH");
-}
+/* Limits are raised where the works need more: 10,000 clients of a user. */
+static const char udsd_config[] = "[listener bench]\nlisten = %s\n[limits]\nmax_clients_per_uid = 20000\n"
+				  "max_patterns_per_uid = 20000\n";
+static const char mosquitto_config[] = "listener 0 %s\nallow_anonymous true\npersistence false\nlog_type error\n"
+				       "user root\nsys_interval 0\nmax_queued_messages 0\nset_tcp_nodelay true\n";
 
 /* Debian's redis-tools has redis-server under another name only: redis-check-rdb is the same program. */
 const struct peer peer_table[] = {
 	{
 	    .name = "udsd",
-	    .argv = { "udsd", "--listen", proc_socket },
-	    .echo_argv = { "udsd", "--listen", proc_socket, "--mode", "echo" },
-	    .write_script = write_resp,
+	    .argv = { "udsd", "--config", proc_config, "--log-level", "warning" },
+	    .echo_argv = { "udsd", "--listen", proc_socket, "--mode", "echo", "--log-level", "warning" },
+	    .version_argv = { "udsd", "--version" },
+	    .config = udsd_config,
+	    .protocol = &protocol_resp,
 	},
 	{
 	    .name = "redis",
 	    .programs = { "redis-server", "redis-check-rdb" },
 	    .argv = { "redis-server", "--port", "0", "--unixsocket", proc_socket, "--save", "", "--appendonly", "no",
-	              "--daemonize", "no", "--loglevel", "warning", "--client-output-buffer-limit", "pubsub 0 0 0" },
-	    .write_script = write_resp,
+	              "--daemonize", "no", "--loglevel", "warning", "--maxclients", "15000",
+	              "--client-output-buffer-limit", "pubsub 0 0 0" },
+	    .version_argv = { "redis-server", "--version" },
+	    .protocol = &protocol_resp,
+	},
+	{
+	    .name = "nats",
+	    .programs = { "nats-server" },
+	    .argv = { "nats-server", "--addr", "127.0.0.1", "--port", proc_port },
+	    .version_argv = { "nats-server", "--version" },
+	    .protocol = &protocol_nats,
+	    .uses_port = true,
+	},
+	{
+	    .name = "mosquitto",
+	    .programs = { "mosquitto" },
+	    .argv = { "mosquitto", "-c", proc_config },
+	    .version_argv = { "mosquitto", "-h" },
+	    .config = mosquitto_config,
+	    .protocol = &protocol_mqtt,
 	},
 	{
 	    .name = "floor",
 	    .programs = { "udsd-floor" },
 	    .argv = { "udsd-floor", proc_socket, unit, reply },
 	    .echo_argv = { "udsd-floor", proc_socket },
-	    .write_script = write_floor,
+	    .protocol = &protocol_floor,
 	},
 };
 const size_t peer_count = sizeof(peer_table) / sizeof(peer_table[0]);
 
+size_t
+peer_find(const char *name)
+{
+	size_t i = 0;
+
+	while (i < peer_count && strcmp(peer_table[i].name, name) != 0)
+		i++;
+	assert(i < peer_count);
+	return i;
+}
+
 static bool
-find_program(const char *directory, size_t len, const char *name, char ret_program[PATH_MAX])
+find_in(const char *directory, size_t len, const char *name, char ret_program[PATH_MAX])
 {
 	char path[PATH_MAX];
 
@@ -120,7 +84,7 @@ find_program(const char *directory, size_t len, const char *name, char ret_progr
 }
 
 bool
-peer_find(const struct peer *peer, const char *given, char ret_program[PATH_MAX])
+peer_find_program(const struct peer *peer, const char *given, char ret_program[PATH_MAX])
 {
 	char self[PATH_MAX];
 	size_t len;
@@ -130,41 +94,71 @@ peer_find(const struct peer *peer, const char *given, char ret_program[PATH_MAX]
 	if (!realpath("/proc/self/exe", self))
 		err(1, "/proc/self/exe");
 	for (size_t i = 0; i < 2 && peer->programs[i]; i++) {
-		if (find_program(self, (size_t)(strrchr(self, '/') - self), peer->programs[i], ret_program))
+		if (find_in(self, (size_t)(strrchr(self, '/') - self), peer->programs[i], ret_program))
 			return true;
 		for (const char *p = getenv("PATH"); p && *p; p += len + (p[len] == ':')) {
 			len = strcspn(p, ":");
-			if (find_program(p, len, peer->programs[i], ret_program))
+			if (find_in(p, len, peer->programs[i], ret_program))
 				return true;
 		}
 	}
 	return false;
 }
 
-const char *const *
-peer_prepare(const struct peer *peer, const struct work *work, struct script *ret_script)
+void
+peer_read_version(const struct peer *peer, const char *program, char *ret_version, size_t size)
 {
-	const char *const *argv = work->kind == WORK_ECHO ? peer->echo_argv : peer->argv;
-	struct script s = { 0 };
+	ret_version[0] = '\0';
+	if (peer->version_argv[0])
+		proc_read_line(program, peer->version_argv, ret_version, size);
+}
 
-	if (!argv[0])
-		return NULL;
-	if (work->kind == WORK_ECHO)
-		write_echo(work, &s);
-	else
-		peer->write_script(work, &s);
-	snprintf(unit, sizeof(unit), "%zu", s.batch.len / work->depth);
-	snprintf(reply, sizeof(reply), "%.*s", (int)(s.replies.len / work->depth), s.replies.data);
-	*ret_script = s;
-	return argv;
+bool
+peer_can(const struct peer *peer, const struct work *work)
+{
+	bool is_floor = peer->protocol == &protocol_floor;
+
+	switch (work->kind) {
+	case WORK_PUBLISH:
+	case WORK_PING:
+	case WORK_REJOIN:
+	case WORK_VISIT:
+	case WORK_START:
+		return true;
+	case WORK_ECHO:
+		return peer->echo_argv[0] != NULL;
+	case WORK_MEMORY:
+		return !is_floor || work->crowd.kind == CROWD_IDLE;
+	case WORK_PIPE:
+		return strcmp(peer->name, "udsd") == 0;
+	}
+	return false;
+}
+
+static void
+write_config(const struct peer *peer)
+{
+	FILE *f = fopen(proc_config, "we");
+	const char *rest = strstr(peer->config, "%s");
+
+	if (!f)
+		err(1, "%s", proc_config);
+	fprintf(f, "%.*s%s%s", (int)(rest - peer->config), peer->config, proc_socket, rest + strlen("%s"));
+	if (fclose(f) != 0)
+		err(1, "%s", proc_config);
 }
 
 void
-peer_free_script(struct script *script)
+peer_start(const struct peer *peer, const char *program, const struct work *work, const struct script *script, int cpu)
 {
-	free(script->hello.data);
-	free(script->hello_end.data);
-	free(script->batch.data);
-	free(script->replies.data);
-	free(script->deliveries.data);
+	const struct exchange *batch = &script->batch;
+	bool answers = batch->answer.len > 0;
+
+	snprintf(unit, sizeof(unit), "%zu", answers ? batch->request.len / work->depth : 1);
+	snprintf(reply, sizeof(reply), "%.*s", answers ? (int)(batch->answer.len / work->depth) : 0,
+	         (const char *)batch->answer.data);
+	if (peer->config)
+		write_config(peer);
+	proc_use_port(peer->uses_port);
+	proc_start(peer->name, program, work->kind == WORK_ECHO ? peer->echo_argv : peer->argv, cpu);
 }

@@ -1,7 +1,6 @@
 /*
  * The servers that are compared. A server is one row of peer.c's table: how its program is found, how it
- * is started, and what the works look like in its protocol. Another one (nats-server, mosquitto) is
- * another row and a function that writes its scripts.
+ * is started, and the protocol that it speaks.
  */
 #pragma once
 
@@ -9,25 +8,36 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "work.h"
+#include "script.h"
 
 struct peer {
 	const char *name;
 	const char *programs[2]; /* the first one there is; none: the one that --udsd gives */
-	const char *argv[20];
-	const char *echo_argv[20]; /* empty: it cannot echo bare bytes */
-	void (*write_script)(const struct work *work, struct script *script);
+	const char *argv[22];
+	const char *echo_argv[8];    /* empty: it cannot echo bare bytes */
+	const char *version_argv[3]; /* empty: it has none */
+	const char *config;          /* what proc_config is to say, with one %s for proc_socket; NULL: nothing */
+	const struct protocol *protocol;
+	bool uses_port; /* it has no Unix sockets */
 };
 
 extern const struct peer peer_table[];
 extern const size_t peer_count;
 
+/* Returns the index of the server, which must exist. */
+size_t peer_find(const char *name);
+
 /* Looks beside this program and in PATH; given is what --udsd says, or NULL. */
-bool peer_find(const struct peer *peer, const char *given, char ret_program[PATH_MAX]);
+bool peer_find_program(const struct peer *peer, const char *given, char ret_program[PATH_MAX]);
+
+/* Writes the first line that the program says about its version, or "". */
+void peer_read_version(const struct peer *peer, const char *program, char *ret_version, size_t size);
+
+bool peer_can(const struct peer *peer, const struct work *work);
 
 /*
- * Writes the work in the server's protocol, for peer_free_script() to free, and says how to start the server.
- * Returns its argument vector, which holds until the next call, or NULL when it has no such work.
+ * Starts the server for the work, of which the first script is given, on the CPU, and waits until it
+ * listens. proc_stop() ends it.
  */
-const char *const *peer_prepare(const struct peer *peer, const struct work *work, struct script *ret_script);
-void peer_free_script(struct script *script);
+void peer_start(const struct peer *peer, const char *program, const struct work *work, const struct script *script,
+                int cpu);

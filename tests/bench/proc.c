@@ -1,8 +1,10 @@
 #include "proc.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,15 +12,19 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define READY_TRIES 5000 /* of 2 ms */
+#define PATIENCE_NS UINT64_C(10000000000) /* for a server to listen */
+#define PIPE_PATIENCE_NS UINT64_C(120000000000)
 
 char proc_socket[48];
+char proc_config[48];
+char proc_port[8];
 
 /* Static, since the handlers of exit and of signals take no argument. */
 static struct {
@@ -26,6 +32,9 @@ static struct {
 	pid_t pid;        /* 0: none runs */
 	char directory[32];
 	int log_fd; /* what the server says */
+	uint64_t started;
+	cpu_set_t cpus; /* all that the benchmark may use */
+	bool uses_port;
 	volatile sig_atomic_t interrupted;
 } proc = { .directory = "/tmp/udsd-bench.XXXXXX", .log_fd = -1 };
 
@@ -76,6 +85,12 @@ proc_setup(void)
 	if (!mkdtemp(proc.directory))
 		err(1, "%s", proc.directory);
 	snprintf(proc_socket, sizeof(proc_socket), "%s/socket", proc.directory);
+	snprintf(proc_config, sizeof(proc_config), "%s/config", proc.directory);
+	if (sched_getaffinity(0, sizeof(proc.cpus), &proc.cpus) < 0)
+		err(1, "sched_getaffinity");
+	proc.log_fd = memfd_create("log", MFD_CLOEXEC);
+	if (proc.log_fd < 0)
+		err(1, "memfd_create");
 	atexit(exit_cb);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -87,53 +102,106 @@ proc_is_interrupted(void)
 	return proc.interrupted;
 }
 
-static void
-run_child(const char *program, const char *const argv[], int cpu, pid_t parent)
+_Noreturn void
+proc_fail(const char *what)
 {
-	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	cpu_set_t set;
+	errx(1, "%s: %s", proc.name, what);
+}
+
+/* In a child: becomes the program. */
+_Noreturn static void
+run_child(const char *program, const char *const argv[], int cpu, pid_t parent, int in_fd, int out_fd)
+{
+	cpu_set_t set = proc.cpus;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
-	CPU_ZERO(&set);
-	CPU_SET((size_t)cpu, &set);
-	if (cpu >= 0)
-		sched_setaffinity(0, sizeof(set), &set);
-	if (chdir(proc.directory) < 0 || dup2(null_fd, 0) < 0 || dup2(proc.log_fd, 1) < 0 || dup2(proc.log_fd, 2) < 0)
+	if (cpu >= 0) {
+		CPU_ZERO(&set);
+		CPU_SET((size_t)cpu, &set);
+	}
+	sched_setaffinity(0, sizeof(set), &set);
+	if (chdir(proc.directory) < 0 || dup2(in_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(proc.log_fd, 2) < 0)
 		_exit(127);
-	execv(program, (char *const *)argv);
+	execvp(program, (char *const *)argv);
 	warn("%s", program);
 	_exit(127);
 }
 
-static struct sockaddr_un
-server_addr(void)
+uint64_t
+proc_now(void)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct timespec t;
 
-	memcpy(addr.sun_path, proc_socket, sizeof(proc_socket));
-	return addr;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t
+proc_started(void)
+{
+	return proc.started;
+}
+
+static struct sockaddr_in
+port_addr(void)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)atoi(proc_port)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+}
+
+/* Another program may take the port in between; then the server fails to start and says so. */
+void
+proc_use_port(bool use)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+
+	proc_port[0] = '\0';
+	addr = port_addr();
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
+		err(1, "a port for the server");
+	close(fd);
+	snprintf(proc_port, sizeof(proc_port), "%u", ntohs(addr.sin_port));
+	proc.uses_port = use;
 }
 
 static int
 new_socket(void)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(proc.uses_port ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
 	if (fd < 0)
 		err(1, "socket");
+	if (proc.uses_port)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
+}
+
+static int
+connect_socket(int fd)
+{
+	struct sockaddr_un path = { .sun_family = AF_UNIX };
+	struct sockaddr_in port = port_addr();
+
+	memcpy(path.sun_path, proc_socket, sizeof(proc_socket));
+	return proc.uses_port ? connect(fd, (struct sockaddr *)&port, sizeof(port))
+	                      : connect(fd, (struct sockaddr *)&path, sizeof(path));
 }
 
 /* Returns a connection, or -1 when the server does not listen. */
 static int
 try_connect(void)
 {
-	struct sockaddr_un addr = server_addr();
 	int fd = new_socket();
 
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+	if (connect_socket(fd) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -146,36 +214,36 @@ try_connect(void)
 int
 proc_connect_apart(void)
 {
-	struct sockaddr_un addr = server_addr();
 	int fd = new_socket(), status;
 	pid_t pid = fork();
 
 	if (pid < 0)
 		err(1, "fork");
 	if (pid == 0)
-		_exit(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : 1);
+		_exit(connect_socket(fd) == 0 ? 0 : 1);
 	if (waitpid(pid, &status, 0) != pid || status != 0)
-		errx(1, "%s: cannot connect", proc.name);
+		proc_fail("cannot connect");
 	return fd;
 }
 
 void
 proc_start(const char *name, const char *program, const char *const argv[], int cpu)
 {
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), fd;
 	pid_t parent = getpid();
-	int fd;
 
 	proc.name = name;
-	close(proc.log_fd);
-	proc.log_fd = memfd_create("log", MFD_CLOEXEC);
-	if (proc.log_fd < 0)
-		err(1, "memfd_create");
+	if (ftruncate(proc.log_fd, 0) < 0)
+		err(1, "log");
+	lseek(proc.log_fd, 0, SEEK_SET);
+	proc.started = proc_now();
 	proc.pid = fork();
 	if (proc.pid < 0)
 		err(1, "fork");
 	if (proc.pid == 0)
-		run_child(program, argv, cpu, parent);
-	for (int i = 0; i < READY_TRIES && !proc.interrupted; i++) {
+		run_child(program, argv, cpu, parent, null_fd, proc.log_fd);
+	close(null_fd);
+	while (proc_now() - proc.started < PATIENCE_NS && !proc.interrupted) {
 		if ((fd = try_connect()) >= 0) {
 			close(fd);
 			return;
@@ -184,9 +252,42 @@ proc_start(const char *name, const char *program, const char *const argv[], int 
 			proc.pid = 0;
 			break;
 		}
-		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = 100000 }, NULL);
 	}
-	errx(1, "%s: %s", name, proc.pid ? "does not listen" : "ended before it listened");
+	proc_fail(proc.pid ? "does not listen" : "ended before it listened");
+}
+
+int
+proc_spawn(const char *program, const char *const argv[], int in_fd, int out_fd)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid < 0)
+		err(1, "fork");
+	if (pid == 0)
+		run_child(program, argv, -1, parent, in_fd, out_fd);
+	return pid;
+}
+
+uint64_t
+proc_wait(int pid)
+{
+	uint64_t begun = proc_now();
+	struct rusage usage;
+	int status;
+	pid_t got;
+
+	while ((got = wait4(pid, &status, WNOHANG, &usage)) == 0) {
+		if (proc.interrupted)
+			errx(1, "interrupted");
+		if (proc_now() - begun > PIPE_PATIENCE_NS)
+			proc_fail("the lines did not come to an end");
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	if (got < 0 || status != 0)
+		proc_fail("a program that talks to it failed");
+	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
+	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
 }
 
 int
@@ -253,10 +354,33 @@ proc_cpu_ns(void)
 uint64_t
 proc_resident(void)
 {
-	unsigned long pages;
-	char text[128];
+	unsigned long kib;
+	char text[2048];
+	const char *line;
 
-	if (!read_file("statm", text, sizeof(text)) || sscanf(text, "%*u %lu", &pages) != 1)
-		errx(1, "%s: cannot read its memory from /proc/%d/statm", proc.name, (int)proc.pid);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	/* statm is cheaper, but the kernel keeps it only roughly. */
+	if (!read_file("smaps_rollup", text, sizeof(text)) || !(line = strstr(text, "Rss:")) ||
+	    sscanf(line, "Rss: %lu kB", &kib) != 1)
+		errx(1, "%s: cannot read its memory from /proc/%d/smaps_rollup", proc.name, (int)proc.pid);
+	return (uint64_t)kib * 1024;
+}
+
+void
+proc_read_line(const char *program, const char *const argv[], char *ret_line, size_t size)
+{
+	size_t len = 0;
+	int fds[2];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		err(1, "pipe");
+	pid = proc_spawn(program, argv, fds[0], fds[1]);
+	close(fds[1]);
+	while (len < size - 1 && (n = read(fds[0], ret_line + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fds[0]);
+	waitpid(pid, NULL, 0);
+	ret_line[len] = '\0';
+	ret_line[strcspn(ret_line, "\n")] = '\0';
 }

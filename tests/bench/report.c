@@ -2,7 +2,6 @@
 
 #include <err.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,31 +10,22 @@
 
 struct report {
 	unsigned int rounds;
-	double *values; /* of all works, servers, metrics and rounds; NAN: not set */
-};
-
-static const struct {
-	const char *title;
-	int width;
-	int decimals;
-	const char *key; /* in JSON */
-} columns[METRIC_COUNT] = {
-	[METRIC_CPU] = { "cpu ns/op", 9, 1, "cpu_ns_per_operation" },
-	[METRIC_MEMORY] = { "bytes/client", 12, 0, "bytes_per_client" },
-	[METRIC_RATE] = { "op/s", 10, 0, "operations_per_second" },
-	[METRIC_P50] = { "p50 us", 7, 1, "latency_p50_us" },
-	[METRIC_P99] = { "p99 us", 7, 1, "latency_p99_us" },
+	unsigned int milliseconds;
+	char (*versions)[128]; /* of peer_table; empty: unknown */
+	double *values;        /* of all works, servers, metrics and rounds; NAN: not set */
 };
 
 struct report *
-report_new(unsigned int rounds)
+report_new(unsigned int rounds, unsigned int milliseconds)
 {
-	struct report *r = malloc(sizeof(*r));
+	struct report *r = calloc(1, sizeof(*r));
 	size_t n = work_count * peer_count * METRIC_COUNT * rounds;
 
-	if (!r || !(r->values = malloc(n * sizeof(r->values[0]))))
-		err(1, "report");
+	if (!r || !(r->versions = calloc(peer_count, sizeof(r->versions[0]))) ||
+	    !(r->values = malloc(n * sizeof(r->values[0]))))
+		errx(1, "no memory");
 	r->rounds = rounds;
+	r->milliseconds = milliseconds;
 	for (size_t i = 0; i < n; i++)
 		r->values[i] = NAN;
 	return r;
@@ -46,13 +36,14 @@ report_free(struct report *r)
 {
 	if (!r)
 		return;
+	free(r->versions);
 	free(r->values);
 	free(r);
 }
 
 /* The values of all rounds. */
 static double *
-report_rounds(const struct report *r, size_t work, size_t peer, enum metric metric)
+report_values(const struct report *r, size_t work, size_t peer, enum metric metric)
 {
 	return &r->values[((work * peer_count + peer) * METRIC_COUNT + metric) * r->rounds];
 }
@@ -60,7 +51,31 @@ report_rounds(const struct report *r, size_t work, size_t peer, enum metric metr
 void
 report_set(struct report *r, size_t work, size_t peer, unsigned int round, enum metric metric, double value)
 {
-	report_rounds(r, work, peer, metric)[round] = value;
+	report_values(r, work, peer, metric)[round] = value;
+}
+
+void
+report_set_version(struct report *r, size_t peer, const char *version)
+{
+	snprintf(r->versions[peer], sizeof(r->versions[peer]), "%s", version);
+}
+
+unsigned int
+report_rounds(const struct report *r)
+{
+	return r->rounds;
+}
+
+unsigned int
+report_milliseconds(const struct report *r)
+{
+	return r->milliseconds;
+}
+
+const char *
+report_version(const struct report *r, size_t peer)
+{
+	return r->versions[peer];
 }
 
 static int
@@ -71,90 +86,43 @@ compare_values(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Sorts the values; which round they are of is no longer needed. */
-static double
+/* Sorts the values; which round they are of is of no use. */
+static const double *
+report_sorted(const struct report *r, size_t work, size_t peer, enum metric metric)
+{
+	double *v = report_values(r, work, peer, metric);
+
+	if (isfinite(v[0]))
+		qsort(v, r->rounds, sizeof(v[0]), compare_values);
+	return v;
+}
+
+double
 report_median(const struct report *r, size_t work, size_t peer, enum metric metric)
 {
-	double *v = report_rounds(r, work, peer, metric);
+	const double *v = report_sorted(r, work, peer, metric);
 
-	qsort(v, r->rounds, sizeof(v[0]), compare_values);
 	return (v[(r->rounds - 1) / 2] + v[r->rounds / 2]) / 2;
 }
 
-/* What the work is about, and ratios compare. */
-static enum metric
-work_cost(size_t work)
+double
+report_spread(const struct report *r, size_t work, size_t peer, enum metric metric)
 {
-	return work_table[work].kind == WORK_IDLE ? METRIC_MEMORY : METRIC_CPU;
+	const double *v = report_sorted(r, work, peer, metric);
+
+	return (v[r->rounds - 1] - v[0]) / 2;
 }
 
-/* The cost as a multiple of the named server's. */
-static double
-report_ratio(const struct report *r, size_t work, size_t peer, const char *name)
+double
+report_figure(const struct report *r, const struct figure *figure, size_t peer)
 {
-	size_t base = 0;
+	double value = report_median(r, work_find(figure->work), peer, figure->metric);
 
-	while (base < peer_count - 1 && strcmp(peer_table[base].name, name) != 0)
-		base++;
-	return report_median(r, work, peer, work_cost(work)) / report_median(r, work, base, work_cost(work));
+	return figure->against ? value / report_median(r, work_find(figure->against), peer, figure->metric) : value;
 }
 
-static void
-print_number(FILE *f, int width, int decimals, double value)
+double
+report_part(const struct report *r, const struct figure *figure, const char *peer)
 {
-	if (isfinite(value))
-		fprintf(f, "  %*.*f", width, decimals, value);
-	else
-		fprintf(f, "  %*s", width, "-");
-}
-
-static void
-report_print_row(const struct report *r, size_t work, size_t peer, FILE *f)
-{
-	double cost = report_median(r, work, peer, work_cost(work));
-	const double *rounds = report_rounds(r, work, peer, work_cost(work));
-
-	if (!isfinite(cost))
-		return;
-	fprintf(f, "%-14s  %-6s", work_table[work].name, peer_table[peer].name);
-	for (enum metric m = 0; m < METRIC_COUNT; m++)
-		print_number(f, columns[m].width, columns[m].decimals, report_median(r, work, peer, m));
-	print_number(f, 6, 0, 100 * (rounds[r->rounds - 1] - rounds[0]) / cost);
-	print_number(f, 7, 2, report_ratio(r, work, peer, "redis"));
-	print_number(f, 7, 2, report_ratio(r, work, peer, "floor"));
-	fputc('\n', f);
-}
-
-void
-report_print(struct report *r, FILE *f)
-{
-	fprintf(f, "%-14s  %-6s", "work", "server");
-	for (enum metric m = 0; m < METRIC_COUNT; m++)
-		fprintf(f, "  %*s", columns[m].width, columns[m].title);
-	fprintf(f, "  %6s  %7s  %7s\n", "+-%", "x redis", "x floor");
-	for (size_t w = 0; w < work_count; w++)
-		for (size_t p = 0; p < peer_count; p++)
-			report_print_row(r, w, p, f);
-}
-
-void
-report_print_json(struct report *r, FILE *f)
-{
-	bool first = true;
-	double v;
-
-	fprintf(f, "{\"rounds\":%u,\"results\":[", r->rounds);
-	for (size_t w = 0; w < work_count; w++)
-		for (size_t p = 0; p < peer_count; p++) {
-			if (!isfinite(report_median(r, w, p, work_cost(w))))
-				continue;
-			fprintf(f, "%s\n{\"work\":\"%s\",\"server\":\"%s\"", first ? "" : ",", work_table[w].name,
-			        peer_table[p].name);
-			for (enum metric m = 0; m < METRIC_COUNT; m++)
-				if (isfinite(v = report_median(r, w, p, m)))
-					fprintf(f, ",\"%s\":%.3f", columns[m].key, v);
-			fputc('}', f);
-			first = false;
-		}
-	fprintf(f, "\n]}\n");
+	return report_figure(r, figure, peer_find("udsd")) / report_figure(r, figure, peer_find(peer));
 }

@@ -1,22 +1,55 @@
 #include "work.h"
 
-/*
- * 256 deep, a server that reads all of a batch at once has enough to do that its sleeps and wake-ups do
- * not show; 64 deep they do.
- */
+#include <assert.h>
+#include <string.h>
+
+#define PUBLISH(n, d, s) .kind = WORK_PUBLISH, .publishers = 1, .clients = (n), .depth = (d), .size = (s)
+
 const struct work work_table[] = {
-	{ "publish-1", "1 publisher, 1 receiver, 256 deep", WORK_PUBLISH, 1, 256, 16, false },
-	{ "publish-10", "1 publisher, 10 receivers, 256 deep", WORK_PUBLISH, 10, 256, 16, false },
-	{ "publish-100", "1 publisher, 100 receivers, 256 deep", WORK_PUBLISH, 100, 256, 16, false },
-	{ "publish-1000", "1 publisher, 1000 receivers, 256 deep", WORK_PUBLISH, 1000, 256, 16, true },
-	{ "publish-1-64", "1 publisher, 1 receiver, 64 deep", WORK_PUBLISH, 1, 64, 16, false },
-	{ "publish-10-64", "1 publisher, 10 receivers, 64 deep", WORK_PUBLISH, 10, 64, 16, false },
-	{ "publish-100-64", "1 publisher, 100 receivers, 64 deep", WORK_PUBLISH, 100, 64, 16, false },
-	{ "publish-single", "1 publisher, 1 receiver, one at a time", WORK_PUBLISH, 1, 1, 16, false },
-	{ "ping", "PING, 50 clients, 64 deep", WORK_PING, 50, 64, 0, false },
-	{ "ping-single", "PING, 50 clients, one at a time", WORK_PING, 50, 1, 0, false },
-	{ "echo-64", "64 bytes back, 50 clients, one at a time", WORK_ECHO, 50, 1, 64, false },
-	{ "echo-16k", "16 KiB back, 4 clients, one at a time", WORK_ECHO, 4, 1, 16384, false },
-	{ "idle", "memory of 2000 clients that sent one PING", WORK_IDLE, 2000, 1, 0, false },
+	{ "publish-1", "1 publisher, 1 receiver, 64 deep", PUBLISH(1, 64, 16) },
+	{ "publish-10", "1 publisher, 10 receivers, 64 deep", PUBLISH(10, 64, 16) },
+	{ "publish-100", "1 publisher, 100 receivers, 64 deep", PUBLISH(100, 64, 16) },
+	{ "publish-1000", "1 publisher, 1,000 receivers, 64 deep", PUBLISH(1000, 64, 16) },
+	{ "publish-8x8", "8 publishers on 8 channels, a receiver each, 64 deep", WORK_PUBLISH, 8, 1, 64, 16 },
+	{ "publish-1k", "1 KiB, 1 publisher, 1 receiver, 64 deep", PUBLISH(1, 64, 1024) },
+	{ "publish-64k", "64 KiB, 1 publisher, 1 receiver, 4 deep", PUBLISH(1, 4, 65536) },
+	{ "latency", "1 publisher, 1 receiver, one message at a time", PUBLISH(1, 1, 16) },
+	{ "ping", "PING, 50 clients, 64 deep", WORK_PING, .clients = 50, .depth = 64 },
+	{ "ping-single", "PING, 50 clients, one at a time", WORK_PING, .clients = 50, .depth = 1 },
+	{ "echo-64", "64 bytes back, 50 clients, one at a time", WORK_ECHO, .clients = 50, .depth = 1, .size = 64 },
+	{ "echo-16k", "16 KiB back, 4 clients, one at a time", WORK_ECHO, .clients = 4, .depth = 1, .size = 16384 },
+	{ "among-patterns", "publish-1 while 10,000 patterns are subscribed that do not match", PUBLISH(1, 64, 16),
+	  .crowd = { CROWD_PATTERNS, 1, 10000, 1 } },
+	{ "among-channels", "publish-1 among 100,000 channels with a receiver each", PUBLISH(1, 64, 16),
+	  .crowd = { CROWD_CHANNELS, 10, 10000, 1 } },
+	{ "visit", "a client connects, is answered and goes, among 10,000 idle ones", WORK_VISIT,
+	  .crowd = { CROWD_IDLE, 9900, 0, 1 } },
+	{ "rejoin", "1,000 receivers of a channel leave it and join it again", WORK_REJOIN, .clients = 1000,
+	  .depth = 1 },
+	{ "idle", "memory of 5,000 idle clients", WORK_MEMORY, .crowd = { CROWD_IDLE, 5000, 0, 1 } },
+	{ "channel", "memory of 100,000 channels with a receiver each, 10,000 of a client", WORK_MEMORY,
+	  .crowd = { CROWD_CHANNELS, 10, 10000, 1 } },
+	{ "receiver", "memory of 100,000 subscriptions to channels that are there, 10,000 of a client", WORK_MEMORY,
+	  .crowd = { CROWD_CHANNELS, 10, 10000, 2 } },
+	{ "pattern", "memory of 9,999 patterns of a client", WORK_MEMORY, .crowd = { CROWD_PATTERNS, 1, 9999, 1 } },
+	{ "start", "from the start of the process to its first answer", WORK_START },
+	{ "udsctl", "seq | udsctl send, into udsctl recv", WORK_PIPE },
 };
 const size_t work_count = sizeof(work_table) / sizeof(work_table[0]);
+
+size_t
+work_find(const char *name)
+{
+	size_t i = 0;
+
+	while (i < work_count && strcmp(work_table[i].name, name) != 0)
+		i++;
+	assert(i < work_count);
+	return i;
+}
+
+unsigned int
+work_operations(const struct work *work)
+{
+	return work->depth * (work->kind == WORK_PUBLISH ? work->clients : 1);
+}

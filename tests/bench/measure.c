@@ -1,0 +1,203 @@
+#include "measure.h"
+
+#include <err.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "load.h"
+#include "peer.h"
+#include "proc.h"
+#include "talk.h"
+#include "work.h"
+
+#define SETTLE_NS 10000000 /* until a server sleeps, and its times are exact */
+
+/* What belongs together while one measurement runs. */
+struct run {
+	const struct measure *m;
+	size_t work, peer;
+	unsigned int round;
+	struct script scripts[SCRIPT_CHANNELS_MAX];
+};
+
+static void
+settle(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = SETTLE_NS }, NULL);
+}
+
+static void
+run_set(const struct run *run, enum metric metric, double value)
+{
+	report_set(run->m->report, run->work, run->peer, run->round, metric, value);
+}
+
+static void
+run_set_traffic(const struct run *run, uint64_t cpu, const struct load_result *result)
+{
+	run_set(run, METRIC_CPU, (double)cpu / (double)result->operations);
+	run_set(run, METRIC_RATE, (double)result->operations * 1e9 / (double)result->ns);
+	if (work_table[run->work].depth > 1)
+		return;
+	run_set(run, METRIC_P50, result->p50_us);
+	run_set(run, METRIC_P99, result->p99_us);
+	run_set(run, METRIC_P999, result->p999_us);
+}
+
+/* The floor knows no subscriptions, which shall cost nothing anyway. */
+static struct talk_crowd *
+new_crowd(const struct run *run)
+{
+	const struct crowd *crowd = &work_table[run->work].crowd;
+	const struct protocol *protocol = peer_table[run->peer].protocol;
+
+	if (crowd->kind == CROWD_NONE || (protocol == &protocol_floor && crowd->kind != CROWD_IDLE))
+		return NULL;
+	return talk_crowd_new(crowd, protocol);
+}
+
+static void
+measure_traffic(const struct run *run)
+{
+	const struct work *work = &work_table[run->work];
+	struct talk_crowd *crowd = new_crowd(run);
+	struct load *load = load_new(work, run->scripts, peer_table[run->peer].name, run->m->busy);
+	uint64_t ns = (uint64_t)run->m->milliseconds * 1000000, cpu;
+	struct load_result result;
+
+	load_run(load, ns / 5, &result); /* caches and buffers warm up */
+	settle();
+	cpu = proc_cpu_ns();
+	load_run(load, ns, &result);
+	settle();
+	run_set_traffic(run, proc_cpu_ns() - cpu, &result);
+	load_free(load);
+	talk_crowd_free(crowd);
+}
+
+static void
+measure_visits(const struct run *run)
+{
+	uint64_t ns = (uint64_t)run->m->milliseconds * 1000000, cpu;
+	struct talk_crowd *crowd = new_crowd(run);
+	struct load_result result;
+
+	load_run_visits(&run->scripts[0], ns / 5, run->m->busy, &result);
+	settle();
+	cpu = proc_cpu_ns();
+	load_run_visits(&run->scripts[0], ns, run->m->busy, &result);
+	settle();
+	run_set_traffic(run, proc_cpu_ns() - cpu, &result);
+	talk_crowd_free(crowd);
+}
+
+/* One client first, so that what the server allocates once is not counted. */
+static void
+measure_memory(const struct run *run)
+{
+	const struct protocol *protocol = peer_table[run->peer].protocol;
+	struct crowd crowd = work_table[run->work].crowd, single = crowd;
+	struct talk_crowd *before[2] = { NULL }, *last;
+	double resident;
+
+	single.clients = 1;
+	single.each = single.each > 0 ? 1 : 0;
+	before[0] = talk_crowd_new(&single, protocol);
+	if (crowd.repeated > 1)
+		before[1] = talk_crowd_new(&crowd, protocol);
+	settle();
+	resident = (double)proc_resident();
+	last = talk_crowd_new(&crowd, protocol);
+	settle();
+	resident = (double)proc_resident() - resident;
+	run_set(run, METRIC_BYTES, resident / crowd.clients / (crowd.each > 0 ? crowd.each : 1));
+	talk_crowd_free(before[0]);
+	talk_crowd_free(before[1]);
+	talk_crowd_free(last);
+}
+
+static void
+measure_start(const struct run *run)
+{
+	int fd = talk_hello(&run->scripts[0].hello, -1, run->m->busy);
+
+	run_set(run, METRIC_START, (double)(proc_now() - proc_started()) / 1e6);
+	settle();
+	run_set(run, METRIC_START_BYTES, (double)proc_resident() / 1048576);
+	close(fd);
+}
+
+/* udsctl recv ends well only if it gets as many lines as were sent. */
+static void
+measure_pipe(const struct run *run)
+{
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), fds[2], seq, send, recv;
+	double lines = (double)run->m->lines;
+	uint64_t cpu = proc_cpu_ns();
+	char count[24];
+
+	snprintf(count, sizeof(count), "%" PRIu64, run->m->lines);
+	if (null_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
+		err(1, "pipe");
+	recv = proc_spawn(run->m->udsctl,
+	                  (const char *[]){ "udsctl", "--socket", proc_socket, "recv", "--count", count, "c", NULL },
+	                  null_fd, null_fd);
+	send = proc_spawn(run->m->udsctl,
+	                  (const char *[]){ "udsctl", "--socket", proc_socket, "send", "--wait-receiver", "c", NULL },
+	                  fds[0], null_fd);
+	seq = proc_spawn("seq", (const char *[]){ "seq", count, NULL }, null_fd, fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	close(null_fd);
+	proc_wait(seq);
+	run_set(run, METRIC_SEND_CPU, (double)proc_wait(send) / lines);
+	run_set(run, METRIC_RECV_CPU, (double)proc_wait(recv) / lines);
+	settle();
+	run_set(run, METRIC_CPU, (double)(proc_cpu_ns() - cpu) / lines);
+}
+
+static void
+run_work(const struct run *run)
+{
+	switch (work_table[run->work].kind) {
+	case WORK_PUBLISH:
+	case WORK_PING:
+	case WORK_ECHO:
+	case WORK_REJOIN:
+		measure_traffic(run);
+		break;
+	case WORK_VISIT:
+		measure_visits(run);
+		break;
+	case WORK_MEMORY:
+		measure_memory(run);
+		break;
+	case WORK_START:
+		measure_start(run);
+		break;
+	case WORK_PIPE:
+		measure_pipe(run);
+		break;
+	}
+}
+
+void
+measure(const struct measure *m, size_t work, size_t peer, unsigned int round, const char *program)
+{
+	const struct work *w = &work_table[work];
+	struct run run = { .m = m, .work = work, .peer = peer, .round = round };
+	bool is_pipe = w->kind == WORK_PIPE;
+
+	if (!peer_can(&peer_table[peer], w) || (is_pipe && !m->udsctl))
+		return;
+	for (unsigned int i = 0; i == 0 || i < w->publishers; i++)
+		script_write(w, peer_table[peer].protocol, i, &run.scripts[i]);
+	peer_start(&peer_table[peer], program, w, &run.scripts[0], is_pipe ? -1 : m->server_cpu);
+	run_work(&run);
+	proc_stop();
+	for (unsigned int i = 0; i < SCRIPT_CHANNELS_MAX; i++)
+		script_deinit(&run.scripts[i]);
+}

@@ -1,0 +1,98 @@
+#include <err.h>
+#include <jansson.h>
+#include <math.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "peer.h"
+#include "report.h"
+#include "work.h"
+
+/* JSON has no NAN: what was not measured is null. Rounded, so that files can be compared by eye. */
+static json_t *
+new_number(double value)
+{
+	return isfinite(value) ? json_real(round(value * 1000) / 1000) : json_null();
+}
+
+static json_t *
+new_goal(double goal)
+{
+	return goal > 0 ? json_real(goal) : json_null();
+}
+
+static json_t *
+new_machine(void)
+{
+	struct utsname name;
+
+	uname(&name);
+	return json_pack("{s:s, s:s, s:s, s:I}", "system", name.sysname, "release", name.release, "machine",
+	                 name.machine, "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+static json_t *
+new_servers(const struct report *r)
+{
+	json_t *servers = json_object();
+
+	for (size_t p = 0; p < peer_count; p++)
+		json_object_set_new(servers, peer_table[p].name, json_string(report_version(r, p)));
+	return servers;
+}
+
+static json_t *
+new_figure(const struct report *r, const struct figure *figure)
+{
+	json_t *values = json_object();
+
+	for (size_t p = 0; p < peer_count; p++)
+		json_object_set_new(values, peer_table[p].name, new_number(report_figure(r, figure, p)));
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "work", figure->work, "metric",
+	                 metric_table[figure->metric].key, "title", figure->title, "unit", figure_unit(figure),
+	                 "values", values, "goal", new_goal(figure->goal), "of_redis",
+	                 new_number(report_part(r, figure, "redis")), "of_redis_goal", new_goal(figure->of_redis),
+	                 "of_floor", new_number(report_part(r, figure, "floor")), "of_floor_goal",
+	                 new_goal(figure->of_floor));
+}
+
+/* What was measured of the work and the server, or NULL. */
+static json_t *
+new_result(const struct report *r, size_t work, size_t peer)
+{
+	json_t *result = NULL;
+	double median;
+
+	for (enum metric m = 0; m < METRIC_COUNT; m++) {
+		median = report_median(r, work, peer, m);
+		if (!isfinite(median))
+			continue;
+		if (!result)
+			result =
+			    json_pack("{s:s, s:s}", "work", work_table[work].name, "server", peer_table[peer].name);
+		json_object_set_new(result, metric_table[m].key,
+		                    json_pack("{s:o, s:o}", "median", new_number(median), "spread",
+		                              new_number(report_spread(r, work, peer, m))));
+	}
+	return result;
+}
+
+void
+report_write_json(const struct report *r, const char *path)
+{
+	json_t *figures = json_array(), *results = json_array(), *root, *result;
+
+	for (size_t i = 0; i < figure_count; i++)
+		if (isfinite(report_figure(r, &figure_table[i], peer_find("udsd"))))
+			json_array_append_new(figures, new_figure(r, &figure_table[i]));
+	for (size_t w = 0; w < work_count; w++)
+		for (size_t p = 0; p < peer_count; p++)
+			if ((result = new_result(r, w, p)))
+				json_array_append_new(results, result);
+	root = json_pack("{s:o, s:o, s:i, s:i, s:o, s:o}", "machine", new_machine(), "servers", new_servers(r),
+	                 "rounds", (int)report_rounds(r), "milliseconds", (int)report_milliseconds(r), "figures",
+	                 figures, "results", results);
+	if (!root || json_dump_file(root, path, JSON_INDENT(1) | JSON_REAL_PRECISION(8)) < 0)
+		err(1, "%s", path);
+	json_decref(root);
+}

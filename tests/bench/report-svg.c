@@ -1,0 +1,103 @@
+/*
+ * A chart of horizontal bars for a README: a group of bars for each charted figure, drawn in proportion to
+ * redis-server's, which is why groups of different units stand below each other. It reads on light and on
+ * dark pages.
+ */
+#include <err.h>
+#include <math.h>
+
+#include "cleanup.h"
+#include "peer.h"
+#include "report.h"
+
+#define WIDTH 800
+#define LEFT 300            /* where bars begin */
+#define BAR_MAX 410         /* the longest one */
+#define BAR_REFERENCE 180.0 /* redis-server's, or udsd's where it has none */
+#define BAR_HEIGHT 9
+#define BAR_STEP 12
+#define GROUP_GAP 12
+#define TOP 44
+
+static const char style[] =
+    "<style>text{font:12px sans-serif;fill:#1f2328}.v{font-size:10px;fill:#59636e}.udsd{fill:#1f6feb}"
+    ".redis{fill:#d1242f}.nats{fill:#8250df}.mosquitto{fill:#bf8700}.floor{fill:#8c959f}"
+    "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.v{fill:#9198a1}.udsd{fill:#58a6ff}.redis{fill:#f85149}"
+    ".nats{fill:#bc8cff}.mosquitto{fill:#d29922}.floor{fill:#6e7681}}</style>\n";
+
+static unsigned int
+count_bars(const struct report *r, const struct figure *figure)
+{
+	unsigned int n = 0;
+
+	for (size_t p = 0; figure->is_charted && p < peer_count; p++)
+		n += isfinite(report_figure(r, figure, p)) != 0;
+	return n;
+}
+
+static void
+write_bar(const struct report *r, const struct figure *figure, size_t peer, double reference, unsigned int y, FILE *f)
+{
+	double value = report_figure(r, figure, peer), length = fmax(1, value / reference * BAR_REFERENCE);
+	char text[FIGURE_TEXT_SIZE];
+
+	fprintf(f, "<rect class=\"%s\" x=\"%d\" y=\"%u\" width=\"%.0f\" height=\"%d\"/>", peer_table[peer].name, LEFT,
+	        y, fmin(length, BAR_MAX), BAR_HEIGHT);
+	fprintf(f, "<text class=\"v\" x=\"%.0f\" y=\"%u\">%s%s %s</text>\n", LEFT + fmin(length, BAR_MAX) + 4,
+	        y + BAR_HEIGHT, length > BAR_MAX ? "&#187; " : "", figure_format(value, text), figure_unit(figure));
+}
+
+/* Returns where the next group begins. */
+static unsigned int
+write_group(const struct report *r, const struct figure *figure, unsigned int y, FILE *f)
+{
+	double redis = report_figure(r, figure, peer_find("redis"));
+	double reference = isfinite(redis) ? redis : report_figure(r, figure, peer_find("udsd"));
+	unsigned int n = count_bars(r, figure);
+
+	if (n == 0 || !isfinite(reference))
+		return y;
+	fprintf(f, "<text x=\"%d\" y=\"%u\" text-anchor=\"end\">%s</text>\n", LEFT - 8, y + n * BAR_STEP / 2 + 3,
+	        figure->title);
+	for (size_t p = 0; p < peer_count; p++)
+		if (isfinite(report_figure(r, figure, p))) {
+			write_bar(r, figure, p, reference, y, f);
+			y += BAR_STEP;
+		}
+	return y + GROUP_GAP;
+}
+
+static void
+write_legend(FILE *f)
+{
+	int x = LEFT;
+
+	for (size_t p = 0; p < peer_count; p++, x += 90)
+		fprintf(f,
+		        "<rect class=\"%s\" x=\"%d\" y=\"16\" width=\"10\" height=\"10\"/><text x=\"%d\" "
+		        "y=\"25\">%s</text>\n",
+		        peer_table[p].name, x, x + 15, peer_table[p].name);
+}
+
+void
+report_write_svg(const struct report *r, const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "we");
+	unsigned int height = TOP, y = TOP;
+
+	if (!f)
+		err(1, "%s", path);
+	for (size_t i = 0; i < figure_count; i++)
+		if (count_bars(r, &figure_table[i]) > 0)
+			height += count_bars(r, &figure_table[i]) * BAR_STEP + GROUP_GAP;
+	fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%u\" viewBox=\"0 0 %d %u\">\n",
+	        WIDTH, height, WIDTH, height);
+	fprintf(f, "<title>CPU time and memory of udsd beside other servers; shorter is better</title>\n%s", style);
+	fprintf(f, "<text x=\"%d\" y=\"25\" text-anchor=\"end\">shorter is better</text>\n", LEFT - 8);
+	write_legend(f);
+	for (size_t i = 0; i < figure_count; i++)
+		y = write_group(r, &figure_table[i], y, f);
+	fprintf(f, "</svg>\n");
+	if (fflush(f) != 0 || ferror(f))
+		err(1, "%s", path);
+}

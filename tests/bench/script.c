@@ -1,0 +1,95 @@
+#include "script.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+
+/* Digits all: of the given size, and the number at its end. */
+static char *
+new_payload(unsigned int size, unsigned int number)
+{
+	char *text;
+
+	if (asprintf(&text, "%0*u", (int)size, number) < 0)
+		errx(1, "no memory");
+	return text;
+}
+
+static void
+write_request(const struct work *work, const struct protocol *protocol, const char *channel, unsigned int number,
+              struct script *s)
+{
+	_cleanup_free_ char *payload = new_payload(work->size, number);
+
+	switch (work->kind) {
+	case WORK_PUBLISH:
+		protocol->publish(channel, payload, work->clients, &s->batch, &s->delivery);
+		break;
+	case WORK_ECHO:
+		protocol_print(&s->batch.request, "%s", payload);
+		protocol_print(&s->batch.answer, "%s", payload);
+		break;
+	case WORK_REJOIN:
+		protocol->unsubscribe(channel, 1, &s->batch);
+		protocol->subscribe(channel, 1, &s->batch);
+		break;
+	case WORK_PING:
+		protocol->ping(&s->batch);
+		break;
+	case WORK_VISIT:
+	case WORK_MEMORY:
+	case WORK_START:
+	case WORK_PIPE:
+		break;
+	}
+}
+
+void
+script_write(const struct work *work, const struct protocol *protocol, unsigned int number, struct script *ret_script)
+{
+	bool flushes = (work->kind == WORK_PUBLISH || work->kind == WORK_REJOIN) && protocol->flush;
+	struct script s = { .noise = protocol->noise };
+	char channel[8];
+
+	snprintf(channel, sizeof(channel), "c%u", number);
+	if (work->kind != WORK_ECHO)
+		protocol->hello(channel, &s.hello);
+	if (work->kind == WORK_PUBLISH || (work->kind == WORK_REJOIN && protocol != &protocol_floor)) {
+		protocol->join(channel, &s.join);
+		if (protocol->flush)
+			protocol->flush(&s.join);
+	}
+	for (unsigned int i = 0; i < work->depth; i++)
+		write_request(work, protocol, channel, i, &s);
+	if (flushes)
+		protocol->flush(&s.batch);
+	*ret_script = s;
+}
+
+void
+script_deinit(struct script *script)
+{
+	exchange_deinit(&script->hello);
+	exchange_deinit(&script->join);
+	exchange_deinit(&script->batch);
+	buf_deinit(&script->delivery);
+}
+
+void
+script_write_crowd(const struct crowd *crowd, const struct protocol *protocol, unsigned int client, struct exchange *x)
+{
+	char name[24];
+
+	for (unsigned int i = 0; i < crowd->each; i++) {
+		snprintf(name, sizeof(name), "crowd.%06u%s", client * crowd->each + i,
+		         crowd->kind == CROWD_PATTERNS ? ".*" : "");
+		if (crowd->kind == CROWD_PATTERNS)
+			protocol->subscribe_pattern(name, i + 1, x);
+		else
+			protocol->subscribe(name, i + 1, x);
+	}
+	if (crowd->each > 0 && protocol->flush)
+		protocol->flush(x);
+}

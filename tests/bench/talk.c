@@ -1,0 +1,127 @@
+#include "talk.h"
+
+#include <err.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proc.h"
+
+#define READ_SIZE 65536
+#define PATIENCE_MS 20000
+
+struct talk_crowd {
+	unsigned int count;
+	int fds[];
+};
+
+/* Reads what there is: returns the number of bytes, 0 if there are none. */
+static size_t
+read_some(int fd, char *block, size_t size)
+{
+	ssize_t n = recv(fd, block, size, MSG_DONTWAIT);
+
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n <= 0)
+		proc_fail("closed a connection that was to be answered");
+	return (size_t)n;
+}
+
+/* Sends what the socket takes of the request from ret_sent on. */
+static void
+write_some(int fd, const struct buf *request, size_t *ret_sent)
+{
+	ssize_t n = send(fd, request->data + *ret_sent, request->len - *ret_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n > 0)
+		*ret_sent += (size_t)n;
+	else if (errno != EAGAIN)
+		proc_fail("closed a connection before all was said");
+}
+
+static void
+await(int fd, bool writes)
+{
+	struct pollfd p = { .fd = fd, .events = (short)(POLLIN | (writes ? POLLOUT : 0)) };
+
+	if (poll(&p, 1, PATIENCE_MS) == 0)
+		proc_fail("does not answer");
+	if (proc_is_interrupted())
+		errx(1, "interrupted");
+}
+
+void
+talk(int fd, const struct exchange *x, bool busy)
+{
+	size_t sent = 0, got = 0, n;
+	char block[READ_SIZE];
+
+	while (got < x->answer.len) {
+		if (sent < x->request.len)
+			write_some(fd, &x->request, &sent);
+		n = read_some(fd, block, sizeof(block));
+		if (n > x->answer.len - got || memcmp(block, x->answer.data + got, n) != 0)
+			proc_fail("gave another answer than expected");
+		got += n;
+		if (n == 0 && !busy)
+			await(fd, sent < x->request.len);
+	}
+}
+
+int
+talk_hello(const struct exchange *hello, int fd, bool busy)
+{
+	const struct buf *end = &hello->answer;
+	size_t sent = 0, got = 0, n;
+	char block[4096];
+
+	if (fd < 0)
+		fd = proc_connect();
+	while (got < end->len || memcmp(block + got - end->len, end->data, end->len) != 0) {
+		if (sent < hello->request.len)
+			write_some(fd, &hello->request, &sent);
+		n = read_some(fd, block + got, sizeof(block) - got);
+		got += n;
+		if (got == sizeof(block))
+			proc_fail("did not answer a greeting as expected");
+		if (n == 0 && !busy)
+			await(fd, sent < hello->request.len);
+	}
+	return fd;
+}
+
+struct talk_crowd *
+talk_crowd_new(const struct crowd *crowd, const struct protocol *protocol)
+{
+	struct talk_crowd *c = malloc(sizeof(*c) + crowd->clients * sizeof(c->fds[0]));
+	struct exchange hello = { 0 };
+
+	if (!c)
+		errx(1, "no memory");
+	protocol->hello("c0", &hello);
+	for (c->count = 0; c->count < crowd->clients; c->count++) {
+		struct exchange x = { 0 };
+
+		script_write_crowd(crowd, protocol, c->count, &x);
+		c->fds[c->count] = talk_hello(&hello, -1, false);
+		talk(c->fds[c->count], &x, false);
+		exchange_deinit(&x);
+	}
+	exchange_deinit(&hello);
+	return c;
+}
+
+void
+talk_crowd_free(struct talk_crowd *c)
+{
+	if (!c)
+		return;
+	while (c->count > 0)
+		close(c->fds[--c->count]);
+	free(c);
+}
