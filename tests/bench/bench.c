@@ -35,7 +35,7 @@ struct bench {
 	const char *glob;
 	const char *json; /* files to write; NULL: not wanted */
 	const char *svg;
-	const char *readme;
+	const char *table; /* of a Markdown file */
 	unsigned int rounds;
 	struct measure measure;
 	char (*programs)[PATH_MAX]; /* of peer_table; empty: not found, or not wanted */
@@ -54,7 +54,8 @@ static const char help[] =
     "  --quick            one round of 20 ms: whether it works, not how fast it is\n"
     "  --json FILE        write the results there, with each metric of each server\n"
     "  --svg FILE         write a chart there\n"
-    "  --readme FILE      write a table there, between the lines <!-- bench --> and <!-- /bench -->\n"
+    "  --table FILE       write a table into this Markdown file, between its lines <!-- bench --> and\n"
+    "                     <!-- /bench -->\n"
     "  --list             name the works and end\n"
     "  --help             this text\n\n"
     "cpu ns/op is the server's time on a CPU, all threads, for each delivery (publish) or request. +-% is half of\n"
@@ -83,7 +84,7 @@ static void
 bench_check_glob(const struct bench *b)
 {
 	for (size_t i = 0; i < work_count; i++)
-		if (fnmatch(b->glob, work_table[i].name, 0) == 0)
+		if (fnmatch(b->glob, work_table[i].name, FNM_EXTMATCH) == 0)
 			return;
 	errx(64, "--work: '%s' matches none of the works that --list names", b->glob);
 }
@@ -136,14 +137,14 @@ bench_find_peers(struct bench *b, const char *wanted)
 			continue;
 		}
 		report_set_version(b->measure.report, i, version);
-		printf("%s: %s%s%s\n", peer->name, b->programs[i], version[0] ? ": " : "", version);
+		printf("%s%s%s: %s\n", peer->name, version[0] ? " " : "", version, b->programs[i]);
 	}
 }
 
 static void
 bench_parse(struct bench *b, int argc, char **argv)
 {
-	enum { UDSD, UDSCTL, PEERS, WORK, JSON, SVG, README, ROUNDS, MILLISECONDS, QUICK, LIST, HELP, COUNT };
+	enum { UDSD, UDSCTL, PEERS, WORK, JSON, SVG, TABLE, ROUNDS, MILLISECONDS, QUICK, LIST, HELP, COUNT };
 	static const struct option options[] = {
 		{ "udsd", required_argument, NULL, UDSD },
 		{ "udsctl", required_argument, NULL, UDSCTL },
@@ -151,7 +152,7 @@ bench_parse(struct bench *b, int argc, char **argv)
 		{ "work", required_argument, NULL, WORK },
 		{ "json", required_argument, NULL, JSON },
 		{ "svg", required_argument, NULL, SVG },
-		{ "readme", required_argument, NULL, README },
+		{ "table", required_argument, NULL, TABLE },
 		{ "rounds", required_argument, NULL, ROUNDS },
 		{ "milliseconds", required_argument, NULL, MILLISECONDS },
 		{ "quick", no_argument, NULL, QUICK },
@@ -179,7 +180,7 @@ bench_parse(struct bench *b, int argc, char **argv)
 	b->glob = given[WORK] ? given[WORK] : "*";
 	b->json = given[JSON];
 	b->svg = given[SVG];
-	b->readme = given[README];
+	b->table = given[TABLE];
 	b->rounds = parse_number("--rounds", given[ROUNDS], given[QUICK] ? 1 : 5);
 	b->measure.udsctl = given[UDSCTL] ? realpath(given[UDSCTL], NULL) : NULL;
 	b->measure.lines = given[QUICK] ? LINES_QUICK : LINES;
@@ -239,7 +240,8 @@ bench_run(const struct bench *b)
 {
 	for (unsigned int round = 0; round < b->rounds; round++)
 		for (size_t w = 0; w < work_count; w++)
-			for (size_t p = 0; fnmatch(b->glob, work_table[w].name, 0) == 0 && p < peer_count; p++) {
+			for (size_t p = 0; fnmatch(b->glob, work_table[w].name, FNM_EXTMATCH) == 0 && p < peer_count;
+			     p++) {
 				if (!b->programs[p][0])
 					continue;
 				if (isatty(2))
@@ -267,8 +269,8 @@ main(int argc, char **argv)
 		report_write_json(b.measure.report, b.json);
 	if (b.svg)
 		report_write_svg(b.measure.report, b.svg);
-	if (b.readme)
-		report_write_readme(b.measure.report, b.readme);
+	if (b.table)
+		report_write_markdown(b.measure.report, b.table);
 	report_free(b.measure.report);
 	free((char *)b.measure.udsctl);
 	free(b.programs);

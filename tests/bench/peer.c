@@ -108,9 +108,13 @@ peer_find_program(const struct peer *peer, const char *given, char ret_program[P
 void
 peer_read_version(const struct peer *peer, const char *program, char *ret_version, size_t size)
 {
-	ret_version[0] = '\0';
+	char line[256] = "";
+	size_t begin;
+
 	if (peer->version_argv[0])
-		proc_read_line(program, peer->version_argv, ret_version, size);
+		proc_read_line(program, peer->version_argv, line, sizeof(line));
+	begin = strcspn(line, "0123456789");
+	snprintf(ret_version, size, "%.*s", (int)strspn(line + begin, "0123456789."), line + begin);
 }
 
 bool

@@ -30,7 +30,7 @@ size_t peer_find(const char *name);
 /* Looks beside this program and in PATH; given is what --udsd says, or NULL. */
 bool peer_find_program(const struct peer *peer, const char *given, char ret_program[PATH_MAX]);
 
-/* Writes the first line that the program says about its version, or "". */
+/* Writes the number that the program says about its version: "7.0.15"; "" if it has none, or does not run. */
 void peer_read_version(const struct peer *peer, const char *program, char *ret_version, size_t size);
 
 bool peer_can(const struct peer *peer, const struct work *work);

@@ -37,4 +37,4 @@ void report_write_json(const struct report *report, const char *path);
 void report_write_svg(const struct report *report, const char *path);
 
 /* Replaces what stands between the lines "<!-- bench -->" and "<!-- /bench -->". */
-void report_write_readme(const struct report *report, const char *path);
+void report_write_markdown(const struct report *report, const char *path);

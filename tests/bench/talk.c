@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "proc.h"
 
 #define READ_SIZE 65536
-#define PATIENCE_MS 20000
+#define PATIENCE_NS UINT64_C(20000000000)
 
 struct talk_crowd {
 	unsigned int count;
@@ -44,20 +43,24 @@ write_some(int fd, const struct buf *request, size_t *ret_sent)
 		proc_fail("closed a connection before all was said");
 }
 
+/* Nothing was there to read. since: when the talk began, ns. */
 static void
-await(int fd, bool writes)
+await(int fd, bool writes, bool busy, uint64_t since)
 {
 	struct pollfd p = { .fd = fd, .events = (short)(POLLIN | (writes ? POLLOUT : 0)) };
 
-	if (poll(&p, 1, PATIENCE_MS) == 0)
-		proc_fail("does not answer");
+	if (!busy)
+		poll(&p, 1, 1000);
 	if (proc_is_interrupted())
 		errx(1, "interrupted");
+	if (proc_now() - since > PATIENCE_NS)
+		proc_fail("does not answer");
 }
 
 void
 talk(int fd, const struct exchange *x, bool busy)
 {
+	uint64_t since = proc_now();
 	size_t sent = 0, got = 0, n;
 	char block[READ_SIZE];
 
@@ -68,8 +71,8 @@ talk(int fd, const struct exchange *x, bool busy)
 		if (n > x->answer.len - got || memcmp(block, x->answer.data + got, n) != 0)
 			proc_fail("gave another answer than expected");
 		got += n;
-		if (n == 0 && !busy)
-			await(fd, sent < x->request.len);
+		if (n == 0)
+			await(fd, sent < x->request.len, busy, since);
 	}
 }
 
@@ -77,6 +80,7 @@ int
 talk_hello(const struct exchange *hello, int fd, bool busy)
 {
 	const struct buf *end = &hello->answer;
+	uint64_t since = proc_now();
 	size_t sent = 0, got = 0, n;
 	char block[4096];
 
@@ -89,8 +93,8 @@ talk_hello(const struct exchange *hello, int fd, bool busy)
 		got += n;
 		if (got == sizeof(block))
 			proc_fail("did not answer a greeting as expected");
-		if (n == 0 && !busy)
-			await(fd, sent < hello->request.len);
+		if (n == 0)
+			await(fd, sent < hello->request.len, busy, since);
 	}
 	return fd;
 }

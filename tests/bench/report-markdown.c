@@ -1,6 +1,5 @@
 #include <err.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,41 +36,51 @@ write_table(const struct report *r, FILE *f)
 	fprintf(f, "\n");
 	for (size_t i = 0; i < figure_count; i++)
 		write_row(r, &figure_table[i], f);
-	fprintf(f, "\nMedians of %u rounds of %u ms on %ld CPUs:", report_rounds(r), report_milliseconds(r),
-	        sysconf(_SC_NPROCESSORS_ONLN));
+	fprintf(f, "\nMedians of %u rounds of %u ms on a machine with %ld CPUs.", report_rounds(r),
+	        report_milliseconds(r), sysconf(_SC_NPROCESSORS_ONLN));
 	for (size_t p = 0, n = 0; p < peer_count; p++)
 		if (report_version(r, p)[0])
-			fprintf(f, "%s\n%s", n++ ? "," : "", report_version(r, p));
+			fprintf(f, "%s %s %s", n++ ? "," : "\nServers:", peer_table[p].name, report_version(r, p));
 	fprintf(f, ".\n");
 }
 
-static char *
-read_text(const char *path)
+/* Reads the file and a NUL behind it. */
+static void
+read_text(const char *path, struct buf *text)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	char *text = NULL;
-	size_t size = 0;
+	char block[4096];
+	size_t n;
 
-	if (!f || getdelim(&text, &size, '\0', f) < 0)
+	if (!f)
 		err(1, "%s", path);
-	return text;
+	while ((n = fread(block, 1, sizeof(block), f)) > 0)
+		protocol_add(text, block, n);
+	if (ferror(f))
+		err(1, "%s", path);
+	protocol_add(text, "", 1);
 }
 
 void
-report_write_readme(const struct report *r, const char *path)
+report_write_markdown(const struct report *r, const char *path)
 {
-	_cleanup_free_ char *text = read_text(path);
-	const char *begin = strstr(text, BEGIN), *end = begin ? strstr(begin, END) : NULL;
 	_cleanup_fclose_ FILE *f = NULL;
+	struct buf text = { 0 };
+	const char *begin, *end;
 
+	read_text(path, &text);
+	begin = strstr((const char *)text.data, BEGIN);
+	end = begin ? strstr(begin, END) : NULL;
 	if (!end)
 		errx(1, "%s: the lines %.14s and %.15s are not there", path, BEGIN, END);
 	f = fopen(path, "we");
 	if (!f)
 		err(1, "%s", path);
-	fprintf(f, "%.*s", (int)(begin - text + (ptrdiff_t)strlen(BEGIN)), text);
+	begin += strlen(BEGIN);
+	fwrite(text.data, 1, (size_t)((const uint8_t *)begin - text.data), f);
 	write_table(r, f);
-	fprintf(f, "%s", end);
+	fputs(end, f);
+	buf_deinit(&text);
 	if (fflush(f) != 0 || ferror(f))
 		err(1, "%s", path);
 }

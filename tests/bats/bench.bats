@@ -1,0 +1,44 @@
+#!/usr/bin/env bats
+# The benchmark does its works and writes what it found. How fast anything is does not matter here.
+
+load helper
+
+BENCH=$BUILD/tests/bench/udsd-bench
+
+@test "udsd-bench writes its results as text, JSON, a chart and a table" {
+    printf 'before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n' >"$DIR/page.md"
+    run "$BENCH" --quick --work '@(publish-1|idle)' --udsd "$UDSD" --peers udsd,redis,floor \
+        --json "$DIR/json" --svg "$DIR/svg" --table "$DIR/page.md" 3>&-
+    assert_success
+    assert_output --regexp $'\nmessage to 1 receiver, 64 deep +ns +[0-9.]+ +[0-9.]+ +- +- +[0-9.]+ '
+    assert_output --regexp $'\nidle client +B +[0-9.]+ +[0-9.]+ +- +- +[0-9.]+ '
+    run "$PYTHON" "$TOOLS/bench-results.py" "$DIR/json" "$DIR/svg" "$DIR/page.md" udsd redis floor
+    assert_success
+}
+
+@test "udsd-bench measures udsctl" {
+    run "$BENCH" --quick --work udsctl --udsd "$UDSD" --udsctl "$UDSCTL" --peers udsd 3>&-
+    assert_success
+    assert_output --regexp $'\nudsctl send, for each line +ns +[0-9.]+ '
+    assert_output --regexp $'\nudsctl recv, for each line +ns +[0-9.]+ '
+}
+
+@test "udsd-bench fails when a message is lost" {
+    printf '#!/bin/sh\nexec %s %s "$@"\n' "$PYTHON" "$TOOLS/wrong-hub.py" >"$DIR/wrong"
+    chmod +x "$DIR/wrong"
+    run "$BENCH" --quick --work publish-1 --udsd "$DIR/wrong" --peers udsd 3>&-
+    assert_failure 1
+    assert_output --partial "udsd: publish-1: connection 1: wrong bytes came"
+}
+
+@test "udsd-bench says what it does not know" {
+    run "$BENCH" --work nothing
+    assert_failure 64
+    assert_output --partial "--work: 'nothing' matches none of the works that --list names"
+    run "$BENCH" --peers udsd,redid
+    assert_failure 64
+    assert_output --partial "--peers: 'redid' is none of udsd, redis, nats, mosquitto and floor"
+    run "$BENCH" --rounds 0
+    assert_failure 64
+    assert_output --partial "--rounds: '0' is not a number"
+}
