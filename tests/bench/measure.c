@@ -191,7 +191,7 @@ measure(const struct measure *m, size_t work, size_t peer, unsigned int round, c
 	struct run run = { .m = m, .work = work, .peer = peer, .round = round };
 	bool is_pipe = w->kind == WORK_PIPE;
 
-	if (!peer_can(&peer_table[peer], w) || (is_pipe && !m->udsctl))
+	if (!peer_can(&peer_table[peer], w) || (is_pipe && !m->udsctl) || (w->rounds > 0 && round >= w->rounds))
 		return;
 	for (unsigned int i = 0; i == 0 || i < w->publishers; i++)
 		script_write(w, peer_table[peer].protocol, i, &run.scripts[i]);

@@ -16,5 +16,5 @@ struct measure {
 	struct report *report;
 };
 
-/* Does nothing where the server cannot do the work. */
+/* Does nothing where the server cannot do the work, or has done it in enough rounds. */
 void measure(const struct measure *m, size_t work, size_t peer, unsigned int round, const char *program);

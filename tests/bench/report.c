@@ -83,34 +83,37 @@ compare_values(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
-	return (x > y) - (x < y);
+	return isnan(x) || isnan(y) ? isnan(x) - isnan(y) : (x > y) - (x < y);
 }
 
-/* Sorts the values; which round they are of is of no use. */
-static const double *
-report_sorted(const struct report *r, size_t work, size_t peer, enum metric metric)
+/* Sorts the values, since which round they are of is of no use, and returns how many there are. */
+static unsigned int
+report_sort(const struct report *r, double *v)
 {
-	double *v = report_values(r, work, peer, metric);
+	unsigned int n = 0;
 
-	if (isfinite(v[0]))
-		qsort(v, r->rounds, sizeof(v[0]), compare_values);
-	return v;
+	qsort(v, r->rounds, sizeof(v[0]), compare_values);
+	while (n < r->rounds && !isnan(v[n]))
+		n++;
+	return n;
 }
 
 double
 report_median(const struct report *r, size_t work, size_t peer, enum metric metric)
 {
-	const double *v = report_sorted(r, work, peer, metric);
+	double *v = report_values(r, work, peer, metric);
+	unsigned int n = report_sort(r, v);
 
-	return (v[(r->rounds - 1) / 2] + v[r->rounds / 2]) / 2;
+	return n > 0 ? (v[(n - 1) / 2] + v[n / 2]) / 2 : NAN;
 }
 
 double
 report_spread(const struct report *r, size_t work, size_t peer, enum metric metric)
 {
-	const double *v = report_sorted(r, work, peer, metric);
+	double *v = report_values(r, work, peer, metric);
+	unsigned int n = report_sort(r, v);
 
-	return (v[r->rounds - 1] - v[0]) / 2;
+	return n > 0 ? (v[n - 1] - v[0]) / 2 : NAN;
 }
 
 double

@@ -35,6 +35,7 @@ struct work {
 	unsigned int depth;      /* requests in a batch; the next batch goes when all are answered */
 	unsigned int size;       /* payload bytes */
 	struct crowd crowd;
+	unsigned int rounds; /* at most, of works that take long or hardly vary; 0: all */
 };
 
 extern const struct work work_table[];
