@@ -136,9 +136,11 @@ measure_pipe(const struct run *run)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), fds[2], seq, send, recv;
 	double lines = (double)run->m->lines;
-	uint64_t cpu = proc_cpu_ns();
 	char count[24];
+	uint64_t cpu;
 
+	settle();
+	cpu = proc_cpu_ns();
 	snprintf(count, sizeof(count), "%" PRIu64, run->m->lines);
 	if (null_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
 		err(1, "pipe");

@@ -51,9 +51,18 @@ new_figure(const struct report *r, const struct figure *figure)
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "work", figure->work, "metric",
 	                 metric_table[figure->metric].key, "title", figure->title, "unit", figure_unit(figure),
 	                 "values", values, "goal", new_goal(figure->goal), "of_redis",
-	                 new_number(report_part(r, figure, "redis")), "of_redis_goal", new_goal(figure->of_redis),
-	                 "of_floor", new_number(report_part(r, figure, "floor")), "of_floor_goal",
-	                 new_goal(figure->of_floor));
+	                 new_number(report_figure_part(r, figure, "redis")), "of_redis_goal",
+	                 new_goal(figure->of_redis), "of_floor", new_number(report_figure_part(r, figure, "floor")),
+	                 "of_floor_goal", new_goal(figure->of_floor));
+}
+
+static json_t *
+new_metric(const struct report *r, size_t work, size_t peer, enum metric m)
+{
+	return json_pack("{s:o, s:o, s:o, s:o}", "median", new_number(report_median(r, work, peer, m)), "spread",
+	                 new_number(report_spread(r, work, peer, m)), "of_redis",
+	                 new_number(report_part(r, work, peer, m, peer_find("redis"))), "of_floor",
+	                 new_number(report_part(r, work, peer, m, peer_find("floor"))));
 }
 
 /* What was measured of the work and the server, or NULL. */
@@ -61,18 +70,14 @@ static json_t *
 new_result(const struct report *r, size_t work, size_t peer)
 {
 	json_t *result = NULL;
-	double median;
 
 	for (enum metric m = 0; m < METRIC_COUNT; m++) {
-		median = report_median(r, work, peer, m);
-		if (!isfinite(median))
+		if (!isfinite(report_median(r, work, peer, m)))
 			continue;
 		if (!result)
 			result =
 			    json_pack("{s:s, s:s}", "work", work_table[work].name, "server", peer_table[peer].name);
-		json_object_set_new(result, metric_table[m].key,
-		                    json_pack("{s:o, s:o}", "median", new_number(median), "spread",
-		                              new_number(report_spread(r, work, peer, m))));
+		json_object_set_new(result, metric_table[m].key, new_metric(r, work, peer, m));
 	}
 	return result;
 }

@@ -20,8 +20,8 @@ write_row(const struct report *r, const struct figure *figure, FILE *f)
 	fprintf(f, "| %s, %s |", figure->title, figure_unit(figure));
 	for (size_t p = 0; p < peer_count; p++)
 		fprintf(f, " %s |", figure_format(report_figure(r, figure, p), text));
-	fprintf(f, " %s |", figure_format(figure->against ? NAN : report_part(r, figure, "redis"), text));
-	fprintf(f, " %s |\n", figure_format(figure->against ? NAN : report_part(r, figure, "floor"), text));
+	fprintf(f, " %s |", figure_format(report_figure_part(r, figure, "redis"), text));
+	fprintf(f, " %s |\n", figure_format(report_figure_part(r, figure, "floor"), text));
 }
 
 static void

@@ -18,11 +18,9 @@ print_heading(FILE *f)
 static void
 print_part(const struct report *r, const struct figure *figure, const char *peer, double goal, FILE *f)
 {
-	double part = report_part(r, figure, peer);
+	double part = report_figure_part(r, figure, peer);
 	char value[FIGURE_TEXT_SIZE], text[FIGURE_TEXT_SIZE];
 
-	if (figure->against)
-		part = NAN;
 	fprintf(f, " %7s %-7s", figure_format(part, value), figure_format_goal(part, goal, text));
 }
 
@@ -54,19 +52,35 @@ figure_was_measured(const struct report *r, const struct figure *figure)
 	return false;
 }
 
+static const enum metric rates[] = { METRIC_RATE, METRIC_CPU, METRIC_P50, METRIC_P99, METRIC_P999 };
+
 static void
 print_rates(const struct report *r, size_t work, size_t peer, FILE *f)
 {
-	static const enum metric metrics[] = { METRIC_RATE, METRIC_CPU, METRIC_P50, METRIC_P99, METRIC_P999 };
 	char text[FIGURE_TEXT_SIZE];
 
 	if (!isfinite(report_median(r, work, peer, METRIC_RATE)))
 		return;
-	fprintf(f, "%-16s %-10s", work_table[work].name, peer_table[peer].name);
-	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
-		fprintf(f, " %10s", figure_format(report_median(r, work, peer, metrics[i]), text));
+	fprintf(f, "%-16s %-12s", work_table[work].name, peer_table[peer].name);
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
+		fprintf(f, " %10s", figure_format(report_median(r, work, peer, rates[i]), text));
 	fprintf(f, " %7.1f\n",
 	        100 * report_spread(r, work, peer, METRIC_CPU) / report_median(r, work, peer, METRIC_CPU));
+}
+
+/* What udsd's rates are of another server's. */
+static void
+print_rates_part(const struct report *r, size_t work, const char *peer, FILE *f)
+{
+	size_t udsd = peer_find("udsd"), other = peer_find(peer);
+	char text[FIGURE_TEXT_SIZE];
+
+	if (!isfinite(report_part(r, work, udsd, METRIC_RATE, other)))
+		return;
+	fprintf(f, "%-16s udsd/%-7s", work_table[work].name, peer);
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
+		fprintf(f, " %10s", figure_format(report_part(r, work, udsd, rates[i], other), text));
+	fputc('\n', f);
 }
 
 void
@@ -76,9 +90,12 @@ report_print(const struct report *r, FILE *f)
 	for (size_t i = 0; i < figure_count; i++)
 		if (figure_was_measured(r, &figure_table[i]))
 			print_figure(r, &figure_table[i], f);
-	fprintf(f, "\n%-16s %-10s %10s %10s %10s %10s %10s %7s\n", "work", "server", "op/s", "cpu ns/op", "p50 us",
+	fprintf(f, "\n%-16s %-12s %10s %10s %10s %10s %10s %7s\n", "work", "server", "op/s", "cpu ns/op", "p50 us",
 	        "p99 us", "p99.9 us", "+-%");
-	for (size_t w = 0; w < work_count; w++)
+	for (size_t w = 0; w < work_count; w++) {
 		for (size_t p = 0; p < peer_count; p++)
 			print_rates(r, w, p, f);
+		print_rates_part(r, w, "redis", f);
+		print_rates_part(r, w, "floor", f);
+	}
 }

@@ -117,6 +117,12 @@ report_spread(const struct report *r, size_t work, size_t peer, enum metric metr
 }
 
 double
+report_part(const struct report *r, size_t work, size_t peer, enum metric metric, size_t other)
+{
+	return report_median(r, work, peer, metric) / report_median(r, work, other, metric);
+}
+
+double
 report_figure(const struct report *r, const struct figure *figure, size_t peer)
 {
 	double value = report_median(r, work_find(figure->work), peer, figure->metric);
@@ -125,7 +131,9 @@ report_figure(const struct report *r, const struct figure *figure, size_t peer)
 }
 
 double
-report_part(const struct report *r, const struct figure *figure, const char *peer)
+report_figure_part(const struct report *r, const struct figure *figure, const char *peer)
 {
-	return report_figure(r, figure, peer_find("udsd")) / report_figure(r, figure, peer_find(peer));
+	size_t work = work_find(figure->work);
+
+	return figure->against ? NAN : report_part(r, work, peer_find("udsd"), figure->metric, peer_find(peer));
 }

@@ -26,9 +26,12 @@ const char *report_version(const struct report *report, size_t peer);
 double report_median(const struct report *report, size_t work, size_t peer, enum metric metric);
 double report_spread(const struct report *report, size_t work, size_t peer, enum metric metric);
 
-/* The figure of a server, and udsd's part of it; NAN where it or what it is compared with was not measured. */
+/* What the median of a server is of another one's; NAN where one of them was not measured. */
+double report_part(const struct report *report, size_t work, size_t peer, enum metric metric, size_t other);
+
+/* The figure of a server, and udsd's part of it; NAN where it was not measured or is a part itself. */
 double report_figure(const struct report *report, const struct figure *figure, size_t peer);
-double report_part(const struct report *report, const struct figure *figure, const char *peer);
+double report_figure_part(const struct report *report, const struct figure *figure, const char *peer);
 
 void report_print(const struct report *report, FILE *f);
 

@@ -33,6 +33,7 @@ for server in servers:
     result = results["publish-1", server]
     assert set(result) == {"work", "server", "cpu_ns_per_operation", "operations_per_second"}, result
     assert result["cpu_ns_per_operation"]["median"] > 0 and result["cpu_ns_per_operation"]["spread"] == 0
+    assert set(result["operations_per_second"]) == {"median", "spread", "of_redis", "of_floor"}, result
     assert result["operations_per_second"]["median"] > 0
     assert set(results["idle", server]) == {"work", "server", "bytes_each"}, results["idle", server]
 
