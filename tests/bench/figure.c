@@ -39,7 +39,7 @@ const struct figure figure_table[] = {
 	{ "rejoin", METRIC_CPU, "1 of 1,000 receivers leaves and joins", 0 },
 	{ "idle", METRIC_BYTES, "idle client", 0.05, 0, 450, .is_charted = true },
 	{ "channel", METRIC_BYTES, "channel with its receiver", 0.1, .is_charted = true },
-	{ "receiver", METRIC_BYTES, "another receiver of a channel", 0.1 },
+	{ "receiver", METRIC_BYTES, "another receiver of a channel", 0 },
 	{ "pattern", METRIC_BYTES, "pattern with its receiver", 0 },
 	{ "start", METRIC_START, "start to first answer", 0, 0, 10 },
 	{ "start", METRIC_START_BYTES, "memory after the start", 0, 0, 3 },
@@ -58,7 +58,7 @@ figure_unit(const struct figure *figure)
 const char *
 figure_format(double value, char text[FIGURE_TEXT_SIZE])
 {
-	int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+	int decimals = value < 0.0995 ? 3 : value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
 
 	if (isfinite(value))
 		snprintf(text, FIGURE_TEXT_SIZE, "%.*f", decimals, value);

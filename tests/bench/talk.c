@@ -123,9 +123,14 @@ talk_crowd_new(const struct crowd *crowd, const struct protocol *protocol)
 void
 talk_crowd_free(struct talk_crowd *c)
 {
+	char byte;
+
 	if (!c)
 		return;
-	while (c->count > 0)
-		close(c->fds[--c->count]);
+	while (c->count > 0) {
+		if (recv(c->fds[--c->count], &byte, 1, MSG_DONTWAIT) == 0)
+			proc_fail("closed a connection that was to stay");
+		close(c->fds[c->count]);
+	}
 	free(c);
 }
