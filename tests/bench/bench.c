@@ -51,7 +51,7 @@ static const char help[] =
     "  --work GLOB        only works of this name\n"
     "  --rounds N         how often to measure everything (5)\n"
     "  --milliseconds N   how long a measurement lasts (200)\n"
-    "  --quick            one round of 20 ms: whether it works, not how fast it is\n"
+    "  --quick            one round of 20 ms, with small crowds: whether it works, not how fast it is\n"
     "  --json FILE        write the results there, with each metric of each server\n"
     "  --svg FILE         write a chart there\n"
     "  --table FILE       write a table into this Markdown file, between its lines <!-- bench --> and\n"
@@ -184,6 +184,7 @@ bench_parse(struct bench *b, int argc, char **argv)
 	b->rounds = parse_number("--rounds", given[ROUNDS], given[QUICK] ? 1 : 5);
 	b->measure.udsctl = given[UDSCTL] ? realpath(given[UDSCTL], NULL) : NULL;
 	b->measure.lines = given[QUICK] ? LINES_QUICK : LINES;
+	b->measure.crowd_part = given[QUICK] ? 10 : 1;
 	b->measure.milliseconds = parse_number("--milliseconds", given[MILLISECONDS], given[QUICK] ? 20 : 200);
 	if (given[UDSCTL] && !b->measure.udsctl)
 		err(64, "--udsctl: %s", given[UDSCTL]);

@@ -47,16 +47,25 @@ run_set_traffic(const struct run *run, uint64_t cpu, const struct load_result *r
 	run_set(run, METRIC_P999, result->p999_us);
 }
 
+static struct crowd
+run_crowd(const struct run *run)
+{
+	struct crowd crowd = work_table[run->work].crowd;
+
+	crowd.clients = (crowd.clients + run->m->crowd_part - 1) / run->m->crowd_part;
+	return crowd;
+}
+
 /* The floor knows no subscriptions, which shall cost nothing anyway. */
 static struct talk_crowd *
 new_crowd(const struct run *run)
 {
-	const struct crowd *crowd = &work_table[run->work].crowd;
+	struct crowd crowd = run_crowd(run);
 	const struct protocol *protocol = peer_table[run->peer].protocol;
 
-	if (crowd->kind == CROWD_NONE || (protocol == &protocol_floor && crowd->kind != CROWD_IDLE))
+	if (crowd.kind == CROWD_NONE || (protocol == &protocol_floor && crowd.kind != CROWD_IDLE))
 		return NULL;
-	return talk_crowd_new(crowd, protocol);
+	return talk_crowd_new(&crowd, protocol);
 }
 
 static void
@@ -99,7 +108,7 @@ static void
 measure_memory(const struct run *run)
 {
 	const struct protocol *protocol = peer_table[run->peer].protocol;
-	struct crowd crowd = work_table[run->work].crowd, single = crowd;
+	struct crowd crowd = run_crowd(run), single = crowd;
 	struct talk_crowd *before[2] = { NULL }, *last;
 	double resident;
 

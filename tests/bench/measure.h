@@ -11,6 +11,7 @@ struct measure {
 	const char *udsctl;        /* NULL: what needs it is left out */
 	unsigned int milliseconds; /* of a measurement */
 	uint64_t lines;            /* through udsctl */
+	unsigned int crowd_part;   /* of crowds only one client in so many is there */
 	int server_cpu;            /* -1: any */
 	bool busy;                 /* the generator has a CPU of its own, and never sleeps */
 	struct report *report;
