@@ -110,3 +110,16 @@ log_write(enum log_level level, const char *format, ...)
 		(void)!write(STDERR_FILENO, line, n);
 	errno = saved_errno;
 }
+
+void
+log_lines(enum log_level level, const char *lines)
+{
+	if (!logger.journal) {
+		fputs(lines, stderr);
+		return;
+	}
+	for (size_t len; *lines; lines += len + (lines[len] == '\n')) {
+		len = strcspn(lines, "\n");
+		log_write(level, "%.*s", (int)len, lines);
+	}
+}

@@ -72,7 +72,7 @@ main(int argc, char **argv)
 	log_init("udsd");
 	config = options_load_config(&options, &mistakes);
 	if (!config) {
-		fprintf(stderr, "%s", mistakes.len > 0 ? (char *)mistakes.data : "udsd: out of memory\n");
+		log_lines(LOG_LEVEL_ERROR, mistakes.len > 0 ? (char *)mistakes.data : "udsd: out of memory\n");
 		r = EX_CONFIG;
 	} else if (options.check_config || options.print_config) {
 		if (options.print_config)

@@ -31,6 +31,20 @@ notify_reloading(void)
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)ts.tv_sec * 1000000 + (long long)ts.tv_nsec / 1000);
 }
 
+bool
+notify_is_on(void)
+{
+	return getenv("NOTIFY_SOCKET") != NULL;
+}
+
+uint64_t
+notify_watchdog_ms(void)
+{
+	uint64_t usec;
+
+	return sd_watchdog_enabled(0, &usec) > 0 ? usec / 1000 : 0;
+}
+
 int
 notify_sockets(int *ret_first, char ***ret_names)
 {
@@ -50,6 +64,18 @@ notify_send(const char *format __attribute__((unused)), ...)
 void
 notify_reloading(void)
 {
+}
+
+bool
+notify_is_on(void)
+{
+	return false;
+}
+
+uint64_t
+notify_watchdog_ms(void)
+{
+	return 0;
 }
 
 int

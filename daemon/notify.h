@@ -4,11 +4,20 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether there is a service manager to be told anything. */
+bool notify_is_on(void);
+
 /* Several "KEY=VALUE" lines, formatted. */
 void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* RELOADING=1 with the time stamp that notify-reload wants. */
 void notify_reloading(void);
+
+/* Within how many ms the service manager wants each WATCHDOG=1; 0: it wants none. */
+uint64_t notify_watchdog_ms(void);
 
 /* Returns the number of sockets handed over, from *ret_first on, and marks them close-on-exec; 0: none. */
 int notify_sockets(int *ret_first, char ***ret_names);

@@ -42,6 +42,7 @@ stop(struct server *server, const char *why)
 	log_info("%s: stopping", why);
 	notify_send("STOPPING=1\nSTATUS=Stopping");
 	server->is_stopping = true;
+	status_deinit(&server->status);
 	listeners_retire(&server->listeners);
 	loop_stop(&server->loop);
 	loop_add_timer(&server->stop_timer, server->config->shutdown_timeout);
@@ -78,22 +79,14 @@ apply_config(struct server *server)
 	server->loop.bus.config_path = server->config->path;
 }
 
+/* The loop turns: that is the sign of life. */
 static void
-notify_ready(void)
+watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
-	notify_send("READY=1\nSTATUS=Listening");
-}
+	struct server *server = arg;
 
-/* Logs the mistakes, a line each. */
-static void
-log_mistakes(const struct buf *mistakes)
-{
-	const char *p = (const char *)mistakes->data;
-
-	for (size_t len; p && *p; p += len + (p[len] == '\n')) {
-		len = strcspn(p, "\n");
-		log_error("%.*s", (int)len, p);
-	}
+	notify_send("WATCHDOG=1");
+	loop_add_timer(&server->watchdog_timer, server->watchdog_ms);
 }
 
 /* Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *ret_mistakes. */
@@ -103,7 +96,7 @@ load(struct server *server, struct buf *ret_mistakes)
 	struct config *config = options_load_config(server->options, ret_mistakes), *old = server->config;
 
 	if (!config)
-		log_mistakes(ret_mistakes);
+		log_lines(LOG_LEVEL_ERROR, ret_mistakes->len > 0 ? (const char *)ret_mistakes->data : "out of memory");
 	listeners_close_lost(&server->listeners);
 	if (!config || listeners_open(&server->listeners, config) != 0) {
 		if (config)
@@ -134,7 +127,7 @@ reload(struct server *server)
 		log_error("the configuration was not reloaded");
 	else
 		log_info("the configuration was reloaded");
-	notify_ready();
+	status_ready(&server->status);
 }
 
 /* For those who have asked with UDSD RELOAD; who is no administrator any more is refused. */
@@ -171,6 +164,9 @@ init_events(struct server *server)
 	int r = 0;
 
 	evtimer_assign(&server->stop_timer, base, stop_now_cb, server);
+	evtimer_assign(&server->watchdog_timer, base, watchdog_cb, server);
+	server->watchdog_ms = notify_watchdog_ms() / 2;
+	status_init(&server->status, &server->loop);
 	for (int i = 0; i < SERVER_N_SIGNALS; i++) {
 		evsignal_assign(&server->signals[i], base, signal_numbers[i], signal_cb, server);
 		if (evsignal_add(&server->signals[i], NULL) < 0)
@@ -210,9 +206,13 @@ server_init(struct server *server, const struct options *options, struct config 
 void
 server_run(struct server *server)
 {
-	notify_ready();
+	status_ready(&server->status);
+	if (server->watchdog_ms > 0)
+		loop_add_timer(&server->watchdog_timer, server->watchdog_ms);
 	while (!server->is_done) {
 		loop_turn(&server->loop);
+		if (!server->is_stopping)
+			status_update(&server->status);
 		if (server->loop.bus.stop_requested && !server->is_stopping) {
 			stop(server, "SHUTDOWN");
 			loop_end_pass(&server->loop);
@@ -233,6 +233,8 @@ server_deinit(struct server *server)
 	for (int i = 0; i < SERVER_N_SIGNALS; i++)
 		event_del(&server->signals[i]);
 	event_del(&server->stop_timer);
+	event_del(&server->watchdog_timer);
+	status_deinit(&server->status);
 	loop_deinit(&server->loop);
 	config_free(server->config);
 }

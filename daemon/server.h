@@ -9,6 +9,7 @@
 
 #include "listeners.h"
 #include "loop.h"
+#include "status.h"
 
 struct config;
 struct options;
@@ -22,6 +23,9 @@ struct server {
 	struct listeners listeners;
 	struct event signals[SERVER_N_SIGNALS];
 	struct event stop_timer; /* ends a graceful stop */
+	struct event watchdog_timer;
+	uint64_t watchdog_ms; /* between signs of life; 0: none are wanted */
+	struct status status;
 	bool is_stopping;
 	bool is_done;
 };

@@ -1,0 +1,91 @@
+/*
+ * The first change after a quiet time is told at once and starts the timer. When that ends, what has changed
+ * meanwhile is told with its rate, and the timer starts again; with no change, the rate is taken back and it rests.
+ */
+#include "status.h"
+
+#include <stdio.h>
+
+#include <event2/event.h>
+
+#include "loop.h"
+#include "notify.h"
+
+static bool
+has_changed(const struct status *status)
+{
+	const struct stats *now = &status->loop->bus.stats, *told = &status->told;
+
+	return now->clients != told->clients || now->messages != told->messages ||
+	       now->deliveries != told->deliveries || now->dropped != told->dropped;
+}
+
+static void
+tell(struct status *status, const char *before)
+{
+	const struct stats *stats = &status->loop->bus.stats;
+	char rate[32] = "";
+
+	if (status->rate > 0)
+		snprintf(rate, sizeof(rate), " (%llu/s)", (unsigned long long)status->rate);
+	notify_send("%sSTATUS=%s%llu client%s; %llu messages published%s, %llu delivered, %llu dropped", before,
+	            status->loop->bus.reload_failed ? "The last reload failed, see the log; " : "",
+	            (unsigned long long)stats->clients, stats->clients == 1 ? "" : "s",
+	            (unsigned long long)stats->messages, rate, (unsigned long long)stats->deliveries,
+	            (unsigned long long)stats->dropped);
+	status->told = *stats;
+	status->told_ms = status->loop->bus.now_ms;
+}
+
+static void
+wait_a_while(struct status *status)
+{
+	loop_add_timer(&status->timer, STATUS_INTERVAL_MS);
+	status->is_waiting = true;
+}
+
+static void
+timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+{
+	struct status *status = arg;
+	struct bus *bus = &status->loop->bus;
+	uint64_t old_rate = status->rate, n = bus->stats.messages - status->told.messages, ms;
+	bool is_busy = has_changed(status);
+
+	status->is_waiting = false;
+	bus_update_time(bus);
+	ms = bus->now_ms - status->told_ms;
+	status->rate = ms > 0 ? n * 1000 / ms : 0;
+	if (is_busy || old_rate > 0)
+		tell(status, "");
+	if (is_busy)
+		wait_a_while(status);
+}
+
+void
+status_init(struct status *status, struct loop *loop)
+{
+	*status = (struct status){ .loop = loop, .is_on = notify_is_on() };
+	evtimer_assign(&status->timer, loop->base, timer_cb, status);
+}
+
+void
+status_deinit(struct status *status)
+{
+	event_del(&status->timer);
+}
+
+void
+status_update(struct status *status)
+{
+	if (!status->is_on || status->is_waiting || !has_changed(status))
+		return;
+	tell(status, "");
+	wait_a_while(status);
+}
+
+void
+status_ready(struct status *status)
+{
+	tell(status, "READY=1\n");
+}
