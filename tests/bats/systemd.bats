@@ -3,32 +3,16 @@
 # (tests/systemd/boot) and runs tests/systemd/service-cases. Here each case is told.
 
 load helper
+load service
 
 setup_file() {
-    export OUT=$BATS_FILE_TMPDIR/out
-    mkdir "$OUT"
-    # The container's /tmp is its own, and other users must get there.
-    chmod 755 "$BATS_FILE_TMPDIR" "$OUT"
+    prepare_boot
     if is_sanitized; then
-        echo "not with sanitizers, the sandbox leaves them no memory to map" >"$OUT/reason"
-        return
+        echo "not with sanitizers: the sandbox forbids what they do" >"$OUT/reason"
+    else
+        DESTDIR=$OUT/tree meson install -C "$BUILD" --no-rebuild --quiet
+        boot service-cases
     fi
-    DESTDIR=$OUT/tree meson install -C "$BUILD" --no-rebuild --quiet
-    local status=0
-    "$TOP/tests/systemd/boot" --ro "$TOP/tests/systemd" "$OUT" \
-        "$TOP/tests/systemd/service-cases" "$OUT" >"$OUT/reason" 3>&- || status=$?
-    [ $status -eq 77 ] || rm "$OUT/reason"
-}
-
-# of CASE: how it went in the container.
-of() {
-    [ ! -f "$OUT/reason" ] || skip "$(cat "$OUT/reason")"
-    if [ ! -f "$OUT/$1.status" ]; then
-        tail -n 20 "$OUT/output" "$OUT/journal" "$OUT/console" >&2
-        return 1
-    fi
-    cat "$OUT/$1.log"
-    [ "$(cat "$OUT/$1.status")" -eq 0 ]
 }
 
 @test "systemctl start waits until it answers, status counts, stop removes the socket" {

@@ -75,14 +75,14 @@ another_pid() { # PID
     [ "$pid" != 0 ] && [ "$pid" != "$1" ] && property_is udsd.service SubState running
 }
 
-# The journal of a unit since a case began ($SINCE), with further options of journalctl.
+# Whether the service has logged it; with further options of journalctl.
 journal_has() { # TEXT OPTION...
     local text=$1
     shift
     journalctl --no-pager --output cat --unit udsd.service "$@" | grep -qF -- "$text"
 }
 
-# drop_in SECTION LINE...: for udsd.service, until the end of the case.
+# drop_in LINE...: for udsd.service, until the end of the case.
 drop_in() {
     mkdir -p /run/systemd/system/udsd.service.d
     printf '%s\n' "$@" >/run/systemd/system/udsd.service.d/test.conf
@@ -93,8 +93,9 @@ drop_in() {
 clean() {
     systemctl stop udsd.socket udsd.service
     systemctl reset-failed udsd.service udsd.socket 2>/dev/null || :
-    rm -rf /run/systemd/system/udsd.service.d /etc/systemd/system/udsd.socket.d
     cp "$SAMPLE" /etc/udsd/udsd.conf
+    [ -d /run/systemd/system/udsd.service.d ] || [ -d /etc/systemd/system/udsd.service.d ] || return 0
+    rm -rf {/run,/etc}/systemd/system/udsd.service.d
     systemctl daemon-reload
 }
 

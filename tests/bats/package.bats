@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+# Debian's packages, as ./dev package builds them: installed, upgraded and purged under a real systemd, in a container
+# that is booted once (tests/systemd/boot) and runs tests/systemd/package-cases.
+
+load helper
+load service
+
+setup_file() {
+    local status=0
+    prepare_boot
+    if is_sanitized; then
+        echo "the packages have nothing to do with sanitizers" >"$OUT/reason"
+    elif ! command -v dh >/dev/null; then
+        echo "debhelper is not installed" >"$OUT/reason"
+    fi
+    [ ! -f "$OUT/reason" ] || return 0
+    DEB_BUILD_OPTIONS=nocheck "$TOP/dev" package "$OUT/build" >"$OUT/build.log" 2>&1 3>&- || return 0
+    if command -v lintian >/dev/null; then
+        lintian --allow-root --display-info --pedantic "$OUT"/build/*.changes >"$OUT/lintian" 2>&1 3>&- &
+    fi
+    mkdir "$OUT/packages"
+    cp "$OUT"/build/*_*.deb "$OUT/packages/"
+    rm "$OUT"/packages/*dbgsym*
+    boot package-cases
+    wait
+}
+
+@test "the packages are built" {
+    skip_if_no_place
+    cat "$OUT/build.log"
+    ls "$OUT"/packages/udsd_*.deb "$OUT"/packages/udsctl_*.deb
+}
+
+@test "lintian finds nothing" {
+    skip_if_no_place
+    [ -f "$OUT/lintian" ] || skip "lintian is not installed"
+    run cat "$OUT/lintian"
+    assert_output ''
+}
+
+@test "installing them starts the service" {
+    of install
+}
+
+@test "an upgrade under load loses and repeats nothing, and keeps the configuration" {
+    of upgrade
+}
+
+@test "a purge leaves nothing behind" {
+    of purge
+}
