@@ -14,13 +14,12 @@ setup_file() {
         echo "debhelper is not installed" >"$OUT/reason"
     fi
     [ ! -f "$OUT/reason" ] || return 0
-    DEB_BUILD_OPTIONS=nocheck "$TOP/dev" package "$OUT/build" >"$OUT/build.log" 2>&1 3>&- || return 0
+    DEB_BUILD_OPTIONS="nocheck noautodbgsym" "$TOP/dev" package "$OUT/build" >"$OUT/build.log" 2>&1 3>&- || return 0
     if command -v lintian >/dev/null; then
         lintian --allow-root --display-info --pedantic "$OUT"/build/*.changes >"$OUT/lintian" 2>&1 3>&- &
     fi
     mkdir "$OUT/packages"
     cp "$OUT"/build/*_*.deb "$OUT/packages/"
-    rm "$OUT"/packages/*dbgsym*
     boot package-cases
     wait
 }

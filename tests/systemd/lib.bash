@@ -39,14 +39,18 @@ wait_until() {
 }
 
 contains() { # FILE TEXT
-    grep -qF -- "$2" "$1"
+    grep -qF -- "$2" "$1" || {
+        echo "no '$2' in $1:"
+        tail -n 20 "$1"
+        return 1
+    }
 }
 
 expect() { # WANTED GIVEN
-    [ "$1" = "$2" ] || {
+    if [ "$1" != "$2" ]; then
         echo "expected '$1', got '$2'"
         return 1
-    }
+    fi
 }
 
 # fails COMMAND...: runs it with its output in $DIR/failed, and expects it to fail.
