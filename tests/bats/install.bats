@@ -21,7 +21,11 @@ load helper
     find . -name udsd-protocol.7 | grep -q man7
     [ -f "$prefix/lib/systemd/system/udsd.service" ]
     [ -f "$prefix/lib/systemd/system/udsd.socket" ]
+    [ -f "$prefix/lib/systemd/user/udsd.service" ]
+    [ -f "$prefix/lib/systemd/user/udsd.socket" ]
     [ -f "$prefix/lib/sysusers.d/udsd.conf" ]
+    [ -f "$prefix/share/doc/udsd/examples/network.conf" ]
+    [ -f "$prefix/share/doc/udsd/examples/group.conf" ]
     [ -f "$prefix/share/bash-completion/completions/udsctl" ]
     [ -f "$prefix/share/zsh/site-functions/_udsctl" ]
     [ -f "$prefix/share/fish/vendor_completions.d/udsctl.fish" ]
@@ -37,14 +41,18 @@ load helper
 
 @test "the units have no unknown settings" {
     command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
-    mkdir "$DIR/units"
-    cp "$BUILD"/systemd/udsd.service "$BUILD"/systemd/udsd.socket "$DIR/units/"
-    sed -i "s|^ExecStart=[^ ]*|ExecStart=$UDSD|" "$DIR/units/udsd.service"
-    run systemd-analyze verify --man=no "$DIR/units/udsd.service" "$DIR/units/udsd.socket"
-    refute_output --partial "$DIR/units"
+    DESTDIR=$DIR/root meson install -C "$BUILD" --no-rebuild --quiet
+    local units=$DIR/units kind
+    for kind in system user; do
+        mkdir -p "$units/$kind"
+        find "$DIR/root" -path "*/lib/systemd/$kind/*" -exec cp {} "$units/$kind/" \;
+        sed -i "s|=/[^ ]*/udsd |=$UDSD |" "$units/$kind/udsd.service"
+        run systemd-analyze verify --man=no "--$kind" "$units/$kind/udsd.service" "$units/$kind/udsd.socket"
+        refute_output --partial "$units"
+    done
     # It does complain of what is wrong.
-    echo 'Nonsense=yes' >>"$DIR/units/udsd.socket"
-    run systemd-analyze verify --man=no "$DIR/units/udsd.socket"
+    echo 'Nonsense=yes' >>"$units/system/udsd.socket"
+    run systemd-analyze verify --man=no "$units/system/udsd.socket"
     assert_output --partial Nonsense
 }
 
@@ -52,30 +60,4 @@ load helper
     run bash -c ". '$TOP/completions/udsctl.bash'; COMP_WORDS=(udsctl se); COMP_CWORD=1; _udsctl; echo \"\${COMPREPLY[@]}\""
     assert_success
     assert_output send
-}
-
-@test "readiness is told to the service manager, and a socket that it hands over is used" {
-    command -v systemd-socket-activate >/dev/null || skip "no systemd-socket-activate"
-    "$PYTHON" "$TOOLS/notified.py" "$DIR/notify" 2 >"$DIR/told" 3>&- &
-    local told=$!
-    PIDS+=("$told")
-    wait_until test -S "$DIR/notify"
-    NOTIFY_SOCKET=$DIR/notify background "$UDSD" --listen "$S" >>"$LOG" 2>&1
-    local pid=$!
-    wait_until contains "$DIR/told" READY=1
-    is_listening "$S"
-    kill -TERM "$pid"
-    wait_until contains "$DIR/told" STOPPING=1
-    wait_exit "$pid"
-
-    printf '[listener bus]\nlisten = %s\nmode = echo\n' "$S" >"$DIR/conf"
-    background systemd-socket-activate --listen "$S" "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    pid=$!
-    wait_until test -S "$S"
-    run bash -c "printf 'first\n' | '$UDSCTL' --socket '$S'"
-    assert_output first
-    kill -TERM "$pid"
-    wait_exit "$pid"
-    # It was not the daemon's to remove.
-    [ -S "$S" ]
 }
