@@ -111,10 +111,16 @@ loop_is_ending(const struct loop *loop)
 }
 
 uint64_t
-loop_now(void)
+loop_now_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t
+loop_now(void)
+{
+	return loop_now_ns() / 1000000;
 }

@@ -28,5 +28,6 @@ void loop_end(struct loop *loop, int status);
 
 bool loop_is_ending(const struct loop *loop);
 
-/* Milliseconds of a clock that only goes forward. */
+/* Milliseconds and nanoseconds of a clock that only goes forward. */
 uint64_t loop_now(void);
+uint64_t loop_now_ns(void);

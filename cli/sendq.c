@@ -281,3 +281,12 @@ sendq_first_is_sent(const struct sendq *q)
 
 	return b != q->sent_block || frame_end(b, q->answered) <= q->sent_offset;
 }
+
+struct slice
+sendq_first(const struct sendq *q)
+{
+	const struct sendq_block *b = TAILQ_FIRST(&q->blocks);
+	size_t start = frame_start(b, q->answered);
+
+	return (struct slice){ b->data + start, frame_end(b, q->answered) - start };
+}

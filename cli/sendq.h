@@ -12,6 +12,8 @@
 #include <sys/queue.h>
 #include <sys/uio.h>
 
+#include "protocol.h"
+
 /* The most bytes of one frame. */
 #define SENDQ_FRAME_MAX ((size_t)1024 * 1024 * 1024)
 
@@ -68,6 +70,9 @@ void sendq_rewind(struct sendq *q);
 
 /* How many of the queued frames were written to their last byte. */
 uint64_t sendq_sent_frames(const struct sendq *q);
+
+/* The bytes of the first frame, which must exist. */
+struct slice sendq_first(const struct sendq *q);
 
 /* Whether the first frame, which must exist, was written to its last byte. */
 bool sendq_first_is_sent(const struct sendq *q);
