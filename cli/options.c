@@ -106,11 +106,11 @@ report_unknown(const struct rules *rules, const char *word, int value)
 }
 
 static void
-add_pattern(struct options *o, const char *text)
+add_text(const char ***texts, size_t *n, const char *text)
 {
-	o->patterns = realloc(o->patterns, (o->n_patterns + 1) * sizeof(*o->patterns));
-	memory_check(o->patterns ? 0 : -1);
-	o->patterns[o->n_patterns++] = text;
+	*texts = realloc(*texts, (*n + 1) * sizeof(**texts));
+	memory_check(*texts ? 0 : -1);
+	(*texts)[(*n)++] = text;
 }
 
 /* Reads the value of a row; returns what was expected when it is not that, else NULL. */
@@ -128,7 +128,14 @@ set_value(struct options *o, const struct option_row *row, const char *text)
 		*(const char **)field = text;
 		break;
 	case OPTION_PATTERN:
-		add_pattern(o, text);
+		add_text(&o->patterns, &o->n_patterns, text);
+		break;
+	case OPTION_FILE:
+		add_text(&o->files, &o->n_files, text);
+		break;
+	case OPTION_RATE:
+		if (num_parse_rate(text, &o->rate, &o->rate_period) != 0)
+			return "a rate (try 100/s or 6000/m)";
 		break;
 	case OPTION_SIZE:
 		if (num_parse_size(text, &v) != 0 || v == 0)
@@ -220,5 +227,6 @@ void
 options_deinit(struct options *o)
 {
 	free(o->patterns);
+	free(o->files);
 	*o = (struct options){ 0 };
 }

@@ -35,6 +35,14 @@ struct options {
 	const char **patterns; /* n_patterns of them */
 	size_t n_patterns;
 
+	const char **files; /* n_files of them */
+	size_t n_files;
+	uint64_t rate, rate_period; /* so many in so many ms; rate 0: no limit */
+	const char *spool;          /* or NULL */
+	uint64_t spool_bytes;       /* 0: not given */
+	bool spool_sync;
+	bool progress, no_progress;
+
 	char **args; /* what is not an option, n_args of them */
 	size_t n_args;
 };
@@ -43,6 +51,8 @@ enum option_kind {
 	OPTION_FLAG,    /* bool */
 	OPTION_TEXT,    /* const char * */
 	OPTION_PATTERN, /* one more of struct options.patterns */
+	OPTION_FILE,    /* one more of struct options.files */
+	OPTION_RATE,    /* struct options.rate and rate_period */
 	OPTION_SIZE,    /* uint64_t, bytes, at least 1 */
 	OPTION_TIMEOUT, /* struct options.timeout */
 	OPTION_COUNT,   /* uint64_t, at least 1 */

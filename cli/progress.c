@@ -1,36 +1,106 @@
 #include "progress.h"
 
+#include <event2/event.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "loop.h"
+#include "memory.h"
 #include "say.h"
 
-/* Short inputs need no progress; ms. */
-#define PROGRESS_AFTER 2000
-#define PROGRESS_EVERY 500
+/* ms. */
+#define AFTER 2000
+#define EVERY_ON_TERMINAL 500
+#define EVERY_ELSE 1000
 
-void
-progress_init(struct progress *p)
+/* The next rate counts for so much. */
+#define SMOOTHING 0.5
+
+static void
+set_timer(const struct progress *p, unsigned int ms)
 {
-	p->on = isatty(STDERR_FILENO) == 1 && isatty(STDIN_FILENO) == 0;
-	p->next = loop_now() + PROGRESS_AFTER;
+	event_add(p->timer, &(struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 });
+}
+
+/* "12.3 MB", "3.1M/s": four characters of number at most. */
+static void
+format_count(char *text, size_t size, double n, const char *unit)
+{
+	static const char scales[] = " kMGTP";
+	size_t scale = 0;
+
+	while (n >= 999.5 && scale + 2 < sizeof(scales)) {
+		n /= 1000;
+		scale++;
+	}
+	snprintf(text, size, "%.*f%s%.*s%s", scale > 0 && n < 99.95, n, *unit == '/' ? "" : " ", scale > 0,
+	         scales + scale, unit);
+}
+
+static void
+show(struct progress *p, bool last)
+{
+	struct progress_state state = { 0 };
+	uint64_t now = loop_now(), passed = now > p->at ? now - p->at : 1;
+	char bytes[32], rate[32], reconnects[64] = "";
+	double lately;
+
+	p->cb(p->arg, &state);
+	if (last) {
+		now = loop_now() - p->started;
+		p->rate = (double)state.answered * 1000 / (double)(now > 0 ? now : 1);
+	} else {
+		lately = (double)(state.answered - p->answered) * 1000 / (double)passed;
+		p->rate = p->shown ? p->rate + (lately - p->rate) * SMOOTHING : lately;
+		p->at = now;
+		p->answered = state.answered;
+	}
+	format_count(bytes, sizeof(bytes), (double)state.bytes, "B");
+	format_count(rate, sizeof(rate), p->rate, "/s");
+	if (state.reconnects > 0)
+		snprintf(reconnects, sizeof(reconnects), ", %llu reconnect%s", (unsigned long long)state.reconnects,
+		         state.reconnects == 1 ? "" : "s");
+	say_progress("%llu messages, %s, %s, %llu unanswered%s", (unsigned long long)state.messages, bytes, rate,
+	             (unsigned long long)(state.messages - state.answered), reconnects);
+	p->shown = true;
+}
+
+static void
+timer_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct progress *p = arg;
+
+	(void)fd;
+	(void)what;
+	show(p, false);
+	set_timer(p, p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
 }
 
 void
-progress_show(struct progress *p, uint64_t answered, uint64_t queued_bytes)
+progress_init(struct progress *p, struct loop *loop, enum progress_mode mode, progress_cb *cb, void *arg)
 {
-	uint64_t now;
-
-	if (!p->on || (now = loop_now()) < p->next)
+	*p = (struct progress){
+		.mode = mode, .terminal = say_is_on_terminal(), .started = loop_now(), .cb = cb, .arg = arg
+	};
+	p->at = p->started;
+	if (mode == PROGRESS_OFF || (mode == PROGRESS_AUTO && (!p->terminal || isatty(STDIN_FILENO) == 1)))
 		return;
-	p->next = now + PROGRESS_EVERY;
-	say_progress("%llu messages answered, %llu KiB queued", (unsigned long long)answered,
-	             (unsigned long long)(queued_bytes / 1024));
+	p->timer = event_new(loop_base(loop), -1, 0, timer_cb, p);
+	memory_check(p->timer ? 0 : -1);
+	set_timer(p, mode == PROGRESS_AUTO ? AFTER : p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
 }
 
 void
-progress_end(struct progress *p)
+progress_deinit(struct progress *p)
 {
-	if (p->on)
-		say_progress_end();
+	if (!p->timer)
+		return;
+	event_free(p->timer);
+	p->timer = NULL;
+	if (p->mode == PROGRESS_AUTO) {
+		say_progress_end(false);
+		return;
+	}
+	show(p, true);
+	say_progress_end(true);
 }

@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2048
@@ -25,8 +27,25 @@ say_init(bool verbose)
 	speaker.terminal = isatty(STDERR_FILENO) == 1;
 }
 
-static void __attribute__((format(printf, 3, 0)))
-write_line(const char *start, const char *end, const char *format, va_list ap)
+bool
+say_is_on_terminal(void)
+{
+	const char *type = getenv("TERM");
+
+	return speaker.terminal && type && *type && strcmp(type, "dumb") != 0;
+}
+
+/* Of the terminal; a line as long as that would wrap on some. */
+static size_t
+terminal_width(void)
+{
+	struct winsize w;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1 : 79;
+}
+
+static void __attribute__((format(printf, 4, 0)))
+write_line(const char *start, const char *end, size_t width, const char *format, va_list ap)
 {
 	char line[LINE_MAX_BYTES];
 	size_t from = strlen(start) + strlen(PREFIX), room = sizeof(line) - from - 2, len;
@@ -36,6 +55,8 @@ write_line(const char *start, const char *end, const char *format, va_list ap)
 	memcpy(line + strlen(start), PREFIX, strlen(PREFIX));
 	n = vsnprintf(line + from, room, format, ap);
 	len = n < 0 ? 0 : (size_t)n >= room ? room - 1 : (size_t)n;
+	if (len + strlen(PREFIX) > width)
+		len = width > strlen(PREFIX) ? width - strlen(PREFIX) : 0;
 	for (size_t i = from; i < from + len; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = '?';
@@ -45,7 +66,7 @@ write_line(const char *start, const char *end, const char *format, va_list ap)
 
 static void __attribute__((format(printf, 1, 0))) say_line(const char *format, va_list ap)
 {
-	write_line(speaker.progress ? CLEAR : "", "\n", format, ap);
+	write_line(speaker.progress ? CLEAR : "", "\n", LINE_MAX_BYTES, format, ap);
 	speaker.progress = false;
 }
 
@@ -88,19 +109,23 @@ say_progress(const char *format, ...)
 {
 	va_list ap;
 
-	if (!speaker.terminal)
-		return;
 	va_start(ap, format);
-	write_line(CLEAR, "", format, ap);
+	if (!say_is_on_terminal()) {
+		say_line(format, ap);
+	} else if (tcgetpgrp(STDERR_FILENO) == getpgrp()) {
+		write_line(CLEAR, "", terminal_width(), format, ap);
+		speaker.progress = true;
+	}
 	va_end(ap);
-	speaker.progress = true;
 }
 
 void
-say_progress_end(void)
+say_progress_end(bool stays)
 {
+	const char *end = stays ? "\n" : CLEAR;
+
 	if (speaker.progress)
-		(void)!write(STDERR_FILENO, CLEAR, strlen(CLEAR));
+		(void)!write(STDERR_FILENO, end, strlen(end));
 	speaker.progress = false;
 }
 

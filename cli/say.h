@@ -17,11 +17,17 @@ void say_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Written with --verbose. */
 void say_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A line on the terminal that the next line overwrites; nothing where stderr is not a terminal. */
+/* Whether stderr is a terminal that can clear a line. */
+bool say_is_on_terminal(void);
+
+/*
+ * On such a terminal, a line in place of the last such line, cut to its width; nothing while the program is
+ * in the background. Elsewhere a line like any other.
+ */
 void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Takes the progress line away. */
-void say_progress_end(void);
+/* Leaves the progress line where it is, or takes it away. */
+void say_progress_end(bool stays);
 
 /* Flushes standard output; says so where that fails. Returns whether all of it got out. */
 bool say_flushed(void);

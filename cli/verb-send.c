@@ -1,26 +1,24 @@
 /*
- * udsctl send: messages go from the arguments or from standard input into the queue, from the queue to
- * the socket, and leave the queue when their answer comes. advance() moves all of it as far as it goes and
+ * udsctl send: messages go from their source into the queue, from the queue to the socket, and leave the
+ * queue when their answer comes. advance() moves all of it as far as it goes and
  * is called after whatever happens; the callbacks themselves only count.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "answers.h"
-#include "buf.h"
 #include "client.h"
 #include "deadline.h"
-#include "input.h"
 #include "loop.h"
-#include "memory.h"
 #include "options.h"
 #include "progress.h"
-#include "resp-encode.h"
+#include "publish.h"
+#include "rate.h"
 #include "say.h"
 #include "sendq.h"
+#include "source.h"
 #include "verb-run.h"
 
 /* What one writev(2) is given: more than a socket's buffer takes. */
@@ -36,79 +34,51 @@ struct send {
 	struct loop *loop;
 	struct client *client;
 	struct sendq queue;
-	struct input *input; /* NULL for messages from arguments */
-	size_t next_arg;
-	struct buf prefix; /* of each frame: all before the message */
+	struct source *source;
+	struct publish publish;
+	struct rate rate;
 	struct deadline answer_deadline, signal_deadline;
 	struct progress progress;
 	bool awaits_ok; /* the first answer is the one to WAITRECEIVER */
-	bool input_ended;
+	bool source_ended;
 	bool not_permitted;
 	int signo; /* of the signal that came before all input was read */
-	uint64_t messages, answered, refused;
+	uint64_t answered, refused;
 	/* Frames written, on all connections that are over, and how many different ones: the rest went again. */
 	uint64_t written, written_distinct;
 	uint64_t written_from; /* answered + refused when the connection came up */
 };
 
-static void
-make_prefix(struct buf *prefix, const char *channel)
+/* With a rate a message enters the queue when it may be sent: a queue that waits would go out at once. */
+static bool
+may_push(struct send *s)
 {
-	static const char start[] = "*3\r\n$7\r\nPUBLISH\r\n";
-	size_t len = strlen(channel);
-
-	memory_check(buf_append(prefix, start, sizeof(start) - 1));
-	memory_check(buf_reserve(prefix, len + RESP_HEADER_MAX + 2));
-	prefix->len += resp_put_bulk((char *)prefix->data + prefix->len, channel, len);
-}
-
-static void
-push(struct send *s, const struct slice *message)
-{
-	const struct buf *prefix = &s->prefix;
-	char *p = sendq_reserve(&s->queue, prefix->len + message->len + RESP_HEADER_MAX + 2);
-	size_t n;
-
-	memcpy(p, prefix->data, prefix->len);
-	n = resp_put_bulk(p + prefix->len, message->p, message->len);
-	sendq_commit(&s->queue, prefix->len + n, false);
-	s->messages++;
-}
-
-static enum input_status
-next_message(struct send *s, struct slice *ret_message)
-{
-	const char *text;
-
-	if (s->input)
-		return input_next(s->input, ret_message);
-	if (s->next_arg == s->o->n_args)
-		return INPUT_END;
-	text = s->o->args[s->next_arg++];
-	*ret_message = (struct slice){ (const uint8_t *)text, strlen(text) };
-	return INPUT_OK;
+	return s->o->rate == 0 || (client_is_up(s->client) && rate_allows(&s->rate));
 }
 
 /* Fills the queue; standard input is read only while there is room in it. */
 static void
 fill(struct send *s)
 {
-	enum input_status status = INPUT_OK;
-	struct slice message;
+	enum source_status status = SOURCE_OK;
+	struct slice channel, message;
+	bool blocked = s->o->rate > 0 && sendq_has_unsent(&s->queue);
 
-	while (!s->input_ended && s->queue.bytes < s->o->queue_bytes) {
-		status = next_message(s, &message);
-		if (status == INPUT_OK)
-			push(s, &message);
-		else if (status == INPUT_MORE)
+	source_fill(s->source);
+	while (!s->source_ended && !blocked && s->queue.bytes < s->o->queue_bytes && may_push(s)) {
+		status = source_next(s->source, &message);
+		if (status != SOURCE_OK)
 			break;
-		else
-			s->input_ended = true;
+		if (s->o->spool) {
+			channel = source_channel(s->source);
+			publish_use(&s->publish, &channel);
+		}
+		publish_push(&s->publish, &s->queue, &message);
+		rate_spend(&s->rate);
 	}
-	if (status == INPUT_FAILED)
-		say("reading standard input: %s", strerror(input_error(s->input)));
-	if (s->input)
-		input_want(s->input, status == INPUT_MORE);
+	if (status == SOURCE_END)
+		s->source_ended = true;
+	source_want(s->source, status == SOURCE_LATER);
 }
 
 static void
@@ -129,12 +99,16 @@ flush(struct send *s)
 static int
 final_status(const struct send *s)
 {
-	if (s->input && input_error(s->input))
-		return EX_IOERR;
+	int status = source_exit_status(s->source);
+
+	if (status == EX_IOERR)
+		return status;
 	if (s->not_permitted)
 		return EX_NOPERM;
 	if (s->refused > 0)
 		return EX_PROTOCOL;
+	if (status != EX_OK)
+		return status;
 	return s->signo ? 128 + s->signo : EX_OK;
 }
 
@@ -143,10 +117,10 @@ advance(struct send *s)
 {
 	fill(s);
 	flush(s);
-	if (s->input_ended && s->queue.frames == 0)
+	if (s->source_ended && s->queue.frames == 0)
 		loop_end(s->loop, final_status(s));
-	deadline_run(&s->answer_deadline, s->queue.frames > 0 || !client_is_up(s->client));
-	progress_show(&s->progress, s->answered, s->queue.bytes);
+	deadline_run(&s->answer_deadline,
+	             s->queue.frames > 0 || !client_is_up(s->client) || source_is_stuck(s->source));
 }
 
 /* Gives up; `why` begins the line that says what stays behind. */
@@ -154,14 +128,10 @@ static void
 give_up(struct send *s, const char *why)
 {
 	char explanation[256];
-	struct slice message;
 	uint64_t left;
 
-	/* What was read, and what stands on the command line, counts although the queue had no room for it. */
-	s->messages += s->input ? 0 : s->o->n_args - s->next_arg;
-	while (s->input && input_next(s->input, &message) == INPUT_OK)
-		s->messages++;
-	left = s->messages - s->answered - s->refused;
+	source_count_rest(s->source);
+	left = source_left(s->source);
 	if (left == 0 && s->signo) {
 		loop_end(s->loop, final_status(s));
 		return;
@@ -172,8 +142,8 @@ give_up(struct send *s, const char *why)
 	else
 		client_explain(s->client, explanation, sizeof(explanation));
 	say("%s: %llu of %llu messages were not answered (%s)", why, (unsigned long long)left,
-	    (unsigned long long)s->messages, explanation);
-	loop_end(s->loop, EX_TEMPFAIL);
+	    (unsigned long long)source_taken(s->source), explanation);
+	loop_end(s->loop, source_is_stuck(s->source) ? EX_IOERR : EX_TEMPFAIL);
 }
 
 static void
@@ -192,30 +162,34 @@ signal_cb(void *arg, int signo, bool again)
 {
 	struct send *s = arg;
 
-	if (again) {
+	if (source_stop(s->source))
+		s->signo = signo;
+	/* With a spool nothing is won by waiting for a daemon that is not there. */
+	if (again || (s->o->spool && !client_is_up(s->client))) {
 		give_up(s, "interrupted");
 		return;
-	}
-	if (s->input && !input_is_at_end(s->input)) {
-		s->signo = signo;
-		input_stop(s->input);
 	}
 	deadline_run(&s->signal_deadline, true);
 	advance(s);
 	if (!loop_is_ending(s->loop))
 		say_notice("%llu messages are not answered yet; interrupt again to give up",
-		           (unsigned long long)s->queue.frames);
+		           (unsigned long long)source_left(s->source));
 }
 
 static void
 refuse(struct send *s, const struct slice *text)
 {
-	uint64_t number = s->answered + s->refused + 1;
+	const struct slice frame = sendq_first(&s->queue);
+	const char *hint = "";
+	char where[256];
 
-	say("message %llu was refused: %.*s%s", (unsigned long long)number, (int)text->len, (const char *)text->p,
-	    answers_error_is(text, "ERR Protocol error: invalid bulk length") ? " (it is larger than max_message)"
-	                                                                      : "");
+	source_describe(s->source, s->answered + s->refused + 1, where, sizeof(where));
+	if (answers_error_is(text, "ERR Protocol error: invalid bulk length"))
+		hint = " (it is larger than max_message)";
+	say("%s (%llu bytes) was refused: %.*s%s", where, (unsigned long long)publish_message_size(&frame),
+	    (int)text->len, (const char *)text->p, hint);
 	s->refused++;
+	source_done(s->source, 1);
 	if (answers_error_is(text, "NOPERM"))
 		s->not_permitted = true;
 }
@@ -268,8 +242,10 @@ input_bytes(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 			return len;
 		}
 		s->answered += a.integers;
-		if (a.integers > 0)
+		if (a.integers > 0) {
+			source_done(s->source, a.integers);
 			deadline_progress(&s->answer_deadline);
+		}
 		switch (a.next) {
 		case ANSWERS_MORE:
 			break;
@@ -288,6 +264,7 @@ input_bytes(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 			break;
 		}
 	} while (a.next != ANSWERS_MORE && a.next != ANSWERS_FOREIGN && !loop_is_ending(s->loop));
+	source_settle(s->source);
 	if (!loop_is_ending(s->loop))
 		advance(s);
 	return used;
@@ -345,10 +322,23 @@ print_summary(struct send *s)
 
 	account(s);
 	say("send: %llu messages, %llu answered, %llu not sent, %llu refused, %llu sent again, %llu reconnect%s",
-	    (unsigned long long)s->messages, (unsigned long long)s->answered,
-	    (unsigned long long)(s->messages - s->answered - s->refused), (unsigned long long)s->refused,
+	    (unsigned long long)source_taken(s->source), (unsigned long long)s->answered,
+	    (unsigned long long)source_left(s->source), (unsigned long long)s->refused,
 	    (unsigned long long)(s->written - s->written_distinct), (unsigned long long)reconnects,
 	    reconnects == 1 ? "" : "s");
+}
+
+static void
+progress_state(void *arg, struct progress_state *ret_state)
+{
+	const struct send *s = arg;
+
+	*ret_state = (struct progress_state){
+		.messages = source_taken(s->source),
+		.bytes = source_bytes(s->source),
+		.answered = s->answered + s->refused,
+		.reconnects = client_reconnects(s->client),
+	};
 }
 
 static void
@@ -356,21 +346,38 @@ setup(struct send *s)
 {
 	const struct options *o = s->o;
 	struct client_options options = { .addr = o->addr };
+	struct slice channel = source_channel(s->source);
 	uint64_t timeout = o->has_timeout ? o->timeout : o->n_args > 1 ? ARGUMENTS_TIMEOUT : 0;
-	enum input_split split = o->whole ? INPUT_WHOLE : o->null ? INPUT_NULS : INPUT_LINES;
 
 	if (o->wait_receiver)
 		options.greeting = (struct slice){ (const uint8_t *)wait_receiver, sizeof(wait_receiver) - 1 };
 	s->loop = loop_new(signal_cb, s);
 	s->client = client_new(s->loop, &options, &client_ops, s);
 	sendq_init(&s->queue);
-	make_prefix(&s->prefix, o->args[0]);
-	s->next_arg = 1;
-	if (o->n_args == 1)
-		s->input = input_new(s->loop, STDIN_FILENO, split, advance_cb, s);
+	publish_use(&s->publish, &channel);
+	source_start(s->source, s->loop, advance_cb, s);
+	rate_init(&s->rate, o->rate, o->rate_period);
+	rate_start(&s->rate, s->loop, advance_cb, s);
 	deadline_init(&s->answer_deadline, s->loop, timeout, timed_out_cb, s);
 	deadline_init(&s->signal_deadline, s->loop, timeout > 0 ? timeout : SIGNAL_TIMEOUT, timed_out_cb, s);
-	progress_init(&s->progress);
+	progress_init(&s->progress, s->loop,
+	              o->no_progress ? PROGRESS_OFF
+	              : o->progress  ? PROGRESS_ON
+	                             : PROGRESS_AUTO,
+	              progress_state, s);
+}
+
+static void
+teardown(struct send *s)
+{
+	client_free(s->client);
+	sendq_deinit(&s->queue);
+	source_free(s->source);
+	publish_deinit(&s->publish);
+	rate_deinit(&s->rate);
+	deadline_deinit(&s->answer_deadline);
+	deadline_deinit(&s->signal_deadline);
+	loop_free(s->loop);
 }
 
 int
@@ -379,20 +386,22 @@ verb_send(const struct options *o)
 	struct send s = { .o = o };
 	int status;
 
+	if (o->n_files > 0 && o->n_args > 1) {
+		say("send: messages come from --file or from arguments, not from both");
+		return EX_USAGE;
+	}
+	status = source_open(o, &s.source);
+	if (status != EX_OK)
+		return status;
 	setup(&s);
 	client_start(s.client);
 	if (!loop_is_ending(s.loop))
 		advance(&s);
 	status = loop_run(s.loop);
-	progress_end(&s.progress);
+	progress_deinit(&s.progress);
+	source_say_left(s.source);
 	if (o->summary)
 		print_summary(&s);
-	client_free(s.client);
-	sendq_deinit(&s.queue);
-	input_free(s.input);
-	buf_deinit(&s.prefix);
-	deadline_deinit(&s.answer_deadline);
-	deadline_deinit(&s.signal_deadline);
-	loop_free(s.loop);
+	teardown(&s);
 	return status;
 }

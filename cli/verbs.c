@@ -13,12 +13,24 @@
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct option_row send_options[] = {
+	{ "file", 'f', "FILE", "read FILE instead of standard input (-: standard input); several go in order",
+	  OPTION_FILE, 0 },
 	{ "null", '0', NULL, "messages end with a NUL instead of a newline", OPTION_FLAG, FIELD(null) },
-	{ "whole", 0, NULL, "all of standard input is one message", OPTION_FLAG, FIELD(whole) },
+	{ "whole", 0, NULL, "all of standard input, or of each FILE, is one message", OPTION_FLAG, FIELD(whole) },
+	{ "rate", 0, "RATE", "send at most so many messages: 100/s, 6000/m", OPTION_RATE, 0 },
 	{ "wait-receiver", 0, NULL, "messages wait until a receiver is there", OPTION_FLAG, FIELD(wait_receiver) },
 	{ "timeout", 0, "DURATION", "give up when no answer comes for so long; 0: never (5s with a MESSAGE, else 0)",
 	  OPTION_TIMEOUT, 0 },
 	{ "queue-bytes", 0, "SIZE", "hold at most this much unanswered (16M)", OPTION_SIZE, FIELD(queue_bytes) },
+	{ "spool", 0, "FILE", "keep what is not answered in FILE, and send what an earlier run left there first",
+	  OPTION_TEXT, FIELD(spool) },
+	{ "spool-bytes", 0, "SIZE", "the spool takes at most this much of the disk (1G)", OPTION_SIZE,
+	  FIELD(spool_bytes) },
+	{ "spool-sync", 0, NULL, "messages are on the disk, not only in the file, before they are sent", OPTION_FLAG,
+	  FIELD(spool_sync) },
+	{ "progress", 0, NULL, "say how far it is (by itself on a terminal when it takes long)", OPTION_FLAG,
+	  FIELD(progress) },
+	{ "no-progress", 0, NULL, "do not", OPTION_FLAG, FIELD(no_progress) },
 	{ "summary", 0, NULL, "at the end say how many messages went where", OPTION_FLAG, FIELD(summary) },
 	{ 0 },
 };

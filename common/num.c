@@ -85,6 +85,21 @@ num_parse_duration(const char *text, uint64_t *ret_value)
 }
 
 int
+num_parse_rate(const char *text, uint64_t *ret_count, uint64_t *ret_period)
+{
+	uint64_t count;
+	int r = parse_digits(&text, 10, &count);
+
+	if (r < 0)
+		return r;
+	if (count == 0 || (*text && strcmp(text, "/s") != 0 && strcmp(text, "/m") != 0))
+		return -EINVAL;
+	*ret_count = count;
+	*ret_period = strcmp(text, "/m") == 0 ? 60 * 1000 : 1000;
+	return 0;
+}
+
+int
 num_parse_mode(const char *text, unsigned int *ret_value)
 {
 	uint64_t v;

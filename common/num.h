@@ -19,6 +19,9 @@ int num_parse_size(const char *text, uint64_t *ret_value);
 /* Milliseconds: digits and a unit of ms, s, m or h: "5s". A bare 0 is allowed, another bare number is not. */
 int num_parse_duration(const char *text, uint64_t *ret_value);
 
+/* "N", "N/s" or "N/m", N at least 1: so many in so many milliseconds. Returns 0, -EINVAL or -ERANGE. */
+int num_parse_rate(const char *text, uint64_t *ret_count, uint64_t *ret_period);
+
 /* File permission bits in octal, at most 07777: "0660". */
 int num_parse_mode(const char *text, unsigned int *ret_value);
 

@@ -17,11 +17,11 @@ _udsctl() {
     done
 
     case $prev in
-    -s | --socket)
+    -s | --socket | -f | --file | --spool)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
-    --timeout | --queue-bytes | --count | --hello | --pattern | --format | --exec | --jobs | -n | -p)
+    --timeout | --queue-bytes | --spool-bytes | --rate | --count | --hello | --pattern | --format | --exec | --jobs | -n | -p)
         return
         ;;
     esac
@@ -33,7 +33,10 @@ _udsctl() {
             return
         fi
         ;;
-    send) options+=' --null --whole --wait-receiver --timeout --queue-bytes --summary' ;;
+    send)
+        options+=' --file --null --whole --rate --wait-receiver --timeout --queue-bytes --spool --spool-bytes'
+        options+=' --spool-sync --progress --no-progress --summary'
+        ;;
     recv)
         options+=' --pattern --null --count --format --json --exec --jobs --queue-bytes --stop-on-error'
         options+=' --timeout --summary'

@@ -237,6 +237,24 @@ resp_numbers(void **state __attribute__((unused)))
 }
 
 static void
+rates(void **state __attribute__((unused)))
+{
+	static const char *const wrong[] = { "", "0", "0/s", "/s", "5/h", "5/", "5/sec", "5 /s", "-1", "1.5/s" };
+	uint64_t count = 7, period = 8;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(num_parse_rate(wrong[i], &count, &period), -EINVAL);
+	assert_int_equal(num_parse_rate("18446744073709551616/s", &count, &period), -ERANGE);
+	assert_true(count == 7 && period == 8);
+	assert_int_equal(num_parse_rate("5", &count, &period), 0);
+	assert_true(count == 5 && period == 1000);
+	assert_int_equal(num_parse_rate("6/s", &count, &period), 0);
+	assert_true(count == 6 && period == 1000);
+	assert_int_equal(num_parse_rate("60/m", &count, &period), 0);
+	assert_true(count == 60 && period == 60000);
+}
+
+static void
 compare_put(uint64_t value)
 {
 	char expected[32], text[NUM_DIGITS_MAX + 1];
@@ -280,8 +298,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain), cmocka_unit_test(sizes),        cmocka_unit_test(durations),
-		cmocka_unit_test(modes), cmocka_unit_test(resp_numbers), cmocka_unit_test(put),
+		cmocka_unit_test(plain), cmocka_unit_test(sizes), cmocka_unit_test(durations),
+		cmocka_unit_test(rates), cmocka_unit_test(modes), cmocka_unit_test(resp_numbers),
+		cmocka_unit_test(put),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,383 @@
+/*
+ * Without a spool, messages go straight from the input to source_next(). With one, source_fill() takes them
+ * as they come, a batch at a time: from the input into the batch, the batch into the file, and only then are
+ * they taken from the input. What cannot be written stays in the batch and is tried again every second; the
+ * input waits meanwhile.
+ */
+#include "source.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "input.h"
+#include "loop.h"
+#include "memory.h"
+#include "options.h"
+#include "say.h"
+#include "spool-open.h"
+#include "spool.h"
+
+/* A batch of the spool: larger ones make its sums no cheaper. */
+#define BATCH_BYTES ((uint64_t)256 * 1024)
+#define RETRY_SECONDS 1
+
+struct source {
+	const struct options *o;
+	struct loop *loop;
+	source_cb *cb;
+	void *arg;
+	struct input_file *files;
+	size_t n_files;
+	struct input *input;  /* NULL for messages from arguments */
+	struct slice channel; /* of what source_next() gave */
+	size_t next_arg;
+	bool ended; /* nothing more comes in */
+	uint64_t done;
+
+	struct spool *spool;  /* or NULL */
+	uint64_t left_before; /* messages that were in it at the start */
+	bool lost;            /* some in it were damaged */
+	bool failed;          /* it cannot be read */
+	bool stuck;           /* it cannot be written */
+	bool said_full;
+	struct event *retry;
+};
+
+/* All are opened at first, so that a wrong name is found before anything is sent. */
+static int
+open_files(struct source *s)
+{
+	const struct options *o = s->o;
+	const char *name;
+	int fd;
+
+	s->files = memory_alloc((o->n_files + 1) * sizeof(*s->files));
+	if (o->n_files == 0 && o->n_args == 1)
+		s->files[s->n_files++] = (struct input_file){ .fd = STDIN_FILENO };
+	for (size_t i = 0; i < o->n_files; i++) {
+		name = strcmp(o->files[i], "-") == 0 ? NULL : o->files[i];
+		fd = name ? open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
+		if (fd < 0) {
+			say("opening '%s': %s", name, strerror(errno));
+			return EX_NOINPUT;
+		}
+		s->files[s->n_files++] = (struct input_file){ .fd = fd, .name = name };
+	}
+	return EX_OK;
+}
+
+int
+source_open(const struct options *o, struct source **ret_source)
+{
+	struct source *s = memory_alloc(sizeof(*s));
+	int status;
+
+	s->o = o;
+	s->next_arg = 1;
+	s->channel = (struct slice){ (const uint8_t *)o->args[0], strlen(o->args[0]) };
+	status = open_files(s);
+	if (status == EX_OK && o->spool)
+		status = spool_open_for(o, &s->spool, &s->lost);
+	if (status != EX_OK) {
+		source_free(s);
+		return status;
+	}
+	if (s->spool)
+		s->left_before = spool_left(s->spool);
+	*ret_source = s;
+	return EX_OK;
+}
+
+static void
+retry_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct source *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->cb(s->arg);
+}
+
+void
+source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg)
+{
+	enum input_split split = s->o->whole ? INPUT_WHOLE : s->o->null ? INPUT_NULS : INPUT_LINES;
+
+	s->loop = loop;
+	s->cb = cb;
+	s->arg = arg;
+	s->retry = event_new(loop_base(loop), -1, 0, retry_cb, s);
+	memory_check(s->retry ? 0 : -1);
+	if (s->n_files == 0)
+		return;
+	s->input = input_new_files(loop, s->files, s->n_files, split, cb, arg);
+	if (s->spool)
+		input_keep(s->input);
+}
+
+void
+source_free(struct source *s)
+{
+	if (!s)
+		return;
+	input_free(s->input);
+	spool_close(s->spool);
+	if (s->retry)
+		event_free(s->retry);
+	for (size_t i = 0; i < s->n_files; i++)
+		if (s->files[i].fd != STDIN_FILENO)
+			close(s->files[i].fd);
+	free(s->files);
+	free(s);
+}
+
+static void
+say_input_failed(const struct source *s)
+{
+	const char *name = input_name(s->input), *quote = name ? "'" : "";
+	uint64_t number;
+
+	if (!name)
+		name = "standard input";
+	if (input_error(s->input) == EMSGSIZE) {
+		input_locate(s->input, input_handed(s->input) + 1, &number);
+		say("reading %s%s%s: message %llu is longer than %zu bytes", quote, name, quote,
+		    (unsigned long long)number, INPUT_MESSAGE_MAX);
+	} else {
+		say("reading %s%s%s: %s", quote, name, quote, strerror(input_error(s->input)));
+	}
+}
+
+/* From the arguments or the input. */
+static enum input_status
+take(struct source *s, struct slice *ret_message)
+{
+	enum input_status status = INPUT_OK;
+	const char *text;
+
+	if (s->ended)
+		return INPUT_END;
+	if (s->input) {
+		status = input_next(s->input, ret_message);
+	} else if (s->next_arg == s->o->n_args) {
+		status = INPUT_END;
+	} else {
+		text = s->o->args[s->next_arg++];
+		*ret_message = (struct slice){ (const uint8_t *)text, strlen(text) };
+	}
+	if (status == INPUT_END || status == INPUT_FAILED) {
+		s->ended = true;
+		if (status == INPUT_FAILED)
+			say_input_failed(s);
+	}
+	return status;
+}
+
+/* Returns whether the batch is in the file. */
+static bool
+write_spool(struct source *s)
+{
+	int r = spool_write(s->spool);
+
+	if (r < 0 && !s->stuck)
+		say("spool '%s': %s; nothing more is read until it can be written", s->o->spool, strerror(-r));
+	if (r == 0 && s->stuck)
+		say("spool '%s': it can be written again", s->o->spool);
+	s->stuck = r < 0;
+	if (s->stuck && !event_pending(s->retry, EV_TIMEOUT, NULL))
+		event_add(s->retry, &(struct timeval){ .tv_sec = RETRY_SECONDS });
+	return !s->stuck;
+}
+
+void
+source_fill(struct source *s)
+{
+	enum input_status status = INPUT_OK;
+	struct slice message;
+
+	if (!s->spool)
+		return;
+	if (!write_spool(s))
+		return;
+	while (status == INPUT_OK && !spool_is_full(s->spool)) {
+		while (spool_added(s->spool) < BATCH_BYTES && (status = take(s, &message)) == INPUT_OK)
+			spool_add(s->spool, &message);
+		if (!write_spool(s))
+			break;
+	}
+	if (spool_is_full(s->spool) && !s->ended && !s->said_full) {
+		say("spool '%s' is full (--spool-bytes): nothing more is read until messages are answered",
+		    s->o->spool);
+		s->said_full = true;
+	}
+	if (!s->input)
+		return;
+	if (status != INPUT_OK && !s->stuck)
+		input_taken(s->input);
+	input_want(s->input, status == INPUT_MORE && !s->stuck);
+}
+
+static enum source_status
+next_spooled(struct source *s, struct slice *ret_message)
+{
+	int r = s->failed ? 0 : spool_next(s->spool, &s->channel, ret_message);
+
+	if (r < 0) {
+		say("reading spool '%s': %s", s->o->spool, strerror(-r));
+		s->failed = s->ended = true;
+		loop_end(s->loop, EX_IOERR);
+	}
+	if (r > 0)
+		return SOURCE_OK;
+	return s->ended && spool_added(s->spool) == 0 ? SOURCE_END : SOURCE_LATER;
+}
+
+enum source_status
+source_next(struct source *s, struct slice *ret_message)
+{
+	if (s->spool)
+		return next_spooled(s, ret_message);
+	if (s->input && input_next(s->input, ret_message) == INPUT_OK)
+		return SOURCE_OK;
+	switch (take(s, ret_message)) {
+	case INPUT_OK:
+		return SOURCE_OK;
+	case INPUT_MORE:
+		return SOURCE_LATER;
+	case INPUT_END:
+	case INPUT_FAILED:
+		break;
+	}
+	return SOURCE_END;
+}
+
+struct slice
+source_channel(const struct source *s)
+{
+	return s->channel;
+}
+
+void
+source_want(struct source *s, bool want)
+{
+	if (s->input && !s->spool)
+		input_want(s->input, want);
+}
+
+static void
+check_spool(struct source *s, int r)
+{
+	if (r == 0 || s->failed)
+		return;
+	say("spool '%s': %s", s->o->spool, strerror(-r));
+	s->failed = true;
+	loop_end(s->loop, EX_IOERR);
+}
+
+void
+source_done(struct source *s, uint64_t n)
+{
+	s->done += n;
+	if (s->spool)
+		check_spool(s, spool_answered(s->spool, n));
+}
+
+void
+source_settle(struct source *s)
+{
+	int r = s->spool ? spool_mark(s->spool) : 0;
+
+	/* Without room a file system that copies on writing takes no mark either; it comes with later answers. */
+	if (r != -ENOSPC && r != -EDQUOT)
+		check_spool(s, r);
+}
+
+bool
+source_stop(struct source *s)
+{
+	if (!s->input || input_is_at_end(s->input))
+		return false;
+	input_stop(s->input);
+	return true;
+}
+
+uint64_t
+source_taken(const struct source *s)
+{
+	return s->left_before + (s->input ? input_handed(s->input) : s->next_arg - 1);
+}
+
+uint64_t
+source_bytes(const struct source *s)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 1; i < s->next_arg; i++)
+		bytes += strlen(s->o->args[i]);
+	return s->input ? input_handed_bytes(s->input) : bytes;
+}
+
+void
+source_count_rest(struct source *s)
+{
+	struct slice message;
+
+	/* With a spool what is still in the input stays there. */
+	while (!(s->spool && s->input) && take(s, &message) == INPUT_OK)
+		continue;
+}
+
+uint64_t
+source_left(const struct source *s)
+{
+	return source_taken(s) - s->done;
+}
+
+bool
+source_is_stuck(const struct source *s)
+{
+	return s->stuck;
+}
+
+void
+source_describe(const struct source *s, uint64_t number, char *text, size_t size)
+{
+	const char *name;
+
+	if (number <= s->left_before) {
+		snprintf(text, size, "message %llu of those left in spool '%s'", (unsigned long long)number,
+		         s->o->spool);
+		return;
+	}
+	number -= s->left_before;
+	name = s->input ? input_locate(s->input, number, &number) : NULL;
+	snprintf(text, size, "%s %llu%s%s%s", s->input && !s->o->null && !s->o->whole ? "line" : "message",
+	         (unsigned long long)number, name ? " of '" : "", name ? name : "", name ? "'" : "");
+}
+
+void
+source_say_left(const struct source *s)
+{
+	uint64_t left = s->spool ? spool_left(s->spool) : 0;
+
+	if (left > 0)
+		say("%llu message%s in '%s', sent at the next start with it", (unsigned long long)left,
+		    left == 1 ? " stays" : "s stay", s->o->spool);
+	if (s->stuck && source_left(s) > left)
+		say("%llu could not be written to it%s", (unsigned long long)(source_left(s) - left),
+		    s->input ? ", and were not taken from the input" : "");
+}
+
+int
+source_exit_status(const struct source *s)
+{
+	if (s->failed || s->stuck || (s->input && input_error(s->input)))
+		return EX_IOERR;
+	return s->lost ? EX_DATAERR : EX_OK;
+}

@@ -1,0 +1,196 @@
+/*
+ * Goes from batch to batch. Where none is found, the rest of the file is searched byte by byte for the next
+ * one: damage costs the batches that it hit, and what a crash has torn at the end is told from damage by
+ * nothing whole coming behind it.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "spool-file.h"
+
+#define WINDOW ((size_t)64 * 1024)
+
+/* How far numbers may jump from one batch to the next: a filter for headers, which the sum then judges. */
+#define JUMP_MAX (UINT64_C(1) << 32)
+
+struct check {
+	int fd;
+	const struct siphash_key *key;
+	uint64_t size; /* of the file */
+	uint64_t next; /* number expected of the next message */
+	bool unmarked; /* no mark tells which number that is */
+	struct buf bytes;
+};
+
+static int
+read_batch(struct check *c, uint64_t offset, struct spool_batch *ret_batch)
+{
+	return spool_file_batch(c->fd, c->key, offset, c->size, &c->bytes, ret_batch);
+}
+
+/* Whether p may be the header of a later batch, with `room` bytes from it to the end of the file. */
+static bool
+is_candidate(const struct check *c, const uint8_t *p, uint64_t room)
+{
+	struct spool_batch b;
+
+	memcpy(&b, p, sizeof(b));
+	return b.count > 0 && b.zero == 0 && b.size <= room - sizeof(b) && b.first >= c->next &&
+	       (b.first - c->next < JUMP_MAX || c->unmarked);
+}
+
+/* The first batch from `offset` on. Returns 0, -errno or SPOOL_E_END. */
+static int
+search(struct check *c, uint64_t offset, uint64_t *ret_offset, struct spool_batch *ret_batch)
+{
+	off_t data = lseek(c->fd, (off_t)offset, SEEK_DATA); /* what was given back may be large */
+	uint8_t window[WINDOW];
+	ssize_t n;
+	int r;
+
+	if (data > 0)
+		offset = (uint64_t)data;
+	while (offset + sizeof(struct spool_batch) <= c->size) {
+		n = pread(c->fd, window, sizeof(window), (off_t)offset);
+		if (n < 0)
+			return -errno;
+		if ((size_t)n < sizeof(struct spool_batch))
+			break;
+		for (size_t i = 0; i + sizeof(struct spool_batch) <= (size_t)n; i++, offset++) {
+			if (!is_candidate(c, window + i, c->size - offset))
+				continue;
+			r = read_batch(c, offset, ret_batch);
+			if (r <= 0) {
+				*ret_offset = offset;
+				return r;
+			}
+		}
+	}
+	return SPOOL_E_END;
+}
+
+/* Puts a batch without messages in the place of the bytes from `offset` to `end`, where b begins. */
+static int
+fill(const struct check *c, uint64_t offset, uint64_t end, const struct spool_batch *b)
+{
+	struct spool_batch filler = { .first = b->first, .size = end - offset - sizeof(filler) };
+
+	filler.sum = spool_file_batch_sum(c->key, &filler, sizeof(filler));
+	return spool_file_write(c->fd, &filler, sizeof(filler), offset);
+}
+
+/*
+ * Where to begin: usually at the mark. A mark that the power cut has outlived may be older than the file's
+ * last emptying; then a batch stands at the start that is younger than it.
+ */
+static int
+find_start(struct check *c, struct spool_mark *mark)
+{
+	struct spool_batch b;
+	int r = read_batch(c, mark->offset, &b);
+
+	if (r < 0 || (r == 0 && b.first <= mark->number && (b.count == 0 || mark->number - b.first < b.count)))
+		return r < 0 ? r : 0;
+	r = read_batch(c, SPOOL_START, &b);
+	if (r == 0 && b.count > 0 && b.first >= mark->number) {
+		mark->offset = SPOOL_START;
+		mark->number = b.first;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* What stands at `offset` is not the batch expected there. *ret_next: where the next one begins, or 0. */
+static int
+mend(struct check *c, uint64_t offset, struct spool_found *found, uint64_t *ret_next)
+{
+	struct spool_batch b;
+	uint64_t at;
+	int r = search(c, offset + sizeof(b), &at, &b);
+
+	*ret_next = 0;
+	if (r == SPOOL_E_END)
+		return 0;
+	if (r == 0)
+		r = fill(c, offset, at, &b);
+	if (r < 0)
+		return r;
+	found->lost += c->unmarked ? 0 : b.first - c->next;
+	c->unmarked = false;
+	c->next = b.first;
+	*ret_next = at;
+	return 0;
+}
+
+/* The first may be answered in part; any other begins with the number expected, or tells the next one. */
+static bool
+is_expected(const struct check *c, const struct spool_batch *b, bool first)
+{
+	if (first || b->count == 0)
+		return b->first + b->count >= c->next;
+	return b->first == c->next;
+}
+
+static int
+walk(struct check *c, const struct spool_mark *mark, struct spool_found *found)
+{
+	uint64_t at = mark->offset, next;
+	struct spool_batch b;
+	int r;
+
+	while (at < c->size) {
+		r = read_batch(c, at, &b);
+		if (r < 0)
+			return r;
+		if (r == 0 && is_expected(c, &b, at == mark->offset)) {
+			if (b.count > 0)
+				found->left += b.first + b.count - (b.first > c->next ? b.first : c->next);
+			c->next = b.first + b.count;
+			c->unmarked = false;
+			at += sizeof(b) + b.size;
+			continue;
+		}
+		found->torn = r == SPOOL_E_END;
+		r = mend(c, at, found, &next);
+		if (r < 0)
+			return r;
+		if (next == 0)
+			break;
+		at = next;
+	}
+	found->end = at < SPOOL_START ? SPOOL_START : at;
+	found->number = c->next;
+	return 0;
+}
+
+int
+spool_file_check(int fd, const struct siphash_key *key, struct spool_mark *mark, struct spool_found *ret_found)
+{
+	struct check c = { .fd = fd, .key = key };
+	struct spool_found found = { 0 };
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	c.size = (uint64_t)st.st_size;
+	r = find_start(&c, mark);
+	if (r == 0 && mark->offset > c.size)
+		mark->offset = c.size; /* emptied since */
+	c.next = mark->number;
+	c.unmarked = mark->turn == 0;
+	if (r == 0)
+		r = walk(&c, mark, &found);
+	buf_deinit(&c.bytes);
+	if (r < 0)
+		return r;
+	if (found.end < c.size) {
+		found.cut = c.size - found.end;
+		if (ftruncate(fd, (off_t)found.end) < 0)
+			return -errno;
+	}
+	*ret_found = found;
+	return 0;
+}

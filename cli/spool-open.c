@@ -1,0 +1,82 @@
+#include "spool-open.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "options.h"
+#include "say.h"
+#include "spool.h"
+
+#define SPOOL_BYTES ((uint64_t)1024 * 1024 * 1024)
+
+static int
+say_error(const char *path, int r, const struct spool_report *report)
+{
+	char by[32] = "another process";
+
+	switch (r) {
+	case SPOOL_E_FOREIGN:
+		say("spool '%s': this is not a spool; it is left as it is", path);
+		return EX_DATAERR;
+	case SPOOL_E_DAMAGED:
+		say("spool '%s': its head is damaged; move it away to begin a new one", path);
+		return EX_DATAERR;
+	case SPOOL_E_LOCKED:
+		if (report->pid > 0)
+			snprintf(by, sizeof(by), "process %d", (int)report->pid);
+		say("spool '%s' is in use by %s", path, by);
+		return EX_TEMPFAIL;
+	case SPOOL_E_OWNER:
+		say("spool '%s' belongs to uid %u; a spool must be one's own", path, (unsigned int)report->uid);
+		return EX_NOPERM;
+	case SPOOL_E_MODE:
+		say("spool '%s': others may write to it (mode %04o; expected 0600)", path, report->mode);
+		return EX_NOPERM;
+	}
+	say("spool '%s': %s", path, strerror(-r));
+	return r == -EACCES || r == -EPERM || r == -EROFS ? EX_NOPERM
+	       : r == -ENOENT || r == -ENOTDIR            ? EX_CANTCREAT
+	                                                  : EX_IOERR;
+}
+
+static void
+say_found(const char *path, const struct spool_found *found)
+{
+	if (found->lost > 0)
+		say("spool '%s' was damaged: %llu message%s lost", path, (unsigned long long)found->lost,
+		    found->lost == 1 ? " is" : "s are");
+	if (found->cut > 0)
+		say("spool '%s': %llu bytes at its end are %s; they are cut off", path, (unsigned long long)found->cut,
+		    found->torn ? "the beginning of something that was not written to its end" : "damaged");
+	if (found->left > 0)
+		say_notice("spool '%s': %llu message%s left from before %s sent first", path,
+		           (unsigned long long)found->left, found->left == 1 ? "" : "s",
+		           found->left == 1 ? "is" : "are");
+}
+
+int
+spool_open_for(const struct options *o, struct spool **ret_spool, bool *ret_lost)
+{
+	const struct spool_options options = {
+		.path = o->spool,
+		.channel = o->args[0],
+		.limit = o->spool_bytes > 0 ? o->spool_bytes : SPOOL_BYTES,
+		.sync = o->spool_sync,
+	};
+	struct spool_report report;
+	int r;
+
+	if (!*o->args[0] || strlen(o->args[0]) > PROTOCOL_NAME_MAX) {
+		say("send: the channel's name has %zu bytes; a spool takes 1 to %zu", strlen(o->args[0]),
+		    PROTOCOL_NAME_MAX);
+		return EX_USAGE;
+	}
+	r = spool_open(&options, ret_spool, &report);
+	if (r != 0)
+		return say_error(o->spool, r, &report);
+	say_found(o->spool, &report.found);
+	*ret_lost = report.found.lost > 0 || (report.found.cut > 0 && !report.found.torn);
+	return EX_OK;
+}

@@ -1,0 +1,400 @@
+/*
+ * The file: a head (magic, random key), two marks, and from SPOOL_START on batches, one behind the other.
+ * A batch is what one spool_write() wrote: its sum, the number of its first message, the channel, the
+ * messages. Numbers go up by one from message to message for as long as the file lives, so an old batch is
+ * never taken for a new one. A mark says where the first batch begins that is not answered as a whole, and
+ * the number of the first message that is not answered. Nothing but the marks is ever written over.
+ *
+ * Order. A batch is in the file before any of its messages goes to the daemon, and before its input counts
+ * as taken (see input.h); answers are marked after they came. So the process may die at any point: what is
+ * not marked is sent again, what is marked was answered. After kill -9 that is at most what was in flight.
+ *
+ * Power loss. Nothing is flushed unless spool_options.sync is set: the kernel writes within half a minute
+ * what is then lost. With it, each batch is on the disk before it is sent. Marks are flushed only before
+ * room is given back, for an older mark would point into what is gone. An older mark else means that more is
+ * sent again; and when it is older than the emptying of the file, the batch at SPOOL_START tells, since its
+ * number is higher (spool-check.c).
+ *
+ * Growth. Where everything is answered and the file is not small, it is cut back to SPOOL_START. Until
+ * then holes are punched for what is answered, so the disk holds what is not answered and at most
+ * GIVE_BACK more, while the file's length goes on. Where the file system knows no holes, spool_is_full()
+ * comes to be true, adding stops, everything comes to be answered, and the file is cut: it is slower there,
+ * but bounded.
+ *
+ * Trust. Whoever can write the file can have messages sent in the name of who runs udsctl: so it must be his
+ * own, and only he may write to it.
+ */
+#include "spool.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "memory.h"
+
+/* So much answered is given back to the disk at once; bytes. */
+#define GIVE_BACK (UINT64_C(16) * 1024 * 1024)
+/* A file that is answered as a whole and not longer stays as it is. */
+#define KEEP (UINT64_C(1) * 1024 * 1024)
+/* Holes begin and end where the file system's blocks do. */
+#define HOLE_ALIGN UINT64_C(4096)
+
+/* A batch, on its way into the file or out of it. */
+struct batch {
+	struct buf bytes; /* with its header; empty: none */
+	size_t at;        /* of the next message in it */
+	uint32_t left;    /* messages from there on */
+	uint16_t channel_len;
+};
+
+struct spool {
+	int fd;
+	struct siphash_key key;
+	struct spool_options options;
+	bool no_holes;       /* the file system has none */
+	bool pressed;        /* writing failed: any room is to be given back */
+	uint64_t end;        /* of the last batch */
+	uint64_t number;     /* that the next message gets */
+	uint64_t given_back; /* what is before it takes no room on the disk, the head aside */
+	uint64_t left;       /* messages written and not answered */
+
+	struct spool_mark mark; /* what is answered, and at mark.offset the first batch that is not */
+	uint64_t head_end;      /* where that batch ends; equal to mark.offset: not known yet */
+	uint64_t head_number;   /* of the first message behind it */
+	bool marked;            /* the file has the mark as it is */
+
+	uint64_t next;    /* offset of the batch to be taken out next */
+	struct batch in;  /* being added to; left counts its messages */
+	struct batch out; /* being taken out */
+};
+
+static int
+lock(int fd, struct spool_report *report)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_SETLK, &l) == 0)
+		return 0;
+	if (errno != EAGAIN && errno != EACCES)
+		return -errno;
+	if (fcntl(fd, F_GETLK, &l) == 0 && l.l_type != F_UNLCK)
+		report->pid = l.l_pid;
+	return SPOOL_E_LOCKED;
+}
+
+static int
+check_trust(int fd, struct spool_report *report, uint64_t *ret_size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return SPOOL_E_FOREIGN;
+	report->uid = st.st_uid;
+	report->mode = st.st_mode & 07777;
+	*ret_size = (uint64_t)st.st_size;
+	if (st.st_uid != geteuid())
+		return SPOOL_E_OWNER;
+	return st.st_mode & (S_IWGRP | S_IWOTH) ? SPOOL_E_MODE : 0;
+}
+
+/* Reads or creates what is in the file. Returns 0, -errno or SPOOL_E_*. */
+static int
+load(struct spool *s, struct spool_report *report)
+{
+	struct spool_found *found = &report->found;
+	uint64_t size = 0;
+	int r = lock(s->fd, report); /* first: until then another process may change what is there */
+
+	if (r == 0)
+		r = check_trust(s->fd, report, &size);
+	if (r == 0 && size == 0)
+		r = spool_file_create(s->fd, &s->key);
+	if (r == 0)
+		r = spool_file_open(s->fd, &s->key, &s->mark);
+	if (r == 0)
+		r = spool_file_check(s->fd, &s->key, &s->mark, found);
+	if (r != 0)
+		return r;
+	s->end = found->end;
+	s->number = found->number;
+	s->left = found->left;
+	s->next = s->head_end = s->mark.offset;
+	s->given_back = SPOOL_START; /* or more; then it is done again */
+	return 0;
+}
+
+int
+spool_open(const struct spool_options *options, struct spool **ret_spool, struct spool_report *ret_report)
+{
+	struct spool *s = memory_alloc(sizeof(*s));
+	int r;
+
+	*ret_report = (struct spool_report){ 0 };
+	s->options = *options;
+	/* Neither a FIFO nor a device is to be waited for. */
+	s->fd = open(options->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+	if (s->fd < 0)
+		r = errno == EISDIR ? SPOOL_E_FOREIGN : -errno;
+	else
+		r = load(s, ret_report);
+	if (r == 0)
+		*ret_spool = s;
+	else
+		spool_close(s);
+	return r;
+}
+
+static void
+batch_deinit(struct batch *b)
+{
+	buf_deinit(&b->bytes);
+}
+
+void
+spool_add(struct spool *s, const struct slice *message)
+{
+	struct batch *b = &s->in;
+	size_t channel_len = strlen(s->options.channel);
+	uint32_t len = (uint32_t)message->len;
+
+	if (b->bytes.len == 0) {
+		assert(channel_len > 0 && channel_len <= PROTOCOL_NAME_MAX);
+		memory_check(buf_reserve(&b->bytes, sizeof(struct spool_batch)));
+		b->bytes.len = sizeof(struct spool_batch);
+		memory_check(buf_append(&b->bytes, s->options.channel, channel_len));
+		b->channel_len = (uint16_t)channel_len;
+		b->at = b->bytes.len;
+	}
+	memory_check(buf_reserve(&b->bytes, sizeof(len) + len));
+	memcpy(b->bytes.data + b->bytes.len, &len, sizeof(len));
+	if (len > 0)
+		memcpy(b->bytes.data + b->bytes.len + sizeof(len), message->p, len);
+	b->bytes.len += sizeof(len) + len;
+	b->left++;
+}
+
+uint64_t
+spool_added(const struct spool *s)
+{
+	return s->in.bytes.len;
+}
+
+int
+spool_write(struct spool *s)
+{
+	struct batch *b = &s->in, empty;
+	struct spool_batch header = { .first = s->number,
+		                      .size = b->bytes.len - sizeof(header),
+		                      .count = b->left,
+		                      .channel_len = b->channel_len };
+	int r;
+
+	if (b->bytes.len == 0)
+		return 0;
+	memcpy(b->bytes.data, &header, sizeof(header));
+	header.sum = spool_file_batch_sum(&s->key, b->bytes.data, b->bytes.len);
+	memcpy(b->bytes.data, &header, sizeof(header));
+	r = spool_file_write(s->fd, b->bytes.data, b->bytes.len, s->end);
+	if (r == 0 && s->options.sync && fdatasync(s->fd) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)!ftruncate(s->fd, (off_t)s->end);
+		s->pressed = true;
+		s->marked = false;
+		return r;
+	}
+	s->pressed = false;
+	s->number += header.count;
+	s->left += header.count;
+	/* What was just written is usually what is taken out next: it need not be read. */
+	if (s->next == s->end && s->out.left == 0) {
+		s->next += b->bytes.len;
+		s->end = s->next;
+		empty = s->out;
+		s->out = *b;
+		*b = empty;
+	} else {
+		s->end += b->bytes.len;
+	}
+	b->bytes.len = 0;
+	b->left = 0;
+	return 0;
+}
+
+bool
+spool_is_full(const struct spool *s)
+{
+	return s->end - s->given_back >= s->options.limit;
+}
+
+/* Reads the next batch that has messages. Returns 1, 0 where there is none, or -errno. */
+static int
+read_out(struct spool *s)
+{
+	struct batch *b = &s->out;
+	struct spool_batch header;
+	uint32_t len;
+	int r;
+
+	do {
+		if (s->next == s->end)
+			return 0;
+		r = spool_file_batch(s->fd, &s->key, s->next, s->end, &b->bytes, &header);
+		if (r != 0)
+			return r < 0 ? r : -EBADMSG;
+		s->next += sizeof(header) + header.size;
+	} while (header.count == 0);
+	b->channel_len = header.channel_len;
+	b->at = sizeof(header) + header.channel_len;
+	b->left = header.count;
+	/* Those that were answered before this process began. */
+	for (uint64_t n = header.first; n < s->mark.number && b->left > 1; n++, b->left--) {
+		memcpy(&len, b->bytes.data + b->at, sizeof(len));
+		b->at += sizeof(len) + len;
+	}
+	return 1;
+}
+
+int
+spool_next(struct spool *s, struct slice *ret_channel, struct slice *ret_message)
+{
+	struct batch *b = &s->out;
+	uint32_t len;
+	int r = b->left > 0 ? 1 : read_out(s);
+
+	if (r <= 0)
+		return r;
+	memcpy(&len, b->bytes.data + b->at, sizeof(len));
+	*ret_channel = (struct slice){ b->bytes.data + sizeof(struct spool_batch), b->channel_len };
+	*ret_message = (struct slice){ b->bytes.data + b->at + sizeof(len), len };
+	b->at += sizeof(len) + len;
+	b->left--;
+	return 1;
+}
+
+/* Learns where the first batch ends; skips one without messages. Returns 0 or -errno. */
+static int
+find_head(struct spool *s)
+{
+	struct spool_batch header;
+	int r;
+
+	while (s->mark.offset == s->head_end && s->mark.offset < s->end) {
+		r = spool_file_header(s->fd, s->mark.offset, &header);
+		if (r != 0)
+			return r < 0 ? r : -EBADMSG;
+		s->head_end = s->mark.offset + sizeof(header) + header.size;
+		s->head_number = header.first + header.count;
+		if (s->mark.number < header.first)
+			s->mark.number = header.first;
+		if (header.count == 0)
+			s->mark.offset = s->head_end;
+	}
+	return 0;
+}
+
+int
+spool_answered(struct spool *s, uint64_t n)
+{
+	uint64_t take;
+	int r;
+
+	assert(n <= s->left);
+	s->left -= n;
+	s->marked = s->marked && n == 0;
+	if (s->left == 0) {
+		s->mark.number = s->number;
+		s->mark.offset = s->head_end = s->end;
+		return 0;
+	}
+	while (n > 0) {
+		r = find_head(s);
+		if (r < 0)
+			return r;
+		take = s->head_number - s->mark.number;
+		if (take > n)
+			take = n;
+		s->mark.number += take;
+		n -= take;
+		if (s->mark.number == s->head_number)
+			s->mark.offset = s->head_end;
+	}
+	return 0;
+}
+
+/* Everything is answered: begins the file anew. */
+static int
+cut_back(struct spool *s)
+{
+	if (ftruncate(s->fd, (off_t)SPOOL_START) < 0)
+		return -errno;
+	s->end = s->next = s->given_back = SPOOL_START;
+	s->mark.offset = s->head_end = SPOOL_START;
+	return 0;
+}
+
+static int
+give_back(struct spool *s)
+{
+	uint64_t end = s->mark.offset - s->mark.offset % HOLE_ALIGN;
+
+	/* An older mark must not be found beside the hole. */
+	int r = spool_file_mark(s->fd, &s->key, &s->mark, true);
+
+	if (r < 0)
+		return r;
+	if (fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)s->given_back,
+	              (off_t)(end - s->given_back)) < 0) {
+		s->no_holes = errno == EOPNOTSUPP || errno == ENOSYS;
+		return s->no_holes ? 0 : -errno;
+	}
+	s->given_back = end;
+	return 0;
+}
+
+int
+spool_mark(struct spool *s)
+{
+	bool pressed = s->pressed || spool_is_full(s);
+	int r = 0;
+
+	if (s->marked)
+		return 0;
+	if (s->left == 0 && s->end > SPOOL_START && (pressed || s->end > SPOOL_START + KEEP))
+		r = cut_back(s);
+	else if (!s->no_holes && s->mark.offset >= s->given_back + (pressed ? HOLE_ALIGN : GIVE_BACK))
+		r = give_back(s);
+	if (r == 0)
+		r = spool_file_mark(s->fd, &s->key, &s->mark, false);
+	s->marked = r == 0;
+	return r;
+}
+
+uint64_t
+spool_left(const struct spool *s)
+{
+	return s->left;
+}
+
+void
+spool_close(struct spool *s)
+{
+	if (!s)
+		return;
+	if (s->end > SPOOL_START && s->left == 0 && cut_back(s) == 0)
+		s->marked = false;
+	if (s->end > 0)
+		(void)spool_mark(s);
+	batch_deinit(&s->in);
+	batch_deinit(&s->out);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s);
+}

@@ -1,0 +1,280 @@
+#!/usr/bin/env bats
+# udsctl send --spool: what was taken and not answered survives udsctl, whatever ends it.
+
+load helper
+
+setup() {
+    common_setup
+    SPOOL=$DIR/spool
+    MOUNTED=
+}
+
+teardown() {
+    common_teardown
+    [ -z "$MOUNTED" ] || umount -l "$MOUNTED"
+}
+
+size() {
+    stat -c %s "$1"
+}
+
+# damage FILE OFFSET: turns over one byte.
+damage() {
+    "$PYTHON" -c 'import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(int(sys.argv[2]))
+    byte = f.read(1)[0]
+    f.seek(int(sys.argv[2]))
+    f.write(bytes([byte ^ 0xff]))' "$1" "$2"
+}
+
+# spool_lines FROM TO [CHANNEL]: into the spool, with no daemon there.
+spool_lines() {
+    run bash -c "seq $1 $2 | '$UDSCTL' send --spool '$SPOOL' --timeout 100ms '${3:-numbers}'"
+    assert_failure 75
+}
+
+# receive CHANNEL...: what arrives on them goes to $DIR/out.
+receive() {
+    background "$UDSCTL" recv "$@" >"$DIR/out" 2>/dev/null
+    wait_until subscribed $#
+}
+
+has_receivers() { # CHANNEL N
+    printf 'PUBSUB NUMSUB %s\r\n' "$1" | nc -N -U "$S" | tail -n 1 | grep -q "^:$2"
+}
+
+@test "what is not answered stays, and is sent first at the next start, in order" {
+    spool_lines 1 5
+    assert_output --partial "5 of 5 messages were not answered"
+    assert_output --partial "5 messages stay in '$SPOOL', sent at the next start"
+    assert_equal "$(stat -c %a "$SPOOL")" 600
+    spool_lines 6 7
+    assert_output --partial "7 messages stay"
+    start_udsd
+    receive numbers
+    seq 8 9 | "$UDSCTL" send --spool "$SPOOL" numbers
+    wait_until has_lines "$DIR/out" 9
+    diff <(seq 9) "$DIR/out"
+    # Nothing is left, and the file is as small as it began.
+    assert_equal "$(size "$SPOOL")" 4096
+    run "$UDSCTL" send --spool "$SPOOL" --summary numbers </dev/null
+    assert_success
+    assert_output --partial "0 messages"
+}
+
+@test "an empty input sends what is left, to the channel that it was meant for" {
+    spool_lines 1 3 old
+    start_udsd
+    receive old new
+    run "$UDSCTL" send --spool "$SPOOL" -v new <<<4
+    assert_success
+    assert_output --partial "3 messages left from before are sent first"
+    run "$UDSCTL" send --spool "$SPOOL" new </dev/null
+    assert_success
+    wait_until has_lines "$DIR/out" 4
+    diff <(seq 4) "$DIR/out"
+    # Who receives only one of them gets only what was meant for it.
+    stop_udsd
+    spool_lines 5 6 old
+    start_udsd
+    background "$UDSCTL" recv new >"$DIR/out2" 2>/dev/null
+    wait_until has_receivers new 2
+    "$UDSCTL" send --spool "$SPOOL" new seven
+    wait_until contains "$DIR/out2" seven
+    assert_equal "$(cat "$DIR/out2")" seven
+}
+
+@test "messages from arguments are kept as well" {
+    run "$UDSCTL" send --spool "$SPOOL" --timeout 100ms news "one two" "" three
+    assert_failure 75
+    start_udsd
+    receive news
+    "$UDSCTL" send --spool "$SPOOL" news </dev/null
+    wait_until has_lines "$DIR/out" 3
+    assert_equal "$(cat "$DIR/out")" $'one two\n\nthree'
+}
+
+@test "kill -9 of udsctl and of the daemon at random moments loses no line" {
+    run timeout 120 "$PYTHON" "$TOOLS/spool_kill.py" "$UDSD" "$UDSCTL" "$DIR" 30
+    echo "$output"
+    assert_success
+}
+
+@test "SIGTERM without a daemon: it ends at once and says what stays" {
+    mkfifo "$DIR/fifo"
+    "$UDSCTL" send --spool "$SPOOL" -v news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    exec 8<>"$DIR/fifo"
+    seq 5 >&8
+    wait_until test -s "$SPOOL"
+    wait_until eval '[ "$(size "$SPOOL")" -gt 4096 ]'
+    local start=$SECONDS
+    kill -TERM "$send"
+    wait_exit "$send"
+    assert_equal "$status" 75
+    [ $((SECONDS - start)) -lt 4 ]
+    contains "$DIR/err" "5 messages stay in '$SPOOL'"
+}
+
+@test "the spool takes more than the queue, up to --spool-bytes; then the input waits" {
+    mkfifo "$DIR/fifo"
+    "$UDSCTL" send --queue-bytes 16K --spool "$SPOOL" --spool-bytes 1M numbers <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    # A shell as the reader of last resort would keep the FIFO open.
+    background bash -c "exec seq 500000 >'$DIR/fifo'"
+    local seq=$!
+    wait_until contains "$DIR/err" "is full (--spool-bytes)"
+    kill -0 "$seq"
+    [ "$(size "$SPOOL")" -lt 1500000 ]
+    start_udsd
+    receive numbers
+    wait_exit "$send"
+    assert_equal "$status" 0
+    # There was no receiver at first, so only the end is sure to be seen.
+    wait_until contains "$DIR/out" 500000
+    assert_equal "$(size "$SPOOL")" 4096
+}
+
+@test "the disk is full: it says so, the input waits, and all arrives when there is room" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root to mount"
+    mkdir "$DIR/small"
+    mount -t tmpfs -o size=300k tmpfs "$DIR/small" || skip "cannot mount"
+    MOUNTED=$DIR/small
+    seq 200000 | "$UDSCTL" send --wait-receiver --spool "$DIR/small/spool" numbers 2>"$DIR/err" 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    wait_until contains "$DIR/err" "No space left on device"
+    kill -0 "$send"
+    start_udsd
+    receive numbers
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_until has_lines "$DIR/out" 200000
+    diff <(seq 200000) "$DIR/out"
+    # Said once for each time that it happened, not every second.
+    [ "$(grep -c 'No space left' "$DIR/err")" -le 60 ]
+}
+
+@test "the disk is full and there is no daemon: given up with 74, and what was not taken is still in the pipe" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root to mount"
+    mkdir "$DIR/small"
+    mount -t tmpfs -o size=300k tmpfs "$DIR/small" || skip "cannot mount"
+    MOUNTED=$DIR/small
+    mkfifo "$DIR/fifo"
+    exec 8<>"$DIR/fifo"
+    background bash -c "exec seq 100000 >'$DIR/fifo'"
+    local seq=$!
+    run "$UDSCTL" send --spool "$DIR/small/spool" --timeout 300ms numbers <"$DIR/fifo"
+    assert_failure 74
+    assert_output --partial "No space left on device"
+    assert_output --partial "stay in"
+    start_udsd
+    receive numbers
+    # As a supervisor would: again on the same FIFO.
+    "$UDSCTL" send --spool "$DIR/small/spool" numbers <"$DIR/fifo" 2>/dev/null 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    wait_exit "$seq"
+    exec 8>&-
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_until has_lines "$DIR/out" 100000
+    diff <(seq 100000) "$DIR/out"
+}
+
+@test "no room even for an empty spool: 74, and no broken file stays" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root to mount"
+    mkdir "$DIR/small"
+    mount -t tmpfs -o size=16k tmpfs "$DIR/small" || skip "cannot mount"
+    MOUNTED=$DIR/small
+    head -c 100000 /dev/zero >"$DIR/small/filler" 2>/dev/null || true
+    run "$UDSCTL" send --spool "$DIR/small/spool" news x
+    assert_failure 74
+    assert_output --partial "No space left"
+    rm "$DIR/small/filler"
+    run "$UDSCTL" send --spool "$DIR/small/spool" --timeout 50ms news x
+    assert_failure 75
+}
+
+@test "two processes do not share a spool: the second names the first" {
+    mkfifo "$DIR/fifo"
+    "$UDSCTL" send --spool "$SPOOL" news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    exec 8<>"$DIR/fifo"
+    echo one >&8
+    wait_until eval '[ "$(size "$SPOOL")" -gt 4096 ]'
+    run "$UDSCTL" send --spool "$SPOOL" news two
+    assert_failure 75
+    assert_output --partial "'$SPOOL' is in use by process $send"
+}
+
+@test "what is not a spool is left alone" {
+    printf 'somebody wrote this\n' >"$DIR/file"
+    cp "$DIR/file" "$DIR/copy"
+    run "$UDSCTL" send --spool "$DIR/file" news x
+    assert_failure 65
+    assert_output --partial "this is not a spool"
+    cmp "$DIR/file" "$DIR/copy"
+    run "$UDSCTL" send --spool "$DIR" news x
+    assert_failure 65
+    run "$UDSCTL" send --spool /dev/null news x
+    assert_failure 65
+    mkfifo "$DIR/fifo"
+    run timeout 10 "$UDSCTL" send --spool "$DIR/fifo" news x
+    assert_failure 65
+    run "$UDSCTL" send --spool "$DIR/none/spool" news x
+    assert_failure 73
+    (umask 0 && : >"$DIR/open")
+    run "$UDSCTL" send --spool "$DIR/open" news x
+    assert_failure 77
+    assert_output --partial "others may write to it (mode 0666"
+}
+
+@test "a torn end is cut off with a message; what is before it arrives" {
+    spool_lines 1 5
+    spool_lines 6 9
+    truncate -s -3 "$SPOOL"
+    start_udsd
+    receive numbers
+    run "$UDSCTL" send --spool "$SPOOL" numbers ten
+    assert_success
+    assert_output --partial "not written to its end; they are cut off"
+    wait_until contains "$DIR/out" ten
+    assert_equal "$(cat "$DIR/out")" "$(seq 5; echo ten)"
+}
+
+@test "damage costs what it hit, is said, and ends with 65; the others arrive" {
+    spool_lines 1 2
+    local second
+    second=$(size "$SPOOL")
+    spool_lines 3 5
+    spool_lines 6 7
+    damage "$SPOOL" $((second + 50))
+    start_udsd
+    receive numbers
+    run "$UDSCTL" send --spool "$SPOOL" numbers </dev/null
+    assert_failure 65
+    assert_output --partial "was damaged: 3 messages are lost"
+    wait_until has_lines "$DIR/out" 4
+    assert_equal "$(cat "$DIR/out")" $'1\n2\n6\n7'
+    stop_udsd
+    spool_lines 1 2
+    damage "$SPOOL" 20
+    run "$UDSCTL" send --spool "$SPOOL" numbers </dev/null
+    assert_failure 65
+    assert_output --partial "its head is damaged; move it away"
+}
+
+@test "--spool-sync: on the disk before it is sent" {
+    command -v strace >/dev/null || skip "needs strace"
+    start_udsd
+    strace -f -s 300 -o "$DIR/trace" -e trace=pwrite64,fdatasync,writev,write,sendmsg "$UDSCTL" send --spool "$SPOOL" \
+        --spool-sync news secret 2>/dev/null || skip "cannot trace"
+    run grep -nE 'pwrite64.*secret|fdatasync|PUBLISH.*secret' "$DIR/trace"
+    assert_success
+    [[ ${lines[0]} == *pwrite64* && ${lines[1]} == *fdatasync* && ${lines[2]} == *PUBLISH* ]]
+}
