@@ -31,6 +31,8 @@ struct slice {
 #define PROTOCOL_RESERVED "__udsd__:"
 /* Tells a receiver that is subscribed to it what it missed: "COUNT CHANNEL". */
 #define PROTOCOL_MISSED PROTOCOL_RESERVED "missed"
+/* Tells administrators who asked for it (UDSD MONITOR) of each message that is published. */
+#define PROTOCOL_PUBLISHED PROTOCOL_RESERVED "published"
 
 /* The release of Redis whose answers the bus follows. */
 #define PROTOCOL_REDIS_VERSION "7.2.0"

@@ -52,12 +52,14 @@ bus_init(struct bus *bus, const struct limits *limits)
 void
 bus_deinit(struct bus *bus)
 {
-	assert(bus->stats.clients == 0 && bus->n_clogged == 0 && bus->monitors.n == 0 && bus->deferred.len == 0);
+	assert(bus->stats.clients == 0 && bus->n_clogged == 0 && bus->monitors.n + bus->taps.n == 0 &&
+	       bus->deferred.len == 0);
 	run_close(bus);
 	router_deinit(&bus->router);
 	assert(bus->users.n == 0);
 	table_deinit(&bus->users);
 	recvset_deinit(&bus->monitors);
+	recvset_deinit(&bus->taps);
 	buf_deinit(&bus->deferred);
 	buf_deinit(&bus->reload_mistakes);
 	resp_request_deinit(&bus->request);

@@ -83,6 +83,7 @@ struct bus {
 		uint8_t name[16];
 	} recent;
 	struct recvset monitors; /* sessions that are shown all commands */
+	struct recvset taps;     /* and those that are told of all messages */
 	/* The session whose EXEC runs, or NULL; its own messages come when it is done. */
 	struct session *executing;
 	struct buf deferred;

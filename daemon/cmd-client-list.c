@@ -38,7 +38,7 @@ put_flags(char *out, const struct session *s)
 {
 	char *p = out;
 
-	if (s->is_monitor)
+	if (s->is_monitor || s->is_tap)
 		*p++ = 'O';
 	if (session_is_subscribed(s))
 		*p++ = 'P';

@@ -5,6 +5,7 @@
 #include "cmd-client.h"
 #include "command-list.h"
 #include "monitor.h"
+#include "tap.h"
 #include "num.h"
 #include "reply.h"
 #include "router.h"
@@ -143,6 +144,7 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribu
 {
 	router_leave(bus, s);
 	monitor_leave(bus, s);
+	tap_leave(bus, s);
 	router_set_resp3(bus, s, false);
 	transaction_end(s);
 	s->wait_receiver = s->no_evict = s->no_touch = false;

@@ -58,7 +58,7 @@ put_clients(struct buf *out, const struct bus *bus)
 	                  "clogged_clients:%llu\r\n"
 	                  "unsent_bytes:%llu\r\n",
 	                  U(bus->stats.clients), U(bus->limits.max_clients), U(bus->n_waiting), U(subscribed),
-	                  U(bus->monitors.n), U(bus->n_clogged), U(unsent));
+	                  U(bus->monitors.n + bus->taps.n), U(bus->n_clogged), U(unsent));
 }
 
 static uint64_t

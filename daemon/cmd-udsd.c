@@ -1,4 +1,4 @@
-/* What only udsd has: UDSD CHANNELS, RELOAD and WAITRECEIVER. */
+/* What only udsd has: UDSD CHANNELS, MONITOR, RELOAD and WAITRECEIVER. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "reply.h"
 #include "router.h"
 #include "session.h"
+#include "tap.h"
 
 /* The channels that publishers were held up at, sorted by address; one may stand there several times. */
 struct held {
@@ -179,16 +180,22 @@ list_channel(struct table_node *node, void *arg)
 		reply_channel(listing, channel);
 }
 
+/* Whether there is at most one pattern; else an error is replied. */
+static bool
+check_pattern(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	if (argc <= 3)
+		return argc < 3 || cmd_check_name(bus, s, argv[2]);
+	reply_error(bus, s, "ERR UDSD %.*s takes one pattern", COMMAND_SHOWN(argv[1]));
+	return false;
+}
+
 enum command_result
 cmd_udsd_channels(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	struct listing listing = { .bus = bus, .to = s, .is_admin = session_is_admin(s, bus) };
 
-	if (argc > 3) {
-		reply_error(bus, s, "ERR UDSD CHANNELS takes one pattern");
-		return COMMAND_DONE;
-	}
-	if (argc > 2 && !cmd_check_name(bus, s, argv[2]))
+	if (!check_pattern(bus, s, argv, argc))
 		return COMMAND_DONE;
 	listing.pattern = argc > 2 ? &argv[2] : NULL;
 	listing.begin_work = bus->router.patterns.work;
@@ -207,6 +214,18 @@ cmd_udsd_channels(struct bus *bus, struct session *s, const struct slice *argv, 
 	listing.replies = true;
 	table_each(&bus->router.channels, list_channel, &listing);
 	free(listing.held.channels);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_udsd_monitor(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	if (!check_pattern(bus, s, argv, argc))
+		return COMMAND_DONE;
+	if (tap_join(bus, s, argc > 2 ? &argv[2] : NULL) < 0)
+		reply_error(bus, s, "ERR out of memory");
+	else
+		reply_status(bus, s, "OK");
 	return COMMAND_DONE;
 }
 

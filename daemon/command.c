@@ -139,6 +139,8 @@ const struct command command_table[] = {
 	{ "udsd|channels", -2, LINEAR | LS, "pubsub", "7.2.0", "nondeterministic_output", "[pattern]",
 	  "Describes channels, one in a map.", cmd_udsd_channels },
 	{ "udsd|help", 2, LS, "pubsub", "7.2.0", "", "", "Prints this help.", cmd_help },
+	{ "udsd|monitor", -2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN, "pubsub", "7.2.0", "",
+	  "[pattern]", "Tells of all messages from now on: who sent what to how many.", cmd_udsd_monitor },
 	{ "udsd|reload", 2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN | COMMAND_MAY_WAIT, "pubsub",
 	  "7.2.0", "", "", "Reads the configuration again, as SIGHUP does.", cmd_udsd_reload },
 	{ "udsd|waitreceiver", 3, LS | FAST, "pubsub", "7.2.0", "", "(ON|OFF)",

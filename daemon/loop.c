@@ -156,7 +156,8 @@ check_idle(struct loop *loop)
 	TAILQ_FOREACH(s, &bus->sessions, link) {
 		/* The seconds are whole: it may have done something up to one later than they say. */
 		if ((uint64_t)(bus->uptime_s - s->active_s) * 1000 < bus->limits.idle_timeout + 1000 ||
-		    s->state != SESSION_OPEN || session_is_subscribed(s) || s->is_monitor || s->out.count > 0)
+		    s->state != SESSION_OPEN || session_is_subscribed(s) || s->is_monitor || s->is_tap ||
+		    s->out.count > 0)
 			continue;
 		session_log(s, bus, LOG_LEVEL_INFO, "did nothing for %u s, disconnected",
 		            bus->uptime_s - s->active_s - 1);

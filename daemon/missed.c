@@ -66,12 +66,10 @@ find_count(struct session *s, struct slice name)
 }
 
 void
-missed_add(struct bus *bus, struct session *s, struct channel *channel, uint32_t messages)
+missed_add(struct bus *bus, struct session *s, struct slice channel, uint32_t messages)
 {
-	struct count *count = find_count(s, channel_name(channel));
+	struct count *count = find_count(s, channel);
 
-	bus->stats.dropped += messages;
-	channel->dropped += messages;
 	if (!count) {
 		session_out_of_memory(s, bus); /* it would never know */
 		return;
@@ -122,7 +120,7 @@ missed_tell(struct bus *bus, struct session *s)
 	missed = s->info->missed;
 	for (size_t i = 0; i < missed->n; i++) {
 		total += missed->counts[i].messages;
-		if (router_is_subscribed(&bus->router, s, name))
+		if (s->is_tap || router_is_subscribed(&bus->router, s, name))
 			tell(bus, s, &missed->counts[i]);
 	}
 	session_log(s, bus, LOG_LEVEL_INFO, "missed %" PRIu64 " messages while it was clogged", total);

@@ -7,6 +7,7 @@
 #include "router.h"
 #include "run.h"
 #include "session.h"
+#include "tap.h"
 
 bool
 publish_is_allowed(const struct bus *bus, const struct session *s, struct slice name)
@@ -83,13 +84,14 @@ publish_begin(struct bus *bus, struct session *s, struct slice name, bool is_sha
 	if (may_wait && s->state == SESSION_DEAD)
 		return PUBLISH_DEAD;
 	if (!channel || channel->n_total == 0) {
-		*ret_publication = (struct publication){ s, channel, 0, NULL };
+		*ret_publication = (struct publication){ s, name, is_shard, channel, 0, NULL };
 		return PUBLISH_READY;
 	}
 	if (run_open(bus, s, channel, len) < 0)
 		return PUBLISH_NOMEM;
-	*ret_publication =
-	    (struct publication){ s, channel, count_takers(bus, channel, len >= RUN_LARGE), bus->run.barrier };
+	*ret_publication = (struct publication){
+		s, name, is_shard, channel, count_takers(bus, channel, len >= RUN_LARGE), bus->run.barrier
+	};
 	return PUBLISH_READY;
 }
 
@@ -105,5 +107,7 @@ publish_end(struct bus *bus, const struct publication *publication, struct slice
 			publication->channel->messages++;
 	}
 	publication->publisher->published++;
+	if (bus->taps.n > 0)
+		tap_show(bus, publication, payload);
 	return 0;
 }

@@ -19,6 +19,8 @@ struct session;
 
 struct publication {
 	struct session *publisher;
+	struct slice name;
+	bool is_shard;
 	struct channel *channel; /* NULL: there is none of that name */
 	uint64_t receivers;      /* that the message goes to now */
 	struct barrier *barrier; /* that the answer has to wait for; NULL: nobody receives the channel */

@@ -180,7 +180,7 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 	struct session *const *array = recvset_array(set);
 	int slow = run->channel->rule->slow;
 	struct barrier *barrier = slow == SLOW_WAIT ? run->barrier : NULL;
-	uint64_t queued = 0;
+	uint64_t queued = 0, dropped = 0;
 
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct session *s = array[i];
@@ -192,7 +192,8 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 			continue;
 		}
 		if (slow == SLOW_DROP && session_drops(s, head != NULL)) {
-			missed_add(bus, s, run->channel, messages);
+			missed_add(bus, s, channel_name(run->channel), messages);
+			dropped += messages;
 			continue;
 		}
 		if (head)
@@ -205,6 +206,8 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 	}
 	bus->stats.deliveries += queued;
 	run->channel->deliveries += queued;
+	bus->stats.dropped += dropped;
+	run->channel->dropped += dropped;
 }
 
 static void

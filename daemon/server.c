@@ -14,6 +14,7 @@
 #include "monitor.h"
 #include "notify.h"
 #include "options.h"
+#include "tap.h"
 
 /* Descriptors that are not clients'. */
 #define OTHER_DESCRIPTORS 64
@@ -75,6 +76,7 @@ apply_config(struct server *server)
 	session_check_limits(&server->loop.bus);
 	server->loop.bus.admins = &server->config->admins;
 	monitor_check_rights(&server->loop.bus);
+	tap_check_rights(&server->loop.bus);
 	router_set_rules(&server->loop.bus, &server->config->rules);
 	server->loop.bus.config_path = server->config->path;
 }

@@ -16,6 +16,7 @@
 #include "quota.h"
 #include "reply.h"
 #include "router.h"
+#include "tap.h"
 #include "transaction.h"
 
 /* Lines about clients in so many milliseconds. */
@@ -99,6 +100,7 @@ free_info(struct session_info *info)
 	free(info->lib_version);
 	transaction_free(info->transaction);
 	missed_free(info->missed);
+	tap_free(info->tap);
 	free(info);
 }
 
@@ -132,6 +134,7 @@ session_deinit(struct session *s, struct bus *bus)
 
 	router_leave(bus, s);
 	monitor_leave(bus, s);
+	tap_leave(bus, s);
 	session_set_out_state(s, bus, SESSION_OUT_IDLE);
 	session_set_state(s, bus, SESSION_DEAD, NULL);
 	lost = outq_clear(&s->out);
@@ -213,6 +216,7 @@ session_finish(struct session *s, struct bus *bus)
 {
 	router_leave(bus, s);
 	monitor_leave(bus, s);
+	tap_leave(bus, s);
 	session_set_state(s, bus, SESSION_CLOSING, NULL);
 	if (s->out_state == SESSION_OUT_IDLE)
 		session_set_out_state(s, bus, SESSION_OUT_REPLIER);

@@ -22,6 +22,7 @@ struct channel;
 struct chunk;
 struct input;
 struct subscription;
+struct tap;
 struct transaction;
 struct user;
 
@@ -80,7 +81,7 @@ struct session {
 	bool in_transaction : 1;
 	bool is_slow : 1;    /* and is disconnected for it */
 	bool has_missed : 1; /* messages that it has not been told of */
-	bool is_monitor : 1;
+	bool is_monitor : 1, is_tap : 1;
 	bool no_evict : 1, no_touch : 1;                /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
 	bool has_reloaded : 1;                          /* what its UDSD RELOAD has waited for is done */
 	bool publishes_to_own : 1, publish_allowed : 1; /* see last_published */
@@ -104,6 +105,7 @@ struct session_info {
 	char *name, *lib_name, *lib_version;
 	struct transaction *transaction; /* or NULL */
 	struct missed *missed;           /* or NULL */
+	struct tap *tap;                 /* of who is_tap; else NULL */
 };
 
 /* Takes over the identity's reference of its groups, also on failure. Returns 0 or -ENOMEM. */

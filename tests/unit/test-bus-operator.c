@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tap.h"
+
 #define SUBSCRIBED(channel) "*3\r\n$9\r\nsubscribe\r\n$1\r\n" channel "\r\n:1\r\n"
 
 static struct access_rules rules = STAILQ_HEAD_INITIALIZER(rules);
@@ -299,6 +301,114 @@ reloads(struct hub *hub)
 	assert_true(TAILQ_EMPTY(&hub->bus.reloading));
 }
 
+/* The peer got just one notice, that ends so. */
+static void
+expect_notice(struct peer *peer, const char *end)
+{
+	static const char start[] = "3\r\n$7\r\nmessage\r\n$18\r\n__udsd__:published\r\n$";
+	size_t len = strlen(end);
+
+	assert_true(peer->got.len > len + sizeof(start));
+	assert_int_equal(peer->got.data[0], peer->session.resp3 ? '>' : '*');
+	assert_memory_equal(peer->got.data + 1, start, sizeof(start) - 1);
+	assert_non_null(memmem(peer->got.data, 100, "\r\ntime=", 7));
+	assert_memory_equal(peer->got.data + peer->got.len - len, end, len);
+	assert_null(memmem(peer->got.data + 10, peer->got.len - 10, "message", 7));
+	peer->got.len = 0;
+}
+
+static void
+taps(struct hub *hub)
+{
+	struct peer *m = peer_new(hub, 10), *n = peer_new(hub, 11), *a = user_new(hub, 1, 1000), *b = peer_new(hub, 0);
+
+	ask(a, "UDSD MONITOR\r\n",
+	    "-NOPERM uid 1000 has no permissions to run the 'udsd|monitor' command: administrators only\r\n");
+	ask(m, "UDSD MONITOR x y\r\n", "-ERR UDSD MONITOR takes one pattern\r\n");
+	ask(m, "UDSD MONITOR\r\n", "+OK\r\n");
+	say(n, "HELLO 3\r\nUDSD MONITOR x*\r\n");
+	say(b, "SUBSCRIBE x\r\n");
+	ask(a, "PUBLISH x \"hello \\r\\n\"\r\n", ":1\r\n");
+	expect_notice(m, " id=3 uid=1000 pid=1 cmd=publish receivers=1 channel=1 payload=8\nx\nhello \r\n\r\n");
+	expect_notice(n, " id=3 uid=1000 pid=1 cmd=publish receivers=1 channel=1 payload=8\nx\nhello \r\n\r\n");
+	say(b, "RESET\r\nSPUBLISH y 1\r\n");
+	expect_notice(m, " id=4 uid=-1 pid=0 cmd=spublish receivers=0 channel=1 payload=1\ny\n1\r\n");
+	peer_expect_text(n, "");                 /* its pattern does not match */
+	ask(n, "UDSD MONITOR y\r\n", "+OK\r\n"); /* takes the place of the first */
+	ask(a, "MULTI\r\nPUBLISH x 2\r\nEXEC\r\n", "+OK\r\n+QUEUED\r\n*1\r\n:0\r\n");
+	expect_notice(m, " cmd=publish receivers=0 channel=1 payload=1\nx\n2\r\n");
+	peer_expect_text(n, "");
+	ask(m, "RESET\r\n", "+RESET\r\n");
+	assert_int_equal(hub->bus.taps.n, 1);
+	publish(a, "y", 40000); /* is not shown whole */
+	assert_in_range(n->got.len, 16384, 16384 + 200);
+	assert_non_null(memmem(n->got.data, 200, " payload=40000\ny\n", 17));
+	say(n, ""); /* and goes away as one */
+	say(a, "");
+}
+
+/* Its own messages are told after the reply of EXEC, not in the middle of it. */
+static void
+tap_that_publishes(struct hub *hub)
+{
+	struct peer *m = peer_new(hub, 10);
+
+	say(m, "UDSD MONITOR\r\nMULTI\r\nPUBLISH x 2\r\nPING\r\n");
+	peer_say(m, "EXEC\r\n");
+	hub_settle(hub);
+	assert_memory_equal(m->got.data, "*2\r\n:0\r\n+PONG\r\n*", 16);
+	buf_consume(&m->got, 15);
+	expect_notice(m, " cmd=publish receivers=0 channel=1 payload=1\nx\n2\r\n");
+}
+
+/* A tap that does not keep up misses notices, and is told how many; publishers do not wait for it. */
+static void
+tap_that_is_full(struct hub *hub)
+{
+	struct peer *m = peer_new(hub, 10), *a = peer_new(hub, 1), *b = peer_new(hub, 2);
+	static const char told[] = "$15\r\n__udsd__:missed\r\n$21\r\n15 __udsd__:published\r\n";
+
+	hub->bus.limits.queue_limit = 20000;
+	say(m, "UDSD MONITOR\r\n");
+	say(b, "SUBSCRIBE x\r\n");
+	peer_set_full(m, true);
+	for (int i = 0; i < 20; i++) {
+		publish(a, "x", 4000);
+		peer_expect_text(a, ":1\r\n");
+	}
+	assert_true(m->session.clogged);
+	assert_int_equal(hub->bus.stats.dropped, 0); /* no message was */
+	peer_set_full(m, false);
+	hub_settle(hub);
+	assert_false(m->is_closed);
+	assert_non_null(memmem(m->got.data, m->got.len, told, sizeof(told) - 1));
+	m->got.len = 0;
+	ask(a, "PUBLISH x 1\r\n", ":1\r\n");
+	expect_notice(m, "x\n1\r\n");
+	say(b, "");
+}
+
+static void
+taps_of_who_was_administrator(struct hub *hub)
+{
+	struct peer *m[] = { user_new(hub, 10, 1000), user_new(hub, 11, 1000), user_new(hub, 12, 1001) };
+	struct access_list admins, fewer;
+	char bad[64];
+
+	assert_int_equal(access_list_parse("uid:1000, uid:1001", &admins, bad, sizeof(bad)), 0);
+	assert_int_equal(access_list_parse("uid:1001", &fewer, bad, sizeof(bad)), 0);
+	hub->bus.admins = &admins;
+	for (int i = 0; i < 3; i++)
+		ask(m[i], "UDSD MONITOR\r\n", "+OK\r\n");
+	hub->bus.admins = &fewer;
+	tap_check_rights(&hub->bus);
+	hub_settle(hub);
+	assert_true(m[0]->is_closed && m[1]->is_closed && !m[2]->is_closed);
+	hub->bus.admins = NULL;
+	access_list_deinit(&admins);
+	access_list_deinit(&fewer);
+}
+
 static const struct conversation conversations[] = {
 	{ "channels", channels },
 	{ "published to nobody", published_to_nobody },
@@ -307,6 +417,10 @@ static const struct conversation conversations[] = {
 	{ "channels that drop", channels_that_drop },
 	{ "client list", client_list },
 	{ "reloads", reloads },
+	{ "taps", taps },
+	{ "tap that publishes", tap_that_publishes },
+	{ "tap that is full", tap_that_is_full },
+	{ "taps of who was administrator", taps_of_who_was_administrator },
 };
 
 int
