@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "backoff.h"
 #include "loop.h"
 #include "memory.h"
@@ -64,6 +65,7 @@ retry_later(struct client *c)
 static bool
 is_hopeless(struct client *c, int error)
 {
+	char advice[256];
 	int status;
 
 	switch (error) {
@@ -80,7 +82,8 @@ is_hopeless(struct client *c, int error)
 			return false;
 		status = EX_UNAVAILABLE;
 	}
-	say("connecting to %s: %s", c->name, strerror(error));
+	advice_format(&c->options.addr, error, advice, sizeof(advice));
+	say("cannot connect to %s: %s%s", c->name, strerror(error), advice);
 	loop_end(c->loop, status);
 	return true;
 }
@@ -88,12 +91,16 @@ is_hopeless(struct client *c, int error)
 static void
 unreachable(struct client *c, int error)
 {
+	char advice[256];
+
 	c->state = CLIENT_DOWN;
 	c->last_error = error;
 	if (is_hopeless(c, error))
 		return;
-	if (!c->noticed)
-		say_notice("waiting for %s: %s", c->name, strerror(error));
+	if (!c->noticed) {
+		advice_format(&c->options.addr, error, advice, sizeof(advice));
+		say_notice("waiting for %s: %s%s", c->name, strerror(error), advice);
+	}
 	c->noticed = true;
 	retry_later(c);
 }
@@ -349,8 +356,11 @@ client_name(const struct client *c)
 void
 client_explain(const struct client *c, char *text, size_t size)
 {
+	char advice[256];
+
+	advice_format(&c->options.addr, c->last_error, advice, sizeof(advice));
 	if (c->state == CLIENT_UP)
 		snprintf(text, size, "no answer from %s", c->name);
 	else
-		snprintf(text, size, "no connection to %s: %s", c->name, reason(c->last_error));
+		snprintf(text, size, "no connection to %s: %s%s", c->name, reason(c->last_error), advice);
 }

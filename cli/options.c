@@ -46,7 +46,9 @@ rules_add(struct rules *rules, const struct option_row *row)
 	for (; row->name && rules->n < OPTIONS_MAX; row++) {
 		rules->long_options[rules->n] = (struct option){
 			.name = row->name,
-			.has_arg = row->argument ? required_argument : no_argument,
+			.has_arg = !row->argument          ? no_argument
+			           : *row->argument == '[' ? optional_argument
+			                                   : required_argument,
 			.val = LONG_ONLY + (int)rules->n,
 		};
 		rules->rows[rules->n++] = row;
@@ -145,6 +147,11 @@ set_value(struct options *o, const struct option_row *row, const char *text)
 	case OPTION_COUNT:
 		if (num_parse_u64(text, &v) != 0 || v == 0)
 			return "a number from 1 on";
+		*(uint64_t *)field = v;
+		break;
+	case OPTION_DURATION:
+		if (num_parse_duration(text ? text : "1s", &v) != 0 || v == 0)
+			return "a duration (try 5s or 500ms)";
 		*(uint64_t *)field = v;
 		break;
 	case OPTION_TIMEOUT:

@@ -42,26 +42,35 @@ struct options {
 	uint64_t spool_bytes;       /* 0: not given */
 	bool spool_sync;
 	bool progress, no_progress;
+	bool json;
+	bool names, ids;            /* only these, for completions */
+	const char *format;         /* or NULL */
+	const char *user;           /* name or uid; or NULL */
+	const char *channel;        /* pattern; or NULL */
+	uint64_t pid;               /* 0: not given */
+	uint64_t interval;          /* ms; 0: not given */
+	uint64_t warning, critical; /* ms; 0: not given */
 
 	char **args; /* what is not an option, n_args of them */
 	size_t n_args;
 };
 
 enum option_kind {
-	OPTION_FLAG,    /* bool */
-	OPTION_TEXT,    /* const char * */
-	OPTION_PATTERN, /* one more of struct options.patterns */
-	OPTION_FILE,    /* one more of struct options.files */
-	OPTION_RATE,    /* struct options.rate and rate_period */
-	OPTION_SIZE,    /* uint64_t, bytes, at least 1 */
-	OPTION_TIMEOUT, /* struct options.timeout */
-	OPTION_COUNT,   /* uint64_t, at least 1 */
+	OPTION_FLAG,     /* bool */
+	OPTION_TEXT,     /* const char * */
+	OPTION_PATTERN,  /* one more of struct options.patterns */
+	OPTION_FILE,     /* one more of struct options.files */
+	OPTION_RATE,     /* struct options.rate and rate_period */
+	OPTION_SIZE,     /* uint64_t, bytes, at least 1 */
+	OPTION_TIMEOUT,  /* struct options.timeout */
+	OPTION_COUNT,    /* uint64_t, at least 1 */
+	OPTION_DURATION, /* uint64_t, ms, at least 1; without an argument 1s */
 };
 
 struct option_row {
 	const char *name;     /* NULL ends a table */
 	char letter;          /* 0: none */
-	const char *argument; /* what the help calls it; NULL: none */
+	const char *argument; /* what the help calls it; NULL: none; "[=NAME]": may be left out */
 	const char *help;
 	enum option_kind kind;
 	size_t offset; /* in struct options */

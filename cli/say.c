@@ -18,6 +18,8 @@ static struct {
 	bool verbose;
 	bool terminal;
 	bool progress; /* a progress line stands on the terminal */
+	char *captured;
+	size_t captured_size; /* 0: lines are written */
 } speaker;
 
 void
@@ -66,8 +68,19 @@ write_line(const char *start, const char *end, size_t width, const char *format,
 
 static void __attribute__((format(printf, 1, 0))) say_line(const char *format, va_list ap)
 {
+	if (speaker.captured_size > 0) {
+		vsnprintf(speaker.captured, speaker.captured_size, format, ap);
+		return;
+	}
 	write_line(speaker.progress ? CLEAR : "", "\n", LINE_MAX_BYTES, format, ap);
 	speaker.progress = false;
+}
+
+void
+say_capture(char *text, size_t size)
+{
+	speaker.captured = text;
+	speaker.captured_size = size;
 }
 
 void

@@ -5,11 +5,15 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 void say_init(bool verbose);
 
 /* Errors and results: always written. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* From now on the last line is kept here instead of written, without its beginning; size 0: written again. */
+void say_capture(char *text, size_t size);
 
 /* What a person in front of a terminal should know: written to a terminal, or with --verbose. */
 void say_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "deadline.h"
+#include "json.h"
 #include "loop.h"
 #include "options.h"
 #include "resp-reply.h"
@@ -19,6 +20,7 @@ static const char question[] = "*1\r\n$4\r\nPING\r\n";
 
 struct ping {
 	uint64_t count; /* answers still awaited */
+	bool json;
 	struct loop *loop;
 	struct client *client;
 	struct deadline deadline;
@@ -75,7 +77,17 @@ fail(struct ping *p, const struct resp_node *node)
 static void
 answered(struct ping *p)
 {
-	printf("PONG from %s in %llu us\n", client_name(p->client), (unsigned long long)(now_us() - p->asked_at));
+	uint64_t took = now_us() - p->asked_at;
+	json_t *object;
+
+	if (p->json) {
+		object = json_new();
+		json_put_string(object, "socket", client_name(p->client));
+		json_put_integer(object, "microseconds", (long long)took);
+		json_print(object);
+	} else {
+		printf("PONG from %s in %llu us\n", client_name(p->client), (unsigned long long)took);
+	}
 	if (!say_flushed()) {
 		loop_end(p->loop, EX_IOERR);
 		return;
@@ -112,7 +124,7 @@ input(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
 	case RESP_REPLY_NOMEM:
 		break;
 	}
-	say("%s: this is not a udsd bus", client_name(p->client));
+	say("%s: this is not a udsd bus; for an echo listener use 'udsctl pipe'", client_name(p->client));
 	loop_end(p->loop, EX_PROTOCOL);
 	return len;
 }
@@ -138,7 +150,7 @@ static const struct client_ops client_ops = {
 int
 verb_ping(const struct options *o)
 {
-	struct ping p = { .count = o->count > 0 ? o->count : 1 };
+	struct ping p = { .count = o->count > 0 ? o->count : 1, .json = o->json };
 	struct client_options options = { .addr = o->addr, .once = true };
 	int status;
 

@@ -3,7 +3,7 @@
 
 struct options;
 
-int verb_pipe(const struct options *o);
-int verb_ping(const struct options *o);
-int verb_recv(const struct options *o);
-int verb_send(const struct options *o);
+typedef int verb_run(const struct options *o);
+
+verb_run verb_bench, verb_channels, verb_check, verb_clients, verb_help, verb_kill, verb_monitor, verb_ping, verb_pipe,
+    verb_recv, verb_reload, verb_send, verb_stats;

@@ -6,6 +6,7 @@
 
 #include "nearest.h"
 #include "say.h"
+#include "verb-options.h"
 #include "verb-run.h"
 
 #define VERBS_MAX 32
@@ -59,12 +60,6 @@ static const struct option_row pipe_options[] = {
 	{ 0 },
 };
 
-static const struct option_row ping_options[] = {
-	{ "timeout", 0, "DURATION", "give up when no answer comes for this long (5s)", OPTION_TIMEOUT, 0 },
-	{ "count", 'n', "COUNT", "ping this many times (1)", OPTION_COUNT, FIELD(count) },
-	{ 0 },
-};
-
 const struct verb verbs[] = {
 	{ "send", "CHANNEL [MESSAGE]...", "publish the messages, or without any the lines of standard input",
 	  send_options, 1, SIZE_MAX, verb_send },
@@ -72,6 +67,18 @@ const struct verb verbs[] = {
 	  SIZE_MAX, verb_recv },
 	{ "pipe", "", "send standard input as it is and print what comes back", pipe_options, 0, 0, verb_pipe },
 	{ "ping", "", "ask the daemon for an answer and print how long it took", ping_options, 0, 0, verb_ping },
+	{ "stats", "", "show what goes through the daemon", stats_options, 0, 0, verb_stats },
+	{ "clients", "", "list who is connected", clients_options, 0, 0, verb_clients },
+	{ "channels", "[PATTERN]", "list the channels and what goes through them", channels_options, 0, 1,
+	  verb_channels },
+	{ "monitor", "", "print messages as they are published: who sent what to how many", monitor_options, 0, 0,
+	  verb_monitor },
+	{ "kill", "[ID]...", "close clients' connections", kill_options, 0, SIZE_MAX, verb_kill },
+	{ "reload", "", "have the daemon read its configuration again", reload_options, 0, 0, verb_reload },
+	{ "check", "", "tell in one line whether the daemon is well, for monitoring systems", check_options, 0, 0,
+	  verb_check },
+	{ "bench", "", "measure the daemon for a few seconds", bench_options, 0, 0, verb_bench },
+	{ "help", "[VERB]", "open the manual, at the verb", help_options, 0, 1, verb_help },
 	{ 0 },
 };
 
@@ -113,11 +120,12 @@ print_options(const char *title, const struct option_row *row)
 {
 	char text[64];
 
-	printf("\n%s:\n", title);
+	if (row->name)
+		printf("\n%s:\n", title);
 	for (; row->name; row++) {
 		snprintf(text, sizeof(text), "%c%c%c --%s%s%s", row->letter ? '-' : ' ',
-		         row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name, row->argument ? " " : "",
-		         row->argument ? row->argument : "");
+		         row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name,
+		         row->argument && *row->argument != '[' ? " " : "", row->argument ? row->argument : "");
 		printf("  %-28s %s\n", text, row->help);
 	}
 }

@@ -1,0 +1,116 @@
+#include "advice.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "memory.h"
+#include "protocol.h"
+
+static bool
+is_user_socket(const char *path)
+{
+	const char *directory = getenv("XDG_RUNTIME_DIR");
+	char own[PATH_MAX];
+
+	snprintf(own, sizeof(own), "%s/%s", directory ? directory : "", PROTOCOL_USER_SOCKET);
+	return directory && strcmp(path, own) == 0;
+}
+
+static void
+ask_whether_it_runs(const struct addr *addr, char *text, size_t size)
+{
+	const char *path = addr->kind == ADDR_PATH ? addr->un.sun_path : "";
+	const char *command = "";
+
+	if (strcmp(path, PROTOCOL_SERVICE_SOCKET) == 0)
+		command = " systemctl status udsd";
+	else if (is_user_socket(path))
+		command = " systemctl --user status udsd";
+	snprintf(text, size, "; is it running?%s", command);
+}
+
+/* Whether the group is among those that the user has now, or would have after the next login. */
+static bool
+is_member(gid_t group, bool after_login, const struct passwd *pw)
+{
+	int n = after_login ? 0 : getgroups(0, NULL), r;
+	gid_t *groups;
+	bool found = false;
+
+	if (after_login)
+		getgrouplist(pw->pw_name, pw->pw_gid, NULL, &n);
+	groups = memory_alloc(((size_t)n + 1) * sizeof(*groups));
+	r = after_login ? getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) : getgroups(n, groups);
+	for (int i = 0; i < r; i++)
+		found |= groups[i] == group;
+	free(groups);
+	return found || (!after_login && getegid() == group);
+}
+
+static void
+tell_group(const struct stat *st, char *text, size_t size)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	const struct group *gr = getgrgid(st->st_gid);
+	const char *user = pw ? pw->pw_name : "USER";
+
+	if (!gr)
+		snprintf(text, size, "; the socket belongs to group %u; you are not in it", st->st_gid);
+	else if (pw && is_member(st->st_gid, true, pw))
+		snprintf(text, size, "; you have come to group %s since you logged in: log in again", gr->gr_name);
+	else
+		snprintf(
+		    text, size,
+		    "; the socket belongs to group %s; you are not in it: as root, usermod -aG %s %s, and log in again",
+		    gr->gr_name, gr->gr_name, user);
+}
+
+static void
+tell_permission(const char *path, char *text, size_t size)
+{
+	char directory[ADDR_PATH_MAX + 1];
+	const struct passwd *pw;
+	struct stat st;
+
+	if (stat(path, &st) < 0) {
+		snprintf(directory, sizeof(directory), "%s", path);
+		snprintf(text, size, "; its directory %s is not open to you", dirname(directory));
+		return;
+	}
+	if (st.st_mode & S_IWGRP && !is_member(st.st_gid, false, NULL)) {
+		tell_group(&st, text, size);
+		return;
+	}
+	pw = getpwuid(st.st_uid);
+	if (!(st.st_mode & S_IWGRP) && pw)
+		snprintf(text, size, "; only its owner, %s, may connect", pw->pw_name);
+}
+
+void
+advice_format(const struct addr *addr, int error, char *text, size_t size)
+{
+	*text = '\0';
+	switch (error) {
+	case ENOENT:
+	case ECONNREFUSED:
+		ask_whether_it_runs(addr, text, size);
+		break;
+	case EACCES:
+		if (addr->kind == ADDR_PATH)
+			tell_permission(addr->un.sun_path, text, size);
+		break;
+	case EPROTOTYPE:
+		snprintf(text, size, "; it is no stream socket");
+		break;
+	}
+}

@@ -1,0 +1,154 @@
+#include "clients.h"
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "ask.h"
+#include "cleanup.h"
+#include "num.h"
+#include "options.h"
+#include "say.h"
+
+static bool
+is_text(struct slice slice, const char *text)
+{
+	return slice.len == strlen(text) && memcmp(slice.p, text, slice.len) == 0;
+}
+
+/* "name=value name=value": no value has blanks in it. */
+static void
+parse(struct slice line, struct client_entry *ret_client)
+{
+	const uint8_t *p = line.p, *end = line.p + line.len;
+
+	*ret_client = (struct client_entry){ .uid = -1 };
+	while (p < end && ret_client->n_fields < CLIENTS_FIELDS_MAX) {
+		const uint8_t *blank = memchr(p, ' ', (size_t)(end - p));
+		const uint8_t *last = blank ? blank : end, *equals = memchr(p, '=', (size_t)(last - p));
+		struct clients_field *field = &ret_client->fields[ret_client->n_fields];
+
+		if (equals) {
+			field->name = (struct slice){ p, (size_t)(equals - p) };
+			field->value = (struct slice){ equals + 1, (size_t)(last - equals) - 1 };
+			ret_client->n_fields++;
+		}
+		p = last + 1;
+	}
+	ret_client->id = clients_number(ret_client, "id");
+	ret_client->pid = (long long)clients_number(ret_client, "pid");
+	if (!is_text(clients_text(ret_client, "uid"), "-1"))
+		ret_client->uid = (long long)clients_number(ret_client, "uid");
+}
+
+struct slice
+clients_text(const struct client_entry *client, const char *name)
+{
+	for (size_t i = 0; i < client->n_fields; i++)
+		if (is_text(client->fields[i].name, name))
+			return client->fields[i].value;
+	return (struct slice){ 0 };
+}
+
+uint64_t
+clients_number(const struct client_entry *client, const char *name)
+{
+	struct slice value = clients_text(client, name);
+	int64_t number;
+
+	return num_parse_resp(value.p, value.len, &number) == 0 && number > 0 ? (uint64_t)number : 0;
+}
+
+int
+clients_each(struct ask *a, clients_cb *cb, void *arg)
+{
+	const struct resp_node *reply;
+	struct client_entry client;
+	const uint8_t *p, *end;
+	int64_t own;
+	int status = ask(a, &reply, "CLIENT", "ID", NULL);
+
+	if (status != 0)
+		return status;
+	own = reply->integer;
+	status = ask(a, &reply, "CLIENT", "LIST", NULL);
+	if (status != 0)
+		return status;
+	end = reply->text.p + reply->text.len;
+	for (p = reply->text.p; p < end;) {
+		const uint8_t *newline = memchr(p, '\n', (size_t)(end - p));
+
+		if (!newline)
+			newline = end;
+		parse((struct slice){ p, (size_t)(newline - p) }, &client);
+		if (client.id != (uint64_t)own)
+			cb(&client, arg);
+		p = newline + 1;
+	}
+	return 0;
+}
+
+const char *
+clients_user(long long uid)
+{
+	static long long known = -1;
+	static char name[64];
+	const struct passwd *pw;
+
+	if (uid < 0)
+		return "-";
+	if (uid == known)
+		return name;
+	known = uid;
+	pw = getpwuid((uid_t)uid);
+	if (pw)
+		snprintf(name, sizeof(name), "%s", pw->pw_name);
+	else
+		snprintf(name, sizeof(name), "uid %lld", uid);
+	return name;
+}
+
+const char *
+clients_program(long long pid)
+{
+	static char name[64];
+	char path[64];
+	_cleanup_fclose_ FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%lld/comm", pid);
+	f = pid > 0 ? fopen(path, "re") : NULL;
+	if (!f || !fgets(name, sizeof(name), f))
+		return "-";
+	name[strcspn(name, "\n")] = '\0';
+	return name;
+}
+
+int
+clients_read_filter(const struct options *o, struct clients_filter *ret_filter)
+{
+	struct clients_filter filter = { .by_user = o->user != NULL, .by_pid = o->pid > 0, .pid = (long long)o->pid };
+	const struct passwd *pw;
+	uint64_t number;
+
+	if (o->user && num_parse_u64(o->user, &number) == 0 && number < UINT32_MAX) {
+		filter.uid = (long long)number;
+	} else if (o->user) {
+		pw = getpwnam(o->user);
+		if (!pw) {
+			say("--user: there is no user '%s'", o->user);
+			return EX_USAGE;
+		}
+		filter.uid = pw->pw_uid;
+	}
+	*ret_filter = filter;
+	return 0;
+}
+
+bool
+clients_fit(const struct clients_filter *filter, long long uid, long long pid)
+{
+	return (!filter->by_user || filter->uid == uid) && (!filter->by_pid || filter->pid == pid);
+}

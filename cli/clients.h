@@ -1,0 +1,52 @@
+/* What CLIENT LIST tells, client by client. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol.h"
+
+struct ask;
+struct options;
+
+#define CLIENTS_FIELDS_MAX 64
+
+struct clients_field {
+	struct slice name, value;
+};
+
+struct client_entry {
+	struct clients_field fields[CLIENTS_FIELDS_MAX];
+	size_t n_fields;
+	uint64_t id;
+	long long uid; /* -1: anonymous */
+	long long pid;
+};
+
+/* Called with each client, in the order of their ids. */
+typedef void clients_cb(const struct client_entry *client, void *arg);
+
+/* Asks the daemon for its clients, but for the one that asks. Returns 0 or an exit status after saying why. */
+int clients_each(struct ask *a, clients_cb *cb, void *arg);
+
+/* A field as a text (empty if there is none) or a number. */
+struct slice clients_text(const struct client_entry *client, const char *name);
+uint64_t clients_number(const struct client_entry *client, const char *name);
+
+/* The user's name, "uid N" or "-"; valid until the next call. */
+const char *clients_user(long long uid);
+
+/* The name of the program, or "-"; valid until the next call. */
+const char *clients_program(long long pid);
+
+/* What --user and --pid ask for. */
+struct clients_filter {
+	bool by_user, by_pid;
+	long long uid, pid;
+};
+
+/* Returns 0, or EX_USAGE after saying what is wrong. */
+int clients_read_filter(const struct options *o, struct clients_filter *ret_filter);
+
+bool clients_fit(const struct clients_filter *filter, long long uid, long long pid);

@@ -1,0 +1,198 @@
+/*
+ * udsctl bench: a quick measurement through the running daemon, about three seconds long. It publishes to itself, on
+ * a channel that nobody else uses, so that both ways are measured.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ask.h"
+#include "buf.h"
+#include "json.h"
+#include "memory.h"
+#include "options.h"
+#include "resp-encode.h"
+#include "say.h"
+#include "table.h"
+#include "verb-run.h"
+
+/* Seconds for each of the measurements. */
+#define SECONDS 1.0
+#define SAMPLES_MAX ((size_t)1000 * 1000)
+#define PAYLOAD "0123456789abcdef"
+
+struct measurement {
+	const char *name, *key;
+	size_t depth;   /* commands under way at once */
+	size_t replies; /* to each command, with the message that comes of it */
+	bool publishes;
+	double seconds, cpu; /* cpu of the daemon; below 0: not told */
+	double p50, p99;     /* seconds; of depth commands */
+	uint64_t n;          /* commands */
+};
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The daemon's processor time so far, or -1. Returns 0 or an exit status. */
+static int
+read_cpu(struct ask *a, double *ret_seconds)
+{
+	const struct resp_node *reply;
+	int status = ask(a, &reply, "INFO", "cpu", NULL);
+	const char *text, *user, *sys;
+
+	if (status != 0)
+		return status;
+	*ret_seconds = -1;
+	text = strndup((const char *)reply->text.p, reply->text.len);
+	memory_check(text ? 0 : -1);
+	user = strstr(text, "used_cpu_user:");
+	sys = strstr(text, "used_cpu_sys:");
+	if (user && sys)
+		*ret_seconds = strtod(strchr(user, ':') + 1, NULL) + strtod(strchr(sys, ':') + 1, NULL);
+	free((char *)text);
+	return 0;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void
+put_commands(struct buf *out, const struct measurement *m, const char *channel)
+{
+	struct slice words[] = { { (const uint8_t *)"PING", 4 } };
+	struct slice publish[] = {
+		{ (const uint8_t *)"PUBLISH", 7 },
+		{ (const uint8_t *)channel, strlen(channel) },
+		{ (const uint8_t *)PAYLOAD, strlen(PAYLOAD) },
+	};
+	const struct slice *command = m->publishes ? publish : words;
+	size_t n = m->publishes ? 3 : 1, size = resp_command_size(command, n);
+
+	memory_check(buf_reserve(out, size * m->depth));
+	for (size_t i = 0; i < m->depth; i++)
+		out->len += resp_put_command((char *)out->data + out->len, command, n);
+}
+
+/* Returns 0 or an exit status. */
+static int
+measure(struct ask *a, struct measurement *m, const char *channel)
+{
+	double *samples = memory_alloc_raw(SAMPLES_MAX * sizeof(*samples)), start, at, cpu, more;
+	struct buf commands = { 0 };
+	size_t n = 0;
+	int status = read_cpu(a, &cpu);
+
+	put_commands(&commands, m, channel);
+	start = at = now();
+	while (status == 0 && n < SAMPLES_MAX && at - start < SECONDS) {
+		double before = at;
+
+		status = ask_many(a, (struct slice){ commands.data, commands.len }, m->depth * m->replies);
+		at = now();
+		samples[n++] = at - before;
+	}
+	if (status == 0)
+		status = read_cpu(a, &more);
+	if (status == 0) {
+		qsort(samples, n, sizeof(*samples), compare);
+		m->p50 = samples[n / 2];
+		m->p99 = samples[n * 99 / 100];
+		m->seconds = at - start;
+		m->cpu = cpu < 0 ? -1 : more - cpu;
+		m->n = n * m->depth;
+	}
+	buf_deinit(&commands);
+	free(samples);
+	return status;
+}
+
+static void
+print_json(const struct measurement *m)
+{
+	json_t *object = json_new();
+
+	json_put_string(object, "work", m->key);
+	json_put_integer(object, "depth", (long long)m->depth);
+	json_put_integer(object, "commands", (long long)m->n);
+	json_put_real(object, "per_second", (double)m->n / m->seconds);
+	json_put_real(object, "p50_microseconds", m->p50 * 1e6);
+	json_put_real(object, "p99_microseconds", m->p99 * 1e6);
+	if (m->cpu >= 0)
+		json_put_real(object, "cpu_nanoseconds", m->cpu * 1e9 / (double)m->n);
+	json_print(object);
+}
+
+static void
+add_row(struct table *table, const struct measurement *m)
+{
+	table_put(table, "%s", m->name);
+	table_put(table, "%.0f", (double)m->n / m->seconds);
+	table_put(table, "%.1f us", m->p50 * 1e6);
+	table_put(table, "%.1f us", m->p99 * 1e6);
+	if (m->cpu >= 0)
+		table_put(table, "%.2f us", m->cpu * 1e6 / (double)m->n);
+	else
+		table_put(table, "-");
+}
+
+static int
+run(struct ask *a, const struct options *o, struct table *table)
+{
+	struct measurement all[] = {
+		{ .name = "PING, one at a time", .key = "ping", .depth = 1, .replies = 1 },
+		{ .name = "message, one at a time", .key = "publish", .depth = 1, .replies = 2, .publishes = true },
+		{ .name = "messages, 64 at once", .key = "publish", .depth = 64, .replies = 2, .publishes = true },
+	};
+	char channel[64];
+	int status;
+
+	snprintf(channel, sizeof(channel), "udsctl-bench.%d", (int)getpid());
+	status = ask(a, NULL, "HELLO", "3", NULL); /* so that one connection may receive and publish */
+	if (status == 0)
+		status = ask(a, NULL, "SUBSCRIBE", channel, NULL);
+	for (size_t i = 0; status == 0 && i < sizeof(all) / sizeof(all[0]); i++) {
+		say_progress("measuring %s", all[i].name);
+		status = measure(a, &all[i], channel);
+		if (status == 0 && o->json)
+			print_json(&all[i]);
+		else if (status == 0)
+			add_row(table, &all[i]);
+	}
+	say_progress_end();
+	return status;
+}
+
+int
+verb_bench(const struct options *o)
+{
+	static const struct table_column columns[] = {
+		{ "", false }, { "A SECOND", true }, { "P50", true }, { "P99", true }, { "DAEMON'S CPU, EACH", true },
+	};
+	struct ask *a = ask_new(o);
+	struct table table;
+	int status;
+
+	table_init(&table, columns, 5);
+	status = run(a, o, &table);
+	table_print(&table);
+	table_deinit(&table);
+	ask_free(a);
+	return status != 0 || say_flushed() ? status : EX_IOERR;
+}

@@ -1,0 +1,151 @@
+/* udsctl channels: the channels and what goes through them, in the order of their names. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "ask.h"
+#include "human.h"
+#include "json.h"
+#include "memory.h"
+#include "options.h"
+#include "say.h"
+#include "table.h"
+#include "verb-run.h"
+
+static const struct {
+	struct table_column column;
+	const char *field;
+	bool is_size;
+} figures[] = {
+	{ { "RECEIVERS", true }, "receivers", false }, { { "PATTERN", true }, "pattern-receivers", false },
+	{ { "MESSAGES", true }, "messages", false },   { { "DELIVERIES", true }, "deliveries", false },
+	{ { "DROPPED", true }, "dropped", false },     { { "UNSENT", true }, "queued", true },
+	{ { "CLOGGED", true }, "clogged", false },     { { "WAITING", true }, "waiting", false },
+};
+
+#define N_FIGURES (sizeof(figures) / sizeof(figures[0]))
+
+struct channel_entry {
+	char *name;
+	size_t name_len;
+	bool is_shard;
+	int64_t values[N_FIGURES];
+};
+
+struct listing {
+	struct channel_entry *channels;
+	size_t n, cap;
+};
+
+static int64_t
+number_of(const struct resp_node *channel, const char *field)
+{
+	const struct resp_node *node = ask_lookup(channel, field);
+
+	return node && node->type == RESP_INTEGER ? node->integer : 0;
+}
+
+static int
+add(const struct resp_node *node, void *arg)
+{
+	struct listing *listing = arg;
+	const struct resp_node *name = ask_lookup(node, "name");
+	struct channel_entry *channel;
+
+	if (listing->n == listing->cap) {
+		listing->cap = listing->cap > 0 ? 2 * listing->cap : 64;
+		listing->channels = realloc(listing->channels, listing->cap * sizeof(*listing->channels));
+		memory_check(listing->channels ? 0 : -1);
+	}
+	channel = &listing->channels[listing->n++];
+	*channel = (struct channel_entry){ .is_shard = number_of(node, "shard") > 0 };
+	channel->name_len = name ? name->text.len : 0;
+	channel->name = memory_alloc(channel->name_len + 1);
+	if (name)
+		memcpy(channel->name, name->text.p, channel->name_len);
+	for (size_t i = 0; i < N_FIGURES; i++)
+		channel->values[i] = number_of(node, figures[i].field);
+	return 0;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct channel_entry *x = a, *y = b;
+	size_t len = x->name_len < y->name_len ? x->name_len : y->name_len;
+	int r = memcmp(x->name, y->name, len);
+
+	if (r == 0)
+		r = (x->name_len > y->name_len) - (x->name_len < y->name_len);
+	return r != 0 ? r : x->is_shard - y->is_shard;
+}
+
+static void
+print_json(const struct channel_entry *channel)
+{
+	json_t *object = json_new();
+
+	json_put_text(object, "name", (struct slice){ (const uint8_t *)channel->name, channel->name_len });
+	json_put_integer(object, "shard", channel->is_shard);
+	for (size_t i = 0; i < N_FIGURES; i++)
+		json_put_integer(object, figures[i].field, channel->values[i]);
+	json_print(object);
+}
+
+static void
+print_table(const struct listing *listing)
+{
+	struct table_column columns[1 + N_FIGURES] = { { "CHANNEL", false } };
+	struct table table;
+
+	for (size_t i = 0; i < N_FIGURES; i++)
+		columns[1 + i] = figures[i].column;
+	table_init(&table, columns, 1 + N_FIGURES);
+	for (size_t k = 0; k < listing->n; k++) {
+		const struct channel_entry *channel = &listing->channels[k];
+
+		table_put(&table, "%.*s%s", (int)channel->name_len, channel->name, channel->is_shard ? " (shard)" : "");
+		for (size_t i = 0; i < N_FIGURES; i++) {
+			if (figures[i].is_size)
+				table_put(&table, "%s", human_size((uint64_t)channel->values[i]).text);
+			else
+				table_put(&table, "%" PRId64, channel->values[i]);
+		}
+	}
+	table_print(&table);
+	table_deinit(&table);
+}
+
+static void
+print(const struct options *o, struct listing *listing)
+{
+	if (listing->n > 0)
+		qsort(listing->channels, listing->n, sizeof(*listing->channels), compare);
+	for (size_t i = 0; i < listing->n; i++) {
+		if (o->names)
+			printf("%.*s\n", (int)listing->channels[i].name_len, listing->channels[i].name);
+		else if (o->json)
+			print_json(&listing->channels[i]);
+	}
+	if (!o->names && !o->json)
+		print_table(listing);
+}
+
+int
+verb_channels(const struct options *o)
+{
+	struct listing listing = { 0 };
+	struct ask *a = ask_new(o);
+	/* Without a pattern the NULL ends the command before it. */
+	int status = ask_each(a, add, &listing, "UDSD", "CHANNELS", o->n_args > 0 ? o->args[0] : NULL, NULL);
+
+	if (status == 0)
+		print(o, &listing);
+	for (size_t i = 0; i < listing.n; i++)
+		free(listing.channels[i].name);
+	free(listing.channels);
+	ask_free(a);
+	return status != 0 || say_flushed() ? status : EX_IOERR;
+}

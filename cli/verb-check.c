@@ -1,0 +1,70 @@
+/*
+ * udsctl check: one line and an exit status as monitoring systems want them
+ * (https://www.monitoring-plugins.org/doc/guidelines.html).
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "ask.h"
+#include "options.h"
+#include "say.h"
+#include "verb-run.h"
+
+#define WARNING ((uint64_t)100)   /* ms */
+#define CRITICAL ((uint64_t)1000) /* ms */
+
+enum { STATUS_OK, STATUS_WARNING, STATUS_CRITICAL, STATUS_UNKNOWN };
+
+static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Returns 0, or an exit status and then error says why. *ret_seconds is how long connecting and the answer took. */
+static int
+measure(const struct options *o, char *error, size_t size, double *ret_seconds)
+{
+	struct ask *a = ask_new(o);
+	double start = now();
+	int status;
+
+	say_capture(error, size);
+	status = ask(a, NULL, "PING", NULL);
+	say_capture(NULL, 0);
+	*ret_seconds = now() - start;
+	ask_free(a);
+	return status;
+}
+
+int
+verb_check(const struct options *o)
+{
+	double warning = (double)(o->warning > 0 ? o->warning : WARNING) / 1000;
+	double critical = (double)(o->critical > 0 ? o->critical : CRITICAL) / 1000, seconds;
+	char error[512] = "no answer";
+	int status = STATUS_OK;
+
+	if (warning > critical) {
+		printf("UDSD UNKNOWN - --warning is longer than --critical\n");
+		return say_flushed() ? STATUS_UNKNOWN : STATUS_CRITICAL;
+	}
+	if (measure(o, error, sizeof(error), &seconds) != 0) {
+		printf("UDSD CRITICAL - %s\n", error);
+		return say_flushed() ? STATUS_CRITICAL : STATUS_UNKNOWN;
+	}
+	if (seconds > critical)
+		status = STATUS_CRITICAL;
+	else if (seconds > warning)
+		status = STATUS_WARNING;
+	printf("UDSD %s - answered in %.3f ms | latency=%.6fs;%g;%g;0\n", words[status], seconds * 1000, seconds,
+	       warning, critical);
+	return say_flushed() ? status : STATUS_UNKNOWN;
+}

@@ -1,0 +1,133 @@
+/* udsctl clients: who is connected, in the order of the ids. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "ask.h"
+#include "clients.h"
+#include "human.h"
+#include "json.h"
+#include "num.h"
+#include "options.h"
+#include "say.h"
+#include "table.h"
+#include "verb-run.h"
+
+static const struct table_column columns[] = {
+	{ "ID", true },        { "USER", false },     { "PID", true },    { "PROGRAM", false },
+	{ "NAME", false },     { "AGE", true },       { "IDLE", true },   { "SUBS", true },
+	{ "PUBLISHED", true }, { "DELIVERED", true }, { "UNSENT", true }, { "STATE", false },
+};
+
+struct listing {
+	const struct options *o;
+	struct clients_filter filter;
+	struct table table;
+};
+
+static const char *
+state_of(const struct client_entry *client)
+{
+	struct slice flags = clients_text(client, "flags");
+
+	if (clients_number(client, "clogged") > 0)
+		return "clogged";
+	if (flags.len > 0 && memchr(flags.p, 'b', flags.len))
+		return "waits";
+	if (flags.len > 0 && memchr(flags.p, 'O', flags.len))
+		return "monitor";
+	return "";
+}
+
+static void
+add_row(struct table *table, const struct client_entry *client)
+{
+	struct slice name = clients_text(client, "name");
+	uint64_t subs = clients_number(client, "sub") + clients_number(client, "psub") + clients_number(client, "ssub");
+
+	table_put(table, "%" PRIu64, client->id);
+	table_put(table, "%s", clients_user(client->uid));
+	if (client->pid > 0)
+		table_put(table, "%lld", client->pid);
+	else
+		table_put(table, "-");
+	table_put(table, "%s", clients_program(client->pid));
+	table_put(table, "%.*s", (int)name.len, (const char *)name.p);
+	table_put(table, "%s", human_age(clients_number(client, "age")).text);
+	table_put(table, "%s", human_age(clients_number(client, "idle")).text);
+	table_put(table, "%" PRIu64, subs);
+	table_put(table, "%" PRIu64, clients_number(client, "published"));
+	table_put(table, "%" PRIu64, clients_number(client, "delivered"));
+	table_put(table, "%s", human_size(clients_number(client, "obl")).text);
+	table_put(table, "%s", state_of(client));
+}
+
+/* These fields are texts, even where there are digits in them. */
+static bool
+is_text(const char *name)
+{
+	static const char *const texts[] = {
+		"addr", "laddr", "name", "flags", "events", "cmd", "user", "lib-name", "lib-ver",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (strcmp(name, texts[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+print_json(const struct client_entry *client)
+{
+	json_t *object = json_new();
+	char name[64];
+	int64_t number;
+
+	for (size_t i = 0; i < client->n_fields; i++) {
+		const struct clients_field *field = &client->fields[i];
+
+		snprintf(name, sizeof(name), "%.*s", (int)field->name.len, (const char *)field->name.p);
+		if (!is_text(name) && num_parse_resp(field->value.p, field->value.len, &number) == 0)
+			json_put_integer(object, name, number);
+		else
+			json_put_text(object, name, field->value);
+	}
+	if (client->uid >= 0)
+		json_put_string(object, "username", clients_user(client->uid));
+	json_put_string(object, "program", clients_program(client->pid));
+	json_print(object);
+}
+
+static void
+list(const struct client_entry *client, void *arg)
+{
+	struct listing *listing = arg;
+
+	if (!clients_fit(&listing->filter, client->uid, client->pid))
+		return;
+	if (listing->o->ids)
+		printf("%" PRIu64 "\n", client->id);
+	else if (listing->o->json)
+		print_json(client);
+	else
+		add_row(&listing->table, client);
+}
+
+int
+verb_clients(const struct options *o)
+{
+	struct listing listing = { .o = o };
+	struct ask *a;
+	int status = clients_read_filter(o, &listing.filter);
+
+	if (status != 0)
+		return status;
+	a = ask_new(o);
+	table_init(&listing.table, columns, sizeof(columns) / sizeof(columns[0]));
+	status = clients_each(a, list, &listing);
+	table_print(&listing.table);
+	table_deinit(&listing.table);
+	ask_free(a);
+	return status != 0 || say_flushed() ? status : EX_IOERR;
+}

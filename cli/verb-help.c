@@ -1,0 +1,47 @@
+/* udsctl help: the manual, at the section of the verb; where there is none, the text of --help. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "options.h"
+#include "verb-run.h"
+#include "verbs.h"
+
+/* Runs a command without output; returns whether it ended well. */
+static bool
+works(const char *command)
+{
+	return system(command) == 0;
+}
+
+/* Does not return if it could. */
+static void
+open_manual(const char *verb)
+{
+	char pager[128];
+
+	if (!works("man -w udsctl >/dev/null 2>&1"))
+		return;
+	/* The headings of the verbs are indented by three columns. */
+	snprintf(pager, sizeof(pager), "less -R -p '^   %s$'", verb);
+	if (works("command -v less >/dev/null"))
+		execlp("man", "man", "-P", verb ? pager : "less -R", "udsctl", NULL);
+	execlp("man", "man", "udsctl", NULL);
+}
+
+int
+verb_help(const struct options *o)
+{
+	const struct verb *verb = o->n_args > 0 ? verbs_find(o->args[0]) : NULL;
+
+	if (o->n_args > 0 && !verb) {
+		verbs_report_unknown(o->args[0]);
+		return EX_USAGE;
+	}
+	if (isatty(STDOUT_FILENO))
+		open_manual(verb ? verb->name : NULL);
+	return verbs_help(verb);
+}

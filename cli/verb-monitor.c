@@ -1,0 +1,156 @@
+/* udsctl monitor: prints the notices of UDSD MONITOR (udsd-protocol(7)): who sent what to how many. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "ask.h"
+#include "buf.h"
+#include "clients.h"
+#include "json.h"
+#include "memory.h"
+#include "options.h"
+#include "say.h"
+#include "verb-run.h"
+
+/* More of a payload, in bytes, is not shown to people. */
+#define SHOWN_BYTES ((size_t)256)
+
+struct monitor {
+	const struct options *o;
+	struct clients_filter filter;
+	uint64_t n; /* shown */
+};
+
+struct notice {
+	long long seconds, microseconds, id, uid, pid, receivers;
+	char command[16];
+	struct slice channel, payload; /* as much as came of it */
+	size_t payload_len;
+};
+
+/* "time=1700000000.123456 id=7 ... channel=4 payload=11\n", the channel, "\n", the payload. */
+static bool
+parse(struct slice text, struct notice *ret_notice)
+{
+	const uint8_t *newline = memchr(text.p, '\n', text.len);
+	struct notice n = { 0 };
+	char head[512];
+	size_t channel, rest;
+
+	if (!newline || (size_t)(newline - text.p) >= sizeof(head))
+		return false;
+	snprintf(head, sizeof(head), "%.*s", (int)(newline - text.p), (const char *)text.p);
+	if (sscanf(head, "time=%lld.%lld id=%lld uid=%lld pid=%lld cmd=%15s receivers=%lld channel=%zu payload=%zu",
+	           &n.seconds, &n.microseconds, &n.id, &n.uid, &n.pid, n.command, &n.receivers, &channel,
+	           &n.payload_len) != 9)
+		return false;
+	rest = text.len - (size_t)(newline + 1 - text.p);
+	if (rest < channel + 1 || rest - channel - 1 > n.payload_len)
+		return false;
+	n.channel = (struct slice){ newline + 1, channel };
+	n.payload = (struct slice){ newline + 1 + channel + 1, rest - channel - 1 };
+	*ret_notice = n;
+	return true;
+}
+
+static void
+print_json(const struct notice *n)
+{
+	json_t *object = json_new();
+
+	json_put_real(object, "time", (double)n->seconds + (double)n->microseconds / 1e6);
+	json_put_integer(object, "id", n->id);
+	json_put_integer(object, "uid", n->uid);
+	if (n->uid >= 0)
+		json_put_string(object, "username", clients_user(n->uid));
+	json_put_integer(object, "pid", n->pid);
+	json_put_string(object, "command", n->command);
+	json_put_text(object, "channel", n->channel);
+	json_put_integer(object, "receivers", n->receivers);
+	json_put_integer(object, "bytes", (long long)n->payload_len);
+	json_put_text(object, "payload", n->payload);
+	json_print(object);
+}
+
+/* Control characters and what is behind SHOWN_BYTES are not for a terminal. */
+static void
+print_bytes(struct slice text)
+{
+	size_t shown = text.len < SHOWN_BYTES ? text.len : SHOWN_BYTES;
+
+	for (size_t i = 0; i < shown; i++) {
+		if (text.p[i] < 0x20 || text.p[i] == 0x7f)
+			printf("\\x%02x", text.p[i]);
+		else
+			putchar(text.p[i]);
+	}
+}
+
+static void
+print_line(const struct notice *n)
+{
+	time_t seconds = (time_t)n->seconds;
+	struct tm tm;
+	char when[32];
+
+	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&seconds, &tm));
+	printf("%s.%06lld ", when, n->microseconds);
+	if (n->uid >= 0)
+		printf("%s pid %lld ", clients_user(n->uid), n->pid);
+	printf("client %lld %s ", n->id, n->command);
+	print_bytes(n->channel);
+	printf(" to %lld: ", n->receivers);
+	print_bytes(n->payload);
+	if (n->payload_len > SHOWN_BYTES)
+		printf("... (%zu bytes)", n->payload_len);
+	putchar('\n');
+}
+
+static int
+show(struct monitor *m, const struct notice *notice)
+{
+	if (!clients_fit(&m->filter, notice->uid, notice->pid))
+		return 0;
+	if (m->o->json)
+		print_json(notice);
+	else
+		print_line(notice);
+	if (!say_flushed())
+		return EX_IOERR;
+	return ++m->n == m->o->count ? ASK_DONE : 0;
+}
+
+/* A message: "message", the channel, the payload. */
+static int
+notice_cb(const struct resp_node *node, void *arg)
+{
+	struct monitor *m = arg;
+	struct notice notice;
+
+	if (node->elements != 3 || !resp_node_is(&node[1], "message"))
+		return 0;
+	if (resp_node_is(&node[2], PROTOCOL_PUBLISHED) && parse(node[3].text, &notice))
+		return show(m, &notice);
+	if (resp_node_is(&node[2], PROTOCOL_MISSED))
+		say("too slow: %.*s messages are not shown", (int)strcspn((const char *)node[3].text.p, " \r"),
+		    (const char *)node[3].text.p);
+	return 0;
+}
+
+int
+verb_monitor(const struct options *o)
+{
+	struct monitor m = { .o = o };
+	struct ask *a;
+	int status = clients_read_filter(o, &m.filter);
+
+	if (status != 0)
+		return status;
+	a = ask_new(o);
+	/* Without a pattern the NULL ends the command before it. */
+	status = ask_listen(a, notice_cb, &m, "UDSD", "MONITOR", o->channel, NULL);
+	ask_free(a);
+	return status;
+}
