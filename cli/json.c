@@ -16,6 +16,15 @@ json_new(void)
 	return object;
 }
 
+bool
+json_is_text(struct slice text)
+{
+	json_t *value = json_stringn(text.len > 0 ? (const char *)text.p : "", text.len);
+
+	json_decref(value);
+	return value != NULL;
+}
+
 static void
 put(json_t *object, const char *key, json_t *value)
 {
@@ -86,7 +95,7 @@ json_put_real(json_t *object, const char *key, double value)
 void
 json_print(json_t *object)
 {
-	json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(16));
 	putchar('\n');
 	json_decref(object);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "protocol.h"
@@ -16,6 +17,9 @@ void json_put_integer(json_t *object, const char *key, long long value);
 /* Takes over the value. */
 void json_put_object(json_t *object, const char *key, json_t *value);
 void json_put_real(json_t *object, const char *key, double value);
+
+/* Whether it can be shown as it is: UTF-8. */
+bool json_is_text(struct slice text);
 
 /* Prints the object, a line, and releases it. */
 void json_print(json_t *object);

@@ -35,7 +35,7 @@ struct rules {
 	const struct option_row *rows[OPTIONS_MAX];
 	size_t n;
 	struct option long_options[OPTIONS_MAX + 1];
-	char letters[3 + 2 * OPTIONS_MAX];
+	char letters[3 + 3 * OPTIONS_MAX];
 };
 
 static void
@@ -53,7 +53,10 @@ rules_add(struct rules *rules, const struct option_row *row)
 		};
 		rules->rows[rules->n++] = row;
 		if (row->letter)
-			sprintf(letters + strlen(letters), "%c%s", row->letter, row->argument ? ":" : "");
+			sprintf(letters + strlen(letters), "%c%s", row->letter,
+			        !row->argument          ? ""
+			        : *row->argument == '[' ? "::"
+			                                : ":");
 	}
 }
 

@@ -42,9 +42,7 @@ struct options {
 	uint64_t spool_bytes;       /* 0: not given */
 	bool spool_sync;
 	bool progress, no_progress;
-	bool json;
 	bool names, ids;            /* only these, for completions */
-	const char *format;         /* or NULL */
 	const char *user;           /* name or uid; or NULL */
 	const char *channel;        /* pattern; or NULL */
 	uint64_t pid;               /* 0: not given */

@@ -74,18 +74,34 @@ print_json(const struct notice *n)
 	json_print(object);
 }
 
-/* Control characters and what is behind SHOWN_BYTES are not for a terminal. */
+/* What steers a terminal is escaped, as is what is behind the 7 bits of ASCII where it is no UTF-8. */
 static void
 print_bytes(struct slice text)
 {
-	size_t shown = text.len < SHOWN_BYTES ? text.len : SHOWN_BYTES;
+	bool is_text = json_is_text(text);
 
-	for (size_t i = 0; i < shown; i++) {
-		if (text.p[i] < 0x20 || text.p[i] == 0x7f)
-			printf("\\x%02x", text.p[i]);
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.p[i];
+
+		if (c < 0x20 || c == 0x7f || c == '\\' || (c >= 0x80 && !is_text))
+			printf(c == '\\' ? "\\\\" : "\\x%02x", c);
+		else if (c == 0xc2 && i + 1 < text.len && text.p[i + 1] < 0xa0)
+			printf("\\x%02x\\x%02x", c, text.p[++i]);
 		else
-			putchar(text.p[i]);
+			putchar(c);
 	}
+}
+
+/* As much as is shown, without half a character at the end. */
+static struct slice
+shorten(struct slice text)
+{
+	if (text.len <= SHOWN_BYTES)
+		return text;
+	text.len = SHOWN_BYTES;
+	while (text.len > SHOWN_BYTES - 4 && (text.p[text.len] & 0xc0) == 0x80)
+		text.len--;
+	return text;
 }
 
 static void
@@ -102,7 +118,7 @@ print_line(const struct notice *n)
 	printf("client %lld %s ", n->id, n->command);
 	print_bytes(n->channel);
 	printf(" to %lld: ", n->receivers);
-	print_bytes(n->payload);
+	print_bytes(shorten(n->payload));
 	if (n->payload_len > SHOWN_BYTES)
 		printf("... (%zu bytes)", n->payload_len);
 	putchar('\n');

@@ -1,8 +1,27 @@
 # bash completion for udsctl
 
+# What a running daemon knows: channels --names, clients --ids. Nothing if there is none.
+_udsctl_ask() {
+    local i socket=()
+    for ((i = 1; i + 1 < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -s | --socket) socket=(--socket "${COMP_WORDS[i + 1]}") ;;
+        esac
+    done
+    "${COMP_WORDS[0]}" "${socket[@]}" "$@" --timeout 500ms 2>/dev/null
+}
+
+# Names may have blanks in them; "filenames" below has them quoted.
+_udsctl_channels() {
+    local name
+    while IFS= read -r name; do
+        [[ $name == "$1"* ]] && COMPREPLY+=("$name")
+    done < <(_udsctl_ask channels --names)
+}
+
 _udsctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local verbs='send recv pipe ping' options='--socket --verbose --help --version' verb='' i
+    local verbs='send recv pipe ping stats clients channels monitor kill reload check bench help' options='--socket --verbose --help --version' verb='' i
 
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -21,7 +40,20 @@ _udsctl() {
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
-    --timeout | --queue-bytes | --spool-bytes | --rate | --count | --hello | --pattern | --format | --exec | --jobs | -n | -p)
+    -c | --channel)
+        _udsctl_channels "$cur"
+        return
+        ;;
+    -u | --user)
+        mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+        return
+        ;;
+    --format)
+        [ "$verb" != stats ] || mapfile -t COMPREPLY < <(compgen -W 'text json openmetrics prometheus' -- "$cur")
+        return
+        ;;
+    --timeout | --queue-bytes | --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | \
+        --warning | --critical | -n | -p)
         return
         ;;
     esac
@@ -42,11 +74,26 @@ _udsctl() {
         options+=' --timeout --summary'
         ;;
     pipe) options+=' --hello --timeout --queue-bytes' ;;
-    ping) options+=' --count --timeout' ;;
+    ping) options+=' --count --json --timeout' ;;
+    stats) options+=' --watch --count --json --format --timeout' ;;
+    clients) options+=' --user --pid --json --ids --timeout' ;;
+    channels) options+=' --json --names --timeout' ;;
+    monitor) options+=' --channel --user --pid --count --json --timeout' ;;
+    kill) options+=' --user --pid --json --timeout' ;;
+    reload) options+=' --timeout' ;;
+    check) options+=' --warning --critical --timeout' ;;
+    bench) options+=' --json --timeout' ;;
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+        return
     fi
+    case $verb in
+    recv | channels) _udsctl_channels "$cur" ;;
+    send) ((COMP_CWORD == i + 1)) && _udsctl_channels "$cur" ;;
+    kill) mapfile -t COMPREPLY < <(compgen -W "$(_udsctl_ask clients --ids)" -- "$cur") ;;
+    help) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
+    esac
 }
 
 complete -o filenames -F _udsctl udsctl

@@ -1,6 +1,6 @@
 # fish completion for udsctl
 
-set -l verbs send recv pipe ping
+set -l verbs send recv pipe ping stats clients channels monitor kill reload check bench help
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c udsctl -f
@@ -13,6 +13,15 @@ complete -c udsctl -n $no_verb -a send -d "Publish messages, or the lines of sta
 complete -c udsctl -n $no_verb -a recv -d "Print the messages of channels, or run a command for each"
 complete -c udsctl -n $no_verb -a pipe -d "Send standard input as it is and print what comes back"
 complete -c udsctl -n $no_verb -a ping -d "Ask the daemon for an answer"
+complete -c udsctl -n $no_verb -a stats -d "Show what goes through the daemon"
+complete -c udsctl -n $no_verb -a clients -d "List who is connected"
+complete -c udsctl -n $no_verb -a channels -d "List the channels and what goes through them"
+complete -c udsctl -n $no_verb -a monitor -d "Print messages as they are published"
+complete -c udsctl -n $no_verb -a kill -d "Close clients' connections"
+complete -c udsctl -n $no_verb -a reload -d "Have the daemon read its configuration again"
+complete -c udsctl -n $no_verb -a check -d "Tell in one line whether the daemon is well"
+complete -c udsctl -n $no_verb -a bench -d "Measure the daemon for a few seconds"
+complete -c udsctl -n $no_verb -a help -d "Open the manual"
 
 complete -c udsctl -n "__fish_seen_subcommand_from send" -s f -l file -r -F -d "Read this file"
 complete -c udsctl -n "__fish_seen_subcommand_from send" -s 0 -l null -d "Messages end with a NUL"
@@ -46,3 +55,39 @@ complete -c udsctl -n "__fish_seen_subcommand_from pipe" -l queue-bytes -x -d "H
 
 complete -c udsctl -n "__fish_seen_subcommand_from ping" -s n -l count -x -d "Ping this many times"
 complete -c udsctl -n "__fish_seen_subcommand_from ping" -l timeout -x -d "Give up after this long without an answer"
+complete -c udsctl -n "__fish_seen_subcommand_from ping" -l json -d "Print JSON"
+
+# What the running daemon knows; nothing if there is none.
+function __udsctl_ask
+    set -l socket
+    set -l words (commandline -opc)
+    for i in (seq (count $words))
+        if contains -- $words[$i] -s --socket
+            set socket --socket $words[(math $i + 1)]
+        end
+    end
+    udsctl $socket $argv --timeout 500ms 2>/dev/null
+end
+
+complete -c udsctl -n "__fish_seen_subcommand_from send recv channels" -a "(__udsctl_ask channels --names)"
+complete -c udsctl -n "__fish_seen_subcommand_from kill" -a "(__udsctl_ask clients --ids)"
+complete -c udsctl -n "__fish_seen_subcommand_from help" -a "$verbs"
+
+complete -c udsctl -n "__fish_seen_subcommand_from stats" -s w -l watch -d "Show them again and again"
+complete -c udsctl -n "__fish_seen_subcommand_from stats" -s n -l count -x -d "End after showing them this many times"
+complete -c udsctl -n "__fish_seen_subcommand_from stats" -l format -x -a "text json openmetrics prometheus" \
+    -d "The format"
+complete -c udsctl -n "__fish_seen_subcommand_from clients" -l ids -d "Print nothing but the ids"
+complete -c udsctl -n "__fish_seen_subcommand_from channels" -l names -d "Print nothing but the names"
+complete -c udsctl -n "__fish_seen_subcommand_from monitor" -s c -l channel -x -a "(__udsctl_ask channels --names)" \
+    -d "Only messages of channels that match"
+complete -c udsctl -n "__fish_seen_subcommand_from monitor" -s n -l count -x -d "End after this many messages"
+complete -c udsctl -n "__fish_seen_subcommand_from clients monitor kill" -s u -l user -x -a "(__fish_complete_users)" \
+    -d "Only of this user"
+complete -c udsctl -n "__fish_seen_subcommand_from clients monitor kill" -l pid -x -a "(__fish_complete_pids)" \
+    -d "Only of this process"
+complete -c udsctl -n "__fish_seen_subcommand_from check" -l warning -x -d "An answer that takes longer is a warning"
+complete -c udsctl -n "__fish_seen_subcommand_from check" -l critical -x -d "One that takes longer is critical"
+complete -c udsctl -n "__fish_seen_subcommand_from stats clients channels monitor kill bench" -l json -d "Print JSON"
+complete -c udsctl -n "__fish_seen_subcommand_from stats clients channels monitor kill reload check bench" \
+    -l timeout -x -d "Give up after this long without an answer"
