@@ -1,0 +1,418 @@
+#!/usr/bin/env bats
+# The verbs of udsctl that look at the daemon and steer it, as an operator meets them.
+
+load helper
+load users
+
+# json FILTER-EXPRESSION: evaluates a Python expression on the objects of standard input, `objects` in their order.
+json() {
+    "$PYTHON" -c "import json, sys; objects = [json.loads(line) for line in sys.stdin]; print(($1))"
+}
+
+# receive CHANNEL...: a receiver in the background, $RECV.
+receive() {
+    background "$UDSCTL" recv "$@" >"$DIR/out"
+    RECV=$!
+    wait_until subscribed $#
+}
+
+@test "stats: a table, and JSON with rates" {
+    start_udsd
+    receive news
+    "$UDSCTL" send news one two three
+    run "$UDSCTL" stats
+    assert_success
+    assert_line --regexp '^messages +3 '
+    assert_line --regexp '^deliveries +3 '
+    assert_line --regexp '^clients +2$'
+    refute_output --partial $'\033'
+    run json "objects[0]['messages_published'], objects[0]['connected_clients'], len(objects), 'messages_published' in objects[0]['rates']" \
+        < <("$UDSCTL" stats --json)
+    assert_output '(3, 2, 1, True)'
+}
+
+@test "stats --watch shows what happens between readings" {
+    start_udsd
+    receive news
+    background "$UDSCTL" stats --watch=200ms --json >"$DIR/stats"
+    wait_until has_lines "$DIR/stats" 1
+    "$UDSCTL" send news one two
+    wait_until has_lines "$DIR/stats" "$(($(wc -l <"$DIR/stats") + 2))"
+    head -n -1 "$DIR/stats" >"$DIR/whole"
+    run json "max(o['rates']['messages_published'] for o in objects[1:]) > 2, objects[-1]['messages_published']" <"$DIR/whole"
+    assert_output '(True, 2)'
+    run "$UDSCTL" stats --watch=100ms -n 2
+    assert_success
+    assert_equal "$(grep -c '^messages ' <<<"$output")" 2
+    # The connection's end is the end.
+    background "$UDSCTL" stats --watch=1h >"$DIR/stats" 2>"$DIR/err"
+    local watch=$!
+    wait_until has_lines "$DIR/stats" 1
+    stop_udsd
+    wait_exit "$watch"
+    assert_equal "$status" 69
+}
+
+@test "stats: metrics are OpenMetrics, and Prometheus's older format" {
+    "$PYTHON" -c 'import prometheus_client' || skip "needs python3-prometheus-client"
+    start_udsd
+    "$UDSCTL" send news one
+    "$UDSCTL" stats --format openmetrics >"$DIR/open"
+    "$UDSCTL" stats --format prometheus >"$DIR/old"
+    assert_equal "$(tail -n 1 "$DIR/open")" '# EOF'
+    run "$PYTHON" - "$DIR" <<'EOF'
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as strict
+from prometheus_client.parser import text_string_to_metric_families as old
+samples = {}
+for parse, name in (strict, "open"), (old, "old"):
+    families = list(parse(open(f"{sys.argv[1]}/{name}").read()))
+    samples[name] = {(s.name, *s.labels.items()): s.value for f in families for s in f.samples}
+    assert all(f.documentation and f.type in ("counter", "gauge") for f in families)
+assert set(samples["open"]) == set(samples["old"]), set(samples["open"]) ^ set(samples["old"])
+print(int(samples["open"][("udsd_messages_published_total",)]), ("udsd_messages_undelivered_total", ("reason", "slow")) in samples["open"])
+EOF
+    assert_output '1 True'
+    # In the older format the type is that of the sample's whole name.
+    contains "$DIR/old" '# TYPE udsd_messages_published_total counter'
+    run "$UDSCTL" stats --format openmetrics --watch
+    assert_failure 64
+    run "$UDSCTL" stats --format jsn
+    assert_failure 64
+    assert_output --partial "did you mean 'json'"
+}
+
+@test "clients: who is connected, by user and process, and as JSON" {
+    start_udsd
+    receive news
+    local pid=$RECV
+    background nc -U "$S" < <(printf 'CLIENT SETNAME 123\r\nPUBLISH news x\r\n'; sleep 100)
+    wait_until info_is messages_queued 1
+    run "$UDSCTL" clients
+    assert_success
+    assert_line --index 0 --regexp '^ *ID  USER .* STATE$'
+    assert_line --regexp "$(id -un) +$pid +udsctl .* 1 +0 +1 +0$"
+    assert_equal "${#lines[@]}" 3 # itself it does not show
+    run json "[(o['name'], o['published'], o['username'] == '$(id -un)') for o in objects if o['name']]" \
+        < <("$UDSCTL" clients --json)
+    assert_output "[('123', 1, True)]"
+    run "$UDSCTL" clients --pid "$pid" --ids
+    assert_output --regexp '^[0-9]+$'
+    run "$UDSCTL" clients --user 54321
+    assert_success
+    assert_output ''
+    run "$UDSCTL" clients --user no-such-user
+    assert_failure 64
+    assert_output "udsctl: --user: there is no user 'no-such-user'"
+}
+
+@test "channels: sorted, by pattern, and as JSON" {
+    start_udsd
+    background "$UDSCTL" recv b a news.x -p 'news.*' >"$DIR/out"
+    wait_until subscribed 4
+    "$UDSCTL" send news.x hello
+    run "$UDSCTL" channels
+    assert_success
+    assert_line --index 0 --regexp '^CHANNEL  RECEIVERS '
+    assert_line --index 1 --regexp '^a +1 +0 +0 '
+    assert_line --index 2 --regexp '^b +1 '
+    assert_line --index 3 --regexp '^news.x +1 +1 +1 +2 +0 +0 +0 +0$'
+    run "$UDSCTL" channels --names 'n*'
+    assert_output news.x
+    run json "objects[0]['name'], objects[0]['pattern-receivers'], objects[0]['deliveries'], len(objects)" < <("$UDSCTL" channels --json 'n*')
+    assert_output "('news.x', 1, 2, 1)"
+}
+
+@test "channels: as many as there are" {
+    start_udsd
+    background "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+clients = []
+for c in range(6):
+    client = Client(sys.argv[1])
+    client.send("SUBSCRIBE", *[f"channel {c} {i}" for i in range(9999)])
+    clients.append(client)
+    for i in range(9999):
+        client.read()
+print("ready", flush=True)
+sys.stdin.read()
+EOF
+    wait_until subscribed 59994
+    run bash -c "'$UDSCTL' channels --names --timeout 60s | wc -l"
+    assert_output 59994
+}
+
+@test "kill: by id, by process and by user, and it says whom" {
+    start_udsd
+    receive a
+    local first=$RECV
+    receive b
+    run "$UDSCTL" clients --ids --pid "$first"
+    run "$UDSCTL" kill "$output"
+    assert_success
+    assert_output --regexp "^closed client [0-9]+: user $(id -un), pid $first, udsctl$"
+    run json "objects[0]['pid'] == $RECV, len(objects)" < <("$UDSCTL" kill --json --pid "$RECV")
+    assert_output '(True, 1)'
+    # recv has come back; of two ids one does not exist.
+    wait_until subscribed 2
+    run "$UDSCTL" kill "$("$UDSCTL" clients --ids | head -n 1)" 4711
+    assert_failure 1
+    assert_line --partial 'closed client'
+    assert_line 'udsctl: there is no client 4711 that you may close'
+    wait_until subscribed 2
+    run "$UDSCTL" kill --user "$(id -un)"
+    assert_success
+    assert_equal "${#lines[@]}" 2
+    run "$UDSCTL" kill --user 54321
+    assert_failure 1
+    assert_output 'udsctl: there is no such client that you may close'
+    run "$UDSCTL" kill
+    assert_failure 64
+    run "$UDSCTL" kill x
+    assert_failure 64
+}
+
+@test "monitor: who sent what to how many" {
+    start_udsd
+    receive news
+    background "$UDSCTL" monitor -n 2 >"$DIR/lines"
+    local lines=$!
+    background "$UDSCTL" monitor --json -c 'n*' -n 2 >"$DIR/json"
+    local json=$!
+    background "$UDSCTL" monitor --user 54321 >"$DIR/other"
+    wait_until info_is monitor_clients 3
+    "$UDSCTL" send other "$(printf 'hi \033[31m')"
+    "$UDSCTL" send news hello $'\xff\xfe'
+    wait_exit "$lines"
+    assert_equal "$status" 0
+    wait_exit "$json"
+    assert_equal "$status" 0
+    run cat "$DIR/lines"
+    assert_line --index 0 --regexp "^[0-9:.]+ $(id -un) pid [0-9]+ client [0-9]+ publish other to 0: hi .x1b\[31m$"
+    assert_line --index 1 --regexp 'publish news to 1: hello$'
+    run json "[(o['channel'], o['receivers'], o.get('payload'), o.get('payload_base64'), o['bytes']) for o in objects]" <"$DIR/json"
+    assert_output "[('news', 1, 'hello', None, 5), ('news', 1, None, '//4=', 2)]"
+    assert_equal "$(cat "$DIR/other")" ''
+}
+
+# all_told N: so many messages were shown in $DIR/lines or told as not shown in $DIR/err.
+all_told() {
+    local missed
+    missed=$(awk '/too slow: [0-9]+ messages are not shown$/ { n += $4 } END { print n + 0 }' "$DIR/err")
+    [ "$(($(wc -l <"$DIR/lines") + missed))" -eq "$1" ]
+}
+
+@test "monitor: who does not keep up is told, and publishers do not wait" {
+    printf '[listener a]\nlisten = %s\n[limits]\nqueue_limit = 64K\n' "$S" >"$DIR/conf"
+    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
+    PIDS+=($!)
+    DAEMONS[$!]=1
+    wait_until is_listening "$S"
+    background "$UDSCTL" monitor >"$DIR/lines" 2>"$DIR/err"
+    local monitor=$!
+    wait_until info_is monitor_clients 1
+    kill -STOP "$monitor"
+    run bash -c "seq -f '%0100.0f' 20000 | '$UDSCTL' send --timeout 20s news"
+    assert_success
+    info_is messages_dropped 0
+    kill -CONT "$monitor"
+    wait_until contains "$DIR/err" 'messages are not shown'
+    # All are shown, or told as not shown.
+    wait_until all_told 20000
+}
+
+@test "reload: taken, refused, and without a file" {
+    printf '[listener a]\nlisten = %s\n' "$S" >"$DIR/conf"
+    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
+    PIDS+=($!)
+    DAEMONS[$!]=1
+    wait_until is_listening "$S"
+    run "$UDSCTL" reload
+    assert_success
+    assert_output reloaded
+    echo 'mode = fast' >>"$DIR/conf"
+    run "$UDSCTL" reload
+    assert_failure 76
+    assert_output --partial "udsctl: the configuration was not reloaded: $DIR/conf:3: mode: 'fast' is not a mode"
+}
+
+@test "check: a line and a status for monitoring systems" {
+    run "$UDSCTL" check
+    assert_failure 2
+    assert_output "UDSD CRITICAL - cannot connect to $S: No such file or directory; is it running?"
+    start_udsd
+    run "$UDSCTL" check
+    assert_success
+    assert_output --regexp '^UDSD OK - answered in [0-9.]+ ms \| latency=0\.[0-9]+s;0\.1;1;0$'
+    kill -STOP "$UDSD_PID"
+    run "$UDSCTL" check --timeout 100ms
+    assert_failure 2
+    assert_output "UDSD CRITICAL - timed out: no answer from $S"
+    # It answers while the check waits, later than it should.
+    "$UDSCTL" check --warning 1ms --critical 1h >"$DIR/out" 3>&- &
+    local check=$!
+    wait_until bash -c "(($(date +%s%N) + 0 < \$(date +%s%N) - 50000000))"
+    kill -CONT "$UDSD_PID"
+    wait_exit "$check"
+    assert_equal "$status" 1
+    contains "$DIR/out" 'UDSD WARNING - '
+    run "$UDSCTL" check --warning 2s --critical 1s
+    assert_failure 3
+}
+
+@test "bench: measures through the daemon" {
+    start_udsd
+    run json "[o['work'] for o in objects], objects[2]['depth'], all(o['per_second'] > 100 and o['cpu_nanoseconds'] > 0 and
+        o['p50_microseconds'] <= o['p99_microseconds'] for o in objects)" < <("$UDSCTL" bench --json --timeout 30s)
+    assert_output "(['ping', 'publish', 'publish'], 64, True)"
+    run info pubsub_channels
+    assert_output 0
+}
+
+@test "without a daemon every verb says what to do" {
+    local verb
+    for verb in ping stats clients channels monitor 'kill 1' reload bench; do
+        # shellcheck disable=SC2086 # a verb and its argument
+        run "$UDSCTL" $verb
+        assert_failure 69
+        assert_output "udsctl: cannot connect to $S: No such file or directory; is it running?"
+    done
+    run "$UDSCTL" send --timeout 100ms news x
+    assert_failure 75
+    assert_output --partial "No such file or directory; is it running?"
+    # Who has a service or a daemon of his own is told how to look at it.
+    mkdir -p "$DIR/run/udsd"
+    XDG_RUNTIME_DIR=$DIR/run run "$UDSCTL" -s "$DIR/run/udsd/udsd.sock" ping
+    assert_output --partial 'is it running? systemctl --user status udsd'
+    if [ ! -e /run/udsd ]; then
+        run "$UDSCTL" -s /run/udsd/udsd.sock ping
+        assert_output --partial 'is it running? systemctl status udsd'
+    fi
+}
+
+@test "without permission every verb says whose the socket is" {
+    need_root
+    printf '[listener a]\nlisten = %s\nsocket_mode = 0660\nsocket_group = adm\n' "$S" >"$DIR/conf"
+    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
+    PIDS+=($!)
+    DAEMONS[$!]=1
+    wait_until is_listening "$S"
+    local verb
+    for verb in ping stats clients channels monitor 'kill 1' reload bench 'recv x' 'send x y'; do
+        # shellcheck disable=SC2086 # a verb and its arguments
+        run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" $verb
+        assert_failure 77
+        assert_output "udsctl: cannot connect to $S: Permission denied; the socket belongs to group adm; you are not in \
+it: as root, usermod -aG adm nobody, and log in again"
+    done
+    chmod 0600 "$S"
+    run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" ping
+    assert_output --partial 'only its owner, root, may connect'
+}
+
+@test "who is no administrator is refused what is theirs" {
+    need_root
+    start_hub
+    local verb
+    for verb in monitor reload; do
+        run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" $verb
+        assert_failure 77
+        assert_output --partial 'administrators only'
+    done
+    receive news
+    run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" clients
+    assert_success
+    assert_output ''
+    run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" kill 1 2 3
+    assert_failure 1
+}
+
+@test "an echo listener is no bus, and every verb says so" {
+    start_udsd --mode echo
+    local verb
+    for verb in ping stats clients channels monitor 'kill 1' reload bench 'recv x' 'send x y'; do
+        # shellcheck disable=SC2086 # a verb and its arguments
+        run "$UDSCTL" $verb
+        assert_failure 76
+        assert_output --partial "echo listener"
+        assert_output --partial "use 'udsctl pipe'"
+    done
+}
+
+@test "help: what --help says, or the manual at the verb" {
+    run "$UDSCTL" help stats
+    assert_success
+    assert_line --index 0 'usage: udsctl stats [OPTION]...'
+    run "$UDSCTL" help
+    assert_success
+    assert_line --partial 'monitor'
+    run "$UDSCTL" help stat
+    assert_failure 64
+    assert_output --partial "did you mean 'stats'"
+    # On a terminal it is man that is run.
+    mkdir "$DIR/bin"
+    printf '#!/bin/sh\necho "man $*"\n' >"$DIR/bin/man"
+    printf '#!/bin/sh\n' >"$DIR/bin/less"
+    chmod +x "$DIR/bin/man" "$DIR/bin/less"
+    PATH=$DIR/bin:$PATH run script -qec "$UDSCTL help stats" /dev/null
+    assert_output --partial "man -P less -R -p '^   stats\$' udsctl"
+    printf '#!/bin/sh\nexit 1\n' >"$DIR/bin/man"
+    PATH=$DIR/bin:$PATH run script -qec "$UDSCTL help stats" /dev/null
+    assert_output --partial 'usage: udsctl stats'
+}
+
+@test "the help of each verb fits a screen, and mistakes are told with the nearest word" {
+    local verb
+    for verb in $("$UDSCTL" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+        run "$UDSCTL" "$verb" --help
+        assert_success
+        [ "${#lines[@]}" -le 22 ]
+        [ "$(wc -L <<<"$output")" -le 120 ]
+    done
+    run "$UDSCTL" stats --formt json
+    assert_failure 64
+    assert_output --partial "did you mean '--format'"
+    run "$UDSCTL" cliens
+    assert_failure 64
+    assert_output --partial "did you mean 'clients'"
+    run "$UDSCTL" monitor --pid x
+    assert_failure 64
+}
+
+# complete WORD...: what the completion offers for the last word.
+complete_words() {
+    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _udsctl; printf "%s\n" "${COMPREPLY[@]}"' - \
+        "$TOP/completions/udsctl.bash" "$UDSCTL" "$@"
+}
+
+@test "the bash completion offers verbs, options, channels and clients" {
+    run complete_words ''
+    assert_line stats
+    run complete_words stats --fo
+    assert_output --format
+    run complete_words stats --format open
+    assert_output openmetrics
+    run complete_words help cl
+    assert_output clients
+    # Without a daemon there is nothing to offer, and nothing is said.
+    run complete_words recv ''
+    assert_output ''
+    start_udsd
+    receive news weather 'two words'
+    run complete_words recv n
+    assert_output news
+    run complete_words channels ''
+    assert_equal "$(sort <<<"$output")" $'news\ntwo words\nweather'
+    run complete_words monitor -c w
+    assert_output weather
+    run complete_words send w
+    assert_output weather
+    run complete_words send weather w
+    assert_output ''
+    run complete_words kill ''
+    assert_output "$("$UDSCTL" clients --ids)"
+    # The socket that stands on the line is the one that is asked.
+    UDSD_SOCKET=/nowhere run complete_words --socket "$S" recv n
+    assert_output news
+}
