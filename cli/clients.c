@@ -123,6 +123,9 @@ clients_program(long long pid)
 	if (!f || !fgets(name, sizeof(name), f))
 		return "-";
 	name[strcspn(name, "\n")] = '\0';
+	for (char *p = name; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
 	return name;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 2048
@@ -17,7 +18,8 @@
 static struct {
 	bool verbose;
 	bool terminal;
-	bool progress; /* a progress line stands on the terminal */
+	bool progress;    /* a progress line stands on the terminal */
+	int output_error; /* the first of standard output */
 	char *captured;
 	size_t captured_size; /* 0: lines are written */
 } speaker;
@@ -27,6 +29,14 @@ say_init(bool verbose)
 {
 	speaker.verbose = verbose;
 	speaker.terminal = isatty(STDERR_FILENO) == 1;
+}
+
+static void
+replace_controls(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			text[i] = '?';
 }
 
 bool
@@ -59,9 +69,7 @@ write_line(const char *start, const char *end, size_t width, const char *format,
 	len = n < 0 ? 0 : (size_t)n >= room ? room - 1 : (size_t)n;
 	if (len + strlen(PREFIX) > width)
 		len = width > strlen(PREFIX) ? width - strlen(PREFIX) : 0;
-	for (size_t i = from; i < from + len; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
+	replace_controls(line + from, len);
 	memcpy(line + from + len, end, strlen(end));
 	(void)!write(STDERR_FILENO, line, from + len + strlen(end));
 }
@@ -70,6 +78,7 @@ static void __attribute__((format(printf, 1, 0))) say_line(const char *format, v
 {
 	if (speaker.captured_size > 0) {
 		vsnprintf(speaker.captured, speaker.captured_size, format, ap);
+		replace_controls(speaker.captured, strlen(speaker.captured));
 		return;
 	}
 	write_line(speaker.progress ? CLEAR : "", "\n", LINE_MAX_BYTES, format, ap);
@@ -143,10 +152,29 @@ say_progress_end(bool stays)
 }
 
 bool
-say_flushed(void)
+say_try_flush(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return true;
-	say("writing standard output: %s", strerror(errno));
+	/* What could not be written is gone, and the next flush knows of nothing. */
+	if (speaker.output_error == 0)
+		speaker.output_error = errno;
 	return false;
+}
+
+bool
+say_flushed(void)
+{
+	if (say_try_flush())
+		return true;
+	say("writing standard output: %s", strerror(speaker.output_error));
+	return false;
+}
+
+int
+say_end(int status)
+{
+	if (say_try_flush() || speaker.output_error == EPIPE)
+		return status;
+	return status != 0 || say_flushed() ? status : EX_IOERR;
 }

@@ -33,5 +33,11 @@ void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* Leaves the progress line where it is, or takes it away. */
 void say_progress_end(bool stays);
 
-/* Flushes standard output; says so where that fails. Returns whether all of it got out. */
+/* Flushes standard output; returns whether all of it got out. */
+bool say_try_flush(void);
+
+/* Likewise; says so where that fails. */
 bool say_flushed(void);
+
+/* Likewise: the exit status that it makes of status. That nobody reads the rest any more is no failure. */
+int say_end(int status);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -194,5 +193,5 @@ verb_bench(const struct options *o)
 	table_print(&table);
 	table_deinit(&table);
 	ask_free(a);
-	return status != 0 || say_flushed() ? status : EX_IOERR;
+	return say_end(status);
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "ask.h"
 #include "human.h"
@@ -118,14 +117,24 @@ print_table(const struct listing *listing)
 	table_deinit(&table);
 }
 
+/* Whether a shell can take it as a line. */
+static bool
+is_line(const struct channel_entry *channel)
+{
+	for (size_t i = 0; i < channel->name_len; i++)
+		if ((unsigned char)channel->name[i] < 0x20 || channel->name[i] == 0x7f)
+			return false;
+	return true;
+}
+
 static void
 print(const struct options *o, struct listing *listing)
 {
 	if (listing->n > 0)
 		qsort(listing->channels, listing->n, sizeof(*listing->channels), compare);
 	for (size_t i = 0; i < listing->n; i++) {
-		if (o->names)
-			printf("%.*s\n", (int)listing->channels[i].name_len, listing->channels[i].name);
+		if (o->names && is_line(&listing->channels[i]))
+			puts(listing->channels[i].name);
 		else if (o->json)
 			print_json(&listing->channels[i]);
 	}
@@ -147,5 +156,5 @@ verb_channels(const struct options *o)
 		free(listing.channels[i].name);
 	free(listing.channels);
 	ask_free(a);
-	return status != 0 || say_flushed() ? status : EX_IOERR;
+	return say_end(status);
 }

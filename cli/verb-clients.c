@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "ask.h"
 #include "clients.h"
@@ -129,5 +128,5 @@ verb_clients(const struct options *o)
 	table_print(&listing.table);
 	table_deinit(&listing.table);
 	ask_free(a);
-	return status != 0 || say_flushed() ? status : EX_IOERR;
+	return say_end(status);
 }

@@ -157,5 +157,5 @@ verb_kill(const struct options *o)
 	free(hunt.ids);
 	free(hunt.found);
 	free(hunt.victims);
-	return status != 0 || say_flushed() ? status : EX_IOERR;
+	return say_end(status);
 }

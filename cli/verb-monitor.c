@@ -133,9 +133,9 @@ show(struct monitor *m, const struct notice *notice)
 		print_json(notice);
 	else
 		print_line(notice);
-	if (!say_flushed())
-		return EX_IOERR;
-	return ++m->n == m->o->count ? ASK_DONE : 0;
+	if (!say_try_flush() || ++m->n == m->o->count)
+		return ASK_DONE;
+	return 0;
 }
 
 /* A message: "message", the channel, the payload. */
@@ -168,5 +168,5 @@ verb_monitor(const struct options *o)
 	/* Without a pattern the NULL ends the command before it. */
 	status = ask_listen(a, notice_cb, &m, "UDSD", "MONITOR", o->channel, NULL);
 	ask_free(a);
-	return status;
+	return say_end(status);
 }

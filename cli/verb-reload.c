@@ -1,6 +1,5 @@
 /* udsctl reload: the daemon reads its configuration again, and says whether it took it. */
 #include <stdio.h>
-#include <sysexits.h>
 
 #include "ask.h"
 #include "options.h"
@@ -16,5 +15,5 @@ verb_reload(const struct options *o)
 	ask_free(a);
 	if (status == 0)
 		puts("reloaded");
-	return status != 0 || say_flushed() ? status : EX_IOERR;
+	return say_end(status);
 }

@@ -88,8 +88,8 @@ run(struct ask *a, const struct options *o, enum stats_format format)
 			return status;
 		sample->taken_at = loop_now();
 		show(format, sample, before, times != 1);
-		if (!say_flushed())
-			return EX_IOERR;
+		if (!say_try_flush())
+			break;
 	}
 	return EX_OK;
 }
@@ -106,5 +106,5 @@ verb_stats(const struct options *o)
 	a = ask_new(o);
 	status = run(a, o, format);
 	ask_free(a);
-	return status;
+	return say_end(status);
 }

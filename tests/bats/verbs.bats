@@ -416,3 +416,23 @@ complete_words() {
     UDSD_SOCKET=/nowhere run complete_words --socket "$S" recv n
     assert_output news
 }
+
+@test "output that nobody reads any more ends them quietly, other failures are said" {
+    start_udsd
+    background bash -c "'$UDSCTL' monitor 2>'$DIR/err' | head -n 1 >'$DIR/lines'; echo \${PIPESTATUS[0]} >'$DIR/status'"
+    wait_until info_is monitor_clients 1
+    "$UDSCTL" send news one
+    wait_until has_lines "$DIR/lines" 1
+    while [ ! -s "$DIR/status" ]; do
+        "$UDSCTL" send news more
+    done
+    assert_equal "$(cat "$DIR/status" "$DIR/err")" 0
+    run bash -c "'$UDSCTL' stats --watch=50ms | head -n 1; echo \${PIPESTATUS[0]}"
+    assert_line --index 1 0
+    local verb
+    for verb in stats ping; do
+        run bash -c "'$UDSCTL' $verb >/dev/full"
+        assert_failure 74
+        assert_output 'udsctl: writing standard output: No space left on device'
+    done
+}
