@@ -1,6 +1,7 @@
 #include "record.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base64.h"
 #include "buf.h"
@@ -40,6 +41,30 @@ record_set_bytes(json_t *record, const char *key, struct slice bytes)
 	len = base64_put(letters, bytes.p, bytes.len);
 	snprintf(base64_key, sizeof(base64_key), "%s_base64", key);
 	record_set(record, base64_key, json_stringn_nocheck(letters, len));
+}
+
+void
+record_set_string(json_t *record, const char *key, const char *text)
+{
+	record_set_bytes(record, key, (struct slice){ (const uint8_t *)text, strlen(text) });
+}
+
+bool
+record_is_text(struct slice bytes)
+{
+	json_t *text = json_stringn(bytes.len > 0 ? (const char *)bytes.p : "", bytes.len);
+
+	json_decref(text);
+	return text != NULL;
+}
+
+void
+record_write(json_t *record)
+{
+	/* What cannot be written, whoever flushes stdout will notice. */
+	(void)json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(16));
+	putchar('\n');
+	json_decref(record);
 }
 
 static int

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "protocol.h"
 
@@ -18,6 +19,15 @@ void record_set(json_t *record, const char *key, json_t *value);
 
 /* Sets `key` to the bytes where they are UTF-8, else `key`_base64 to their base64. */
 void record_set_bytes(json_t *record, const char *key, struct slice bytes);
+
+/* The same for a text that ends with NUL. */
+void record_set_string(json_t *record, const char *key, const char *text);
+
+/* Whether it can be shown as it is: UTF-8. */
+bool record_is_text(struct slice bytes);
+
+/* Prints the record on stdout, with a newline, and releases it. */
+void record_write(json_t *record);
 
 /* Appends the value without a newline, in the order in which keys were set. */
 void record_print(const json_t *value, struct buf *b);

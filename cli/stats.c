@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "human.h"
-#include "json.h"
+#include "record.h"
 #include "table.h"
 
 enum stats_kind { COUNT, SIZE, AGE, SECONDS };
@@ -196,22 +196,22 @@ print_text(const struct stats_sample *sample, const struct stats_sample *before)
 static void
 print_json(const struct stats_sample *sample, const struct stats_sample *before)
 {
-	json_t *object = json_new(), *rates = json_new();
+	json_t *object = record_new(), *rates = record_new();
 	double seconds = seconds_between(sample, before);
 
-	json_put_string(object, "udsd_version", sample->version);
+	record_set_string(object, "udsd_version", sample->version);
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!sample->given[i])
 			continue;
 		if (rows[i].kind == SECONDS)
-			json_put_real(object, rows[i].field, sample->values[i]);
+			record_set(object, rows[i].field, json_real(sample->values[i]));
 		else
-			json_put_integer(object, rows[i].field, (long long)sample->values[i]);
+			record_set(object, rows[i].field, json_integer((long long)sample->values[i]));
 		if (rows[i].is_counter)
-			json_put_real(rates, rows[i].field, rate_of(i, sample, before, seconds));
+			record_set(rates, rows[i].field, json_real(rate_of(i, sample, before, seconds)));
 	}
-	json_put_object(object, "rates", rates);
-	json_print(object);
+	record_set(object, "rates", rates);
+	record_write(object);
 }
 
 /* "bytes" or "seconds" at the end of a name is its unit. */

@@ -11,7 +11,7 @@
 
 #include "ask.h"
 #include "buf.h"
-#include "json.h"
+#include "record.h"
 #include "memory.h"
 #include "options.h"
 #include "resp-encode.h"
@@ -125,17 +125,17 @@ measure(struct ask *a, struct measurement *m, const char *channel)
 static void
 print_json(const struct measurement *m)
 {
-	json_t *object = json_new();
+	json_t *object = record_new();
 
-	json_put_string(object, "work", m->key);
-	json_put_integer(object, "depth", (long long)m->depth);
-	json_put_integer(object, "commands", (long long)m->n);
-	json_put_real(object, "per_second", (double)m->n / m->seconds);
-	json_put_real(object, "p50_microseconds", m->p50 * 1e6);
-	json_put_real(object, "p99_microseconds", m->p99 * 1e6);
+	record_set_string(object, "work", m->key);
+	record_set(object, "depth", json_integer((long long)m->depth));
+	record_set(object, "commands", json_integer((long long)m->n));
+	record_set(object, "per_second", json_real((double)m->n / m->seconds));
+	record_set(object, "p50_microseconds", json_real(m->p50 * 1e6));
+	record_set(object, "p99_microseconds", json_real(m->p99 * 1e6));
 	if (m->cpu >= 0)
-		json_put_real(object, "cpu_nanoseconds", m->cpu * 1e9 / (double)m->n);
-	json_print(object);
+		record_set(object, "cpu_nanoseconds", json_real(m->cpu * 1e9 / (double)m->n));
+	record_write(object);
 }
 
 static void
@@ -174,7 +174,7 @@ run(struct ask *a, const struct options *o, struct table *table)
 		else if (status == 0)
 			add_row(table, &all[i]);
 	}
-	say_progress_end();
+	say_progress_end(false);
 	return status;
 }
 

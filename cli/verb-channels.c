@@ -6,7 +6,7 @@
 
 #include "ask.h"
 #include "human.h"
-#include "json.h"
+#include "record.h"
 #include "memory.h"
 #include "options.h"
 #include "say.h"
@@ -84,13 +84,13 @@ compare(const void *a, const void *b)
 static void
 print_json(const struct channel_entry *channel)
 {
-	json_t *object = json_new();
+	json_t *object = record_new();
 
-	json_put_text(object, "name", (struct slice){ (const uint8_t *)channel->name, channel->name_len });
-	json_put_integer(object, "shard", channel->is_shard);
+	record_set_bytes(object, "name", (struct slice){ (const uint8_t *)channel->name, channel->name_len });
+	record_set(object, "shard", json_integer(channel->is_shard));
 	for (size_t i = 0; i < N_FIGURES; i++)
-		json_put_integer(object, figures[i].field, channel->values[i]);
-	json_print(object);
+		record_set(object, figures[i].field, json_integer(channel->values[i]));
+	record_write(object);
 }
 
 static void

@@ -6,7 +6,7 @@
 #include "ask.h"
 #include "clients.h"
 #include "human.h"
-#include "json.h"
+#include "record.h"
 #include "num.h"
 #include "options.h"
 #include "say.h"
@@ -79,7 +79,7 @@ is_text(const char *name)
 static void
 print_json(const struct client_entry *client)
 {
-	json_t *object = json_new();
+	json_t *object = record_new();
 	char name[64];
 	int64_t number;
 
@@ -88,14 +88,14 @@ print_json(const struct client_entry *client)
 
 		snprintf(name, sizeof(name), "%.*s", (int)field->name.len, (const char *)field->name.p);
 		if (!is_text(name) && num_parse_resp(field->value.p, field->value.len, &number) == 0)
-			json_put_integer(object, name, number);
+			record_set(object, name, json_integer(number));
 		else
-			json_put_text(object, name, field->value);
+			record_set_bytes(object, name, field->value);
 	}
 	if (client->uid >= 0)
-		json_put_string(object, "username", clients_user(client->uid));
-	json_put_string(object, "program", clients_program(client->pid));
-	json_print(object);
+		record_set_string(object, "username", clients_user(client->uid));
+	record_set_string(object, "program", clients_program(client->pid));
+	record_write(object);
 }
 
 static void

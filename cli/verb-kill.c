@@ -7,7 +7,7 @@
 
 #include "ask.h"
 #include "clients.h"
-#include "json.h"
+#include "record.h"
 #include "memory.h"
 #include "num.h"
 #include "options.h"
@@ -69,12 +69,12 @@ report(const struct options *o, const struct victim *victim)
 	} else if (!o->json) {
 		printf("closed client %" PRIu64 "\n", victim->id);
 	} else {
-		object = json_new();
-		json_put_integer(object, "id", (long long)victim->id);
-		json_put_integer(object, "uid", victim->uid);
-		json_put_integer(object, "pid", victim->pid);
-		json_put_string(object, "program", victim->program);
-		json_print(object);
+		object = record_new();
+		record_set(object, "id", json_integer((long long)victim->id));
+		record_set(object, "uid", json_integer(victim->uid));
+		record_set(object, "pid", json_integer(victim->pid));
+		record_set_string(object, "program", victim->program);
+		record_write(object);
 	}
 }
 

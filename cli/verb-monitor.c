@@ -8,7 +8,7 @@
 #include "ask.h"
 #include "buf.h"
 #include "clients.h"
-#include "json.h"
+#include "record.h"
 #include "memory.h"
 #include "options.h"
 #include "say.h"
@@ -58,27 +58,27 @@ parse(struct slice text, struct notice *ret_notice)
 static void
 print_json(const struct notice *n)
 {
-	json_t *object = json_new();
+	json_t *object = record_new();
 
-	json_put_real(object, "time", (double)n->seconds + (double)n->microseconds / 1e6);
-	json_put_integer(object, "id", n->id);
-	json_put_integer(object, "uid", n->uid);
+	record_set(object, "time", json_real((double)n->seconds + (double)n->microseconds / 1e6));
+	record_set(object, "id", json_integer(n->id));
+	record_set(object, "uid", json_integer(n->uid));
 	if (n->uid >= 0)
-		json_put_string(object, "username", clients_user(n->uid));
-	json_put_integer(object, "pid", n->pid);
-	json_put_string(object, "command", n->command);
-	json_put_text(object, "channel", n->channel);
-	json_put_integer(object, "receivers", n->receivers);
-	json_put_integer(object, "bytes", (long long)n->payload_len);
-	json_put_text(object, "payload", n->payload);
-	json_print(object);
+		record_set_string(object, "username", clients_user(n->uid));
+	record_set(object, "pid", json_integer(n->pid));
+	record_set_string(object, "command", n->command);
+	record_set_bytes(object, "channel", n->channel);
+	record_set(object, "receivers", json_integer(n->receivers));
+	record_set(object, "bytes", json_integer((long long)n->payload_len));
+	record_set_bytes(object, "payload", n->payload);
+	record_write(object);
 }
 
 /* What steers a terminal is escaped, as is what is behind the 7 bits of ASCII where it is no UTF-8. */
 static void
 print_bytes(struct slice text)
 {
-	bool is_text = json_is_text(text);
+	bool is_text = record_is_text(text);
 
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t c = text.p[i];

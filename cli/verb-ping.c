@@ -6,7 +6,7 @@
 
 #include "client.h"
 #include "deadline.h"
-#include "json.h"
+#include "record.h"
 #include "loop.h"
 #include "options.h"
 #include "resp-reply.h"
@@ -81,10 +81,10 @@ answered(struct ping *p)
 	json_t *object;
 
 	if (p->json) {
-		object = json_new();
-		json_put_string(object, "socket", client_name(p->client));
-		json_put_integer(object, "microseconds", (long long)took);
-		json_print(object);
+		object = record_new();
+		record_set_string(object, "socket", client_name(p->client));
+		record_set(object, "microseconds", json_integer((long long)took));
+		record_write(object);
 	} else {
 		printf("PONG from %s in %llu us\n", client_name(p->client), (unsigned long long)took);
 	}

@@ -146,10 +146,9 @@ verbs_help(const struct verb *verb)
 		    "'udsctl VERB --help' shows the options of a verb. Durations are like 500ms, 5s or 1m, sizes like "
 		    "16M.\n"
 		    "The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock if it is there,\n"
-		    "else /run/udsd/udsd.sock. Exit status: 0 every message was answered, 64 wrong usage, 69 no "
-		    "daemon,\n"
-		    "70 a command failed, 74 input or output failed, 75 timed out, 76 not a bus or refused, 77 not "
-		    "permitted.\n",
+		    "else /run/udsd/udsd.sock. Exit status: 0 every message was answered, 64 wrong usage, 65 the spool "
+		    "is\ndamaged, 66 a file cannot be opened, 69 no daemon, 70 a command failed, 73 the spool cannot be "
+		    "created,\n74 input or output failed, 75 timed out, 76 not a bus or refused, 77 not permitted.\n",
 		    stdout);
 	}
 	print_options("Options for every verb", options_global);
