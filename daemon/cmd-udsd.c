@@ -89,6 +89,19 @@ struct listing {
 	uint64_t begin_work; /* the router's */
 };
 
+/* udsd's own channels are shown to those who ask for them. */
+static bool
+is_meant(const struct slice *pattern, struct slice name)
+{
+	static const char reserved[] = PROTOCOL_RESERVED;
+	size_t len = sizeof(reserved) - 1;
+
+	if (pattern && !glob_match(pattern->p, pattern->len, name.p, name.len))
+		return false;
+	return name.len < len || memcmp(name.p, reserved, len) != 0 ||
+	       (pattern && pattern->len >= len && memcmp(pattern->p, reserved, len) == 0);
+}
+
 /* Who may neither publish to a channel nor receive it has no business with its figures. */
 static bool
 is_shown(const struct listing *listing, const struct channel *channel)
@@ -97,7 +110,7 @@ is_shown(const struct listing *listing, const struct channel *channel)
 	struct slice name = channel_name(channel);
 
 	listing->bus->router.patterns.work += name.len + (listing->pattern ? listing->pattern->len : 0);
-	if (listing->pattern && !glob_match(listing->pattern->p, listing->pattern->len, name.p, name.len))
+	if (!is_meant(listing->pattern, name))
 		return false;
 	return listing->is_admin || access_list_admits(&channel->rule->publish, identity) ||
 	       access_list_admits(&channel->rule->subscribe, identity);

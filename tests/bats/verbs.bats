@@ -91,7 +91,7 @@ EOF
     run "$UDSCTL" clients
     assert_success
     assert_line --index 0 --regexp '^ *ID  USER .* STATE$'
-    assert_line --regexp "$(id -un) +$pid +udsctl .* 1 +0 +1 +0$"
+    assert_line --regexp "$(id -un) +$pid +udsctl .* 2 +0 +1 +0$"
     assert_equal "${#lines[@]}" 3 # itself it does not show
     run json "[(o['name'], o['published'], o['username'] == '$(id -un)') for o in objects if o['name']]" \
         < <("$UDSCTL" clients --json)
