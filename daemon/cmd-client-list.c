@@ -92,7 +92,7 @@ put_client(struct buf *out, const struct bus *bus, const struct session *s)
 	               unsent, sizeof(*s) + kept + multi_mem + unsent,
 	               s->state == SESSION_OPEN && !s->clogged ? "r" : "",
 	               s->out_state == SESSION_OUT_BLOCKED ? "w" : "",
-	               s->last_command > 0 ? command_table[s->last_command - 1].name : "NULL", s->resp3 ? 3 : 2,
+	               s->last_command > 0 ? command_table[s->last_command - 1].name : "NULL", session_is_resp3(s) ? 3 : 2,
 	               text_or_empty(info->lib_name), text_or_empty(info->lib_version));
 	if (r < 0)
 		return r;

@@ -67,7 +67,7 @@ parse_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t
 enum command_result
 cmd_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	int64_t version = s->resp3 ? 3 : 2;
+	int64_t version = session_is_resp3(s) ? 3 : 2;
 	struct slice user = { 0 }, name = { 0 };
 
 	if (argc > 1 && num_parse_resp(argv[1].p, argv[1].len, &version) != 0) {
@@ -86,7 +86,7 @@ cmd_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	}
 	if (name.p && !cmd_client_set_text(bus, s, CLIENT_NAME, name))
 		return COMMAND_DONE;
-	router_set_resp3(bus, s, version == 3);
+	router_set_encoding(bus, s, version == 3 ? ENCODING_RESP3 : ENCODING_RESP2);
 	reply_map(bus, s, 7);
 	reply_text(bus, s, "server");
 	reply_text(bus, s, "redis");
@@ -110,7 +110,7 @@ cmd_ping(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 {
 	if (argc > 2) {
 		reply_error(bus, s, "ERR wrong number of arguments for 'ping' command");
-	} else if (!s->resp3 && session_is_subscribed(s)) {
+	} else if (!session_is_resp3(s) && session_is_subscribed(s)) {
 		reply_array(bus, s, 2);
 		reply_text(bus, s, "pong");
 		reply_bulk(bus, s, argc == 2 ? argv[1] : (struct slice){ 0 });
@@ -145,7 +145,7 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribu
 	router_leave(bus, s);
 	monitor_leave(bus, s);
 	tap_leave(bus, s);
-	router_set_resp3(bus, s, false);
+	router_set_encoding(bus, s, ENCODING_RESP2);
 	transaction_end(s);
 	s->wait_receiver = s->no_evict = s->no_touch = false;
 	if (s->reply_mode != REPLY_SKIP) /* as in Redis, where SKIP covers also RESET */

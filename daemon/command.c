@@ -288,7 +288,7 @@ lower(struct slice name)
 static bool
 is_confined(const struct session *s)
 {
-	return !s->resp3 && session_is_subscribed(s);
+	return !session_is_resp3(s) && session_is_subscribed(s);
 }
 
 static void

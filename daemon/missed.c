@@ -98,7 +98,7 @@ tell(struct bus *bus, struct session *s, const struct count *count)
 		return;
 	}
 	p = (char *)stream_end(&bus->replies);
-	p += resp_put_header(p, s->resp3 ? '>' : '*', 3);
+	p += resp_put_header(p, session_is_resp3(s) ? '>' : '*', 3);
 	p += resp_put_bulk(p, "message", 7);
 	p += resp_put_bulk(p, PROTOCOL_MISSED, sizeof(PROTOCOL_MISSED) - 1);
 	p += resp_put_bulk(p, payload, len);

@@ -43,7 +43,7 @@ recvset_add(struct recvset *set, struct session *s)
 		set->many[set->n] = s;
 	}
 	set->n++;
-	set->n_resp3 += s->resp3;
+	set->n_of[s->encoding]++;
 	return 0;
 }
 
@@ -53,7 +53,7 @@ recvset_remove(struct recvset *set, uint32_t index)
 	struct session **array = set->cap > 0 ? set->many : &set->one, *last = NULL;
 
 	assert(index < set->n);
-	set->n_resp3 -= array[index]->resp3;
+	set->n_of[array[index]->encoding]--;
 	if (index != --set->n) {
 		last = array[set->n];
 		array[index] = last;

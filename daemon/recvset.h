@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "encoding.h"
+
 struct session;
 
 struct recvset {
@@ -11,7 +13,7 @@ struct recvset {
 		struct session **many;
 	};
 	uint32_t n, cap;
-	uint32_t n_resp3; /* how many of them speak RESP3 */
+	uint32_t n_of[ENCODING_COUNT]; /* how many of them get which encoding */
 };
 
 void recvset_deinit(struct recvset *set);

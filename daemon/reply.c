@@ -123,7 +123,7 @@ reply_text(struct bus *bus, struct session *s, const char *text)
 void
 reply_verbatim(struct bus *bus, struct session *s, struct slice text)
 {
-	if (!s->resp3) {
+	if (!session_is_resp3(s)) {
 		reply_bulk(bus, s, text);
 		return;
 	}
@@ -136,7 +136,7 @@ reply_verbatim(struct bus *bus, struct session *s, struct slice text)
 void
 reply_null(struct bus *bus, struct session *s)
 {
-	if (s->resp3)
+	if (session_is_resp3(s))
 		reply_literal(bus, s, "_\r\n");
 	else
 		reply_literal(bus, s, "$-1\r\n");
@@ -151,13 +151,13 @@ reply_array(struct bus *bus, struct session *s, size_t n)
 void
 reply_map(struct bus *bus, struct session *s, size_t n)
 {
-	reply_header(bus, s, s->resp3 ? '%' : '*', s->resp3 ? n : 2 * n, NULL);
+	reply_header(bus, s, session_is_resp3(s) ? '%' : '*', session_is_resp3(s) ? n : 2 * n, NULL);
 }
 
 void
 reply_set(struct bus *bus, struct session *s, size_t n)
 {
-	reply_header(bus, s, s->resp3 ? '~' : '*', n, NULL);
+	reply_header(bus, s, session_is_resp3(s) ? '~' : '*', n, NULL);
 }
 
 void
@@ -174,7 +174,7 @@ reply_confirmation(struct bus *bus, struct session *s, const char *what, const s
 	uint8_t mode = s->reply_mode;
 
 	s->reply_mode = REPLY_ON; /* like a message, it is no reply */
-	reply_header(bus, s, s->resp3 ? '>' : '*', 3, NULL);
+	reply_header(bus, s, session_is_resp3(s) ? '>' : '*', 3, NULL);
 	reply_text(bus, s, what);
 	if (name)
 		reply_bulk(bus, s, *name);

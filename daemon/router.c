@@ -674,14 +674,16 @@ router_leave(struct bus *bus, struct session *s)
 }
 
 void
-router_set_resp3(struct bus *bus, struct session *s, bool resp3)
+router_set_encoding(struct bus *bus, struct session *s, enum encoding encoding)
 {
 	struct subscription *sub;
 
-	if (s->resp3 == resp3)
+	if (s->encoding == encoding)
 		return;
 	run_close(bus);
-	LIST_FOREACH(sub, &s->subscriptions, link)
-		receivers_of(sub)->n_resp3 += resp3 ? 1 : -1;
-	s->resp3 = resp3;
+	LIST_FOREACH(sub, &s->subscriptions, link) {
+		receivers_of(sub)->n_of[s->encoding]--;
+		receivers_of(sub)->n_of[encoding]++;
+	}
+	s->encoding = (uint8_t)encoding;
 }

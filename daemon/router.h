@@ -103,8 +103,8 @@ bool router_is_subscribed(const struct router *router, const struct session *s, 
 /* Ends all subscriptions of the session. */
 void router_leave(struct bus *bus, struct session *s);
 
-/* Moves the session to RESP2 or RESP3; what is published from now on comes in that form. */
-void router_set_resp3(struct bus *bus, struct session *s, bool resp3);
+/* What is published from now on comes to the session in that encoding. */
+void router_set_encoding(struct bus *bus, struct session *s, enum encoding encoding);
 
 /* The channel of a name as it stands, or NULL. */
 struct channel *router_find(const struct router *router, struct slice name, bool is_shard);

@@ -17,7 +17,7 @@
 /* How long a run gets while somebody is over his quota, in bytes. */
 #define OVER_MAX 4096
 
-/* Encoded messages of one kind: through one way, in one version of the protocol. */
+/* Encoded messages of one kind: through one way, in one encoding. */
 struct piece {
 	struct chunk *chunk;
 	size_t offset, len;
@@ -30,12 +30,6 @@ struct deferred {
 	uint32_t messages;
 };
 
-static uint32_t
-count_speakers(const struct recvset *set, bool resp3)
-{
-	return resp3 ? set->n_resp3 : set->n - set->n_resp3;
-}
-
 static struct slice
 head_of(const struct channel *channel, uint32_t way)
 {
@@ -46,15 +40,15 @@ head_of(const struct channel *channel, uint32_t way)
 
 /* The heads are kept for RESP2; RESP3 differs in the first byte. */
 static uint8_t *
-put_head(uint8_t *p, struct slice head, bool resp3)
+put_head(uint8_t *p, struct slice head, enum encoding encoding)
 {
 	memcpy(p, head.p, head.len);
-	if (resp3)
+	if (encoding == ENCODING_RESP3)
 		p[0] = '>';
 	return p + head.len;
 }
 
-/* The first encoding that anybody needs. */
+/* The first of RESP's encodings that anybody needs. */
 static void
 choose_encoding(struct run *run, const struct channel *channel)
 {
@@ -63,7 +57,7 @@ choose_encoding(struct run *run, const struct channel *channel)
 	while (channel_way(channel, way)->n == 0)
 		way++;
 	run->way = way;
-	run->resp3 = count_speakers(channel_way(channel, way), false) == 0;
+	run->encoding = channel_way(channel, way)->n_of[ENCODING_RESP2] > 0 ? ENCODING_RESP2 : ENCODING_RESP3;
 }
 
 static void
@@ -168,13 +162,12 @@ run_deliver_deferred(struct bus *bus)
 }
 
 /*
- * Queues one piece for those receivers of one way that speak one version of the protocol. head: what stands before
- * the piece, or NULL; who gets the one gets the other, even if it is clogged in between. messages: how many end in
- * the piece.
+ * Queues one piece for those receivers of one way that get one encoding. head: what stands before the piece, or NULL;
+ * who gets the one gets the other, even if it is clogged in between. messages: how many end in the piece.
  */
 static void
-deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct piece *head, const struct piece *piece,
-        uint32_t messages)
+deliver(struct bus *bus, const struct recvset *set, enum encoding encoding, const struct piece *head,
+        const struct piece *piece, uint32_t messages)
 {
 	struct run *run = &bus->run;
 	struct session *const *array = recvset_array(set);
@@ -185,7 +178,7 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct session *s = array[i];
 
-		if (s->resp3 != resp3 || !channel_admits(run->channel, s))
+		if (s->encoding != encoding || !channel_admits(run->channel, s))
 			continue;
 		if (s->state == SESSION_DEAD) {
 			bus->stats.undelivered += messages;
@@ -211,49 +204,55 @@ deliver(struct bus *bus, const struct recvset *set, bool resp3, const struct pie
 }
 
 static void
-kill_receivers(struct bus *bus, const struct recvset *set, bool resp3)
+kill_receivers(struct bus *bus, const struct recvset *set, enum encoding encoding)
 {
 	for (uint32_t i = 0; i < set->n; i++)
-		if (recvset_array(set)[i]->resp3 == resp3)
+		if (recvset_array(set)[i]->encoding == encoding)
 			session_mark_dead(recvset_array(set)[i], bus);
-	log_error("out of memory: %u receivers closed, since they would have missed messages",
-	          count_speakers(set, resp3));
+	log_error("out of memory: %u receivers closed, since they would have missed messages", set->n_of[encoding]);
 }
 
-/* The length of "$LEN\r\n", LEN bytes and CRLF. */
-static size_t
-tail_len(const uint8_t *tail)
+/* The payload of a tail, which is "$LEN\r\n", LEN bytes and CRLF. */
+static struct slice
+payload_of(const uint8_t *tail)
 {
 	size_t len = 0, i = 1;
 
 	for (; tail[i] != '\r'; i++)
 		len = len * 10 + (size_t)(tail[i] - '0');
-	return i + 2 + len + 2;
+	return (struct slice){ tail + i + 2, len };
 }
 
-/* Writes the run's messages again with another head. Returns 0 or -ENOMEM. */
+/* Writes the run's messages again, for another way or in another encoding. Returns 0 or -ENOMEM. */
 static int
-copy_with_head(struct bus *bus, const struct piece *from, struct slice head, bool resp3, struct piece *ret_piece)
+copy_run(struct bus *bus, const struct piece *from, uint32_t way, enum encoding encoding, struct piece *ret_piece)
 {
 	struct run *run = &bus->run;
+	struct slice head = head_of(run->channel, way);
 	size_t old_head = head_of(run->channel, run->way).len;
-	size_t len = from->len - run->messages * old_head + run->messages * head.len;
+	size_t room = from->len - run->messages * old_head + run->messages * head.len;
 	const uint8_t *p = from->chunk->data + from->offset;
 	uint8_t *out;
 
-	if (stream_reserve(&bus->copies, len) < 0)
+	if (stream_reserve(&bus->copies, room) < 0)
 		return -ENOMEM;
-	*ret_piece = (struct piece){ bus->copies.chunk, bus->copies.chunk->len, len };
+	*ret_piece = (struct piece){ bus->copies.chunk, bus->copies.chunk->len, 0 };
 	out = stream_end(&bus->copies);
 	for (uint32_t i = 0; i < run->messages; i++) {
-		size_t n = tail_len(p + old_head);
+		const uint8_t *tail = p + old_head;
+		struct slice payload = payload_of(tail);
 
-		out = put_head(out, head, resp3);
-		memcpy(out, p + old_head, n);
-		out += n;
-		p += old_head + n;
+		p = payload.p + payload.len + 2;
+		if (encoding > ENCODING_RESP3) {
+			out += encoding_put(encoding, out, payload);
+		} else {
+			out = put_head(out, head, encoding);
+			memcpy(out, tail, (size_t)(p - tail));
+			out += p - tail;
+		}
 	}
-	bus->copies.chunk->len += (uint32_t)len;
+	ret_piece->len = (size_t)(out - stream_end(&bus->copies));
+	bus->copies.chunk->len += (uint32_t)ret_piece->len;
 	return 0;
 }
 
@@ -274,15 +273,15 @@ run_close(struct bus *bus)
 	for (uint32_t way = 0; way <= run->channel->n_matches; way++) {
 		const struct recvset *set = channel_way(run->channel, way);
 
-		for (int resp3 = 0; resp3 <= 1; resp3++) {
-			if (count_speakers(set, resp3) == 0)
+		for (uint32_t left = set->n, e = 0; left > 0; left -= set->n_of[e++]) {
+			if (set->n_of[e] == 0)
 				continue;
-			if (way == run->way && resp3 == run->resp3)
-				deliver(bus, set, resp3, NULL, &first, run->messages);
-			else if (copy_with_head(bus, &first, head_of(run->channel, way), resp3, &piece) == 0)
-				deliver(bus, set, resp3, NULL, &piece, run->messages);
+			if (way == run->way && e == run->encoding)
+				deliver(bus, set, e, NULL, &first, run->messages);
+			else if (copy_run(bus, &first, way, e, &piece) == 0)
+				deliver(bus, set, e, NULL, &piece, run->messages);
 			else
-				kill_receivers(bus, set, resp3);
+				kill_receivers(bus, set, e);
 		}
 	}
 	end(run);
@@ -299,30 +298,57 @@ make_tail(struct bus *bus, struct slice payload)
 	return tail;
 }
 
-/* Each receiver gets a head of its kind, and shares the tail. */
+/* The first and the last piece of a large message, for one way and in one encoding. Returns 0 or -ENOMEM. */
+static int
+frame_large(struct bus *bus, struct chunk *tail, uint32_t way, enum encoding encoding, struct piece ret_pieces[2])
+{
+	struct slice head = head_of(bus->run.channel, way), payload = payload_of(tail->data);
+	struct piece whole = { tail, 0, tail->len };
+	struct piece bare = { tail, (size_t)(payload.p - tail->data), payload.len };
+	struct piece own;
+	uint8_t *out;
+
+	if (stream_reserve(&bus->copies, head.len + ENCODING_LENGTH_SIZE) < 0)
+		return -ENOMEM;
+	out = stream_end(&bus->copies);
+	own = (struct piece){ bus->copies.chunk, bus->copies.chunk->len, 0 };
+	switch (encoding) {
+	case ENCODING_RESP2:
+	case ENCODING_RESP3:
+		put_head(out, head, encoding);
+		own.len = head.len;
+		break;
+	case ENCODING_LENGTH:
+		encoding_put_length(out, payload.len);
+		own.len = ENCODING_LENGTH_SIZE;
+		break;
+	case ENCODING_LINE:
+		*out = '\n';
+		own.len = 1;
+		break;
+	}
+	bus->copies.chunk->len += (uint32_t)own.len;
+	ret_pieces[0] = encoding == ENCODING_LINE ? bare : own;
+	ret_pieces[1] = encoding == ENCODING_LINE ? own : encoding == ENCODING_LENGTH ? bare : whole;
+	return 0;
+}
+
+/* Receivers get heads of their kinds, and share the payload. */
 static void
 deliver_large(struct bus *bus, struct chunk *tail)
 {
-	struct run *run = &bus->run;
-	struct piece whole = { tail, 0, tail->len };
+	for (uint32_t way = 0; way <= bus->run.channel->n_matches; way++) {
+		const struct recvset *set = channel_way(bus->run.channel, way);
 
-	for (uint32_t way = 0; way <= run->channel->n_matches; way++) {
-		const struct recvset *set = channel_way(run->channel, way);
-		struct slice head = head_of(run->channel, way);
+		for (uint32_t left = set->n, e = 0; left > 0; left -= set->n_of[e++]) {
+			struct piece pieces[2];
 
-		for (int resp3 = 0; resp3 <= 1; resp3++) {
-			struct piece piece;
-
-			if (count_speakers(set, resp3) == 0)
+			if (set->n_of[e] == 0)
 				continue;
-			if (stream_reserve(&bus->copies, head.len) < 0) {
-				kill_receivers(bus, set, resp3);
-				continue;
-			}
-			piece = (struct piece){ bus->copies.chunk, bus->copies.chunk->len, head.len };
-			put_head(stream_end(&bus->copies), head, resp3);
-			bus->copies.chunk->len += (uint32_t)head.len;
-			deliver(bus, set, resp3, &piece, &whole, 1);
+			if (frame_large(bus, tail, way, e, pieces) == 0)
+				deliver(bus, set, e, &pieces[0], &pieces[1], 1);
+			else
+				kill_receivers(bus, set, e);
 		}
 	}
 }
@@ -357,7 +383,7 @@ run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 		chunk_unref(tail);
 		end(run);
 	} else {
-		uint8_t *p = put_head(stream_end(&run->stream), head_of(run->channel, run->way), run->resp3);
+		uint8_t *p = put_head(stream_end(&run->stream), head_of(run->channel, run->way), run->encoding);
 
 		p += resp_put_bulk((char *)p, payload.p, payload.len);
 		chunk->len = (uint32_t)(p - chunk->data);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "chunk.h"
+#include "encoding.h"
 #include "protocol.h"
 
 struct barrier;
@@ -25,9 +26,9 @@ struct run {
 	struct session *own;     /* the publisher, if receivers of its own process are not waited for; else NULL */
 	uint32_t start;          /* in the stream's chunk */
 	uint32_t messages;
-	/* The encoding that is written at once; others are made from it when the run ends. */
+	/* What is written at once, one of RESP's encodings; others are made from it when the run ends. */
 	uint32_t way;
-	bool resp3;
+	enum encoding encoding;
 };
 
 /* A payload so long stands in a chunk of its own, which receivers share and nobody copies. */

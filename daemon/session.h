@@ -14,6 +14,7 @@
 
 #include "access.h"
 #include "barrier.h"
+#include "encoding.h"
 #include "log.h"
 #include "outq.h"
 
@@ -75,7 +76,7 @@ struct session {
 	size_t charged;    /* to it for output */
 	size_t kept;       /* and for input and a transaction */
 	size_t unfinished; /* the same, if the rest may never come */
-	bool resp3;
+	uint8_t encoding;       /* enum encoding: of the messages that it gets */
 	bool clogged;           /* more output unsent than queue_limit, and not yet below half again */
 	bool wait_receiver : 1; /* UDSD WAITRECEIVER ON */
 	bool in_transaction : 1;
@@ -186,6 +187,13 @@ bool session_may_see(const struct session *s, const struct session *other, const
 
 /* Returns the session's info, made if need be, or NULL when there is no memory. */
 struct session_info *session_get_info(struct session *s);
+
+/* Whether it speaks RESP3; RESP2 otherwise, if it speaks RESP at all. */
+static inline bool
+session_is_resp3(const struct session *s)
+{
+	return s->encoding == ENCODING_RESP3;
+}
 
 static inline bool
 session_is_subscribed(const struct session *s)

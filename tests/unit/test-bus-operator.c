@@ -93,7 +93,7 @@ expect_channel(struct peer *peer, const char *pattern, const struct figures *f)
 	say(peer, "");
 	peer_say(peer, text);
 	hub_settle(peer->hub);
-	put_text(&expected, f->name ? (peer->session.resp3 ? "*1\r\n%10\r\n" : "*1\r\n*20\r\n") : "*0\r\n");
+	put_text(&expected, f->name ? (session_is_resp3(&peer->session) ? "*1\r\n%10\r\n" : "*1\r\n*20\r\n") : "*0\r\n");
 	if (f->name) {
 		put_bulk(&expected, slice_of("name"));
 		put_bulk(&expected, slice_of(f->name));

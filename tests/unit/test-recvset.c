@@ -17,18 +17,18 @@ static void
 one_takes_no_memory(void **state __attribute__((unused)))
 {
 	struct recvset set = { 0 };
-	struct session a = { .resp3 = true };
+	struct session a = { .encoding = ENCODING_RESP3 };
 
 	assert_int_equal(set.n, 0);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(recvset_add(&set, &a), 0);
 		assert_int_equal(set.n, 1);
-		assert_int_equal(set.n_resp3, 1);
+		assert_int_equal(set.n_of[ENCODING_RESP3], 1);
 		assert_int_equal(set.cap, 0);
 		assert_ptr_equal(recvset_array(&set)[0], &a);
 		assert_null(recvset_remove(&set, 0));
 		assert_int_equal(set.n, 0);
-		assert_int_equal(set.n_resp3, 0);
+		assert_int_equal(set.n_of[ENCODING_RESP3], 0);
 	}
 	recvset_deinit(&set);
 }
@@ -37,20 +37,23 @@ static void
 last_one_moves(void **state __attribute__((unused)))
 {
 	struct recvset set = { 0 };
-	struct session s[4] = { { .resp3 = true }, { .resp3 = false }, { .resp3 = true }, { .resp3 = false } };
+	struct session s[4] = { { .encoding = ENCODING_RESP3 },
+		                { .encoding = ENCODING_RESP2 },
+		                { .encoding = ENCODING_RESP3 },
+		                { .encoding = ENCODING_RESP2 } };
 
 	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(recvset_add(&set, &s[i]), 0);
 		assert_ptr_equal(recvset_array(&set)[set.n - 1], &s[i]);
 	}
-	assert_int_equal(set.n_resp3, 2);
+	assert_int_equal(set.n_of[ENCODING_RESP3], 2);
 	assert_null(recvset_remove(&set, 3));
 	assert_ptr_equal(recvset_remove(&set, 0), &s[2]);
-	assert_int_equal(set.n_resp3, 1);
+	assert_int_equal(set.n_of[ENCODING_RESP3], 1);
 	assert_ptr_equal(recvset_array(&set)[0], &s[2]);
 	assert_ptr_equal(recvset_array(&set)[1], &s[1]);
 	assert_ptr_equal(recvset_remove(&set, 0), &s[1]);
-	assert_int_equal(set.n_resp3, 0);
+	assert_int_equal(set.n_of[ENCODING_RESP3], 0);
 	assert_null(recvset_remove(&set, 0));
 	recvset_deinit(&set);
 	assert_int_equal(set.cap, 0);
@@ -68,7 +71,7 @@ random_use(void **state __attribute__((unused)))
 
 	prng_init(&prng, prng_seed());
 	for (size_t i = 0; i < N_SESSIONS; i++)
-		sessions[i].resp3 = prng_below(&prng, 2) == 1;
+		sessions[i].encoding = (uint8_t)prng_below(&prng, 2);
 	for (int step = 0; step < 50000; step++) {
 		size_t i = prng_below(&prng, N_SESSIONS), n_resp3 = 0;
 
@@ -92,13 +95,13 @@ random_use(void **state __attribute__((unused)))
 			continue;
 		for (size_t k = 0; k < n; k++) {
 			assert_ptr_equal(recvset_array(&set)[k], model[k]);
-			n_resp3 += model[k]->resp3;
+			n_resp3 += model[k]->encoding == ENCODING_RESP3;
 		}
-		assert_int_equal(set.n_resp3, n_resp3);
+		assert_int_equal(set.n_of[ENCODING_RESP3], n_resp3);
 	}
 	while (set.n > 0)
 		recvset_remove(&set, set.n - 1);
-	assert_int_equal(set.n_resp3, 0);
+	assert_int_equal(set.n_of[ENCODING_RESP3], 0);
 	recvset_deinit(&set);
 }
 
