@@ -8,6 +8,7 @@
 
 #include "bus.h"
 #include "chunk.h"
+#include "feed.h"
 #include "input.h"
 #include "log.h"
 #include "missed.h"
@@ -101,6 +102,7 @@ free_info(struct session_info *info)
 	transaction_free(info->transaction);
 	missed_free(info->missed);
 	tap_free(info->tap);
+	feed_free(info->feed);
 	free(info);
 }
 
@@ -128,15 +130,12 @@ set_kept(struct session *s, struct bus *bus, size_t kept, size_t unfinished)
 }
 
 void
-session_deinit(struct session *s, struct bus *bus)
+session_stop_output(struct session *s, struct bus *bus)
 {
 	uint64_t lost;
 
 	router_leave(bus, s);
-	monitor_leave(bus, s);
-	tap_leave(bus, s);
 	session_set_out_state(s, bus, SESSION_OUT_IDLE);
-	session_set_state(s, bus, SESSION_DEAD, NULL);
 	lost = outq_clear(&s->out);
 	if (lost > 0)
 		session_log(s, bus, LOG_LEVEL_INFO, "gone with up to %llu messages not delivered",
@@ -145,6 +144,22 @@ session_deinit(struct session *s, struct bus *bus)
 	bus->stats.undelivered_slow += s->is_slow ? lost : 0;
 	session_check_clogged(s, bus);
 	charge(s, bus);
+}
+
+void
+session_hide(struct session *s, struct bus *bus)
+{
+	s->is_hidden = true;
+	bus->stats.clients--;
+}
+
+void
+session_deinit(struct session *s, struct bus *bus)
+{
+	session_set_state(s, bus, SESSION_DEAD, NULL);
+	monitor_leave(bus, s);
+	tap_leave(bus, s);
+	session_stop_output(s, bus);
 	input_free(s->in);
 	s->in = NULL;
 	free_info(s->info);
@@ -153,7 +168,7 @@ session_deinit(struct session *s, struct bus *bus)
 	TAILQ_REMOVE(&bus->sessions, s, link);
 	quota_leave(bus, s->user);
 	group_set_unref(s->identity.groups);
-	bus->stats.clients--;
+	bus->stats.clients -= !s->is_hidden;
 }
 
 void
@@ -290,7 +305,8 @@ session_resume_throttled(struct bus *bus)
 void
 session_hold(struct session *s, struct bus *bus)
 {
-	size_t kept = input_size(s->in) + (s->in_transaction ? s->info->transaction->bytes : 0);
+	size_t kept = input_size(s->in) + (s->info ? feed_size(s->info->feed) : 0) +
+	              (s->in_transaction ? s->info->transaction->bytes : 0);
 	uint64_t limit = session_kept_max(bus);
 	bool is_much = kept > QUOTA_OVER_MIN;
 
@@ -388,6 +404,8 @@ session_is_admin(const struct session *s, const struct bus *bus)
 bool
 session_may_see(const struct session *s, const struct session *other, const struct bus *bus)
 {
+	if (other->is_hidden)
+		return false;
 	if (s == other || session_is_admin(s, bus))
 		return true;
 	return !s->identity.anonymous && !other->identity.anonymous && s->identity.uid == other->identity.uid;

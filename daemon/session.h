@@ -21,6 +21,7 @@
 struct bus;
 struct channel;
 struct chunk;
+struct feed;
 struct input;
 struct subscription;
 struct tap;
@@ -83,6 +84,8 @@ struct session {
 	bool is_slow : 1;    /* and is disconnected for it */
 	bool has_missed : 1; /* messages that it has not been told of */
 	bool is_monitor : 1, is_tap : 1;
+	bool is_hidden : 1; /* stands for no client */
+	bool hurried : 1;   /* what it publishes waits for nobody */
 	bool no_evict : 1, no_touch : 1;                /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
 	bool has_reloaded : 1;                          /* what its UDSD RELOAD has waited for is done */
 	bool publishes_to_own : 1, publish_allowed : 1; /* see last_published */
@@ -107,6 +110,7 @@ struct session_info {
 	struct transaction *transaction; /* or NULL */
 	struct missed *missed;           /* or NULL */
 	struct tap *tap;                 /* of who is_tap; else NULL */
+	struct feed *feed;               /* unhandled input in other modes than route, or NULL */
 };
 
 /* Takes over the identity's reference of its groups, also on failure. Returns 0 or -ENOMEM. */
@@ -165,6 +169,12 @@ uint64_t session_kept_max(const struct bus *bus);
 
 /* Charges its user with what it has sent and is not handled; if that is too much, it waits or is closed. */
 void session_hold(struct session *s, struct bus *bus);
+
+/* Receives no more messages, and what is queued for it is lost; its input counts all the same. */
+void session_stop_output(struct session *s, struct bus *bus);
+
+/* It stands for no client: it is not counted as one, and nobody may see it. */
+void session_hide(struct session *s, struct bus *bus);
 
 /* Sees to its limits after it was tried to write its output. */
 void session_written(struct session *s, struct bus *bus);

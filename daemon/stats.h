@@ -10,6 +10,7 @@ struct stats {
 	uint64_t undelivered;      /* of these, lost because their receiver was disconnected or went away */
 	uint64_t undelivered_slow; /* of these, because it was slow */
 	uint64_t dropped;          /* not queued, as a channel's policy is to drop */
+	uint64_t refused;          /* messages of clients that do not speak RESP that were not published */
 	uint64_t slow_receivers;   /* disconnected */
 	uint64_t waits;            /* commands that had to wait */
 	uint64_t bytes_in, bytes_out;

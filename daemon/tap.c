@@ -145,6 +145,7 @@ encode(struct bus *bus, struct notice *notice, bool resp3)
 static void
 tell(struct bus *bus, struct session *s, struct notice *notice)
 {
+	bool resp3 = s->encoding == ENCODING_RESP3;
 	const struct frame *frame;
 
 	if (s->clogged) {
@@ -153,11 +154,11 @@ tell(struct bus *bus, struct session *s, struct notice *notice)
 	}
 	if (s->has_missed)
 		missed_tell(bus, s);
-	if (encode(bus, notice, s->resp3) < 0) {
+	if (encode(bus, notice, resp3) < 0) {
 		session_out_of_memory(s, bus);
 		return;
 	}
-	frame = &notice->frames[s->resp3];
+	frame = &notice->frames[resp3];
 	if (s == bus->executing) /* not in the middle of its reply */
 		run_defer(bus, frame->chunk->data + frame->offset, frame->len);
 	else
