@@ -173,7 +173,7 @@ connected_cb(evutil_socket_t fd, short what, void *arg)
 static void
 connect_now(struct client *c)
 {
-	int fd = addr_socket(&c->options.addr), r;
+	int fd = addr_socket(&c->options.addr, SOCK_STREAM), r;
 
 	if (fd < 0) {
 		unreachable(c, -fd);

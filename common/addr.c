@@ -92,9 +92,9 @@ addr_strerror(int error)
 }
 
 int
-addr_socket(const struct addr *addr)
+addr_socket(const struct addr *addr, int type)
 {
-	int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(addr->sa.sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;

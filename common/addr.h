@@ -44,10 +44,10 @@ bool addr_is_equal(const struct addr *a, const struct addr *b);
 const char *addr_strerror(int error);
 
 /*
- * A non-blocking, close-on-exec stream socket for the address. The caller closes it.
- * Returns the descriptor or -errno.
+ * A non-blocking, close-on-exec socket for the address, of type SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. The caller
+ * closes it. Returns the descriptor or -errno.
  */
-int addr_socket(const struct addr *addr);
+int addr_socket(const struct addr *addr, int type);
 
 /* Writes the address in the form addr_parse() reads; always NUL-terminated. */
 void addr_format(const struct addr *addr, char *text, size_t size);

@@ -35,6 +35,7 @@ struct limits {
 
 struct bus_address {
 	int fd; /* -1: none */
+	const char *mode;
 	char peer[BUS_ADDRESS_MAX], local[BUS_ADDRESS_MAX];
 };
 

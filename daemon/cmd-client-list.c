@@ -92,8 +92,8 @@ put_client(struct buf *out, const struct bus *bus, const struct session *s)
 	               unsent, sizeof(*s) + kept + multi_mem + unsent,
 	               s->state == SESSION_OPEN && !s->clogged ? "r" : "",
 	               s->out_state == SESSION_OUT_BLOCKED ? "w" : "",
-	               s->last_command > 0 ? command_table[s->last_command - 1].name : "NULL", session_is_resp3(s) ? 3 : 2,
-	               text_or_empty(info->lib_name), text_or_empty(info->lib_version));
+	               s->last_command > 0 ? command_table[s->last_command - 1].name : "NULL",
+	               session_is_resp3(s) ? 3 : 2, text_or_empty(info->lib_name), text_or_empty(info->lib_version));
 	if (r < 0)
 		return r;
 	if (s->identity.anonymous)
@@ -102,8 +102,8 @@ put_client(struct buf *out, const struct bus *bus, const struct session *s)
 		r = buf_printf(out, " uid=%u gid=%u pid=%d", s->identity.uid, s->identity.gid, (int)s->identity.pid);
 	if (r < 0)
 		return r;
-	return buf_printf(out, " published=%" PRIu64 " delivered=%" PRIu64 " clogged=%d\n", s->published, s->delivered,
-	                  s->clogged);
+	return buf_printf(out, " published=%" PRIu64 " delivered=%" PRIu64 " clogged=%d mode=%s\n", s->published,
+	                  s->delivered, s->clogged, text_or_empty(address.mode));
 }
 
 static void

@@ -149,6 +149,7 @@ put_stats(struct buf *out, const struct bus *bus)
 	    "messages_undelivered:%llu\r\n"
 	    "messages_undelivered_slow:%llu\r\n"
 	    "messages_dropped:%llu\r\n"
+	    "messages_refused:%llu\r\n"
 	    "slow_receivers_closed:%llu\r\n"
 	    "commands_waited:%llu\r\n"
 	    "acl_access_denied_cmd:%llu\r\n"
@@ -156,7 +157,7 @@ put_stats(struct buf *out, const struct bus *bus)
 	    U(stats->clients_accepted), U(bus_count_commands(bus)), U(stats->bytes_in), U(stats->bytes_out),
 	    U(stats->clients_refused), U(router->channels.n - router->n_unnamed - router->n_shards),
 	    U(router->patterns.by_text.n), U(router->n_shards), U(stats->errors), U(stats->messages),
-	    U(stats->deliveries), U(stats->undelivered), U(stats->undelivered_slow), U(stats->dropped),
+	    U(stats->deliveries), U(stats->undelivered), U(stats->undelivered_slow), U(stats->dropped), U(stats->refused),
 	    U(stats->slow_receivers), U(stats->waits), U(stats->denied_commands), U(stats->denied_channels));
 }
 

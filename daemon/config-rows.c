@@ -37,7 +37,11 @@ const struct config_row config_rows[] = {
 	{ SCOPE_CONFIG, "limits", "idle_timeout", TYPE_DURATION, IN_CONFIG(limits.idle_timeout), "0", 0, DAY },
 	{ SCOPE_CONFIG, "admin", "allow", TYPE_PRINCIPALS, IN_CONFIG(admins), "uid:0", 0, 0 },
 	{ SCOPE_LISTENER, "listener", "listen", TYPE_ADDR, IN_LISTENER(addr), "", 0, 0 },
-	{ SCOPE_LISTENER, "listener", "mode", TYPE_MODE, IN_LISTENER(mode), "route", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "type", TYPE_SOCKET, IN_LISTENER(options.type), "stream", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "mode", TYPE_MODE, IN_LISTENER(options.mode), "route", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "channel", TYPE_CHANNEL, IN_LISTENER(options.channel), "", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "deliver", TYPE_SWITCH, IN_LISTENER(options.deliver), "no", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "ack", TYPE_SWITCH, IN_LISTENER(options.ack), "no", 0, 0 },
 	{ SCOPE_LISTENER, "listener", "socket_mode", TYPE_BITS, IN_LISTENER(socket_mode), "0660", 0, 0777 },
 	{ SCOPE_LISTENER, "listener", "socket_owner", TYPE_USER, IN_LISTENER(socket_owner), "", 0, 0 },
 	{ SCOPE_LISTENER, "listener", "socket_group", TYPE_GROUP, IN_LISTENER(socket_group), "", 0, 0 },
@@ -49,8 +53,6 @@ const struct config_row config_rows[] = {
 const size_t config_n_rows = sizeof(config_rows) / sizeof(config_rows[0]);
 
 static const char *const policies[] = { [SLOW_WAIT] = "wait", [SLOW_DROP] = "drop", [SLOW_DISCONNECT] = "disconnect" };
-
-static const char *const modes[] = { [CONN_ROUTE] = "route", [CONN_ECHO] = "echo" };
 
 /* The index of a word in a list of n words. */
 static int
@@ -64,16 +66,24 @@ parse_word(const char *text, const char *const words[], size_t n, int *ret_index
 	return -EINVAL;
 }
 
-int
-config_parse_mode(const char *text, int *ret_mode)
+static int
+parse_switch(const char *text, bool *ret_on)
 {
-	return parse_word(text, modes, sizeof(modes) / sizeof(modes[0]), ret_mode);
+	static const char *const words[] = { "no", "yes" };
+	int index, r = parse_word(text, words, 2, &index);
+
+	if (r == 0)
+		*ret_on = index == 1;
+	return r;
 }
 
-const char *
-config_mode_name(int mode)
+static int
+parse_channel(const char *text, char ret_name[PROTOCOL_NAME_MAX + 1])
 {
-	return modes[mode];
+	if (strlen(text) > PROTOCOL_NAME_MAX)
+		return -EINVAL;
+	strncpy(ret_name, text, PROTOCOL_NAME_MAX); /* and NULs to the end */
+	return 0;
 }
 
 /* Name or number; empty means (uid_t)-1. */
@@ -160,7 +170,13 @@ config_expected(enum config_type type)
 	case TYPE_ADDR:
 		return "an address";
 	case TYPE_MODE:
-		return "a mode (route or echo)";
+		return "a mode (route, echo, line, length or whole)";
+	case TYPE_SOCKET:
+		return "a type of socket (stream, seqpacket or dgram)";
+	case TYPE_SWITCH:
+		return "yes or no";
+	case TYPE_CHANNEL:
+		return "a channel's name of at most 1024 bytes";
 	case TYPE_BITS:
 		return "an octal file mode up to 0777 (try 0660)";
 	case TYPE_USER:
@@ -203,7 +219,13 @@ config_set_value(const struct config_row *row, void *base, const char *text, str
 	case TYPE_ADDR:
 		return addr_parse(text, at);
 	case TYPE_MODE:
-		return config_parse_mode(text, at);
+		return parse_word(text, mode_names, MODE_COUNT, at);
+	case TYPE_SOCKET:
+		return parse_word(text, mode_type_names, MODE_TYPE_COUNT, at);
+	case TYPE_SWITCH:
+		return parse_switch(text, at);
+	case TYPE_CHANNEL:
+		return parse_channel(text, at);
 	case TYPE_BITS:
 		r = num_parse_mode(text, &bits);
 		if (r == 0 && bits > row->max)
@@ -221,6 +243,15 @@ config_set_value(const struct config_row *row, void *base, const char *text, str
 		return parse_word(text, policies, sizeof(policies) / sizeof(policies[0]), at);
 	}
 	return -EINVAL;
+}
+
+const struct config_row *
+config_listener_row(const char *key)
+{
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == SCOPE_LISTENER && strcmp(config_rows[i].key, key) == 0)
+			return &config_rows[i];
+	return NULL;
 }
 
 static void
@@ -283,7 +314,16 @@ config_print_value(const struct config_row *row, const void *base, FILE *out)
 		fputs(text, out);
 		break;
 	case TYPE_MODE:
-		fputs(config_mode_name(*(const int *)at), out);
+		fputs(mode_names[*(const int *)at], out);
+		break;
+	case TYPE_SOCKET:
+		fputs(mode_type_names[*(const int *)at], out);
+		break;
+	case TYPE_SWITCH:
+		fputs(*(const bool *)at ? "yes" : "no", out);
+		break;
+	case TYPE_CHANNEL:
+		fputs(at, out);
 		break;
 	case TYPE_BITS:
 		fprintf(out, "%04o", *(const unsigned int *)at);

@@ -15,6 +15,9 @@ enum config_type {
 	TYPE_COUNT,
 	TYPE_ADDR,
 	TYPE_MODE,
+	TYPE_SOCKET,
+	TYPE_SWITCH,
+	TYPE_CHANNEL,
 	TYPE_BITS,
 	TYPE_USER,
 	TYPE_GROUP,
@@ -44,6 +47,9 @@ struct config_bad_part {
 
 /* Sets what the row describes in the struct at base. Returns 0, negative for a bad value, or ADDR_E_*. */
 int config_set_value(const struct config_row *row, void *base, const char *text, struct config_bad_part *ret_bad);
+
+/* The row of a key of listeners, for options on the command line; or NULL. */
+const struct config_row *config_listener_row(const char *key);
 
 /* What a value of the type looks like, for people. */
 const char *config_expected(enum config_type type);

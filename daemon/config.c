@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ config_free(struct config *config)
 }
 
 struct listener_config *
-config_add_listener(struct config *config, const char *name)
+config_new_listener(const char *name)
 {
 	struct listener_config *listener = calloc(1, sizeof(*listener));
 
@@ -72,6 +73,16 @@ config_add_listener(struct config *config, const char *name)
 		return NULL;
 	snprintf(listener->name, sizeof(listener->name), "%s", name);
 	set_defaults(SCOPE_LISTENER, listener);
+	return listener;
+}
+
+struct listener_config *
+config_add_listener(struct config *config, const char *name)
+{
+	struct listener_config *listener = config_new_listener(name);
+
+	if (!listener)
+		return NULL;
 	STAILQ_INSERT_TAIL(&config->listeners, listener, link);
 	return listener;
 }
@@ -136,11 +147,12 @@ struct reader {
 	struct buf *mistakes;
 	unsigned int line, section_line;
 	unsigned int n_mistakes;
-	enum config_scope scope; /* of the section that is being read */
-	void *base;              /* what its keys set */
-	bool in_section, in_unknown_section;
+	enum config_scope scope;                            /* of the section that is being read */
+	void *base;                                         /* what its keys set */
+	bool in_section, in_unknown_section, has_bad_value; /* the last: among the section's */
 	char section[LINE_MAX_CHARS + 1];
 	uint32_t seen;           /* a bit for each row that the section has set */
+	unsigned int lines[32];  /* where the section has set each of these */
 	uint32_t seen_elsewhere; /* likewise for the sections without a name */
 };
 
@@ -190,22 +202,53 @@ begin_channel(struct reader *reader, const char *glob)
 	reader->base = add_rule(reader->config, glob);
 }
 
+static const struct config_row *
+find_row(const struct reader *reader, const char *key)
+{
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == reader->scope && strcmp(config_rows[i].key, key) == 0 &&
+		    (reader->scope != SCOPE_CONFIG || strcmp(config_rows[i].section, reader->section) == 0))
+			return &config_rows[i];
+	return NULL;
+}
+
+/* What the keys of a listener are together. */
+static void
+end_listener(struct reader *reader)
+{
+	const struct listener_config *listener = reader->base;
+	const struct config_row *row = find_row(reader, "listen");
+	const char *key;
+	char text[256];
+
+	reader->line = reader->section_line;
+	if (!(reader->seen & bit_of(row)))
+		mistake(reader, "[%s]: '%s' is missing; expected a path, @name or host:port", reader->section,
+		        row->key);
+	if (reader->has_bad_value)
+		return;
+	key = mode_check(&listener->options, listener->addr.kind == ADDR_TCP, text, sizeof(text));
+	if (!key)
+		return;
+	row = find_row(reader, key);
+	if (reader->seen & bit_of(row))
+		reader->line = reader->lines[row - config_rows];
+	mistake(reader, "%s: %s", key, text);
+}
+
 static void
 end_section(struct reader *reader)
 {
 	unsigned int line = reader->line;
 
-	reader->line = reader->section_line;
-	for (const struct config_row *row = config_rows;
-	     reader->scope == SCOPE_LISTENER && row < config_rows + config_n_rows; row++)
-		if (row->type == TYPE_ADDR && !reader->in_unknown_section && !(reader->seen & bit_of(row)))
-			mistake(reader, "[%s]: '%s' is missing; expected a path, @name or host:port", reader->section,
-			        row->key);
+	if (reader->scope == SCOPE_LISTENER && !reader->in_unknown_section)
+		end_listener(reader);
 	reader->line = line;
 	reader->section_line = line;
 	reader->scope = SCOPE_CONFIG;
 	reader->base = reader->config;
 	reader->seen = 0;
+	reader->has_bad_value = false;
 	reader->in_unknown_section = false;
 }
 
@@ -319,16 +362,6 @@ read_line(char *line, int size, void *stream)
 	return line;
 }
 
-static const struct config_row *
-find_row(const struct reader *reader, const char *key)
-{
-	for (size_t i = 0; i < config_n_rows; i++)
-		if (config_rows[i].scope == reader->scope && strcmp(config_rows[i].key, key) == 0 &&
-		    (reader->scope != SCOPE_CONFIG || strcmp(config_rows[i].section, reader->section) == 0))
-			return &config_rows[i];
-	return NULL;
-}
-
 static void
 bad_value(struct reader *reader, const struct config_row *row, const char *value, const struct config_bad_part *bad,
           int error)
@@ -387,11 +420,14 @@ handle_key(void *user, const char *section __attribute__((unused)), const char *
 	if (*seen & bit_of(row))
 		mistake(reader, "%s: is set twice", key);
 	*seen |= bit_of(row);
+	reader->lines[row - config_rows] = reader->line;
 	r = config_set_value(row, reader->base, value, &bad);
-	if (r != 0)
+	if (r != 0) {
+		reader->has_bad_value = true;
 		bad_value(reader, row, value, &bad, r);
-	else if (row->type == TYPE_ADDR)
+	} else if (row->type == TYPE_ADDR) {
 		check_address(reader, value);
+	}
 	return 1;
 }
 

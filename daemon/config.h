@@ -14,8 +14,8 @@
 #include "addr.h"
 #include "buf.h"
 #include "bus.h"
-#include "conn.h"
 #include "log.h"
+#include "mode.h"
 
 #define CONFIG_NAME_MAX 32
 
@@ -23,7 +23,7 @@ struct listener_config {
 	STAILQ_ENTRY(listener_config) link;
 	char name[CONFIG_NAME_MAX];
 	struct addr addr; /* len 0: not set */
-	int mode;         /* enum conn_mode */
+	struct mode_options options;
 	unsigned int socket_mode;
 	uid_t socket_owner;  /* (uid_t)-1: as it comes */
 	gid_t socket_group;  /* (gid_t)-1: as it comes */
@@ -48,12 +48,11 @@ struct config *config_new(void);
 /* Takes NULL. */
 void config_free(struct config *config);
 
+/* A listener with the defaults, or NULL when there is no memory. The caller frees it. */
+struct listener_config *config_new_listener(const char *name);
+
 /* Adds a listener with the defaults. Returns it, or NULL when there is no memory. */
 struct listener_config *config_add_listener(struct config *config, const char *name);
-
-/* "route" or "echo"; returns 0 or -EINVAL. */
-int config_parse_mode(const char *text, int *ret_mode);
-const char *config_mode_name(int mode);
 
 /* Writes the whole configuration in the form that config_read() reads. */
 void config_print(const struct config *config, FILE *out);

@@ -15,7 +15,6 @@
 
 #include "addr.h"
 #include "bus.h"
-#include "input.h"
 #include "log.h"
 #include "loop.h"
 #include "pass.h"
@@ -23,18 +22,6 @@
 
 /* What one client may write in one pass, in bytes. */
 #define WRITE_BUDGET ((size_t)1024 * 1024)
-
-struct conn_origin *
-conn_origin_new(enum conn_mode mode, const char *address)
-{
-	struct conn_origin *origin = malloc(sizeof(*origin) + strlen(address) + 1);
-
-	if (!origin)
-		return NULL;
-	*origin = (struct conn_origin){ .refs = 1, .mode = mode };
-	strcpy(origin->address, address);
-	return origin;
-}
 
 void
 conn_origin_unref(struct conn_origin *origin)
@@ -49,7 +36,7 @@ conn_of(struct session *s)
 	return (struct conn *)((char *)s - offsetof(struct conn, session));
 }
 
-static int
+int
 conn_fd(const struct conn *conn)
 {
 	return event_get_fd(&conn->event);
@@ -57,14 +44,22 @@ conn_fd(const struct conn *conn)
 
 static void conn_event_cb(evutil_socket_t fd, short what, void *arg);
 
+bool
+conn_is_reading(const struct conn *conn)
+{
+	const struct session *s = &conn->session;
+
+	return s->state == SESSION_OPEN && !conn->loop->stopping &&
+	       (conn->origin->ops->is_lockstep ? s->out.count == 0 : !s->clogged);
+}
+
 /* The only place that decides what the event waits for. */
 static void
 update_events(struct conn *conn)
 {
 	const struct session *s = &conn->session;
-	bool is_reading = s->state == SESSION_OPEN && !conn->loop->stopping &&
-	                  (conn->origin->mode == CONN_ECHO ? s->out.count == 0 : !s->clogged);
-	short wanted = (short)((is_reading ? EV_READ : 0) | (s->out_state == SESSION_OUT_BLOCKED ? EV_WRITE : 0));
+	short wanted =
+	    (short)((conn_is_reading(conn) ? EV_READ : 0) | (s->out_state == SESSION_OUT_BLOCKED ? EV_WRITE : 0));
 	int fd = conn_fd(conn);
 
 	if (wanted == conn->wanted)
@@ -83,7 +78,7 @@ update_events(struct conn *conn)
 }
 
 int
-conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct identity *identity)
+conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct identity *identity, struct conn **ret_conn)
 {
 	struct conn *conn = malloc(sizeof(*conn));
 
@@ -102,7 +97,11 @@ conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct ide
 	event_assign(&conn->event, loop->base, fd, EV_READ | EV_PERSIST, conn_event_cb, conn);
 	log_debug("client %llu: pid %d, uid %u", (unsigned long long)conn->session.id, (int)identity->pid,
 	          identity->uid);
+	if (origin->ops->begin)
+		origin->ops->begin(conn);
 	update_events(conn);
+	if (ret_conn)
+		*ret_conn = conn;
 	return 0;
 }
 
@@ -118,15 +117,13 @@ conn_close(struct session *s)
 	log_debug("client %llu: closed", (unsigned long long)s->id);
 	session_deinit(s, &loop->bus);
 	conn_origin_unref(conn->origin);
+	loop_conn_closed(loop, conn);
 	free(conn);
-	loop_conn_closed(loop);
 }
 
-/* Reads what fits the pieces. Returns the number of bytes; 0: there is nothing to handle, for whatever reason. */
-static size_t
-receive(struct conn *conn, struct iovec *iov, int n)
+ssize_t
+conn_receive(struct conn *conn, struct iovec *iov, int n)
 {
-	struct session *s = &conn->session;
 	struct bus *bus = &conn->loop->bus;
 	ssize_t len;
 
@@ -134,30 +131,28 @@ receive(struct conn *conn, struct iovec *iov, int n)
 		len = recv(conn_fd(conn), iov[0].iov_base, iov[0].iov_len, 0);
 	else
 		len = readv(conn_fd(conn), iov, n);
-	if (len > 0) {
+	if (len >= 0) {
 		bus->stats.bytes_in += (uint64_t)len;
-		return (size_t)len;
+		return len;
 	}
-	if (len == 0)
-		session_finish(s, bus);
-	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-		session_kill(s, bus);
-	return 0;
+	/* A Unix socket says so when all is read and its peer has gone without reading all. */
+	if (errno == ECONNRESET && conn->origin->ops->is_writer && conn->origin->address[0])
+		return 0;
+	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		session_kill(&conn->session, bus);
+	return -EAGAIN;
 }
 
 /* What does not fit the socket at once is queued, and nothing is read until it is gone. */
-static void
-read_echo(struct conn *conn)
+void
+conn_echo(struct conn *conn, size_t len)
 {
 	struct session *s = &conn->session;
 	struct bus *bus = &conn->loop->bus;
-	struct iovec iov = { conn->loop->buffer, LOOP_BUFFER_SIZE };
-	size_t len = receive(conn, &iov, 1), rest;
-	ssize_t sent;
 	struct stream *stream = &bus->replies;
+	size_t rest;
+	ssize_t sent;
 
-	if (len == 0)
-		return;
 	s->active_s = bus->uptime_s;
 	sent = send(conn_fd(conn), conn->loop->buffer, len, MSG_NOSIGNAL);
 	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
@@ -179,25 +174,6 @@ read_echo(struct conn *conn)
 }
 
 static void
-read_route(struct conn *conn)
-{
-	struct session *s = &conn->session;
-	struct bus *bus = &conn->loop->bus;
-	struct iovec iov[2];
-	bool is_over = s->user->kept > session_kept_max(bus);
-	int n = input_room(s, conn->loop->buffer, is_over ? QUOTA_OVER_MIN : LOOP_BUFFER_SIZE, iov);
-	size_t len;
-
-	if (n < 0) {
-		session_out_of_memory(s, bus);
-		return;
-	}
-	len = receive(conn, iov, n);
-	if (len > 0)
-		input_received(bus, s, iov, len);
-}
-
-static void
 conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 {
 	struct conn *conn = arg;
@@ -206,12 +182,8 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 	bus_update_time(&conn->loop->bus);
 	if (what & EV_WRITE && s->out_state == SESSION_OUT_BLOCKED)
 		session_set_out_state(s, &conn->loop->bus, SESSION_OUT_RECEIVER);
-	if (what & EV_READ && s->state == SESSION_OPEN) {
-		if (conn->origin->mode == CONN_ECHO)
-			read_echo(conn);
-		else if (!s->clogged)
-			read_route(conn);
-	}
+	if (what & EV_READ && conn_is_reading(conn))
+		conn->origin->ops->read(conn);
 	if (s->state != SESSION_OPEN || s->clogged)
 		update_events(conn);
 	if (bus_is_pass_full(&conn->loop->bus))
@@ -223,7 +195,7 @@ conn_resume(struct session *s)
 {
 	struct conn *conn = conn_of(s);
 
-	input_resume(&conn->loop->bus, s);
+	conn->origin->ops->resume(conn);
 	update_events(conn);
 }
 
@@ -257,7 +229,10 @@ conn_flush(struct session *s)
 		break;
 	case OUTQ_ERROR:
 		session_set_out_state(s, bus, SESSION_OUT_IDLE);
-		session_kill(s, bus);
+		if (conn->origin->ops->is_writer && session_is_live(s))
+			session_stop_output(s, bus);
+		else
+			session_kill(s, bus);
 		break;
 	}
 	if (written > 0) {
@@ -275,12 +250,17 @@ const struct pass_ops conn_pass_ops = {
 };
 
 void
+conn_drain(struct conn *conn)
+{
+	if (session_is_live(&conn->session) && conn->origin->ops->drain)
+		conn->origin->ops->drain(conn);
+}
+
+void
 conn_stop(struct conn *conn)
 {
-	struct session *s = &conn->session;
-
-	if (s->state == SESSION_OPEN || s->state == SESSION_WAITING)
-		session_finish(s, &conn->loop->bus);
+	if (session_is_live(&conn->session))
+		conn->origin->ops->stop(conn);
 	update_events(conn);
 }
 
@@ -316,7 +296,7 @@ conn_describe(const struct session *s, struct bus_address *ret_address)
 	struct sockaddr_storage storage;
 	socklen_t len = sizeof(storage);
 
-	*ret_address = (struct bus_address){ .fd = conn_fd(conn) };
+	*ret_address = (struct bus_address){ .fd = conn_fd(conn), .mode = conn->origin->mode };
 	if (conn->origin->address[0]) { /* as Redis writes it: no port, and one name for both ends */
 		snprintf(ret_address->peer, BUS_ADDRESS_MAX, "%s:0", conn->origin->address);
 		snprintf(ret_address->local, BUS_ADDRESS_MAX, "%s:0", conn->origin->address);

@@ -6,26 +6,42 @@
 
 #include <stdbool.h>
 #include <sys/queue.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 #include <event2/event_struct.h>
 
+#include "feed.h"
 #include "session.h"
 
 struct bus_address;
+struct conn;
 struct loop;
 struct pass_ops;
 
-enum conn_mode { CONN_ROUTE, CONN_ECHO };
+/* What the mode of a listener does with connections. */
+struct conn_ops {
+	void (*begin)(struct conn *conn);  /* it is new; or NULL */
+	void (*read)(struct conn *conn);   /* there is something to read */
+	void (*resume)(struct conn *conn); /* handles what is left of its input; NULL: nothing ever is */
+	void (*drain)(
+	    struct conn *conn); /* handles what has come, since it will be stopped; NULL: its client will know */
+	void (*stop)(struct conn *conn); /* finishes it */
+	bool is_lockstep;                /* nothing is read while there is output */
+	bool is_writer;                  /* what it has sent counts even if it has gone */
+	bool speaks_resp;
+};
 
 /* Where clients come from: what those of one listener share. They may outlive it. */
 struct conn_origin {
 	uint32_t refs;
-	enum conn_mode mode;
-	char address[]; /* of a Unix socket; empty for TCP, where each client has its own */
+	const struct conn_ops *ops;
+	const char *mode; /* its name */
+	struct feed_plan plan;
+	const char *address; /* of a Unix socket; empty for TCP, where each client has its own */
+	char text[];         /* what plan and address refer to */
 };
 
-/* With one reference; NULL when there is no memory. */
-struct conn_origin *conn_origin_new(enum conn_mode mode, const char *address);
 void conn_origin_unref(struct conn_origin *origin);
 
 struct conn {
@@ -39,14 +55,36 @@ struct conn {
 /* What conn does at the end of a pass. */
 extern const struct pass_ops conn_pass_ops;
 
-/* Takes over fd, a connected non-blocking socket, and the identity's groups, also on failure. Returns 0 or -ENOMEM. */
-int conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct identity *identity);
+/*
+ * Takes over fd, a connected non-blocking socket, and the identity's groups, also on failure. Returns 0 or -ENOMEM.
+ * ret_conn: or NULL.
+ */
+int conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct identity *identity,
+             struct conn **ret_conn);
 
 /* The connection of a session. */
 struct conn *conn_of(struct session *s);
 
 /* For bus.describe. */
 void conn_describe(const struct session *s, struct bus_address *ret_address);
+
+/* For modes. */
+int conn_fd(const struct conn *conn);
+
+/* Whether more of it is to be read now. */
+bool conn_is_reading(const struct conn *conn);
+
+/*
+ * Reads what fits the pieces. Returns the number of bytes; or 0 at the end of the input; or -EAGAIN: there is nothing
+ * to handle, for whatever reason.
+ */
+ssize_t conn_receive(struct conn *conn, struct iovec *iov, int n);
+
+/* Sends back the first len bytes of the loop's buffer. */
+void conn_echo(struct conn *conn, size_t len);
+
+/* Before conn_stop(), while its receivers are still there: what its client cannot send again is handled. */
+void conn_drain(struct conn *conn);
 
 /* No more input: what was read is handled, what is queued is written, then it is closed. */
 void conn_stop(struct conn *conn);

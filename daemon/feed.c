@@ -50,23 +50,6 @@ drop(struct session *s)
 	s->info->feed = NULL;
 }
 
-/* Keeps what cannot be handled now. */
-static void
-keep(struct bus *bus, struct session *s, const uint8_t *p, size_t len, size_t scanned)
-{
-	struct session_info *info = session_get_info(s);
-	struct feed *feed = info ? calloc(1, sizeof(*feed)) : NULL;
-
-	if (!feed || buf_append(&feed->bytes, p, len) < 0) {
-		feed_free(feed);
-		bus->stats.refused++;
-		session_out_of_memory(s, bus);
-		return;
-	}
-	feed->scanned = scanned;
-	info->feed = feed;
-}
-
 /* Queues a line of text, which waits for the barrier. */
 static void
 answer(struct bus *bus, struct session *s, struct barrier *barrier, const char *text)
@@ -116,6 +99,22 @@ static void
 refuse_no_memory(struct bus *bus, struct session *s, const struct feed_plan *plan, size_t len)
 {
 	feed_refuse(bus, s, plan, "out of memory, a message of %zu bytes is lost", len);
+}
+
+/* Keeps what cannot be handled now. */
+static void
+keep(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice rest, size_t scanned)
+{
+	struct session_info *info = session_get_info(s);
+	struct feed *feed = info ? calloc(1, sizeof(*feed)) : NULL;
+
+	if (!feed || buf_append(&feed->bytes, rest.p, rest.len) < 0) {
+		feed_free(feed);
+		refuse_no_memory(bus, s, plan, rest.len);
+		return;
+	}
+	feed->scanned = scanned;
+	info->feed = feed;
 }
 
 /* Returns whether the message is done with; otherwise it waits. */
@@ -247,12 +246,11 @@ feed_received(struct bus *bus, struct session *s, const struct feed_plan *plan, 
 	if (!feed) {
 		used = run(bus, s, plan, p, len, false, &scanned);
 		if (used < len)
-			keep(bus, s, p + used, len - used, scanned);
+			keep(bus, s, plan, (struct slice){ p + used, len - used }, scanned);
 	} else if (buf_append(&feed->bytes, p, len) == 0) {
 		run_kept(bus, s, plan);
 	} else {
-		bus->stats.refused++;
-		session_out_of_memory(s, bus);
+		refuse_no_memory(bus, s, plan, feed->bytes.len + len);
 	}
 	hold(bus, s);
 }
@@ -265,7 +263,7 @@ feed_packet(struct bus *bus, struct session *s, const struct feed_plan *plan, st
 		feed_refuse(bus, s, plan, "a message is over max_message (%llu bytes)",
 		            (unsigned long long)bus->limits.max_message);
 	else if (!publish(bus, s, plan, packet))
-		keep(bus, s, packet.p, packet.len, 0);
+		keep(bus, s, plan, packet, 0);
 	hold(bus, s);
 }
 

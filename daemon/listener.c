@@ -17,6 +17,8 @@
 #include "listeners.h"
 #include "log.h"
 #include "loop.h"
+#include "mode.h"
+#include "packet.h"
 #include "peercred.h"
 #include "quota.h"
 
@@ -37,7 +39,7 @@ refuse_user(struct listener *listener, int fd, const struct identity *identity)
 	else
 		len = snprintf(text, sizeof(text), "-ERR max number of clients reached for uid %u\r\n", identity->uid);
 	listener->owner->loop->bus.stats.clients_refused++;
-	if (listener->config.mode == CONN_ROUTE)
+	if (listener->origin->ops->speaks_resp)
 		(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL);
 	listeners_note_user_refused(listener->owner, identity);
 	group_set_unref(identity->groups);
@@ -53,7 +55,7 @@ admit(struct listener *listener, int client_fd)
 
 	if (bus->stats.clients >= bus->limits.max_clients) {
 		bus->stats.clients_refused++;
-		if (listener->config.mode == CONN_ROUTE)
+		if (listener->origin->ops->speaks_resp)
 			(void)!send(fd, refusal, sizeof(refusal) - 1, MSG_NOSIGNAL);
 		listeners_note_refused(listeners);
 		return;
@@ -66,7 +68,7 @@ admit(struct listener *listener, int client_fd)
 	}
 	if (listener->config.addr.kind == ADDR_TCP)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-	if (conn_new(listeners->loop, TAKE_FD(fd), listener->origin, &identity) < 0)
+	if (conn_new(listeners->loop, TAKE_FD(fd), listener->origin, &identity, NULL) < 0)
 		listeners_pause(listeners, ENOMEM);
 	else
 		bus->stats.clients_accepted++;
@@ -118,7 +120,7 @@ static void __attribute__((format(printf, 2, 3))) report(struct listeners *owner
 }
 
 static int
-open_path(struct listeners *owner, const struct listener_config *config, struct sockfile *ret_file, int *ret_fd)
+open_path(struct listeners *owner, const struct listener_config *config, int fd, struct sockfile *ret_file)
 {
 	struct sockfile_options options = { config->socket_mode, config->socket_owner, config->socket_group };
 	char text[256];
@@ -129,35 +131,57 @@ open_path(struct listeners *owner, const struct listener_config *config, struct 
 		(void)mkdir(dirname(text),
 		            geteuid() == 0 ? 0755 : 0700); /* what is wrong with it, the next step tells */
 	}
-	r = sockfile_listen(&config->addr, &options, SOMAXCONN, ret_file, ret_fd, text, sizeof(text));
-
+	r = sockfile_listen(fd, &config->addr, &options, SOMAXCONN, ret_file, text, sizeof(text));
 	if (r == 0)
 		return 0;
 	report(owner, "%s", text);
 	return r == SOCKFILE_E_NO_PERMISSION ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
 }
 
+/* Logs the reason, which errno tells, and returns LISTENER_E_*. */
 static int
-open_other(struct listeners *owner, const struct listener_config *config, int *ret_fd)
+refuse(struct listeners *owner, const struct listener_config *config)
 {
-	_cleanup_close_ int fd = addr_socket(&config->addr);
+	int type = mode_socket_type(config->options.type), error = errno;
 	char text[ADDR_PATH_MAX + 1];
 	pid_t holder;
-	int error;
 
 	addr_format(&config->addr, text, sizeof(text));
-	if (fd >= 0 && config->addr.kind == ADDR_TCP)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-	if (fd >= 0 && bind(fd, &config->addr.sa, config->addr.len) == 0 && listen(fd, SOMAXCONN) == 0) {
-		*ret_fd = TAKE_FD(fd);
-		return 0;
-	}
-	error = fd < 0 ? -fd : errno;
-	if (error == EADDRINUSE && (holder = sockfile_holder(&config->addr)) > 0)
+	if (error == EADDRINUSE && (holder = sockfile_holder(&config->addr, type)) > 0)
 		report(owner, "%s: a running server (pid %d) is using this socket", text, (int)holder);
 	else
 		report(owner, "%s: cannot listen: %s", text, strerror(error));
 	return error == EACCES || error == EPERM ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
+}
+
+static int
+open_other(struct listeners *owner, const struct listener_config *config, int fd)
+{
+	if (config->addr.kind == ADDR_TCP)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(fd, &config->addr.sa, config->addr.len) < 0 ||
+	    (config->options.type != MODE_DGRAM && listen(fd, SOMAXCONN) < 0))
+		return refuse(owner, config);
+	return 0;
+}
+
+/* Returns 0 or LISTENER_E_*. */
+static int
+open_socket(struct listeners *owner, const struct listener_config *config, struct sockfile *ret_file, int *ret_fd)
+{
+	_cleanup_close_ int fd = addr_socket(&config->addr, mode_socket_type(config->options.type));
+	int r = fd;
+
+	if (r >= 0 && config->options.type != MODE_STREAM)
+		r = packet_prepare(fd);
+	if (r < 0) {
+		errno = -r;
+		return refuse(owner, config);
+	}
+	r = config->addr.kind == ADDR_PATH ? open_path(owner, config, fd, ret_file) : open_other(owner, config, fd);
+	if (r == 0)
+		*ret_fd = TAKE_FD(fd);
+	return r;
 }
 
 static void
@@ -168,6 +192,32 @@ free_listener(struct listener *listener, int fd)
 	if (listener->origin)
 		conn_origin_unref(listener->origin);
 	free(listener);
+}
+
+/* Begins to accept, or for datagrams to receive. Takes over fd, also on failure. Returns 0 or -ENOMEM. */
+static int
+begin(struct listener *listener, int fd)
+{
+	struct loop *loop = listener->owner->loop;
+	bool is_dgram = listener->config.options.type == MODE_DGRAM;
+
+	event_assign(&listener->event, loop->base, is_dgram ? -1 : fd, EV_READ | EV_PERSIST, accept_cb, listener);
+	if (is_dgram)
+		return packet_open(loop, fd, listener->origin, &listener->packets);
+	listener_set_accepting(listener, true);
+	return listener->is_accepting ? 0 : -ENOMEM;
+}
+
+static void
+log_listening(const struct listener_config *config, const char *text)
+{
+	const struct mode_options *o = &config->options;
+
+	if (o->channel[0])
+		log_info("listening on %s (%s, %s, channel %s)", text, mode_type_names[o->type], mode_names[o->mode],
+		         o->channel);
+	else
+		log_info("listening on %s (%s)", text, mode_names[o->mode]);
 }
 
 int
@@ -187,12 +237,11 @@ listener_new(struct listeners *owner, const struct listener_config *config, int 
 	listener->file.lock_fd = -1;
 	listener->is_handed_over = fd >= 0;
 	addr_format(&config->addr, text, sizeof(text));
-	listener->origin = conn_origin_new((enum conn_mode)config->mode, config->addr.kind == ADDR_TCP ? "" : text);
+	listener->origin = mode_origin_new(&config->options, config->addr.kind == ADDR_TCP ? "" : text);
 	if (!listener->origin)
 		r = -ENOMEM;
 	else if (fd < 0)
-		r = config->addr.kind == ADDR_PATH ? open_path(owner, config, &listener->file, &fd)
-		                                   : open_other(owner, config, &fd);
+		r = open_socket(owner, config, &listener->file, &fd);
 	if (r != 0) {
 		free_listener(listener, fd);
 		return r;
@@ -202,13 +251,11 @@ listener_new(struct listeners *owner, const struct listener_config *config, int 
 		if (r < 0)
 			log_warning("%s: the socket file is not watched: %s", text, strerror(-r));
 	}
-	event_assign(&listener->event, owner->loop->base, fd, EV_READ | EV_PERSIST, accept_cb, listener);
-	listener_set_accepting(listener, true);
-	if (!listener->is_accepting) {
+	if (begin(listener, fd) < 0) {
 		listener_free(listener);
 		return -ENOMEM;
 	}
-	log_info("listening on %s (%s)", text, config_mode_name(config->mode));
+	log_listening(config, text);
 	*ret_listener = listener;
 	return 0;
 }
@@ -220,31 +267,40 @@ listener_free(struct listener *listener)
 
 	listener_set_accepting(listener, false);
 	sockfile_close(&listener->file);
+	if (listener->packets) { /* what has been sent there counts */
+		conn_drain(listener->packets);
+		conn_stop(listener->packets);
+	}
 	free_listener(listener, fd);
 }
 
 bool
 listener_is_in_place(const struct listener *listener)
 {
+	if (listener->config.options.type == MODE_DGRAM && !listener->packets)
+		return false;
 	return listener->is_handed_over || listener->config.addr.kind != ADDR_PATH ||
 	       sockfile_is_in_place(&listener->file);
 }
 
 /* Clients that are connected keep the mode they came with. */
 static void
-update_mode(struct listener *listener, int mode)
+update_options(struct listener *listener, const struct mode_options *options)
 {
 	struct conn_origin *origin;
 
-	if (listener->origin->mode == (enum conn_mode)mode)
+	if (memcmp(options, &listener->config.options, sizeof(*options)) == 0)
 		return;
-	origin = conn_origin_new((enum conn_mode)mode, listener->origin->address);
+	origin = mode_origin_new(options, listener->origin->address);
 	if (!origin) {
 		log_error("out of memory: a listener keeps its mode");
 		return;
 	}
+	if (listener->packets)
+		packet_set_origin(listener->packets, origin);
 	conn_origin_unref(listener->origin);
 	listener->origin = origin;
+	listener->config.options = *options;
 }
 
 void
@@ -260,13 +316,18 @@ listener_update(struct listener *listener, const struct listener_config *config)
 		r = sockfile_update(&listener->file, &options);
 	if (r < 0)
 		log_error("%s: cannot change its permissions: %s", listener->file.path, strerror(-r));
-	update_mode(listener, config->mode);
-	if (listener->is_handed_over) {
-		old->mode = config->mode; /* its address and permissions are the service manager's */
+	if (listener->is_handed_over && config->options.type != old->options.type) {
+		log_error("[listener %s]: type: the service manager's socket is of type %s", config->name,
+		          mode_type_names[old->options.type]);
 		return;
 	}
-	*old = *config;
-	STAILQ_NEXT(old, link) = NULL;
+	update_options(listener, &config->options);
+	if (listener->is_handed_over)
+		return; /* its address and permissions are the service manager's */
+	old->socket_mode = config->socket_mode;
+	old->socket_owner = config->socket_owner;
+	old->socket_group = config->socket_group;
+	memcpy(old->name, config->name, sizeof(old->name));
 }
 
 void
@@ -278,6 +339,8 @@ listener_retire(struct listener *listener)
 	if (listener->is_handed_over)
 		return; /* who connects now is for the next daemon */
 	sockfile_remove(&listener->file);
+	if (listener->packets)
+		return;
 	/* Who has connected and was not accepted learns at once that nobody is there. */
 	while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
 		close(fd);
@@ -287,7 +350,7 @@ listener_retire(struct listener *listener)
 void
 listener_set_accepting(struct listener *listener, bool accepting)
 {
-	if (accepting == listener->is_accepting)
+	if (accepting == listener->is_accepting || listener->packets)
 		return;
 	if (accepting)
 		listener->is_accepting = event_add(&listener->event, NULL) == 0;

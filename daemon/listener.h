@@ -22,6 +22,7 @@ struct listener {
 	struct conn_origin *origin;
 	struct sockfile file;
 	struct event event;
+	struct conn *packets; /* that serves the socket if it is for datagrams; else NULL */
 	bool is_handed_over;
 	bool is_accepting;
 };

@@ -14,7 +14,9 @@
 #include "listener.h"
 #include "log.h"
 #include "loop.h"
+#include "mode.h"
 #include "notify.h"
+#include "packet.h"
 #include "peercred.h"
 
 #define ACCEPT_RETRY_MS 500
@@ -94,9 +96,17 @@ accept_again_cb(evutil_socket_t fd __attribute__((unused)), short what __attribu
 }
 
 static void
-conn_closed_cb(void *arg)
+conn_closed_cb(void *arg, const struct conn *conn)
 {
 	struct listeners *listeners = arg;
+	struct listener *listener;
+
+	if (conn->session.is_hidden)
+		TAILQ_FOREACH(listener, &listeners->list, link)
+			if (listener->packets == conn) { /* there was no memory for it */
+				listener->packets = NULL;
+				loop_add_timer(&listeners->restore_timer, RESTORE_MS);
+			}
 
 	if (listeners->is_pausing && !listeners->is_retired) {
 		listeners->is_pausing = false;
@@ -156,23 +166,29 @@ open_listener(struct listeners *listeners, const struct listener_config *config,
 	return r < 0 ? EX_SOFTWARE : r;
 }
 
+/* Whether a socket is of the type, and listens; datagrams just come. */
+static bool
+is_ready(int fd, int type)
+{
+	int is_type = -1, is_listening = 0;
+
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &is_type, &(socklen_t){ sizeof(int) });
+	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &(socklen_t){ sizeof(int) });
+	return is_type == type && (type == SOCK_DGRAM || is_listening);
+}
+
 /* A socket from the service manager takes the mode of the configured listener of its address, or of its name. */
 static int
 adopt_socket(struct listeners *listeners, const struct config *whole, int fd, const char *name)
 {
-	struct listener_config config = { .mode = CONN_ROUTE };
+	struct listener_config config = { 0 };
 	const struct listener_config *configured;
 	struct addr addr = { 0 };
 	socklen_t len = sizeof(addr.storage);
-	int is_listening = 0;
+	int type, r;
 
 	if (getsockname(fd, &addr.sa, &len) < 0) {
 		log_error("socket '%s' from the service manager: %s", name, strerror(errno));
-		return LISTENER_E_CONFIG;
-	}
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &(socklen_t){ sizeof(int) }) < 0 ||
-	    !is_listening) {
-		log_error("socket '%s' from the service manager is not a listening stream socket", name);
 		return LISTENER_E_CONFIG;
 	}
 	addr.len = len;
@@ -186,6 +202,17 @@ adopt_socket(struct listeners *listeners, const struct config *whole, int fd, co
 	else
 		strncat(config.name, name, sizeof(config.name) - 1);
 	config.addr = addr;
+	type = mode_socket_type(config.options.type);
+	if (!is_ready(fd, type)) {
+		log_error("socket '%s' from the service manager is not a listening socket of type %s", name,
+		          mode_type_names[config.options.type]);
+		return LISTENER_E_CONFIG;
+	}
+	r = type == SOCK_STREAM ? 0 : packet_prepare(fd);
+	if (r < 0) {
+		log_error("socket '%s' from the service manager: %s", name, strerror(-r));
+		return LISTENER_E_CONFIG;
+	}
 	return open_listener(listeners, &config, fd);
 }
 
@@ -240,6 +267,22 @@ listeners_open(struct listeners *listeners, const struct config *config)
 	else
 		close_all(&opened);
 	return r < 0 ? EX_SOFTWARE : r;
+}
+
+void
+listeners_close_changed(struct listeners *listeners, const struct config *config)
+{
+	struct listener *listener, *next;
+
+	for (listener = TAILQ_FIRST(&listeners->list); listener; listener = next) {
+		const struct listener_config *wanted = find_config(config, &listener->config.addr, NULL);
+
+		next = TAILQ_NEXT(listener, link);
+		if (!wanted || listener->is_handed_over || wanted->options.type == listener->config.options.type)
+			continue;
+		TAILQ_REMOVE(&listeners->list, listener, link);
+		listener_free(listener);
+	}
 }
 
 void

@@ -48,6 +48,9 @@ int listeners_open(struct listeners *listeners, const struct config *config);
  */
 void listeners_update(struct listeners *listeners, const struct config *config);
 
+/* Closes the listeners whose sockets are to be of another type. */
+void listeners_close_changed(struct listeners *listeners, const struct config *config);
+
 /* Closes the listeners that clients cannot find any more. */
 void listeners_close_lost(struct listeners *listeners);
 

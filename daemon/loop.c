@@ -138,7 +138,7 @@ sweep_waiting(struct loop *loop)
 	if (loop->bus.n_waiting == 0 && TAILQ_EMPTY(&loop->bus.blocked))
 		return;
 	TAILQ_FOREACH(s, &loop->bus.sessions, link)
-		if ((s->state == SESSION_WAITING ||
+		if (((s->state == SESSION_WAITING && !conn_of(s)->origin->ops->is_writer) ||
 		     (s->state == SESSION_CLOSING && s->out_state == SESSION_OUT_GATED)) &&
 		    conn_is_hung_up(conn_of(s)))
 			session_kill(s, &loop->bus);
@@ -156,8 +156,8 @@ check_idle(struct loop *loop)
 	TAILQ_FOREACH(s, &bus->sessions, link) {
 		/* The seconds are whole: it may have done something up to one later than they say. */
 		if ((uint64_t)(bus->uptime_s - s->active_s) * 1000 < bus->limits.idle_timeout + 1000 ||
-		    s->state != SESSION_OPEN || session_is_subscribed(s) || s->is_monitor || s->is_tap ||
-		    s->out.count > 0)
+		    s->state != SESSION_OPEN || s->is_hidden || session_is_subscribed(s) || s->is_monitor ||
+		    s->is_tap || s->out.count > 0)
 			continue;
 		session_log(s, bus, LOG_LEVEL_INFO, "did nothing for %u s, disconnected",
 		            bus->uptime_s - s->active_s - 1);
@@ -262,17 +262,20 @@ loop_stop(struct loop *loop)
 		pass_end(&loop->bus, &conn_pass_ops);
 	}
 	run_close(&loop->bus);
+	TAILQ_FOREACH(s, &loop->bus.sessions, link)
+		conn_drain(conn_of(s));
+	run_close(&loop->bus);
 	loop->stopping = true;
 	TAILQ_FOREACH(s, &loop->bus.sessions, link)
 		conn_stop(conn_of(s));
 }
 
 void
-loop_conn_closed(struct loop *loop)
+loop_conn_closed(struct loop *loop, const struct conn *conn)
 {
 	loop->may_trim = true;
 	if (loop->on_conn_closed)
-		loop->on_conn_closed(loop->on_conn_closed_arg);
+		loop->on_conn_closed(loop->on_conn_closed_arg, conn);
 }
 
 void

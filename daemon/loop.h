@@ -26,7 +26,7 @@ struct loop {
 	bool may_trim; /* clients have gone since memory was last given back */
 	bool stopping; /* nothing more is read */
 	/* Called when a connection has been closed. */
-	void (*on_conn_closed)(void *arg);
+	void (*on_conn_closed)(void *arg, const struct conn *conn);
 	void *on_conn_closed_arg;
 };
 
@@ -49,4 +49,4 @@ void loop_stop(struct loop *loop);
 void loop_add_timer(struct event *timer, uint64_t ms);
 
 /* For conn. */
-void loop_conn_closed(struct loop *loop);
+void loop_conn_closed(struct loop *loop, const struct conn *conn);

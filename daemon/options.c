@@ -10,12 +10,13 @@
 
 #include "buf.h"
 #include "config.h"
+#include "config-rows.h"
 #include "log.h"
 #include "nearest.h"
 #include "protocol.h"
 #include "version.h"
 
-enum { OPT_CHECK_CONFIG = 256, OPT_PRINT_CONFIG, OPT_HELP, OPT_VERSION };
+enum { OPT_LISTENER = 256, OPT_CHECK_CONFIG, OPT_PRINT_CONFIG, OPT_HELP, OPT_VERSION };
 
 static const struct {
 	struct option option;
@@ -25,7 +26,19 @@ static const struct {
 	{ { "listen", required_argument, NULL, 'l' },
 	  "ADDRESS",
 	  "listen on a path, @name or host:port; may be given several times" },
-	{ { "mode", required_argument, NULL, 'm' }, "MODE", "route (default) or echo, for --listen" },
+	{ { "mode", required_argument, NULL, OPT_LISTENER },
+	  "MODE",
+	  "of these: route (default), echo, line, length or whole" },
+	{ { "channel", required_argument, NULL, OPT_LISTENER },
+	  "CHANNEL",
+	  "where messages go, for line, length and whole" },
+	{ { "deliver", required_argument, NULL, OPT_LISTENER },
+	  "yes|no",
+	  "clients receive the channel, for line and length" },
+	{ { "ack", required_argument, NULL, OPT_LISTENER }, "yes|no", "messages are answered, for whole" },
+	{ { "type", required_argument, NULL, OPT_LISTENER },
+	  "TYPE",
+	  "of socket: stream (default), seqpacket or dgram" },
 	{ { "log-level", required_argument, NULL, 'L' }, "LEVEL", "error, warning, info (default) or debug" },
 	{ { "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 	  NULL,
@@ -83,8 +96,21 @@ unknown_option(const char *given)
 	return usage_error("unknown option '%s'", given);
 }
 
+/* What --listen listens with. */
 static enum options_result
-handle_option(struct options *options, int c, const char *given, bool *ret_mode_given)
+set_listener(struct options *options, const char *key, const char *value)
+{
+	const struct config_row *row = config_listener_row(key);
+	struct config_bad_part bad;
+
+	options->listener_option = key;
+	if (config_set_value(row, options->listener, value, &bad) == 0)
+		return OPTIONS_RUN;
+	return usage_error("--%s: '%s' is not %s", key, value, config_expected(row->type));
+}
+
+static enum options_result
+handle_option(struct options *options, int c, const char *name, const char *given)
 {
 	enum log_level level;
 
@@ -95,11 +121,8 @@ handle_option(struct options *options, int c, const char *given, bool *ret_mode_
 	case 'l':
 		options->listen[options->n_listen++] = optarg;
 		return OPTIONS_RUN;
-	case 'm':
-		*ret_mode_given = true;
-		if (config_parse_mode(optarg, &options->mode) < 0)
-			return usage_error("--mode: '%s' is not a mode (route or echo)", optarg);
-		return OPTIONS_RUN;
+	case OPT_LISTENER:
+		return set_listener(options, name, optarg);
 	case 'L':
 		if (log_level_parse(optarg, &level) < 0)
 			return usage_error("--log-level: '%s' is not a log level (error, warning, info or debug)",
@@ -128,30 +151,32 @@ handle_option(struct options *options, int c, const char *given, bool *ret_mode_
 enum options_result
 options_parse(int argc, char **argv, struct options *ret_options)
 {
-	struct options options = { .mode = CONN_ROUTE, .log_level = -1 };
+	struct options options = { .log_level = -1 };
 	struct option longopts[N_ROWS + 1] = { 0 };
 	enum options_result result = OPTIONS_RUN;
-	bool mode_given = false;
-	int c;
+	int c, index = 0;
 
 	options.listen = calloc((size_t)argc + 1, sizeof(*options.listen));
-	if (!options.listen)
+	options.listener = config_new_listener("--listen");
+	if (!options.listen || !options.listener) {
+		options_deinit(&options);
 		return usage_error("out of memory");
+	}
 	for (size_t i = 0; i < N_ROWS; i++)
 		longopts[i] = rows[i].option;
 	opterr = 0;
 	while (result == OPTIONS_RUN) {
 		int at = optind;
 
-		c = getopt_long(argc, argv, "+:", longopts, NULL);
+		c = getopt_long(argc, argv, "+:", longopts, &index);
 		if (c == -1)
 			break;
-		result = handle_option(&options, c, argv[at], &mode_given);
+		result = handle_option(&options, c, longopts[index].name, argv[at]);
 	}
 	if (result == OPTIONS_RUN && optind < argc)
 		result = usage_error("unexpected argument '%s'", argv[optind]);
-	if (result == OPTIONS_RUN && mode_given && options.n_listen == 0)
-		result = usage_error("--mode goes with --listen");
+	if (result == OPTIONS_RUN && options.listener_option && options.n_listen == 0)
+		result = usage_error("--%s goes with --listen", options.listener_option);
 	if (result != OPTIONS_RUN)
 		options_deinit(&options);
 	else
@@ -164,24 +189,32 @@ options_deinit(struct options *options)
 {
 	free(options->listen);
 	options->listen = NULL;
+	free(options->listener);
+	options->listener = NULL;
 }
 
 static int
 add_listeners(const struct options *options, struct config *config, struct buf *mistakes)
 {
 	for (int i = 0; i < options->n_listen; i++) {
-		char name[CONFIG_NAME_MAX];
+		char name[CONFIG_NAME_MAX], text[256];
 		struct listener_config *listener;
+		const char *key;
 		int r;
 
 		snprintf(name, sizeof(name), "--listen %d", i + 1);
 		listener = config_add_listener(config, name);
 		if (!listener)
 			return -ENOMEM;
-		listener->mode = options->mode;
+		listener->options = options->listener->options;
 		r = addr_parse(options->listen[i], &listener->addr);
 		if (r != 0) {
 			buf_printf(mistakes, "udsd: --listen '%s': %s\n", options->listen[i], addr_strerror(r));
+			return -EINVAL;
+		}
+		key = mode_check(&listener->options, listener->addr.kind == ADDR_TCP, text, sizeof(text));
+		if (key) {
+			buf_printf(mistakes, "udsd: --listen '%s': --%s: %s\n", options->listen[i], key, text);
 			return -EINVAL;
 		}
 	}

@@ -4,13 +4,15 @@
 #include <stdbool.h>
 
 struct config;
+struct listener_config;
 
 struct options {
 	const char *config_path; /* NULL: the default one if it exists, unless there is a --listen */
 	const char **listen;     /* what --listen gave; owned */
 	int n_listen;
-	int mode;      /* enum conn_mode, for those */
-	int log_level; /* enum log_level; -1: as configured */
+	struct listener_config *listener; /* what those are like; owned */
+	const char *listener_option;      /* one that says so, or NULL */
+	int log_level;                    /* enum log_level; -1: as configured */
 	bool check_config, print_config;
 };
 

@@ -100,6 +100,8 @@ load(struct server *server, struct buf *ret_mistakes)
 	if (!config)
 		log_lines(LOG_LEVEL_ERROR, ret_mistakes->len > 0 ? (const char *)ret_mistakes->data : "out of memory");
 	listeners_close_lost(&server->listeners);
+	if (config)
+		listeners_close_changed(&server->listeners, config);
 	if (!config || listeners_open(&server->listeners, config) != 0) {
 		if (config)
 			buf_printf(ret_mistakes, "%s\n", server->listeners.error);

@@ -73,10 +73,10 @@ struct session {
 	uint8_t reply_mode;   /* enum session_reply_mode */
 	uint8_t last_command; /* its row in the table, counted from 1; 0: none yet */
 	struct identity identity;
-	struct user *user; /* its quota */
-	size_t charged;    /* to it for output */
-	size_t kept;       /* and for input and a transaction */
-	size_t unfinished; /* the same, if the rest may never come */
+	struct user *user;      /* its quota */
+	size_t charged;         /* to it for output */
+	size_t kept;            /* and for input and a transaction */
+	size_t unfinished;      /* the same, if the rest may never come */
 	uint8_t encoding;       /* enum encoding: of the messages that it gets */
 	bool clogged;           /* more output unsent than queue_limit, and not yet below half again */
 	bool wait_receiver : 1; /* UDSD WAITRECEIVER ON */

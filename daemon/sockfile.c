@@ -58,9 +58,9 @@ peer_pid(int fd)
 }
 
 pid_t
-sockfile_holder(const struct addr *addr)
+sockfile_holder(const struct addr *addr, int type)
 {
-	_cleanup_close_ int fd = addr_socket(addr);
+	_cleanup_close_ int fd = addr_socket(addr, type);
 
 	if (fd < 0 || addr->kind == ADDR_TCP || connect(fd, &addr->sa, addr->len) < 0)
 		return 0;
@@ -125,9 +125,18 @@ take_lock(struct sockfile *file, const struct story *story)
 	}
 }
 
+static int
+type_of(int fd)
+{
+	int type = SOCK_STREAM;
+
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){ sizeof(type) });
+	return type;
+}
+
 /* What stands at the path decides whether it may be replaced. */
 static int
-probe(const struct addr *addr, const char *path, const struct story *story)
+probe(const struct addr *addr, int type, const char *path, const struct story *story)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
@@ -136,7 +145,7 @@ probe(const struct addr *addr, const char *path, const struct story *story)
 		return errno == ENOENT ? 0 : refuse_errno(story, path, "cannot be looked at");
 	if (!S_ISSOCK(st.st_mode))
 		return refuse(story, SOCKFILE_E_NOT_SOCKET, "%s: is not a socket; it was left alone", path);
-	fd = addr_socket(addr);
+	fd = addr_socket(addr, type);
 	if (fd < 0) {
 		errno = -fd;
 		return refuse_errno(story, path, "cannot make a socket");
@@ -207,7 +216,7 @@ bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *op
 	r = give_away(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &st, options);
 	if (r < 0)
 		return r;
-	return listen(fd, backlog) < 0 ? -errno : 0;
+	return type_of(fd) != SOCK_DGRAM && listen(fd, backlog) < 0 ? -errno : 0;
 }
 
 /* Makes the socket under a hidden name and moves it to its place when everything about it is right. */
@@ -241,23 +250,18 @@ expose(struct sockfile *file, int fd, const struct sockfile_options *options, in
 }
 
 int
-sockfile_listen(const struct addr *addr, const struct sockfile_options *options, int backlog, struct sockfile *ret_file,
-                int *ret_fd, char *text, size_t text_size)
+sockfile_listen(int fd, const struct addr *addr, const struct sockfile_options *options, int backlog,
+                struct sockfile *ret_file, char *text, size_t text_size)
 {
 	struct story story = { text, text_size };
 	struct sockfile file = { .lock_fd = -1 };
-	_cleanup_close_ int fd = addr_socket(addr);
 	int r;
 
 	snprintf(file.path, sizeof(file.path), "%s", addr->un.sun_path);
-	if (fd < 0) {
-		errno = -fd;
-		return refuse_errno(&story, file.path, "cannot make a socket");
-	}
 	r = take_lock(&file, &story);
 	if (r != 0)
 		return r;
-	r = probe(addr, file.path, &story);
+	r = probe(addr, type_of(fd), file.path, &story);
 	if (r == 0)
 		r = expose(&file, fd, options, backlog, &story);
 	if (r != 0) {
@@ -265,7 +269,6 @@ sockfile_listen(const struct addr *addr, const struct sockfile_options *options,
 		return r;
 	}
 	*ret_file = file;
-	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 

@@ -33,11 +33,12 @@ enum {
 };
 
 /*
- * Puts a listening socket at addr, which is a path. Returns its descriptor in *ret_fd and what must be passed
- * to sockfile_close() in *ret_file. Returns 0, or SOCKFILE_E_* with text filled in and nothing changed.
+ * Puts the socket fd, a new one, at addr, which is a path; there it listens, unless it is of type SOCK_DGRAM. What must
+ * be passed to sockfile_close() comes in *ret_file; fd stays the caller's. Returns 0, or SOCKFILE_E_* with text filled
+ * in and nothing changed.
  */
-int sockfile_listen(const struct addr *addr, const struct sockfile_options *options, int backlog,
-                    struct sockfile *ret_file, int *ret_fd, char *text, size_t text_size);
+int sockfile_listen(int fd, const struct addr *addr, const struct sockfile_options *options, int backlog,
+                    struct sockfile *ret_file, char *text, size_t text_size);
 
 /* Whether the path still leads to the socket that was put there. */
 bool sockfile_is_in_place(const struct sockfile *file);
@@ -51,5 +52,5 @@ void sockfile_remove(const struct sockfile *file);
 /* Removes the socket if it is still the one that was put there, and the lock. */
 void sockfile_close(struct sockfile *file);
 
-/* The pid of whoever listens at the address, if that can be found out by connecting; else 0. */
-pid_t sockfile_holder(const struct addr *addr);
+/* The pid of whoever listens at the address with a socket of the type, if connecting tells it; else 0. */
+pid_t sockfile_holder(const struct addr *addr, int type);

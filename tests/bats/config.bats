@@ -27,7 +27,7 @@ EOF
     assert_line "$DIR/conf:5: queue_limit: '8X' is not a size (try 8M; units are K, M and G)"
     assert_line "$DIR/conf:6: max_clients: '0' is out of range; expected 1 to 1000000"
     assert_line "$DIR/conf:7: colour: unknown key in [limits]"
-    assert_line "$DIR/conf:9: mode: 'fast' is not a mode (route or echo)"
+    assert_line "$DIR/conf:9: mode: 'fast' is not a mode (route, echo, line, length or whole)"
     assert_line "$DIR/conf:10: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)"
     assert_line "$DIR/conf:11: socket_group: there is no group 'no-such-group-here'"
     assert_line --partial "[listener bus]: 'listen' is missing"

@@ -193,7 +193,7 @@ sockets(void **state __attribute__((unused)))
 		socklen_t len = sizeof(int);
 
 		assert_int_equal(addr_parse(texts[i], &addr), 0);
-		fd = addr_socket(&addr);
+		fd = addr_socket(&addr, SOCK_STREAM);
 		assert_true(fd >= 0);
 		assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);

@@ -309,7 +309,7 @@ expect_notice(struct peer *peer, const char *end)
 	size_t len = strlen(end);
 
 	assert_true(peer->got.len > len + sizeof(start));
-	assert_int_equal(peer->got.data[0], peer->session.resp3 ? '>' : '*');
+	assert_int_equal(peer->got.data[0], peer->session.encoding == ENCODING_RESP3 ? '>' : '*');
 	assert_memory_equal(peer->got.data + 1, start, sizeof(start) - 1);
 	assert_non_null(memmem(peer->got.data, 100, "\r\ntime=", 7));
 	assert_memory_equal(peer->got.data + peer->got.len - len, end, len);

@@ -1,5 +1,6 @@
 /* Configuration files: each key, and each kind of mistake with its line and text. */
 #include "config.h"
+#include "config-rows.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -125,7 +126,7 @@ defaults(void **state)
 	expect_right(rig, LISTENER);
 	listener = STAILQ_FIRST(&rig->config->listeners);
 	assert_string_equal(listener->name, "a");
-	assert_int_equal(listener->mode, CONN_ROUTE);
+	assert_int_equal(listener->options.mode, MODE_ROUTE);
 	assert_int_equal(listener->socket_mode, 0660);
 	assert_int_equal(listener->socket_owner, (uid_t)-1);
 	assert_int_equal(listener->socket_group, (gid_t)-1);
@@ -168,14 +169,14 @@ every_key(void **state)
 	assert_string_equal(a->name, "first one");
 	assert_int_equal(a->addr.kind, ADDR_PATH);
 	assert_string_equal(a->addr.un.sun_path, "/tmp/a:b.sock");
-	assert_int_equal(a->mode, CONN_ECHO);
+	assert_int_equal(a->options.mode, MODE_ECHO);
 	assert_int_equal(a->socket_mode, 0600);
 	assert_int_equal(a->socket_owner, 0);
 	assert_int_equal(a->socket_group, 12345);
 	b = STAILQ_NEXT(a, link);
 	assert_string_equal(b->name, "second");
 	assert_int_equal(b->addr.kind, ADDR_TCP);
-	assert_int_equal(b->mode, CONN_ROUTE);
+	assert_int_equal(b->options.mode, MODE_ROUTE);
 	assert_int_equal(b->socket_owner, (uid_t)-1);
 	assert_int_equal(b->socket_mode, 0660); /* the other one's is its own */
 	assert_null(STAILQ_NEXT(b, link));
@@ -232,7 +233,7 @@ indented_lines(void **state)
 	struct rig *rig = *state;
 
 	expect_right(rig, "[listener a]\n  listen = @a\n    mode = echo\n\t[limits]\n\tmax_clients = 7\n");
-	assert_int_equal(STAILQ_FIRST(&rig->config->listeners)->mode, CONN_ECHO);
+	assert_int_equal(STAILQ_FIRST(&rig->config->listeners)->options.mode, MODE_ECHO);
 	assert_int_equal(rig->config->limits.max_clients, 7);
 	expect_mistakes(rig, "[limits]\nmax_clients = 7\n  nonsense\n",
 	                "3: 'nonsense' is neither 'key = value' nor a [section]\n");
@@ -264,7 +265,7 @@ wrong_values(void **state)
 	                "7: max_subscriptions: '1K' is not a number\n"
 	                "8: queue_limit: '8 M' is not a size (try 8M; units are K, M and G)\n"
 	                "9: slow_timeout: '5 s' is not a duration (try 5s; units are ms, s, m and h)\n"
-	                "12: mode: 'Route' is not a mode (route or echo)\n"
+	                "12: mode: 'Route' is not a mode (route, echo, line, length or whole)\n"
 	                "13: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)\n");
 }
 
@@ -584,19 +585,18 @@ without_a_file(void **state __attribute__((unused)))
 {
 	struct config *config = config_new();
 	struct listener_config *listener;
-	int mode = -1;
+	const struct config_row *mode = config_listener_row("mode");
+	struct config_bad_part bad;
 
 	assert_non_null(config);
 	listener = config_add_listener(config, "x");
 	assert_non_null(listener);
 	assert_int_equal(listener->socket_mode, 0660);
 	assert_int_equal(listener->addr.len, 0);
-	assert_int_equal(config_parse_mode("echo", &mode), 0);
-	assert_int_equal(mode, CONN_ECHO);
-	assert_string_equal(config_mode_name(mode), "echo");
-	assert_int_equal(config_parse_mode("ech", &mode), -EINVAL);
-	assert_int_equal(config_parse_mode("", &mode), -EINVAL);
-	assert_int_equal(mode, CONN_ECHO);
+	assert_int_equal(config_set_value(mode, listener, "echo", &bad), 0);
+	assert_int_equal(config_set_value(mode, listener, "ech", &bad), -EINVAL);
+	assert_int_equal(config_set_value(mode, listener, "", &bad), -EINVAL);
+	assert_int_equal(listener->options.mode, MODE_ECHO);
 	config_free(config);
 	config_free(NULL);
 }

@@ -1,0 +1,291 @@
+#include "mode.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "bus.h"
+#include "conn.h"
+#include "feed.h"
+#include "input.h"
+#include "loop.h"
+#include "packet.h"
+#include "quota.h"
+
+/* Reads of one connection when the daemon stops: as much as its socket can hold. */
+#define READS_AT_END 16
+
+const char *const mode_names[MODE_COUNT] = {
+	[MODE_ROUTE] = "route",   [MODE_ECHO] = "echo",   [MODE_LINE] = "line",
+	[MODE_LENGTH] = "length", [MODE_WHOLE] = "whole",
+};
+
+const char *const mode_type_names[MODE_TYPE_COUNT] = {
+	[MODE_STREAM] = "stream",
+	[MODE_SEQPACKET] = "seqpacket",
+	[MODE_DGRAM] = "dgram",
+};
+
+int
+mode_socket_type(enum mode_type type)
+{
+	switch (type) {
+	case MODE_STREAM:
+		return SOCK_STREAM;
+	case MODE_SEQPACKET:
+		return SOCK_SEQPACKET;
+	case MODE_DGRAM:
+		return SOCK_DGRAM;
+	}
+	return SOCK_STREAM;
+}
+
+/* Whether clients of the mode publish to the listener's channel. */
+static bool
+is_feed(int mode)
+{
+	return mode == MODE_LINE || mode == MODE_LENGTH || mode == MODE_WHOLE;
+}
+
+static const char *
+check_type(const struct mode_options *o, bool is_tcp, char *ret_text, size_t size)
+{
+	if (o->type == MODE_STREAM)
+		return NULL;
+	if (is_tcp)
+		snprintf(ret_text, size, "'%s' is not for TCP; expected stream", mode_type_names[o->type]);
+	else if (o->type == MODE_DGRAM && o->mode != MODE_WHOLE)
+		snprintf(ret_text, size, "'dgram' does not go with mode = %s; expected mode = whole",
+		         mode_names[o->mode]);
+	else if (o->mode != MODE_WHOLE && o->mode != MODE_ECHO)
+		snprintf(ret_text, size, "'seqpacket' does not go with mode = %s; expected mode = whole or echo",
+		         mode_names[o->mode]);
+	else
+		return NULL;
+	return "type";
+}
+
+static const char *
+check_channel(const struct mode_options *o, char *ret_text, size_t size)
+{
+	if (is_feed(o->mode) && !o->channel[0])
+		snprintf(ret_text, size, "is missing; mode = %s needs the channel that messages go to",
+		         mode_names[o->mode]);
+	else if (!is_feed(o->mode) && o->channel[0])
+		snprintf(ret_text, size, "'%s' does not go with mode = %s; expected mode = line, length or whole",
+		         o->channel, mode_names[o->mode]);
+	else if (strncmp(o->channel, PROTOCOL_RESERVED, strlen(PROTOCOL_RESERVED)) == 0)
+		snprintf(ret_text, size, "'%s' is udsd's own; nobody may publish to " PROTOCOL_RESERVED "*",
+		         o->channel);
+	else
+		return NULL;
+	return "channel";
+}
+
+const char *
+mode_check(const struct mode_options *o, bool is_tcp, char *ret_text, size_t size)
+{
+	const char *key = check_type(o, is_tcp, ret_text, size);
+
+	if (!key)
+		key = check_channel(o, ret_text, size);
+	if (!key && o->deliver && o->mode != MODE_LINE && o->mode != MODE_LENGTH) {
+		snprintf(ret_text, size, "'yes' does not go with mode = %s; expected mode = line or length",
+		         mode_names[o->mode]);
+		key = "deliver";
+	}
+	if (!key && o->ack && (o->mode != MODE_WHOLE || o->type == MODE_DGRAM)) {
+		snprintf(ret_text, size, "'yes' does not go with %s = %s; expected %s",
+		         o->mode != MODE_WHOLE ? "mode" : "type", o->mode != MODE_WHOLE ? mode_names[o->mode] : "dgram",
+		         o->mode != MODE_WHOLE ? "mode = whole" : "type = stream or seqpacket");
+		key = "ack";
+	}
+	return key;
+}
+
+/* How much to read at once: little, where the user's clients keep too much already. */
+static size_t
+read_size(const struct conn *conn)
+{
+	bool is_over = conn->session.user->kept > session_kept_max(&conn->loop->bus);
+
+	return is_over ? QUOTA_OVER_MIN : LOOP_BUFFER_SIZE;
+}
+
+static void
+read_route(struct conn *conn)
+{
+	struct session *s = &conn->session;
+	struct bus *bus = &conn->loop->bus;
+	struct iovec iov[2];
+	int n = input_room(s, conn->loop->buffer, read_size(conn), iov);
+	ssize_t len;
+
+	if (n < 0) {
+		session_out_of_memory(s, bus);
+		return;
+	}
+	len = conn_receive(conn, iov, n);
+	if (len > 0)
+		input_received(bus, s, iov, (size_t)len);
+	else if (len == 0)
+		session_finish(s, bus);
+}
+
+static void
+resume_route(struct conn *conn)
+{
+	input_resume(&conn->loop->bus, &conn->session);
+}
+
+static void
+stop_at_once(struct conn *conn)
+{
+	if (session_is_live(&conn->session))
+		session_finish(&conn->session, &conn->loop->bus);
+}
+
+static void
+read_echo(struct conn *conn)
+{
+	struct iovec iov = { conn->loop->buffer, LOOP_BUFFER_SIZE };
+	ssize_t len = conn_receive(conn, &iov, 1);
+
+	if (len > 0)
+		conn_echo(conn, (size_t)len);
+	else if (len == 0)
+		session_finish(&conn->session, &conn->loop->bus);
+}
+
+static void
+begin_feed(struct conn *conn)
+{
+	feed_begin(&conn->loop->bus, &conn->session, &conn->origin->plan);
+}
+
+static void
+read_feed(struct conn *conn)
+{
+	const struct feed_plan *plan = &conn->origin->plan;
+	struct iovec iov = { conn->loop->buffer, read_size(conn) };
+	ssize_t len = conn_receive(conn, &iov, 1);
+
+	if (len > 0)
+		feed_received(&conn->loop->bus, &conn->session, plan, conn->loop->buffer, (size_t)len);
+	else if (len == 0)
+		feed_ended(&conn->loop->bus, &conn->session, plan);
+}
+
+static void
+resume_feed(struct conn *conn)
+{
+	feed_resume(&conn->loop->bus, &conn->session, &conn->origin->plan);
+}
+
+/* What it has sent counts, since it would not learn otherwise. */
+static void
+drain_feed(struct conn *conn)
+{
+	struct session *s = &conn->session;
+
+	feed_hurry(&conn->loop->bus, s, &conn->origin->plan);
+	for (int i = 0; i < READS_AT_END && s->state == SESSION_OPEN; i++)
+		conn->origin->ops->read(conn);
+}
+
+static void
+stop_feed(struct conn *conn)
+{
+	feed_stop(&conn->loop->bus, &conn->session, &conn->origin->plan);
+}
+
+static const struct conn_ops *
+ops_of(const struct mode_options *o)
+{
+	static const struct conn_ops route = {
+		.read = read_route,
+		.resume = resume_route,
+		.stop = stop_at_once,
+		.speaks_resp = true,
+	};
+	static const struct conn_ops echo = { .read = read_echo, .stop = stop_at_once, .is_lockstep = true };
+	static const struct conn_ops echo_packets = {
+		.read = packet_echo,
+		.stop = stop_at_once,
+		.is_lockstep = true,
+	};
+	static const struct conn_ops feed = {
+		.begin = begin_feed,
+		.read = read_feed,
+		.resume = resume_feed,
+		.drain = drain_feed,
+		.stop = stop_feed,
+		.is_writer = true,
+	};
+	static const struct conn_ops feed_packets = {
+		.begin = begin_feed,
+		.read = packet_read,
+		.resume = resume_feed,
+		.drain = drain_feed,
+		.stop = stop_feed,
+		.is_writer = true,
+	};
+	/* Answers stay packets of their own if the next message is read when one is written. */
+	static const struct conn_ops feed_packets_ack = {
+		.begin = begin_feed,
+		.read = packet_read,
+		.resume = resume_feed,
+		.drain = drain_feed,
+		.stop = stop_feed,
+		.is_writer = true,
+		.is_lockstep = true,
+	};
+
+	if (o->mode == MODE_ROUTE)
+		return &route;
+	if (o->mode == MODE_ECHO)
+		return o->type == MODE_STREAM ? &echo : &echo_packets;
+	if (o->type == MODE_STREAM)
+		return &feed;
+	return o->ack ? &feed_packets_ack : &feed_packets;
+}
+
+/* What feed needs to know; the channel's name is the caller's. */
+static struct feed_plan
+plan_of(const struct mode_options *o, const char *channel)
+{
+	struct feed_plan plan = {
+		.is_packets = o->type != MODE_STREAM,
+		.is_shared = o->type == MODE_DGRAM,
+		.ack = o->ack,
+		.deliver = o->deliver,
+		.framing = FRAMING_WHOLE,
+		.channel = { (const uint8_t *)channel, strlen(channel) },
+	};
+
+	if (o->mode == MODE_LINE) {
+		plan.framing = FRAMING_LINE;
+		plan.encoding = ENCODING_LINE;
+	} else if (o->mode == MODE_LENGTH) {
+		plan.framing = FRAMING_LENGTH;
+		plan.encoding = ENCODING_LENGTH;
+	}
+	return plan;
+}
+
+struct conn_origin *
+mode_origin_new(const struct mode_options *o, const char *address)
+{
+	size_t address_size = strlen(address) + 1, channel_size = strlen(o->channel) + 1;
+	struct conn_origin *origin = malloc(sizeof(*origin) + address_size + channel_size);
+
+	if (!origin)
+		return NULL;
+	*origin = (struct conn_origin){ .refs = 1, .ops = ops_of(o), .mode = mode_names[o->mode] };
+	origin->address = memcpy(origin->text, address, address_size);
+	origin->plan = plan_of(o, memcpy(origin->text + address_size, o->channel, channel_size));
+	return origin;
+}

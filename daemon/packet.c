@@ -1,0 +1,157 @@
+#include "packet.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "conn.h"
+#include "feed.h"
+#include "loop.h"
+
+/* Packets of one socket in one pass. */
+#define PACKETS_PER_PASS 256
+
+struct packet {
+	size_t len;
+	bool is_whole;
+	struct ucred sender;
+};
+
+int
+packet_prepare(int fd)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)) < 0 ? -errno : 0;
+}
+
+/* Returns whether the message says who sent it. */
+static bool
+find_sender(struct msghdr *msg, struct ucred *ret_sender)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(ret_sender, CMSG_DATA(c), sizeof(*ret_sender));
+			return true;
+		}
+	return false;
+}
+
+/*
+ * Reads one packet to the loop's buffer. Returns 1; or 0 at the end of a connection; or -EAGAIN: there is nothing to
+ * handle, for whatever reason.
+ */
+static int
+receive(struct conn *conn, struct packet *ret_packet)
+{
+	/* There is no room for descriptors that somebody sends along. */
+	union {
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+		struct cmsghdr aligned;
+	} control;
+	struct iovec iov = { conn->loop->buffer, PACKET_MAX };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t len = recvmsg(conn_fd(conn), &msg, MSG_TRUNC | MSG_CMSG_CLOEXEC);
+
+	if (len < 0) {
+		if (errno == ECONNRESET) /* it has gone, and left an answer unread */
+			return 0;
+		if (errno != EAGAIN && errno != EINTR && !conn->session.is_hidden)
+			session_kill(&conn->session, &conn->loop->bus);
+		return -EAGAIN;
+	}
+	if (!find_sender(&msg, &ret_packet->sender))
+		return 0; /* only the end of a connection comes from nobody */
+	conn->loop->bus.stats.bytes_in += (uint64_t)len;
+	ret_packet->len = (size_t)len;
+	ret_packet->is_whole = !(msg.msg_flags & MSG_TRUNC);
+	return 1;
+}
+
+/* The session is the sender from now on. There is nothing about its supplementary groups. */
+static void
+become(struct session *s, const struct ucred *sender)
+{
+	struct identity *identity = &s->identity;
+
+	if (identity->pid == sender->pid && identity->uid == sender->uid && identity->gid == sender->gid)
+		return;
+	*identity = (struct identity){ .pid = sender->pid, .uid = sender->uid, .gid = sender->gid };
+	s->last_published.channel = NULL;
+}
+
+void
+packet_read(struct conn *conn)
+{
+	const struct conn_origin *origin = conn->origin;
+	struct session *s = &conn->session;
+	struct bus *bus = &conn->loop->bus;
+	struct packet packet;
+	int r;
+
+	for (int i = 0; i < PACKETS_PER_PASS && conn_is_reading(conn); i++) {
+		r = receive(conn, &packet);
+		if (r == 0 && !s->is_hidden)
+			feed_ended(bus, s, &origin->plan);
+		if (r <= 0)
+			return;
+		if (s->is_hidden)
+			become(s, &packet.sender);
+		if (packet.is_whole)
+			feed_packet(bus, s, &origin->plan, (struct slice){ conn->loop->buffer, packet.len });
+		else
+			feed_refuse(bus, s, &origin->plan, "a packet of %zu bytes is too long; the limit is %zu",
+			            packet.len, (size_t)PACKET_MAX);
+	}
+}
+
+void
+packet_echo(struct conn *conn)
+{
+	struct session *s = &conn->session;
+	struct bus *bus = &conn->loop->bus;
+	struct packet packet;
+	int r = receive(conn, &packet);
+
+	if (r == 0)
+		session_finish(s, bus);
+	if (r <= 0)
+		return;
+	if (packet.is_whole) {
+		conn_echo(conn, packet.len);
+		return;
+	}
+	session_log(s, bus, LOG_LEVEL_WARNING, "a packet of %zu bytes is too long; the limit is %zu; closed",
+	            packet.len, (size_t)PACKET_MAX);
+	session_finish(s, bus);
+}
+
+int
+packet_open(struct loop *loop, int fd, struct conn_origin *origin, struct conn **ret_conn)
+{
+	struct identity self = { .pid = getpid(), .uid = geteuid(), .gid = getegid() };
+	int r = conn_new(loop, fd, origin, &self, ret_conn);
+
+	if (r == 0)
+		session_hide(&(*ret_conn)->session, &loop->bus);
+	return r;
+}
+
+void
+packet_set_origin(struct conn *conn, struct conn_origin *origin)
+{
+	struct session *s = &conn->session;
+
+	feed_hurry(&conn->loop->bus, s, &conn->origin->plan);
+	s->hurried = false;
+	s->last_published.channel = NULL;
+	conn_origin_unref(conn->origin);
+	origin->refs++;
+	conn->origin = origin;
+}
