@@ -7,7 +7,6 @@
 #include "buf.h"
 #include "bus.h"
 #include "command-list.h"
-#include "input.h"
 #include "num.h"
 #include "reply.h"
 #include "session.h"
@@ -73,7 +72,7 @@ put_client(struct buf *out, const struct bus *bus, const struct session *s)
 	static const struct session_info none = { 0 };
 	const struct session_info *info = s->info ? s->info : &none;
 	const struct transaction *transaction = s->in_transaction ? info->transaction : NULL;
-	size_t multi_mem = transaction ? transaction->bytes : 0, kept = input_size(s->in);
+	size_t multi_mem = transaction ? transaction->bytes : 0, kept = session_input_size(s);
 	size_t unsent = s->out.count > 0 ? outq_cost(&s->out) : 0;
 	struct bus_address address = { .fd = -1 };
 	char flags[16];

@@ -302,11 +302,16 @@ session_resume_throttled(struct bus *bus)
 		session_resume(waiting, bus);
 }
 
+size_t
+session_input_size(const struct session *s)
+{
+	return input_size(s->in) + (s->info ? feed_size(s->info->feed) : 0);
+}
+
 void
 session_hold(struct session *s, struct bus *bus)
 {
-	size_t kept = input_size(s->in) + (s->info ? feed_size(s->info->feed) : 0) +
-	              (s->in_transaction ? s->info->transaction->bytes : 0);
+	size_t kept = session_input_size(s) + (s->in_transaction ? s->info->transaction->bytes : 0);
 	uint64_t limit = session_kept_max(bus);
 	bool is_much = kept > QUOTA_OVER_MIN;
 

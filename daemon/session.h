@@ -167,6 +167,9 @@ void session_resume_throttled(struct bus *bus);
 /* What all clients of one user may have sent that is not handled yet, in bytes. */
 uint64_t session_kept_max(const struct bus *bus);
 
+/* Bytes of input that are kept. */
+size_t session_input_size(const struct session *s);
+
 /* Charges its user with what it has sent and is not handled; if that is too much, it waits or is closed. */
 void session_hold(struct session *s, struct bus *bus);
 

@@ -250,8 +250,8 @@ client_list(struct hub *hub)
 	peer_say(a, text);
 	hub_settle(hub);
 	assert_int_equal(buf_append(&a->got, "", 1), 0);
-	assert_non_null(strstr((char *)a->got.data, " pid=1 published=2 delivered=0 clogged=0\n"));
-	assert_non_null(strstr((char *)a->got.data, " pid=2 published=0 delivered=2 clogged=1\n"));
+	assert_non_null(strstr((char *)a->got.data, " pid=1 published=2 delivered=0 clogged=0 mode=\n"));
+	assert_non_null(strstr((char *)a->got.data, " pid=2 published=0 delivered=2 clogged=1 mode=\n"));
 	say(a, "");
 	say(b, "");
 }
