@@ -136,11 +136,16 @@ int
 packet_open(struct loop *loop, int fd, struct conn_origin *origin, struct conn **ret_conn)
 {
 	struct identity self = { .pid = getpid(), .uid = geteuid(), .gid = getegid() };
-	int r = conn_new(loop, fd, origin, &self, ret_conn);
+	struct conn *conn;
+	int r = conn_new(loop, fd, origin, &self, &conn);
 
-	if (r == 0)
-		session_hide(&(*ret_conn)->session, &loop->bus);
-	return r;
+	if (r < 0)
+		return r;
+	session_hide(&conn->session, &loop->bus);
+	if (conn->session.state == SESSION_DEAD)
+		return -ENOMEM; /* it cannot be waited for; the pass ends it */
+	*ret_conn = conn;
+	return 0;
 }
 
 void

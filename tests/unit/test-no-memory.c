@@ -31,6 +31,21 @@ static const char text[] = "[udsd]\n"
 			   "listen = @%s/two\n"
 			   "mode = echo\n"
 			   "socket_mode = 0600\n"
+			   "[listener lines]\n"
+			   "listen = %s/lines\n"
+			   "mode = line\n"
+			   "channel = x\n"
+			   "deliver = yes\n"
+			   "[listener whole]\n"
+			   "listen = %s/whole\n"
+			   "mode = whole\n"
+			   "channel = x\n"
+			   "ack = yes\n"
+			   "[listener datagrams]\n"
+			   "listen = %s/datagrams\n"
+			   "type = dgram\n"
+			   "mode = whole\n"
+			   "channel = x\n"
 			   "[channel a.*]\n"
 			   "publish = uid:0, gid:0\n"
 			   "slow = drop\n"
@@ -44,7 +59,7 @@ write_file(bool with_third)
 {
 	FILE *f = fopen(conf, "w");
 
-	if (!f || fprintf(f, text, dir, dir) < 0)
+	if (!f || fprintf(f, text, dir, dir, dir, dir, dir) < 0)
 		return -1;
 	if (with_third)
 		fprintf(f, "[listener three]\nlisten = %s/three\n", dir);
@@ -145,11 +160,11 @@ turn(struct server *server)
 
 /* A client of a listener. */
 static int
-join(const char *name)
+join_as(const char *name, int type)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	bool is_abstract = strcmp(name, "two") == 0;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
 	snprintf(un.sun_path + is_abstract, sizeof(un.sun_path) - 1, "%s/%s", dir, name);
@@ -158,6 +173,12 @@ join(const char *name)
 	                                     strlen(un.sun_path + is_abstract))),
 	                 0);
 	return fd;
+}
+
+static int
+join(const char *name)
+{
+	return join_as(name, SOCK_STREAM);
 }
 
 static void
@@ -182,8 +203,21 @@ check_served(struct server *server, const char *name, const char *line, const ch
 }
 
 static void
+check_datagrams(struct server *server)
+{
+	uint64_t messages = server->loop.bus.stats.messages;
+	int fd = join_as("datagrams", SOCK_DGRAM);
+
+	say(server, fd, "hello");
+	assert_int_equal(server->loop.bus.stats.messages, messages + 1);
+	close(fd);
+}
+
+static void
 check_works(struct server *server)
 {
+	check_served(server, "lines", "hello\n", "hello\n");
+	check_datagrams(server);
 	check_served(server, "one", "PING\r\n", "+PONG\r\n");
 	check_served(server, "two", "hello", "hello");
 	assert_true(server->listeners.guard.fd < 0 || event_pending(&server->listeners.guard.event, EV_READ, NULL));
@@ -229,6 +263,31 @@ start(void **state __attribute__((unused)))
 	print_message("# %llu points\n", (unsigned long long)points);
 }
 
+/* What those do that can only write. */
+static void
+write_only(struct server *server)
+{
+	static char much[200000];
+	int chat = join("lines"), whole = join("whole"), datagrams = join_as("datagrams", SOCK_DGRAM);
+
+	memset(much, 'x', sizeof(much));
+	turn(server);
+	say(server, chat, "one\ntwo\nunfin");
+	say(server, chat, "ished");
+	(void)!send(whole, much, sizeof(much), MSG_NOSIGNAL);
+	turn(server);
+	(void)!send(datagrams, much, 20000, MSG_NOSIGNAL);
+	say(server, datagrams, "three");
+	shutdown(whole, SHUT_WR);
+	shutdown(chat, SHUT_WR);
+	turn(server);
+	(void)!recv(chat, much, sizeof(much), MSG_DONTWAIT);
+	close(datagrams);
+	close(whole);
+	close(chat);
+	turn(server);
+}
+
 /* What clients do with sockets: come, talk, leave things unread and unfinished, go. */
 static void
 converse(struct server *server)
@@ -256,6 +315,7 @@ converse(struct server *server)
 	turn(server);
 	close(a);
 	turn(server);
+	write_only(server);
 }
 
 static uint64_t
@@ -279,6 +339,8 @@ serve_once(uint64_t first, uint64_t n)
 		assert_true(event_pending(&server.listeners.accept_timer, EV_TIMEOUT, NULL));
 		event_active(&server.listeners.accept_timer, EV_TIMEOUT, 0);
 	}
+	if (event_pending(&server.listeners.restore_timer, EV_TIMEOUT, NULL))
+		event_active(&server.listeners.restore_timer, EV_TIMEOUT, 0);
 	turn(&server);
 	check_works(&server);
 	say(&server, kept, "PING\r\n");
@@ -312,7 +374,7 @@ reload_once(uint64_t first, uint64_t n)
 	turn(&server);
 	failed = failing_end();
 	check_works(&server);
-	has_third = TAILQ_NEXT(TAILQ_NEXT(TAILQ_FIRST(&server.listeners.list), link), link) != NULL;
+	has_third = strcmp(TAILQ_LAST(&server.listeners.list, listener_list)->config.name, "three") == 0;
 	assert_int_equal(has_third, server.config != old);
 	assert_int_equal(has_third, errors == failing_errors());
 	if (has_third)
