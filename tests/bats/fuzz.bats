@@ -26,6 +26,10 @@ fuzz() { # NAME
     fuzz reply
 }
 
+@test "lines and counted pieces are cut into the same messages, in any reads" {
+    fuzz frame
+}
+
 @test "patterns match what Redis's match, and the index finds those that do" {
     fuzz glob
 }

@@ -120,7 +120,9 @@ static void
 check_same_listener(const struct listener_config *a, const struct listener_config *b)
 {
 	assert(strcmp(a->name, b->name) == 0 && addr_is_equal(&a->addr, &b->addr));
-	assert(a->mode == b->mode && a->socket_mode == b->socket_mode);
+	assert(a->options.mode == b->options.mode && a->options.type == b->options.type);
+	assert(a->options.deliver == b->options.deliver && a->options.ack == b->options.ack);
+	assert(strcmp(a->options.channel, b->options.channel) == 0 && a->socket_mode == b->socket_mode);
 	assert(a->socket_owner == b->socket_owner && a->socket_group == b->socket_group);
 }
 

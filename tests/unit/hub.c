@@ -124,7 +124,12 @@ flush(struct session *s)
 static void
 resume(struct session *s)
 {
-	input_resume(&peer_of(s)->hub->bus, s);
+	struct peer *peer = peer_of(s);
+
+	if (peer->plan)
+		feed_resume(&peer->hub->bus, s, peer->plan);
+	else
+		input_resume(&peer->hub->bus, s);
 }
 
 static void
@@ -213,13 +218,34 @@ can_read(const struct peer *peer)
 {
 	const struct session *s = &peer->session;
 
-	return !peer->is_closed && peer->sent_at < peer->sent.len && s->state == SESSION_OPEN && !s->clogged;
+	return !peer->is_closed && (peer->sent_at < peer->sent.len || peer->has_ended) && s->state == SESSION_OPEN &&
+	       !s->clogged;
 }
 
 bool
 hub_read(struct peer *peer)
 {
 	return can_read(peer) && hub_read_some(peer, choose_length(peer->hub, peer->sent.len - peer->sent_at));
+}
+
+/* A read from a peer that does not speak RESP. */
+static void
+read_feed(struct peer *peer, size_t len)
+{
+	struct hub *hub = peer->hub;
+	uint8_t *p = hub->buffer + hub->buffer_size - len;
+
+	note_bus(hub, true);
+	if (len == 0) {
+		peer->has_ended = false;
+		feed_ended(&hub->bus, &peer->session, peer->plan);
+	} else {
+		memcpy(p, peer->sent.data + peer->sent_at, len);
+		peer->sent_at += len;
+		feed_received(&hub->bus, &peer->session, peer->plan, p, len);
+	}
+	note_bus(hub, false);
+	memset(p, 0xee, len);
 }
 
 bool
@@ -237,6 +263,10 @@ hub_read_some(struct peer *peer, size_t max)
 		return false;
 	if (len > hub->buffer_size)
 		len = hub->buffer_size;
+	if (peer->plan) {
+		read_feed(peer, len);
+		return true;
+	}
 	/* At the very end of the buffer, so that a look beyond what was read is found. */
 	note_bus(hub, true);
 	n = input_room(s, end - len, len, iov);
@@ -313,6 +343,24 @@ peer_new_as(struct hub *hub, const struct identity *identity)
 		assert_int_equal(r, 0);
 	TAILQ_INSERT_TAIL(&hub->peers, peer, link);
 	return peer;
+}
+
+struct peer *
+peer_new_feed(struct hub *hub, pid_t pid, const struct feed_plan *plan)
+{
+	struct peer *peer = peer_new(hub, pid);
+
+	peer->plan = plan;
+	note_bus(hub, true);
+	feed_begin(&hub->bus, &peer->session, plan);
+	note_bus(hub, false);
+	return peer;
+}
+
+void
+peer_end(struct peer *peer)
+{
+	peer->has_ended = true;
 }
 
 void

@@ -16,6 +16,7 @@
 
 #include "buf.h"
 #include "bus.h"
+#include "feed.h"
 #include "prng.h"
 #include "protocol.h"
 #include "session.h"
@@ -36,10 +37,12 @@ struct peer {
 	TAILQ_ENTRY(peer) link;
 	struct buf sent; /* by the peer; the bus has read sent_at bytes of it */
 	size_t sent_at;
-	struct buf got; /* what the bus wrote to it, as far as no test has looked at it */
-	bool is_full;   /* it takes nothing now */
-	bool is_closed; /* by the bus: session is gone */
-	int fds[2];     /* a socket of its own, whose other end is read by peer_take() only; else -1 */
+	struct buf got;               /* what the bus wrote to it, as far as no test has looked at it */
+	const struct feed_plan *plan; /* it does not speak RESP; or NULL */
+	bool has_ended;               /* it sends no more: the bus is told once it has read all */
+	bool is_full;                 /* it takes nothing now */
+	bool is_closed;               /* by the bus: session is gone */
+	int fds[2];                   /* a socket of its own, whose other end is read by peer_take() only; else -1 */
 };
 
 struct hub {
@@ -76,6 +79,12 @@ void hub_settle(struct hub *hub);
 /* A peer of root, or an anonymous one if pid is 0. */
 struct peer *peer_new(struct hub *hub, pid_t pid);
 struct peer *peer_new_as(struct hub *hub, const struct identity *identity);
+
+/* One that does not speak RESP. */
+struct peer *peer_new_feed(struct hub *hub, pid_t pid, const struct feed_plan *plan);
+
+/* It sends no more. */
+void peer_end(struct peer *peer);
 
 /* From now on it is written to through a socket with a small buffer. */
 void peer_use_small_socket(struct peer *peer);
