@@ -9,6 +9,7 @@
 
 #include "ask.h"
 #include "cleanup.h"
+#include "memory.h"
 #include "num.h"
 #include "options.h"
 #include "say.h"
@@ -20,8 +21,8 @@ is_text(struct slice slice, const char *text)
 }
 
 /* "name=value name=value": no value has blanks in it. */
-static void
-parse(struct slice line, struct client_entry *ret_client)
+void
+clients_parse(struct slice line, struct client_entry *ret_client)
 {
 	const uint8_t *p = line.p, *end = line.p + line.len;
 
@@ -83,7 +84,7 @@ clients_each(struct ask *a, clients_cb *cb, void *arg)
 
 		if (!newline)
 			newline = end;
-		parse((struct slice){ p, (size_t)(newline - p) }, &client);
+		clients_parse((struct slice){ p, (size_t)(newline - p) }, &client);
 		if (client.id != (uint64_t)own)
 			cb(&client, arg);
 		p = newline + 1;
@@ -91,24 +92,33 @@ clients_each(struct ask *a, clients_cb *cb, void *arg)
 	return 0;
 }
 
+/* Few users are connected to one host, so they are searched one by one, the last one found first. */
 const char *
 clients_user(long long uid)
 {
-	static long long known = -1;
-	static char name[64];
+	static struct user {
+		long long uid;
+		char name[64];
+	} * users;
+	static size_t n, last;
 	const struct passwd *pw;
 
 	if (uid < 0)
 		return "-";
-	if (uid == known)
-		return name;
-	known = uid;
+	if (last < n && users[last].uid == uid)
+		return users[last].name;
+	for (last = 0; last < n; last++)
+		if (users[last].uid == uid)
+			return users[last].name;
+	users = realloc(users, (n + 1) * sizeof(*users));
+	memory_check(users ? 0 : -1);
+	users[n].uid = uid;
 	pw = getpwuid((uid_t)uid);
 	if (pw)
-		snprintf(name, sizeof(name), "%s", pw->pw_name);
+		snprintf(users[n].name, sizeof(users[n].name), "%s", pw->pw_name);
 	else
-		snprintf(name, sizeof(name), "uid %lld", uid);
-	return name;
+		snprintf(users[n].name, sizeof(users[n].name), "uid %lld", uid);
+	return users[n++].name;
 }
 
 const char *

@@ -30,6 +30,9 @@ typedef void clients_cb(const struct client_entry *client, void *arg);
 /* Asks the daemon for its clients, but for the one that asks. Returns 0 or an exit status after saying why. */
 int clients_each(struct ask *a, clients_cb *cb, void *arg);
 
+/* Reads one line of CLIENT LIST; its fields lie in the line. */
+void clients_parse(struct slice line, struct client_entry *ret_client);
+
 /* A field as a text (empty if there is none) or a number. */
 struct slice clients_text(const struct client_entry *client, const char *name);
 uint64_t clients_number(const struct client_entry *client, const char *name);

@@ -118,6 +118,14 @@ stats_read(struct slice info, struct stats_sample *ret_sample)
 	}
 	if (!find_field(info, "udsd_version", ret_sample->version, sizeof(ret_sample->version)))
 		ret_sample->version[0] = '\0';
+	if (!find_field(info, "run_id", ret_sample->run_id, sizeof(ret_sample->run_id)))
+		ret_sample->run_id[0] = '\0';
+}
+
+double
+stats_value(const struct stats_sample *sample, const char *field)
+{
+	return sample->values[index_of(field)];
 }
 
 static double
