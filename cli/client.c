@@ -78,7 +78,7 @@ is_hopeless(struct client *c, int error)
 		break;
 	default:
 		/* EAGAIN is a daemon whose backlog is full for the moment. */
-		if (!c->options.once || error == EAGAIN)
+		if (!(c->options.once || (c->options.once_at_first && c->connects == 0)) || error == EAGAIN)
 			return false;
 		status = EX_UNAVAILABLE;
 	}

@@ -36,6 +36,8 @@ struct client_options {
 	struct slice greeting;
 	/* Try once: no daemon, and the loss of the connection, end the loop with EX_UNAVAILABLE. */
 	bool once;
+	/* The first attempt must succeed, as with `once`; later the connection comes back. */
+	bool once_at_first;
 };
 
 /*
