@@ -42,7 +42,9 @@ struct options {
 	uint64_t spool_bytes;       /* 0: not given */
 	bool spool_sync;
 	bool progress, no_progress;
-	bool names, ids;            /* only these, for completions */
+	bool names, ids; /* only these, for completions */
+	bool batch;
+	const char *sort;           /* column; or NULL */
 	const char *user;           /* name or uid; or NULL */
 	const char *channel;        /* pattern; or NULL */
 	uint64_t pid;               /* 0: not given */

@@ -84,3 +84,11 @@ const struct option_row bench_options[] = {
 const struct option_row help_options[] = {
 	{ 0 },
 };
+
+const struct option_row top_options[] = {
+	{ "interval", 0, "DURATION", "refresh this often (1s)", OPTION_DURATION, FIELD(interval) },
+	{ "sort", 0, "COLUMN", "sort by this column, in the table that has it", OPTION_TEXT, FIELD(sort) },
+	{ "count", 'n', "COUNT", "end after so many refreshes", OPTION_COUNT, FIELD(count) },
+	{ "batch", 0, NULL, "print plain text, as where standard output is not a terminal", OPTION_FLAG, FIELD(batch) },
+	{ 0 },
+};

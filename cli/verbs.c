@@ -71,6 +71,7 @@ const struct verb verbs[] = {
 	{ "clients", "", "list who is connected", clients_options, 0, 0, verb_clients },
 	{ "channels", "[PATTERN]", "list the channels and what goes through them", channels_options, 0, 1,
 	  verb_channels },
+	{ "top", "", "watch channels and clients live, in a terminal", top_options, 0, 0, verb_top },
 	{ "monitor", "", "print messages as they are published: who sent what to how many", monitor_options, 0, 0,
 	  verb_monitor },
 	{ "kill", "[ID]...", "close clients' connections", kill_options, 0, SIZE_MAX, verb_kill },

@@ -1,0 +1,322 @@
+/*
+ * Questions are pipelined; a short queue says what the answers to come are. The answer to UDSD CHANNELS may have
+ * more values than the parser takes in one reply: its header is read by hand, and its elements one by one.
+ */
+#include "fetch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "answers.h"
+#include "client.h"
+#include "loop.h"
+#include "memory.h"
+#include "num.h"
+#include "say.h"
+
+#define BULK_MAX ((size_t)1024 * 1024 * 1024)
+#define EXPECTED_MAX 16
+/* The header of an array: "*", a number, CR LF. */
+#define HEADER_MAX 24
+
+static const char snapshot_questions[] =
+    "*6\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$7\r\nclients\r\n$6\r\nmemory\r\n$5\r\nstats\r\n$3\r\ncpu\r\n"
+    "*2\r\n$4\r\nUDSD\r\n$8\r\nCHANNELS\r\n"
+    "*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n";
+
+enum answer { ANSWER_INFO, ANSWER_CHANNELS, ANSWER_CLIENTS, ANSWER_KILLED };
+
+struct expected {
+	enum answer answer;
+	uint64_t id; /* of ANSWER_KILLED */
+};
+
+struct fetch {
+	struct loop *loop;
+	struct client *client;
+	const struct fetch_ops *ops;
+	void *arg;
+	struct buf out; /* what is not written yet */
+	struct resp_reply reply;
+	struct expected expected[EXPECTED_MAX]; /* the first is next */
+	size_t n_expected;
+	bool in_channels; /* the header was read, and so many elements are to come */
+	uint64_t channels_left;
+	uint64_t asked_at; /* loop_now(); 0: no snapshot is asked for */
+	struct snapshot snapshot;
+};
+
+static void
+writable(void *arg)
+{
+	struct fetch *f = arg;
+	struct iovec iov = { f->out.data, f->out.len };
+
+	buf_consume(&f->out, client_writev(f->client, &iov, 1));
+}
+
+static void
+expect(struct fetch *f, enum answer answer, uint64_t id)
+{
+	f->expected[f->n_expected++] = (struct expected){ answer, id };
+}
+
+void
+fetch_snapshot(struct fetch *f)
+{
+	if (!client_is_up(f->client) || f->asked_at > 0 || f->n_expected + 3 > EXPECTED_MAX)
+		return;
+	snapshot_clear(&f->snapshot);
+	expect(f, ANSWER_INFO, 0);
+	expect(f, ANSWER_CHANNELS, 0);
+	expect(f, ANSWER_CLIENTS, 0);
+	f->asked_at = loop_now();
+	memory_check(buf_append(&f->out, snapshot_questions, sizeof(snapshot_questions) - 1));
+	writable(f);
+}
+
+bool
+fetch_kill(struct fetch *f, uint64_t id)
+{
+	char text[NUM_DIGITS_MAX];
+	size_t len = num_put_u64(text, id);
+
+	if (!client_is_up(f->client) || f->n_expected + 4 > EXPECTED_MAX)
+		return false;
+	expect(f, ANSWER_KILLED, id);
+	memory_check(buf_printf(&f->out, "*4\r\n$6\r\nCLIENT\r\n$4\r\nKILL\r\n$2\r\nID\r\n$%zu\r\n%.*s\r\n", len,
+	                        (int)len, text));
+	writable(f);
+	return true;
+}
+
+static void
+forget(struct fetch *f)
+{
+	f->out.len = 0;
+	f->n_expected = 0;
+	f->in_channels = false;
+	f->asked_at = 0;
+}
+
+static void
+up(void *arg)
+{
+	struct fetch *f = arg;
+
+	forget(f);
+	f->ops->up(f->arg);
+}
+
+static void
+down(void *arg, uint64_t unread)
+{
+	struct fetch *f = arg;
+
+	(void)unread;
+	forget(f);
+	f->ops->down(f->arg);
+}
+
+/* A daemon that is full, or out of memory, may have room later. */
+static void
+refused(struct fetch *f, const struct slice *text)
+{
+	if (answers_error_is(text, "ERR max number of clients"))
+		client_drop(f->client, EUSERS);
+	else if (answers_error_is(text, "ERR out of memory"))
+		client_drop(f->client, ENOMEM);
+	else {
+		say("%s: %.*s", client_name(f->client), (int)text->len, (const char *)text->p);
+		loop_end(f->loop, answers_error_is(text, "NOPERM") ? EX_NOPERM : EX_PROTOCOL);
+	}
+}
+
+static void
+not_udsd(struct fetch *f)
+{
+	say("%s: this is not a udsd bus", client_name(f->client));
+	loop_end(f->loop, EX_PROTOCOL);
+}
+
+/* The first answer that was expected has come. */
+static struct expected
+next_expected(struct fetch *f)
+{
+	struct expected first = f->expected[0];
+
+	memmove(f->expected, f->expected + 1, --f->n_expected * sizeof(first));
+	return first;
+}
+
+static void
+finish_snapshot(struct fetch *f)
+{
+	f->asked_at = 0;
+	f->ops->taken(f->arg, &f->snapshot);
+}
+
+/* Takes the reply that was parsed. Returns 0, -ENOMEM or SNAPSHOT_E_FORMAT. */
+static int
+take_reply(struct fetch *f)
+{
+	const struct resp_node *node = f->reply.nodes;
+	bool is_error = node->type == RESP_ERROR, is_text = node->type == RESP_BULK || node->type == RESP_VERBATIM;
+	struct expected expected;
+	int r = 0;
+
+	if (f->in_channels) {
+		f->channels_left--;
+		return snapshot_read_channel(&f->snapshot, node, f->reply.count);
+	}
+	if (is_error && (f->n_expected == 0 || f->expected[0].answer != ANSWER_KILLED)) {
+		refused(f, &node->text);
+		return 0;
+	}
+	if (f->n_expected == 0)
+		return SNAPSHOT_E_FORMAT;
+	expected = next_expected(f);
+	switch (expected.answer) {
+	case ANSWER_INFO:
+		return is_text ? snapshot_read_info(&f->snapshot, &node->text) : SNAPSHOT_E_FORMAT;
+	case ANSWER_CHANNELS:
+		return SNAPSHOT_E_FORMAT;
+	case ANSWER_CLIENTS:
+		r = is_text ? snapshot_read_clients(&f->snapshot, &node->text) : SNAPSHOT_E_FORMAT;
+		if (r == 0)
+			finish_snapshot(f);
+		break;
+	case ANSWER_KILLED:
+		if (node->type != RESP_INTEGER && !is_error)
+			return SNAPSHOT_E_FORMAT;
+		f->ops->killed(f->arg, expected.id, node->integer, is_error ? &node->text : NULL);
+		break;
+	}
+	return r;
+}
+
+/* Reads "*N\r\n". Returns the bytes it took, 0 where it is not complete, -1 where it is none. */
+static ssize_t
+read_header(struct fetch *f, const uint8_t *p, size_t len)
+{
+	const uint8_t *end = memchr(p, '\r', len < HEADER_MAX ? len : HEADER_MAX);
+	int64_t n;
+
+	if (!end || (size_t)(end - p) + 2 > len)
+		return end || len < HEADER_MAX ? 0 : -1;
+	if (end[1] != '\n' || num_parse_resp(p + 1, (size_t)(end - p) - 1, &n) != 0 || n < 0)
+		return -1;
+	f->in_channels = true;
+	f->channels_left = (uint64_t)n;
+	return end + 2 - p;
+}
+
+/* Deals with one answer or element. Returns as read_header() does. */
+static ssize_t
+read_answer(struct fetch *f, const uint8_t *p, size_t len, size_t *ret_need)
+{
+	int r;
+
+	if (!f->in_channels && f->n_expected > 0 && f->expected[0].answer == ANSWER_CHANNELS && *p == '*')
+		return read_header(f, p, len);
+	switch (resp_reply_parse(&f->reply, p, len, BULK_MAX)) {
+	case RESP_REPLY_OK:
+		r = take_reply(f);
+		memory_check(r);
+		return r == 0 ? (ssize_t)f->reply.used : -1;
+	case RESP_REPLY_MORE:
+		*ret_need = f->reply.need;
+		return 0;
+	case RESP_REPLY_ERROR:
+		break;
+	case RESP_REPLY_NOMEM:
+		memory_check(-1);
+	}
+	return -1;
+}
+
+static size_t
+input(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
+{
+	struct fetch *f = arg;
+	size_t used = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && used < len && !loop_is_ending(f->loop)) {
+		n = read_answer(f, bytes + used, len - used, ret_need);
+		if (n > 0)
+			used += (size_t)n;
+		if (f->in_channels && f->channels_left == 0) {
+			f->in_channels = false;
+			next_expected(f);
+		}
+	}
+	if (n < 0)
+		not_udsd(f);
+	return loop_is_ending(f->loop) ? len : used;
+}
+
+static const struct client_ops client_ops = {
+	.up = up,
+	.input = input,
+	.writable = writable,
+	.down = down,
+};
+
+struct fetch *
+fetch_new(struct loop *loop, const struct addr *addr, const struct fetch_ops *ops, void *arg)
+{
+	struct client_options options = { .addr = *addr, .once_at_first = true };
+	struct fetch *f = memory_alloc(sizeof(*f));
+
+	f->loop = loop;
+	f->ops = ops;
+	f->arg = arg;
+	f->client = client_new(loop, &options, &client_ops, f);
+	return f;
+}
+
+void
+fetch_free(struct fetch *f)
+{
+	if (!f)
+		return;
+	client_free(f->client);
+	resp_reply_deinit(&f->reply);
+	buf_deinit(&f->out);
+	snapshot_deinit(&f->snapshot);
+	free(f);
+}
+
+void
+fetch_start(struct fetch *f)
+{
+	client_start(f->client);
+}
+
+uint64_t
+fetch_waits_since(const struct fetch *f)
+{
+	return f->asked_at;
+}
+
+bool
+fetch_is_up(const struct fetch *f)
+{
+	return client_is_up(f->client);
+}
+
+const char *
+fetch_name(const struct fetch *f)
+{
+	return client_name(f->client);
+}
+
+void
+fetch_explain(const struct fetch *f, char *text, size_t size)
+{
+	client_explain(f->client, text, size);
+}
