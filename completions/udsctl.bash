@@ -21,7 +21,7 @@ _udsctl_channels() {
 
 _udsctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local verbs='send recv pipe ping stats clients channels monitor kill reload check bench help' options='--socket --verbose --help --version' verb='' i
+    local verbs='send recv pipe ping stats clients channels top monitor kill reload check bench help' options='--socket --verbose --help --version' verb='' i
 
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -52,8 +52,13 @@ _udsctl() {
         [ "$verb" != stats ] || mapfile -t COMPREPLY < <(compgen -W 'text json openmetrics prometheus' -- "$cur")
         return
         ;;
-    --timeout | --queue-bytes | --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | \
-        --warning | --critical | -n | -p)
+    --sort)
+        mapfile -t COMPREPLY < <(compgen -W 'channel messages deliveries receivers queued clogged waiting dropped id
+            pid user command name published delivered unsent subscriptions age state' -- "$cur")
+        return
+        ;;
+    --timeout | --interval | --queue-bytes | --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | \
+        --pid | --warning | --critical | -n | -p)
         return
         ;;
     esac
@@ -78,6 +83,7 @@ _udsctl() {
     stats) options+=' --watch --count --json --format --timeout' ;;
     clients) options+=' --user --pid --json --ids --timeout' ;;
     channels) options+=' --json --names --timeout' ;;
+    top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;
     reload) options+=' --timeout' ;;

@@ -1,6 +1,6 @@
 # fish completion for udsctl
 
-set -l verbs send recv pipe ping stats clients channels monitor kill reload check bench help
+set -l verbs send recv pipe ping stats clients channels top monitor kill reload check bench help
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c udsctl -f
@@ -16,6 +16,7 @@ complete -c udsctl -n $no_verb -a ping -d "Ask the daemon for an answer"
 complete -c udsctl -n $no_verb -a stats -d "Show what goes through the daemon"
 complete -c udsctl -n $no_verb -a clients -d "List who is connected"
 complete -c udsctl -n $no_verb -a channels -d "List the channels and what goes through them"
+complete -c udsctl -n $no_verb -a top -d "Watch channels and clients live"
 complete -c udsctl -n $no_verb -a monitor -d "Print messages as they are published"
 complete -c udsctl -n $no_verb -a kill -d "Close clients' connections"
 complete -c udsctl -n $no_verb -a reload -d "Have the daemon read its configuration again"
@@ -79,6 +80,12 @@ complete -c udsctl -n "__fish_seen_subcommand_from stats" -l format -x -a "text 
     -d "The format"
 complete -c udsctl -n "__fish_seen_subcommand_from clients" -l ids -d "Print nothing but the ids"
 complete -c udsctl -n "__fish_seen_subcommand_from channels" -l names -d "Print nothing but the names"
+complete -c udsctl -n "__fish_seen_subcommand_from top" -l interval -x -d "Refresh this often"
+complete -c udsctl -n "__fish_seen_subcommand_from top" -l sort -x \
+    -a "channel messages deliveries receivers queued clogged waiting dropped id pid user command name published \
+        delivered unsent subscriptions age state" -d "Sort by this column"
+complete -c udsctl -n "__fish_seen_subcommand_from top" -s n -l count -x -d "End after so many refreshes"
+complete -c udsctl -n "__fish_seen_subcommand_from top" -l batch -d "Print plain text"
 complete -c udsctl -n "__fish_seen_subcommand_from monitor" -s c -l channel -x -a "(__udsctl_ask channels --names)" \
     -d "Only messages of channels that match"
 complete -c udsctl -n "__fish_seen_subcommand_from monitor" -s n -l count -x -d "End after this many messages"
