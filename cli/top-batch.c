@@ -50,6 +50,8 @@ put_table(struct top *t, enum view_kind kind)
 	v->kind = kind;
 	view_update(v, &t->now);
 	put_line(t);
+	report_put_views(&t->line, v, &t->now);
+	put_line(t);
 	view_put_heading(v, &t->line, WIDTH);
 	put_line(t);
 	for (size_t row = 0; row < v->n_rows && row < ROWS; row++) {

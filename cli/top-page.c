@@ -35,8 +35,6 @@ static const char *const help[] = {
 	"publishers wait. States of clients: open, receives, multi, monitors, full",
 	"(its socket takes no more), waits (its command does), closing, clogged (it",
 	"has more unsent than its limit).",
-	"",
-	"Any key goes back.",
 };
 
 /* What is in t->line, cut off or filled up. */
@@ -188,13 +186,15 @@ draw_foot(struct top *t, size_t line)
 static void
 draw_help(struct top *t)
 {
-	size_t n = sizeof(help) / sizeof(help[0]);
+	size_t n = sizeof(help) / sizeof(help[0]), last = screen_height() - 1;
 
-	for (size_t line = 0; line < screen_height(); line++) {
+	for (size_t line = 0; line < last; line++) {
 		if (line < n)
 			memory_check(buf_printf(&t->line, "%s", help[line]));
 		put_line(t, line, SCREEN_PLAIN);
 	}
+	memory_check(buf_printf(&t->line, "Any key goes back."));
+	put_line(t, last, SCREEN_BOLD);
 	screen_show(0, -1);
 }
 

@@ -1,0 +1,369 @@
+# udsctl top in a real terminal, as tmux has it, and as plain text.
+
+load helper
+
+setup() {
+    common_setup
+    command -v tmux >/dev/null || skip "needs tmux"
+    unset NO_COLOR
+    export LC_ALL=C.UTF-8
+}
+
+teardown() {
+    tmux_ kill-server 2>/dev/null || true
+    common_teardown
+}
+
+tmux_() {
+    TMUX= tmux -S "$DIR/t" -f /dev/null "$@" 3>&- 8>&-
+}
+
+# terminal COLUMNS ROWS [OPTION...]: a shell that runs udsctl top; "ended N" is what it shows afterwards. Not as
+# exec: the terminal's modes are looked at when top has gone.
+terminal() {
+    local columns=$1 rows=$2
+    shift 2
+    cat >"$DIR/run" <<EOF
+stty -a >$DIR/stty.before
+$UDSCTL top $* 2>$DIR/err
+echo "ended \$?"
+stty -a >$DIR/stty.after
+touch $DIR/ended
+exec sleep 1000
+EOF
+    tmux_ new-session -d -x "$columns" -y "$rows" "bash $DIR/run"
+}
+
+top_pid() {
+    pgrep -P "$(tmux_ display-message -p '#{pane_pid}')" -x udsctl
+}
+
+screen() {
+    tmux_ capture-pane -p
+}
+
+shows() { # REGEXP
+    screen | grep -qE -- "$1"
+}
+
+lacks() { # REGEXP
+    ! screen | grep -qE -- "$1"
+}
+
+keys() {
+    tmux_ send-keys "$@"
+}
+
+see() {
+    wait_until shows "$1" || {
+        screen >&2
+        return 1
+    }
+}
+
+# The table's rows, from below the heading to the first empty line.
+rows() {
+    screen | sed -n '/^ *\(CHANNEL\|ID\|PID\|COMMAND\)/,/^$/p' | sed '1d;/^$/d'
+}
+
+first_row_is() { # REGEXP
+    rows | head -n 1 | grep -qE -- "$1"
+}
+
+# Load: 200 messages a second on quick, 20 on calm; quick has two receivers.
+start_load() {
+    start_udsd "$@"
+    background "$UDSCTL" recv quick calm >/dev/null 2>&1
+    background "$UDSCTL" recv -p 'qu*' >/dev/null 2>&1
+    wait_until subscribed 3
+    background "$PYTHON" "$TOOLS/steady.py" "$S" quick=200 calm=20
+}
+
+@test "top: channels and clients with their rates; views, sorting, filter, help" {
+    start_load
+    terminal 100 30
+    # MSG/S and DLV/S, and receivers.
+    see '^quick +(19[0-9]|20[0-9]|21[0-9]) +(3[89][0-9]|4[012][0-9]) .* 2 '
+    see '^calm +(1[89]|2[012])(\.[0-9])? '
+    see '^clients 5 +messages in 2[0-9]{2}/s out 4[0-9]{2}/s'
+    see 'CPU [0-9.]+% +memory [0-9.]+M'
+    first_row_is '^quick'
+    keys r
+    wait_until first_row_is '^calm'
+    keys r
+    wait_until first_row_is '^quick'
+    # The column on the left is the name, from A on.
+    keys '<'
+    wait_until first_row_is '^calm'
+    keys Tab
+    see '\[Clients 5\]'
+    see "$(pgrep -f "steady.py $S") +[a-z]+ +python3 +to-quick +[12][0-9][0-9] "
+    keys / t o - c
+    see 'filter: to-c'
+    keys Enter
+    see 'filter: to-c \(1\)'
+    assert_equal "$(rows | wc -l)" 1
+    keys Escape
+    wait_until lacks 'filter:'
+    keys c
+    see '\[Channels 2\]'
+    keys h
+    see 'Any key goes back'
+    keys x
+    see '\[Channels 2\]'
+    keys p
+    see 'PAUSED'
+    keys p + +
+    see 'every 5s'
+    keys q
+    see '^ended 0'
+}
+
+@test "top: --sort chooses the table and -n how many refreshes; mistakes are said" {
+    start_load
+    terminal 100 30 --sort name -n 2 --interval 200ms
+    see '^ended 0'
+    assert_equal "$(cat "$DIR/err")" ""
+    run "$UDSCTL" top --sort size
+    assert_failure 64
+    assert_output --regexp "'size' is not a column; there are channel messages .* state$"
+    run "$UDSCTL" top --interval 1ms
+    assert_failure 64
+    assert_output --partial "at least 50ms"
+    tmux_ kill-server
+    tmux_ new-session -d -x 100 -y 30 "TERM=nonsense $UDSCTL top 2>&1; echo ended \$?; exec sleep 1000"
+    see "^udsctl: top: TERM: 'nonsense' is not a terminal that is known; try --batch"
+    see '^ended 64'
+}
+
+@test "top: every column is in the manual and the completions" {
+    local column file n=0
+    start_udsd
+    for column in $("$UDSCTL" top --sort '?' 2>&1 | sed 's/.*there are //'); do
+        n=$((n + 1))
+        for file in man/udsctl.1 completions/udsctl.bash completions/_udsctl completions/udsctl.fish; do
+            sed -n '/^\.Ss top/,/^\.Ss monitor/p; /channel messages/,/age state/p' "$TOP/$file" |
+                grep -qw -- "$column" || fail "$file lacks $column"
+        done
+        "$UDSCTL" top --sort "$column" -n 1 --interval 50ms </dev/null >"$DIR/out"
+    done
+    [ "$n" -eq 19 ]
+}
+
+@test "top: a client is killed after a question" {
+    start_udsd
+    background "$UDSCTL" recv news >"$DIR/out"
+    wait_until subscribed 1
+    terminal 80 24 --sort id
+    see '\[Clients 2\]'
+    keys k
+    see 'select a client first'
+    keys Down k
+    see 'this udsctl top'
+    keys Down k
+    see "kill client [0-9]+ \(pid ${PIDS[1]} udsctl, .*\)\? y or n"
+    local id
+    id=$(screen | sed -n 's/^kill client \([0-9]*\) .*/\1/p')
+    keys n
+    see 'not killed'
+    keys k y
+    see "^client $id killed"
+    # It comes back, as another client.
+    wait_until lacks "^ +$id +${PIDS[1]} "
+    keys q
+    see '^ended 0'
+}
+
+@test "top: who is slow, and who waits for him" {
+    start_udsd
+    block_on_big_message
+    background "$PYTHON" "$TOOLS/hostile.py" "$S" subscribe other >"$DIR/hostile2"
+    wait_until contains "$DIR/hostile2" done
+    terminal 100 30
+    see 'slow: pid [0-9]+ python3, .*: 1\.[0-9]M unsent; 1 publisher waits at big'
+    see '^big +.* 1\.[0-9]M +0 +1 '
+}
+
+@test "top: goes on when the daemon was killed and is there again" {
+    start_load
+    terminal 80 24 --interval 200ms
+    see '^quick +[12][0-9][0-9] '
+    kill_udsd
+    see 'reconnecting\.\.\. no connection to '
+    start_udsd
+    wait_until lacks reconnecting
+    see '^quick +[12][0-9][0-9] '
+    # There must be one at the start.
+    stop_udsd
+    run "$UDSCTL" top
+    assert_failure 69
+    tmux_ kill-server
+    terminal 80 24
+    see '^ended 69'
+    assert_equal "$(wc -l <"$DIR/err")" 1
+    run cat "$DIR/err"
+    assert_output --partial "$S"
+}
+
+@test "top: any size of terminal, also while it runs" {
+    start_load
+    terminal 80 24
+    see '^quick +[12][0-9][0-9] '
+    local size
+    for size in 200x50 40x10 20x5 8x3 3x2 1x1 80x24; do
+        tmux_ resize-window -x "${size%x*}" -y "${size#*x}"
+        keys Tab Down Tab
+        if [ "$size" = 200x50 ]; then
+            see '^quick.{120}'
+        elif [ "$size" = 40x10 ]; then
+            see '^quick .{30,34}$'
+        fi
+    done
+    see '^quick +[12][0-9][0-9] '
+    see '^q quit'
+}
+
+# The terminal is as it was: its modes, and the cursor is seen.
+terminal_is_restored() {
+    wait_until test -e "$DIR/ended"
+    assert_equal "$(cat "$DIR/stty.after")" "$(cat "$DIR/stty.before")"
+    assert_equal "$(tmux_ display-message -p '#{cursor_flag} #{alternate_on}')" "1 0"
+}
+
+@test "top: leaves the terminal as it was, on q and on signals" {
+    start_udsd
+    local signal
+    for signal in q INT TERM HUP QUIT; do
+        rm -f "$DIR/ended"
+        terminal 80 24
+        see '^q quit'
+        [ "$(tmux_ display-message -p '#{alternate_on}')" = 1 ]
+        if [ "$signal" = q ]; then
+            keys q
+            see '^ended 0'
+        else
+            kill "-$signal" "$(top_pid)"
+            see "^ended $((128 + $(kill -l "$signal")))"
+        fi
+        terminal_is_restored
+        tmux_ kill-server
+    done
+}
+
+@test "top: ^Z gives the terminal back, fg takes it again" {
+    start_udsd
+    tmux_ new-session -d -x 80 -y 24 "env PS1='prompt: ' bash --norc --noprofile -i"
+    see '^prompt:'
+    keys "$UDSCTL top --interval 200ms" Enter
+    see '^q quit'
+    keys C-z
+    see 'Stopped'
+    wait_until shows '^prompt:$'
+    [ "$(tmux_ display-message -p '#{cursor_flag} #{alternate_on}')" = "1 0" ]
+    keys "stty -a | tr ' ' '\\n' | grep -cxE -e 'icanon;?|echo;?'" Enter
+    see '^2$'
+    keys fg Enter
+    see '^q quit'
+    tmux_ resize-window -x 60 -y 20
+    keys h
+    see 'Any key'
+    keys q q
+    see '^prompt:$'
+}
+
+@test "top: colours for what is slow, none with NO_COLOR; ASCII where the locale has no more" {
+    start_udsd
+    block_on_big_message
+    tmux_ new-session -d -x 100 -y 30 "$UDSCTL top"
+    see 'slow: pid'
+    tmux_ capture-pane -p -e | grep -qE $'\e\\[[0-9;]*3[13]m'
+    tmux_ kill-server
+    tmux_ new-session -d -x 100 -y 30 "NO_COLOR=1 LC_ALL=C $UDSCTL top --sort queued"
+    see 'slow: pid'
+    see '^big .*########'
+    ! tmux_ capture-pane -p -e | grep -qE $'\e\\[[0-9;]*[34][0-7]m'
+    ! screen | grep -qP '[^\x00-\x7f]'
+}
+
+@test "top: names with control characters do no harm" {
+    start_udsd
+    printf 'SUBSCRIBE "evil\\x1b[2J\\x07\\r\\nname\\xff" "gr\xc3\xbc\xc3\x9f"\r\n' >"$DIR/in"
+    background bash -c "(cat '$DIR/in'; sleep 100) | nc -U '$S' >/dev/null"
+    wait_until subscribed 2
+    terminal 80 24
+    see '^evil\?\[2J\?\?\?name\? '
+    see '^grüß '
+    run "$UDSCTL" top -n 1 --interval 100ms
+    assert_output --partial 'evil?[2J???name?'
+}
+
+@test "top: plain text where there is no terminal, across a restart" {
+    start_load
+    background "$UDSCTL" top --interval 100ms >"$DIR/out" 2>"$DIR/err"
+    local top=$!
+    wait_until grep -qE '^quick +[12][0-9][0-9] ' "$DIR/out"
+    wait_until grep -qE ' python3 +to-calm +[12][0-9.]+ ' "$DIR/out"
+    kill_udsd
+    wait_until grep -q 'reconnecting' "$DIR/out"
+    start_udsd
+    : >"$DIR/out"
+    wait_until grep -qE '^quick +[12][0-9][0-9] ' "$DIR/out"
+    kill -TERM "$top"
+    wait_exit "$top"
+    assert_equal "$status" 143
+    ! grep -q $'\e' "$DIR/out"
+    # Who reads may leave.
+    run bash -c "timeout 10 '$UDSCTL' top --interval 50ms 2>&1 | head -n 3; echo \${PIPESTATUS[0]}"
+    assert_line --index 3 0
+}
+
+@test "top: who is no administrator sees his own, and is told so" {
+    [ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
+    cat >"$DIR/conf" <<EOF
+[listener bus]
+listen = $S
+socket_mode = 0666
+[channel secret.*]
+publish = root
+subscribe = root
+EOF
+    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
+    UDSD_PID=$!
+    PIDS+=("$UDSD_PID")
+    DAEMONS[$UDSD_PID]=1
+    wait_until is_listening "$S"
+    background "$UDSCTL" recv secret.1 open >/dev/null
+    wait_until subscribed 2
+    chmod a+x "$DIR" "$BATS_RUN_TMPDIR" "$(dirname "$DIR")"
+    cp "$UDSCTL" "$DIR/udsctl"
+    chmod 755 "$DIR/udsctl"
+    run setpriv --reuid 65534 --regid 65534 --clear-groups "$DIR/udsctl" --socket "$S" top -n 1 --interval 100ms
+    assert_success
+    refute_output --partial secret.1
+    assert_line --regexp '^open '
+    assert_line --regexp 'Channels 1.* 1 more that you may not see$'
+    assert_line --regexp 'Clients 1.* 1 of other users, not shown$'
+}
+
+@test "top: ten thousand channels and two thousand clients" {
+    start_udsd
+    cat >"$DIR/many.py" <<'EOF'
+import sys, time
+import resp
+clients = [resp.Client(sys.argv[1]) for _ in range(2000)]
+for n, client in enumerate(clients):
+    client.send("SUBSCRIBE", *("c%d" % (5 * n + i) for i in range(5)))
+time.sleep(1000)
+EOF
+    ulimit -n 4096
+    background "$PYTHON" "$DIR/many.py" "$S"
+    wait_until info_is pubsub_channels 10000
+    background "$PYTHON" "$TOOLS/steady.py" "$S" c777=100
+    terminal 80 24 --interval 200ms
+    see '\[Channels 10000\] +Clients 200[12]'
+    wait_until first_row_is '^c777 +[0-9.]+ '
+    keys End
+    see '^c9999 '
+    keys l / p y t h o n Enter
+    see 'filter: python \(2001\)'
+}

@@ -1,0 +1,117 @@
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <locale.h>
+#include <string.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "buf.h"
+#include "figure.h"
+
+static const char *
+taken(struct buf *b)
+{
+	static char text[256];
+
+	memcpy(text, b->data, b->len);
+	text[b->len] = '\0';
+	buf_deinit(b);
+	return text;
+}
+
+static const char *
+count(double value)
+{
+	static char text[FIGURE_MAX];
+
+	figure_count(text, sizeof(text), value);
+	return text;
+}
+
+static const char *
+bar(double share, bool unicode)
+{
+	struct buf b = { 0 };
+
+	figure_bar(&b, share, 4, unicode);
+	return taken(&b);
+}
+
+static const char *
+fit(const char *text, size_t columns, bool to_the_right, bool unicode)
+{
+	struct buf b = { 0 };
+
+	figure_fit(&b, (struct slice){ (const uint8_t *)text, strlen(text) }, columns, to_the_right, unicode);
+	return b.data ? taken(&b) : "";
+}
+
+static void
+test_counts(void **state)
+{
+	(void)state;
+	assert_string_equal(count(0), "0");
+	assert_string_equal(count(0.44), "0.4");
+	assert_string_equal(count(12), "12");
+	assert_string_equal(count(12.34), "12.3");
+	assert_string_equal(count(99.96), "100");
+	assert_string_equal(count(999.4), "999");
+	assert_string_equal(count(999.6), "1.0k");
+	assert_string_equal(count(9940), "9.9k");
+	assert_string_equal(count(9960), "10k");
+	assert_string_equal(count(999499), "999k");
+	assert_string_equal(count(999600), "1.0M");
+	assert_string_equal(count(1.8e19), "18E");
+}
+
+static void
+test_bars(void **state)
+{
+	(void)state;
+	assert_string_equal(bar(0, true), "    ");
+	assert_string_equal(bar(0.001, true), "▏   ");
+	assert_string_equal(bar(0.5, true), "██  ");
+	assert_string_equal(bar(0.6, true), "██▍ ");
+	assert_string_equal(bar(1, true), "████");
+	assert_string_equal(bar(7, true), "████");
+	assert_string_equal(bar(-1, true), "    ");
+	assert_string_equal(bar(0.001, false), "#   ");
+	assert_string_equal(bar(0.5, false), "##  ");
+	assert_string_equal(bar(1, false), "####");
+}
+
+static void
+test_fitting(void **state)
+{
+	(void)state;
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	assert_string_equal(fit("abc", 5, false, true), "abc  ");
+	assert_string_equal(fit("abc", 5, true, true), "  abc");
+	assert_string_equal(fit("abc", 3, false, true), "abc");
+	assert_string_equal(fit("abcd", 3, false, true), "ab…");
+	assert_string_equal(fit("abcd", 3, false, false), "ab~");
+	assert_string_equal(fit("abcd", 1, true, true), "…");
+	assert_string_equal(fit("abcd", 0, true, true), "");
+	assert_string_equal(fit("größe", 5, true, true), "größe");
+	/* Of a character of two columns there is no half. */
+	assert_string_equal(fit("日本語", 6, false, true), "日本語");
+	assert_string_equal(fit("日本語", 5, false, true), "日本…");
+	assert_string_equal(fit("日本語", 4, false, true), "日… ");
+	assert_string_equal(fit("a\x1b[2J\xff\n", 8, false, true), "a?[2J?? ");
+	assert_string_equal(fit("\xe6\x97", 3, false, true), "?? ");
+	assert_int_equal(figure_width("日本x"), 5);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_bars),
+		cmocka_unit_test(test_fitting),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
