@@ -168,11 +168,10 @@ translate(wint_t key)
 	}
 }
 
-/* Nothing to read though there was something is the end of the terminal. */
 static bool
 is_gone(void)
 {
-	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	struct pollfd p = { .fd = STDIN_FILENO };
 
 	return poll(&p, 1, 0) > 0;
 }
