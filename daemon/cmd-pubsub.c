@@ -51,14 +51,13 @@ refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
 static enum command_result
 publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
 {
-	struct publication publication;
-
 	if (!cmd_check_name(bus, s, argv[1]))
 		return COMMAND_DONE;
 	/* EXEC has waited for all that it publishes, and must not be interrupted: its transaction goes out whole. */
-	switch (publish_begin(bus, s, argv[1], is_shard, argv[2].len, !bus->executing, &publication)) {
-	case PUBLISH_READY:
-		break;
+	switch (publish_message(bus, s, argv[1], is_shard, argv[2], bus->tail, !bus->executing, reply_integer_behind)) {
+	case PUBLISH_DONE:
+	case PUBLISH_DEAD:
+		return COMMAND_DONE;
 	case PUBLISH_WAIT:
 		return COMMAND_WAIT;
 	case PUBLISH_DENIED:
@@ -67,12 +66,10 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 	case PUBLISH_NOMEM:
 		reply_error(bus, s, "ERR out of memory, the message was not published");
 		return COMMAND_DONE;
-	case PUBLISH_DEAD:
+	case PUBLISH_LOST:
+		session_mark_dead(s, bus); /* it must not get the answer */
 		return COMMAND_DONE;
 	}
-	reply_integer_behind(bus, s, publication.receivers, publication.barrier);
-	if (publish_end(bus, &publication, argv[2], bus->tail) < 0)
-		session_mark_dead(s, bus); /* it has its answer already, and must not get it */
 	return COMMAND_DONE;
 }
 

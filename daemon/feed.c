@@ -117,16 +117,24 @@ keep(struct bus *bus, struct session *s, const struct feed_plan *plan, struct sl
 	info->feed = feed;
 }
 
+static void
+answer_count(struct bus *bus, struct session *s, uint64_t receivers, struct barrier *barrier)
+{
+	char line[32];
+
+	snprintf(line, sizeof(line), "%llu\n", (unsigned long long)receivers);
+	answer(bus, s, barrier, line);
+}
+
 /* Returns whether the message is done with; otherwise it waits. */
 static bool
 publish(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice payload)
 {
-	struct publication publication;
-	char line[32];
-
-	switch (publish_begin(bus, s, plan->channel, false, payload.len, !s->hurried, &publication)) {
-	case PUBLISH_READY:
-		break;
+	switch (publish_message(bus, s, plan->channel, false, payload, NULL, !s->hurried,
+	                        plan->ack ? answer_count : NULL)) {
+	case PUBLISH_DONE:
+	case PUBLISH_DEAD:
+		return true;
 	case PUBLISH_WAIT:
 		bus->stats.waits++;
 		return false;
@@ -136,18 +144,12 @@ publish(struct bus *bus, struct session *s, const struct feed_plan *plan, struct
 	case PUBLISH_NOMEM:
 		refuse_no_memory(bus, s, plan, payload.len);
 		return true;
-	case PUBLISH_DEAD:
+	case PUBLISH_LOST:
+		refuse_no_memory(bus, s, plan, payload.len);
+		if (plan->ack)
+			session_mark_dead(s, bus); /* it must not get the answer */
 		return true;
 	}
-	if (plan->ack) {
-		snprintf(line, sizeof(line), "%llu\n", (unsigned long long)publication.receivers);
-		answer(bus, s, publication.barrier, line);
-	}
-	if (publish_end(bus, &publication, payload, NULL) == 0)
-		return true;
-	refuse_no_memory(bus, s, plan, payload.len);
-	if (plan->ack)
-		session_mark_dead(s, bus); /* it has its answer already, and must not get it */
 	return true;
 }
 

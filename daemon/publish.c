@@ -1,7 +1,5 @@
 #include "publish.h"
 
-#include <errno.h>
-
 #include "access.h"
 #include "bus.h"
 #include "router.h"
@@ -65,10 +63,11 @@ count_takers(struct bus *bus, struct channel *channel, bool is_large)
 }
 
 enum publish_result
-publish_begin(struct bus *bus, struct session *s, struct slice name, bool is_shard, size_t len, bool may_wait,
-              struct publication *ret_publication)
+publish_message(struct bus *bus, struct session *s, struct slice name, bool is_shard, struct slice payload,
+                struct chunk *tail, bool may_wait, publish_answer *answer)
 {
 	struct channel *channel = bus->run.channel;
+	uint64_t receivers = 0;
 
 	if (may_wait && bus_has_worked(bus) && router_must_match(&bus->router, name, is_shard))
 		return session_wait(s, bus, &bus->postponed) ? PUBLISH_WAIT : PUBLISH_DEAD;
@@ -79,35 +78,27 @@ publish_begin(struct bus *bus, struct session *s, struct slice name, bool is_sha
 		router_know_publisher(bus, channel, s);
 	if (channel ? !s->publish_allowed : !publish_is_allowed(bus, s, name))
 		return PUBLISH_DENIED;
-	if (may_wait && wait_for_channel(bus, s, name, is_shard, len, channel))
+	if (may_wait && wait_for_channel(bus, s, name, is_shard, payload.len, channel))
 		return PUBLISH_WAIT;
 	if (may_wait && s->state == SESSION_DEAD)
 		return PUBLISH_DEAD;
-	if (!channel || channel->n_total == 0) {
-		*ret_publication = (struct publication){ s, name, is_shard, channel, 0, NULL };
-		return PUBLISH_READY;
-	}
-	if (run_open(bus, s, channel, len) < 0)
-		return PUBLISH_NOMEM;
-	*ret_publication = (struct publication){
-		s, name, is_shard, channel, count_takers(bus, channel, len >= RUN_LARGE), bus->run.barrier
-	};
-	return PUBLISH_READY;
-}
-
-int
-publish_end(struct bus *bus, const struct publication *publication, struct slice payload, struct chunk *tail)
-{
-	if (publication->barrier) {
+	if (channel && channel->n_total > 0) {
+		if (run_open(bus, s, channel, payload.len) < 0)
+			return PUBLISH_NOMEM;
+		receivers = count_takers(bus, channel, payload.len >= RUN_LARGE);
+		if (answer)
+			answer(bus, s, receivers, bus->run.barrier);
 		if (run_append(bus, payload, tail) < 0)
-			return -ENOMEM;
+			return PUBLISH_LOST;
 	} else {
 		bus->stats.messages++;
-		if (publication->channel)
-			publication->channel->messages++;
+		if (channel)
+			channel->messages++;
+		if (answer)
+			answer(bus, s, 0, NULL);
 	}
-	publication->publisher->published++;
+	s->published++;
 	if (bus->taps.n > 0)
-		tap_show(bus, publication, payload);
-	return 0;
+		tap_show(bus, &(struct publication){ s, name, is_shard, receivers }, payload);
+	return PUBLISH_DONE;
 }

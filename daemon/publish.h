@@ -1,7 +1,7 @@
 /*
  * Publishing one message, for commands and for clients that only write: whether the publisher may, whether it has to
- * wait for receivers, and how many it goes to. The answer is queued between beginning and end, so that it stands
- * before the message where the publisher receives its own.
+ * wait for receivers, and how many it goes to. The answer stands before the message where the publisher receives its
+ * own.
  */
 #pragma once
 
@@ -13,36 +13,35 @@
 
 struct barrier;
 struct bus;
-struct channel;
 struct chunk;
 struct session;
 
+/* A message that was published. */
 struct publication {
 	struct session *publisher;
 	struct slice name;
 	bool is_shard;
-	struct channel *channel; /* NULL: there is none of that name */
-	uint64_t receivers;      /* that the message goes to now */
-	struct barrier *barrier; /* that the answer has to wait for; NULL: nobody receives the channel */
+	uint64_t receivers; /* that it went to */
 };
 
 enum publish_result {
-	PUBLISH_READY,  /* publish_end() must follow, and nothing but an answer in between */
+	PUBLISH_DONE,
 	PUBLISH_WAIT,   /* nothing is done, and the session is in state WAITING: the same again later */
 	PUBLISH_DENIED, /* the channel's rule does not admit the session */
 	PUBLISH_NOMEM,
+	PUBLISH_LOST, /* there was no memory, and it was answered that it was published */
 	PUBLISH_DEAD, /* the session has died */
 };
 
-/*
- * Gets ready to publish a message of len bytes to a channel, whose name has at most PROTOCOL_NAME_MAX. may_wait: else
- * it is published now, even if receivers are clogged or the session is dead.
- */
-enum publish_result publish_begin(struct bus *bus, struct session *s, struct slice name, bool is_shard, size_t len,
-                                  bool may_wait, struct publication *ret_publication);
+/* Queues the answer to the publisher: how many receivers. It has to wait for the barrier, or NULL. */
+typedef void publish_answer(struct bus *bus, struct session *s, uint64_t receivers, struct barrier *barrier);
 
-/* Publishes it. tail: see run_append(). Returns 0, or -ENOMEM and then it was not published. */
-int publish_end(struct bus *bus, const struct publication *publication, struct slice payload, struct chunk *tail);
+/*
+ * Publishes a message to a channel, whose name has at most PROTOCOL_NAME_MAX. tail: see run_append(). may_wait: else it
+ * is published now, even if receivers are clogged or the session is dead. answer: or NULL.
+ */
+enum publish_result publish_message(struct bus *bus, struct session *s, struct slice name, bool is_shard,
+                                    struct slice payload, struct chunk *tail, bool may_wait, publish_answer *answer);
 
 /*
  * Whether a message has to wait, and then the session is in state WAITING. What is refused does not. The work of
