@@ -34,6 +34,17 @@ group_set_unref(struct group_set *set)
 		free(set);
 }
 
+void
+group_set_share(struct group_set **set, struct group_set *known)
+{
+	if (!*set || !known || *set == known || (*set)->n != known->n ||
+	    memcmp((*set)->ids, known->ids, known->n * sizeof(known->ids[0])) != 0)
+		return;
+	group_set_unref(*set);
+	*set = known;
+	known->refs++;
+}
+
 static int
 parse_id(const char *text, uint32_t *ret_id)
 {

@@ -25,6 +25,9 @@ struct group_set *group_set_new(uint32_t n);
 /* Takes NULL. */
 void group_set_unref(struct group_set *set);
 
+/* Lets *set be `known` where they are equal: NULL is the empty one. */
+void group_set_share(struct group_set **set, struct group_set *known);
+
 /* Who the kernel says is at the other end. A TCP client has pid 0 and is anonymous. */
 struct identity {
 	pid_t pid;

@@ -4,9 +4,55 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* As many as a pass needs at most, nearly always; more go back to the heap. */
+#define RINGS_MAX 256
+
+struct spare_ring {
+	struct spare_ring *next;
+};
+
+void *
+chunk_ring_new(struct chunk_pool *pool)
+{
+	struct spare_ring *ring = pool->rings;
+
+	if (!ring)
+		return malloc(CHUNK_RING_SIZE);
+	pool->rings = ring->next;
+	pool->n_rings--;
+	return ring;
+}
+
+void
+chunk_ring_free(struct chunk_pool *pool, void *memory)
+{
+	struct spare_ring *ring = memory;
+
+	if (pool->n_rings == RINGS_MAX) {
+		free(ring);
+		return;
+	}
+	ring->next = pool->rings;
+	pool->rings = ring;
+	pool->n_rings++;
+}
+
+static void
+free_rings(struct chunk_pool *pool)
+{
+	struct spare_ring *ring;
+
+	while ((ring = pool->rings)) {
+		pool->rings = ring->next;
+		free(ring);
+	}
+	pool->n_rings = 0;
+}
+
 void
 chunk_pool_deinit(struct chunk_pool *pool)
 {
+	free_rings(pool);
 	pool->n_spare = pool->n_free;
 	chunk_pool_trim(pool);
 	assert(pool->bytes == 0);

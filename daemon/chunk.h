@@ -29,7 +29,16 @@ struct chunk_pool {
 	size_t n_spare;  /* the fewest free ones since the last trim */
 	size_t bytes;    /* of all chunks, free ones included */
 	size_t released; /* bytes given back to the heap; for whoever trims that, and sets it to 0 */
+	/* Room for short output queues, which come and go with every answer (outq.c). */
+	struct spare_ring *rings;
+	uint32_t n_rings;
 };
+
+#define CHUNK_RING_SIZE ((size_t)128)
+
+/* Memory of CHUNK_RING_SIZE bytes, or NULL. */
+void *chunk_ring_new(struct chunk_pool *pool);
+void chunk_ring_free(struct chunk_pool *pool, void *ring);
 
 /* All chunks must have been given back. */
 void chunk_pool_deinit(struct chunk_pool *pool);

@@ -133,32 +133,33 @@ put_stats(struct buf *out, const struct bus *bus)
 	const struct stats *stats = &bus->stats;
 	const struct router *router = &bus->router;
 
-	return buf_printf(
-	    out,
-	    "total_connections_received:%llu\r\n"
-	    "total_commands_processed:%llu\r\n"
-	    "total_net_input_bytes:%llu\r\n"
-	    "total_net_output_bytes:%llu\r\n"
-	    "rejected_connections:%llu\r\n"
-	    "pubsub_channels:%llu\r\n"
-	    "pubsub_patterns:%llu\r\n"
-	    "pubsubshard_channels:%llu\r\n"
-	    "total_error_replies:%llu\r\n"
-	    "messages_published:%llu\r\n"
-	    "messages_queued:%llu\r\n"
-	    "messages_undelivered:%llu\r\n"
-	    "messages_undelivered_slow:%llu\r\n"
-	    "messages_dropped:%llu\r\n"
-	    "messages_refused:%llu\r\n"
-	    "slow_receivers_closed:%llu\r\n"
-	    "commands_waited:%llu\r\n"
-	    "acl_access_denied_cmd:%llu\r\n"
-	    "acl_access_denied_channel:%llu\r\n",
-	    U(stats->clients_accepted), U(bus_count_commands(bus)), U(stats->bytes_in), U(stats->bytes_out),
-	    U(stats->clients_refused), U(router->channels.n - router->n_unnamed - router->n_shards),
-	    U(router->patterns.by_text.n), U(router->n_shards), U(stats->errors), U(stats->messages),
-	    U(stats->deliveries), U(stats->undelivered), U(stats->undelivered_slow), U(stats->dropped), U(stats->refused),
-	    U(stats->slow_receivers), U(stats->waits), U(stats->denied_commands), U(stats->denied_channels));
+	return buf_printf(out,
+	                  "total_connections_received:%llu\r\n"
+	                  "total_commands_processed:%llu\r\n"
+	                  "total_net_input_bytes:%llu\r\n"
+	                  "total_net_output_bytes:%llu\r\n"
+	                  "rejected_connections:%llu\r\n"
+	                  "pubsub_channels:%llu\r\n"
+	                  "pubsub_patterns:%llu\r\n"
+	                  "pubsubshard_channels:%llu\r\n"
+	                  "total_error_replies:%llu\r\n"
+	                  "messages_published:%llu\r\n"
+	                  "messages_queued:%llu\r\n"
+	                  "messages_undelivered:%llu\r\n"
+	                  "messages_undelivered_slow:%llu\r\n"
+	                  "messages_dropped:%llu\r\n"
+	                  "messages_refused:%llu\r\n"
+	                  "slow_receivers_closed:%llu\r\n"
+	                  "commands_waited:%llu\r\n"
+	                  "acl_access_denied_cmd:%llu\r\n"
+	                  "acl_access_denied_channel:%llu\r\n",
+	                  U(stats->clients_accepted), U(bus_count_commands(bus)), U(stats->bytes_in),
+	                  U(stats->bytes_out), U(stats->clients_refused),
+	                  U(router->channels.n - router->n_unnamed - router->n_shards), U(router->patterns.by_text.n),
+	                  U(router->n_shards), U(stats->errors), U(stats->messages), U(stats->deliveries),
+	                  U(stats->undelivered), U(stats->undelivered_slow), U(stats->dropped), U(stats->refused),
+	                  U(stats->slow_receivers), U(stats->waits), U(stats->denied_commands),
+	                  U(stats->denied_channels));
 }
 
 static int

@@ -49,7 +49,7 @@ conn_is_reading(const struct conn *conn)
 {
 	const struct session *s = &conn->session;
 
-	return s->state == SESSION_OPEN && !conn->loop->stopping &&
+	return s->state == SESSION_OPEN && !conn->origin->loop->stopping &&
 	       (conn->origin->ops->is_lockstep ? s->out.count == 0 : !s->clogged);
 }
 
@@ -62,24 +62,25 @@ update_events(struct conn *conn)
 	    (short)((conn_is_reading(conn) ? EV_READ : 0) | (s->out_state == SESSION_OUT_BLOCKED ? EV_WRITE : 0));
 	int fd = conn_fd(conn);
 
-	if (wanted == conn->wanted)
+	if (wanted == conn->session.wanted)
 		return;
-	if (conn->wanted)
+	if (conn->session.wanted)
 		event_del(&conn->event);
-	conn->wanted = wanted;
+	conn->session.wanted = (uint8_t)wanted;
 	if (!wanted)
 		return;
-	event_assign(&conn->event, conn->loop->base, fd, (short)(wanted | EV_PERSIST), conn_event_cb, conn);
+	event_assign(&conn->event, conn->origin->loop->base, fd, (short)(wanted | EV_PERSIST), conn_event_cb, conn);
 	if (event_add(&conn->event, NULL) < 0) {
-		session_log(s, &conn->loop->bus, LOG_LEVEL_ERROR, "cannot wait for its socket, closed");
-		conn->wanted = 0;
-		session_kill(&conn->session, &conn->loop->bus);
+		session_log(s, &conn->origin->loop->bus, LOG_LEVEL_ERROR, "cannot wait for its socket, closed");
+		conn->session.wanted = 0;
+		session_kill(&conn->session, &conn->origin->loop->bus);
 	}
 }
 
 int
-conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct identity *identity, struct conn **ret_conn)
+conn_new(int fd, struct conn_origin *origin, const struct identity *identity, struct conn **ret_conn)
 {
+	struct loop *loop = origin->loop;
 	struct conn *conn = malloc(sizeof(*conn));
 
 	if (!conn) {
@@ -87,7 +88,7 @@ conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct ide
 		close(fd);
 		return -ENOMEM;
 	}
-	*conn = (struct conn){ .loop = loop, .origin = origin };
+	*conn = (struct conn){ .origin = origin };
 	if (session_init(&conn->session, &loop->bus, identity) < 0) {
 		free(conn);
 		close(fd);
@@ -109,9 +110,9 @@ static void
 conn_close(struct session *s)
 {
 	struct conn *conn = conn_of(s);
-	struct loop *loop = conn->loop;
+	struct loop *loop = conn->origin->loop;
 
-	if (conn->wanted)
+	if (conn->session.wanted)
 		event_del(&conn->event);
 	close(conn_fd(conn));
 	log_debug("client %llu: closed", (unsigned long long)s->id);
@@ -124,7 +125,7 @@ conn_close(struct session *s)
 ssize_t
 conn_receive(struct conn *conn, struct iovec *iov, int n)
 {
-	struct bus *bus = &conn->loop->bus;
+	struct bus *bus = &conn->origin->loop->bus;
 	ssize_t len;
 
 	if (n == 1)
@@ -148,13 +149,13 @@ void
 conn_echo(struct conn *conn, size_t len)
 {
 	struct session *s = &conn->session;
-	struct bus *bus = &conn->loop->bus;
+	struct bus *bus = &conn->origin->loop->bus;
 	struct stream *stream = &bus->replies;
 	size_t rest;
 	ssize_t sent;
 
 	s->active_s = bus->uptime_s;
-	sent = send(conn_fd(conn), conn->loop->buffer, len, MSG_NOSIGNAL);
+	sent = send(conn_fd(conn), conn->origin->loop->buffer, len, MSG_NOSIGNAL);
 	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
 		session_kill(s, bus);
 		return;
@@ -168,7 +169,7 @@ conn_echo(struct conn *conn, size_t len)
 		session_out_of_memory(s, bus);
 		return;
 	}
-	memcpy(stream_end(stream), conn->loop->buffer + sent, rest);
+	memcpy(stream_end(stream), conn->origin->loop->buffer + sent, rest);
 	stream->chunk->len += (uint32_t)rest;
 	session_queue(s, bus, stream->chunk, stream->chunk->len - rest, rest, NULL, 0);
 }
@@ -179,15 +180,15 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 	struct conn *conn = arg;
 	struct session *s = &conn->session;
 
-	bus_update_time(&conn->loop->bus);
+	bus_update_time(&conn->origin->loop->bus);
 	if (what & EV_WRITE && s->out_state == SESSION_OUT_BLOCKED)
-		session_set_out_state(s, &conn->loop->bus, SESSION_OUT_RECEIVER);
+		session_set_out_state(s, &conn->origin->loop->bus, SESSION_OUT_RECEIVER);
 	if (what & EV_READ && conn_is_reading(conn))
 		conn->origin->ops->read(conn);
 	if (s->state != SESSION_OPEN || s->clogged)
 		update_events(conn);
-	if (bus_is_pass_full(&conn->loop->bus))
-		event_base_loopbreak(conn->loop->base); /* the other events that were reported are not lost */
+	if (bus_is_pass_full(&conn->origin->loop->bus))
+		event_base_loopbreak(conn->origin->loop->base); /* the other events that were reported are not lost */
 }
 
 static void
@@ -203,7 +204,7 @@ static void
 conn_flush(struct session *s)
 {
 	struct conn *conn = conn_of(s);
-	struct bus *bus = &conn->loop->bus;
+	struct bus *bus = &conn->origin->loop->bus;
 	struct barrier *barrier;
 	size_t written;
 
@@ -236,7 +237,7 @@ conn_flush(struct session *s)
 		break;
 	}
 	if (written > 0) {
-		s->progress_ms = bus->now_ms;
+		s->progress_ms = (uint32_t)bus->now_ms;
 		bus->stats.bytes_out += written;
 	}
 	session_written(s, bus);

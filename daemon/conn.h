@@ -35,6 +35,7 @@ struct conn_ops {
 /* Where clients come from: what those of one listener share. They may outlive it. */
 struct conn_origin {
 	uint32_t refs;
+	struct loop *loop;
 	const struct conn_ops *ops;
 	const char *mode; /* its name */
 	struct feed_plan plan;
@@ -46,10 +47,8 @@ void conn_origin_unref(struct conn_origin *origin);
 
 struct conn {
 	struct session session; /* first */
-	struct loop *loop;
 	struct conn_origin *origin;
 	struct event event;
-	short wanted; /* EV_READ, EV_WRITE that the event is added for */
 };
 
 /* What conn does at the end of a pass. */
@@ -59,8 +58,7 @@ extern const struct pass_ops conn_pass_ops;
  * Takes over fd, a connected non-blocking socket, and the identity's groups, also on failure. Returns 0 or -ENOMEM.
  * ret_conn: or NULL.
  */
-int conn_new(struct loop *loop, int fd, struct conn_origin *origin, const struct identity *identity,
-             struct conn **ret_conn);
+int conn_new(int fd, struct conn_origin *origin, const struct identity *identity, struct conn **ret_conn);
 
 /* The connection of a session. */
 struct conn *conn_of(struct session *s);

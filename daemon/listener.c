@@ -68,7 +68,7 @@ admit(struct listener *listener, int client_fd)
 	}
 	if (listener->config.addr.kind == ADDR_TCP)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-	if (conn_new(listeners->loop, TAKE_FD(fd), listener->origin, &identity, NULL) < 0)
+	if (conn_new(TAKE_FD(fd), listener->origin, &identity, NULL) < 0)
 		listeners_pause(listeners, ENOMEM);
 	else
 		bus->stats.clients_accepted++;
@@ -237,7 +237,7 @@ listener_new(struct listeners *owner, const struct listener_config *config, int 
 	listener->file.lock_fd = -1;
 	listener->is_handed_over = fd >= 0;
 	addr_format(&config->addr, text, sizeof(text));
-	listener->origin = mode_origin_new(&config->options, config->addr.kind == ADDR_TCP ? "" : text);
+	listener->origin = mode_origin_new(owner->loop, &config->options, config->addr.kind == ADDR_TCP ? "" : text);
 	if (!listener->origin)
 		r = -ENOMEM;
 	else if (fd < 0)
@@ -291,7 +291,7 @@ update_options(struct listener *listener, const struct mode_options *options)
 
 	if (memcmp(options, &listener->config.options, sizeof(*options)) == 0)
 		return;
-	origin = mode_origin_new(options, listener->origin->address);
+	origin = mode_origin_new(listener->owner->loop, options, listener->origin->address);
 	if (!origin) {
 		log_error("out of memory: a listener keeps its mode");
 		return;

@@ -111,18 +111,20 @@ check_slow(struct loop *loop)
 
 	TAILQ_FOREACH(s, &bus->blocked, out_link) {
 		int unread = conn_unread(conn_of(s));
+		uint32_t since;
 
 		if (unread < s->unread)
-			s->progress_ms = bus->now_ms;
+			s->progress_ms = (uint32_t)bus->now_ms;
 		s->unread = unread;
-		if (bus->limits.slow_timeout == 0 || bus->now_ms - s->progress_ms < bus->limits.slow_timeout)
+		since = (uint32_t)bus->now_ms - s->progress_ms;
+		if (bus->limits.slow_timeout == 0 || since < bus->limits.slow_timeout)
 			continue;
 		/* Replies alone hold up others as well: a receiver's publishers, and other clients of the user. */
 		if (s->state == SESSION_DEAD || (s->state != SESSION_CLOSING && !outq_has_messages(&s->out) &&
 		                                 !(s->clogged && (session_is_subscribed(s) || s->user->is_over))))
 			continue;
-		session_log(s, bus, LOG_LEVEL_WARNING, "took nothing for %llu ms, disconnected with %zu bytes unsent",
-		            (unsigned long long)(bus->now_ms - s->progress_ms), s->out.bytes);
+		session_log(s, bus, LOG_LEVEL_WARNING, "took nothing for %u ms, disconnected with %zu bytes unsent",
+		            since, s->out.bytes);
 		bus->stats.slow_receivers++;
 		s->is_slow = true;
 		session_kill(s, bus);

@@ -110,7 +110,7 @@ mode_check(const struct mode_options *o, bool is_tcp, char *ret_text, size_t siz
 static size_t
 read_size(const struct conn *conn)
 {
-	bool is_over = conn->session.user->kept > session_kept_max(&conn->loop->bus);
+	bool is_over = conn->session.user->kept > session_kept_max(&conn->origin->loop->bus);
 
 	return is_over ? QUOTA_OVER_MIN : LOOP_BUFFER_SIZE;
 }
@@ -119,9 +119,9 @@ static void
 read_route(struct conn *conn)
 {
 	struct session *s = &conn->session;
-	struct bus *bus = &conn->loop->bus;
+	struct bus *bus = &conn->origin->loop->bus;
 	struct iovec iov[2];
-	int n = input_room(s, conn->loop->buffer, read_size(conn), iov);
+	int n = input_room(s, conn->origin->loop->buffer, read_size(conn), iov);
 	ssize_t len;
 
 	if (n < 0) {
@@ -138,51 +138,51 @@ read_route(struct conn *conn)
 static void
 resume_route(struct conn *conn)
 {
-	input_resume(&conn->loop->bus, &conn->session);
+	input_resume(&conn->origin->loop->bus, &conn->session);
 }
 
 static void
 stop_at_once(struct conn *conn)
 {
 	if (session_is_live(&conn->session))
-		session_finish(&conn->session, &conn->loop->bus);
+		session_finish(&conn->session, &conn->origin->loop->bus);
 }
 
 static void
 read_echo(struct conn *conn)
 {
-	struct iovec iov = { conn->loop->buffer, LOOP_BUFFER_SIZE };
+	struct iovec iov = { conn->origin->loop->buffer, LOOP_BUFFER_SIZE };
 	ssize_t len = conn_receive(conn, &iov, 1);
 
 	if (len > 0)
 		conn_echo(conn, (size_t)len);
 	else if (len == 0)
-		session_finish(&conn->session, &conn->loop->bus);
+		session_finish(&conn->session, &conn->origin->loop->bus);
 }
 
 static void
 begin_feed(struct conn *conn)
 {
-	feed_begin(&conn->loop->bus, &conn->session, &conn->origin->plan);
+	feed_begin(&conn->origin->loop->bus, &conn->session, &conn->origin->plan);
 }
 
 static void
 read_feed(struct conn *conn)
 {
 	const struct feed_plan *plan = &conn->origin->plan;
-	struct iovec iov = { conn->loop->buffer, read_size(conn) };
+	struct iovec iov = { conn->origin->loop->buffer, read_size(conn) };
 	ssize_t len = conn_receive(conn, &iov, 1);
 
 	if (len > 0)
-		feed_received(&conn->loop->bus, &conn->session, plan, conn->loop->buffer, (size_t)len);
+		feed_received(&conn->origin->loop->bus, &conn->session, plan, conn->origin->loop->buffer, (size_t)len);
 	else if (len == 0)
-		feed_ended(&conn->loop->bus, &conn->session, plan);
+		feed_ended(&conn->origin->loop->bus, &conn->session, plan);
 }
 
 static void
 resume_feed(struct conn *conn)
 {
-	feed_resume(&conn->loop->bus, &conn->session, &conn->origin->plan);
+	feed_resume(&conn->origin->loop->bus, &conn->session, &conn->origin->plan);
 }
 
 /* What it has sent counts, since it would not learn otherwise. */
@@ -191,7 +191,7 @@ drain_feed(struct conn *conn)
 {
 	struct session *s = &conn->session;
 
-	feed_hurry(&conn->loop->bus, s, &conn->origin->plan);
+	feed_hurry(&conn->origin->loop->bus, s, &conn->origin->plan);
 	for (int i = 0; i < READS_AT_END && s->state == SESSION_OPEN; i++)
 		conn->origin->ops->read(conn);
 }
@@ -199,7 +199,7 @@ drain_feed(struct conn *conn)
 static void
 stop_feed(struct conn *conn)
 {
-	feed_stop(&conn->loop->bus, &conn->session, &conn->origin->plan);
+	feed_stop(&conn->origin->loop->bus, &conn->session, &conn->origin->plan);
 }
 
 static const struct conn_ops *
@@ -277,14 +277,14 @@ plan_of(const struct mode_options *o, const char *channel)
 }
 
 struct conn_origin *
-mode_origin_new(const struct mode_options *o, const char *address)
+mode_origin_new(struct loop *loop, const struct mode_options *o, const char *address)
 {
 	size_t address_size = strlen(address) + 1, channel_size = strlen(o->channel) + 1;
 	struct conn_origin *origin = malloc(sizeof(*origin) + address_size + channel_size);
 
 	if (!origin)
 		return NULL;
-	*origin = (struct conn_origin){ .refs = 1, .ops = ops_of(o), .mode = mode_names[o->mode] };
+	*origin = (struct conn_origin){ .refs = 1, .loop = loop, .ops = ops_of(o), .mode = mode_names[o->mode] };
 	origin->address = memcpy(origin->text, address, address_size);
 	origin->plan = plan_of(o, memcpy(origin->text + address_size, o->channel, channel_size));
 	return origin;

@@ -10,6 +10,7 @@
 #include "protocol.h"
 
 struct conn_origin;
+struct loop;
 
 enum mode { MODE_ROUTE, MODE_ECHO, MODE_LINE, MODE_LENGTH, MODE_WHOLE };
 #define MODE_COUNT 5
@@ -39,4 +40,4 @@ int mode_socket_type(enum mode_type type);
 const char *mode_check(const struct mode_options *options, bool is_tcp, char *ret_text, size_t size);
 
 /* What the clients of such a listener share, with one reference; NULL when there is no memory. */
-struct conn_origin *mode_origin_new(const struct mode_options *options, const char *address);
+struct conn_origin *mode_origin_new(struct loop *loop, const struct mode_options *options, const char *address);

@@ -13,15 +13,16 @@
 /* Pieces handed to the kernel at once. */
 #define IOV_BATCH 64
 
+/* The shortest ring. */
+#define RING_MIN (CHUNK_RING_SIZE / sizeof(struct span))
+
 /* Copies share chunks of so many bytes; one that is larger has its own. */
 #define OWN_SIZE ((size_t)4096)
 
 static inline struct span *
 span_at(struct outq *q, uint32_t i)
 {
-	struct span *ring = q->ring ? q->ring : q->inline_ring;
-
-	return &ring[(q->head + i) & (q->cap - 1)];
+	return &q->ring[(q->head + i) & (q->cap - 1)];
 }
 
 /* What span i keeps beside the spans before it: neighbours mostly share a chunk. */
@@ -46,21 +47,32 @@ kept_from(struct outq *q, uint32_t i)
 void
 outq_init(struct outq *q)
 {
-	*q = (struct outq){ .cap = OUTQ_INLINE };
+	*q = (struct outq){ 0 };
+}
+
+static void
+free_ring(struct outq *q, struct chunk_pool *pool)
+{
+	if (q->cap == RING_MIN)
+		chunk_ring_free(pool, q->ring);
+	else
+		free(q->ring);
 }
 
 static int
-enlarge(struct outq *q)
+enlarge(struct outq *q, struct chunk_pool *pool)
 {
-	struct span *ring = malloc(2 * q->cap * sizeof(*ring));
+	uint32_t cap = q->cap > 0 ? 2 * q->cap : RING_MIN;
+	struct span *ring = q->cap > 0 ? malloc(cap * sizeof(*ring)) : chunk_ring_new(pool);
 
 	if (!ring)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < q->count; i++)
 		ring[i] = *span_at(q, i);
-	free(q->ring);
+	if (q->cap > 0)
+		free_ring(q, pool);
 	q->ring = ring;
-	q->cap *= 2;
+	q->cap = cap;
 	q->head = 0;
 	return 0;
 }
@@ -77,7 +89,7 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 		q->bytes += len;
 		return 0;
 	}
-	if (q->count == q->cap && enlarge(q) < 0)
+	if (q->count == q->cap && enlarge(q, chunk->pool) < 0)
 		return -ENOMEM;
 	q->message_spans += messages > 0;
 	if (barrier && messages > 0)
@@ -190,18 +202,19 @@ drop_head(struct outq *q)
 
 /* An empty queue gives its memory back. */
 static void
-shrink(struct outq *q)
+shrink(struct outq *q, struct chunk_pool *pool)
 {
-	if (q->count > 0 || (!q->ring && !q->own))
+	if (!q->ring)
 		return;
 	chunk_unref(q->own);
-	free(q->ring);
+	free_ring(q, pool);
 	outq_init(q);
 }
 
 uint64_t
 outq_clear(struct outq *q)
 {
+	struct chunk_pool *pool = q->count > 0 ? span_at(q, 0)->chunk->pool : NULL;
 	uint64_t messages = 0;
 
 	while (q->count > 0) {
@@ -209,7 +222,7 @@ outq_clear(struct outq *q)
 		drop_head(q);
 	}
 	assert(q->bytes == 0 && q->kept == 0);
-	shrink(q);
+	shrink(q, pool);
 	return messages;
 }
 
@@ -277,6 +290,7 @@ send_pieces(int fd, struct iovec *iov, int n)
 enum outq_status
 outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct barrier **ret_barrier)
 {
+	struct chunk_pool *pool = q->count > 0 ? span_at(q, 0)->chunk->pool : NULL;
 	struct iovec iov[IOV_BATCH];
 	size_t len;
 
@@ -301,6 +315,6 @@ outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct ba
 		if (q->count > 0 && *ret_written >= budget)
 			return OUTQ_BUDGET;
 	}
-	shrink(q);
+	shrink(q, pool);
 	return OUTQ_EMPTY;
 }

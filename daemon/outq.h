@@ -21,11 +21,8 @@ struct span {
 	uint32_t messages; /* how many it carries; 0: replies */
 };
 
-/* An idle client has no ring of its own. */
-#define OUTQ_INLINE 2
-
 struct outq {
-	struct span *ring; /* NULL: inline_ring */
+	struct span *ring; /* NULL while the queue is empty */
 	uint32_t head, count, cap;
 	uint32_t head_written;  /* bytes of the head span that are written already */
 	uint32_t message_spans; /* spans that carry messages */
@@ -33,7 +30,6 @@ struct outq {
 	size_t bytes;           /* unsent */
 	size_t kept;            /* of chunks, for these, were this the only queue */
 	struct chunk *own;      /* holds copies, see outq_push_copy(); or NULL */
-	struct span inline_ring[OUTQ_INLINE];
 };
 
 enum outq_status {
@@ -92,7 +88,7 @@ outq_cost(const struct outq *q)
 static inline size_t
 outq_memory(const struct outq *q)
 {
-	return q->kept + (q->ring ? q->cap * sizeof(struct span) : 0);
+	return q->kept + q->cap * sizeof(struct span);
 }
 
 /* Whether messages are among what is queued. */

@@ -50,7 +50,7 @@ receive(struct conn *conn, struct packet *ret_packet)
 		char bytes[CMSG_SPACE(sizeof(struct ucred))];
 		struct cmsghdr aligned;
 	} control;
-	struct iovec iov = { conn->loop->buffer, PACKET_MAX };
+	struct iovec iov = { conn->origin->loop->buffer, PACKET_MAX };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -63,12 +63,12 @@ receive(struct conn *conn, struct packet *ret_packet)
 		if (errno == ECONNRESET) /* it has gone, and left an answer unread */
 			return 0;
 		if (errno != EAGAIN && errno != EINTR && !conn->session.is_hidden)
-			session_kill(&conn->session, &conn->loop->bus);
+			session_kill(&conn->session, &conn->origin->loop->bus);
 		return -EAGAIN;
 	}
 	if (!find_sender(&msg, &ret_packet->sender))
 		return 0; /* only the end of a connection comes from nobody */
-	conn->loop->bus.stats.bytes_in += (uint64_t)len;
+	conn->origin->loop->bus.stats.bytes_in += (uint64_t)len;
 	ret_packet->len = (size_t)len;
 	ret_packet->is_whole = !(msg.msg_flags & MSG_TRUNC);
 	return 1;
@@ -91,7 +91,7 @@ packet_read(struct conn *conn)
 {
 	const struct conn_origin *origin = conn->origin;
 	struct session *s = &conn->session;
-	struct bus *bus = &conn->loop->bus;
+	struct bus *bus = &conn->origin->loop->bus;
 	struct packet packet;
 	int r;
 
@@ -104,7 +104,7 @@ packet_read(struct conn *conn)
 		if (s->is_hidden)
 			become(s, &packet.sender);
 		if (packet.is_whole)
-			feed_packet(bus, s, &origin->plan, (struct slice){ conn->loop->buffer, packet.len });
+			feed_packet(bus, s, &origin->plan, (struct slice){ conn->origin->loop->buffer, packet.len });
 		else
 			feed_refuse(bus, s, &origin->plan, "a packet of %zu bytes is too long; the limit is %zu",
 			            packet.len, (size_t)PACKET_MAX);
@@ -115,7 +115,7 @@ void
 packet_echo(struct conn *conn)
 {
 	struct session *s = &conn->session;
-	struct bus *bus = &conn->loop->bus;
+	struct bus *bus = &conn->origin->loop->bus;
 	struct packet packet;
 	int r = receive(conn, &packet);
 
@@ -137,7 +137,7 @@ packet_open(struct loop *loop, int fd, struct conn_origin *origin, struct conn *
 {
 	struct identity self = { .pid = getpid(), .uid = geteuid(), .gid = getegid() };
 	struct conn *conn;
-	int r = conn_new(loop, fd, origin, &self, &conn);
+	int r = conn_new(fd, origin, &self, &conn);
 
 	if (r < 0)
 		return r;
@@ -153,7 +153,7 @@ packet_set_origin(struct conn *conn, struct conn_origin *origin)
 {
 	struct session *s = &conn->session;
 
-	feed_hurry(&conn->loop->bus, s, &conn->origin->plan);
+	feed_hurry(&conn->origin->loop->bus, s, &conn->origin->plan);
 	s->hurried = false;
 	s->last_published.channel = NULL;
 	conn_origin_unref(conn->origin);

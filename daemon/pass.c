@@ -30,7 +30,7 @@ wake_gated(struct bus *bus)
 	if (!gate)
 		return false;
 	s = (struct session *)((char *)gate - offsetof(struct session, gate));
-	s->progress_ms = bus->now_ms;
+	s->progress_ms = (uint32_t)bus->now_ms;
 	s->active_s = bus->uptime_s; /* it has waited for this answer, and may now think of its next command */
 	session_set_out_state(s, bus, SESSION_OUT_REPLIER);
 	return true;

@@ -33,7 +33,7 @@ find(const struct bus *bus, const struct identity *identity)
 }
 
 struct user *
-quota_enter(struct bus *bus, const struct identity *identity)
+quota_enter(struct bus *bus, struct identity *identity)
 {
 	struct user *user = find(bus, identity);
 
@@ -47,6 +47,13 @@ quota_enter(struct bus *bus, const struct identity *identity)
 			return NULL;
 		}
 	}
+	group_set_share(&identity->groups, user->groups);
+	if (identity->groups != user->groups) {
+		group_set_unref(user->groups);
+		user->groups = identity->groups;
+		if (user->groups)
+			user->groups->refs++;
+	}
 	user->clients++;
 	return user;
 }
@@ -59,6 +66,7 @@ quota_leave(struct bus *bus, struct user *user)
 	assert(user->queued == 0 && user->kept == 0 && user->unfinished == 0 && user->subscriptions == 0 &&
 	       !user->is_over);
 	table_remove(&bus->users, &user->node);
+	group_set_unref(user->groups);
 	free(user);
 }
 

@@ -17,8 +17,9 @@ struct user {
 	struct table_node node;
 	uid_t uid;
 	bool anonymous;
-	uint64_t warned_ms; /* when the log was last told that he is over it; 0: never */
-	bool is_over;       /* more is queued than queue_limit_per_uid, and not yet below half of it again */
+	uint64_t warned_ms;       /* when the log was last told that he is over it; 0: never */
+	bool is_over;             /* more is queued than queue_limit_per_uid, and not yet below half of it again */
+	struct group_set *groups; /* of the client that came last, which others mostly have as well; or NULL */
 	uint64_t clients;
 	uint64_t subscriptions;
 	uint64_t patterns;   /* among them; long ones count more than once */
@@ -27,8 +28,11 @@ struct user {
 	uint64_t unfinished; /* those of them whose rest may never come, and that are not small */
 };
 
-/* The user of an identity, with one more client; NULL when there is no memory. */
-struct user *quota_enter(struct bus *bus, const struct identity *identity);
+/*
+ * The user of an identity, with one more client, whose groups are then shared with the client before it if they are the
+ * same; NULL when there is no memory.
+ */
+struct user *quota_enter(struct bus *bus, struct identity *identity);
 
 /* One client less. */
 void quota_leave(struct bus *bus, struct user *user);

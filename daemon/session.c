@@ -25,19 +25,20 @@
 #define CLIENT_LOG_LINES 100
 
 int
-session_init(struct session *s, struct bus *bus, const struct identity *identity)
+session_init(struct session *s, struct bus *bus, const struct identity *given)
 {
-	struct user *user = quota_enter(bus, identity);
+	struct identity identity = *given;
+	struct user *user = quota_enter(bus, &identity);
 
 	if (!user) {
-		group_set_unref(identity->groups);
+		group_set_unref(identity.groups);
 		return -ENOMEM;
 	}
 	*s = (struct session){
 		.id = ++bus->last_id,
-		.identity = *identity,
+		.identity = identity,
 		.user = user,
-		.progress_ms = bus->now_ms,
+		.progress_ms = (uint32_t)bus->now_ms,
 		.created_s = bus->uptime_s,
 		.active_s = bus->uptime_s,
 	};
@@ -116,15 +117,15 @@ session_kept_max(const struct bus *bus)
 
 /* Counts what the session keeps for its user; those who wait until it is less try again. */
 static void
-set_kept(struct session *s, struct bus *bus, size_t kept, size_t unfinished)
+set_kept(struct session *s, struct bus *bus, size_t kept, bool is_unfinished)
 {
 	struct user *user = s->user;
 	bool was_over = user->kept > session_kept_max(bus);
 
 	user->kept += kept - s->kept;
-	user->unfinished += unfinished - s->unfinished;
+	user->unfinished += (is_unfinished ? kept : 0) - (s->is_unfinished ? s->kept : 0);
 	s->kept = kept;
-	s->unfinished = unfinished;
+	s->is_unfinished = is_unfinished;
 	if (was_over && user->kept <= session_kept_max(bus))
 		session_resume_throttled(bus);
 }
@@ -164,7 +165,7 @@ session_deinit(struct session *s, struct bus *bus)
 	s->in = NULL;
 	free_info(s->info);
 	s->info = NULL;
-	set_kept(s, bus, 0, 0);
+	set_kept(s, bus, 0, false);
 	TAILQ_REMOVE(&bus->sessions, s, link);
 	quota_leave(bus, s->user);
 	group_set_unref(s->identity.groups);
@@ -316,7 +317,7 @@ session_hold(struct session *s, struct bus *bus)
 	bool is_much = kept > QUOTA_OVER_MIN;
 
 	/* Who waits for others will go on by itself; who is open may never send the rest. */
-	set_kept(s, bus, kept, is_much && s->state == SESSION_OPEN ? kept : 0);
+	set_kept(s, bus, kept, is_much && s->state == SESSION_OPEN);
 	if (!is_much || s->state != SESSION_OPEN || s->user->kept <= limit)
 		return;
 	if (s->user->unfinished <= limit) {
@@ -369,7 +370,7 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 		return;
 	}
 	if (s->out_state == SESSION_OUT_IDLE)
-		s->progress_ms = bus->now_ms;
+		s->progress_ms = (uint32_t)bus->now_ms;
 	if (s->out_state == SESSION_OUT_IDLE || (messages > 0 && s->out_state == SESSION_OUT_REPLIER))
 		session_set_out_state(s, bus, messages > 0 ? SESSION_OUT_RECEIVER : SESSION_OUT_REPLIER);
 	if (is_waiting)

@@ -58,37 +58,41 @@ enum session_reply_mode {
 struct session {
 	struct outq out;
 	TAILQ_ENTRY(session) link; /* in the bus's list of all */
-	TAILQ_ENTRY(session) out_link;
+	union {
+		TAILQ_ENTRY(session) out_link; /* by out_state */
+		struct barrier_waiter gate;    /* in state GATED; its list is NULL in all others */
+	};
 	TAILQ_ENTRY(session) in_link;
 	struct session_list *in_list; /* that in_link is in, or NULL */
-	struct barrier_waiter gate;
-	struct input *in; /* unfinished or unhandled input, or NULL */
+	struct input *in;             /* unfinished or unhandled input, or NULL */
 	uint64_t id;
-	uint64_t published;   /* messages */
-	uint64_t delivered;   /* messages queued for it */
-	uint64_t progress_ms; /* when its peer last took something, or had nothing to take */
-	int unread;           /* what the peer had not taken when it was last looked at, as the kernel counts */
+	uint64_t published; /* messages */
+	uint64_t delivered; /* messages queued for it */
+	/* When its peer last took something, or had nothing to take: the low half of bus->now_ms. */
+	uint32_t progress_ms;
+	int unread; /* what the peer had not taken when it was last looked at, as the kernel counts */
 	uint8_t state;
 	uint8_t out_state;
-	uint8_t reply_mode;   /* enum session_reply_mode */
-	uint8_t last_command; /* its row in the table, counted from 1; 0: none yet */
-	struct identity identity;
-	struct user *user;      /* its quota */
-	size_t charged;         /* to it for output */
-	size_t kept;            /* and for input and a transaction */
-	size_t unfinished;      /* the same, if the rest may never come */
+	uint8_t reply_mode;     /* enum session_reply_mode */
+	uint8_t wanted;         /* for whoever owns the socket: what it waits for there */
+	uint8_t last_command;   /* its row in the table, counted from 1; 0: none yet */
 	uint8_t encoding;       /* enum encoding: of the messages that it gets */
-	bool clogged;           /* more output unsent than queue_limit, and not yet below half again */
+	bool clogged : 1;       /* more output unsent than queue_limit, and not yet below half again */
 	bool wait_receiver : 1; /* UDSD WAITRECEIVER ON */
 	bool in_transaction : 1;
-	bool is_slow : 1;    /* and is disconnected for it */
-	bool has_missed : 1; /* messages that it has not been told of */
+	bool is_unfinished : 1; /* the rest of what is kept may never come */
+	bool is_slow : 1;       /* and is disconnected for it */
+	bool has_missed : 1;    /* messages that it has not been told of */
 	bool is_monitor : 1, is_tap : 1;
-	bool is_hidden : 1; /* stands for no client */
-	bool hurried : 1;   /* what it publishes waits for nobody */
+	bool is_hidden : 1;                             /* stands for no client */
+	bool hurried : 1;                               /* what it publishes waits for nobody */
 	bool no_evict : 1, no_touch : 1;                /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
 	bool has_reloaded : 1;                          /* what its UDSD RELOAD has waited for is done */
 	bool publishes_to_own : 1, publish_allowed : 1; /* see last_published */
+	struct identity identity;
+	struct user *user; /* its quota */
+	size_t charged;    /* to it for output */
+	size_t kept;       /* and for input and a transaction */
 	uint32_t overlap_stamp;
 	uint32_t created_s, active_s; /* when it came, and last did something; seconds since the bus's start */
 	uint32_t n_channels, n_patterns, n_shards;

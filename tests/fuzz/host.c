@@ -213,7 +213,7 @@ flush(struct session *s)
 		break;
 	}
 	if (written > 0)
-		s->progress_ms = bus->now_ms;
+		s->progress_ms = (uint32_t)bus->now_ms;
 	session_written(s, bus);
 }
 
@@ -321,7 +321,7 @@ host_tick(struct host *host)
 	enter(host);
 	bus_update_time(bus);
 	TAILQ_FOREACH(s, &bus->blocked, out_link)
-		if (s->state != SESSION_DEAD && bus->now_ms - s->progress_ms >= bus->limits.slow_timeout &&
+		if (s->state != SESSION_DEAD && (uint32_t)bus->now_ms - s->progress_ms >= bus->limits.slow_timeout &&
 		    (s->state == SESSION_CLOSING || outq_has_messages(&s->out))) {
 			session_kill(s, bus);
 			host->has_waited = true;

@@ -77,7 +77,7 @@ write_out(struct peer *peer, struct barrier **ret_barrier)
 	do {
 		status = outq_write(&s->out, fd, SIZE_MAX, &written, ret_barrier);
 		if (written > 0)
-			s->progress_ms = peer->hub->bus.now_ms;
+			s->progress_ms = (uint32_t)peer->hub->bus.now_ms;
 		if (peer->fds[0] < 0)
 			assert_int_equal(drain(peer, peer->hub->fds[1], SIZE_MAX), written);
 	} while (status == OUTQ_FULL && peer->fds[0] < 0);
