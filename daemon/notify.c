@@ -1,25 +1,57 @@
+/* The protocols are few lines each and stable; libsystemd would bring eight libraries and a MiB into the daemon. */
 #include "notify.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "version.h"
+#include "addr.h"
+#include "cleanup.h"
+#include "num.h"
 
-#if HAVE_SYSTEMD
-#include <systemd/sd-daemon.h>
+/* The first descriptor that is handed over. */
+#define FIRST_SOCKET 3
+
+/* The number in an environment variable, or 0. */
+static uint64_t
+number_of(const char *variable)
+{
+	const char *text = getenv(variable);
+	uint64_t v;
+
+	return text && num_parse_u64(text, &v) == 0 ? v : 0;
+}
+
+bool
+notify_is_on(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	return path && (*path == '/' || *path == '@');
+}
 
 void
 notify_send(const char *format, ...)
 {
 	char text[512];
+	_cleanup_close_ int fd = -1;
+	struct addr addr;
 	va_list ap;
 
+	/* What the manager is not told it will notice by itself, and nobody else could do anything about it. */
+	if (!notify_is_on() || addr_parse(getenv("NOTIFY_SOCKET"), &addr) != 0 || addr.kind == ADDR_TCP)
+		return;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	sd_notify(0, text);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)!sendto(fd, text, strlen(text), MSG_NOSIGNAL, &addr.sa, addr.len);
 }
 
 void
@@ -31,62 +63,53 @@ notify_reloading(void)
 	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)ts.tv_sec * 1000000 + (long long)ts.tv_nsec / 1000);
 }
 
-bool
-notify_is_on(void)
-{
-	return getenv("NOTIFY_SOCKET") != NULL;
-}
-
 uint64_t
 notify_watchdog_ms(void)
 {
-	uint64_t usec;
+	uint64_t pid = number_of("WATCHDOG_PID");
 
-	return sd_watchdog_enabled(0, &usec) > 0 ? usec / 1000 : 0;
+	if (getenv("WATCHDOG_PID") && pid != (uint64_t)getpid())
+		return 0;
+	return number_of("WATCHDOG_USEC") / 1000;
+}
+
+/* The names of n sockets, between colons; NULL when there is no memory. */
+static char **
+read_names(int n)
+{
+	const char *text = getenv("LISTEN_FDNAMES");
+	char **names = calloc((size_t)n + 1, sizeof(*names));
+
+	for (int i = 0; names && i < n; i++) {
+		size_t len = text ? strcspn(text, ":") : 0;
+
+		names[i] = text ? strndup(text, len) : strdup("unknown");
+		if (!names[i]) {
+			notify_free_names(names);
+			return NULL;
+		}
+		text = text && text[len] ? text + len + 1 : NULL;
+	}
+	return names;
 }
 
 int
 notify_sockets(int *ret_first, char ***ret_names)
 {
-	int n = sd_listen_fds_with_names(1, ret_names);
+	uint64_t n = number_of("LISTEN_PID") == (uint64_t)getpid() ? number_of("LISTEN_FDS") : 0;
 
-	*ret_first = SD_LISTEN_FDS_START;
-	return n > 0 ? n : 0;
+	*ret_first = FIRST_SOCKET;
+	*ret_names = n > 0 && n <= NOTIFY_SOCKETS_MAX ? read_names((int)n) : NULL;
+	/* They are not for children. */
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	if (!*ret_names)
+		return 0;
+	for (int fd = FIRST_SOCKET; fd < FIRST_SOCKET + (int)n; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return (int)n;
 }
-
-#else
-
-void
-notify_send(const char *format __attribute__((unused)), ...)
-{
-}
-
-void
-notify_reloading(void)
-{
-}
-
-bool
-notify_is_on(void)
-{
-	return false;
-}
-
-uint64_t
-notify_watchdog_ms(void)
-{
-	return 0;
-}
-
-int
-notify_sockets(int *ret_first, char ***ret_names)
-{
-	*ret_first = -1;
-	*ret_names = NULL;
-	return 0;
-}
-
-#endif
 
 void
 notify_free_names(char **names)

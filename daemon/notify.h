@@ -1,6 +1,6 @@
 /*
  * The service manager: what it is told (sd_notify(3)) and the sockets it hands over (sd_listen_fds(3)).
- * Without libsystemd, or without a manager, these do nothing.
+ * Without a manager these do nothing.
  */
 #pragma once
 
@@ -18,6 +18,9 @@ void notify_reloading(void);
 
 /* Within how many ms the service manager wants each WATCHDOG=1; 0: it wants none. */
 uint64_t notify_watchdog_ms(void);
+
+/* More are not taken over. */
+#define NOTIFY_SOCKETS_MAX 1024
 
 /* Returns the number of sockets handed over, from *ret_first on, and marks them close-on-exec; 0: none. */
 int notify_sockets(int *ret_first, char ***ret_names);
