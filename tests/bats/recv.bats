@@ -427,11 +427,13 @@ EOF
 @test "on a terminal: each message at once, and ^C ends it and the command that runs" {
     start_udsd
     run "$PYTHON" - "$UDSCTL" <<'EOF'
-import os, pty, select, subprocess, sys, time
+import os, pty, select, signal, subprocess, sys, time
 udsctl = sys.argv[1]
+signal.alarm(60)
 def start(*args):
     pid, fd = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL) # background jobs of some shells ignore it
         os.execv(udsctl, [udsctl, "recv", "news", *args])
     return pid, fd
 def read_until(fd, text):

@@ -449,7 +449,7 @@ class Round:
                 text = file.read()
             about["stderr"] = text[-500:]
             about["lost"] = len(re.findall(r"\blost\b", text))  # with -v
-            about["refused"] = [int(number) for number in re.findall(r"message (\d+) was refused", text)]
+            about["refused"] = [int(number) for number in re.findall(r"message (\d+)[^:]* was refused", text)]
             figures = re.search(r"(\d+) messages, (\d+) answered,.* (\d+) sent again, (\d+) reconnect", text)
             about["messages"], about["answered"], about["again"], about["reconnects"] = (
                 map(int, figures.groups()) if figures else (0, 0, 0, 10**9))
