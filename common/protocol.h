@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,29 @@ struct slice {
 	const uint8_t *p;
 	size_t len;
 };
+
+/* Whether the bytes at p are the slice's; without a call where they are few, as names are. */
+static inline bool
+slice_is(struct slice slice, const uint8_t *p)
+{
+	uint64_t a[2], b[2];
+	uint32_t c[2], d[2];
+
+	if (slice.len < 4 || slice.len > 16)
+		return __builtin_memcmp(slice.p, p, slice.len) == 0;
+	if (slice.len < 8) { /* the first four and the last four */
+		__builtin_memcpy(&c[0], slice.p, 4);
+		__builtin_memcpy(&c[1], slice.p + slice.len - 4, 4);
+		__builtin_memcpy(&d[0], p, 4);
+		__builtin_memcpy(&d[1], p + slice.len - 4, 4);
+		return c[0] == d[0] && c[1] == d[1];
+	}
+	__builtin_memcpy(&a[0], slice.p, 8);
+	__builtin_memcpy(&a[1], slice.p + slice.len - 8, 8);
+	__builtin_memcpy(&b[0], p, 8);
+	__builtin_memcpy(&b[1], p + slice.len - 8, 8);
+	return a[0] == b[0] && a[1] == b[1];
+}
 
 #define PROTOCOL_SERVICE_SOCKET "/run/udsd/udsd.sock"
 #define PROTOCOL_USER_SOCKET "udsd/udsd.sock" /* below $XDG_RUNTIME_DIR */

@@ -1,29 +1,14 @@
 #include "resp-encode.h"
 
-#include <string.h>
-
 #include "num.h"
 
 size_t
-resp_put_header(char *p, char type, uint64_t value)
+resp_put_long_header(char *p, char type, uint64_t value)
 {
 	size_t n;
 
 	p[0] = type;
 	n = 1 + num_put_u64(p + 1, value);
-	p[n++] = '\r';
-	p[n++] = '\n';
-	return n;
-}
-
-size_t
-resp_put_bulk(char *p, const void *data, size_t len)
-{
-	size_t n = resp_put_header(p, '$', len);
-
-	if (len > 0)
-		memcpy(p + n, data, len);
-	n += len;
 	p[n++] = '\r';
 	p[n++] = '\n';
 	return n;

@@ -27,10 +27,13 @@ more(struct resp_request *r, size_t need)
 	return RESP_REQUEST_MORE;
 }
 
+/* Arguments there is room for from the first command on. */
+#define ARGS_FIRST ((size_t)16)
+
 static bool
 reserve_args(struct resp_request *r, size_t n)
 {
-	size_t cap = r->argv_cap > 0 ? r->argv_cap : 16;
+	size_t cap = r->argv_cap > 0 ? r->argv_cap : ARGS_FIRST;
 	struct slice *argv;
 
 	if (n <= r->argv_cap)
@@ -238,6 +241,33 @@ read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bo
 	return RESP_REQUEST_OK;
 }
 
+/*
+ * The usual case of read_bulk(): all of the argument is there, and its length has one or two digits. Returns false
+ * for any other, which is not touched.
+ */
+static inline bool
+read_short_bulk(const uint8_t *buf, size_t len, size_t *at, size_t max_bulk, struct slice *ret_arg)
+{
+	const uint8_t *p = buf + *at;
+	size_t left = len - *at, header = 4;
+	uint32_t size, digit;
+
+	if (left < 6 || p[0] != '$' || (size = (uint32_t)p[1] - '0') > 9)
+		return false;
+	if (p[2] != '\r') {
+		digit = (uint32_t)p[2] - '0';
+		if (digit > 9 || size == 0 || p[3] != '\r')
+			return false;
+		size = size * 10 + digit;
+		header = 5;
+	}
+	if (left < header + size + 2 || size > max_bulk || *at + header + size > PROTOCOL_REQUEST_ROOM)
+		return false;
+	*ret_arg = (struct slice){ p + header, size };
+	*at += header + size + 2;
+	return true;
+}
+
 /* Goes on where an earlier call stopped, without collecting the arguments: OK means that all are there now. */
 static enum resp_request_status
 catch_up(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len, size_t max_bulk)
@@ -273,29 +303,40 @@ static enum resp_request_status
 parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len, size_t max_bulk)
 {
 	enum resp_request_status status = RESP_REQUEST_OK;
-	size_t at = 0, count = 0;
+	size_t at = 0, count = 0, argc = 0;
+	struct slice *argv;
 
-	if (progress->at > 0)
+	if (progress->at > 0) {
 		status = catch_up(r, progress, buf, len, max_bulk);
-	if (status == RESP_REQUEST_MORE)
-		return status;
-	*progress = (struct resp_progress){ 0 };
-	if (status != RESP_REQUEST_OK)
-		return status;
-	status = read_count(r, buf, len, &at, &count);
-	if (status != RESP_REQUEST_OK)
-		return status;
-	for (r->argc = 0; r->argc < count; r->argc++) {
-		if (r->argc == PROTOCOL_ARGS_MAX)
-			return fail(r, "too big request");
-		if (r->argc == r->argv_cap && !reserve_args(r, r->argc + 1))
-			return RESP_REQUEST_NOMEM;
-		status = read_bulk(r, buf, len, &at, r->argc + 1 == count, max_bulk, &r->argv[r->argc]);
 		if (status == RESP_REQUEST_MORE)
-			*progress = (struct resp_progress){ at, r->argc, count };
+			return status;
+		*progress = (struct resp_progress){ 0 };
 		if (status != RESP_REQUEST_OK)
 			return status;
 	}
+	status = read_count(r, buf, len, &at, &count);
+	if (status != RESP_REQUEST_OK)
+		return status;
+	if (!reserve_args(r, count < ARGS_FIRST ? count : ARGS_FIRST))
+		return RESP_REQUEST_NOMEM;
+	/* Most commands are short, and all of them is there. */
+	for (argv = r->argv; argc < count && argc < ARGS_FIRST; argc++)
+		if (!read_short_bulk(buf, len, &at, max_bulk, &argv[argc]))
+			break;
+	for (; argc < count; argc++) {
+		if (argc == PROTOCOL_ARGS_MAX)
+			return fail(r, "too big request");
+		if (argc == r->argv_cap && !reserve_args(r, argc + 1))
+			return RESP_REQUEST_NOMEM;
+		status = read_bulk(r, buf, len, &at, argc + 1 == count, max_bulk, &r->argv[argc]);
+		if (status == RESP_REQUEST_OK)
+			continue;
+		r->argc = argc;
+		if (status == RESP_REQUEST_MORE)
+			*progress = (struct resp_progress){ at, argc, count };
+		return status;
+	}
+	r->argc = argc;
 	r->used = at;
 	return RESP_REQUEST_OK;
 }

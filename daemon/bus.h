@@ -80,6 +80,7 @@ struct bus {
 	/* The command that ran last, as it was spelt. */
 	struct {
 		const struct command *row;
+		bool has_subs;
 		size_t len;
 		uint8_t name[16];
 	} recent;

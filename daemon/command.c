@@ -260,7 +260,7 @@ look_up(struct bus *bus, struct slice name)
 {
 	const struct command *row;
 
-	if (name.len == bus->recent.len && memcmp(name.p, bus->recent.name, name.len) == 0)
+	if (name.len == bus->recent.len && slice_is(name, bus->recent.name))
 		return bus->recent.row;
 	row = command_find(name);
 	if (row && is_sub(row))
@@ -268,6 +268,7 @@ look_up(struct bus *bus, struct slice name)
 	if (row && name.len <= sizeof(bus->recent.name)) {
 		memcpy(bus->recent.name, name.p, name.len);
 		bus->recent.len = name.len;
+		bus->recent.has_subs = command_first_sub(row) != NULL;
 		bus->recent.row = row;
 	}
 	return row;
@@ -374,7 +375,7 @@ choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc
 		refuse_unknown(bus, s, argv, argc);
 		return NULL;
 	}
-	if (argc > 1 && command_first_sub(row)) {
+	if (argc > 1 && (row != bus->recent.row || bus->recent.has_subs) && command_first_sub(row)) {
 		sub = find_sub(row, argv[1]);
 		if (!sub) {
 			reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.", COMMAND_SHOWN(argv[1]),

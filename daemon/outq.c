@@ -80,15 +80,8 @@ enlarge(struct outq *q, struct chunk_pool *pool)
 int
 outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier, uint32_t messages)
 {
-	struct span *last = q->count > 0 ? span_at(q, q->count - 1) : NULL;
-
-	if (last && last->chunk == chunk && last->offset + last->len == offset && last->barrier == barrier &&
-	    (last->messages > 0) == (messages > 0)) {
-		last->len += (uint32_t)len;
-		last->messages += messages;
-		q->bytes += len;
+	if (outq_extend(q, chunk, offset, len, barrier, messages))
 		return 0;
-	}
 	if (q->count == q->cap && enlarge(q, chunk->pool) < 0)
 		return -ENOMEM;
 	q->message_spans += messages > 0;

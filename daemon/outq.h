@@ -51,6 +51,25 @@ void outq_init(struct outq *q);
  */
 uint64_t outq_clear(struct outq *q);
 
+/* The first half of outq_push(): whether the piece directly follows the last span, and now belongs to it. */
+static inline bool
+outq_extend(struct outq *q, const struct chunk *chunk, size_t offset, size_t len, const struct barrier *barrier,
+            uint32_t messages)
+{
+	struct span *last;
+
+	if (q->count == 0)
+		return false;
+	last = &q->ring[(q->head + q->count - 1) & (q->cap - 1)];
+	if (last->chunk != chunk || last->offset + last->len != offset || last->barrier != barrier ||
+	    (last->messages > 0) != (messages > 0))
+		return false;
+	last->len += (uint32_t)len;
+	last->messages += messages;
+	q->bytes += len;
+	return true;
+}
+
 /*
  * Queues len bytes at offset of chunk; what directly follows the last span only lengthens it. messages > 0:
  * barrier (or NULL) counts the span until it is written. messages 0: the span waits for barrier (or NULL).

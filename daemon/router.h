@@ -156,7 +156,7 @@ static inline bool
 channel_is(const struct channel *channel, struct slice name, bool is_shard)
 {
 	return channel->name_len == name.len && channel->is_shard == is_shard &&
-	       __builtin_memcmp(channel->head + channel->name_offset, name.p, name.len) == 0;
+	       slice_is(name, (const uint8_t *)channel->head + channel->name_offset);
 }
 
 /* The receivers of a channel's way number i: 0 the channel's own, then each match's. */

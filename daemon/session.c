@@ -361,6 +361,11 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 
 	if (s->state == SESSION_DEAD)
 		return;
+	if (!is_waiting && outq_extend(&s->out, chunk, offset, len, barrier, messages)) {
+		if (outq_cost(&s->out) > bus->limits.queue_limit || bus->n_over > 0)
+			session_check_clogged(s, bus);
+		return;
+	}
 	if (is_waiting && len <= OUTQ_COPY_MAX)
 		r = outq_push_copy(&s->out, &bus->chunks, chunk->data + offset, len, barrier, messages);
 	else
