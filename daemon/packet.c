@@ -60,9 +60,8 @@ receive(struct conn *conn, struct packet *ret_packet)
 	ssize_t len = recvmsg(conn_fd(conn), &msg, MSG_TRUNC | MSG_CMSG_CLOEXEC);
 
 	if (len < 0) {
-		if (errno == ECONNRESET) /* it has gone, and left an answer unread */
-			return 0;
-		if (errno != EAGAIN && errno != EINTR && !conn->session.is_hidden)
+		/* Said once, before what its peer sent last, by a connection that was left with answers unread. */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNRESET && !conn->session.is_hidden)
 			session_kill(&conn->session, &conn->origin->loop->bus);
 		return -EAGAIN;
 	}

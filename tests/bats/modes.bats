@@ -267,6 +267,23 @@ if os.getuid() == 0:
 PY
 }
 
+@test "seqpacket: what was sent by who has gone without reading its answers comes too" {
+    start_modes
+    modes_test <<'PY'
+import signal
+bus, client = receiver(), connect("packets", socket.SOCK_SEQPACKET)
+client.send(b"0")
+assert message(bus) == b"0"
+wait_until(lambda: client.recv(100, socket.MSG_PEEK) == b"1\n", "the answer")
+os.kill(int(os.environ["UDSD_PID"]), signal.SIGSTOP)
+for i in range(1, 6):
+    client.send(b"%d" % i)
+client.close()
+os.kill(int(os.environ["UDSD_PID"]), signal.SIGCONT)
+assert [message(bus) for _ in range(5)] == [b"%d" % i for i in range(1, 6)]
+PY
+}
+
 @test "datagrams: each is a message, of whoever the kernel says" {
     need_root
     start_modes '[channel log]' 'publish = root, uid:54002, gid:54003'
