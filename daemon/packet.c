@@ -151,11 +151,14 @@ void
 packet_set_origin(struct conn *conn, struct conn_origin *origin)
 {
 	struct session *s = &conn->session;
+	struct bus *bus = &conn->origin->loop->bus;
 
-	feed_hurry(&conn->origin->loop->bus, s, &conn->origin->plan);
+	feed_hurry(bus, s, &conn->origin->plan);
 	s->hurried = false;
 	s->last_published.channel = NULL;
 	conn_origin_unref(conn->origin);
 	origin->refs++;
 	conn->origin = origin;
+	if (s->state == SESSION_OPEN) /* it may have waited: the pass lets it read again */
+		session_set_state(s, bus, SESSION_READY, &bus->ready);
 }

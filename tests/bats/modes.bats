@@ -415,6 +415,33 @@ assert stat("messages_refused") == 0 and stat("messages_dropped") == 0 and stat(
 PY
 }
 
+@test "a socket for datagrams that waits for a slow receiver goes on after a reload" {
+    need_root
+    start_modes
+    modes_test <<'PY'
+def rules(channel):
+    return ("[limits]\nqueue_limit = 64K\nslow_timeout = 0\n"
+            "[listener x]\nlisten = %s/x\ntype = dgram\nmode = whole\nchannel = %s\n" % (DIR, channel))
+
+hub.reload(rules("slow"))
+sleeper, other = receiver("slow"), receiver("other")
+sock, n = connect("x", socket.SOCK_DGRAM), 0
+sock.settimeout(0.5)
+try:
+    while n < 10000:
+        sock.send(b"x" * 10000)
+        n += 1
+except TimeoutError:
+    pass
+assert stat("blocked_clients") == 1
+hub.reload(rules("other"))
+sock.settimeout(30)
+sock.send(b"end")
+while message(other) != b"end":
+    pass
+PY
+}
+
 @test "a deliver client that goes without reading loses nothing of what it wrote" {
     need_root
     start_modes
