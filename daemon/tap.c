@@ -83,7 +83,7 @@ tap_check_rights(struct bus *bus)
 
 /* A notice as one piece of a chunk. */
 struct frame {
-	struct chunk *chunk; /* NULL: not encoded yet */
+	struct chunk *chunk; /* has a reference: not every tap's queue takes one; NULL: not encoded yet */
 	size_t offset, len;
 };
 
@@ -137,7 +137,7 @@ encode(struct bus *bus, struct notice *notice, bool resp3)
 	p = mempcpy(p, notice->payload.p, notice->payload.len);
 	p = mempcpy(p, "\r\n", 2);
 	len = (size_t)(p - stream_end(&bus->replies));
-	notice->frames[resp3] = (struct frame){ bus->replies.chunk, bus->replies.chunk->len, len };
+	notice->frames[resp3] = (struct frame){ chunk_ref(bus->replies.chunk), bus->replies.chunk->len, len };
 	bus->replies.chunk->len += (uint32_t)len;
 	return 0;
 }
@@ -179,4 +179,6 @@ tap_show(struct bus *bus, const struct publication *publication, struct slice pa
 		if (!tap->has_pattern || glob_match(tap->pattern, tap->len, name->p, name->len))
 			tell(bus, s, &notice);
 	}
+	chunk_unref(notice.frames[0].chunk);
+	chunk_unref(notice.frames[1].chunk);
 }

@@ -93,7 +93,8 @@ expect_channel(struct peer *peer, const char *pattern, const struct figures *f)
 	say(peer, "");
 	peer_say(peer, text);
 	hub_settle(peer->hub);
-	put_text(&expected, f->name ? (session_is_resp3(&peer->session) ? "*1\r\n%10\r\n" : "*1\r\n*20\r\n") : "*0\r\n");
+	put_text(&expected,
+	         f->name ? (session_is_resp3(&peer->session) ? "*1\r\n%10\r\n" : "*1\r\n*20\r\n") : "*0\r\n");
 	if (f->name) {
 		put_bulk(&expected, slice_of("name"));
 		put_bulk(&expected, slice_of(f->name));
@@ -388,6 +389,43 @@ tap_that_is_full(struct hub *hub)
 	say(b, "");
 }
 
+/* A tap that is full copies its notices, so nobody but the others holds what is encoded for them. */
+static void
+taps_with_full_ones(struct hub *hub)
+{
+	enum { LEN = 1000, N = 100 };
+	struct peer *full = peer_new(hub, 10), *other = peer_new(hub, 11), *m = peer_new(hub, 12),
+		    *a = peer_new(hub, 1);
+	const struct chunk *chunk;
+	uint8_t *payload = make_payload(LEN);
+	size_t room = 0, n = 0;
+
+	say(full, "UDSD MONITOR\r\n");
+	say(other, "HELLO 3\r\nUDSD MONITOR\r\n");
+	say(m, "UDSD MONITOR\r\n");
+	say(a, "CLIENT REPLY OFF\r\n");
+	peer_set_full(full, true);
+	do { /* until the next notice fits the chunk in one encoding, and not in the other as well */
+		publish(a, "x", LEN);
+		n++;
+		chunk = hub->bus.replies.chunk;
+		room = chunk->cap - chunk->len;
+	} while (room < LEN + 300 || room > 2 * LEN);
+	for (int i = 0; i < N; i++, n++)
+		peer_publish(a, "x", (struct slice){ payload, LEN });
+	hub_settle(hub);
+	for (const uint8_t *p = m->got.data, *end = p + m->got.len; n > 0; n--) {
+		assert_memory_equal(p, "*3\r\n$7\r\nmessage\r\n", 17);
+		p = memmem(p, (size_t)(end - p), payload, LEN);
+		assert_non_null(p);
+		p += LEN + 2;
+		assert_true(n > 1 || p == end);
+	}
+	free(payload);
+	say(m, "");
+	say(other, "");
+}
+
 static void
 taps_of_who_was_administrator(struct hub *hub)
 {
@@ -420,6 +458,7 @@ static const struct conversation conversations[] = {
 	{ "taps", taps },
 	{ "tap that publishes", tap_that_publishes },
 	{ "tap that is full", tap_that_is_full },
+	{ "taps with full ones", taps_with_full_ones },
 	{ "taps of who was administrator", taps_of_who_was_administrator },
 };
 
