@@ -56,7 +56,7 @@ struct bus {
 	struct limits limits;
 	struct chunk_pool chunks;
 	size_t pass_bytes;  /* chunks.bytes when the pass began */
-	uint64_t pass_work; /* router.patterns.work then */
+	uint64_t pass_work; /* router.patterns.work then, and again when what was postponed has its turn */
 	struct barrier_pool barriers;
 	struct stream replies;
 	struct stream copies; /* what the open run does not write itself: other encodings, heads of large messages */

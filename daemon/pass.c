@@ -14,6 +14,7 @@ pass_resume(struct bus *bus, const struct pass_ops *ops)
 		n++;
 	for (; n > 0 && !bus_is_pass_full(bus) && (s = TAILQ_FIRST(&bus->ready)); n--)
 		ops->resume(s);
+	bus->pass_work = bus->router.patterns.work; /* a share of their own: new ones could use up all of every pass */
 	while (!bus_has_worked(bus) && !bus_is_pass_full(bus) && (s = TAILQ_FIRST(&bus->postponed))) {
 		session_resume(s, bus);
 		ops->resume(s);
