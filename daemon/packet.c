@@ -94,7 +94,7 @@ packet_read(struct conn *conn)
 	struct packet packet;
 	int r;
 
-	for (int i = 0; i < PACKETS_PER_PASS && conn_is_reading(conn) && !bus_is_pass_full(bus); i++) {
+	for (int i = 0; i < PACKETS_PER_PASS && conn_is_reading(conn) && (s->hurried || !bus_is_pass_full(bus)); i++) {
 		r = receive(conn, &packet);
 		if (r == 0 && !s->is_hidden)
 			feed_ended(bus, s, &origin->plan);

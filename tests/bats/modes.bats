@@ -498,6 +498,25 @@ sock.recv(1)"
     [ ! -e "$DIR/datagrams" ] && [ ! -e "$DIR/datagrams.lock" ]
 }
 
+@test "a stop publishes all packets that were sent before it, however many" {
+    need_root
+    start_modes
+    modes_test <<'PY'
+import signal
+bus, n, pid = receiver(), 100, int(os.environ["UDSD_PID"])
+clients = [connect("packets", socket.SOCK_SEQPACKET) for _ in range(n)]
+wait_until(lambda: stat("connected_clients") == n + 2, "all clients")
+os.kill(pid, signal.SIGSTOP)
+control.send_raw(b"SHUTDOWN\r\n")  # is read first
+for i, client in enumerate(clients):
+    client.send(b"%03d" % i + b"x" * 200000)
+os.kill(pid, signal.SIGCONT)
+assert {message(bus)[:3] for _ in range(n)} == {b"%03d" % i for i in range(n)}
+PY
+    wait_exit "$UDSD_PID"
+    assert_equal "$status" 0
+}
+
 @test "SIGHUP changes modes and channels for who comes, and opens a socket of another type anew" {
     start_modes
     modes_test <<'PY'
