@@ -10,6 +10,7 @@
 #include "conn.h"
 #include "feed.h"
 #include "loop.h"
+#include "quota.h"
 
 /* Packets of one socket in one pass. */
 #define PACKETS_PER_PASS 256
@@ -85,6 +86,13 @@ become(struct session *s, const struct ucred *sender)
 	s->last_published.channel = NULL;
 }
 
+/* Whether the user's clients keep too much for one more packet; nobody is at fault for what all senders share. */
+static bool
+is_too_much(const struct session *s, const struct bus *bus)
+{
+	return !s->hurried && !s->is_hidden && s->user->kept > session_kept_max(bus);
+}
+
 void
 packet_read(struct conn *conn)
 {
@@ -94,6 +102,10 @@ packet_read(struct conn *conn)
 	struct packet packet;
 	int r;
 
+	if (is_too_much(s, bus)) {
+		session_wait(s, bus, &bus->throttled);
+		return;
+	}
 	for (int i = 0; i < PACKETS_PER_PASS && conn_is_reading(conn) && (s->hurried || !bus_is_pass_full(bus)); i++) {
 		r = receive(conn, &packet);
 		if (r == 0 && !s->is_hidden)

@@ -442,6 +442,28 @@ while message(other) != b"end":
 PY
 }
 
+@test "packets that wait are kept in memory as far as queue_limit_per_uid allows" {
+    need_root
+    start_modes '[limits]' 'queue_limit = 64K' 'queue_limit_per_uid = 1M' 'max_message = 256K' 'slow_timeout = 0'
+    ! is_sanitized || skip "a sanitizer keeps what is freed"
+    modes_test <<'PY'
+sleeper, n = receiver(), 200
+clients = [connect("packets", socket.SOCK_SEQPACKET) for _ in range(n)]
+filler = Client(hub.path)
+for _ in range(3):
+    filler.send_raw(Client.encode("PUBLISH", "log", b"x" * 200000))
+wait_until(lambda: stat("clogged_clients") == 1, "the receiver to be clogged")
+before = hub.rss()
+for i, client in enumerate(clients):
+    client.send(b"%03d" % i + b"x" * 200000)
+wait_until(lambda: stat("blocked_clients") >= n, "all to wait")
+assert hub.rss() - before < 8 << 10, (before, hub.rss())
+got = {message(sleeper)[:3] for _ in range(3 + n)}
+assert got == {b"%03d" % i for i in range(n)} | {b"xxx"}
+assert [client.recv(10) for client in clients] == [b"1\n"] * n
+PY
+}
+
 @test "a deliver client that goes without reading loses nothing of what it wrote" {
     need_root
     start_modes
