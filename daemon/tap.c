@@ -134,7 +134,8 @@ encode(struct bus *bus, struct notice *notice, bool resp3)
 	p = mempcpy(p, notice->head, notice->head_len);
 	p = mempcpy(p, channel->p, channel->len);
 	*p++ = '\n';
-	p = mempcpy(p, notice->payload.p, notice->payload.len);
+	if (notice->payload.len > 0)
+		p = mempcpy(p, notice->payload.p, notice->payload.len);
 	p = mempcpy(p, "\r\n", 2);
 	len = (size_t)(p - stream_end(&bus->replies));
 	notice->frames[resp3] = (struct frame){ chunk_ref(bus->replies.chunk), bus->replies.chunk->len, len };

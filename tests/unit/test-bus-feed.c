@@ -17,6 +17,8 @@ static const struct feed_plan chat = PLAN(.framing = FRAMING_LINE, .deliver = tr
 static const struct feed_plan length = PLAN(.framing = FRAMING_LENGTH, .deliver = true, .encoding = ENCODING_LENGTH);
 static const struct feed_plan whole = PLAN(.framing = FRAMING_WHOLE, .ack = true);
 
+static const struct feed_plan packets = PLAN(.framing = FRAMING_WHOLE, .is_packets = true);
+
 /* Below, at and above where messages are large. */
 static const size_t sizes[] = { 0, 1, 2, 100, 4095, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 100000, 3 };
 #define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
@@ -227,6 +229,34 @@ hurried(struct hub *hub)
 	bus->got.len = 0;
 }
 
+/* A packet of no bytes that has to wait is a message all the same, and is shown as one. */
+static void
+empty_packet_that_waits(struct hub *hub)
+{
+	static const char end[] = " receivers=1 channel=4 payload=0\nnews\n\r\n";
+	struct peer *bus = receiver(hub, "SUBSCRIBE news\r\n"), *tap = receiver(hub, "UDSD MONITOR\r\n");
+	struct peer *writer = peer_new_feed(hub, 2, &packets), *publisher = peer_new(hub, 3);
+	uint8_t *data = make_payload(20000);
+	struct buf expected = { 0 };
+
+	hub->bus.limits.queue_limit = 10000;
+	peer_set_full(bus, true);
+	peer_publish(publisher, "news", (struct slice){ data, 20000 });
+	hub_settle(hub);
+	tap->got.len = 0;
+	feed_packet(&hub->bus, &writer->session, &packets, (struct slice){ data, 0 });
+	assert_int_equal(writer->session.state, SESSION_WAITING);
+	peer_set_full(bus, false);
+	hub_settle(hub);
+	put_message(&expected, false, NULL, S("news"), (struct slice){ data, 20000 });
+	put_message(&expected, false, NULL, S("news"), S(""));
+	peer_expect_buf(bus, &expected);
+	assert_true(tap->got.len > strlen(end));
+	assert_memory_equal(tap->got.data + tap->got.len - strlen(end), end, strlen(end));
+	tap->got.len = publisher->got.len = 0;
+	free(data);
+}
+
 int
 main(void)
 {
@@ -237,6 +267,7 @@ main(void)
 		{ "too long", too_long },
 		{ "held up", held_up },
 		{ "hurried", hurried },
+		{ "empty packet that waits", empty_packet_that_waits },
 	};
 
 	return hub_hold_all(conversations, sizeof(conversations) / sizeof(conversations[0]));
