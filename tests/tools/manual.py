@@ -1,4 +1,7 @@
-"""What stands in a manual page: its lists' items and its examples. usage: manual.py MANUAL N: prints example N."""
+"""What stands in a manual page: its lists' items and its examples.
+
+usage: manual.py MANUAL [N]: prints example N, or all, each ended by a NUL
+"""
 import html.parser
 import subprocess
 import sys
@@ -8,14 +11,16 @@ class Manual(html.parser.HTMLParser):
     def __init__(self, path):
         super().__init__()
         self.items = {}     # of each section and subsection, in order
-        self.examples = []  # displays of the section EXAMPLES
+        self.examples = []  # displays of the section EXAMPLES, those of one line among them
         self.section = self.subsection = ""
         self.text = ""
+        self.is_display = False
         self.feed(subprocess.run(["mandoc", "-Thtml", path], check=True, capture_output=True, text=True).stdout)
 
     def handle_starttag(self, tag, attrs):
-        if tag in ("h1", "h2", "dt", "pre"):
+        if tag in ("h1", "h2", "dt", "pre", "div"):
             self.text = ""
+        self.is_display = self.is_display or tag == "div" and ("class", "Bd Bd-indent") in attrs
 
     def handle_data(self, data):
         self.text += data
@@ -30,6 +35,11 @@ class Manual(html.parser.HTMLParser):
             self.items.setdefault((self.section, self.subsection), []).append(text)
         elif tag == "pre" and self.section == "EXAMPLES":
             self.examples.append(self.text.strip("\n"))
+            self.is_display = False
+        elif tag == "div" and self.is_display:
+            if self.section == "EXAMPLES":
+                self.examples.append(text)
+            self.is_display = False
 
     def items_of(self, section):
         """The items of a section and its subsections."""
@@ -37,4 +47,8 @@ class Manual(html.parser.HTMLParser):
 
 
 if __name__ == "__main__":
-    print(Manual(sys.argv[1]).examples[int(sys.argv[2])])
+    examples = Manual(sys.argv[1]).examples
+    if len(sys.argv) > 2:
+        print(examples[int(sys.argv[2])])
+    else:
+        print(*examples, sep="\0", end="\0")

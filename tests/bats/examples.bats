@@ -1,0 +1,254 @@
+#!/usr/bin/env bats
+# The examples of udsctl(1), udsd(8), udsd.conf(5) and of the README work as they are printed, but for their paths.
+
+load helper
+
+setup() {
+    common_setup
+    cd "$DIR" || return 1
+    GROUPS_STARTED=()
+    export HOME=$DIR PATH=$DIR/bin:$PATH TMPDIR=$DIR
+    mkdir bin node-exporter
+    ln -s "$UDSD" "$UDSCTL" bin/
+    touch app.log a.jpg b.jpg
+    echo '{"job":1}' >job.json
+    # shellcheck disable=SC2016 # for the script to expand
+    printf '#!/bin/sh\necho "${1:-work}: $(cat)" >>%s\n' "$DIR/worked" >work
+    sed "s/echo .*:-work}/echo \"mail \$*/" work >bin/mail
+    chmod +x work bin/mail
+}
+
+teardown() {
+    local group
+    for group in "${GROUPS_STARTED[@]}"; do
+        kill -KILL -- "-$group" 2>/dev/null || true
+    done
+    common_teardown
+}
+
+# start_listening: a daemon, and a receiver of everything that writes CHANNEL PAYLOAD to ./heard.
+start_listening() {
+    start_udsd "$@"
+    background "$UDSCTL" recv -p '*' --format '%c %p' >heard 2>/dev/null
+    wait_until subscribed 1
+}
+
+# here TEXT: with the test's own paths, user and group.
+here() {
+    sed -E "s#/var/lib/(app|prometheus)|/run/udsd|/tmp#$DIR#g; s#--user guest#--user $(id -un)#; s#^publish = root, @adm#publish = $(id -un), @$(id -gn)#
+        s#^socket_group = messages#socket_group = $(id -gn)#; s#^(\\$|\#|command_line) ##" <<<"$1"
+}
+
+# now COMMAND: it succeeds; what it prints is in $output.
+now() {
+    run timeout "$PATIENCE" bash -c "$1"
+    assert_success
+}
+
+# later COMMAND: runs until the end of the test, or ends by itself, and writes to ./out.
+later() {
+    background setsid bash -c "$1" >out 2>&1
+    GROUPS_STARTED+=($!)
+}
+
+hears() { # CHANNEL PAYLOAD
+    wait_until contains heard "$1 $2"
+}
+
+# told FILE CHANNEL PAYLOAD: FILE has the payload, or gets it from one more message.
+told() {
+    contains "$1" "$3" || { "$UDSCTL" send "$2" "$3" && false; }
+}
+
+# logged TEXT: it is heard, or gets one more line of app.log.
+logged() {
+    contains heard "$1" || { echo "${1#* }" >>app.log && false; }
+}
+
+# session FILE CHECK: runs commands in a terminal, in one shell with jobs; after one in the background it goes on
+# when what that makes is there. All that is printed goes to ./out, until the CHECK is true of it.
+session() {
+    {
+        cat <<'SHELL'
+set -m
+trap 'kill -KILL $(jobs -p) 2>/dev/null' EXIT
+until_is() {
+    local end=$((SECONDS + PATIENCE))
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < end)) || { echo "gave up waiting for: $*"; exit 1; }
+        sleep 0.02
+    done
+}
+received() { udsctl channels --names | grep -qx "$1"; }
+monitored() { udsctl clients | grep -q monitor; }
+SHELL
+        # shellcheck disable=SC2016 # for the session to expand
+        sed -E 's/^udsd --listen ([^ ]*) .*&$/&\nuntil_is test -S \1\n[ -z "$again" ] || until_is received news/
+            s/^kill -9 %1$/&\nagain=yes/
+            s/^logger .*/logged() { &; grep -q hello out; }\nuntil_is logged/
+            s/^udsctl recv ([a-z]*) &$/&\nuntil_is received \1/
+            s/^udsctl monitor .*&( .*)?$/&\nuntil_is monitored/' "$1"
+        echo "until_is $2"
+    } >session.sh
+    PATIENCE=$PATIENCE script -qefc 'bash session.sh' /dev/null </dev/null >out 2>&1 3>&- || {
+        cat session.sh out >&2
+        return 1
+    }
+}
+
+# An example that no line of this knows fails the test.
+run_example_of_udsctl() {
+    local command
+    command=$(here "$1")
+    case $1 in
+    *"send --timeout 1s alerts"*) now "$command" && hears alerts 'disk is full' ;;
+    *"send temperature"*) now "$command" && hears temperature -5 ;;
+    *"tail -n 0 -F app.log | udsctl send "*) later "$command" && wait_until logged "logs.app line ${#1}" ;;
+    *"df -h | udsctl send"*) now "$command" && hears disks Filesystem ;;
+    *"recv -p 'logs.*'") later "$command" && wait_until told out logs.x hello ;;
+    *"--whole jobs < job.json") now "$command" && hears jobs '{"job":1}' ;;
+    *"recv -n 1 --timeout 1m jobs") later "$command" && wait_until told out jobs one ;;
+    *"--format '%I %c: %p'") later "$command" && wait_until told out any ' any: what' ;;
+    *"recv --json logs.app | jq"*)
+        later "${command/recv/recv -n 2}" # jq writes to a file when it ends
+        wait_until told out logs.app "$(printf '%0101d' 1)"
+        ;;
+    *"recv --exec './work"*) later "$command" && wait_until told worked jobs 'jobs: 7' ;;
+    *"stats --watch") later "$command" && wait_until contains out messages ;;
+    *"clients --json | jq"*) now "$command" && assert_output '' ;;
+    *"top --sort unsent") later "$command" && wait_until grep -q 'UNSENT▾' out ;;
+    *"monitor -c 'alerts.*'") later "$command" && wait_until told out alerts.a 'who said it' ;;
+    *"kill --user guest") now "$command" && assert_output --partial 'closed client' ;;
+    *"stats --format prometheus"*) now "$command" && contains node-exporter/udsd.prom udsd_clients ;;
+    "command_line udsctl check"*) now "$command" && assert_output --partial 'UDSD OK' ;;
+    *"printf 'INFO commandstats"*) now "$command" && assert_output --partial cmdstat_publish ;;
+    *) fail "no test runs the example $1" ;;
+    esac
+}
+
+@test "the examples of udsctl(1)" {
+    local example n=0
+    start_listening
+    while IFS= read -r -d '' example; do
+        echo "$example"
+        : >out
+        run_example_of_udsctl "$example"
+        n=$((n + 1))
+    done < <("$PYTHON" "$TOOLS/manual.py" "$TOP/man/udsctl.1")
+    ((n >= 19))
+}
+
+@test "the examples of udsd(8)" {
+    local example
+    start_udsd
+    while IFS= read -r -d '' example; do
+        echo "$example"
+        case $example in
+        *"systemctl reload udsd")
+            # A service of systemd's is another test's; here the file is checked.
+            printf '#!/bin/sh\necho "systemctl $*"\n' >bin/systemctl && chmod +x bin/systemctl
+            example=$(here "$example")
+            now "${example/--check-config/--config $TOP/conf/udsd.conf &}"
+            assert_line 'systemctl reload udsd'
+            ;;
+        *)
+            grep '^\$ ' <<<"$example" | sed 's/^\$ //' >commands
+            here "$(cat commands)" >commands.here
+            session commands.here "grep -q hello out"
+            ;;
+        esac
+    done < <("$PYTHON" "$TOOLS/manual.py" "$TOP/man/udsd.8")
+}
+
+@test "the examples of udsd.conf(5)" {
+    local example n=0
+    while IFS= read -r -d '' example; do
+        n=$((n + 1))
+        here "$example" >"$n.conf"
+        now "udsd --config $n.conf --check-config"
+    done < <("$PYTHON" "$TOOLS/manual.py" "$TOP/man/udsd.conf.5")
+    assert_equal "$n" 2
+    start_listening --config 2.conf
+    echo 'a line' | nc -N -U lines
+    hears lines 'a line'
+    logger --socket "$DIR/log" -t app 'a datagram'
+    hears log '<13>'
+    contains heard 'app: a datagram'
+    assert_equal "$(nc -N -U files <job.json)" 1
+    hears files '{"job":1}'
+}
+
+@test "the README's first session goes as it says" {
+    local section='A first session'
+    "$PYTHON" "$TOOLS/examples.py" commands "$TOP/README.md" "$section" >commands
+    here "$(cat commands)" >commands.here
+    here "$(cat "$TOP/README.md")" >README.here
+    session commands.here "$PYTHON $TOOLS/examples.py check README.here '$section' out"
+    "$PYTHON" "$TOOLS/examples.py" check README.here "$section" out
+}
+
+# receivers_then RECIPE: runs its lines that end with &, each until it receives, and then the others.
+receivers_then() {
+    local line rest='' clients
+    while IFS= read -r line; do
+        case $line in
+        *' &')
+            clients=$(info pubsub_clients)
+            later "${line% &}"
+            wait_until info_is pubsub_clients $((clients + 1))
+            ;;
+        *) rest+=$line$'\n' ;;
+        esac
+    done <<<"$1"
+    now "$rest"
+}
+
+run_recipe() {
+    local recipe
+    recipe=$(here "$1")
+    case $1 in
+    '['*) ;; # a configuration
+    *"send --whole --spool"*) now "$recipe" && hears disks Filesystem ;;
+    tail*) later "$recipe" && wait_until logged 'logs.app followed' ;;
+    *logger*)
+        receivers_then "$recipe"
+        wait_until contains all.log 'a line'
+        wait_until contains all.log 'backup: done'
+        ;;
+    *"--jobs 4 jobs"*)
+        receivers_then "$recipe"
+        wait_until contains worked 'work: a.jpg'
+        wait_until contains worked 'work: b.jpg'
+        ;;
+    *"mail -s"*)
+        receivers_then "$recipe"
+        wait_until contains alerts.json '"payload":"/var is full"'
+        wait_until contains worked 'mail -s alerts.disk root: /var is full'
+        ;;
+    *" ask &") receivers_then "$recipe" ;;
+    *" ask"*) now "$recipe" && assert_output "$(date +%A)" ;;
+    *"--format prometheus"*) now "$recipe" && contains node-exporter/udsd.prom udsd_clients ;;
+    *) fail "no test runs the recipe $1" ;;
+    esac
+}
+
+@test "the README's recipes" {
+    local recipe
+    "$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" Recipes >recipes
+    while IFS= read -r -d '' recipe; do
+        [[ $recipe != '['[a-z]* ]] || here "$recipe" >>hub.conf
+    done <recipes
+    start_listening --config hub.conf
+    while IFS= read -r -d '' recipe; do
+        echo "$recipe"
+        run_recipe "$recipe"
+    done <recipes
+}
+
+@test "the README's service is one for systemd" {
+    "$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" Recipes |
+        "$PYTHON" -c 'import sys; print(next(b for b in sys.stdin.read().split("\0") if b.startswith("[Service]")))' |
+        sed "s#/usr/bin/#$DIR/bin/#" >resize.service
+    now 'systemd-analyze verify --man=no ./resize.service'
+    assert_output ''
+}
