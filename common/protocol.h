@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* A run of bytes that belongs to somebody else; not NUL-terminated. */
 struct slice {
@@ -57,6 +58,15 @@ slice_is(struct slice slice, const uint8_t *p)
 #define PROTOCOL_MISSED PROTOCOL_RESERVED "missed"
 /* Tells administrators who asked for it (UDSD MONITOR) of each message that is published. */
 #define PROTOCOL_PUBLISHED PROTOCOL_RESERVED "published"
+
+/* Whether it is the name of one of udsd's own channels. */
+static inline bool
+protocol_is_reserved(struct slice name)
+{
+	const size_t len = sizeof(PROTOCOL_RESERVED) - 1;
+
+	return name.len >= len && memcmp(name.p, PROTOCOL_RESERVED, len) == 0;
+}
 
 /* The release of Redis whose answers the bus follows. */
 #define PROTOCOL_REDIS_VERSION "7.2.0"

@@ -244,9 +244,8 @@ const struct access_rule *
 access_find(const struct access_rules *rules, struct slice channel)
 {
 	const struct access_rule *rule;
-	size_t prefix = sizeof(PROTOCOL_RESERVED) - 1;
 
-	if (channel.len >= prefix && memcmp(channel.p, PROTOCOL_RESERVED, prefix) == 0)
+	if (protocol_is_reserved(channel))
 		return &reserved;
 	if (!rules)
 		return &everybody;

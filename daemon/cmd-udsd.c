@@ -93,13 +93,9 @@ struct listing {
 static bool
 is_meant(const struct slice *pattern, struct slice name)
 {
-	static const char reserved[] = PROTOCOL_RESERVED;
-	size_t len = sizeof(reserved) - 1;
-
 	if (pattern && !glob_match(pattern->p, pattern->len, name.p, name.len))
 		return false;
-	return name.len < len || memcmp(name.p, reserved, len) != 0 ||
-	       (pattern && pattern->len >= len && memcmp(pattern->p, reserved, len) == 0);
+	return !protocol_is_reserved(name) || (pattern && protocol_is_reserved(*pattern));
 }
 
 /* Who may neither publish to a channel nor receive it has no business with its figures. */

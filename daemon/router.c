@@ -492,6 +492,12 @@ find_subscription(const struct router *router, const struct session *s, const vo
 	return NULL;
 }
 
+static bool
+is_reserved(const struct channel *channel)
+{
+	return !channel->is_shard && protocol_is_reserved(channel_name(channel));
+}
+
 static struct recvset *
 receivers_of(struct subscription *sub)
 {
@@ -559,6 +565,7 @@ link_subscription(struct router *router, struct subscription *sub)
 		TAILQ_REMOVE(&router->unnamed, sub->channel, unnamed_link);
 		router->n_unnamed--;
 		router->n_shards += sub->channel->is_shard;
+		router->n_reserved += is_reserved(sub->channel);
 	}
 	return 0;
 }
@@ -628,6 +635,7 @@ unlink_subscription(struct router *router, struct subscription *sub)
 	router->members_generation++;
 	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 0) {
 		router->n_shards -= sub->channel->is_shard;
+		router->n_reserved -= is_reserved(sub->channel);
 		list_unnamed(router, sub->channel);
 	}
 	release_topic(router, sub);

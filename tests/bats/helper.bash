@@ -171,7 +171,5 @@ cpu_ticks() {
 
 # subscribed N: whether so many subscriptions to channels or patterns are there, udsd's own channels not counted.
 subscribed() {
-    local own
-    own=$(printf 'PUBSUB CHANNELS __udsd__:*\r\n' | nc -N -U "$S" | sed -n '1s/^\*\([0-9]*\).*/\1/p')
-    [ "$(($(info pubsub_channels) + $(info pubsub_patterns) - own))" -ge "$1" ]
+    [ "$(($(info pubsub_channels) + $(info pubsub_patterns)))" -ge "$1" ]
 }

@@ -344,6 +344,9 @@ EOF
     assert_line --regexp '^open '
     assert_line --regexp 'Channels 1.* 1 more that you may not see$'
     assert_line --regexp 'Clients 1.* 1 of other users, not shown$'
+    # udsctl recv also receives a channel of udsd's own, which is not among those that are hidden.
+    run "$UDSCTL" top -n 1 --interval 100ms
+    refute_output --partial 'that you may not see'
 }
 
 @test "top: ten thousand channels and two thousand clients" {
