@@ -31,7 +31,12 @@ ask_whether_it_runs(const struct addr *addr, char *text, size_t size)
 {
 	const char *path = addr->kind == ADDR_PATH ? addr->un.sun_path : "";
 	const char *command = "";
+	struct stat st;
 
+	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		snprintf(text, size, "; it is no socket");
+		return;
+	}
 	if (strcmp(path, PROTOCOL_SERVICE_SOCKET) == 0)
 		command = " systemctl status udsd";
 	else if (is_user_socket(path))

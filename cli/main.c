@@ -55,7 +55,7 @@ run_verb(const struct verb *verb, struct options *o, int argc, char **argv)
 	o->args = argv + first;
 	o->n_args = (size_t)(argc - first);
 	if (o->n_args < verb->args_min)
-		return usage_error(verb, "an argument is missing");
+		return usage_error(verb, "no channel"); /* the only argument that must be there */
 	if (o->n_args > verb->args_max)
 		return usage_error(verb, "too many arguments");
 	if (options_find_socket(o) < 0)

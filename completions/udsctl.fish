@@ -6,8 +6,8 @@ set -l no_verb "not __fish_seen_subcommand_from $verbs"
 complete -c udsctl -f
 complete -c udsctl -s s -l socket -r -F -d "The socket of the daemon"
 complete -c udsctl -s v -l verbose -d "Say what happens to the connection"
-complete -c udsctl -l help -d "Show the help"
-complete -c udsctl -l version -d "Show the version"
+complete -c udsctl -s h -l help -d "Show the help"
+complete -c udsctl -s V -l version -d "Show the version"
 
 complete -c udsctl -n $no_verb -a send -d "Publish messages, or the lines of standard input"
 complete -c udsctl -n $no_verb -a recv -d "Print the messages of channels, or run a command for each"

@@ -155,10 +155,10 @@ put_stats(struct buf *out, const struct bus *bus)
 	                  "acl_access_denied_channel:%llu\r\n",
 	                  U(stats->clients_accepted), U(bus_count_commands(bus)), U(stats->bytes_in),
 	                  U(stats->bytes_out), U(stats->clients_refused),
-	                  U(router->channels.n - router->n_unnamed - router->n_shards - router->n_reserved), U(router->patterns.by_text.n),
-	                  U(router->n_shards), U(stats->errors), U(stats->messages), U(stats->deliveries),
-	                  U(stats->undelivered), U(stats->undelivered_slow), U(stats->dropped), U(stats->refused),
-	                  U(stats->slow_receivers), U(stats->waits), U(stats->denied_commands),
+	                  U(router->channels.n - router->n_unnamed - router->n_shards - router->n_reserved),
+	                  U(router->patterns.by_text.n), U(router->n_shards), U(stats->errors), U(stats->messages),
+	                  U(stats->deliveries), U(stats->undelivered), U(stats->undelivered_slow), U(stats->dropped),
+	                  U(stats->refused), U(stats->slow_receivers), U(stats->waits), U(stats->denied_commands),
 	                  U(stats->denied_channels));
 }
 

@@ -16,7 +16,7 @@
 #include "protocol.h"
 #include "version.h"
 
-enum { OPT_LISTENER = 256, OPT_CHECK_CONFIG, OPT_PRINT_CONFIG, OPT_HELP, OPT_VERSION };
+enum { OPT_LISTENER = 256, OPT_CHECK_CONFIG, OPT_PRINT_CONFIG };
 
 static const struct {
 	struct option option;
@@ -46,8 +46,8 @@ static const struct {
 	{ { "print-config", no_argument, NULL, OPT_PRINT_CONFIG },
 	  NULL,
 	  "print the configuration as it is in force and exit" },
-	{ { "help", no_argument, NULL, OPT_HELP }, NULL, "show this help and exit" },
-	{ { "version", no_argument, NULL, OPT_VERSION }, NULL, "show the version and exit" },
+	{ { "help", no_argument, NULL, 'h' }, NULL, "show this help and exit" },
+	{ { "version", no_argument, NULL, 'V' }, NULL, "show the version and exit" },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -58,9 +58,10 @@ print_help(void)
 	printf("usage: udsd [OPTION]...\n"
 	       "Message hub of one host: echoes or routes messages between programs over Unix sockets.\n\n");
 	for (size_t i = 0; i < N_ROWS; i++) {
+		const char *letter = rows[i].option.val == 'h' ? "-h, " : rows[i].option.val == 'V' ? "-V, " : "";
 		char left[40];
 
-		snprintf(left, sizeof(left), "--%s%s%s", rows[i].option.name, rows[i].argument ? " " : "",
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, rows[i].option.name, rows[i].argument ? " " : "",
 		         rows[i].argument ? rows[i].argument : "");
 		printf("  %-20s %s\n", left, rows[i].help);
 	}
@@ -135,10 +136,10 @@ handle_option(struct options *options, int c, const char *name, const char *give
 	case OPT_PRINT_CONFIG:
 		options->print_config = true;
 		return OPTIONS_RUN;
-	case OPT_HELP:
+	case 'h':
 		print_help();
 		return OPTIONS_EXIT_OK;
-	case OPT_VERSION:
+	case 'V':
 		printf("udsd %s\n", UDSD_VERSION);
 		return OPTIONS_EXIT_OK;
 	case ':':
@@ -168,7 +169,7 @@ options_parse(int argc, char **argv, struct options *ret_options)
 	while (result == OPTIONS_RUN) {
 		int at = optind;
 
-		c = getopt_long(argc, argv, "+:", longopts, &index);
+		c = getopt_long(argc, argv, "+:hV", longopts, &index);
 		if (c == -1)
 			break;
 		result = handle_option(&options, c, longopts[index].name, argv[at]);

@@ -65,8 +65,8 @@ struct subscription {
 struct router {
 	struct siphash_key key;
 	struct table channels; /* and shard channels */
-	uint64_t n_shards;   /* those that are subscribed to */
-	uint64_t n_reserved; /* likewise udsd's own, without shard channels */
+	uint64_t n_shards;     /* those that are subscribed to */
+	uint64_t n_reserved;   /* likewise udsd's own, without shard channels */
 	struct table subscriptions;
 	struct pattern_index patterns;
 	size_t match_bytes;           /* that all channels' matches take */

@@ -249,3 +249,22 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
     # All of that was really looked at.
     [ "$n" -ge 60 ]
 }
+
+@test "-h and -V do what --help and --version do, in both programs" {
+    local program
+    for program in "$UDSD" "$UDSCTL" "$UDSCTL send"; do
+        # shellcheck disable=SC2086 # a program and a verb
+        assert_equal "$($program -h)" "$($program --help)"
+        # shellcheck disable=SC2086
+        assert_equal "$($program -V)" "$($program --version)"
+    done
+}
+
+@test "what is missing or no socket is named" {
+    run "$UDSCTL" send
+    assert_failure 64
+    assert_output "udsctl: send: no channel; try 'udsctl send --help'"
+    run "$UDSCTL" --socket /etc ping
+    assert_failure 69
+    assert_output 'udsctl: cannot connect to /etc: Connection refused; it is no socket'
+}
