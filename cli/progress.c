@@ -60,8 +60,9 @@ show(struct progress *p, bool last)
 	if (state.reconnects > 0)
 		snprintf(reconnects, sizeof(reconnects), ", %llu reconnect%s", (unsigned long long)state.reconnects,
 		         state.reconnects == 1 ? "" : "s");
-	say_progress("%llu messages, %s, %s, %llu unanswered%s", (unsigned long long)state.messages, bytes, rate,
-	             (unsigned long long)(state.messages - state.answered), reconnects);
+	say_progress("%llu message%s, %s, %s, %llu unanswered%s", (unsigned long long)state.messages,
+	             state.messages == 1 ? "" : "s", bytes, rate, (unsigned long long)(state.messages - state.answered),
+	             reconnects);
 	p->shown = true;
 }
 

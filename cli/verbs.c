@@ -37,7 +37,7 @@ static const struct option_row send_options[] = {
 };
 
 static const struct option_row recv_options[] = {
-	{ "pattern", 'p', "PATTERN", "receive each channel that matches, as *, ? and [...] do", OPTION_PATTERN, 0 },
+	{ "pattern", 'p', "PATTERN", "receive each channel that matches: *, ?, [...]", OPTION_PATTERN, 0 },
 	{ "null", '0', NULL, "end messages with a NUL instead of a newline", OPTION_FLAG, FIELD(null) },
 	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT, FIELD(count) },
 	{ "format", 0, "FORMAT", "print messages so: %c channel, %p payload, ... (see udsctl(1))", OPTION_TEXT,
