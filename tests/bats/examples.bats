@@ -35,7 +35,7 @@ start_listening() {
 
 # here TEXT: with the test's own paths, user and group.
 here() {
-    sed -E "s#/var/lib/(app|prometheus)|/run/udsd|/tmp#$DIR#g; s#--user guest#--user $(id -un)#; s#^publish = root, @adm#publish = $(id -un), @$(id -gn)#
+    sed -E "s#/var/lib/(app|prometheus)|/run/udsd|/tmp#$DIR#g; s#--user guest#--user $(id -un)#; s#^publish( *= )root, @[a-z]+#publish\\1$(id -un), @$(id -gn)#
         s#^socket_group = messages#socket_group = $(id -gn)#; s#^(\\$|\#|command_line) ##" <<<"$1"
 }
 
@@ -243,6 +243,23 @@ run_recipe() {
         echo "$recipe"
         run_recipe "$recipe"
     done <recipes
+}
+
+@test "the README's configuration is right" {
+    here "$("$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" Configuration | tr -d '\0')" >hub.conf
+    now 'udsd --config hub.conf --check-config'
+    now 'udsd --config hub.conf --print-config'
+    assert_line '[channel alerts.*]'
+}
+
+@test "the README's program in Python publishes and receives" {
+    start_udsd
+    sed -n '/^```python$/,/^```$/{//!p}' "$TOP/README.md" | sed "s#/tmp/demo.sock#$S#" >client.py
+    background "$PYTHON" -u client.py >out
+    wait_until subscribed 1
+    "$UDSCTL" send news 'from a shell'
+    wait_until contains out "b'from a shell'"
+    assert_equal "$(head -n 1 out)" 0
 }
 
 @test "the README's service is one for systemd" {

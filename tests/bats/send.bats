@@ -186,7 +186,7 @@ PY
     assert_output ""
     run bash -c "(echo 1234; sleep 1.1; echo x) | '$UDSCTL' send --progress news"
     assert_success
-    assert_line --index 0 --regexp '^udsctl: 1 messages, 5 B, [0-9]+/s, 0 unanswered$'
+    assert_line --index 0 --regexp '^udsctl: 1 message, 5 B, [0-9]+/s, 0 unanswered$'
     assert_line --index 1 --regexp '^udsctl: 2 messages, 7 B, [0-9]+/s, 0 unanswered$'
 }
 
