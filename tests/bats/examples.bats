@@ -178,6 +178,17 @@ run_example_of_udsctl() {
     hears files '{"job":1}'
 }
 
+@test "the demo ends as the README says" {
+    # A kill in the middle of a line's answer may have it come twice; how many do is not always the same.
+    local sure='^(lines sent|lost|order|reconnects|exit status)'
+    UDSD_BUILD=$BUILD run "$TOP/tests/demo"
+    assert_success
+    grep -E "$sure" <<<"$output" >got
+    "$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" 'Try it' | tr '\0' '\n' | grep -E "$sure" >said
+    [ "$(wc -l <said)" -eq 6 ]
+    diff said got
+}
+
 @test "the README's first session goes as it says" {
     local section='A first session'
     "$PYTHON" "$TOOLS/examples.py" commands "$TOP/README.md" "$section" >commands
