@@ -196,7 +196,10 @@ conn_resume(struct session *s)
 {
 	struct conn *conn = conn_of(s);
 
-	conn->origin->ops->resume(conn);
+	if (conn->origin->ops->resume)
+		conn->origin->ops->resume(conn);
+	else
+		session_set_state(s, &conn->origin->loop->bus, SESSION_OPEN, NULL);
 	update_events(conn);
 }
 

@@ -285,6 +285,9 @@ session_check_clogged(struct session *s, struct bus *bus)
 	}
 	bus->n_clogged--;
 	missed_tell(bus, s);
+	/* Its socket is listened to again, also where it was not its own write that drained it. */
+	if (s->state == SESSION_OPEN)
+		session_set_state(s, bus, SESSION_READY, &bus->ready);
 	session_resume_throttled(bus);
 }
 

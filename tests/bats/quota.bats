@@ -206,3 +206,35 @@ finally:
 EOF
     assert_success
 }
+
+@test "who was held up by others of his user is read again when they have gone" {
+    cat >"$DIR/conf" <<CONF
+[listener bus]
+listen = $S
+[limits]
+queue_limit_per_uid = 1M
+slow_timeout        = 0
+CONF
+    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    wait_until is_listening "$S"
+    run "$PYTHON" - "$S" <<'PY'
+import sys
+from resp import Client, info, wait_until
+control, a, b = Client(sys.argv[1]), Client(sys.argv[1]), Client(sys.argv[1])
+def clogged(n):
+    wait_until(lambda: info(control)["clogged_clients"] == str(n), "%d clogged clients" % n)
+def pings():
+    return control.call("INFO", "commandstats").decode().partition("cmdstat_ping:calls=")[2].partition(",")[0]
+a.send("ECHO", b"x" * 400000)
+wait_until(lambda: int(info(control)["unsent_bytes"]) > 0, "output that is not read")
+b.send("ECHO", b"x" * 800000)
+clogged(2)
+a.send("PING")  # is not read now, though its own output is within its limit
+control.call("ECHO", "x")
+assert pings() == ""
+b.sock.close()
+clogged(0)
+wait_until(lambda: pings() == "1", "the command to be read")
+PY
+    assert_success
+}
