@@ -76,8 +76,6 @@ table_print(const struct table *table)
 {
 	int widths[COLUMNS_MAX];
 
-	if (table->n_cells == 0)
-		return;
 	for (size_t i = 0; i < table->n_columns; i++)
 		widths[i] = width(table->columns[i].title);
 	for (size_t i = 0; i < table->n_cells; i++)

@@ -139,8 +139,9 @@ session_stop_output(struct session *s, struct bus *bus)
 	session_set_out_state(s, bus, SESSION_OUT_IDLE);
 	lost = outq_clear(&s->out);
 	if (lost > 0)
-		session_log(s, bus, LOG_LEVEL_INFO, "gone with up to %llu messages not delivered",
-		            (unsigned long long)lost);
+		/* Who only writes to a channel that it is delivered, as logger(1) does, always leaves so. */
+		session_log(s, bus, s->encoding >= ENCODING_LINE ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+		            "gone with up to %llu messages not delivered", (unsigned long long)lost);
 	bus->stats.undelivered += lost;
 	bus->stats.undelivered_slow += s->is_slow ? lost : 0;
 	session_check_clogged(s, bus);
