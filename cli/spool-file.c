@@ -5,12 +5,16 @@
 #include "spool-file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "memory.h"
 #include "protocol.h"
 
@@ -78,8 +82,21 @@ read_at(int fd, void *p, uint64_t size, uint64_t offset)
 	return (ssize_t)done;
 }
 
+/* A file that is on the disk is lost all the same while its name is not. */
+static int
+sync_name(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	_cleanup_close_ int fd = -EBADF;
+
+	memory_check(copy ? 0 : -1);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* What may be written to, but not read, cannot be flushed; nor can what some file systems have. */
+	return fd < 0 || fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
+}
+
 int
-spool_file_create(int fd, struct siphash_key *ret_key)
+spool_file_create(int fd, const char *path, struct siphash_key *ret_key)
 {
 	uint8_t start[SPOOL_START] = { 0 };
 	struct head head = { .magic = MAGIC };
@@ -95,6 +112,8 @@ spool_file_create(int fd, struct siphash_key *ret_key)
 	r = ftruncate(fd, 0) == 0 ? spool_file_write(fd, start, sizeof(start), 0) : -errno;
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
+	if (r == 0)
+		r = sync_name(path);
 	/* A part of a head must not stand in the way of the next attempt. */
 	if (r < 0)
 		(void)!ftruncate(fd, 0);
@@ -131,17 +150,22 @@ spool_file_open(int fd, struct siphash_key *ret_key, struct spool_mark *ret_mark
 int
 spool_file_mark(int fd, const struct siphash_key *key, struct spool_mark *mark, bool durable)
 {
-	struct iovec iov = { mark, sizeof(*mark) };
+	struct spool_mark next = *mark;
+	struct iovec iov = { &next, sizeof(next) };
 	ssize_t n;
 
-	mark->turn++;
-	mark->sum = spool_file_mark_sum(key, mark);
+	/* After a failure the same place is written again: the other one is the only good one. */
+	next.turn++;
+	next.sum = spool_file_mark_sum(key, &next);
 	do
-		n = pwritev2(fd, &iov, 1, mark_offsets[mark->turn % 2], durable ? RWF_DSYNC : 0);
+		n = pwritev2(fd, &iov, 1, mark_offsets[next.turn % 2], durable ? RWF_DSYNC : 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	return n == sizeof(*mark) ? 0 : -EIO;
+	if (n != sizeof(next))
+		return -EIO;
+	*mark = next;
+	return 0;
 }
 
 static bool

@@ -57,8 +57,8 @@ struct spool_found {
 uint64_t spool_file_mark_sum(const struct siphash_key *key, const struct spool_mark *mark);
 uint64_t spool_file_batch_sum(const struct siphash_key *key, const void *p, uint64_t size);
 
-/* Begins an empty file, durably, with a key of its own. Returns 0 or -errno. */
-int spool_file_create(int fd, struct siphash_key *ret_key);
+/* Begins an empty file, durably, its name included, with a key of its own. Returns 0 or -errno. */
+int spool_file_create(int fd, const char *path, struct siphash_key *ret_key);
 
 /* Reads the head. Where both marks are damaged, they count as none answered. Returns 0, -errno or SPOOL_E_*. */
 int spool_file_open(int fd, struct siphash_key *ret_key, struct spool_mark *ret_mark);

@@ -104,6 +104,19 @@ check_trust(int fd, struct spool_report *report, uint64_t *ret_size)
 	return st.st_mode & (S_IWGRP | S_IWOTH) ? SPOOL_E_MODE : 0;
 }
 
+/* Where everything is answered: cuts the file back to its head. The mark is still to be written. */
+static int
+begin_anew(struct spool *s)
+{
+	if (s->end > SPOOL_START && ftruncate(s->fd, (off_t)SPOOL_START) < 0)
+		return -errno;
+	s->end = s->next = s->given_back = SPOOL_START;
+	s->mark.offset = s->head_end = SPOOL_START;
+	s->mark.number = s->number;
+	s->marked = false;
+	return 0;
+}
+
 /* Reads or creates what is in the file. Returns 0, -errno or SPOOL_E_*. */
 static int
 load(struct spool *s, struct spool_report *report)
@@ -115,7 +128,7 @@ load(struct spool *s, struct spool_report *report)
 	if (r == 0)
 		r = check_trust(s->fd, report, &size);
 	if (r == 0 && size == 0)
-		r = spool_file_create(s->fd, &s->key);
+		r = spool_file_create(s->fd, s->options.path, &s->key);
 	if (r == 0)
 		r = spool_file_open(s->fd, &s->key, &s->mark);
 	if (r == 0)
@@ -127,7 +140,7 @@ load(struct spool *s, struct spool_report *report)
 	s->left = found->left;
 	s->next = s->head_end = s->mark.offset;
 	s->given_back = SPOOL_START; /* or more; then it is done again */
-	return 0;
+	return s->left == 0 ? begin_anew(s) : 0;
 }
 
 int
@@ -149,12 +162,6 @@ spool_open(const struct spool_options *options, struct spool **ret_spool, struct
 	else
 		spool_close(s);
 	return r;
-}
-
-static void
-batch_deinit(struct batch *b)
-{
-	buf_deinit(&b->bytes);
 }
 
 void
@@ -329,17 +336,6 @@ spool_answered(struct spool *s, uint64_t n)
 	return 0;
 }
 
-/* Everything is answered: begins the file anew. */
-static int
-cut_back(struct spool *s)
-{
-	if (ftruncate(s->fd, (off_t)SPOOL_START) < 0)
-		return -errno;
-	s->end = s->next = s->given_back = SPOOL_START;
-	s->mark.offset = s->head_end = SPOOL_START;
-	return 0;
-}
-
 static int
 give_back(struct spool *s)
 {
@@ -368,7 +364,7 @@ spool_mark(struct spool *s)
 	if (s->marked)
 		return 0;
 	if (s->left == 0 && s->end > SPOOL_START && (pressed || s->end > SPOOL_START + KEEP))
-		r = cut_back(s);
+		r = begin_anew(s);
 	else if (!s->no_holes && s->mark.offset >= s->given_back + (pressed ? HOLE_ALIGN : GIVE_BACK))
 		r = give_back(s);
 	if (r == 0)
@@ -388,12 +384,12 @@ spool_close(struct spool *s)
 {
 	if (!s)
 		return;
-	if (s->end > SPOOL_START && s->left == 0 && cut_back(s) == 0)
-		s->marked = false;
+	if (s->end > SPOOL_START && s->left == 0)
+		(void)begin_anew(s);
 	if (s->end > 0)
 		(void)spool_mark(s);
-	batch_deinit(&s->in);
-	batch_deinit(&s->out);
+	buf_deinit(&s->in.bytes);
+	buf_deinit(&s->out.bytes);
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s);

@@ -513,6 +513,33 @@ test_the_limit(void **state)
 	spool_close(s);
 }
 
+/* All was answered, but the file had not been cut: with a smaller limit it must not count as full for ever. */
+static void
+test_a_smaller_limit(void **state)
+{
+	struct spool *s = open_again();
+	char channel[64], text[64];
+
+	(void)state;
+	add_numbers(s, 0, 5000);
+	for (int i = 0; i < 5000; i++)
+		assert_true(next(s, channel, text));
+	assert_int_equal(spool_answered(s, 5000), 0);
+	assert_int_equal(spool_mark(s), 0);
+	die(s);
+	s = open_with("ch", 8 * 1024);
+	assert_int_equal(spool_left(s), 0);
+	assert_false(spool_is_full(s));
+	add(s, "more");
+	assert_int_equal(spool_write(s), 0);
+	die(s);
+	s = open_again();
+	assert_int_equal(spool_left(s), 1);
+	expect(s, "ch", "more");
+	expect_nothing(s);
+	spool_close(s);
+}
+
 int
 main(void)
 {
@@ -530,6 +557,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_others_may_not_write_to_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_room_is_given_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_smaller_limit, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
