@@ -140,9 +140,10 @@ input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 			at += a->parser.used;
 			break;
 		case RESP_REPLY_ERROR:
-		case RESP_REPLY_NOMEM:
 			report_foreign(a, p + at, len - at);
 			return len;
+		case RESP_REPLY_NOMEM:
+			memory_check(-1);
 		}
 	}
 	return at;
@@ -278,7 +279,7 @@ ask(struct ask *a, const struct resp_node **ret_reply, ...)
 	if (status != 0)
 		return status;
 	/* It was parsed before; the nodes now lie in a copy that stays. */
-	resp_reply_parse(&a->reply, a->answer.data, a->answer.len, BULK_MAX);
+	memory_check(resp_reply_parse(&a->reply, a->answer.data, a->answer.len, BULK_MAX) == RESP_REPLY_OK ? 0 : -1);
 	if (ret_reply)
 		*ret_reply = a->reply.nodes;
 	return 0;

@@ -1,6 +1,6 @@
 /*
  * A command gets standard input, output and error and no other descriptor, and does not inherit that
- * udsctl ignores SIGPIPE. It stays in udsctl's process group: the terminal's ^C reaches both.
+ * udsctl ignores signals. It stays in udsctl's process group: the terminal's ^C reaches both.
  */
 #include "command.h"
 
@@ -99,6 +99,7 @@ spawn(const char *command, int input, char **variables, pid_t *ret_pid)
 
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
+	sigaddset(&defaults, SIGXFSZ);
 	memory_check(-posix_spawnattr_init(&attributes));
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);

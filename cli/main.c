@@ -97,7 +97,9 @@ main(int argc, char **argv)
 	int status;
 
 	hold_standard_descriptors();
+	/* Either is an error of the write that met it. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	status = run(&o, argc, argv);
 	options_deinit(&o);
 	return status;

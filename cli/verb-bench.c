@@ -6,16 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ask.h"
 #include "buf.h"
-#include "record.h"
+#include "loop.h"
 #include "memory.h"
 #include "options.h"
+#include "record.h"
 #include "resp-encode.h"
 #include "say.h"
+#include "stats.h"
 #include "table.h"
 #include "verb-run.h"
 
@@ -37,30 +38,23 @@ struct measurement {
 static double
 now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)loop_now_ns() / 1e9;
 }
 
 /* The daemon's processor time so far, or -1. Returns 0 or an exit status. */
 static int
 read_cpu(struct ask *a, double *ret_seconds)
 {
+	struct stats_sample sample;
 	const struct resp_node *reply;
 	int status = ask(a, &reply, "INFO", "cpu", NULL);
-	const char *text, *user, *sys;
 
 	if (status != 0)
 		return status;
-	*ret_seconds = -1;
-	text = strndup((const char *)reply->text.p, reply->text.len);
-	memory_check(text ? 0 : -1);
-	user = strstr(text, "used_cpu_user:");
-	sys = strstr(text, "used_cpu_sys:");
-	if (user && sys)
-		*ret_seconds = strtod(strchr(user, ':') + 1, NULL) + strtod(strchr(sys, ':') + 1, NULL);
-	free((char *)text);
+	stats_read(reply->text, &sample);
+	*ret_seconds = stats_value(&sample, "used_cpu_user") + stats_value(&sample, "used_cpu_sys");
+	if (*ret_seconds == 0)
+		*ret_seconds = -1;
 	return 0;
 }
 

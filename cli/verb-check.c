@@ -2,12 +2,11 @@
  * udsctl check: one line and an exit status as monitoring systems want them
  * (https://www.monitoring-plugins.org/doc/guidelines.html).
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "ask.h"
+#include "loop.h"
 #include "options.h"
 #include "say.h"
 #include "verb-run.h"
@@ -19,27 +18,18 @@ enum { STATUS_OK, STATUS_WARNING, STATUS_CRITICAL, STATUS_UNKNOWN };
 
 static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Returns 0, or an exit status and then error says why. *ret_seconds is how long connecting and the answer took. */
 static int
 measure(const struct options *o, char *error, size_t size, double *ret_seconds)
 {
 	struct ask *a = ask_new(o);
-	double start = now();
+	uint64_t start = loop_now_ns();
 	int status;
 
 	say_capture(error, size);
 	status = ask(a, NULL, "PING", NULL);
 	say_capture(NULL, 0);
-	*ret_seconds = now() - start;
+	*ret_seconds = (double)(loop_now_ns() - start) / 1e9;
 	ask_free(a);
 	return status;
 }
@@ -54,7 +44,8 @@ verb_check(const struct options *o)
 
 	if (warning > critical) {
 		printf("UDSD UNKNOWN - --warning is longer than --critical\n");
-		return say_flushed() ? STATUS_UNKNOWN : STATUS_CRITICAL;
+		say_flushed();
+		return STATUS_UNKNOWN;
 	}
 	if (measure(o, error, sizeof(error), &seconds) != 0) {
 		printf("UDSD CRITICAL - %s\n", error);

@@ -1,4 +1,5 @@
 /* udsctl help: the manual, at the section of the verb; where there is none, the text of --help. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +24,14 @@ open_manual(const char *verb)
 {
 	char pager[128];
 
+	/* As the shell would start it: main() ignores these, and who is started would, too. */
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (!works("man -w udsctl >/dev/null 2>&1"))
 		return;
 	/* The headings of the verbs are indented by three columns. */
-	snprintf(pager, sizeof(pager), "less -R -p '^   %s$'", verb);
+	if (verb)
+		snprintf(pager, sizeof(pager), "less -R -p '^   %s$'", verb);
 	if (works("command -v less >/dev/null"))
 		execlp("man", "man", "-P", verb ? pager : "less -R", "udsctl", NULL);
 	execlp("man", "man", "udsctl", NULL);

@@ -7,10 +7,10 @@
 
 #include "ask.h"
 #include "clients.h"
-#include "record.h"
 #include "memory.h"
 #include "num.h"
 #include "options.h"
+#include "record.h"
 #include "say.h"
 #include "verb-run.h"
 
@@ -25,7 +25,7 @@ struct victim {
 
 struct hunt {
 	uint64_t *ids; /* as given */
-	bool *found;
+	bool *closed;  /* of those */
 	size_t n_ids;
 	struct clients_filter filter;
 	struct victim *victims;
@@ -33,13 +33,12 @@ struct hunt {
 };
 
 static bool
-is_wanted(struct hunt *hunt, const struct client_entry *client)
+is_wanted(const struct hunt *hunt, const struct client_entry *client)
 {
 	bool is_named = hunt->n_ids == 0;
 
-	for (size_t i = 0; i < hunt->n_ids; i++)
-		if (hunt->ids[i] == client->id)
-			is_named = hunt->found[i] = true;
+	for (size_t i = 0; i < hunt->n_ids && !is_named; i++)
+		is_named = hunt->ids[i] == client->id;
 	return is_named && clients_fit(&hunt->filter, client->uid, client->pid);
 }
 
@@ -78,9 +77,17 @@ report(const struct options *o, const struct victim *victim)
 	}
 }
 
+static void
+mark_closed(struct hunt *hunt, uint64_t id)
+{
+	for (size_t i = 0; i < hunt->n_ids; i++)
+		if (hunt->ids[i] == id)
+			hunt->closed[i] = true;
+}
+
 /* Returns 0 or an exit status. Who has left meanwhile is not closed, and does not count. */
 static int
-close_all(struct ask *a, const struct options *o, const struct hunt *hunt, size_t *ret_closed)
+close_all(struct ask *a, const struct options *o, struct hunt *hunt, size_t *ret_closed)
 {
 	const struct resp_node *reply;
 	char id[NUM_DIGITS_MAX + 1];
@@ -95,6 +102,7 @@ close_all(struct ask *a, const struct options *o, const struct hunt *hunt, size_
 		if (reply->integer == 0)
 			continue;
 		report(o, &hunt->victims[i]);
+		mark_closed(hunt, hunt->victims[i].id);
 		++*ret_closed;
 	}
 	return 0;
@@ -111,7 +119,7 @@ run(struct ask *a, const struct options *o, struct hunt *hunt)
 	if (status != 0)
 		return status;
 	for (size_t i = 0; i < hunt->n_ids; i++) {
-		if (hunt->found[i])
+		if (hunt->closed[i])
 			continue;
 		say("there is no client %" PRIu64 " that you may close", hunt->ids[i]);
 		status = STATUS_NONE;
@@ -133,7 +141,7 @@ read_ids(const struct options *o, struct hunt *hunt)
 	}
 	hunt->n_ids = o->n_args;
 	hunt->ids = memory_alloc((o->n_args + 1) * sizeof(*hunt->ids));
-	hunt->found = memory_alloc((o->n_args + 1) * sizeof(*hunt->found));
+	hunt->closed = memory_alloc((o->n_args + 1) * sizeof(*hunt->closed));
 	for (size_t i = 0; i < o->n_args; i++)
 		if (num_parse_u64(o->args[i], &hunt->ids[i]) != 0 || hunt->ids[i] == 0) {
 			say("kill: '%s' is not the id of a client; 'udsctl clients' lists them", o->args[i]);
@@ -155,7 +163,7 @@ verb_kill(const struct options *o)
 		ask_free(a);
 	}
 	free(hunt.ids);
-	free(hunt.found);
+	free(hunt.closed);
 	free(hunt.victims);
 	return say_end(status);
 }

@@ -145,7 +145,7 @@ notice_cb(const struct resp_node *node, void *arg)
 	struct monitor *m = arg;
 	struct notice notice;
 
-	if (node->elements != 3 || !resp_node_is(&node[1], "message"))
+	if (node->elements != 3 || !resp_node_is(&node[1], "message") || node[3].type != RESP_BULK)
 		return 0;
 	if (resp_node_is(&node[2], PROTOCOL_PUBLISHED) && parse(node[3].text, &notice))
 		return show(m, &notice);

@@ -2,7 +2,6 @@
 #include <event2/event.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "client.h"
 #include "deadline.h"
@@ -26,17 +25,8 @@ struct ping {
 	struct deadline deadline;
 	struct resp_reply reply;
 	size_t asked;      /* bytes of the question written */
-	uint64_t asked_at; /* us */
+	uint64_t asked_at; /* ns */
 };
-
-static uint64_t
-now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void
 ask_cb(void *arg)
@@ -45,7 +35,7 @@ ask_cb(void *arg)
 	struct iovec iov = { (void *)(question + p->asked), sizeof(question) - 1 - p->asked };
 
 	if (p->asked == 0)
-		p->asked_at = now_us();
+		p->asked_at = loop_now_ns();
 	p->asked += client_writev(p->client, &iov, 1);
 }
 
@@ -77,7 +67,7 @@ fail(struct ping *p, const struct resp_node *node)
 static void
 answered(struct ping *p)
 {
-	uint64_t took = now_us() - p->asked_at;
+	uint64_t took = (loop_now_ns() - p->asked_at) / 1000; /* us */
 	json_t *object;
 
 	if (p->json) {

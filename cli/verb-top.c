@@ -73,20 +73,29 @@ down(void *arg)
 		top_draw(t);
 }
 
+/* Ends when as many refreshes as asked for are out. */
+static void
+end_if_done(struct top *t)
+{
+	if (t->refreshes > 0 && t->refreshes == t->options->count && (!t->batch || output_pending(t->batch) == 0))
+		loop_end(t->loop, EX_OK);
+}
+
 /* Shows the snapshot; one without rates only where it is soon overwritten. */
 static void
 show(struct top *t)
 {
+	/* Who reads slowly gets fewer refreshes, and those whole. */
+	if (t->batch && (!t->now.has_rates || output_pending(t->batch) > 0))
+		return;
 	if (t->batch) {
-		/* Who reads slowly gets fewer refreshes. */
-		if (t->now.has_rates && output_pending(t->batch) == 0)
-			top_print(t);
+		top_print(t);
 	} else {
 		view_update(&t->view, &t->now);
 		top_draw(t);
 	}
-	if (t->now.has_rates && ++t->refreshes == t->options->count)
-		loop_end(t->loop, EX_OK);
+	t->refreshes += t->now.has_rates;
+	end_if_done(t);
 }
 
 /* What is unsent to udsctl top itself is the answer that tells so. */
@@ -265,7 +274,7 @@ run_on_terminal(struct top *t)
 static void
 drained(void *arg)
 {
-	(void)arg; /* the next refresh sees it */
+	end_if_done(arg);
 }
 
 static int

@@ -148,7 +148,8 @@ verbs_help(const struct verb *verb)
 		    "16M.\n"
 		    "The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock if it is there,\n"
 		    "else /run/udsd/udsd.sock. Exit status: 0 every message was answered, 64 wrong usage, 65 the spool "
-		    "is\ndamaged, 66 a file cannot be opened, 69 no daemon, 70 a command failed, 73 the spool cannot be "
+		    "is\ndamaged, 66 a file cannot be opened, 69 no daemon, 70 a command failed, 73 the spool cannot "
+		    "be "
 		    "created,\n74 input or output failed, 75 timed out, 76 not a bus or refused, 77 not permitted.\n",
 		    stdout);
 	}

@@ -199,6 +199,13 @@ has_receivers() { # CHANNEL N
     assert_failure 75
 }
 
+@test "a limit on the size of files is as a full disk: it is said, and nothing is lost" {
+    seq 20000 >"$DIR/in"
+    run bash -c "ulimit -f 16; exec '$UDSCTL' send --spool '$DIR/spool' --timeout 300ms numbers <'$DIR/in'"
+    assert_failure 74
+    assert_output --partial "spool '$DIR/spool': File too large; nothing more is read until it can be written"
+}
+
 @test "two processes do not share a spool: the second names the first" {
     mkfifo "$DIR/fifo"
     "$UDSCTL" send --spool "$SPOOL" news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &

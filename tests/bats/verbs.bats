@@ -164,6 +164,13 @@ EOF
     run "$UDSCTL" kill --user "$(id -un)"
     assert_success
     assert_equal "${#lines[@]}" 2
+    # What does not fit the options is not closed, and that is said as well.
+    wait_until subscribed 2
+    mapfile -t ids < <("$UDSCTL" clients --ids)
+    run "$UDSCTL" kill "${ids[@]}" --pid "$RECV"
+    assert_failure 1
+    assert_line --partial "pid $RECV, udsctl"
+    assert_line --regexp "^udsctl: there is no client [0-9]+ that you may close$"
     run "$UDSCTL" kill --user 54321
     assert_failure 1
     assert_output 'udsctl: there is no such client that you may close'
