@@ -1,12 +1,16 @@
 /*
  * In buf, what is before start was handed out; the last `kept` bytes, all that the last read brought, are
  * still in the file. So nothing more is read before they are taken.
+ *
+ * The beginning of a line whose end has not come is not taken but left in the pipe for a while (`rest` bytes, which are
+ * not in buf): else, were this process to end now, the end of the line would be taken for a line.
  */
 #include "input.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +21,10 @@
 #include "memory.h"
 
 #define READ_BLOCK ((size_t)256 * 1024)
+
+/* How often it is looked whether the line in the pipe has gone on, in ms, and how many times. */
+#define REST_MS 50
+#define REST_LOOKS 200
 
 enum input_state { INPUT_READING, INPUT_AT_END, INPUT_STOPPED, INPUT_BROKEN };
 
@@ -35,7 +43,10 @@ struct input {
 	bool keep;
 	enum input_keeping keeping; /* for the file that is read */
 	int copy[2];                /* pipe for copies of what is in a pipe, or -1 */
-	size_t kept;
+	size_t kept, rest;
+	unsigned int looks; /* at the same rest */
+	bool take_all;      /* no rest is left this time */
+	bool wanted;
 	uint64_t handed; /* messages */
 	uint64_t bytes;  /* read */
 	bool whole;      /* INPUT_WHOLE: the file's message was handed out */
@@ -43,7 +54,7 @@ struct input {
 	size_t start;     /* of what is not handed out yet, in buf */
 	size_t searched;  /* bytes from start in which there is no delimiter */
 	size_t piece_run; /* bytes of the open line that were handed out */
-	struct event *event;
+	struct event *event, *look;
 	input_cb *cb;
 	void *arg;
 };
@@ -77,6 +88,37 @@ read_some(struct input *in, int fd, void *p, size_t size)
 }
 
 static void
+look_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct input *in = arg;
+
+	(void)fd, (void)what;
+	if (in->state == INPUT_READING && in->wanted)
+		event_add(in->event, NULL);
+}
+
+/* Whether a read has brought nothing but the rest that was left, and it is worth to wait for more. */
+static bool
+must_wait(struct input *in, int fd, size_t n)
+{
+	static const struct timeval soon = { .tv_usec = REST_MS * 1000 };
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	if (in->rest == 0 || n != in->rest) {
+		in->looks = 0;
+		return false;
+	}
+	if (in->looks++ == REST_LOOKS || (poll(&pfd, 1, 0) > 0 && pfd.revents & POLLHUP)) {
+		in->take_all = true;
+		return false;
+	}
+	in->kept = 0;
+	event_del(in->event);
+	event_add(in->look, &soon);
+	return true;
+}
+
+static void
 read_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct input *in = arg;
@@ -89,6 +131,9 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 	n = read_some(in, fd, in->buf.data + in->buf.len, in->buf.cap - in->buf.len);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
+	if (n > 0 && must_wait(in, fd, (size_t)n))
+		return;
+	in->rest = 0;
 	if (n > 0)
 		in->buf.len += (size_t)n, in->bytes += (size_t)n;
 	else if (n == 0)
@@ -121,13 +166,16 @@ begin_file(struct input *in)
 	struct input_file *f = &in->files[in->file];
 
 	f->before = in->handed;
-	in->whole = false;
+	in->whole = in->take_all = false;
+	in->rest = in->looks = 0;
 	in->state = INPUT_READING;
 	in->keeping = keeping(in, f->fd);
 	if (in->event)
 		event_free(in->event);
 	in->event = event_new(loop_base(in->loop), f->fd, EV_READ | EV_PERSIST, read_cb, in);
-	memory_check(in->event ? 0 : -1);
+	if (!in->look)
+		in->look = event_new(loop_base(in->loop), -1, 0, look_cb, in);
+	memory_check(in->event && in->look ? 0 : -1);
 }
 
 struct input *
@@ -163,6 +211,7 @@ input_free(struct input *in)
 	if (!in)
 		return;
 	event_free(in->event);
+	event_free(in->look);
 	buf_deinit(&in->buf);
 	if (in->copy[0] >= 0) {
 		close(in->copy[0]);
@@ -178,11 +227,32 @@ input_keep(struct input *in)
 	in->keeping = keeping(in, in->files[in->file].fd);
 }
 
+/* What is left in the pipe of what was read; it is read again. */
+static void
+leave_rest(struct input *in, int fd)
+{
+	size_t left = in->buf.len - in->start;
+
+	if (in->take_all || in->split == INPUT_WHOLE || in->state != INPUT_READING || left > in->kept ||
+	    left > (size_t)fcntl(fd, F_GETPIPE_SZ) / 2) {
+		in->take_all = false;
+		return;
+	}
+	in->rest = left;
+	in->kept -= left;
+	in->bytes -= left;
+	in->buf.len -= left;
+	in->searched = 0;
+}
+
 void
 input_taken(struct input *in)
 {
 	int fd = in->files[in->file].fd;
 	ssize_t n;
+
+	if (in->keeping == INPUT_KEEPS_PIPE && in->kept > 0)
+		leave_rest(in, fd);
 
 	if (in->keeping == INPUT_KEEPS_FILE)
 		lseek(fd, (off_t)in->kept, SEEK_CUR);
@@ -273,12 +343,15 @@ input_next_piece(struct input *in, size_t max, struct slice *ret_piece, bool *re
 void
 input_want(struct input *in, bool want)
 {
-	if (in->state != INPUT_READING || want == !!event_pending(in->event, EV_READ, NULL))
+	if (in->state != INPUT_READING)
 		return;
-	if (want)
-		event_add(in->event, NULL);
-	else
+	in->wanted = want;
+	if (!want) {
 		event_del(in->event);
+		event_del(in->look);
+	} else if (!event_pending(in->event, EV_READ, NULL) && !event_pending(in->look, EV_TIMEOUT, NULL)) {
+		event_add(in->event, NULL);
+	}
 }
 
 void

@@ -185,6 +185,9 @@ write_spool(struct source *s)
 {
 	int r = spool_write(s->spool);
 
+	/* What is answered can be given back now, and all may be answered already. */
+	if (r < 0 && spool_mark(s->spool) == 0)
+		r = spool_write(s->spool);
 	if (r < 0 && !s->stuck)
 		say("spool '%s': %s; nothing more is read until it can be written", s->o->spool, strerror(-r));
 	if (r == 0 && s->stuck)

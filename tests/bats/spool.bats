@@ -185,6 +185,29 @@ has_receivers() { # CHANNEL N
     diff <(seq 100000) "$DIR/out"
 }
 
+@test "the beginning of a line is left to who reads on" {
+    start_udsd
+    receive numbers
+    mkfifo "$DIR/fifo"
+    exec 8<>"$DIR/fifo"
+    printf 'one\ntw' >&8
+    background "$UDSCTL" send --spool "$DIR/spool" numbers <"$DIR/fifo"
+    local send=$!
+    wait_until has_lines "$DIR/out" 1
+    kill -9 "$send"
+    wait_exit "$send"
+    background "$UDSCTL" send --spool "$DIR/spool" numbers <"$DIR/fifo"
+    send=$!
+    printf 'o\nthree\nfou' >&8
+    wait_until has_lines "$DIR/out" 3
+    # At the end what has no newline is a message as well.
+    exec 8>&-
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_until has_lines "$DIR/out" 4
+    diff - "$DIR/out" <<<$'one\ntwo\nthree\nfou'
+}
+
 @test "no room even for an empty spool: 74, and no broken file stays" {
     [ "$(id -u)" -eq 0 ] || skip "needs root to mount"
     mkdir "$DIR/small"
