@@ -184,7 +184,8 @@ verb_bench(const struct options *o)
 
 	table_init(&table, columns, 5);
 	status = run(a, o, &table);
-	table_print(&table);
+	if (status == 0 && !o->json)
+		table_print(&table);
 	table_deinit(&table);
 	ask_free(a);
 	return say_end(status);

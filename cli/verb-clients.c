@@ -125,7 +125,8 @@ verb_clients(const struct options *o)
 	a = ask_new(o);
 	table_init(&listing.table, columns, sizeof(columns) / sizeof(columns[0]));
 	status = clients_each(a, list, &listing);
-	table_print(&listing.table);
+	if (status == 0 && !o->json && !o->ids)
+		table_print(&listing.table);
 	table_deinit(&listing.table);
 	ask_free(a);
 	return say_end(status);

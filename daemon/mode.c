@@ -151,7 +151,9 @@ stop_at_once(struct conn *conn)
 static void
 read_echo(struct conn *conn)
 {
-	struct iovec iov = { conn->origin->loop->buffer, LOOP_BUFFER_SIZE };
+	/* All of it may have to be kept. */
+	struct iovec iov = { conn->origin->loop->buffer,
+		             conn->session.user->is_over ? QUOTA_OVER_MIN : LOOP_BUFFER_SIZE };
 	ssize_t len = conn_receive(conn, &iov, 1);
 
 	if (len > 0)

@@ -100,6 +100,9 @@ EOF
     assert_output --regexp '^[0-9]+$'
     run "$UDSCTL" clients --user 54321
     assert_success
+    assert_output --regexp '^ID +USER .* STATE$'
+    run "$UDSCTL" clients --user 54321 --json
+    assert_success
     assert_output ''
     run "$UDSCTL" clients --user no-such-user
     assert_failure 64

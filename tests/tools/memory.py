@@ -113,8 +113,8 @@ NOBODY = 65534
 # Names of up to 1 KiB are kept by the channel and in its head, with what belongs to a subscription.
 NAMES = CLIENTS // 20 * 100 * 3 * K + CLIENTS // 20 * 100 * 2 * K
 # Unsent output and unfinished commands are bounded by queue_limit_per_uid; while a user has that much, each of his
-# clients may have 16 KiB of both.
-BOUND = 2 * (PER_UID + CLIENTS * OVER_QUOTA) + NAMES
+# clients may have 16 KiB of both. A client itself, with its name and its few subscriptions, takes 4 KiB at most.
+BOUND = 2 * (PER_UID + CLIENTS * OVER_QUOTA) + NAMES + CLIENTS * 4 * K
 BACK = 2 * M
 
 
