@@ -212,7 +212,8 @@ sleeper = receiver("c", "w")
 filler = hub.user(54004)
 filler.sock.setblocking(False)
 message, at = Client.encode("PUBLISH", "w", b"x" * 3000) * 50, 0
-while stat("clogged_clients") == 0:
+# Asked twice: what is written at the end of the pass does not count.
+while stat("clogged_clients") == 0 or stat("clogged_clients") == 0:
     try:
         at = (at + filler.sock.send(message[at:])) % len(message)
     except BlockingIOError:

@@ -14,6 +14,11 @@ teardown() {
     common_teardown
 }
 
+# The next one may otherwise talk to the one that ends.
+is_gone_server() {
+    ! tmux_ list-sessions 2>/dev/null
+}
+
 tmux_() {
     TMUX= tmux -S "$DIR/t" -f /dev/null "$@" 3>&- 8>&-
 }
@@ -131,6 +136,7 @@ start_load() {
     assert_failure 64
     assert_output --partial "at least 50ms"
     tmux_ kill-server
+    wait_until is_gone_server
     # (ncurses forgets to free what it has got by then.)
     tmux_ new-session -d -x 100 -y 30 "ASAN_OPTIONS=detect_leaks=0 TERM=nonsense $UDSCTL top 2>&1; echo ended \$?; exec sleep 1000"
     see "^udsctl: top: TERM: 'nonsense' is not a terminal that is known; try --batch"
