@@ -86,7 +86,10 @@ EOF
     start_udsd
     receive news
     local pid=$RECV
-    background nc -U "$S" < <(printf 'CLIENT SETNAME 123\r\nPUBLISH news x\r\n'; sleep 100)
+    mkfifo "$DIR/typed"
+    exec 8<>"$DIR/typed"
+    background nc -U "$S" <"$DIR/typed"
+    printf 'CLIENT SETNAME 123\r\nPUBLISH news x\r\n' >&8
     wait_until info_is messages_queued 1
     run "$UDSCTL" clients
     assert_success
