@@ -28,6 +28,8 @@ figure_count(char *out, size_t size, double value)
 static void
 put_blanks(struct buf *out, size_t n)
 {
+	if (n == 0)
+		return; /* there may be no buffer yet */
 	memory_check(buf_reserve(out, n));
 	memset(out->data + out->len, ' ', n);
 	out->len += n;
