@@ -19,8 +19,13 @@ is_gone_server() {
     ! tmux_ list-sessions 2>/dev/null
 }
 
-tmux_() {
+tmux_once() {
     TMUX= tmux -S "$DIR/t" -f /dev/null "$@" 3>&- 8>&-
+}
+
+tmux_() {
+    # A server that has lost its last session may still be there, about to end.
+    tmux_once "$@" || { [ "$1" = new-session ] && wait_until tmux_once "$@"; }
 }
 
 # terminal COLUMNS ROWS [OPTION...]: a shell that runs udsctl top; "ended N" is what it shows afterwards. Not as
