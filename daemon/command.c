@@ -438,6 +438,13 @@ command_execute(struct bus *bus, struct session *s, const struct command *row, c
 #define LARGE_BYTES QUOTA_OVER_MIN
 #define LARGE_NUMBER ((size_t)256)
 
+/* Whether it may take long, or answer with much, and can wait for a better time. */
+static bool
+is_costly(const struct command *row)
+{
+	return row->flags & LINEAR && !(row->flags & PROMPT);
+}
+
 /* Whether a command could make much output for a user who has too much unsent already. */
 static bool
 is_too_much(const struct bus *bus, const struct session *s, const struct command *row, const struct slice *argv,
@@ -446,7 +453,7 @@ is_too_much(const struct bus *bus, const struct session *s, const struct command
 	if (bus->n_over == 0 || !s->user->is_over || row->flags & (COMMAND_MAY_WAIT | COMMAND_UNQUEUED) ||
 	    session_is_admin(s, bus))
 		return false;
-	return argc > LARGE_NUMBER || argv[argc - 1].len > LARGE_BYTES || (row->flags & (LINEAR | PUBSUB)) == LINEAR;
+	return argc > LARGE_NUMBER || argv[argc - 1].len > LARGE_BYTES || is_costly(row);
 }
 
 enum command_result
@@ -459,7 +466,7 @@ command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 		transaction_add(bus, s, row, argv, argc);
 	else if (s->in_transaction && (!row || !(row->flags & COMMAND_UNQUEUED)))
 		transaction_fail(s);
-	else if (row && row->flags & LINEAR && !(row->flags & PROMPT) && bus_has_worked(bus))
+	else if (row && is_costly(row) && bus_has_worked(bus))
 		return session_wait(s, bus, &bus->postponed) ? COMMAND_WAIT : COMMAND_DONE;
 	else if (row && is_too_much(bus, s, row, argv, argc))
 		return session_wait(s, bus, &bus->throttled) ? COMMAND_WAIT : COMMAND_DONE;

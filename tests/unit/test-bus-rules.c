@@ -597,6 +597,9 @@ replies_of_a_user(struct hub *hub)
 	for (size_t i = 0; i < 3; i++)
 		assert_true(peers[i]->session.clogged);
 	ask(peers[3], "PING\r\n", "+PONG\r\n");
+	peer_say(peers[3], "PUBSUB CHANNELS\r\n");
+	hub_settle(hub);
+	assert_int_equal(peers[3]->session.state, SESSION_WAITING);
 	peer_send_command(peers[3], argv, 2);
 	peer_send_command(other, argv, 2);
 	hub_settle(hub);
