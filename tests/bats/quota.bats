@@ -68,14 +68,15 @@ from users import *
 hub = Hub()
 control, user = Client(hub.path), hub.user(54002)
 attackers = []
-for _ in range(2):
+# One keeps all that he may have, and is turned away ever after; the other comes and goes.
+for uid, kept in (54001, 500), (54003, 0):
     pid = os.fork()
     if pid == 0:
-        become(54001, 54001)
-        held = []
+        become(uid, uid)
+        keep, held = [], []
         while True:
             try:
-                held.append(Client(hub.path))
+                (keep if len(keep) < kept else held).append(Client(hub.path))
             except OSError:
                 pass
             if len(held) > 800:
