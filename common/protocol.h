@@ -22,8 +22,11 @@ slice_is(struct slice slice, const uint8_t *p)
 	uint64_t a[2], b[2];
 	uint32_t c[2], d[2];
 
-	if (slice.len < 4 || slice.len > 16)
+	if (slice.len > 16)
 		return __builtin_memcmp(slice.p, p, slice.len) == 0;
+	if (slice.len < 4)
+		return slice.len == 0 || (slice.p[0] == p[0] && slice.p[slice.len / 2] == p[slice.len / 2] &&
+		                          slice.p[slice.len - 1] == p[slice.len - 1]);
 	if (slice.len < 8) { /* the first four and the last four */
 		__builtin_memcpy(&c[0], slice.p, 4);
 		__builtin_memcpy(&c[1], slice.p + slice.len - 4, 4);

@@ -241,33 +241,6 @@ read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bo
 	return RESP_REQUEST_OK;
 }
 
-/*
- * The usual case of read_bulk(): all of the argument is there, and its length has one or two digits. Returns false
- * for any other, which is not touched.
- */
-static inline bool
-read_short_bulk(const uint8_t *buf, size_t len, size_t *at, size_t max_bulk, struct slice *ret_arg)
-{
-	const uint8_t *p = buf + *at;
-	size_t left = len - *at, header = 4;
-	uint32_t size, digit;
-
-	if (left < 6 || p[0] != '$' || (size = (uint32_t)p[1] - '0') > 9)
-		return false;
-	if (p[2] != '\r') {
-		digit = (uint32_t)p[2] - '0';
-		if (digit > 9 || size == 0 || p[3] != '\r')
-			return false;
-		size = size * 10 + digit;
-		header = 5;
-	}
-	if (left < header + size + 2 || size > max_bulk || *at + header + size > PROTOCOL_REQUEST_ROOM)
-		return false;
-	*ret_arg = (struct slice){ p + header, size };
-	*at += header + size + 2;
-	return true;
-}
-
 /* Goes on where an earlier call stopped, without collecting the arguments: OK means that all are there now. */
 static enum resp_request_status
 catch_up(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len, size_t max_bulk)
@@ -299,12 +272,52 @@ read_count(struct resp_request *r, const uint8_t *buf, size_t len, size_t *ret_a
 	return RESP_REQUEST_OK;
 }
 
+/* Lengths of two digits, and counts of one, are read by parse_short(). */
+#define SHORT_BULK_MAX ((size_t)99)
+#define SHORT_COUNT_MAX ((size_t)9)
+
+_Static_assert(SHORT_COUNT_MAX <= ARGS_FIRST, "short requests need no more than the first arguments");
+
+/* The shortest of these: "*1\r\n$0\r\n\r\n". */
+#define SHORT_MIN ((size_t)10)
+
+/* The usual array: few short arguments, and all of it is there. Returns false for any other. */
+static inline bool
+parse_short(struct resp_request *r, const uint8_t *buf, size_t len)
+{
+	struct slice *arg = r->argv;
+	uint32_t count, digit;
+	size_t at = 4, size;
+
+	if (len < SHORT_MIN || buf[0] != '*' || (count = (uint32_t)buf[1] - '0') - 1 >= SHORT_COUNT_MAX ||
+	    buf[2] != '\r')
+		return false;
+	for (struct slice *end = arg + count; arg < end; arg++) {
+		if (at > len - 6 || buf[at] != '$' || (size = (size_t)buf[at + 1] - '0') > 9)
+			return false;
+		at += 4;
+		if (buf[at - 2] != '\r') {
+			digit = (uint32_t)buf[at - 2] - '0';
+			if (digit > 9 || size == 0 || buf[at - 1] != '\r')
+				return false;
+			size = size * 10 + digit;
+			at++;
+		}
+		*arg = (struct slice){ buf + at, size };
+		at += size + 2;
+		if (at > len)
+			return false;
+	}
+	r->argc = count;
+	r->used = at;
+	return true;
+}
+
 static enum resp_request_status
 parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len, size_t max_bulk)
 {
 	enum resp_request_status status = RESP_REQUEST_OK;
-	size_t at = 0, count = 0, argc = 0;
-	struct slice *argv;
+	size_t at = 0, count = 0;
 
 	if (progress->at > 0) {
 		status = catch_up(r, progress, buf, len, max_bulk);
@@ -319,11 +332,7 @@ parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_
 		return status;
 	if (!reserve_args(r, count < ARGS_FIRST ? count : ARGS_FIRST))
 		return RESP_REQUEST_NOMEM;
-	/* Most commands are short, and all of them is there. */
-	for (argv = r->argv; argc < count && argc < ARGS_FIRST; argc++)
-		if (!read_short_bulk(buf, len, &at, max_bulk, &argv[argc]))
-			break;
-	for (; argc < count; argc++) {
+	for (size_t argc = 0; argc < count; argc++) {
 		if (argc == PROTOCOL_ARGS_MAX)
 			return fail(r, "too big request");
 		if (argc == r->argv_cap && !reserve_args(r, argc + 1))
@@ -336,20 +345,28 @@ parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_
 			*progress = (struct resp_progress){ at, argc, count };
 		return status;
 	}
-	r->argc = argc;
+	r->argc = count;
 	r->used = at;
 	return RESP_REQUEST_OK;
 }
 
-enum resp_request_status
-resp_request_parse(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len,
-                   size_t max_bulk)
+static enum resp_request_status __attribute__((noinline))
+parse_any(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len, size_t max_bulk)
 {
 	if (len == 0)
 		return more(r, 1);
 	if (buf[0] == '*')
 		return parse_array(r, progress, buf, len, max_bulk);
 	return parse_inline(r, buf, len);
+}
+
+enum resp_request_status
+resp_request_parse(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len,
+                   size_t max_bulk)
+{
+	if (progress->at == 0 && r->argv_cap > 0 && max_bulk >= SHORT_BULK_MAX && parse_short(r, buf, len))
+		return RESP_REQUEST_OK;
+	return parse_any(r, progress, buf, len, max_bulk);
 }
 
 void
