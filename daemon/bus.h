@@ -77,10 +77,9 @@ struct bus {
 	struct session_list reloading; /* wait until the configuration was read again */
 	struct session_list dead;      /* are to be closed at the end of the pass */
 
-	/* The command that ran last, as it was spelt. */
+	/* The command that ran last, as it was spelt, if it can run without further checks; see is_repeated(). */
 	struct {
 		const struct command *row;
-		bool has_subs;
 		size_t len;
 		uint8_t name[16];
 	} recent;

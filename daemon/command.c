@@ -254,24 +254,45 @@ command_upper(const char *name)
 	return upper;
 }
 
-/* The row of a command. What ran last most likely runs again, and needs no search. */
+/* Whether it may take long, or answer with much, and can wait for a better time. */
+static bool
+is_costly(const struct command *row)
+{
+	return row->flags & LINEAR && !(row->flags & PROMPT);
+}
+
+/* The row of a command. What ran last most likely runs again: see is_repeated(). */
 static const struct command *
 look_up(struct bus *bus, struct slice name)
 {
-	const struct command *row;
+	const struct command *row = command_find(name);
 
-	if (name.len == bus->recent.len && slice_is(name, bus->recent.name))
-		return bus->recent.row;
-	row = command_find(name);
 	if (row && is_sub(row))
 		return NULL;
-	if (row && name.len <= sizeof(bus->recent.name)) {
+	if (row && name.len <= sizeof(bus->recent.name) && !command_first_sub(row) && !is_costly(row) &&
+	    !(row->flags & (COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN))) {
 		memcpy(bus->recent.name, name.p, name.len);
 		bus->recent.len = name.len;
-		bus->recent.has_subs = command_first_sub(row) != NULL;
 		bus->recent.row = row;
 	}
 	return row;
+}
+
+static bool
+fits_arity(const struct command *row, size_t argc)
+{
+	return row->arity > 0 ? argc == (size_t)row->arity : argc >= (size_t)-row->arity;
+}
+
+/*
+ * Whether it is the command that ran last, and nothing speaks against running it at once: neither what kind of command
+ * it is, nor who sends it, nor what else goes on.
+ */
+static bool
+is_repeated(const struct bus *bus, const struct session *s, struct slice name, size_t argc)
+{
+	return name.len == bus->recent.len && slice_is(name, bus->recent.name) && fits_arity(bus->recent.row, argc) &&
+	       !s->in_transaction && s->reply_mode == REPLY_ON && bus->n_over == 0 && !session_is_subscribed(s);
 }
 
 static struct command_text
@@ -343,7 +364,7 @@ refuse(struct bus *bus, struct session *s, const struct command *row, const char
 static bool
 check(struct bus *bus, struct session *s, const struct command *row, size_t argc)
 {
-	if ((row->arity > 0 && argc != (size_t)row->arity) || (row->arity < 0 && argc < (size_t)-row->arity)) {
+	if (!fits_arity(row, argc)) {
 		refuse(bus, s, row, "ERR wrong number of arguments for '%s' command", row->name);
 		return false;
 	}
@@ -364,6 +385,12 @@ check(struct bus *bus, struct session *s, const struct command *row, size_t argc
 	return true;
 }
 
+static void
+note_row(struct session *s, const struct command *row)
+{
+	s->last_command = (uint8_t)(row - command_table + 1);
+}
+
 /* The row to run, or NULL after an error reply. */
 static const struct command *
 choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
@@ -375,7 +402,7 @@ choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc
 		refuse_unknown(bus, s, argv, argc);
 		return NULL;
 	}
-	if (argc > 1 && (row != bus->recent.row || bus->recent.has_subs) && command_first_sub(row)) {
+	if (argc > 1 && command_first_sub(row)) {
 		sub = find_sub(row, argv[1]);
 		if (!sub) {
 			reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.", COMMAND_SHOWN(argv[1]),
@@ -384,7 +411,7 @@ choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc
 		}
 		row = sub;
 	}
-	s->last_command = (uint8_t)(row - command_table + 1);
+	note_row(s, row);
 	if (check(bus, s, row, argc))
 		return row;
 	bus->commands[row - command_table].rejected++;
@@ -400,7 +427,7 @@ nanoseconds(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static enum command_result
+static enum command_result __attribute__((noinline))
 run_timed(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
 {
 	uint64_t start = nanoseconds();
@@ -414,8 +441,8 @@ run_timed(struct bus *bus, struct session *s, const struct command *row, const s
 	return result;
 }
 
-enum command_result
-command_execute(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
+static inline enum command_result
+execute(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
 {
 	struct command_stats *stats = &bus->commands[row - command_table];
 	uint64_t errors = bus->stats.errors;
@@ -434,16 +461,15 @@ command_execute(struct bus *bus, struct session *s, const struct command *row, c
 	return COMMAND_DONE;
 }
 
+enum command_result
+command_execute(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
+{
+	return execute(bus, s, row, argv, argc);
+}
+
 /* Arguments in so many bytes or numbers make a reply large. */
 #define LARGE_BYTES QUOTA_OVER_MIN
 #define LARGE_NUMBER ((size_t)256)
-
-/* Whether it may take long, or answer with much, and can wait for a better time. */
-static bool
-is_costly(const struct command *row)
-{
-	return row->flags & LINEAR && !(row->flags & PROMPT);
-}
 
 /* Whether a command could make much output for a user who has too much unsent already. */
 static bool
@@ -456,8 +482,8 @@ is_too_much(const struct bus *bus, const struct session *s, const struct command
 	return argc > LARGE_NUMBER || argv[argc - 1].len > LARGE_BYTES || is_costly(row);
 }
 
-enum command_result
-command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+static enum command_result __attribute__((noinline))
+run_any(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	const struct command *row = choose(bus, s, argv, argc);
 
@@ -475,4 +501,15 @@ command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 	if (s->reply_mode != REPLY_ON)
 		session_next_reply(s);
 	return COMMAND_DONE;
+}
+
+enum command_result
+command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	const struct command *row = bus->recent.row;
+
+	if (!is_repeated(bus, s, argv[0], argc))
+		return run_any(bus, s, argv, argc);
+	note_row(s, row);
+	return execute(bus, s, row, argv, argc);
 }

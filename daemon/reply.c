@@ -4,72 +4,30 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bus.h"
-#include "chunk.h"
 #include "log.h"
 #include "resp-encode.h"
-#include "run.h"
-#include "session.h"
-
-/* Room for so many bytes in the stream of replies, or NULL. */
-static char *
-reserve(struct bus *bus, struct session *s, size_t room)
-{
-	if (s->state == SESSION_DEAD || session_is_muted(s))
-		return NULL;
-	/* What was published before this reply comes before it. */
-	if (session_is_subscribed(s) && bus->run.messages > 0)
-		run_close(bus);
-	if (stream_reserve(&bus->replies, room) < 0) {
-		session_out_of_memory(s, bus);
-		return NULL;
-	}
-	return (char *)stream_end(&bus->replies);
-}
-
-/* Queues the len bytes that were written behind what reserve() returned. */
-static void
-commit(struct bus *bus, struct session *s, size_t len, struct barrier *barrier)
-{
-	struct chunk *chunk = bus->replies.chunk;
-	uint32_t offset = chunk->len;
-
-	chunk->len += (uint32_t)len;
-	session_queue(s, bus, chunk, offset, len, barrier, 0);
-}
-
-void
-reply_raw(struct bus *bus, struct session *s, const void *data, size_t len)
-{
-	char *p = len > 0 ? reserve(bus, s, len) : NULL;
-
-	if (!p)
-		return;
-	memcpy(p, data, len);
-	commit(bus, s, len, NULL);
-}
 
 static void
 reply_header(struct bus *bus, struct session *s, char type, uint64_t value, struct barrier *barrier)
 {
-	char *p = reserve(bus, s, RESP_HEADER_MAX);
+	char *p = reply_reserve(bus, s, RESP_HEADER_MAX);
 
 	if (p)
-		commit(bus, s, resp_put_header(p, type, value), barrier);
+		reply_commit(bus, s, resp_put_header(p, type, value), barrier);
 }
 
 void
 reply_status(struct bus *bus, struct session *s, const char *text)
 {
 	size_t len = strlen(text);
-	char *p = reserve(bus, s, len + 3);
+	char *p = reply_reserve(bus, s, len + 3);
 
 	if (!p)
 		return;
 	p[0] = '+';
 	memcpy(p + 1, text, len);
 	memcpy(p + 1 + len, "\r\n", 2);
-	commit(bus, s, len + 3, NULL);
+	reply_commit(bus, s, len + 3, NULL);
 }
 
 void
@@ -108,10 +66,10 @@ reply_integer_behind(struct bus *bus, struct session *s, uint64_t value, struct 
 void
 reply_bulk(struct bus *bus, struct session *s, struct slice data)
 {
-	char *p = reserve(bus, s, data.len + RESP_HEADER_MAX + 2);
+	char *p = reply_reserve(bus, s, data.len + RESP_HEADER_MAX + 2);
 
 	if (p)
-		commit(bus, s, resp_put_bulk(p, data.p, data.len), NULL);
+		reply_commit(bus, s, resp_put_bulk(p, data.p, data.len), NULL);
 }
 
 void

@@ -5,15 +5,51 @@
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
+#include "bus.h"
+#include "chunk.h"
 #include "protocol.h"
+#include "session.h"
 
-struct barrier;
-struct bus;
-struct session;
+/* Room for so many bytes, or NULL: nothing is to be replied. What is written there is queued by reply_commit(). */
+static inline char *
+reply_reserve(struct bus *bus, struct session *s, size_t room)
+{
+	if (s->state == SESSION_DEAD || session_is_muted(s))
+		return NULL;
+	/* What was published before this reply comes before it. */
+	if (bus->run.messages > 0 && session_is_subscribed(s))
+		run_close(bus);
+	if (stream_reserve(&bus->replies, room) < 0) {
+		session_out_of_memory(s, bus);
+		return NULL;
+	}
+	return (char *)stream_end(&bus->replies);
+}
+
+/* barrier: what it has to wait for, or NULL. */
+static inline void
+reply_commit(struct bus *bus, struct session *s, size_t len, struct barrier *barrier)
+{
+	struct chunk *chunk = bus->replies.chunk;
+	uint32_t offset = chunk->len;
+
+	chunk->len += (uint32_t)len;
+	session_queue(s, bus, chunk, offset, len, barrier, 0);
+}
 
 /* Bytes as they are. */
-void reply_raw(struct bus *bus, struct session *s, const void *data, size_t len);
+static inline void
+reply_raw(struct bus *bus, struct session *s, const void *data, size_t len)
+{
+	char *p = len > 0 ? reply_reserve(bus, s, len) : NULL;
+
+	if (!p)
+		return;
+	memcpy(p, data, len);
+	reply_commit(bus, s, len, NULL);
+}
 
 #define reply_literal(bus, s, text) reply_raw((bus), (s), (text), sizeof(text) - 1)
 

@@ -356,20 +356,20 @@ session_written(struct session *s, struct bus *bus)
 		session_check_clogged(s, bus);
 }
 
-void
-session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
-              struct barrier *barrier, uint32_t messages)
+static void
+check_queue(struct session *s, struct bus *bus)
 {
-	bool is_waiting = s->out_state == SESSION_OUT_BLOCKED || s->out_state == SESSION_OUT_GATED;
+	if (outq_cost(&s->out) > bus->limits.queue_limit || bus->n_over > 0)
+		session_check_clogged(s, bus);
+}
+
+/* What cannot just lengthen what was queued before. */
+static void __attribute__((noinline)) queue_apart(struct session *s, struct bus *bus, struct chunk *chunk,
+                                                  size_t offset, size_t len, struct barrier *barrier, uint32_t messages)
+{
+	bool is_waiting = s->out_state >= SESSION_OUT_BLOCKED;
 	int r;
 
-	if (s->state == SESSION_DEAD)
-		return;
-	if (!is_waiting && outq_extend(&s->out, chunk, offset, len, barrier, messages)) {
-		if (outq_cost(&s->out) > bus->limits.queue_limit || bus->n_over > 0)
-			session_check_clogged(s, bus);
-		return;
-	}
 	if (is_waiting && len <= OUTQ_COPY_MAX)
 		r = outq_push_copy(&s->out, &bus->chunks, chunk->data + offset, len, barrier, messages);
 	else
@@ -384,8 +384,19 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 		session_set_out_state(s, bus, messages > 0 ? SESSION_OUT_RECEIVER : SESSION_OUT_REPLIER);
 	if (is_waiting)
 		charge(s, bus);
-	if (outq_cost(&s->out) > bus->limits.queue_limit || bus->n_over > 0)
-		session_check_clogged(s, bus);
+	check_queue(s, bus);
+}
+
+void
+session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
+              struct barrier *barrier, uint32_t messages)
+{
+	if (s->state == SESSION_DEAD)
+		return;
+	if (s->out_state < SESSION_OUT_BLOCKED && outq_extend(&s->out, chunk, offset, len, barrier, messages))
+		check_queue(s, bus);
+	else
+		queue_apart(s, bus, chunk, offset, len, barrier, messages);
 }
 
 void

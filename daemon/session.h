@@ -43,8 +43,9 @@ enum session_out_state {
 	SESSION_OUT_IDLE,
 	SESSION_OUT_RECEIVER, /* has messages to be written at the end of this pass */
 	SESSION_OUT_REPLIER,  /* has only replies to be written at the end of this pass */
-	SESSION_OUT_BLOCKED,  /* its socket is full */
-	SESSION_OUT_GATED,    /* its next reply waits for a barrier */
+	/* From here on it waits for others. */
+	SESSION_OUT_BLOCKED, /* its socket is full */
+	SESSION_OUT_GATED,   /* its next reply waits for a barrier */
 };
 
 /* What becomes of the replies to commands (CLIENT REPLY); messages and confirmations always go out. */
@@ -215,7 +216,7 @@ session_is_resp3(const struct session *s)
 static inline bool
 session_is_subscribed(const struct session *s)
 {
-	return s->n_channels + s->n_patterns + s->n_shards > 0;
+	return !LIST_EMPTY(&s->subscriptions);
 }
 
 /* Whether replies to the command that runs are left out. */
