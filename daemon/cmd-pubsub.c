@@ -51,6 +51,10 @@ refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
 static enum command_result
 publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
 {
+	if (publish_is_more(bus, s, argv[1], is_shard, argv[2].len)) {
+		publish_more(bus, s, argv[2], reply_integer_behind);
+		return COMMAND_DONE;
+	}
 	if (!cmd_check_name(bus, s, argv[1]))
 		return COMMAND_DONE;
 	/* EXEC has waited for all that it publishes, and must not be interrupted: its transaction goes out whole. */

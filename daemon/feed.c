@@ -130,8 +130,13 @@ answer_count(struct bus *bus, struct session *s, uint64_t receivers, struct barr
 static bool
 publish(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice payload)
 {
-	switch (publish_message(bus, s, plan->channel, false, payload, NULL, !s->hurried,
-	                        plan->ack ? answer_count : NULL)) {
+	publish_answer *tell = plan->ack ? answer_count : NULL;
+
+	if (publish_is_more(bus, s, plan->channel, false, payload.len)) {
+		publish_more(bus, s, payload, tell);
+		return true;
+	}
+	switch (publish_message(bus, s, plan->channel, false, payload, NULL, !s->hurried, tell)) {
 	case PUBLISH_DONE:
 	case PUBLISH_DEAD:
 		return true;

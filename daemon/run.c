@@ -58,6 +58,7 @@ choose_encoding(struct run *run, const struct channel *channel)
 		way++;
 	run->way = way;
 	run->encoding = channel_way(channel, way)->n_of[ENCODING_RESP2] > 0 ? ENCODING_RESP2 : ENCODING_RESP3;
+	run->head = head_of(channel, way);
 }
 
 static void
@@ -73,17 +74,17 @@ int
 run_open(struct bus *bus, struct session *publisher, struct channel *channel, size_t payload_len)
 {
 	struct run *run = &bus->run;
-	struct session *own = publisher->publishes_to_own ? publisher : NULL;
-	size_t room = payload_len < RUN_LARGE ? payload_len + RESP_HEADER_MAX + 2 : 0;
+	struct session *own = run_own(publisher);
 	struct chunk *chunk;
 
 	/* The usual case: one more message for the same receivers. Who publishes to itself wants the answer first. */
-	if (run->channel == channel && run->own == own && room > 0 && !session_is_subscribed(publisher) &&
-	    run->stream.chunk->cap - run->stream.chunk->len >= room + head_of(channel, run->way).len)
+	if (run->channel == channel && run->own == own && !session_is_subscribed(publisher) &&
+	    run_has_room(run, payload_len))
 		return 0;
 	run_close(bus);
 	choose_encoding(run, channel);
-	if (room > 0 && stream_reserve(&run->stream, room + head_of(channel, run->way).len) < 0)
+	if (payload_len < RUN_LARGE &&
+	    stream_reserve(&run->stream, run->head.len + payload_len + RESP_HEADER_MAX + 2) < 0)
 		return -ENOMEM;
 	run->barrier = barrier_new(&bus->barriers);
 	if (!run->barrier)
@@ -229,7 +230,7 @@ copy_run(struct bus *bus, const struct piece *from, uint32_t way, enum encoding 
 {
 	struct run *run = &bus->run;
 	struct slice head = head_of(run->channel, way);
-	size_t old_head = head_of(run->channel, run->way).len;
+	size_t old_head = run->head.len;
 	size_t room = from->len - run->messages * old_head + run->messages * head.len;
 	const uint8_t *p = from->chunk->data + from->offset;
 	uint8_t *out;
@@ -383,7 +384,7 @@ run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 		chunk_unref(tail);
 		end(run);
 	} else {
-		uint8_t *p = put_head(stream_end(&run->stream), head_of(run->channel, run->way), run->encoding);
+		uint8_t *p = put_head(stream_end(&run->stream), run->head, run->encoding);
 
 		p += resp_put_bulk((char *)p, payload.p, payload.len);
 		chunk->len = (uint32_t)(p - chunk->data);

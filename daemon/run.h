@@ -13,11 +13,12 @@
 #include "chunk.h"
 #include "encoding.h"
 #include "protocol.h"
+#include "resp-encode.h"
+#include "session.h"
 
 struct barrier;
 struct bus;
 struct channel;
-struct session;
 
 struct run {
 	struct stream stream;
@@ -29,10 +30,27 @@ struct run {
 	/* What is written at once, one of RESP's encodings; others are made from it when the run ends. */
 	uint32_t way;
 	enum encoding encoding;
+	struct slice head; /* of each message, as it is kept for RESP2 */
 };
 
 /* A payload so long stands in a chunk of its own, which receivers share and nobody copies. */
 #define RUN_LARGE ((size_t)16 * 1024)
+
+/* What run.own is for messages of this publisher; after router_know_publisher(). */
+static inline struct session *
+run_own(struct session *publisher)
+{
+	return publisher->publishes_to_own ? publisher : NULL;
+}
+
+/* Whether the open run has room for one more message of payload_len bytes. */
+static inline bool
+run_has_room(const struct run *run, size_t payload_len)
+{
+	const struct chunk *chunk = run->stream.chunk;
+
+	return payload_len < RUN_LARGE && chunk->cap - chunk->len >= run->head.len + payload_len + RESP_HEADER_MAX + 2;
+}
 
 /*
  * Gets ready for one message of payload_len bytes from the publisher to the channel, which must be up to date
