@@ -41,6 +41,36 @@ slice_is(struct slice slice, const uint8_t *p)
 	return a[0] == b[0] && a[1] == b[1];
 }
 
+/* memcpy() without a call where the bytes are few, as names and most messages are. Returns where they end. */
+static inline uint8_t *
+slice_put(uint8_t *to, struct slice from)
+{
+	uint8_t *end = to + from.len;
+	const uint8_t *from_end = from.p + from.len;
+
+	/* Two halves that may overlap: sizes that the compiler knows. */
+	if (from.len > 64) {
+		memcpy(to, from.p, from.len);
+	} else if (from.len > 32) {
+		memcpy(to, from.p, 32);
+		memcpy(end - 32, from_end - 32, 32);
+	} else if (from.len >= 16) {
+		memcpy(to, from.p, 16);
+		memcpy(end - 16, from_end - 16, 16);
+	} else if (from.len >= 8) {
+		memcpy(to, from.p, 8);
+		memcpy(end - 8, from_end - 8, 8);
+	} else if (from.len >= 4) {
+		memcpy(to, from.p, 4);
+		memcpy(end - 4, from_end - 4, 4);
+	} else if (from.len > 0) {
+		to[0] = from.p[0];
+		to[from.len / 2] = from.p[from.len / 2];
+		end[-1] = from_end[-1];
+	}
+	return end;
+}
+
 #define PROTOCOL_SERVICE_SOCKET "/run/udsd/udsd.sock"
 #define PROTOCOL_USER_SOCKET "udsd/udsd.sock" /* below $XDG_RUNTIME_DIR */
 

@@ -80,6 +80,8 @@ struct bus {
 	/* The command that ran last, as it was spelt, if it can run without further checks; see is_repeated(). */
 	struct {
 		const struct command *row;
+		struct command_stats *stats;
+		uint8_t number; /* see session.last_command */
 		size_t len;
 		uint8_t name[16];
 	} recent;
@@ -133,6 +135,13 @@ static inline bool
 bus_is_pass_full(const struct bus *bus)
 {
 	return bus->chunks.bytes > bus->pass_bytes + BUS_PASS_BYTES;
+}
+
+/* Whether a queue that has got longer may be too long; see session_check_clogged(). */
+static inline bool
+bus_is_long_queue(const struct bus *bus, const struct outq *q)
+{
+	return outq_cost(q) > bus->limits.queue_limit || bus->n_over > 0;
 }
 
 /* Whether what takes much work has to wait for a later pass. */

@@ -261,6 +261,13 @@ is_costly(const struct command *row)
 	return row->flags & LINEAR && !(row->flags & PROMPT);
 }
 
+/* Counted from 1. */
+static uint8_t
+number_of(const struct command *row)
+{
+	return (uint8_t)(row - command_table + 1);
+}
+
 /* The row of a command. What ran last most likely runs again: see is_repeated(). */
 static const struct command *
 look_up(struct bus *bus, struct slice name)
@@ -274,6 +281,8 @@ look_up(struct bus *bus, struct slice name)
 		memcpy(bus->recent.name, name.p, name.len);
 		bus->recent.len = name.len;
 		bus->recent.row = row;
+		bus->recent.number = number_of(row);
+		bus->recent.stats = &bus->commands[row - command_table];
 	}
 	return row;
 }
@@ -385,12 +394,6 @@ check(struct bus *bus, struct session *s, const struct command *row, size_t argc
 	return true;
 }
 
-static void
-note_row(struct session *s, const struct command *row)
-{
-	s->last_command = (uint8_t)(row - command_table + 1);
-}
-
 /* The row to run, or NULL after an error reply. */
 static const struct command *
 choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
@@ -411,7 +414,7 @@ choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc
 		}
 		row = sub;
 	}
-	note_row(s, row);
+	s->last_command = number_of(row);
 	if (check(bus, s, row, argc))
 		return row;
 	bus->commands[row - command_table].rejected++;
@@ -442,9 +445,9 @@ run_timed(struct bus *bus, struct session *s, const struct command *row, const s
 }
 
 static inline enum command_result
-execute(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
+execute(struct bus *bus, struct session *s, const struct command *row, struct command_stats *stats,
+        const struct slice *argv, size_t argc)
 {
-	struct command_stats *stats = &bus->commands[row - command_table];
 	uint64_t errors = bus->stats.errors;
 	enum command_result result;
 
@@ -464,7 +467,7 @@ execute(struct bus *bus, struct session *s, const struct command *row, const str
 enum command_result
 command_execute(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
 {
-	return execute(bus, s, row, argv, argc);
+	return execute(bus, s, row, &bus->commands[row - command_table], argv, argc);
 }
 
 /* Arguments in so many bytes or numbers make a reply large. */
@@ -506,10 +509,8 @@ run_any(struct bus *bus, struct session *s, const struct slice *argv, size_t arg
 enum command_result
 command_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	const struct command *row = bus->recent.row;
-
 	if (!is_repeated(bus, s, argv[0], argc))
 		return run_any(bus, s, argv, argc);
-	note_row(s, row);
-	return execute(bus, s, row, argv, argc);
+	s->last_command = bus->recent.number;
+	return execute(bus, s, bus->recent.row, bus->recent.stats, argv, argc);
 }

@@ -85,9 +85,11 @@ note_need(struct bus *bus, struct input *in)
 	return 0;
 }
 
-/* Runs the command in bus->request. Returns whether it is done with; otherwise it waits. */
-static bool
-run_command(struct bus *bus, struct session *s)
+/*
+ * Runs the command in bus->request. Returns whether it is done with; otherwise it waits. A call would cost as much as
+ * what it does.
+ */
+static inline bool __attribute__((always_inline)) run_command(struct bus *bus, struct session *s)
 {
 	enum command_result result = command_run(bus, s, bus->request.argv, bus->request.argc);
 

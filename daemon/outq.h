@@ -8,10 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "chunk.h"
 
 struct barrier;
-struct chunk;
-struct chunk_pool;
 
 struct span {
 	struct chunk *chunk;
@@ -87,6 +88,19 @@ int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, st
  */
 int outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
                    uint32_t messages);
+
+/* The first half of outq_push_copy(): whether the copy directly follows the last span, and now belongs to it. */
+static inline bool
+outq_extend_copy(struct outq *q, const uint8_t *data, size_t len, const struct barrier *barrier, uint32_t messages)
+{
+	struct chunk *own = q->own;
+
+	if (!own || own->cap - own->len < len || !outq_extend(q, own, own->len, len, barrier, messages))
+		return false;
+	memcpy(own->data + own->len, data, len);
+	own->len += (uint32_t)len;
+	return true;
+}
 
 /* Makes copies of the small pieces that were queued since the last call, as far as there is memory. */
 void outq_detach(struct outq *q, struct chunk_pool *pool);

@@ -65,7 +65,9 @@ publish_more(struct bus *bus, struct session *s, struct slice payload, publish_a
 {
 	if (answer)
 		answer(bus, s, bus->run.channel->n_total, bus->run.barrier);
-	(void)run_append(bus, payload, NULL); /* does not fail where there is room */
+	if (run_put(&bus->run, payload))
+		run_close(bus);
+	bus->stats.messages++;
 	s->published++;
 }
 

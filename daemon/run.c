@@ -12,7 +12,7 @@
 #include "router.h"
 
 /* What the heads of a run's messages may take in all its encodings, in bytes. */
-#define COPIES_MAX ((uint64_t)128 * 1024)
+#define COPIES_MAX ((uint32_t)128 * 1024)
 
 /* How long a run gets while somebody is over his quota, in bytes. */
 #define OVER_MAX 4096
@@ -38,19 +38,9 @@ head_of(const struct channel *channel, uint32_t way)
 	return (struct slice){ (const uint8_t *)channel->matches[way - 1].head, channel->matches[way - 1].head_len };
 }
 
-/* The heads are kept for RESP2; RESP3 differs in the first byte. */
-static uint8_t *
-put_head(uint8_t *p, struct slice head, enum encoding encoding)
-{
-	memcpy(p, head.p, head.len);
-	if (encoding == ENCODING_RESP3)
-		p[0] = '>';
-	return p + head.len;
-}
-
-/* The first of RESP's encodings that anybody needs. */
+/* The first way and the first of RESP's encodings that anybody needs. */
 static void
-choose_encoding(struct run *run, const struct channel *channel)
+choose(struct run *run, const struct channel *channel)
 {
 	uint32_t way = 0;
 
@@ -59,6 +49,8 @@ choose_encoding(struct run *run, const struct channel *channel)
 	run->way = way;
 	run->encoding = channel_way(channel, way)->n_of[ENCODING_RESP2] > 0 ? ENCODING_RESP2 : ENCODING_RESP3;
 	run->head = head_of(channel, way);
+	/* Who gets a message twice gets the two copies one behind the other; and other encodings stay small. */
+	run->max_messages = channel->overlap ? 1 : COPIES_MAX / channel->heads_len + 1;
 }
 
 static void
@@ -82,7 +74,7 @@ run_open(struct bus *bus, struct session *publisher, struct channel *channel, si
 	    run_has_room(run, payload_len))
 		return 0;
 	run_close(bus);
-	choose_encoding(run, channel);
+	choose(run, channel);
 	if (payload_len < RUN_LARGE &&
 	    stream_reserve(&run->stream, run->head.len + payload_len + RESP_HEADER_MAX + 2) < 0)
 		return -ENOMEM;
@@ -247,7 +239,7 @@ copy_run(struct bus *bus, const struct piece *from, uint32_t way, enum encoding 
 		if (encoding > ENCODING_RESP3) {
 			out += encoding_put(encoding, out, payload);
 		} else {
-			out = put_head(out, head, encoding);
+			out = run_put_head(out, head, encoding);
 			memcpy(out, tail, (size_t)(p - tail));
 			out += p - tail;
 		}
@@ -316,7 +308,7 @@ frame_large(struct bus *bus, struct chunk *tail, uint32_t way, enum encoding enc
 	switch (encoding) {
 	case ENCODING_RESP2:
 	case ENCODING_RESP3:
-		put_head(out, head, encoding);
+		run_put_head(out, head, encoding);
 		own.len = head.len;
 		break;
 	case ENCODING_LENGTH:
@@ -354,23 +346,17 @@ deliver_large(struct bus *bus, struct chunk *tail)
 	}
 }
 
+/* Receivers whose user is over his quota take little more. */
 static bool
-is_long_enough(const struct bus *bus)
+is_long_for_over(const struct bus *bus)
 {
-	const struct run *run = &bus->run;
-
-	/* Who gets it twice gets the two copies one behind the other; and other encodings stay small. */
-	if (run->channel->overlap || (uint64_t)run->messages * run->channel->heads_len > COPIES_MAX)
-		return true;
-	/* Receivers whose user is over his quota take little more. */
-	return bus->n_over > 0 && run->stream.chunk->len - run->start > OVER_MAX;
+	return bus->n_over > 0 && bus->run.stream.chunk->len - bus->run.start > OVER_MAX;
 }
 
 int
 run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 {
 	struct run *run = &bus->run;
-	struct chunk *chunk = run->stream.chunk;
 
 	assert(run->channel);
 	if (payload.len >= RUN_LARGE) {
@@ -383,14 +369,8 @@ run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 		deliver_large(bus, tail);
 		chunk_unref(tail);
 		end(run);
-	} else {
-		uint8_t *p = put_head(stream_end(&run->stream), run->head, run->encoding);
-
-		p += resp_put_bulk((char *)p, payload.p, payload.len);
-		chunk->len = (uint32_t)(p - chunk->data);
-		run->messages++;
-		if (is_long_enough(bus))
-			run_close(bus);
+	} else if (run_put(run, payload) || is_long_for_over(bus)) {
+		run_close(bus);
 	}
 	bus->stats.messages++;
 	return 0;

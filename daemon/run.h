@@ -26,7 +26,7 @@ struct run {
 	struct barrier *barrier; /* counts the spans that carry the run */
 	struct session *own;     /* the publisher, if receivers of its own process are not waited for; else NULL */
 	uint32_t start;          /* in the stream's chunk */
-	uint32_t messages;
+	uint32_t messages, max_messages;
 	/* What is written at once, one of RESP's encodings; others are made from it when the run ends. */
 	uint32_t way;
 	enum encoding encoding;
@@ -58,6 +58,32 @@ run_has_room(const struct run *run, size_t payload_len)
  * and then nothing is open.
  */
 int run_open(struct bus *bus, struct session *publisher, struct channel *channel, size_t payload_len);
+
+/* Writes what stands before a message. The heads are kept for RESP2; RESP3 differs in the first byte. */
+static inline uint8_t *
+run_put_head(uint8_t *p, struct slice head, enum encoding encoding)
+{
+	uint8_t *end = slice_put(p, head);
+
+	if (encoding == ENCODING_RESP3)
+		*p = '>';
+	return end;
+}
+
+/* Writes one more message, for which there is room, at its end. Returns whether that was the last that it may have. */
+static inline bool
+run_put(struct run *run, struct slice payload)
+{
+	struct chunk *chunk = run->stream.chunk;
+	uint8_t *p = run_put_head(stream_end(&run->stream), run->head, run->encoding);
+
+	p += resp_put_header((char *)p, '$', payload.len);
+	p = slice_put(p, payload);
+	*p++ = '\r';
+	*p++ = '\n';
+	chunk->len = (uint32_t)(p - chunk->data);
+	return ++run->messages == run->max_messages;
+}
 
 /*
  * Adds the message that run_open() got ready for. tail: a chunk that holds "$LEN\r\n", the payload and CRLF,

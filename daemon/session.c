@@ -356,13 +356,6 @@ session_written(struct session *s, struct bus *bus)
 		session_check_clogged(s, bus);
 }
 
-static void
-check_queue(struct session *s, struct bus *bus)
-{
-	if (outq_cost(&s->out) > bus->limits.queue_limit || bus->n_over > 0)
-		session_check_clogged(s, bus);
-}
-
 /* What cannot just lengthen what was queued before. */
 static void __attribute__((noinline)) queue_apart(struct session *s, struct bus *bus, struct chunk *chunk,
                                                   size_t offset, size_t len, struct barrier *barrier, uint32_t messages)
@@ -384,19 +377,26 @@ static void __attribute__((noinline)) queue_apart(struct session *s, struct bus 
 		session_set_out_state(s, bus, messages > 0 ? SESSION_OUT_RECEIVER : SESSION_OUT_REPLIER);
 	if (is_waiting)
 		charge(s, bus);
-	check_queue(s, bus);
+	if (bus_is_long_queue(bus, &s->out))
+		session_check_clogged(s, bus);
 }
 
 void
 session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t offset, size_t len,
               struct barrier *barrier, uint32_t messages)
 {
+	bool is_extended;
+
 	if (s->state == SESSION_DEAD)
 		return;
-	if (s->out_state < SESSION_OUT_BLOCKED && outq_extend(&s->out, chunk, offset, len, barrier, messages))
-		check_queue(s, bus);
+	if (s->out_state < SESSION_OUT_BLOCKED)
+		is_extended = outq_extend(&s->out, chunk, offset, len, barrier, messages);
 	else
+		is_extended = outq_extend_copy(&s->out, chunk->data + offset, len, barrier, messages);
+	if (!is_extended)
 		queue_apart(s, bus, chunk, offset, len, barrier, messages);
+	else if (bus_is_long_queue(bus, &s->out))
+		session_check_clogged(s, bus);
 }
 
 void
