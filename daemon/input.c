@@ -20,6 +20,9 @@
 /* As much of a large payload gets its memory before its bytes come. */
 #define TAIL_FIRST ((size_t)256 * 1024)
 
+/* How much is read of what follows a large message: enough to see whether it is another one. */
+#define PEEK_SIZE ((size_t)4096)
+
 struct input {
 	struct buf bytes;
 	size_t need; /* bytes that must be there before the first command can get further; 0: it is whole */
@@ -316,13 +319,17 @@ input_room(struct session *s, uint8_t *buffer, size_t size, struct iovec iov[2])
 	size_t want;
 	ssize_t n;
 
+	if (s->sends_large && size > PEEK_SIZE)
+		size = PEEK_SIZE;
 	iov[0] = iov[1] = (struct iovec){ buffer, size };
 	if (!in)
 		return 1;
 	if (in->tail) {
 		n = tail_room(in, in->tail_size);
-		iov[0] = (struct iovec){ in->tail->data + in->tail->len, n < 0 ? 0 : (size_t)n };
-		return n < 0 ? (int)n : 1;
+		if (n < 0)
+			return (int)n;
+		iov[0] = (struct iovec){ in->tail->data + in->tail->len, (size_t)n };
+		return in->tail->len + (size_t)n == in->tail_size ? 2 : 1;
 	}
 	assert(in->need > in->bytes.len);
 	want = in->need - in->bytes.len;
@@ -334,10 +341,12 @@ input_room(struct session *s, uint8_t *buffer, size_t size, struct iovec iov[2])
 	return want == in->need - in->bytes.len ? 2 : 1;
 }
 
-void
-input_received(struct bus *bus, struct session *s, const struct iovec iov[2], size_t len)
+bool
+input_received(struct bus *bus, struct session *s, const struct iovec iov[2], int n, size_t len)
 {
 	size_t first = len < iov[0].iov_len ? len : iov[0].iov_len;
+	uint64_t n_large = bus->stats.large_messages;
+	bool has_tail;
 
 	if (!s->in) {
 		feed(bus, s, iov[0].iov_base, len);
@@ -350,6 +359,9 @@ input_received(struct bus *bus, struct session *s, const struct iovec iov[2], si
 		feed(bus, s, iov[1].iov_base, len - first);
 	}
 	hold(bus, s);
+	has_tail = s->in && s->in->tail;
+	s->sends_large = has_tail || bus->stats.large_messages > n_large;
+	return has_tail && len == iov[0].iov_len + (n > 1 ? iov[1].iov_len : 0);
 }
 
 void

@@ -120,19 +120,26 @@ read_route(struct conn *conn)
 {
 	struct session *s = &conn->session;
 	struct bus *bus = &conn->origin->loop->bus;
-	struct iovec iov[2];
-	int n = input_room(s, conn->origin->loop->buffer, read_size(conn), iov);
-	ssize_t len;
+	size_t most = read_size(conn), done = 0;
+	bool is_more = true;
 
-	if (n < 0) {
-		session_out_of_memory(s, bus);
-		return;
+	while (is_more && done < most && s->state == SESSION_OPEN) {
+		struct iovec iov[2];
+		int n = input_room(s, conn->origin->loop->buffer, most, iov);
+		ssize_t len;
+
+		if (n < 0) {
+			session_out_of_memory(s, bus);
+			return;
+		}
+		len = conn_receive(conn, iov, n);
+		if (len == 0)
+			session_finish(s, bus);
+		if (len <= 0)
+			return;
+		is_more = input_received(bus, s, iov, n, (size_t)len);
+		done += (size_t)len;
 	}
-	len = conn_receive(conn, iov, n);
-	if (len > 0)
-		input_received(bus, s, iov, (size_t)len);
-	else if (len == 0)
-		session_finish(s, bus);
 }
 
 static void

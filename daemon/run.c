@@ -366,6 +366,7 @@ run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 			return -ENOMEM;
 		}
 		run->channel->messages++;
+		bus->stats.large_messages++;
 		deliver_large(bus, tail);
 		chunk_unref(tail);
 		end(run);

@@ -86,6 +86,7 @@ struct session {
 	bool has_missed : 1;    /* messages that it has not been told of */
 	bool is_monitor : 1, is_tap : 1;
 	bool is_hidden : 1;                             /* stands for no client */
+	bool sends_large : 1;                           /* messages of RUN_LARGE bytes and more, lately */
 	bool hurried : 1;                               /* what it publishes waits for nobody */
 	bool no_evict : 1, no_touch : 1;                /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
 	bool has_reloaded : 1;                          /* what its UDSD RELOAD has waited for is done */

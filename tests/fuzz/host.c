@@ -386,7 +386,7 @@ read_some(struct peer *peer, size_t max)
 		if (taken > first)
 			memcpy(iov[1].iov_base, from + first, taken - first);
 		peer->sent_at += taken;
-		input_received(&host->bus, s, iov, taken);
+		(void)input_received(&host->bus, s, iov, n, taken);
 	}
 	leave();
 	note_waiting(host);

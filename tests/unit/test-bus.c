@@ -3,6 +3,7 @@
  * send cut into reads in different ways; what they get must be the same.
  */
 #include "hub.h"
+#include "input.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -494,6 +495,34 @@ long_commands(struct hub *hub)
 	free(data);
 }
 
+/* What is read of the next message together with the end of a large one is little: the rest goes to its own place. */
+static void
+large_messages_in_place(struct hub *hub)
+{
+	struct peer *a = receiver(hub, false, "SUBSCRIBE x\r\n"), *b = peer_new(hub, 2);
+	size_t len = 100000, room = hub->buffer_size < 4096 ? hub->buffer_size : 4096;
+	uint8_t *data = make_payload(len);
+	struct slice payload = { data, len };
+	struct iovec iov[2];
+	struct buf expected = { 0 };
+
+	for (int i = 0; i < 4; i++) {
+		peer_publish(b, "x", payload);
+		put_message(&expected, false, NULL, S("x"), payload);
+	}
+	hub_settle(hub);
+	peer_expect_buf(a, &expected);
+	peer_expect_text(b, ":1\r\n:1\r\n:1\r\n:1\r\n");
+	assert_int_equal(input_room(&b->session, hub->buffer, hub->buffer_size, iov), 1);
+	assert_int_equal(iov[0].iov_len, room);
+	peer_say(b, "PING\r\n");
+	hub_settle(hub);
+	peer_expect_text(b, "+PONG\r\n");
+	assert_int_equal(input_room(&b->session, hub->buffer, hub->buffer_size, iov), 1);
+	assert_int_equal(iov[0].iov_len, hub->buffer_size);
+	free(data);
+}
+
 /* What stands where a CRLF belongs is not looked at, and receivers get a CRLF. */
 static void
 wrong_line_ends(struct hub *hub)
@@ -555,6 +584,7 @@ static const struct conversation conversations[] = {
 	{ "subscription limit", subscription_limit },
 	{ "fair share", fair_share },
 	{ "long commands", long_commands },
+	{ "large messages in place", large_messages_in_place },
 	{ "wrong line ends", wrong_line_ends },
 	{ "announced sizes", announced_sizes },
 };
