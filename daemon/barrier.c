@@ -6,11 +6,36 @@
 /* As many as a pass uses at most, nearly always; more go back to the heap. */
 #define FREE_MAX 64
 
+static void
+ring_init(struct barrier_waiter *head)
+{
+	head->next = head->prev = head;
+}
+
+static bool
+ring_is_empty(const struct barrier_waiter *head)
+{
+	return head->next == head;
+}
+
+/* Moves all from one ring to the end of another. */
+static void
+ring_move(struct barrier_waiter *to, struct barrier_waiter *from)
+{
+	if (ring_is_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	ring_init(from);
+}
+
 void
 barrier_pool_init(struct barrier_pool *pool)
 {
 	*pool = (struct barrier_pool){ 0 };
-	TAILQ_INIT(&pool->ready);
+	ring_init(&pool->ready);
 }
 
 void
@@ -18,7 +43,7 @@ barrier_pool_deinit(struct barrier_pool *pool)
 {
 	struct barrier *barrier;
 
-	assert(TAILQ_EMPTY(&pool->ready));
+	assert(ring_is_empty(&pool->ready));
 	while ((barrier = pool->free)) {
 		pool->free = barrier->next_free;
 		free(barrier);
@@ -39,7 +64,7 @@ barrier_new(struct barrier_pool *pool)
 	barrier->pool = pool;
 	barrier->refs = 1;
 	barrier->pending = 0;
-	TAILQ_INIT(&barrier->waiters);
+	ring_init(&barrier->waiters);
 	return barrier;
 }
 
@@ -48,7 +73,7 @@ barrier_release(struct barrier *barrier)
 {
 	struct barrier_pool *pool = barrier->pool;
 
-	assert(TAILQ_EMPTY(&barrier->waiters));
+	assert(ring_is_empty(&barrier->waiters));
 	if (pool->n_free == FREE_MAX) {
 		free(barrier);
 		return;
@@ -61,11 +86,7 @@ barrier_release(struct barrier *barrier)
 void
 barrier_open(struct barrier *barrier)
 {
-	struct barrier_waiter *waiter;
-
-	TAILQ_FOREACH(waiter, &barrier->waiters, link)
-		waiter->list = &barrier->pool->ready;
-	TAILQ_CONCAT(&barrier->pool->ready, &barrier->waiters, link);
+	ring_move(&barrier->pool->ready, &barrier->waiters);
 	if (barrier->refs == 0)
 		barrier_release(barrier);
 }
@@ -73,25 +94,31 @@ barrier_open(struct barrier *barrier)
 void
 barrier_wait(struct barrier *barrier, struct barrier_waiter *waiter)
 {
-	assert(!waiter->list && barrier->pending > 0);
-	waiter->list = &barrier->waiters;
-	TAILQ_INSERT_TAIL(waiter->list, waiter, link);
+	struct barrier_waiter *head = &barrier->waiters;
+
+	assert(!waiter->next && barrier->pending > 0);
+	*waiter = (struct barrier_waiter){ .next = head, .prev = head->prev };
+	head->prev->next = waiter;
+	head->prev = waiter;
 }
 
 void
 barrier_forget(struct barrier_waiter *waiter)
 {
-	if (waiter->list)
-		TAILQ_REMOVE(waiter->list, waiter, link);
-	waiter->list = NULL;
+	if (!waiter->next)
+		return;
+	waiter->next->prev = waiter->prev;
+	waiter->prev->next = waiter->next;
+	waiter->next = NULL;
 }
 
 struct barrier_waiter *
 barrier_take_ready(struct barrier_pool *pool)
 {
-	struct barrier_waiter *waiter = TAILQ_FIRST(&pool->ready);
+	struct barrier_waiter *waiter = pool->ready.next;
 
-	if (waiter)
-		barrier_forget(waiter);
+	if (ring_is_empty(&pool->ready))
+		return NULL;
+	barrier_forget(waiter);
 	return waiter;
 }

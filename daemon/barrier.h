@@ -7,21 +7,20 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
-TAILQ_HEAD(barrier_waiters, barrier_waiter);
-
-/* Something that holds replies behind a barrier; embedded in what is to be woken. */
+/*
+ * Something that holds replies behind a barrier; embedded in what is to be woken. It stands in a ring, whose head is a
+ * barrier's or the pool's: it can leave without knowing which. next is NULL while it waits for none.
+ */
 struct barrier_waiter {
-	TAILQ_ENTRY(barrier_waiter) link;
-	struct barrier_waiters *list; /* a barrier's or the pool's ready list; NULL while it waits for none */
+	struct barrier_waiter *next, *prev;
 };
 
 /* Where barriers come from, and where those that waited for one that is now open stand. */
 struct barrier_pool {
 	struct barrier *free;
 	uint32_t n_free;
-	struct barrier_waiters ready; /* in the order in which they were woken */
+	struct barrier_waiter ready; /* in the order in which they were woken */
 };
 
 struct barrier {
@@ -29,7 +28,7 @@ struct barrier {
 	struct barrier *next_free;
 	uint32_t refs;    /* references of replies and of the run; pending counts as well */
 	uint32_t pending; /* spans not yet written */
-	struct barrier_waiters waiters;
+	struct barrier_waiter waiters;
 };
 
 void barrier_pool_init(struct barrier_pool *pool);

@@ -105,7 +105,6 @@ struct bus {
 	} client_log;
 	int64_t start_time; /* seconds since the epoch */
 	uid_t own_uid;
-	uint32_t overlap_stamp;
 	bool stop_requested; /* by SHUTDOWN */
 	bool reload_failed;  /* the last reload, and why, a mistake in each line */
 	struct buf reload_mistakes;

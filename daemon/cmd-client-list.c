@@ -37,7 +37,7 @@ put_flags(char *out, const struct session *s)
 {
 	char *p = out;
 
-	if (s->is_monitor || s->is_tap)
+	if (s->is_monitor || session_is_tap(s))
 		*p++ = 'O';
 	if (session_is_subscribed(s))
 		*p++ = 'P';

@@ -113,9 +113,9 @@ check_slow(struct loop *loop)
 		int unread = conn_unread(conn_of(s));
 		uint32_t since;
 
-		if (unread < s->unread)
+		if (unread < s->out.unread)
 			s->progress_ms = (uint32_t)bus->now_ms;
-		s->unread = unread;
+		s->out.unread = unread;
 		since = (uint32_t)bus->now_ms - s->progress_ms;
 		if (bus->limits.slow_timeout == 0 || since < bus->limits.slow_timeout)
 			continue;
@@ -159,7 +159,7 @@ check_idle(struct loop *loop)
 		/* The seconds are whole: it may have done something up to one later than they say. */
 		if ((uint64_t)(bus->uptime_s - s->active_s) * 1000 < bus->limits.idle_timeout + 1000 ||
 		    s->state != SESSION_OPEN || s->is_hidden || session_is_subscribed(s) || s->is_monitor ||
-		    s->is_tap || s->out.count > 0)
+		    session_is_tap(s) || s->out.count > 0)
 			continue;
 		session_log(s, bus, LOG_LEVEL_INFO, "did nothing for %u s, disconnected",
 		            bus->uptime_s - s->active_s - 1);

@@ -120,7 +120,7 @@ missed_tell(struct bus *bus, struct session *s)
 	missed = s->info->missed;
 	for (size_t i = 0; i < missed->n; i++) {
 		total += missed->counts[i].messages;
-		if (s->is_tap || router_is_subscribed(&bus->router, s, name))
+		if (session_is_tap(s) || router_is_subscribed(&bus->router, s, name))
 			tell(bus, s, &missed->counts[i]);
 	}
 	session_log(s, bus, LOG_LEVEL_INFO, "missed %" PRIu64 " messages while it was clogged", total);

@@ -84,7 +84,6 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 		return 0;
 	if (q->count == q->cap && enlarge(q, chunk->pool) < 0)
 		return -ENOMEM;
-	q->message_spans += messages > 0;
 	if (barrier && messages > 0)
 		barrier_add(barrier);
 	else if (barrier)
@@ -181,7 +180,6 @@ drop_head(struct outq *q)
 	if (q->count == 1 || span_at(q, 1)->chunk != span->chunk)
 		q->kept -= chunk_size(span->chunk);
 	chunk_unref(span->chunk);
-	q->message_spans -= span->messages > 0;
 	if (span->barrier && span->messages > 0)
 		barrier_arrive(span->barrier);
 	else
@@ -217,6 +215,15 @@ outq_clear(struct outq *q)
 	assert(q->bytes == 0 && q->kept == 0);
 	shrink(q, pool);
 	return messages;
+}
+
+bool
+outq_has_messages(const struct outq *q)
+{
+	for (uint32_t i = 0; i < q->count; i++)
+		if (q->ring[(q->head + i) & (q->cap - 1)].messages > 0)
+			return true;
+	return false;
 }
 
 static bool

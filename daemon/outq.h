@@ -25,12 +25,12 @@ struct span {
 struct outq {
 	struct span *ring; /* NULL while the queue is empty */
 	uint32_t head, count, cap;
-	uint32_t head_written;  /* bytes of the head span that are written already */
-	uint32_t message_spans; /* spans that carry messages */
-	uint32_t detached;      /* so many spans, from the head on, have been through outq_detach() */
-	size_t bytes;           /* unsent */
-	size_t kept;            /* of chunks, for these, were this the only queue */
-	struct chunk *own;      /* holds copies, see outq_push_copy(); or NULL */
+	uint32_t head_written; /* bytes of the head span that are written already */
+	uint32_t detached;     /* so many spans, from the head on, have been through outq_detach() */
+	int unread;            /* what the peer had not taken of it when its owner last looked, as the kernel counts */
+	size_t bytes;          /* unsent */
+	size_t kept;           /* of chunks, for these, were this the only queue */
+	struct chunk *own;     /* holds copies, see outq_push_copy(); or NULL */
 };
 
 enum outq_status {
@@ -125,8 +125,4 @@ outq_memory(const struct outq *q)
 }
 
 /* Whether messages are among what is queued. */
-static inline bool
-outq_has_messages(const struct outq *q)
-{
-	return q->message_spans > 0;
-}
+bool outq_has_messages(const struct outq *q);

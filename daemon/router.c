@@ -193,23 +193,33 @@ add_match(struct pattern *pattern, void *arg)
 	return 0;
 }
 
-/* Whether some session receives the channel in more than one way. */
+/* Marks the channel's receivers, or clears their marks. Returns whether one was as it should be already. */
 static bool
-has_overlap(struct bus *bus, const struct channel *channel)
+mark_receivers(const struct channel *channel, bool mark)
 {
-	uint32_t stamp = ++bus->overlap_stamp;
+	bool found = false;
 
 	for (uint32_t way = 0; way <= channel->n_matches; way++) {
 		const struct recvset *set = channel_way(channel, way);
-		struct session *const *array = recvset_array(set);
 
 		for (uint32_t i = 0; i < set->n; i++) {
-			if (array[i]->overlap_stamp == stamp)
-				return true;
-			array[i]->overlap_stamp = stamp;
+			struct session *s = recvset_array(set)[i];
+
+			found = found || s->is_marked == mark;
+			s->is_marked = mark;
 		}
 	}
-	return false;
+	return found;
+}
+
+/* Whether some session receives the channel in more than one way. */
+static bool
+has_overlap(const struct channel *channel)
+{
+	bool found = mark_receivers(channel, true);
+
+	mark_receivers(channel, false);
+	return found;
 }
 
 static uint32_t
@@ -270,7 +280,7 @@ refresh(struct bus *bus, struct channel *channel)
 		channel->n_total += count_admitted(channel, channel_way(channel, way));
 		channel->heads_len += way > 0 ? channel->matches[way - 1].head_len : 0;
 	}
-	channel->overlap = channel->n_matches > 0 && has_overlap(bus, channel);
+	channel->overlap = channel->n_matches > 0 && has_overlap(channel);
 	channel->clog_generation = UINT64_MAX;
 	channel->members_generation = router->members_generation;
 	return 0;

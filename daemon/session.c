@@ -218,6 +218,8 @@ session_set_out_state(struct session *s, struct bus *bus, enum session_out_state
 		TAILQ_REMOVE(from, s, out_link);
 	if (to)
 		TAILQ_INSERT_TAIL(to, s, out_link);
+	else
+		s->gate = (struct barrier_waiter){ 0 };
 	s->out_state = (uint8_t)state;
 }
 

@@ -61,7 +61,7 @@ struct session {
 	TAILQ_ENTRY(session) link; /* in the bus's list of all */
 	union {
 		TAILQ_ENTRY(session) out_link; /* by out_state */
-		struct barrier_waiter gate;    /* in state GATED; its list is NULL in all others */
+		struct barrier_waiter gate;    /* in state GATED */
 	};
 	TAILQ_ENTRY(session) in_link;
 	struct session_list *in_list; /* that in_link is in, or NULL */
@@ -71,7 +71,6 @@ struct session {
 	uint64_t delivered; /* messages queued for it */
 	/* When its peer last took something, or had nothing to take: the low half of bus->now_ms. */
 	uint32_t progress_ms;
-	int unread; /* what the peer had not taken when it was last looked at, as the kernel counts */
 	uint8_t state;
 	uint8_t out_state;
 	uint8_t reply_mode;     /* enum session_reply_mode */
@@ -84,19 +83,20 @@ struct session {
 	bool is_unfinished : 1; /* the rest of what is kept may never come */
 	bool is_slow : 1;       /* and is disconnected for it */
 	bool has_missed : 1;    /* messages that it has not been told of */
-	bool is_monitor : 1, is_tap : 1;
+	bool is_monitor : 1;
+	bool is_marked : 1;                             /* for whoever looks for it twice; else clear */
 	bool is_hidden : 1;                             /* stands for no client */
 	bool sends_large : 1;                           /* messages of RUN_LARGE bytes and more, lately */
 	bool hurried : 1;                               /* what it publishes waits for nobody */
 	bool no_evict : 1, no_touch : 1;                /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
 	bool has_reloaded : 1;                          /* what its UDSD RELOAD has waited for is done */
 	bool publishes_to_own : 1, publish_allowed : 1; /* see last_published */
+	uint32_t created_s;                             /* when it came; seconds since the bus's start */
 	struct identity identity;
 	struct user *user; /* its quota */
 	size_t charged;    /* to it for output */
 	size_t kept;       /* and for input and a transaction */
-	uint32_t overlap_stamp;
-	uint32_t created_s, active_s; /* when it came, and last did something; seconds since the bus's start */
+	uint32_t active_s; /* when it last did something */
 	uint32_t n_channels, n_patterns, n_shards;
 	struct subscription_list subscriptions;
 	/*
@@ -115,7 +115,7 @@ struct session_info {
 	char *name, *lib_name, *lib_version;
 	struct transaction *transaction; /* or NULL */
 	struct missed *missed;           /* or NULL */
-	struct tap *tap;                 /* of who is_tap; else NULL */
+	struct tap *tap;                 /* of who is told of messages; else NULL */
 	struct feed *feed;               /* unhandled input in other modes than route, or NULL */
 };
 
@@ -212,6 +212,13 @@ static inline bool
 session_is_resp3(const struct session *s)
 {
 	return s->encoding == ENCODING_RESP3;
+}
+
+/* Whether it is told of all messages (UDSD MONITOR). */
+static inline bool
+session_is_tap(const struct session *s)
+{
+	return s->info && s->info->tap;
 }
 
 static inline bool

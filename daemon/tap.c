@@ -40,7 +40,7 @@ tap_join(struct bus *bus, struct session *s, const struct slice *pattern)
 	struct session_info *info = session_get_info(s);
 	struct tap *tap = info ? malloc(sizeof(*tap) + len) : NULL;
 
-	if (!tap || (!s->is_tap && recvset_add(&bus->taps, s) < 0)) {
+	if (!tap || (!session_is_tap(s) && recvset_add(&bus->taps, s) < 0)) {
 		free(tap);
 		return -ENOMEM;
 	}
@@ -49,7 +49,6 @@ tap_join(struct bus *bus, struct session *s, const struct slice *pattern)
 		memcpy(tap->pattern, pattern->p, len);
 	tap_free(info->tap);
 	info->tap = tap;
-	s->is_tap = true;
 	return 0;
 }
 
@@ -58,12 +57,11 @@ tap_leave(struct bus *bus, struct session *s)
 {
 	uint32_t i = 0;
 
-	if (!s->is_tap)
+	if (!session_is_tap(s))
 		return;
 	while (recvset_array(&bus->taps)[i] != s)
 		i++;
 	recvset_remove(&bus->taps, i);
-	s->is_tap = false;
 	tap_free(s->info->tap);
 	s->info->tap = NULL;
 }

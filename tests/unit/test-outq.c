@@ -435,7 +435,7 @@ gate(void **state)
 	assert_int_equal(write_some(rig, &barrier), OUTQ_GATED);
 	barrier_arrive(a);
 	assert_ptr_equal(barrier_take_ready(&rig->barriers), &waiter);
-	assert_null(waiter.list);
+	assert_null(waiter.next);
 	assert_null(barrier_take_ready(&rig->barriers));
 	assert_int_equal(write_some(rig, &barrier), OUTQ_EMPTY);
 	expect_text(rig, "held behind");
