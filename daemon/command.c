@@ -300,8 +300,9 @@ fits_arity(const struct command *row, size_t argc)
 static bool
 is_repeated(const struct bus *bus, const struct session *s, struct slice name, size_t argc)
 {
-	return name.len == bus->recent.len && slice_is(name, bus->recent.name) && fits_arity(bus->recent.row, argc) &&
-	       !s->in_transaction && s->reply_mode == REPLY_ON && bus->n_over == 0 && !session_is_subscribed(s);
+	return bus->recent.row && name.len == bus->recent.len && slice_is(name, bus->recent.name) &&
+	       fits_arity(bus->recent.row, argc) && !s->in_transaction && s->reply_mode == REPLY_ON &&
+	       bus->n_over == 0 && !session_is_subscribed(s);
 }
 
 static struct command_text

@@ -23,6 +23,17 @@ ask(struct peer *peer, const char *text, const char *answer)
 	peer_expect_text(peer, answer);
 }
 
+/* Also as the first command that the daemon ever gets. */
+static void
+nameless_command(struct hub *hub)
+{
+	struct peer *a = peer_new(hub, 1);
+
+	ask(a, "*1\r\n$0\r\n\r\n", "-ERR unknown command '', with args beginning with: \r\n");
+	ask(a, "PING\r\n*2\r\n$0\r\n\r\n$1\r\nx\r\n",
+	    "+PONG\r\n-ERR unknown command '', with args beginning with: 'x' \r\n");
+}
+
 static void
 ping_and_echo(struct hub *hub)
 {
@@ -564,6 +575,7 @@ announced_sizes(struct hub *hub)
 }
 
 static const struct conversation conversations[] = {
+	{ "nameless command", nameless_command },
 	{ "ping and echo", ping_and_echo },
 	{ "echo of every size", echo_of_every_size },
 	{ "hello", hello },
