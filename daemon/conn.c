@@ -208,42 +208,19 @@ conn_flush(struct session *s)
 {
 	struct conn *conn = conn_of(s);
 	struct bus *bus = &conn->origin->loop->bus;
-	struct barrier *barrier;
+	struct barrier *barrier = NULL;
+	enum outq_status status;
 	size_t written;
 
 	if (s->state == SESSION_DEAD) { /* what it was told may not hold any more */
 		session_set_out_state(s, bus, SESSION_OUT_IDLE);
 		return;
 	}
-	switch (outq_write(&s->out, conn_fd(conn), WRITE_BUDGET, &written, &barrier)) {
-	case OUTQ_EMPTY:
-		session_set_out_state(s, bus, SESSION_OUT_IDLE);
-		if (s->state == SESSION_CLOSING)
-			session_kill(s, bus);
-		break;
-	case OUTQ_FULL:
-	case OUTQ_BUDGET:
-		session_set_out_state(s, bus, SESSION_OUT_BLOCKED);
-		outq_detach(&s->out, &bus->chunks);
-		break;
-	case OUTQ_GATED:
-		session_set_out_state(s, bus, SESSION_OUT_GATED);
-		outq_detach(&s->out, &bus->chunks);
-		barrier_wait(barrier, &s->gate);
-		break;
-	case OUTQ_ERROR:
-		session_set_out_state(s, bus, SESSION_OUT_IDLE);
-		if (conn->origin->ops->is_writer && session_is_live(s))
-			session_stop_output(s, bus);
-		else
-			session_kill(s, bus);
-		break;
-	}
-	if (written > 0) {
-		s->progress_ms = (uint32_t)bus->now_ms;
-		bus->stats.bytes_out += written;
-	}
-	session_written(s, bus);
+	status = outq_write(&s->out, conn_fd(conn), WRITE_BUDGET, &written, &barrier);
+	if (status == OUTQ_ERROR && conn->origin->ops->is_writer && session_is_live(s))
+		session_stop_output(s, bus);
+	else
+		session_flushed(s, bus, status, written, barrier);
 	update_events(conn);
 }
 

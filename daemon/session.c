@@ -350,8 +350,33 @@ session_check_limits(struct bus *bus)
 }
 
 void
-session_written(struct session *s, struct bus *bus)
+session_flushed(struct session *s, struct bus *bus, enum outq_status status, size_t written, struct barrier *barrier)
 {
+	switch (status) {
+	case OUTQ_EMPTY:
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		if (s->state == SESSION_CLOSING)
+			session_kill(s, bus);
+		break;
+	case OUTQ_FULL:
+	case OUTQ_BUDGET:
+		session_set_out_state(s, bus, SESSION_OUT_BLOCKED);
+		outq_detach(&s->out, &bus->chunks);
+		break;
+	case OUTQ_GATED:
+		session_set_out_state(s, bus, SESSION_OUT_GATED);
+		outq_detach(&s->out, &bus->chunks);
+		barrier_wait(barrier, &s->gate);
+		break;
+	case OUTQ_ERROR:
+		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+		session_kill(s, bus);
+		break;
+	}
+	if (written > 0) {
+		s->progress_ms = (uint32_t)bus->now_ms;
+		bus->stats.bytes_out += written;
+	}
 	if (s->out.count > 0 || s->charged > 0)
 		charge(s, bus);
 	if (s->clogged || bus->n_over > 0)

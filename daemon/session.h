@@ -185,8 +185,9 @@ void session_stop_output(struct session *s, struct bus *bus);
 /* It stands for no client: it is not counted as one, and nobody may see it. */
 void session_hide(struct session *s, struct bus *bus);
 
-/* Sees to its limits after it was tried to write its output. */
-void session_written(struct session *s, struct bus *bus);
+/* It was tried to write its output: what outq_write() returned. It must not be dead. */
+void session_flushed(struct session *s, struct bus *bus, enum outq_status status, size_t written,
+                     struct barrier *barrier);
 
 /* "uid 1000" or "an anonymous client", for errors. */
 struct session_user {

@@ -181,7 +181,8 @@ flush(struct session *s)
 {
 	struct peer *peer = peer_of(s);
 	struct bus *bus = &peer->host->bus;
-	struct barrier *barrier;
+	struct barrier *barrier = NULL;
+	enum outq_status status;
 	size_t written;
 
 	if (s->state == SESSION_DEAD) {
@@ -189,32 +190,10 @@ flush(struct session *s)
 		return;
 	}
 	written_to = peer;
-	switch (outq_write(&s->out, -1, peer->budget, &written, &barrier)) {
-	case OUTQ_EMPTY:
-		session_set_out_state(s, bus, SESSION_OUT_IDLE);
-		if (s->state == SESSION_CLOSING) {
-			peer->was_killed = false;
-			session_kill(s, bus);
-		}
-		break;
-	case OUTQ_FULL:
-	case OUTQ_BUDGET:
-		session_set_out_state(s, bus, SESSION_OUT_BLOCKED);
-		outq_detach(&s->out, &bus->chunks);
-		break;
-	case OUTQ_GATED:
-		session_set_out_state(s, bus, SESSION_OUT_GATED);
-		outq_detach(&s->out, &bus->chunks);
-		barrier_wait(barrier, &s->gate);
-		break;
-	case OUTQ_ERROR:
-		session_set_out_state(s, bus, SESSION_OUT_IDLE);
-		session_kill(s, bus);
-		break;
-	}
-	if (written > 0)
-		s->progress_ms = (uint32_t)bus->now_ms;
-	session_written(s, bus);
+	status = outq_write(&s->out, -1, peer->budget, &written, &barrier);
+	if (status == OUTQ_EMPTY && s->state == SESSION_CLOSING)
+		peer->was_killed = false;
+	session_flushed(s, bus, status, written, barrier);
 }
 
 static void

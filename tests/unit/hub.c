@@ -76,8 +76,6 @@ write_out(struct peer *peer, struct barrier **ret_barrier)
 	note_bus(peer->hub, false);
 	do {
 		status = outq_write(&s->out, fd, SIZE_MAX, &written, ret_barrier);
-		if (written > 0)
-			s->progress_ms = (uint32_t)peer->hub->bus.now_ms;
 		if (peer->fds[0] < 0)
 			assert_int_equal(drain(peer, peer->hub->fds[1], SIZE_MAX), written);
 	} while (status == OUTQ_FULL && peer->fds[0] < 0);
@@ -93,32 +91,17 @@ flush(struct session *s)
 	struct peer *peer = peer_of(s);
 	struct bus *bus = &peer->hub->bus;
 	struct barrier *barrier = NULL;
+	enum outq_status status;
+	size_t before;
 
 	if (s->state == SESSION_DEAD) {
 		session_set_out_state(s, bus, SESSION_OUT_IDLE);
 		return;
 	}
-	switch (write_out(peer, &barrier)) {
-	case OUTQ_EMPTY:
-		session_set_out_state(s, bus, SESSION_OUT_IDLE);
-		if (s->state == SESSION_CLOSING)
-			session_kill(s, bus);
-		break;
-	case OUTQ_FULL:
-	case OUTQ_BUDGET:
-		session_set_out_state(s, bus, SESSION_OUT_BLOCKED);
-		outq_detach(&s->out, &bus->chunks);
-		break;
-	case OUTQ_GATED:
-		session_set_out_state(s, bus, SESSION_OUT_GATED);
-		outq_detach(&s->out, &bus->chunks);
-		barrier_wait(barrier, &s->gate);
-		break;
-	case OUTQ_ERROR:
-		fail_msg("write: %s", strerror(errno));
-		break;
-	}
-	session_written(s, bus);
+	before = s->out.bytes;
+	status = write_out(peer, &barrier);
+	assert_int_not_equal(status, OUTQ_ERROR);
+	session_flushed(s, bus, status, before - s->out.bytes, barrier);
 }
 
 static void
