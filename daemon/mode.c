@@ -211,6 +211,9 @@ stop_feed(struct conn *conn)
 	feed_stop(&conn->origin->loop->bus, &conn->session, &conn->origin->plan);
 }
 
+/* What the modes of clients that only write have in common. */
+#define FEED_OPS .begin = begin_feed, .resume = resume_feed, .drain = drain_feed, .stop = stop_feed, .is_writer = true
+
 static const struct conn_ops *
 ops_of(const struct mode_options *o)
 {
@@ -226,32 +229,10 @@ ops_of(const struct mode_options *o)
 		.stop = stop_at_once,
 		.is_lockstep = true,
 	};
-	static const struct conn_ops feed = {
-		.begin = begin_feed,
-		.read = read_feed,
-		.resume = resume_feed,
-		.drain = drain_feed,
-		.stop = stop_feed,
-		.is_writer = true,
-	};
-	static const struct conn_ops feed_packets = {
-		.begin = begin_feed,
-		.read = packet_read,
-		.resume = resume_feed,
-		.drain = drain_feed,
-		.stop = stop_feed,
-		.is_writer = true,
-	};
+	static const struct conn_ops feed = { FEED_OPS, .read = read_feed };
+	static const struct conn_ops feed_packets = { FEED_OPS, .read = packet_read };
 	/* Answers stay packets of their own if the next message is read when one is written. */
-	static const struct conn_ops feed_packets_ack = {
-		.begin = begin_feed,
-		.read = packet_read,
-		.resume = resume_feed,
-		.drain = drain_feed,
-		.stop = stop_feed,
-		.is_writer = true,
-		.is_lockstep = true,
-	};
+	static const struct conn_ops feed_packets_ack = { FEED_OPS, .read = packet_read, .is_lockstep = true };
 
 	if (o->mode == MODE_ROUTE)
 		return &route;

@@ -458,6 +458,59 @@ peer_expect_text(struct peer *peer, const char *text)
 }
 
 void
+peer_expect_repeated(struct peer *peer, const char *text, size_t n)
+{
+	struct buf expected = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		put_text(&expected, text);
+	peer_expect_buf(peer, &expected);
+}
+
+void
+peer_ask(struct peer *peer, const char *text, const char *answer)
+{
+	peer_say(peer, text);
+	hub_settle(peer->hub);
+	peer_expect_text(peer, answer);
+}
+
+struct access_rule *
+rules_add(struct access_rules *rules, const char *glob, const char *publish, const char *subscribe,
+          enum slow_policy slow)
+{
+	struct access_rule *rule = access_rule_new(glob);
+	char bad[64];
+
+	assert_non_null(rule);
+	if (publish)
+		assert_int_equal(access_list_parse(publish, &rule->publish, bad, sizeof(bad)), 0);
+	if (subscribe)
+		assert_int_equal(access_list_parse(subscribe, &rule->subscribe, bad, sizeof(bad)), 0);
+	rule->slow = slow;
+	STAILQ_INSERT_TAIL(rules, rule, link);
+	return rule;
+}
+
+void
+rules_clear(struct access_rules *rules)
+{
+	struct access_rule *rule;
+
+	while ((rule = STAILQ_FIRST(rules))) {
+		STAILQ_REMOVE_HEAD(rules, link);
+		access_rule_free(rule);
+	}
+}
+
+void
+hub_drop_rules(struct hub *hub, struct access_rules *rules)
+{
+	router_set_rules(&hub->bus, NULL);
+	rules_clear(rules);
+}
+
+void
 peer_expect_buf(struct peer *peer, struct buf *expected)
 {
 	peer_expect(peer, expected->data, expected->len);

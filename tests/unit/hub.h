@@ -112,6 +112,22 @@ void peer_expect_text(struct peer *peer, const char *text);
 /* Likewise; and forgets what was expected. */
 void peer_expect_buf(struct peer *peer, struct buf *expected);
 
+/* The text n times. */
+void peer_expect_repeated(struct peer *peer, const char *text, size_t n);
+
+/* Says it, lets everything come to rest, and expects the answer. */
+void peer_ask(struct peer *peer, const char *text, const char *answer);
+
+/* A rule at the end of a list. publish and subscribe: principals, or NULL for everybody. */
+struct access_rule *rules_add(struct access_rules *rules, const char *glob, const char *publish, const char *subscribe,
+                              enum slow_policy slow);
+
+/* Frees them. */
+void rules_clear(struct access_rules *rules);
+
+/* Likewise; the bus has none any more. */
+void hub_drop_rules(struct hub *hub, struct access_rules *rules);
+
 /* A conversation of peers with a bus. */
 struct conversation {
 	const char *name;

@@ -290,19 +290,6 @@ on_written(struct peer *peer)
 			parse(ledger->actors[i]);
 }
 
-static void
-add_rule(struct ledger *ledger, const char *glob, const char *subscribe, enum slow_policy slow)
-{
-	struct access_rule *rule = access_rule_new(glob);
-	char bad[64];
-
-	assert_non_null(rule);
-	if (subscribe)
-		assert_int_equal(access_list_parse(subscribe, &rule->subscribe, bad, sizeof(bad)), 0);
-	rule->slow = slow;
-	STAILQ_INSERT_TAIL(&ledger->rules, rule, link);
-}
-
 void
 ledger_init(struct ledger *ledger, enum hub_reading reading)
 {
@@ -311,22 +298,18 @@ ledger_init(struct ledger *ledger, enum hub_reading reading)
 	ledger->hub.on_written = on_written;
 	ledger->hub.may_refuse = true;
 	STAILQ_INIT(&ledger->rules);
-	add_rule(ledger, "d*", NULL, SLOW_DROP);
-	add_rule(ledger, "k*", NULL, SLOW_DISCONNECT);
-	add_rule(ledger, "r*", "uid:1001", SLOW_WAIT);
+	rules_add(&ledger->rules, "d*", NULL, NULL, SLOW_DROP);
+	rules_add(&ledger->rules, "k*", NULL, NULL, SLOW_DISCONNECT);
+	rules_add(&ledger->rules, "r*", NULL, "uid:1001", SLOW_WAIT);
 	router_set_rules(&ledger->hub.bus, &ledger->rules);
 }
 
 void
 ledger_deinit(struct ledger *ledger)
 {
-	struct access_rule *rule;
 
 	hub_deinit(&ledger->hub);
-	while ((rule = STAILQ_FIRST(&ledger->rules))) {
-		STAILQ_REMOVE_HEAD(&ledger->rules, link);
-		access_rule_free(rule);
-	}
+	rules_clear(&ledger->rules);
 	for (size_t i = 0; i < ledger->n_actors; i++)
 		free(ledger->actors[i]);
 }

@@ -8,14 +8,6 @@
 
 #define QUEUED "+QUEUED\r\n"
 
-static void
-ask(struct peer *peer, const char *text, const char *answer)
-{
-	peer_say(peer, text);
-	hub_settle(peer->hub);
-	peer_expect_text(peer, answer);
-}
-
 /* Forgets what the peer got. */
 static void
 ignore(struct peer *peer)
@@ -47,18 +39,18 @@ transaction(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2);
 
-	ask(b, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
-	ask(a, "MULTI\r\nPUBLISH x 1\r\nPING\r\nPUBLISH x 2\r\n", "+OK\r\n" QUEUED QUEUED QUEUED);
+	peer_ask(b, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+	peer_ask(a, "MULTI\r\nPUBLISH x 1\r\nPING\r\nPUBLISH x 2\r\n", "+OK\r\n" QUEUED QUEUED QUEUED);
 	peer_expect_text(b, "");
-	ask(a, "EXEC\r\nPING\r\n", "*3\r\n:1\r\n+PONG\r\n:1\r\n+PONG\r\n");
+	peer_ask(a, "EXEC\r\nPING\r\n", "*3\r\n:1\r\n+PONG\r\n:1\r\n+PONG\r\n");
 	peer_expect_text(b, "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n1\r\n"
 	                    "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n2\r\n");
-	ask(a, "MULTI\r\nECHO\r\nPING\r\nEXEC\r\nEXEC\r\n",
-	    "+OK\r\n-ERR wrong number of arguments for 'echo' command\r\n" QUEUED
-	    "-EXECABORT Transaction discarded because of previous errors.\r\n-ERR EXEC without MULTI\r\n");
-	ask(a, "MULTI\r\nMULTI\r\nPING\r\nDISCARD\r\nDISCARD\r\n",
-	    "+OK\r\n-ERR MULTI calls can not be nested\r\n" QUEUED "+OK\r\n-ERR DISCARD without MULTI\r\n");
-	ask(a, "MULTI\r\nPING\r\nRESET\r\nEXEC\r\n", "+OK\r\n" QUEUED "+RESET\r\n-ERR EXEC without MULTI\r\n");
+	peer_ask(a, "MULTI\r\nECHO\r\nPING\r\nEXEC\r\nEXEC\r\n",
+	         "+OK\r\n-ERR wrong number of arguments for 'echo' command\r\n" QUEUED
+	         "-EXECABORT Transaction discarded because of previous errors.\r\n-ERR EXEC without MULTI\r\n");
+	peer_ask(a, "MULTI\r\nMULTI\r\nPING\r\nDISCARD\r\nDISCARD\r\n",
+	         "+OK\r\n-ERR MULTI calls can not be nested\r\n" QUEUED "+OK\r\n-ERR DISCARD without MULTI\r\n");
+	peer_ask(a, "MULTI\r\nPING\r\nRESET\r\nEXEC\r\n", "+OK\r\n" QUEUED "+RESET\r\n-ERR EXEC without MULTI\r\n");
 	peer_say(a, "MULTI\r\nPING\r\n"); /* and goes away: nothing may leak */
 	hub_settle(hub);
 	ignore(a);
@@ -73,11 +65,11 @@ transaction_to_oneself(struct hub *hub)
 	peer_say(a, "HELLO 3\r\n");
 	hub_settle(hub);
 	ignore(a);
-	ask(a, "MULTI\r\nSUBSCRIBE x\r\nPUBLISH x 1\r\nPUBLISH y 0\r\nPUBLISH x 2\r\nPING\r\n",
-	    "+OK\r\n" QUEUED QUEUED QUEUED QUEUED QUEUED);
-	ask(a, "EXEC\r\n",
-	    "*5\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n:1\r\n:0\r\n:1\r\n+PONG\r\n"
-	    ">3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n2\r\n");
+	peer_ask(a, "MULTI\r\nSUBSCRIBE x\r\nPUBLISH x 1\r\nPUBLISH y 0\r\nPUBLISH x 2\r\nPING\r\n",
+	         "+OK\r\n" QUEUED QUEUED QUEUED QUEUED QUEUED);
+	peer_ask(a, "EXEC\r\n",
+	         "*5\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n:1\r\n:0\r\n:1\r\n+PONG\r\n"
+	         ">3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n2\r\n");
 }
 
 static void
@@ -93,7 +85,7 @@ transaction_too_large(struct hub *hub)
 	hub_settle(hub);
 	assert_non_null(strstr((char *)a->got.data, "-ERR the transaction takes more than 1049600 bytes"));
 	ignore(a);
-	ask(a, "EXEC\r\nPING\r\n", "-EXECABORT Transaction discarded because of previous errors.\r\n+PONG\r\n");
+	peer_ask(a, "EXEC\r\nPING\r\n", "-EXECABORT Transaction discarded because of previous errors.\r\n+PONG\r\n");
 	free(payload);
 }
 
@@ -103,11 +95,12 @@ transaction_waits(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *c = peer_new(hub, 3);
 
-	ask(a, "UDSD WAITRECEIVER ON\r\nMULTI\r\nPUBLISH x 1\r\nPING\r\nPUBLISH y 2\r\nEXEC\r\n",
-	    "+OK\r\n+OK\r\n" QUEUED QUEUED QUEUED);
-	ask(b, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+	peer_ask(a, "UDSD WAITRECEIVER ON\r\nMULTI\r\nPUBLISH x 1\r\nPING\r\nPUBLISH y 2\r\nEXEC\r\n",
+	         "+OK\r\n+OK\r\n" QUEUED QUEUED QUEUED);
+	peer_ask(b, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
 	peer_expect_text(a, "");
-	ask(c, "PSUBSCRIBE y*\r\n",
+	peer_ask(
+	    c, "PSUBSCRIBE y*\r\n",
 	    "*3\r\n$10\r\npsubscribe\r\n$2\r\ny*\r\n:1\r\n*4\r\n$8\r\npmessage\r\n$2\r\ny*\r\n$1\r\ny\r\n$1\r\n2\r\n");
 	peer_expect_text(b, "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n1\r\n");
 	peer_expect_text(a, "*3\r\n:1\r\n+PONG\r\n:1\r\n");
@@ -118,16 +111,16 @@ shard_channels(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2);
 
-	ask(b, "PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
-	ask(b, "SSUBSCRIBE x\r\n", "*3\r\n$10\r\nssubscribe\r\n$1\r\nx\r\n:1\r\n");
-	ask(a, "SPUBLISH x 1\r\nPUBLISH x 2\r\nSPUBLISH y 3\r\n", ":1\r\n:1\r\n:0\r\n");
+	peer_ask(b, "PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
+	peer_ask(b, "SSUBSCRIBE x\r\n", "*3\r\n$10\r\nssubscribe\r\n$1\r\nx\r\n:1\r\n");
+	peer_ask(a, "SPUBLISH x 1\r\nPUBLISH x 2\r\nSPUBLISH y 3\r\n", ":1\r\n:1\r\n:0\r\n");
 	peer_expect_text(b, "*3\r\n$8\r\nsmessage\r\n$1\r\nx\r\n$1\r\n1\r\n"
 	                    "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\nx\r\n$1\r\n2\r\n");
-	ask(a, "PUBSUB CHANNELS\r\nPUBSUB SHARDCHANNELS\r\nPUBSUB SHARDNUMSUB x y\r\nPUBSUB NUMSUB x\r\n",
-	    "*0\r\n*1\r\n$1\r\nx\r\n*4\r\n$1\r\nx\r\n:1\r\n$1\r\ny\r\n:0\r\n*2\r\n$1\r\nx\r\n:0\r\n");
+	peer_ask(a, "PUBSUB CHANNELS\r\nPUBSUB SHARDCHANNELS\r\nPUBSUB SHARDNUMSUB x y\r\nPUBSUB NUMSUB x\r\n",
+	         "*0\r\n*1\r\n$1\r\nx\r\n*4\r\n$1\r\nx\r\n:1\r\n$1\r\ny\r\n:0\r\n*2\r\n$1\r\nx\r\n:0\r\n");
 	assert_int_equal(hub->bus.router.n_shards, 1);
-	ask(b, "SUNSUBSCRIBE\r\nSUNSUBSCRIBE\r\n",
-	    "*3\r\n$12\r\nsunsubscribe\r\n$1\r\nx\r\n:0\r\n*3\r\n$12\r\nsunsubscribe\r\n$-1\r\n:0\r\n");
+	peer_ask(b, "SUNSUBSCRIBE\r\nSUNSUBSCRIBE\r\n",
+	         "*3\r\n$12\r\nsunsubscribe\r\n$1\r\nx\r\n:0\r\n*3\r\n$12\r\nsunsubscribe\r\n$-1\r\n:0\r\n");
 	assert_int_equal(hub->bus.router.n_shards, 0);
 }
 
@@ -136,12 +129,13 @@ replies_off(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2);
 
-	ask(b, "CLIENT REPLY OFF\r\nPING\r\nNONSENSE\r\nSUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
-	ask(a, "PUBLISH x 1\r\n", ":1\r\n");
+	peer_ask(b, "CLIENT REPLY OFF\r\nPING\r\nNONSENSE\r\nSUBSCRIBE x\r\n",
+	         "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+	peer_ask(a, "PUBLISH x 1\r\n", ":1\r\n");
 	peer_expect_text(b, "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n1\r\n");
-	ask(a, "CLIENT REPLY SKIP\r\nPING\r\nPING x\r\n", "$1\r\nx\r\n");
-	ask(a, "CLIENT REPLY SKIP\r\n\r\nPING x\r\n", "$1\r\nx\r\n");
-	ask(a, "CLIENT REPLY OFF\r\nPUBLISH x 2\r\nCLIENT REPLY ON\r\n", "+OK\r\n");
+	peer_ask(a, "CLIENT REPLY SKIP\r\nPING\r\nPING x\r\n", "$1\r\nx\r\n");
+	peer_ask(a, "CLIENT REPLY SKIP\r\n\r\nPING x\r\n", "$1\r\nx\r\n");
+	peer_ask(a, "CLIENT REPLY OFF\r\nPUBLISH x 2\r\nCLIENT REPLY ON\r\n", "+OK\r\n");
 	peer_expect_text(b, "*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n2\r\n");
 	peer_say(b, "QUIT\r\n");
 	hub_settle(hub);
@@ -176,9 +170,9 @@ monitor(struct hub *hub)
 	struct peer *a = peer_new(hub, 1), *m = peer_new(hub, 2), *u = peer_of_user(hub, 3, 1000);
 	uint8_t *payload = make_payload(5000);
 
-	ask(u, "MONITOR\r\n",
-	    "-NOPERM uid 1000 has no permissions to run the 'monitor' command: administrators only\r\n");
-	ask(m, "MONITOR\r\nMONITOR\r\n", "+OK\r\n");
+	peer_ask(u, "MONITOR\r\n",
+	         "-NOPERM uid 1000 has no permissions to run the 'monitor' command: administrators only\r\n");
+	peer_ask(m, "MONITOR\r\nMONITOR\r\n", "+OK\r\n");
 	peer_say(a, "PUBLISH x \"a\\x00\\xff\\\"\"\r\nAUTH default secret\r\nNONSENSE\r\nCONFIG GET save\r\n");
 	peer_say(a, "HELLO 2 AUTH default secret SETNAME bob\r\n");
 	hub_settle(hub);
@@ -202,7 +196,7 @@ monitor_resets(struct hub *hub)
 {
 	struct peer *m = peer_new(hub, 2);
 
-	ask(m, "MONITOR\r\nRESET\r\nPING\r\n", "+OK\r\n+RESET\r\n+PONG\r\n");
+	peer_ask(m, "MONITOR\r\nRESET\r\nPING\r\n", "+OK\r\n+RESET\r\n+PONG\r\n");
 	assert_int_equal(hub->bus.monitors.n, 0);
 	peer_say(m, "MONITOR\r\n"); /* and goes away as one */
 	hub_settle(hub);
@@ -216,12 +210,12 @@ monitor_that_is_full(struct hub *hub)
 	struct peer *a = peer_new(hub, 1), *m = peer_new(hub, 2);
 
 	hub->bus.limits.queue_limit = 20000;
-	ask(m, "MONITOR\r\n", "+OK\r\n");
+	peer_ask(m, "MONITOR\r\n", "+OK\r\n");
 	peer_set_full(m, true);
 	for (int i = 0; i < 1000 && !m->is_closed; i++)
-		ask(a, "PING\r\n", "+PONG\r\n");
+		peer_ask(a, "PING\r\n", "+PONG\r\n");
 	assert_true(m->is_closed);
-	ask(a, "PING\r\n", "+PONG\r\n");
+	peer_ask(a, "PING\r\n", "+PONG\r\n");
 }
 
 static void
@@ -236,17 +230,17 @@ clients_of_others(struct hub *hub)
 	assert_null(memmem(u->got.data, u->got.len, "pid=1 ", 6));
 	assert_null(memmem(u->got.data, u->got.len, "pid=3 ", 6));
 	ignore(u);
-	ask(u, "CLIENT KILL UID 1001\r\nCLIENT KILL SKIPME YES\r\n", ":0\r\n:0\r\n");
-	ask(u, "SHUTDOWN\r\n",
-	    "-NOPERM uid 1000 has no permissions to run the 'shutdown' command: administrators only\r\n");
+	peer_ask(u, "CLIENT KILL UID 1001\r\nCLIENT KILL SKIPME YES\r\n", ":0\r\n:0\r\n");
+	peer_ask(u, "SHUTDOWN\r\n",
+	         "-NOPERM uid 1000 has no permissions to run the 'shutdown' command: administrators only\r\n");
 	assert_false(hub->bus.stop_requested);
-	ask(root, "CLIENT KILL UID x\r\nCLIENT KILL UID 1001 MAXAGE 1000\r\n",
-	    "-ERR uid is not an integer or out of range\r\n:0\r\n");
-	ask(root, "CLIENT KILL UID 1001\r\n", ":1\r\n");
+	peer_ask(root, "CLIENT KILL UID x\r\nCLIENT KILL UID 1001 MAXAGE 1000\r\n",
+	         "-ERR uid is not an integer or out of range\r\n:0\r\n");
+	peer_ask(root, "CLIENT KILL UID 1001\r\n", ":1\r\n");
 	assert_true(v->is_closed);
 	assert_false(u->is_closed);
-	ask(root, "SHUTDOWN FOO\r\nSHUTDOWN ABORT\r\n", "-ERR syntax error\r\n-ERR No shutdown in progress.\r\n");
-	ask(root, "SHUTDOWN NOSAVE\r\n", "");
+	peer_ask(root, "SHUTDOWN FOO\r\nSHUTDOWN ABORT\r\n", "-ERR syntax error\r\n-ERR No shutdown in progress.\r\n");
+	peer_ask(root, "SHUTDOWN NOSAVE\r\n", "");
 	assert_true(hub->bus.stop_requested);
 }
 
@@ -256,7 +250,7 @@ kill_oneself(struct hub *hub)
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2);
 	char text[100];
 
-	ask(b, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+	peer_ask(b, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
 	snprintf(text, sizeof(text), "CLIENT KILL ID %llu SKIPME NO\r\nPING\r\n", (unsigned long long)a->session.id);
 	peer_say(a, text);
 	hub_settle(hub);
@@ -264,7 +258,7 @@ kill_oneself(struct hub *hub)
 	assert_true(a->is_closed);
 	a = peer_new(hub, 3);
 	/* The message goes first: who is killed has it, or is not counted. */
-	ask(a, "CLIENT KILL TYPE pubsub\r\nPUBLISH x 1\r\n", ":1\r\n:0\r\n");
+	peer_ask(a, "CLIENT KILL TYPE pubsub\r\nPUBLISH x 1\r\n", ":1\r\n:0\r\n");
 	assert_true(b->is_closed);
 }
 

@@ -55,16 +55,6 @@ publish_numbers(struct peer *peer, size_t first, size_t n)
 }
 
 static void
-expect_repeated(struct peer *peer, const char *text, size_t n)
-{
-	struct buf expected = { 0 };
-
-	for (size_t i = 0; i < n; i++)
-		put_text(&expected, text);
-	peer_expect_buf(peer, &expected);
-}
-
-static void
 reply_waits_for_full_socket(struct hub *hub)
 {
 	struct peer *r = receiver(hub, 1), *p = peer_new(hub, 2), *other = peer_new(hub, 3);
@@ -311,7 +301,7 @@ many_held_replies(struct hub *hub)
 	while (peer_take(r, 1 + prng_below(&hub->prng, 5000)) > 0)
 		;
 	for (size_t i = 0; i < 10; i++)
-		expect_repeated(p[i], ":1\r\n", 200);
+		peer_expect_repeated(p[i], ":1\r\n", 200);
 	expect_numbers(r, 0, 2000);
 }
 
@@ -376,7 +366,7 @@ clogged_receiver_stops_publisher(struct hub *hub)
 			break;
 		assert_true(r->session.out.bytes < limit + 2 * 64 * 1024 + hub->buffer_size);
 	}
-	expect_repeated(p, ":1\r\n", n);
+	peer_expect_repeated(p, ":1\r\n", n);
 	peer_expect_text(q, ":1\r\n+PONG\r\n");
 	assert_int_equal(hub->bus.n_clogged, 0);
 	assert_true(r->got.len > n * 26);
@@ -467,7 +457,7 @@ own_replies_unread(struct hub *hub)
 	peer_expect_text(b, "+PONG\r\n");
 	peer_set_full(a, false);
 	hub_settle(hub);
-	expect_repeated(a, "+PONG\r\n", n);
+	peer_expect_repeated(a, "+PONG\r\n", n);
 	assert_false(a->session.clogged);
 }
 

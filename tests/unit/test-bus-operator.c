@@ -10,41 +10,6 @@
 
 static struct access_rules rules = STAILQ_HEAD_INITIALIZER(rules);
 
-static void
-add_rule(const char *glob, const char *principals, enum slow_policy slow)
-{
-	struct access_rule *rule = access_rule_new(glob);
-	char bad[64];
-
-	assert_non_null(rule);
-	if (principals) {
-		assert_int_equal(access_list_parse(principals, &rule->publish, bad, sizeof(bad)), 0);
-		assert_int_equal(access_list_parse(principals, &rule->subscribe, bad, sizeof(bad)), 0);
-	}
-	rule->slow = slow;
-	STAILQ_INSERT_TAIL(&rules, rule, link);
-}
-
-static void
-drop_rules(struct hub *hub)
-{
-	struct access_rule *rule;
-
-	router_set_rules(&hub->bus, NULL);
-	while ((rule = STAILQ_FIRST(&rules))) {
-		STAILQ_REMOVE_HEAD(&rules, link);
-		access_rule_free(rule);
-	}
-}
-
-static void
-ask(struct peer *peer, const char *text, const char *answer)
-{
-	peer_say(peer, text);
-	hub_settle(peer->hub);
-	peer_expect_text(peer, answer);
-}
-
 /* What it gets is of no interest. */
 static void
 say(struct peer *peer, const char *text)
@@ -116,7 +81,7 @@ channels(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *c = peer_new(hub, 3);
 
-	ask(a, "UDSD CHANNELS\r\n", "*0\r\n");
+	peer_ask(a, "UDSD CHANNELS\r\n", "*0\r\n");
 	say(b, "SUBSCRIBE x\r\n");
 	expect_channel(a, "x", &(struct figures){ "x", .receivers = 1 });
 	say(a, "PUBLISH x 1\r\nPUBLISH x 2\r\nPUBLISH x 3\r\n");
@@ -134,7 +99,7 @@ channels(struct hub *hub)
 	say(b, "RESET\r\nSSUBSCRIBE s\r\n");
 	say(a, "SPUBLISH s 1\r\n");
 	expect_channel(a, "s", &(struct figures){ "s", .shard = 1, .receivers = 1, .messages = 1, .deliveries = 1 });
-	ask(a, "UDSD CHANNELS a b\r\n", "-ERR UDSD CHANNELS takes one pattern\r\n");
+	peer_ask(a, "UDSD CHANNELS a b\r\n", "-ERR UDSD CHANNELS takes one pattern\r\n");
 	say(c, "");
 	assert_int_equal(a->session.published, 3 + 2 + 3 + 1);
 	assert_int_equal(a->session.delivered, 0);
@@ -147,15 +112,15 @@ published_to_nobody(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = user_new(hub, 2, 1001);
 
-	ask(a, "PUBLISH x 1\r\n", ":0\r\n");
+	peer_ask(a, "PUBLISH x 1\r\n", ":0\r\n");
 	expect_channel(a, "x", &(struct figures){ 0 });
-	add_rule("x", "uid:5", SLOW_WAIT);
+	rules_add(&rules, "x", "uid:5", "uid:5", SLOW_WAIT);
 	router_set_rules(&hub->bus, &rules);
 	say(b, "PSUBSCRIBE *\r\n"); /* covers what it may not read */
 	say(user_new(hub, 3, 5), "PUBLISH x 1\r\n");
 	expect_channel(a, "x", &(struct figures){ "x", .messages = 1 });
 	assert_int_equal(a->session.published, 1);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* Who may neither publish to a channel nor receive it does not see it; who may one of both does. */
@@ -166,8 +131,8 @@ channels_of_others(struct hub *hub)
 	struct access_rule *reads;
 	char bad[64];
 
-	add_rule("x", "uid:1000", SLOW_WAIT);
-	add_rule("y", "uid:1000", SLOW_WAIT);
+	rules_add(&rules, "x", "uid:1000", "uid:1000", SLOW_WAIT);
+	rules_add(&rules, "y", "uid:1000", "uid:1000", SLOW_WAIT);
 	reads = STAILQ_NEXT(STAILQ_FIRST(&rules), link);
 	access_list_deinit(&reads->subscribe);
 	assert_int_equal(access_list_parse("uid:1000, uid:1001", &reads->subscribe, bad, sizeof(bad)), 0);
@@ -180,7 +145,7 @@ channels_of_others(struct hub *hub)
 	expect_channel(v, "*", &(struct figures){ "y", .receivers = 1 });
 	expect_channel(peer_new(hub, 0), "*", &(struct figures){ 0 });
 	expect_channel(root, "x", &(struct figures){ "x", .receivers = 1 });
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 static void
@@ -217,7 +182,7 @@ channels_that_drop(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *c = peer_new(hub, 3);
 
-	add_rule("x", NULL, SLOW_DROP);
+	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
 	router_set_rules(&hub->bus, &rules);
 	hub->bus.limits.queue_limit = 10000;
 	say(b, "SUBSCRIBE x\r\n");
@@ -233,7 +198,7 @@ channels_that_drop(struct hub *hub)
 	assert_int_equal(c->session.delivered, 6);
 	say(b, "");
 	say(c, "");
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 static void
@@ -279,24 +244,25 @@ reloads(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *u = user_new(hub, 3, 1000);
 
-	ask(a, "UDSD RELOAD\r\n", "-ERR the daemon runs without a configuration file, there is nothing to reload\r\n");
+	peer_ask(a, "UDSD RELOAD\r\n",
+	         "-ERR the daemon runs without a configuration file, there is nothing to reload\r\n");
 	hub->bus.config_path = "/conf";
-	ask(u, "UDSD RELOAD\r\n",
-	    "-NOPERM uid 1000 has no permissions to run the 'udsd|reload' command: administrators only\r\n");
-	ask(a, "MULTI\r\nUDSD RELOAD\r\nDISCARD\r\n",
-	    "+OK\r\n-ERR Command not allowed inside a transaction\r\n+OK\r\n");
+	peer_ask(u, "UDSD RELOAD\r\n",
+	         "-NOPERM uid 1000 has no permissions to run the 'udsd|reload' command: administrators only\r\n");
+	peer_ask(a, "MULTI\r\nUDSD RELOAD\r\nDISCARD\r\n",
+	         "+OK\r\n-ERR Command not allowed inside a transaction\r\n+OK\r\n");
 	assert_true(TAILQ_EMPTY(&hub->bus.reloading));
-	ask(a, "UDSD RELOAD\r\nPING\r\nUDSD RELOAD\r\n", "");
-	ask(b, "UDSD RELOAD\r\n", "");
+	peer_ask(a, "UDSD RELOAD\r\nPING\r\nUDSD RELOAD\r\n", "");
+	peer_ask(b, "UDSD RELOAD\r\n", "");
 	reload(hub, NULL);
 	peer_expect_text(a, "+OK\r\n+PONG\r\n"); /* and asks again */
 	peer_expect_text(b, "+OK\r\n");
 	reload(hub, "/conf:3: one\n");
 	peer_expect_text(a, "-ERR the configuration was not reloaded: /conf:3: one\r\n");
-	ask(b, "UDSD RELOAD\r\n", "");
+	peer_ask(b, "UDSD RELOAD\r\n", "");
 	reload(hub, "/conf:3: one\n/conf:4: two\n/conf:5: three\n");
 	peer_expect_text(b, "-ERR the configuration was not reloaded: /conf:3: one (and 2 more, see the log)\r\n");
-	ask(b, "UDSD RELOAD\r\n", "");
+	peer_ask(b, "UDSD RELOAD\r\n", "");
 	peer_break(b); /* goes away while it waits */
 	hub_settle(hub);
 	assert_true(TAILQ_EMPTY(&hub->bus.reloading));
@@ -323,23 +289,23 @@ taps(struct hub *hub)
 {
 	struct peer *m = peer_new(hub, 10), *n = peer_new(hub, 11), *a = user_new(hub, 1, 1000), *b = peer_new(hub, 0);
 
-	ask(a, "UDSD MONITOR\r\n",
-	    "-NOPERM uid 1000 has no permissions to run the 'udsd|monitor' command: administrators only\r\n");
-	ask(m, "UDSD MONITOR x y\r\n", "-ERR UDSD MONITOR takes one pattern\r\n");
-	ask(m, "UDSD MONITOR\r\n", "+OK\r\n");
+	peer_ask(a, "UDSD MONITOR\r\n",
+	         "-NOPERM uid 1000 has no permissions to run the 'udsd|monitor' command: administrators only\r\n");
+	peer_ask(m, "UDSD MONITOR x y\r\n", "-ERR UDSD MONITOR takes one pattern\r\n");
+	peer_ask(m, "UDSD MONITOR\r\n", "+OK\r\n");
 	say(n, "HELLO 3\r\nUDSD MONITOR x*\r\n");
 	say(b, "SUBSCRIBE x\r\n");
-	ask(a, "PUBLISH x \"hello \\r\\n\"\r\n", ":1\r\n");
+	peer_ask(a, "PUBLISH x \"hello \\r\\n\"\r\n", ":1\r\n");
 	expect_notice(m, " id=3 uid=1000 pid=1 cmd=publish receivers=1 channel=1 payload=8\nx\nhello \r\n\r\n");
 	expect_notice(n, " id=3 uid=1000 pid=1 cmd=publish receivers=1 channel=1 payload=8\nx\nhello \r\n\r\n");
 	say(b, "RESET\r\nSPUBLISH y 1\r\n");
 	expect_notice(m, " id=4 uid=-1 pid=0 cmd=spublish receivers=0 channel=1 payload=1\ny\n1\r\n");
-	peer_expect_text(n, "");                 /* its pattern does not match */
-	ask(n, "UDSD MONITOR y\r\n", "+OK\r\n"); /* takes the place of the first */
-	ask(a, "MULTI\r\nPUBLISH x 2\r\nEXEC\r\n", "+OK\r\n+QUEUED\r\n*1\r\n:0\r\n");
+	peer_expect_text(n, "");                      /* its pattern does not match */
+	peer_ask(n, "UDSD MONITOR y\r\n", "+OK\r\n"); /* takes the place of the first */
+	peer_ask(a, "MULTI\r\nPUBLISH x 2\r\nEXEC\r\n", "+OK\r\n+QUEUED\r\n*1\r\n:0\r\n");
 	expect_notice(m, " cmd=publish receivers=0 channel=1 payload=1\nx\n2\r\n");
 	peer_expect_text(n, "");
-	ask(m, "RESET\r\n", "+RESET\r\n");
+	peer_ask(m, "RESET\r\n", "+RESET\r\n");
 	assert_int_equal(hub->bus.taps.n, 1);
 	publish(a, "y", 40000); /* is not shown whole */
 	assert_in_range(n->got.len, 16384, 16384 + 200);
@@ -384,7 +350,7 @@ tap_that_is_full(struct hub *hub)
 	assert_false(m->is_closed);
 	assert_non_null(memmem(m->got.data, m->got.len, told, sizeof(told) - 1));
 	m->got.len = 0;
-	ask(a, "PUBLISH x 1\r\n", ":1\r\n");
+	peer_ask(a, "PUBLISH x 1\r\n", ":1\r\n");
 	expect_notice(m, "x\n1\r\n");
 	say(b, "");
 }
@@ -437,7 +403,7 @@ taps_of_who_was_administrator(struct hub *hub)
 	assert_int_equal(access_list_parse("uid:1001", &fewer, bad, sizeof(bad)), 0);
 	hub->bus.admins = &admins;
 	for (int i = 0; i < 3; i++)
-		ask(m[i], "UDSD MONITOR\r\n", "+OK\r\n");
+		peer_ask(m[i], "UDSD MONITOR\r\n", "+OK\r\n");
 	hub->bus.admins = &fewer;
 	tap_check_rights(&hub->bus);
 	hub_settle(hub);

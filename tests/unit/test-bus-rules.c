@@ -12,42 +12,6 @@
 
 static struct access_rules rules = STAILQ_HEAD_INITIALIZER(rules);
 
-static struct access_rule *
-add_rule(const char *glob, const char *publish, const char *subscribe, enum slow_policy slow)
-{
-	struct access_rule *rule = access_rule_new(glob);
-	char bad[64];
-
-	assert_non_null(rule);
-	if (publish)
-		assert_int_equal(access_list_parse(publish, &rule->publish, bad, sizeof(bad)), 0);
-	if (subscribe)
-		assert_int_equal(access_list_parse(subscribe, &rule->subscribe, bad, sizeof(bad)), 0);
-	rule->slow = slow;
-	STAILQ_INSERT_TAIL(&rules, rule, link);
-	return rule;
-}
-
-static void
-drop_rules(struct hub *hub)
-{
-	struct access_rule *rule;
-
-	router_set_rules(&hub->bus, NULL);
-	while ((rule = STAILQ_FIRST(&rules))) {
-		STAILQ_REMOVE_HEAD(&rules, link);
-		access_rule_free(rule);
-	}
-}
-
-static void
-ask(struct peer *peer, const char *text, const char *answer)
-{
-	peer_say(peer, text);
-	hub_settle(peer->hub);
-	peer_expect_text(peer, answer);
-}
-
 static struct peer *
 user_new(struct hub *hub, pid_t pid, uid_t uid)
 {
@@ -61,32 +25,33 @@ publish_and_subscribe(struct hub *hub)
 {
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
 
-	add_rule("x", "uid:1000", "uid:1001", SLOW_WAIT);
-	add_rule("y*", "", NULL, SLOW_WAIT);
+	rules_add(&rules, "x", "uid:1000", "uid:1001", SLOW_WAIT);
+	rules_add(&rules, "y*", "", NULL, SLOW_WAIT);
 	router_set_rules(&hub->bus, &rules);
-	ask(a, "SUBSCRIBE z x\r\n", DENIED("1000", "subscribe to 'x'"));
-	ask(a, "SSUBSCRIBE x\r\n", DENIED("1000", "subscribe to 'x'"));
-	ask(b, "PUBLISH x 0\r\nSPUBLISH x 0\r\n", DENIED("1001", "publish to 'x'") DENIED("1001", "publish to 'x'"));
-	ask(a, "PUBLISH yes 0\r\nPUBLISH __udsd__:missed 0\r\nPUBLISH x 0\r\nPUBLISH z 0\r\n",
-	    DENIED("1000", "publish to 'yes'") DENIED("1000", "publish to '__udsd__:missed'") ":0\r\n:0\r\n");
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
-	ask(a, "PUBLISH x 1\r\n", ":1\r\n");
+	peer_ask(a, "SUBSCRIBE z x\r\n", DENIED("1000", "subscribe to 'x'"));
+	peer_ask(a, "SSUBSCRIBE x\r\n", DENIED("1000", "subscribe to 'x'"));
+	peer_ask(b, "PUBLISH x 0\r\nSPUBLISH x 0\r\n",
+	         DENIED("1001", "publish to 'x'") DENIED("1001", "publish to 'x'"));
+	peer_ask(a, "PUBLISH yes 0\r\nPUBLISH __udsd__:missed 0\r\nPUBLISH x 0\r\nPUBLISH z 0\r\n",
+	         DENIED("1000", "publish to 'yes'") DENIED("1000", "publish to '__udsd__:missed'") ":0\r\n:0\r\n");
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(a, "PUBLISH x 1\r\n", ":1\r\n");
 	peer_expect_text(b, MESSAGE("x", "1"));
-	ask(a, "PUBSUB NUMSUB z\r\n", "*2\r\n$1\r\nz\r\n:0\r\n"); /* all or none */
+	peer_ask(a, "PUBSUB NUMSUB z\r\n", "*2\r\n$1\r\nz\r\n:0\r\n"); /* all or none */
 	assert_int_equal(hub->bus.stats.denied_channels, 6);
 	/* Within a run, and in a transaction. */
-	ask(a, "PUBLISH x 2\r\nMULTI\r\nPUBLISH yes 3\r\nPUBLISH x 4\r\nEXEC\r\n",
-	    ":1\r\n+OK\r\n" DENIED(
-		"1000", "publish to 'yes'") "+QUEUED\r\n"
-	                                    "-EXECABORT Transaction discarded because of previous errors.\r\n");
+	peer_ask(a, "PUBLISH x 2\r\nMULTI\r\nPUBLISH yes 3\r\nPUBLISH x 4\r\nEXEC\r\n",
+	         ":1\r\n+OK\r\n" DENIED(
+		     "1000", "publish to 'yes'") "+QUEUED\r\n"
+	                                         "-EXECABORT Transaction discarded because of previous errors.\r\n");
 	peer_expect_text(b, MESSAGE("x", "2"));
 	/* What was taken away between MULTI and EXEC. */
-	ask(a, "MULTI\r\nPUBLISH z 5\r\nPUBLISH x 6\r\n", "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
-	add_rule("z", "", NULL, SLOW_WAIT);
+	peer_ask(a, "MULTI\r\nPUBLISH z 5\r\nPUBLISH x 6\r\n", "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
+	rules_add(&rules, "z", "", NULL, SLOW_WAIT);
 	router_set_rules(&hub->bus, &rules);
-	ask(a, "EXEC\r\n", "*2\r\n" DENIED("1000", "publish to 'z'") ":1\r\n");
+	peer_ask(a, "EXEC\r\n", "*2\r\n" DENIED("1000", "publish to 'z'") ":1\r\n");
 	peer_expect_text(b, MESSAGE("x", "6"));
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* Two publishers of one open run, of whom one may not. */
@@ -95,16 +60,16 @@ second_publisher(struct hub *hub)
 {
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *r = user_new(hub, 3, 1002);
 
-	add_rule("x", "uid:1000", NULL, SLOW_WAIT);
+	rules_add(&rules, "x", "uid:1000", NULL, SLOW_WAIT);
 	router_set_rules(&hub->bus, &rules);
-	ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_say(a, "PUBLISH x 1\r\n");
 	peer_say(b, "PUBLISH x 2\r\n");
 	hub_settle(hub);
 	peer_expect_text(a, ":1\r\n");
 	peer_expect_text(b, DENIED("1001", "publish to 'x'"));
 	peer_expect_text(r, MESSAGE("x", "1"));
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 #define PMESSAGE(channel, payload) "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\n" channel "\r\n$1\r\n" payload "\r\n"
@@ -116,13 +81,13 @@ pattern_over_forbidden(struct hub *hub)
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *c = user_new(hub, 3, 1002),
 		    *p = user_new(hub, 4, 1000);
 
-	add_rule("x", NULL, "uid:1002", SLOW_WAIT);
+	rules_add(&rules, "x", NULL, "uid:1002", SLOW_WAIT);
 	router_set_rules(&hub->bus, &rules);
-	ask(b, "PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
-	ask(a, "PUBLISH x 1\r\nPUBLISH y 2\r\n", ":0\r\n:1\r\n");
+	peer_ask(b, "PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
+	peer_ask(a, "PUBLISH x 1\r\nPUBLISH y 2\r\n", ":0\r\n:1\r\n");
 	peer_expect_text(b, PMESSAGE("y", "2"));
-	ask(c, "PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
-	ask(a, "PUBLISH x 3\r\nPUBLISH y 4\r\n", ":1\r\n:2\r\n");
+	peer_ask(c, "PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
+	peer_ask(a, "PUBLISH x 3\r\nPUBLISH y 4\r\n", ":1\r\n:2\r\n");
 	peer_expect_text(b, PMESSAGE("y", "4"));
 	peer_expect_text(c, PMESSAGE("x", "3") PMESSAGE("y", "4"));
 	/* Who is not to receive a channel does not hold up its publishers either. */
@@ -133,29 +98,29 @@ pattern_over_forbidden(struct hub *hub)
 		hub_settle(hub);
 	}
 	assert_true(b->session.clogged);
-	ask(a, "PUBLISH x 6\r\n", ":1\r\n");
+	peer_ask(a, "PUBLISH x 6\r\n", ":1\r\n");
 	peer_set_full(b, false);
 	hub_settle(hub);
 	p->got.len = b->got.len = c->got.len = 0;
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 static void
 rights_taken_away(struct hub *hub)
 {
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
-	struct access_rule *rule = add_rule("x", NULL, NULL, SLOW_WAIT);
+	struct access_rule *rule = rules_add(&rules, "x", NULL, NULL, SLOW_WAIT);
 	char bad[64];
 
 	router_set_rules(&hub->bus, &rules);
-	ask(a, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(a, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	assert_int_equal(access_list_parse("uid:1001", &rule->subscribe, bad, sizeof(bad)), 0);
 	router_set_rules(&hub->bus, &rules);
 	hub_end_pass(hub);
 	assert_true(a->is_closed);
 	assert_false(b->is_closed);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* A clogged receiver misses messages, is told how many, where they would have stood; nobody waits for it. */
@@ -166,11 +131,11 @@ drop(struct hub *hub)
 	uint8_t *payload = make_payload(3000);
 	struct buf expected = { 0 };
 
-	add_rule("x", NULL, NULL, SLOW_DROP);
+	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
 	router_set_rules(&hub->bus, &rules);
 	hub->bus.limits.queue_limit = 10000;
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
-	ask(b, "SUBSCRIBE __udsd__:missed\r\n", "*3\r\n$9\r\nsubscribe\r\n$15\r\n__udsd__:missed\r\n:2\r\n");
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(b, "SUBSCRIBE __udsd__:missed\r\n", "*3\r\n$9\r\nsubscribe\r\n$15\r\n__udsd__:missed\r\n:2\r\n");
 	peer_set_full(b, true);
 	for (int i = 0; i < 10; i++) {
 		peer_publish(a, "x", (struct slice){ payload, 3000 });
@@ -179,14 +144,14 @@ drop(struct hub *hub)
 	}
 	assert_int_equal(hub->bus.stats.dropped, 6);
 	peer_set_full(b, false);
-	ask(a, "PUBLISH x 7\r\n", ":1\r\n");
+	peer_ask(a, "PUBLISH x 7\r\n", ":1\r\n");
 	for (int i = 0; i < 4; i++)
 		put_message(&expected, false, NULL, slice_of("x"), (struct slice){ payload, 3000 });
 	put_message(&expected, false, NULL, slice_of("__udsd__:missed"), slice_of("6 x"));
 	put_message(&expected, false, NULL, slice_of("x"), slice_of("7"));
 	peer_expect_buf(b, &expected);
 	free(payload);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* Who is counted when a message is published gets it, even if other limits hold before the pass is over. */
@@ -196,10 +161,10 @@ drop_under_other_limits(struct hub *hub)
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
 	uint8_t *payload = make_payload(3000);
 
-	add_rule("x", NULL, NULL, SLOW_DROP);
+	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
 	router_set_rules(&hub->bus, &rules);
 	hub->bus.limits.queue_limit = 10000;
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(b, true);
 	for (int i = 0; i < 4; i++)
 		peer_publish(a, "x", (struct slice){ payload, 3000 });
@@ -218,7 +183,7 @@ drop_under_other_limits(struct hub *hub)
 	assert_int_equal(hub->bus.stats.dropped, 1);
 	b->got.len = 0;
 	free(payload);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* What it missed of one channel is told before a message of another one. */
@@ -229,7 +194,7 @@ drop_in_order(struct hub *hub)
 	uint8_t *payload = make_payload(3000);
 	struct buf expected = { 0 };
 
-	add_rule("x", NULL, NULL, SLOW_DROP);
+	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
 	router_set_rules(&hub->bus, &rules);
 	hub->bus.limits.queue_limit = 10000;
 	peer_say(b, "HELLO 3\r\nSUBSCRIBE x __udsd__:missed y z\r\n");
@@ -245,7 +210,7 @@ drop_in_order(struct hub *hub)
 	session_set_state(&a->session, &hub->bus, SESSION_OPEN, NULL);
 	hub->bus.limits.queue_limit = 100000;
 	session_check_clogged(&b->session, &hub->bus); /* drained, as it were */
-	ask(a, "PUBLISH y 8\r\n", "");
+	peer_ask(a, "PUBLISH y 8\r\n", "");
 	peer_set_full(b, false);
 	for (int i = 0; i < 4; i++)
 		put_message(&expected, true, NULL, slice_of("x"), (struct slice){ payload, 3000 });
@@ -253,7 +218,7 @@ drop_in_order(struct hub *hub)
 	put_message(&expected, true, NULL, slice_of("y"), slice_of("8"));
 	peer_expect_buf(b, &expected);
 	free(payload);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* A large message is queued in two pieces: a receiver gets both, even if the first one makes it clogged. */
@@ -264,23 +229,23 @@ drop_large(struct hub *hub)
 	uint8_t *payload = make_payload(20000);
 	struct buf expected = { 0 };
 
-	add_rule("x", NULL, NULL, SLOW_DROP);
+	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
 	router_set_rules(&hub->bus, &rules);
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(b, true);
-	ask(a, "PUBLISH x 1\r\n", ":1\r\n");
+	peer_ask(a, "PUBLISH x 1\r\n", ":1\r\n");
 	hub->bus.limits.queue_limit = outq_cost(&b->session.out);
 	peer_publish(a, "x", (struct slice){ payload, 20000 });
 	hub_settle(hub);
 	assert_true(b->session.clogged);
-	ask(a, "PUBLISH x 2\r\n", ":1\r\n:0\r\n");
+	peer_ask(a, "PUBLISH x 2\r\n", ":1\r\n:0\r\n");
 	peer_set_full(b, false);
 	hub_settle(hub);
 	put_message(&expected, false, NULL, slice_of("x"), slice_of("1"));
 	put_message(&expected, false, NULL, slice_of("x"), (struct slice){ payload, 20000 });
 	peer_expect_buf(b, &expected);
 	free(payload);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* What was missed is not told in the middle of a large message that follows; EXEC publishes to who is clogged. */
@@ -291,7 +256,7 @@ missed_before_large(struct hub *hub)
 	struct slice payload = { make_payload(20000), 20000 };
 	struct buf expected = { 0 };
 
-	add_rule("x", NULL, NULL, SLOW_DROP);
+	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
 	router_set_rules(&hub->bus, &rules);
 	hub->bus.limits.queue_limit = 10000;
 	peer_say(b, "HELLO 3\r\nSUBSCRIBE x y __udsd__:missed\r\n");
@@ -312,7 +277,7 @@ missed_before_large(struct hub *hub)
 	peer_expect_buf(b, &expected);
 	peer_expect_text(a, "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:1\r\n:0\r\n:1\r\n");
 	free((uint8_t *)payload.p);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* Nor is it told over messages that fill a chunk, which nobody has queued yet. */
@@ -324,7 +289,7 @@ missed_before_full_chunk(struct hub *hub)
 	struct buf expected = { 0 };
 	char name[3] = "x0";
 
-	add_rule("x*", NULL, NULL, SLOW_DROP);
+	rules_add(&rules, "x*", NULL, NULL, SLOW_DROP);
 	router_set_rules(&hub->bus, &rules);
 	hub->bus.limits.queue_limit = 10000;
 	peer_say(b, "HELLO 3\r\nSUBSCRIBE x0 x1 x2 x3 x4 y __udsd__:missed\r\n");
@@ -332,7 +297,7 @@ missed_before_full_chunk(struct hub *hub)
 	hub_settle(hub);
 	b->got.len = 0;
 	peer_set_full(b, true);
-	ask(a, "PUBLISH y 0\r\nMULTI\r\n", ""); /* the answer waits for b */
+	peer_ask(a, "PUBLISH y 0\r\nMULTI\r\n", ""); /* the answer waits for b */
 	put_message(&expected, true, NULL, slice_of("y"), slice_of("0"));
 	for (int i = 0; i < 5; i++, name[1]++) {
 		peer_publish(a, name, (struct slice){ payload, 3000 });
@@ -350,7 +315,7 @@ missed_before_full_chunk(struct hub *hub)
 	peer_expect_buf(b, &expected);
 	a->got.len = c->got.len = 0;
 	free(payload);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 static void
@@ -359,11 +324,11 @@ disconnect(struct hub *hub)
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *c = user_new(hub, 3, 1002);
 	uint8_t *payload = make_payload(3000);
 
-	add_rule("x", NULL, NULL, SLOW_DISCONNECT);
+	rules_add(&rules, "x", NULL, NULL, SLOW_DISCONNECT);
 	router_set_rules(&hub->bus, &rules);
 	hub->bus.limits.queue_limit = 10000;
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
-	ask(c, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(c, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(b, true);
 	for (int i = 0; i < 4; i++) {
 		assert_false(b->is_closed);
@@ -373,10 +338,10 @@ disconnect(struct hub *hub)
 	}
 	assert_true(b->is_closed);
 	assert_int_equal(hub->bus.stats.slow_receivers, 1);
-	ask(a, "PUBLISH x 1\r\n", ":1\r\n");
+	peer_ask(a, "PUBLISH x 1\r\n", ":1\r\n");
 	c->got.len = 0;
 	free(payload);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* Who is disconnected by its own message must not wait with the next one, in whatever way it would have to. */
@@ -387,7 +352,7 @@ disconnected_by_oneself(struct hub *hub)
 		                            "PUBLISH pattern x\r\n" };
 	uint8_t *payload = make_payload(5000);
 
-	add_rule("d", NULL, NULL, SLOW_DISCONNECT);
+	rules_add(&rules, "d", NULL, NULL, SLOW_DISCONNECT);
 	router_set_rules(&hub->bus, &rules);
 	hub->bus.limits.queue_limit = 4096;
 	for (size_t i = 0; i < 3; i++) {
@@ -401,7 +366,7 @@ disconnected_by_oneself(struct hub *hub)
 		a->got.len = 0;
 	}
 	free(payload);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 static void
@@ -410,12 +375,12 @@ subscriptions_of_a_user(struct hub *hub)
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
 
 	hub->bus.limits.max_subscriptions_per_uid = 2;
-	ask(a, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
-	ask(b, "SUBSCRIBE y\r\n", "-ERR too many subscriptions; the limit for all clients of uid 1000 is 2\r\n");
-	ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
+	peer_ask(a, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(b, "SUBSCRIBE y\r\n", "-ERR too many subscriptions; the limit for all clients of uid 1000 is 2\r\n");
+	peer_ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
 	peer_break(a);
-	ask(b, "SUBSCRIBE y\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\ny\r\n:2\r\n");
+	peer_ask(b, "SUBSCRIBE y\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\ny\r\n:2\r\n");
 }
 
 static void
@@ -424,17 +389,18 @@ patterns_of_a_user(struct hub *hub)
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
 
 	hub->bus.limits.max_patterns_per_uid = 1;
-	ask(a, "PSUBSCRIBE x\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\nx\r\n:1\r\n");
-	ask(b, "PSUBSCRIBE y\r\n", "-ERR too many patterns; the limit for all clients of uid 1000 is 1\r\n");
-	ask(b, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
-	ask(c, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:1\r\n");
+	peer_ask(a, "PSUBSCRIBE x\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\nx\r\n:1\r\n");
+	peer_ask(b, "PSUBSCRIBE y\r\n", "-ERR too many patterns; the limit for all clients of uid 1000 is 1\r\n");
+	peer_ask(b, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
+	peer_ask(c, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:1\r\n");
 	/* One that is long counts for several. */
-	ask(c, "PUNSUBSCRIBE y\r\nPSUBSCRIBE 1234567890123456789012345678901234567890123456789012345678901234\r\n",
+	peer_ask(
+	    c, "PUNSUBSCRIBE y\r\nPSUBSCRIBE 1234567890123456789012345678901234567890123456789012345678901234\r\n",
 	    "*3\r\n$12\r\npunsubscribe\r\n$1\r\ny\r\n:0\r\n-ERR too many patterns; the limit for all clients of uid "
 	    "1001 is "
 	    "1\r\n");
-	ask(a, "PUNSUBSCRIBE\r\n", "*3\r\n$12\r\npunsubscribe\r\n$1\r\nx\r\n:0\r\n");
-	ask(b, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:2\r\n");
+	peer_ask(a, "PUNSUBSCRIBE\r\n", "*3\r\n$12\r\npunsubscribe\r\n$1\r\nx\r\n:0\r\n");
+	peer_ask(b, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:2\r\n");
 }
 
 /* Unfinished commands and transactions of a user are bounded together; others' are not touched. */
@@ -449,7 +415,7 @@ unfinished_input_of_a_user(struct hub *hub)
 	hub->bus.limits.max_message = 100000;
 	hub->bus.limits.queue_limit_per_uid = 100000; /* but there is room for one transaction */
 	for (struct peer *p = a; p; p = p == a ? b : p == b ? c : NULL)
-		ask(p, "MULTI\r\n", "+OK\r\n");
+		peer_ask(p, "MULTI\r\n", "+OK\r\n");
 	for (int i = 0; i < 12; i++) {
 		peer_publish(a, "x", (struct slice){ payload, 95000 });
 		peer_publish(c, "x", (struct slice){ payload, 95000 });
@@ -483,7 +449,7 @@ waiting_input_of_a_user(struct hub *hub)
 	hub->bus.limits.queue_limit_per_uid = 100000; /* but there is room for one message and 1 MiB */
 	hub->bus.limits.queue_limit = 4096;
 	limit = session_kept_max(&hub->bus);
-	ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(r, true);
 	peer_publish(first, "x", (struct slice){ payload, 5000 });
 	hub_settle(hub);
@@ -519,8 +485,8 @@ large_messages_of_a_user(struct hub *hub)
 	uint8_t *payload = make_payload(size);
 
 	hub->bus.limits.queue_limit_per_uid = 50000;
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
-	ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
 	peer_set_full(b, true);
 	peer_publish(a, "x", (struct slice){ payload, size });
 	hub_settle(hub);
@@ -547,10 +513,10 @@ large_messages_dropped(struct hub *hub)
 	uint8_t *payload = make_payload(size);
 	struct buf expected = { 0 };
 
-	add_rule("y", NULL, NULL, SLOW_DROP);
+	rules_add(&rules, "y", NULL, NULL, SLOW_DROP);
 	router_set_rules(&hub->bus, &rules);
 	hub->bus.limits.queue_limit_per_uid = 50000;
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_say(c, "SUBSCRIBE y __udsd__:missed\r\n");
 	hub_settle(hub);
 	c->got.len = 0;
@@ -574,7 +540,7 @@ large_messages_dropped(struct hub *hub)
 	peer_expect_text(a, ":1\r\n:0\r\n:1\r\n:1\r\n:0\r\n");
 	b->got.len = 0;
 	free(payload);
-	drop_rules(hub);
+	hub_drop_rules(hub, &rules);
 }
 
 /* When a user goes over, all of his clients that have much unsent are clogged; and no large reply is made for others.
@@ -596,7 +562,7 @@ replies_of_a_user(struct hub *hub)
 	}
 	for (size_t i = 0; i < 3; i++)
 		assert_true(peers[i]->session.clogged);
-	ask(peers[3], "PING\r\n", "+PONG\r\n");
+	peer_ask(peers[3], "PING\r\n", "+PONG\r\n");
 	peer_say(peers[3], "PUBSUB CHANNELS\r\n");
 	hub_settle(hub);
 	assert_int_equal(peers[3]->session.state, SESSION_WAITING);
@@ -626,7 +592,7 @@ replies_of_a_transaction(struct hub *hub)
 
 	hub->bus.limits.queue_limit = 10000;
 	hub->bus.limits.max_message = 100000;
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(a, true);
 	peer_say(a, "MULTI\r\n");
 	for (int i = 0; i < 100; i++)
@@ -657,13 +623,13 @@ patterns_remembered(struct hub *hub)
 		peer_say(b, text);
 		hub_settle(hub);
 		snprintf(text, sizeof(text), "PUBLISH %.*s%d x\r\n", LEN - 10, name, i);
-		ask(a, text, ":151\r\n");
+		peer_ask(a, text, ":151\r\n");
 		b->got.len = 0;
 		assert_in_range(hub->bus.router.match_bytes, 1, 65 * 1024 * 1024);
 	}
 	b->got.len = 0;
 	snprintf(text, sizeof(text), "PUBLISH %.*s0 x\r\n", LEN - 10, name);
-	ask(a, text, ":151\r\n");
+	peer_ask(a, text, ":151\r\n");
 	b->got.len = 0;
 }
 
@@ -692,9 +658,9 @@ queued_bytes_of_a_user(struct hub *hub)
 	uint8_t *payload = make_payload(size);
 
 	hub->bus.limits.queue_limit_per_uid = 150000;
-	ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
-	ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
-	ask(d, "SUBSCRIBE z\r\n", SUBSCRIBED("z"));
+	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+	peer_ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
+	peer_ask(d, "SUBSCRIBE z\r\n", SUBSCRIBED("z"));
 	peer_set_full(b, true);
 	peer_set_full(c, true);
 	peer_set_full(d, true);

@@ -14,16 +14,6 @@ say(struct peer *peer, const char *text)
 }
 
 static void
-expect_repeated(struct peer *peer, const char *text, size_t n)
-{
-	struct buf expected = { 0 };
-
-	for (size_t i = 0; i < n; i++)
-		put_text(&expected, text);
-	peer_expect_buf(peer, &expected);
-}
-
-static void
 publish_waits_for_receiver(struct hub *hub)
 {
 	struct peer *p = peer_new(hub, 1), *q = peer_new(hub, 3), *r = peer_new(hub, 2);
@@ -178,7 +168,7 @@ many_channels_without_subscribers(struct hub *hub)
 		put_message(&expected, false, "c*", slice_of(name), S("m"));
 	}
 	hub_settle(hub);
-	expect_repeated(p, ":1\r\n", 5000);
+	peer_expect_repeated(p, ":1\r\n", 5000);
 	peer_expect_buf(r, &expected);
 	assert_true(hub->bus.router.channels.n < 2000);
 	say(p, "SUBSCRIBE w\r\n");

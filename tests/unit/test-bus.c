@@ -15,23 +15,15 @@ static const size_t sizes[] = { 0, 1, 16 * 1024 - 1, 16 * 1024, 64 * 1024, 1024 
 #define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
 /* Has one peer say something, and looks at its answer. */
-static void
-ask(struct peer *peer, const char *text, const char *answer)
-{
-	peer_say(peer, text);
-	hub_settle(peer->hub);
-	peer_expect_text(peer, answer);
-}
-
 /* Also as the first command that the daemon ever gets. */
 static void
 nameless_command(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1);
 
-	ask(a, "*1\r\n$0\r\n\r\n", "-ERR unknown command '', with args beginning with: \r\n");
-	ask(a, "PING\r\n*2\r\n$0\r\n\r\n$1\r\nx\r\n",
-	    "+PONG\r\n-ERR unknown command '', with args beginning with: 'x' \r\n");
+	peer_ask(a, "*1\r\n$0\r\n\r\n", "-ERR unknown command '', with args beginning with: \r\n");
+	peer_ask(a, "PING\r\n*2\r\n$0\r\n\r\n$1\r\nx\r\n",
+	         "+PONG\r\n-ERR unknown command '', with args beginning with: 'x' \r\n");
 }
 
 static void
@@ -39,18 +31,18 @@ ping_and_echo(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1);
 
-	ask(a, "PING\r\n", "+PONG\r\n");
-	ask(a, "*1\r\n$4\r\nPING\r\n", "+PONG\r\n");
-	ask(a, "*2\r\n$4\r\nping\r\n$5\r\nhello\r\n", "$5\r\nhello\r\n");
-	ask(a, "pInG \"a b\"\r\n", "$3\r\na b\r\n");
-	ask(a, "ECHO x\nECHO y\r\n", "$1\r\nx\r\n$1\r\ny\r\n");
-	ask(a, "*2\r\n$4\r\nECHO\r\n$0\r\n\r\n", "$0\r\n\r\n");
-	ask(a, "\r\n*0\r\n*-1\r\n  \r\nPING\r\n", "+PONG\r\n");
-	ask(a, "ECHO\r\n", "-ERR wrong number of arguments for 'echo' command\r\n");
-	ask(a, "PING a b\r\n", "-ERR wrong number of arguments for 'ping' command\r\n");
-	ask(a, "NONSENSE a b\r\n", "-ERR unknown command 'NONSENSE', with args beginning with: 'a' 'b' \r\n");
-	ask(a, "SELECT 0\r\nSELECT 1\r\nSELECT x\r\n",
-	    "+OK\r\n-ERR DB index is out of range\r\n-ERR value is not an integer or out of range\r\n");
+	peer_ask(a, "PING\r\n", "+PONG\r\n");
+	peer_ask(a, "*1\r\n$4\r\nPING\r\n", "+PONG\r\n");
+	peer_ask(a, "*2\r\n$4\r\nping\r\n$5\r\nhello\r\n", "$5\r\nhello\r\n");
+	peer_ask(a, "pInG \"a b\"\r\n", "$3\r\na b\r\n");
+	peer_ask(a, "ECHO x\nECHO y\r\n", "$1\r\nx\r\n$1\r\ny\r\n");
+	peer_ask(a, "*2\r\n$4\r\nECHO\r\n$0\r\n\r\n", "$0\r\n\r\n");
+	peer_ask(a, "\r\n*0\r\n*-1\r\n  \r\nPING\r\n", "+PONG\r\n");
+	peer_ask(a, "ECHO\r\n", "-ERR wrong number of arguments for 'echo' command\r\n");
+	peer_ask(a, "PING a b\r\n", "-ERR wrong number of arguments for 'ping' command\r\n");
+	peer_ask(a, "NONSENSE a b\r\n", "-ERR unknown command 'NONSENSE', with args beginning with: 'a' 'b' \r\n");
+	peer_ask(a, "SELECT 0\r\nSELECT 1\r\nSELECT x\r\n",
+	         "+OK\r\n-ERR DB index is out of range\r\n-ERR value is not an integer or out of range\r\n");
 }
 
 static void
@@ -93,22 +85,22 @@ hello(struct hub *hub)
 	peer_say(a, "HELLO\r\n");
 	hub_settle(hub);
 	expect_greeting(a, 2);
-	ask(a, "CLIENT GETNAME\r\n", "$-1\r\n");
+	peer_ask(a, "CLIENT GETNAME\r\n", "$-1\r\n");
 	peer_say(a, "HELLO 3\r\n");
 	hub_settle(hub);
 	expect_greeting(a, 3);
-	ask(a, "CLIENT GETNAME\r\n", "_\r\n");
+	peer_ask(a, "CLIENT GETNAME\r\n", "_\r\n");
 	peer_say(a, "HELLO 3 AUTH default any SETNAME me\r\n");
 	hub_settle(hub);
 	expect_greeting(a, 3);
-	ask(a, "CLIENT GETNAME\r\n", "$2\r\nme\r\n");
-	ask(a, "HELLO 1\r\nHELLO 4\r\n",
-	    "-NOPROTO unsupported protocol version\r\n-NOPROTO unsupported protocol version\r\n");
-	ask(a, "HELLO x\r\n", "-ERR Protocol version is not an integer or out of range\r\n");
+	peer_ask(a, "CLIENT GETNAME\r\n", "$2\r\nme\r\n");
+	peer_ask(a, "HELLO 1\r\nHELLO 4\r\n",
+	         "-NOPROTO unsupported protocol version\r\n-NOPROTO unsupported protocol version\r\n");
+	peer_ask(a, "HELLO x\r\n", "-ERR Protocol version is not an integer or out of range\r\n");
 	peer_say(a, "HELLO 2\r\n");
 	hub_settle(hub);
 	expect_greeting(a, 2);
-	ask(a, "RESET\r\nCLIENT GETNAME\r\n", "+RESET\r\n$-1\r\n");
+	peer_ask(a, "RESET\r\nCLIENT GETNAME\r\n", "+RESET\r\n$-1\r\n");
 }
 
 static void
@@ -116,7 +108,7 @@ quit(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1);
 
-	ask(a, "PING\r\nQUIT\r\nPING\r\n", "+PONG\r\n+OK\r\n");
+	peer_ask(a, "PING\r\nQUIT\r\nPING\r\n", "+PONG\r\n+OK\r\n");
 	assert_true(a->is_closed);
 }
 
@@ -125,27 +117,28 @@ subscriptions(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1);
 
-	ask(a, "SUBSCRIBE x y x\r\n",
-	    "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\ny\r\n:2\r\n"
-	    "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:2\r\n");
-	ask(a, "PSUBSCRIBE x\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\nx\r\n:3\r\n");
-	ask(a, "PING\r\n", "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
-	ask(a, "PING a\r\n", "*2\r\n$4\r\npong\r\n$1\r\na\r\n");
-	ask(a, "PUBLISH x y\r\n",
+	peer_ask(a, "SUBSCRIBE x y x\r\n",
+	         "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\ny\r\n:2\r\n"
+	         "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:2\r\n");
+	peer_ask(a, "PSUBSCRIBE x\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\nx\r\n:3\r\n");
+	peer_ask(a, "PING\r\n", "*2\r\n$4\r\npong\r\n$0\r\n\r\n");
+	peer_ask(a, "PING a\r\n", "*2\r\n$4\r\npong\r\n$1\r\na\r\n");
+	peer_ask(
+	    a, "PUBLISH x y\r\n",
 	    "-ERR Can't execute 'publish': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
 	    "in this context\r\n");
-	ask(a, "UNSUBSCRIBE x z\r\n",
-	    "*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:2\r\n*3\r\n$11\r\nunsubscribe\r\n$1\r\nz\r\n:2\r\n");
-	ask(a, "UNSUBSCRIBE\r\n", "*3\r\n$11\r\nunsubscribe\r\n$1\r\ny\r\n:1\r\n");
-	ask(a, "UNSUBSCRIBE\r\n", "*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:1\r\n");
-	ask(a, "PUNSUBSCRIBE\r\n", "*3\r\n$12\r\npunsubscribe\r\n$1\r\nx\r\n:0\r\n");
-	ask(a, "PUNSUBSCRIBE\r\nPING\r\n", "*3\r\n$12\r\npunsubscribe\r\n$-1\r\n:0\r\n+PONG\r\n");
+	peer_ask(a, "UNSUBSCRIBE x z\r\n",
+	         "*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:2\r\n*3\r\n$11\r\nunsubscribe\r\n$1\r\nz\r\n:2\r\n");
+	peer_ask(a, "UNSUBSCRIBE\r\n", "*3\r\n$11\r\nunsubscribe\r\n$1\r\ny\r\n:1\r\n");
+	peer_ask(a, "UNSUBSCRIBE\r\n", "*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:1\r\n");
+	peer_ask(a, "PUNSUBSCRIBE\r\n", "*3\r\n$12\r\npunsubscribe\r\n$1\r\nx\r\n:0\r\n");
+	peer_ask(a, "PUNSUBSCRIBE\r\nPING\r\n", "*3\r\n$12\r\npunsubscribe\r\n$-1\r\n:0\r\n+PONG\r\n");
 	peer_say(a, "HELLO 3\r\n");
 	hub_settle(hub);
 	expect_greeting(a, 3);
-	ask(a, "SUBSCRIBE x\r\nPING\r\n", ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n+PONG\r\n");
-	ask(a, "UNSUBSCRIBE\r\nUNSUBSCRIBE\r\n",
-	    ">3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:0\r\n>3\r\n$11\r\nunsubscribe\r\n_\r\n:0\r\n");
+	peer_ask(a, "SUBSCRIBE x\r\nPING\r\n", ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n+PONG\r\n");
+	peer_ask(a, "UNSUBSCRIBE\r\nUNSUBSCRIBE\r\n",
+	         ">3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:0\r\n>3\r\n$11\r\nunsubscribe\r\n_\r\n:0\r\n");
 }
 
 /* Makes a receiver of the given kind; `command` subscribes it. */
@@ -297,7 +290,8 @@ publish_to_oneself(struct hub *hub)
 {
 	struct peer *a = receiver(hub, true, "SUBSCRIBE x\r\n");
 
-	ask(a, "PUBLISH x 1\r\nPUBLISH x 2\r\nPING\r\nPUBLISH y 3\r\n",
+	peer_ask(
+	    a, "PUBLISH x 1\r\nPUBLISH x 2\r\nPING\r\nPUBLISH y 3\r\n",
 	    ":1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n1\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n2\r\n"
 	    "+PONG\r\n:0\r\n");
 }
@@ -337,16 +331,16 @@ pubsub(struct hub *hub)
 	struct peer *a = receiver(hub, false, "SUBSCRIBE x1\r\nPSUBSCRIBE x* y*\r\n");
 	struct peer *b = receiver(hub, false, "SUBSCRIBE x1 y1\r\nPSUBSCRIBE x*\r\n"), *c = peer_new(hub, 2);
 
-	ask(c, "PUBSUB CHANNELS x*\r\n", "*1\r\n$2\r\nx1\r\n");
-	ask(c, "PUBSUB CHANNELS z*\r\n", "*0\r\n");
-	ask(c, "PUBSUB NUMPAT\r\n", ":2\r\n");
-	ask(c, "PUBSUB NUMSUB x1 y1 z1\r\n", "*6\r\n$2\r\nx1\r\n:2\r\n$2\r\ny1\r\n:1\r\n$2\r\nz1\r\n:0\r\n");
-	ask(c, "PUBLISH x2 m\r\n", ":2\r\n"); /* must not make it a channel that is listed */
-	ask(c, "PUBSUB CHANNELS x2\r\n", "*0\r\n");
+	peer_ask(c, "PUBSUB CHANNELS x*\r\n", "*1\r\n$2\r\nx1\r\n");
+	peer_ask(c, "PUBSUB CHANNELS z*\r\n", "*0\r\n");
+	peer_ask(c, "PUBSUB NUMPAT\r\n", ":2\r\n");
+	peer_ask(c, "PUBSUB NUMSUB x1 y1 z1\r\n", "*6\r\n$2\r\nx1\r\n:2\r\n$2\r\ny1\r\n:1\r\n$2\r\nz1\r\n:0\r\n");
+	peer_ask(c, "PUBLISH x2 m\r\n", ":2\r\n"); /* must not make it a channel that is listed */
+	peer_ask(c, "PUBSUB CHANNELS x2\r\n", "*0\r\n");
 	peer_break(a);
 	peer_break(b);
-	ask(c, "PUBSUB CHANNELS\r\n", "*0\r\n");
-	ask(c, "PUBSUB NUMPAT\r\n", ":0\r\n");
+	peer_ask(c, "PUBSUB CHANNELS\r\n", "*0\r\n");
+	peer_ask(c, "PUBSUB NUMPAT\r\n", ":0\r\n");
 }
 
 static void
@@ -354,8 +348,8 @@ reset(struct hub *hub)
 {
 	struct peer *a = receiver(hub, true, "SUBSCRIBE x\r\nPSUBSCRIBE y*\r\n"), *b = peer_new(hub, 2);
 
-	ask(a, "RESET\r\nCLIENT GETNAME\r\n", "+RESET\r\n$-1\r\n");
-	ask(b, "PUBLISH x m\r\nPUBLISH y m\r\n", ":0\r\n:0\r\n");
+	peer_ask(a, "RESET\r\nCLIENT GETNAME\r\n", "+RESET\r\n$-1\r\n");
+	peer_ask(b, "PUBLISH x m\r\nPUBLISH y m\r\n", ":0\r\n:0\r\n");
 	peer_expect_text(a, "");
 }
 
@@ -446,15 +440,15 @@ subscription_limit(struct hub *hub)
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 1);
 
 	hub->bus.limits.max_subscriptions = 2;
-	ask(a, "SUBSCRIBE x\r\nPSUBSCRIBE y\r\n",
-	    "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:2\r\n");
-	ask(a, "SUBSCRIBE z\r\nPSUBSCRIBE z\r\n",
-	    "-ERR too many subscriptions; the limit for one client is 2\r\n"
-	    "-ERR too many subscriptions; the limit for one client is 2\r\n");
-	ask(a, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:2\r\n");
-	ask(b, "PUBLISH z m\r\nPUBSUB NUMPAT\r\nPUBSUB NUMSUB z\r\n", ":0\r\n:1\r\n*2\r\n$1\r\nz\r\n:0\r\n");
-	ask(a, "UNSUBSCRIBE x\r\nSUBSCRIBE z\r\n",
-	    "*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nz\r\n:2\r\n");
+	peer_ask(a, "SUBSCRIBE x\r\nPSUBSCRIBE y\r\n",
+	         "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:2\r\n");
+	peer_ask(a, "SUBSCRIBE z\r\nPSUBSCRIBE z\r\n",
+	         "-ERR too many subscriptions; the limit for one client is 2\r\n"
+	         "-ERR too many subscriptions; the limit for one client is 2\r\n");
+	peer_ask(a, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:2\r\n");
+	peer_ask(b, "PUBLISH z m\r\nPUBSUB NUMPAT\r\nPUBSUB NUMSUB z\r\n", ":0\r\n:1\r\n*2\r\n$1\r\nz\r\n:0\r\n");
+	peer_ask(a, "UNSUBSCRIBE x\r\nSUBSCRIBE z\r\n",
+	         "*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nz\r\n:2\r\n");
 }
 
 /* One client's share of a pass is bounded, and nothing is lost over it. */
