@@ -100,7 +100,18 @@ list_unnamed(struct router *router, struct channel *channel)
 	}
 }
 
-/* Writes what stands before a message's payload; head needs room for the names and 5 * RESP_HEADER_MAX. */
+/* How many bytes put_head() writes. */
+static size_t
+head_size(const struct slice *pattern, bool is_shard, struct slice name)
+{
+	size_t n = strlen("*3\r\n") + resp_bulk_size(name.len);
+
+	if (pattern)
+		return n + resp_bulk_size(strlen("pmessage")) + resp_bulk_size(pattern->len);
+	return n + resp_bulk_size(strlen(is_shard ? "smessage" : "message"));
+}
+
+/* Writes what stands before a message's payload. */
 static uint32_t
 put_head(char *head, const struct slice *pattern, bool is_shard, struct slice name)
 {
@@ -135,19 +146,16 @@ router_find(const struct router *router, struct slice name, bool is_shard)
 static struct channel *
 make_channel(struct router *router, struct slice name, bool is_shard, uint64_t hash)
 {
-	struct channel *channel, *fitted;
+	struct channel *channel;
 
 	if (name.len > UINT32_MAX / 2)
 		return NULL;
-	channel = malloc(sizeof(*channel) + name.len + 5 * RESP_HEADER_MAX);
+	channel = malloc(offsetof(struct channel, head) + head_size(NULL, is_shard, name));
 	if (!channel)
 		return NULL;
 	*channel = (struct channel){ .name_len = (uint32_t)name.len, .is_shard = is_shard };
 	channel->head_len = put_head(channel->head, NULL, is_shard, name);
 	channel->name_offset = channel->head_len - 2 - channel->name_len;
-	fitted = realloc(channel, sizeof(*channel) + channel->head_len);
-	if (fitted)
-		channel = fitted;
 	TAILQ_INIT(&channel->waiters);
 	channel->patterns_generation = channel->members_generation = UINT64_MAX;
 	if (table_insert(&router->channels, &channel->node, hash) < 0) {
@@ -177,18 +185,15 @@ add_match(struct pattern *pattern, void *arg)
 	struct channel *channel = search->channel;
 	struct slice text = { pattern->text, pattern->len }, name = channel_name(channel);
 	struct match *matches = realloc(channel->matches, (channel->n_matches + 1) * sizeof(*matches));
-	char *head, *fitted;
-	uint32_t len;
+	char *head;
 
 	if (!matches)
 		return -ENOMEM;
 	channel->matches = matches;
-	head = malloc(text.len + name.len + 5 * RESP_HEADER_MAX);
+	head = malloc(head_size(&text, false, name));
 	if (!head)
 		return -ENOMEM;
-	len = put_head(head, &text, false, name);
-	fitted = realloc(head, len);
-	matches[channel->n_matches] = (struct match){ pattern, fitted ? fitted : head, len };
+	matches[channel->n_matches] = (struct match){ pattern, head, put_head(head, &text, false, name) };
 	search->router->match_bytes += match_size(&matches[channel->n_matches++]);
 	return 0;
 }
