@@ -23,21 +23,21 @@ slice_is(struct slice slice, const uint8_t *p)
 	uint32_t c[2], d[2];
 
 	if (slice.len > 16)
-		return __builtin_memcmp(slice.p, p, slice.len) == 0;
+		return memcmp(slice.p, p, slice.len) == 0;
 	if (slice.len < 4)
 		return slice.len == 0 || (slice.p[0] == p[0] && slice.p[slice.len / 2] == p[slice.len / 2] &&
 		                          slice.p[slice.len - 1] == p[slice.len - 1]);
 	if (slice.len < 8) { /* the first four and the last four */
-		__builtin_memcpy(&c[0], slice.p, 4);
-		__builtin_memcpy(&c[1], slice.p + slice.len - 4, 4);
-		__builtin_memcpy(&d[0], p, 4);
-		__builtin_memcpy(&d[1], p + slice.len - 4, 4);
+		memcpy(&c[0], slice.p, 4);
+		memcpy(&c[1], slice.p + slice.len - 4, 4);
+		memcpy(&d[0], p, 4);
+		memcpy(&d[1], p + slice.len - 4, 4);
 		return c[0] == d[0] && c[1] == d[1];
 	}
-	__builtin_memcpy(&a[0], slice.p, 8);
-	__builtin_memcpy(&a[1], slice.p + slice.len - 8, 8);
-	__builtin_memcpy(&b[0], p, 8);
-	__builtin_memcpy(&b[1], p + slice.len - 8, 8);
+	memcpy(&a[0], slice.p, 8);
+	memcpy(&a[1], slice.p + slice.len - 8, 8);
+	memcpy(&b[0], p, 8);
+	memcpy(&b[1], p + slice.len - 8, 8);
 	return a[0] == b[0] && a[1] == b[1];
 }
 
@@ -46,27 +46,26 @@ static inline uint8_t *
 slice_put(uint8_t *to, struct slice from)
 {
 	uint8_t *end = to + from.len;
-	const uint8_t *from_end = from.p + from.len;
 
 	/* Two halves that may overlap: sizes that the compiler knows. */
 	if (from.len > 64) {
 		memcpy(to, from.p, from.len);
 	} else if (from.len > 32) {
 		memcpy(to, from.p, 32);
-		memcpy(end - 32, from_end - 32, 32);
+		memcpy(end - 32, from.p + from.len - 32, 32);
 	} else if (from.len >= 16) {
 		memcpy(to, from.p, 16);
-		memcpy(end - 16, from_end - 16, 16);
+		memcpy(end - 16, from.p + from.len - 16, 16);
 	} else if (from.len >= 8) {
 		memcpy(to, from.p, 8);
-		memcpy(end - 8, from_end - 8, 8);
+		memcpy(end - 8, from.p + from.len - 8, 8);
 	} else if (from.len >= 4) {
 		memcpy(to, from.p, 4);
-		memcpy(end - 4, from_end - 4, 4);
+		memcpy(end - 4, from.p + from.len - 4, 4);
 	} else if (from.len > 0) {
 		to[0] = from.p[0];
 		to[from.len / 2] = from.p[from.len / 2];
-		end[-1] = from_end[-1];
+		end[-1] = from.p[from.len - 1];
 	}
 	return end;
 }

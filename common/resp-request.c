@@ -272,7 +272,7 @@ read_count(struct resp_request *r, const uint8_t *buf, size_t len, size_t *ret_a
 	return RESP_REQUEST_OK;
 }
 
-/* Lengths of two digits, and counts of one, are read by parse_short(). */
+/* Lengths of at most two digits, and counts of one, are read by parse_short(). */
 #define SHORT_BULK_MAX ((size_t)99)
 #define SHORT_COUNT_MAX ((size_t)9)
 

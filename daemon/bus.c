@@ -25,7 +25,7 @@ bus_init(struct bus *bus, const struct limits *limits)
 {
 	int r;
 
-	*bus = (struct bus){ .limits = *limits, .own_uid = geteuid() };
+	*bus = (struct bus){ .limits = *limits, .own_uid = geteuid(), .recent.len = SIZE_MAX };
 	barrier_pool_init(&bus->barriers);
 	bus->replies.pool = bus->copies.pool = bus->run.stream.pool = &bus->chunks;
 	TAILQ_INIT(&bus->sessions);

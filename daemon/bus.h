@@ -77,7 +77,10 @@ struct bus {
 	struct session_list reloading; /* wait until the configuration was read again */
 	struct session_list dead;      /* are to be closed at the end of the pass */
 
-	/* The command that ran last, as it was spelt, if it can run without further checks; see is_repeated(). */
+	/*
+	 * The last command that was looked up, as it was spelt, among those that may run without further checks; see
+	 * is_repeated() in command.c. Until there is one, len is more than any name has.
+	 */
 	struct {
 		const struct command *row;
 		struct command_stats *stats;
@@ -136,9 +139,9 @@ bus_is_pass_full(const struct bus *bus)
 	return bus->chunks.bytes > bus->pass_bytes + BUS_PASS_BYTES;
 }
 
-/* Whether a queue that has got longer may be too long; see session_check_clogged(). */
+/* Whether a session whose queue has got longer must be looked at; see session_check_clogged(). */
 static inline bool
-bus_is_long_queue(const struct bus *bus, const struct outq *q)
+bus_may_be_clogged(const struct bus *bus, const struct outq *q)
 {
 	return outq_cost(q) > bus->limits.queue_limit || bus->n_over > 0;
 }

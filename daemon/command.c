@@ -268,23 +268,19 @@ number_of(const struct command *row)
 	return (uint8_t)(row - command_table + 1);
 }
 
-/* The row of a command. What ran last most likely runs again: see is_repeated(). */
-static const struct command *
-look_up(struct bus *bus, struct slice name)
+static bool
+is_recent(const struct bus *bus, struct slice name)
 {
-	const struct command *row = command_find(name);
+	return name.len == bus->recent.len && slice_is(name, bus->recent.name);
+}
 
-	if (row && is_sub(row))
-		return NULL;
-	if (row && name.len <= sizeof(bus->recent.name) && !command_first_sub(row) && !is_costly(row) &&
-	    !(row->flags & (COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN))) {
-		memcpy(bus->recent.name, name.p, name.len);
-		bus->recent.len = name.len;
-		bus->recent.row = row;
-		bus->recent.number = number_of(row);
-		bus->recent.stats = &bus->commands[row - command_table];
-	}
-	return row;
+/* The row of a command. */
+static const struct command *
+look_up(const struct bus *bus, struct slice name)
+{
+	const struct command *row = is_recent(bus, name) ? bus->recent.row : command_find(name);
+
+	return row && is_sub(row) ? NULL : row;
 }
 
 static bool
@@ -293,16 +289,29 @@ fits_arity(const struct command *row, size_t argc)
 	return row->arity > 0 ? argc == (size_t)row->arity : argc >= (size_t)-row->arity;
 }
 
+/* Remembers a row for is_repeated(), if nothing that choose() and run_any() ask of a row speaks against it. */
+static void
+remember(struct bus *bus, struct slice name, const struct command *row)
+{
+	if (name.len > sizeof(bus->recent.name) || command_first_sub(row) || is_costly(row) ||
+	    row->flags & (COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN))
+		return;
+	memcpy(bus->recent.name, name.p, name.len);
+	bus->recent.len = name.len;
+	bus->recent.row = row;
+	bus->recent.number = number_of(row);
+	bus->recent.stats = &bus->commands[row - command_table];
+}
+
 /*
- * Whether it is the command that ran last, and nothing speaks against running it at once: neither what kind of command
- * it is, nor who sends it, nor what else goes on.
+ * Whether it is the command that was remembered last, and nothing else that choose() and run_any() ask speaks against
+ * running it at once: what runs once most likely runs again.
  */
 static bool
 is_repeated(const struct bus *bus, const struct session *s, struct slice name, size_t argc)
 {
-	return bus->recent.row && name.len == bus->recent.len && slice_is(name, bus->recent.name) &&
-	       fits_arity(bus->recent.row, argc) && !s->in_transaction && s->reply_mode == REPLY_ON &&
-	       bus->n_over == 0 && !session_is_subscribed(s);
+	return is_recent(bus, name) && fits_arity(bus->recent.row, argc) && !s->in_transaction &&
+	       s->reply_mode == REPLY_ON && bus->n_over == 0 && !session_is_subscribed(s);
 }
 
 static struct command_text
@@ -406,6 +415,8 @@ choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc
 		refuse_unknown(bus, s, argv, argc);
 		return NULL;
 	}
+	if (!is_recent(bus, argv[0]))
+		remember(bus, argv[0], row);
 	if (argc > 1 && command_first_sub(row)) {
 		sub = find_sub(row, argv[1]);
 		if (!sub) {

@@ -20,8 +20,12 @@
 /* As much of a large payload gets its memory before its bytes come. */
 #define TAIL_FIRST ((size_t)256 * 1024)
 
-/* How much is read of what follows a large message: enough to see whether it is another one. */
+/*
+ * How much is read of what follows a large command, and is copied: enough to see whether it is another one. It costs a
+ * read for each of them, which pays from so many bytes on.
+ */
 #define PEEK_SIZE ((size_t)4096)
+#define PEEK_MIN ((size_t)32 * 1024)
 
 struct input {
 	struct buf bytes;
@@ -145,6 +149,8 @@ run_commands(struct bus *bus, struct session *s, struct resp_progress *progress,
 			else if (!run_command(bus, s))
 				return at;
 			at += bus->request.used;
+			if (bus->request.used >= PEEK_MIN)
+				s->sends_large = true;
 			break;
 		case RESP_REQUEST_MORE:
 			*ret_more = true;
@@ -204,6 +210,8 @@ run_tail(struct bus *bus, struct session *s)
 	bus->tail = NULL;
 	if (!is_done)
 		return;
+	if (in->tail_size >= PEEK_MIN)
+		s->sends_large = true;
 	chunk_unref(in->tail);
 	in->tail = NULL;
 	in->progress = (struct resp_progress){ 0 };
@@ -345,9 +353,9 @@ bool
 input_received(struct bus *bus, struct session *s, const struct iovec iov[2], int n, size_t len)
 {
 	size_t first = len < iov[0].iov_len ? len : iov[0].iov_len;
-	uint64_t n_large = bus->stats.large_messages;
 	bool has_tail;
 
+	s->sends_large = false;
 	if (!s->in) {
 		feed(bus, s, iov[0].iov_base, len);
 	} else {
@@ -359,8 +367,8 @@ input_received(struct bus *bus, struct session *s, const struct iovec iov[2], in
 		feed(bus, s, iov[1].iov_base, len - first);
 	}
 	hold(bus, s);
-	has_tail = s->in && s->in->tail;
-	s->sends_large = has_tail || bus->stats.large_messages > n_large;
+	has_tail = s->in && s->in->tail && s->in->tail_size >= PEEK_MIN;
+	s->sends_large = s->sends_large || has_tail;
 	return has_tail && len == iov[0].iov_len + (n > 1 ? iov[1].iov_len : 0);
 }
 

@@ -123,7 +123,7 @@ read_route(struct conn *conn)
 	size_t most = read_size(conn), done = 0;
 	bool is_more = true;
 
-	while (is_more && done < most && s->state == SESSION_OPEN) {
+	while (is_more && done < most && conn_is_reading(conn)) {
 		struct iovec iov[2];
 		int n = input_room(s, conn->origin->loop->buffer, most, iov);
 		ssize_t len;

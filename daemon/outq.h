@@ -27,7 +27,7 @@ struct outq {
 	uint32_t head, count, cap;
 	uint32_t head_written; /* bytes of the head span that are written already */
 	uint32_t detached;     /* so many spans, from the head on, have been through outq_detach() */
-	int unread;            /* what the peer had not taken of it when its owner last looked, as the kernel counts */
+	int unread;            /* for the owner: bytes the peer had not taken when last looked at; 0 in a new queue */
 	size_t bytes;          /* unsent */
 	size_t kept;           /* of chunks, for these, were this the only queue */
 	struct chunk *own;     /* holds copies, see outq_push_copy(); or NULL */
@@ -89,7 +89,7 @@ int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, st
 int outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
                    uint32_t messages);
 
-/* The first half of outq_push_copy(): whether the copy directly follows the last span, and now belongs to it. */
+/* Whether a copy behind the last span, which is a copy, was enough; else outq_push_copy() has to be called. */
 static inline bool
 outq_extend_copy(struct outq *q, const uint8_t *data, size_t len, const struct barrier *barrier, uint32_t messages)
 {

@@ -65,7 +65,7 @@ publish_more(struct bus *bus, struct session *s, struct slice payload, publish_a
 {
 	if (answer)
 		answer(bus, s, bus->run.channel->n_total, bus->run.barrier);
-	if (run_put(&bus->run, payload))
+	if (run_put(&bus->run, payload) || bus->n_over > 0) /* by the answer */
 		run_close(bus);
 	bus->stats.messages++;
 	s->published++;

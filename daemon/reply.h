@@ -38,7 +38,7 @@ reply_commit(struct bus *bus, struct session *s, size_t len, struct barrier *bar
 	chunk->len += (uint32_t)len;
 	/* Most answers only lengthen what was queued before. */
 	if (s->out_state < SESSION_OUT_BLOCKED && outq_extend(&s->out, chunk, offset, len, barrier, 0)) {
-		if (bus_is_long_queue(bus, &s->out))
+		if (bus_may_be_clogged(bus, &s->out))
 			session_check_clogged(s, bus);
 		return;
 	}

@@ -40,7 +40,7 @@ head_of(const struct channel *channel, uint32_t way)
 
 /* The first way and the first of RESP's encodings that anybody needs. */
 static void
-choose(struct run *run, const struct channel *channel)
+choose_first_way(struct run *run, const struct channel *channel)
 {
 	uint32_t way = 0;
 
@@ -74,7 +74,7 @@ run_open(struct bus *bus, struct session *publisher, struct channel *channel, si
 	    run_has_room(run, payload_len))
 		return 0;
 	run_close(bus);
-	choose(run, channel);
+	choose_first_way(run, channel);
 	if (payload_len < RUN_LARGE &&
 	    stream_reserve(&run->stream, run->head.len + payload_len + RESP_HEADER_MAX + 2) < 0)
 		return -ENOMEM;
@@ -366,7 +366,6 @@ run_append(struct bus *bus, struct slice payload, struct chunk *tail)
 			return -ENOMEM;
 		}
 		run->channel->messages++;
-		bus->stats.large_messages++;
 		deliver_large(bus, tail);
 		chunk_unref(tail);
 		end(run);

@@ -218,7 +218,7 @@ session_set_out_state(struct session *s, struct bus *bus, enum session_out_state
 		TAILQ_REMOVE(from, s, out_link);
 	if (to)
 		TAILQ_INSERT_TAIL(to, s, out_link);
-	else
+	if (state == SESSION_OUT_GATED) /* where out_link was */
 		s->gate = (struct barrier_waiter){ 0 };
 	s->out_state = (uint8_t)state;
 }
@@ -404,7 +404,7 @@ static void __attribute__((noinline)) queue_apart(struct session *s, struct bus 
 		session_set_out_state(s, bus, messages > 0 ? SESSION_OUT_RECEIVER : SESSION_OUT_REPLIER);
 	if (is_waiting)
 		charge(s, bus);
-	if (bus_is_long_queue(bus, &s->out))
+	if (bus_may_be_clogged(bus, &s->out))
 		session_check_clogged(s, bus);
 }
 
@@ -422,7 +422,7 @@ session_queue(struct session *s, struct bus *bus, struct chunk *chunk, size_t of
 		is_extended = outq_extend_copy(&s->out, chunk->data + offset, len, barrier, messages);
 	if (!is_extended)
 		queue_apart(s, bus, chunk, offset, len, barrier, messages);
-	else if (bus_is_long_queue(bus, &s->out))
+	else if (bus_may_be_clogged(bus, &s->out))
 		session_check_clogged(s, bus);
 }
 

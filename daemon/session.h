@@ -61,7 +61,7 @@ struct session {
 	TAILQ_ENTRY(session) link; /* in the bus's list of all */
 	union {
 		TAILQ_ENTRY(session) out_link; /* by out_state */
-		struct barrier_waiter gate;    /* in state GATED */
+		struct barrier_waiter gate;    /* in state GATED; zeroed when that begins */
 	};
 	TAILQ_ENTRY(session) in_link;
 	struct session_list *in_list; /* that in_link is in, or NULL */
@@ -84,19 +84,19 @@ struct session {
 	bool is_slow : 1;       /* and is disconnected for it */
 	bool has_missed : 1;    /* messages that it has not been told of */
 	bool is_monitor : 1;
-	bool is_marked : 1;                             /* for whoever looks for it twice; else clear */
-	bool is_hidden : 1;                             /* stands for no client */
-	bool sends_large : 1;                           /* messages of RUN_LARGE bytes and more, lately */
-	bool hurried : 1;                               /* what it publishes waits for nobody */
-	bool no_evict : 1, no_touch : 1;                /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
-	bool has_reloaded : 1;                          /* what its UDSD RELOAD has waited for is done */
+	bool is_marked : 1;              /* set only while router.c looks for who receives a channel twice */
+	bool is_hidden : 1;              /* stands for no client */
+	bool sends_large : 1;            /* what was read last began or ended a large command */
+	bool hurried : 1;                /* what it publishes waits for nobody */
+	bool no_evict : 1, no_touch : 1; /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
+	bool has_reloaded : 1;           /* what its UDSD RELOAD has waited for is done */
 	bool publishes_to_own : 1, publish_allowed : 1; /* see last_published */
 	uint32_t created_s;                             /* when it came; seconds since the bus's start */
 	struct identity identity;
 	struct user *user; /* its quota */
 	size_t charged;    /* to it for output */
 	size_t kept;       /* and for input and a transaction */
-	uint32_t active_s; /* when it last did something */
+	uint32_t active_s; /* when it last did something, likewise */
 	uint32_t n_channels, n_patterns, n_shards;
 	struct subscription_list subscriptions;
 	/*

@@ -6,7 +6,6 @@
 struct stats {
 	uint64_t errors;           /* error replies */
 	uint64_t messages;         /* published */
-	uint64_t large_messages;   /* of these, of RUN_LARGE bytes and more */
 	uint64_t deliveries;       /* messages queued for a receiver, once for each */
 	uint64_t undelivered;      /* of these, lost because their receiver was disconnected or went away */
 	uint64_t undelivered_slow; /* of these, because it was slow */

@@ -268,7 +268,8 @@ hub_read_some(struct peer *peer, size_t max)
 		memcpy(iov[1].iov_base, from + first, taken - first);
 	peer->sent_at += taken;
 	note_bus(hub, true);
-	(void)input_received(&hub->bus, s, iov, n, taken);
+	if (input_received(&hub->bus, s, iov, n, taken))
+		assert_true(s->sends_large && s->in);
 	note_bus(hub, false);
 	memset(end - len, 0xee, len); /* whoever still refers to it finds nonsense */
 	return true;
