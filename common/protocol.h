@@ -42,8 +42,7 @@ slice_is(struct slice slice, const uint8_t *p)
 }
 
 /* memcpy() without a call where the bytes are few, as names and most messages are. Returns where they end. */
-static inline uint8_t *
-slice_put(uint8_t *to, struct slice from)
+static inline uint8_t *__attribute__((always_inline)) slice_put(uint8_t *to, struct slice from)
 {
 	uint8_t *end = to + from.len;
 

@@ -7,7 +7,7 @@
 #include "log.h"
 #include "resp-encode.h"
 
-static inline void
+static inline void __attribute__((always_inline))
 reply_header(struct bus *bus, struct session *s, char type, uint64_t value, struct barrier *barrier)
 {
 	char *p = reply_reserve(bus, s, RESP_HEADER_MAX);

@@ -13,8 +13,7 @@
 #include "session.h"
 
 /* Room for so many bytes, or NULL: nothing is to be replied. What is written there is queued by reply_commit(). */
-static inline char *
-reply_reserve(struct bus *bus, struct session *s, size_t room)
+static inline char *__attribute__((always_inline)) reply_reserve(struct bus *bus, struct session *s, size_t room)
 {
 	if (s->state == SESSION_DEAD || session_is_muted(s))
 		return NULL;
@@ -29,7 +28,7 @@ reply_reserve(struct bus *bus, struct session *s, size_t room)
 }
 
 /* barrier: what it has to wait for, or NULL. */
-static inline void
+static inline void __attribute__((always_inline))
 reply_commit(struct bus *bus, struct session *s, size_t len, struct barrier *barrier)
 {
 	struct chunk *chunk = bus->replies.chunk;

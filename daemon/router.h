@@ -153,7 +153,7 @@ channel_name(const struct channel *channel)
 	return (struct slice){ (const uint8_t *)channel->head + channel->name_offset, channel->name_len };
 }
 
-static inline bool
+static inline bool __attribute__((always_inline))
 channel_is(const struct channel *channel, struct slice name, bool is_shard)
 {
 	return channel->name_len == name.len && channel->is_shard == is_shard &&

@@ -71,8 +71,7 @@ run_put_head(uint8_t *p, struct slice head, enum encoding encoding)
 }
 
 /* Writes one more message, for which there is room, at its end. Returns whether that was the last that it may have. */
-static inline bool
-run_put(struct run *run, struct slice payload)
+static inline bool __attribute__((always_inline)) run_put(struct run *run, struct slice payload)
 {
 	struct chunk *chunk = run->stream.chunk;
 	uint8_t *p = run_put_head(stream_end(&run->stream), run->head, run->encoding);
