@@ -54,6 +54,7 @@ execute(struct bus *bus, struct session *s, const struct transaction *transactio
 	uint64_t begin = bus->router.patterns.work;
 	const struct queued_command *command;
 
+	run_close(bus); /* what others have published is no part of it: their answers wait for s, too */
 	bus->executing = s;
 	reply_array(bus, s, transaction->n);
 	STAILQ_FOREACH(command, &transaction->commands, link) {

@@ -476,6 +476,29 @@ closing_receiver_gets_no_more(struct hub *hub)
 	peer_expect_text(r, "+OK\r\n");
 }
 
+/* What was published before a receiver's EXEC in the same pass is answered when that receiver has it. */
+static void
+published_before_exec(struct hub *hub)
+{
+	struct peer *r = peer_new(hub, 1), *p = peer_new(hub, 2);
+
+	say(r, "HELLO 3\r\nSUBSCRIBE x\r\nMULTI\r\nPING\r\n");
+	r->got.len = 0;
+	peer_set_full(r, true);
+	publish_numbers(p, 0, 1);
+	peer_say(r, "EXEC\r\n");
+	while (hub_read(p))
+		;
+	while (hub_read(r))
+		;
+	hub_end_pass(hub);
+	peer_expect_text(p, "");
+	peer_set_full(r, false);
+	hub_settle(hub);
+	peer_expect_text(p, ":1\r\n");
+	peer_expect_text(r, ">3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n0\r\n*1\r\n+PONG\r\n");
+}
+
 /* A session that is killed is counted no more from the next pass on, and nothing refers to it. */
 static void
 killed_in_the_pass(struct hub *hub)
@@ -516,6 +539,7 @@ static const struct conversation conversations[] = {
 	{ "waiting publisher dies", waiting_publisher_dies },
 	{ "own replies unread", own_replies_unread },
 	{ "closing receiver gets no more", closing_receiver_gets_no_more },
+	{ "published before EXEC", published_before_exec },
 	{ "killed in the pass", killed_in_the_pass },
 };
 
