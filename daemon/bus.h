@@ -98,7 +98,9 @@ struct bus {
 	uint64_t n_clogged, n_waiting; /* sessions */
 	uint64_t n_over;               /* users over queue_limit_per_uid */
 	uint64_t clog_generation;      /* counts up when a session becomes clogged or drained */
-	uint64_t now_ms;               /* monotonic, as of the last event */
+	/* A session became clogged by what was queued in this pass, and its socket has not been tried since. */
+	bool has_untried;
+	uint64_t now_ms; /* monotonic, as of the last event */
 	uint64_t start_ms;
 	uint32_t uptime_s; /* as of the last event */
 	/* Lines about clients in this while; what is too much is only counted. */

@@ -15,7 +15,8 @@ pass_resume(struct bus *bus, const struct pass_ops *ops)
 	for (; n > 0 && !bus_is_pass_full(bus) && (s = TAILQ_FIRST(&bus->ready)); n--)
 		ops->resume(s);
 	bus->pass_work = bus->router.patterns.work; /* a share of their own: new ones could use up all of every pass */
-	while (!bus_has_worked(bus) && !bus_is_pass_full(bus) && (s = TAILQ_FIRST(&bus->postponed))) {
+	while (!bus_has_worked(bus) && !bus_is_pass_full(bus) && !bus->has_untried &&
+	       (s = TAILQ_FIRST(&bus->postponed))) {
 		session_resume(s, bus);
 		ops->resume(s);
 	}
@@ -56,6 +57,7 @@ pass_end(struct bus *bus, const struct pass_ops *ops)
 		else
 			break;
 	}
+	bus->has_untried = false;
 	bus->pass_bytes = bus->chunks.bytes;
 	bus->pass_work = bus->router.patterns.work;
 }

@@ -26,6 +26,15 @@ wait_for_receiver(struct bus *bus, struct session *s, struct slice name, bool is
 	return session_wait(s, bus, &channel->waiters);
 }
 
+/* Lets a publisher wait for the next pass: receivers that have not been written to in this one may not be slow at all.
+ */
+static bool
+wait_for_untried(struct bus *bus, struct session *s, struct channel *channel)
+{
+	return bus->has_untried && channel->rule->slow != SLOW_WAIT && router_count_clogged(bus, channel) > 0 &&
+	       session_wait(s, bus, &bus->postponed);
+}
+
 /* Lets a publisher wait if it has to. channel: NULL if it has no receivers. */
 static bool
 wait_for_channel(struct bus *bus, struct session *s, struct slice name, bool is_shard, size_t len,
@@ -34,7 +43,7 @@ wait_for_channel(struct bus *bus, struct session *s, struct slice name, bool is_
 	if (!channel || channel->n_total == 0)
 		return s->wait_receiver && wait_for_receiver(bus, s, name, is_shard);
 	if (channel->rule->slow != SLOW_WAIT)
-		return false;
+		return wait_for_untried(bus, s, channel);
 	if ((bus->n_clogged == 0 || router_count_clogged(bus, channel) == 0) &&
 	    (bus->n_over == 0 || len < RUN_LARGE || router_count_clogged_for_large(channel) == 0))
 		return false;
@@ -85,6 +94,8 @@ publish_message(struct bus *bus, struct session *s, struct slice name, bool is_s
 	if (channel && channel->n_total > 0) {
 		if (run_open(bus, s, channel, payload.len) < 0)
 			return PUBLISH_NOMEM;
+		if (may_wait && wait_for_untried(bus, s, channel)) /* of the run before */
+			return PUBLISH_WAIT;
 		receivers = count_takers(bus, channel, payload.len >= RUN_LARGE);
 		if (answer)
 			answer(bus, s, receivers, bus->run.barrier);

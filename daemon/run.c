@@ -127,15 +127,6 @@ run_defer(struct bus *bus, const void *data, size_t len)
 	defer(bus, &piece, 0);
 }
 
-static void
-disconnect(struct bus *bus, struct session *s)
-{
-	session_log(s, bus, LOG_LEVEL_WARNING, "is slow, disconnected with %zu bytes unsent", s->out.bytes);
-	bus->stats.slow_receivers++;
-	s->is_slow = true;
-	session_mark_dead(s, bus);
-}
-
 void
 run_deliver_deferred(struct bus *bus)
 {
@@ -188,7 +179,7 @@ deliver(struct bus *bus, const struct recvset *set, enum encoding encoding, cons
 		s->delivered += messages;
 		queued += messages;
 		if (s->clogged && slow == SLOW_DISCONNECT)
-			disconnect(bus, s);
+			session_disconnect_slow(s, bus);
 	}
 	bus->stats.deliveries += queued;
 	run->channel->deliveries += queued;

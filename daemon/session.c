@@ -284,6 +284,7 @@ session_check_clogged(struct session *s, struct bus *bus)
 	          cost);
 	if (clogged) {
 		bus->n_clogged++;
+		bus->has_untried = bus->has_untried || s->out_state < SESSION_OUT_BLOCKED;
 		return;
 	}
 	bus->n_clogged--;
@@ -381,6 +382,20 @@ session_flushed(struct session *s, struct bus *bus, enum outq_status status, siz
 		charge(s, bus);
 	if (s->clogged || bus->n_over > 0)
 		session_check_clogged(s, bus);
+	if (s->is_slow && s->clogged)
+		session_disconnect_slow(s, bus);
+	s->is_slow = s->is_slow && s->state == SESSION_DEAD;
+}
+
+void
+session_disconnect_slow(struct session *s, struct bus *bus)
+{
+	s->is_slow = true;
+	if (s->out_state < SESSION_OUT_BLOCKED || s->state == SESSION_DEAD)
+		return;
+	session_log(s, bus, LOG_LEVEL_WARNING, "is slow, disconnected with %zu bytes unsent", s->out.bytes);
+	bus->stats.slow_receivers++;
+	session_mark_dead(s, bus);
 }
 
 /* What cannot just lengthen what was queued before. */

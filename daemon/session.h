@@ -81,7 +81,7 @@ struct session {
 	bool wait_receiver : 1; /* UDSD WAITRECEIVER ON */
 	bool in_transaction : 1;
 	bool is_unfinished : 1; /* the rest of what is kept may never come */
-	bool is_slow : 1;       /* and is disconnected for it */
+	bool is_slow : 1;       /* and is disconnected for it, or will be, see session_disconnect_slow() */
 	bool has_missed : 1;    /* messages that it has not been told of */
 	bool is_monitor : 1;
 	bool is_marked : 1;              /* set only while router.c looks for who receives a channel twice */
@@ -184,6 +184,9 @@ void session_stop_output(struct session *s, struct bus *bus);
 
 /* It stands for no client: it is not counted as one, and nobody may see it. */
 void session_hide(struct session *s, struct bus *bus);
+
+/* Who is clogged is disconnected: now, or if it still is when its socket was tried. */
+void session_disconnect_slow(struct session *s, struct bus *bus);
 
 /* It was tried to write its output: what outq_write() returned. It must not be dead. */
 void session_flushed(struct session *s, struct bus *bus, enum outq_status status, size_t written,

@@ -154,6 +154,36 @@ drop(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
+/* More than queue_limit in one pass is nobody's fault who takes it at once. */
+static void
+burst_for_who_keeps_up(struct hub *hub)
+{
+	static const enum slow_policy policies[] = { SLOW_DROP, SLOW_DISCONNECT };
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+	uint8_t *payload = make_payload(1000);
+
+	hub->bus.limits.queue_limit = 10000;
+	for (size_t i = 0; i < 2; i++) {
+		struct buf expected = { 0 };
+
+		rules_add(&rules, "x", NULL, NULL, policies[i]);
+		router_set_rules(&hub->bus, &rules);
+		peer_say(b, "SUBSCRIBE x\r\n");
+		hub_settle(hub);
+		b->got.len = 0;
+		for (int k = 0; k < 300; k++) {
+			peer_publish(a, "x", (struct slice){ payload, 1000 });
+			put_message(&expected, false, NULL, slice_of("x"), (struct slice){ payload, 1000 });
+		}
+		hub_settle(hub);
+		peer_expect_repeated(a, ":1\r\n", 300);
+		peer_expect_buf(b, &expected);
+		hub_drop_rules(hub, &rules);
+	}
+	assert_int_equal(hub->bus.stats.dropped + hub->bus.stats.slow_receivers, 0);
+	free(payload);
+}
+
 /* Who is counted when a message is published gets it, even if other limits hold before the pass is over. */
 static void
 drop_under_other_limits(struct hub *hub)
@@ -693,6 +723,7 @@ static const struct conversation conversations[] = {
 	{ "pattern over forbidden", pattern_over_forbidden },
 	{ "rights taken away", rights_taken_away },
 	{ "drop", drop },
+	{ "burst for who keeps up", burst_for_who_keeps_up },
 	{ "drop under other limits", drop_under_other_limits },
 	{ "drop in order", drop_in_order },
 	{ "drop large", drop_large },
