@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 /* A run of bytes that belongs to somebody else; not NUL-terminated. */
 struct slice {
@@ -39,6 +40,13 @@ slice_is(struct slice slice, const uint8_t *p)
 	memcpy(&b[0], p, 8);
 	memcpy(&b[1], p + slice.len - 8, 8);
 	return a[0] == b[0] && a[1] == b[1];
+}
+
+/* Whether the slice is the given word, in any case. */
+static inline bool
+slice_is_word(struct slice slice, const char *word)
+{
+	return strlen(word) == slice.len && strncasecmp((const char *)slice.p, word, slice.len) == 0;
 }
 
 /* memcpy() without a call where the bytes are few, as names and most messages are. Returns where they end. */

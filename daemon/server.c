@@ -11,10 +11,9 @@
 #include "buf.h"
 #include "config.h"
 #include "log.h"
-#include "monitor.h"
 #include "notify.h"
 #include "options.h"
-#include "tap.h"
+#include "table-of-commands.h"
 
 /* Descriptors that are not clients'. */
 #define OTHER_DESCRIPTORS 64
@@ -27,7 +26,7 @@ stop_now_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__
 	struct server *server = arg;
 
 	log_warning("stopping with output unsent: %llu clients did not take it in time",
-	            (unsigned long long)server->loop.bus.stats.clients);
+	            (unsigned long long)loop_bus(&server->loop)->flow.stats.clients);
 	server->is_done = true;
 }
 
@@ -45,7 +44,7 @@ stop(struct server *server, const char *why)
 	server->is_stopping = true;
 	status_deinit(&server->status);
 	listeners_retire(&server->listeners);
-	loop_stop(&server->loop);
+	turn_stop(&server->turn);
 	loop_add_timer(&server->stop_timer, server->config->shutdown_timeout);
 }
 
@@ -70,15 +69,15 @@ raise_descriptor_limit(const struct config *config)
 static void
 apply_config(struct server *server)
 {
+	struct bus *bus = loop_bus(&server->loop);
+
 	log_set_level((enum log_level)server->config->log_level);
 	raise_descriptor_limit(server->config);
-	server->loop.bus.limits = server->config->limits;
-	session_check_limits(&server->loop.bus);
-	server->loop.bus.admins = &server->config->admins;
-	monitor_check_rights(&server->loop.bus);
-	tap_check_rights(&server->loop.bus);
-	router_set_rules(&server->loop.bus, &server->config->rules);
-	server->loop.bus.config_path = server->config->path;
+	bus_set_limits(bus, &server->config->limits);
+	bus->access.admins = &server->config->admins;
+	sessions_check_rights(bus);
+	bus_set_rules(bus, &server->config->rules);
+	server->loop.sessions.config_path = server->config->path;
 }
 
 /* The loop turns: that is the sign of life. */
@@ -101,17 +100,17 @@ load(struct server *server, struct buf *ret_mistakes)
 		log_lines(LOG_LEVEL_ERROR, ret_mistakes->len > 0 ? (const char *)ret_mistakes->data : "out of memory");
 	listeners_close_lost(&server->listeners);
 	if (config)
-		listeners_close_changed(&server->listeners, config);
-	if (!config || listeners_open(&server->listeners, config) != 0) {
+		listeners_close_changed(&server->listeners, &config->listeners);
+	if (!config || listeners_open(&server->listeners, &config->listeners) != 0) {
 		if (config)
-			buf_printf(ret_mistakes, "%s\n", server->listeners.error);
+			buf_printf(ret_mistakes, "%s\n", server->listeners.owner.error);
 		config_free(config);
 		listeners_restore(&server->listeners);
 		return false;
 	}
 	server->config = config;
 	apply_config(server);
-	listeners_update(&server->listeners, config);
+	listeners_update(&server->listeners, &config->listeners);
 	config_free(old);
 	return true;
 }
@@ -119,7 +118,7 @@ load(struct server *server, struct buf *ret_mistakes)
 static void
 reload(struct server *server)
 {
-	struct bus *bus = &server->loop.bus;
+	struct sessions *bus = &server->loop.sessions;
 
 	buf_deinit(&bus->reload_mistakes);
 	bus->reload_failed = true;
@@ -138,13 +137,13 @@ reload(struct server *server)
 static void
 reload_for_clients(struct server *server)
 {
-	struct bus *bus = &server->loop.bus;
-	struct session *s;
+	struct bus *bus = loop_bus(&server->loop);
+	struct client *c;
 
 	reload(server);
-	while ((s = TAILQ_FIRST(&bus->reloading))) {
-		s->has_reloaded = session_is_admin(s, bus);
-		session_resume(s, bus);
+	while ((c = TAILQ_FIRST(&server->loop.sessions.reloading))) {
+		session_of(c)->has_reloaded = bus_is_admin(bus, c);
+		flow_resume(&bus->flow, c);
 	}
 }
 
@@ -187,21 +186,22 @@ server_init(struct server *server, const struct options *options, struct config 
 	int r;
 
 	*server = (struct server){ .options = options, .config = config };
-	r = loop_init(&server->loop, &config->limits);
+	r = loop_init(&server->loop, &config->limits, command_table);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
 		config_free(config);
 		return EX_SOFTWARE;
 	}
+	turn_init(&server->turn, &server->loop);
 	apply_config(server);
 	listeners_init(&server->listeners, &server->loop);
 	r = init_events(server);
 	if (r == 0)
-		r = listeners_adopt(&server->listeners, config);
+		r = listeners_adopt(&server->listeners, &config->listeners);
 	if (r == 0)
-		r = listeners_open(&server->listeners, config);
+		r = listeners_open(&server->listeners, &config->listeners);
 	if (r == 0)
-		listeners_update(&server->listeners, config);
+		listeners_update(&server->listeners, &config->listeners);
 	else
 		server_deinit(server);
 	return r;
@@ -214,18 +214,18 @@ server_run(struct server *server)
 	if (server->watchdog_ms > 0)
 		loop_add_timer(&server->watchdog_timer, server->watchdog_ms);
 	while (!server->is_done) {
-		loop_turn(&server->loop);
+		turn_once(&server->turn);
 		if (!server->is_stopping)
 			status_update(&server->status);
-		if (server->loop.bus.stop_requested && !server->is_stopping) {
+		if (server->loop.sessions.stop_requested && !server->is_stopping) {
 			stop(server, "SHUTDOWN");
-			loop_end_pass(&server->loop);
+			turn_end_pass(&server->turn);
 		}
-		if (!TAILQ_EMPTY(&server->loop.bus.reloading)) {
+		if (!TAILQ_EMPTY(&server->loop.sessions.reloading)) {
 			reload_for_clients(server);
-			loop_end_pass(&server->loop);
+			turn_end_pass(&server->turn);
 		}
-		if (server->is_stopping && TAILQ_EMPTY(&server->loop.bus.sessions))
+		if (server->is_stopping && TAILQ_EMPTY(&loop_bus(&server->loop)->flow.clients))
 			server->is_done = true;
 	}
 }
@@ -239,6 +239,7 @@ server_deinit(struct server *server)
 	event_del(&server->stop_timer);
 	event_del(&server->watchdog_timer);
 	status_deinit(&server->status);
+	turn_deinit(&server->turn);
 	loop_deinit(&server->loop);
 	config_free(server->config);
 }

@@ -10,6 +10,7 @@
 #include "listeners.h"
 #include "loop.h"
 #include "status.h"
+#include "turn.h"
 
 struct config;
 struct options;
@@ -20,6 +21,7 @@ struct server {
 	const struct options *options;
 	struct config *config;
 	struct loop loop;
+	struct turn turn;
 	struct listeners listeners;
 	struct event signals[SERVER_N_SIGNALS];
 	struct event stop_timer; /* ends a graceful stop */

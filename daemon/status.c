@@ -14,7 +14,7 @@
 static bool
 has_changed(const struct status *status)
 {
-	const struct stats *now = &status->loop->bus.stats, *told = &status->told;
+	const struct stats *now = &loop_bus(status->loop)->flow.stats, *told = &status->told;
 
 	return now->clients != told->clients || now->messages != told->messages ||
 	       now->deliveries != told->deliveries || now->dropped != told->dropped;
@@ -23,18 +23,18 @@ has_changed(const struct status *status)
 static void
 tell(struct status *status, const char *before)
 {
-	const struct stats *stats = &status->loop->bus.stats;
+	const struct stats *stats = &loop_bus(status->loop)->flow.stats;
 	char rate[32] = "";
 
 	if (status->rate > 0)
 		snprintf(rate, sizeof(rate), " (%llu/s)", (unsigned long long)status->rate);
 	notify_send("%sSTATUS=%s%llu client%s; %llu messages published%s, %llu delivered, %llu dropped", before,
-	            status->loop->bus.reload_failed ? "The last reload failed, see the log; " : "",
+	            status->loop->sessions.reload_failed ? "The last reload failed, see the log; " : "",
 	            (unsigned long long)stats->clients, stats->clients == 1 ? "" : "s",
 	            (unsigned long long)stats->messages, rate, (unsigned long long)stats->deliveries,
 	            (unsigned long long)stats->dropped);
 	status->told = *stats;
-	status->told_ms = status->loop->bus.now_ms;
+	status->told_ms = loop_bus(status->loop)->flow.now_ms;
 }
 
 static void
@@ -48,13 +48,13 @@ static void
 timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct status *status = arg;
-	struct bus *bus = &status->loop->bus;
-	uint64_t old_rate = status->rate, n = bus->stats.messages - status->told.messages, ms;
+	struct flow *flow = &loop_bus(status->loop)->flow;
+	uint64_t old_rate = status->rate, n = flow->stats.messages - status->told.messages, ms;
 	bool is_busy = has_changed(status);
 
 	status->is_waiting = false;
-	bus_update_time(bus);
-	ms = bus->now_ms - status->told_ms;
+	flow_update_time(flow);
+	ms = flow->now_ms - status->told_ms;
 	status->rate = ms > 0 ? n * 1000 / ms : 0;
 	if (is_busy || old_rate > 0)
 		tell(status, "");

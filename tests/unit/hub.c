@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hold.h"
 #include "input.h"
 #include "log.h"
 #include "pass.h"
 #include "resp-encode.h"
+#include "table-of-commands.h"
 
 #define BUFFER_SIZE ((size_t)256 * 1024)
 #define SMALL_BUFFER_SIZE ((size_t)100)
@@ -75,7 +77,7 @@ write_out(struct peer *peer, struct barrier **ret_barrier)
 		return OUTQ_FULL;
 	note_bus(peer->hub, false);
 	do {
-		status = outq_write(&s->out, fd, SIZE_MAX, &written, ret_barrier);
+		status = outq_write(&s->client.out, fd, SIZE_MAX, &written, ret_barrier);
 		if (peer->fds[0] < 0)
 			assert_int_equal(drain(peer, peer->hub->fds[1], SIZE_MAX), written);
 	} while (status == OUTQ_FULL && peer->fds[0] < 0);
@@ -86,27 +88,29 @@ write_out(struct peer *peer, struct barrier **ret_barrier)
 }
 
 static void
-flush(struct session *s)
+flush(struct client *c)
 {
+	struct session *s = session_of(c);
 	struct peer *peer = peer_of(s);
 	struct bus *bus = &peer->hub->bus;
 	struct barrier *barrier = NULL;
 	enum outq_status status;
 	size_t before;
 
-	if (s->state == SESSION_DEAD) {
-		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+	if (s->client.state == CLIENT_DEAD) {
+		flow_set_out_state(&bus->flow, c, CLIENT_OUT_IDLE);
 		return;
 	}
-	before = s->out.bytes;
+	before = s->client.out.bytes;
 	status = write_out(peer, &barrier);
 	assert_int_not_equal(status, OUTQ_ERROR);
-	session_flushed(s, bus, status, before - s->out.bytes, barrier);
+	flow_flushed(&bus->flow, c, status, before - s->client.out.bytes, barrier);
 }
 
 static void
-resume(struct session *s)
+resume(struct client *c)
 {
+	struct session *s = session_of(c);
 	struct peer *peer = peer_of(s);
 
 	if (peer->plan)
@@ -116,10 +120,15 @@ resume(struct session *s)
 }
 
 static void
-close_peer(struct session *s)
+close_peer(struct client *c)
 {
+	struct session *s = session_of(c);
 	struct peer *peer = peer_of(s);
 
+	if (peer->plan)
+		feed_free(s->feed);
+	else
+		input_free(s->in);
 	session_deinit(s, &peer->hub->bus);
 	memset(s, 0xee, sizeof(*s)); /* whoever still refers to it finds nonsense */
 	peer->is_closed = true;
@@ -150,7 +159,7 @@ hub_init(struct hub *hub, enum hub_reading reading, uint64_t seed)
 	hub->buffer = malloc(hub->buffer_size);
 	assert_non_null(hub->buffer);
 	make_pair(hub->fds);
-	assert_int_equal(bus_init(&hub->bus, &limits), 0);
+	assert_int_equal(sessions_init(&hub->sessions, &limits, command_table), 0);
 }
 
 void
@@ -160,7 +169,7 @@ hub_deinit(struct hub *hub)
 
 	TAILQ_FOREACH(peer, &hub->peers, link)
 		if (!peer->is_closed)
-			session_kill(&peer->session, &hub->bus);
+			bus_kill(&hub->bus, &peer->session.client);
 	hub_end_pass(hub);
 	while ((peer = TAILQ_FIRST(&hub->peers))) {
 		assert_true(peer->is_closed);
@@ -171,13 +180,13 @@ hub_deinit(struct hub *hub)
 			close(peer->fds[0]), close(peer->fds[1]);
 		free(peer);
 	}
-	assert_int_equal(hub->bus.n_waiting, 0);
-	assert_int_equal(hub->bus.n_clogged, 0);
+	assert_int_equal(hub->bus.flow.n_waiting, 0);
+	assert_int_equal(hub->bus.flow.n_clogged, 0);
 	assert_int_equal(hub->bus.router.subscriptions.n, 0);
-	assert_true(TAILQ_EMPTY(&hub->bus.ready));
-	assert_true(TAILQ_EMPTY(&hub->bus.throttled));
-	assert_true(TAILQ_EMPTY(&hub->bus.blocked));
-	bus_deinit(&hub->bus);
+	assert_true(TAILQ_EMPTY(&hub->bus.flow.ready));
+	assert_true(TAILQ_EMPTY(&hub->bus.flow.throttled));
+	assert_true(TAILQ_EMPTY(&hub->bus.flow.blocked));
+	sessions_deinit(&hub->sessions);
 	close(hub->fds[0]);
 	close(hub->fds[1]);
 	free(hub->buffer);
@@ -201,8 +210,8 @@ can_read(const struct peer *peer)
 {
 	const struct session *s = &peer->session;
 
-	return !peer->is_closed && (peer->sent_at < peer->sent.len || peer->has_ended) && s->state == SESSION_OPEN &&
-	       !s->clogged;
+	return !peer->is_closed && (peer->sent_at < peer->sent.len || peer->has_ended) && s->client.state == CLIENT_OPEN &&
+	       !s->client.clogged;
 }
 
 bool
@@ -254,7 +263,7 @@ hub_read_some(struct peer *peer, size_t max)
 	note_bus(hub, true);
 	n = input_room(s, end - len, len, iov);
 	if (n < 0)
-		session_out_of_memory(s, &hub->bus);
+		flow_out_of_memory(&hub->bus.flow, &s->client);
 	note_bus(hub, false);
 	if (n < 0)
 		return true;
@@ -279,7 +288,7 @@ void
 hub_end_pass(struct hub *hub)
 {
 	note_bus(hub, true);
-	bus_update_time(&hub->bus);
+	flow_update_time(&hub->bus.flow);
 	pass_resume(&hub->bus, &ops);
 	pass_end(&hub->bus, &ops);
 	note_bus(hub, false);
@@ -290,7 +299,7 @@ hub_settle(struct hub *hub)
 {
 	bool busy = true;
 
-	for (int i = 0; busy || !TAILQ_EMPTY(&hub->bus.ready); i++) {
+	for (int i = 0; busy || !TAILQ_EMPTY(&hub->bus.flow.ready); i++) {
 		struct peer *peer;
 
 		if (i == PASSES_MAX)
@@ -360,9 +369,9 @@ peer_use_small_socket(struct peer *peer)
 static void
 write_again(struct peer *peer)
 {
-	if (peer->is_closed || peer->session.out_state != SESSION_OUT_BLOCKED)
+	if (peer->is_closed || peer->session.client.out_state != CLIENT_OUT_BLOCKED)
 		return;
-	session_set_out_state(&peer->session, &peer->hub->bus, SESSION_OUT_RECEIVER);
+	flow_set_out_state(&peer->hub->bus.flow, &peer->session.client, CLIENT_OUT_RECEIVER);
 	hub_end_pass(peer->hub);
 }
 
@@ -386,7 +395,7 @@ peer_set_full(struct peer *peer, bool is_full)
 void
 peer_break(struct peer *peer)
 {
-	session_kill(&peer->session, &peer->hub->bus);
+	bus_kill(&peer->hub->bus, &peer->session.client);
 	hub_end_pass(peer->hub);
 	assert_true(peer->is_closed);
 }
@@ -507,7 +516,7 @@ rules_clear(struct access_rules *rules)
 void
 hub_drop_rules(struct hub *hub, struct access_rules *rules)
 {
-	router_set_rules(&hub->bus, NULL);
+	bus_set_rules(&hub->bus, NULL);
 	rules_clear(rules);
 }
 

@@ -15,11 +15,10 @@
 #include <cmocka.h>
 
 #include "buf.h"
-#include "bus.h"
 #include "feed.h"
 #include "prng.h"
 #include "protocol.h"
-#include "session.h"
+#include "sessions.h"
 
 /* How much of what a peer has sent comes in one read. */
 enum hub_reading {
@@ -46,7 +45,10 @@ struct peer {
 };
 
 struct hub {
-	struct bus bus;
+	union {
+		struct sessions sessions;
+		struct bus bus; /* its first member */
+	};
 	struct peer_list peers;
 	void (*on_bus)(bool begins);           /* called around all that the bus does; or NULL */
 	void (*on_written)(struct peer *peer); /* called when the bus has written to a peer's queue; or NULL */

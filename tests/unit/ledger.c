@@ -47,7 +47,7 @@ policy_of(const struct message *message)
 bool
 actor_is_alive(const struct actor *actor)
 {
-	return !actor->peer->is_closed && session_is_live(&actor->peer->session);
+	return !actor->peer->is_closed && client_is_live(&actor->peer->session.client);
 }
 
 static bool
@@ -79,7 +79,7 @@ check_answered(struct ledger *ledger, const struct message *message, bool at_end
 	      message->channel, message->copies, (long long)message->count);
 	for (size_t i = 0; i < ledger->n_actors; i++) {
 		struct actor *actor = ledger->actors[i];
-		bool is_own = actor->peer->session.identity.pid == message->publisher->peer->session.identity.pid;
+		bool is_own = actor->peer->session.client.identity.pid == message->publisher->peer->session.client.identity.pid;
 
 		if (!at_end && (policy_of(message) != SLOW_WAIT || is_own || actor->peer->fds[0] >= 0))
 			continue;
@@ -301,7 +301,7 @@ ledger_init(struct ledger *ledger, enum hub_reading reading)
 	rules_add(&ledger->rules, "d*", NULL, NULL, SLOW_DROP);
 	rules_add(&ledger->rules, "k*", NULL, NULL, SLOW_DISCONNECT);
 	rules_add(&ledger->rules, "r*", NULL, "uid:1001", SLOW_WAIT);
-	router_set_rules(&ledger->hub.bus, &ledger->rules);
+	bus_set_rules(&ledger->hub.bus, &ledger->rules);
 }
 
 void
@@ -376,7 +376,7 @@ ledger_settle(struct ledger *ledger)
 		check(ledger, actor->expected_at == actor->n_expected, "actor %zu waits for %zu answers", i,
 		      actor->n_expected - actor->expected_at);
 		check(ledger, actor->parsed == actor->peer->got.len, "actor %zu got half a frame", i);
-		check(ledger, actor->peer->session.out.count == 0, "actor %zu", i);
+		check(ledger, actor->peer->session.client.out.count == 0, "actor %zu", i);
 		check_missed(ledger, actor);
 	}
 	for (size_t id = 0; id < ledger->n_messages; id++)

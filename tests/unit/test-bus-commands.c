@@ -1,4 +1,6 @@
 /* Conversations about the commands beside publishing: transactions, MONITOR, CLIENT, shard channels, SHUTDOWN. */
+#include "rows.h"
+#include "table-of-commands.h"
 #include "hub.h"
 
 #include <stdio.h>
@@ -26,12 +28,12 @@ rows_are_sorted(struct hub *hub __attribute__((unused)))
 {
 	for (size_t i = 0; command_table[i].name; i++) {
 		assert_in_range(i, 0, COMMAND_ROWS_MAX - 1);
-		assert_ptr_equal(command_find(slice_of(command_table[i].name)), &command_table[i]);
+		assert_ptr_equal(rows_find(command_table, slice_of(command_table[i].name)), &command_table[i]);
 		assert_true(i == 0 || strcmp(command_table[i - 1].name, command_table[i].name) < 0);
-		assert_true(strlen(command_table[i].name) < sizeof(struct command_text));
+		assert_true(strlen(command_table[i].name) < sizeof(struct rows_text));
 	}
-	assert_null(command_find(slice_of("nonsense")));
-	assert_null(command_find(slice_of("client|")));
+	assert_null(rows_find(command_table, slice_of("nonsense")));
+	assert_null(rows_find(command_table, slice_of("client|")));
 }
 
 static void
@@ -78,7 +80,7 @@ transaction_too_large(struct hub *hub)
 	struct peer *a = peer_new(hub, 1);
 	uint8_t *payload = make_payload(900);
 
-	hub->bus.limits.max_message = 1024;
+	hub->bus.flow.limits.max_message = 1024;
 	peer_say(a, "MULTI\r\n");
 	for (int i = 0; i < 1200; i++)
 		peer_publish(a, "x", (struct slice){ payload, 900 });
@@ -197,7 +199,7 @@ monitor_resets(struct hub *hub)
 	struct peer *m = peer_new(hub, 2);
 
 	peer_ask(m, "MONITOR\r\nRESET\r\nPING\r\n", "+OK\r\n+RESET\r\n+PONG\r\n");
-	assert_int_equal(hub->bus.monitors.n, 0);
+	assert_int_equal(hub->sessions.monitors.n, 0);
 	peer_say(m, "MONITOR\r\n"); /* and goes away as one */
 	hub_settle(hub);
 	ignore(m);
@@ -209,7 +211,7 @@ monitor_that_is_full(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *m = peer_new(hub, 2);
 
-	hub->bus.limits.queue_limit = 20000;
+	hub->bus.flow.limits.queue_limit = 20000;
 	peer_ask(m, "MONITOR\r\n", "+OK\r\n");
 	peer_set_full(m, true);
 	for (int i = 0; i < 1000 && !m->is_closed; i++)
@@ -233,7 +235,7 @@ clients_of_others(struct hub *hub)
 	peer_ask(u, "CLIENT KILL UID 1001\r\nCLIENT KILL SKIPME YES\r\n", ":0\r\n:0\r\n");
 	peer_ask(u, "SHUTDOWN\r\n",
 	         "-NOPERM uid 1000 has no permissions to run the 'shutdown' command: administrators only\r\n");
-	assert_false(hub->bus.stop_requested);
+	assert_false(hub->sessions.stop_requested);
 	peer_ask(root, "CLIENT KILL UID x\r\nCLIENT KILL UID 1001 MAXAGE 1000\r\n",
 	         "-ERR uid is not an integer or out of range\r\n:0\r\n");
 	peer_ask(root, "CLIENT KILL UID 1001\r\n", ":1\r\n");
@@ -241,7 +243,7 @@ clients_of_others(struct hub *hub)
 	assert_false(u->is_closed);
 	peer_ask(root, "SHUTDOWN FOO\r\nSHUTDOWN ABORT\r\n", "-ERR syntax error\r\n-ERR No shutdown in progress.\r\n");
 	peer_ask(root, "SHUTDOWN NOSAVE\r\n", "");
-	assert_true(hub->bus.stop_requested);
+	assert_true(hub->sessions.stop_requested);
 }
 
 static void
@@ -251,7 +253,7 @@ kill_oneself(struct hub *hub)
 	char text[100];
 
 	peer_ask(b, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
-	snprintf(text, sizeof(text), "CLIENT KILL ID %llu SKIPME NO\r\nPING\r\n", (unsigned long long)a->session.id);
+	snprintf(text, sizeof(text), "CLIENT KILL ID %llu SKIPME NO\r\nPING\r\n", (unsigned long long)a->session.client.id);
 	peer_say(a, text);
 	hub_settle(hub);
 	peer_expect_text(a, ":1\r\n");

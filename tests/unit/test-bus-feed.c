@@ -119,7 +119,7 @@ what_is_sent(struct hub *hub)
 	put_message(&got, false, NULL, S("news"), S("two"));
 	peer_expect_buf(bus, &got);
 	assert_true(other->is_closed);
-	assert_int_equal(hub->bus.stats.refused, 0);
+	assert_int_equal(hub->bus.flow.stats.refused, 0);
 }
 
 static void
@@ -152,7 +152,7 @@ too_long(struct hub *hub)
 	static char much[1100];
 
 	memset(much, 'x', sizeof(much));
-	hub->bus.limits.max_message = 1024;
+	hub->bus.flow.limits.max_message = 1024;
 	writers[0] = peer_new_feed(hub, 2, &line);
 	writers[1] = peer_new_feed(hub, 2, &length);
 	writers[2] = peer_new_feed(hub, 2, &whole);
@@ -161,7 +161,7 @@ too_long(struct hub *hub)
 	hub_settle(hub);
 	for (size_t i = 0; i < 3; i++)
 		assert_true(writers[i]->is_closed);
-	assert_int_equal(hub->bus.stats.refused, 3);
+	assert_int_equal(hub->bus.flow.stats.refused, 3);
 	peer_expect_text(writers[2], "ERR a message is over max_message (1024 bytes)\n");
 	peer_expect_text(bus, "");
 }
@@ -175,7 +175,7 @@ held_up(struct hub *hub)
 	struct buf got = { 0 };
 	char text[16];
 
-	hub->bus.limits.queue_limit = 4096;
+	hub->bus.flow.limits.queue_limit = 4096;
 	peer_set_full(bus, true);
 	for (int i = 0; i < 2000; i++) {
 		snprintf(text, sizeof(text), "line %d\n", i);
@@ -183,15 +183,15 @@ held_up(struct hub *hub)
 	}
 	peer_end(writer);
 	hub_settle(hub);
-	assert_int_equal(writer->session.state, SESSION_WAITING);
+	assert_int_equal(writer->session.client.state, CLIENT_WAITING);
 	peer_say(other, "last words");
 	peer_end(other);
 	hub_settle(hub);
-	assert_int_equal(other->session.state, SESSION_WAITING);
+	assert_int_equal(other->session.client.state, CLIENT_WAITING);
 	peer_set_full(bus, false);
 	hub_settle(hub);
 	assert_true(writer->is_closed && other->is_closed);
-	assert_int_equal(hub->bus.stats.messages, 2001);
+	assert_int_equal(hub->bus.flow.stats.messages, 2001);
 	assert_null(memmem(bus->got.data, bus->got.len, "line 2000", 9));
 	for (int i = 0; i < 2000; i++) {
 		snprintf(text, sizeof(text), "line %d", i);
@@ -210,7 +210,7 @@ hurried(struct hub *hub)
 {
 	struct peer *bus = receiver(hub, "SUBSCRIBE news\r\n"), *writer = peer_new_feed(hub, 2, &line);
 
-	hub->bus.limits.queue_limit = 4096;
+	hub->bus.flow.limits.queue_limit = 4096;
 	peer_set_full(bus, true);
 	for (int i = 0; i < 1000; i++)
 		peer_say(writer, "some line\n");
@@ -223,8 +223,8 @@ hurried(struct hub *hub)
 	feed_stop(&hub->bus, &writer->session, &line);
 	hub_end_pass(hub);
 	assert_true(writer->is_closed);
-	assert_int_equal(hub->bus.stats.messages, 1000);
-	assert_int_equal(hub->bus.stats.refused, 1);
+	assert_int_equal(hub->bus.flow.stats.messages, 1000);
+	assert_int_equal(hub->bus.flow.stats.refused, 1);
 	peer_set_full(bus, false);
 	bus->got.len = 0;
 }
@@ -239,13 +239,13 @@ empty_packet_that_waits(struct hub *hub)
 	uint8_t *data = make_payload(20000);
 	struct buf expected = { 0 };
 
-	hub->bus.limits.queue_limit = 10000;
+	hub->bus.flow.limits.queue_limit = 10000;
 	peer_set_full(bus, true);
 	peer_publish(publisher, "news", (struct slice){ data, 20000 });
 	hub_settle(hub);
 	tap->got.len = 0;
 	feed_packet(&hub->bus, &writer->session, &packets, (struct slice){ data, 0 });
-	assert_int_equal(writer->session.state, SESSION_WAITING);
+	assert_int_equal(writer->session.client.state, CLIENT_WAITING);
 	peer_set_full(bus, false);
 	hub_settle(hub);
 	put_message(&expected, false, NULL, S("news"), (struct slice){ data, 20000 });

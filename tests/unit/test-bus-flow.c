@@ -62,7 +62,7 @@ reply_waits_for_full_socket(struct hub *hub)
 	peer_set_full(r, true);
 	say(p, "PUBLISH x 0\r\nPING\r\nPUBLISH nobody m\r\n");
 	peer_expect_text(p, ""); /* what is behind the held reply waits, too */
-	assert_int_equal(p->session.out_state, SESSION_OUT_GATED);
+	assert_int_equal(p->session.client.out_state, CLIENT_OUT_GATED);
 	say(other, "PING\r\nPUBLISH nobody m\r\n");
 	peer_expect_text(other, "+PONG\r\n:0\r\n"); /* nobody else does */
 	peer_set_full(r, false);
@@ -196,10 +196,10 @@ dead_receiver_lets_reply_go(struct hub *hub)
 	say(p, "PUBLISH x 0\r\nPUBLISH x 1\r\n");
 	peer_break(a);
 	peer_expect_text(p, "");
-	assert_int_equal(hub->bus.stats.undelivered, 2);
+	assert_int_equal(hub->bus.flow.stats.undelivered, 2);
 	peer_break(b);
 	peer_expect_text(p, ":2\r\n:2\r\n");
-	assert_int_equal(hub->bus.stats.undelivered, 4);
+	assert_int_equal(hub->bus.flow.stats.undelivered, 4);
 	say(p, "PUBLISH x 2\r\n");
 	peer_expect_text(p, ":0\r\n");
 }
@@ -251,7 +251,7 @@ partly_written_message(struct hub *hub)
 		peer_publish(p, "x", payload);
 		hub_settle(hub);
 		while (r->got.len < expected.len) {
-			if (r->session.out.count > 0)
+			if (r->session.client.out.count > 0)
 				peer_expect_text(p, "");
 			assert_true(peer_take(r, 3000) > 0);
 		}
@@ -259,7 +259,7 @@ partly_written_message(struct hub *hub)
 		peer_expect_buf(r, &expected);
 		free(data);
 	}
-	assert_int_equal(hub->bus.stats.undelivered, 0);
+	assert_int_equal(hub->bus.flow.stats.undelivered, 0);
 }
 
 static void
@@ -277,7 +277,7 @@ death_within_a_message(struct hub *hub)
 	peer_expect_text(p, ":1\r\n");
 	peer_break(r);
 	peer_expect_text(p, ":1\r\n:1\r\n");
-	assert_int_equal(hub->bus.stats.undelivered, 2);
+	assert_int_equal(hub->bus.flow.stats.undelivered, 2);
 	free(data);
 }
 
@@ -297,7 +297,7 @@ many_held_replies(struct hub *hub)
 		if (i % 20 == 19)
 			hub_end_pass(hub);
 	}
-	assert_int_equal(p[9]->session.out_state, SESSION_OUT_GATED);
+	assert_int_equal(p[9]->session.client.out_state, CLIENT_OUT_GATED);
 	while (peer_take(r, 1 + prng_below(&hub->prng, 5000)) > 0)
 		;
 	for (size_t i = 0; i < 10; i++)
@@ -323,8 +323,8 @@ publishers_of_each_other(struct hub *hub)
 	peer_set_full(a, false);
 	peer_set_full(b, false);
 	hub_settle(hub);
-	assert_int_equal(a->session.out.count, 0);
-	assert_int_equal(b->session.out.count, 0);
+	assert_int_equal(a->session.client.out.count, 0);
+	assert_int_equal(b->session.client.out.count, 0);
 	assert_int_equal(a->got.len, 3 * (4 + strlen(">3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nm\r\n")));
 	assert_int_equal(b->got.len, a->got.len);
 }
@@ -335,40 +335,40 @@ clogged_receiver_stops_publisher(struct hub *hub)
 	struct peer *r = receiver(hub, 1), *p = peer_new(hub, 2), *q = peer_new(hub, 3);
 	const size_t n = 200000, limit = 64 * 1024;
 
-	hub->bus.limits.queue_limit = limit;
+	hub->bus.flow.limits.queue_limit = limit;
 	peer_use_small_socket(r);
 	publish_numbers(p, 0, n);
 	hub_settle(hub);
-	assert_true(r->session.clogged);
-	assert_int_equal(hub->bus.n_clogged, 1);
-	assert_int_equal(p->session.state, SESSION_WAITING);
+	assert_true(r->session.client.clogged);
+	assert_int_equal(hub->bus.flow.n_clogged, 1);
+	assert_int_equal(p->session.client.state, CLIENT_WAITING);
 	assert_true(p->sent_at < p->sent.len); /* it is not read from */
 	/* At most what one more read brings. */
-	assert_true(r->session.out.bytes < limit + 2 * 64 * 1024 + hub->buffer_size);
+	assert_true(r->session.client.out.bytes < limit + 2 * 64 * 1024 + hub->buffer_size);
 	say(q, "PUBLISH y m\r\nPING\r\n"); /* who publishes elsewhere goes on */
 	peer_expect_text(q, ":0\r\n+PONG\r\n");
 	say(q, "PUBLISH x q\r\nPING\r\n");
 	peer_expect_text(q, "");
-	assert_int_equal(q->session.state, SESSION_WAITING);
-	while (outq_cost(&r->session.out) > limit / 2 + 8192) {
+	assert_int_equal(q->session.client.state, CLIENT_WAITING);
+	while (outq_cost(&r->session.client.out) > limit / 2 + 8192) {
 		assert_true(peer_take(r, 1000) > 0);
 		hub_settle(hub);
-		assert_int_equal(p->session.state, SESSION_WAITING);
+		assert_int_equal(p->session.client.state, CLIENT_WAITING);
 	}
-	while (r->session.clogged)
+	while (r->session.client.clogged)
 		assert_true(peer_take(r, 1000) > 0);
-	assert_true(outq_cost(&r->session.out) <= limit / 2);
-	assert_int_not_equal(p->session.state, SESSION_WAITING);
-	assert_int_not_equal(q->session.state, SESSION_WAITING);
+	assert_true(outq_cost(&r->session.client.out) <= limit / 2);
+	assert_int_not_equal(p->session.client.state, CLIENT_WAITING);
+	assert_int_not_equal(q->session.client.state, CLIENT_WAITING);
 	for (;;) {
 		hub_settle(hub);
 		if (peer_take(r, SIZE_MAX) == 0)
 			break;
-		assert_true(r->session.out.bytes < limit + 2 * 64 * 1024 + hub->buffer_size);
+		assert_true(r->session.client.out.bytes < limit + 2 * 64 * 1024 + hub->buffer_size);
 	}
 	peer_expect_repeated(p, ":1\r\n", n);
 	peer_expect_text(q, ":1\r\n+PONG\r\n");
-	assert_int_equal(hub->bus.n_clogged, 0);
+	assert_int_equal(hub->bus.flow.n_clogged, 0);
 	assert_true(r->got.len > n * 26);
 }
 
@@ -381,7 +381,7 @@ clogged_by_large_messages(struct hub *hub)
 	uint8_t *data = make_payload(len);
 	struct buf expected = { 0 };
 
-	hub->bus.limits.queue_limit = 150000;
+	hub->bus.flow.limits.queue_limit = 150000;
 	peer_use_small_socket(r);
 	for (int i = 0; i < 20; i++) {
 		peer_publish(p, "x", (struct slice){ data, len });
@@ -389,8 +389,8 @@ clogged_by_large_messages(struct hub *hub)
 	}
 	peer_say(p, "PING\r\n");
 	hub_settle(hub);
-	assert_int_equal(p->session.state, SESSION_WAITING);
-	assert_true(r->session.out.bytes < 300000);
+	assert_int_equal(p->session.client.state, CLIENT_WAITING);
+	assert_true(r->session.client.out.bytes < 300000);
 	for (;;) {
 		hub_settle(hub);
 		if (peer_take(r, SIZE_MAX) == 0)
@@ -409,16 +409,16 @@ dead_clogged_receiver_lets_publisher_go(struct hub *hub)
 {
 	struct peer *r = receiver(hub, 1), *healthy = receiver(hub, 4), *p = peer_new(hub, 2);
 
-	hub->bus.limits.queue_limit = 4096;
+	hub->bus.flow.limits.queue_limit = 4096;
 	peer_set_full(r, true);
 	publish_numbers(p, 0, 20000);
 	hub_settle(hub);
-	assert_int_equal(p->session.state, SESSION_WAITING);
+	assert_int_equal(p->session.client.state, CLIENT_WAITING);
 	peer_break(r);
 	hub_settle(hub);
 	expect_numbers(healthy, 0, 20000);
 	assert_true(p->got.len == 20000 * 4);
-	assert_true(hub->bus.stats.undelivered > 0);
+	assert_true(hub->bus.flow.stats.undelivered > 0);
 }
 
 static void
@@ -426,16 +426,16 @@ waiting_publisher_dies(struct hub *hub)
 {
 	struct peer *r = receiver(hub, 1), *p = peer_new(hub, 2);
 
-	hub->bus.limits.queue_limit = 4096;
+	hub->bus.flow.limits.queue_limit = 4096;
 	peer_set_full(r, true);
 	publish_numbers(p, 0, 20000);
 	hub_settle(hub);
-	assert_int_equal(p->session.state, SESSION_WAITING);
+	assert_int_equal(p->session.client.state, CLIENT_WAITING);
 	peer_break(p);
-	assert_int_equal(hub->bus.n_waiting, 0);
+	assert_int_equal(hub->bus.flow.n_waiting, 0);
 	peer_set_full(r, false);
 	hub_settle(hub);
-	assert_false(r->session.clogged);
+	assert_false(r->session.client.clogged);
 	assert_true(r->got.len > 0);
 }
 
@@ -446,19 +446,19 @@ own_replies_unread(struct hub *hub)
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2);
 	const size_t n = 100000;
 
-	hub->bus.limits.queue_limit = 10000;
+	hub->bus.flow.limits.queue_limit = 10000;
 	peer_set_full(a, true);
 	for (size_t i = 0; i < n; i++)
 		peer_say(a, "PING\r\n");
 	hub_settle(hub);
-	assert_true(a->session.clogged);
-	assert_true(a->session.out.bytes < 20000);
+	assert_true(a->session.client.clogged);
+	assert_true(a->session.client.out.bytes < 20000);
 	say(b, "PING\r\n");
 	peer_expect_text(b, "+PONG\r\n");
 	peer_set_full(a, false);
 	hub_settle(hub);
 	peer_expect_repeated(a, "+PONG\r\n", n);
-	assert_false(a->session.clogged);
+	assert_false(a->session.client.clogged);
 }
 
 /* A receiver that has quit is closed once its output is written, although messages go on coming. */
@@ -508,11 +508,11 @@ killed_in_the_pass(struct hub *hub)
 	publish_numbers(p, 0, 1);
 	while (hub_read(p))
 		;
-	session_kill(&r->session, &hub->bus);
+	bus_kill(&hub->bus, &r->session.client);
 	publish_numbers(p, 1, 1);
 	hub_settle(hub);
 	assert_true(r->is_closed);
-	assert_int_equal(p->session.out.count, 0);
+	assert_int_equal(p->session.client.out.count, 0);
 	p->got.len = 0;
 	say(p, "PUBLISH x 2\r\n");
 	peer_expect_text(p, ":0\r\n");

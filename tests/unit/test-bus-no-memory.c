@@ -261,7 +261,7 @@ clogged_receivers(void)
 {
 	struct actor *a = publisher(1), *b = publisher(2), *r = RECEIVER(3, false, "w"), *q = RECEIVER(4, false, "w");
 
-	ledger.hub.bus.limits.queue_limit = 8192;
+	ledger.hub.bus.flow.limits.queue_limit = 8192;
 	actor_set_full(r, true);
 	for (int i = 0; i < 8; i++) {
 		actor_publish(a, "w", 2000);
@@ -291,7 +291,7 @@ dropped_messages(void)
 	actor_subscribe(r, CHANNEL, "w");
 	settle();
 	RECEIVER(3, true, "d1", "w");
-	ledger.hub.bus.limits.queue_limit = 8192;
+	ledger.hub.bus.flow.limits.queue_limit = 8192;
 	for (int round = 0; round < 2; round++) {
 		int n = round == 0 ? 36 : 5;
 
@@ -316,7 +316,7 @@ disconnected_receivers(void)
 {
 	struct actor *a = publisher(1), *r = RECEIVER(2, false, "k"), *q = RECEIVER(3, true, "k", "w");
 
-	ledger.hub.bus.limits.queue_limit = 8192;
+	ledger.hub.bus.flow.limits.queue_limit = 8192;
 	actor_set_full(r, true);
 	for (int i = 0; i < 8; i++) {
 		actor_publish(a, "k", i == 5 ? 20000 : 2000);
@@ -418,9 +418,9 @@ quotas(void)
 {
 	struct actor *a = publisher(1), *r[6];
 
-	ledger.hub.bus.limits.queue_limit_per_uid = 150000;
-	ledger.hub.bus.limits.max_subscriptions = 3;
-	ledger.hub.bus.limits.max_subscriptions_per_uid = 8;
+	ledger.hub.bus.flow.limits.queue_limit_per_uid = 150000;
+	ledger.hub.bus.flow.limits.max_subscriptions = 3;
+	ledger.hub.bus.flow.limits.max_subscriptions_per_uid = 8;
 	for (size_t i = 0; i < 6; i++) {
 		r[i] = actor_new(&ledger, (pid_t)(10 + i), 1500);
 		actor_subscribe(r[i], CHANNEL, "w");
@@ -473,8 +473,8 @@ many_of_everything(void)
 	settle();
 	for (size_t i = 15; i < 20; i++)
 		actor_break(crowd[i]);
-	router_forget_unnamed(&ledger.hub.bus);
-	chunk_pool_trim(&ledger.hub.bus.chunks);
+	channels_forget_unnamed(&ledger.hub.bus.router.channels);
+	chunk_pool_trim(&ledger.hub.bus.flow.chunks);
 	actor_publish(a, "w", 30);
 	settle();
 }
@@ -508,7 +508,7 @@ static void
 check_recovered(struct actor *bystander)
 {
 	static const char *const channels[] = { "w", "v", "x", "d1", "k" };
-	struct limits *limits = &ledger.hub.bus.limits;
+	struct limits *limits = &ledger.hub.bus.flow.limits;
 	struct actor *r, *p;
 
 	limits->max_subscriptions = limits->max_subscriptions_per_uid = 1000;

@@ -59,7 +59,7 @@ expect_channel(struct peer *peer, const char *pattern, const struct figures *f)
 	peer_say(peer, text);
 	hub_settle(peer->hub);
 	put_text(&expected,
-	         f->name ? (session_is_resp3(&peer->session) ? "*1\r\n%10\r\n" : "*1\r\n*20\r\n") : "*0\r\n");
+	         f->name ? (client_is_resp3(&peer->session.client) ? "*1\r\n%10\r\n" : "*1\r\n*20\r\n") : "*0\r\n");
 	if (f->name) {
 		put_bulk(&expected, slice_of("name"));
 		put_bulk(&expected, slice_of(f->name));
@@ -101,10 +101,10 @@ channels(struct hub *hub)
 	expect_channel(a, "s", &(struct figures){ "s", .shard = 1, .receivers = 1, .messages = 1, .deliveries = 1 });
 	peer_ask(a, "UDSD CHANNELS a b\r\n", "-ERR UDSD CHANNELS takes one pattern\r\n");
 	say(c, "");
-	assert_int_equal(a->session.published, 3 + 2 + 3 + 1);
-	assert_int_equal(a->session.delivered, 0);
-	assert_int_equal(b->session.delivered, 5 + 1);
-	assert_int_equal(c->session.delivered, 2 * 2 + 3);
+	assert_int_equal(a->session.client.published, 3 + 2 + 3 + 1);
+	assert_int_equal(a->session.client.delivered, 0);
+	assert_int_equal(b->session.client.delivered, 5 + 1);
+	assert_int_equal(c->session.client.delivered, 2 * 2 + 3);
 }
 
 static void
@@ -115,11 +115,11 @@ published_to_nobody(struct hub *hub)
 	peer_ask(a, "PUBLISH x 1\r\n", ":0\r\n");
 	expect_channel(a, "x", &(struct figures){ 0 });
 	rules_add(&rules, "x", "uid:5", "uid:5", SLOW_WAIT);
-	router_set_rules(&hub->bus, &rules);
+	bus_set_rules(&hub->bus, &rules);
 	say(b, "PSUBSCRIBE *\r\n"); /* covers what it may not read */
 	say(user_new(hub, 3, 5), "PUBLISH x 1\r\n");
 	expect_channel(a, "x", &(struct figures){ "x", .messages = 1 });
-	assert_int_equal(a->session.published, 1);
+	assert_int_equal(a->session.client.published, 1);
 	hub_drop_rules(hub, &rules);
 }
 
@@ -136,7 +136,7 @@ channels_of_others(struct hub *hub)
 	reads = STAILQ_NEXT(STAILQ_FIRST(&rules), link);
 	access_list_deinit(&reads->subscribe);
 	assert_int_equal(access_list_parse("uid:1000, uid:1001", &reads->subscribe, bad, sizeof(bad)), 0);
-	router_set_rules(&hub->bus, &rules);
+	bus_set_rules(&hub->bus, &rules);
 	say(user_new(hub, 4, 1000), "SUBSCRIBE x\r\n");
 	say(user_new(hub, 4, 1000), "SUBSCRIBE y\r\n");
 	expect_channel(u, "x", &(struct figures){ "x", .receivers = 1 });
@@ -154,11 +154,11 @@ channels_that_are_held_up(struct hub *hub)
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *c = peer_new(hub, 3), *d = peer_new(hub, 4);
 	int queued;
 
-	hub->bus.limits.queue_limit = 10000;
+	hub->bus.flow.limits.queue_limit = 10000;
 	say(b, "SUBSCRIBE x\r\n");
 	peer_set_full(b, true);
 	publish(a, "x", 20000);
-	queued = (int)b->session.out.bytes;
+	queued = (int)b->session.client.out.bytes;
 	assert_in_range(queued, 20000, 21000);
 	expect_channel(d, "*",
 	               &(struct figures){ "x", .receivers = 1, .messages = 1, .deliveries = 1, .clogged = 1,
@@ -183,8 +183,8 @@ channels_that_drop(struct hub *hub)
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *c = peer_new(hub, 3);
 
 	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
-	router_set_rules(&hub->bus, &rules);
-	hub->bus.limits.queue_limit = 10000;
+	bus_set_rules(&hub->bus, &rules);
+	hub->bus.flow.limits.queue_limit = 10000;
 	say(b, "SUBSCRIBE x\r\n");
 	say(c, "SUBSCRIBE x\r\n");
 	peer_set_full(b, true);
@@ -194,8 +194,8 @@ channels_that_drop(struct hub *hub)
 	hub_settle(hub);
 	expect_channel(a, "x",
 	               &(struct figures){ "x", .receivers = 2, .messages = 6, .deliveries = 4 + 6, .dropped = 2 });
-	assert_int_equal(b->session.delivered, 4);
-	assert_int_equal(c->session.delivered, 6);
+	assert_int_equal(b->session.client.delivered, 4);
+	assert_int_equal(c->session.client.delivered, 6);
 	say(b, "");
 	say(c, "");
 	hub_drop_rules(hub, &rules);
@@ -207,12 +207,12 @@ client_list(struct hub *hub)
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2);
 	char text[100];
 
-	hub->bus.limits.queue_limit = 10000;
+	hub->bus.flow.limits.queue_limit = 10000;
 	say(b, "SUBSCRIBE x\r\n");
 	say(a, "PUBLISH x 1\r\nPUBLISH nobody 2\r\n");
 	peer_set_full(b, true);
 	publish(peer_new(hub, 3), "x", 20000);
-	snprintf(text, sizeof(text), "CLIENT LIST ID %d %d\r\n", (int)a->session.id, (int)b->session.id);
+	snprintf(text, sizeof(text), "CLIENT LIST ID %d %d\r\n", (int)a->session.client.id, (int)b->session.client.id);
 	peer_say(a, text);
 	hub_settle(hub);
 	assert_int_equal(buf_append(&a->got, "", 1), 0);
@@ -226,15 +226,15 @@ client_list(struct hub *hub)
 static void
 reload(struct hub *hub, const char *mistakes)
 {
-	struct session *s;
+	struct client *c;
 
-	buf_deinit(&hub->bus.reload_mistakes);
-	hub->bus.reload_failed = mistakes != NULL;
+	buf_deinit(&hub->sessions.reload_mistakes);
+	hub->sessions.reload_failed = mistakes != NULL;
 	if (mistakes)
-		assert_int_equal(buf_printf(&hub->bus.reload_mistakes, "%s", mistakes), 0);
-	while ((s = TAILQ_FIRST(&hub->bus.reloading))) {
-		s->has_reloaded = true;
-		session_resume(s, &hub->bus);
+		assert_int_equal(buf_printf(&hub->sessions.reload_mistakes, "%s", mistakes), 0);
+	while ((c = TAILQ_FIRST(&hub->sessions.reloading))) {
+		session_of(c)->has_reloaded = true;
+		flow_resume(&hub->bus.flow, c);
 	}
 	hub_settle(hub);
 }
@@ -246,12 +246,12 @@ reloads(struct hub *hub)
 
 	peer_ask(a, "UDSD RELOAD\r\n",
 	         "-ERR the daemon runs without a configuration file, there is nothing to reload\r\n");
-	hub->bus.config_path = "/conf";
+	hub->sessions.config_path = "/conf";
 	peer_ask(u, "UDSD RELOAD\r\n",
 	         "-NOPERM uid 1000 has no permissions to run the 'udsd|reload' command: administrators only\r\n");
 	peer_ask(a, "MULTI\r\nUDSD RELOAD\r\nDISCARD\r\n",
 	         "+OK\r\n-ERR Command not allowed inside a transaction\r\n+OK\r\n");
-	assert_true(TAILQ_EMPTY(&hub->bus.reloading));
+	assert_true(TAILQ_EMPTY(&hub->sessions.reloading));
 	peer_ask(a, "UDSD RELOAD\r\nPING\r\nUDSD RELOAD\r\n", "");
 	peer_ask(b, "UDSD RELOAD\r\n", "");
 	reload(hub, NULL);
@@ -265,7 +265,7 @@ reloads(struct hub *hub)
 	peer_ask(b, "UDSD RELOAD\r\n", "");
 	peer_break(b); /* goes away while it waits */
 	hub_settle(hub);
-	assert_true(TAILQ_EMPTY(&hub->bus.reloading));
+	assert_true(TAILQ_EMPTY(&hub->sessions.reloading));
 }
 
 /* The peer got just one notice, that ends so. */
@@ -276,7 +276,7 @@ expect_notice(struct peer *peer, const char *end)
 	size_t len = strlen(end);
 
 	assert_true(peer->got.len > len + sizeof(start));
-	assert_int_equal(peer->got.data[0], peer->session.encoding == ENCODING_RESP3 ? '>' : '*');
+	assert_int_equal(peer->got.data[0], peer->session.client.encoding == ENCODING_RESP3 ? '>' : '*');
 	assert_memory_equal(peer->got.data + 1, start, sizeof(start) - 1);
 	assert_non_null(memmem(peer->got.data, 100, "\r\ntime=", 7));
 	assert_memory_equal(peer->got.data + peer->got.len - len, end, len);
@@ -335,7 +335,7 @@ tap_that_is_full(struct hub *hub)
 	struct peer *m = peer_new(hub, 10), *a = peer_new(hub, 1), *b = peer_new(hub, 2);
 	static const char told[] = "$15\r\n__udsd__:missed\r\n$21\r\n15 __udsd__:published\r\n";
 
-	hub->bus.limits.queue_limit = 20000;
+	hub->bus.flow.limits.queue_limit = 20000;
 	say(m, "UDSD MONITOR\r\n");
 	say(b, "SUBSCRIBE x\r\n");
 	peer_set_full(m, true);
@@ -343,8 +343,8 @@ tap_that_is_full(struct hub *hub)
 		publish(a, "x", 4000);
 		peer_expect_text(a, ":1\r\n");
 	}
-	assert_true(m->session.clogged);
-	assert_int_equal(hub->bus.stats.dropped, 0); /* no message was */
+	assert_true(m->session.client.clogged);
+	assert_int_equal(hub->bus.flow.stats.dropped, 0); /* no message was */
 	peer_set_full(m, false);
 	hub_settle(hub);
 	assert_false(m->is_closed);
@@ -374,7 +374,7 @@ taps_with_full_ones(struct hub *hub)
 	do { /* until the next notice fits the chunk in one encoding, and not in the other as well */
 		publish(a, "x", LEN);
 		n++;
-		chunk = hub->bus.replies.chunk;
+		chunk = hub->bus.flow.unicast.chunk;
 		room = chunk->cap - chunk->len;
 	} while (room < LEN + 300 || room > 2 * LEN);
 	for (int i = 0; i < N; i++, n++)
@@ -401,14 +401,14 @@ taps_of_who_was_administrator(struct hub *hub)
 
 	assert_int_equal(access_list_parse("uid:1000, uid:1001", &admins, bad, sizeof(bad)), 0);
 	assert_int_equal(access_list_parse("uid:1001", &fewer, bad, sizeof(bad)), 0);
-	hub->bus.admins = &admins;
+	hub->bus.access.admins = &admins;
 	for (int i = 0; i < 3; i++)
 		peer_ask(m[i], "UDSD MONITOR\r\n", "+OK\r\n");
-	hub->bus.admins = &fewer;
-	tap_check_rights(&hub->bus);
+	hub->bus.access.admins = &fewer;
+	sessions_check_rights(&hub->bus);
 	hub_settle(hub);
 	assert_true(m[0]->is_closed && m[1]->is_closed && !m[2]->is_closed);
-	hub->bus.admins = NULL;
+	hub->bus.access.admins = NULL;
 	access_list_deinit(&admins);
 	access_list_deinit(&fewer);
 }

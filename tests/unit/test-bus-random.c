@@ -153,7 +153,7 @@ publish(struct world *world, struct model *m)
 static void
 check(struct model *m)
 {
-	if (m->peer->session.out.count == 0)
+	if (m->peer->session.client.out.count == 0)
 		peer_expect_buf(m->peer, &m->expected);
 }
 
@@ -165,7 +165,7 @@ check_all(struct world *world)
 		peer_set_full(world->models[i].peer, false);
 	hub_settle(&world->hub);
 	for (size_t i = 0; i < N_PEERS; i++) {
-		assert_int_equal(world->models[i].peer->session.out.count, 0);
+		assert_int_equal(world->models[i].peer->session.client.out.count, 0);
 		check(&world->models[i]);
 	}
 }

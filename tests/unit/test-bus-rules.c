@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "quota.h"
+#include "user.h"
 
 #define SUBSCRIBED(channel) "*3\r\n$9\r\nsubscribe\r\n$1\r\n" channel "\r\n:1\r\n"
 #define MESSAGE(channel, payload) "*3\r\n$7\r\nmessage\r\n$1\r\n" channel "\r\n$1\r\n" payload "\r\n"
@@ -27,7 +27,7 @@ publish_and_subscribe(struct hub *hub)
 
 	rules_add(&rules, "x", "uid:1000", "uid:1001", SLOW_WAIT);
 	rules_add(&rules, "y*", "", NULL, SLOW_WAIT);
-	router_set_rules(&hub->bus, &rules);
+	bus_set_rules(&hub->bus, &rules);
 	peer_ask(a, "SUBSCRIBE z x\r\n", DENIED("1000", "subscribe to 'x'"));
 	peer_ask(a, "SSUBSCRIBE x\r\n", DENIED("1000", "subscribe to 'x'"));
 	peer_ask(b, "PUBLISH x 0\r\nSPUBLISH x 0\r\n",
@@ -38,7 +38,7 @@ publish_and_subscribe(struct hub *hub)
 	peer_ask(a, "PUBLISH x 1\r\n", ":1\r\n");
 	peer_expect_text(b, MESSAGE("x", "1"));
 	peer_ask(a, "PUBSUB NUMSUB z\r\n", "*2\r\n$1\r\nz\r\n:0\r\n"); /* all or none */
-	assert_int_equal(hub->bus.stats.denied_channels, 6);
+	assert_int_equal(hub->bus.flow.stats.denied_channels, 6);
 	/* Within a run, and in a transaction. */
 	peer_ask(a, "PUBLISH x 2\r\nMULTI\r\nPUBLISH yes 3\r\nPUBLISH x 4\r\nEXEC\r\n",
 	         ":1\r\n+OK\r\n" DENIED(
@@ -48,7 +48,7 @@ publish_and_subscribe(struct hub *hub)
 	/* What was taken away between MULTI and EXEC. */
 	peer_ask(a, "MULTI\r\nPUBLISH z 5\r\nPUBLISH x 6\r\n", "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
 	rules_add(&rules, "z", "", NULL, SLOW_WAIT);
-	router_set_rules(&hub->bus, &rules);
+	bus_set_rules(&hub->bus, &rules);
 	peer_ask(a, "EXEC\r\n", "*2\r\n" DENIED("1000", "publish to 'z'") ":1\r\n");
 	peer_expect_text(b, MESSAGE("x", "6"));
 	hub_drop_rules(hub, &rules);
@@ -61,7 +61,7 @@ second_publisher(struct hub *hub)
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001), *r = user_new(hub, 3, 1002);
 
 	rules_add(&rules, "x", "uid:1000", NULL, SLOW_WAIT);
-	router_set_rules(&hub->bus, &rules);
+	bus_set_rules(&hub->bus, &rules);
 	peer_ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_say(a, "PUBLISH x 1\r\n");
 	peer_say(b, "PUBLISH x 2\r\n");
@@ -82,7 +82,7 @@ pattern_over_forbidden(struct hub *hub)
 		    *p = user_new(hub, 4, 1000);
 
 	rules_add(&rules, "x", NULL, "uid:1002", SLOW_WAIT);
-	router_set_rules(&hub->bus, &rules);
+	bus_set_rules(&hub->bus, &rules);
 	peer_ask(b, "PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
 	peer_ask(a, "PUBLISH x 1\r\nPUBLISH y 2\r\n", ":0\r\n:1\r\n");
 	peer_expect_text(b, PMESSAGE("y", "2"));
@@ -91,13 +91,13 @@ pattern_over_forbidden(struct hub *hub)
 	peer_expect_text(b, PMESSAGE("y", "4"));
 	peer_expect_text(c, PMESSAGE("x", "3") PMESSAGE("y", "4"));
 	/* Who is not to receive a channel does not hold up its publishers either. */
-	hub->bus.limits.queue_limit = 4096;
+	hub->bus.flow.limits.queue_limit = 4096;
 	peer_set_full(b, true);
-	for (int i = 0; i < 1000 && !b->session.clogged; i++) {
+	for (int i = 0; i < 1000 && !b->session.client.clogged; i++) {
 		peer_publish(p, "y", slice_of("5"));
 		hub_settle(hub);
 	}
-	assert_true(b->session.clogged);
+	assert_true(b->session.client.clogged);
 	peer_ask(a, "PUBLISH x 6\r\n", ":1\r\n");
 	peer_set_full(b, false);
 	hub_settle(hub);
@@ -112,11 +112,11 @@ rights_taken_away(struct hub *hub)
 	struct access_rule *rule = rules_add(&rules, "x", NULL, NULL, SLOW_WAIT);
 	char bad[64];
 
-	router_set_rules(&hub->bus, &rules);
+	bus_set_rules(&hub->bus, &rules);
 	peer_ask(a, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	assert_int_equal(access_list_parse("uid:1001", &rule->subscribe, bad, sizeof(bad)), 0);
-	router_set_rules(&hub->bus, &rules);
+	bus_set_rules(&hub->bus, &rules);
 	hub_end_pass(hub);
 	assert_true(a->is_closed);
 	assert_false(b->is_closed);
@@ -132,8 +132,8 @@ drop(struct hub *hub)
 	struct buf expected = { 0 };
 
 	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
-	router_set_rules(&hub->bus, &rules);
-	hub->bus.limits.queue_limit = 10000;
+	bus_set_rules(&hub->bus, &rules);
+	hub->bus.flow.limits.queue_limit = 10000;
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_ask(b, "SUBSCRIBE __udsd__:missed\r\n", "*3\r\n$9\r\nsubscribe\r\n$15\r\n__udsd__:missed\r\n:2\r\n");
 	peer_set_full(b, true);
@@ -142,7 +142,7 @@ drop(struct hub *hub)
 		hub_settle(hub);
 		peer_expect_text(a, i < 4 ? ":1\r\n" : ":0\r\n");
 	}
-	assert_int_equal(hub->bus.stats.dropped, 6);
+	assert_int_equal(hub->bus.flow.stats.dropped, 6);
 	peer_set_full(b, false);
 	peer_ask(a, "PUBLISH x 7\r\n", ":1\r\n");
 	for (int i = 0; i < 4; i++)
@@ -162,12 +162,12 @@ burst_for_who_keeps_up(struct hub *hub)
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
 	uint8_t *payload = make_payload(1000);
 
-	hub->bus.limits.queue_limit = 10000;
+	hub->bus.flow.limits.queue_limit = 10000;
 	for (size_t i = 0; i < 2; i++) {
 		struct buf expected = { 0 };
 
 		rules_add(&rules, "x", NULL, NULL, policies[i]);
-		router_set_rules(&hub->bus, &rules);
+		bus_set_rules(&hub->bus, &rules);
 		peer_say(b, "SUBSCRIBE x\r\n");
 		hub_settle(hub);
 		b->got.len = 0;
@@ -180,7 +180,7 @@ burst_for_who_keeps_up(struct hub *hub)
 		peer_expect_buf(b, &expected);
 		hub_drop_rules(hub, &rules);
 	}
-	assert_int_equal(hub->bus.stats.dropped + hub->bus.stats.slow_receivers, 0);
+	assert_int_equal(hub->bus.flow.stats.dropped + hub->bus.flow.stats.slow_receivers, 0);
 	free(payload);
 }
 
@@ -192,25 +192,26 @@ drop_under_other_limits(struct hub *hub)
 	uint8_t *payload = make_payload(3000);
 
 	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
-	router_set_rules(&hub->bus, &rules);
-	hub->bus.limits.queue_limit = 10000;
+	bus_set_rules(&hub->bus, &rules);
+	hub->bus.flow.limits.queue_limit = 10000;
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(b, true);
 	for (int i = 0; i < 4; i++)
 		peer_publish(a, "x", (struct slice){ payload, 3000 });
 	hub_settle(hub);
 	peer_expect_text(a, ":1\r\n:1\r\n:1\r\n:1\r\n");
-	assert_true(b->session.clogged);
+	assert_true(b->session.client.clogged);
 	peer_say(a, "PUBLISH x 5\r\n");
 	while (hub_read(a))
 		;
-	hub->bus.limits.queue_limit = 100000;
-	session_check_limits(&hub->bus);
+	hub->bus.flow.limits.queue_limit = 100000;
+	bus_set_limits(&hub->bus, &(struct limits){ .queue_limit = 100000, .queue_limit_per_uid = UINT64_MAX,
+	                                            .max_message = hub->bus.flow.limits.max_message });
 	peer_set_full(b, false);
 	b->got.len = 0;
 	hub_settle(hub);
 	peer_expect_text(a, ":0\r\n");
-	assert_int_equal(hub->bus.stats.dropped, 1);
+	assert_int_equal(hub->bus.flow.stats.dropped, 1);
 	b->got.len = 0;
 	free(payload);
 	hub_drop_rules(hub, &rules);
@@ -225,8 +226,8 @@ drop_in_order(struct hub *hub)
 	struct buf expected = { 0 };
 
 	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
-	router_set_rules(&hub->bus, &rules);
-	hub->bus.limits.queue_limit = 10000;
+	bus_set_rules(&hub->bus, &rules);
+	hub->bus.flow.limits.queue_limit = 10000;
 	peer_say(b, "HELLO 3\r\nSUBSCRIBE x __udsd__:missed y z\r\n");
 	hub_settle(hub);
 	b->got.len = 0;
@@ -237,9 +238,9 @@ drop_in_order(struct hub *hub)
 		hub_settle(hub);
 	}
 	/* A reply and a message of a channel that waits stand behind what was missed before them. */
-	session_set_state(&a->session, &hub->bus, SESSION_OPEN, NULL);
-	hub->bus.limits.queue_limit = 100000;
-	session_check_clogged(&b->session, &hub->bus); /* drained, as it were */
+	flow_set_state(&hub->bus.flow, &a->session.client, CLIENT_OPEN, NULL);
+	hub->bus.flow.limits.queue_limit = 100000;
+	flow_check_clogged(&hub->bus.flow, &b->session.client); /* drained, as it were */
 	peer_ask(a, "PUBLISH y 8\r\n", "");
 	peer_set_full(b, false);
 	for (int i = 0; i < 4; i++)
@@ -260,14 +261,14 @@ drop_large(struct hub *hub)
 	struct buf expected = { 0 };
 
 	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
-	router_set_rules(&hub->bus, &rules);
+	bus_set_rules(&hub->bus, &rules);
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(b, true);
 	peer_ask(a, "PUBLISH x 1\r\n", ":1\r\n");
-	hub->bus.limits.queue_limit = outq_cost(&b->session.out);
+	hub->bus.flow.limits.queue_limit = outq_cost(&b->session.client.out);
 	peer_publish(a, "x", (struct slice){ payload, 20000 });
 	hub_settle(hub);
-	assert_true(b->session.clogged);
+	assert_true(b->session.client.clogged);
 	peer_ask(a, "PUBLISH x 2\r\n", ":1\r\n:0\r\n");
 	peer_set_full(b, false);
 	hub_settle(hub);
@@ -287,8 +288,8 @@ missed_before_large(struct hub *hub)
 	struct buf expected = { 0 };
 
 	rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
-	router_set_rules(&hub->bus, &rules);
-	hub->bus.limits.queue_limit = 10000;
+	bus_set_rules(&hub->bus, &rules);
+	hub->bus.flow.limits.queue_limit = 10000;
 	peer_say(b, "HELLO 3\r\nSUBSCRIBE x y __udsd__:missed\r\n");
 	hub_settle(hub);
 	b->got.len = 0;
@@ -320,8 +321,8 @@ missed_before_full_chunk(struct hub *hub)
 	char name[3] = "x0";
 
 	rules_add(&rules, "x*", NULL, NULL, SLOW_DROP);
-	router_set_rules(&hub->bus, &rules);
-	hub->bus.limits.queue_limit = 10000;
+	bus_set_rules(&hub->bus, &rules);
+	hub->bus.flow.limits.queue_limit = 10000;
 	peer_say(b, "HELLO 3\r\nSUBSCRIBE x0 x1 x2 x3 x4 y __udsd__:missed\r\n");
 	peer_say(c, "SUBSCRIBE x0 x1 x2 x3 x4 y\r\n"); /* in RESP2, so that b gets copies */
 	hub_settle(hub);
@@ -355,8 +356,8 @@ disconnect(struct hub *hub)
 	uint8_t *payload = make_payload(3000);
 
 	rules_add(&rules, "x", NULL, NULL, SLOW_DISCONNECT);
-	router_set_rules(&hub->bus, &rules);
-	hub->bus.limits.queue_limit = 10000;
+	bus_set_rules(&hub->bus, &rules);
+	hub->bus.flow.limits.queue_limit = 10000;
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_ask(c, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(b, true);
@@ -367,7 +368,7 @@ disconnect(struct hub *hub)
 		peer_expect_text(a, ":2\r\n"); /* nobody waits */
 	}
 	assert_true(b->is_closed);
-	assert_int_equal(hub->bus.stats.slow_receivers, 1);
+	assert_int_equal(hub->bus.flow.stats.slow_receivers, 1);
 	peer_ask(a, "PUBLISH x 1\r\n", ":1\r\n");
 	c->got.len = 0;
 	free(payload);
@@ -383,8 +384,8 @@ disconnected_by_oneself(struct hub *hub)
 	uint8_t *payload = make_payload(5000);
 
 	rules_add(&rules, "d", NULL, NULL, SLOW_DISCONNECT);
-	router_set_rules(&hub->bus, &rules);
-	hub->bus.limits.queue_limit = 4096;
+	bus_set_rules(&hub->bus, &rules);
+	hub->bus.flow.limits.queue_limit = 4096;
 	for (size_t i = 0; i < 3; i++) {
 		struct peer *a = user_new(hub, 1, 1000);
 
@@ -404,7 +405,7 @@ subscriptions_of_a_user(struct hub *hub)
 {
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
 
-	hub->bus.limits.max_subscriptions_per_uid = 2;
+	hub->bus.flow.limits.max_subscriptions_per_uid = 2;
 	peer_ask(a, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_ask(b, "SUBSCRIBE y\r\n", "-ERR too many subscriptions; the limit for all clients of uid 1000 is 2\r\n");
@@ -418,7 +419,7 @@ patterns_of_a_user(struct hub *hub)
 {
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
 
-	hub->bus.limits.max_patterns_per_uid = 1;
+	hub->bus.flow.limits.max_patterns_per_uid = 1;
 	peer_ask(a, "PSUBSCRIBE x\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\nx\r\n:1\r\n");
 	peer_ask(b, "PSUBSCRIBE y\r\n", "-ERR too many patterns; the limit for all clients of uid 1000 is 1\r\n");
 	peer_ask(b, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
@@ -442,8 +443,8 @@ unfinished_input_of_a_user(struct hub *hub)
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
 	uint8_t *payload = make_payload(95000);
 
-	hub->bus.limits.max_message = 100000;
-	hub->bus.limits.queue_limit_per_uid = 100000; /* but there is room for one transaction */
+	hub->bus.flow.limits.max_message = 100000;
+	hub->bus.flow.limits.queue_limit_per_uid = 100000; /* but there is room for one transaction */
 	for (struct peer *p = a; p; p = p == a ? b : p == b ? c : NULL)
 		peer_ask(p, "MULTI\r\n", "+OK\r\n");
 	for (int i = 0; i < 12; i++) {
@@ -475,22 +476,22 @@ waiting_input_of_a_user(struct hub *hub)
 	uint8_t *payload = make_payload(size);
 	uint64_t limit;
 
-	hub->bus.limits.max_message = 500000;
-	hub->bus.limits.queue_limit_per_uid = 100000; /* but there is room for one message and 1 MiB */
-	hub->bus.limits.queue_limit = 4096;
-	limit = session_kept_max(&hub->bus);
+	hub->bus.flow.limits.max_message = 500000;
+	hub->bus.flow.limits.queue_limit_per_uid = 100000; /* but there is room for one message and 1 MiB */
+	hub->bus.flow.limits.queue_limit = 4096;
+	limit = user_kept_max(&hub->bus.flow.limits);
 	peer_ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(r, true);
 	peer_publish(first, "x", (struct slice){ payload, 5000 });
 	hub_settle(hub);
-	assert_true(r->session.clogged);
+	assert_true(r->session.client.clogged);
 	for (size_t i = 0; i < 5; i++) {
 		publishers[i] = user_new(hub, 10 + (pid_t)i, 1000);
 		peer_publish(publishers[i], "x", (struct slice){ payload, size });
 		hub_settle(hub);
-		assert_int_equal(publishers[i]->session.state, SESSION_WAITING);
+		assert_int_equal(publishers[i]->session.client.state, CLIENT_WAITING);
 	}
-	kept = publishers[0]->session.user->kept;
+	kept = publishers[0]->session.client.user->kept;
 	assert_in_range(kept, limit, limit + hub->buffer_size + 2 * 256 * 1024);
 	assert_true(publishers[4]->sent_at < size); /* it is not read to its end */
 	peer_publish(other, "y", (struct slice){ payload, size });
@@ -501,7 +502,7 @@ waiting_input_of_a_user(struct hub *hub)
 	peer_expect_text(first, ":1\r\n");
 	for (size_t i = 0; i < 5; i++)
 		peer_expect_text(publishers[i], ":1\r\n");
-	assert_int_equal(publishers[0]->session.user->kept, 0);
+	assert_int_equal(publishers[0]->session.client.user->kept, 0);
 	r->got.len = 0;
 	free(payload);
 }
@@ -514,21 +515,21 @@ large_messages_of_a_user(struct hub *hub)
 	size_t size = 100000;
 	uint8_t *payload = make_payload(size);
 
-	hub->bus.limits.queue_limit_per_uid = 50000;
+	hub->bus.flow.limits.queue_limit_per_uid = 50000;
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
 	peer_set_full(b, true);
 	peer_publish(a, "x", (struct slice){ payload, size });
 	hub_settle(hub);
-	assert_true(b->session.user->is_over);
+	assert_true(b->session.client.user->is_over);
 	peer_say(a, "PUBLISH y 1\r\n");
 	peer_publish(a, "y", (struct slice){ payload, size });
 	hub_settle(hub);
 	peer_expect_text(c, MESSAGE("y", "1"));
-	assert_int_equal(a->session.state, SESSION_WAITING);
+	assert_int_equal(a->session.client.state, CLIENT_WAITING);
 	peer_set_full(b, false);
 	hub_settle(hub);
-	assert_int_equal(a->session.state, SESSION_OPEN);
+	assert_int_equal(a->session.client.state, CLIENT_OPEN);
 	peer_expect_text(a, ":1\r\n:1\r\n:1\r\n");
 	b->got.len = c->got.len = 0;
 	free(payload);
@@ -544,8 +545,8 @@ large_messages_dropped(struct hub *hub)
 	struct buf expected = { 0 };
 
 	rules_add(&rules, "y", NULL, NULL, SLOW_DROP);
-	router_set_rules(&hub->bus, &rules);
-	hub->bus.limits.queue_limit_per_uid = 50000;
+	bus_set_rules(&hub->bus, &rules);
+	hub->bus.flow.limits.queue_limit_per_uid = 50000;
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_say(c, "SUBSCRIBE y __udsd__:missed\r\n");
 	hub_settle(hub);
@@ -553,7 +554,7 @@ large_messages_dropped(struct hub *hub)
 	peer_set_full(b, true);
 	peer_publish(a, "x", (struct slice){ payload, size });
 	hub_settle(hub);
-	assert_true(b->session.user->is_over);
+	assert_true(b->session.client.user->is_over);
 	peer_publish(a, "y", (struct slice){ payload, size });
 	peer_say(a, "PUBLISH y 1\r\nPUBLISH y 2\r\n");
 	peer_publish(a, "y", (struct slice){ payload, size });
@@ -582,7 +583,7 @@ replies_of_a_user(struct hub *hub)
 	uint8_t *payload = make_payload(30000);
 	struct slice argv[] = { slice_of("ECHO"), { payload, 30000 } };
 
-	hub->bus.limits.queue_limit_per_uid = 2 * CHUNK_SIZE + 40000; /* a reply that is not copied keeps its chunk */
+	hub->bus.flow.limits.queue_limit_per_uid = 2 * CHUNK_SIZE + 40000; /* a reply that is not copied keeps its chunk */
 	for (size_t i = 0; i < 4; i++)
 		peers[i] = user_new(hub, (pid_t)i + 1, 1000);
 	for (size_t i = 0; i < 3; i++) {
@@ -591,22 +592,22 @@ replies_of_a_user(struct hub *hub)
 		hub_settle(hub);
 	}
 	for (size_t i = 0; i < 3; i++)
-		assert_true(peers[i]->session.clogged);
+		assert_true(peers[i]->session.client.clogged);
 	peer_ask(peers[3], "PING\r\n", "+PONG\r\n");
 	peer_say(peers[3], "PUBSUB CHANNELS\r\n");
 	hub_settle(hub);
-	assert_int_equal(peers[3]->session.state, SESSION_WAITING);
+	assert_int_equal(peers[3]->session.client.state, CLIENT_WAITING);
 	peer_send_command(peers[3], argv, 2);
 	peer_send_command(other, argv, 2);
 	hub_settle(hub);
-	assert_int_equal(peers[3]->session.state, SESSION_WAITING);
+	assert_int_equal(peers[3]->session.client.state, CLIENT_WAITING);
 	assert_true(other->got.len > 30000);
 	for (size_t i = 0; i < 3; i++)
 		peer_set_full(peers[i], false);
 	hub_settle(hub);
 	for (size_t i = 0; i < 4; i++) {
-		assert_int_equal(peers[i]->session.state, SESSION_OPEN);
-		assert_false(peers[i]->session.clogged);
+		assert_int_equal(peers[i]->session.client.state, CLIENT_OPEN);
+		assert_false(peers[i]->session.client.clogged);
 		assert_true(peers[i]->got.len > 30000);
 		peers[i]->got.len = 0;
 	}
@@ -620,8 +621,8 @@ replies_of_a_transaction(struct hub *hub)
 {
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
 
-	hub->bus.limits.queue_limit = 10000;
-	hub->bus.limits.max_message = 100000;
+	hub->bus.flow.limits.queue_limit = 10000;
+	hub->bus.flow.limits.max_message = 100000;
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(a, true);
 	peer_say(a, "MULTI\r\n");
@@ -655,7 +656,7 @@ patterns_remembered(struct hub *hub)
 		snprintf(text, sizeof(text), "PUBLISH %.*s%d x\r\n", LEN - 10, name, i);
 		peer_ask(a, text, ":151\r\n");
 		b->got.len = 0;
-		assert_in_range(hub->bus.router.match_bytes, 1, 65 * 1024 * 1024);
+		assert_in_range(hub->bus.router.channels.match_bytes, 1, 65 * 1024 * 1024);
 	}
 	b->got.len = 0;
 	snprintf(text, sizeof(text), "PUBLISH %.*s0 x\r\n", LEN - 10, name);
@@ -668,14 +669,14 @@ clients_of_a_user(struct hub *hub)
 {
 	struct identity some = { .uid = 1000 }, other = { .uid = 1001 }, nobody = { .anonymous = true, .uid = 1000 };
 
-	hub->bus.limits.max_clients_per_uid = 2;
-	assert_true(quota_admits(&hub->bus, &some));
+	hub->bus.flow.limits.max_clients_per_uid = 2;
+	assert_true(users_admit(&hub->bus.flow.users, &some, &hub->bus.flow.limits));
 	user_new(hub, 1, 1000);
-	assert_true(quota_admits(&hub->bus, &some));
+	assert_true(users_admit(&hub->bus.flow.users, &some, &hub->bus.flow.limits));
 	user_new(hub, 2, 1000);
-	assert_false(quota_admits(&hub->bus, &some));
-	assert_true(quota_admits(&hub->bus, &other));
-	assert_true(quota_admits(&hub->bus, &nobody));
+	assert_false(users_admit(&hub->bus.flow.users, &some, &hub->bus.flow.limits));
+	assert_true(users_admit(&hub->bus.flow.users, &other, &hub->bus.flow.limits));
+	assert_true(users_admit(&hub->bus.flow.users, &nobody, &hub->bus.flow.limits));
 }
 
 /* Receivers of one user that are each within their limit are clogged when together they are over his. */
@@ -687,7 +688,7 @@ queued_bytes_of_a_user(struct hub *hub)
 	size_t size = 100000;
 	uint8_t *payload = make_payload(size);
 
-	hub->bus.limits.queue_limit_per_uid = 150000;
+	hub->bus.flow.limits.queue_limit_per_uid = 150000;
 	peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_ask(c, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
 	peer_ask(d, "SUBSCRIBE z\r\n", SUBSCRIBED("z"));
@@ -697,19 +698,19 @@ queued_bytes_of_a_user(struct hub *hub)
 	peer_publish(a, "x", (struct slice){ payload, size });
 	peer_publish(a, "z", (struct slice){ payload, size });
 	hub_settle(hub);
-	assert_false(b->session.clogged);
+	assert_false(b->session.client.clogged);
 	peer_publish(a, "y", (struct slice){ payload, size });
 	hub_settle(hub);
 	peer_publish(a, "y", slice_of("1"));
 	hub_settle(hub);
-	assert_true(c->session.clogged);
-	assert_false(d->session.clogged);
-	assert_int_equal(a->session.state, SESSION_WAITING);
+	assert_true(c->session.client.clogged);
+	assert_false(d->session.client.clogged);
+	assert_int_equal(a->session.client.state, CLIENT_WAITING);
 	peer_set_full(c, false); /* all that it has */
 	peer_set_full(b, false);
 	hub_settle(hub);
-	assert_false(c->session.clogged);
-	assert_int_equal(c->session.user->queued, 0);
+	assert_false(c->session.client.clogged);
+	assert_int_equal(c->session.client.user->queued, 0);
 	peer_set_full(d, false);
 	hub_settle(hub);
 	peer_expect_text(a, ":1\r\n:1\r\n:1\r\n:1\r\n");

@@ -21,7 +21,7 @@ publish_waits_for_receiver(struct hub *hub)
 
 	say(p, "UDSD WAITRECEIVER ON\r\nPUBLISH x 0\r\nPUBLISH x 1\r\nPING\r\n");
 	peer_expect_text(p, "+OK\r\n"); /* the commands behind it wait, too */
-	assert_int_equal(hub->bus.n_waiting, 1);
+	assert_int_equal(hub->bus.flow.n_waiting, 1);
 	say(q, "PUBLISH x other\r\n"); /* others do not */
 	peer_expect_text(q, ":0\r\n");
 	say(r, "SUBSCRIBE y\r\n");
@@ -29,7 +29,7 @@ publish_waits_for_receiver(struct hub *hub)
 	peer_expect_text(p, "");
 	say(r, "SUBSCRIBE x\r\n");
 	peer_expect_text(p, ":1\r\n:1\r\n+PONG\r\n");
-	assert_int_equal(hub->bus.n_waiting, 0);
+	assert_int_equal(hub->bus.flow.n_waiting, 0);
 	put_text(&expected, "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:2\r\n");
 	put_message(&expected, false, NULL, S("x"), S("0"));
 	put_message(&expected, false, NULL, S("x"), S("1"));
@@ -37,7 +37,7 @@ publish_waits_for_receiver(struct hub *hub)
 	peer_break(r);
 	say(p, "PUBLISH x 2\r\n");
 	peer_expect_text(p, "");
-	assert_int_equal(hub->bus.n_waiting, 1);
+	assert_int_equal(hub->bus.flow.n_waiting, 1);
 }
 
 /* As publish_waits_for_receiver(), where the receiver comes through a pattern. */
@@ -53,7 +53,7 @@ publish_waits_for_pattern(struct hub *hub)
 	r->got.len = 0;
 	peer_expect_text(p, "+OK\r\n");
 	peer_expect_text(q, "+OK\r\n");
-	assert_int_equal(hub->bus.n_waiting, 2);
+	assert_int_equal(hub->bus.flow.n_waiting, 2);
 	say(r, "PSUBSCRIBE x*\r\n");
 	put_text(&expected, "*3\r\n$10\r\npsubscribe\r\n$2\r\nx*\r\n:2\r\n");
 	put_message(&expected, false, "x*", S("x1"), S("0"));
@@ -61,9 +61,9 @@ publish_waits_for_pattern(struct hub *hub)
 	peer_expect_buf(r, &expected);
 	peer_expect_text(p, ":1\r\n:1\r\n");
 	peer_expect_text(q, "");
-	assert_int_equal(hub->bus.n_waiting, 1);
+	assert_int_equal(hub->bus.flow.n_waiting, 1);
 	peer_break(q);
-	assert_int_equal(hub->bus.n_waiting, 0);
+	assert_int_equal(hub->bus.flow.n_waiting, 0);
 }
 
 static void
@@ -131,7 +131,7 @@ receiver_leaves_at_once(struct hub *hub)
 		;
 	hub_settle(hub);
 	peer_expect_text(p, "");
-	assert_int_equal(hub->bus.n_waiting, 1);
+	assert_int_equal(hub->bus.flow.n_waiting, 1);
 	r->got.len = 0;
 	say(r, "SUBSCRIBE x\r\n");
 	peer_expect_text(p, ":1\r\n");
@@ -170,7 +170,7 @@ many_channels_without_subscribers(struct hub *hub)
 	hub_settle(hub);
 	peer_expect_repeated(p, ":1\r\n", 5000);
 	peer_expect_buf(r, &expected);
-	assert_true(hub->bus.router.channels.n < 2000);
+	assert_true(hub->bus.router.channels.table.n < 2000);
 	say(p, "SUBSCRIBE w\r\n");
 	peer_expect_text(waiter, "+OK\r\n:1\r\n");
 }
@@ -194,12 +194,12 @@ postponed_among_new_ones(struct hub *hub)
 		peer_say(q, "PUBSUB CHANNELS nothing\r\n");
 		while (hub_read(q))
 			continue;
-		assert_int_equal(q->session.state, SESSION_OPEN);
+		assert_int_equal(q->session.client.state, CLIENT_OPEN);
 		if (passes == 0)
 			peer_say(v, "PUBSUB CHANNELS nothing\r\n");
 		while (hub_read(v))
 			continue;
-		assert_true(passes > 0 || v->session.state == SESSION_WAITING);
+		assert_true(passes > 0 || v->session.client.state == CLIENT_WAITING);
 		hub_end_pass(hub);
 		peer_expect_text(q, "*0\r\n");
 		if (v->got.len > 0)

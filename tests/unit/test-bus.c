@@ -72,7 +72,7 @@ expect_greeting(struct peer *peer, int version)
 	put_text(&expected, "$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n");
 	put_bulk(&expected, slice_of(PROTOCOL_REDIS_VERSION));
 	buf_printf(&expected, "$5\r\nproto\r\n:%d\r\n$2\r\nid\r\n:%llu\r\n", version,
-	           (unsigned long long)peer->session.id);
+	           (unsigned long long)peer->session.client.id);
 	put_text(&expected, "$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n");
 	peer_expect_buf(peer, &expected);
 }
@@ -186,8 +186,8 @@ payloads_of_every_size(struct hub *hub)
 	peer_expect_buf(by_name3, &e[1]);
 	peer_expect_buf(by_pattern, &e[2]);
 	peer_expect_buf(by_pattern3, &e[3]);
-	assert_int_equal(hub->bus.stats.messages, 2 * N_SIZES);
-	assert_int_equal(hub->bus.stats.deliveries, 4 * 2 * N_SIZES);
+	assert_int_equal(hub->bus.flow.stats.messages, 2 * N_SIZES);
+	assert_int_equal(hub->bus.flow.stats.deliveries, 4 * 2 * N_SIZES);
 }
 
 /* One session that has subscribed a channel in two ways gets each message twice, the channel's copy first. */
@@ -439,7 +439,7 @@ subscription_limit(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 1);
 
-	hub->bus.limits.max_subscriptions = 2;
+	hub->bus.flow.limits.max_subscriptions = 2;
 	peer_ask(a, "SUBSCRIBE x\r\nPSUBSCRIBE y\r\n",
 	         "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:2\r\n");
 	peer_ask(a, "SUBSCRIBE z\r\nPSUBSCRIBE z\r\n",
@@ -492,7 +492,7 @@ long_commands(struct hub *hub)
 	peer_send_command(a, argv, 3);
 	peer_say(a, "PING\r\n");
 	hub_settle(hub);
-	assert_int_equal(hub->bus.stats.errors, 5);
+	assert_int_equal(hub->bus.flow.stats.errors, 5);
 	assert_true(a->got.len > 7);
 	assert_memory_equal(a->got.data + a->got.len - 7, "+PONG\r\n", 7);
 	assert_null(a->session.in); /* nothing is kept of what is done with */
@@ -557,15 +557,15 @@ announced_sizes(struct hub *hub)
 {
 	size_t before;
 
-	hub->bus.limits.max_message = (uint64_t)512 * 1024 * 1024;
-	before = hub->bus.chunks.bytes;
+	hub->bus.flow.limits.max_message = (uint64_t)512 * 1024 * 1024;
+	before = hub->bus.flow.chunks.bytes;
 	for (int i = 0; i < 100; i++) {
 		struct peer *a = peer_new(hub, 1);
 
 		peer_say(a, i % 2 ? "*2\r\n$4\r\nECHO\r\n$500000000\r\nabc" : "*1000000\r\n$4\r\nECHO\r\n$1");
 	}
 	hub_settle(hub);
-	assert_true(hub->bus.chunks.bytes - before < (size_t)100 * 512 * 1024);
+	assert_true(hub->bus.flow.chunks.bytes - before < (size_t)100 * 512 * 1024);
 }
 
 static const struct conversation conversations[] = {

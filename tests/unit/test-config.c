@@ -1,5 +1,6 @@
 /* Configuration files: each key, and each kind of mistake with its line and text. */
 #include "config.h"
+#include "log.h"
 #include "config-rows.h"
 
 #include <errno.h>

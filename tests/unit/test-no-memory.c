@@ -154,7 +154,7 @@ turn(struct server *server)
 {
 	for (int i = 0; i < 4; i++) {
 		event_base_loop(server->loop.base, EVLOOP_NONBLOCK);
-		loop_end_pass(&server->loop);
+		turn_end_pass(&server->turn);
 	}
 }
 
@@ -205,11 +205,11 @@ check_served(struct server *server, const char *name, const char *line, const ch
 static void
 check_datagrams(struct server *server)
 {
-	uint64_t messages = server->loop.bus.stats.messages;
+	uint64_t messages = loop_bus(&server->loop)->flow.stats.messages;
 	int fd = join_as("datagrams", SOCK_DGRAM);
 
 	say(server, fd, "hello");
-	assert_int_equal(server->loop.bus.stats.messages, messages + 1);
+	assert_int_equal(loop_bus(&server->loop)->flow.stats.messages, messages + 1);
 	close(fd);
 }
 

@@ -12,6 +12,8 @@
 #include "glob.h"
 #include "prng.h"
 
+static uint64_t work;
+
 #define PATTERNS_MAX ((size_t)400)
 
 static struct slice
@@ -23,7 +25,7 @@ slice_of(const char *text)
 static void
 get_find_remove(void **state __attribute__((unused)))
 {
-	struct pattern_index index = { .key = { 1, 2 } };
+	struct pattern_index index = { .work = &work, .key = { 1, 2 } };
 	struct pattern *a, *b;
 
 	assert_null(pattern_find(&index, slice_of("a*")));
@@ -59,7 +61,7 @@ count_one(struct pattern *pattern __attribute__((unused)), void *arg)
 static void
 ended_search(void **state __attribute__((unused)))
 {
-	struct pattern_index index = { .key = { 1, 2 } };
+	struct pattern_index index = { .work = &work, .key = { 1, 2 } };
 	static const char *const texts[] = { "*", "a*", "?b", "ab", "abc*" };
 	int n = 0;
 
@@ -121,7 +123,7 @@ search(struct pattern_index *index, struct pattern *const *all, size_t n, struct
 static void
 as_trying_all(void **state __attribute__((unused)))
 {
-	struct pattern_index index = { .key = { 3, 4 } };
+	struct pattern_index index = { .work = &work, .key = { 3, 4 } };
 	struct pattern *all[PATTERNS_MAX];
 	struct prng prng;
 	size_t n = 0;
@@ -164,7 +166,7 @@ as_trying_all(void **state __attribute__((unused)))
 static void
 any_bytes(void **state __attribute__((unused)))
 {
-	struct pattern_index index = { .key = { 5, 6 } };
+	struct pattern_index index = { .work = &work, .key = { 5, 6 } };
 	struct pattern *all[3];
 	uint8_t long_name[1000];
 

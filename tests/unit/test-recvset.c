@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "prng.h"
-#include "session.h"
+#include "client.h"
 
 #define N_SESSIONS ((size_t)500)
 
@@ -17,7 +17,7 @@ static void
 one_takes_no_memory(void **state __attribute__((unused)))
 {
 	struct recvset set = { 0 };
-	struct session a = { .encoding = ENCODING_RESP3 };
+	struct client a = { .encoding = ENCODING_RESP3 };
 
 	assert_int_equal(set.n, 0);
 	for (int i = 0; i < 3; i++) {
@@ -37,7 +37,7 @@ static void
 last_one_moves(void **state __attribute__((unused)))
 {
 	struct recvset set = { 0 };
-	struct session s[4] = { { .encoding = ENCODING_RESP3 },
+	struct client s[4] = { { .encoding = ENCODING_RESP3 },
 		                { .encoding = ENCODING_RESP2 },
 		                { .encoding = ENCODING_RESP3 },
 		                { .encoding = ENCODING_RESP2 } };
@@ -62,8 +62,8 @@ last_one_moves(void **state __attribute__((unused)))
 static void
 random_use(void **state __attribute__((unused)))
 {
-	static struct session sessions[N_SESSIONS];
-	struct session *model[N_SESSIONS];
+	static struct client sessions[N_SESSIONS];
+	struct client *model[N_SESSIONS];
 	bool is_in[N_SESSIONS] = { false };
 	struct recvset set = { 0 };
 	struct prng prng;
@@ -83,7 +83,7 @@ random_use(void **state __attribute__((unused)))
 			is_in[i] = true;
 		} else if (n > target) {
 			size_t at = prng_below(&prng, n);
-			struct session *moved = recvset_remove(&set, (uint32_t)at);
+			struct client *moved = recvset_remove(&set, (uint32_t)at);
 
 			is_in[model[at] - sessions] = false;
 			assert_ptr_equal(moved, at == n - 1 ? NULL : model[n - 1]);

@@ -1,0 +1,142 @@
+/* What changes who receives a message ends the open run first: it is for those who received until then. */
+#include "bus.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+int
+bus_init(struct bus *bus, const struct limits *limits)
+{
+	int r;
+
+	*bus = (struct bus){ .access.own_uid = geteuid() };
+	flow_init(&bus->flow, limits);
+	missed_init(&bus->missed, &bus->flow);
+	r = router_init(&bus->router, &bus->flow, &bus->access);
+	if (r < 0)
+		return r;
+	run_init(&bus->run, &bus->flow, &bus->router.channels, &bus->missed);
+	taps_init(&bus->taps, &bus->flow, &bus->missed);
+	return 0;
+}
+
+void
+bus_deinit(struct bus *bus)
+{
+	assert(bus->taps.n == 0);
+	run_close(&bus->run);
+	router_deinit(&bus->router);
+	run_deinit(&bus->run);
+	flow_deinit(&bus->flow);
+}
+
+int
+bus_subscribe(struct bus *bus, struct client *c, enum subscription_kind kind, struct slice name)
+{
+	run_close(&bus->run);
+	return router_subscribe(&bus->router, c, kind, name);
+}
+
+bool
+bus_unsubscribe(struct bus *bus, struct client *c, enum subscription_kind kind, struct slice name)
+{
+	struct subscription *sub = router_find(&bus->router, c, kind, name);
+
+	if (!sub)
+		return false;
+	run_close(&bus->run);
+	router_unsubscribe(&bus->router, sub);
+	return true;
+}
+
+void
+bus_leave(struct bus *bus, struct client *c)
+{
+	struct subscription *sub;
+
+	if (!client_is_subscribed(c))
+		return;
+	run_close(&bus->run);
+	while ((sub = LIST_FIRST(&c->subscriptions)))
+		router_unsubscribe(&bus->router, sub);
+}
+
+void
+bus_set_encoding(struct bus *bus, struct client *c, enum encoding encoding)
+{
+	if (c->encoding == encoding)
+		return;
+	run_close(&bus->run);
+	router_set_encoding(c, encoding);
+}
+
+void
+bus_finish(struct bus *bus, struct client *c)
+{
+	bus_leave(bus, c);
+	taps_leave(&bus->taps, c);
+	flow_set_state(&bus->flow, c, CLIENT_CLOSING, NULL);
+	if (c->out_state == CLIENT_OUT_IDLE)
+		flow_set_out_state(&bus->flow, c, CLIENT_OUT_REPLIER);
+}
+
+void
+bus_kill(struct bus *bus, struct client *c)
+{
+	bus_leave(bus, c);
+	flow_mark_dead(&bus->flow, c);
+}
+
+void
+bus_stop_output(struct bus *bus, struct client *c)
+{
+	bus_leave(bus, c);
+	flow_stop_output(&bus->flow, c);
+}
+
+void
+bus_dismiss(struct bus *bus, struct client *c)
+{
+	flow_set_state(&bus->flow, c, CLIENT_DEAD, NULL);
+	taps_leave(&bus->taps, c);
+	bus_stop_output(bus, c);
+	missed_forget(&bus->missed, c);
+	flow_dismiss(&bus->flow, c);
+}
+
+void
+bus_set_limits(struct bus *bus, const struct limits *limits)
+{
+	bus->flow.limits = *limits;
+	run_close(&bus->run); /* answers to it have counted who is clogged */
+	flow_check_limits(&bus->flow);
+}
+
+void
+bus_set_rules(struct bus *bus, const struct access_rules *rules)
+{
+	struct client *c;
+
+	run_close(&bus->run);
+	bus->access.rules = rules;
+	bus->router.channels.members_generation++;
+	TAILQ_FOREACH(c, &bus->flow.clients, link) {
+		if (!router_has_forbidden(&bus->router, c))
+			continue;
+		flow_log(&bus->flow, c, LOG_LEVEL_INFO, "may not receive a channel any more, disconnected");
+		bus_kill(bus, c);
+	}
+	router_wake_waiters(&bus->router);
+	flow_resume_throttled(&bus->flow);
+}
+
+void
+bus_end_exec(struct bus *bus)
+{
+	struct client *c = bus->flow.executing;
+
+	run_close(&bus->run);
+	if (c->has_missed)
+		missed_tell(&bus->missed, c);
+	flow_deliver_deferred(&bus->flow);
+}

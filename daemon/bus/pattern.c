@@ -1,0 +1,156 @@
+#include "pattern.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "glob.h"
+
+#define FROM_TEXT(node) ((struct pattern *)((char *)(node)-offsetof(struct pattern, by_text)))
+#define FROM_LITERAL(node) ((struct pattern *)((char *)(node)-offsetof(struct pattern, by_literal)))
+
+void
+pattern_index_deinit(struct pattern_index *index)
+{
+	assert(index->by_text.n == 0);
+	table_deinit(&index->by_text);
+	table_deinit(&index->by_literal);
+	free(index->lengths);
+	index->lengths = NULL;
+}
+
+struct pattern *
+pattern_find(const struct pattern_index *index, struct slice text)
+{
+	struct table_node *node = table_first(&index->by_text, siphash(&index->key, text.p, text.len));
+
+	for (; node; node = table_next(node)) {
+		struct pattern *pattern = FROM_TEXT(node);
+
+		if (pattern->len == text.len && memcmp(pattern->text, text.p, text.len) == 0)
+			return pattern;
+	}
+	return NULL;
+}
+
+static size_t
+find_length(const struct pattern_index *index, uint32_t len)
+{
+	size_t i = 0;
+
+	while (i < index->n_lengths && index->lengths[i].len < len)
+		i++;
+	return i;
+}
+
+static int
+add_length(struct pattern_index *index, uint32_t len)
+{
+	size_t i = find_length(index, len);
+	struct literal_length *lengths;
+
+	if (i < index->n_lengths && index->lengths[i].len == len) {
+		index->lengths[i].n++;
+		return 0;
+	}
+	if (index->n_lengths == index->cap_lengths) {
+		lengths = realloc(index->lengths, (index->cap_lengths * 2 + 4) * sizeof(*lengths));
+		if (!lengths)
+			return -ENOMEM;
+		index->lengths = lengths;
+		index->cap_lengths = index->cap_lengths * 2 + 4;
+	}
+	memmove(&index->lengths[i + 1], &index->lengths[i], (index->n_lengths - i) * sizeof(*index->lengths));
+	index->lengths[i] = (struct literal_length){ len, 1 };
+	index->n_lengths++;
+	return 0;
+}
+
+static void
+remove_length(struct pattern_index *index, uint32_t len)
+{
+	size_t i = find_length(index, len);
+
+	assert(i < index->n_lengths && index->lengths[i].len == len);
+	if (--index->lengths[i].n > 0)
+		return;
+	index->n_lengths--;
+	memmove(&index->lengths[i], &index->lengths[i + 1], (index->n_lengths - i) * sizeof(*index->lengths));
+}
+
+static int
+insert(struct pattern_index *index, struct pattern *pattern)
+{
+	uint64_t hash = siphash(&index->key, pattern->text, pattern->len);
+	uint64_t literal_hash = siphash(&index->key, pattern->text, pattern->literal_len);
+
+	if (add_length(index, pattern->literal_len) < 0)
+		return -ENOMEM;
+	if (table_insert(&index->by_text, &pattern->by_text, hash) < 0) {
+		remove_length(index, pattern->literal_len);
+		return -ENOMEM;
+	}
+	if (table_insert(&index->by_literal, &pattern->by_literal, literal_hash) < 0) {
+		table_remove(&index->by_text, &pattern->by_text);
+		remove_length(index, pattern->literal_len);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+struct pattern *
+pattern_get(struct pattern_index *index, struct slice text)
+{
+	struct pattern *pattern = pattern_find(index, text);
+
+	if (pattern)
+		return pattern;
+	pattern = malloc(sizeof(*pattern) + text.len);
+	if (!pattern)
+		return NULL;
+	*pattern = (struct pattern){ .len = (uint32_t)text.len };
+	memcpy(pattern->text, text.p, text.len);
+	pattern->literal_len = (uint32_t)glob_literal_prefix(pattern->text, pattern->len);
+	if (insert(index, pattern) < 0) {
+		free(pattern);
+		return NULL;
+	}
+	return pattern;
+}
+
+void
+pattern_remove(struct pattern_index *index, struct pattern *pattern)
+{
+	table_remove(&index->by_text, &pattern->by_text);
+	table_remove(&index->by_literal, &pattern->by_literal);
+	remove_length(index, pattern->literal_len);
+	recvset_deinit(&pattern->receivers);
+	free(pattern);
+}
+
+int
+pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(struct pattern *pattern, void *arg),
+                   void *arg)
+{
+	struct glob_text text;
+
+	glob_text_init(&text, name.p, name.len);
+	for (size_t i = 0; i < index->n_lengths && index->lengths[i].len <= name.len; i++) {
+		uint32_t len = index->lengths[i].len;
+		struct table_node *node = table_first(&index->by_literal, siphash(&index->key, name.p, len));
+
+		for (; node; node = table_next(node)) {
+			struct pattern *pattern = FROM_LITERAL(node);
+			int r;
+
+			*index->work += pattern->len + name.len;
+			if (pattern->literal_len != len || !glob_match_text(pattern->text, pattern->len, &text))
+				continue;
+			r = visit(pattern, arg);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}

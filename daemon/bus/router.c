@@ -1,0 +1,275 @@
+#include "router.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "flow.h"
+#include "siphash.h"
+#include "user.h"
+
+/* A pattern counts once more for each so many bytes. */
+#define PATTERN_QUOTA_BYTES 64
+
+#define SUBSCRIPTION(node) ((struct subscription *)((char *)(node)-offsetof(struct subscription, node)))
+
+static const struct slice missed_name = { (const uint8_t *)PROTOCOL_MISSED, sizeof(PROTOCOL_MISSED) - 1 };
+
+int
+router_init(struct router *router, struct flow *flow, const struct access *access)
+{
+	*router = (struct router){ .flow = flow };
+	return channels_init(&router->channels, access, &flow->work);
+}
+
+void
+router_deinit(struct router *router)
+{
+	assert(router->subscriptions.n == 0);
+	channels_deinit(&router->channels);
+	table_deinit(&router->subscriptions);
+}
+
+bool
+router_has_forbidden(const struct router *router, const struct client *c)
+{
+	const struct access_rules *rules = router->channels.access->rules;
+	const struct subscription *sub;
+
+	LIST_FOREACH(sub, &c->subscriptions, link)
+		if (sub->kind != SUBSCRIPTION_PATTERN &&
+		    !access_list_admits(&access_find(rules, channel_name(sub->channel))->subscribe, &c->identity))
+			return true;
+	return false;
+}
+
+static void
+wake_waiters(struct flow *flow, struct channel *channel)
+{
+	struct client *c;
+
+	while ((c = TAILQ_FIRST(&channel->waiters)))
+		flow_resume(flow, c);
+}
+
+/* Who waits, waits on a channel without subscribers of its own. */
+void
+router_wake_waiters(struct router *router)
+{
+	struct channel *channel;
+
+	TAILQ_FOREACH(channel, &router->channels.unnamed, unnamed_link)
+		wake_waiters(router->flow, channel);
+}
+
+/* The channel or pattern of a subscription, as an address to tell it from others. */
+static const void *
+topic_of(const struct subscription *sub)
+{
+	return sub->kind == SUBSCRIPTION_PATTERN ? (const void *)sub->pattern : (const void *)sub->channel;
+}
+
+static uint64_t
+subscription_hash(const struct router *router, const struct client *c, const void *topic)
+{
+	const void *both[] = { c, topic };
+
+	return siphash(&router->channels.key, both, sizeof(both));
+}
+
+static struct subscription *
+find_subscription(const struct router *router, const struct client *c, const void *topic)
+{
+	struct table_node *node = table_first(&router->subscriptions, subscription_hash(router, c, topic));
+
+	for (; node; node = table_next(node)) {
+		struct subscription *sub = SUBSCRIPTION(node);
+
+		if (sub->client == c && topic_of(sub) == topic)
+			return sub;
+	}
+	return NULL;
+}
+
+static bool
+is_reserved(const struct channel *channel)
+{
+	return !channel->is_shard && protocol_is_reserved(channel_name(channel));
+}
+
+/* Whether what the client misses is told through it. */
+static bool
+is_of_missed(const struct subscription *sub)
+{
+	return sub->kind == SUBSCRIPTION_CHANNEL && channel_is(sub->channel, missed_name, false);
+}
+
+static struct recvset *
+receivers_of(struct subscription *sub)
+{
+	return sub->kind == SUBSCRIPTION_PATTERN ? &sub->pattern->receivers : &sub->channel->receivers;
+}
+
+static uint32_t *
+counter_of(struct subscription *sub)
+{
+	switch (sub->kind) {
+	case SUBSCRIPTION_CHANNEL:
+		return &sub->client->n_channels;
+	case SUBSCRIPTION_PATTERN:
+		return &sub->client->n_patterns;
+	case SUBSCRIPTION_SHARD:
+		return &sub->client->n_shards;
+	}
+	return NULL;
+}
+
+/* What a subscription counts for max_patterns_per_uid: long patterns take longer to match. */
+static uint64_t
+quota_of_pattern(const struct subscription *sub)
+{
+	return sub->kind == SUBSCRIPTION_PATTERN ? 1 + sub->pattern->len / PATTERN_QUOTA_BYTES : 0;
+}
+
+/* Frees the channel or pattern of a subscription that ends, or was not made, if nobody needs it. */
+static void
+release_topic(struct router *router, struct subscription *sub)
+{
+	if (receivers_of(sub)->n > 0)
+		return;
+	if (sub->kind == SUBSCRIPTION_PATTERN) {
+		pattern_remove(&router->channels.patterns, sub->pattern);
+		router->channels.patterns_generation++;
+	} else {
+		channels_release(&router->channels, sub->channel);
+	}
+}
+
+static int
+link_subscription(struct router *router, struct subscription *sub)
+{
+	struct recvset *set = receivers_of(sub);
+	uint64_t hash = subscription_hash(router, sub->client, topic_of(sub));
+	int r = table_insert(&router->subscriptions, &sub->node, hash);
+
+	if (r < 0)
+		return r;
+	r = recvset_add(set, sub->client);
+	if (r < 0) {
+		table_remove(&router->subscriptions, &sub->node);
+		return r;
+	}
+	sub->index = set->n - 1;
+	LIST_INSERT_HEAD(&sub->client->subscriptions, sub, link);
+	++*counter_of(sub);
+	if (is_of_missed(sub))
+		sub->client->wants_missed = true;
+	sub->client->user->subscriptions++;
+	sub->client->user->patterns += quota_of_pattern(sub);
+	router->channels.members_generation++;
+	if (sub->kind == SUBSCRIPTION_PATTERN && set->n == 1)
+		router->channels.patterns_generation++;
+	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 1) {
+		channels_name(&router->channels, sub->channel);
+		router->n_shards += sub->channel->is_shard;
+		router->n_reserved += is_reserved(sub->channel);
+	}
+	return 0;
+}
+
+/* Lets publishers go on that waited for a receiver such as the new one. */
+static void
+wake_publishers(struct router *router, const struct subscription *sub)
+{
+	if (sub->kind != SUBSCRIPTION_PATTERN) {
+		wake_waiters(router->flow, sub->channel);
+		return;
+	}
+	router_wake_waiters(router); /* those that it does not match wait again */
+}
+
+int
+router_subscribe(struct router *router, struct client *c, enum subscription_kind kind, struct slice name)
+{
+	const struct limits *limits = &router->flow->limits;
+	struct subscription *sub = malloc(sizeof(*sub));
+	int r = 0;
+
+	if (!sub)
+		return -ENOMEM;
+	*sub = (struct subscription){ .client = c, .kind = kind };
+	if (kind == SUBSCRIPTION_PATTERN)
+		sub->pattern = pattern_get(&router->channels.patterns, name);
+	else /* what matches it is looked for when something is published to it */
+		sub->channel = channels_get(&router->channels, name, kind == SUBSCRIPTION_SHARD);
+	if (!topic_of(sub)) {
+		free(sub);
+		return -ENOMEM;
+	}
+	if (find_subscription(router, c, topic_of(sub)))
+		r = ROUTER_E_EXISTS;
+	else if (c->n_channels + c->n_patterns + c->n_shards >= limits->max_subscriptions)
+		r = ROUTER_E_TOO_MANY;
+	else if (c->user->subscriptions >= limits->max_subscriptions_per_uid)
+		r = ROUTER_E_TOO_MANY_OF_USER;
+	else if (c->user->patterns + quota_of_pattern(sub) > limits->max_patterns_per_uid)
+		r = ROUTER_E_TOO_MANY_PATTERNS;
+	else
+		r = link_subscription(router, sub);
+	if (r != 0) {
+		release_topic(router, sub);
+		free(sub);
+		return r;
+	}
+	wake_publishers(router, sub);
+	return 0;
+}
+
+struct subscription *
+router_find(const struct router *router, const struct client *c, enum subscription_kind kind, struct slice name)
+{
+	const void *topic;
+
+	if (kind == SUBSCRIPTION_PATTERN)
+		topic = pattern_find(&router->channels.patterns, name);
+	else
+		topic = channels_find(&router->channels, name, kind == SUBSCRIPTION_SHARD);
+	return topic ? find_subscription(router, c, topic) : NULL;
+}
+
+void
+router_unsubscribe(struct router *router, struct subscription *sub)
+{
+	struct recvset *set = receivers_of(sub);
+	struct client *moved = recvset_remove(set, sub->index);
+
+	if (moved)
+		find_subscription(router, moved, topic_of(sub))->index = sub->index;
+	table_remove(&router->subscriptions, &sub->node);
+	LIST_REMOVE(sub, link);
+	--*counter_of(sub);
+	if (is_of_missed(sub))
+		sub->client->wants_missed = false;
+	sub->client->user->subscriptions--;
+	sub->client->user->patterns -= quota_of_pattern(sub);
+	router->channels.members_generation++;
+	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 0) {
+		router->n_shards -= sub->channel->is_shard;
+		router->n_reserved -= is_reserved(sub->channel);
+		channels_unname(&router->channels, sub->channel);
+	}
+	release_topic(router, sub);
+	free(sub);
+}
+
+void
+router_set_encoding(struct client *c, enum encoding encoding)
+{
+	struct subscription *sub;
+
+	LIST_FOREACH(sub, &c->subscriptions, link) {
+		receivers_of(sub)->n_of[c->encoding]--;
+		receivers_of(sub)->n_of[encoding]++;
+	}
+	c->encoding = (uint8_t)encoding;
+}

@@ -1,0 +1,69 @@
+/* Subscriptions: who is subscribed to which channels and patterns. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "channel.h"
+#include "client.h"
+#include "pattern.h"
+#include "protocol.h"
+#include "table.h"
+
+struct flow;
+
+enum subscription_kind { SUBSCRIPTION_CHANNEL, SUBSCRIPTION_PATTERN, SUBSCRIPTION_SHARD };
+
+struct subscription {
+	struct table_node node;
+	LIST_ENTRY(subscription) link; /* among the client's */
+	struct client *client;
+	enum subscription_kind kind;
+	uint32_t index; /* in the recvset */
+	union {
+		struct channel *channel;
+		struct pattern *pattern;
+	};
+};
+
+struct router {
+	struct flow *flow;
+	struct channels channels;
+	struct table subscriptions;
+	uint64_t n_shards;   /* shard channels that are subscribed to */
+	uint64_t n_reserved; /* likewise udsd's own, without shard channels */
+};
+
+/* Returns 0 or -errno. */
+int router_init(struct router *router, struct flow *flow, const struct access *access);
+
+/* All subscriptions must be gone. */
+void router_deinit(struct router *router);
+
+/* Results of router_subscribe() beside 0. */
+enum {
+	ROUTER_E_EXISTS = 1,   /* is subscribed already */
+	ROUTER_E_TOO_MANY = 2, /* limits.max_subscriptions */
+	ROUTER_E_TOO_MANY_OF_USER = 3,
+	ROUTER_E_TOO_MANY_PATTERNS = 4,
+};
+
+/* Returns 0, ROUTER_E_* or -ENOMEM. Publishers that waited for a receiver of it go on. No run may be open. */
+int router_subscribe(struct router *router, struct client *c, enum subscription_kind kind, struct slice name);
+
+/* The client's subscription, or NULL. */
+struct subscription *router_find(const struct router *router, const struct client *c, enum subscription_kind kind,
+                                 struct slice name);
+
+/* Ends a subscription. No run may be open. */
+void router_unsubscribe(struct router *router, struct subscription *sub);
+
+/* What is published from now on comes to the client in that encoding. No run may be open. */
+void router_set_encoding(struct client *c, enum encoding encoding);
+
+/* Whether the client may not receive one of the channels that it is subscribed to by name. */
+bool router_has_forbidden(const struct router *router, const struct client *c);
+
+/* All publishers that wait for a receiver try again. */
+void router_wake_waiters(struct router *router);

@@ -1,0 +1,129 @@
+#include "user.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "protocol.h"
+
+/* How often the log is told of one user. */
+#define WARN_MS 60000
+
+#define USER(node) ((struct user *)((char *)(node)-offsetof(struct user, node)))
+
+/* Few users at a time: any spread will do. */
+static uint64_t
+hash_of(const struct identity *identity)
+{
+	return identity->anonymous ? UINT64_MAX : identity->uid * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static struct user *
+find(const struct users *users, const struct identity *identity)
+{
+	struct table_node *node = table_first(&users->table, hash_of(identity));
+
+	for (; node; node = table_next(node))
+		if (USER(node)->anonymous == identity->anonymous && USER(node)->uid == identity->uid)
+			return USER(node);
+	return NULL;
+}
+
+void
+users_deinit(struct users *users)
+{
+	assert(users->table.n == 0);
+	table_deinit(&users->table);
+}
+
+struct user *
+users_enter(struct users *users, struct identity *identity)
+{
+	struct user *user = find(users, identity);
+
+	if (!user) {
+		user = malloc(sizeof(*user));
+		if (!user)
+			return NULL;
+		*user = (struct user){ .uid = identity->uid, .anonymous = identity->anonymous };
+		if (table_insert(&users->table, &user->node, hash_of(identity)) < 0) {
+			free(user);
+			return NULL;
+		}
+	}
+	group_set_share(&identity->groups, user->groups);
+	if (identity->groups != user->groups) {
+		group_set_unref(user->groups);
+		user->groups = identity->groups;
+		if (user->groups)
+			user->groups->refs++;
+	}
+	user->clients++;
+	return user;
+}
+
+void
+users_leave(struct users *users, struct user *user)
+{
+	if (--user->clients > 0)
+		return;
+	assert(user->queued == 0 && user->kept == 0 && user->unfinished == 0 && user->subscriptions == 0 &&
+	       !user->is_over);
+	table_remove(&users->table, &user->node);
+	group_set_unref(user->groups);
+	free(user);
+}
+
+bool
+users_admit(const struct users *users, const struct identity *identity, const struct limits *limits)
+{
+	const struct user *user = find(users, identity);
+
+	return !user || user->clients < limits->max_clients_per_uid;
+}
+
+static void
+warn(struct user *user, uint64_t limit, uint64_t now_ms)
+{
+	char name[32] = "anonymous clients";
+
+	if (user->warned_ms > 0 && now_ms - user->warned_ms < WARN_MS)
+		return;
+	user->warned_ms = now_ms;
+	if (!user->anonymous)
+		snprintf(name, sizeof(name), "uid %u", user->uid);
+	log_warning("%s: %llu bytes unsent to %llu clients, over queue_limit_per_uid (%llu)", name,
+	            (unsigned long long)user->queued, (unsigned long long)user->clients, (unsigned long long)limit);
+}
+
+uint64_t
+user_kept_max(const struct limits *limits)
+{
+	uint64_t one = limits->max_message + PROTOCOL_REQUEST_ROOM; /* there must be room for */
+
+	return limits->queue_limit_per_uid > one ? limits->queue_limit_per_uid : one;
+}
+
+bool
+users_charge(struct users *users, struct user *user, size_t *charged, size_t cost, const struct limits *limits,
+             uint64_t now_ms)
+{
+	uint64_t limit = limits->queue_limit_per_uid;
+
+	user->queued -= *charged;
+	user->queued += cost;
+	*charged = cost;
+	if (!user->is_over && user->queued > limit) {
+		user->is_over = true;
+		users->n_over++;
+		warn(user, limit, now_ms);
+		return true;
+	}
+	if (user->is_over && user->queued <= limit / 2) {
+		user->is_over = false;
+		users->n_over--;
+		return true;
+	}
+	return false;
+}

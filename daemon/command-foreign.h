@@ -1,9 +1,0 @@
-/* Redis's commands that a bus does not have: a client that sends one takes udsd for a store of data. */
-#pragma once
-
-#include <stdbool.h>
-
-#include "command.h"
-
-/* Whether a name, in any case, is one of them. */
-bool command_is_foreign(struct slice name);

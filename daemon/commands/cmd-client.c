@@ -1,0 +1,156 @@
+/* CLIENT and its subcommands. */
+#include "cmd-client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers.h"
+#include "reply.h"
+#include "sessions.h"
+
+bool
+cmd_client_check_text(struct bus *bus, struct session *s, struct slice text, const char *what)
+{
+	if (text.len > PROTOCOL_CLIENT_TEXT_MAX) {
+		reply_error(bus, s, "ERR %s cannot be longer than %zu bytes.", what, PROTOCOL_CLIENT_TEXT_MAX);
+		return false;
+	}
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] < '!' || text.p[i] > '~') {
+			reply_error(bus, s, "ERR %s cannot contain spaces, newlines or special characters.", what);
+			return false;
+		}
+	return true;
+}
+
+static char **
+text_of(struct session_info *info, enum client_text which)
+{
+	switch (which) {
+	case CLIENT_NAME:
+		return &info->name;
+	case CLIENT_LIB_NAME:
+		return &info->lib_name;
+	case CLIENT_LIB_VERSION:
+		return &info->lib_version;
+	}
+	return NULL;
+}
+
+bool
+cmd_client_set_text(struct bus *bus, struct session *s, enum client_text which, struct slice text)
+{
+	struct session_info *info;
+	char *copy = NULL;
+
+	if (text.len == 0 && !s->info)
+		return true;
+	info = session_get_info(s);
+	if (info && text.len > 0)
+		copy = strndup((const char *)text.p, text.len);
+	if (!info || (text.len > 0 && !copy)) {
+		reply_error(bus, s, "ERR out of memory");
+		return false;
+	}
+	free(*text_of(info, which));
+	*text_of(info, which) = copy;
+	return true;
+}
+
+enum command_result
+cmd_client_id(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+              size_t argc __attribute__((unused)))
+{
+	reply_integer(bus, s, s->client.id);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_client_getname(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+                   size_t argc __attribute__((unused)))
+{
+	if (s->info && s->info->name)
+		reply_text(bus, s, s->info->name);
+	else
+		reply_null(bus, s);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_client_setname(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	if (cmd_client_check_text(bus, s, argv[2], "Client names") && cmd_client_set_text(bus, s, CLIENT_NAME, argv[2]))
+		reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_client_setinfo(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	enum client_text which = CLIENT_LIB_NAME;
+	char what[16];
+
+	if (slice_is_word(argv[2], "lib-ver")) {
+		which = CLIENT_LIB_VERSION;
+	} else if (!slice_is_word(argv[2], "lib-name")) {
+		reply_error(bus, s, "ERR Unrecognized option '%.*s'", COMMAND_SHOWN(argv[2]));
+		return COMMAND_DONE;
+	}
+	/* Redis names the option as it was spelt. */
+	snprintf(what, sizeof(what), "%.*s", COMMAND_SHOWN(argv[2]));
+	if (cmd_client_check_text(bus, s, argv[3], what) && cmd_client_set_text(bus, s, which, argv[3]))
+		reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}
+
+/* Whether the argument is ON or OFF; else an error is replied. */
+static bool
+parse_on_off(struct bus *bus, struct session *s, struct slice arg, bool *ret_on)
+{
+	bool on = slice_is_word(arg, "ON");
+
+	if (!on && !slice_is_word(arg, "OFF")) {
+		reply_error(bus, s, "ERR syntax error");
+		return false;
+	}
+	reply_status(bus, s, "OK");
+	*ret_on = on;
+	return true;
+}
+
+enum command_result
+cmd_client_no_evict(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	bool on;
+
+	if (parse_on_off(bus, s, argv[2], &on))
+		s->no_evict = on;
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_client_no_touch(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	bool on;
+
+	if (parse_on_off(bus, s, argv[2], &on))
+		s->no_touch = on;
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_client_reply(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	if (slice_is_word(argv[2], "ON")) {
+		s->reply_mode = REPLY_ON;
+		reply_status(bus, s, "OK");
+	} else if (slice_is_word(argv[2], "OFF")) {
+		s->reply_mode = REPLY_OFF;
+	} else if (!slice_is_word(argv[2], "SKIP")) {
+		reply_error(bus, s, "ERR syntax error");
+	} else if (s->reply_mode != REPLY_OFF) {
+		s->reply_mode = REPLY_SKIP_NEXT;
+	}
+	return COMMAND_DONE;
+}

@@ -1,0 +1,169 @@
+/* Commands about the connection itself. */
+#include <string.h>
+
+#include "cmd-client.h"
+#include "handlers.h"
+#include "monitor.h"
+#include "num.h"
+#include "reply.h"
+#include "sessions.h"
+#include "transaction.h"
+
+/* Redis's only user, where no other was made. */
+static bool
+is_default_user(struct slice user)
+{
+	return user.len == 7 && memcmp(user.p, "default", 7) == 0;
+}
+
+static void
+reply_wrong_user(struct bus *bus, struct session *s)
+{
+	reply_error(bus, s, "WRONGPASS invalid username-password pair or user is disabled.");
+}
+
+enum command_result
+cmd_auth(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	if (argc > 3)
+		reply_error(bus, s, "ERR syntax error");
+	else if (argc == 2)
+		reply_error(bus, s,
+		            "ERR AUTH <password> called without any password configured for the default user. Are you "
+		            "sure your configuration is correct?"); /* libraries look for this very text */
+	else if (is_default_user(argv[1]))
+		reply_status(bus, s, "OK");
+	else
+		reply_wrong_user(bus, s);
+	return COMMAND_DONE;
+}
+
+/* Reads the options of HELLO; what is not given stays empty. Returns whether they were right; else an error is replied.
+ */
+static bool
+parse_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct slice *ret_user,
+            struct slice *ret_name)
+{
+	for (size_t i = 2; i < argc; i++) {
+		if (slice_is_word(argv[i], "AUTH") && i + 2 < argc) {
+			*ret_user = argv[i + 1];
+			i += 2;
+		} else if (slice_is_word(argv[i], "SETNAME") && i + 1 < argc) {
+			*ret_name = argv[++i];
+			if (!cmd_client_check_text(bus, s, *ret_name, "Client names"))
+				return false;
+		} else {
+			reply_error(bus, s, "ERR Syntax error in HELLO option '%.*s'",
+			            argv[i].len < 900 ? (int)argv[i].len : 900, (const char *)argv[i].p);
+			return false;
+		}
+	}
+	return true;
+}
+
+enum command_result
+cmd_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	int64_t version = client_is_resp3(&s->client) ? 3 : 2;
+	struct slice user = { 0 }, name = { 0 };
+
+	if (argc > 1 && num_parse_resp(argv[1].p, argv[1].len, &version) != 0) {
+		reply_error(bus, s, "ERR Protocol version is not an integer or out of range");
+		return COMMAND_DONE;
+	}
+	if (version < 2 || version > 3) {
+		reply_error(bus, s, "NOPROTO unsupported protocol version");
+		return COMMAND_DONE;
+	}
+	if (!parse_hello(bus, s, argv, argc, &user, &name))
+		return COMMAND_DONE;
+	if (user.p && !is_default_user(user)) {
+		reply_wrong_user(bus, s);
+		return COMMAND_DONE;
+	}
+	if (name.p && !cmd_client_set_text(bus, s, CLIENT_NAME, name))
+		return COMMAND_DONE;
+	bus_set_encoding(bus, &s->client, version == 3 ? ENCODING_RESP3 : ENCODING_RESP2);
+	reply_map(bus, s, 7);
+	reply_text(bus, s, "server");
+	reply_text(bus, s, "redis");
+	reply_text(bus, s, "version");
+	reply_text(bus, s, PROTOCOL_REDIS_VERSION);
+	reply_text(bus, s, "proto");
+	reply_integer(bus, s, (uint64_t)version);
+	reply_text(bus, s, "id");
+	reply_integer(bus, s, s->client.id);
+	reply_text(bus, s, "mode");
+	reply_text(bus, s, "standalone");
+	reply_text(bus, s, "role");
+	reply_text(bus, s, "master");
+	reply_text(bus, s, "modules");
+	reply_array(bus, s, 0);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_ping(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	if (argc > 2) {
+		reply_error(bus, s, "ERR wrong number of arguments for 'ping' command");
+	} else if (!client_is_resp3(&s->client) && client_is_subscribed(&s->client)) {
+		reply_array(bus, s, 2);
+		reply_text(bus, s, "pong");
+		reply_bulk(bus, s, argc == 2 ? argv[1] : (struct slice){ 0 });
+	} else if (argc == 2) {
+		reply_bulk(bus, s, argv[1]);
+	} else {
+		reply_literal(bus, s, "+PONG\r\n");
+	}
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_echo(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	reply_bulk(bus, s, argv[1]);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_quit(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+         size_t argc __attribute__((unused)))
+{
+	reply_status(bus, s, "OK");
+	bus_finish(bus, &s->client);
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
+          size_t argc __attribute__((unused)))
+{
+	bus_leave(bus, &s->client);
+	monitor_leave(bus, s);
+	taps_leave(&bus->taps, &s->client);
+	bus_set_encoding(bus, &s->client, ENCODING_RESP2);
+	transaction_end(s);
+	s->client.wait_receiver = s->no_evict = s->no_touch = false;
+	if (s->reply_mode != REPLY_SKIP) /* as in Redis, where SKIP covers also RESET */
+		s->reply_mode = REPLY_ON;
+	cmd_client_set_text(bus, s, CLIENT_NAME, (struct slice){ 0 });
+	reply_status(bus, s, "RESET");
+	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_select(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+{
+	int64_t index;
+
+	if (num_parse_resp(argv[1].p, argv[1].len, &index) != 0)
+		reply_error(bus, s, "ERR value is not an integer or out of range");
+	else if (index < INT32_MIN || index > INT32_MAX)
+		reply_error(bus, s, "ERR value is out of range, value must between %d and %d", INT32_MIN, INT32_MAX);
+	else if (index != 0)
+		reply_error(bus, s, "ERR DB index is out of range");
+	else
+		reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}

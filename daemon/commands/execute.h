@@ -1,0 +1,37 @@
+/* Runs a row that is not to be refused or queued any more, counts it, and shows it to monitors. */
+#pragma once
+
+#include "monitor.h"
+#include "sessions.h"
+
+/* The time is taken of one call in so many. */
+#define EXECUTE_TIMED_ONE_IN 128
+
+enum command_result execute_timed(struct bus *bus, struct session *s, const struct command *row,
+                                  struct command_stats *stats, const struct slice *argv, size_t argc);
+
+static inline enum command_result
+execute(struct bus *bus, struct session *s, const struct command *row, struct command_stats *stats,
+        const struct slice *argv, size_t argc)
+{
+	uint64_t errors = bus->flow.stats.errors;
+	enum command_result result;
+
+	if (stats->calls % EXECUTE_TIMED_ONE_IN == 0)
+		result = execute_timed(bus, s, row, stats, argv, argc);
+	else
+		result = row->run(bus, s, argv, argc);
+	if (result == COMMAND_WAIT)
+		return COMMAND_WAIT;
+	stats->calls++;
+	stats->failed += bus->flow.stats.errors != errors;
+	if (sessions_of(bus)->monitors.n > 0)
+		monitor_show(bus, s, row, argv, argc);
+	return COMMAND_DONE;
+}
+
+static inline struct command_stats *
+execute_stats(struct bus *bus, const struct command *row)
+{
+	return &sessions_of(bus)->commands[row - sessions_of(bus)->table];
+}

@@ -1,0 +1,7 @@
+/* All commands. */
+#pragma once
+
+#include "command.h"
+
+/* Sorted by name, so that subcommands follow their command. Ends with a row without a name. */
+extern const struct command command_table[];

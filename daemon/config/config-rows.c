@@ -1,0 +1,345 @@
+#include "config-rows.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "log.h"
+#include "num.h"
+
+#define IN_CONFIG(member) offsetof(struct config, member)
+#define IN_LISTENER(member) offsetof(struct listener_config, member)
+#define IN_RULE(member) offsetof(struct access_rule, member)
+#define DAY ((uint64_t)24 * 3600 * 1000)
+#define GIB ((uint64_t)1 << 30)
+
+const struct config_row config_rows[] = {
+	{ SCOPE_CONFIG, "udsd", "log_level", TYPE_LOG_LEVEL, IN_CONFIG(log_level), "info", 0, 0 },
+	{ SCOPE_CONFIG, "udsd", "shutdown_timeout", TYPE_DURATION, IN_CONFIG(shutdown_timeout), "5s", 0, DAY },
+	{ SCOPE_CONFIG, "limits", "max_clients", TYPE_COUNT, IN_CONFIG(limits.max_clients), "20000", 1, 1000000 },
+	{ SCOPE_CONFIG, "limits", "max_clients_per_uid", TYPE_COUNT, IN_CONFIG(limits.max_clients_per_uid), "10000", 1,
+	  1000000 },
+	{ SCOPE_CONFIG, "limits", "max_message", TYPE_SIZE, IN_CONFIG(limits.max_message), "16M", 1024, GIB },
+	{ SCOPE_CONFIG, "limits", "max_subscriptions", TYPE_COUNT, IN_CONFIG(limits.max_subscriptions), "10000", 1,
+	  10000000 },
+	{ SCOPE_CONFIG, "limits", "max_subscriptions_per_uid", TYPE_COUNT, IN_CONFIG(limits.max_subscriptions_per_uid),
+	  "1000000", 1, 100000000 },
+	{ SCOPE_CONFIG, "limits", "max_patterns_per_uid", TYPE_COUNT, IN_CONFIG(limits.max_patterns_per_uid), "10000",
+	  0, 10000000 },
+	{ SCOPE_CONFIG, "limits", "queue_limit", TYPE_SIZE, IN_CONFIG(limits.queue_limit), "8M", 4096, GIB },
+	{ SCOPE_CONFIG, "limits", "queue_limit_per_uid", TYPE_SIZE, IN_CONFIG(limits.queue_limit_per_uid), "256M", 4096,
+	  64 * GIB },
+	{ SCOPE_CONFIG, "limits", "slow_timeout", TYPE_DURATION, IN_CONFIG(limits.slow_timeout), "5s", 0, DAY },
+	{ SCOPE_CONFIG, "limits", "idle_timeout", TYPE_DURATION, IN_CONFIG(limits.idle_timeout), "0", 0, DAY },
+	{ SCOPE_CONFIG, "admin", "allow", TYPE_PRINCIPALS, IN_CONFIG(admins), "uid:0", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "listen", TYPE_ADDR, IN_LISTENER(addr), "", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "type", TYPE_SOCKET, IN_LISTENER(options.type), "stream", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "mode", TYPE_MODE, IN_LISTENER(options.mode), "route", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "channel", TYPE_CHANNEL, IN_LISTENER(options.channel), "", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "deliver", TYPE_SWITCH, IN_LISTENER(options.deliver), "no", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "ack", TYPE_SWITCH, IN_LISTENER(options.ack), "no", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "socket_mode", TYPE_BITS, IN_LISTENER(socket_mode), "0660", 0, 0777 },
+	{ SCOPE_LISTENER, "listener", "socket_owner", TYPE_USER, IN_LISTENER(socket_owner), "", 0, 0 },
+	{ SCOPE_LISTENER, "listener", "socket_group", TYPE_GROUP, IN_LISTENER(socket_group), "", 0, 0 },
+	{ SCOPE_CHANNEL, "channel", "publish", TYPE_PRINCIPALS, IN_RULE(publish), NULL, 0, 0 },
+	{ SCOPE_CHANNEL, "channel", "subscribe", TYPE_PRINCIPALS, IN_RULE(subscribe), NULL, 0, 0 },
+	{ SCOPE_CHANNEL, "channel", "slow", TYPE_SLOW, IN_RULE(slow), "wait", 0, 0 },
+};
+
+const size_t config_n_rows = sizeof(config_rows) / sizeof(config_rows[0]);
+
+static const char *const policies[] = { [SLOW_WAIT] = "wait", [SLOW_DROP] = "drop", [SLOW_DISCONNECT] = "disconnect" };
+
+/* The index of a word in a list of n words. */
+static int
+parse_word(const char *text, const char *const words[], size_t n, int *ret_index)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(text, words[i]) == 0) {
+			*ret_index = (int)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static int
+parse_switch(const char *text, bool *ret_on)
+{
+	static const char *const words[] = { "no", "yes" };
+	int index, r = parse_word(text, words, 2, &index);
+
+	if (r == 0)
+		*ret_on = index == 1;
+	return r;
+}
+
+static int
+parse_channel(const char *text, char ret_name[PROTOCOL_NAME_MAX + 1])
+{
+	if (strlen(text) > PROTOCOL_NAME_MAX)
+		return -EINVAL;
+	strncpy(ret_name, text, PROTOCOL_NAME_MAX); /* and NULs to the end */
+	return 0;
+}
+
+/* Name or number; empty means (uid_t)-1. */
+static int
+parse_user(const char *text, uid_t *ret_uid)
+{
+	struct passwd *pw;
+	uint64_t id;
+
+	if (!*text) {
+		*ret_uid = (uid_t)-1;
+		return 0;
+	}
+	if (num_parse_u64(text, &id) == 0 && id < UINT32_MAX) {
+		*ret_uid = (uid_t)id;
+		return 0;
+	}
+	pw = getpwnam(text);
+	if (!pw)
+		return -ENOENT;
+	*ret_uid = pw->pw_uid;
+	return 0;
+}
+
+static int
+parse_group(const char *text, gid_t *ret_gid)
+{
+	struct group *gr;
+	uint64_t id;
+
+	if (!*text) {
+		*ret_gid = (gid_t)-1;
+		return 0;
+	}
+	if (num_parse_u64(text, &id) == 0 && id < UINT32_MAX) {
+		*ret_gid = (gid_t)id;
+		return 0;
+	}
+	gr = getgrnam(text);
+	if (!gr)
+		return -ENOENT;
+	*ret_gid = gr->gr_gid;
+	return 0;
+}
+
+/* Parses a number of a row with a range. Returns 0, -EINVAL or -ERANGE. */
+static int
+parse_number(const struct config_row *row, const char *text, uint64_t *ret_value)
+{
+	uint64_t value;
+	int r;
+
+	switch (row->type) {
+	case TYPE_DURATION:
+		r = num_parse_duration(text, &value);
+		break;
+	case TYPE_SIZE:
+		r = num_parse_size(text, &value);
+		break;
+	default:
+		r = num_parse_u64(text, &value);
+		break;
+	}
+	if (r < 0)
+		return r;
+	if (value < row->min || value > row->max)
+		return -ERANGE;
+	*ret_value = value;
+	return 0;
+}
+
+const char *
+config_expected(enum config_type type)
+{
+	switch (type) {
+	case TYPE_LOG_LEVEL:
+		return "a log level (error, warning, info or debug)";
+	case TYPE_DURATION:
+		return "a duration (try 5s; units are ms, s, m and h)";
+	case TYPE_SIZE:
+		return "a size (try 8M; units are K, M and G)";
+	case TYPE_COUNT:
+		return "a number";
+	case TYPE_ADDR:
+		return "an address";
+	case TYPE_MODE:
+		return "a mode (route, echo, line, length or whole)";
+	case TYPE_SOCKET:
+		return "a type of socket (stream, seqpacket or dgram)";
+	case TYPE_SWITCH:
+		return "yes or no";
+	case TYPE_CHANNEL:
+		return "a channel's name of at most 1024 bytes";
+	case TYPE_BITS:
+		return "an octal file mode up to 0777 (try 0660)";
+	case TYPE_USER:
+		return "a user";
+	case TYPE_GROUP:
+		return "a group";
+	case TYPE_PRINCIPALS:
+		return "a user's name, @group, uid:N, gid:N, * or anonymous";
+	case TYPE_SLOW:
+		return "a policy (wait, drop or disconnect)";
+	}
+	return "known";
+}
+
+static int
+set_principals(const char *text, struct access_list *list, struct config_bad_part *bad)
+{
+	struct access_list old = *list;
+	int r = access_list_parse(text, list, bad->text, sizeof(bad->text));
+
+	if (r == 0)
+		access_list_deinit(&old);
+	return r;
+}
+
+int
+config_set_value(const struct config_row *row, void *base, const char *text, struct config_bad_part *bad)
+{
+	void *at = (char *)base + row->offset;
+	unsigned int bits;
+	int r;
+
+	switch (row->type) {
+	case TYPE_LOG_LEVEL:
+		return log_level_parse(text, at);
+	case TYPE_DURATION:
+	case TYPE_SIZE:
+	case TYPE_COUNT:
+		return parse_number(row, text, at);
+	case TYPE_ADDR:
+		return addr_parse(text, at);
+	case TYPE_MODE:
+		return parse_word(text, mode_names, MODE_COUNT, at);
+	case TYPE_SOCKET:
+		return parse_word(text, mode_type_names, MODE_TYPE_COUNT, at);
+	case TYPE_SWITCH:
+		return parse_switch(text, at);
+	case TYPE_CHANNEL:
+		return parse_channel(text, at);
+	case TYPE_BITS:
+		r = num_parse_mode(text, &bits);
+		if (r == 0 && bits > row->max)
+			r = -ERANGE;
+		if (r == 0)
+			*(unsigned int *)at = bits;
+		return r;
+	case TYPE_USER:
+		return parse_user(text, at);
+	case TYPE_GROUP:
+		return parse_group(text, at);
+	case TYPE_PRINCIPALS:
+		return set_principals(text, at, bad);
+	case TYPE_SLOW:
+		return parse_word(text, policies, sizeof(policies) / sizeof(policies[0]), at);
+	}
+	return -EINVAL;
+}
+
+const struct config_row *
+config_listener_row(const char *key)
+{
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == SCOPE_LISTENER && strcmp(config_rows[i].key, key) == 0)
+			return &config_rows[i];
+	return NULL;
+}
+
+static void
+print_number(const struct config_row *row, uint64_t value, FILE *out)
+{
+	static const char units[] = "KMG";
+	int unit = -1;
+
+	if (row->type == TYPE_SIZE)
+		for (; unit < 2 && value > 0 && value % 1024 == 0; unit++)
+			value /= 1024;
+	if (row->type == TYPE_DURATION && value > 0)
+		fprintf(out, value % 1000 == 0 ? "%llus" : "%llums",
+		        (unsigned long long)(value % 1000 == 0 ? value / 1000 : value));
+	else if (unit >= 0)
+		fprintf(out, "%llu%c", (unsigned long long)value, units[unit]);
+	else
+		fprintf(out, "%llu", (unsigned long long)value);
+}
+
+static void
+print_principals(const struct access_list *list, FILE *out)
+{
+	char text[32];
+
+	for (size_t i = 0; i < list->n; i++) {
+		principal_format(&list->principals[i], text, sizeof(text));
+		fprintf(out, "%s%s", i > 0 ? ", " : "", text);
+	}
+}
+
+bool
+config_has_value(const struct config_row *row, const void *base)
+{
+	return row->type != TYPE_PRINCIPALS ||
+	       ((const struct access_list *)((const char *)base + row->offset))->is_given;
+}
+
+void
+config_print_value(const struct config_row *row, const void *base, FILE *out)
+{
+	const void *at = (const char *)base + row->offset;
+	char text[ADDR_PATH_MAX + 1];
+
+	fprintf(out, "%s =", row->key);
+	if (row->type == TYPE_ADDR)
+		addr_format(at, text, sizeof(text));
+	if (row->type != TYPE_ADDR || !strchr(";#", text[0])) /* behind a blank these would begin a comment */
+		fputc(' ', out);
+	switch (row->type) {
+	case TYPE_LOG_LEVEL:
+		fputs(log_level_name(*(const enum log_level *)at), out);
+		break;
+	case TYPE_DURATION:
+	case TYPE_SIZE:
+	case TYPE_COUNT:
+		print_number(row, *(const uint64_t *)at, out);
+		break;
+	case TYPE_ADDR:
+		fputs(text, out);
+		break;
+	case TYPE_MODE:
+		fputs(mode_names[*(const int *)at], out);
+		break;
+	case TYPE_SOCKET:
+		fputs(mode_type_names[*(const int *)at], out);
+		break;
+	case TYPE_SWITCH:
+		fputs(*(const bool *)at ? "yes" : "no", out);
+		break;
+	case TYPE_CHANNEL:
+		fputs(at, out);
+		break;
+	case TYPE_BITS:
+		fprintf(out, "%04o", *(const unsigned int *)at);
+		break;
+	case TYPE_USER:
+	case TYPE_GROUP: /* uid_t and gid_t are of one type */
+		if (*(const uid_t *)at != (uid_t)-1)
+			fprintf(out, "%u", *(const uid_t *)at);
+		break;
+	case TYPE_PRINCIPALS:
+		print_principals(at, out);
+		break;
+	case TYPE_SLOW:
+		fputs(policies[*(const int *)at], out);
+		break;
+	}
+	fputc('\n', out);
+}

@@ -1,0 +1,47 @@
+/*
+ * The configuration: an INI file (udsd.conf(5)) read into a snapshot that is checked as a whole and never
+ * changed afterwards. Each key is a row of the table in config-rows.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "access.h"
+#include "buf.h"
+#include "limits.h"
+#include "listener-config.h"
+
+struct config {
+	const char *path;          /* the file it was read from, or NULL; not owned */
+	int log_level;             /* enum log_level */
+	uint64_t shutdown_timeout; /* ms */
+	struct limits limits;
+	struct access_list admins; /* beside the daemon's own user */
+	struct access_rules rules; /* in the order of the file */
+	struct listener_config_list listeners;
+};
+
+/* A configuration with the defaults and no listener, or NULL when there is no memory. */
+struct config *config_new(void);
+
+/* Takes NULL. */
+void config_free(struct config *config);
+
+/* A listener with the defaults, or NULL when there is no memory. The caller frees it. */
+struct listener_config *config_new_listener(const char *name);
+
+/* Adds a listener with the defaults. Returns it, or NULL when there is no memory. */
+struct listener_config *config_add_listener(struct config *config, const char *name);
+
+/* Writes the whole configuration in the form that config_read() reads. */
+void config_print(const struct config *config, FILE *out);
+
+/*
+ * Reads the file on top of config. Every mistake adds a line "FILE:LINE: KEY: what is wrong" to mistakes.
+ * Returns 0, -EINVAL when there were mistakes, or -errno when the file cannot be read (mistakes then says so).
+ */
+int config_read(struct config *config, const char *path, struct buf *mistakes);

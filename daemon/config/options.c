@@ -1,0 +1,275 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "config.h"
+#include "config-rows.h"
+#include "log.h"
+#include "nearest.h"
+#include "protocol.h"
+#include "version.h"
+
+enum { OPT_LISTENER = 256, OPT_CHECK_CONFIG, OPT_PRINT_CONFIG };
+
+static const struct {
+	struct option option;
+	const char *argument, *help;
+} rows[] = {
+	{ { "config", required_argument, NULL, 'c' }, "FILE", "read this file instead of " UDSD_CONFIG_FILE },
+	{ { "listen", required_argument, NULL, 'l' },
+	  "ADDRESS",
+	  "listen on a path, @name or host:port; may be given several times" },
+	{ { "mode", required_argument, NULL, OPT_LISTENER },
+	  "MODE",
+	  "of these: route (default), echo, line, length or whole" },
+	{ { "channel", required_argument, NULL, OPT_LISTENER },
+	  "CHANNEL",
+	  "where messages go, for line, length and whole" },
+	{ { "deliver", required_argument, NULL, OPT_LISTENER },
+	  "yes|no",
+	  "clients receive the channel, for line and length" },
+	{ { "ack", required_argument, NULL, OPT_LISTENER }, "yes|no", "messages are answered, for whole" },
+	{ { "type", required_argument, NULL, OPT_LISTENER },
+	  "TYPE",
+	  "of socket: stream (default), seqpacket or dgram" },
+	{ { "log-level", required_argument, NULL, 'L' }, "LEVEL", "error, warning, info (default) or debug" },
+	{ { "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
+	  NULL,
+	  "report every mistake in the configuration and exit" },
+	{ { "print-config", no_argument, NULL, OPT_PRINT_CONFIG },
+	  NULL,
+	  "print the configuration as it is in force and exit" },
+	{ { "help", no_argument, NULL, 'h' }, NULL, "show this help and exit" },
+	{ { "version", no_argument, NULL, 'V' }, NULL, "show the version and exit" },
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static void
+print_help(void)
+{
+	printf("usage: udsd [OPTION]...\n"
+	       "Message hub of one host: echoes or routes messages between programs over Unix sockets.\n\n");
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const char *letter = rows[i].option.val == 'h' ? "-h, " : rows[i].option.val == 'V' ? "-V, " : "";
+		char left[40];
+
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, rows[i].option.name, rows[i].argument ? " " : "",
+		         rows[i].argument ? rows[i].argument : "");
+		printf("  %-20s %s\n", left, rows[i].help);
+	}
+	printf("\nWith --listen and without --config no file is read. udsd stays in the foreground and logs to\n"
+	       "stderr. SIGHUP reloads the configuration file; SIGTERM, SIGINT and SIGQUIT end it after what is\n"
+	       "queued is written, a second one at once.\n"
+	       "Exit status: 0 ended by a signal, 64 wrong usage, 70 internal error, 74 output failed, 77 no\n"
+	       "permission, 78 wrong configuration or a socket in use.\n");
+}
+
+static enum options_result __attribute__((format(printf, 1, 2))) usage_error(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	fprintf(stderr, "udsd: ");
+	vfprintf(stderr, format, ap);
+	fprintf(stderr, "\nTry 'udsd --help'.\n");
+	va_end(ap);
+	return OPTIONS_EXIT_USAGE;
+}
+
+static enum options_result
+unknown_option(const char *given)
+{
+	const char *names[N_ROWS], *name = given + strspn(given, "-"), *nearest;
+
+	for (size_t i = 0; i < N_ROWS; i++)
+		names[i] = rows[i].option.name;
+	nearest = nearest_find(name, strcspn(name, "="), names, N_ROWS);
+	if (nearest)
+		return usage_error("unknown option '%s'; did you mean '--%s'?", given, nearest);
+	return usage_error("unknown option '%s'", given);
+}
+
+/* What --listen listens with. */
+static enum options_result
+set_listener(struct options *options, const char *key, const char *value)
+{
+	const struct config_row *row = config_listener_row(key);
+	struct config_bad_part bad;
+
+	options->listener_option = key;
+	if (config_set_value(row, options->listener, value, &bad) == 0)
+		return OPTIONS_RUN;
+	return usage_error("--%s: '%s' is not %s", key, value, config_expected(row->type));
+}
+
+static enum options_result
+handle_option(struct options *options, int c, const char *name, const char *given)
+{
+	enum log_level level;
+
+	switch (c) {
+	case 'c':
+		options->config_path = optarg;
+		return OPTIONS_RUN;
+	case 'l':
+		options->listen[options->n_listen++] = optarg;
+		return OPTIONS_RUN;
+	case OPT_LISTENER:
+		return set_listener(options, name, optarg);
+	case 'L':
+		if (log_level_parse(optarg, &level) < 0)
+			return usage_error("--log-level: '%s' is not a log level (error, warning, info or debug)",
+			                   optarg);
+		options->log_level = (int)level;
+		return OPTIONS_RUN;
+	case OPT_CHECK_CONFIG:
+		options->check_config = true;
+		return OPTIONS_RUN;
+	case OPT_PRINT_CONFIG:
+		options->print_config = true;
+		return OPTIONS_RUN;
+	case 'h':
+		print_help();
+		return OPTIONS_EXIT_OK;
+	case 'V':
+		printf("udsd %s\n", UDSD_VERSION);
+		return OPTIONS_EXIT_OK;
+	case ':':
+		return usage_error("option '%s' needs a value", given);
+	default:
+		return unknown_option(given);
+	}
+}
+
+enum options_result
+options_parse(int argc, char **argv, struct options *ret_options)
+{
+	struct options options = { .log_level = -1 };
+	struct option longopts[N_ROWS + 1] = { 0 };
+	enum options_result result = OPTIONS_RUN;
+	int c, index = 0;
+
+	options.listen = calloc((size_t)argc + 1, sizeof(*options.listen));
+	options.listener = config_new_listener("--listen");
+	if (!options.listen || !options.listener) {
+		options_deinit(&options);
+		return usage_error("out of memory");
+	}
+	for (size_t i = 0; i < N_ROWS; i++)
+		longopts[i] = rows[i].option;
+	opterr = 0;
+	while (result == OPTIONS_RUN) {
+		int at = optind;
+
+		c = getopt_long(argc, argv, "+:hV", longopts, &index);
+		if (c == -1)
+			break;
+		result = handle_option(&options, c, longopts[index].name, argv[at]);
+	}
+	if (result == OPTIONS_RUN && optind < argc)
+		result = usage_error("unexpected argument '%s'", argv[optind]);
+	if (result == OPTIONS_RUN && options.listener_option && options.n_listen == 0)
+		result = usage_error("--%s goes with --listen", options.listener_option);
+	if (result != OPTIONS_RUN)
+		options_deinit(&options);
+	else
+		*ret_options = options;
+	return result;
+}
+
+void
+options_deinit(struct options *options)
+{
+	free(options->listen);
+	options->listen = NULL;
+	free(options->listener);
+	options->listener = NULL;
+}
+
+static int
+add_listeners(const struct options *options, struct config *config, struct buf *mistakes)
+{
+	for (int i = 0; i < options->n_listen; i++) {
+		char name[LISTENER_NAME_MAX], text[256];
+		struct listener_config *listener;
+		const char *key;
+		int r;
+
+		snprintf(name, sizeof(name), "--listen %d", i + 1);
+		listener = config_add_listener(config, name);
+		if (!listener)
+			return -ENOMEM;
+		listener->options = options->listener->options;
+		r = addr_parse(options->listen[i], &listener->addr);
+		if (r != 0) {
+			buf_printf(mistakes, "udsd: --listen '%s': %s\n", options->listen[i], addr_strerror(r));
+			return -EINVAL;
+		}
+		key = mode_check(&listener->options, listener->addr.kind == ADDR_TCP, text, sizeof(text));
+		if (key) {
+			buf_printf(mistakes, "udsd: --listen '%s': --%s: %s\n", options->listen[i], key, text);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* Where udsd listens when nothing says otherwise: root for the host, everybody else for themselves. */
+static int
+add_default_listener(struct config *config, struct buf *mistakes)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	struct listener_config *listener = config_add_listener(config, "bus");
+	char path[ADDR_PATH_MAX + 2];
+	int r;
+
+	if (!listener)
+		return -ENOMEM;
+	if (geteuid() != 0 && runtime && *runtime)
+		snprintf(path, sizeof(path), "%s/" PROTOCOL_USER_SOCKET, runtime);
+	else
+		snprintf(path, sizeof(path), PROTOCOL_SERVICE_SOCKET);
+	r = addr_parse(path, &listener->addr);
+	if (r != 0) {
+		buf_printf(mistakes, "%s: %s\n", path, addr_strerror(r));
+		return -EINVAL;
+	}
+	listener->make_directory = true;
+	return 0;
+}
+
+struct config *
+options_load_config(const struct options *options, struct buf *ret_mistakes)
+{
+	struct config *config = config_new();
+	const char *path = options->config_path;
+	int r = config ? 0 : -ENOMEM;
+
+	*ret_mistakes = (struct buf){ 0 };
+	if (!path && options->n_listen == 0 && access(UDSD_CONFIG_FILE, F_OK) == 0)
+		path = UDSD_CONFIG_FILE;
+	if (r == 0 && path) {
+		config->path = path;
+		r = config_read(config, path, ret_mistakes);
+	}
+	if (r == 0)
+		r = add_listeners(options, config, ret_mistakes);
+	if (r == 0 && STAILQ_EMPTY(&config->listeners))
+		r = add_default_listener(config, ret_mistakes);
+	if (r == 0 && options->log_level >= 0)
+		config->log_level = options->log_level;
+	if (r == 0)
+		return config;
+	if (ret_mistakes->len == 0)
+		buf_printf(ret_mistakes, "%s\n", strerror(-r));
+	config_free(config);
+	return NULL;
+}

@@ -1,0 +1,309 @@
+#include "feed.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "hold.h"
+#include "publish.h"
+#include "sessions.h"
+
+/* Messages of one session in one pass; more wait for the next one. */
+#define MESSAGES_PER_PASS 8192
+
+struct feed {
+	struct buf bytes; /* that are not published yet; of packets, one that waits */
+	size_t scanned;   /* so many of them have been looked at */
+	bool has_ended;   /* nothing follows */
+};
+
+void
+feed_free(struct feed *feed)
+{
+	if (feed)
+		buf_deinit(&feed->bytes);
+	free(feed);
+}
+
+size_t
+feed_size(const struct feed *feed)
+{
+	return feed ? feed->bytes.len : 0;
+}
+
+static void
+drop(struct session *s)
+{
+	feed_free(s->feed);
+	s->feed = NULL;
+}
+
+/* Queues a line of text, which waits for the barrier. */
+static void
+answer(struct bus *bus, struct session *s, struct barrier *barrier, const char *text)
+{
+	size_t len = strlen(text);
+	int64_t offset;
+
+	if (s->client.state == CLIENT_DEAD)
+		return;
+	offset = flow_put(&bus->flow, text, len);
+	if (offset < 0)
+		flow_out_of_memory(&bus->flow, &s->client);
+	else
+		flow_queue(&bus->flow, &s->client, bus->flow.unicast.chunk, (size_t)offset, len, barrier, 0);
+}
+
+void
+feed_refuse(struct bus *bus, struct session *s, const struct feed_plan *plan, const char *format, ...)
+{
+	char text[PROTOCOL_NAME_MAX + 256];
+	char line[sizeof(text) + 8];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	bus->flow.stats.refused++;
+	flow_log(&bus->flow, &s->client, LOG_LEVEL_WARNING, "%s%s", text, plan->is_shared ? "" : "; closed");
+	if (plan->ack) {
+		snprintf(line, sizeof(line), "ERR %s\n", text);
+		answer(bus, s, NULL, line);
+	}
+	if (!plan->is_shared)
+		bus_finish(bus, &s->client);
+}
+
+static void
+refuse_channel(struct bus *bus, struct session *s, const struct feed_plan *plan, const char *verb)
+{
+	bus->flow.stats.denied_channels++;
+	feed_refuse(bus, s, plan, "may not %s '%.*s' ([channel %s])", verb, (int)plan->channel.len,
+	            (const char *)plan->channel.p, access_find(bus->access.rules, plan->channel)->glob);
+}
+
+static void
+refuse_no_memory(struct bus *bus, struct session *s, const struct feed_plan *plan, size_t len)
+{
+	feed_refuse(bus, s, plan, "out of memory, a message of %zu bytes is lost", len);
+}
+
+/* Keeps what cannot be handled now. */
+static void
+keep(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice rest, size_t scanned)
+{
+	struct feed *feed = calloc(1, sizeof(*feed));
+
+	if (!feed || buf_append(&feed->bytes, rest.p, rest.len) < 0) {
+		feed_free(feed);
+		refuse_no_memory(bus, s, plan, rest.len);
+		return;
+	}
+	feed->scanned = scanned;
+	s->feed = feed;
+}
+
+static void
+answer_count(struct bus *bus, struct client *c, uint64_t receivers, struct barrier *barrier)
+{
+	char line[32];
+
+	snprintf(line, sizeof(line), "%llu\n", (unsigned long long)receivers);
+	answer(bus, session_of(c), barrier, line);
+}
+
+/* Returns whether the message is done with; otherwise it waits. */
+static bool
+publish(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice payload)
+{
+	publish_answer *tell = plan->ack ? answer_count : NULL;
+
+	if (publish_is_more(bus, &s->client, plan->channel, false, payload.len)) {
+		publish_more(bus, &s->client, payload, tell);
+		return true;
+	}
+	switch (publish_message(bus, &s->client, plan->channel, false, payload, NULL, !s->client.hurried, tell)) {
+	case PUBLISH_DONE:
+	case PUBLISH_DEAD:
+		return true;
+	case PUBLISH_WAIT:
+		bus->flow.stats.waits++;
+		return false;
+	case PUBLISH_DENIED:
+		refuse_channel(bus, s, plan, "publish to");
+		return true;
+	case PUBLISH_NOMEM:
+		refuse_no_memory(bus, s, plan, payload.len);
+		return true;
+	case PUBLISH_LOST:
+		refuse_no_memory(bus, s, plan, payload.len);
+		if (plan->ack)
+			flow_mark_dead(&bus->flow, &s->client); /* it must not get the answer */
+		return true;
+	}
+	return true;
+}
+
+/*
+ * Publishes the messages in p[0..len) until one is not whole, or waits, or enough is done for this pass. Returns how
+ * many bytes were used.
+ */
+static size_t
+run(struct bus *bus, struct session *s, const struct feed_plan *plan, const uint8_t *p, size_t len, bool is_end,
+    size_t *scanned)
+{
+	uint64_t max = bus->flow.limits.max_message;
+	struct frame frame;
+	size_t at = 0;
+
+	for (int n = 0; at < len && s->client.state == CLIENT_OPEN; n++) {
+		if (s->client.clogged && !s->client.hurried) { /* who does not read its messages is not read from */
+			flow_set_state(&bus->flow, &s->client, CLIENT_WAITING, &bus->flow.throttled);
+			break;
+		}
+		if (n == MESSAGES_PER_PASS && !s->client.hurried) {
+			flow_set_state(&bus->flow, &s->client, CLIENT_READY, &bus->flow.ready);
+			break;
+		}
+		switch (frame_split(plan->framing, p + at, len - at, is_end, max, scanned, &frame)) {
+		case FRAME_OK:
+			if (!publish(bus, s, plan, frame.payload))
+				return at;
+			at += frame.used;
+			break;
+		case FRAME_MORE:
+			return at;
+		case FRAME_TOO_LONG:
+			feed_refuse(bus, s, plan, "a message is over max_message (%llu bytes)",
+			            (unsigned long long)max);
+			break;
+		case FRAME_CUT:
+			feed_refuse(bus, s, plan, "the end of a message is missing");
+			break;
+		}
+	}
+	return client_is_live(&s->client) ? at : len;
+}
+
+/* Publishes what can be published of what is kept. */
+static void
+run_kept(struct bus *bus, struct session *s, const struct feed_plan *plan)
+{
+	struct feed *feed = s->feed;
+	bool has_ended = feed->has_ended;
+
+	if (plan->is_packets) {
+		if (publish(bus, s, plan, (struct slice){ feed->bytes.data, feed->bytes.len }))
+			drop(s);
+		return;
+	}
+	buf_consume(&feed->bytes, run(bus, s, plan, feed->bytes.data, feed->bytes.len, has_ended, &feed->scanned));
+	if (feed->bytes.len > 0)
+		return;
+	drop(s);
+	if (has_ended && s->client.state == CLIENT_OPEN)
+		bus_finish(bus, &s->client);
+}
+
+static void
+hold(struct bus *bus, struct session *s)
+{
+	bool was_live = client_is_live(&s->client);
+
+	if (s->feed || s->kept > 0)
+		session_hold(s, bus, feed_size(s->feed));
+	bus->flow.stats.refused += was_live && !client_is_live(&s->client);
+}
+
+void
+feed_begin(struct bus *bus, struct session *s, const struct feed_plan *plan)
+{
+	s->reply_mode = REPLY_OFF; /* it would not understand what commands reply */
+	if (!plan->deliver)
+		return;
+	bus_set_encoding(bus, &s->client, plan->encoding);
+	if (!access_list_admits(&access_find(bus->access.rules, plan->channel)->subscribe, &s->client.identity))
+		refuse_channel(bus, s, plan, "subscribe to");
+	else if (bus_subscribe(bus, &s->client, SUBSCRIPTION_CHANNEL, plan->channel) != 0)
+		feed_refuse(bus, s, plan,
+		            "cannot be subscribed: out of memory, or its user has too many subscriptions");
+}
+
+void
+feed_received(struct bus *bus, struct session *s, const struct feed_plan *plan, const uint8_t *p, size_t len)
+{
+	struct feed *feed = s->feed;
+	size_t scanned = 0, used;
+
+	s->client.active_s = bus->flow.uptime_s;
+	if (!feed) {
+		used = run(bus, s, plan, p, len, false, &scanned);
+		if (used < len)
+			keep(bus, s, plan, (struct slice){ p + used, len - used }, scanned);
+	} else if (buf_append(&feed->bytes, p, len) == 0) {
+		run_kept(bus, s, plan);
+	} else {
+		refuse_no_memory(bus, s, plan, feed->bytes.len + len);
+	}
+	hold(bus, s);
+}
+
+void
+feed_packet(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice packet)
+{
+	s->client.active_s = bus->flow.uptime_s;
+	if (packet.len > bus->flow.limits.max_message)
+		feed_refuse(bus, s, plan, "a message is over max_message (%llu bytes)",
+		            (unsigned long long)bus->flow.limits.max_message);
+	else if (!publish(bus, s, plan, packet))
+		keep(bus, s, plan, packet, 0);
+	hold(bus, s);
+}
+
+void
+feed_ended(struct bus *bus, struct session *s, const struct feed_plan *plan)
+{
+	struct feed *feed = s->feed;
+
+	assert(s->client.state == CLIENT_OPEN && (!feed || !plan->is_packets));
+	if (!feed) {
+		if (plan->ack && plan->framing == FRAMING_WHOLE && !plan->is_packets)
+			answer(bus, s, NULL, "ERR nothing was sent\n");
+		bus_finish(bus, &s->client);
+		return;
+	}
+	feed->has_ended = true;
+	run_kept(bus, s, plan);
+	hold(bus, s);
+}
+
+void
+feed_resume(struct bus *bus, struct session *s, const struct feed_plan *plan)
+{
+	assert(s->client.state == CLIENT_READY);
+	flow_set_state(&bus->flow, &s->client, CLIENT_OPEN, NULL);
+	if (s->feed)
+		run_kept(bus, s, plan);
+	hold(bus, s);
+}
+
+void
+feed_hurry(struct bus *bus, struct session *s, const struct feed_plan *plan)
+{
+	s->client.hurried = true;
+	flow_resume(&bus->flow, &s->client);
+	if (s->client.state == CLIENT_READY)
+		feed_resume(bus, s, plan);
+}
+
+void
+feed_stop(struct bus *bus, struct session *s, const struct feed_plan *plan)
+{
+	if (client_is_live(&s->client) && s->feed)
+		feed_refuse(bus, s, plan, "has not sent the end of a message");
+	if (client_is_live(&s->client))
+		bus_finish(bus, &s->client);
+}

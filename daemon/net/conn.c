@@ -1,0 +1,293 @@
+#include "conn.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "addr.h"
+#include "hold.h"
+#include "pass.h"
+
+/* What one client may write in one pass, in bytes. */
+#define WRITE_BUDGET ((size_t)1024 * 1024)
+
+void
+conn_origin_unref(struct conn_origin *origin)
+{
+	if (--origin->refs == 0)
+		free(origin);
+}
+
+struct conn *
+conn_of(struct client *c)
+{
+	return (struct conn *)((char *)c - offsetof(struct conn, session.client));
+}
+
+int
+conn_fd(const struct conn *conn)
+{
+	return event_get_fd(&conn->event);
+}
+
+static void conn_event_cb(evutil_socket_t fd, short what, void *arg);
+
+bool
+conn_is_reading(const struct conn *conn)
+{
+	const struct session *s = &conn->session;
+
+	return s->client.state == CLIENT_OPEN && !conn->origin->loop->stopping &&
+	       (conn->origin->ops->is_lockstep ? s->client.out.count == 0 : !s->client.clogged);
+}
+
+/* The only place that decides what the event waits for. */
+static void
+update_events(struct conn *conn)
+{
+	const struct session *s = &conn->session;
+	struct bus *bus = loop_bus(conn->origin->loop);
+	short wanted =
+	    (short)((conn_is_reading(conn) ? EV_READ : 0) | (s->client.out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0));
+	int fd = conn_fd(conn);
+
+	if (wanted == conn->session.client.wanted)
+		return;
+	if (conn->session.client.wanted)
+		event_del(&conn->event);
+	conn->session.client.wanted = (uint8_t)wanted;
+	if (!wanted)
+		return;
+	event_assign(&conn->event, conn->origin->loop->base, fd, (short)(wanted | EV_PERSIST), conn_event_cb, conn);
+	if (event_add(&conn->event, NULL) < 0) {
+		flow_log(&bus->flow, &s->client, LOG_LEVEL_ERROR, "cannot wait for its socket, closed");
+		conn->session.client.wanted = 0;
+		bus_kill(bus, &conn->session.client);
+	}
+}
+
+int
+conn_new(int fd, struct conn_origin *origin, const struct identity *identity, struct conn **ret_conn)
+{
+	struct loop *loop = origin->loop;
+	struct conn *conn = malloc(sizeof(*conn));
+
+	if (!conn) {
+		group_set_unref(identity->groups);
+		close(fd);
+		return -ENOMEM;
+	}
+	*conn = (struct conn){ .origin = origin };
+	if (session_init(&conn->session, loop_bus(loop), identity) < 0) {
+		free(conn);
+		close(fd);
+		return -ENOMEM;
+	}
+	origin->refs++;
+	event_assign(&conn->event, loop->base, fd, EV_READ | EV_PERSIST, conn_event_cb, conn);
+	log_debug("client %llu: pid %d, uid %u", (unsigned long long)conn->session.client.id, (int)identity->pid,
+	          identity->uid);
+	if (origin->ops->begin)
+		origin->ops->begin(conn);
+	update_events(conn);
+	if (ret_conn)
+		*ret_conn = conn;
+	return 0;
+}
+
+static void
+conn_close(struct client *c)
+{
+	struct conn *conn = conn_of(c);
+	struct loop *loop = conn->origin->loop;
+
+	if (conn->session.client.wanted)
+		event_del(&conn->event);
+	close(conn_fd(conn));
+	log_debug("client %llu: closed", (unsigned long long)c->id);
+	if (conn->origin->ops->end)
+		conn->origin->ops->end(conn);
+	session_deinit(&conn->session, loop_bus(loop));
+	conn_origin_unref(conn->origin);
+	loop->may_trim = true;
+	if (loop->on_conn_closed)
+		loop->on_conn_closed(loop->on_conn_closed_arg, conn);
+	free(conn);
+}
+
+ssize_t
+conn_receive(struct conn *conn, struct iovec *iov, int n)
+{
+	struct bus *bus = loop_bus(conn->origin->loop);
+	ssize_t len;
+
+	if (n == 1)
+		len = recv(conn_fd(conn), iov[0].iov_base, iov[0].iov_len, 0);
+	else
+		len = readv(conn_fd(conn), iov, n);
+	if (len >= 0) {
+		bus->flow.stats.bytes_in += (uint64_t)len;
+		return len;
+	}
+	/* A Unix socket says so when all is read and its peer has gone without reading all. */
+	if (errno == ECONNRESET && conn->origin->ops->is_writer && conn->origin->address[0])
+		return 0;
+	if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		bus_kill(bus, &conn->session.client);
+	return -EAGAIN;
+}
+
+/* What does not fit the socket at once is queued, and nothing is read until it is gone. */
+void
+conn_echo(struct conn *conn, size_t len)
+{
+	struct session *s = &conn->session;
+	struct bus *bus = loop_bus(conn->origin->loop);
+	struct stream *stream = &bus->flow.unicast;
+	size_t rest;
+	ssize_t sent;
+
+	s->client.active_s = bus->flow.uptime_s;
+	sent = send(conn_fd(conn), conn->origin->loop->buffer, len, MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+		bus_kill(bus, &s->client);
+		return;
+	}
+	sent = sent > 0 ? sent : 0;
+	bus->flow.stats.bytes_out += (uint64_t)sent;
+	rest = len - (size_t)sent;
+	if (rest == 0)
+		return;
+	if (stream_reserve(stream, rest) < 0) {
+		flow_out_of_memory(&bus->flow, &s->client);
+		return;
+	}
+	memcpy(stream_end(stream), conn->origin->loop->buffer + sent, rest);
+	stream->chunk->len += (uint32_t)rest;
+	flow_queue(&bus->flow, &s->client, stream->chunk, stream->chunk->len - rest, rest, NULL, 0);
+}
+
+static void
+conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
+{
+	struct conn *conn = arg;
+	struct session *s = &conn->session;
+
+	flow_update_time(&loop_bus(conn->origin->loop)->flow);
+	if (what & EV_WRITE && s->client.out_state == CLIENT_OUT_BLOCKED)
+		flow_set_out_state(&loop_bus(conn->origin->loop)->flow, &s->client, CLIENT_OUT_RECEIVER);
+	if (what & EV_READ && conn_is_reading(conn))
+		conn->origin->ops->read(conn);
+	if (s->client.state != CLIENT_OPEN || s->client.clogged)
+		update_events(conn);
+	if (flow_is_pass_full(&loop_bus(conn->origin->loop)->flow))
+		event_base_loopbreak(conn->origin->loop->base); /* the other events that were reported are not lost */
+}
+
+static void
+conn_resume(struct client *c)
+{
+	struct conn *conn = conn_of(c);
+
+	if (conn->origin->ops->resume)
+		conn->origin->ops->resume(conn);
+	else
+		flow_set_state(&loop_bus(conn->origin->loop)->flow, c, CLIENT_OPEN, NULL);
+	update_events(conn);
+}
+
+static void
+conn_flush(struct client *c)
+{
+	struct conn *conn = conn_of(c);
+	struct bus *bus = loop_bus(conn->origin->loop);
+	struct barrier *barrier = NULL;
+	enum outq_status status;
+	size_t written;
+
+	if (c->state == CLIENT_DEAD) { /* what it was told may not hold any more */
+		flow_set_out_state(&bus->flow, c, CLIENT_OUT_IDLE);
+		return;
+	}
+	status = outq_write(&c->out, conn_fd(conn), WRITE_BUDGET, &written, &barrier);
+	if (status == OUTQ_ERROR && conn->origin->ops->is_writer && client_is_live(c))
+		bus_stop_output(bus, c);
+	else
+		flow_flushed(&bus->flow, c, status, written, barrier);
+	update_events(conn);
+}
+
+const struct pass_ops conn_pass_ops = {
+	.resume = conn_resume,
+	.flush = conn_flush,
+	.close = conn_close,
+};
+
+void
+conn_drain(struct conn *conn)
+{
+	if (client_is_live(&conn->session.client) && conn->origin->ops->drain)
+		conn->origin->ops->drain(conn);
+}
+
+void
+conn_stop(struct conn *conn)
+{
+	if (client_is_live(&conn->session.client))
+		conn->origin->ops->stop(conn);
+	update_events(conn);
+}
+
+bool
+conn_is_hung_up(const struct conn *conn)
+{
+	struct pollfd pfd = { .fd = conn_fd(conn) };
+
+	return poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR));
+}
+
+int
+conn_unread(const struct conn *conn)
+{
+	int n = 0;
+
+	return ioctl(conn_fd(conn), SIOCOUTQ, &n) == 0 ? n : 0;
+}
+
+/* "IP:PORT" of one end of a TCP connection. */
+static void
+put_address(char *text, const struct sockaddr_storage *storage, socklen_t len)
+{
+	struct addr addr = { .kind = ADDR_TCP, .storage = *storage, .len = len };
+
+	addr_format(&addr, text, SESSION_ADDRESS_MAX);
+}
+
+void
+conn_describe(const struct session *s, struct session_address *ret_address)
+{
+	const struct conn *conn = (const struct conn *)s;
+	struct sockaddr_storage storage;
+	socklen_t len = sizeof(storage);
+
+	*ret_address = (struct session_address){ .fd = conn_fd(conn), .mode = conn->origin->mode };
+	if (conn->origin->address[0]) { /* as Redis writes it: no port, and one name for both ends */
+		snprintf(ret_address->peer, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
+		snprintf(ret_address->local, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
+		return;
+	}
+	if (getpeername(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
+		put_address(ret_address->peer, &storage, len);
+	len = sizeof(storage);
+	if (getsockname(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
+		put_address(ret_address->local, &storage, len);
+}

@@ -1,0 +1,359 @@
+#include "listener.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "cleanup.h"
+#include "conn.h"
+#include "guard.h"
+#include "packet.h"
+#include "peercred.h"
+
+/* Connections accepted from one listener in one pass. */
+#define ACCEPT_BUDGET 64
+
+static const char refusal[] = "-ERR max number of clients reached\r\n";
+
+/* The user has as many clients as he may have. */
+static void
+refuse_user(struct listener *listener, int fd, const struct identity *identity)
+{
+	char text[128];
+	int len;
+
+	if (identity->anonymous)
+		len = snprintf(text, sizeof(text), "-ERR max number of clients reached for anonymous clients\r\n");
+	else
+		len = snprintf(text, sizeof(text), "-ERR max number of clients reached for uid %u\r\n", identity->uid);
+	loop_bus(listener->owner->loop)->flow.stats.clients_refused++;
+	if (listener->origin->ops->speaks_resp)
+		(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL);
+	listener->owner->refused(listener->owner, LISTENER_USER_FULL, identity);
+	group_set_unref(identity->groups);
+}
+
+static void
+admit(struct listener *listener, int client_fd)
+{
+	struct listener_owner *owner = listener->owner;
+	struct flow *flow = &loop_bus(owner->loop)->flow;
+	_cleanup_close_ int fd = client_fd;
+	struct identity identity = { 0 };
+
+	if (flow->stats.clients >= flow->limits.max_clients) {
+		flow->stats.clients_refused++;
+		if (listener->origin->ops->speaks_resp)
+			(void)!send(fd, refusal, sizeof(refusal) - 1, MSG_NOSIGNAL);
+		owner->refused(owner, LISTENER_FULL, NULL);
+		return;
+	}
+	if (peercred_read(fd, &identity) < 0)
+		return;
+	if (!users_admit(&flow->users, &identity, &flow->limits)) {
+		refuse_user(listener, fd, &identity);
+		return;
+	}
+	if (listener->config.addr.kind == ADDR_TCP)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	if (conn_new(TAKE_FD(fd), listener->origin, &identity, NULL) < 0) {
+		errno = ENOMEM;
+		owner->refused(owner, LISTENER_NO_RESOURCES, NULL);
+	} else
+		flow->stats.clients_accepted++;
+}
+
+static void
+accept_cb(evutil_socket_t listen_fd, short what __attribute__((unused)), void *arg)
+{
+	struct listener *listener = arg;
+
+	for (int i = 0; i < ACCEPT_BUDGET; i++) {
+		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			admit(listener, fd);
+			continue;
+		}
+		switch (errno) {
+		case EMFILE:
+		case ENFILE:
+		case ENOBUFS:
+		case ENOMEM:
+			listener->owner->refused(listener->owner, LISTENER_NO_RESOURCES, NULL);
+			return;
+		case EAGAIN:
+			return;
+		case EINVAL:
+		case EBADF:
+		case ENOTSOCK:
+		case EOPNOTSUPP: /* not a socket to accept from; asking again and again would not help */
+			log_error("a listener cannot accept: %s; it is closed", strerror(errno));
+			listener_set_accepting(listener, false);
+			return;
+		default: /* a client that has gone already */
+			break;
+		}
+	}
+}
+
+/* Logs why a listener cannot be opened, and keeps it for who asked. */
+static void __attribute__((format(printf, 2, 3))) report(struct listener_owner *owner, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(owner->error, sizeof(owner->error), format, ap);
+	va_end(ap);
+	log_error("%s", owner->error);
+}
+
+static int
+open_path(struct listener_owner *owner, const struct listener_config *config, int fd, struct sockfile *ret_file)
+{
+	struct sockfile_options options = { config->socket_mode, config->socket_owner, config->socket_group };
+	char text[256];
+	int r;
+
+	if (config->make_directory) {
+		snprintf(text, sizeof(text), "%s", config->addr.un.sun_path);
+		(void)mkdir(dirname(text),
+		            geteuid() == 0 ? 0755 : 0700); /* what is wrong with it, the next step tells */
+	}
+	r = sockfile_listen(fd, &config->addr, &options, SOMAXCONN, ret_file, text, sizeof(text));
+	if (r == 0)
+		return 0;
+	report(owner, "%s", text);
+	return r == SOCKFILE_E_NO_PERMISSION ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
+}
+
+/* Logs the reason, which errno tells, and returns LISTENER_E_*. */
+static int
+refuse(struct listener_owner *owner, const struct listener_config *config)
+{
+	int type = mode_socket_type(config->options.type), error = errno;
+	char text[ADDR_PATH_MAX + 1];
+	pid_t holder;
+
+	addr_format(&config->addr, text, sizeof(text));
+	if (error == EADDRINUSE && (holder = sockfile_holder(&config->addr, type)) > 0)
+		report(owner, "%s: a running server (pid %d) is using this socket", text, (int)holder);
+	else
+		report(owner, "%s: cannot listen: %s", text, strerror(error));
+	return error == EACCES || error == EPERM ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
+}
+
+static int
+open_other(struct listener_owner *owner, const struct listener_config *config, int fd)
+{
+	if (config->addr.kind == ADDR_TCP)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(fd, &config->addr.sa, config->addr.len) < 0 ||
+	    (config->options.type != MODE_DGRAM && listen(fd, SOMAXCONN) < 0))
+		return refuse(owner, config);
+	return 0;
+}
+
+/* Returns 0 or LISTENER_E_*. */
+static int
+open_socket(struct listener_owner *owner, const struct listener_config *config, struct sockfile *ret_file, int *ret_fd)
+{
+	_cleanup_close_ int fd = addr_socket(&config->addr, mode_socket_type(config->options.type));
+	int r = fd;
+
+	if (r >= 0 && config->options.type != MODE_STREAM)
+		r = packet_prepare(fd);
+	if (r < 0) {
+		errno = -r;
+		return refuse(owner, config);
+	}
+	r = config->addr.kind == ADDR_PATH ? open_path(owner, config, fd, ret_file) : open_other(owner, config, fd);
+	if (r == 0)
+		*ret_fd = TAKE_FD(fd);
+	return r;
+}
+
+static void
+free_listener(struct listener *listener, int fd)
+{
+	if (fd >= 0)
+		close(fd);
+	if (listener->origin)
+		conn_origin_unref(listener->origin);
+	free(listener);
+}
+
+/* Begins to accept, or for datagrams to receive. Takes over fd, also on failure. Returns 0 or -ENOMEM. */
+static int
+begin(struct listener *listener, int fd)
+{
+	struct loop *loop = listener->owner->loop;
+	bool is_dgram = listener->config.options.type == MODE_DGRAM;
+
+	event_assign(&listener->event, loop->base, is_dgram ? -1 : fd, EV_READ | EV_PERSIST, accept_cb, listener);
+	if (is_dgram)
+		return packet_open(loop, fd, listener->origin, &listener->packets);
+	listener_set_accepting(listener, true);
+	return listener->is_accepting ? 0 : -ENOMEM;
+}
+
+static void
+log_listening(const struct listener_config *config, const char *text)
+{
+	const struct mode_options *o = &config->options;
+
+	if (o->channel[0])
+		log_info("listening on %s (%s, %s, channel %s)", text, mode_type_names[o->type], mode_names[o->mode],
+		         o->channel);
+	else
+		log_info("listening on %s (%s)", text, mode_names[o->mode]);
+}
+
+int
+listener_new(struct listener_owner *owner, const struct listener_config *config, int fd, struct listener **ret_listener)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	char text[ADDR_PATH_MAX + 1];
+	int r = 0;
+
+	if (!listener) {
+		if (fd >= 0)
+			close(fd);
+		return -ENOMEM;
+	}
+	listener->owner = owner;
+	listener->config = *config;
+	listener->file.lock_fd = -1;
+	listener->is_handed_over = fd >= 0;
+	addr_format(&config->addr, text, sizeof(text));
+	listener->origin = mode_origin_new(owner->loop, &config->options, config->addr.kind == ADDR_TCP ? "" : text);
+	if (!listener->origin)
+		r = -ENOMEM;
+	else if (fd < 0)
+		r = open_socket(owner, config, &listener->file, &fd);
+	if (r != 0) {
+		free_listener(listener, fd);
+		return r;
+	}
+	if (listener->file.lock_fd >= 0) {
+		r = guard_watch(owner->guard, listener->file.path);
+		if (r < 0)
+			log_warning("%s: the socket file is not watched: %s", text, strerror(-r));
+	}
+	if (begin(listener, fd) < 0) {
+		listener_free(listener);
+		return -ENOMEM;
+	}
+	log_listening(config, text);
+	*ret_listener = listener;
+	return 0;
+}
+
+void
+listener_free(struct listener *listener)
+{
+	int fd = event_get_fd(&listener->event);
+
+	listener_set_accepting(listener, false);
+	sockfile_close(&listener->file);
+	if (listener->packets) { /* what has been sent there counts */
+		conn_drain(listener->packets);
+		conn_stop(listener->packets);
+	}
+	free_listener(listener, fd);
+}
+
+bool
+listener_is_in_place(const struct listener *listener)
+{
+	if (listener->config.options.type == MODE_DGRAM && !listener->packets)
+		return false;
+	return listener->is_handed_over || listener->config.addr.kind != ADDR_PATH ||
+	       sockfile_is_in_place(&listener->file);
+}
+
+/* Clients that are connected keep the mode they came with. */
+static void
+update_options(struct listener *listener, const struct mode_options *options)
+{
+	struct conn_origin *origin;
+
+	if (memcmp(options, &listener->config.options, sizeof(*options)) == 0)
+		return;
+	origin = mode_origin_new(listener->owner->loop, options, listener->origin->address);
+	if (!origin) {
+		log_error("out of memory: a listener keeps its mode");
+		return;
+	}
+	if (listener->packets)
+		packet_set_origin(listener->packets, origin);
+	conn_origin_unref(listener->origin);
+	listener->origin = origin;
+	listener->config.options = *options;
+}
+
+void
+listener_update(struct listener *listener, const struct listener_config *config)
+{
+	struct sockfile_options options = { config->socket_mode, config->socket_owner, config->socket_group };
+	struct listener_config *old = &listener->config;
+	int r = 0;
+
+	if (!listener->is_handed_over && config->addr.kind == ADDR_PATH &&
+	    (old->socket_mode != config->socket_mode || old->socket_owner != config->socket_owner ||
+	     old->socket_group != config->socket_group))
+		r = sockfile_update(&listener->file, &options);
+	if (r < 0)
+		log_error("%s: cannot change its permissions: %s", listener->file.path, strerror(-r));
+	if (listener->is_handed_over && config->options.type != old->options.type) {
+		log_error("[listener %s]: type: the service manager's socket is of type %s", config->name,
+		          mode_type_names[old->options.type]);
+		return;
+	}
+	update_options(listener, &config->options);
+	if (listener->is_handed_over)
+		return; /* its address and permissions are the service manager's */
+	old->socket_mode = config->socket_mode;
+	old->socket_owner = config->socket_owner;
+	old->socket_group = config->socket_group;
+	memcpy(old->name, config->name, sizeof(old->name));
+}
+
+void
+listener_retire(struct listener *listener)
+{
+	int listen_fd = event_get_fd(&listener->event), fd;
+
+	listener_set_accepting(listener, false);
+	if (listener->is_handed_over)
+		return; /* who connects now is for the next daemon */
+	sockfile_remove(&listener->file);
+	if (listener->packets)
+		return;
+	/* Who has connected and was not accepted learns at once that nobody is there. */
+	while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(fd);
+	shutdown(listen_fd, SHUT_RDWR);
+}
+
+void
+listener_set_accepting(struct listener *listener, bool accepting)
+{
+	if (accepting == listener->is_accepting || listener->packets)
+		return;
+	if (accepting)
+		listener->is_accepting = event_add(&listener->event, NULL) == 0;
+	else {
+		event_del(&listener->event);
+		listener->is_accepting = false;
+	}
+}

@@ -1,0 +1,296 @@
+#include "mode.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "conn.h"
+#include "feed.h"
+#include "input.h"
+#include "packet.h"
+
+/* Reads of one connection when the daemon stops: as much as its socket can hold. */
+#define READS_AT_END 16
+
+const char *const mode_names[MODE_COUNT] = {
+	[MODE_ROUTE] = "route",   [MODE_ECHO] = "echo",   [MODE_LINE] = "line",
+	[MODE_LENGTH] = "length", [MODE_WHOLE] = "whole",
+};
+
+const char *const mode_type_names[MODE_TYPE_COUNT] = {
+	[MODE_STREAM] = "stream",
+	[MODE_SEQPACKET] = "seqpacket",
+	[MODE_DGRAM] = "dgram",
+};
+
+int
+mode_socket_type(enum mode_type type)
+{
+	switch (type) {
+	case MODE_STREAM:
+		return SOCK_STREAM;
+	case MODE_SEQPACKET:
+		return SOCK_SEQPACKET;
+	case MODE_DGRAM:
+		return SOCK_DGRAM;
+	}
+	return SOCK_STREAM;
+}
+
+/* Whether clients of the mode publish to the listener's channel. */
+static bool
+is_feed(int mode)
+{
+	return mode == MODE_LINE || mode == MODE_LENGTH || mode == MODE_WHOLE;
+}
+
+static const char *
+check_type(const struct mode_options *o, bool is_tcp, char *ret_text, size_t size)
+{
+	if (o->type == MODE_STREAM)
+		return NULL;
+	if (is_tcp)
+		snprintf(ret_text, size, "'%s' is not for TCP; expected stream", mode_type_names[o->type]);
+	else if (o->type == MODE_DGRAM && o->mode != MODE_WHOLE)
+		snprintf(ret_text, size, "'dgram' does not go with mode = %s; expected mode = whole",
+		         mode_names[o->mode]);
+	else if (o->mode != MODE_WHOLE && o->mode != MODE_ECHO)
+		snprintf(ret_text, size, "'seqpacket' does not go with mode = %s; expected mode = whole or echo",
+		         mode_names[o->mode]);
+	else
+		return NULL;
+	return "type";
+}
+
+static const char *
+check_channel(const struct mode_options *o, char *ret_text, size_t size)
+{
+	if (is_feed(o->mode) && !o->channel[0])
+		snprintf(ret_text, size, "is missing; mode = %s needs the channel that messages go to",
+		         mode_names[o->mode]);
+	else if (!is_feed(o->mode) && o->channel[0])
+		snprintf(ret_text, size, "'%s' does not go with mode = %s; expected mode = line, length or whole",
+		         o->channel, mode_names[o->mode]);
+	else if (strncmp(o->channel, PROTOCOL_RESERVED, strlen(PROTOCOL_RESERVED)) == 0)
+		snprintf(ret_text, size, "'%s' is udsd's own; nobody may publish to " PROTOCOL_RESERVED "*",
+		         o->channel);
+	else
+		return NULL;
+	return "channel";
+}
+
+const char *
+mode_check(const struct mode_options *o, bool is_tcp, char *ret_text, size_t size)
+{
+	const char *key = check_type(o, is_tcp, ret_text, size);
+
+	if (!key)
+		key = check_channel(o, ret_text, size);
+	if (!key && o->deliver && o->mode != MODE_LINE && o->mode != MODE_LENGTH) {
+		snprintf(ret_text, size, "'yes' does not go with mode = %s; expected mode = line or length",
+		         mode_names[o->mode]);
+		key = "deliver";
+	}
+	if (!key && o->ack && (o->mode != MODE_WHOLE || o->type == MODE_DGRAM)) {
+		snprintf(ret_text, size, "'yes' does not go with %s = %s; expected %s",
+		         o->mode != MODE_WHOLE ? "mode" : "type", o->mode != MODE_WHOLE ? mode_names[o->mode] : "dgram",
+		         o->mode != MODE_WHOLE ? "mode = whole" : "type = stream or seqpacket");
+		key = "ack";
+	}
+	return key;
+}
+
+/* How much to read at once: little, where the user's clients keep too much already. */
+static size_t
+read_size(const struct conn *conn)
+{
+	bool is_over = conn->session.client.user->kept > user_kept_max(&loop_bus(conn->origin->loop)->flow.limits);
+
+	return is_over ? USER_OVER_MIN : LOOP_BUFFER_SIZE;
+}
+
+static void
+read_route(struct conn *conn)
+{
+	struct session *s = &conn->session;
+	struct bus *bus = loop_bus(conn->origin->loop);
+	size_t most = read_size(conn), done = 0;
+	bool is_more = true;
+
+	while (is_more && done < most && conn_is_reading(conn)) {
+		struct iovec iov[2];
+		int n = input_room(s, conn->origin->loop->buffer, most, iov);
+		ssize_t len;
+
+		if (n < 0) {
+			flow_out_of_memory(&bus->flow, &s->client);
+			return;
+		}
+		len = conn_receive(conn, iov, n);
+		if (len == 0)
+			bus_finish(bus, &s->client);
+		if (len <= 0)
+			return;
+		is_more = input_received(bus, s, iov, n, (size_t)len);
+		done += (size_t)len;
+	}
+}
+
+static void
+resume_route(struct conn *conn)
+{
+	input_resume(loop_bus(conn->origin->loop), &conn->session);
+}
+
+static void
+end_route(struct conn *conn)
+{
+	input_free(conn->session.in);
+	conn->session.in = NULL;
+}
+
+static void
+stop_at_once(struct conn *conn)
+{
+	if (client_is_live(&conn->session.client))
+		bus_finish(loop_bus(conn->origin->loop), &conn->session.client);
+}
+
+static void
+read_echo(struct conn *conn)
+{
+	/* All of it may have to be kept. */
+	struct iovec iov = { conn->origin->loop->buffer,
+		             conn->session.client.user->is_over ? USER_OVER_MIN : LOOP_BUFFER_SIZE };
+	ssize_t len = conn_receive(conn, &iov, 1);
+
+	if (len > 0)
+		conn_echo(conn, (size_t)len);
+	else if (len == 0)
+		bus_finish(loop_bus(conn->origin->loop), &conn->session.client);
+}
+
+static void
+begin_feed(struct conn *conn)
+{
+	feed_begin(loop_bus(conn->origin->loop), &conn->session, &conn->origin->plan);
+}
+
+static void
+read_feed(struct conn *conn)
+{
+	const struct feed_plan *plan = &conn->origin->plan;
+	struct iovec iov = { conn->origin->loop->buffer, read_size(conn) };
+	ssize_t len = conn_receive(conn, &iov, 1);
+
+	if (len > 0)
+		feed_received(loop_bus(conn->origin->loop), &conn->session, plan, conn->origin->loop->buffer,
+		              (size_t)len);
+	else if (len == 0)
+		feed_ended(loop_bus(conn->origin->loop), &conn->session, plan);
+}
+
+static void
+resume_feed(struct conn *conn)
+{
+	feed_resume(loop_bus(conn->origin->loop), &conn->session, &conn->origin->plan);
+}
+
+/* What it has sent counts, since it would not learn otherwise. */
+static void
+drain_feed(struct conn *conn)
+{
+	struct session *s = &conn->session;
+
+	feed_hurry(loop_bus(conn->origin->loop), s, &conn->origin->plan);
+	for (int i = 0; i < READS_AT_END && s->client.state == CLIENT_OPEN; i++)
+		conn->origin->ops->read(conn);
+}
+
+static void
+stop_feed(struct conn *conn)
+{
+	feed_stop(loop_bus(conn->origin->loop), &conn->session, &conn->origin->plan);
+}
+
+static void
+end_feed(struct conn *conn)
+{
+	feed_free(conn->session.feed);
+	conn->session.feed = NULL;
+}
+
+/* What the modes of clients that only write have in common. */
+#define FEED_OPS                                                                                                       \
+	.begin = begin_feed, .resume = resume_feed, .drain = drain_feed, .stop = stop_feed, .end = end_feed,           \
+	.is_writer = true
+
+static const struct conn_ops *
+ops_of(const struct mode_options *o)
+{
+	static const struct conn_ops route = {
+		.read = read_route,
+		.resume = resume_route,
+		.stop = stop_at_once,
+		.end = end_route,
+		.speaks_resp = true,
+	};
+	static const struct conn_ops echo = { .read = read_echo, .stop = stop_at_once, .is_lockstep = true };
+	static const struct conn_ops echo_packets = {
+		.read = packet_echo,
+		.stop = stop_at_once,
+		.is_lockstep = true,
+	};
+	static const struct conn_ops feed = { FEED_OPS, .read = read_feed };
+	static const struct conn_ops feed_packets = { FEED_OPS, .read = packet_read };
+	/* Answers stay packets of their own if the next message is read when one is written. */
+	static const struct conn_ops feed_packets_ack = { FEED_OPS, .read = packet_read, .is_lockstep = true };
+
+	if (o->mode == MODE_ROUTE)
+		return &route;
+	if (o->mode == MODE_ECHO)
+		return o->type == MODE_STREAM ? &echo : &echo_packets;
+	if (o->type == MODE_STREAM)
+		return &feed;
+	return o->ack ? &feed_packets_ack : &feed_packets;
+}
+
+/* What feed needs to know; the channel's name is the caller's. */
+static struct feed_plan
+plan_of(const struct mode_options *o, const char *channel)
+{
+	struct feed_plan plan = {
+		.is_packets = o->type != MODE_STREAM,
+		.is_shared = o->type == MODE_DGRAM,
+		.ack = o->ack,
+		.deliver = o->deliver,
+		.framing = FRAMING_WHOLE,
+		.channel = { (const uint8_t *)channel, strlen(channel) },
+	};
+
+	if (o->mode == MODE_LINE) {
+		plan.framing = FRAMING_LINE;
+		plan.encoding = ENCODING_LINE;
+	} else if (o->mode == MODE_LENGTH) {
+		plan.framing = FRAMING_LENGTH;
+		plan.encoding = ENCODING_LENGTH;
+	}
+	return plan;
+}
+
+struct conn_origin *
+mode_origin_new(struct loop *loop, const struct mode_options *o, const char *address)
+{
+	size_t address_size = strlen(address) + 1, channel_size = strlen(o->channel) + 1;
+	struct conn_origin *origin = malloc(sizeof(*origin) + address_size + channel_size);
+
+	if (!origin)
+		return NULL;
+	*origin = (struct conn_origin){ .refs = 1, .loop = loop, .ops = ops_of(o), .mode = mode_names[o->mode] };
+	origin->address = memcpy(origin->text, address, address_size);
+	origin->plan = plan_of(o, memcpy(origin->text + address_size, o->channel, channel_size));
+	return origin;
+}

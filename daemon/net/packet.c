@@ -1,0 +1,175 @@
+#include "packet.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "feed.h"
+
+/* Packets of one socket in one pass. */
+#define PACKETS_PER_PASS 256
+
+struct packet {
+	size_t len;
+	bool is_whole;
+	struct ucred sender;
+};
+
+int
+packet_prepare(int fd)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)) < 0 ? -errno : 0;
+}
+
+/* Returns whether the message says who sent it. */
+static bool
+find_sender(struct msghdr *msg, struct ucred *ret_sender)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+			memcpy(ret_sender, CMSG_DATA(c), sizeof(*ret_sender));
+			return true;
+		}
+	return false;
+}
+
+/*
+ * Reads one packet to the loop's buffer. Returns 1; or 0 at the end of a connection; or -EAGAIN: there is nothing to
+ * handle, for whatever reason.
+ */
+static int
+receive(struct conn *conn, struct packet *ret_packet)
+{
+	/* There is no room for descriptors that somebody sends along. */
+	union {
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+		struct cmsghdr aligned;
+	} control;
+	struct iovec iov = { conn->origin->loop->buffer, PACKET_MAX };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t len = recvmsg(conn_fd(conn), &msg, MSG_TRUNC | MSG_CMSG_CLOEXEC);
+
+	if (len < 0) {
+		/* Said once, before what its peer sent last, by a connection that was left with answers unread. */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNRESET && !conn->session.client.is_hidden)
+			bus_kill(loop_bus(conn->origin->loop), &conn->session.client);
+		return -EAGAIN;
+	}
+	if (!find_sender(&msg, &ret_packet->sender))
+		return 0; /* only the end of a connection comes from nobody */
+	loop_bus(conn->origin->loop)->flow.stats.bytes_in += (uint64_t)len;
+	ret_packet->len = (size_t)len;
+	ret_packet->is_whole = !(msg.msg_flags & MSG_TRUNC);
+	return 1;
+}
+
+/* The session is the sender from now on. There is nothing about its supplementary groups. */
+static void
+become(struct session *s, const struct ucred *sender)
+{
+	struct identity *identity = &s->client.identity;
+
+	if (identity->pid == sender->pid && identity->uid == sender->uid && identity->gid == sender->gid)
+		return;
+	*identity = (struct identity){ .pid = sender->pid, .uid = sender->uid, .gid = sender->gid };
+	s->client.last_published.channel = NULL;
+}
+
+/* Whether the user's clients keep too much for one more packet; nobody is at fault for what all senders share. */
+static bool
+is_too_much(const struct session *s, const struct bus *bus)
+{
+	return !s->client.hurried && !s->client.is_hidden && s->client.user->kept > user_kept_max(&bus->flow.limits);
+}
+
+void
+packet_read(struct conn *conn)
+{
+	const struct conn_origin *origin = conn->origin;
+	struct session *s = &conn->session;
+	struct bus *bus = loop_bus(conn->origin->loop);
+	struct packet packet;
+	int r;
+
+	if (is_too_much(s, bus)) {
+		flow_wait(&bus->flow, &s->client, &bus->flow.throttled);
+		return;
+	}
+	for (int i = 0;
+	     i < PACKETS_PER_PASS && conn_is_reading(conn) && (s->client.hurried || !flow_is_pass_full(&bus->flow));
+	     i++) {
+		r = receive(conn, &packet);
+		if (r == 0 && !s->client.is_hidden)
+			feed_ended(bus, s, &origin->plan);
+		if (r <= 0)
+			return;
+		if (s->client.is_hidden)
+			become(s, &packet.sender);
+		if (packet.is_whole)
+			feed_packet(bus, s, &origin->plan, (struct slice){ conn->origin->loop->buffer, packet.len });
+		else
+			feed_refuse(bus, s, &origin->plan, "a packet of %zu bytes is too long; the limit is %zu",
+			            packet.len, (size_t)PACKET_MAX);
+	}
+}
+
+void
+packet_echo(struct conn *conn)
+{
+	struct session *s = &conn->session;
+	struct bus *bus = loop_bus(conn->origin->loop);
+	struct packet packet;
+	int r = receive(conn, &packet);
+
+	if (r == 0)
+		bus_finish(bus, &s->client);
+	if (r <= 0)
+		return;
+	if (packet.is_whole) {
+		conn_echo(conn, packet.len);
+		return;
+	}
+	flow_log(&bus->flow, &s->client, LOG_LEVEL_WARNING,
+	         "a packet of %zu bytes is too long; the limit is %zu; closed", packet.len, (size_t)PACKET_MAX);
+	bus_finish(bus, &s->client);
+}
+
+int
+packet_open(struct loop *loop, int fd, struct conn_origin *origin, struct conn **ret_conn)
+{
+	struct identity self = { .pid = getpid(), .uid = geteuid(), .gid = getegid() };
+	struct conn *conn;
+	int r = conn_new(fd, origin, &self, &conn);
+
+	if (r < 0)
+		return r;
+	flow_hide(&loop_bus(loop)->flow, &conn->session.client);
+	if (conn->session.client.state == CLIENT_DEAD)
+		return -ENOMEM; /* it cannot be waited for; the pass ends it */
+	*ret_conn = conn;
+	return 0;
+}
+
+void
+packet_set_origin(struct conn *conn, struct conn_origin *origin)
+{
+	struct session *s = &conn->session;
+	struct bus *bus = loop_bus(conn->origin->loop);
+
+	feed_hurry(bus, s, &conn->origin->plan);
+	s->client.hurried = false;
+	s->client.last_published.channel = NULL;
+	conn_origin_unref(conn->origin);
+	origin->refs++;
+	conn->origin = origin;
+	if (s->client.state == CLIENT_OPEN) /* it may have waited: the pass lets it read again */
+		flow_set_state(&bus->flow, &s->client, CLIENT_READY, &bus->flow.ready);
+}

@@ -1,0 +1,33 @@
+/*
+ * Lets a loop turn: each turn handles what the kernel reported, then ends the pass (pass.h). And looks after its
+ * connections from time to time: who takes nothing, who has gone, who is idle; and what memory can be given back.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/event_struct.h>
+
+#include "loop.h"
+
+struct turn {
+	struct loop *loop;
+	struct event tick; /* while something has to be looked at again by time */
+	bool is_ticking;
+	uint64_t last_sweep_ms;
+};
+
+void turn_init(struct turn *turn, struct loop *loop);
+
+/* Closes what is still connected; the log says how much of its output is lost. */
+void turn_deinit(struct turn *turn);
+
+/* One turn; blocks until something happens. */
+void turn_once(struct turn *turn);
+
+/* What a turn ends with; for what was done outside of one. */
+void turn_end_pass(struct turn *turn);
+
+/* Reads nothing more; connections are closed as they run out of output. */
+void turn_stop(struct turn *turn);

@@ -1,0 +1,157 @@
+#include "monitor.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <time.h>
+
+#include "buf.h"
+#include "command.h"
+#include "reply.h"
+#include "sessions.h"
+
+/* More of an argument, in bytes, and more arguments are only counted in the line. */
+#define SHOWN_BYTES ((size_t)4096)
+#define SHOWN_ARGS ((size_t)128)
+
+int
+monitor_join(struct bus *bus, struct session *s)
+{
+	int r = recvset_add(&sessions_of(bus)->monitors, &s->client);
+
+	if (r == 0)
+		s->is_monitor = true;
+	return r;
+}
+
+void
+monitor_leave(struct bus *bus, struct session *s)
+{
+	struct recvset *monitors = &sessions_of(bus)->monitors;
+	uint32_t i = 0;
+
+	if (!s->is_monitor)
+		return;
+	while (recvset_array(monitors)[i] != &s->client)
+		i++;
+	recvset_remove(monitors, i);
+	s->is_monitor = false;
+}
+
+static int
+put_byte(struct buf *line, uint8_t c)
+{
+	static const char escaped[] = "\n\r\t\a\b", names[] = "nrtab";
+	const char *escape = c ? strchr(escaped, c) : NULL;
+
+	if (c == '"' || c == '\\')
+		return buf_printf(line, "\\%c", c);
+	if (escape)
+		return buf_printf(line, "\\%c", names[escape - escaped]);
+	if (c >= ' ' && c <= '~')
+		return buf_append(line, &c, 1);
+	return buf_printf(line, "\\x%02x", c);
+}
+
+static int
+put_argument(struct buf *line, struct slice arg)
+{
+	size_t shown = arg.len < SHOWN_BYTES ? arg.len : SHOWN_BYTES;
+	int r = buf_append(line, " \"", 2);
+
+	for (size_t i = 0; r == 0 && i < shown; i++)
+		r = put_byte(line, arg.p[i]);
+	if (r == 0)
+		r = buf_append(line, "\"", 1);
+	if (r == 0 && shown < arg.len)
+		r = buf_printf(line, "... (%zu more bytes)", arg.len - shown);
+	return r;
+}
+
+/* Whether argument i is a user's name or a password. */
+static bool
+is_secret(const struct command *row, const struct slice *argv, size_t i)
+{
+	if (strcmp(row->name, "auth") == 0)
+		return i > 0;
+	if (strcmp(row->name, "hello") != 0)
+		return false;
+	return (i > 2 && slice_is_word(argv[i - 1], "AUTH")) || (i > 3 && slice_is_word(argv[i - 2], "AUTH"));
+}
+
+static int
+put_origin(struct buf *line, const struct bus *bus, const struct session *s)
+{
+	struct session_address address = { .fd = -1 };
+	struct timespec now;
+
+	sessions_describe(bus, s, &address);
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (s->client.identity.anonymous)
+		return buf_printf(line, "+%lld.%06ld [0 %s]", (long long)now.tv_sec, now.tv_nsec / 1000, address.peer);
+	if (address.peer[0]) /* the ":0" stands for a port */
+		address.peer[strlen(address.peer) - 2] = '\0';
+	return buf_printf(line, "+%lld.%06ld [0 unix:%s]", (long long)now.tv_sec, now.tv_nsec / 1000, address.peer);
+}
+
+static int
+put_line(struct buf *line, const struct bus *bus, const struct session *s, const struct command *row,
+         const struct slice *argv, size_t argc)
+{
+	static const uint8_t redacted[] = "(redacted)";
+	size_t shown = argc < SHOWN_ARGS ? argc : SHOWN_ARGS;
+	int r = put_origin(line, bus, s);
+
+	for (size_t i = 0; r == 0 && i < shown; i++)
+		r = put_argument(line,
+		                 is_secret(row, argv, i) ? (struct slice){ redacted, sizeof(redacted) - 1 } : argv[i]);
+	if (r == 0 && shown < argc)
+		r = buf_printf(line, " ... (%zu more arguments)", argc - shown);
+	return r < 0 ? r : buf_append(line, "\r\n", 2);
+}
+
+/* Shows a line, but not in the middle of the monitor's own EXEC. */
+static void
+tell(struct bus *bus, struct client *monitor, const struct buf *line)
+{
+	struct flow *flow = &bus->flow;
+	int64_t offset;
+
+	if (!client_is_live(monitor))
+		return;
+	if (monitor != flow->executing) {
+		reply_raw(bus, session_of(monitor), line->data, line->len);
+	} else {
+		offset = flow_put(flow, line->data, line->len);
+		if (offset < 0)
+			flow_out_of_memory(flow, monitor);
+		else
+			flow_deliver(flow, monitor, flow->unicast.chunk, (size_t)offset, line->len, NULL, 0);
+		return;
+	}
+	if (!monitor->clogged || monitor->state == CLIENT_DEAD)
+		return;
+	flow_log(flow, monitor, LOG_LEVEL_WARNING, "a monitor that does not keep up, disconnected");
+	flow_mark_dead(flow, monitor);
+}
+
+void
+monitor_show(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
+{
+	const struct recvset *monitors = &sessions_of(bus)->monitors;
+	struct flow *flow = &bus->flow;
+	struct buf line = { 0 };
+	int r;
+
+	if (row->flags & COMMAND_ADMIN)
+		return;
+	r = put_line(&line, bus, s, row, argv, argc);
+	for (uint32_t i = 0; i < monitors->n; i++) {
+		struct client *monitor = recvset_array(monitors)[i];
+
+		if (r < 0)
+			flow_out_of_memory(flow, monitor);
+		else
+			tell(bus, monitor, &line);
+	}
+	buf_deinit(&line);
+}

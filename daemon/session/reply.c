@@ -1,0 +1,143 @@
+#include "reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "resp-encode.h"
+#include "sessions.h"
+
+static inline void __attribute__((always_inline))
+reply_header(struct bus *bus, struct session *s, char type, uint64_t value, struct barrier *barrier)
+{
+	char *p = reply_reserve(bus, s, RESP_HEADER_MAX);
+
+	if (p)
+		reply_commit(bus, s, resp_put_header(p, type, value), barrier);
+}
+
+void
+reply_status(struct bus *bus, struct session *s, const char *text)
+{
+	size_t len = strlen(text);
+	char *p = reply_reserve(bus, s, len + 3);
+
+	if (!p)
+		return;
+	p[0] = '+';
+	memcpy(p + 1, text, len);
+	memcpy(p + 1 + len, "\r\n", 2);
+	reply_commit(bus, s, len + 3, NULL);
+}
+
+void
+reply_error(struct bus *bus, struct session *s, const char *format, ...)
+{
+	char text[1024];
+	size_t len;
+	va_list ap;
+
+	text[0] = '-';
+	va_start(ap, format);
+	len = 1 + (size_t)vsnprintf(text + 1, sizeof(text) - 3, format, ap);
+	va_end(ap);
+	if (len > sizeof(text) - 3)
+		len = sizeof(text) - 3;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\r' || text[i] == '\n')
+			text[i] = ' ';
+	memcpy(text + len, "\r\n", 2);
+	sessions_count_error(bus, text + 1);
+	reply_raw(bus, s, text, len + 2);
+}
+
+void
+reply_integer(struct bus *bus, struct session *s, uint64_t value)
+{
+	reply_header(bus, s, ':', value, NULL);
+}
+
+void
+reply_integer_behind(struct bus *bus, struct session *s, uint64_t value, struct barrier *barrier)
+{
+	reply_header(bus, s, ':', value, barrier);
+}
+
+void
+reply_bulk(struct bus *bus, struct session *s, struct slice data)
+{
+	char *p = reply_reserve(bus, s, data.len + RESP_HEADER_MAX + 2);
+
+	if (p)
+		reply_commit(bus, s, resp_put_bulk(p, data.p, data.len), NULL);
+}
+
+void
+reply_text(struct bus *bus, struct session *s, const char *text)
+{
+	reply_bulk(bus, s, (struct slice){ (const uint8_t *)text, strlen(text) });
+}
+
+void
+reply_verbatim(struct bus *bus, struct session *s, struct slice text)
+{
+	if (!client_is_resp3(&s->client)) {
+		reply_bulk(bus, s, text);
+		return;
+	}
+	reply_header(bus, s, '=', text.len + 4, NULL);
+	reply_literal(bus, s, "txt:");
+	reply_raw(bus, s, text.p, text.len);
+	reply_literal(bus, s, "\r\n");
+}
+
+void
+reply_null(struct bus *bus, struct session *s)
+{
+	if (client_is_resp3(&s->client))
+		reply_literal(bus, s, "_\r\n");
+	else
+		reply_literal(bus, s, "$-1\r\n");
+}
+
+void
+reply_array(struct bus *bus, struct session *s, size_t n)
+{
+	reply_header(bus, s, '*', n, NULL);
+}
+
+void
+reply_map(struct bus *bus, struct session *s, size_t n)
+{
+	reply_header(bus, s, client_is_resp3(&s->client) ? '%' : '*', client_is_resp3(&s->client) ? n : 2 * n, NULL);
+}
+
+void
+reply_set(struct bus *bus, struct session *s, size_t n)
+{
+	reply_header(bus, s, client_is_resp3(&s->client) ? '~' : '*', n, NULL);
+}
+
+void
+reply_integer_signed(struct bus *bus, struct session *s, int64_t value)
+{
+	char text[32];
+
+	reply_raw(bus, s, text, (size_t)snprintf(text, sizeof(text), ":%lld\r\n", (long long)value));
+}
+
+void
+reply_confirmation(struct bus *bus, struct session *s, const char *what, const struct slice *name, uint64_t count)
+{
+	uint8_t mode = s->reply_mode;
+
+	s->reply_mode = REPLY_ON; /* like a message, it is no reply */
+	reply_header(bus, s, client_is_resp3(&s->client) ? '>' : '*', 3, NULL);
+	reply_text(bus, s, what);
+	if (name)
+		reply_bulk(bus, s, *name);
+	else
+		reply_null(bus, s);
+	reply_integer(bus, s, count);
+	s->reply_mode = mode;
+}

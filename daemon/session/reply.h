@@ -1,0 +1,87 @@
+/*
+ * Replies, in the session's version of the protocol. A session for which there is no memory is killed; what
+ * is replied to a dead session goes nowhere.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <string.h>
+
+#include "bus.h"
+#include "chunk.h"
+#include "protocol.h"
+#include "session.h"
+
+/* Room for so many bytes, or NULL: nothing is to be replied. What is written there is queued by reply_commit(). */
+static inline char *__attribute__((always_inline)) reply_reserve(struct bus *bus, struct session *s, size_t room)
+{
+	if (s->client.state == CLIENT_DEAD || session_is_muted(s))
+		return NULL;
+	/* What was published before this reply comes before it. */
+	if (bus->run.messages > 0 && client_is_subscribed(&s->client))
+		run_close(&bus->run);
+	if (stream_reserve(&bus->flow.unicast, room) < 0) {
+		flow_out_of_memory(&bus->flow, &s->client);
+		return NULL;
+	}
+	return (char *)stream_end(&bus->flow.unicast);
+}
+
+/* barrier: what it has to wait for, or NULL. */
+static inline void __attribute__((always_inline))
+reply_commit(struct bus *bus, struct session *s, size_t len, struct barrier *barrier)
+{
+	struct chunk *chunk = bus->flow.unicast.chunk;
+	uint32_t offset = chunk->len;
+
+	chunk->len += (uint32_t)len;
+	/* Most answers only lengthen what was queued before. */
+	if (s->client.out_state < CLIENT_OUT_BLOCKED && outq_extend(&s->client.out, chunk, offset, len, barrier, 0)) {
+		if (flow_may_be_clogged(&bus->flow, &s->client.out))
+			flow_check_clogged(&bus->flow, &s->client);
+		return;
+	}
+	flow_queue(&bus->flow, &s->client, chunk, offset, len, barrier, 0);
+}
+
+/* Bytes as they are. */
+static inline void
+reply_raw(struct bus *bus, struct session *s, const void *data, size_t len)
+{
+	char *p = len > 0 ? reply_reserve(bus, s, len) : NULL;
+
+	if (!p)
+		return;
+	memcpy(p, data, len);
+	reply_commit(bus, s, len, NULL);
+}
+
+#define reply_literal(bus, s, text) reply_raw((bus), (s), (text), sizeof(text) - 1)
+
+/* "+TEXT"; text without line ends. */
+void reply_status(struct bus *bus, struct session *s, const char *text);
+
+/* "-TEXT", where the text begins with its code ("ERR ..."); line ends in it become blanks. Is counted. */
+void reply_error(struct bus *bus, struct session *s, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+void reply_integer(struct bus *bus, struct session *s, uint64_t value);
+void reply_integer_signed(struct bus *bus, struct session *s, int64_t value);
+
+/* An integer that is held back until the barrier is open. */
+void reply_integer_behind(struct bus *bus, struct session *s, uint64_t value, struct barrier *barrier);
+
+void reply_bulk(struct bus *bus, struct session *s, struct slice data);
+void reply_text(struct bus *bus, struct session *s, const char *text);
+
+/* Text for people: a bulk string, or RESP3's verbatim string. */
+void reply_verbatim(struct bus *bus, struct session *s, struct slice text);
+
+void reply_null(struct bus *bus, struct session *s);
+
+/* Headers: n elements follow (of a map, n pairs). */
+void reply_array(struct bus *bus, struct session *s, size_t n);
+void reply_map(struct bus *bus, struct session *s, size_t n);
+void reply_set(struct bus *bus, struct session *s, size_t n);
+
+/* Confirms a subscription or its end: a push, also where replies are off (CLIENT REPLY). name: NULL for none. */
+void reply_confirmation(struct bus *bus, struct session *s, const char *what, const struct slice *name, uint64_t count);
