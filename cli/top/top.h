@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <event2/event.h>
+
 #include "buf.h"
 #include "fetch.h"
 #include "options.h"
@@ -50,7 +52,11 @@ void top_press(struct top *t, unsigned int key);
 void top_draw(struct top *t);
 
 /* The next snapshot is due after so many ms, or a change of the interval. */
-void top_schedule(struct top *t, uint64_t ms);
+static inline void
+top_schedule(struct top *t, uint64_t ms)
+{
+	event_add(t->timer, &(struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) });
+}
 
 /* One refresh as text. */
 void top_print(struct top *t);

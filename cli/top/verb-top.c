@@ -33,14 +33,6 @@ timeval_of(uint64_t ms)
 	return (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 }
 
-void
-top_schedule(struct top *t, uint64_t ms)
-{
-	struct timeval timeout = timeval_of(ms);
-
-	event_add(t->timer, &timeout);
-}
-
 static void
 due_cb(evutil_socket_t fd, short what, void *arg)
 {
