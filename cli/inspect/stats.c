@@ -11,7 +11,7 @@
 
 #include "human.h"
 #include "record.h"
-#include "table.h"
+#include "grid.h"
 
 enum stats_kind { COUNT, SIZE, AGE, SECONDS };
 
@@ -144,61 +144,61 @@ seconds_between(const struct stats_sample *sample, const struct stats_sample *be
 }
 
 static void
-put_value(struct table *table, const struct stats_row *row, double value)
+put_value(struct grid *table, const struct stats_row *row, double value)
 {
 	switch (row->kind) {
 	case COUNT:
-		table_put(table, "%.0f", value);
+		grid_put(table, "%.0f", value);
 		break;
 	case SIZE:
-		table_put(table, "%s", human_size((uint64_t)value).text);
+		grid_put(table, "%s", human_size((uint64_t)value).text);
 		break;
 	case AGE:
-		table_put(table, "%s", human_age((uint64_t)value).text);
+		grid_put(table, "%s", human_age((uint64_t)value).text);
 		break;
 	case SECONDS:
-		table_put(table, "%.2fs", value);
+		grid_put(table, "%.2fs", value);
 		break;
 	}
 }
 
 static void
-put_rate(struct table *table, const struct stats_row *row, double rate)
+put_rate(struct grid *table, const struct stats_row *row, double rate)
 {
 	if (!row->is_counter)
-		table_put(table, "%s", "");
+		grid_put(table, "%s", "");
 	else if (row->kind == SIZE)
-		table_put(table, "%s", human_size((uint64_t)rate).text);
+		grid_put(table, "%s", human_size((uint64_t)rate).text);
 	else if (row->kind == SECONDS)
-		table_put(table, "%.1f%%", 100 * rate);
+		grid_put(table, "%.1f%%", 100 * rate);
 	else
-		table_put(table, "%s", human_rate(rate).text);
+		grid_put(table, "%s", human_rate(rate).text);
 }
 
 static void
 print_text(const struct stats_sample *sample, const struct stats_sample *before)
 {
-	const struct table_column columns[] = {
+	const struct grid_column columns[] = {
 		{ "", false },
 		{ "VALUE", true },
 		{ before ? "A SECOND" : "A SECOND, MEAN", true },
 	};
 	double seconds = seconds_between(sample, before);
-	struct table table;
+	struct grid table;
 
-	table_init(&table, columns, 3);
-	table_put(&table, "version");
-	table_put(&table, "%s", sample->version);
-	table_put(&table, "%s", "");
+	grid_init(&table, columns, 3);
+	grid_put(&table, "version");
+	grid_put(&table, "%s", sample->version);
+	grid_put(&table, "%s", "");
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!rows[i].label || !sample->given[i])
 			continue;
-		table_put(&table, "%s", rows[i].label);
+		grid_put(&table, "%s", rows[i].label);
 		put_value(&table, &rows[i], sample->values[i]);
 		put_rate(&table, &rows[i], rate_of(i, sample, before, seconds));
 	}
-	table_print(&table);
-	table_deinit(&table);
+	grid_print(&table);
+	grid_deinit(&table);
 }
 
 static void

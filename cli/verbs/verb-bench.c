@@ -17,7 +17,7 @@
 #include "resp-encode.h"
 #include "say.h"
 #include "stats.h"
-#include "table.h"
+#include "grid.h"
 #include "verb-run.h"
 
 /* Seconds for each of the measurements. */
@@ -133,20 +133,20 @@ print_json(const struct measurement *m)
 }
 
 static void
-add_row(struct table *table, const struct measurement *m)
+add_row(struct grid *table, const struct measurement *m)
 {
-	table_put(table, "%s", m->name);
-	table_put(table, "%.0f", (double)m->n / m->seconds);
-	table_put(table, "%.1f us", m->p50 * 1e6);
-	table_put(table, "%.1f us", m->p99 * 1e6);
+	grid_put(table, "%s", m->name);
+	grid_put(table, "%.0f", (double)m->n / m->seconds);
+	grid_put(table, "%.1f us", m->p50 * 1e6);
+	grid_put(table, "%.1f us", m->p99 * 1e6);
 	if (m->cpu >= 0)
-		table_put(table, "%.2f us", m->cpu * 1e6 / (double)m->n);
+		grid_put(table, "%.2f us", m->cpu * 1e6 / (double)m->n);
 	else
-		table_put(table, "-");
+		grid_put(table, "-");
 }
 
 static int
-run(struct ask *a, const struct options *o, struct table *table)
+run(struct ask *a, const struct options *o, struct grid *table)
 {
 	struct measurement all[] = {
 		{ .name = "PING, one at a time", .key = "ping", .depth = 1, .replies = 1 },
@@ -175,18 +175,18 @@ run(struct ask *a, const struct options *o, struct table *table)
 int
 verb_bench(const struct options *o)
 {
-	static const struct table_column columns[] = {
+	static const struct grid_column columns[] = {
 		{ "", false }, { "A SECOND", true }, { "P50", true }, { "P99", true }, { "DAEMON'S CPU, EACH", true },
 	};
 	struct ask *a = ask_new(o);
-	struct table table;
+	struct grid table;
 	int status;
 
-	table_init(&table, columns, 5);
+	grid_init(&table, columns, 5);
 	status = run(a, o, &table);
 	if (status == 0 && !o->json)
-		table_print(&table);
-	table_deinit(&table);
+		grid_print(&table);
+	grid_deinit(&table);
 	ask_free(a);
 	return say_end(status);
 }

@@ -10,11 +10,11 @@
 #include "memory.h"
 #include "options.h"
 #include "say.h"
-#include "table.h"
+#include "grid.h"
 #include "verb-run.h"
 
 static const struct {
-	struct table_column column;
+	struct grid_column column;
 	const char *field;
 	bool is_size;
 } figures[] = {
@@ -96,25 +96,25 @@ print_json(const struct channel_entry *channel)
 static void
 print_table(const struct listing *listing)
 {
-	struct table_column columns[1 + N_FIGURES] = { { "CHANNEL", false } };
-	struct table table;
+	struct grid_column columns[1 + N_FIGURES] = { { "CHANNEL", false } };
+	struct grid table;
 
 	for (size_t i = 0; i < N_FIGURES; i++)
 		columns[1 + i] = figures[i].column;
-	table_init(&table, columns, 1 + N_FIGURES);
+	grid_init(&table, columns, 1 + N_FIGURES);
 	for (size_t k = 0; k < listing->n; k++) {
 		const struct channel_entry *channel = &listing->channels[k];
 
-		table_put(&table, "%.*s%s", (int)channel->name_len, channel->name, channel->is_shard ? " (shard)" : "");
+		grid_put(&table, "%.*s%s", (int)channel->name_len, channel->name, channel->is_shard ? " (shard)" : "");
 		for (size_t i = 0; i < N_FIGURES; i++) {
 			if (figures[i].is_size)
-				table_put(&table, "%s", human_size((uint64_t)channel->values[i]).text);
+				grid_put(&table, "%s", human_size((uint64_t)channel->values[i]).text);
 			else
-				table_put(&table, "%" PRId64, channel->values[i]);
+				grid_put(&table, "%" PRId64, channel->values[i]);
 		}
 	}
-	table_print(&table);
-	table_deinit(&table);
+	grid_print(&table);
+	grid_deinit(&table);
 }
 
 /* Whether a shell can take it as a line. */

@@ -10,10 +10,10 @@
 #include "num.h"
 #include "options.h"
 #include "say.h"
-#include "table.h"
+#include "grid.h"
 #include "verb-run.h"
 
-static const struct table_column columns[] = {
+static const struct grid_column columns[] = {
 	{ "ID", true },        { "USER", false },     { "PID", true },    { "PROGRAM", false },
 	{ "NAME", false },     { "AGE", true },       { "IDLE", true },   { "SUBS", true },
 	{ "PUBLISHED", true }, { "DELIVERED", true }, { "UNSENT", true }, { "STATE", false },
@@ -22,7 +22,7 @@ static const struct table_column columns[] = {
 struct listing {
 	const struct options *o;
 	struct clients_filter filter;
-	struct table table;
+	struct grid table;
 };
 
 static const char *
@@ -40,26 +40,26 @@ state_of(const struct client_entry *client)
 }
 
 static void
-add_row(struct table *table, const struct client_entry *client)
+add_row(struct grid *table, const struct client_entry *client)
 {
 	struct slice name = clients_text(client, "name");
 	uint64_t subs = clients_number(client, "sub") + clients_number(client, "psub") + clients_number(client, "ssub");
 
-	table_put(table, "%" PRIu64, client->id);
-	table_put(table, "%s", clients_user(client->uid));
+	grid_put(table, "%" PRIu64, client->id);
+	grid_put(table, "%s", clients_user(client->uid));
 	if (client->pid > 0)
-		table_put(table, "%lld", client->pid);
+		grid_put(table, "%lld", client->pid);
 	else
-		table_put(table, "-");
-	table_put(table, "%s", clients_program(client->pid));
-	table_put(table, "%.*s", (int)name.len, (const char *)name.p);
-	table_put(table, "%s", human_age(clients_number(client, "age")).text);
-	table_put(table, "%s", human_age(clients_number(client, "idle")).text);
-	table_put(table, "%" PRIu64, subs);
-	table_put(table, "%" PRIu64, clients_number(client, "published"));
-	table_put(table, "%" PRIu64, clients_number(client, "delivered"));
-	table_put(table, "%s", human_size(clients_number(client, "obl")).text);
-	table_put(table, "%s", state_of(client));
+		grid_put(table, "-");
+	grid_put(table, "%s", clients_program(client->pid));
+	grid_put(table, "%.*s", (int)name.len, (const char *)name.p);
+	grid_put(table, "%s", human_age(clients_number(client, "age")).text);
+	grid_put(table, "%s", human_age(clients_number(client, "idle")).text);
+	grid_put(table, "%" PRIu64, subs);
+	grid_put(table, "%" PRIu64, clients_number(client, "published"));
+	grid_put(table, "%" PRIu64, clients_number(client, "delivered"));
+	grid_put(table, "%s", human_size(clients_number(client, "obl")).text);
+	grid_put(table, "%s", state_of(client));
 }
 
 /* These fields are texts, even where there are digits in them. */
@@ -123,11 +123,11 @@ verb_clients(const struct options *o)
 	if (status != 0)
 		return status;
 	a = ask_new(o);
-	table_init(&listing.table, columns, sizeof(columns) / sizeof(columns[0]));
+	grid_init(&listing.table, columns, sizeof(columns) / sizeof(columns[0]));
 	status = clients_each(a, list, &listing);
 	if (status == 0 && !o->json && !o->ids)
-		table_print(&listing.table);
-	table_deinit(&listing.table);
+		grid_print(&listing.table);
+	grid_deinit(&listing.table);
 	ask_free(a);
 	return say_end(status);
 }

@@ -1,4 +1,4 @@
-#include "table.h"
+#include "grid.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,22 +9,22 @@
 #define COLUMNS_MAX 32
 
 void
-table_init(struct table *table, const struct table_column *columns, size_t n)
+grid_init(struct grid *table, const struct grid_column *columns, size_t n)
 {
-	*table = (struct table){ .columns = columns, .n_columns = n };
+	*table = (struct grid){ .columns = columns, .n_columns = n };
 }
 
 void
-table_deinit(struct table *table)
+grid_deinit(struct grid *table)
 {
 	for (size_t i = 0; i < table->n_cells; i++)
 		free(table->cells[i]);
 	free(table->cells);
-	*table = (struct table){ 0 };
+	*table = (struct grid){ 0 };
 }
 
 void
-table_put(struct table *table, const char *format, ...)
+grid_put(struct grid *table, const char *format, ...)
 {
 	va_list ap;
 
@@ -54,7 +54,7 @@ width(const char *text)
 
 /* Blanks are printed only before something. */
 static void
-print_row(const struct table *table, const int *widths, char *const *cells)
+print_row(const struct grid *table, const int *widths, char *const *cells)
 {
 	int blanks = 0;
 
@@ -72,7 +72,7 @@ print_row(const struct table *table, const int *widths, char *const *cells)
 }
 
 void
-table_print(const struct table *table)
+grid_print(const struct grid *table)
 {
 	int widths[COLUMNS_MAX];
 

@@ -4,23 +4,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct table_column {
+struct grid_column {
 	const char *title;
 	bool is_number; /* stands on the right */
 };
 
-struct table {
-	const struct table_column *columns;
+struct grid {
+	const struct grid_column *columns;
 	size_t n_columns;
 	char **cells;
 	size_t n_cells;
 };
 
-void table_init(struct table *table, const struct table_column *columns, size_t n);
-void table_deinit(struct table *table);
+void grid_init(struct grid *table, const struct grid_column *columns, size_t n);
+void grid_deinit(struct grid *table);
 
 /* The next cell, row by row. Control characters in it are replaced. */
-void table_put(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void grid_put(struct grid *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* On standard output, with the titles if there are rows. */
-void table_print(const struct table *table);
+void grid_print(const struct grid *table);
