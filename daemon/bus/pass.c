@@ -5,17 +5,21 @@
 void
 pass_resume(struct bus *bus, const struct pass_ops *ops)
 {
+	struct flow *flow = &bus->flow;
 	struct client *c;
 	size_t n = 0;
 
-	TAILQ_FOREACH(c, &bus->flow.ready, in_link)
+	TAILQ_FOREACH(c, &flow->ready, in_link)
 		n++;
-	for (; n > 0 && !flow_is_pass_full(&bus->flow) && (c = TAILQ_FIRST(&bus->flow.ready)); n--)
+	for (; n > 0 && !flow_is_pass_full(flow) && (c = TAILQ_FIRST(&flow->ready)); n--)
 		ops->resume(c);
-	bus->flow.work_at_begin = bus->flow.work; /* a share of their own: new ones could use up all of every pass */
-	while (!flow_has_worked(&bus->flow) && !flow_is_pass_full(&bus->flow) && !bus->flow.has_untried &&
-	       (c = TAILQ_FIRST(&bus->flow.postponed))) {
-		flow_resume(&bus->flow, c);
+	flow->work_at_begin = flow->work; /* a share of their own: new ones could use up all of every pass */
+	while (!flow_has_worked(flow) && !flow_is_pass_full(flow) && (c = TAILQ_FIRST(&flow->postponed))) {
+		if (c->has_waited)
+			run_close(&bus->run);
+		if (c->state == CLIENT_DEAD)
+			continue;
+		flow_resume(flow, c);
 		ops->resume(c);
 	}
 }
@@ -58,6 +62,10 @@ pass_end(struct bus *bus, const struct pass_ops *ops)
 			break;
 	}
 	bus->flow.has_untried = false;
+	while ((c = TAILQ_FIRST(&bus->flow.untried))) {
+		c->has_waited = true;
+		flow_set_state(&bus->flow, c, CLIENT_WAITING, &bus->flow.postponed);
+	}
 	bus->flow.bytes_at_begin = bus->flow.chunks.bytes;
 	bus->flow.work_at_begin = bus->flow.work;
 }

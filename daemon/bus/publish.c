@@ -36,25 +36,27 @@ wait_for_receiver(struct bus *bus, struct client *c, struct slice name, bool is_
 	return flow_wait(&bus->flow, c, &channel->waiters);
 }
 
-/* Lets a publisher wait for the next pass: receivers that have not been written to in this one may not be slow at all.
+/*
+ * Puts a publisher off until the next pass, once for each message, while the socket of a clogged receiver has not been
+ * tried: that receiver may take everything at once.
  */
 static bool
-wait_for_untried(struct bus *bus, struct client *c, struct channel *channel)
+wait_for_untried(struct bus *bus, struct client *c, struct channel *channel, bool has_waited)
 {
-	return bus->flow.has_untried && channel->rule->slow != SLOW_WAIT &&
+	return !has_waited && bus->flow.has_untried && channel->rule->slow != SLOW_WAIT &&
 	       channel_count_clogged(channel, bus->flow.clog_generation) > 0 &&
-	       flow_wait(&bus->flow, c, &bus->flow.postponed);
+	       flow_wait(&bus->flow, c, &bus->flow.untried);
 }
 
 /* Lets a publisher wait if it has to. channel: NULL if it has no receivers. */
 static bool
 wait_for_channel(struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len,
-                 struct channel *channel)
+                 struct channel *channel, bool has_waited)
 {
 	if (!channel || channel->n_total == 0)
 		return c->wait_receiver && wait_for_receiver(bus, c, name, is_shard);
 	if (channel->rule->slow != SLOW_WAIT)
-		return wait_for_untried(bus, c, channel);
+		return wait_for_untried(bus, c, channel, has_waited);
 	if ((bus->flow.n_clogged == 0 || channel_count_clogged(channel, bus->flow.clog_generation) == 0) &&
 	    (bus->flow.users.n_over == 0 || len < RUN_LARGE || channel_count_clogged_for_large(channel) == 0))
 		return false;
@@ -69,7 +71,7 @@ publish_wait(struct bus *bus, struct client *c, struct slice name, bool is_shard
 	if (!publish_is_allowed(bus, c, name) ||
 	    channels_lookup(&bus->router.channels, name, is_shard, false, &channel) < 0)
 		return false;
-	return wait_for_channel(bus, c, name, is_shard, len, channel);
+	return wait_for_channel(bus, c, name, is_shard, len, channel, c->has_waited);
 }
 
 /* Receivers that a message goes to now: a channel whose policy is to drop passes over those that are clogged. */
@@ -90,7 +92,9 @@ publish_message(struct bus *bus, struct client *c, struct slice name, bool is_sh
 {
 	struct channel *channel = bus->run.channel;
 	uint64_t receivers = 0;
+	bool has_waited = c->has_waited;
 
+	c->has_waited = false;
 	if (may_wait && flow_has_worked(&bus->flow) && channels_must_match(&bus->router.channels, name, is_shard))
 		return flow_wait(&bus->flow, c, &bus->flow.postponed) ? PUBLISH_WAIT : PUBLISH_DEAD;
 	if ((!channel || !channel_is(channel, name, is_shard)) &&
@@ -100,14 +104,14 @@ publish_message(struct bus *bus, struct client *c, struct slice name, bool is_sh
 		know(bus, channel, c);
 	if (channel ? !c->publish_allowed : !publish_is_allowed(bus, c, name))
 		return PUBLISH_DENIED;
-	if (may_wait && wait_for_channel(bus, c, name, is_shard, payload.len, channel))
+	if (may_wait && wait_for_channel(bus, c, name, is_shard, payload.len, channel, has_waited))
 		return PUBLISH_WAIT;
 	if (may_wait && c->state == CLIENT_DEAD)
 		return PUBLISH_DEAD;
 	if (channel && channel->n_total > 0) {
 		if (run_open(&bus->run, c, channel, payload.len) < 0)
 			return PUBLISH_NOMEM;
-		if (may_wait && wait_for_untried(bus, c, channel)) /* of the run before */
+		if (may_wait && wait_for_untried(bus, c, channel, has_waited)) /* of the run before */
 			return PUBLISH_WAIT;
 		receivers = count_takers(bus, channel, payload.len >= RUN_LARGE);
 		if (answer)

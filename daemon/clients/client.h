@@ -87,6 +87,7 @@ struct client {
 	bool is_marked : 1;     /* set only while channel.c looks for who receives a channel twice */
 	bool is_hidden : 1;     /* stands for no client: it is not counted as one, and nobody may see it */
 	bool hurried : 1;       /* what it publishes waits for nobody */
+	bool has_waited : 1;    /* on flow.untried, for the message that it publishes next */
 	bool wait_receiver : 1; /* it waits for receivers where there are none */
 	bool publishes_to_own : 1, publish_allowed : 1; /* see last_published */
 };

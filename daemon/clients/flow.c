@@ -28,6 +28,7 @@ flow_init(struct flow *flow, const struct limits *limits)
 	TAILQ_INIT(&flow->ready);
 	TAILQ_INIT(&flow->throttled);
 	TAILQ_INIT(&flow->postponed);
+	TAILQ_INIT(&flow->untried);
 	TAILQ_INIT(&flow->receivers);
 	TAILQ_INIT(&flow->repliers);
 	TAILQ_INIT(&flow->blocked);
@@ -311,8 +312,10 @@ flow_stop_output(struct flow *flow, struct client *c)
 void
 flow_disconnect_slow(struct flow *flow, struct client *c)
 {
+	if (c->state == CLIENT_DEAD)
+		return;
 	c->is_slow = true;
-	if (c->out_state < CLIENT_OUT_BLOCKED || c->state == CLIENT_DEAD)
+	if (c->out_state < CLIENT_OUT_BLOCKED)
 		return;
 	flow_log(flow, c, LOG_LEVEL_WARNING, "is slow, disconnected with %zu bytes unsent", c->out.bytes);
 	flow->stats.slow_receivers++;

@@ -39,6 +39,7 @@ struct flow {
 	struct client_list ready;     /* have commands left from an earlier pass */
 	struct client_list throttled; /* wait until a clogged receiver has drained */
 	struct client_list postponed; /* wait for a pass that has not done much work yet */
+	struct client_list untried;   /* wait until the sockets of this pass's receivers were tried */
 	struct client_list receivers; /* have messages to be written */
 	struct client_list repliers;  /* have only replies to be written */
 	struct client_list blocked;   /* have a full socket */

@@ -173,7 +173,7 @@ act(struct play *play, uint8_t action, uint8_t n)
 		break;
 	case 'l':
 		end_turn(play);
-		play->host.bus.limits.max_message ^= 40000 ^ 1000;
+		play->host.bus.flow.limits.max_message ^= 40000 ^ 1000;
 		play->differs = true;
 		break;
 	case 'x':

@@ -9,9 +9,11 @@
 #include <time.h>
 
 #include "chunk.h"
+#include "hold.h"
 #include "input.h"
 #include "pass.h"
 #include "stream.h"
+#include "table-of-commands.h"
 
 /* Something makes work for itself without end. */
 #define PASSES_MAX 100000
@@ -171,37 +173,41 @@ peer_of(struct session *s)
 }
 
 static void
-resume(struct session *s)
+resume(struct client *c)
 {
+	struct session *s = session_of(c);
+
 	input_resume(&peer_of(s)->host->bus, s);
 }
 
 static void
-flush(struct session *s)
+flush(struct client *c)
 {
-	struct peer *peer = peer_of(s);
+	struct peer *peer = peer_of(session_of(c));
 	struct bus *bus = &peer->host->bus;
 	struct barrier *barrier = NULL;
 	enum outq_status status;
 	size_t written;
 
-	if (s->state == SESSION_DEAD) {
-		session_set_out_state(s, bus, SESSION_OUT_IDLE);
+	if (c->state == CLIENT_DEAD) {
+		flow_set_out_state(&bus->flow, c, CLIENT_OUT_IDLE);
 		return;
 	}
 	written_to = peer;
-	status = outq_write(&s->out, -1, peer->budget, &written, &barrier);
-	if (status == OUTQ_EMPTY && s->state == SESSION_CLOSING)
+	status = outq_write(&c->out, -1, peer->budget, &written, &barrier);
+	if (status == OUTQ_EMPTY && c->state == CLIENT_CLOSING)
 		peer->was_killed = false;
-	session_flushed(s, bus, status, written, barrier);
+	flow_flushed(&bus->flow, c, status, written, barrier);
 }
 
 static void
-close_peer(struct session *s)
+close_peer(struct client *c)
 {
+	struct session *s = session_of(c);
 	struct peer *peer = peer_of(s);
 
-	assert(peer->unsent == SIZE_MAX || (s->out.bytes == peer->unsent && s->out.count == peer->n_spans));
+	assert(peer->unsent == SIZE_MAX || (c->out.bytes == peer->unsent && c->out.count == peer->n_spans));
+	input_free(s->in);
 	session_deinit(s, &peer->host->bus);
 	free(peer->socket); /* whoever still refers to it is found */
 	peer->socket = NULL;
@@ -214,12 +220,12 @@ note_waiting(struct host *host)
 {
 	struct peer *peer;
 
-	host->has_waited |= host->bus.stats.waits > 0 || host->bus.clog_generation > 0;
+	host->has_waited |= host->bus.flow.stats.waits > 0 || host->bus.flow.clog_generation > 0;
 	TAILQ_FOREACH(peer, &host->peers, link)
 		if (peer->socket) {
-			int state = peer->socket->session.state;
+			int state = peer->socket->session.client.state;
 
-			host->has_waited |= state == SESSION_WAITING || state == SESSION_READY;
+			host->has_waited |= state == CLIENT_WAITING || state == CLIENT_READY;
 		}
 }
 
@@ -262,8 +268,8 @@ host_init(struct host *host, uint64_t queue_limit, uint64_t max_message)
 	add_rule(host, "cut*", NULL, NULL, SLOW_DISCONNECT);
 	allocations_left = 0;
 	enter(host);
-	assert(bus_init(&host->bus, &limits) == 0);
-	router_set_rules(&host->bus, &host->rules);
+	assert(sessions_init(&host->sessions, &limits, command_table) == 0);
+	bus_set_rules(&host->bus, &host->rules);
 	leave();
 }
 
@@ -276,11 +282,11 @@ host_pass(struct host *host)
 	TAILQ_FOREACH(peer, &host->peers, link)
 		host_read(peer, SIZE_MAX);
 	enter(host);
-	bus_update_time(bus);
+	flow_update_time(&bus->flow);
 	TAILQ_FOREACH(peer, &host->peers, link)
-		if (peer->socket && peer->socket->session.out_state == SESSION_OUT_BLOCKED &&
+		if (peer->socket && peer->socket->session.client.out_state == CLIENT_OUT_BLOCKED &&
 		    (peer->room > 0 || peer->is_broken))
-			session_set_out_state(&peer->socket->session, bus, SESSION_OUT_RECEIVER);
+			flow_set_out_state(&bus->flow, &peer->socket->session.client, CLIENT_OUT_RECEIVER);
 	pass_resume(bus, &ops);
 	leave();
 	note_waiting(host);
@@ -288,26 +294,26 @@ host_pass(struct host *host)
 	pass_end(bus, &ops);
 	leave();
 	note_waiting(host);
-	assert(TAILQ_EMPTY(&bus->receivers) && TAILQ_EMPTY(&bus->repliers) && TAILQ_EMPTY(&bus->dead));
+	assert(TAILQ_EMPTY(&bus->flow.receivers) && TAILQ_EMPTY(&bus->flow.repliers) && TAILQ_EMPTY(&bus->flow.dead));
 }
 
 void
 host_tick(struct host *host)
 {
 	struct bus *bus = &host->bus;
-	struct session *s;
+	struct client *c;
 
 	enter(host);
-	bus_update_time(bus);
-	TAILQ_FOREACH(s, &bus->blocked, out_link)
-		if (s->state != SESSION_DEAD && (uint32_t)bus->now_ms - s->progress_ms >= bus->limits.slow_timeout &&
-		    (s->state == SESSION_CLOSING || outq_has_messages(&s->out))) {
-			session_kill(s, bus);
+	flow_update_time(&bus->flow);
+	TAILQ_FOREACH(c, &bus->flow.blocked, out_link)
+		if (c->state != CLIENT_DEAD && (uint32_t)bus->flow.now_ms - c->progress_ms >= bus->flow.limits.slow_timeout &&
+		    (c->state == CLIENT_CLOSING || outq_has_messages(&c->out))) {
+			bus_kill(bus, c);
 			host->has_waited = true;
 		}
-	resp_request_deinit(&bus->request);
-	router_forget_unnamed(bus);
-	chunk_pool_trim(&bus->chunks);
+	resp_request_deinit(&host->sessions.request);
+	channels_forget_unnamed(&bus->router.channels);
+	chunk_pool_trim(&bus->flow.chunks);
 	leave();
 }
 
@@ -352,10 +358,10 @@ read_some(struct peer *peer, size_t max)
 	int n;
 
 	enter(host);
-	bus_update_time(&host->bus);
+	flow_update_time(&host->bus.flow);
 	n = input_room(s, buffer, len, iov);
 	if (n < 0) {
-		session_out_of_memory(s, &host->bus);
+		flow_out_of_memory(&host->bus.flow, &s->client);
 	} else {
 		taken = iov[0].iov_len + (n == 2 ? iov[1].iov_len : 0);
 		taken = taken < len ? taken : len;
@@ -375,8 +381,8 @@ read_some(struct peer *peer, size_t max)
 void
 host_read(struct peer *peer, size_t max)
 {
-	while (peer->socket && peer->sent_at < peer->sent.len && peer->socket->session.state == SESSION_OPEN) {
-		if (peer->socket->session.clogged) {
+	while (peer->socket && peer->sent_at < peer->sent.len && peer->socket->session.client.state == CLIENT_OPEN) {
+		if (peer->socket->session.client.clogged) {
 			peer->host->has_waited = true;
 			break;
 		}
@@ -387,22 +393,22 @@ host_read(struct peer *peer, size_t max)
 void
 host_kill(struct peer *peer)
 {
-	if (!peer->socket || peer->socket->session.state == SESSION_DEAD)
+	if (!peer->socket || peer->socket->session.client.state == CLIENT_DEAD)
 		return;
 	enter(peer->host);
-	session_kill(&peer->socket->session, &peer->host->bus);
+	bus_kill(&peer->host->bus, &peer->socket->session.client);
 	leave();
-	peer->unsent = peer->socket->session.out.bytes;
-	peer->n_spans = peer->socket->session.out.count;
+	peer->unsent = peer->socket->session.client.out.bytes;
+	peer->n_spans = peer->socket->session.client.out.count;
 }
 
 void
 host_finish(struct peer *peer)
 {
-	if (!peer->socket || peer->socket->session.state != SESSION_OPEN || peer->socket->session.clogged)
+	if (!peer->socket || peer->socket->session.client.state != CLIENT_OPEN || peer->socket->session.client.clogged)
 		return;
 	enter(peer->host);
-	session_finish(&peer->socket->session, &peer->host->bus);
+	bus_finish(&peer->host->bus, &peer->socket->session.client);
 	leave();
 }
 
@@ -414,9 +420,9 @@ can_go_on(const struct host *host)
 	TAILQ_FOREACH(peer, &host->peers, link) {
 		const struct session *s = peer->socket ? &peer->socket->session : NULL;
 
-		if (s && (s->out_state == SESSION_OUT_BLOCKED || s->state == SESSION_READY))
+		if (s && (s->client.out_state == CLIENT_OUT_BLOCKED || s->client.state == CLIENT_READY))
 			return true;
-		if (s && s->state == SESSION_OPEN && peer->sent_at < peer->sent.len)
+		if (s && s->client.state == CLIENT_OPEN && peer->sent_at < peer->sent.len)
 			return true;
 	}
 	return false;
@@ -428,16 +434,16 @@ check_nobody_is_stuck(const struct host *host)
 {
 	const struct peer *peer;
 
-	assert(host->bus.n_clogged == 0);
-	assert(TAILQ_EMPTY(&host->bus.throttled) && TAILQ_EMPTY(&host->bus.blocked) && TAILQ_EMPTY(&host->bus.ready));
+	assert(host->bus.flow.n_clogged == 0);
+	assert(TAILQ_EMPTY(&host->bus.flow.throttled) && TAILQ_EMPTY(&host->bus.flow.blocked) && TAILQ_EMPTY(&host->bus.flow.ready));
 	TAILQ_FOREACH(peer, &host->peers, link) {
 		const struct session *s = peer->socket ? &peer->socket->session : NULL;
 
 		if (!s)
 			continue;
-		assert(s->state == SESSION_OPEN || (s->state == SESSION_WAITING && s->wait_receiver));
-		assert(s->out_state == SESSION_OUT_IDLE && s->out.count == 0);
-		assert(s->state == SESSION_WAITING || peer->sent_at == peer->sent.len);
+		assert(s->client.state == CLIENT_OPEN || (s->client.state == CLIENT_WAITING && s->client.wait_receiver));
+		assert(s->client.out_state == CLIENT_OUT_IDLE && s->client.out.count == 0);
+		assert(s->client.state == CLIENT_WAITING || peer->sent_at == peer->sent.len);
 	}
 }
 
@@ -475,11 +481,11 @@ host_deinit(struct host *host)
 		buf_deinit(&peer->got);
 		free(peer);
 	}
-	assert(host->bus.n_waiting == 0 && host->bus.n_clogged == 0);
+	assert(host->bus.flow.n_waiting == 0 && host->bus.flow.n_clogged == 0);
 	assert(host->bus.router.subscriptions.n == 0);
-	assert(TAILQ_EMPTY(&host->bus.ready) && TAILQ_EMPTY(&host->bus.throttled) && TAILQ_EMPTY(&host->bus.blocked));
+	assert(TAILQ_EMPTY(&host->bus.flow.ready) && TAILQ_EMPTY(&host->bus.flow.throttled) && TAILQ_EMPTY(&host->bus.flow.blocked));
 	enter(host);
-	bus_deinit(&host->bus);
+	sessions_deinit(&host->sessions);
 	leave();
 	while ((rule = STAILQ_FIRST(&host->rules))) {
 		STAILQ_REMOVE_HEAD(&host->rules, link);

@@ -12,7 +12,7 @@
 
 #include "access.h"
 #include "buf.h"
-#include "bus.h"
+#include "sessions.h"
 
 TAILQ_HEAD(peer_list, peer);
 
@@ -33,7 +33,10 @@ struct peer {
 };
 
 struct host {
-	struct bus bus;
+	union {
+		struct sessions sessions;
+		struct bus bus; /* its first member */
+	};
 	struct peer_list peers;
 	struct access_rules rules; /* of channels that begin with "own", "drop" and "cut" */
 	uint64_t clock_ms;

@@ -184,6 +184,46 @@ burst_for_who_keeps_up(struct hub *hub)
 	free(payload);
 }
 
+/* Whose messages are dropped for one receiver does not wait for what others publish to another one, pass after pass. */
+static void
+drop_beside_a_busy_channel(struct hub *hub)
+{
+	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1001);
+	struct peer *keen = user_new(hub, 4, 1003);
+	uint8_t *payload = make_payload(20000);
+
+	if (hub->reading == HUB_WHOLE) {
+		rules_add(&rules, "x", NULL, NULL, SLOW_DROP);
+		bus_set_rules(&hub->bus, &rules);
+		hub->bus.flow.limits.queue_limit = 10000;
+		peer_ask(b, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
+		peer_ask(keen, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
+		peer_set_full(b, true);
+		for (int i = 0; i < 20; i++) {
+			peer_publish(a, "x", (struct slice){ payload, 1000 });
+			hub_settle(hub);
+		}
+		assert_true(b->session.client.clogged);
+		a->got.len = 0;
+		peer_say(a, "PUBLISH x m\r\n");
+		for (int pass = 0; pass < 4; pass++) {
+			struct peer *busy = user_new(hub, 10 + pass, 1002);
+
+			peer_publish(busy, "y", (struct slice){ payload, 20000 });
+			hub_read(busy);
+			assert_true(keen->session.client.clogged);
+			hub_read(a);
+			hub_end_pass(hub);
+			busy->got.len = 0;
+		}
+		peer_expect_text(a, ":0\r\n");
+		hub_settle(hub);
+		hub_drop_rules(hub, &rules);
+		a->got.len = b->got.len = keen->got.len = 0;
+	}
+	free(payload);
+}
+
 /* Who is counted when a message is published gets it, even if other limits hold before the pass is over. */
 static void
 drop_under_other_limits(struct hub *hub)
@@ -725,6 +765,7 @@ static const struct conversation conversations[] = {
 	{ "rights taken away", rights_taken_away },
 	{ "drop", drop },
 	{ "burst for who keeps up", burst_for_who_keeps_up },
+	{ "drop beside a busy channel", drop_beside_a_busy_channel },
 	{ "drop under other limits", drop_under_other_limits },
 	{ "drop in order", drop_in_order },
 	{ "drop large", drop_large },
