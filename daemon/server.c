@@ -13,7 +13,7 @@
 #include "log.h"
 #include "notify.h"
 #include "options.h"
-#include "table-of-commands.h"
+#include "command-table.h"
 
 /* Descriptors that are not clients'. */
 #define OTHER_DESCRIPTORS 64

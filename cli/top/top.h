@@ -55,7 +55,8 @@ void top_draw(struct top *t);
 static inline void
 top_schedule(struct top *t, uint64_t ms)
 {
-	event_add(t->timer, &(struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) });
+	event_add(t->timer,
+	          &(struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) });
 }
 
 /* One refresh as text. */

@@ -55,7 +55,7 @@ free_channel(struct channels *channels, struct channel *channel)
 	TAILQ_REMOVE(&channels->unnamed, channel, unnamed_link);
 	channels->n_unnamed--;
 	channels->members_generation++; /* whoever remembers the channel looks it up again */
-	table_remove(&channels->table, &channel->node);
+	hashtable_remove(&channels->table, &channel->node);
 	recvset_deinit(&channel->receivers);
 	forget_matches(channels, channel);
 	free(channel);
@@ -69,7 +69,7 @@ channels_deinit(struct channels *channels)
 	while ((channel = TAILQ_FIRST(&channels->unnamed)))
 		free_channel(channels, channel);
 	assert(channels->table.n == 0);
-	table_deinit(&channels->table);
+	hashtable_deinit(&channels->table);
 	pattern_index_deinit(&channels->patterns);
 }
 
@@ -143,7 +143,7 @@ put_head(char *head, const struct slice *pattern, bool is_shard, struct slice na
 static struct channel *
 find_channel(const struct channels *channels, struct slice name, bool is_shard, uint64_t hash)
 {
-	for (struct table_node *node = table_first(&channels->table, hash); node; node = table_next(node))
+	for (struct hashtable_node *node = hashtable_first(&channels->table, hash); node; node = hashtable_next(node))
 		if (channel_is(CHANNEL(node), name, is_shard))
 			return CHANNEL(node);
 	return NULL;
@@ -170,7 +170,7 @@ make_channel(struct channels *channels, struct slice name, bool is_shard, uint64
 	channel->name_offset = channel->head_len - 2 - channel->name_len;
 	TAILQ_INIT(&channel->waiters);
 	channel->patterns_generation = channel->members_generation = UINT64_MAX;
-	if (table_insert(&channels->table, &channel->node, hash) < 0) {
+	if (hashtable_insert(&channels->table, &channel->node, hash) < 0) {
 		free(channel);
 		return NULL;
 	}
@@ -252,7 +252,7 @@ count_admitted(const struct channel *channel, const struct recvset *set)
 }
 
 static void
-forget_in(struct table_node *node, void *arg)
+forget_in(struct hashtable_node *node, void *arg)
 {
 	struct channels *channels = arg;
 	struct channel *channel = CHANNEL(node);
@@ -272,7 +272,7 @@ find_matches(struct channels *channels, struct channel *channel)
 
 	assert(channel != channels->pinned);
 	if (channels->match_bytes > MATCH_BYTES_MAX)
-		table_each(&channels->table, forget_in, channels);
+		hashtable_each(&channels->table, forget_in, channels);
 	forget_matches(channels, channel);
 	r = pattern_each_match(&channels->patterns, channel_name(channel), add_match, &search);
 	if (r < 0)

@@ -14,7 +14,7 @@
 #include "protocol.h"
 #include "recvset.h"
 #include "siphash.h"
-#include "table.h"
+#include "hashtable.h"
 
 /* A pattern that matches a channel, with the bytes that stand before each message delivered through it. */
 struct match {
@@ -24,7 +24,7 @@ struct match {
 };
 
 struct channel {
-	struct table_node node;
+	struct hashtable_node node;
 	struct recvset receivers; /* of the channel itself */
 	struct match *matches;
 	uint32_t n_matches;
@@ -47,7 +47,7 @@ struct channel {
 
 struct channels {
 	struct siphash_key key;
-	struct table table; /* and shard channels */
+	struct hashtable table; /* and shard channels */
 	struct pattern_index patterns;
 	const struct access *access;
 	const struct channel *pinned; /* stays as it is: a run is open for it; or NULL */

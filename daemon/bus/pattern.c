@@ -14,8 +14,8 @@ void
 pattern_index_deinit(struct pattern_index *index)
 {
 	assert(index->by_text.n == 0);
-	table_deinit(&index->by_text);
-	table_deinit(&index->by_literal);
+	hashtable_deinit(&index->by_text);
+	hashtable_deinit(&index->by_literal);
 	free(index->lengths);
 	index->lengths = NULL;
 }
@@ -23,9 +23,9 @@ pattern_index_deinit(struct pattern_index *index)
 struct pattern *
 pattern_find(const struct pattern_index *index, struct slice text)
 {
-	struct table_node *node = table_first(&index->by_text, siphash(&index->key, text.p, text.len));
+	struct hashtable_node *node = hashtable_first(&index->by_text, siphash(&index->key, text.p, text.len));
 
-	for (; node; node = table_next(node)) {
+	for (; node; node = hashtable_next(node)) {
 		struct pattern *pattern = FROM_TEXT(node);
 
 		if (pattern->len == text.len && memcmp(pattern->text, text.p, text.len) == 0)
@@ -87,12 +87,12 @@ insert(struct pattern_index *index, struct pattern *pattern)
 
 	if (add_length(index, pattern->literal_len) < 0)
 		return -ENOMEM;
-	if (table_insert(&index->by_text, &pattern->by_text, hash) < 0) {
+	if (hashtable_insert(&index->by_text, &pattern->by_text, hash) < 0) {
 		remove_length(index, pattern->literal_len);
 		return -ENOMEM;
 	}
-	if (table_insert(&index->by_literal, &pattern->by_literal, literal_hash) < 0) {
-		table_remove(&index->by_text, &pattern->by_text);
+	if (hashtable_insert(&index->by_literal, &pattern->by_literal, literal_hash) < 0) {
+		hashtable_remove(&index->by_text, &pattern->by_text);
 		remove_length(index, pattern->literal_len);
 		return -ENOMEM;
 	}
@@ -122,8 +122,8 @@ pattern_get(struct pattern_index *index, struct slice text)
 void
 pattern_remove(struct pattern_index *index, struct pattern *pattern)
 {
-	table_remove(&index->by_text, &pattern->by_text);
-	table_remove(&index->by_literal, &pattern->by_literal);
+	hashtable_remove(&index->by_text, &pattern->by_text);
+	hashtable_remove(&index->by_literal, &pattern->by_literal);
 	remove_length(index, pattern->literal_len);
 	recvset_deinit(&pattern->receivers);
 	free(pattern);
@@ -138,9 +138,9 @@ pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(
 	glob_text_init(&text, name.p, name.len);
 	for (size_t i = 0; i < index->n_lengths && index->lengths[i].len <= name.len; i++) {
 		uint32_t len = index->lengths[i].len;
-		struct table_node *node = table_first(&index->by_literal, siphash(&index->key, name.p, len));
+		struct hashtable_node *node = hashtable_first(&index->by_literal, siphash(&index->key, name.p, len));
 
-		for (; node; node = table_next(node)) {
+		for (; node; node = hashtable_next(node)) {
 			struct pattern *pattern = FROM_LITERAL(node);
 			int r;
 

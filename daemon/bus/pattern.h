@@ -10,11 +10,11 @@
 #include "protocol.h"
 #include "recvset.h"
 #include "siphash.h"
-#include "table.h"
+#include "hashtable.h"
 
 struct pattern {
-	struct table_node by_text;
-	struct table_node by_literal;
+	struct hashtable_node by_text;
+	struct hashtable_node by_literal;
 	struct recvset receivers;
 	uint32_t literal_len, len;
 	uint8_t text[];
@@ -22,7 +22,7 @@ struct pattern {
 
 struct pattern_index {
 	struct siphash_key key;
-	struct table by_text, by_literal;
+	struct hashtable by_text, by_literal;
 	/* The lengths of literal beginnings that occur, ascending, and how many patterns have each. */
 	struct literal_length {
 		uint32_t len, n;

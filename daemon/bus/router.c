@@ -27,7 +27,7 @@ router_deinit(struct router *router)
 {
 	assert(router->subscriptions.n == 0);
 	channels_deinit(&router->channels);
-	table_deinit(&router->subscriptions);
+	hashtable_deinit(&router->subscriptions);
 }
 
 bool
@@ -80,9 +80,9 @@ subscription_hash(const struct router *router, const struct client *c, const voi
 static struct subscription *
 find_subscription(const struct router *router, const struct client *c, const void *topic)
 {
-	struct table_node *node = table_first(&router->subscriptions, subscription_hash(router, c, topic));
+	struct hashtable_node *node = hashtable_first(&router->subscriptions, subscription_hash(router, c, topic));
 
-	for (; node; node = table_next(node)) {
+	for (; node; node = hashtable_next(node)) {
 		struct subscription *sub = SUBSCRIPTION(node);
 
 		if (sub->client == c && topic_of(sub) == topic)
@@ -150,13 +150,13 @@ link_subscription(struct router *router, struct subscription *sub)
 {
 	struct recvset *set = receivers_of(sub);
 	uint64_t hash = subscription_hash(router, sub->client, topic_of(sub));
-	int r = table_insert(&router->subscriptions, &sub->node, hash);
+	int r = hashtable_insert(&router->subscriptions, &sub->node, hash);
 
 	if (r < 0)
 		return r;
 	r = recvset_add(set, sub->client);
 	if (r < 0) {
-		table_remove(&router->subscriptions, &sub->node);
+		hashtable_remove(&router->subscriptions, &sub->node);
 		return r;
 	}
 	sub->index = set->n - 1;
@@ -245,7 +245,7 @@ router_unsubscribe(struct router *router, struct subscription *sub)
 
 	if (moved)
 		find_subscription(router, moved, topic_of(sub))->index = sub->index;
-	table_remove(&router->subscriptions, &sub->node);
+	hashtable_remove(&router->subscriptions, &sub->node);
 	LIST_REMOVE(sub, link);
 	--*counter_of(sub);
 	if (is_of_missed(sub))

@@ -9,14 +9,14 @@
 #include "client.h"
 #include "pattern.h"
 #include "protocol.h"
-#include "table.h"
+#include "hashtable.h"
 
 struct flow;
 
 enum subscription_kind { SUBSCRIPTION_CHANNEL, SUBSCRIPTION_PATTERN, SUBSCRIPTION_SHARD };
 
 struct subscription {
-	struct table_node node;
+	struct hashtable_node node;
 	LIST_ENTRY(subscription) link; /* among the client's */
 	struct client *client;
 	enum subscription_kind kind;
@@ -30,7 +30,7 @@ struct subscription {
 struct router {
 	struct flow *flow;
 	struct channels channels;
-	struct table subscriptions;
+	struct hashtable subscriptions;
 	uint64_t n_shards;   /* shard channels that are subscribed to */
 	uint64_t n_reserved; /* likewise udsd's own, without shard channels */
 };

@@ -21,7 +21,7 @@ struct count {
 
 /* What one client missed. */
 struct missed {
-	struct table_node node;
+	struct hashtable_node node;
 	TAILQ_ENTRY(missed) link;
 	struct client *client;
 	size_t n;
@@ -44,10 +44,10 @@ hash_of(const struct client *c)
 static struct missed *
 find(const struct missed_table *table, const struct client *c)
 {
-	struct table_node *node = table_first(&table->by_client, hash_of(c));
+	struct hashtable_node *node = hashtable_first(&table->by_client, hash_of(c));
 
 	while (node && MISSED(node)->client != c)
-		node = table_next(node);
+		node = hashtable_next(node);
 	return node ? MISSED(node) : NULL;
 }
 
@@ -59,7 +59,7 @@ get(struct missed_table *table, struct client *c)
 	if (missed)
 		return missed;
 	missed = calloc(1, sizeof(*missed));
-	if (!missed || table_insert(&table->by_client, &missed->node, hash_of(c)) < 0) {
+	if (!missed || hashtable_insert(&table->by_client, &missed->node, hash_of(c)) < 0) {
 		free(missed);
 		return NULL;
 	}
@@ -77,12 +77,12 @@ missed_forget(struct missed_table *table, struct client *c)
 		return;
 	c->has_missed = c->drained = false;
 	TAILQ_REMOVE(&table->all, missed, link);
-	table_remove(&table->by_client, &missed->node);
+	hashtable_remove(&table->by_client, &missed->node);
 	for (size_t i = 0; i < missed->n; i++)
 		free(missed->counts[i].name);
 	free(missed);
 	if (table->by_client.n == 0)
-		table_deinit(&table->by_client);
+		hashtable_deinit(&table->by_client);
 }
 
 /* Where messages of the channel count. */

@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #include "protocol.h"
-#include "table.h"
+#include "hashtable.h"
 
 struct client;
 struct flow;
@@ -16,7 +16,7 @@ struct missed;
 
 struct missed_table {
 	struct flow *flow;
-	struct table by_client;
+	struct hashtable by_client;
 	TAILQ_HEAD(, missed) all;
 };
 

@@ -22,9 +22,9 @@ hash_of(const struct identity *identity)
 static struct user *
 find(const struct users *users, const struct identity *identity)
 {
-	struct table_node *node = table_first(&users->table, hash_of(identity));
+	struct hashtable_node *node = hashtable_first(&users->table, hash_of(identity));
 
-	for (; node; node = table_next(node))
+	for (; node; node = hashtable_next(node))
 		if (USER(node)->anonymous == identity->anonymous && USER(node)->uid == identity->uid)
 			return USER(node);
 	return NULL;
@@ -34,7 +34,7 @@ void
 users_deinit(struct users *users)
 {
 	assert(users->table.n == 0);
-	table_deinit(&users->table);
+	hashtable_deinit(&users->table);
 }
 
 struct user *
@@ -47,7 +47,7 @@ users_enter(struct users *users, struct identity *identity)
 		if (!user)
 			return NULL;
 		*user = (struct user){ .uid = identity->uid, .anonymous = identity->anonymous };
-		if (table_insert(&users->table, &user->node, hash_of(identity)) < 0) {
+		if (hashtable_insert(&users->table, &user->node, hash_of(identity)) < 0) {
 			free(user);
 			return NULL;
 		}
@@ -70,7 +70,7 @@ users_leave(struct users *users, struct user *user)
 		return;
 	assert(user->queued == 0 && user->kept == 0 && user->unfinished == 0 && user->subscriptions == 0 &&
 	       !user->is_over);
-	table_remove(&users->table, &user->node);
+	hashtable_remove(&users->table, &user->node);
 	group_set_unref(user->groups);
 	free(user);
 }

@@ -10,10 +10,10 @@
 
 #include "identity.h"
 #include "limits.h"
-#include "table.h"
+#include "hashtable.h"
 
 struct user {
-	struct table_node node;
+	struct hashtable_node node;
 	uid_t uid;
 	bool anonymous;
 	uint64_t warned_ms;       /* when the log was last told that he is over it; 0: never */
@@ -29,7 +29,7 @@ struct user {
 
 /* All users that have clients. */
 struct users {
-	struct table table;
+	struct hashtable table;
 	uint64_t n_over; /* users over queue_limit_per_uid */
 };
 

@@ -275,7 +275,7 @@ is_listed(struct listing *listing, struct slice name)
 }
 
 static void
-list_channel(struct table_node *node, void *arg)
+list_channel(struct hashtable_node *node, void *arg)
 {
 	struct channel *channel = (struct channel *)((char *)node - offsetof(struct channel, node));
 	struct listing *listing = arg;
@@ -307,7 +307,7 @@ reply_channels(struct bus *bus, struct session *s, bool shards, const struct sli
 	}
 	if (argc > 2 && !cmd_check_name(bus, s, argv[2]))
 		return COMMAND_DONE;
-	table_each(&bus->router.channels.table, list_channel, &listing);
+	hashtable_each(&bus->router.channels.table, list_channel, &listing);
 	if (listing.too_long) {
 		reply_error(bus, s, "ERR it takes too long to hold '%.*s' against all channels",
 		            COMMAND_SHOWN(argv[2]));
@@ -315,7 +315,7 @@ reply_channels(struct bus *bus, struct session *s, bool shards, const struct sli
 	}
 	reply_array(bus, s, listing.n);
 	listing.to = s;
-	table_each(&bus->router.channels.table, list_channel, &listing);
+	hashtable_each(&bus->router.channels.table, list_channel, &listing);
 	return COMMAND_DONE;
 }
 

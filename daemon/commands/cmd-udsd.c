@@ -166,7 +166,7 @@ reply_channel(const struct listing *listing, struct channel *channel)
 }
 
 static void
-list_channel(struct table_node *node, void *arg)
+list_channel(struct hashtable_node *node, void *arg)
 {
 	struct channel *channel = (struct channel *)((char *)node - offsetof(struct channel, node));
 	struct listing *listing = arg;
@@ -205,7 +205,7 @@ cmd_udsd_channels(struct bus *bus, struct session *s, const struct slice *argv, 
 	listing.begin_work = bus->flow.work;
 	run_close(&bus->run); /* what was published is counted, and queued */
 	listing.own_unsent = s->client.out.bytes;
-	table_each(&bus->router.channels.table, list_channel, &listing);
+	hashtable_each(&bus->router.channels.table, list_channel, &listing);
 	if (listing.r == -E2BIG) {
 		reply_error(bus, s, "ERR it takes too long to hold all channels against all patterns");
 		return COMMAND_DONE;
@@ -216,7 +216,7 @@ cmd_udsd_channels(struct bus *bus, struct session *s, const struct slice *argv, 
 	}
 	reply_array(bus, s, listing.n);
 	listing.replies = true;
-	table_each(&bus->router.channels.table, list_channel, &listing);
+	hashtable_each(&bus->router.channels.table, list_channel, &listing);
 	free(listing.held.channels);
 	return COMMAND_DONE;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "buf.h"
-#include "hold.h"
+#include "lifetime.h"
 #include "publish.h"
 #include "sessions.h"
 

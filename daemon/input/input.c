@@ -9,7 +9,7 @@
 #include "chunk.h"
 #include "dispatch.h"
 #include "feed.h"
-#include "hold.h"
+#include "lifetime.h"
 #include "reply.h"
 #include "resp-encode.h"
 #include "resp-request.h"

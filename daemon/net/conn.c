@@ -14,7 +14,7 @@
 #include <event2/event.h>
 
 #include "addr.h"
-#include "hold.h"
+#include "lifetime.h"
 #include "pass.h"
 
 /* What one client may write in one pass, in bytes. */

@@ -9,11 +9,11 @@
 #include <time.h>
 
 #include "chunk.h"
-#include "hold.h"
+#include "lifetime.h"
 #include "input.h"
 #include "pass.h"
 #include "stream.h"
-#include "table-of-commands.h"
+#include "command-table.h"
 
 /* Something makes work for itself without end. */
 #define PASSES_MAX 100000
@@ -306,7 +306,8 @@ host_tick(struct host *host)
 	enter(host);
 	flow_update_time(&bus->flow);
 	TAILQ_FOREACH(c, &bus->flow.blocked, out_link)
-		if (c->state != CLIENT_DEAD && (uint32_t)bus->flow.now_ms - c->progress_ms >= bus->flow.limits.slow_timeout &&
+		if (c->state != CLIENT_DEAD &&
+		    (uint32_t)bus->flow.now_ms - c->progress_ms >= bus->flow.limits.slow_timeout &&
 		    (c->state == CLIENT_CLOSING || outq_has_messages(&c->out))) {
 			bus_kill(bus, c);
 			host->has_waited = true;
@@ -435,13 +436,15 @@ check_nobody_is_stuck(const struct host *host)
 	const struct peer *peer;
 
 	assert(host->bus.flow.n_clogged == 0);
-	assert(TAILQ_EMPTY(&host->bus.flow.throttled) && TAILQ_EMPTY(&host->bus.flow.blocked) && TAILQ_EMPTY(&host->bus.flow.ready));
+	assert(TAILQ_EMPTY(&host->bus.flow.throttled) && TAILQ_EMPTY(&host->bus.flow.blocked) &&
+	       TAILQ_EMPTY(&host->bus.flow.ready));
 	TAILQ_FOREACH(peer, &host->peers, link) {
 		const struct session *s = peer->socket ? &peer->socket->session : NULL;
 
 		if (!s)
 			continue;
-		assert(s->client.state == CLIENT_OPEN || (s->client.state == CLIENT_WAITING && s->client.wait_receiver));
+		assert(s->client.state == CLIENT_OPEN ||
+		       (s->client.state == CLIENT_WAITING && s->client.wait_receiver));
 		assert(s->client.out_state == CLIENT_OUT_IDLE && s->client.out.count == 0);
 		assert(s->client.state == CLIENT_WAITING || peer->sent_at == peer->sent.len);
 	}
@@ -483,7 +486,8 @@ host_deinit(struct host *host)
 	}
 	assert(host->bus.flow.n_waiting == 0 && host->bus.flow.n_clogged == 0);
 	assert(host->bus.router.subscriptions.n == 0);
-	assert(TAILQ_EMPTY(&host->bus.flow.ready) && TAILQ_EMPTY(&host->bus.flow.throttled) && TAILQ_EMPTY(&host->bus.flow.blocked));
+	assert(TAILQ_EMPTY(&host->bus.flow.ready) && TAILQ_EMPTY(&host->bus.flow.throttled) &&
+	       TAILQ_EMPTY(&host->bus.flow.blocked));
 	enter(host);
 	sessions_deinit(&host->sessions);
 	leave();

@@ -1,4 +1,4 @@
-#include "table-of-commands.h"
+#include "command-table.h"
 
 #include "handlers.h"
 

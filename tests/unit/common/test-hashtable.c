@@ -1,5 +1,5 @@
 /* The hash table, against a list of what should be in it. */
-#include "table.h"
+#include "hashtable.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #define N_NODES ((size_t)3000)
 
 struct item {
-	struct table_node node; /* first */
+	struct hashtable_node node; /* first */
 	uint64_t hash;
 	bool is_in;
 	unsigned int visits;
@@ -20,13 +20,13 @@ struct item {
 
 /* Walks the nodes of one hash, and holds them against the items that should have it. */
 static void
-check_hash(const struct table *table, struct item *items, uint64_t hash)
+check_hash(const struct hashtable *table, struct item *items, uint64_t hash)
 {
 	size_t expected = 0, found = 0;
 
 	for (size_t i = 0; i < N_NODES; i++)
 		expected += items[i].is_in && items[i].hash == hash;
-	for (struct table_node *node = table_first(table, hash); node; node = table_next(node)) {
+	for (struct hashtable_node *node = hashtable_first(table, hash); node; node = hashtable_next(node)) {
 		struct item *item = (struct item *)node;
 
 		assert_true(item >= items && item < items + N_NODES);
@@ -39,21 +39,21 @@ check_hash(const struct table *table, struct item *items, uint64_t hash)
 }
 
 static void
-visit(struct table_node *node, void *arg)
+visit(struct hashtable_node *node, void *arg)
 {
 	((struct item *)node)->visits++;
 	++*(size_t *)arg;
 }
 
 static void
-check_all(const struct table *table, struct item *items, size_t n)
+check_all(const struct hashtable *table, struct item *items, size_t n)
 {
 	size_t visited = 0;
 
 	assert_int_equal(table->n, n);
 	for (size_t i = 0; i < N_NODES; i++)
 		items[i].visits = 0;
-	table_each(table, visit, &visited);
+	hashtable_each(table, visit, &visited);
 	assert_int_equal(visited, n);
 	for (size_t i = 0; i < N_NODES; i++)
 		assert_int_equal(items[i].visits, items[i].is_in);
@@ -62,14 +62,14 @@ check_all(const struct table *table, struct item *items, size_t n)
 static void
 empty(void **state __attribute__((unused)))
 {
-	struct table table = { 0 };
+	struct hashtable table = { 0 };
 	size_t visited = 0;
 
-	assert_null(table_first(&table, 0));
-	assert_null(table_first(&table, UINT64_MAX));
-	table_each(&table, visit, &visited);
+	assert_null(hashtable_first(&table, 0));
+	assert_null(hashtable_first(&table, UINT64_MAX));
+	hashtable_each(&table, visit, &visited);
 	assert_int_equal(visited, 0);
-	table_deinit(&table);
+	hashtable_deinit(&table);
 	assert_int_equal(table.n_buckets, 0);
 }
 
@@ -77,7 +77,7 @@ empty(void **state __attribute__((unused)))
 static void
 random_use(unsigned int bits, bool high)
 {
-	struct table table = { 0 };
+	struct hashtable table = { 0 };
 	struct item *items = calloc(N_NODES, sizeof(*items));
 	struct prng prng;
 	size_t n = 0, target = N_NODES;
@@ -92,11 +92,11 @@ random_use(unsigned int bits, bool high)
 		if (!item->is_in && n < target) {
 			item->hash = bits == 64 ? prng_next(&prng) : prng_next(&prng) & ((UINT64_C(1) << bits) - 1);
 			item->hash = high ? item->hash << (64 - bits) : item->hash;
-			assert_int_equal(table_insert(&table, &item->node, item->hash), 0);
+			assert_int_equal(hashtable_insert(&table, &item->node, item->hash), 0);
 			item->is_in = true;
 			n++;
 		} else if (item->is_in && n > target) {
-			table_remove(&table, &item->node);
+			hashtable_remove(&table, &item->node);
 			item->is_in = false;
 			n--;
 		}
@@ -108,12 +108,12 @@ random_use(unsigned int bits, bool high)
 	}
 	for (size_t i = 0; i < N_NODES; i++)
 		if (items[i].is_in) {
-			table_remove(&table, &items[i].node);
+			hashtable_remove(&table, &items[i].node);
 			items[i].is_in = false;
 		}
 	check_all(&table, items, 0);
-	assert_null(table_first(&table, items[0].hash));
-	table_deinit(&table);
+	assert_null(hashtable_first(&table, items[0].hash));
+	hashtable_deinit(&table);
 	free(items);
 }
 
@@ -145,19 +145,19 @@ one_hash(void **state __attribute__((unused)))
 static void
 size_follows_use(void **state __attribute__((unused)))
 {
-	struct table table = { 0 };
+	struct hashtable table = { 0 };
 	struct item *items = calloc(N_NODES, sizeof(*items));
 
 	assert_non_null(items);
 	for (size_t i = 0; i < N_NODES; i++) {
-		assert_int_equal(table_insert(&table, &items[i].node, i * 0x9e3779b97f4a7c15), 0);
+		assert_int_equal(hashtable_insert(&table, &items[i].node, i * 0x9e3779b97f4a7c15), 0);
 		assert_true(table.n_buckets >= table.n);
 		assert_true((table.n_buckets & (table.n_buckets - 1)) == 0);
 	}
 	for (size_t i = 0; i < N_NODES; i++)
-		table_remove(&table, &items[i].node);
+		hashtable_remove(&table, &items[i].node);
 	assert_true(table.n_buckets <= 64);
-	table_deinit(&table);
+	hashtable_deinit(&table);
 	free(items);
 }
 

@@ -1,4 +1,4 @@
-#include "hold.h"
+#include "lifetime.h"
 
 #include <stdlib.h>
 

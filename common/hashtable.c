@@ -1,4 +1,4 @@
-#include "table.h"
+#include "hashtable.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -7,16 +7,16 @@
 #define BUCKETS_MIN 16
 
 void
-table_deinit(struct table *table)
+hashtable_deinit(struct hashtable *table)
 {
 	free(table->buckets);
-	*table = (struct table){ 0 };
+	*table = (struct hashtable){ 0 };
 }
 
 static int
-resize(struct table *table, size_t n_buckets)
+resize(struct hashtable *table, size_t n_buckets)
 {
-	struct table_node **buckets = calloc(n_buckets, sizeof(struct table_node *)), *node;
+	struct hashtable_node **buckets = calloc(n_buckets, sizeof(struct hashtable_node *)), *node;
 
 	if (!buckets)
 		return -ENOMEM;
@@ -33,9 +33,9 @@ resize(struct table *table, size_t n_buckets)
 }
 
 int
-table_insert(struct table *table, struct table_node *node, uint64_t hash)
+hashtable_insert(struct hashtable *table, struct hashtable_node *node, uint64_t hash)
 {
-	struct table_node **bucket;
+	struct hashtable_node **bucket;
 
 	if (table->n_buckets == 0 && resize(table, BUCKETS_MIN) < 0)
 		return -ENOMEM;
@@ -50,9 +50,9 @@ table_insert(struct table *table, struct table_node *node, uint64_t hash)
 }
 
 void
-table_remove(struct table *table, struct table_node *node)
+hashtable_remove(struct hashtable *table, struct hashtable_node *node)
 {
-	struct table_node **link = &table->buckets[node->hash & (table->n_buckets - 1)];
+	struct hashtable_node **link = &table->buckets[node->hash & (table->n_buckets - 1)];
 
 	while (*link != node) {
 		assert(*link);
@@ -65,10 +65,10 @@ table_remove(struct table *table, struct table_node *node)
 }
 
 void
-table_each(const struct table *table, void (*visit)(struct table_node *node, void *arg), void *arg)
+hashtable_each(const struct hashtable *table, void (*visit)(struct hashtable_node *node, void *arg), void *arg)
 {
 	for (size_t i = 0; i < table->n_buckets; i++)
-		for (struct table_node *node = table->buckets[i], *next; node; node = next) {
+		for (struct hashtable_node *node = table->buckets[i], *next; node; node = next) {
 			next = node->next;
 			visit(node, arg);
 		}

@@ -1,6 +1,6 @@
 /* Conversations about the commands beside publishing: transactions, MONITOR, CLIENT, shard channels, SHUTDOWN. */
 #include "rows.h"
-#include "table-of-commands.h"
+#include "command-table.h"
 #include "hub.h"
 
 #include <stdio.h>
@@ -253,7 +253,8 @@ kill_oneself(struct hub *hub)
 	char text[100];
 
 	peer_ask(b, "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
-	snprintf(text, sizeof(text), "CLIENT KILL ID %llu SKIPME NO\r\nPING\r\n", (unsigned long long)a->session.client.id);
+	snprintf(text, sizeof(text), "CLIENT KILL ID %llu SKIPME NO\r\nPING\r\n",
+	         (unsigned long long)a->session.client.id);
 	peer_say(a, text);
 	hub_settle(hub);
 	peer_expect_text(a, ":1\r\n");

@@ -245,7 +245,8 @@ drop_under_other_limits(struct hub *hub)
 	while (hub_read(a))
 		;
 	hub->bus.flow.limits.queue_limit = 100000;
-	bus_set_limits(&hub->bus, &(struct limits){ .queue_limit = 100000, .queue_limit_per_uid = UINT64_MAX,
+	bus_set_limits(&hub->bus, &(struct limits){ .queue_limit = 100000,
+	                                            .queue_limit_per_uid = UINT64_MAX,
 	                                            .max_message = hub->bus.flow.limits.max_message });
 	peer_set_full(b, false);
 	b->got.len = 0;
@@ -623,7 +624,8 @@ replies_of_a_user(struct hub *hub)
 	uint8_t *payload = make_payload(30000);
 	struct slice argv[] = { slice_of("ECHO"), { payload, 30000 } };
 
-	hub->bus.flow.limits.queue_limit_per_uid = 2 * CHUNK_SIZE + 40000; /* a reply that is not copied keeps its chunk */
+	hub->bus.flow.limits.queue_limit_per_uid =
+	    2 * CHUNK_SIZE + 40000; /* a reply that is not copied keeps its chunk */
 	for (size_t i = 0; i < 4; i++)
 		peers[i] = user_new(hub, (pid_t)i + 1, 1000);
 	for (size_t i = 0; i < 3; i++) {

@@ -6,12 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hold.h"
+#include "lifetime.h"
 #include "input.h"
 #include "log.h"
 #include "pass.h"
 #include "resp-encode.h"
-#include "table-of-commands.h"
+#include "command-table.h"
 
 #define BUFFER_SIZE ((size_t)256 * 1024)
 #define SMALL_BUFFER_SIZE ((size_t)100)
@@ -210,8 +210,8 @@ can_read(const struct peer *peer)
 {
 	const struct session *s = &peer->session;
 
-	return !peer->is_closed && (peer->sent_at < peer->sent.len || peer->has_ended) && s->client.state == CLIENT_OPEN &&
-	       !s->client.clogged;
+	return !peer->is_closed && (peer->sent_at < peer->sent.len || peer->has_ended) &&
+	       s->client.state == CLIENT_OPEN && !s->client.clogged;
 }
 
 bool

@@ -38,9 +38,9 @@ last_one_moves(void **state __attribute__((unused)))
 {
 	struct recvset set = { 0 };
 	struct client s[4] = { { .encoding = ENCODING_RESP3 },
-		                { .encoding = ENCODING_RESP2 },
-		                { .encoding = ENCODING_RESP3 },
-		                { .encoding = ENCODING_RESP2 } };
+		               { .encoding = ENCODING_RESP2 },
+		               { .encoding = ENCODING_RESP3 },
+		               { .encoding = ENCODING_RESP2 } };
 
 	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(recvset_add(&set, &s[i]), 0);

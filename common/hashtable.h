@@ -1,0 +1,51 @@
+/*
+ * A hash table of embedded nodes, chained, that grows and shrinks with what it holds. It compares nothing
+ * itself: a look-up walks hashtable_first() and hashtable_next(), which yield the nodes whose whole hash is equal.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct hashtable_node {
+	struct hashtable_node *next;
+	uint64_t hash;
+};
+
+struct hashtable {
+	struct hashtable_node **buckets;
+	size_t n_buckets; /* a power of two, or 0 */
+	size_t n;
+};
+
+/* The table must be empty of nodes that anybody still looks for; it does not own them. */
+void hashtable_deinit(struct hashtable *table);
+
+/* Returns 0 or -ENOMEM; the latter only for the first node (later the table just gets slower). */
+int hashtable_insert(struct hashtable *table, struct hashtable_node *node, uint64_t hash);
+
+/* The node must be in the table. */
+void hashtable_remove(struct hashtable *table, struct hashtable_node *node);
+
+static inline struct hashtable_node *
+hashtable_match(struct hashtable_node *node, uint64_t hash)
+{
+	while (node && node->hash != hash)
+		node = node->next;
+	return node;
+}
+
+static inline struct hashtable_node *
+hashtable_first(const struct hashtable *table, uint64_t hash)
+{
+	return table->n > 0 ? hashtable_match(table->buckets[hash & (table->n_buckets - 1)], hash) : NULL;
+}
+
+static inline struct hashtable_node *
+hashtable_next(const struct hashtable_node *node)
+{
+	return hashtable_match(node->next, node->hash);
+}
+
+/* Calls visit for each node, in no order; visit must not change the table. */
+void hashtable_each(const struct hashtable *table, void (*visit)(struct hashtable_node *node, void *arg), void *arg);
