@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A buffer is not made smaller than this, in bytes. */
+#define BUF_KEPT ((size_t)4096)
+
 void
 buf_deinit(struct buf *b)
 {
@@ -73,4 +76,19 @@ buf_consume(struct buf *b, size_t n)
 	b->len -= n;
 	if (b->len > 0 && n > 0)
 		memmove(b->data, b->data + n, b->len);
+}
+
+void
+buf_shrink(struct buf *b)
+{
+	size_t cap = b->len > BUF_KEPT / 2 ? 2 * b->len : BUF_KEPT;
+	uint8_t *data;
+
+	if (b->cap <= BUF_KEPT || b->len > b->cap / 4)
+		return;
+	data = realloc(b->data, cap);
+	if (!data)
+		return;
+	b->data = data;
+	b->cap = cap;
 }

@@ -23,3 +23,6 @@ int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pri
 
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
+
+/* Gives back what a large buffer takes beyond twice its content, once that is a quarter of it or less. */
+void buf_shrink(struct buf *b);

@@ -1,12 +1,14 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,7 +16,10 @@ static struct {
 	const char *program;
 	enum log_level level;
 	bool journal;
-} logger = { .program = "udsd", .level = LOG_LEVEL_INFO };
+	int fd;                  /* where lines go: standard error, or the same file opened without waiting */
+	bool is_socket;          /* and then each send says that it must not wait */
+	unsigned long long lost; /* lines that could not be written since the last one that could */
+} logger = { .program = "udsd", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
 
 static const struct {
 	const char *name;
@@ -43,6 +48,23 @@ log_init(const char *program)
 {
 	logger.program = program;
 	logger.journal = stderr_is_journal();
+}
+
+void
+log_never_wait(void)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &st) < 0 || S_ISREG(st.st_mode))
+		return;
+	logger.is_socket = S_ISSOCK(st.st_mode);
+	if (logger.is_socket)
+		return;
+	/* O_NONBLOCK belongs to the open file, which a shell shares: this one is opened anew. */
+	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		logger.fd = fd;
 }
 
 void
@@ -83,6 +105,40 @@ replace_controls(char *line, size_t len)
 			line[i] = '?';
 }
 
+/* One write for each line keeps lines whole. Returns whether the line was written. */
+static bool
+log_put(const char *line, size_t len)
+{
+	/* Where the file could not be opened anew: a line is shorter than what a pipe that polls writable takes. */
+	if (logger.fd == STDERR_FILENO && poll(&(struct pollfd){ .fd = logger.fd, .events = POLLOUT }, 1, 0) <= 0)
+		return false;
+	if (logger.is_socket)
+		return send(logger.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+	return write(logger.fd, line, len) == (ssize_t)len;
+}
+
+/* Writes a line, which ends in a newline, or counts it as lost; says first how many were lost before it. */
+static void
+log_put_line(const char *line, size_t len)
+{
+	char text[128];
+	int n;
+
+	if (logger.lost > 0) {
+		n = logger.journal ? snprintf(text, sizeof(text), "<%d>", levels[LOG_LEVEL_WARNING].priority)
+		                   : snprintf(text, sizeof(text), "%s: warning: ", logger.program);
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "%llu lines of the log were lost: it took no more\n",
+		              logger.lost);
+		if (!log_put(text, (size_t)n)) {
+			logger.lost++;
+			return;
+		}
+		logger.lost = 0;
+	}
+	if (!log_put(line, len))
+		logger.lost++;
+}
+
 void
 log_write(enum log_level level, const char *format, ...)
 {
@@ -104,22 +160,21 @@ log_write(enum log_level level, const char *format, ...)
 		n = sizeof(line) - 2;
 	replace_controls(line, n);
 	line[n++] = '\n';
-	/* One write for each line keeps lines whole. A log that takes nothing loses lines and must not stop the
-	 * program. */
-	if (poll(&(struct pollfd){ .fd = STDERR_FILENO, .events = POLLOUT }, 1, 0) > 0)
-		(void)!write(STDERR_FILENO, line, n);
+	log_put_line(line, n);
 	errno = saved_errno;
 }
 
 void
 log_lines(enum log_level level, const char *lines)
 {
-	if (!logger.journal) {
-		fputs(lines, stderr);
-		return;
-	}
+	int saved_errno = errno;
+
 	for (size_t len; *lines; lines += len + (lines[len] == '\n')) {
 		len = strcspn(lines, "\n");
-		log_write(level, "%.*s", (int)len, lines);
+		if (logger.journal)
+			log_write(level, "%.*s", (int)len, lines);
+		else if (log_is_on(level))
+			log_put_line(lines, len + (lines[len] == '\n'));
 	}
+	errno = saved_errno;
 }

@@ -11,6 +11,12 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 /* The program's name stands before each line, unless the journal adds it anyway. */
 void log_init(const char *program);
 
+/*
+ * From now on a line that cannot be written at once is lost, and counted: the next one that can be written says how
+ * many. For a program that must go on, whatever its standard error is: a pipe that nobody reads, a stopped terminal.
+ */
+void log_never_wait(void);
+
 void log_set_level(enum log_level level);
 
 /* "error", "warning", "info", "debug"; returns 0 or -EINVAL. */

@@ -84,6 +84,7 @@ main(int argc, char **argv)
 		r = flush_output();
 	} else {
 		log_set_level((enum log_level)config->log_level);
+		log_never_wait();
 		r = run(&options, config);
 	}
 	buf_deinit(&mistakes);

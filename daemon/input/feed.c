@@ -201,6 +201,7 @@ run_kept(struct bus *bus, struct session *s, const struct feed_plan *plan)
 		return;
 	}
 	buf_consume(&feed->bytes, run(bus, s, plan, feed->bytes.data, feed->bytes.len, has_ended, &feed->scanned));
+	buf_shrink(&feed->bytes);
 	if (feed->bytes.len > 0)
 		return;
 	drop(s);

@@ -177,6 +177,7 @@ run_kept(struct bus *bus, struct session *s)
 	size_t used = run_commands(bus, s, &in->progress, in->bytes.data, in->bytes.len, &is_unfinished);
 
 	buf_consume(&in->bytes, used);
+	buf_shrink(&in->bytes);
 	in->need = 0;
 	if (in->bytes.len == 0)
 		drop(s);

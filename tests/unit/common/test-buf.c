@@ -143,6 +143,25 @@ random_use(void **state __attribute__((unused)))
 	buf_deinit(&b);
 }
 
+/* What was once large does not keep its memory for the little that is left. */
+static void
+shrink(void **state __attribute__((unused)))
+{
+	static const uint8_t bytes[100000];
+	struct buf b = { 0 };
+
+	assert_int_equal(buf_append(&b, bytes, sizeof(bytes)), 0);
+	assert_int_equal(buf_append(&b, "abc", 3), 0);
+	buf_shrink(&b);
+	assert_in_range(b.cap, sizeof(bytes), 2 * sizeof(bytes));
+	buf_consume(&b, sizeof(bytes));
+	buf_shrink(&b);
+	assert_in_range(b.cap, 3, 4096);
+	assert_int_equal(b.len, 3);
+	assert_memory_equal(b.data, "abc", 3);
+	buf_deinit(&b);
+}
+
 int
 main(void)
 {
@@ -150,7 +169,7 @@ main(void)
 		cmocka_unit_test(empty),      cmocka_unit_test(append_and_consume),
 		cmocka_unit_test(reserve),    cmocka_unit_test(grows_in_proportion),
 		cmocka_unit_test(too_much),   cmocka_unit_test(formatted),
-		cmocka_unit_test(random_use),
+		cmocka_unit_test(shrink),     cmocka_unit_test(random_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
