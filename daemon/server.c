@@ -40,7 +40,7 @@ stop(struct server *server, const char *why)
 		return;
 	}
 	log_info("%s: stopping", why);
-	notify_send("STOPPING=1\nSTATUS=Stopping");
+	(void)notify_send("STOPPING=1\nSTATUS=Stopping");
 	server->is_stopping = true;
 	status_deinit(&server->status);
 	listeners_retire(&server->listeners);
@@ -86,8 +86,9 @@ watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__
 {
 	struct server *server = arg;
 
-	notify_send("WATCHDOG=1");
-	loop_add_timer(&server->watchdog_timer, server->watchdog_ms);
+	bool is_sent = notify_send("WATCHDOG=1");
+
+	loop_add_timer(&server->watchdog_timer, is_sent ? server->watchdog_ms : STATUS_RETRY_MS);
 }
 
 /* Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *ret_mistakes. */
@@ -124,7 +125,7 @@ reload(struct server *server)
 	bus->reload_failed = true;
 	if (server->is_stopping)
 		return;
-	notify_reloading();
+	status_reloading(&server->status);
 	bus->reload_failed = !load(server, &bus->reload_mistakes);
 	if (bus->reload_failed)
 		log_error("the configuration was not reloaded");

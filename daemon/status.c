@@ -5,6 +5,7 @@
 #include "status.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -20,27 +21,38 @@ has_changed(const struct status *status)
 	       now->deliveries != told->deliveries || now->dropped != told->dropped;
 }
 
-static void
-tell(struct status *status, const char *before)
+/* Sends the line, and before it what is owed. Returns whether the manager's socket took it. */
+static bool
+tell(struct status *status)
 {
 	const struct stats *stats = &loop_bus(status->loop)->flow.stats;
 	char rate[32] = "";
 
+	if (status->owes_reloading_us > 0 &&
+	    !notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)status->owes_reloading_us))
+		return false;
+	status->owes_reloading_us = 0;
 	if (status->rate > 0)
 		snprintf(rate, sizeof(rate), " (%llu/s)", (unsigned long long)status->rate);
-	notify_send("%sSTATUS=%s%llu client%s; %llu messages published%s, %llu delivered, %llu dropped", before,
-	            status->loop->sessions.reload_failed ? "The last reload failed, see the log; " : "",
-	            (unsigned long long)stats->clients, stats->clients == 1 ? "" : "s",
-	            (unsigned long long)stats->messages, rate, (unsigned long long)stats->deliveries,
-	            (unsigned long long)stats->dropped);
+	if (!notify_send("%sSTATUS=%s%llu client%s; %llu messages published%s, %llu delivered, %llu dropped",
+	                 status->owes_ready ? "READY=1\n" : "",
+	                 status->loop->sessions.reload_failed ? "The last reload failed, see the log; " : "",
+	                 (unsigned long long)stats->clients, stats->clients == 1 ? "" : "s",
+	                 (unsigned long long)stats->messages, rate, (unsigned long long)stats->deliveries,
+	                 (unsigned long long)stats->dropped))
+		return false;
+	status->owes_ready = false;
 	status->told = *stats;
 	status->told_ms = loop_bus(status->loop)->flow.now_ms;
+	return true;
 }
 
 static void
 wait_a_while(struct status *status)
 {
-	loop_add_timer(&status->timer, STATUS_INTERVAL_MS);
+	bool owes = status->owes_ready || status->owes_reloading_us > 0;
+
+	loop_add_timer(&status->timer, owes ? STATUS_RETRY_MS : STATUS_INTERVAL_MS);
 	status->is_waiting = true;
 }
 
@@ -50,14 +62,14 @@ timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((u
 	struct status *status = arg;
 	struct flow *flow = &loop_bus(status->loop)->flow;
 	uint64_t old_rate = status->rate, n = flow->stats.messages - status->told.messages, ms;
-	bool is_busy = has_changed(status);
+	bool is_busy = has_changed(status) || status->owes_ready;
 
 	status->is_waiting = false;
 	flow_update_time(flow);
 	ms = flow->now_ms - status->told_ms;
 	status->rate = ms > 0 ? n * 1000 / ms : 0;
 	if (is_busy || old_rate > 0)
-		tell(status, "");
+		tell(status);
 	if (is_busy)
 		wait_a_while(status);
 }
@@ -80,12 +92,29 @@ status_update(struct status *status)
 {
 	if (!status->is_on || status->is_waiting || !has_changed(status))
 		return;
-	tell(status, "");
+	tell(status);
 	wait_a_while(status);
+}
+
+void
+status_reloading(struct status *status)
+{
+	struct timespec now;
+
+	if (!status->is_on)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	status->owes_reloading_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	if (notify_send("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)status->owes_reloading_us))
+		status->owes_reloading_us = 0;
 }
 
 void
 status_ready(struct status *status)
 {
-	tell(status, "READY=1\n");
+	if (!status->is_on)
+		return;
+	status->owes_ready = true;
+	if (!tell(status) && !status->is_waiting)
+		wait_a_while(status);
 }

@@ -1,13 +1,13 @@
 /* The protocols are few lines each and stable; libsystemd would bring eight libraries and a MiB into the daemon. */
 #include "notify.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "addr.h"
@@ -35,7 +35,7 @@ notify_is_on(void)
 	return path && (*path == '/' || *path == '@');
 }
 
-void
+bool
 notify_send(const char *format, ...)
 {
 	char text[512];
@@ -43,24 +43,15 @@ notify_send(const char *format, ...)
 	struct addr addr;
 	va_list ap;
 
-	/* What the manager is not told it will notice by itself, and nobody else could do anything about it. */
+	/* What the manager cannot be told it will notice by itself, and nobody else could do anything about it. */
 	if (!notify_is_on() || addr_parse(getenv("NOTIFY_SOCKET"), &addr) != 0 || addr.kind == ADDR_TCP)
-		return;
+		return true;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		(void)!sendto(fd, text, strlen(text), MSG_NOSIGNAL, &addr.sa, addr.len);
-}
-
-void
-notify_reloading(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)ts.tv_sec * 1000000 + (long long)ts.tv_nsec / 1000);
+	return fd < 0 || sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, &addr.sa, addr.len) >= 0 ||
+	       errno != EAGAIN;
 }
 
 uint64_t

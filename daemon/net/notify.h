@@ -10,11 +10,11 @@
 /* Whether there is a service manager to be told anything. */
 bool notify_is_on(void);
 
-/* Several "KEY=VALUE" lines, formatted. */
-void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* RELOADING=1 with the time stamp that notify-reload wants. */
-void notify_reloading(void);
+/*
+ * Sends several "KEY=VALUE" lines, formatted. Never waits: returns false when the manager's socket is full, and then
+ * nothing was sent.
+ */
+bool notify_send(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Within how many ms the service manager wants each WATCHDOG=1; 0: it wants none. */
 uint64_t notify_watchdog_ms(void);

@@ -1,0 +1,148 @@
+# Nothing outside the daemon can make its loop wait: not a log that nobody reads, not a service manager that is busy.
+load helper
+
+memory_below() {
+    [ "$(resident_kib "$UDSD_PID")" -lt "$1" ]
+}
+
+# start_configured: a daemon with $DIR/conf.
+start_configured() {
+    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- 8>&- &
+    UDSD_PID=$!
+    PIDS+=("$UDSD_PID")
+    DAEMONS[$UDSD_PID]=1
+    wait_until is_listening "$S"
+}
+
+@test "a log that nobody reads stops nobody, and says afterwards how many lines it has lost" {
+    run timeout 60 "$PYTHON" - "$UDSD" "$DIR" <<'EOF'
+import atexit, os, signal, subprocess, sys
+from resp import Client, wait_until
+udsd, directory = sys.argv[1:]
+path, conf = directory + "/s", directory + "/conf"
+open(conf, "w").write("[listener bus]\nlisten = %s\n" % path)
+reads, writes = os.pipe()
+os.set_blocking(writes, False)
+try:
+    while True:
+        os.write(writes, b"#" * 4096)
+except BlockingIOError:
+    pass
+os.set_blocking(writes, True)
+daemon = subprocess.Popen([udsd, "--config", conf], stderr=writes)
+atexit.register(daemon.kill)
+wait_until(lambda: os.path.exists(path), "the socket")
+stays = Client(path)
+open(conf, "a").write("[limits]\nqueue_limit = many\n")
+daemon.send_signal(signal.SIGHUP)
+for _ in range(3):
+    assert stays.call("PING") == b"PONG"
+assert os.get_blocking(writes), "the log's file belongs to others, too"
+os.set_blocking(reads, False)
+said = b""
+
+def is_said():
+    global said
+    daemon.send_signal(signal.SIGHUP)
+    stays.call("PING")
+    try:
+        said += os.read(reads, 1 << 20).replace(b"#", b"")
+    except BlockingIOError:
+        pass
+    return b"lines of the log were lost" in said and b"'many'" in said
+
+wait_until(is_said, "what the log has lost")
+daemon.send_signal(signal.SIGTERM)
+assert daemon.wait(20) == 0
+EOF
+    assert_success
+}
+
+@test "a terminal that is stopped stops nobody" {
+    run timeout 60 "$PYTHON" - "$UDSD" "$S" <<'EOF'
+import atexit, os, pty, signal, subprocess, sys
+from resp import Client, wait_until
+udsd, path = sys.argv[1:]
+master, slave = pty.openpty()
+daemon = subprocess.Popen([udsd, "--listen", path, "--log-level", "debug"], stderr=slave)
+atexit.register(daemon.kill)
+wait_until(lambda: os.path.exists(path), "the socket")
+stays = Client(path)
+for i in range(1000):  # two lines of the log each, which nobody reads
+    Client(path).close()
+    assert stays.call("PING") == b"PONG"
+daemon.send_signal(signal.SIGTERM)
+assert daemon.wait(20) == 0
+EOF
+    assert_success
+}
+
+@test "a service manager that does not read stops nobody, and is told of READY when it reads again" {
+    run timeout 60 "$PYTHON" - "$UDSD" "$DIR" <<'EOF'
+import atexit, os, signal, socket, subprocess, sys
+from resp import Client, wait_until
+udsd, directory = sys.argv[1:]
+path, conf = directory + "/s", directory + "/conf"
+open(conf, "w").write("[listener bus]\nlisten = %s\n" % path)
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind(directory + "/notify")
+manager.setblocking(False)
+filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+filler.setblocking(False)
+
+def fill():
+    try:
+        while True:
+            filler.sendto(b"x", directory + "/notify")
+    except BlockingIOError:
+        pass
+
+def heard(text):
+    try:
+        while True:
+            if text in manager.recv(4096):
+                return True
+    except BlockingIOError:
+        return False
+
+fill()
+daemon = subprocess.Popen([udsd, "--config", conf], env=dict(os.environ, NOTIFY_SOCKET=directory + "/notify"))
+atexit.register(daemon.kill)
+wait_until(lambda: os.path.exists(path), "the socket")
+stays = Client(path)
+assert stays.call("PING") == b"PONG"
+wait_until(lambda: heard(b"READY=1"), "READY after the start")
+fill()
+daemon.send_signal(signal.SIGHUP)
+assert stays.call("PING") == b"PONG"
+wait_until(lambda: heard(b"RELOADING=1\nMONOTONIC_USEC="), "RELOADING")
+wait_until(lambda: heard(b"READY=1"), "READY after the reload")
+fill()
+daemon.send_signal(signal.SIGTERM)
+assert daemon.wait(20) == 0
+EOF
+    assert_success
+}
+
+@test "a client that has sent a long message keeps no memory for the beginning of the next one" {
+    is_sanitized && skip "a sanitizer keeps what was freed"
+    printf '[listener bus]\nlisten = %s\n[listener lines]\nlisten = %s\nmode = line\nchannel = c\n' "$S" "$DIR/l" \
+        >"$DIR/conf"
+    start_configured
+    local before
+    before=$(resident_kib "$UDSD_PID")
+    background "$PYTHON" - "$DIR/l" "$DIR/done" <<'EOF'
+import signal, socket, sys
+clients = []
+for i in range(20):
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(sys.argv[1])
+    client.sendall(b"y" * 9000000 + b"\nx")
+    clients.append(client)
+open(sys.argv[2], "w").close()
+signal.pause()
+EOF
+    wait_until [ -e "$DIR/done" ]
+    wait_until info_is messages_published 20
+    wait_until memory_below $((before + 24576))
+}
