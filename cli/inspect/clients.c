@@ -11,7 +11,6 @@
 #include "cleanup.h"
 #include "memory.h"
 #include "num.h"
-#include "options.h"
 #include "say.h"
 
 static bool
@@ -140,18 +139,20 @@ clients_program(long long pid)
 }
 
 int
-clients_read_filter(const struct options *o, struct clients_filter *ret_filter)
+clients_read_filter(const struct clients_selection *selection, struct clients_filter *ret_filter)
 {
-	struct clients_filter filter = { .by_user = o->user != NULL, .by_pid = o->pid > 0, .pid = (long long)o->pid };
+	struct clients_filter filter = { .by_user = selection->user != NULL,
+		                         .by_pid = selection->pid > 0,
+		                         .pid = (long long)selection->pid };
 	const struct passwd *pw;
 	uint64_t number;
 
-	if (o->user && num_parse_u64(o->user, &number) == 0 && number < UINT32_MAX) {
+	if (selection->user && num_parse_u64(selection->user, &number) == 0 && number < UINT32_MAX) {
 		filter.uid = (long long)number;
-	} else if (o->user) {
-		pw = getpwnam(o->user);
+	} else if (selection->user) {
+		pw = getpwnam(selection->user);
 		if (!pw) {
-			say("--user: there is no user '%s'", o->user);
+			say("--user: there is no user '%s'", selection->user);
 			return EX_USAGE;
 		}
 		filter.uid = pw->pw_uid;

@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "options.h"
 #include "protocol.h"
 
 struct ask;
-struct options;
 
 #define CLIENTS_FIELDS_MAX 64
 
@@ -43,13 +43,28 @@ const char *clients_user(long long uid);
 /* The name of the program, or "-"; valid until the next call. */
 const char *clients_program(long long pid);
 
-/* What --user and --pid ask for. */
+/* --user and --pid, a member of the options of a verb. */
+struct clients_selection {
+	const char *user; /* name or uid; or NULL */
+	uint64_t pid;     /* 0: not given */
+};
+
+/* Their rows; offset: of the member. */
+/* clang-format off */
+#define CLIENTS_SELECTION_ROWS(offset)                                                                                 \
+	{ "user", 'u', "USER", "only of this user: a name or a uid", OPTION_TEXT,                                      \
+	  (offset) + offsetof(struct clients_selection, user) },                                                       \
+	{ "pid", 0, "PID", "only of this process", OPTION_COUNT,                                                       \
+	  (offset) + offsetof(struct clients_selection, pid) }
+/* clang-format on */
+
+/* The clients that they select. */
 struct clients_filter {
 	bool by_user, by_pid;
 	long long uid, pid;
 };
 
 /* Returns 0, or EX_USAGE after saying what is wrong. */
-int clients_read_filter(const struct options *o, struct clients_filter *ret_filter);
+int clients_read_filter(const struct clients_selection *selection, struct clients_filter *ret_filter);
 
 bool clients_fit(const struct clients_filter *filter, long long uid, long long pid);

@@ -200,7 +200,7 @@ ask_new(const struct options *o)
 	struct client_options options = { .addr = o->addr, .once = true };
 
 	a->loop = loop_new(NULL, NULL);
-	deadline_init(&a->deadline, a->loop, o->has_timeout ? o->timeout : ASK_TIMEOUT, timed_out_cb, a);
+	deadline_init(&a->deadline, a->loop, options_timeout(o, ASK_TIMEOUT), timed_out_cb, a);
 	a->client = client_new(a->loop, &options, &client_ops, a);
 	a->timer = event_new(loop_base(a->loop), -1, 0, waited_cb, a);
 	memory_check(a->timer ? 0 : -1);

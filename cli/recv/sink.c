@@ -11,7 +11,7 @@
 #include "handler.h"
 #include "memory.h"
 #include "message.h"
-#include "options.h"
+#include "recv-options.h"
 #include "output.h"
 #include "say.h"
 
@@ -45,26 +45,26 @@ moved(void *arg)
 
 /* Returns what is wrong with the options, or NULL. */
 static const char *
-find_conflict(const struct options *o)
+find_conflict(const struct recv_options *o)
 {
-	if (o->format && o->json)
+	if (o->format && o->common.json)
 		return "--format and --json exclude each other";
 	if (!o->exec && o->jobs)
 		return "--jobs is of no use without --exec";
 	if (!o->exec && o->stop_on_error)
 		return "--stop-on-error is of no use without --exec";
-	if (!o->exec && o->exec_bytes)
+	if (!o->exec && o->queue_bytes)
 		return "--queue-bytes is of no use without --exec";
 	return NULL;
 }
 
 int
-sink_new(struct loop *loop, const struct options *o, sink_cb *cb, void *arg, struct sink **ret_sink)
+sink_new(struct loop *loop, const struct recv_options *o, sink_cb *cb, void *arg, struct sink **ret_sink)
 {
 	struct handler_options commands = {
 		.command = o->exec,
 		.jobs = o->jobs ? o->jobs : 1,
-		.queue_bytes = o->exec_bytes ? o->exec_bytes : QUEUE_BYTES,
+		.queue_bytes = o->queue_bytes ? o->queue_bytes : QUEUE_BYTES,
 		.stop_on_error = o->stop_on_error,
 	};
 	const char *conflict = find_conflict(o);
@@ -82,8 +82,8 @@ sink_new(struct loop *loop, const struct options *o, sink_cb *cb, void *arg, str
 	}
 	s = memory_alloc(sizeof(*s));
 	s->format = format;
-	s->json = o->json;
-	s->plain = !o->exec && !o->format && !o->json;
+	s->json = o->common.json;
+	s->plain = !o->exec && !o->format && !o->common.json;
 	s->stop_on_error = o->stop_on_error;
 	s->delimiter = o->null ? '\0' : '\n';
 	s->moved = cb;

@@ -13,7 +13,7 @@
 
 struct handler;
 struct loop;
-struct options;
+struct recv_options;
 struct sink;
 
 /* The longest payload in bytes. */
@@ -23,7 +23,7 @@ struct sink;
 typedef void sink_cb(void *arg);
 
 /* Returns 0, or EX_USAGE after reporting options that do not fit. The options must stay. */
-int sink_new(struct loop *loop, const struct options *o, sink_cb *moved, void *arg, struct sink **ret_sink);
+int sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *arg, struct sink **ret_sink);
 void sink_free(struct sink *s);
 
 /*

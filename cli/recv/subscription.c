@@ -4,7 +4,7 @@
 
 #include "memory.h"
 #include "num.h"
-#include "options.h"
+#include "recv-options.h"
 #include "resp-encode.h"
 
 static void
@@ -22,16 +22,16 @@ add_command(struct buf *b, const char *name, const char *const *args, size_t n)
 }
 
 void
-subscription_init(struct subscription *s, const struct options *o)
+subscription_init(struct subscription *s, const struct recv_options *o)
 {
 	static const char *const missed[] = { PROTOCOL_MISSED };
 
-	*s = (struct subscription){ .n = o->n_args + o->n_patterns, .asks_missed = true };
-	for (size_t i = 0; i < o->n_args; i++)
-		if (strcmp(o->args[i], PROTOCOL_MISSED) == 0)
+	*s = (struct subscription){ .n = o->common.n_args + o->patterns.n, .asks_missed = true };
+	for (size_t i = 0; i < o->common.n_args; i++)
+		if (strcmp(o->common.args[i], PROTOCOL_MISSED) == 0)
 			s->asks_missed = false;
-	add_command(&s->commands, "SUBSCRIBE", (const char *const *)o->args, o->n_args);
-	add_command(&s->commands, "PSUBSCRIBE", o->patterns, o->n_patterns);
+	add_command(&s->commands, "SUBSCRIBE", (const char *const *)o->common.args, o->common.n_args);
+	add_command(&s->commands, "PSUBSCRIBE", o->patterns.texts, o->patterns.n);
 	add_command(&s->commands, "SUBSCRIBE", missed, s->asks_missed ? 1 : 0);
 }
 

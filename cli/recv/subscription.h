@@ -12,7 +12,7 @@
 #include "buf.h"
 #include "protocol.h"
 
-struct options;
+struct recv_options;
 
 struct subscription {
 	struct buf commands; /* to be written after each connect */
@@ -21,7 +21,7 @@ struct subscription {
 	bool asks_missed;    /* false where PROTOCOL_MISSED is one of the user's */
 };
 
-void subscription_init(struct subscription *s, const struct options *o);
+void subscription_init(struct subscription *s, const struct recv_options *o);
 void subscription_deinit(struct subscription *s);
 
 /* Whether the user's subscriptions are confirmed. */

@@ -12,18 +12,40 @@
 #include "handler.h"
 #include "loop.h"
 #include "memory.h"
-#include "options.h"
+#include "recv-options.h"
 #include "resp-reply.h"
 #include "say.h"
 #include "sink.h"
 #include "subscription.h"
-#include "verb-run.h"
+
+static const struct option_row rows[] = {
+	{ "pattern", 'p', "PATTERN", "receive each channel that matches: *, ?, [...]", OPTION_LIST,
+	  offsetof(struct recv_options, patterns) },
+	{ "null", '0', NULL, "end messages with a NUL instead of a newline", OPTION_FLAG,
+	  offsetof(struct recv_options, null) },
+	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT, offsetof(struct recv_options, count) },
+	{ "format", 0, "FORMAT", "print messages so: %c channel, %p payload, ... (see udsctl(1))", OPTION_TEXT,
+	  offsetof(struct recv_options, format) },
+	{ "json", 0, NULL, "print messages as objects of JSON, one in a line", OPTION_FLAG,
+	  offsetof(struct recv_options, common.json) },
+	{ "exec", 0, "COMMAND", "run this for each message, which is its standard input", OPTION_TEXT,
+	  offsetof(struct recv_options, exec) },
+	{ "jobs", 0, "COUNT", "run so many commands at once (1)", OPTION_COUNT, offsetof(struct recv_options, jobs) },
+	{ "queue-bytes", 0, "SIZE", "hold at most this much that waits for its command (16M)", OPTION_SIZE,
+	  offsetof(struct recv_options, queue_bytes) },
+	{ "stop-on-error", 0, NULL, "end when a command fails", OPTION_FLAG,
+	  offsetof(struct recv_options, stop_on_error) },
+	{ "timeout", 0, "DURATION", "give up when no message comes for this long (0: never)", OPTION_TIMEOUT, 0 },
+	{ "summary", 0, NULL, "at the end say how many messages came", OPTION_FLAG,
+	  offsetof(struct recv_options, summary) },
+	{ 0 },
+};
 
 /* How long standard output may take the last bytes after a signal, in ms. */
 #define SIGNAL_TIMEOUT ((uint64_t)5000)
 
 struct recv {
-	const struct options *o;
+	const struct recv_options *o;
 	struct loop *loop;
 	struct client *client;
 	struct sink *sink;
@@ -282,8 +304,8 @@ static const struct client_ops client_ops = {
 static int
 setup(struct recv *r)
 {
-	const struct options *o = r->o;
-	struct client_options options = { .addr = o->addr };
+	const struct recv_options *o = r->o;
+	struct client_options options = { .addr = o->common.addr };
 	int status;
 
 	r->loop = loop_new(signal_cb, r);
@@ -293,7 +315,7 @@ setup(struct recv *r)
 	subscription_init(&r->subscription, o);
 	options.greeting = (struct slice){ r->subscription.commands.data, r->subscription.commands.len };
 	r->client = client_new(r->loop, &options, &client_ops, r);
-	deadline_init(&r->deadline, r->loop, o->timeout, timed_out_cb, r);
+	deadline_init(&r->deadline, r->loop, o->common.timeout, timed_out_cb, r);
 	deadline_init(&r->signal_deadline, r->loop, SIGNAL_TIMEOUT, signal_timed_out_cb, r);
 	return 0;
 }
@@ -345,13 +367,14 @@ run(struct recv *r)
 	return status == EX_OK && handler && handler_failed(handler) > 0 ? EX_SOFTWARE : status;
 }
 
-int
-verb_recv(const struct options *o)
+static int
+verb_recv_run(const void *options)
 {
+	const struct recv_options *o = options;
 	struct recv r = { .o = o };
 	int status;
 
-	if (o->n_args + o->n_patterns == 0) {
+	if (o->common.n_args + o->patterns.n == 0) {
 		say("recv: no channel and no pattern; try 'udsctl recv --help'");
 		return EX_USAGE;
 	}
@@ -367,3 +390,13 @@ verb_recv(const struct options *o)
 	loop_free(r.loop);
 	return status;
 }
+
+const struct verb verb_recv = {
+	.name = "recv",
+	.arguments = "[CHANNEL]...",
+	.summary = "print the messages of channels, or run a command for each",
+	.rows = rows,
+	.args_max = SIZE_MAX,
+	.options_size = sizeof(struct recv_options),
+	.run = verb_recv_run,
+};

@@ -18,8 +18,8 @@
 #include "input.h"
 #include "loop.h"
 #include "memory.h"
-#include "options.h"
 #include "say.h"
+#include "send-options.h"
 #include "spool-open.h"
 #include "spool.h"
 
@@ -28,7 +28,7 @@
 #define RETRY_SECONDS 1
 
 struct source {
-	const struct options *o;
+	const struct send_options *o;
 	struct loop *loop;
 	source_cb *cb;
 	void *arg;
@@ -53,15 +53,15 @@ struct source {
 static int
 open_files(struct source *s)
 {
-	const struct options *o = s->o;
+	const struct send_options *o = s->o;
 	const char *name;
 	int fd;
 
-	s->files = memory_alloc((o->n_files + 1) * sizeof(*s->files));
-	if (o->n_files == 0 && o->n_args == 1)
+	s->files = memory_alloc((o->files.n + 1) * sizeof(*s->files));
+	if (o->files.n == 0 && o->common.n_args == 1)
 		s->files[s->n_files++] = (struct input_file){ .fd = STDIN_FILENO };
-	for (size_t i = 0; i < o->n_files; i++) {
-		name = strcmp(o->files[i], "-") == 0 ? NULL : o->files[i];
+	for (size_t i = 0; i < o->files.n; i++) {
+		name = strcmp(o->files.texts[i], "-") == 0 ? NULL : o->files.texts[i];
 		fd = name ? open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
 		if (fd < 0) {
 			say("opening '%s': %s", name, strerror(errno));
@@ -73,14 +73,14 @@ open_files(struct source *s)
 }
 
 int
-source_open(const struct options *o, struct source **ret_source)
+source_open(const struct send_options *o, struct source **ret_source)
 {
 	struct source *s = memory_alloc(sizeof(*s));
 	int status;
 
 	s->o = o;
 	s->next_arg = 1;
-	s->channel = (struct slice){ (const uint8_t *)o->args[0], strlen(o->args[0]) };
+	s->channel = (struct slice){ (const uint8_t *)o->common.args[0], strlen(o->common.args[0]) };
 	status = open_files(s);
 	if (status == EX_OK && o->spool)
 		status = spool_open_for(o, &s->spool, &s->lost);
@@ -165,10 +165,10 @@ take(struct source *s, struct slice *ret_message)
 		return INPUT_END;
 	if (s->input) {
 		status = input_next(s->input, ret_message);
-	} else if (s->next_arg == s->o->n_args) {
+	} else if (s->next_arg == s->o->common.n_args) {
 		status = INPUT_END;
 	} else {
-		text = s->o->args[s->next_arg++];
+		text = s->o->common.args[s->next_arg++];
 		*ret_message = (struct slice){ (const uint8_t *)text, strlen(text) };
 	}
 	if (status == INPUT_END || status == INPUT_FAILED) {
@@ -322,7 +322,7 @@ source_bytes(const struct source *s)
 	uint64_t bytes = 0;
 
 	for (size_t i = 1; i < s->next_arg; i++)
-		bytes += strlen(s->o->args[i]);
+		bytes += strlen(s->o->common.args[i]);
 	return s->input ? input_handed_bytes(s->input) : bytes;
 }
 

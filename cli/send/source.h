@@ -12,7 +12,7 @@
 #include "protocol.h"
 
 struct loop;
-struct options;
+struct send_options;
 struct source;
 
 enum source_status {
@@ -28,7 +28,7 @@ typedef void source_cb(void *arg);
  * Opens what the options name. Returns EX_OK, or an exit status after saying what went wrong. To be called
  * before the loop catches signals: opening a FIFO waits for whoever writes it.
  */
-int source_open(const struct options *o, struct source **ret_source);
+int source_open(const struct send_options *o, struct source **ret_source);
 
 /* Before anything else. */
 void source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg);

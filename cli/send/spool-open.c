@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "options.h"
 #include "say.h"
+#include "send-options.h"
 #include "spool.h"
 
 #define SPOOL_BYTES ((uint64_t)1024 * 1024 * 1024)
@@ -57,19 +57,19 @@ say_found(const char *path, const struct spool_found *found)
 }
 
 int
-spool_open_for(const struct options *o, struct spool **ret_spool, bool *ret_lost)
+spool_open_for(const struct send_options *o, struct spool **ret_spool, bool *ret_lost)
 {
 	const struct spool_options options = {
 		.path = o->spool,
-		.channel = o->args[0],
+		.channel = o->common.args[0],
 		.limit = o->spool_bytes > 0 ? o->spool_bytes : SPOOL_BYTES,
 		.sync = o->spool_sync,
 	};
 	struct spool_report report;
 	int r;
 
-	if (!*o->args[0] || strlen(o->args[0]) > PROTOCOL_NAME_MAX) {
-		say("send: the channel's name has %zu bytes; a spool takes 1 to %zu", strlen(o->args[0]),
+	if (!*o->common.args[0] || strlen(o->common.args[0]) > PROTOCOL_NAME_MAX) {
+		say("send: the channel's name has %zu bytes; a spool takes 1 to %zu", strlen(o->common.args[0]),
 		    PROTOCOL_NAME_MAX);
 		return EX_USAGE;
 	}

@@ -12,25 +12,55 @@
 #include "client.h"
 #include "deadline.h"
 #include "loop.h"
-#include "options.h"
 #include "progress.h"
 #include "publish.h"
 #include "rate.h"
 #include "say.h"
+#include "send-options.h"
 #include "sendq.h"
 #include "source.h"
-#include "verb-run.h"
+
+static const struct option_row rows[] = {
+	{ "file", 'f', "FILE", "read FILE instead of standard input (-: standard input); several go in order",
+	  OPTION_LIST, offsetof(struct send_options, files) },
+	{ "null", '0', NULL, "messages end with a NUL instead of a newline", OPTION_FLAG,
+	  offsetof(struct send_options, null) },
+	{ "whole", 0, NULL, "all of standard input, or of each FILE, is one message", OPTION_FLAG,
+	  offsetof(struct send_options, whole) },
+	{ "rate", 0, "RATE", "send at most so many messages: 100/s, 6000/m", OPTION_RATE,
+	  offsetof(struct send_options, rate) },
+	{ "wait-receiver", 0, NULL, "messages wait until a receiver is there", OPTION_FLAG,
+	  offsetof(struct send_options, wait_receiver) },
+	{ "timeout", 0, "DURATION", "give up when no answer comes for so long; 0: never (5s with a MESSAGE, else 0)",
+	  OPTION_TIMEOUT, 0 },
+	{ "queue-bytes", 0, "SIZE", "hold at most this much unanswered (16M)", OPTION_SIZE,
+	  offsetof(struct send_options, queue_bytes) },
+	{ "spool", 0, "FILE", "keep what is not answered in FILE, and send what an earlier run left there first",
+	  OPTION_TEXT, offsetof(struct send_options, spool) },
+	{ "spool-bytes", 0, "SIZE", "the spool takes at most this much of the disk (1G)", OPTION_SIZE,
+	  offsetof(struct send_options, spool_bytes) },
+	{ "spool-sync", 0, NULL, "messages are on the disk, not only in the file, before they are sent", OPTION_FLAG,
+	  offsetof(struct send_options, spool_sync) },
+	{ "progress", 0, NULL, "say how far it is (by itself on a terminal when it takes long)", OPTION_FLAG,
+	  offsetof(struct send_options, progress) },
+	{ "no-progress", 0, NULL, "do not", OPTION_FLAG, offsetof(struct send_options, no_progress) },
+	{ "summary", 0, NULL, "at the end say how many messages went where", OPTION_FLAG,
+	  offsetof(struct send_options, summary) },
+	{ 0 },
+};
 
 /* What one writev(2) is given: more than a socket's buffer takes. */
 #define WRITE_VECTORS 16
 
+#define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
 #define ARGUMENTS_TIMEOUT ((uint64_t)5000) /* ms, for messages from arguments */
 #define SIGNAL_TIMEOUT ((uint64_t)5000)    /* ms, for what is queued when a signal comes */
 
 static const char wait_receiver[] = "*3\r\n$4\r\nUDSD\r\n$12\r\nWAITRECEIVER\r\n$2\r\nON\r\n";
 
 struct send {
-	const struct options *o;
+	const struct send_options *o;
+	uint64_t queue_bytes;
 	struct loop *loop;
 	struct client *client;
 	struct sendq queue;
@@ -53,7 +83,7 @@ struct send {
 static bool
 may_push(struct send *s)
 {
-	return s->o->rate == 0 || (client_is_up(s->client) && rate_allows(&s->rate));
+	return s->o->rate.count == 0 || (client_is_up(s->client) && rate_allows(&s->rate));
 }
 
 /* Fills the queue; standard input is read only while there is room in it. */
@@ -62,10 +92,10 @@ fill(struct send *s)
 {
 	enum source_status status = SOURCE_OK;
 	struct slice channel, message;
-	bool blocked = s->o->rate > 0 && sendq_has_unsent(&s->queue);
+	bool blocked = s->o->rate.count > 0 && sendq_has_unsent(&s->queue);
 
 	source_fill(s->source);
-	while (!s->source_ended && !blocked && s->queue.bytes < s->o->queue_bytes && may_push(s)) {
+	while (!s->source_ended && !blocked && s->queue.bytes < s->queue_bytes && may_push(s)) {
 		status = source_next(s->source, &message);
 		if (status != SOURCE_OK)
 			break;
@@ -138,7 +168,7 @@ give_up(struct send *s, const char *why)
 	}
 	if (s->o->wait_receiver && client_is_up(s->client) && !s->awaits_ok)
 		snprintf(explanation, sizeof(explanation), "nobody receives '%s', or a receiver takes nothing",
-		         s->o->args[0]);
+		         s->o->common.args[0]);
 	else
 		client_explain(s->client, explanation, sizeof(explanation));
 	say("%s: %llu of %llu messages were not answered (%s)", why, (unsigned long long)left,
@@ -344,10 +374,10 @@ progress_state(void *arg, struct progress_state *ret_state)
 static void
 setup(struct send *s)
 {
-	const struct options *o = s->o;
-	struct client_options options = { .addr = o->addr };
+	const struct send_options *o = s->o;
+	struct client_options options = { .addr = o->common.addr };
 	struct slice channel = source_channel(s->source);
-	uint64_t timeout = o->has_timeout ? o->timeout : o->n_args > 1 ? ARGUMENTS_TIMEOUT : 0;
+	uint64_t timeout = options_timeout(&o->common, o->common.n_args > 1 ? ARGUMENTS_TIMEOUT : 0);
 
 	if (o->wait_receiver)
 		options.greeting = (struct slice){ (const uint8_t *)wait_receiver, sizeof(wait_receiver) - 1 };
@@ -356,7 +386,7 @@ setup(struct send *s)
 	sendq_init(&s->queue);
 	publish_use(&s->publish, &channel);
 	source_start(s->source, s->loop, advance_cb, s);
-	rate_init(&s->rate, o->rate, o->rate_period);
+	rate_init(&s->rate, o->rate.count, o->rate.period);
 	rate_start(&s->rate, s->loop, advance_cb, s);
 	deadline_init(&s->answer_deadline, s->loop, timeout, timed_out_cb, s);
 	deadline_init(&s->signal_deadline, s->loop, timeout > 0 ? timeout : SIGNAL_TIMEOUT, timed_out_cb, s);
@@ -380,13 +410,14 @@ teardown(struct send *s)
 	loop_free(s->loop);
 }
 
-int
-verb_send(const struct options *o)
+static int
+verb_send_run(const void *options)
 {
-	struct send s = { .o = o };
+	const struct send_options *o = options;
+	struct send s = { .o = o, .queue_bytes = o->queue_bytes > 0 ? o->queue_bytes : QUEUE_BYTES };
 	int status;
 
-	if (o->n_files > 0 && o->n_args > 1) {
+	if (o->files.n > 0 && o->common.n_args > 1) {
 		say("send: messages come from --file or from arguments, not from both");
 		return EX_USAGE;
 	}
@@ -405,3 +436,14 @@ verb_send(const struct options *o)
 	teardown(&s);
 	return status;
 }
+
+const struct verb verb_send = {
+	.name = "send",
+	.arguments = "CHANNEL [MESSAGE]...",
+	.summary = "publish the messages, or without any the lines of standard input",
+	.rows = rows,
+	.args_min = 1,
+	.args_max = SIZE_MAX,
+	.options_size = sizeof(struct send_options),
+	.run = verb_send_run,
+};

@@ -18,7 +18,12 @@
 #include "say.h"
 #include "stats.h"
 #include "grid.h"
-#include "verb-run.h"
+
+static const struct option_row rows[] = {
+	OPTION_JSON_ROW,
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 /* Seconds for each of the measurements. */
 #define SECONDS 1.0
@@ -172,9 +177,10 @@ run(struct ask *a, const struct options *o, struct grid *table)
 	return status;
 }
 
-int
-verb_bench(const struct options *o)
+static int
+verb_bench_run(const void *options)
 {
+	const struct options *o = options;
 	static const struct grid_column columns[] = {
 		{ "", false }, { "A SECOND", true }, { "P50", true }, { "P99", true }, { "DAEMON'S CPU, EACH", true },
 	};
@@ -190,3 +196,12 @@ verb_bench(const struct options *o)
 	ask_free(a);
 	return say_end(status);
 }
+
+const struct verb verb_bench = {
+	.name = "bench",
+	.arguments = "",
+	.summary = "measure the daemon for a few seconds",
+	.rows = rows,
+	.options_size = sizeof(struct options),
+	.run = verb_bench_run,
+};

@@ -11,7 +11,18 @@
 #include "options.h"
 #include "say.h"
 #include "grid.h"
-#include "verb-run.h"
+
+struct channels_options {
+	struct options common;
+	bool names; /* print only these, for completions */
+};
+
+static const struct option_row rows[] = {
+	OPTION_JSON_ROW,
+	{ "names", 0, NULL, "print nothing but the names", OPTION_FLAG, offsetof(struct channels_options, names) },
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 static const struct {
 	struct grid_column column;
@@ -128,27 +139,29 @@ is_line(const struct channel_entry *channel)
 }
 
 static void
-print(const struct options *o, struct listing *listing)
+print(const struct channels_options *o, struct listing *listing)
 {
 	if (listing->n > 0)
 		qsort(listing->channels, listing->n, sizeof(*listing->channels), compare);
 	for (size_t i = 0; i < listing->n; i++) {
 		if (o->names && is_line(&listing->channels[i]))
 			puts(listing->channels[i].name);
-		else if (o->json)
+		else if (o->common.json)
 			print_json(&listing->channels[i]);
 	}
-	if (!o->names && !o->json)
+	if (!o->names && !o->common.json)
 		print_table(listing);
 }
 
-int
-verb_channels(const struct options *o)
+static int
+verb_channels_run(const void *options)
 {
+	const struct channels_options *o = options;
 	struct listing listing = { 0 };
-	struct ask *a = ask_new(o);
+	struct ask *a = ask_new(&o->common);
 	/* Without a pattern the NULL ends the command before it. */
-	int status = ask_each(a, add, &listing, "UDSD", "CHANNELS", o->n_args > 0 ? o->args[0] : NULL, NULL);
+	int status =
+	    ask_each(a, add, &listing, "UDSD", "CHANNELS", o->common.n_args > 0 ? o->common.args[0] : NULL, NULL);
 
 	if (status == 0)
 		print(o, &listing);
@@ -158,3 +171,13 @@ verb_channels(const struct options *o)
 	ask_free(a);
 	return say_end(status);
 }
+
+const struct verb verb_channels = {
+	.name = "channels",
+	.arguments = "[PATTERN]",
+	.summary = "list the channels and what goes through them",
+	.rows = rows,
+	.args_max = 1,
+	.options_size = sizeof(struct channels_options),
+	.run = verb_channels_run,
+};

@@ -9,7 +9,20 @@
 #include "loop.h"
 #include "options.h"
 #include "say.h"
-#include "verb-run.h"
+
+struct check_options {
+	struct options common;
+	uint64_t warning, critical; /* ms; 0: not given */
+};
+
+static const struct option_row rows[] = {
+	{ "warning", 0, "DURATION", "an answer that takes longer is a warning (100ms)", OPTION_DURATION,
+	  offsetof(struct check_options, warning) },
+	{ "critical", 0, "DURATION", "and one that takes longer than this is critical (1s)", OPTION_DURATION,
+	  offsetof(struct check_options, critical) },
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 #define WARNING ((uint64_t)100)   /* ms */
 #define CRITICAL ((uint64_t)1000) /* ms */
@@ -34,9 +47,10 @@ measure(const struct options *o, char *error, size_t size, double *ret_seconds)
 	return status;
 }
 
-int
-verb_check(const struct options *o)
+static int
+verb_check_run(const void *options)
 {
+	const struct check_options *o = options;
 	double warning = (double)(o->warning > 0 ? o->warning : WARNING) / 1000;
 	double critical = (double)(o->critical > 0 ? o->critical : CRITICAL) / 1000, seconds;
 	char error[512] = "no answer";
@@ -47,7 +61,7 @@ verb_check(const struct options *o)
 		say_flushed();
 		return STATUS_UNKNOWN;
 	}
-	if (measure(o, error, sizeof(error), &seconds) != 0) {
+	if (measure(&o->common, error, sizeof(error), &seconds) != 0) {
 		printf("UDSD CRITICAL - %s\n", error);
 		return say_flushed() ? STATUS_CRITICAL : STATUS_UNKNOWN;
 	}
@@ -59,3 +73,12 @@ verb_check(const struct options *o)
 	       warning, critical);
 	return say_flushed() ? status : STATUS_UNKNOWN;
 }
+
+const struct verb verb_check = {
+	.name = "check",
+	.arguments = "",
+	.summary = "tell in one line whether the daemon is well, for monitoring systems",
+	.rows = rows,
+	.options_size = sizeof(struct check_options),
+	.run = verb_check_run,
+};

@@ -11,7 +11,20 @@
 #include "options.h"
 #include "say.h"
 #include "grid.h"
-#include "verb-run.h"
+
+struct clients_options {
+	struct options common;
+	struct clients_selection selection;
+	bool ids; /* print only these, for completions */
+};
+
+static const struct option_row rows[] = {
+	CLIENTS_SELECTION_ROWS(offsetof(struct clients_options, selection)),
+	OPTION_JSON_ROW,
+	{ "ids", 0, NULL, "print nothing but the ids", OPTION_FLAG, offsetof(struct clients_options, ids) },
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 static const struct grid_column columns[] = {
 	{ "ID", true },        { "USER", false },     { "PID", true },    { "PROGRAM", false },
@@ -20,7 +33,7 @@ static const struct grid_column columns[] = {
 };
 
 struct listing {
-	const struct options *o;
+	const struct clients_options *o;
 	struct clients_filter filter;
 	struct grid table;
 };
@@ -107,27 +120,37 @@ list(const struct client_entry *client, void *arg)
 		return;
 	if (listing->o->ids)
 		printf("%" PRIu64 "\n", client->id);
-	else if (listing->o->json)
+	else if (listing->o->common.json)
 		print_json(client);
 	else
 		add_row(&listing->table, client);
 }
 
-int
-verb_clients(const struct options *o)
+static int
+verb_clients_run(const void *options)
 {
+	const struct clients_options *o = options;
 	struct listing listing = { .o = o };
 	struct ask *a;
-	int status = clients_read_filter(o, &listing.filter);
+	int status = clients_read_filter(&o->selection, &listing.filter);
 
 	if (status != 0)
 		return status;
-	a = ask_new(o);
+	a = ask_new(&o->common);
 	grid_init(&listing.table, columns, sizeof(columns) / sizeof(columns[0]));
 	status = clients_each(a, list, &listing);
-	if (status == 0 && !o->json && !o->ids)
+	if (status == 0 && !o->common.json && !o->ids)
 		grid_print(&listing.table);
 	grid_deinit(&listing.table);
 	ask_free(a);
 	return say_end(status);
 }
+
+const struct verb verb_clients = {
+	.name = "clients",
+	.arguments = "",
+	.summary = "list who is connected",
+	.rows = rows,
+	.options_size = sizeof(struct clients_options),
+	.run = verb_clients_run,
+};

@@ -8,8 +8,11 @@
 #include <unistd.h>
 
 #include "options.h"
-#include "verb-run.h"
 #include "verbs.h"
+
+static const struct option_row rows[] = {
+	{ 0 },
+};
 
 /* Runs a command without output; returns whether it ended well. */
 static bool
@@ -37,9 +40,10 @@ open_manual(const char *verb)
 	execlp("man", "man", "udsctl", NULL);
 }
 
-int
-verb_help(const struct options *o)
+static int
+verb_help_run(const void *options)
 {
+	const struct options *o = options;
 	const struct verb *verb = o->n_args > 0 ? verbs_find(o->args[0]) : NULL;
 
 	if (o->n_args > 0 && !verb) {
@@ -50,3 +54,13 @@ verb_help(const struct options *o)
 		open_manual(verb ? verb->name : NULL);
 	return verbs_help(verb);
 }
+
+const struct verb verb_help = {
+	.name = "help",
+	.arguments = "[VERB]",
+	.summary = "open the manual, at the verb",
+	.rows = rows,
+	.args_max = 1,
+	.options_size = sizeof(struct options),
+	.run = verb_help_run,
+};

@@ -12,7 +12,18 @@
 #include "options.h"
 #include "record.h"
 #include "say.h"
-#include "verb-run.h"
+
+struct kill_options {
+	struct options common;
+	struct clients_selection selection;
+};
+
+static const struct option_row rows[] = {
+	CLIENTS_SELECTION_ROWS(offsetof(struct kill_options, selection)),
+	OPTION_JSON_ROW,
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 /* There was no such client. */
 #define STATUS_NONE 1
@@ -58,14 +69,14 @@ look_at(const struct client_entry *client, void *arg)
 }
 
 static void
-report(const struct options *o, const struct victim *victim)
+report(const struct kill_options *o, const struct victim *victim)
 {
 	json_t *object;
 
-	if (!o->json && victim->pid > 0) {
+	if (!o->common.json && victim->pid > 0) {
 		printf("closed client %" PRIu64 ": user %s, pid %lld, %s\n", victim->id, clients_user(victim->uid),
 		       victim->pid, victim->program);
-	} else if (!o->json) {
+	} else if (!o->common.json) {
 		printf("closed client %" PRIu64 "\n", victim->id);
 	} else {
 		object = record_new();
@@ -87,7 +98,7 @@ mark_closed(struct hunt *hunt, uint64_t id)
 
 /* Returns 0 or an exit status. Who has left meanwhile is not closed, and does not count. */
 static int
-close_all(struct ask *a, const struct options *o, struct hunt *hunt, size_t *ret_closed)
+close_all(struct ask *a, const struct kill_options *o, struct hunt *hunt, size_t *ret_closed)
 {
 	const struct resp_node *reply;
 	char id[NUM_DIGITS_MAX + 1];
@@ -109,7 +120,7 @@ close_all(struct ask *a, const struct options *o, struct hunt *hunt, size_t *ret
 }
 
 static int
-run(struct ask *a, const struct options *o, struct hunt *hunt)
+run(struct ask *a, const struct kill_options *o, struct hunt *hunt)
 {
 	size_t closed;
 	int status = clients_each(a, look_at, hunt);
@@ -133,32 +144,33 @@ run(struct ask *a, const struct options *o, struct hunt *hunt)
 
 /* Returns 0, or EX_USAGE after saying what is wrong. */
 static int
-read_ids(const struct options *o, struct hunt *hunt)
+read_ids(const struct kill_options *o, struct hunt *hunt)
 {
-	if (o->n_args == 0 && !o->user && o->pid == 0) {
+	if (o->common.n_args == 0 && !o->selection.user && o->selection.pid == 0) {
 		say("kill: whom? Ids of clients, --user or --pid; 'udsctl clients' lists them");
 		return EX_USAGE;
 	}
-	hunt->n_ids = o->n_args;
-	hunt->ids = memory_alloc((o->n_args + 1) * sizeof(*hunt->ids));
-	hunt->closed = memory_alloc((o->n_args + 1) * sizeof(*hunt->closed));
-	for (size_t i = 0; i < o->n_args; i++)
-		if (num_parse_u64(o->args[i], &hunt->ids[i]) != 0 || hunt->ids[i] == 0) {
-			say("kill: '%s' is not the id of a client; 'udsctl clients' lists them", o->args[i]);
+	hunt->n_ids = o->common.n_args;
+	hunt->ids = memory_alloc((o->common.n_args + 1) * sizeof(*hunt->ids));
+	hunt->closed = memory_alloc((o->common.n_args + 1) * sizeof(*hunt->closed));
+	for (size_t i = 0; i < o->common.n_args; i++)
+		if (num_parse_u64(o->common.args[i], &hunt->ids[i]) != 0 || hunt->ids[i] == 0) {
+			say("kill: '%s' is not the id of a client; 'udsctl clients' lists them", o->common.args[i]);
 			return EX_USAGE;
 		}
-	return clients_read_filter(o, &hunt->filter);
+	return clients_read_filter(&o->selection, &hunt->filter);
 }
 
-int
-verb_kill(const struct options *o)
+static int
+verb_kill_run(const void *options)
 {
+	const struct kill_options *o = options;
 	struct hunt hunt = { 0 };
 	struct ask *a;
 	int status = read_ids(o, &hunt);
 
 	if (status == 0) {
-		a = ask_new(o);
+		a = ask_new(&o->common);
 		status = run(a, o, &hunt);
 		ask_free(a);
 	}
@@ -167,3 +179,13 @@ verb_kill(const struct options *o)
 	free(hunt.victims);
 	return say_end(status);
 }
+
+const struct verb verb_kill = {
+	.name = "kill",
+	.arguments = "[ID]...",
+	.summary = "close clients' connections",
+	.rows = rows,
+	.args_max = SIZE_MAX,
+	.options_size = sizeof(struct kill_options),
+	.run = verb_kill_run,
+};

@@ -12,13 +12,30 @@
 #include "memory.h"
 #include "options.h"
 #include "say.h"
-#include "verb-run.h"
+
+struct monitor_options {
+	struct options common;
+	struct clients_selection selection;
+	const char *channel; /* pattern; or NULL */
+	uint64_t count;      /* 0: not given */
+};
+
+static const struct option_row rows[] = {
+	{ "channel", 'c', "PATTERN", "only messages of channels that match", OPTION_TEXT,
+	  offsetof(struct monitor_options, channel) },
+	CLIENTS_SELECTION_ROWS(offsetof(struct monitor_options, selection)),
+	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT,
+	  offsetof(struct monitor_options, count) },
+	OPTION_JSON_ROW,
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 /* More of a payload, in bytes, is not shown to people. */
 #define SHOWN_BYTES ((size_t)256)
 
 struct monitor {
-	const struct options *o;
+	const struct monitor_options *o;
 	struct clients_filter filter;
 	uint64_t n; /* shown */
 };
@@ -129,7 +146,7 @@ show(struct monitor *m, const struct notice *notice)
 {
 	if (!clients_fit(&m->filter, notice->uid, notice->pid))
 		return 0;
-	if (m->o->json)
+	if (m->o->common.json)
 		print_json(notice);
 	else
 		print_line(notice);
@@ -155,18 +172,28 @@ notice_cb(const struct resp_node *node, void *arg)
 	return 0;
 }
 
-int
-verb_monitor(const struct options *o)
+static int
+verb_monitor_run(const void *options)
 {
+	const struct monitor_options *o = options;
 	struct monitor m = { .o = o };
 	struct ask *a;
-	int status = clients_read_filter(o, &m.filter);
+	int status = clients_read_filter(&o->selection, &m.filter);
 
 	if (status != 0)
 		return status;
-	a = ask_new(o);
+	a = ask_new(&o->common);
 	/* Without a pattern the NULL ends the command before it. */
 	status = ask_listen(a, notice_cb, &m, "UDSD", "MONITOR", o->channel, NULL);
 	ask_free(a);
 	return say_end(status);
 }
+
+const struct verb verb_monitor = {
+	.name = "monitor",
+	.arguments = "",
+	.summary = "print messages as they are published: who sent what to how many",
+	.rows = rows,
+	.options_size = sizeof(struct monitor_options),
+	.run = verb_monitor_run,
+};

@@ -10,7 +10,18 @@
 #include "options.h"
 #include "resp-reply.h"
 #include "say.h"
-#include "verb-run.h"
+
+struct ping_options {
+	struct options common;
+	uint64_t count; /* 0: not given */
+};
+
+static const struct option_row rows[] = {
+	{ "count", 'n', "COUNT", "ping this many times (1)", OPTION_COUNT, offsetof(struct ping_options, count) },
+	OPTION_JSON_ROW,
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 #define PING_TIMEOUT ((uint64_t)5000) /* ms */
 #define BULK_MAX ((size_t)64 * 1024)
@@ -137,16 +148,17 @@ static const struct client_ops client_ops = {
 	.down = down,
 };
 
-int
-verb_ping(const struct options *o)
+static int
+verb_ping_run(const void *options)
 {
-	struct ping p = { .count = o->count > 0 ? o->count : 1, .json = o->json };
-	struct client_options options = { .addr = o->addr, .once = true };
+	const struct ping_options *o = options;
+	struct ping p = { .count = o->count > 0 ? o->count : 1, .json = o->common.json };
+	struct client_options client = { .addr = o->common.addr, .once = true };
 	int status;
 
 	p.loop = loop_new(NULL, NULL);
-	deadline_init(&p.deadline, p.loop, o->has_timeout ? o->timeout : PING_TIMEOUT, timed_out_cb, &p);
-	p.client = client_new(p.loop, &options, &client_ops, &p);
+	deadline_init(&p.deadline, p.loop, options_timeout(&o->common, PING_TIMEOUT), timed_out_cb, &p);
+	p.client = client_new(p.loop, &client, &client_ops, &p);
 	deadline_run(&p.deadline, true);
 	client_start(p.client);
 	status = loop_run(p.loop);
@@ -156,3 +168,12 @@ verb_ping(const struct options *o)
 	loop_free(p.loop);
 	return status;
 }
+
+const struct verb verb_ping = {
+	.name = "ping",
+	.arguments = "",
+	.summary = "ask the daemon for an answer and print how long it took",
+	.rows = rows,
+	.options_size = sizeof(struct ping_options),
+	.run = verb_ping_run,
+};

@@ -23,8 +23,23 @@
 #include "output.h"
 #include "say.h"
 #include "sendq.h"
-#include "verb-run.h"
 
+struct pipe_options {
+	struct options common;
+	const char *hello;    /* or NULL */
+	uint64_t queue_bytes; /* 0: not given */
+};
+
+static const struct option_row rows[] = {
+	{ "hello", 0, "TEXT", "send this line first after each connect", OPTION_TEXT,
+	  offsetof(struct pipe_options, hello) },
+	{ "timeout", 0, "DURATION", "give up when nothing can be sent for this long (0: never)", OPTION_TIMEOUT, 0 },
+	{ "queue-bytes", 0, "SIZE", "hold at most this much unsent (16M)", OPTION_SIZE,
+	  offsetof(struct pipe_options, queue_bytes) },
+	{ 0 },
+};
+
+#define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
 #define WRITE_VECTORS 16
 #define SIGNAL_TIMEOUT ((uint64_t)5000) /* ms, for what is queued when a signal comes */
 /* Nothing tells when the other side reads: how often to look while the queue is full, in ms. */
@@ -33,7 +48,8 @@
 #define LINE_MAX_BYTES ((uint64_t)64 * 1024)
 
 struct pipe {
-	const struct options *o;
+	const struct pipe_options *o;
+	uint64_t queue_bytes;
 	struct loop *loop;
 	struct client *client;
 	struct sendq queue;
@@ -59,7 +75,7 @@ final_status(const struct pipe *p)
 static void
 fill(struct pipe *p)
 {
-	uint64_t limit = p->o->queue_bytes, line_max = limit < LINE_MAX_BYTES ? limit : LINE_MAX_BYTES;
+	uint64_t limit = p->queue_bytes, line_max = limit < LINE_MAX_BYTES ? limit : LINE_MAX_BYTES;
 	enum input_status status = INPUT_OK;
 	struct slice piece;
 	bool open;
@@ -141,7 +157,7 @@ advance(struct pipe *p)
 		client_shutdown(p->client);
 		p->shut = true;
 	}
-	if (!p->input_ended && p->queue.bytes >= p->o->queue_bytes && !sendq_has_unsent(&p->queue))
+	if (!p->input_ended && p->queue.bytes >= p->queue_bytes && !sendq_has_unsent(&p->queue))
 		event_add(p->look_timer, &(struct timeval){ .tv_usec = LOOK_EVERY * 1000 });
 	/* Standard output that takes nothing is not the daemon's fault. */
 	deadline_run(&p->deadline, !is_output_full(p) && (sendq_has_unsent(&p->queue) || p->shut));
@@ -257,8 +273,8 @@ static const struct client_ops client_ops = {
 static void
 setup(struct pipe *p)
 {
-	const struct options *o = p->o;
-	struct client_options options = { .addr = o->addr };
+	const struct pipe_options *o = p->o;
+	struct client_options options = { .addr = o->common.addr };
 
 	if (o->hello) {
 		memory_check(buf_printf(&p->hello, "%s\n", o->hello));
@@ -269,16 +285,18 @@ setup(struct pipe *p)
 	sendq_init(&p->queue);
 	p->input = input_new(p->loop, STDIN_FILENO, INPUT_LINES, advance_cb, p);
 	p->output = output_new(p->loop, STDOUT_FILENO, drained, p);
-	deadline_init(&p->deadline, p->loop, o->timeout, timed_out_cb, p);
-	deadline_init(&p->signal_deadline, p->loop, o->timeout > 0 ? o->timeout : SIGNAL_TIMEOUT, timed_out_cb, p);
+	deadline_init(&p->deadline, p->loop, o->common.timeout, timed_out_cb, p);
+	deadline_init(&p->signal_deadline, p->loop, o->common.timeout > 0 ? o->common.timeout : SIGNAL_TIMEOUT,
+	              timed_out_cb, p);
 	p->look_timer = event_new(loop_base(p->loop), -1, 0, look_cb, p);
 	memory_check(p->look_timer ? 0 : -1);
 }
 
-int
-verb_pipe(const struct options *o)
+static int
+verb_pipe_run(const void *options)
 {
-	struct pipe p = { .o = o };
+	const struct pipe_options *o = options;
+	struct pipe p = { .o = o, .queue_bytes = o->queue_bytes > 0 ? o->queue_bytes : QUEUE_BYTES };
 	int status;
 
 	setup(&p);
@@ -297,3 +315,12 @@ verb_pipe(const struct options *o)
 	loop_free(p.loop);
 	return status;
 }
+
+const struct verb verb_pipe = {
+	.name = "pipe",
+	.arguments = "",
+	.summary = "send standard input as it is and print what comes back",
+	.rows = rows,
+	.options_size = sizeof(struct pipe_options),
+	.run = verb_pipe_run,
+};

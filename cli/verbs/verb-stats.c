@@ -10,7 +10,25 @@
 #include "options.h"
 #include "say.h"
 #include "stats.h"
-#include "verb-run.h"
+
+struct stats_options {
+	struct options common;
+	uint64_t interval;  /* ms; 0: not given */
+	uint64_t count;     /* 0: not given */
+	const char *format; /* or NULL */
+};
+
+static const struct option_row rows[] = {
+	{ "watch", 'w', "[=DURATION]", "show them again and again, every second or so often", OPTION_DURATION,
+	  offsetof(struct stats_options, interval) },
+	{ "count", 'n', "COUNT", "end after showing them this many times", OPTION_COUNT,
+	  offsetof(struct stats_options, count) },
+	OPTION_JSON_ROW,
+	{ "format", 0, "FORMAT", "text, json, openmetrics or prometheus", OPTION_TEXT,
+	  offsetof(struct stats_options, format) },
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 static const char *const formats[] = {
 	[STATS_TEXT] = "text",
@@ -23,11 +41,11 @@ static const char *const formats[] = {
 
 /* Returns 0, or EX_USAGE after saying what is wrong. */
 static int
-read_format(const struct options *o, enum stats_format *ret_format)
+read_format(const struct stats_options *o, enum stats_format *ret_format)
 {
 	const char *nearest;
 
-	*ret_format = o->json ? STATS_JSON : STATS_TEXT;
+	*ret_format = o->common.json ? STATS_JSON : STATS_TEXT;
 	for (size_t i = 0; o->format && i < N_FORMATS; i++) {
 		if (strcmp(o->format, formats[i]) != 0)
 			continue;
@@ -70,7 +88,7 @@ show(enum stats_format format, const struct stats_sample *sample, const struct s
 }
 
 static int
-run(struct ask *a, const struct options *o, enum stats_format format)
+run(struct ask *a, const struct stats_options *o, enum stats_format format)
 {
 	struct stats_sample samples[2];
 	uint64_t interval = o->interval > 0 ? o->interval : 1000, times = o->count;
@@ -94,17 +112,27 @@ run(struct ask *a, const struct options *o, enum stats_format format)
 	return EX_OK;
 }
 
-int
-verb_stats(const struct options *o)
+static int
+verb_stats_run(const void *options)
 {
+	const struct stats_options *o = options;
 	enum stats_format format;
 	struct ask *a;
 	int status = read_format(o, &format);
 
 	if (status != 0)
 		return status;
-	a = ask_new(o);
+	a = ask_new(&o->common);
 	status = run(a, o, format);
 	ask_free(a);
 	return say_end(status);
 }
+
+const struct verb verb_stats = {
+	.name = "stats",
+	.arguments = "",
+	.summary = "show what goes through the daemon",
+	.rows = rows,
+	.options_size = sizeof(struct stats_options),
+	.run = verb_stats_run,
+};

@@ -3,9 +3,6 @@
 
 #include "options.h"
 
-/* Ends with a row without a name. */
-extern const struct verb verbs[];
-
 /* NULL where there is none. */
 const struct verb *verbs_find(const char *name);
 
