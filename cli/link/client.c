@@ -236,7 +236,8 @@ ended_cb(void *arg, uint64_t unread, int error)
 	c->noticed = false;
 	if (c->conn.had_input && !c->conn.dropped)
 		backoff_reset(&c->backoff);
-	c->ops->down(c->arg, unread);
+	if (c->ops->down)
+		c->ops->down(c->arg, unread);
 	if (loop_is_ending(c->loop) || c->stopped)
 		return;
 	if (c->options.once) {
@@ -351,6 +352,13 @@ const char *
 client_name(const struct client *c)
 {
 	return c->name;
+}
+
+void
+client_end_foreign(struct client *c)
+{
+	say("%s: this is not a udsd bus; for an echo listener use 'udsctl pipe'", c->name);
+	loop_end(c->loop, EX_PROTOCOL);
 }
 
 void
