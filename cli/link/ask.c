@@ -120,13 +120,14 @@ ask_writable(void *arg)
 }
 
 static void
-ask_timed_out_cb(void *arg)
+ask_timed_out_cb(void *arg, const char *why)
 {
 	struct ask *a = arg;
-	char why[512];
+	char explanation[512];
 
-	client_explain(a->client, why, sizeof(why));
-	say("timed out: %s", why);
+	(void)why;
+	client_explain(a->client, explanation, sizeof(explanation));
+	say("timed out: %s", explanation);
 	loop_end(a->loop, EX_TEMPFAIL);
 }
 

@@ -19,7 +19,11 @@
 #include "loop.h"
 #include "memory.h"
 #include "say.h"
+#include "sendq.h"
 #include "watch.h"
+
+/* For one writev(2): with blocks of 64 KiB more than a socket buffer takes. */
+#define WRITE_VECTORS 16
 
 enum client_state { CLIENT_DOWN, CLIENT_CONNECTING, CLIENT_UP };
 
@@ -309,6 +313,23 @@ size_t
 client_writev(struct client *c, const struct iovec *iov, int n)
 {
 	return c->state == CLIENT_UP && c->greeted == c->options.greeting.len ? conn_writev(&c->conn, iov, n) : 0;
+}
+
+size_t
+client_write_queue(struct client *c, struct sendq *queue)
+{
+	struct iovec iov[WRITE_VECTORS];
+	size_t total = 0, n;
+	int vectors;
+
+	while ((vectors = sendq_peek(queue, iov, WRITE_VECTORS)) > 0) {
+		n = client_writev(c, iov, vectors);
+		if (n == 0)
+			break;
+		sendq_sent(queue, n);
+		total += n;
+	}
+	return total;
 }
 
 void

@@ -15,6 +15,7 @@
 
 struct client;
 struct loop;
+struct sendq;
 
 struct client_ops {
 	/* Connected; nothing is written yet. May be NULL. */
@@ -59,6 +60,9 @@ void client_stop(struct client *c);
  * Never calls back.
  */
 size_t client_writev(struct client *c, const struct iovec *iov, int n);
+
+/* Writes from the queue what the socket takes; returns the bytes written. Never calls back. */
+size_t client_write_queue(struct client *c, struct sendq *queue);
 
 /* With true nothing is read until false. */
 void client_pause(struct client *c, bool paused);

@@ -255,22 +255,22 @@ down(void *arg, uint64_t unread)
 }
 
 static void
-timed_out_cb(void *arg)
+timed_out_cb(void *arg, const char *why)
 {
 	struct recv *r = arg;
-	char limit[32], why[256];
+	char explanation[256];
 
-	deadline_format(&r->deadline, limit, sizeof(limit));
-	client_explain(r->client, why, sizeof(why));
-	say("timed out after %s: %s", limit, client_is_up(r->client) ? "no message came" : why);
+	client_explain(r->client, explanation, sizeof(explanation));
+	say("%s: %s", why, client_is_up(r->client) ? "no message came" : explanation);
 	finish(r, EX_TEMPFAIL);
 }
 
 static void
-signal_timed_out_cb(void *arg)
+signal_timed_out_cb(void *arg, const char *why)
 {
 	struct recv *r = arg;
 
+	(void)why;
 	loop_end(r->loop, r->status);
 }
 
