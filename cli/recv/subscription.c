@@ -1,3 +1,8 @@
+/*
+ * The notices of dropped messages are subscribed to last, with a command of their own. A daemon may refuse them to this
+ * user, or may not know them: its error then comes when exactly the user's subscriptions are confirmed, and recv goes
+ * on without notices.
+ */
 #include "subscription.h"
 
 #include <string.h>
@@ -8,7 +13,7 @@
 #include "resp-encode.h"
 
 static void
-add_command(struct buf *b, const char *name, const char *const *args, size_t n)
+subscription_add_command(struct buf *b, const char *name, const char *const *args, size_t n)
 {
 	if (n == 0)
 		return;
@@ -30,9 +35,9 @@ subscription_init(struct subscription *s, const struct recv_options *o)
 	for (size_t i = 0; i < o->common.n_args; i++)
 		if (strcmp(o->common.args[i], PROTOCOL_MISSED) == 0)
 			s->asks_missed = false;
-	add_command(&s->commands, "SUBSCRIBE", (const char *const *)o->common.args, o->common.n_args);
-	add_command(&s->commands, "PSUBSCRIBE", o->patterns.texts, o->patterns.n);
-	add_command(&s->commands, "SUBSCRIBE", missed, s->asks_missed ? 1 : 0);
+	subscription_add_command(&s->commands, "SUBSCRIBE", (const char *const *)o->common.args, o->common.n_args);
+	subscription_add_command(&s->commands, "PSUBSCRIBE", o->patterns.texts, o->patterns.n);
+	subscription_add_command(&s->commands, "SUBSCRIBE", missed, s->asks_missed ? 1 : 0);
 }
 
 void
@@ -54,7 +59,7 @@ subscription_may_be_refused(const struct subscription *s)
 }
 
 bool
-subscription_tells_missed(const struct subscription *s, struct slice channel, struct slice payload,
+subscription_parse_missed(const struct subscription *s, struct slice channel, struct slice payload,
                           uint64_t *ret_missed, struct slice *ret_channel)
 {
 	char text[NUM_DIGITS_MAX + 1] = "";
