@@ -1,5 +1,5 @@
 /*
- * udsctl check: one line and an exit status as monitoring systems want them
+ * udsctl check: one line and an exit status in the form of monitoring plugins
  * (https://www.monitoring-plugins.org/doc/guidelines.html).
  */
 #include <stdio.h>
@@ -31,9 +31,11 @@ enum { STATUS_OK, STATUS_WARNING, STATUS_CRITICAL, STATUS_UNKNOWN };
 
 static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 
-/* Returns 0, or an exit status and then error says why. *ret_seconds is how long connecting and the answer took. */
+/*
+ * Measures the time of connecting and one answer. Returns 0, or an exit status and sets `error` to the reason.
+ */
 static int
-measure(const struct options *o, char *error, size_t size, double *ret_seconds)
+check_measure(const struct options *o, char *error, size_t size, double *ret_seconds)
 {
 	struct ask *a = ask_new(o);
 	uint64_t start = loop_now_ns();
@@ -61,7 +63,7 @@ verb_check_run(const void *options)
 		say_flushed();
 		return STATUS_UNKNOWN;
 	}
-	if (measure(&o->common, error, sizeof(error), &seconds) != 0) {
+	if (check_measure(&o->common, error, sizeof(error), &seconds) != 0) {
 		printf("UDSD CRITICAL - %s\n", error);
 		return say_flushed() ? STATUS_CRITICAL : STATUS_UNKNOWN;
 	}

@@ -1,4 +1,4 @@
-/* udsctl reload: the daemon reads its configuration again, and says whether it took it. */
+/* udsctl reload: has the daemon read its configuration again. If there is a mistake in it, nothing changes. */
 #include <stdio.h>
 
 #include "ask.h"
