@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grid.h"
 #include "human.h"
 #include "record.h"
-#include "grid.h"
 
 enum stats_kind { COUNT, SIZE, AGE, SECONDS };
 

@@ -21,8 +21,8 @@
 #include "handler.h"
 #include "memory.h"
 #include "message.h"
-#include "recv-options.h"
 #include "output.h"
+#include "recv-options.h"
 #include "say.h"
 
 /* Default of --queue-bytes. */
@@ -42,17 +42,7 @@ struct sink {
 	struct buf line;      /* the last message in its format */
 	struct timespec time; /* when the input at hand was read; unused if plain */
 	uint64_t messages;
-	sink_cb *moved;
-	void *arg;
 };
-
-static void
-sink_moved_cb(void *arg)
-{
-	struct sink *s = arg;
-
-	s->moved(s->arg);
-}
 
 /* Returns which options contradict each other, or NULL. */
 static const char *
@@ -70,7 +60,7 @@ sink_find_conflict(const struct recv_options *o)
 }
 
 int
-sink_new(struct loop *loop, const struct recv_options *o, sink_cb *cb, void *arg, struct sink **ret_sink)
+sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *arg, struct sink **ret_sink)
 {
 	struct handler_options commands = {
 		.command = o->exec,
@@ -97,12 +87,10 @@ sink_new(struct loop *loop, const struct recv_options *o, sink_cb *cb, void *arg
 	s->plain = !o->exec && !o->format && !o->common.json;
 	s->stop_on_error = o->stop_on_error;
 	s->delimiter = o->null ? '\0' : '\n';
-	s->moved = cb;
-	s->arg = arg;
 	if (o->exec)
-		s->handler = handler_new(loop, &commands, sink_moved_cb, s);
+		s->handler = handler_new(loop, &commands, moved, arg);
 	else
-		s->output = output_new(loop, STDOUT_FILENO, sink_moved_cb, s);
+		s->output = output_new(loop, STDOUT_FILENO, moved, arg);
 	*ret_sink = s;
 	return 0;
 }

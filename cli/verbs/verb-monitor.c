@@ -9,11 +9,9 @@
 #include <time.h>
 
 #include "ask.h"
-#include "buf.h"
 #include "clients.h"
-#include "record.h"
-#include "memory.h"
 #include "options.h"
+#include "record.h"
 #include "say.h"
 
 struct monitor_options {

@@ -7,35 +7,42 @@
 #include "nearest.h"
 #include "say.h"
 
-#define VERBS_MAX 32
-
 /* In the order of the help. A new verb has a file of its own and is named here, and nowhere else. */
 extern const struct verb verb_send, verb_recv, verb_pipe, verb_ping, verb_stats, verb_clients, verb_channels, verb_top,
     verb_monitor, verb_kill, verb_reload, verb_check, verb_bench, verb_help;
 
 static const struct verb *const verbs[] = {
-	&verb_send,    &verb_recv, &verb_pipe,   &verb_ping,  &verb_stats, &verb_clients, &verb_channels, &verb_top,
-	&verb_monitor, &verb_kill, &verb_reload, &verb_check, &verb_bench, &verb_help,    NULL,
+	&verb_send, &verb_recv,    &verb_pipe, &verb_ping,   &verb_stats, &verb_clients, &verb_channels,
+	&verb_top,  &verb_monitor, &verb_kill, &verb_reload, &verb_check, &verb_bench,   &verb_help,
 };
+
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const char help_text[] =
+    "\nWithout a verb, with standard input piped: udsctl pipe.\n"
+    "'udsctl VERB --help' shows the options of a verb. Durations are like 500ms, 5s or 1m, sizes like 16M.\n"
+    "The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock if it exists,\n"
+    "else /run/udsd/udsd.sock. Exit status: 0 every message was answered, 64 wrong usage, 65 the spool is\n"
+    "damaged, 66 a file cannot be opened, 69 no daemon, 70 a command failed, 73 the spool cannot be created,\n"
+    "74 input or output failed, 75 timed out, 76 not a bus or refused, 77 not permitted.\n";
 
 const struct verb *
 verbs_find(const char *name)
 {
-	for (const struct verb *const *v = verbs; *v; v++)
-		if (strcmp((*v)->name, name) == 0)
-			return *v;
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (strcmp(verbs[i]->name, name) == 0)
+			return verbs[i];
 	return NULL;
 }
 
 void
 verbs_report_unknown(const char *name)
 {
-	const char *names[VERBS_MAX], *nearest;
-	size_t n = 0;
+	const char *names[N_VERBS], *nearest;
 
-	for (const struct verb *const *v = verbs; *v && n < VERBS_MAX; v++)
-		names[n++] = (*v)->name;
-	nearest = nearest_find(name, strlen(name), names, n);
+	for (size_t i = 0; i < N_VERBS; i++)
+		names[i] = verbs[i]->name;
+	nearest = nearest_find(name, strlen(name), names, N_VERBS);
 	if (nearest)
 		say("unknown verb '%s'; did you mean '%s'?", name, nearest);
 	else
@@ -46,13 +53,14 @@ void
 verbs_usage(void)
 {
 	fputs("usage: udsctl [--socket ADDR] VERB [OPTION]...\n", stderr);
-	for (const struct verb *const *v = verbs; *v; v++)
-		fprintf(stderr, "       udsctl %s%s%s\n", (*v)->name, *(*v)->arguments ? " " : "", (*v)->arguments);
+	for (size_t i = 0; i < N_VERBS; i++)
+		fprintf(stderr, "       udsctl %s%s%s\n", verbs[i]->name, *verbs[i]->arguments ? " " : "",
+		        verbs[i]->arguments);
 	fputs("Try 'udsctl --help'.\n", stderr);
 }
 
 static void
-print_options(const char *title, const struct option_row *row)
+verbs_print_options(const char *title, const struct option_row *row)
 {
 	char text[64];
 
@@ -72,22 +80,13 @@ verbs_help(const struct verb *verb)
 	if (verb) {
 		printf("usage: udsctl %s [OPTION]...%s%s\n\n%s: %s\n", verb->name, *verb->arguments ? " " : "",
 		       verb->arguments, verb->name, verb->summary);
-		print_options("Options", verb->rows);
+		verbs_print_options("Options", verb->rows);
 	} else {
 		fputs("usage: udsctl [--socket ADDR] VERB [OPTION]...\n\nVerbs:\n", stdout);
-		for (const struct verb *const *v = verbs; *v; v++)
-			printf("  %-28s %s\n", (*v)->name, (*v)->summary);
-		fputs(
-		    "\nWithout a verb, with standard input piped: udsctl pipe.\n"
-		    "'udsctl VERB --help' shows the options of a verb. Durations are like 500ms, 5s or 1m, sizes like "
-		    "16M.\n"
-		    "The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock if it is there,\n"
-		    "else /run/udsd/udsd.sock. Exit status: 0 every message was answered, 64 wrong usage, 65 the spool "
-		    "is\ndamaged, 66 a file cannot be opened, 69 no daemon, 70 a command failed, 73 the spool cannot "
-		    "be "
-		    "created,\n74 input or output failed, 75 timed out, 76 not a bus or refused, 77 not permitted.\n",
-		    stdout);
+		for (size_t i = 0; i < N_VERBS; i++)
+			printf("  %-28s %s\n", verbs[i]->name, verbs[i]->summary);
+		fputs(help_text, stdout);
 	}
-	print_options("Options for every verb", options_global);
+	verbs_print_options("Options for every verb", options_global);
 	return say_flushed() ? EX_OK : EX_IOERR;
 }
