@@ -24,30 +24,13 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-#define WARNING ((uint64_t)100)   /* ms */
-#define CRITICAL ((uint64_t)1000) /* ms */
+/* Defaults, in ms. */
+#define WARNING ((uint64_t)100)
+#define CRITICAL ((uint64_t)1000)
 
 enum { STATUS_OK, STATUS_WARNING, STATUS_CRITICAL, STATUS_UNKNOWN };
 
 static const char *const words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
-
-/*
- * Measures the time of connecting and one answer. Returns 0, or an exit status and sets `error` to the reason.
- */
-static int
-check_measure(const struct options *o, char *error, size_t size, double *ret_seconds)
-{
-	struct ask *a = ask_new(o);
-	uint64_t start = loop_now_ns();
-	int status;
-
-	say_capture(error, size);
-	status = ask(a, NULL, "PING", NULL);
-	say_capture(NULL, 0);
-	*ret_seconds = (double)(loop_now_ns() - start) / 1e9;
-	ask_free(a);
-	return status;
-}
 
 static int
 verb_check_run(const void *options)
@@ -56,21 +39,27 @@ verb_check_run(const void *options)
 	double warning = (double)(o->warning > 0 ? o->warning : WARNING) / 1000;
 	double critical = (double)(o->critical > 0 ? o->critical : CRITICAL) / 1000, seconds;
 	char error[512] = "no answer";
-	int status = STATUS_OK;
+	struct ask *a;
+	uint64_t start;
+	int status;
 
 	if (warning > critical) {
 		printf("UDSD UNKNOWN - --warning is longer than --critical\n");
 		say_flushed();
 		return STATUS_UNKNOWN;
 	}
-	if (check_measure(&o->common, error, sizeof(error), &seconds) != 0) {
+	a = ask_new(&o->common);
+	start = loop_now_ns();
+	say_capture(error, sizeof(error)); /* what went wrong belongs into the line */
+	status = ask(a, NULL, "PING", NULL);
+	say_capture(NULL, 0);
+	seconds = (double)(loop_now_ns() - start) / 1e9;
+	ask_free(a);
+	if (status != 0) {
 		printf("UDSD CRITICAL - %s\n", error);
 		return say_flushed() ? STATUS_CRITICAL : STATUS_UNKNOWN;
 	}
-	if (seconds > critical)
-		status = STATUS_CRITICAL;
-	else if (seconds > warning)
-		status = STATUS_WARNING;
+	status = seconds > critical ? STATUS_CRITICAL : seconds > warning ? STATUS_WARNING : STATUS_OK;
 	printf("UDSD %s - answered in %.3f ms | latency=%.6fs;%g;%g;0\n", words[status], seconds * 1000, seconds,
 	       warning, critical);
 	return say_flushed() ? status : STATUS_UNKNOWN;

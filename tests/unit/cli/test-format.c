@@ -148,7 +148,7 @@ test_mistakes(void **state)
 }
 
 static void
-test_json_string_replaces_what_is_no_utf_8(void **state)
+test_json_string_replaces_invalid_utf_8(void **state)
 {
 	static const struct {
 		const char *payload, *expected;
@@ -207,7 +207,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_directives),  cmocka_unit_test(test_time_in_iso_8601),
 		cmocka_unit_test(test_escapes),     cmocka_unit_test(test_bare),
-		cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_json_string_replaces_what_is_no_utf_8),
+		cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_json_string_replaces_invalid_utf_8),
 		cmocka_unit_test(test_json_object),
 	};
 
