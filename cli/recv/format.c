@@ -4,6 +4,7 @@
  */
 #include "format.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -51,60 +52,31 @@ struct format {
 	bool bare;
 };
 
-/* The bytes of the UTF-8 character at text, at least 1: an error message must not cut it in half. */
-static int
-format_character_len(const char *text)
-{
-	int len = 1;
-
-	while ((text[len] & 0xc0) == 0x80)
-		len++;
-	return len;
-}
-
-/* text: what follows the percent sign. */
+/* text: the mistake, from its percent sign or backslash on. */
 static void
-format_explain_directive(const char *text, char error[FORMAT_ERROR_MAX])
+format_explain(const char *text, char error[FORMAT_ERROR_MAX])
 {
-	int n;
+	char sign = *text++;
+	int n, len = 1; /* bytes of the UTF-8 character at text: the message must not cut it in half */
 
-	if (*text)
-		n = snprintf(error, FORMAT_ERROR_MAX, "'%%%.*s' is unknown; use", format_character_len(text), text);
-	else
-		n = snprintf(error, FORMAT_ERROR_MAX, "a single '%%' at the end; use");
-	for (size_t i = 0; i < N_DIRECTIVES; i++)
+	if (*text == '\0') {
+		n = snprintf(error, FORMAT_ERROR_MAX, "a single '%c' at the end; use", sign);
+	} else if (sign == '\\' && *text == 'x') {
+		n = snprintf(error, FORMAT_ERROR_MAX, "'\\x' needs two hexadecimal digits; use");
+	} else if (sign == '\\' && *text == 'c') {
+		n = snprintf(error, FORMAT_ERROR_MAX, "'\\c' must be at the end; use");
+	} else {
+		while ((text[len] & 0xc0) == 0x80)
+			len++;
+		n = snprintf(error, FORMAT_ERROR_MAX, "'%c%.*s' is unknown; use", sign, len, text);
+	}
+	for (size_t i = 0; sign == '%' && i < N_DIRECTIVES; i++)
 		n += snprintf(error + n, FORMAT_ERROR_MAX - (size_t)n, " %%%c %s,", directives[i].letter,
 		              directives[i].what);
-	snprintf(error + n, FORMAT_ERROR_MAX - (size_t)n, " or %%%% for a percent sign");
-}
-
-/* text: what follows the backslash. */
-static void
-format_explain_escape(const char *text, char error[FORMAT_ERROR_MAX])
-{
-	int n;
-
-	if (*text == 'x')
-		n = snprintf(error, FORMAT_ERROR_MAX, "'\\x' needs two hexadecimal digits; use");
-	else if (*text == 'c')
-		n = snprintf(error, FORMAT_ERROR_MAX, "'\\c' must be at the end; use");
-	else if (*text)
-		n = snprintf(error, FORMAT_ERROR_MAX, "'\\%.*s' is unknown; use", format_character_len(text), text);
-	else
-		n = snprintf(error, FORMAT_ERROR_MAX, "a single '\\' at the end; use");
-	for (size_t i = 0; i < N_ESCAPES; i++)
+	for (size_t i = 0; sign == '\\' && i < N_ESCAPES; i++)
 		n += snprintf(error + n, FORMAT_ERROR_MAX - (size_t)n, " \\%c", escapes[i].letter);
-	snprintf(error + n, FORMAT_ERROR_MAX - (size_t)n, " \\xHH, or \\c at the end");
-}
-
-static int
-format_hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	snprintf(error + n, FORMAT_ERROR_MAX - (size_t)n, "%s",
+	         sign == '%' ? " or %% for a percent sign" : " \\xHH, or \\c at the end");
 }
 
 static void
@@ -122,8 +94,8 @@ format_add_escape(struct format *f, const char *text)
 		f->bare = true;
 		return 1;
 	}
-	if (*text == 'x' && format_hex_digit(text[1]) >= 0 && format_hex_digit(text[2]) >= 0) {
-		format_add_byte(f, (char)(format_hex_digit(text[1]) << 4 | format_hex_digit(text[2])));
+	if (*text == 'x' && isxdigit((unsigned char)text[1]) && isxdigit((unsigned char)text[2])) {
+		format_add_byte(f, (char)strtoul((char[]){ text[1], text[2], '\0' }, NULL, 16));
 		return 3;
 	}
 	for (size_t i = 0; i < N_ESCAPES; i++) {
@@ -168,10 +140,8 @@ format_parse(const char *text, char error[FORMAT_ERROR_MAX], struct format **ret
 			continue;
 		}
 		used = c == '%' ? format_add_directive(f, *text) : format_add_escape(f, text);
-		if (used == 0 && c == '%')
-			format_explain_directive(text, error);
-		else if (used == 0)
-			format_explain_escape(text, error);
+		if (used == 0)
+			format_explain(text - 1, error);
 		text += used;
 	}
 	if (used == 0) {
