@@ -23,8 +23,8 @@
 
 extern char **environ;
 
-/* Sets the variable, or only unsets it where there is no value or one with a NUL. Returns its text or NULL, see
- * putenv(3). */
+/* Sets the variable; only unsets it if there is no value, or one with a NUL. Returns the text for putenv(3), or NULL.
+ */
 static char *
 command_set_variable(const char *name, struct slice value)
 {

@@ -3,8 +3,8 @@
  * parsing, see sink.c; everything else goes through the parser of replies.
  *
  * The end has two stages. recv_finish() closes the connection and sets the exit status; then the sink still writes what
- * it has, or waits for its commands, and the loop ends when it is idle. Only a second signal, or standard output that
- * takes nothing for SIGNAL_TIMEOUT after the first, ends this earlier.
+ * it has, or waits for its commands, and the loop ends when it is idle. Only a second signal ends this earlier, or
+ * standard output that has not taken everything SIGNAL_TIMEOUT after the first.
  */
 #include <errno.h>
 #include <inttypes.h>
