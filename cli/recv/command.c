@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-/* Sets the variable; only unsets it if there is no value, or one with a NUL. Returns the string for putenv(), or NULL. */
+/* Sets the variable; only unsets it if there is no value, or one with a NUL. Returns the string of putenv() or NULL. */
 static char *
 command_set_variable(const char *name, struct slice value)
 {
