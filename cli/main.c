@@ -11,8 +11,6 @@
 #include "verbs.h"
 #include "version.h"
 
-#define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
-
 /*
  * Where a standard descriptor is closed, a socket would take its number. It is opened the wrong way
  * round instead, so that using it is an error as before.
@@ -39,9 +37,8 @@ usage_error(const struct verb *verb, const char *text)
 	return EX_USAGE;
 }
 
-/* argv[0] is the verb. */
 static int
-run_verb(const struct verb *verb, struct options *o, int argc, char **argv)
+parse_and_run(const struct verb *verb, struct options *o, int argc, char **argv)
 {
 	int first = options_parse(o, verb, argc, argv);
 
@@ -63,44 +60,51 @@ run_verb(const struct verb *verb, struct options *o, int argc, char **argv)
 	return verb->run(o);
 }
 
+/* argv[0] is the verb; common: the options before it. */
 static int
-run(struct options *o, int argc, char **argv)
+run_verb(const struct verb *verb, const struct options *common, int argc, char **argv)
+{
+	struct options *o = options_new(verb, common);
+	int status = parse_and_run(verb, o, argc, argv);
+
+	options_free(o, verb);
+	return status;
+}
+
+static int
+run(int argc, char **argv)
 {
 	char *pipe_argv[] = { "pipe", NULL };
-	int first = options_parse(o, NULL, argc, argv);
+	struct options common = { 0 };
+	int first = options_parse(&common, NULL, argc, argv);
 	const struct verb *verb;
 
 	if (first < 0)
 		return EX_USAGE;
-	if (o->version)
+	if (common.version)
 		return print_version();
-	if (o->help && first == argc)
+	if (common.help && first == argc)
 		return verbs_help(NULL);
 	if (first == argc && isatty(STDIN_FILENO)) {
 		verbs_usage();
 		return EX_USAGE;
 	}
 	if (first == argc)
-		return run_verb(verbs_find("pipe"), o, 1, pipe_argv);
+		return run_verb(verbs_find("pipe"), &common, 1, pipe_argv);
 	verb = verbs_find(argv[first]);
 	if (!verb) {
 		verbs_report_unknown(argv[first]);
 		return EX_USAGE;
 	}
-	return run_verb(verb, o, argc - first, argv + first);
+	return run_verb(verb, &common, argc - first, argv + first);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options o = { .queue_bytes = QUEUE_BYTES };
-	int status;
-
 	hold_standard_descriptors();
 	/* Either is an error of the write that met it. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	status = run(&o, argc, argv);
-	options_deinit(&o);
-	return status;
+	return run(argc, argv);
 }

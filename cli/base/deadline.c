@@ -1,4 +1,7 @@
-/* The timer is not touched by progress: when it fires too early, it is set for what is left. */
+/*
+ * Progress comes with every message, so it only notes the time and leaves the timer alone. When the timer fires before
+ * the limit, counted from the last progress, it is set again for the rest.
+ */
 #include "deadline.h"
 
 #include <event2/event.h>
@@ -8,7 +11,7 @@
 #include "memory.h"
 
 static void
-set_timer(struct deadline *d, uint64_t ms)
+deadline_set_timer(struct deadline *d, uint64_t ms)
 {
 	struct timeval t = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 
@@ -16,28 +19,33 @@ set_timer(struct deadline *d, uint64_t ms)
 }
 
 static void
-timer_cb(evutil_socket_t fd, short what, void *arg)
+deadline_timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct deadline *d = arg;
 	uint64_t passed = loop_now() - d->since;
+	char why[48];
 
 	(void)fd;
 	(void)what;
 	if (!d->running)
 		return;
 	if (passed < d->limit) {
-		set_timer(d, d->limit - passed);
+		deadline_set_timer(d, d->limit - passed);
 		return;
 	}
 	d->running = false;
-	d->cb(d->arg);
+	if (d->limit % 1000)
+		snprintf(why, sizeof(why), "timed out after %llums", (unsigned long long)d->limit);
+	else
+		snprintf(why, sizeof(why), "timed out after %llus", (unsigned long long)(d->limit / 1000));
+	d->cb(d->arg, why);
 }
 
 void
 deadline_init(struct deadline *d, struct loop *loop, uint64_t limit, deadline_cb *cb, void *arg)
 {
 	*d = (struct deadline){ .limit = limit, .cb = cb, .arg = arg };
-	d->timer = event_new(loop_base(loop), -1, 0, timer_cb, d);
+	d->timer = event_new(loop_base(loop), -1, 0, deadline_timer_cb, d);
 	memory_check(d->timer ? 0 : -1);
 }
 
@@ -59,7 +67,7 @@ deadline_run(struct deadline *d, bool running)
 		return;
 	d->since = loop_now();
 	if (!event_pending(d->timer, EV_TIMEOUT, NULL))
-		set_timer(d, d->limit);
+		deadline_set_timer(d, d->limit);
 }
 
 void
@@ -67,13 +75,4 @@ deadline_progress(struct deadline *d)
 {
 	if (d->running)
 		d->since = loop_now();
-}
-
-void
-deadline_format(const struct deadline *d, char *text, size_t size)
-{
-	if (d->limit % 1000)
-		snprintf(text, size, "%llums", (unsigned long long)d->limit);
-	else
-		snprintf(text, size, "%llus", (unsigned long long)(d->limit / 1000));
 }

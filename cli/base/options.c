@@ -68,7 +68,7 @@ rules_init(struct rules *rules, const struct verb *verb)
 	strcpy(rules->letters, verb ? ":" : "+:");
 	rules_add(rules, options_global);
 	if (verb)
-		rules_add(rules, verb->options);
+		rules_add(rules, verb->rows);
 }
 
 static const struct option_row *
@@ -110,19 +110,13 @@ report_unknown(const struct rules *rules, const char *word, int value)
 		    rules->verb, *rules->verb ? " " : "");
 }
 
-static void
-add_text(const char ***texts, size_t *n, const char *text)
-{
-	*texts = realloc(*texts, (*n + 1) * sizeof(**texts));
-	memory_check(*texts ? 0 : -1);
-	(*texts)[(*n)++] = text;
-}
-
 /* Reads the value of a row; returns what was expected when it is not that, else NULL. */
 static const char *
 set_value(struct options *o, const struct option_row *row, const char *text)
 {
 	void *field = (char *)o + row->offset;
+	struct option_list *list;
+	struct option_rate *rate;
 	uint64_t v;
 
 	switch (row->kind) {
@@ -132,14 +126,15 @@ set_value(struct options *o, const struct option_row *row, const char *text)
 	case OPTION_TEXT:
 		*(const char **)field = text;
 		break;
-	case OPTION_PATTERN:
-		add_text(&o->patterns, &o->n_patterns, text);
-		break;
-	case OPTION_FILE:
-		add_text(&o->files, &o->n_files, text);
+	case OPTION_LIST:
+		list = field;
+		list->texts = realloc(list->texts, (list->n + 1) * sizeof(*list->texts));
+		memory_check(list->texts ? 0 : -1);
+		list->texts[list->n++] = text;
 		break;
 	case OPTION_RATE:
-		if (num_parse_rate(text, &o->rate, &o->rate_period) != 0)
+		rate = field;
+		if (num_parse_rate(text, &rate->count, &rate->period) != 0)
 			return "a rate (try 100/s or 6000/m)";
 		break;
 	case OPTION_SIZE:
@@ -233,10 +228,20 @@ options_find_socket(struct options *o)
 	return -1;
 }
 
-void
-options_deinit(struct options *o)
+struct options *
+options_new(const struct verb *verb, const struct options *common)
 {
-	free(o->patterns);
-	free(o->files);
-	*o = (struct options){ 0 };
+	struct options *o = memory_alloc(verb->options_size);
+
+	*o = *common;
+	return o;
+}
+
+void
+options_free(struct options *o, const struct verb *verb)
+{
+	for (const struct option_row *row = verb->rows; row->name; row++)
+		if (row->kind == OPTION_LIST)
+			free(((struct option_list *)((char *)o + row->offset))->texts);
+	free(o);
 }

@@ -11,16 +11,15 @@
 #include "cleanup.h"
 #include "memory.h"
 #include "num.h"
-#include "options.h"
 #include "say.h"
 
 static bool
-is_text(struct slice slice, const char *text)
+clients_slice_is(struct slice slice, const char *text)
 {
 	return slice.len == strlen(text) && memcmp(slice.p, text, slice.len) == 0;
 }
 
-/* "name=value name=value": no value has blanks in it. */
+/* The line is "name=value name=value ..."; no value has blanks in it. */
 void
 clients_parse(struct slice line, struct client_entry *ret_client)
 {
@@ -41,7 +40,7 @@ clients_parse(struct slice line, struct client_entry *ret_client)
 	}
 	ret_client->id = clients_number(ret_client, "id");
 	ret_client->pid = (long long)clients_number(ret_client, "pid");
-	if (!is_text(clients_text(ret_client, "uid"), "-1"))
+	if (!clients_slice_is(clients_text(ret_client, "uid"), "-1"))
 		ret_client->uid = (long long)clients_number(ret_client, "uid");
 }
 
@@ -49,7 +48,7 @@ struct slice
 clients_text(const struct client_entry *client, const char *name)
 {
 	for (size_t i = 0; i < client->n_fields; i++)
-		if (is_text(client->fields[i].name, name))
+		if (clients_slice_is(client->fields[i].name, name))
 			return client->fields[i].value;
 	return (struct slice){ 0 };
 }
@@ -64,11 +63,11 @@ clients_number(const struct client_entry *client, const char *name)
 }
 
 int
-clients_each(struct ask *a, clients_cb *cb, void *arg)
+clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb, void *arg)
 {
 	const struct resp_node *reply;
 	struct client_entry client;
-	const uint8_t *p, *end;
+	const uint8_t *p, *end, *newline;
 	int64_t own;
 	int status = ask(a, &reply, "CLIENT", "ID", NULL);
 
@@ -79,20 +78,18 @@ clients_each(struct ask *a, clients_cb *cb, void *arg)
 	if (status != 0)
 		return status;
 	end = reply->text.p + reply->text.len;
-	for (p = reply->text.p; p < end;) {
-		const uint8_t *newline = memchr(p, '\n', (size_t)(end - p));
-
+	for (p = reply->text.p; p < end; p = newline + 1) {
+		newline = memchr(p, '\n', (size_t)(end - p));
 		if (!newline)
 			newline = end;
 		clients_parse((struct slice){ p, (size_t)(newline - p) }, &client);
-		if (client.id != (uint64_t)own)
+		if (client.id != (uint64_t)own && clients_fit(filter, client.uid, client.pid))
 			cb(&client, arg);
-		p = newline + 1;
 	}
 	return 0;
 }
 
-/* Few users are connected to one host, so they are searched one by one, the last one found first. */
+/* Names found once are kept: "top" and "monitor" ask again and again. There are few users on a host, so a list does. */
 const char *
 clients_user(long long uid)
 {
@@ -100,16 +97,14 @@ clients_user(long long uid)
 		long long uid;
 		char name[64];
 	} * users;
-	static size_t n, last;
+	static size_t n;
 	const struct passwd *pw;
 
 	if (uid < 0)
 		return "-";
-	if (last < n && users[last].uid == uid)
-		return users[last].name;
-	for (last = 0; last < n; last++)
-		if (users[last].uid == uid)
-			return users[last].name;
+	for (size_t i = 0; i < n; i++)
+		if (users[i].uid == uid)
+			return users[i].name;
 	users = realloc(users, (n + 1) * sizeof(*users));
 	memory_check(users ? 0 : -1);
 	users[n].uid = uid;
@@ -140,18 +135,20 @@ clients_program(long long pid)
 }
 
 int
-clients_read_filter(const struct options *o, struct clients_filter *ret_filter)
+clients_read_filter(const struct clients_selection *selection, struct clients_filter *ret_filter)
 {
-	struct clients_filter filter = { .by_user = o->user != NULL, .by_pid = o->pid > 0, .pid = (long long)o->pid };
+	struct clients_filter filter = { .by_user = selection->user != NULL,
+		                         .by_pid = selection->pid > 0,
+		                         .pid = (long long)selection->pid };
 	const struct passwd *pw;
 	uint64_t number;
 
-	if (o->user && num_parse_u64(o->user, &number) == 0 && number < UINT32_MAX) {
+	if (selection->user && num_parse_u64(selection->user, &number) == 0 && number < UINT32_MAX) {
 		filter.uid = (long long)number;
-	} else if (o->user) {
-		pw = getpwnam(o->user);
+	} else if (selection->user) {
+		pw = getpwnam(selection->user);
 		if (!pw) {
-			say("--user: there is no user '%s'", o->user);
+			say("--user: there is no user '%s'", selection->user);
 			return EX_USAGE;
 		}
 		filter.uid = pw->pw_uid;

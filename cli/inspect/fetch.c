@@ -1,6 +1,6 @@
 /*
- * Questions are pipelined; a short queue says what the answers to come are. The answer to UDSD CHANNELS may have
- * more values than the parser takes in one reply: its header is read by hand, and its elements one by one.
+ * Questions are pipelined. The answer to UDSD CHANNELS may have more values than the parser takes in one reply, so its
+ * elements are read one by one.
  */
 #include "fetch.h"
 
@@ -15,12 +15,10 @@
 #include "loop.h"
 #include "memory.h"
 #include "num.h"
+#include "replies.h"
 #include "say.h"
 
 #define BULK_MAX ((size_t)1024 * 1024 * 1024)
-#define EXPECTED_MAX 16
-/* The header of an array: "*", a number, CR LF. */
-#define HEADER_MAX 24
 
 static const char snapshot_questions[] =
     "*6\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$7\r\nclients\r\n$6\r\nmemory\r\n$5\r\nstats\r\n$3\r\ncpu\r\n"
@@ -29,22 +27,13 @@ static const char snapshot_questions[] =
 
 enum answer { ANSWER_INFO, ANSWER_CHANNELS, ANSWER_CLIENTS, ANSWER_KILLED };
 
-struct expected {
-	enum answer answer;
-	uint64_t id; /* of ANSWER_KILLED */
-};
-
 struct fetch {
 	struct loop *loop;
 	struct client *client;
 	const struct fetch_ops *ops;
 	void *arg;
 	struct buf out; /* what is not written yet */
-	struct resp_reply reply;
-	struct expected expected[EXPECTED_MAX]; /* the first is next */
-	size_t n_expected;
-	bool in_channels; /* the header was read, and so many elements are to come */
-	uint64_t channels_left;
+	struct replies replies;
 	uint64_t asked_at; /* loop_now(); 0: no snapshot is asked for */
 	struct snapshot snapshot;
 };
@@ -58,16 +47,22 @@ writable(void *arg)
 	buf_consume(&f->out, client_writev(f->client, &iov, 1));
 }
 
+/* id: of ANSWER_KILLED. */
 static void
 expect(struct fetch *f, enum answer answer, uint64_t id)
 {
-	f->expected[f->n_expected++] = (struct expected){ answer, id };
+	replies_expect(&f->replies, (struct replies_expected){
+					.what = answer,
+					.id = id,
+					.left = 1,
+					.by_elements = answer == ANSWER_CHANNELS,
+				    });
 }
 
 void
 fetch_snapshot(struct fetch *f)
 {
-	if (!client_is_up(f->client) || f->asked_at > 0 || f->n_expected + 3 > EXPECTED_MAX)
+	if (!client_is_up(f->client) || f->asked_at > 0 || f->replies.n + 3 > REPLIES_EXPECTED_MAX)
 		return;
 	snapshot_clear(&f->snapshot);
 	expect(f, ANSWER_INFO, 0);
@@ -84,7 +79,7 @@ fetch_kill(struct fetch *f, uint64_t id)
 	char text[NUM_DIGITS_MAX];
 	size_t len = num_put_u64(text, id);
 
-	if (!client_is_up(f->client) || f->n_expected + 4 > EXPECTED_MAX)
+	if (!client_is_up(f->client) || f->replies.n + 4 > REPLIES_EXPECTED_MAX)
 		return false;
 	expect(f, ANSWER_KILLED, id);
 	memory_check(buf_printf(&f->out, "*4\r\n$6\r\nCLIENT\r\n$4\r\nKILL\r\n$2\r\nID\r\n$%zu\r\n%.*s\r\n", len,
@@ -97,8 +92,7 @@ static void
 forget(struct fetch *f)
 {
 	f->out.len = 0;
-	f->n_expected = 0;
-	f->in_channels = false;
+	replies_clear(&f->replies);
 	f->asked_at = 0;
 }
 
@@ -131,132 +125,66 @@ refused(struct fetch *f, const struct slice *text)
 		client_drop(f->client, ENOMEM);
 	else {
 		say("%s: %.*s", client_name(f->client), (int)text->len, (const char *)text->p);
-		loop_end(f->loop, answers_error_is(text, "NOPERM") ? EX_NOPERM : EX_PROTOCOL);
+		loop_end(f->loop, answers_error_status(text));
 	}
 }
 
-static void
-not_udsd(struct fetch *f)
-{
-	say("%s: this is not a udsd bus", client_name(f->client));
-	loop_end(f->loop, EX_PROTOCOL);
-}
-
-/* The first answer that was expected has come. */
-static struct expected
-next_expected(struct fetch *f)
-{
-	struct expected first = f->expected[0];
-
-	memmove(f->expected, f->expected + 1, --f->n_expected * sizeof(first));
-	return first;
-}
-
-static void
-finish_snapshot(struct fetch *f)
-{
-	f->asked_at = 0;
-	f->ops->taken(f->arg, &f->snapshot);
-}
-
-/* Takes the reply that was parsed. Returns 0, -ENOMEM or SNAPSHOT_E_FORMAT. */
+/* Returns 0, -ENOMEM or SNAPSHOT_E_FORMAT. */
 static int
-take_reply(struct fetch *f)
+read_answer(struct fetch *f, const struct resp_reply *reply, const struct replies_expected *expected)
 {
-	const struct resp_node *node = f->reply.nodes;
+	const struct resp_node *node = reply->nodes;
 	bool is_error = node->type == RESP_ERROR, is_text = node->type == RESP_BULK || node->type == RESP_VERBATIM;
-	struct expected expected;
-	int r = 0;
+	int r;
 
-	if (f->in_channels) {
-		f->channels_left--;
-		return snapshot_read_channel(&f->snapshot, node, f->reply.count);
-	}
-	if (is_error && (f->n_expected == 0 || f->expected[0].answer != ANSWER_KILLED)) {
+	if (is_error && !(expected && expected->what == ANSWER_KILLED)) {
 		refused(f, &node->text);
 		return 0;
 	}
-	if (f->n_expected == 0)
+	if (!expected)
 		return SNAPSHOT_E_FORMAT;
-	expected = next_expected(f);
-	switch (expected.answer) {
+	switch ((enum answer)expected->what) {
 	case ANSWER_INFO:
 		return is_text ? snapshot_read_info(&f->snapshot, &node->text) : SNAPSHOT_E_FORMAT;
 	case ANSWER_CHANNELS:
-		return SNAPSHOT_E_FORMAT;
+		/* Still so where this is no element but another reply in place of the array. */
+		return expected->by_elements ? SNAPSHOT_E_FORMAT
+		                             : snapshot_read_channel(&f->snapshot, node, reply->count);
 	case ANSWER_CLIENTS:
 		r = is_text ? snapshot_read_clients(&f->snapshot, &node->text) : SNAPSHOT_E_FORMAT;
-		if (r == 0)
-			finish_snapshot(f);
-		break;
+		if (r != 0)
+			return r;
+		f->asked_at = 0;
+		f->ops->taken(f->arg, &f->snapshot);
+		return 0;
 	case ANSWER_KILLED:
 		if (node->type != RESP_INTEGER && !is_error)
 			return SNAPSHOT_E_FORMAT;
-		f->ops->killed(f->arg, expected.id, node->integer, is_error ? &node->text : NULL);
-		break;
-	}
-	return r;
-}
-
-/* Reads "*N\r\n". Returns the bytes it took, 0 where it is not complete, -1 where it is none. */
-static ssize_t
-read_header(struct fetch *f, const uint8_t *p, size_t len)
-{
-	const uint8_t *end = memchr(p, '\r', len < HEADER_MAX ? len : HEADER_MAX);
-	int64_t n;
-
-	if (!end || (size_t)(end - p) + 2 > len)
-		return end || len < HEADER_MAX ? 0 : -1;
-	if (end[1] != '\n' || num_parse_resp(p + 1, (size_t)(end - p) - 1, &n) != 0 || n < 0)
-		return -1;
-	f->in_channels = true;
-	f->channels_left = (uint64_t)n;
-	return end + 2 - p;
-}
-
-/* Deals with one answer or element. Returns as read_header() does. */
-static ssize_t
-read_answer(struct fetch *f, const uint8_t *p, size_t len, size_t *ret_need)
-{
-	int r;
-
-	if (!f->in_channels && f->n_expected > 0 && f->expected[0].answer == ANSWER_CHANNELS && *p == '*')
-		return read_header(f, p, len);
-	switch (resp_reply_parse(&f->reply, p, len, BULK_MAX)) {
-	case RESP_REPLY_OK:
-		r = take_reply(f);
-		memory_check(r);
-		return r == 0 ? (ssize_t)f->reply.used : -1;
-	case RESP_REPLY_MORE:
-		*ret_need = f->reply.need;
+		f->ops->killed(f->arg, expected->id, node->integer, is_error ? &node->text : NULL);
 		return 0;
-	case RESP_REPLY_ERROR:
-		break;
-	case RESP_REPLY_NOMEM:
-		memory_check(-1);
 	}
-	return -1;
+	return SNAPSHOT_E_FORMAT;
+}
+
+static bool
+take_reply(void *arg, const struct resp_reply *reply, const uint8_t *p, const struct replies_expected *expected)
+{
+	int r = read_answer(arg, reply, expected);
+
+	(void)p;
+	memory_check(r);
+	return r == 0;
 }
 
 static size_t
 input(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
 {
 	struct fetch *f = arg;
-	size_t used = 0;
-	ssize_t n = 1;
+	ssize_t used = replies_read(&f->replies, bytes, len, ret_need);
 
-	while (n > 0 && used < len && !loop_is_ending(f->loop)) {
-		n = read_answer(f, bytes + used, len - used, ret_need);
-		if (n > 0)
-			used += (size_t)n;
-		if (f->in_channels && f->channels_left == 0) {
-			f->in_channels = false;
-			next_expected(f);
-		}
-	}
-	if (n < 0)
-		not_udsd(f);
-	return loop_is_ending(f->loop) ? len : used;
+	if (used < 0)
+		client_end_foreign(f->client);
+	return loop_is_ending(f->loop) ? len : (size_t)used;
 }
 
 static const struct client_ops client_ops = {
@@ -276,6 +204,7 @@ fetch_new(struct loop *loop, const struct addr *addr, const struct fetch_ops *op
 	f->ops = ops;
 	f->arg = arg;
 	f->client = client_new(loop, &options, &client_ops, f);
+	replies_init(&f->replies, loop, BULK_MAX, take_reply, f);
 	return f;
 }
 
@@ -285,7 +214,7 @@ fetch_free(struct fetch *f)
 	if (!f)
 		return;
 	client_free(f->client);
-	resp_reply_deinit(&f->reply);
+	replies_deinit(&f->replies);
 	buf_deinit(&f->out);
 	snapshot_deinit(&f->snapshot);
 	free(f);

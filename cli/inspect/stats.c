@@ -1,6 +1,7 @@
 /*
- * One row, one figure. OpenMetrics wants families: rows with the same metric follow one another and differ in their
- * label. (https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md)
+ * One table has everything about a figure: where INFO tells it, and how each form prints it. OpenMetrics groups metrics
+ * into families: rows of one family stand together, differ in their label, and only the first has the help.
+ * (https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md)
  */
 #include "stats.h"
 
@@ -9,20 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grid.h"
 #include "human.h"
 #include "record.h"
-#include "grid.h"
 
 enum stats_kind { COUNT, SIZE, AGE, SECONDS };
 
 struct stats_row {
 	const char *field; /* of INFO */
-	const char *label; /* in the table */
+	const char *label; /* in the printed table; NULL: not there */
 	enum stats_kind kind;
-	bool is_counter;
-	const char *metric; /* without "udsd_" and "_total" */
-	const char *where;  /* a label, or NULL */
-	const char *help;
+	bool is_counter;    /* grows from the daemon's start on, so it has a rate */
+	const char *metric; /* its family, without "udsd_" and "_total" */
+	const char *where;  /* NAME="VALUE" of the metric's label, or NULL */
+	const char *help;   /* of the family */
 };
 
 static const struct stats_row rows[] = {
@@ -32,7 +33,7 @@ static const struct stats_row rows[] = {
 	{ "blocked_clients", "  waiting", COUNT, false, "clients_waiting", NULL, "Clients whose next command waits." },
 	{ "clogged_clients", "  clogged", COUNT, false, "clients_clogged", NULL,
 	  "Clients with more output unsent than their limit." },
-	{ "maxclients", NULL, COUNT, false, "clients_limit", NULL, "Clients that there may be." },
+	{ "maxclients", NULL, COUNT, false, "clients_limit", NULL, "Limit of clients." },
 	{ "total_connections_received", "connections", COUNT, true, "connections", NULL, "Connections accepted." },
 	{ "rejected_connections", "  refused", COUNT, true, "connections_refused", NULL, "Connections refused." },
 	{ "pubsub_channels", "channels", COUNT, false, "channels", NULL, "Channels with subscribers." },
@@ -41,13 +42,13 @@ static const struct stats_row rows[] = {
 	{ "messages_queued", "deliveries", COUNT, true, "messages_delivered", NULL,
 	  "Messages queued for a receiver, once for each." },
 	{ "messages_dropped", "  dropped", COUNT, true, "messages_dropped", NULL,
-	  "Messages that receivers missed by the policy drop." },
+	  "Messages dropped for a slow receiver, once for each." },
 	{ "messages_undelivered_slow", "  undelivered, too slow", COUNT, true, "messages_undelivered",
-	  "reason=\"slow\"", "Messages lost with their receiver." },
+	  "reason=\"slow\"", "Messages queued for a receiver that was disconnected." },
 	{ "messages_undelivered_gone", "  undelivered, gone", COUNT, true, "messages_undelivered", "reason=\"gone\"",
 	  NULL },
 	{ "slow_receivers_closed", "slow receivers closed", COUNT, true, "slow_receivers_closed", NULL,
-	  "Clients disconnected since they took nothing." },
+	  "Clients disconnected because they read nothing." },
 	{ "commands_waited", "commands that waited", COUNT, true, "commands_waited", NULL,
 	  "Commands that had to wait." },
 	{ "total_commands_processed", "commands", COUNT, true, "commands", NULL, "Commands run." },
@@ -55,7 +56,7 @@ static const struct stats_row rows[] = {
 	{ "acl_access_denied_channel", "  channels denied", COUNT, true, "denied", "what=\"channel\"",
 	  "Refusals by access rules." },
 	{ "acl_access_denied_cmd", "  commands denied", COUNT, true, "denied", "what=\"command\"", NULL },
-	{ "unsent_bytes", "unsent", SIZE, false, "unsent_bytes", NULL, "Output that was not sent yet." },
+	{ "unsent_bytes", "unsent", SIZE, false, "unsent_bytes", NULL, "Output that is not sent yet." },
 	{ "total_net_input_bytes", "received", SIZE, true, "received_bytes", NULL, "Bytes received." },
 	{ "total_net_output_bytes", "sent", SIZE, true, "sent_bytes", NULL, "Bytes sent." },
 	{ "used_memory", "memory", SIZE, false, "memory_bytes", NULL, "Memory in use." },
@@ -68,9 +69,9 @@ static const struct stats_row rows[] = {
 
 _Static_assert(N_ROWS <= STATS_MAX, "STATS_MAX is too small");
 
-/* The value of "field:value\r\n". */
+/* Finds "field:value\r\n" and copies the value. */
 static bool
-find_field(struct slice info, const char *field, char *ret_value, size_t size)
+stats_find_field(struct slice info, const char *field, char *ret_value, size_t size)
 {
 	size_t len = strlen(field);
 	const uint8_t *p = info.p, *end = info.p + info.len;
@@ -90,7 +91,7 @@ find_field(struct slice info, const char *field, char *ret_value, size_t size)
 }
 
 static size_t
-index_of(const char *field)
+stats_index(const char *field)
 {
 	size_t i = 0;
 
@@ -102,49 +103,43 @@ index_of(const char *field)
 void
 stats_read(struct slice info, struct stats_sample *ret_sample)
 {
-	size_t slow = index_of("messages_undelivered_slow"), gone = index_of("messages_undelivered_gone");
+	size_t slow = stats_index("messages_undelivered_slow"), gone = stats_index("messages_undelivered_gone");
 	char value[64];
 
 	*ret_sample = (struct stats_sample){ 0 };
 	for (size_t i = 0; i < N_ROWS; i++) {
-		ret_sample->given[i] = find_field(info, rows[i].field, value, sizeof(value));
+		ret_sample->given[i] = stats_find_field(info, rows[i].field, value, sizeof(value));
 		if (ret_sample->given[i])
 			ret_sample->values[i] = strtod(value, NULL);
 	}
-	/* The daemon tells all of them, and those of slow receivers. */
-	if (find_field(info, "messages_undelivered", value, sizeof(value))) {
+	/* INFO has the sum and the part of slow receivers; the rest was for receivers that are gone. */
+	if (stats_find_field(info, "messages_undelivered", value, sizeof(value))) {
 		ret_sample->values[gone] = strtod(value, NULL) - ret_sample->values[slow];
 		ret_sample->given[gone] = true;
 	}
-	if (!find_field(info, "udsd_version", ret_sample->version, sizeof(ret_sample->version)))
-		ret_sample->version[0] = '\0';
-	if (!find_field(info, "run_id", ret_sample->run_id, sizeof(ret_sample->run_id)))
-		ret_sample->run_id[0] = '\0';
+	stats_find_field(info, "udsd_version", ret_sample->version, sizeof(ret_sample->version));
+	stats_find_field(info, "run_id", ret_sample->run_id, sizeof(ret_sample->run_id));
 }
 
 double
 stats_value(const struct stats_sample *sample, const char *field)
 {
-	return sample->values[index_of(field)];
+	return sample->values[stats_index(field)];
 }
 
+/* The rate of a counter per second, see stats_print(). */
 static double
-rate_of(size_t i, const struct stats_sample *sample, const struct stats_sample *before, double seconds)
+stats_rate(size_t i, const struct stats_sample *sample, const struct stats_sample *before)
 {
 	double more = sample->values[i] - (before ? before->values[i] : 0);
+	double seconds = before ? (double)(sample->taken_at - before->taken_at) / 1000
+	                        : sample->values[stats_index("uptime_in_seconds")];
 
 	return seconds > 0 && more > 0 ? more / seconds : 0;
 }
 
-static double
-seconds_between(const struct stats_sample *sample, const struct stats_sample *before)
-{
-	return before ? (double)(sample->taken_at - before->taken_at) / 1000
-	              : sample->values[index_of("uptime_in_seconds")];
-}
-
 static void
-put_value(struct grid *table, const struct stats_row *row, double value)
+stats_put_value(struct grid *table, const struct stats_row *row, double value)
 {
 	switch (row->kind) {
 	case COUNT:
@@ -163,7 +158,7 @@ put_value(struct grid *table, const struct stats_row *row, double value)
 }
 
 static void
-put_rate(struct grid *table, const struct stats_row *row, double rate)
+stats_put_rate(struct grid *table, const struct stats_row *row, double rate)
 {
 	if (!row->is_counter)
 		grid_put(table, "%s", "");
@@ -176,14 +171,13 @@ put_rate(struct grid *table, const struct stats_row *row, double rate)
 }
 
 static void
-print_text(const struct stats_sample *sample, const struct stats_sample *before)
+stats_print_text(const struct stats_sample *sample, const struct stats_sample *before)
 {
 	const struct grid_column columns[] = {
 		{ "", false },
 		{ "VALUE", true },
-		{ before ? "A SECOND" : "A SECOND, MEAN", true },
+		{ before ? "PER SECOND" : "MEAN PER SECOND", true },
 	};
-	double seconds = seconds_between(sample, before);
 	struct grid table;
 
 	grid_init(&table, columns, 3);
@@ -194,18 +188,17 @@ print_text(const struct stats_sample *sample, const struct stats_sample *before)
 		if (!rows[i].label || !sample->given[i])
 			continue;
 		grid_put(&table, "%s", rows[i].label);
-		put_value(&table, &rows[i], sample->values[i]);
-		put_rate(&table, &rows[i], rate_of(i, sample, before, seconds));
+		stats_put_value(&table, &rows[i], sample->values[i]);
+		stats_put_rate(&table, &rows[i], stats_rate(i, sample, before));
 	}
 	grid_print(&table);
 	grid_deinit(&table);
 }
 
 static void
-print_json(const struct stats_sample *sample, const struct stats_sample *before)
+stats_print_json(const struct stats_sample *sample, const struct stats_sample *before)
 {
 	json_t *object = record_new(), *rates = record_new();
-	double seconds = seconds_between(sample, before);
 
 	record_set_string(object, "udsd_version", sample->version);
 	for (size_t i = 0; i < N_ROWS; i++) {
@@ -216,35 +209,30 @@ print_json(const struct stats_sample *sample, const struct stats_sample *before)
 		else
 			record_set(object, rows[i].field, json_integer((long long)sample->values[i]));
 		if (rows[i].is_counter)
-			record_set(rates, rows[i].field, json_real(rate_of(i, sample, before, seconds)));
+			record_set(rates, rows[i].field, json_real(stats_rate(i, sample, before)));
 	}
 	record_set(object, "rates", rates);
 	record_write(object);
 }
 
-/* "bytes" or "seconds" at the end of a name is its unit. */
-static const char *
-unit_of(const struct stats_row *row)
-{
-	if (row->kind == SIZE)
-		return "bytes";
-	return row->kind == COUNT ? NULL : "seconds";
-}
-
-/* In Prometheus's own format a counter's family has its whole name, and there are no units and no end. */
+/*
+ * OpenMetrics wants the unit that a name ends with, and the family's name without "_total". Prometheus's older format
+ * wants the whole name and knows no units.
+ */
 static void
-print_family(const struct stats_row *row, bool is_openmetrics)
+stats_print_family(const struct stats_row *row, bool is_openmetrics)
 {
+	static const char *const units[] = { [SIZE] = "bytes", [AGE] = "seconds", [SECONDS] = "seconds" };
 	const char *suffix = row->is_counter && !is_openmetrics ? "_total" : "";
 
 	printf("# HELP udsd_%s%s %s\n", row->metric, suffix, row->help);
 	printf("# TYPE udsd_%s%s %s\n", row->metric, suffix, row->is_counter ? "counter" : "gauge");
-	if (is_openmetrics && unit_of(row))
-		printf("# UNIT udsd_%s %s\n", row->metric, unit_of(row));
+	if (is_openmetrics && units[row->kind])
+		printf("# UNIT udsd_%s %s\n", row->metric, units[row->kind]);
 }
 
 static void
-print_metrics(const struct stats_sample *sample, bool is_openmetrics)
+stats_print_metrics(const struct stats_sample *sample, bool is_openmetrics)
 {
 	const char *family = "";
 
@@ -252,7 +240,7 @@ print_metrics(const struct stats_sample *sample, bool is_openmetrics)
 		const struct stats_row *row = &rows[i];
 
 		if (strcmp(row->metric, family) != 0)
-			print_family(row, is_openmetrics);
+			stats_print_family(row, is_openmetrics);
 		family = row->metric;
 		if (!sample->given[i])
 			continue;
@@ -269,16 +257,16 @@ stats_print(enum stats_format format, const struct stats_sample *sample, const s
 {
 	switch (format) {
 	case STATS_TEXT:
-		print_text(sample, before);
+		stats_print_text(sample, before);
 		break;
 	case STATS_JSON:
-		print_json(sample, before);
+		stats_print_json(sample, before);
 		break;
 	case STATS_OPENMETRICS:
-		print_metrics(sample, true);
+		stats_print_metrics(sample, true);
 		break;
 	case STATS_PROMETHEUS:
-		print_metrics(sample, false);
+		stats_print_metrics(sample, false);
 		break;
 	}
 }

@@ -1,6 +1,7 @@
 #include "answers.h"
 
 #include <string.h>
+#include <sysexits.h>
 
 /* ":-9223372036854775808\r\n" */
 #define INTEGER_MAX 23
@@ -85,4 +86,10 @@ answers_error_is(const struct slice *text, const char *word)
 	size_t len = strlen(word);
 
 	return text->len >= len && memcmp(text->p, word, len) == 0;
+}
+
+int
+answers_error_status(const struct slice *text)
+{
+	return answers_error_is(text, "NOPERM") ? EX_NOPERM : EX_PROTOCOL;
 }

@@ -26,5 +26,8 @@ struct answers {
 /* Reads the integers that the bytes begin with, and the answer behind them. */
 void answers_read(const uint8_t *p, size_t len, struct answers *ret_answers);
 
+/* The exit status that an error means: EX_NOPERM or EX_PROTOCOL. */
+int answers_error_status(const struct slice *text);
+
 /* Whether an error's text begins with the word, as "NOPERM". */
 bool answers_error_is(const struct slice *text, const char *word);

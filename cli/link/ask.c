@@ -1,3 +1,8 @@
+/*
+ * Each call runs the event loop until what it waits for has come or the loop is to end; then the status of the loop is
+ * the result. One command is under way at a time, so `out` still holds it when its reply comes: that tells an echo
+ * listener, which gives it back.
+ */
 #include "ask.h"
 
 #include <event2/event.h>
@@ -12,8 +17,8 @@
 #include "deadline.h"
 #include "loop.h"
 #include "memory.h"
-#include "num.h"
 #include "options.h"
+#include "replies.h"
 #include "resp-encode.h"
 #include "say.h"
 
@@ -21,176 +26,120 @@
 #define BULK_MAX ((size_t)256 * 1024 * 1024)
 #define WORDS_MAX 16
 
+enum ask_state {
+	ASK_NEW,      /* no connection was tried */
+	ASK_STARTED,  /* nothing has been answered */
+	ASK_ANSWERED, /* it is a bus */
+};
+
+/* What becomes of an expected reply. */
+enum ask_use { ASK_USE_COPY, ASK_USE_COUNT, ASK_USE_CALL };
+
 struct ask {
 	struct loop *loop;
 	struct client *client;
 	struct deadline deadline;
-	struct event *timer;
-	bool has_started, was_answered, has_waited;
-	struct buf out; /* the commands */
+	struct event *timer; /* of ask_wait() */
+	enum ask_state state;
+	struct buf out; /* the command */
 	size_t written;
-	struct resp_reply parser;
-	struct buf answer; /* the last reply */
+	uint64_t written_at, took; /* ns */
+	struct replies replies;
+	struct buf answer; /* ASK_USE_COPY: the bytes of the reply, and their nodes */
 	struct resp_reply reply;
-	uint64_t awaited;  /* replies */
-	bool counts_only;  /* the replies are of no interest */
-	bool wants_header; /* the reply is an array whose elements are counted in `awaited` */
-	bool skips;        /* the next reply is not for cb */
-	ask_cb *cb;        /* gets replies, elements or messages; or NULL */
+	ask_cb *cb; /* gets elements, and what comes unasked; or NULL */
 	void *arg;
-	int status; /* what cb returned */
 };
 
 static void
-fail(struct ask *a, const struct slice *error)
+ask_refused(struct ask *a, const struct slice *error)
 {
 	struct slice text = *error;
 
 	if (answers_error_is(&text, "ERR "))
 		text = (struct slice){ text.p + 4, text.len - 4 };
 	say("%.*s", (int)text.len, (const char *)text.p);
-	loop_end(a->loop, answers_error_is(error, "NOPERM") ? EX_NOPERM : EX_PROTOCOL);
-}
-
-/* An echo listener gives back what it gets. */
-static void
-report_foreign(struct ask *a, const uint8_t *p, size_t len)
-{
-	size_t sent = a->written < len ? a->written : len;
-
-	if (!a->was_answered && sent > 0 && memcmp(p, a->out.data, sent) == 0)
-		say("%s: this is an echo listener, not a bus; use 'udsctl pipe'", client_name(a->client));
-	else
-		say("%s: this is not a udsd bus; for an echo listener use 'udsctl pipe'", client_name(a->client));
-	loop_end(a->loop, EX_PROTOCOL);
+	loop_end(a->loop, answers_error_status(error));
 }
 
 static bool
-is_echo(const struct ask *a, const uint8_t *p, size_t len)
+ask_take(void *arg, const struct resp_reply *reply, const uint8_t *p, const struct replies_expected *expected)
 {
-	return !a->was_answered && len >= a->out.len && memcmp(p, a->out.data, a->out.len) == 0;
-}
-
-/* "*N": N elements follow. Returns the bytes it took, 0 if there are more to come. */
-static size_t
-read_header(struct ask *a, const uint8_t *p, size_t len)
-{
-	const uint8_t *end = memchr(p, '\r', len);
-	int64_t n;
-
-	if (!end || end + 2 > p + len)
-		return 0;
-	if (num_parse_resp(p + 1, (size_t)(end - p) - 1, &n) != 0 || n < 0) {
-		report_foreign(a, p, len);
-		return len;
-	}
-	a->wants_header = false;
-	a->awaited = (uint64_t)n;
-	return (size_t)(end - p) + 2;
-}
-
-static void
-take(struct ask *a, const uint8_t *p)
-{
-	const struct resp_node *node = &a->parser.nodes[0];
+	struct ask *a = arg;
+	const struct resp_node *node = &reply->nodes[0];
 	int r;
 
+	a->state = ASK_ANSWERED;
+	a->took = loop_now_ns() - a->written_at;
 	deadline_progress(&a->deadline);
-	a->awaited -= a->awaited > 0;
 	if (node->type == RESP_ERROR || node->type == RESP_BULK_ERROR) {
-		fail(a, &node->text);
-	} else if (a->skips) {
-		a->skips = false;
-	} else if (a->cb) {
+		ask_refused(a, &node->text);
+	} else if (expected && expected->what == ASK_USE_COPY) {
+		/* Parsed again, so that the nodes lie in bytes that stay. */
+		a->answer.len = 0;
+		memory_check(buf_append(&a->answer, p, reply->used));
+		memory_check(
+		    resp_reply_parse(&a->reply, a->answer.data, a->answer.len, BULK_MAX) == RESP_REPLY_OK ? 0 : -1);
+	} else if (a->cb && !(expected && expected->what == ASK_USE_COUNT)) {
 		r = a->cb(node, a->arg);
 		if (r != 0)
 			loop_end(a->loop, r == ASK_DONE ? EX_OK : r);
-	} else if (!a->counts_only) {
-		a->answer.len = 0;
-		memory_check(buf_append(&a->answer, p, a->parser.used));
 	}
+	return true;
 }
 
 static size_t
-input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
+ask_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 {
 	struct ask *a = arg;
-	size_t at = 0, used;
+	size_t sent = a->written < len ? a->written : len;
+	bool is_echo = a->state != ASK_ANSWERED && sent > 0 && memcmp(p, a->out.data, sent) == 0;
+	ssize_t used = is_echo && sent == a->out.len ? -1 : replies_read(&a->replies, p, len, ret_need);
 
-	if (is_echo(a, p, len)) {
-		report_foreign(a, p, len);
-		return len;
+	if (used >= 0)
+		return (size_t)used;
+	if (is_echo) {
+		say("%s: this is an echo listener, not a bus; use 'udsctl pipe'", client_name(a->client));
+		loop_end(a->loop, EX_PROTOCOL);
+	} else {
+		client_end_foreign(a->client);
 	}
-	while (at < len && !loop_is_ending(a->loop)) {
-		if (a->wants_header && p[at] == '*') {
-			used = read_header(a, p + at, len - at);
-			if (used == 0)
-				return at;
-			at += used;
-			continue;
-		}
-		switch (resp_reply_parse(&a->parser, p + at, len - at, BULK_MAX)) {
-		case RESP_REPLY_MORE:
-			*ret_need = a->parser.need;
-			return at;
-		case RESP_REPLY_OK:
-			a->wants_header = false;
-			take(a, p + at);
-			a->was_answered = true;
-			at += a->parser.used;
-			break;
-		case RESP_REPLY_ERROR:
-			report_foreign(a, p + at, len - at);
-			return len;
-		case RESP_REPLY_NOMEM:
-			memory_check(-1);
-		}
-	}
-	return at;
+	return len;
 }
 
 static void
-writable(void *arg)
+ask_writable(void *arg)
 {
 	struct ask *a = arg;
 	struct iovec iov = { a->out.data + a->written, a->out.len - a->written };
 
+	if (a->written == 0)
+		a->written_at = loop_now_ns();
 	if (iov.iov_len > 0)
 		a->written += client_writev(a->client, &iov, 1);
 }
 
 static void
-down(void *arg, uint64_t unread)
-{
-	(void)arg;
-	(void)unread;
-}
-
-static void
-timed_out_cb(void *arg)
+ask_timed_out_cb(void *arg, const char *why)
 {
 	struct ask *a = arg;
-	char why[512];
+	char explanation[512];
 
-	client_explain(a->client, why, sizeof(why));
-	say("timed out: %s", why);
+	(void)why;
+	client_explain(a->client, explanation, sizeof(explanation));
+	say("timed out: %s", explanation);
 	loop_end(a->loop, EX_TEMPFAIL);
 }
 
 static void
-waited_cb(evutil_socket_t fd, short what, void *arg)
+ask_waited_cb(evutil_socket_t fd, short what, void *arg)
 {
-	struct ask *a = arg;
-
-	(void)fd;
-	(void)what;
-	a->has_waited = true;
+	(void)fd, (void)what, (void)arg; /* ask_wait() sees that the timer is over */
 }
 
 static const struct client_ops client_ops = {
-	.input = input,
-	.writable = writable,
-	.down = down,
+	.input = ask_input,
+	.writable = ask_writable,
 };
 
 struct ask *
@@ -200,9 +149,10 @@ ask_new(const struct options *o)
 	struct client_options options = { .addr = o->addr, .once = true };
 
 	a->loop = loop_new(NULL, NULL);
-	deadline_init(&a->deadline, a->loop, o->has_timeout ? o->timeout : ASK_TIMEOUT, timed_out_cb, a);
+	deadline_init(&a->deadline, a->loop, options_timeout(o, ASK_TIMEOUT), ask_timed_out_cb, a);
 	a->client = client_new(a->loop, &options, &client_ops, a);
-	a->timer = event_new(loop_base(a->loop), -1, 0, waited_cb, a);
+	replies_init(&a->replies, a->loop, BULK_MAX, ask_take, a);
+	a->timer = event_new(loop_base(a->loop), -1, 0, ask_waited_cb, a);
 	memory_check(a->timer ? 0 : -1);
 	return a;
 }
@@ -216,7 +166,7 @@ ask_free(struct ask *a)
 	loop_free(a->loop);
 	buf_deinit(&a->out);
 	buf_deinit(&a->answer);
-	resp_reply_deinit(&a->parser);
+	replies_deinit(&a->replies);
 	resp_reply_deinit(&a->reply);
 	free(a);
 }
@@ -229,30 +179,31 @@ ask_free(struct ask *a)
 		loop_is_ending((a)->loop) ? loop_run((a)->loop) : 0;                                                   \
 	})
 
-/* Sends what is in out, and waits for the replies. */
+/* Sends what is in out, and waits for what is expected. */
 static int
-converse(struct ask *a, uint64_t replies, ask_cb *cb, void *arg)
+ask_converse(struct ask *a, struct replies_expected expected, ask_cb *cb, void *arg)
 {
 	int status;
 
 	a->written = 0;
-	a->awaited = replies;
 	a->cb = cb;
 	a->arg = arg;
+	replies_expect(&a->replies, expected);
 	deadline_progress(&a->deadline);
 	deadline_run(&a->deadline, true);
-	if (a->has_started)
-		writable(a);
-	else
+	if (a->state == ASK_NEW) {
+		a->state = ASK_STARTED;
 		client_start(a->client);
-	a->has_started = true;
-	status = PUMP(a, a->awaited == 0 && !a->wants_header);
+	} else {
+		ask_writable(a);
+	}
+	status = PUMP(a, a->replies.n == 0);
 	deadline_run(&a->deadline, false);
 	return status;
 }
 
 static void
-put_command(struct ask *a, va_list ap)
+ask_put_command(struct ask *a, va_list ap)
 {
 	struct slice words[WORDS_MAX];
 	const char *word;
@@ -272,17 +223,12 @@ ask(struct ask *a, const struct resp_node **ret_reply, ...)
 	int status;
 
 	va_start(ap, ret_reply);
-	put_command(a, ap);
+	ask_put_command(a, ap);
 	va_end(ap);
-	a->counts_only = false;
-	status = converse(a, 1, NULL, NULL);
-	if (status != 0)
-		return status;
-	/* It was parsed before; the nodes now lie in a copy that stays. */
-	memory_check(resp_reply_parse(&a->reply, a->answer.data, a->answer.len, BULK_MAX) == RESP_REPLY_OK ? 0 : -1);
-	if (ret_reply)
+	status = ask_converse(a, (struct replies_expected){ .what = ASK_USE_COPY, .left = 1 }, NULL, NULL);
+	if (status == 0 && ret_reply)
 		*ret_reply = a->reply.nodes;
-	return 0;
+	return status;
 }
 
 int
@@ -291,10 +237,10 @@ ask_each(struct ask *a, ask_cb *cb, void *arg, ...)
 	va_list ap;
 
 	va_start(ap, arg);
-	put_command(a, ap);
+	ask_put_command(a, ap);
 	va_end(ap);
-	a->wants_header = true;
-	return converse(a, 1, cb, arg);
+	return ask_converse(a, (struct replies_expected){ .what = ASK_USE_CALL, .left = 1, .by_elements = true }, cb,
+	                    arg);
 }
 
 int
@@ -302,8 +248,7 @@ ask_many(struct ask *a, struct slice commands, size_t replies)
 {
 	a->out.len = 0;
 	memory_check(buf_append(&a->out, commands.p, commands.len));
-	a->counts_only = true;
-	return converse(a, replies, NULL, NULL);
+	return ask_converse(a, (struct replies_expected){ .what = ASK_USE_COUNT, .left = replies }, NULL, NULL);
 }
 
 int
@@ -313,19 +258,30 @@ ask_listen(struct ask *a, ask_cb *cb, void *arg, ...)
 	int status;
 
 	va_start(ap, arg);
-	put_command(a, ap);
+	ask_put_command(a, ap);
 	va_end(ap);
-	a->skips = true;
-	status = converse(a, 1, cb, arg);
+	status = ask_converse(a, (struct replies_expected){ .what = ASK_USE_COUNT, .left = 1 }, cb, arg);
 	return status != 0 ? status : PUMP(a, false);
 }
 
 int
 ask_wait(struct ask *a, uint64_t ms)
 {
-	a->has_waited = false;
 	event_add(a->timer, &(struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (long)(ms % 1000 * 1000) });
-	return PUMP(a, a->has_waited);
+	return PUMP(a, !event_pending(a->timer, EV_TIMEOUT, NULL));
+}
+
+uint64_t
+ask_took(const struct ask *a)
+{
+	return a->took;
+}
+
+int
+ask_foreign(struct ask *a)
+{
+	client_end_foreign(a->client);
+	return loop_run(a->loop);
 }
 
 const char *
@@ -339,13 +295,8 @@ ask_lookup(const struct resp_node *map, const char *key)
 {
 	const struct resp_node *node = map + 1;
 
-	/* `end` counts from the start of the reply, as does the index of the map itself. */
-	for (size_t i = 0; i + 1 < map->elements; i += 2) {
-		const struct resp_node *value = node + 1;
-
+	for (size_t i = 0; i + 1 < map->elements; i += 2, node += 2)
 		if (resp_node_is(node, key))
-			return value;
-		node = value + 1; /* the values of what is looked up are no aggregates */
-	}
+			return node + 1;
 	return NULL;
 }

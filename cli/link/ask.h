@@ -45,6 +45,12 @@ int ask_listen(struct ask *a, ask_cb *cb, void *arg, ...) __attribute__((sentine
 /* Waits so many milliseconds. Returns 0, or the exit status if the connection is lost or a signal comes. */
 int ask_wait(struct ask *a, uint64_t ms);
 
+/* How long the last reply took, from the write of its command on, in ns. */
+uint64_t ask_took(const struct ask *a);
+
+/* The last reply is not one of a bus: says so, and returns the exit status. */
+int ask_foreign(struct ask *a);
+
 /* The address as text. */
 const char *ask_name(const struct ask *a);
 

@@ -19,7 +19,11 @@
 #include "loop.h"
 #include "memory.h"
 #include "say.h"
+#include "sendq.h"
 #include "watch.h"
+
+/* For one writev(2): with blocks of 64 KiB more than a socket buffer takes. */
+#define WRITE_VECTORS 16
 
 enum client_state { CLIENT_DOWN, CLIENT_CONNECTING, CLIENT_UP };
 
@@ -236,7 +240,8 @@ ended_cb(void *arg, uint64_t unread, int error)
 	c->noticed = false;
 	if (c->conn.had_input && !c->conn.dropped)
 		backoff_reset(&c->backoff);
-	c->ops->down(c->arg, unread);
+	if (c->ops->down)
+		c->ops->down(c->arg, unread);
 	if (loop_is_ending(c->loop) || c->stopped)
 		return;
 	if (c->options.once) {
@@ -310,6 +315,23 @@ client_writev(struct client *c, const struct iovec *iov, int n)
 	return c->state == CLIENT_UP && c->greeted == c->options.greeting.len ? conn_writev(&c->conn, iov, n) : 0;
 }
 
+size_t
+client_write_queue(struct client *c, struct sendq *queue)
+{
+	struct iovec iov[WRITE_VECTORS];
+	size_t total = 0, n;
+	int vectors;
+
+	while ((vectors = sendq_peek(queue, iov, WRITE_VECTORS)) > 0) {
+		n = client_writev(c, iov, vectors);
+		if (n == 0)
+			break;
+		sendq_sent(queue, n);
+		total += n;
+	}
+	return total;
+}
+
 void
 client_pause(struct client *c, bool paused)
 {
@@ -351,6 +373,13 @@ const char *
 client_name(const struct client *c)
 {
 	return c->name;
+}
+
+void
+client_end_foreign(struct client *c)
+{
+	say("%s: this is not a udsd bus; for an echo listener use 'udsctl pipe'", c->name);
+	loop_end(c->loop, EX_PROTOCOL);
 }
 
 void

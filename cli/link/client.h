@@ -15,6 +15,7 @@
 
 struct client;
 struct loop;
+struct sendq;
 
 struct client_ops {
 	/* Connected; nothing is written yet. May be NULL. */
@@ -25,7 +26,7 @@ struct client_ops {
 	void (*writable)(void *arg);
 	/*
 	 * The connection is gone; what had come on it was given to `input`. unread: as in struct conn_ops.
-	 * Unless this ends the loop, there will be another connection.
+	 * Unless this ends the loop, there will be another connection. May be NULL.
 	 */
 	void (*down)(void *arg, uint64_t unread);
 };
@@ -60,6 +61,9 @@ void client_stop(struct client *c);
  */
 size_t client_writev(struct client *c, const struct iovec *iov, int n);
 
+/* Writes from the queue what the socket takes; returns the bytes written. Never calls back. */
+size_t client_write_queue(struct client *c, struct sendq *queue);
+
 /* With true nothing is read until false. */
 void client_pause(struct client *c, bool paused);
 
@@ -68,6 +72,9 @@ void client_shutdown(struct client *c);
 
 /* To be called from `input`: the connection is of no use, and is treated as lost; error: the errno to show. */
 void client_drop(struct client *c, int error);
+
+/* The other side is not a bus: says so and ends the loop. */
+void client_end_foreign(struct client *c);
 
 /* As conn_unread(). */
 int client_unread(const struct client *c, uint64_t *ret_bytes);

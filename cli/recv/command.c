@@ -1,18 +1,21 @@
 /*
- * A command gets standard input, output and error and no other descriptor, and does not inherit that
- * udsctl ignores signals. It stays in udsctl's process group: the terminal's ^C reaches both.
+ * A command gets standard input, output and error and no other descriptor. The signals that udsctl ignores have their
+ * default action again. It stays in udsctl's process group, so the terminal's ^C reaches both.
+ *
+ * The variables of the message are in udsctl's own environment only while the command is being started, and are set
+ * with putenv(): glibc's setenv() keeps a copy of each value for ever.
  */
 #include "command.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "buf.h"
 #include "cleanup.h"
 #include "memory.h"
 #include "message.h"
@@ -20,53 +23,22 @@
 
 extern char **environ;
 
-static bool
-is_own_variable(const char *assignment)
+/* Sets the variable; only unsets it if there is no value, or one with a NUL. Returns the string of putenv() or NULL. */
+static char *
+command_set_variable(const char *name, struct slice value)
 {
-	static const char *const names[] = { "UDSD_CHANNEL=", "UDSD_PATTERN=", "UDSD_COUNT=" };
+	char *text;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strncmp(assignment, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
-}
-
-/* Appends NAME=VALUE and a NUL. A value that has a NUL itself cannot be told, and is left out. */
-static void
-put_variable(struct buf *b, const char *name, struct slice value)
-{
+	unsetenv(name);
 	if (!value.p || memchr(value.p, '\0', value.len))
-		return;
-	memory_check(buf_printf(b, "%s=", name));
-	memory_check(buf_append(b, value.p, value.len));
-	memory_check(buf_append(b, "", 1));
+		return NULL;
+	memory_check(asprintf(&text, "%s=%.*s", name, (int)value.len, (const char *)value.p) < 0 ? -1 : putenv(text));
+	return text;
 }
 
-/* The variables of the command; those that are not udsctl's own lie in *ret_text. */
-static char **
-make_environment(const struct message *m, struct buf *ret_text)
-{
-	char number[NUM_DIGITS_MAX], **variables;
-	size_t n = 0;
-
-	put_variable(ret_text, "UDSD_COUNT", (struct slice){ (uint8_t *)number, num_put_u64(number, m->number) });
-	put_variable(ret_text, "UDSD_CHANNEL", m->channel);
-	put_variable(ret_text, "UDSD_PATTERN", m->pattern);
-	for (char **e = environ; *e; e++)
-		n++;
-	variables = memory_alloc((n + 4) * sizeof(*variables));
-	n = 0;
-	for (char **e = environ; *e; e++)
-		if (!is_own_variable(*e))
-			variables[n++] = *e;
-	for (size_t at = 0; at < ret_text->len; at += strlen((char *)ret_text->data + at) + 1)
-		variables[n++] = (char *)ret_text->data + at;
-	return variables;
-}
-
-/* A file in memory that has the bytes and is read from its start. Returns the descriptor or -errno. */
+/* Returns the descriptor of a file in memory with these bytes, at its start, or -errno. */
 static int
-make_input(const uint8_t *p, size_t len)
+command_make_input(const uint8_t *p, size_t len)
 {
 	_cleanup_close_ int fd = memfd_create("udsctl message", MFD_CLOEXEC);
 	ssize_t n;
@@ -87,11 +59,11 @@ make_input(const uint8_t *p, size_t len)
 	return TAKE_FD(fd);
 }
 
-/* Starts the shell with the descriptor for its standard input. Returns 0 or -errno. */
+/* Starts the shell with udsctl's environment. Returns 0 or -errno. */
 static int
-spawn(const char *command, int input, char **variables, pid_t *ret_pid)
+command_spawn(const char *text, int input, pid_t *ret_pid)
 {
-	char *argv[] = { (char *)"sh", (char *)"-c", (char *)command, NULL };
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)text, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t defaults;
@@ -106,7 +78,7 @@ spawn(const char *command, int input, char **variables, pid_t *ret_pid)
 	memory_check(-posix_spawn_file_actions_init(&actions));
 	memory_check(-posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO));
 	memory_check(-posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1));
-	r = posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, argv, variables);
+	r = posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	return -r;
@@ -115,15 +87,19 @@ spawn(const char *command, int input, char **variables, pid_t *ret_pid)
 int
 command_start(const char *text, const struct message *m, struct slice input, pid_t *ret_pid)
 {
-	_cleanup_close_ int fd = make_input(input.p, input.len);
-	_cleanup_free_ char **variables = NULL;
-	struct buf own = { 0 };
+	_cleanup_close_ int fd = command_make_input(input.p, input.len);
+	_cleanup_free_ char *channel = NULL, *pattern = NULL, *count = NULL;
+	char number[NUM_DIGITS_MAX];
 	int r;
 
 	if (fd < 0)
 		return fd;
-	variables = make_environment(m, &own);
-	r = spawn(text, fd, variables, ret_pid);
-	buf_deinit(&own);
+	channel = command_set_variable("UDSD_CHANNEL", m->channel);
+	pattern = command_set_variable("UDSD_PATTERN", m->pattern);
+	count = command_set_variable("UDSD_COUNT", (struct slice){ (uint8_t *)number, num_put_u64(number, m->number) });
+	r = command_spawn(text, fd, ret_pid);
+	unsetenv("UDSD_CHANNEL");
+	unsetenv("UDSD_PATTERN");
+	unsetenv("UDSD_COUNT");
 	return r;
 }

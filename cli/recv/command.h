@@ -1,7 +1,6 @@
 /*
- * A shell's command for one message. The message is its standard input: a file in memory, so that a
- * command that reads slowly or not at all, or leaves its input to a child, holds up nothing and is never
- * written to.
+ * Runs a shell command for one message. The command's standard input is a file in memory that holds the message, not a
+ * pipe: a command that reads slowly, or not at all, or that leaves its input to a child, cannot block udsctl.
  */
 #pragma once
 
@@ -13,6 +12,6 @@ struct message;
 
 /*
  * Starts /bin/sh -c TEXT with `input` as standard input and UDSD_CHANNEL, UDSD_PATTERN and UDSD_COUNT of
- * the message in its environment. Returns 0 or -errno.
+ * the message in its environment. Returns 0 or -errno; the caller waits for *ret_pid.
  */
 int command_start(const char *text, const struct message *m, struct slice input, pid_t *ret_pid);

@@ -1,7 +1,4 @@
-/*
- * What a message is printed as, from a text like printf(3)'s: "%c: %p\n". A text is parsed once, into
- * pieces; printing follows them.
- */
+/* The text of recv --format, "%c: %p\n": parsed once into pieces, then applied to each message. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,17 +8,15 @@ struct buf;
 struct format;
 struct message;
 
-/* Of errors; the longest, which lists what there is, fits. */
+/* Room for an error; the longest lists all directives. */
 #define FORMAT_ERROR_MAX ((size_t)512)
 
-/*
- * Returns 0 or -EINVAL; then *ret_format is untouched, and error has what is wrong with the text.
- */
+/* Returns 0 or -EINVAL; then `error` says what is wrong with the text, and *ret_format is untouched. */
 int format_parse(const char *text, char error[FORMAT_ERROR_MAX], struct format **ret_format);
 void format_free(struct format *f);
 
-/* Appends the message. */
+/* Appends the message in this format. */
 void format_put(const struct format *f, const struct message *m, struct buf *b);
 
-/* Whether nothing is to stand behind it: the text ended with \c. */
+/* Whether the text ends with \c: no newline or NUL is to follow a message. */
 bool format_is_bare(const struct format *f);

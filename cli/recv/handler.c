@@ -1,6 +1,10 @@
 /*
- * What holds: while the queue is not empty, as many commands run as are allowed, or the system has no room
- * for another and retry_event waits. Each child is waited for by its own pid.
+ * Two lists: the queue of messages whose command has not been started, and the jobs, which are running commands. While
+ * the queue is not empty, either as many jobs run as the options allow, or the system is short of processes,
+ * descriptors or memory; then retry_event is pending and nothing is started until it fires. So bursts that the system
+ * cannot serve lose no message. A message leaves the queue, and its memory is freed, when its command starts.
+ *
+ * SIGCHLD says only that some child ended, so each job's pid is polled with waitpid().
  */
 #include "handler.h"
 
@@ -19,14 +23,14 @@
 #include "message.h"
 #include "say.h"
 
-/* How long to wait when the system has no room for another process. */
+/* Time until a command that could not be started for lack of resources is tried again. */
 static const struct timeval retry_delay = { .tv_sec = 1 };
 
 struct item {
 	STAILQ_ENTRY(item) link;
 	struct message message; /* without its payload */
 	struct slice input;
-	uint8_t bytes[]; /* that the slices are of */
+	uint8_t bytes[]; /* what the slices point to */
 };
 
 struct job {
@@ -44,18 +48,18 @@ struct handler {
 	uint64_t queued, queued_bytes, running, failed, unhandled;
 	struct event *child_event, *retry_event;
 	bool stopped;
-	bool noticed; /* people were told that no process can be started */
+	bool noticed; /* the user knows that no command can be started now */
 };
 
 static size_t
-item_size(const struct item *item)
+handler_item_size(const struct item *item)
 {
 	return sizeof(*item) + item->message.channel.len + item->message.pattern.len + item->input.len;
 }
 
-/* Copies the slice to *p, and moves *p behind it. */
+/* Copies the slice to *p and advances *p. NULL stays NULL. */
 static struct slice
-move_slice(struct slice from, uint8_t **p)
+handler_copy_slice(struct slice from, uint8_t **p)
 {
 	struct slice to = { from.p ? *p : NULL, from.len };
 
@@ -65,27 +69,21 @@ move_slice(struct slice from, uint8_t **p)
 }
 
 static struct item *
-item_new(const struct message *m, struct slice input)
+handler_item_new(const struct message *m, struct slice input)
 {
 	struct item *item = memory_alloc_raw(sizeof(*item) + m->channel.len + m->pattern.len + input.len);
 	uint8_t *p = item->bytes;
 
 	item->message = *m;
 	item->message.payload = (struct slice){ 0 };
-	item->message.channel = move_slice(m->channel, &p);
-	item->message.pattern = move_slice(m->pattern, &p);
-	item->input = move_slice(input, &p);
+	item->message.channel = handler_copy_slice(m->channel, &p);
+	item->message.pattern = handler_copy_slice(m->pattern, &p);
+	item->input = handler_copy_slice(input, &p);
 	return item;
 }
 
-static bool
-is_for_lack_of_room(int error)
-{
-	return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE || error == ENOSPC;
-}
-
 static void
-fail(struct handler *h)
+handler_count_failure(struct handler *h)
 {
 	h->failed++;
 	if (h->options.stop_on_error)
@@ -93,104 +91,109 @@ fail(struct handler *h)
 }
 
 static void
-remove_first(struct handler *h)
+handler_remove_first(struct handler *h)
 {
 	struct item *item = STAILQ_FIRST(&h->queue);
 
 	STAILQ_REMOVE_HEAD(&h->queue, link);
 	h->queued--;
-	h->queued_bytes -= item_size(item);
+	h->queued_bytes -= handler_item_size(item);
 	free(item);
 }
 
-/* Starts the command for the first message of the queue. Returns false where that has to wait. */
+/* Starts the command for the first message of the queue. Returns false if it has to be tried again later. */
 static bool
-start_first(struct handler *h)
+handler_start_first(struct handler *h)
 {
 	const struct item *item = STAILQ_FIRST(&h->queue);
 	struct job *job;
 	pid_t pid;
 	int r = command_start(h->options.command, &item->message, item->input, &pid);
 
-	if (r < 0 && is_for_lack_of_room(-r)) {
+	switch (-r) {
+	case 0:
+		h->noticed = false;
+		job = memory_alloc(sizeof(*job));
+		job->pid = pid;
+		job->number = item->message.number;
+		SLIST_INSERT_HEAD(&h->jobs, job, link);
+		h->running++;
+		handler_remove_first(h);
+		return true;
+	case EAGAIN:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+	case ENOSPC:
 		if (!h->noticed)
 			say("the command for message %" PRIu64 " cannot be started yet: %s", item->message.number,
 			    strerror(-r));
 		h->noticed = true;
 		event_add(h->retry_event, &retry_delay);
 		return false;
-	}
-	if (r < 0) {
+	default:
 		say("the command for message %" PRIu64 " cannot be started: %s", item->message.number, strerror(-r));
-		remove_first(h);
-		fail(h);
+		handler_remove_first(h);
+		handler_count_failure(h);
 		return true;
 	}
-	h->noticed = false;
-	job = memory_alloc(sizeof(*job));
-	job->pid = pid;
-	job->number = item->message.number;
-	SLIST_INSERT_HEAD(&h->jobs, job, link);
-	h->running++;
-	remove_first(h);
-	return true;
 }
 
 static void
-start_some(struct handler *h)
+handler_start_some(struct handler *h)
 {
 	if (event_pending(h->retry_event, EV_TIMEOUT, NULL))
 		return;
-	while (h->running < h->options.jobs && !STAILQ_EMPTY(&h->queue) && start_first(h))
+	while (h->running < h->options.jobs && !STAILQ_EMPTY(&h->queue) && handler_start_first(h))
 		;
 }
 
+/* Frees a job whose command has ended. */
 static void
-report(const struct job *job, int status)
+handler_end_job(struct handler *h, struct job *job, int status)
 {
+	SLIST_REMOVE(&h->jobs, job, job, link);
+	h->running--;
 	if (WIFSIGNALED(status))
 		say("the command for message %" PRIu64 " was killed: %s", job->number, strsignal(WTERMSIG(status)));
-	else
+	else if (status != 0)
 		say("the command for message %" PRIu64 " failed with status %d", job->number, WEXITSTATUS(status));
+	if (status != 0)
+		handler_count_failure(h);
+	free(job);
 }
 
 static void
-child_cb(evutil_socket_t signo, short what, void *arg)
+handler_child_cb(evutil_socket_t signo, short what, void *arg)
 {
 	struct handler *h = arg;
 	struct job *job, *next;
-	bool some = false;
+	bool has_ended = false;
 	int status;
 
 	(void)signo;
 	(void)what;
 	for (job = SLIST_FIRST(&h->jobs); job; job = next) {
 		next = SLIST_NEXT(job, link);
-		if (waitpid(job->pid, &status, WNOHANG) != job->pid)
-			continue;
-		SLIST_REMOVE(&h->jobs, job, job, link);
-		h->running--;
-		some = true;
-		if (status != 0) {
-			report(job, status);
-			fail(h);
+		if (waitpid(job->pid, &status, WNOHANG) == job->pid) {
+			handler_end_job(h, job, status);
+			has_ended = true;
 		}
-		free(job);
 	}
-	start_some(h);
-	if (some)
+	handler_start_some(h);
+	if (has_ended)
 		h->ended(h->arg);
 }
 
 static void
-retry_cb(evutil_socket_t fd, short what, void *arg)
+handler_retry_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct handler *h = arg;
 
 	(void)fd;
 	(void)what;
-	start_some(h);
-	h->ended(h->arg); /* where what could not be started was the last */
+	handler_start_some(h);
+	h->ended(h->arg); /* the last message may have left the queue without a command */
 }
 
 struct handler *
@@ -203,8 +206,8 @@ handler_new(struct loop *loop, const struct handler_options *options, handler_cb
 	h->arg = arg;
 	STAILQ_INIT(&h->queue);
 	SLIST_INIT(&h->jobs);
-	h->child_event = evsignal_new(loop_base(loop), SIGCHLD, child_cb, h);
-	h->retry_event = event_new(loop_base(loop), -1, 0, retry_cb, h);
+	h->child_event = evsignal_new(loop_base(loop), SIGCHLD, handler_child_cb, h);
+	h->retry_event = event_new(loop_base(loop), -1, 0, handler_retry_cb, h);
 	memory_check(h->child_event && h->retry_event ? 0 : -1);
 	event_add(h->child_event, NULL);
 	return h;
@@ -218,7 +221,7 @@ handler_free(struct handler *h)
 	if (!h)
 		return;
 	while (!STAILQ_EMPTY(&h->queue))
-		remove_first(h);
+		handler_remove_first(h);
 	while ((job = SLIST_FIRST(&h->jobs))) {
 		SLIST_REMOVE_HEAD(&h->jobs, link);
 		free(job);
@@ -237,11 +240,11 @@ handler_take(struct handler *h, const struct message *m, struct slice input)
 		h->unhandled++;
 		return;
 	}
-	item = item_new(m, input);
+	item = handler_item_new(m, input);
 	STAILQ_INSERT_TAIL(&h->queue, item, link);
 	h->queued++;
-	h->queued_bytes += item_size(item);
-	start_some(h);
+	h->queued_bytes += handler_item_size(item);
+	handler_start_some(h);
 }
 
 void
@@ -250,7 +253,7 @@ handler_stop(struct handler *h)
 	h->stopped = true;
 	h->unhandled += h->queued;
 	while (!STAILQ_EMPTY(&h->queue))
-		remove_first(h);
+		handler_remove_first(h);
 	event_del(h->retry_event);
 }
 

@@ -1,4 +1,4 @@
-/* The command that is run for each message: a bounded queue of messages, and up to so many commands at a time. */
+/* Runs a command for each message: a queue of messages with a limit, and up to a number of commands at once. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,34 +12,34 @@ struct loop;
 struct message;
 
 struct handler_options {
-	const char *command;  /* for /bin/sh -c */
-	uint64_t jobs;        /* that may run at once, at least 1 */
-	uint64_t queue_bytes; /* that wait for their command before the queue is full */
-	bool stop_on_error;   /* after the first command that fails no other is started */
+	const char *command;  /* for /bin/sh -c; belongs to the caller and must outlive the handler */
+	uint64_t jobs;        /* the most commands that run at once, at least 1 */
+	uint64_t queue_bytes; /* from this size on the queue is full */
+	bool stop_on_error;   /* after the first command that fails, start no other */
 };
 
-/* A command has ended. */
+/* A command has ended, or starting one has been tried again. */
 typedef void handler_cb(void *arg);
 
-/* The command stays the caller's. */
 struct handler *handler_new(struct loop *loop, const struct handler_options *options, handler_cb *ended, void *arg);
 
-/* Commands that still run go on by themselves. */
+/* Does not end or wait for commands that still run. */
 void handler_free(struct handler *h);
 
-/* Queues a message with `input` for the command's standard input, and starts what may be started. */
+/* Copies the message and `input`, the command's standard input, to the queue; starts commands up to the limit. */
 void handler_take(struct handler *h, const struct message *m, struct slice input);
 
-/* No other command is started: what is queued is dropped, and counted. */
+/* Starts no other command. Messages in the queue are removed, and counted as unhandled. */
 void handler_stop(struct handler *h);
 
 bool handler_is_full(const struct handler *h);
 
-/* Whether nothing is queued and nothing runs. */
+/* Whether the queue is empty and no command runs. */
 bool handler_is_idle(const struct handler *h);
 
+/* Commands that run now, and those that failed or could not be started so far. */
 uint64_t handler_running(const struct handler *h);
 uint64_t handler_failed(const struct handler *h);
 
-/* Messages that were taken and for which no command was started. */
+/* Messages for which no command has been started. */
 uint64_t handler_unhandled(const struct handler *h);

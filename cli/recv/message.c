@@ -26,9 +26,9 @@ message_format_time(const struct timespec *time, bool utc, char text[MESSAGE_TIM
 	                        zone);
 }
 
-/* The bytes of the character of UTF-8 at p, 0 where there is none (RFC 3629, section 4). */
+/* The size in bytes of the UTF-8 character at p, 0 if there is none (RFC 3629, section 4). */
 static size_t
-character_size(const uint8_t *p, size_t len)
+message_character_size(const uint8_t *p, size_t len)
 {
 	size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
 
@@ -37,23 +37,11 @@ character_size(const uint8_t *p, size_t len)
 	for (size_t i = 1; i < size; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-	/* Overlong forms, surrogates, and what is beyond U+10FFFF. */
+	/* Overlong forms, surrogates, and values beyond U+10FFFF. */
 	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
 	    (p[0] == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return size;
-}
-
-/* Appends the bytes with U+FFFD for each that is not UTF-8. */
-static void
-put_valid(struct slice bytes, struct buf *b)
-{
-	size_t size;
-
-	for (size_t i = 0; i<bytes.len; i += size> 0 ? size : 1) {
-		size = character_size(bytes.p + i, bytes.len - i);
-		memory_check(size > 0 ? buf_append(b, bytes.p + i, size) : buf_append(b, "\xef\xbf\xbd", 3));
-	}
 }
 
 void
@@ -61,9 +49,13 @@ message_put_string(struct slice payload, struct buf *b)
 {
 	json_t *text = json_stringn((const char *)payload.p, payload.len);
 	struct buf valid = { 0 };
+	size_t size;
 
-	if (!text) {
-		put_valid(payload, &valid);
+	if (!text) { /* not UTF-8 */
+		for (const uint8_t *p = payload.p, *end = p + payload.len; p<end; p += size> 0 ? size : 1) {
+			size = message_character_size(p, (size_t)(end - p));
+			memory_check(size > 0 ? buf_append(&valid, p, size) : buf_append(&valid, "\xef\xbf\xbd", 3));
+		}
 		text = json_stringn_nocheck((const char *)valid.data, valid.len);
 		buf_deinit(&valid);
 	}
@@ -72,12 +64,15 @@ message_put_string(struct slice payload, struct buf *b)
 	json_decref(text);
 }
 
+/* Sets the time, appends the record and releases it. */
 static void
-set_time(json_t *record, const struct timespec *time)
+message_put_record(json_t *record, const struct timespec *time, struct buf *b)
 {
 	char text[MESSAGE_TIME_MAX];
 
 	record_set(record, "time", json_stringn_nocheck(text, message_format_time(time, true, text)));
+	record_print(record, b);
+	json_decref(record);
 }
 
 void
@@ -89,9 +84,7 @@ message_put_json(const struct message *m, struct buf *b)
 	if (m->pattern.p)
 		record_set_bytes(record, "pattern", m->pattern);
 	record_set_bytes(record, "payload", m->payload);
-	set_time(record, &m->time);
-	record_print(record, b);
-	json_decref(record);
+	message_put_record(record, &m->time, b);
 }
 
 void
@@ -101,7 +94,5 @@ message_put_missed_json(uint64_t missed, struct slice channel, const struct time
 
 	record_set(record, "missed", json_integer((json_int_t)missed));
 	record_set_bytes(record, "channel", channel);
-	set_time(record, time);
-	record_print(record, b);
-	json_decref(record);
+	message_put_record(record, time, b);
 }

@@ -1,4 +1,4 @@
-/* A message that was received, and what udsctl recv tells of it beside its payload. */
+/* A received message, and its form in JSON. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,26 +12,26 @@ struct buf;
 
 struct message {
 	struct slice channel;
-	struct slice pattern; /* it came by; p is NULL where it came by its channel's name */
+	struct slice pattern; /* that matched; p is NULL if the subscription names the channel */
 	struct slice payload;
 	struct timespec time; /* when it was read */
-	uint64_t number;      /* from 1 on */
+	uint64_t number;      /* of this run of udsctl, from 1 on */
 };
 
-/* Room for a time as text. */
+/* Room for a time as text, with its NUL. */
 #define MESSAGE_TIME_MAX ((size_t)128)
 
 /*
- * Writes the time in ISO 8601 with microseconds: in UTC with a Z, or local with its distance from UTC.
- * Returns its length without the NUL.
+ * Writes the time in ISO 8601 with microseconds: in UTC with "Z", or local with the offset from UTC. Returns its
+ * length.
  */
 size_t message_format_time(const struct timespec *time, bool utc, char text[MESSAGE_TIME_MAX]);
 
-/* Appends the payload as a string of JSON, with U+FFFD for each byte that is not UTF-8. */
+/* Appends the payload as a JSON string, with U+FFFD for each byte that is not UTF-8. */
 void message_put_string(struct slice payload, struct buf *b);
 
-/* Appends an object of JSON. */
+/* Appends a JSON object. Texts that are not UTF-8 are in base64, under KEY_base64. */
 void message_put_json(const struct message *m, struct buf *b);
 
-/* The same of a notice that `missed` messages of the channel, or with "*" of further channels, did not come. */
+/* Likewise, for a notice that the daemon dropped `missed` messages of the channel; "*": of other channels. */
 void message_put_missed_json(uint64_t missed, struct slice channel, const struct timespec *time, struct buf *b);

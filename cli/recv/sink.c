@@ -1,3 +1,13 @@
+/*
+ * A message goes either to standard output or into the queue of a handler, never to both. Either one says when to stop
+ * reading: output when more than OUTPUT_HIGH bytes wait, the handler when its queue is full. Unread messages then fill
+ * the socket, the daemon's queue of this receiver grows, and in the end publishers wait.
+ *
+ * The fast path is for payloads printed as they are. Messages that follow one another are mostly of one channel, and
+ * then their frames begin with the same bytes, up to the length of the payload. sink_take() remembers this prefix, and
+ * sink_take_run() compares it in one piece instead of parsing; it reads the length and copies the payload. Without a
+ * prefix (no message yet, a format, JSON, a command) sink_take_run() takes nothing.
+ */
 #include "sink.h"
 
 #include <stdlib.h>
@@ -11,63 +21,54 @@
 #include "handler.h"
 #include "memory.h"
 #include "message.h"
-#include "options.h"
 #include "output.h"
+#include "recv-options.h"
 #include "say.h"
 
+/* Default of --queue-bytes. */
 #define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
-/* A line that had grown beyond this for a large message is given back. */
-#define LINE_KEEP ((size_t)1024 * 1024)
+/* If a large message made the line buffer grow beyond this, the flush frees it. */
+#define LINE_MAX_KEPT ((size_t)1024 * 1024)
 
 struct sink {
-	struct output *output;   /* or else */
-	struct handler *handler; /* one of both is NULL */
-	struct format *format;   /* or NULL */
+	struct output *output;   /* NULL with --exec */
+	struct handler *handler; /* NULL without --exec */
+	struct format *format;   /* NULL without --format */
 	bool json;
 	bool plain; /* payloads go to `output` as they are */
 	bool stop_on_error;
 	char delimiter;
-	struct buf prefix; /* of the last message's frame: up to the "$" before its payload */
-	struct buf line;
-	struct timespec time;
+	struct buf prefix;    /* of the last message's frame: up to the "$" before its payload; for sink_take_run() */
+	struct buf line;      /* the last message in its format */
+	struct timespec time; /* when the input at hand was read; unused if plain */
 	uint64_t messages;
-	sink_cb *moved;
-	void *arg;
 };
 
-static void
-moved(void *arg)
-{
-	struct sink *s = arg;
-
-	s->moved(s->arg);
-}
-
-/* Returns what is wrong with the options, or NULL. */
+/* Returns which options contradict each other, or NULL. */
 static const char *
-find_conflict(const struct options *o)
+sink_find_conflict(const struct recv_options *o)
 {
-	if (o->format && o->json)
-		return "--format and --json exclude each other";
+	if (o->format && o->common.json)
+		return "--format and --json cannot be combined";
 	if (!o->exec && o->jobs)
-		return "--jobs is of no use without --exec";
+		return "--jobs needs --exec";
 	if (!o->exec && o->stop_on_error)
-		return "--stop-on-error is of no use without --exec";
-	if (!o->exec && o->exec_bytes)
-		return "--queue-bytes is of no use without --exec";
+		return "--stop-on-error needs --exec";
+	if (!o->exec && o->queue_bytes)
+		return "--queue-bytes needs --exec";
 	return NULL;
 }
 
 int
-sink_new(struct loop *loop, const struct options *o, sink_cb *cb, void *arg, struct sink **ret_sink)
+sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *arg, struct sink **ret_sink)
 {
 	struct handler_options commands = {
 		.command = o->exec,
 		.jobs = o->jobs ? o->jobs : 1,
-		.queue_bytes = o->exec_bytes ? o->exec_bytes : QUEUE_BYTES,
+		.queue_bytes = o->queue_bytes ? o->queue_bytes : QUEUE_BYTES,
 		.stop_on_error = o->stop_on_error,
 	};
-	const char *conflict = find_conflict(o);
+	const char *conflict = sink_find_conflict(o);
 	char error[FORMAT_ERROR_MAX];
 	struct format *format = NULL;
 	struct sink *s;
@@ -82,16 +83,14 @@ sink_new(struct loop *loop, const struct options *o, sink_cb *cb, void *arg, str
 	}
 	s = memory_alloc(sizeof(*s));
 	s->format = format;
-	s->json = o->json;
-	s->plain = !o->exec && !o->format && !o->json;
+	s->json = o->common.json;
+	s->plain = !o->exec && !o->format && !o->common.json;
 	s->stop_on_error = o->stop_on_error;
 	s->delimiter = o->null ? '\0' : '\n';
-	s->moved = cb;
-	s->arg = arg;
 	if (o->exec)
-		s->handler = handler_new(loop, &commands, moved, s);
+		s->handler = handler_new(loop, &commands, moved, arg);
 	else
-		s->output = output_new(loop, STDOUT_FILENO, moved, s);
+		s->output = output_new(loop, STDOUT_FILENO, moved, arg);
 	*ret_sink = s;
 	return 0;
 }
@@ -145,20 +144,8 @@ sink_take_run(struct sink *s, const uint8_t *bytes, size_t len, uint64_t max, si
 	return (size_t)(p - bytes);
 }
 
-/* Remembers what is before the payload's length, for sink_take_run(). */
 static void
-remember_prefix(struct sink *s, const uint8_t *frame, const uint8_t *payload)
-{
-	const uint8_t *p = payload - 2; /* at the CR behind the length */
-
-	while (*p != '$')
-		p--;
-	s->prefix.len = 0;
-	memory_check(buf_append(&s->prefix, frame, (size_t)(p - frame) + 1));
-}
-
-static void
-put(struct sink *s, const void *bytes, size_t len)
+sink_put(struct sink *s, const void *bytes, size_t len)
 {
 	uint8_t *out = output_reserve(s->output, len);
 
@@ -166,12 +153,10 @@ put(struct sink *s, const void *bytes, size_t len)
 	output_commit(s->output, len);
 }
 
-/* What is printed of the message, or is the input of its command. Valid until the next call. */
+/* Returns what is printed of the message, or is the input of its command; valid until the next call. */
 static struct slice
-render(struct sink *s, const struct message *m)
+sink_render(struct sink *s, const struct message *m)
 {
-	bool bare = s->format && format_is_bare(s->format);
-
 	if (!s->format && !s->json)
 		return m->payload;
 	s->line.len = 0;
@@ -179,7 +164,7 @@ render(struct sink *s, const struct message *m)
 		format_put(s->format, m, &s->line);
 	else
 		message_put_json(m, &s->line);
-	if (!bare)
+	if (!s->format || !format_is_bare(s->format))
 		memory_check(buf_append(&s->line, &s->delimiter, 1));
 	return (struct slice){ s->line.data, s->line.len };
 }
@@ -188,34 +173,36 @@ void
 sink_take(struct sink *s, const uint8_t *frame, struct slice channel, struct slice pattern, struct slice payload)
 {
 	struct message m = { channel, pattern, payload, s->time, ++s->messages };
-	struct slice text = render(s, &m);
+	struct slice text = sink_render(s, &m);
+	const uint8_t *p;
 
 	if (s->handler) {
 		handler_take(s->handler, &m, text);
 		return;
 	}
-	put(s, text.p, text.len);
-	if (s->plain) {
-		put(s, &s->delimiter, 1);
-		remember_prefix(s, frame, payload.p);
-	}
+	sink_put(s, text.p, text.len);
+	if (!s->plain)
+		return;
+	sink_put(s, &s->delimiter, 1);
+	for (p = payload.p - 2; *p != '$'; p--) /* from the CR behind the length of the payload */
+		;
+	s->prefix.len = 0;
+	memory_check(buf_append(&s->prefix, frame, (size_t)(p - frame) + 1));
 }
 
 void
-sink_tell_missed(struct sink *s, uint64_t missed, struct slice channel)
+sink_report_missed(struct sink *s, uint64_t missed, struct slice channel)
 {
-	bool several = channel.len == 1 && channel.p[0] == '*';
-
 	if (s->json && s->output) {
 		s->line.len = 0;
 		message_put_missed_json(missed, channel, &s->time, &s->line);
 		memory_check(buf_append(&s->line, &s->delimiter, 1));
-		put(s, s->line.data, s->line.len);
+		sink_put(s, s->line.data, s->line.len);
 		return;
 	}
-	sink_flush(s); /* so that it stands where they would have stood */
-	if (several)
-		say("missed %llu messages of further channels", (unsigned long long)missed);
+	sink_flush(s); /* on a terminal the line then stands where the messages are missing */
+	if (channel.len == 1 && channel.p[0] == '*')
+		say("missed %llu messages of other channels", (unsigned long long)missed);
 	else
 		say("missed %llu messages of '%.*s'", (unsigned long long)missed, (int)channel.len,
 		    (const char *)channel.p);
@@ -233,7 +220,7 @@ sink_flush(struct sink *s)
 {
 	if (s->output)
 		output_flush(s->output);
-	if (s->line.cap > LINE_KEEP)
+	if (s->line.cap > LINE_MAX_KEPT)
 		buf_deinit(&s->line);
 }
 

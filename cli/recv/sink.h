@@ -1,7 +1,5 @@
 /*
- * Where udsctl recv puts messages: on standard output, as they are, in a format or as JSON; or the same
- * into commands. Most messages of a run come on one channel, so the frame's bytes before the length of its
- * payload are the same as those of the last one; they are remembered and compared in one piece.
+ * Where udsctl recv puts messages: on standard output, or into commands (--exec); as they are, in a format, or as JSON.
  */
 #pragma once
 
@@ -13,51 +11,51 @@
 
 struct handler;
 struct loop;
-struct options;
+struct recv_options;
 struct sink;
 
 /* The longest payload in bytes. */
 #define SINK_PAYLOAD_MAX ((size_t)1024 * 1024 * 1024)
 
-/* There may be room again, or nothing waits any more; or a command has failed. */
+/* The sink may have room again, may be idle, or a command has failed. */
 typedef void sink_cb(void *arg);
 
-/* Returns 0, or EX_USAGE after reporting options that do not fit. The options must stay. */
-int sink_new(struct loop *loop, const struct options *o, sink_cb *moved, void *arg, struct sink **ret_sink);
+/* Returns 0, or EX_USAGE after reporting options that contradict each other. The options must outlive the sink. */
+int sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *arg, struct sink **ret_sink);
 void sink_free(struct sink *s);
 
 /*
- * Takes messages like the last one, at most `max` and as many as the bytes begin with. *ret_need: how many
- * bytes the next of them must have, if it is one. Returns the bytes used.
+ * Takes the messages that the bytes begin with as long as they are on the channel of the last message, at most `max`.
+ * *ret_need: if the last of them is incomplete, the bytes it will have, else 0. Returns the bytes used.
  */
 size_t sink_take_run(struct sink *s, const uint8_t *bytes, size_t len, uint64_t max, size_t *ret_need);
 
-/* Takes one message, whose frame begins at `frame`. pattern: NULL in p where it came by its channel's name. */
+/* Takes one message. frame: where it begins in the input. pattern: that matched; p is NULL if none did. */
 void sink_take(struct sink *s, const uint8_t *frame, struct slice channel, struct slice pattern, struct slice payload);
 
-/* Tells that so many messages of the channel ("*": of further channels) have been dropped here. */
-void sink_tell_missed(struct sink *s, uint64_t missed, struct slice channel);
+/* Reports that the daemon dropped `missed` messages of the channel; "*": of other channels. */
+void sink_report_missed(struct sink *s, uint64_t missed, struct slice channel);
 
-/* What is read from now on has come now. */
+/* Messages taken from now on bear the current time. */
 void sink_set_time(struct sink *s);
 
-/* Writes what can be written. */
+/* Writes what standard output takes without blocking. Call after a batch of messages. */
 void sink_flush(struct sink *s);
 
-/* What no command was started for is dropped, and counted. */
+/* Starts no other command; what is queued for one counts as unhandled. */
 void sink_stop(struct sink *s);
 
-/* Whether no more should be read for now. */
+/* Whether to stop reading until the sink calls back. */
 bool sink_is_full(const struct sink *s);
 
-/* Whether all of it has gone where it should. */
+/* Whether everything is written, or every command has ended. */
 bool sink_is_idle(const struct sink *s);
 
-/* Whether a command has failed, after which there is to be no other. */
+/* Whether a command has failed that ends udsctl (--stop-on-error). */
 bool sink_has_failed(const struct sink *s);
 
-/* The messages taken. */
+/* Messages taken so far. */
 uint64_t sink_messages(const struct sink *s);
 
-/* The commands that it starts, or NULL. */
+/* NULL without --exec. */
 const struct handler *sink_handler(const struct sink *s);

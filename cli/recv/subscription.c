@@ -1,14 +1,19 @@
+/*
+ * The notices of dropped messages are subscribed to last, with a command of their own. A daemon may refuse them to this
+ * user, or may not know them: its error then comes when exactly the user's subscriptions are confirmed, and recv goes
+ * on without notices.
+ */
 #include "subscription.h"
 
 #include <string.h>
 
 #include "memory.h"
 #include "num.h"
-#include "options.h"
+#include "recv-options.h"
 #include "resp-encode.h"
 
 static void
-add_command(struct buf *b, const char *name, const char *const *args, size_t n)
+subscription_add_command(struct buf *b, const char *name, const char *const *args, size_t n)
 {
 	if (n == 0)
 		return;
@@ -22,17 +27,17 @@ add_command(struct buf *b, const char *name, const char *const *args, size_t n)
 }
 
 void
-subscription_init(struct subscription *s, const struct options *o)
+subscription_init(struct subscription *s, const struct recv_options *o)
 {
 	static const char *const missed[] = { PROTOCOL_MISSED };
 
-	*s = (struct subscription){ .n = o->n_args + o->n_patterns, .asks_missed = true };
-	for (size_t i = 0; i < o->n_args; i++)
-		if (strcmp(o->args[i], PROTOCOL_MISSED) == 0)
+	*s = (struct subscription){ .n = o->common.n_args + o->patterns.n, .asks_missed = true };
+	for (size_t i = 0; i < o->common.n_args; i++)
+		if (strcmp(o->common.args[i], PROTOCOL_MISSED) == 0)
 			s->asks_missed = false;
-	add_command(&s->commands, "SUBSCRIBE", (const char *const *)o->args, o->n_args);
-	add_command(&s->commands, "PSUBSCRIBE", o->patterns, o->n_patterns);
-	add_command(&s->commands, "SUBSCRIBE", missed, s->asks_missed ? 1 : 0);
+	subscription_add_command(&s->commands, "SUBSCRIBE", (const char *const *)o->common.args, o->common.n_args);
+	subscription_add_command(&s->commands, "PSUBSCRIBE", o->patterns.texts, o->patterns.n);
+	subscription_add_command(&s->commands, "SUBSCRIBE", missed, s->asks_missed ? 1 : 0);
 }
 
 void
@@ -54,7 +59,7 @@ subscription_may_be_refused(const struct subscription *s)
 }
 
 bool
-subscription_tells_missed(const struct subscription *s, struct slice channel, struct slice payload,
+subscription_parse_missed(const struct subscription *s, struct slice channel, struct slice payload,
                           uint64_t *ret_missed, struct slice *ret_channel)
 {
 	char text[NUM_DIGITS_MAX + 1] = "";

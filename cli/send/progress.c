@@ -8,23 +8,23 @@
 #include "memory.h"
 #include "say.h"
 
-/* ms. */
+/* In ms. */
 #define AFTER 2000
 #define EVERY_ON_TERMINAL 500
 #define EVERY_ELSE 1000
 
-/* The next rate counts for so much. */
+/* The weight of the latest rate in the moving average. */
 #define SMOOTHING 0.5
 
 static void
-set_timer(const struct progress *p, unsigned int ms)
+progress_set_timer(const struct progress *p, unsigned int ms)
 {
 	event_add(p->timer, &(struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 });
 }
 
-/* "12.3 MB", "3.1M/s": four characters of number at most. */
+/* "12.3 MB", "3.1M/s": at most four characters for the number. */
 static void
-format_count(char *text, size_t size, double n, const char *unit)
+progress_format_count(char *text, size_t size, double n, const char *unit)
 {
 	static const char scales[] = " kMGTP";
 	size_t scale = 0;
@@ -38,7 +38,7 @@ format_count(char *text, size_t size, double n, const char *unit)
 }
 
 static void
-show(struct progress *p, bool last)
+progress_show(struct progress *p, bool last)
 {
 	struct progress_state state = { 0 };
 	uint64_t now = loop_now(), passed = now > p->at ? now - p->at : 1;
@@ -55,8 +55,8 @@ show(struct progress *p, bool last)
 		p->at = now;
 		p->answered = state.answered;
 	}
-	format_count(bytes, sizeof(bytes), (double)state.bytes, "B");
-	format_count(rate, sizeof(rate), p->rate, "/s");
+	progress_format_count(bytes, sizeof(bytes), (double)state.bytes, "B");
+	progress_format_count(rate, sizeof(rate), p->rate, "/s");
 	if (state.reconnects > 0)
 		snprintf(reconnects, sizeof(reconnects), ", %llu reconnect%s", (unsigned long long)state.reconnects,
 		         state.reconnects == 1 ? "" : "s");
@@ -67,14 +67,14 @@ show(struct progress *p, bool last)
 }
 
 static void
-timer_cb(evutil_socket_t fd, short what, void *arg)
+progress_timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct progress *p = arg;
 
 	(void)fd;
 	(void)what;
-	show(p, false);
-	set_timer(p, p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
+	progress_show(p, false);
+	progress_set_timer(p, p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
 }
 
 void
@@ -86,9 +86,9 @@ progress_init(struct progress *p, struct loop *loop, enum progress_mode mode, pr
 	p->at = p->started;
 	if (mode == PROGRESS_OFF || (mode == PROGRESS_AUTO && (!p->terminal || isatty(STDIN_FILENO) == 1)))
 		return;
-	p->timer = event_new(loop_base(loop), -1, 0, timer_cb, p);
+	p->timer = event_new(loop_base(loop), -1, 0, progress_timer_cb, p);
 	memory_check(p->timer ? 0 : -1);
-	set_timer(p, mode == PROGRESS_AUTO ? AFTER : p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
+	progress_set_timer(p, mode == PROGRESS_AUTO ? AFTER : p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
 }
 
 void
@@ -102,6 +102,6 @@ progress_deinit(struct progress *p)
 		say_progress_end(false);
 		return;
 	}
-	show(p, true);
+	progress_show(p, true);
 	say_progress_end(true);
 }

@@ -44,7 +44,7 @@ publish_push(const struct publish *p, struct sendq *queue, const struct slice *m
 uint64_t
 publish_message_size(const struct slice *frame)
 {
-	const char *p = (const char *)frame->p + sizeof(start); /* behind the '$' of the channel */
+	const char *p = (const char *)frame->p + sizeof(start); /* behind the '$' before the channel */
 	char *end;
 	size_t channel_len = strtoul(p, &end, 10);
 

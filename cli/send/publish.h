@@ -1,4 +1,4 @@
-/* The frames of PUBLISH commands: all that is in front of a message is put together once for each channel. */
+/* Encodes PUBLISH commands. What stands before the message is encoded once for each channel. */
 #pragma once
 
 #include <stdint.h>
@@ -8,18 +8,19 @@
 
 struct sendq;
 
-/* Zero-initialised has no channel. */
+/* Zero-initialised: publish_use() must come first. */
 struct publish {
-	struct buf prefix;
-	struct slice channel; /* in the prefix */
+	struct buf prefix;    /* the command up to the message */
+	struct slice channel; /* within the prefix */
 };
 
 void publish_deinit(struct publish *p);
 
-/* What is pushed from now on is for this channel. */
+/* Sets the channel of the messages to come. */
 void publish_use(struct publish *p, const struct slice *channel);
 
+/* Queues the command for one message as a frame. */
 void publish_push(const struct publish *p, struct sendq *queue, const struct slice *message);
 
-/* Bytes of the message in a frame that was pushed. */
+/* The length of the message in such a frame. */
 uint64_t publish_message_size(const struct slice *frame);

@@ -1,8 +1,8 @@
 /*
- * Without a spool, messages go straight from the input to source_next(). With one, source_fill() takes them
- * as they come, a batch at a time: from the input into the batch, the batch into the file, and only then are
- * they taken from the input. What cannot be written stays in the batch and is tried again every second; the
- * input waits meanwhile.
+ * Without a spool, messages go straight from the input to source_next(). With one, source_fill() moves them as they
+ * come, a batch at a time: from the input into the batch, the batch into the file, and only then do they count as read
+ * from the input. So each message is always in the input or in the file, whenever the process dies. A batch that
+ * cannot be written stays and is tried again every second; nothing is read meanwhile.
  */
 #include "source.h"
 
@@ -18,50 +18,50 @@
 #include "input.h"
 #include "loop.h"
 #include "memory.h"
-#include "options.h"
 #include "say.h"
-#include "spool-open.h"
+#include "send-options.h"
+#include "source-spool.h"
 #include "spool.h"
 
-/* A batch of the spool: larger ones make its sums no cheaper. */
+/* Bytes in a batch of the spool; more would gain nothing. */
 #define BATCH_BYTES ((uint64_t)256 * 1024)
 #define RETRY_SECONDS 1
 
 struct source {
-	const struct options *o;
+	const struct send_options *o;
 	struct loop *loop;
 	source_cb *cb;
 	void *arg;
 	struct input_file *files;
 	size_t n_files;
 	struct input *input;  /* NULL for messages from arguments */
-	struct slice channel; /* of what source_next() gave */
+	struct slice channel; /* of the last message */
 	size_t next_arg;
-	bool ended; /* nothing more comes in */
-	uint64_t done;
+	bool ended;    /* nothing more comes in */
+	uint64_t done; /* messages answered or refused */
 
 	struct spool *spool;  /* or NULL */
 	uint64_t left_before; /* messages that were in it at the start */
-	bool lost;            /* some in it were damaged */
-	bool failed;          /* it cannot be read */
-	bool stuck;           /* it cannot be written */
+	bool lost;            /* some of those were damaged */
+	bool failed;          /* the spool cannot be read */
+	bool stuck;           /* the spool cannot be written */
 	bool said_full;
 	struct event *retry;
 };
 
-/* All are opened at first, so that a wrong name is found before anything is sent. */
+/* Opens all files at once, so that a wrong name is found before anything is sent. */
 static int
-open_files(struct source *s)
+source_open_files(struct source *s)
 {
-	const struct options *o = s->o;
+	const struct send_options *o = s->o;
 	const char *name;
 	int fd;
 
-	s->files = memory_alloc((o->n_files + 1) * sizeof(*s->files));
-	if (o->n_files == 0 && o->n_args == 1)
+	s->files = memory_alloc((o->files.n + 1) * sizeof(*s->files));
+	if (o->files.n == 0 && o->common.n_args == 1)
 		s->files[s->n_files++] = (struct input_file){ .fd = STDIN_FILENO };
-	for (size_t i = 0; i < o->n_files; i++) {
-		name = strcmp(o->files[i], "-") == 0 ? NULL : o->files[i];
+	for (size_t i = 0; i < o->files.n; i++) {
+		name = strcmp(o->files.texts[i], "-") == 0 ? NULL : o->files.texts[i];
 		fd = name ? open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
 		if (fd < 0) {
 			say("opening '%s': %s", name, strerror(errno));
@@ -73,17 +73,17 @@ open_files(struct source *s)
 }
 
 int
-source_open(const struct options *o, struct source **ret_source)
+source_open(const struct send_options *o, struct source **ret_source)
 {
 	struct source *s = memory_alloc(sizeof(*s));
 	int status;
 
 	s->o = o;
 	s->next_arg = 1;
-	s->channel = (struct slice){ (const uint8_t *)o->args[0], strlen(o->args[0]) };
-	status = open_files(s);
+	s->channel = (struct slice){ (const uint8_t *)o->common.args[0], strlen(o->common.args[0]) };
+	status = source_open_files(s);
 	if (status == EX_OK && o->spool)
-		status = spool_open_for(o, &s->spool, &s->lost);
+		status = source_spool_open(o, &s->spool, &s->lost);
 	if (status != EX_OK) {
 		source_free(s);
 		return status;
@@ -95,7 +95,7 @@ source_open(const struct options *o, struct source **ret_source)
 }
 
 static void
-retry_cb(evutil_socket_t fd, short what, void *arg)
+source_retry_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct source *s = arg;
 
@@ -112,7 +112,7 @@ source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg)
 	s->loop = loop;
 	s->cb = cb;
 	s->arg = arg;
-	s->retry = event_new(loop_base(loop), -1, 0, retry_cb, s);
+	s->retry = event_new(loop_base(loop), -1, 0, source_retry_cb, s);
 	memory_check(s->retry ? 0 : -1);
 	if (s->n_files == 0)
 		return;
@@ -138,7 +138,7 @@ source_free(struct source *s)
 }
 
 static void
-say_input_failed(const struct source *s)
+source_report_input(const struct source *s)
 {
 	const char *name = input_name(s->input), *quote = name ? "'" : "";
 	uint64_t number;
@@ -154,9 +154,9 @@ say_input_failed(const struct source *s)
 	}
 }
 
-/* From the arguments or the input. */
+/* The next message from the arguments or the input. */
 static enum input_status
-take(struct source *s, struct slice *ret_message)
+source_take(struct source *s, struct slice *ret_message)
 {
 	enum input_status status = INPUT_OK;
 	const char *text;
@@ -165,27 +165,27 @@ take(struct source *s, struct slice *ret_message)
 		return INPUT_END;
 	if (s->input) {
 		status = input_next(s->input, ret_message);
-	} else if (s->next_arg == s->o->n_args) {
+	} else if (s->next_arg == s->o->common.n_args) {
 		status = INPUT_END;
 	} else {
-		text = s->o->args[s->next_arg++];
+		text = s->o->common.args[s->next_arg++];
 		*ret_message = (struct slice){ (const uint8_t *)text, strlen(text) };
 	}
 	if (status == INPUT_END || status == INPUT_FAILED) {
 		s->ended = true;
 		if (status == INPUT_FAILED)
-			say_input_failed(s);
+			source_report_input(s);
 	}
 	return status;
 }
 
-/* Returns whether the batch is in the file. */
+/* Writes the batch. Returns whether it is in the file. */
 static bool
-write_spool(struct source *s)
+source_write_spool(struct source *s)
 {
 	int r = spool_write(s->spool);
 
-	/* What is answered can be given back now, and all may be answered already. */
+	/* The mark frees the room of what is answered; then it may work. */
 	if (r < 0 && spool_mark(s->spool) == 0)
 		r = spool_write(s->spool);
 	if (r < 0 && !s->stuck)
@@ -206,12 +206,12 @@ source_fill(struct source *s)
 
 	if (!s->spool)
 		return;
-	if (!write_spool(s))
+	if (!source_write_spool(s))
 		return;
 	while (status == INPUT_OK && !spool_is_full(s->spool)) {
-		while (spool_added(s->spool) < BATCH_BYTES && (status = take(s, &message)) == INPUT_OK)
+		while (spool_added(s->spool) < BATCH_BYTES && (status = source_take(s, &message)) == INPUT_OK)
 			spool_add(s->spool, &message);
-		if (!write_spool(s))
+		if (!source_write_spool(s))
 			break;
 	}
 	if (spool_is_full(s->spool) && !s->ended && !s->said_full) {
@@ -227,7 +227,7 @@ source_fill(struct source *s)
 }
 
 static enum source_status
-next_spooled(struct source *s, struct slice *ret_message)
+source_next_spooled(struct source *s, struct slice *ret_message)
 {
 	int r = s->failed ? 0 : spool_next(s->spool, &s->channel, ret_message);
 
@@ -245,10 +245,10 @@ enum source_status
 source_next(struct source *s, struct slice *ret_message)
 {
 	if (s->spool)
-		return next_spooled(s, ret_message);
+		return source_next_spooled(s, ret_message);
 	if (s->input && input_next(s->input, ret_message) == INPUT_OK)
 		return SOURCE_OK;
-	switch (take(s, ret_message)) {
+	switch (source_take(s, ret_message)) {
 	case INPUT_OK:
 		return SOURCE_OK;
 	case INPUT_MORE:
@@ -274,7 +274,7 @@ source_want(struct source *s, bool want)
 }
 
 static void
-check_spool(struct source *s, int r)
+source_check_spool(struct source *s, int r)
 {
 	if (r == 0 || s->failed)
 		return;
@@ -288,7 +288,7 @@ source_done(struct source *s, uint64_t n)
 {
 	s->done += n;
 	if (s->spool)
-		check_spool(s, spool_answered(s->spool, n));
+		source_check_spool(s, spool_answered(s->spool, n));
 }
 
 void
@@ -296,9 +296,9 @@ source_settle(struct source *s)
 {
 	int r = s->spool ? spool_mark(s->spool) : 0;
 
-	/* Without room a file system that copies on writing takes no mark either; it comes with later answers. */
+	/* On a full file system that copies on write even the mark fails; the next one makes up for it. */
 	if (r != -ENOSPC && r != -EDQUOT)
-		check_spool(s, r);
+		source_check_spool(s, r);
 }
 
 bool
@@ -322,7 +322,7 @@ source_bytes(const struct source *s)
 	uint64_t bytes = 0;
 
 	for (size_t i = 1; i < s->next_arg; i++)
-		bytes += strlen(s->o->args[i]);
+		bytes += strlen(s->o->common.args[i]);
 	return s->input ? input_handed_bytes(s->input) : bytes;
 }
 
@@ -331,8 +331,8 @@ source_count_rest(struct source *s)
 {
 	struct slice message;
 
-	/* With a spool what is still in the input stays there. */
-	while (!(s->spool && s->input) && take(s, &message) == INPUT_OK)
+	/* With a spool the rest of the input is left unread. */
+	while (!(s->spool && s->input) && source_take(s, &message) == INPUT_OK)
 		continue;
 }
 

@@ -1,7 +1,7 @@
 /*
- * What udsctl send sends, in order: its arguments, or the lines of standard input or files; with a spool
- * first what an earlier run left in that. With a spool each message is in its file before it comes out here.
- * It tells people what goes wrong with all of these.
+ * Where udsctl send gets its messages, in order: arguments, or the lines of standard input or of files. With a spool
+ * those that an earlier run left there come first, and each message is in the file of the spool before it comes out
+ * here. The source reports to people what goes wrong with all of these.
  */
 #pragma once
 
@@ -12,70 +12,71 @@
 #include "protocol.h"
 
 struct loop;
-struct options;
+struct send_options;
 struct source;
 
 enum source_status {
 	SOURCE_OK,
-	SOURCE_LATER, /* nothing is there; the callback comes */
+	SOURCE_LATER, /* there is none now; the callback comes */
 	SOURCE_END,
 };
 
-/* There may be more. */
+/* source_next() may have a message. */
 typedef void source_cb(void *arg);
 
 /*
- * Opens what the options name. Returns EX_OK, or an exit status after saying what went wrong. To be called
- * before the loop catches signals: opening a FIFO waits for whoever writes it.
+ * Opens what the options name; they must outlive the source. Returns EX_OK, or an exit status after saying what went
+ * wrong. Call before the loop catches signals: opening a FIFO waits for its writer.
  */
-int source_open(const struct options *o, struct source **ret_source);
+int source_open(const struct send_options *o, struct source **ret_source);
 
-/* Before anything else. */
+/* Must be the first call on a new source. */
 void source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg);
 
 /* Takes NULL. */
 void source_free(struct source *s);
 
-/* Moves what has come into the spool, if there is one. */
+/* Moves what has come in to the spool, if there is one. */
 void source_fill(struct source *s);
 
 /* The next message; valid until the next call. */
 enum source_status source_next(struct source *s, struct slice *ret_message);
 
-/* The channel of that message. Without a spool it is the same for all. */
+/* The channel of the last message; without a spool the same for all. */
 struct slice source_channel(const struct source *s);
 
-/* Whether source_next() had nothing more: then, without a spool, more is read. */
+/* Without a spool: whether to read more input. */
 void source_want(struct source *s, bool want);
 
-/* The first n messages that are not done with are: answered or refused. */
+/* The next n messages, in order, were answered or refused. */
 void source_done(struct source *s, uint64_t n);
 
-/* To be called after some are done: writes that down. */
+/* Writes to the spool what is done. Call after source_done(). */
 void source_settle(struct source *s);
 
-/* Reads no more. Returns whether that left something unread. */
+/* Stops reading. Returns whether the input had not ended. */
 bool source_stop(struct source *s);
 
-/* Messages taken so far, with those that were left in the spool. */
+/* Messages read so far, with those that an earlier run had left in the spool. */
 uint64_t source_taken(const struct source *s);
-/* Bytes of them, with their ends, without those. */
+
+/* Bytes read, without the latter. */
 uint64_t source_bytes(const struct source *s);
 
-/* Gives up: counts as taken what is known to be there although there was no room for it. */
+/* Before giving up: counts the messages that are already here but had no room in the queue. */
 void source_count_rest(struct source *s);
 
-/* Messages that are taken and not done with. */
+/* Messages read, but neither answered nor refused. */
 uint64_t source_left(const struct source *s);
 
-/* The spool could not be written, and is tried again. */
+/* Whether the spool could not be written; it is tried again every second. */
 bool source_is_stuck(const struct source *s);
 
-/* Where the message stood that was the `number`th to come out here, for people: "line 7 of 'FILE'". */
+/* Where the `number`th message (from 1 on) came from, for people: "line 7 of 'FILE'". */
 void source_describe(const struct source *s, uint64_t number, char *text, size_t size);
 
-/* Says what stays in the spool, if anything does. */
+/* Says how many messages stay in the spool, if any do. */
 void source_say_left(const struct source *s);
 
-/* EX_OK, or what the exit status is to be after all messages were sent that could be. */
+/* EX_OK, or what the input or the spool makes of the exit status. */
 int source_exit_status(const struct source *s);

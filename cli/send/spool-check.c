@@ -1,8 +1,10 @@
 /*
- * Goes from batch to batch. Where none is found, the rest of the file is searched byte by byte for the next
- * one: damage costs the batches that it hit, and what a crash has torn at the end is told from damage by
- * nothing whole coming behind it.
+ * Goes from batch to batch, from the mark on. Where no valid batch begins, it searches the rest of the file byte by
+ * byte for the next one. So damage costs only the batches that it hit; and where no whole batch follows, it was not
+ * damage but a write that a crash has torn at the end, which was never reported as done.
  */
+#include "spool-check.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,27 +15,27 @@
 
 #define WINDOW ((size_t)64 * 1024)
 
-/* How far numbers may jump from one batch to the next: a filter for headers, which the sum then judges. */
+/* How far message numbers may jump between two batches: a cheap filter before the sum is computed. */
 #define JUMP_MAX (UINT64_C(1) << 32)
 
 struct check {
 	int fd;
 	const struct siphash_key *key;
 	uint64_t size; /* of the file */
-	uint64_t next; /* number expected of the next message */
-	bool unmarked; /* no mark tells which number that is */
+	uint64_t next; /* number of the message expected next */
+	bool unmarked; /* there is no good mark: that number is not known */
 	struct buf bytes;
 };
 
 static int
-read_batch(struct check *c, uint64_t offset, struct spool_batch *ret_batch)
+check_read_batch(struct check *c, uint64_t offset, struct spool_batch *ret_batch)
 {
 	return spool_file_batch(c->fd, c->key, offset, c->size, &c->bytes, ret_batch);
 }
 
-/* Whether p may be the header of a later batch, with `room` bytes from it to the end of the file. */
+/* Whether the bytes at p, with `room` bytes to the end of the file, may be the header of a later batch. */
 static bool
-is_candidate(const struct check *c, const uint8_t *p, uint64_t room)
+check_is_candidate(const struct check *c, const uint8_t *p, uint64_t room)
 {
 	struct spool_batch b;
 
@@ -44,9 +46,9 @@ is_candidate(const struct check *c, const uint8_t *p, uint64_t room)
 
 /* The first batch from `offset` on. Returns 0, -errno or SPOOL_E_END. */
 static int
-search(struct check *c, uint64_t offset, uint64_t *ret_offset, struct spool_batch *ret_batch)
+check_search(struct check *c, uint64_t offset, uint64_t *ret_offset, struct spool_batch *ret_batch)
 {
-	off_t data = lseek(c->fd, (off_t)offset, SEEK_DATA); /* what was given back may be large */
+	off_t data = lseek(c->fd, (off_t)offset, SEEK_DATA); /* skips holes */
 	uint8_t window[WINDOW];
 	ssize_t n;
 	int r;
@@ -60,9 +62,9 @@ search(struct check *c, uint64_t offset, uint64_t *ret_offset, struct spool_batc
 		if ((size_t)n < sizeof(struct spool_batch))
 			break;
 		for (size_t i = 0; i + sizeof(struct spool_batch) <= (size_t)n; i++, offset++) {
-			if (!is_candidate(c, window + i, c->size - offset))
+			if (!check_is_candidate(c, window + i, c->size - offset))
 				continue;
-			r = read_batch(c, offset, ret_batch);
+			r = check_read_batch(c, offset, ret_batch);
 			if (r <= 0) {
 				*ret_offset = offset;
 				return r;
@@ -72,9 +74,9 @@ search(struct check *c, uint64_t offset, uint64_t *ret_offset, struct spool_batc
 	return SPOOL_E_END;
 }
 
-/* Puts a batch without messages in the place of the bytes from `offset` to `end`, where b begins. */
+/* Replaces the bytes from `offset` to `end`, where b begins, by a batch without messages. */
 static int
-fill(const struct check *c, uint64_t offset, uint64_t end, const struct spool_batch *b)
+check_fill(const struct check *c, uint64_t offset, uint64_t end, const struct spool_batch *b)
 {
 	struct spool_batch filler = { .first = b->first, .size = end - offset - sizeof(filler) };
 
@@ -83,18 +85,18 @@ fill(const struct check *c, uint64_t offset, uint64_t end, const struct spool_ba
 }
 
 /*
- * Where to begin: usually at the mark. A mark that the power cut has outlived may be older than the file's
- * last emptying; then a batch stands at the start that is younger than it.
+ * Sets the mark to where to begin, usually where it is. After a loss of power the mark may be older than the last
+ * emptying of the file; then the batch at SPOOL_START has a higher number than the mark.
  */
 static int
-find_start(struct check *c, struct spool_mark *mark)
+check_find_start(struct check *c, struct spool_mark *mark)
 {
 	struct spool_batch b;
-	int r = read_batch(c, mark->offset, &b);
+	int r = check_read_batch(c, mark->offset, &b);
 
 	if (r < 0 || (r == 0 && b.first <= mark->number && (b.count == 0 || mark->number - b.first < b.count)))
 		return r < 0 ? r : 0;
-	r = read_batch(c, SPOOL_START, &b);
+	r = check_read_batch(c, SPOOL_START, &b);
 	if (r == 0 && b.count > 0 && b.first >= mark->number) {
 		mark->offset = SPOOL_START;
 		mark->number = b.first;
@@ -102,19 +104,19 @@ find_start(struct check *c, struct spool_mark *mark)
 	return r < 0 ? r : 0;
 }
 
-/* What stands at `offset` is not the batch expected there. *ret_next: where the next one begins, or 0. */
+/* At `offset` there is not the batch expected there. *ret_next: where the next one begins, or 0. */
 static int
-mend(struct check *c, uint64_t offset, struct spool_found *found, uint64_t *ret_next)
+check_mend(struct check *c, uint64_t offset, struct spool_found *found, uint64_t *ret_next)
 {
 	struct spool_batch b;
 	uint64_t at;
-	int r = search(c, offset + sizeof(b), &at, &b);
+	int r = check_search(c, offset + sizeof(b), &at, &b);
 
 	*ret_next = 0;
 	if (r == SPOOL_E_END)
 		return 0;
 	if (r == 0)
-		r = fill(c, offset, at, &b);
+		r = check_fill(c, offset, at, &b);
 	if (r < 0)
 		return r;
 	found->lost += c->unmarked ? 0 : b.first - c->next;
@@ -124,9 +126,9 @@ mend(struct check *c, uint64_t offset, struct spool_found *found, uint64_t *ret_
 	return 0;
 }
 
-/* The first may be answered in part; any other begins with the number expected, or tells the next one. */
+/* The first batch may be answered in part; any other begins with the number expected, or tells it, if it is empty. */
 static bool
-is_expected(const struct check *c, const struct spool_batch *b, bool first)
+check_is_expected(const struct check *c, const struct spool_batch *b, bool first)
 {
 	if (first || b->count == 0)
 		return b->first + b->count >= c->next;
@@ -134,17 +136,17 @@ is_expected(const struct check *c, const struct spool_batch *b, bool first)
 }
 
 static int
-walk(struct check *c, const struct spool_mark *mark, struct spool_found *found)
+check_walk(struct check *c, const struct spool_mark *mark, struct spool_found *found)
 {
 	uint64_t at = mark->offset, next;
 	struct spool_batch b;
 	int r;
 
 	while (at < c->size) {
-		r = read_batch(c, at, &b);
+		r = check_read_batch(c, at, &b);
 		if (r < 0)
 			return r;
-		if (r == 0 && is_expected(c, &b, at == mark->offset)) {
+		if (r == 0 && check_is_expected(c, &b, at == mark->offset)) {
 			if (b.count > 0)
 				found->left += b.first + b.count - (b.first > c->next ? b.first : c->next);
 			c->next = b.first + b.count;
@@ -153,7 +155,7 @@ walk(struct check *c, const struct spool_mark *mark, struct spool_found *found)
 			continue;
 		}
 		found->torn = r == SPOOL_E_END;
-		r = mend(c, at, found, &next);
+		r = check_mend(c, at, found, &next);
 		if (r < 0)
 			return r;
 		if (next == 0)
@@ -166,7 +168,7 @@ walk(struct check *c, const struct spool_mark *mark, struct spool_found *found)
 }
 
 int
-spool_file_check(int fd, const struct siphash_key *key, struct spool_mark *mark, struct spool_found *ret_found)
+spool_check(int fd, const struct siphash_key *key, struct spool_mark *mark, struct spool_found *ret_found)
 {
 	struct check c = { .fd = fd, .key = key };
 	struct spool_found found = { 0 };
@@ -176,13 +178,13 @@ spool_file_check(int fd, const struct siphash_key *key, struct spool_mark *mark,
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	c.size = (uint64_t)st.st_size;
-	r = find_start(&c, mark);
+	r = check_find_start(&c, mark);
 	if (r == 0 && mark->offset > c.size)
-		mark->offset = c.size; /* emptied since */
+		mark->offset = c.size; /* the file was emptied since */
 	c.next = mark->number;
 	c.unmarked = mark->turn == 0;
 	if (r == 0)
-		r = walk(&c, mark, &found);
+		r = check_walk(&c, mark, &found);
 	buf_deinit(&c.bytes);
 	if (r < 0)
 		return r;

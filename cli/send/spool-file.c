@@ -1,6 +1,7 @@
 /*
- * Every sum is keyed with random bytes of the file's head: bytes of a message, or of another spool, never
- * pass for a batch of this one.
+ * Every sum is keyed with random bytes from the head of the file: neither bytes of a message nor a batch of another
+ * spool can pass for a batch of this one. Of the two marks the one with the higher turn counts, and a new mark is
+ * written over the older one; so there is always one good mark, even where a write was torn.
  */
 #include "spool-file.h"
 
@@ -26,7 +27,7 @@ struct head {
 	uint64_t sum; /* of the above, with that key */
 };
 
-/* In sectors of their own: a write that the power cut tears leaves the other mark. */
+/* In sectors of their own: a write that is torn by a loss of power leaves the other mark whole. */
 static const off_t mark_offsets[2] = { 512, 1024 };
 
 static uint64_t
@@ -35,8 +36,8 @@ head_sum(const struct head *head)
 	return siphash(&head->key, head, offsetof(struct head, sum));
 }
 
-uint64_t
-spool_file_mark_sum(const struct siphash_key *key, const struct spool_mark *mark)
+static uint64_t
+mark_sum(const struct siphash_key *key, const struct spool_mark *mark)
 {
 	return siphash(key, mark, offsetof(struct spool_mark, sum));
 }
@@ -62,9 +63,9 @@ spool_file_write(int fd, const void *p, uint64_t size, uint64_t offset)
 	return 0;
 }
 
-/* Returns how many of the bytes there are, or -errno. */
+/* Returns the bytes read, fewer than `size` only at the end of the file, or -errno. */
 static ssize_t
-read_at(int fd, void *p, uint64_t size, uint64_t offset)
+spool_file_read(int fd, void *p, uint64_t size, uint64_t offset)
 {
 	uint64_t done = 0;
 	ssize_t n;
@@ -82,16 +83,16 @@ read_at(int fd, void *p, uint64_t size, uint64_t offset)
 	return (ssize_t)done;
 }
 
-/* A file that is on the disk is lost all the same while its name is not. */
+/* Flushes the directory: a file whose name is not on the disk is lost with the power. */
 static int
-sync_name(const char *path)
+spool_file_sync_name(const char *path)
 {
 	_cleanup_free_ char *copy = strdup(path);
 	_cleanup_close_ int fd = -EBADF;
 
 	memory_check(copy ? 0 : -1);
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* What may be written to, but not read, cannot be flushed; nor can what some file systems have. */
+	/* A directory that cannot be read cannot be flushed, nor can one on some file systems: go on without. */
 	return fd < 0 || fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
 }
 
@@ -106,15 +107,15 @@ spool_file_create(int fd, const char *path, struct siphash_key *ret_key)
 	if (getrandom(&head.key, sizeof(head.key), 0) != sizeof(head.key))
 		return -EIO;
 	head.sum = head_sum(&head);
-	mark.sum = spool_file_mark_sum(&head.key, &mark);
+	mark.sum = mark_sum(&head.key, &mark);
 	memcpy(start, &head, sizeof(head));
 	memcpy(start + mark_offsets[1], &mark, sizeof(mark));
 	r = ftruncate(fd, 0) == 0 ? spool_file_write(fd, start, sizeof(start), 0) : -errno;
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0)
-		r = sync_name(path);
-	/* A part of a head must not stand in the way of the next attempt. */
+		r = spool_file_sync_name(path);
+	/* The next attempt must find an empty file, not a part of a head. */
 	if (r < 0)
 		(void)!ftruncate(fd, 0);
 	else
@@ -126,7 +127,7 @@ int
 spool_file_open(int fd, struct siphash_key *ret_key, struct spool_mark *ret_mark)
 {
 	uint8_t start[SPOOL_START] = { 0 };
-	ssize_t n = read_at(fd, start, sizeof(start), 0);
+	ssize_t n = spool_file_read(fd, start, sizeof(start), 0);
 	struct head head;
 	struct spool_mark mark, best = { .offset = SPOOL_START };
 
@@ -139,7 +140,7 @@ spool_file_open(int fd, struct siphash_key *ret_key, struct spool_mark *ret_mark
 		return SPOOL_E_DAMAGED;
 	for (size_t i = 0; i < 2; i++) {
 		memcpy(&mark, start + mark_offsets[i], sizeof(mark));
-		if (mark.sum == spool_file_mark_sum(&head.key, &mark) && mark.turn > best.turn)
+		if (mark.sum == mark_sum(&head.key, &mark) && mark.turn > best.turn)
 			best = mark;
 	}
 	*ret_key = head.key;
@@ -154,9 +155,10 @@ spool_file_mark(int fd, const struct siphash_key *key, struct spool_mark *mark, 
 	struct iovec iov = { &next, sizeof(next) };
 	ssize_t n;
 
-	/* After a failure the same place is written again: the other one is the only good one. */
+	/* *mark changes only on success: the next attempt goes to the same place, since the other mark is the good one.
+	 */
 	next.turn++;
-	next.sum = spool_file_mark_sum(key, &next);
+	next.sum = mark_sum(key, &next);
 	do
 		n = pwritev2(fd, &iov, 1, mark_offsets[next.turn % 2], durable ? RWF_DSYNC : 0);
 	while (n < 0 && errno == EINTR);
@@ -169,7 +171,7 @@ spool_file_mark(int fd, const struct siphash_key *key, struct spool_mark *mark, 
 }
 
 static bool
-is_plausible(const struct spool_batch *b, uint64_t room)
+spool_batch_is_plausible(const struct spool_batch *b, uint64_t room)
 {
 	return b->size <= room && b->zero == 0 &&
 	       (b->count == 0 || (b->channel_len > 0 && b->channel_len <= PROTOCOL_NAME_MAX &&
@@ -179,7 +181,7 @@ is_plausible(const struct spool_batch *b, uint64_t room)
 int
 spool_file_header(int fd, uint64_t offset, struct spool_batch *ret_batch)
 {
-	ssize_t n = read_at(fd, ret_batch, sizeof(*ret_batch), offset);
+	ssize_t n = spool_file_read(fd, ret_batch, sizeof(*ret_batch), offset);
 
 	if (n < 0)
 		return (int)n;
@@ -198,14 +200,14 @@ spool_file_batch(int fd, const struct siphash_key *key, uint64_t offset, uint64_
 	if (r != 0)
 		return r;
 	room = file_size - offset - sizeof(b);
-	if (!is_plausible(&b, b.size))
+	if (!spool_batch_is_plausible(&b, b.size))
 		return SPOOL_E_DAMAGED;
 	if (b.size > room)
 		return SPOOL_E_END;
 	size = sizeof(b) + (b.count > 0 ? b.size : 0);
 	bytes->len = 0;
 	memory_check(buf_reserve(bytes, size));
-	n = read_at(fd, bytes->data, size, offset);
+	n = spool_file_read(fd, bytes->data, size, offset);
 	if (n < 0)
 		return (int)n;
 	if ((uint64_t)n < size)

@@ -1,6 +1,6 @@
 /*
- * The file of a spool: its layout, and reading, checking and mending it. Numbers are in the machine's byte
- * order. The model is at the head of spool.c.
+ * The file of a spool: its layout, and reading and writing its parts. Numbers are in the machine's byte order. The
+ * model is at the head of spool.c.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ enum {
 	SPOOL_E_MODE,        /* others may write to it */
 };
 
-/* Up to where all is answered. */
+/* How far the messages are answered. */
 struct spool_mark {
 	uint64_t turn;   /* of two marks the one with the higher turn counts */
 	uint64_t offset; /* of the first batch that is not answered as a whole */
@@ -31,42 +31,34 @@ struct spool_mark {
 };
 
 /*
- * In front of a batch's bytes: the channel's name, then each message behind its length, a uint32_t. A batch
- * without messages fills the place of one that was damaged, and its bytes mean nothing.
+ * The header of a batch. Behind it: the name of the channel, then each message with its length, a uint32_t, in front.
+ * A batch without messages takes the place of a damaged one; its bytes mean nothing.
  */
 struct spool_batch {
 	uint64_t sum;   /* of all that follows in the batch */
-	uint64_t first; /* number of its first message; without messages: of the next batch's */
-	uint64_t size;  /* bytes behind this */
+	uint64_t first; /* number of its first message; without messages: of the first one in the next batch */
+	uint64_t size;  /* bytes behind the header */
 	uint32_t count; /* messages */
 	uint16_t channel_len;
 	uint16_t zero;
 };
 
-/* What spool_file_check() found and mended. */
-struct spool_found {
-	uint64_t end;    /* of the last batch */
-	uint64_t number; /* that the next message gets */
-	uint64_t left;   /* messages that are not answered */
-	uint64_t lost;   /* messages in damaged batches */
-	uint64_t cut;    /* bytes cut off at the end */
-	bool torn;       /* they are the beginning of a batch that was never whole */
-};
-
-/* The sum that belongs into a mark, and into the batch at p, of `size` bytes with its header. */
-uint64_t spool_file_mark_sum(const struct siphash_key *key, const struct spool_mark *mark);
+/* The sum for the batch at p, of `size` bytes with its header. */
 uint64_t spool_file_batch_sum(const struct siphash_key *key, const void *p, uint64_t size);
 
-/* Begins an empty file, durably, its name included, with a key of its own. Returns 0 or -errno. */
+/* Writes the head of a new file, with a random key; it and its name are on the disk then. Returns 0 or -errno. */
 int spool_file_create(int fd, const char *path, struct siphash_key *ret_key);
 
-/* Reads the head. Where both marks are damaged, they count as none answered. Returns 0, -errno or SPOOL_E_*. */
+/*
+ * Reads the head and the newer mark. Where both marks are damaged, *ret_mark has turn 0 and nothing counts as
+ * answered. Returns 0, -errno or SPOOL_E_*.
+ */
 int spool_file_open(int fd, struct siphash_key *ret_key, struct spool_mark *ret_mark);
 
-/* Writes a mark; `durable`: it is on the disk before anything that follows. Returns 0 or -errno. */
+/* Writes the mark; `durable`: it is on the disk on return. Sets its turn and sum. Returns 0 or -errno. */
 int spool_file_mark(int fd, const struct siphash_key *key, struct spool_mark *mark, bool durable);
 
-/* Writes all of it. Returns 0 or -errno. */
+/* Writes `size` bytes at `offset`. Returns 0 or -errno. */
 int spool_file_write(int fd, const void *p, uint64_t size, uint64_t offset);
 
 /* Reads the header of a batch. Returns 0, -errno or SPOOL_E_END. */
@@ -78,9 +70,3 @@ int spool_file_header(int fd, uint64_t offset, struct spool_batch *ret_batch);
  */
 int spool_file_batch(int fd, const struct siphash_key *key, uint64_t offset, uint64_t file_size, struct buf *bytes,
                      struct spool_batch *ret_batch);
-
-/*
- * Goes through all that is not answered. A batch that was damaged is filled, what is no batch at the end is
- * cut off. *mark is set to where to begin. Returns 0 or -errno.
- */
-int spool_file_check(int fd, const struct siphash_key *key, struct spool_mark *mark, struct spool_found *ret_found);

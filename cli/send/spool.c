@@ -1,28 +1,27 @@
 /*
- * The file: a head (magic, random key), two marks, and from SPOOL_START on batches, one behind the other.
- * A batch is what one spool_write() wrote: its sum, the number of its first message, the channel, the
- * messages. Numbers go up by one from message to message for as long as the file lives, so an old batch is
- * never taken for a new one. A mark says where the first batch begins that is not answered as a whole, and
- * the number of the first message that is not answered. Nothing but the marks is ever written over.
+ * The file has a head (magic, random key), two marks, and from SPOOL_START on batches without gaps. A batch is what
+ * one spool_write() wrote: its sum, the number of its first message, the channel, the messages. Message numbers go up
+ * by one for as long as the file lives, so an old batch is never taken for a new one. A mark says where the first
+ * batch begins that is not answered completely, and the number of the first message that is not answered. Only the
+ * marks are ever overwritten.
  *
- * Order. A batch is in the file before any of its messages goes to the daemon, and before its input counts
- * as taken (see input.h); answers are marked after they came. So the process may die at any point: what is
- * not marked is sent again, what is marked was answered. After kill -9 that is at most what was in flight.
+ * Order. A batch is in the file before any of its messages goes to the daemon, and before its input counts as read
+ * (input.h); a message is marked after its answer came. So the process may die at any point: what is marked was
+ * answered, and what is not marked is sent again. After kill -9 that is at most what was in flight.
  *
- * Power loss. Nothing is flushed unless spool_options.sync is set: the kernel writes within half a minute
- * what is then lost. With it, each batch is on the disk before it is sent. Marks are flushed only before
- * room is given back, for an older mark would point into what is gone. An older mark else means that more is
- * sent again; and when it is older than the emptying of the file, the batch at SPOOL_START tells, since its
- * number is higher (spool-check.c).
+ * Loss of power. Without spool_options.sync nothing is flushed: what the kernel has not written yet, up to half a
+ * minute, is lost. With it, each batch is on the disk before it is sent. A mark is flushed only before a hole is
+ * punched, since an older mark would point into the hole. Otherwise an old mark only means that more is sent again. A
+ * mark may also be older than the last emptying of the file; the batch at SPOOL_START shows that by its higher number
+ * (spool-check.c).
  *
- * Growth. Where everything is answered and the file is not small, it is cut back to SPOOL_START. Until
- * then holes are punched for what is answered, so the disk holds what is not answered and at most
- * GIVE_BACK more, while the file's length goes on. Where the file system knows no holes, spool_is_full()
- * comes to be true, adding stops, everything comes to be answered, and the file is cut: it is slower there,
- * but bounded.
+ * Growth. When everything is answered and the file is not small, it is cut back to SPOOL_START. Until then holes are
+ * punched where messages are answered: the file grows, but the disk holds only what is not answered and at most
+ * GIVE_BACK more. On a file system without holes spool_is_full() becomes true at the limit, nothing is added, all gets
+ * answered, and the file is cut: slower, but bounded.
  *
- * Trust. Whoever can write the file can have messages sent in the name of who runs udsctl: so it must be his
- * own, and only he may write to it.
+ * Trust. Whoever can write to the file can have messages sent in the name of its user. So the file must belong to the
+ * user, and nobody else may write to it.
  */
 #include "spool.h"
 
@@ -37,14 +36,14 @@
 #include "buf.h"
 #include "memory.h"
 
-/* So much answered is given back to the disk at once; bytes. */
+/* Holes are punched for this much at once, in bytes. */
 #define GIVE_BACK (UINT64_C(16) * 1024 * 1024)
-/* A file that is answered as a whole and not longer stays as it is. */
+/* A file that is completely answered is not cut until it is longer than this, in bytes. */
 #define KEEP (UINT64_C(1) * 1024 * 1024)
 /* Holes begin and end where the file system's blocks do. */
 #define HOLE_ALIGN UINT64_C(4096)
 
-/* A batch, on its way into the file or out of it. */
+/* A batch in memory. */
 struct batch {
 	struct buf bytes; /* with its header; empty: none */
 	size_t at;        /* of the next message in it */
@@ -57,24 +56,24 @@ struct spool {
 	struct siphash_key key;
 	struct spool_options options;
 	bool no_holes;       /* the file system has none */
-	bool pressed;        /* writing failed: any room is to be given back */
+	bool pressed;        /* the last write failed: free any room, however little */
 	uint64_t end;        /* of the last batch */
 	uint64_t number;     /* that the next message gets */
-	uint64_t given_back; /* what is before it takes no room on the disk, the head aside */
+	uint64_t given_back; /* from SPOOL_START to here there is a hole */
 	uint64_t left;       /* messages written and not answered */
 
-	struct spool_mark mark; /* what is answered, and at mark.offset the first batch that is not */
-	uint64_t head_end;      /* where that batch ends; equal to mark.offset: not known yet */
-	uint64_t head_number;   /* of the first message behind it */
-	bool marked;            /* the file has the mark as it is */
+	struct spool_mark mark; /* offset: of the first batch that is not completely answered */
+	uint64_t head_end;      /* end of that batch; equal to mark.offset: not known yet */
+	uint64_t head_number;   /* of the first message behind that batch */
+	bool marked;            /* `mark` is what the file has */
 
-	uint64_t next;    /* offset of the batch to be taken out next */
-	struct batch in;  /* being added to; left counts its messages */
+	uint64_t next;    /* offset of the batch to be read next */
+	struct batch in;  /* being filled; left counts its messages */
 	struct batch out; /* being taken out */
 };
 
 static int
-lock(int fd, struct spool_report *report)
+spool_lock(int fd, struct spool_report *report)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
@@ -88,7 +87,7 @@ lock(int fd, struct spool_report *report)
 }
 
 static int
-check_trust(int fd, struct spool_report *report, uint64_t *ret_size)
+spool_check_trust(int fd, struct spool_report *report, uint64_t *ret_size)
 {
 	struct stat st;
 
@@ -104,9 +103,9 @@ check_trust(int fd, struct spool_report *report, uint64_t *ret_size)
 	return st.st_mode & (S_IWGRP | S_IWOTH) ? SPOOL_E_MODE : 0;
 }
 
-/* Where everything is answered: cuts the file back to its head. The mark is still to be written. */
+/* Everything is answered: cuts the file back to its head. The caller writes the mark. */
 static int
-begin_anew(struct spool *s)
+spool_empty(struct spool *s)
 {
 	if (s->end > SPOOL_START && ftruncate(s->fd, (off_t)SPOOL_START) < 0)
 		return -errno;
@@ -117,30 +116,30 @@ begin_anew(struct spool *s)
 	return 0;
 }
 
-/* Reads or creates what is in the file. Returns 0, -errno or SPOOL_E_*. */
+/* Locks the file and reads it, or creates what is in it. Returns 0, -errno or SPOOL_E_*. */
 static int
-load(struct spool *s, struct spool_report *report)
+spool_load(struct spool *s, struct spool_report *report)
 {
 	struct spool_found *found = &report->found;
 	uint64_t size = 0;
-	int r = lock(s->fd, report); /* first: until then another process may change what is there */
+	int r = spool_lock(s->fd, report); /* first, since another process may be writing */
 
 	if (r == 0)
-		r = check_trust(s->fd, report, &size);
+		r = spool_check_trust(s->fd, report, &size);
 	if (r == 0 && size == 0)
 		r = spool_file_create(s->fd, s->options.path, &s->key);
 	if (r == 0)
 		r = spool_file_open(s->fd, &s->key, &s->mark);
 	if (r == 0)
-		r = spool_file_check(s->fd, &s->key, &s->mark, found);
+		r = spool_check(s->fd, &s->key, &s->mark, found);
 	if (r != 0)
 		return r;
 	s->end = found->end;
 	s->number = found->number;
 	s->left = found->left;
 	s->next = s->head_end = s->mark.offset;
-	s->given_back = SPOOL_START; /* or more; then it is done again */
-	return s->left == 0 ? begin_anew(s) : 0;
+	s->given_back = SPOOL_START; /* older holes are punched again, which does no harm */
+	return s->left == 0 ? spool_empty(s) : 0;
 }
 
 int
@@ -151,12 +150,12 @@ spool_open(const struct spool_options *options, struct spool **ret_spool, struct
 
 	*ret_report = (struct spool_report){ 0 };
 	s->options = *options;
-	/* Neither a FIFO nor a device is to be waited for. */
+	/* O_NONBLOCK: do not wait where it is a FIFO or a device. */
 	s->fd = open(options->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 	if (s->fd < 0)
 		r = errno == EISDIR ? SPOOL_E_FOREIGN : -errno;
 	else
-		r = load(s, ret_report);
+		r = spool_load(s, ret_report);
 	if (r == 0)
 		*ret_spool = s;
 	else
@@ -220,7 +219,7 @@ spool_write(struct spool *s)
 	s->pressed = false;
 	s->number += header.count;
 	s->left += header.count;
-	/* What was just written is usually what is taken out next: it need not be read. */
+	/* What was just written is usually taken out next: then it need not be read from the file. */
 	if (s->next == s->end && s->out.left == 0) {
 		s->next += b->bytes.len;
 		s->end = s->next;
@@ -243,7 +242,7 @@ spool_is_full(const struct spool *s)
 
 /* Reads the next batch that has messages. Returns 1, 0 where there is none, or -errno. */
 static int
-read_out(struct spool *s)
+spool_read_batch(struct spool *s)
 {
 	struct batch *b = &s->out;
 	struct spool_batch header;
@@ -261,7 +260,7 @@ read_out(struct spool *s)
 	b->channel_len = header.channel_len;
 	b->at = sizeof(header) + header.channel_len;
 	b->left = header.count;
-	/* Those that were answered before this process began. */
+	/* Skips those that an earlier process had marked as answered. */
 	for (uint64_t n = header.first; n < s->mark.number && b->left > 1; n++, b->left--) {
 		memcpy(&len, b->bytes.data + b->at, sizeof(len));
 		b->at += sizeof(len) + len;
@@ -274,7 +273,7 @@ spool_next(struct spool *s, struct slice *ret_channel, struct slice *ret_message
 {
 	struct batch *b = &s->out;
 	uint32_t len;
-	int r = b->left > 0 ? 1 : read_out(s);
+	int r = b->left > 0 ? 1 : spool_read_batch(s);
 
 	if (r <= 0)
 		return r;
@@ -286,9 +285,9 @@ spool_next(struct spool *s, struct slice *ret_channel, struct slice *ret_message
 	return 1;
 }
 
-/* Learns where the first batch ends; skips one without messages. Returns 0 or -errno. */
+/* Sets head_end and head_number; skips batches without messages. Returns 0 or -errno. */
 static int
-find_head(struct spool *s)
+spool_find_head(struct spool *s)
 {
 	struct spool_batch header;
 	int r;
@@ -322,7 +321,7 @@ spool_answered(struct spool *s, uint64_t n)
 		return 0;
 	}
 	while (n > 0) {
-		r = find_head(s);
+		r = spool_find_head(s);
 		if (r < 0)
 			return r;
 		take = s->head_number - s->mark.number;
@@ -337,12 +336,10 @@ spool_answered(struct spool *s, uint64_t n)
 }
 
 static int
-give_back(struct spool *s)
+spool_punch_hole(struct spool *s)
 {
 	uint64_t end = s->mark.offset - s->mark.offset % HOLE_ALIGN;
-
-	/* An older mark must not be found beside the hole. */
-	int r = spool_file_mark(s->fd, &s->key, &s->mark, true);
+	int r = spool_file_mark(s->fd, &s->key, &s->mark, true); /* an older mark would point into the hole */
 
 	if (r < 0)
 		return r;
@@ -364,9 +361,9 @@ spool_mark(struct spool *s)
 	if (s->marked)
 		return 0;
 	if (s->left == 0 && s->end > SPOOL_START && (pressed || s->end > SPOOL_START + KEEP))
-		r = begin_anew(s);
+		r = spool_empty(s);
 	else if (!s->no_holes && s->mark.offset >= s->given_back + (pressed ? HOLE_ALIGN : GIVE_BACK))
-		r = give_back(s);
+		r = spool_punch_hole(s);
 	if (r == 0)
 		r = spool_file_mark(s->fd, &s->key, &s->mark, false);
 	s->marked = r == 0;
@@ -385,7 +382,7 @@ spool_close(struct spool *s)
 	if (!s)
 		return;
 	if (s->end > SPOOL_START && s->left == 0)
-		(void)begin_anew(s);
+		(void)spool_empty(s);
 	if (s->end > 0)
 		(void)spool_mark(s);
 	buf_deinit(&s->in.bytes);

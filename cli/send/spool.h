@@ -1,7 +1,7 @@
 /*
  * A queue of messages in a file, which outlives the process: spool_add() and spool_write() put messages in,
- * spool_next() takes them out in order, spool_answered() says that the first ones are done with. What was
- * not answered when the process died is what the next one takes out first.
+ * spool_next() takes them out in order, spool_answered() forgets the first ones. What is not answered when the process
+ * dies comes out first in the next one.
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "protocol.h"
+#include "spool-check.h"
 #include "spool-file.h"
 
 struct spool;
@@ -17,14 +18,14 @@ struct spool;
 struct spool_options {
 	const char *path;
 	const char *channel; /* of what is added; at most PROTOCOL_NAME_MAX bytes */
-	uint64_t limit;      /* bytes on the disk; one write may go beyond it */
+	uint64_t limit;      /* bytes on the disk; the last write may exceed it */
 	bool sync;           /* fdatasync(2) after each write */
 };
 
-/* What spool_open() met. */
+/* What spool_open() has found. */
 struct spool_report {
-	pid_t pid;   /* SPOOL_E_LOCKED: who has it; 0: not known */
-	uid_t uid;   /* SPOOL_E_OWNER: whose it is */
+	pid_t pid;   /* SPOOL_E_LOCKED: of the process that has it; 0: not known */
+	uid_t uid;   /* SPOOL_E_OWNER: of the owner */
 	mode_t mode; /* SPOOL_E_MODE */
 	struct spool_found found;
 };
@@ -35,7 +36,7 @@ struct spool_report {
  */
 int spool_open(const struct spool_options *options, struct spool **ret_spool, struct spool_report *ret_report);
 
-/* Marks what is answered, and closes. Takes NULL. */
+/* Writes the mark and closes. Takes NULL. */
 void spool_close(struct spool *s);
 
 /* Adds a message to the batch that spool_write() will write. */
@@ -44,20 +45,20 @@ void spool_add(struct spool *s, const struct slice *message);
 /* Bytes of that batch. */
 uint64_t spool_added(const struct spool *s);
 
-/* Writes the batch. Returns 0 or -errno; then the batch is kept, and it may be tried again. */
+/* Writes the batch. Returns 0, or -errno: then the batch stays, and the call can be repeated. */
 int spool_write(struct spool *s);
 
-/* The disk holds as much as it may: add no more. */
+/* Whether the limit is reached: then add nothing more. */
 bool spool_is_full(const struct spool *s);
 
 /* The next message that was written. Valid until the next call. Returns 1, 0 where there is none, or -errno. */
 int spool_next(struct spool *s, struct slice *ret_channel, struct slice *ret_message);
 
-/* The first n messages that are not answered yet, which spool_next() had given, are now. Returns 0 or -errno. */
+/* The next n messages of those that spool_next() gave are answered. Returns 0 or -errno. */
 int spool_answered(struct spool *s, uint64_t n);
 
-/* Writes down what is answered, and gives room back to the disk. Returns 0 or -errno. */
+/* Writes to the file what is answered, and frees room on the disk. Returns 0 or -errno. */
 int spool_mark(struct spool *s);
 
-/* How many messages were written and are not answered. */
+/* The number of messages that were written and are not answered. */
 uint64_t spool_left(const struct spool *s);

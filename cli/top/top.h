@@ -17,6 +17,14 @@ struct event;
 struct loop;
 struct output;
 
+struct top_options {
+	struct options common;
+	uint64_t interval; /* ms; 0: not given */
+	const char *sort;  /* column; or NULL */
+	uint64_t count;    /* refreshes; 0: not given */
+	bool batch;
+};
+
 enum top_mode {
 	TOP_TABLE,
 	TOP_FILTER,  /* a filter is typed */
@@ -25,7 +33,7 @@ enum top_mode {
 };
 
 struct top {
-	const struct options *options;
+	const struct top_options *options;
 	struct loop *loop;
 	struct fetch *fetch;
 	struct snapshot now, before;

@@ -18,7 +18,17 @@
 #include "say.h"
 #include "screen.h"
 #include "top.h"
-#include "verb-run.h"
+
+static const struct option_row rows[] = {
+	{ "interval", 0, "DURATION", "refresh this often (1s)", OPTION_DURATION,
+	  offsetof(struct top_options, interval) },
+	{ "sort", 0, "COLUMN", "sort by this column, in the table that has it", OPTION_TEXT,
+	  offsetof(struct top_options, sort) },
+	{ "count", 'n', "COUNT", "end after so many refreshes", OPTION_COUNT, offsetof(struct top_options, count) },
+	{ "batch", 0, NULL, "print plain text, as where standard output is not a terminal", OPTION_FLAG,
+	  offsetof(struct top_options, batch) },
+	{ 0 },
+};
 
 #define INTERVAL ((uint64_t)1000) /* ms */
 #define INTERVAL_MIN ((uint64_t)50)
@@ -285,7 +295,7 @@ run_batch(struct top *t)
 static int
 read_options(struct top *t)
 {
-	const struct options *o = t->options;
+	const struct top_options *o = t->options;
 	char keys[256];
 
 	t->interval = o->interval > 0 ? o->interval : INTERVAL;
@@ -308,7 +318,7 @@ run(struct top *t)
 	int status;
 
 	t->loop = loop_new(NULL, NULL);
-	t->fetch = fetch_new(t->loop, &t->options->addr, &fetch_ops, t);
+	t->fetch = fetch_new(t->loop, &t->options->common.addr, &fetch_ops, t);
 	t->timer = event_new(loop_base(t->loop), -1, 0, due_cb, t);
 	memory_check(t->timer ? 0 : -1);
 	if (t->options->batch || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -321,13 +331,14 @@ run(struct top *t)
 	return status;
 }
 
-int
-verb_top(const struct options *o)
+static int
+verb_top_run(const void *options)
 {
+	const struct top_options *o = options;
 	struct top t = { .options = o };
 	int status;
 
-	view_init(&t.view, screen_is_unicode(), o->addr.kind != ADDR_TCP);
+	view_init(&t.view, screen_is_unicode(), o->common.addr.kind != ADDR_TCP);
 	status = read_options(&t);
 	if (status == 0)
 		status = run(&t);
@@ -337,3 +348,12 @@ verb_top(const struct options *o)
 	buf_deinit(&t.line);
 	return status;
 }
+
+const struct verb verb_top = {
+	.name = "top",
+	.arguments = "",
+	.summary = "watch channels and clients live, in a terminal",
+	.rows = rows,
+	.options_size = sizeof(struct top_options),
+	.run = verb_top_run,
+};

@@ -1,21 +1,35 @@
-/* udsctl channels: the channels and what goes through them, in the order of their names. */
+/*
+ * udsctl channels: the channels and their figures, sorted by name. The daemon lists them in no order, so all are read
+ * before the first is printed.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ask.h"
+#include "grid.h"
 #include "human.h"
-#include "record.h"
 #include "memory.h"
 #include "options.h"
+#include "record.h"
 #include "say.h"
-#include "grid.h"
-#include "verb-run.h"
+
+struct channels_options {
+	struct options common;
+	bool names; /* print only these, for completions */
+};
+
+static const struct option_row rows[] = {
+	OPTION_JSON_ROW,
+	{ "names", 0, NULL, "print nothing but the names", OPTION_FLAG, offsetof(struct channels_options, names) },
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 static const struct {
 	struct grid_column column;
-	const char *field;
+	const char *field; /* of UDSD CHANNELS, and of the JSON */
 	bool is_size;
 } figures[] = {
 	{ { "RECEIVERS", true }, "receivers", false }, { { "PATTERN", true }, "pattern-receivers", false },
@@ -27,7 +41,7 @@ static const struct {
 #define N_FIGURES (sizeof(figures) / sizeof(figures[0]))
 
 struct channel_entry {
-	char *name;
+	char *name; /* ends with a NUL, and may have others before */
 	size_t name_len;
 	bool is_shard;
 	int64_t values[N_FIGURES];
@@ -39,7 +53,7 @@ struct listing {
 };
 
 static int64_t
-number_of(const struct resp_node *channel, const char *field)
+channels_number(const struct resp_node *channel, const char *field)
 {
 	const struct resp_node *node = ask_lookup(channel, field);
 
@@ -47,7 +61,7 @@ number_of(const struct resp_node *channel, const char *field)
 }
 
 static int
-add(const struct resp_node *node, void *arg)
+channels_add_cb(const struct resp_node *node, void *arg)
 {
 	struct listing *listing = arg;
 	const struct resp_node *name = ask_lookup(node, "name");
@@ -59,30 +73,39 @@ add(const struct resp_node *node, void *arg)
 		memory_check(listing->channels ? 0 : -1);
 	}
 	channel = &listing->channels[listing->n++];
-	*channel = (struct channel_entry){ .is_shard = number_of(node, "shard") > 0 };
+	channel->is_shard = channels_number(node, "shard") > 0;
 	channel->name_len = name ? name->text.len : 0;
 	channel->name = memory_alloc(channel->name_len + 1);
 	if (name)
 		memcpy(channel->name, name->text.p, channel->name_len);
 	for (size_t i = 0; i < N_FIGURES; i++)
-		channel->values[i] = number_of(node, figures[i].field);
+		channel->values[i] = channels_number(node, figures[i].field);
 	return 0;
 }
 
 static int
-compare(const void *a, const void *b)
+channels_compare(const void *a, const void *b)
 {
 	const struct channel_entry *x = a, *y = b;
-	size_t len = x->name_len < y->name_len ? x->name_len : y->name_len;
-	int r = memcmp(x->name, y->name, len);
+	int r = memcmp(x->name, y->name, x->name_len < y->name_len ? x->name_len : y->name_len);
 
 	if (r == 0)
 		r = (x->name_len > y->name_len) - (x->name_len < y->name_len);
 	return r != 0 ? r : x->is_shard - y->is_shard;
 }
 
+/* For completions: names that are not one line of plain characters are left out. */
 static void
-print_json(const struct channel_entry *channel)
+channels_print_name(const struct channel_entry *channel)
+{
+	for (size_t i = 0; i < channel->name_len; i++)
+		if ((unsigned char)channel->name[i] < 0x20 || channel->name[i] == 0x7f)
+			return;
+	puts(channel->name);
+}
+
+static void
+channels_print_json(const struct channel_entry *channel)
 {
 	json_t *object = record_new();
 
@@ -94,7 +117,19 @@ print_json(const struct channel_entry *channel)
 }
 
 static void
-print_table(const struct listing *listing)
+channels_add_row(struct grid *table, const struct channel_entry *channel)
+{
+	grid_put(table, "%.*s%s", (int)channel->name_len, channel->name, channel->is_shard ? " (shard)" : "");
+	for (size_t i = 0; i < N_FIGURES; i++) {
+		if (figures[i].is_size)
+			grid_put(table, "%s", human_size((uint64_t)channel->values[i]).text);
+		else
+			grid_put(table, "%" PRId64, channel->values[i]);
+	}
+}
+
+static void
+channels_print(const struct channels_options *o, const struct listing *listing)
 {
 	struct grid_column columns[1 + N_FIGURES] = { { "CHANNEL", false } };
 	struct grid table;
@@ -102,59 +137,46 @@ print_table(const struct listing *listing)
 	for (size_t i = 0; i < N_FIGURES; i++)
 		columns[1 + i] = figures[i].column;
 	grid_init(&table, columns, 1 + N_FIGURES);
-	for (size_t k = 0; k < listing->n; k++) {
-		const struct channel_entry *channel = &listing->channels[k];
-
-		grid_put(&table, "%.*s%s", (int)channel->name_len, channel->name, channel->is_shard ? " (shard)" : "");
-		for (size_t i = 0; i < N_FIGURES; i++) {
-			if (figures[i].is_size)
-				grid_put(&table, "%s", human_size((uint64_t)channel->values[i]).text);
-			else
-				grid_put(&table, "%" PRId64, channel->values[i]);
-		}
+	for (size_t i = 0; i < listing->n; i++) {
+		if (o->names)
+			channels_print_name(&listing->channels[i]);
+		else if (o->common.json)
+			channels_print_json(&listing->channels[i]);
+		else
+			channels_add_row(&table, &listing->channels[i]);
 	}
-	grid_print(&table);
+	if (!o->names && !o->common.json)
+		grid_print(&table);
 	grid_deinit(&table);
 }
 
-/* Whether a shell can take it as a line. */
-static bool
-is_line(const struct channel_entry *channel)
+static int
+verb_channels_run(const void *options)
 {
-	for (size_t i = 0; i < channel->name_len; i++)
-		if ((unsigned char)channel->name[i] < 0x20 || channel->name[i] == 0x7f)
-			return false;
-	return true;
-}
-
-static void
-print(const struct options *o, struct listing *listing)
-{
-	if (listing->n > 0)
-		qsort(listing->channels, listing->n, sizeof(*listing->channels), compare);
-	for (size_t i = 0; i < listing->n; i++) {
-		if (o->names && is_line(&listing->channels[i]))
-			puts(listing->channels[i].name);
-		else if (o->json)
-			print_json(&listing->channels[i]);
-	}
-	if (!o->names && !o->json)
-		print_table(listing);
-}
-
-int
-verb_channels(const struct options *o)
-{
+	const struct channels_options *o = options;
 	struct listing listing = { 0 };
-	struct ask *a = ask_new(o);
+	struct ask *a = ask_new(&o->common);
 	/* Without a pattern the NULL ends the command before it. */
-	int status = ask_each(a, add, &listing, "UDSD", "CHANNELS", o->n_args > 0 ? o->args[0] : NULL, NULL);
+	int status = ask_each(a, channels_add_cb, &listing, "UDSD", "CHANNELS",
+	                      o->common.n_args > 0 ? o->common.args[0] : NULL, NULL);
 
+	if (status == 0 && listing.n > 0)
+		qsort(listing.channels, listing.n, sizeof(*listing.channels), channels_compare);
 	if (status == 0)
-		print(o, &listing);
+		channels_print(o, &listing);
 	for (size_t i = 0; i < listing.n; i++)
 		free(listing.channels[i].name);
 	free(listing.channels);
 	ask_free(a);
 	return say_end(status);
 }
+
+const struct verb verb_channels = {
+	.name = "channels",
+	.arguments = "[PATTERN]",
+	.summary = "list the channels and what goes through them",
+	.rows = rows,
+	.args_max = 1,
+	.options_size = sizeof(struct channels_options),
+	.run = verb_channels_run,
+};

@@ -1,17 +1,30 @@
-/* udsctl clients: who is connected, in the order of the ids. */
+/* udsctl clients: who is connected, sorted by id. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ask.h"
 #include "clients.h"
+#include "grid.h"
 #include "human.h"
-#include "record.h"
 #include "num.h"
 #include "options.h"
+#include "record.h"
 #include "say.h"
-#include "grid.h"
-#include "verb-run.h"
+
+struct clients_options {
+	struct options common;
+	struct clients_selection selection;
+	bool ids; /* print only these, for completions */
+};
+
+static const struct option_row rows[] = {
+	CLIENTS_SELECTION_ROWS(offsetof(struct clients_options, selection)),
+	OPTION_JSON_ROW,
+	{ "ids", 0, NULL, "print nothing but the ids", OPTION_FLAG, offsetof(struct clients_options, ids) },
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
 
 static const struct grid_column columns[] = {
 	{ "ID", true },        { "USER", false },     { "PID", true },    { "PROGRAM", false },
@@ -20,13 +33,12 @@ static const struct grid_column columns[] = {
 };
 
 struct listing {
-	const struct options *o;
-	struct clients_filter filter;
+	const struct clients_options *o;
 	struct grid table;
 };
 
 static const char *
-state_of(const struct client_entry *client)
+verb_clients_state(const struct client_entry *client)
 {
 	struct slice flags = clients_text(client, "flags");
 
@@ -40,7 +52,7 @@ state_of(const struct client_entry *client)
 }
 
 static void
-add_row(struct grid *table, const struct client_entry *client)
+verb_clients_add_row(struct grid *table, const struct client_entry *client)
 {
 	struct slice name = clients_text(client, "name");
 	uint64_t subs = clients_number(client, "sub") + clients_number(client, "psub") + clients_number(client, "ssub");
@@ -59,25 +71,25 @@ add_row(struct grid *table, const struct client_entry *client)
 	grid_put(table, "%" PRIu64, clients_number(client, "published"));
 	grid_put(table, "%" PRIu64, clients_number(client, "delivered"));
 	grid_put(table, "%s", human_size(clients_number(client, "obl")).text);
-	grid_put(table, "%s", state_of(client));
+	grid_put(table, "%s", verb_clients_state(client));
 }
 
-/* These fields are texts, even where there are digits in them. */
+/* Fields that are strings in JSON even if the value looks like a number. */
 static bool
-is_text(const char *name)
+verb_clients_is_string(const char *name)
 {
-	static const char *const texts[] = {
+	static const char *const strings[] = {
 		"addr", "laddr", "name", "flags", "events", "cmd", "user", "lib-name", "lib-ver",
 	};
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (strcmp(name, texts[i]) == 0)
+	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
+		if (strcmp(name, strings[i]) == 0)
 			return true;
 	return false;
 }
 
 static void
-print_json(const struct client_entry *client)
+verb_clients_print_json(const struct client_entry *client)
 {
 	json_t *object = record_new();
 	char name[64];
@@ -87,7 +99,7 @@ print_json(const struct client_entry *client)
 		const struct clients_field *field = &client->fields[i];
 
 		snprintf(name, sizeof(name), "%.*s", (int)field->name.len, (const char *)field->name.p);
-		if (!is_text(name) && num_parse_resp(field->value.p, field->value.len, &number) == 0)
+		if (!verb_clients_is_string(name) && num_parse_resp(field->value.p, field->value.len, &number) == 0)
 			record_set(object, name, json_integer(number));
 		else
 			record_set_bytes(object, name, field->value);
@@ -99,35 +111,44 @@ print_json(const struct client_entry *client)
 }
 
 static void
-list(const struct client_entry *client, void *arg)
+verb_clients_list_cb(const struct client_entry *client, void *arg)
 {
 	struct listing *listing = arg;
 
-	if (!clients_fit(&listing->filter, client->uid, client->pid))
-		return;
 	if (listing->o->ids)
 		printf("%" PRIu64 "\n", client->id);
-	else if (listing->o->json)
-		print_json(client);
+	else if (listing->o->common.json)
+		verb_clients_print_json(client);
 	else
-		add_row(&listing->table, client);
+		verb_clients_add_row(&listing->table, client);
 }
 
-int
-verb_clients(const struct options *o)
+static int
+verb_clients_run(const void *options)
 {
+	const struct clients_options *o = options;
 	struct listing listing = { .o = o };
+	struct clients_filter filter;
 	struct ask *a;
-	int status = clients_read_filter(o, &listing.filter);
+	int status = clients_read_filter(&o->selection, &filter);
 
 	if (status != 0)
 		return status;
-	a = ask_new(o);
+	a = ask_new(&o->common);
 	grid_init(&listing.table, columns, sizeof(columns) / sizeof(columns[0]));
-	status = clients_each(a, list, &listing);
-	if (status == 0 && !o->json && !o->ids)
+	status = clients_each(a, &filter, verb_clients_list_cb, &listing);
+	if (status == 0 && !o->common.json && !o->ids)
 		grid_print(&listing.table);
 	grid_deinit(&listing.table);
 	ask_free(a);
 	return say_end(status);
 }
+
+const struct verb verb_clients = {
+	.name = "clients",
+	.arguments = "",
+	.summary = "list who is connected",
+	.rows = rows,
+	.options_size = sizeof(struct clients_options),
+	.run = verb_clients_run,
+};

@@ -1,45 +1,39 @@
-/* udsctl help: the manual, at the section of the verb; where there is none, the text of --help. */
+/* udsctl help: opens the manual at the section of the verb; without a manual or a terminal it prints --help's text. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "options.h"
-#include "verb-run.h"
 #include "verbs.h"
 
-/* Runs a command without output; returns whether it ended well. */
-static bool
-works(const char *command)
-{
-	return system(command) == 0;
-}
+static const struct option_row rows[] = {
+	{ 0 },
+};
 
-/* Does not return if it could. */
+/* Becomes man(1). Returns if there is no manual. */
 static void
-open_manual(const char *verb)
+help_open_manual(const char *verb)
 {
-	char pager[128];
+	char pager[128] = "less -R";
 
-	/* As the shell would start it: main() ignores these, and who is started would, too. */
+	/* main() ignores these; programs that are started from here expect their default actions. */
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGXFSZ, SIG_DFL);
-	if (!works("man -w udsctl >/dev/null 2>&1"))
+	if (system("man -w udsctl >/dev/null 2>&1") != 0)
 		return;
-	/* The headings of the verbs are indented by three columns. */
-	if (verb)
+	if (verb) /* man indents the headings of verbs by three columns */
 		snprintf(pager, sizeof(pager), "less -R -p '^   %s$'", verb);
-	if (works("command -v less >/dev/null"))
-		execlp("man", "man", "-P", verb ? pager : "less -R", "udsctl", NULL);
+	if (system("command -v less >/dev/null") == 0)
+		execlp("man", "man", "-P", pager, "udsctl", NULL);
 	execlp("man", "man", "udsctl", NULL);
 }
 
-int
-verb_help(const struct options *o)
+static int
+verb_help_run(const void *options)
 {
+	const struct options *o = options;
 	const struct verb *verb = o->n_args > 0 ? verbs_find(o->args[0]) : NULL;
 
 	if (o->n_args > 0 && !verb) {
@@ -47,6 +41,16 @@ verb_help(const struct options *o)
 		return EX_USAGE;
 	}
 	if (isatty(STDOUT_FILENO))
-		open_manual(verb ? verb->name : NULL);
+		help_open_manual(verb ? verb->name : NULL);
 	return verbs_help(verb);
 }
+
+const struct verb verb_help = {
+	.name = "help",
+	.arguments = "[VERB]",
+	.summary = "open the manual, at the verb",
+	.rows = rows,
+	.args_max = 1,
+	.options_size = sizeof(struct options),
+	.run = verb_help_run,
+};

@@ -1,4 +1,7 @@
-/* udsctl monitor: prints the notices of UDSD MONITOR (udsd-protocol(7)): who sent what to how many. */
+/*
+ * udsctl monitor: prints the notices of UDSD MONITOR (udsd-protocol(7)): who sent what to how many. The daemon filters
+ * by channel, udsctl by user and process.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,33 +9,48 @@
 #include <time.h>
 
 #include "ask.h"
-#include "buf.h"
 #include "clients.h"
-#include "record.h"
-#include "memory.h"
 #include "options.h"
+#include "record.h"
 #include "say.h"
-#include "verb-run.h"
 
-/* More of a payload, in bytes, is not shown to people. */
+struct monitor_options {
+	struct options common;
+	struct clients_selection selection;
+	const char *channel; /* pattern; or NULL */
+	uint64_t count;      /* 0: not given */
+};
+
+static const struct option_row rows[] = {
+	{ "channel", 'c', "PATTERN", "only messages of channels that match", OPTION_TEXT,
+	  offsetof(struct monitor_options, channel) },
+	CLIENTS_SELECTION_ROWS(offsetof(struct monitor_options, selection)),
+	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT,
+	  offsetof(struct monitor_options, count) },
+	OPTION_JSON_ROW,
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
+
+/* Bytes of a payload that a line shows. JSON has all that the daemon sends. */
 #define SHOWN_BYTES ((size_t)256)
 
 struct monitor {
-	const struct options *o;
+	const struct monitor_options *o;
 	struct clients_filter filter;
-	uint64_t n; /* shown */
+	uint64_t n; /* printed so far */
 };
 
 struct notice {
 	long long seconds, microseconds, id, uid, pid, receivers;
 	char command[16];
-	struct slice channel, payload; /* as much as came of it */
-	size_t payload_len;
+	struct slice channel, payload; /* a long payload is cut by the daemon */
+	size_t payload_len;            /* of all of it */
 };
 
-/* "time=1700000000.123456 id=7 ... channel=4 payload=11\n", the channel, "\n", the payload. */
+/* Parses "time=1700000000.123456 id=7 ... channel=4 payload=11\n", the channel, "\n", the payload. */
 static bool
-parse(struct slice text, struct notice *ret_notice)
+monitor_parse(struct slice text, struct notice *ret_notice)
 {
 	const uint8_t *newline = memchr(text.p, '\n', text.len);
 	struct notice n = { 0 };
@@ -56,7 +74,7 @@ parse(struct slice text, struct notice *ret_notice)
 }
 
 static void
-print_json(const struct notice *n)
+monitor_print_json(const struct notice *n)
 {
 	json_t *object = record_new();
 
@@ -74,9 +92,9 @@ print_json(const struct notice *n)
 	record_write(object);
 }
 
-/* What steers a terminal is escaped, as is what is behind the 7 bits of ASCII where it is no UTF-8. */
+/* Escapes control characters, also those of two bytes (C1), and in text that is not UTF-8 every byte beyond ASCII. */
 static void
-print_bytes(struct slice text)
+monitor_print_bytes(struct slice text)
 {
 	bool is_text = record_is_text(text);
 
@@ -92,81 +110,77 @@ print_bytes(struct slice text)
 	}
 }
 
-/* As much as is shown, without half a character at the end. */
-static struct slice
-shorten(struct slice text)
-{
-	if (text.len <= SHOWN_BYTES)
-		return text;
-	text.len = SHOWN_BYTES;
-	while (text.len > SHOWN_BYTES - 4 && (text.p[text.len] & 0xc0) == 0x80)
-		text.len--;
-	return text;
-}
-
 static void
-print_line(const struct notice *n)
+monitor_print_line(const struct notice *n)
 {
 	time_t seconds = (time_t)n->seconds;
+	struct slice payload = n->payload;
 	struct tm tm;
 	char when[32];
 
+	if (payload.len > SHOWN_BYTES) {
+		payload.len = SHOWN_BYTES;
+		/* The cut must not leave half a character. */
+		while (payload.len > SHOWN_BYTES - 4 && (payload.p[payload.len] & 0xc0) == 0x80)
+			payload.len--;
+	}
 	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&seconds, &tm));
 	printf("%s.%06lld ", when, n->microseconds);
 	if (n->uid >= 0)
 		printf("%s pid %lld ", clients_user(n->uid), n->pid);
 	printf("client %lld %s ", n->id, n->command);
-	print_bytes(n->channel);
+	monitor_print_bytes(n->channel);
 	printf(" to %lld: ", n->receivers);
-	print_bytes(shorten(n->payload));
+	monitor_print_bytes(payload);
 	if (n->payload_len > SHOWN_BYTES)
 		printf("... (%zu bytes)", n->payload_len);
 	putchar('\n');
 }
 
+/* A message is "message", the channel, the payload. */
 static int
-show(struct monitor *m, const struct notice *notice)
-{
-	if (!clients_fit(&m->filter, notice->uid, notice->pid))
-		return 0;
-	if (m->o->json)
-		print_json(notice);
-	else
-		print_line(notice);
-	if (!say_try_flush() || ++m->n == m->o->count)
-		return ASK_DONE;
-	return 0;
-}
-
-/* A message: "message", the channel, the payload. */
-static int
-notice_cb(const struct resp_node *node, void *arg)
+monitor_notice_cb(const struct resp_node *node, void *arg)
 {
 	struct monitor *m = arg;
 	struct notice notice;
 
 	if (node->elements != 3 || !resp_node_is(&node[1], "message") || node[3].type != RESP_BULK)
 		return 0;
-	if (resp_node_is(&node[2], PROTOCOL_PUBLISHED) && parse(node[3].text, &notice))
-		return show(m, &notice);
 	if (resp_node_is(&node[2], PROTOCOL_MISSED))
 		say("too slow: %.*s messages are not shown", (int)strcspn((const char *)node[3].text.p, " \r"),
 		    (const char *)node[3].text.p);
-	return 0;
+	if (!resp_node_is(&node[2], PROTOCOL_PUBLISHED) || !monitor_parse(node[3].text, &notice) ||
+	    !clients_fit(&m->filter, notice.uid, notice.pid))
+		return 0;
+	if (m->o->common.json)
+		monitor_print_json(&notice);
+	else
+		monitor_print_line(&notice);
+	return !say_try_flush() || ++m->n == m->o->count ? ASK_DONE : 0;
 }
 
-int
-verb_monitor(const struct options *o)
+static int
+verb_monitor_run(const void *options)
 {
+	const struct monitor_options *o = options;
 	struct monitor m = { .o = o };
 	struct ask *a;
-	int status = clients_read_filter(o, &m.filter);
+	int status = clients_read_filter(&o->selection, &m.filter);
 
 	if (status != 0)
 		return status;
-	a = ask_new(o);
+	a = ask_new(&o->common);
 	/* Without a pattern the NULL ends the command before it. */
-	status = ask_listen(a, notice_cb, &m, "UDSD", "MONITOR", o->channel, NULL);
+	status = ask_listen(a, monitor_notice_cb, &m, "UDSD", "MONITOR", o->channel, NULL);
 	ask_free(a);
 	return say_end(status);
 }
+
+const struct verb verb_monitor = {
+	.name = "monitor",
+	.arguments = "",
+	.summary = "print messages as they are published: who sent what to how many",
+	.rows = rows,
+	.options_size = sizeof(struct monitor_options),
+	.run = verb_monitor_run,
+};

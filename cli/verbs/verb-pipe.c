@@ -1,11 +1,11 @@
 /*
- * udsctl pipe: two flows through one connection. Standard input goes through the queue to the socket;
- * what comes back goes to standard output. Each flow stops where its next station is full, and neither
- * stops the other. advance() moves the first one as far as it goes and is called after whatever happens.
+ * udsctl pipe: two flows through one connection. Standard input goes through the queue to the socket; what comes back
+ * goes to standard output. Each flow stops where its next stage is full, and neither stops the other. pipe_advance()
+ * moves the first flow as far as it goes and is called after whatever happens.
  *
- * A line leaves the queue when the other side is known to have read it. For a Unix socket the kernel
- * tells: while the connection stands as the bytes that are still queued in it, at its end by the way it
- * ends (client.h).
+ * There are no answers here: a line leaves the queue when the other side is known to have read it. For a Unix socket
+ * the kernel tells that: during the connection by the bytes that are still queued in it, at the end of the connection
+ * by the way it ends (conn.h).
  */
 #include <event2/event.h>
 #include <stdio.h>
@@ -23,17 +23,32 @@
 #include "output.h"
 #include "say.h"
 #include "sendq.h"
-#include "verb-run.h"
 
-#define WRITE_VECTORS 16
-#define SIGNAL_TIMEOUT ((uint64_t)5000) /* ms, for what is queued when a signal comes */
-/* Nothing tells when the other side reads: how often to look while the queue is full, in ms. */
+struct pipe_options {
+	struct options common;
+	const char *hello;    /* or NULL */
+	uint64_t queue_bytes; /* 0: not given */
+};
+
+static const struct option_row rows[] = {
+	{ "hello", 0, "TEXT", "send this line first after each connect", OPTION_TEXT,
+	  offsetof(struct pipe_options, hello) },
+	{ "timeout", 0, "DURATION", "give up when nothing can be sent for this long (0: never)", OPTION_TIMEOUT, 0 },
+	{ "queue-bytes", 0, "SIZE", "hold at most this much unsent (16M)", OPTION_SIZE,
+	  offsetof(struct pipe_options, queue_bytes) },
+	{ 0 },
+};
+
+#define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
+#define SIGNAL_TIMEOUT ((uint64_t)5000) /* ms to send what is queued after a signal */
+/* No event says that the other side has read. While the queue is full, this is how often to look, in ms. */
 #define LOOK_EVERY 1
-/* A longer line is cut. */
+/* A longer line counts as several. */
 #define LINE_MAX_BYTES ((uint64_t)64 * 1024)
 
 struct pipe {
-	const struct options *o;
+	const struct pipe_options *o;
+	uint64_t queue_bytes;
 	struct loop *loop;
 	struct client *client;
 	struct sendq queue;
@@ -43,13 +58,13 @@ struct pipe {
 	struct deadline deadline, signal_deadline;
 	struct event *look_timer;
 	bool input_ended;
-	bool finishing; /* only what waits for standard output is left to do */
-	bool shut;      /* this connection was told that there is no more */
-	int signo;      /* of the signal that came before the end of standard input */
+	bool finishing; /* the connection is over; what is left goes to standard output */
+	bool shut;      /* the end of standard input was passed on to this connection */
+	int signo;      /* of the signal that came before the end of standard input; or 0 */
 };
 
 static int
-final_status(const struct pipe *p)
+pipe_final_status(const struct pipe *p)
 {
 	if (input_error(p->input))
 		return EX_IOERR;
@@ -57,9 +72,9 @@ final_status(const struct pipe *p)
 }
 
 static void
-fill(struct pipe *p)
+pipe_fill(struct pipe *p)
 {
-	uint64_t limit = p->o->queue_bytes, line_max = limit < LINE_MAX_BYTES ? limit : LINE_MAX_BYTES;
+	uint64_t limit = p->queue_bytes, line_max = limit < LINE_MAX_BYTES ? limit : LINE_MAX_BYTES;
 	enum input_status status = INPUT_OK;
 	struct slice piece;
 	bool open;
@@ -81,88 +96,61 @@ fill(struct pipe *p)
 	input_want(p->input, status == INPUT_MORE);
 }
 
-static void
-flush(struct pipe *p)
-{
-	struct iovec iov[WRITE_VECTORS];
-	size_t n;
-	int vectors;
-
-	while ((vectors = sendq_peek(&p->queue, iov, WRITE_VECTORS)) > 0) {
-		n = client_writev(p->client, iov, vectors);
-		if (n == 0)
-			return;
-		sendq_sent(&p->queue, n);
-		deadline_progress(&p->deadline);
-	}
-}
-
-/* Drops what the other side has read. */
-static void
-look(struct pipe *p)
-{
-	uint64_t unread;
-
-	if (p->queue.sent_bytes > 0 && client_unread(p->client, &unread) == 0)
-		sendq_drop_read(&p->queue, unread);
-}
-
 static bool
-is_output_full(const struct pipe *p)
+pipe_is_output_full(const struct pipe *p)
 {
 	return output_pending(p->output) > OUTPUT_HIGH;
 }
 
 static void
-finish(struct pipe *p)
+pipe_finish(struct pipe *p)
 {
 	p->finishing = true;
 	client_stop(p->client);
 	if (output_pending(p->output) == 0)
-		loop_end(p->loop, final_status(p));
+		loop_end(p->loop, pipe_final_status(p));
 }
 
+/* Moves everything as far as it goes. */
 static void
-advance(struct pipe *p)
+pipe_advance(void *arg)
 {
+	struct pipe *p = arg;
 	bool all_written;
+	uint64_t unread;
 
 	if (p->finishing)
 		return;
-	look(p);
-	fill(p);
-	flush(p);
+	if (p->queue.sent_bytes > 0 && client_unread(p->client, &unread) == 0)
+		sendq_drop_read(&p->queue, unread);
+	pipe_fill(p);
+	if (client_write_queue(p->client, &p->queue) > 0)
+		deadline_progress(&p->deadline);
 	all_written = p->input_ended && !sendq_has_unsent(&p->queue);
 	if (all_written && (p->signo || (p->queue.bytes == 0 && !client_is_up(p->client)))) {
-		finish(p);
+		pipe_finish(p);
 		return;
 	}
 	if (all_written && client_is_up(p->client) && !p->shut) {
 		client_shutdown(p->client);
 		p->shut = true;
 	}
-	if (!p->input_ended && p->queue.bytes >= p->o->queue_bytes && !sendq_has_unsent(&p->queue))
+	if (!p->input_ended && p->queue.bytes >= p->queue_bytes && !sendq_has_unsent(&p->queue))
 		event_add(p->look_timer, &(struct timeval){ .tv_usec = LOOK_EVERY * 1000 });
-	/* Standard output that takes nothing is not the daemon's fault. */
-	deadline_run(&p->deadline, !is_output_full(p) && (sendq_has_unsent(&p->queue) || p->shut));
+	/* No time limit while standard output takes nothing: that is not the daemon's fault. */
+	deadline_run(&p->deadline, !pipe_is_output_full(p) && (sendq_has_unsent(&p->queue) || p->shut));
 }
 
 static void
-advance_cb(void *arg)
-{
-	advance(arg);
-}
-
-static void
-look_cb(evutil_socket_t fd, short what, void *arg)
+pipe_look_cb(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	advance(arg);
+	pipe_advance(arg);
 }
 
 static size_t
-input_bytes(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
+pipe_input(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
 {
 	struct pipe *p = arg;
 
@@ -170,16 +158,16 @@ input_bytes(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
 	memcpy(output_reserve(p->output, len), bytes, len);
 	output_commit(p->output, len);
 	output_flush(p->output);
-	client_pause(p->client, is_output_full(p));
+	client_pause(p->client, pipe_is_output_full(p));
 	deadline_progress(&p->deadline);
 	if (!loop_is_ending(p->loop))
-		advance(p);
+		pipe_advance(p);
 	return len;
 }
 
-/* What the other side has read is not sent again; a line that it has read in part is. */
+/* Lines that the other side has read are not sent again; a line that it has read in part is. */
 static void
-down(void *arg, uint64_t unread)
+pipe_down(void *arg, uint64_t unread)
 {
 	struct pipe *p = arg;
 
@@ -187,28 +175,29 @@ down(void *arg, uint64_t unread)
 		sendq_drop_read(&p->queue, unread);
 	sendq_rewind(&p->queue);
 	p->shut = false;
-	advance(p);
+	pipe_advance(p);
 }
 
 static void
-drained(void *arg)
+pipe_drained(void *arg)
 {
 	struct pipe *p = arg;
 
 	if (p->finishing && output_pending(p->output) == 0)
-		loop_end(p->loop, final_status(p));
+		loop_end(p->loop, pipe_final_status(p));
 	client_pause(p->client, false);
-	advance(p);
+	pipe_advance(p);
 }
 
-/* Gives up; `why` begins the line that says so. */
+/* Ends the loop; `why` begins the line that says what is left. */
 static void
-give_up(struct pipe *p, const char *why)
+pipe_give_up(void *arg, const char *why)
 {
+	struct pipe *p = arg;
 	unsigned long long left = p->queue.bytes - p->queue.sent_bytes;
 	char explanation[256] = "standard output takes nothing";
 
-	if (!is_output_full(p))
+	if (!pipe_is_output_full(p))
 		client_explain(p->client, explanation, sizeof(explanation));
 	if (left > 0)
 		say("%s: %llu bytes were not sent (%s)", why, left, explanation);
@@ -220,71 +209,62 @@ give_up(struct pipe *p, const char *why)
 }
 
 static void
-timed_out_cb(void *arg)
-{
-	struct pipe *p = arg;
-	char limit[32], why[64];
-
-	deadline_format(&p->signal_deadline, limit, sizeof(limit)); /* the same for both, where both are set */
-	snprintf(why, sizeof(why), "timed out after %s", limit);
-	give_up(p, why);
-}
-
-static void
-signal_cb(void *arg, int signo, bool again)
+pipe_signal_cb(void *arg, int signo, bool again)
 {
 	struct pipe *p = arg;
 
 	if (again) {
-		give_up(p, "interrupted");
+		pipe_give_up(p, "interrupted");
 		return;
 	}
 	p->signo = signo;
 	input_stop(p->input);
 	deadline_run(&p->signal_deadline, true);
-	advance(p);
+	pipe_advance(p);
 	if (!loop_is_ending(p->loop))
 		say_notice("%llu bytes are not sent yet; interrupt again to give up",
 		           (unsigned long long)(p->queue.bytes - p->queue.sent_bytes));
 }
 
 static const struct client_ops client_ops = {
-	.input = input_bytes,
-	.writable = advance_cb,
-	.down = down,
+	.input = pipe_input,
+	.writable = pipe_advance,
+	.down = pipe_down,
 };
 
 static void
-setup(struct pipe *p)
+pipe_setup(struct pipe *p)
 {
-	const struct options *o = p->o;
-	struct client_options options = { .addr = o->addr };
+	const struct pipe_options *o = p->o;
+	struct client_options options = { .addr = o->common.addr };
 
 	if (o->hello) {
 		memory_check(buf_printf(&p->hello, "%s\n", o->hello));
 		options.greeting = (struct slice){ p->hello.data, p->hello.len };
 	}
-	p->loop = loop_new(signal_cb, p);
+	p->loop = loop_new(pipe_signal_cb, p);
 	p->client = client_new(p->loop, &options, &client_ops, p);
 	sendq_init(&p->queue);
-	p->input = input_new(p->loop, STDIN_FILENO, INPUT_LINES, advance_cb, p);
-	p->output = output_new(p->loop, STDOUT_FILENO, drained, p);
-	deadline_init(&p->deadline, p->loop, o->timeout, timed_out_cb, p);
-	deadline_init(&p->signal_deadline, p->loop, o->timeout > 0 ? o->timeout : SIGNAL_TIMEOUT, timed_out_cb, p);
-	p->look_timer = event_new(loop_base(p->loop), -1, 0, look_cb, p);
+	p->input = input_new(p->loop, STDIN_FILENO, INPUT_LINES, pipe_advance, p);
+	p->output = output_new(p->loop, STDOUT_FILENO, pipe_drained, p);
+	deadline_init(&p->deadline, p->loop, o->common.timeout, pipe_give_up, p);
+	deadline_init(&p->signal_deadline, p->loop, o->common.timeout > 0 ? o->common.timeout : SIGNAL_TIMEOUT,
+	              pipe_give_up, p);
+	p->look_timer = event_new(loop_base(p->loop), -1, 0, pipe_look_cb, p);
 	memory_check(p->look_timer ? 0 : -1);
 }
 
-int
-verb_pipe(const struct options *o)
+static int
+verb_pipe_run(const void *options)
 {
-	struct pipe p = { .o = o };
+	const struct pipe_options *o = options;
+	struct pipe p = { .o = o, .queue_bytes = o->queue_bytes > 0 ? o->queue_bytes : QUEUE_BYTES };
 	int status;
 
-	setup(&p);
+	pipe_setup(&p);
 	client_start(p.client);
 	if (!loop_is_ending(p.loop))
-		advance(&p);
+		pipe_advance(&p);
 	status = loop_run(p.loop);
 	client_free(p.client);
 	sendq_deinit(&p.queue);
@@ -297,3 +277,12 @@ verb_pipe(const struct options *o)
 	loop_free(p.loop);
 	return status;
 }
+
+const struct verb verb_pipe = {
+	.name = "pipe",
+	.arguments = "",
+	.summary = "send standard input as it is and print what comes back",
+	.rows = rows,
+	.options_size = sizeof(struct pipe_options),
+	.run = verb_pipe_run,
+};

@@ -1,15 +1,19 @@
-/* udsctl reload: the daemon reads its configuration again, and says whether it took it. */
+/* udsctl reload: has the daemon read its configuration again. If there is a mistake in it, nothing changes. */
 #include <stdio.h>
 
 #include "ask.h"
 #include "options.h"
 #include "say.h"
-#include "verb-run.h"
 
-int
-verb_reload(const struct options *o)
+static const struct option_row rows[] = {
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
+
+static int
+verb_reload_run(const void *options)
 {
-	struct ask *a = ask_new(o);
+	struct ask *a = ask_new(options);
 	int status = ask(a, NULL, "UDSD", "RELOAD", NULL);
 
 	ask_free(a);
@@ -17,3 +21,12 @@ verb_reload(const struct options *o)
 		puts("reloaded");
 	return say_end(status);
 }
+
+const struct verb verb_reload = {
+	.name = "reload",
+	.arguments = "",
+	.summary = "have the daemon read its configuration again",
+	.rows = rows,
+	.options_size = sizeof(struct options),
+	.run = verb_reload_run,
+};

@@ -1,19 +1,16 @@
-/* The verbs of udsctl, and the help that is made from their rows. */
+/* The verbs of udsctl by name, and the help, which is made from their tables of options. */
 #pragma once
 
 #include "options.h"
 
-/* Ends with a row without a name. */
-extern const struct verb verbs[];
-
-/* NULL where there is none. */
+/* Returns NULL if there is no such verb. */
 const struct verb *verbs_find(const char *name);
 
-/* Says that there is no such verb, with the nearest one. */
+/* Says that there is no such verb, and which name is nearest. */
 void verbs_report_unknown(const char *name);
 
-/* A short usage on stderr. */
+/* Prints a short usage on standard error. */
 void verbs_usage(void);
 
-/* The help of one verb, or of udsctl where verb is NULL, on stdout. Returns the exit status. */
+/* Prints the help of one verb, or if verb is NULL of udsctl, on standard output. Returns the exit status. */
 int verbs_help(const struct verb *verb);

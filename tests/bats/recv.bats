@@ -96,7 +96,7 @@ has_no_children() { # PID
     touch "$DIR/go"
     ends_with 70
     assert_equal "$(cat "$DIR/out")" a
-    contains "$DIR/err" 'not handled: 2 messages'
+    contains "$DIR/err" '2 messages received but not handled'
 }
 
 @test "--jobs: as many commands at once, and not more" {
@@ -171,7 +171,7 @@ has_no_children() { # PID
     touch "$DIR/go"
     ends_with 143
     assert_equal "$(cat "$DIR/out")" $'1\ndone'
-    contains "$DIR/err" 'not handled: 2 messages'
+    contains "$DIR/err" '2 messages received but not handled'
 }
 
 @test "--exec: a signal after the last message is one all the same" {
@@ -184,7 +184,7 @@ has_no_children() { # PID
     wait_until contains "$DIR/err" 'another signal'
     touch "$DIR/go"
     ends_with 143
-    contains "$DIR/err" 'not handled: 2 messages'
+    contains "$DIR/err" '2 messages received but not handled'
 }
 
 @test "--exec: too slow for slow_timeout, it handles what it has, connects again and tells the gap" {
@@ -212,8 +212,8 @@ has_no_children() { # PID
     wait_until contains "$DIR/err" 'another signal'
     kill "$RECV"
     ends_with 143
-    contains "$DIR/err" 'still running: 1 command'
-    contains "$DIR/err" 'not handled: 1 message'
+    contains "$DIR/err" '1 command still running'
+    contains "$DIR/err" '1 message received but not handled'
     kill "$(cat "$DIR/out")"
 }
 
@@ -456,7 +456,7 @@ pid, fd = start("--exec", "cat; echo; exec sleep 60")
 send("one", "two")
 read_until(fd, b"one\r\n")
 os.write(fd, b"\x03")
-read_until(fd, b"not handled: 1 message\r\n")
+read_until(fd, b"1 message received but not handled\r\n")
 assert status(pid) == 130
 EOF
     assert_success

@@ -135,20 +135,20 @@ static void
 test_mistakes(void **state)
 {
 	(void)state;
-	assert_wrong("%c %q", "'%q' is unknown; there are %c channel, %P pattern it came by, %p payload,");
+	assert_wrong("%c %q", "'%q' is unknown; use %c channel, %P pattern that matched, %p payload,");
 	assert_wrong("%-10c", "'%-' is unknown;");
 	assert_wrong("%\xc3\xa9", "'%\xc3\xa9' is unknown;");
 	assert_wrong("100%", "a single '%' at the end;");
-	assert_wrong("\\q", "'\\q' is unknown; there are \\n \\t \\r \\0 \\a \\e \\\\ \\xHH, and \\c at the end");
+	assert_wrong("\\q", "'\\q' is unknown; use \\n \\t \\r \\0 \\a \\e \\\\ \\xHH, or \\c at the end");
 	assert_wrong("x\\", "a single '\\' at the end;");
-	assert_wrong("\\x4", "'\\x' without two hexadecimal digits;");
-	assert_wrong("\\xg0", "'\\x' without two hexadecimal digits;");
-	assert_wrong("\\x\x10\x10", "'\\x' without two hexadecimal digits;");
-	assert_wrong("a\\cb", "'\\c' that is not at the end;");
+	assert_wrong("\\x4", "'\\x' needs two hexadecimal digits;");
+	assert_wrong("\\xg0", "'\\x' needs two hexadecimal digits;");
+	assert_wrong("\\x\x10\x10", "'\\x' needs two hexadecimal digits;");
+	assert_wrong("a\\cb", "'\\c' must be at the end;");
 }
 
 static void
-test_json_string_replaces_what_is_no_utf_8(void **state)
+test_json_string_replaces_invalid_utf_8(void **state)
 {
 	static const struct {
 		const char *payload, *expected;
@@ -207,7 +207,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_directives),  cmocka_unit_test(test_time_in_iso_8601),
 		cmocka_unit_test(test_escapes),     cmocka_unit_test(test_bare),
-		cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_json_string_replaces_what_is_no_utf_8),
+		cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_json_string_replaces_invalid_utf_8),
 		cmocka_unit_test(test_json_object),
 	};
 

@@ -1,18 +1,18 @@
-#include "spool-open.h"
+#include "source-spool.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "options.h"
 #include "say.h"
+#include "send-options.h"
 #include "spool.h"
 
 #define SPOOL_BYTES ((uint64_t)1024 * 1024 * 1024)
 
 static int
-say_error(const char *path, int r, const struct spool_report *report)
+source_spool_report_error(const char *path, int r, const struct spool_report *report)
 {
 	char by[32] = "another process";
 
@@ -42,7 +42,7 @@ say_error(const char *path, int r, const struct spool_report *report)
 }
 
 static void
-say_found(const char *path, const struct spool_found *found)
+source_spool_report_found(const char *path, const struct spool_found *found)
 {
 	if (found->lost > 0)
 		say("spool '%s' was damaged: %llu message%s lost", path, (unsigned long long)found->lost,
@@ -57,26 +57,26 @@ say_found(const char *path, const struct spool_found *found)
 }
 
 int
-spool_open_for(const struct options *o, struct spool **ret_spool, bool *ret_lost)
+source_spool_open(const struct send_options *o, struct spool **ret_spool, bool *ret_lost)
 {
 	const struct spool_options options = {
 		.path = o->spool,
-		.channel = o->args[0],
+		.channel = o->common.args[0],
 		.limit = o->spool_bytes > 0 ? o->spool_bytes : SPOOL_BYTES,
 		.sync = o->spool_sync,
 	};
 	struct spool_report report;
 	int r;
 
-	if (!*o->args[0] || strlen(o->args[0]) > PROTOCOL_NAME_MAX) {
-		say("send: the channel's name has %zu bytes; a spool takes 1 to %zu", strlen(o->args[0]),
+	if (!*o->common.args[0] || strlen(o->common.args[0]) > PROTOCOL_NAME_MAX) {
+		say("send: the channel's name has %zu bytes; a spool takes 1 to %zu", strlen(o->common.args[0]),
 		    PROTOCOL_NAME_MAX);
 		return EX_USAGE;
 	}
 	r = spool_open(&options, ret_spool, &report);
 	if (r != 0)
-		return say_error(o->spool, r, &report);
-	say_found(o->spool, &report.found);
+		return source_spool_report_error(o->spool, r, &report);
+	source_spool_report_found(o->spool, &report.found);
 	*ret_lost = report.found.lost > 0 || (report.found.cut > 0 && !report.found.torn);
 	return EX_OK;
 }
