@@ -1,6 +1,6 @@
 # bash completion for udsctl
 
-# What a running daemon knows: channels --names, clients --ids. Nothing if there is none.
+# Asks the running daemon (channels --names, clients --ids); prints nothing if there is none.
 _udsctl_ask() {
     local i socket=()
     for ((i = 1; i + 1 < COMP_CWORD; i++)); do
@@ -11,7 +11,7 @@ _udsctl_ask() {
     "${COMP_WORDS[0]}" "${socket[@]}" "$@" --timeout 500ms 2>/dev/null
 }
 
-# Names may have blanks in them; "filenames" below has them quoted.
+# Names may contain blanks; "-o filenames" below makes bash quote them.
 _udsctl_channels() {
     local name
     while IFS= read -r name; do

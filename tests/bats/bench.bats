@@ -19,8 +19,8 @@ BENCH=$BUILD/tests/bench/udsd-bench
 @test "udsd-bench measures udsctl" {
     run "$BENCH" --quick --work udsctl --udsd "$UDSD" --udsctl "$UDSCTL" --peers udsd 3>&-
     assert_success
-    assert_output --regexp $'\nudsctl send, for each line +ns +[0-9.]+ '
-    assert_output --regexp $'\nudsctl recv, for each line +ns +[0-9.]+ '
+    assert_output --regexp $'\nudsctl send, per line +ns +[0-9.]+ '
+    assert_output --regexp $'\nudsctl recv, per line +ns +[0-9.]+ '
 }
 
 @test "udsd-bench fails when a message is lost" {

@@ -18,41 +18,41 @@ const struct metric_info metric_table[METRIC_COUNT] = {
 
 const struct figure figure_table[] = {
 	{ "publish-1", METRIC_CPU, "message to 1 receiver, 64 deep", 0.20, 3.0, .is_charted = true },
-	{ "publish-10", METRIC_CPU, "message to 10 receivers, for each", 0.15, 2.5, .is_charted = true },
-	{ "publish-100", METRIC_CPU, "message to 100 receivers, for each", 0.10, 1.4, .is_charted = true },
-	{ "publish-1000", METRIC_CPU, "message to 1,000 receivers, for each", 0.10, 1.5, .is_charted = true },
-	{ "publish-8x8", METRIC_CPU, "8 publishers, 8 channels, a receiver each", 0.22, 3.0 },
+	{ "publish-10", METRIC_CPU, "message to 10 receivers, per receiver", 0.15, 2.5, .is_charted = true },
+	{ "publish-100", METRIC_CPU, "message to 100 receivers, per receiver", 0.10, 1.4, .is_charted = true },
+	{ "publish-1000", METRIC_CPU, "message to 1,000 receivers, per receiver", 0.10, 1.5, .is_charted = true },
+	{ "publish-8x8", METRIC_CPU, "8 publishers, 8 channels, 1 receiver each", 0.22, 3.0 },
 	{ "publish-1k", METRIC_CPU, "1 KiB to 1 receiver, 64 deep", 0.4, 2.0, .is_charted = true },
 	{ "publish-64k", METRIC_CPU, "64 KiB to 1 receiver, 4 deep", 0.8, 1.15 },
-	{ "among-patterns", METRIC_CPU, "message beside 10,000 other patterns", 0.01 },
-	{ "among-patterns", METRIC_CPU, "its part of a message without them", .goal = 1.2, .against = "publish-1" },
+	{ "among-patterns", METRIC_CPU, "message with 10,000 other patterns", 0.01 },
+	{ "among-patterns", METRIC_CPU, "slowdown by these patterns", .goal = 1.2, .against = "publish-1" },
 	{ "among-channels", METRIC_CPU, "message among 100,000 channels", 0 },
 	{ "latency", METRIC_CPU, "message to 1 receiver, one at a time", 0, .is_charted = true },
-	{ "latency", METRIC_P50, "its latency, p50", 1.0, 1.1 },
-	{ "latency", METRIC_P99, "its latency, p99", 1.0, 1.1 },
-	{ "latency", METRIC_P999, "its latency, p99.9", 0 },
+	{ "latency", METRIC_P50, "latency to 1 receiver, p50", 1.0, 1.1 },
+	{ "latency", METRIC_P99, "latency to 1 receiver, p99", 1.0, 1.1 },
+	{ "latency", METRIC_P999, "latency to 1 receiver, p99.9", 0 },
 	{ "ping", METRIC_CPU, "PING, 50 clients, 64 deep", 0.28, 1.5, .is_charted = true },
 	{ "ping-single", METRIC_CPU, "PING, 50 clients, one at a time", 0.85, 1.10, .is_charted = true },
 	{ "echo-64", METRIC_CPU, "echo of 64 bytes, 50 clients", 0, 1.05 },
 	{ "echo-16k", METRIC_CPU, "echo of 16 KiB, 4 clients", 0, 1.05 },
-	{ "visit", METRIC_CPU, "passing client among 10,000 idle ones", 0 },
-	{ "rejoin", METRIC_CPU, "1 of 1,000 receivers leaves and joins", 0 },
+	{ "visit", METRIC_CPU, "connect and leave beside 10,000 clients", 0 },
+	{ "rejoin", METRIC_CPU, "1 of 1,000 receivers leaves and rejoins", 0 },
 	{ "idle", METRIC_BYTES, "idle client", 0.05, 0, 450, .is_charted = true },
-	{ "channel", METRIC_BYTES, "channel with its receiver", 0.1, .is_charted = true },
-	{ "receiver", METRIC_BYTES, "another receiver of a channel", 0 },
-	{ "pattern", METRIC_BYTES, "pattern with its receiver", 0 },
+	{ "channel", METRIC_BYTES, "channel with 1 receiver", 0.1, .is_charted = true },
+	{ "receiver", METRIC_BYTES, "further receiver of a channel", 0 },
+	{ "pattern", METRIC_BYTES, "pattern with 1 receiver", 0 },
 	{ "start", METRIC_START, "start to first answer", 0, 0, 10 },
 	{ "start", METRIC_START_BYTES, "memory after the start", 0, 0, 3 },
-	{ "udsctl", METRIC_SEND_CPU, "udsctl send, for each line", 0, 0, 150 },
-	{ "udsctl", METRIC_RECV_CPU, "udsctl recv, for each line", 0, 0, 150 },
-	{ "udsctl", METRIC_CPU, "udsd between them, for each line", 0, 0, 100 },
+	{ "udsctl", METRIC_SEND_CPU, "udsctl send, per line", 0, 0, 150 },
+	{ "udsctl", METRIC_RECV_CPU, "udsctl recv, per line", 0, 0, 150 },
+	{ "udsctl", METRIC_CPU, "udsd between them, per line", 0, 0, 100 },
 };
 const size_t figure_count = sizeof(figure_table) / sizeof(figure_table[0]);
 
 const char *
 figure_unit(const struct figure *figure)
 {
-	return figure->against ? "times" : metric_table[figure->metric].unit;
+	return figure->against ? "ratio" : metric_table[figure->metric].unit;
 }
 
 const char *
