@@ -5,11 +5,11 @@
 #include "loop.h"
 #include "memory.h"
 
-/* Of a second, what may happen at once after a pause. Timers are too coarse for much less. */
+/* The burst after a pause: what the rate allows in this time. Timers are too coarse for much less. */
 #define BURST_NS 20e6
 
 static void
-refill(struct rate *r)
+rate_refill(struct rate *r)
 {
 	uint64_t now = loop_now_ns();
 
@@ -35,7 +35,7 @@ bool
 rate_is_ready(struct rate *r)
 {
 	if (r->per_ns > 0 && r->tokens < 1)
-		refill(r);
+		rate_refill(r);
 	return r->per_ns == 0 || r->tokens >= 1;
 }
 
@@ -53,7 +53,7 @@ rate_wait(struct rate *r)
 }
 
 static void
-timer_cb(evutil_socket_t fd, short what, void *arg)
+rate_timer_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct rate *r = arg;
 
@@ -67,7 +67,7 @@ rate_start(struct rate *r, struct loop *loop, rate_cb *cb, void *arg)
 {
 	r->cb = cb;
 	r->arg = arg;
-	r->timer = event_new(loop_base(loop), -1, 0, timer_cb, r);
+	r->timer = event_new(loop_base(loop), -1, 0, rate_timer_cb, r);
 	memory_check(r->timer ? 0 : -1);
 }
 

@@ -118,7 +118,7 @@ source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg)
 		return;
 	s->input = input_new_files(loop, s->files, s->n_files, split, cb, arg);
 	if (s->spool)
-		input_keep(s->input);
+		input_enable_peek(s->input);
 }
 
 void
@@ -222,7 +222,7 @@ source_fill(struct source *s)
 	if (!s->input)
 		return;
 	if (status != INPUT_OK && !s->stuck)
-		input_taken(s->input);
+		input_consume(s->input);
 	input_want(s->input, status == INPUT_MORE && !s->stuck);
 }
 
