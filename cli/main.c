@@ -12,11 +12,11 @@
 #include "version.h"
 
 /*
- * Where a standard descriptor is closed, a socket would take its number. It is opened the wrong way
- * round instead, so that using it is an error as before.
+ * A socket must not take the number of a standard descriptor that is closed. It is opened the wrong way round, so that
+ * using it is an error as before.
  */
 static void
-hold_standard_descriptors(void)
+main_fill_standard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
@@ -102,8 +102,8 @@ run(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	hold_standard_descriptors();
-	/* Either is an error of the write that met it. */
+	main_fill_standard_descriptors();
+	/* write(2) reports both. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	return run(argc, argv);

@@ -17,7 +17,7 @@
 #include "protocol.h"
 
 static bool
-is_user_socket(const char *path)
+advice_is_user_socket(const char *path)
 {
 	const char *directory = getenv("XDG_RUNTIME_DIR");
 	char own[PATH_MAX];
@@ -27,7 +27,7 @@ is_user_socket(const char *path)
 }
 
 static void
-ask_whether_it_runs(const struct addr *addr, char *text, size_t size)
+advice_format_absent(const struct addr *addr, char *text, size_t size)
 {
 	const char *path = addr->kind == ADDR_PATH ? addr->un.sun_path : "";
 	const char *command = "";
@@ -39,14 +39,14 @@ ask_whether_it_runs(const struct addr *addr, char *text, size_t size)
 	}
 	if (strcmp(path, PROTOCOL_SERVICE_SOCKET) == 0)
 		command = " systemctl status udsd";
-	else if (is_user_socket(path))
+	else if (advice_is_user_socket(path))
 		command = " systemctl --user status udsd";
 	snprintf(text, size, "; is it running?%s", command);
 }
 
-/* Whether the group is among those that the user has now, or would have after the next login. */
+/* Whether this process is in the group; with after_login whether the user pw will be after the next login. */
 static bool
-is_member(gid_t group, bool after_login, const struct passwd *pw)
+advice_is_member(gid_t group, bool after_login, const struct passwd *pw)
 {
 	int n = after_login ? 0 : getgroups(0, NULL), r;
 	gid_t *groups;
@@ -63,7 +63,7 @@ is_member(gid_t group, bool after_login, const struct passwd *pw)
 }
 
 static void
-tell_group(const struct stat *st, char *text, size_t size)
+advice_format_group(const struct stat *st, char *text, size_t size)
 {
 	const struct passwd *pw = getpwuid(geteuid());
 	const struct group *gr = getgrgid(st->st_gid);
@@ -71,7 +71,7 @@ tell_group(const struct stat *st, char *text, size_t size)
 
 	if (!gr)
 		snprintf(text, size, "; the socket belongs to group %u; you are not in it", st->st_gid);
-	else if (pw && is_member(st->st_gid, true, pw))
+	else if (pw && advice_is_member(st->st_gid, true, pw))
 		snprintf(text, size, "; you have come to group %s since you logged in: log in again", gr->gr_name);
 	else
 		snprintf(
@@ -81,7 +81,7 @@ tell_group(const struct stat *st, char *text, size_t size)
 }
 
 static void
-tell_permission(const char *path, char *text, size_t size)
+advice_format_permission(const char *path, char *text, size_t size)
 {
 	char directory[ADDR_PATH_MAX + 1];
 	const struct passwd *pw;
@@ -92,8 +92,8 @@ tell_permission(const char *path, char *text, size_t size)
 		snprintf(text, size, "; its directory %s is not open to you", dirname(directory));
 		return;
 	}
-	if (st.st_mode & S_IWGRP && !is_member(st.st_gid, false, NULL)) {
-		tell_group(&st, text, size);
+	if (st.st_mode & S_IWGRP && !advice_is_member(st.st_gid, false, NULL)) {
+		advice_format_group(&st, text, size);
 		return;
 	}
 	pw = getpwuid(st.st_uid);
@@ -108,11 +108,11 @@ advice_format(const struct addr *addr, int error, char *text, size_t size)
 	switch (error) {
 	case ENOENT:
 	case ECONNREFUSED:
-		ask_whether_it_runs(addr, text, size);
+		advice_format_absent(addr, text, size);
 		break;
 	case EACCES:
 		if (addr->kind == ADDR_PATH)
-			tell_permission(addr->un.sun_path, text, size);
+			advice_format_permission(addr->un.sun_path, text, size);
 		break;
 	case EPROTOTYPE:
 		snprintf(text, size, "; it is no stream socket");
