@@ -22,6 +22,7 @@
 #include "buf.h"
 #include "loop.h"
 #include "memory.h"
+#include "timer.h"
 
 #define READ_BLOCK ((size_t)256 * 1024)
 
@@ -57,7 +58,8 @@ struct input {
 	size_t start;     /* in buf: of what is not handed out yet */
 	size_t searched;  /* bytes from start without a delimiter */
 	size_t piece_run; /* bytes of the open line that were handed out */
-	struct event *event, *look;
+	struct event *event;
+	struct timer look; /* whether the rest has grown */
 	input_cb *cb;
 	void *arg;
 };
@@ -91,12 +93,10 @@ input_read(struct input *in, int fd, void *p, size_t size)
 }
 
 static void
-input_look_cb(evutil_socket_t fd, short what, void *arg)
+input_look_cb(void *arg)
 {
 	struct input *in = arg;
 
-	(void)fd;
-	(void)what;
 	if (in->state == INPUT_READING && in->wanted)
 		event_add(in->event, NULL);
 }
@@ -105,7 +105,6 @@ input_look_cb(evutil_socket_t fd, short what, void *arg)
 static bool
 input_must_wait(struct input *in, int fd, size_t n)
 {
-	static const struct timeval soon = { .tv_usec = REST_MS * 1000 };
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
 	if (in->rest == 0 || n != in->rest) {
@@ -118,7 +117,7 @@ input_must_wait(struct input *in, int fd, size_t n)
 	}
 	in->peeked = 0;
 	event_del(in->event);
-	event_add(in->look, &soon);
+	timer_set(&in->look, REST_MS);
 	return true;
 }
 
@@ -177,9 +176,7 @@ input_begin_file(struct input *in)
 	if (in->event)
 		event_free(in->event);
 	in->event = event_new(loop_base(in->loop), f->fd, EV_READ | EV_PERSIST, input_read_cb, in);
-	if (!in->look)
-		in->look = event_new(loop_base(in->loop), -1, 0, input_look_cb, in);
-	memory_check(in->event && in->look ? 0 : -1);
+	memory_check(in->event ? 0 : -1);
 }
 
 struct input *
@@ -194,6 +191,7 @@ input_new_files(struct loop *loop, struct input_file *files, size_t n, enum inpu
 	in->cb = cb;
 	in->arg = arg;
 	in->copy[0] = in->copy[1] = -1;
+	timer_init(&in->look, loop, input_look_cb, in);
 	input_begin_file(in);
 	return in;
 }
@@ -215,7 +213,7 @@ input_free(struct input *in)
 	if (!in)
 		return;
 	event_free(in->event);
-	event_free(in->look);
+	timer_deinit(&in->look);
 	buf_deinit(&in->buf);
 	if (in->copy[0] >= 0) {
 		close(in->copy[0]);
@@ -352,8 +350,8 @@ input_want(struct input *in, bool want)
 	in->wanted = want;
 	if (!want) {
 		event_del(in->event);
-		event_del(in->look);
-	} else if (!event_pending(in->event, EV_READ, NULL) && !event_pending(in->look, EV_TIMEOUT, NULL)) {
+		timer_stop(&in->look);
+	} else if (!event_pending(in->event, EV_READ, NULL) && !timer_is_set(&in->look)) {
 		event_add(in->event, NULL);
 	}
 }

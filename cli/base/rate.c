@@ -1,9 +1,6 @@
 #include "rate.h"
 
-#include <event2/event.h>
-
 #include "loop.h"
-#include "memory.h"
 
 /* The burst after a pause: what the rate allows in this time. Timers are too coarse for much less. */
 #define BURST_NS 20e6
@@ -52,31 +49,16 @@ rate_wait(struct rate *r)
 	return rate_is_ready(r) ? 0 : (uint64_t)((1 - r->tokens) / r->per_ns) + 1;
 }
 
-static void
-rate_timer_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct rate *r = arg;
-
-	(void)fd;
-	(void)what;
-	r->cb(r->arg);
-}
-
 void
-rate_start(struct rate *r, struct loop *loop, rate_cb *cb, void *arg)
+rate_start(struct rate *r, struct loop *loop, timer_cb *cb, void *arg)
 {
-	r->cb = cb;
-	r->arg = arg;
-	r->timer = event_new(loop_base(loop), -1, 0, rate_timer_cb, r);
-	memory_check(r->timer ? 0 : -1);
+	timer_init(&r->timer, loop, cb, arg);
 }
 
 void
 rate_deinit(struct rate *r)
 {
-	if (r->timer)
-		event_free(r->timer);
-	r->timer = NULL;
+	timer_deinit(&r->timer);
 }
 
 bool
@@ -84,8 +66,7 @@ rate_allows(struct rate *r)
 {
 	uint64_t us = rate_wait(r) / 1000;
 
-	if (us > 0 && !event_pending(r->timer, EV_TIMEOUT, NULL))
-		event_add(r->timer, &(struct timeval){ .tv_sec = (time_t)(us / 1000000),
-		                                       .tv_usec = (suseconds_t)(us % 1000000) });
+	if (us > 0 && !timer_is_set(&r->timer))
+		timer_set_us(&r->timer, us);
 	return us == 0;
 }

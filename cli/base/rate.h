@@ -7,19 +7,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct event;
-struct loop;
+#include "timer.h"
 
-typedef void rate_cb(void *arg);
+struct loop;
 
 struct rate {
 	double per_ns; /* 0: no limit */
 	double room;   /* tokens in the full bucket */
 	double tokens;
 	uint64_t at; /* loop_now_ns() when it was refilled */
-	struct event *timer;
-	rate_cb *cb;
-	void *arg;
+	struct timer timer;
 };
 
 /* At most `count` events in `period` ms; count 0: no limit. The first event may happen at once. */
@@ -35,7 +32,7 @@ void rate_spend(struct rate *r);
 uint64_t rate_wait(struct rate *r);
 
 /* Needed for rate_allows(): gives it a timer and the callback. */
-void rate_start(struct rate *r, struct loop *loop, rate_cb *cb, void *arg);
+void rate_start(struct rate *r, struct loop *loop, timer_cb *cb, void *arg);
 void rate_deinit(struct rate *r);
 
 /* Whether an event may happen now; if not, cb is called when it may. */

@@ -24,6 +24,7 @@
 #include "memory.h"
 #include "say.h"
 #include "sendq.h"
+#include "timer.h"
 #include "watch.h"
 
 /* For one writev(2): with blocks of 64 KiB more than a socket buffer takes. */
@@ -40,7 +41,8 @@ struct client {
 	enum client_state state;
 	struct conn conn;
 	int connecting_fd; /* in CLIENT_CONNECTING, else -1 */
-	struct event *connected_event, *retry_event;
+	struct event *connected_event;
+	struct timer retry;
 	struct watch *watch;
 	struct backoff backoff;
 	size_t greeted; /* bytes of the greeting written */
@@ -62,11 +64,9 @@ static void
 client_retry_later(struct client *c)
 {
 	uint32_t random = 0;
-	unsigned int ms;
 
 	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
-	ms = backoff_next(&c->backoff, random);
-	event_add(c->retry_event, &(struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 });
+	timer_set(&c->retry, backoff_next(&c->backoff, random));
 }
 
 /* Whether another attempt makes no sense; then reports it and ends the loop. */
@@ -179,8 +179,9 @@ client_connected_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-client_connect(struct client *c)
+client_connect(void *arg)
 {
+	struct client *c = arg;
 	int fd = addr_socket(&c->options.addr, SOCK_STREAM), r;
 
 	if (fd < 0) {
@@ -204,14 +205,6 @@ client_connect(struct client *c)
 	}
 }
 
-static void
-client_retry_cb(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	client_connect(arg);
-}
-
 /* The socket file has appeared. */
 static void
 client_appeared_cb(void *arg)
@@ -220,7 +213,7 @@ client_appeared_cb(void *arg)
 
 	if (c->stopped || c->state != CLIENT_DOWN)
 		return;
-	event_del(c->retry_event);
+	timer_stop(&c->retry);
 	backoff_reset(&c->backoff);
 	client_connect(c);
 }
@@ -275,8 +268,7 @@ client_new(struct loop *loop, const struct client_options *options, const struct
 	c->connecting_fd = -1;
 	addr_format(&options->addr, c->name, sizeof(c->name));
 	conn_init(&c->conn, loop_base(loop), &conn_ops, c);
-	c->retry_event = event_new(loop_base(loop), -1, 0, client_retry_cb, c);
-	memory_check(c->retry_event ? 0 : -1);
+	timer_init(&c->retry, loop, client_connect, c);
 	return c;
 }
 
@@ -294,7 +286,7 @@ client_stop(struct client *c)
 {
 	c->stopped = true;
 	c->state = CLIENT_DOWN;
-	event_del(c->retry_event);
+	timer_stop(&c->retry);
 	if (c->connecting_fd >= 0)
 		close(c->connecting_fd);
 	client_forget_attempt(c);
@@ -307,7 +299,7 @@ client_free(struct client *c)
 	if (!c)
 		return;
 	client_stop(c);
-	event_free(c->retry_event);
+	timer_deinit(&c->retry);
 	watch_free(c->watch);
 	conn_deinit(&c->conn);
 	free(c);

@@ -7,7 +7,6 @@
 #include "source.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,16 +21,15 @@
 #include "send-options.h"
 #include "source-spool.h"
 #include "spool.h"
+#include "timer.h"
 
 /* Bytes in a batch of the spool; more would gain nothing. */
 #define BATCH_BYTES ((uint64_t)256 * 1024)
-#define RETRY_SECONDS 1
+#define RETRY_MS 1000
 
 struct source {
 	const struct send_options *o;
 	struct loop *loop;
-	source_cb *cb;
-	void *arg;
 	struct input_file *files;
 	size_t n_files;
 	struct input *input;  /* NULL for messages from arguments */
@@ -46,7 +44,7 @@ struct source {
 	bool failed;          /* the spool cannot be read */
 	bool stuck;           /* the spool cannot be written */
 	bool said_full;
-	struct event *retry;
+	struct timer retry;
 };
 
 /* Opens all files at once, so that a wrong name is found before anything is sent. */
@@ -94,26 +92,13 @@ source_open(const struct send_options *o, struct source **ret_source)
 	return EX_OK;
 }
 
-static void
-source_retry_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct source *s = arg;
-
-	(void)fd;
-	(void)what;
-	s->cb(s->arg);
-}
-
 void
 source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg)
 {
 	enum input_split split = s->o->whole ? INPUT_WHOLE : s->o->null ? INPUT_NULS : INPUT_LINES;
 
 	s->loop = loop;
-	s->cb = cb;
-	s->arg = arg;
-	s->retry = event_new(loop_base(loop), -1, 0, source_retry_cb, s);
-	memory_check(s->retry ? 0 : -1);
+	timer_init(&s->retry, loop, cb, arg);
 	if (s->n_files == 0)
 		return;
 	s->input = input_new_files(loop, s->files, s->n_files, split, cb, arg);
@@ -128,8 +113,7 @@ source_free(struct source *s)
 		return;
 	input_free(s->input);
 	spool_close(s->spool);
-	if (s->retry)
-		event_free(s->retry);
+	timer_deinit(&s->retry);
 	for (size_t i = 0; i < s->n_files; i++)
 		if (s->files[i].fd != STDIN_FILENO)
 			close(s->files[i].fd);
@@ -193,8 +177,8 @@ source_write_spool(struct source *s)
 	if (r == 0 && s->stuck)
 		say("spool '%s': it can be written again", s->o->spool);
 	s->stuck = r < 0;
-	if (s->stuck && !event_pending(s->retry, EV_TIMEOUT, NULL))
-		event_add(s->retry, &(struct timeval){ .tv_sec = RETRY_SECONDS });
+	if (s->stuck && !timer_is_set(&s->retry))
+		timer_set(&s->retry, RETRY_MS);
 	return !s->stuck;
 }
 

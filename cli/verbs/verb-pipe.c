@@ -7,7 +7,6 @@
  * the kernel tells that: during the connection by the bytes that are still queued in it, at the end of the connection
  * by the way it ends (conn.h).
  */
-#include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -23,6 +22,7 @@
 #include "output.h"
 #include "say.h"
 #include "sendq.h"
+#include "timer.h"
 
 struct pipe_options {
 	struct options common;
@@ -56,7 +56,7 @@ struct pipe {
 	struct output *output;
 	struct buf hello;
 	struct deadline deadline, signal_deadline;
-	struct event *look_timer;
+	struct timer look;
 	bool input_ended;
 	bool finishing; /* the connection is over; what is left goes to standard output */
 	bool shut;      /* the end of standard input was passed on to this connection */
@@ -136,17 +136,9 @@ pipe_advance(void *arg)
 		p->shut = true;
 	}
 	if (!p->input_ended && p->queue.bytes >= p->queue_bytes && !sendq_has_unsent(&p->queue))
-		event_add(p->look_timer, &(struct timeval){ .tv_usec = LOOK_EVERY * 1000 });
+		timer_set(&p->look, LOOK_EVERY);
 	/* No time limit while standard output takes nothing: that is not the daemon's fault. */
 	deadline_run(&p->deadline, !pipe_is_output_full(p) && (sendq_has_unsent(&p->queue) || p->shut));
-}
-
-static void
-pipe_look_cb(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	pipe_advance(arg);
 }
 
 static size_t
@@ -250,8 +242,7 @@ pipe_setup(struct pipe *p)
 	deadline_init(&p->deadline, p->loop, o->common.timeout, pipe_give_up, p);
 	deadline_init(&p->signal_deadline, p->loop, o->common.timeout > 0 ? o->common.timeout : SIGNAL_TIMEOUT,
 	              pipe_give_up, p);
-	p->look_timer = event_new(loop_base(p->loop), -1, 0, pipe_look_cb, p);
-	memory_check(p->look_timer ? 0 : -1);
+	timer_init(&p->look, p->loop, pipe_advance, p);
 }
 
 static int
@@ -271,7 +262,7 @@ verb_pipe_run(const void *options)
 	input_free(p.input);
 	output_free(p.output);
 	buf_deinit(&p.hello);
-	event_free(p.look_timer);
+	timer_deinit(&p.look);
 	deadline_deinit(&p.deadline);
 	deadline_deinit(&p.signal_deadline);
 	loop_free(p.loop);
