@@ -4,6 +4,7 @@
  */
 #include "deadline.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "loop.h"
@@ -23,9 +24,9 @@ deadline_timer_cb(void *arg)
 	}
 	d->running = false;
 	if (d->limit % 1000)
-		snprintf(why, sizeof(why), "timed out after %llums", (unsigned long long)d->limit);
+		snprintf(why, sizeof(why), "timed out after %" PRIu64 "ms", d->limit);
 	else
-		snprintf(why, sizeof(why), "timed out after %llus", (unsigned long long)(d->limit / 1000));
+		snprintf(why, sizeof(why), "timed out after %" PRIu64 "s", d->limit / 1000);
 	d->cb(d->arg, why);
 }
 

@@ -53,7 +53,7 @@ loop_new(loop_signal_cb *cb, void *arg)
 
 	if (!config || event_config_require_features(config, EV_FEATURE_FDS) != 0 ||
 	    !(loop->base = event_base_new_with_config(config))) {
-		say("no event loop that takes files");
+		say("cannot create an event loop");
 		abort();
 	}
 	event_config_free(config);

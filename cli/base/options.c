@@ -94,8 +94,7 @@ options_report_unknown(const struct rules *rules, const char *word, int value)
 		return;
 	}
 	if (value) {
-		say("%sunknown option '-%c'; what begins with '-' and is no option goes behind '--'", rules->where,
-		    value);
+		say("%sunknown option '-%c'; arguments that begin with '-' go behind '--'", rules->where, value);
 		return;
 	}
 	for (size_t i = 0; i < rules->n; i++)

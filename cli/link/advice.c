@@ -34,7 +34,7 @@ advice_format_absent(const struct addr *addr, char *text, size_t size)
 	struct stat st;
 
 	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-		snprintf(text, size, "; it is no socket");
+		snprintf(text, size, "; it is not a socket");
 		return;
 	}
 	if (strcmp(path, PROTOCOL_SERVICE_SOCKET) == 0)
@@ -72,7 +72,7 @@ advice_format_group(const struct stat *st, char *text, size_t size)
 	if (!gr)
 		snprintf(text, size, "; the socket belongs to group %u; you are not in it", st->st_gid);
 	else if (pw && advice_is_member(st->st_gid, true, pw))
-		snprintf(text, size, "; you have come to group %s since you logged in: log in again", gr->gr_name);
+		snprintf(text, size, "; you are in group %s, but not yet in this session: log in again", gr->gr_name);
 	else
 		snprintf(
 		    text, size,
@@ -89,7 +89,7 @@ advice_format_permission(const char *path, char *text, size_t size)
 
 	if (stat(path, &st) < 0) {
 		snprintf(directory, sizeof(directory), "%s", path);
-		snprintf(text, size, "; its directory %s is not open to you", dirname(directory));
+		snprintf(text, size, "; you may not enter its directory %s", dirname(directory));
 		return;
 	}
 	if (st.st_mode & S_IWGRP && !advice_is_member(st.st_gid, false, NULL)) {
@@ -115,7 +115,7 @@ advice_format(const struct addr *addr, int error, char *text, size_t size)
 			advice_format_permission(addr->un.sun_path, text, size);
 		break;
 	case EPROTOTYPE:
-		snprintf(text, size, "; it is no stream socket");
+		snprintf(text, size, "; it is not a stream socket");
 		break;
 	}
 }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,8 +141,7 @@ client_connected(struct client *c, int fd)
 	c->state = CLIENT_UP;
 	c->greeted = 0;
 	if (c->connects++ > 0)
-		say_verbose("connected again to %s after %llu ms", c->name,
-		            (unsigned long long)(loop_now() - c->lost_at));
+		say_verbose("connected again to %s after %" PRIu64 " ms", c->name, loop_now() - c->lost_at);
 	else
 		say_verbose("connected to %s", c->name);
 	conn_open(&c->conn, fd);

@@ -1,5 +1,6 @@
 #include "progress.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -50,11 +51,10 @@ progress_show(struct progress *p, bool last)
 	progress_format_count(bytes, sizeof(bytes), (double)state.bytes, "B");
 	progress_format_count(rate, sizeof(rate), p->rate, "/s");
 	if (state.reconnects > 0)
-		snprintf(reconnects, sizeof(reconnects), ", %llu reconnect%s", (unsigned long long)state.reconnects,
+		snprintf(reconnects, sizeof(reconnects), ", %" PRIu64 " reconnect%s", state.reconnects,
 		         state.reconnects == 1 ? "" : "s");
-	say_progress("%llu message%s, %s, %s, %llu unanswered%s", (unsigned long long)state.messages,
-	             state.messages == 1 ? "" : "s", bytes, rate, (unsigned long long)(state.messages - state.answered),
-	             reconnects);
+	say_progress("%" PRIu64 " message%s, %s, %s, %" PRIu64 " unanswered%s", state.messages,
+	             state.messages == 1 ? "" : "s", bytes, rate, state.messages - state.answered, reconnects);
 	p->shown = true;
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,8 +132,8 @@ source_report_input(const struct source *s)
 		name = "standard input";
 	if (input_error(s->input) == EMSGSIZE) {
 		input_locate(s->input, input_handed(s->input) + 1, &number);
-		say("reading %s%s%s: message %llu is longer than %zu bytes", quote, name, quote,
-		    (unsigned long long)number, INPUT_MESSAGE_MAX);
+		say("reading %s%s%s: message %" PRIu64 " is longer than %zu bytes", quote, name, quote, number,
+		    INPUT_MESSAGE_MAX);
 	} else {
 		say("reading %s%s%s: %s", quote, name, quote, strerror(input_error(s->input)));
 	}
@@ -175,7 +176,7 @@ source_write_spool(struct source *s)
 	if (r < 0 && !s->stuck)
 		say("spool '%s': %s; nothing more is read until it can be written", s->o->spool, strerror(-r));
 	if (r == 0 && s->stuck)
-		say("spool '%s': it can be written again", s->o->spool);
+		say("spool '%s': writing works again", s->o->spool);
 	s->stuck = r < 0;
 	if (s->stuck && !timer_is_set(&s->retry))
 		timer_set(&s->retry, RETRY_MS);
@@ -338,14 +339,13 @@ source_describe(const struct source *s, uint64_t number, char *text, size_t size
 	const char *name;
 
 	if (number <= s->left_before) {
-		snprintf(text, size, "message %llu of those left in spool '%s'", (unsigned long long)number,
-		         s->o->spool);
+		snprintf(text, size, "message %" PRIu64 " of those left in spool '%s'", number, s->o->spool);
 		return;
 	}
 	number -= s->left_before;
 	name = s->input ? input_locate(s->input, number, &number) : NULL;
-	snprintf(text, size, "%s %llu%s%s%s", s->input && !s->o->null && !s->o->whole ? "line" : "message",
-	         (unsigned long long)number, name ? " of '" : "", name ? name : "", name ? "'" : "");
+	snprintf(text, size, "%s %" PRIu64 "%s%s%s", s->input && !s->o->null && !s->o->whole ? "line" : "message",
+	         number, name ? " of '" : "", name ? name : "", name ? "'" : "");
 }
 
 void
@@ -354,11 +354,11 @@ source_say_left(const struct source *s)
 	uint64_t left = s->spool ? spool_left(s->spool) : 0;
 
 	if (left > 0)
-		say("%llu message%s in '%s', sent at the next start with it", (unsigned long long)left,
+		say("%" PRIu64 " message%s in '%s', sent at the next start with it", left,
 		    left == 1 ? " stays" : "s stay", s->o->spool);
 	if (s->stuck && source_left(s) > left)
-		say("%llu could not be written to it%s", (unsigned long long)(source_left(s) - left),
-		    s->input ? ", and were not taken from the input" : "");
+		say("%" PRIu64 " could not be written to it%s", source_left(s) - left,
+		    s->input ? ", and are still in the input" : "");
 }
 
 int

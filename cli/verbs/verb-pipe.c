@@ -7,6 +7,7 @@
  * the kernel tells that: during the connection by the bytes that are still queued in it, at the end of the connection
  * by the way it ends (conn.h).
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -186,13 +187,13 @@ static void
 pipe_give_up(void *arg, const char *why)
 {
 	struct pipe *p = arg;
-	unsigned long long left = p->queue.bytes - p->queue.sent_bytes;
+	uint64_t left = p->queue.bytes - p->queue.sent_bytes;
 	char explanation[256] = "standard output takes nothing";
 
 	if (!pipe_is_output_full(p))
 		client_explain(p->client, explanation, sizeof(explanation));
 	if (left > 0)
-		say("%s: %llu bytes were not sent (%s)", why, left, explanation);
+		say("%s: %" PRIu64 " bytes were not sent (%s)", why, left, explanation);
 	else if (p->finishing)
 		say("%s: %zu bytes were not written to standard output", why, output_pending(p->output));
 	else
@@ -214,8 +215,8 @@ pipe_signal_cb(void *arg, int signo, bool again)
 	deadline_run(&p->signal_deadline, true);
 	pipe_advance(p);
 	if (!loop_is_ending(p->loop))
-		say_notice("%llu bytes are not sent yet; interrupt again to give up",
-		           (unsigned long long)(p->queue.bytes - p->queue.sent_bytes));
+		say_notice("%" PRIu64 " bytes are not sent yet; interrupt again to give up",
+		           p->queue.bytes - p->queue.sent_bytes);
 }
 
 static const struct client_ops client_ops = {
