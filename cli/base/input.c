@@ -37,9 +37,8 @@ enum input_peek { INPUT_PEEK_NONE, INPUT_PEEK_PIPE, INPUT_PEEK_FILE };
 
 struct input {
 	struct loop *loop;
-	struct input_file standard; /* where no files were given */
-	struct input_file *files;   /* n_files of them */
-	size_t file, n_files;       /* file: index of the one being read */
+	struct input_file *files; /* n_files of them */
+	size_t file, n_files;     /* file: index of the one being read */
 	enum input_split split;
 	enum input_state state;
 	bool at_end; /* of the last file */
@@ -180,7 +179,7 @@ input_begin_file(struct input *in)
 }
 
 struct input *
-input_new_files(struct loop *loop, struct input_file *files, size_t n, enum input_split split, input_cb *cb, void *arg)
+input_new(struct loop *loop, struct input_file *files, size_t n, enum input_split split, input_cb *cb, void *arg)
 {
 	struct input *in = memory_alloc(sizeof(*in));
 
@@ -193,17 +192,6 @@ input_new_files(struct loop *loop, struct input_file *files, size_t n, enum inpu
 	in->copy[0] = in->copy[1] = -1;
 	timer_init(&in->look, loop, input_look_cb, in);
 	input_begin_file(in);
-	return in;
-}
-
-struct input *
-input_new(struct loop *loop, int fd, enum input_split split, input_cb *cb, void *arg)
-{
-	struct input_file standard = { .fd = fd };
-	struct input *in = input_new_files(loop, &standard, 1, split, cb, arg);
-
-	in->standard = standard;
-	in->files = &in->standard;
 	return in;
 }
 

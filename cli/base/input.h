@@ -42,12 +42,9 @@ enum input_status {
 /* More has come, or the end, or an error: call input_next(). */
 typedef void input_cb(void *arg);
 
-/* Reads fd, which the caller closes, as standard input. */
-struct input *input_new(struct loop *loop, int fd, enum input_split split, input_cb *cb, void *arg);
-
 /* Reads n files, at least one. The caller owns the array, its names and descriptors; they must outlive the input. */
-struct input *input_new_files(struct loop *loop, struct input_file *files, size_t n, enum input_split split,
-                              input_cb *cb, void *arg);
+struct input *input_new(struct loop *loop, struct input_file *files, size_t n, enum input_split split, input_cb *cb,
+                        void *arg);
 void input_free(struct input *in);
 
 /* Call before anything is read. Has no effect on terminals and sockets. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "cleanup.h"
 #include "memory.h"
 #include "protocol.h"
 
@@ -44,22 +45,20 @@ advice_format_absent(const struct addr *addr, char *text, size_t size)
 	snprintf(text, size, "; is it running?%s", command);
 }
 
-/* Whether this process is in the group; with after_login whether the user pw will be after the next login. */
+/* Whether the user is in the group by what the system has on file: after their next login. */
 static bool
-advice_is_member(gid_t group, bool after_login, const struct passwd *pw)
+advice_will_be_member(const struct passwd *pw, gid_t group)
 {
-	int n = after_login ? 0 : getgroups(0, NULL), r;
-	gid_t *groups;
+	_cleanup_free_ gid_t *groups = NULL;
 	bool found = false;
+	int n = 0;
 
-	if (after_login)
-		getgrouplist(pw->pw_name, pw->pw_gid, NULL, &n);
+	getgrouplist(pw->pw_name, pw->pw_gid, NULL, &n);
 	groups = memory_alloc(((size_t)n + 1) * sizeof(*groups));
-	r = after_login ? getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) : getgroups(n, groups);
-	for (int i = 0; i < r; i++)
+	getgrouplist(pw->pw_name, pw->pw_gid, groups, &n);
+	for (int i = 0; i < n; i++)
 		found |= groups[i] == group;
-	free(groups);
-	return found || (!after_login && getegid() == group);
+	return found;
 }
 
 static void
@@ -71,7 +70,7 @@ advice_format_group(const struct stat *st, char *text, size_t size)
 
 	if (!gr)
 		snprintf(text, size, "; the socket belongs to group %u; you are not in it", st->st_gid);
-	else if (pw && advice_is_member(st->st_gid, true, pw))
+	else if (pw && advice_will_be_member(pw, st->st_gid))
 		snprintf(text, size, "; you are in group %s, but not yet in this session: log in again", gr->gr_name);
 	else
 		snprintf(
@@ -92,7 +91,7 @@ advice_format_permission(const char *path, char *text, size_t size)
 		snprintf(text, size, "; you may not enter its directory %s", dirname(directory));
 		return;
 	}
-	if (st.st_mode & S_IWGRP && !advice_is_member(st.st_gid, false, NULL)) {
+	if (st.st_mode & S_IWGRP && getegid() != st.st_gid && !group_member(st.st_gid)) {
 		advice_format_group(&st, text, size);
 		return;
 	}

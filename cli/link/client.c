@@ -41,8 +41,7 @@ struct client {
 	void *arg;
 	enum client_state state;
 	struct conn conn;
-	int connecting_fd; /* in CLIENT_CONNECTING, else -1 */
-	struct event *connected_event;
+	struct event *connected_event; /* of the socket that is connecting, else NULL */
 	struct timer retry;
 	struct watch *watch;
 	struct backoff backoff;
@@ -70,46 +69,40 @@ client_retry_later(struct client *c)
 	timer_set(&c->retry, backoff_next(&c->backoff, random));
 }
 
-/* Whether another attempt makes no sense; then reports it and ends the loop. */
-static bool
-client_is_hopeless(struct client *c, int error)
+/* The exit status where another attempt makes no sense; else 0. */
+static int
+client_final_status(const struct client *c, int error)
 {
-	char advice[256];
-	int status;
-
 	switch (error) {
 	case EACCES:
 	case EPERM:
-		status = EX_NOPERM;
-		break;
+		return EX_NOPERM;
 	case EPROTOTYPE:
-		status = EX_PROTOCOL;
-		break;
+		return EX_PROTOCOL;
+	case EAGAIN: /* the backlog of the daemon is full for the moment */
+		return 0;
 	default:
-		/* EAGAIN: the backlog of the daemon is full for the moment. */
-		if (!(c->options.once || (c->options.once_at_first && c->connects == 0)) || error == EAGAIN)
-			return false;
-		status = EX_UNAVAILABLE;
+		return c->options.once || (c->options.once_at_first && c->connects == 0) ? EX_UNAVAILABLE : 0;
 	}
-	advice_format(&c->options.addr, error, advice, sizeof(advice));
-	say("cannot connect to %s: %s%s", c->name, strerror(error), advice);
-	loop_end(c->loop, status);
-	return true;
 }
 
+/* An attempt to connect failed. */
 static void
 client_failed(struct client *c, int error)
 {
+	int status = client_final_status(c, error);
 	char advice[256];
 
 	c->state = CLIENT_DOWN;
 	c->last_error = error;
-	if (client_is_hopeless(c, error))
+	advice_format(&c->options.addr, error, advice, sizeof(advice));
+	if (status != 0) {
+		say("cannot connect to %s: %s%s", c->name, strerror(error), advice);
+		loop_end(c->loop, status);
 		return;
-	if (!c->noticed) {
-		advice_format(&c->options.addr, error, advice, sizeof(advice));
-		say_notice("waiting for %s: %s%s", c->name, strerror(error), advice);
 	}
+	if (!c->noticed)
+		say_notice("waiting for %s: %s%s", c->name, strerror(error), advice);
 	c->noticed = true;
 	client_retry_later(c);
 }
@@ -150,15 +143,6 @@ client_connected(struct client *c, int fd)
 	client_writable_cb(c);
 }
 
-static void
-client_forget_attempt(struct client *c)
-{
-	if (c->connected_event)
-		event_free(c->connected_event);
-	c->connected_event = NULL;
-	c->connecting_fd = -1;
-}
-
 /* The pending attempt has succeeded or failed. */
 static void
 client_connected_cb(evutil_socket_t fd, short what, void *arg)
@@ -167,7 +151,8 @@ client_connected_cb(evutil_socket_t fd, short what, void *arg)
 	int error = 0;
 
 	(void)what;
-	client_forget_attempt(c);
+	event_free(c->connected_event);
+	c->connected_event = NULL;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof(error) }) < 0)
 		error = errno;
 	if (error) {
@@ -195,7 +180,6 @@ client_connect(void *arg)
 		client_connected(c, fd);
 	} else if (r == EINPROGRESS) {
 		c->state = CLIENT_CONNECTING;
-		c->connecting_fd = fd;
 		c->connected_event = event_new(loop_base(c->loop), fd, EV_WRITE, client_connected_cb, c);
 		memory_check(c->connected_event ? 0 : -1);
 		event_add(c->connected_event, NULL);
@@ -265,7 +249,6 @@ client_new(struct loop *loop, const struct client_options *options, const struct
 	c->options = *options;
 	c->ops = ops;
 	c->arg = arg;
-	c->connecting_fd = -1;
 	addr_format(&options->addr, c->name, sizeof(c->name));
 	conn_init(&c->conn, loop_base(loop), &conn_ops, c);
 	timer_init(&c->retry, loop, client_connect, c);
@@ -287,9 +270,11 @@ client_stop(struct client *c)
 	c->stopped = true;
 	c->state = CLIENT_DOWN;
 	timer_stop(&c->retry);
-	if (c->connecting_fd >= 0)
-		close(c->connecting_fd);
-	client_forget_attempt(c);
+	if (c->connected_event) {
+		close(event_get_fd(c->connected_event));
+		event_free(c->connected_event);
+		c->connected_event = NULL;
+	}
 	conn_close(&c->conn);
 }
 

@@ -102,7 +102,7 @@ source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg)
 	timer_init(&s->retry, loop, cb, arg);
 	if (s->n_files == 0)
 		return;
-	s->input = input_new_files(loop, s->files, s->n_files, split, cb, arg);
+	s->input = input_new(loop, s->files, s->n_files, split, cb, arg);
 	if (s->spool)
 		input_enable_peek(s->input);
 }

@@ -53,6 +53,7 @@ struct pipe {
 	struct loop *loop;
 	struct client *client;
 	struct sendq queue;
+	struct input_file standard; /* input */
 	struct input *input;
 	struct output *output;
 	struct buf hello;
@@ -238,7 +239,7 @@ pipe_setup(struct pipe *p)
 	p->loop = loop_new(pipe_signal_cb, p);
 	p->client = client_new(p->loop, &options, &client_ops, p);
 	sendq_init(&p->queue);
-	p->input = input_new(p->loop, STDIN_FILENO, INPUT_LINES, pipe_advance, p);
+	p->input = input_new(p->loop, &p->standard, 1, INPUT_LINES, pipe_advance, p);
 	p->output = output_new(p->loop, STDOUT_FILENO, pipe_drained, p);
 	deadline_init(&p->deadline, p->loop, o->common.timeout, pipe_give_up, p);
 	deadline_init(&p->signal_deadline, p->loop, o->common.timeout > 0 ? o->common.timeout : SIGNAL_TIMEOUT,
@@ -250,7 +251,9 @@ static int
 verb_pipe_run(const void *options)
 {
 	const struct pipe_options *o = options;
-	struct pipe p = { .o = o, .queue_bytes = o->queue_bytes > 0 ? o->queue_bytes : QUEUE_BYTES };
+	struct pipe p = { .o = o,
+		          .standard = { .fd = STDIN_FILENO },
+		          .queue_bytes = o->queue_bytes > 0 ? o->queue_bytes : QUEUE_BYTES };
 	int status;
 
 	pipe_setup(&p);
