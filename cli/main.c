@@ -12,11 +12,11 @@
 #include "version.h"
 
 /*
- * Where a standard descriptor is closed, a socket would take its number. It is opened the wrong way
- * round instead, so that using it is an error as before.
+ * A socket must not take the number of a standard descriptor that is closed. It is opened the wrong way round, so that
+ * using it is an error as before.
  */
 static void
-hold_standard_descriptors(void)
+main_fill_standard_descriptors(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
@@ -24,21 +24,14 @@ hold_standard_descriptors(void)
 }
 
 static int
-print_version(void)
+main_print_version(void)
 {
 	printf("udsctl %s\n", UDSD_VERSION);
 	return say_flushed() ? EX_OK : EX_IOERR;
 }
 
 static int
-usage_error(const struct verb *verb, const char *text)
-{
-	say("%s: %s; try 'udsctl %s --help'", verb->name, text, verb->name);
-	return EX_USAGE;
-}
-
-static int
-parse_and_run(const struct verb *verb, struct options *o, int argc, char **argv)
+main_parse_and_run(const struct verb *verb, struct options *o, int argc, char **argv)
 {
 	int first = options_parse(o, verb, argc, argv);
 
@@ -46,15 +39,17 @@ parse_and_run(const struct verb *verb, struct options *o, int argc, char **argv)
 		return EX_USAGE;
 	say_init(o->verbose);
 	if (o->version)
-		return print_version();
+		return main_print_version();
 	if (o->help)
 		return verbs_help(verb);
 	o->args = argv + first;
 	o->n_args = (size_t)(argc - first);
-	if (o->n_args < verb->args_min)
-		return usage_error(verb, "no channel"); /* the only argument that must be there */
-	if (o->n_args > verb->args_max)
-		return usage_error(verb, "too many arguments");
+	if (o->n_args < verb->args_min || o->n_args > verb->args_max) {
+		/* A channel is the only argument that a verb needs. */
+		say("%s: %s; try 'udsctl %s --help'", verb->name,
+		    o->n_args < verb->args_min ? "no channel" : "too many arguments", verb->name);
+		return EX_USAGE;
+	}
 	if (options_find_socket(o) < 0)
 		return EX_USAGE;
 	return verb->run(o);
@@ -62,27 +57,32 @@ parse_and_run(const struct verb *verb, struct options *o, int argc, char **argv)
 
 /* argv[0] is the verb; common: the options before it. */
 static int
-run_verb(const struct verb *verb, const struct options *common, int argc, char **argv)
+main_run_verb(const struct verb *verb, const struct options *common, int argc, char **argv)
 {
 	struct options *o = options_new(verb, common);
-	int status = parse_and_run(verb, o, argc, argv);
+	int status = main_parse_and_run(verb, o, argc, argv);
 
 	options_free(o, verb);
 	return status;
 }
 
-static int
-run(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	char *pipe_argv[] = { "pipe", NULL };
 	struct options common = { 0 };
-	int first = options_parse(&common, NULL, argc, argv);
 	const struct verb *verb;
+	int first;
 
+	main_fill_standard_descriptors();
+	/* write(2) reports both. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	first = options_parse(&common, NULL, argc, argv);
 	if (first < 0)
 		return EX_USAGE;
 	if (common.version)
-		return print_version();
+		return main_print_version();
 	if (common.help && first == argc)
 		return verbs_help(NULL);
 	if (first == argc && isatty(STDIN_FILENO)) {
@@ -90,21 +90,11 @@ run(int argc, char **argv)
 		return EX_USAGE;
 	}
 	if (first == argc)
-		return run_verb(verbs_find("pipe"), &common, 1, pipe_argv);
+		return main_run_verb(verbs_find("pipe"), &common, 1, pipe_argv);
 	verb = verbs_find(argv[first]);
 	if (!verb) {
 		verbs_report_unknown(argv[first]);
 		return EX_USAGE;
 	}
-	return run_verb(verb, &common, argc - first, argv + first);
-}
-
-int
-main(int argc, char **argv)
-{
-	hold_standard_descriptors();
-	/* Either is an error of the write that met it. */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	return run(argc, argv);
+	return main_run_verb(verb, &common, argc - first, argv + first);
 }

@@ -1,10 +1,10 @@
-/* Bytes as text of 64 letters with padding: RFC 4648, section 4. */
+/* Base64 with padding: RFC 4648, section 4. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* The letters that `len` bytes take. */
+/* The letters for `len` bytes. */
 static inline size_t
 base64_size(size_t len)
 {

@@ -7,14 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct event;
+#include "timer.h"
+
 struct loop;
 
 /* The limit is over. why: "timed out after 5s", valid during the call. */
 typedef void deadline_cb(void *arg, const char *why);
 
 struct deadline {
-	struct event *timer;
+	struct timer timer;
 	uint64_t limit; /* ms; 0: none */
 	uint64_t since; /* loop_now() of the start or the last progress */
 	bool running;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "memory.h"
+#include "say.h"
 
 #define COLUMNS_MAX 32
 
@@ -28,7 +29,7 @@ grid_put(struct grid *table, const char *format, ...)
 {
 	va_list ap;
 
-	/* Room comes a row at a time. */
+	/* Grows by a row at a time. */
 	if (table->n_cells % table->n_columns == 0) {
 		table->cells = realloc(table->cells, (table->n_cells + table->n_columns) * sizeof(*table->cells));
 		memory_check(table->cells ? 0 : -1);
@@ -36,14 +37,12 @@ grid_put(struct grid *table, const char *format, ...)
 	va_start(ap, format);
 	memory_check(vasprintf(&table->cells[table->n_cells], format, ap) < 0 ? -1 : 0);
 	va_end(ap);
-	for (char *p = table->cells[table->n_cells++]; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	say_clean(table->cells[table->n_cells++]);
 }
 
-/* Characters of UTF-8, as far as it is. */
+/* Characters, where it is UTF-8. */
 static int
-width(const char *text)
+grid_width(const char *text)
 {
 	int n = 0;
 
@@ -52,15 +51,15 @@ width(const char *text)
 	return n;
 }
 
-/* Blanks are printed only before something. */
+/* No blanks at the end of the line. cells: NULL for the titles. */
 static void
-print_row(const struct grid *table, const int *widths, char *const *cells)
+grid_print_row(const struct grid *table, const int *widths, char *const *cells)
 {
 	int blanks = 0;
 
 	for (size_t i = 0; i < table->n_columns; i++) {
 		const char *text = cells ? cells[i] : table->columns[i].title;
-		int gap = widths[i] - width(text);
+		int gap = widths[i] - grid_width(text);
 
 		if (table->columns[i].is_number)
 			blanks += gap;
@@ -77,11 +76,11 @@ grid_print(const struct grid *table)
 	int widths[COLUMNS_MAX];
 
 	for (size_t i = 0; i < table->n_columns; i++)
-		widths[i] = width(table->columns[i].title);
+		widths[i] = grid_width(table->columns[i].title);
 	for (size_t i = 0; i < table->n_cells; i++)
-		if (width(table->cells[i]) > widths[i % table->n_columns])
-			widths[i % table->n_columns] = width(table->cells[i]);
-	print_row(table, widths, NULL);
+		if (grid_width(table->cells[i]) > widths[i % table->n_columns])
+			widths[i % table->n_columns] = grid_width(table->cells[i]);
+	grid_print_row(table, widths, NULL);
 	for (size_t i = 0; i < table->n_cells; i += table->n_columns)
-		print_row(table, widths, table->cells + i);
+		grid_print_row(table, widths, table->cells + i);
 }

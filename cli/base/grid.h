@@ -1,4 +1,4 @@
-/* A table for people: columns as wide as what is in them. Nothing is printed before the end. */
+/* A table for people, whose columns are as wide as their contents. So it is printed when it is complete. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,7 +6,7 @@
 
 struct grid_column {
 	const char *title;
-	bool is_number; /* stands on the right */
+	bool is_number; /* aligned to the right */
 };
 
 struct grid {
@@ -16,11 +16,12 @@ struct grid {
 	size_t n_cells;
 };
 
+/* At most 32 columns, which must outlive the grid. */
 void grid_init(struct grid *table, const struct grid_column *columns, size_t n);
 void grid_deinit(struct grid *table);
 
-/* The next cell, row by row. Control characters in it are replaced. */
+/* Adds the next cell, row by row. Control characters become "?". */
 void grid_put(struct grid *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* On standard output, with the titles if there are rows. */
+/* Prints titles and rows on standard output. */
 void grid_print(const struct grid *table);

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/* A short text by value. */
+/* A text returned by value: no buffer to pass, nothing to free. */
 struct human_text {
 	char text[32];
 };

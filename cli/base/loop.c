@@ -23,7 +23,7 @@ struct loop {
 };
 
 static void
-signal_cb(evutil_socket_t signo, short what, void *arg)
+loop_signalled_cb(evutil_socket_t signo, short what, void *arg)
 {
 	struct loop *loop = arg;
 	bool again = loop->signalled;
@@ -36,9 +36,9 @@ signal_cb(evutil_socket_t signo, short what, void *arg)
 		loop_end(loop, 128 + (int)signo);
 }
 
-/* What a shell starts in the background without job control is not to be ended by the terminal's ^C. */
+/* A shell without job control starts background commands with SIGINT ignored, so that ^C does not end them. */
 static bool
-is_ignored(int signo)
+loop_ignores(int signo)
 {
 	struct sigaction action;
 
@@ -53,16 +53,16 @@ loop_new(loop_signal_cb *cb, void *arg)
 
 	if (!config || event_config_require_features(config, EV_FEATURE_FDS) != 0 ||
 	    !(loop->base = event_base_new_with_config(config))) {
-		say("no event loop that takes files");
+		say("cannot create an event loop");
 		abort();
 	}
 	event_config_free(config);
 	loop->signal_cb = cb;
 	loop->arg = arg;
 	for (size_t i = 0; i < N_SIGNALS; i++) {
-		loop->events[i] = evsignal_new(loop->base, signals[i], signal_cb, loop);
+		loop->events[i] = evsignal_new(loop->base, signals[i], loop_signalled_cb, loop);
 		memory_check(loop->events[i] ? 0 : -1);
-		if (!is_ignored(signals[i]))
+		if (!loop_ignores(signals[i]))
 			evsignal_add(loop->events[i], NULL);
 	}
 	return loop;
@@ -88,7 +88,7 @@ loop_base(const struct loop *loop)
 int
 loop_run(struct loop *loop)
 {
-	/* A break asked for before the loop runs would be forgotten by it. */
+	/* event_base_dispatch() forgets a loopbreak that came before it. */
 	if (!loop->ending)
 		event_base_dispatch(loop->base);
 	return loop->status;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 static _Noreturn void
-fail(void)
+memory_fail(void)
 {
 	fputs("udsctl: out of memory\n", stderr);
 	abort();
@@ -16,7 +16,7 @@ memory_alloc(size_t size)
 	void *p = calloc(1, size);
 
 	if (!p)
-		fail();
+		memory_fail();
 	return p;
 }
 
@@ -26,7 +26,7 @@ memory_alloc_raw(size_t size)
 	void *p = malloc(size);
 
 	if (!p)
-		fail();
+		memory_fail();
 	return p;
 }
 
@@ -34,5 +34,5 @@ void
 memory_check(int r)
 {
 	if (r < 0)
-		fail();
+		memory_fail();
 }

@@ -1,4 +1,4 @@
-/* Memory for the command line: a program for one job ends when there is none. */
+/* Memory for udsctl, which aborts when there is none: it does one job, so nothing else would be lost. */
 #pragma once
 
 #include <stddef.h>
@@ -9,5 +9,5 @@ void *memory_alloc(size_t size);
 /* Not zeroed. Never NULL. */
 void *memory_alloc_raw(size_t size);
 
-/* Ends the program where r, the result of a buf_*() call, says that there is no memory. */
+/* Aborts where r, the result of a call that needs memory, is negative. */
 void memory_check(int r);

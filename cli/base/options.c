@@ -16,7 +16,7 @@
 
 #define OPTIONS_MAX 32
 
-/* getopt_long() gives an option without a letter back as this and its index. */
+/* What getopt_long() returns for a long option: this and its index. */
 #define LONG_ONLY 256
 
 const struct option_row options_global[] = {
@@ -28,10 +28,10 @@ const struct option_row options_global[] = {
 	{ 0 },
 };
 
-/* The rows that are allowed, in getopt_long()'s terms. */
+/* The options that are allowed, as getopt_long() wants them. */
 struct rules {
-	const char *verb; /* for messages: "VERB: " or "" */
-	const char *separator;
+	char verb[16];  /* "VERB " or "" */
+	char where[16]; /* how messages begin: "VERB: " or "" */
 	const struct option_row *rows[OPTIONS_MAX];
 	size_t n;
 	struct option long_options[OPTIONS_MAX + 1];
@@ -41,34 +41,33 @@ struct rules {
 static void
 rules_add(struct rules *rules, const struct option_row *row)
 {
-	char *letters = rules->letters;
+	static const char *const colons[] = {
+		[no_argument] = "", [required_argument] = ":", [optional_argument] = "::"
+	};
+	int has_arg;
 
 	for (; row->name && rules->n < OPTIONS_MAX; row++) {
-		rules->long_options[rules->n] = (struct option){
-			.name = row->name,
-			.has_arg = !row->argument          ? no_argument
-			           : *row->argument == '[' ? optional_argument
-			                                   : required_argument,
-			.val = LONG_ONLY + (int)rules->n,
-		};
+		has_arg = !row->argument ? no_argument : *row->argument == '[' ? optional_argument : required_argument;
+		rules->long_options[rules->n] =
+		    (struct option){ .name = row->name, .has_arg = has_arg, .val = LONG_ONLY + (int)rules->n };
 		rules->rows[rules->n++] = row;
 		if (row->letter)
-			sprintf(letters + strlen(letters), "%c%s", row->letter,
-			        !row->argument          ? ""
-			        : *row->argument == '[' ? "::"
-			                                : ":");
+			sprintf(rules->letters + strlen(rules->letters), "%c%s", row->letter, colons[has_arg]);
 	}
 }
 
 static void
 rules_init(struct rules *rules, const struct verb *verb)
 {
-	*rules = (struct rules){ .verb = verb ? verb->name : "", .separator = verb ? ": " : "" };
-	/* Without a verb the options end at the first word; ':' tells a missing argument from an unknown option. */
+	*rules = (struct rules){ 0 };
+	/* '+': options end at the first word; ':': a missing argument is not reported as an unknown option. */
 	strcpy(rules->letters, verb ? ":" : "+:");
 	rules_add(rules, options_global);
-	if (verb)
-		rules_add(rules, verb->rows);
+	if (!verb)
+		return;
+	rules_add(rules, verb->rows);
+	snprintf(rules->verb, sizeof(rules->verb), "%s ", verb->name);
+	snprintf(rules->where, sizeof(rules->where), "%s: ", verb->name);
 }
 
 static const struct option_row *
@@ -82,37 +81,34 @@ rules_find(const struct rules *rules, int value)
 	return NULL;
 }
 
-/* What getopt_long() did not take: word is the argument it stood in, value what it says about it. */
+/* getopt_long() did not know an option in `word`; value is its optopt. */
 static void
-report_unknown(const struct rules *rules, const char *word, int value)
+options_report_unknown(const struct rules *rules, const char *word, int value)
 {
 	const struct option_row *row = rules_find(rules, value);
 	const char *names[OPTIONS_MAX], *nearest;
 	size_t len = strcspn(word, "=");
 
 	if (row) {
-		say("%s%soption '--%s' takes no argument", rules->verb, rules->separator, row->name);
+		say("%soption '--%s' takes no argument", rules->where, row->name);
 		return;
 	}
 	if (value) {
-		say("%s%sunknown option '-%c'; what begins with '-' and is no option goes behind '--'", rules->verb,
-		    rules->separator, value);
+		say("%sunknown option '-%c'; arguments that begin with '-' go behind '--'", rules->where, value);
 		return;
 	}
 	for (size_t i = 0; i < rules->n; i++)
 		names[i] = rules->rows[i]->name;
 	nearest = len > 2 ? nearest_find(word + 2, len - 2, names, rules->n) : NULL;
 	if (nearest)
-		say("%s%sunknown option '%.*s'; did you mean '--%s'?", rules->verb, rules->separator, (int)len, word,
-		    nearest);
+		say("%sunknown option '%.*s'; did you mean '--%s'?", rules->where, (int)len, word, nearest);
 	else
-		say("%s%sunknown option '%.*s'; try 'udsctl %s%s--help'", rules->verb, rules->separator, (int)len, word,
-		    rules->verb, *rules->verb ? " " : "");
+		say("%sunknown option '%.*s'; try 'udsctl %s--help'", rules->where, (int)len, word, rules->verb);
 }
 
-/* Reads the value of a row; returns what was expected when it is not that, else NULL. */
+/* Sets the field of the row. Returns NULL, or what was expected instead of the text. */
 static const char *
-set_value(struct options *o, const struct option_row *row, const char *text)
+options_set(struct options *o, const struct option_row *row, const char *text)
 {
 	void *field = (char *)o + row->offset;
 	struct option_list *list;
@@ -175,18 +171,17 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 	optind = 0; /* getopt_long() starts afresh */
 	while ((value = getopt_long(argc, argv, rules.letters, rules.long_options, NULL)) != -1) {
 		if (value == '?') {
-			report_unknown(&rules, argv[optind > 0 ? optind - 1 : 0], optopt);
+			options_report_unknown(&rules, argv[optind > 0 ? optind - 1 : 0], optopt);
 			return -1;
 		}
 		row = rules_find(&rules, value == ':' ? optopt : value);
 		if (value == ':') {
-			say("%s%soption '--%s' needs an argument: %s", rules.verb, rules.separator, row->name,
-			    row->argument);
+			say("%soption '--%s' needs an argument: %s", rules.where, row->name, row->argument);
 			return -1;
 		}
-		expected = set_value(o, row, optarg);
+		expected = options_set(o, row, optarg);
 		if (expected) {
-			say("%s%s--%s: '%s' is not %s", rules.verb, rules.separator, row->name, optarg, expected);
+			say("%s--%s: '%s' is not %s", rules.where, row->name, optarg, expected);
 			return -1;
 		}
 	}
@@ -195,7 +190,7 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 
 /* The user's own socket, if there is one. */
 static const char *
-user_socket(char *path, size_t size)
+options_user_socket(char *path, size_t size)
 {
 	const char *dir = getenv("XDG_RUNTIME_DIR");
 
@@ -218,7 +213,7 @@ options_find_socket(struct options *o)
 			text = NULL;
 	}
 	if (!text)
-		text = user_socket(path, sizeof(path));
+		text = options_user_socket(path, sizeof(path));
 	if (!text)
 		text = PROTOCOL_SERVICE_SOCKET;
 	r = addr_parse(text, &o->addr);

@@ -1,8 +1,8 @@
 /*
- * How a write is kept from blocking depends on what stdout is. O_NONBLOCK cannot be set on a description
- * that other programs share, so a pipe or a terminal is opened once more, through /proc, for a
- * description of our own. Where that does not work, writes are small and follow poll(2): a pipe that
- * polls writable takes PIPE_BUF bytes. A socket has MSG_DONTWAIT; files and other devices do not block.
+ * Writes must not block, and how to achieve that depends on what stdout is. O_NONBLOCK cannot be set where other
+ * programs share the open file description; so a pipe or a terminal is opened again through /proc, which gives a
+ * description of our own. Where that fails, writes are small and follow poll(2): a pipe that polls writable takes
+ * PIPE_BUF bytes. A socket has MSG_DONTWAIT; files and other devices do not block.
  */
 #include "output.h"
 
@@ -28,19 +28,19 @@ enum output_kind { OUTPUT_FILE, OUTPUT_SOCKET, OUTPUT_OWN, OUTPUT_SHARED };
 
 struct output {
 	struct loop *loop;
-	int fd;     /* written to */
-	int own_fd; /* the same, where it is ours; else -1 */
+	int fd;     /* to write to */
+	int own_fd; /* the same, where it was opened again; else -1 */
 	enum output_kind kind;
 	struct buf buf;
-	size_t start; /* of what waits, in buf */
-	bool was_high;
+	size_t start;  /* in buf: of what waits */
+	bool was_high; /* more than OUTPUT_HIGH waited since the last `drained` */
 	struct event *write_event, *left_event;
 	output_cb *drained;
 	void *arg;
 };
 
 static void
-fail(struct output *out, int error)
+output_fail(struct output *out, int error)
 {
 	event_del(out->write_event);
 	if (error == EPIPE) {
@@ -53,7 +53,7 @@ fail(struct output *out, int error)
 
 /* Returns the bytes written or -errno. */
 static ssize_t
-write_once(struct output *out, const uint8_t *p, size_t len)
+output_write(struct output *out, const uint8_t *p, size_t len)
 {
 	struct pollfd writable = { .fd = out->fd, .events = POLLOUT };
 	ssize_t n = -1;
@@ -81,7 +81,7 @@ output_flush(struct output *out)
 	ssize_t n;
 
 	while (out->start < out->buf.len && !loop_is_ending(out->loop)) {
-		n = write_once(out, out->buf.data + out->start, out->buf.len - out->start);
+		n = output_write(out, out->buf.data + out->start, out->buf.len - out->start);
 		if (n == -EINTR)
 			continue;
 		if (n == -EAGAIN) {
@@ -90,7 +90,7 @@ output_flush(struct output *out)
 			return;
 		}
 		if (n < 0) {
-			fail(out, (int)-n);
+			output_fail(out, (int)-n);
 			return;
 		}
 		out->start += (size_t)n;
@@ -102,7 +102,7 @@ output_flush(struct output *out)
 }
 
 static void
-write_cb(evutil_socket_t fd, short what, void *arg)
+output_write_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct output *out = arg;
 	size_t left;
@@ -117,22 +117,22 @@ write_cb(evutil_socket_t fd, short what, void *arg)
 	out->drained(out->arg);
 }
 
-/* The writing end of a pipe becomes "readable" when its last reader has gone, a socket when its peer has. */
+/* The writing end of a pipe polls readable when its last reader has gone, a socket when its peer has. */
 static void
-left_cb(evutil_socket_t fd, short what, void *arg)
+output_left_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct output *out = arg;
 	struct pollfd p = { .fd = fd };
 
 	(void)what;
 	if (poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP))
-		fail(out, EPIPE);
+		output_fail(out, EPIPE);
 	else
-		event_del(out->left_event); /* there is something to read: this tells nothing */
+		event_del(out->left_event); /* a socket with something to read: it will stay so */
 }
 
 static int
-open_again(int fd)
+output_open_again(int fd)
 {
 	char path[64];
 
@@ -155,17 +155,17 @@ output_new(struct loop *loop, int fd, output_cb *drained, void *arg)
 	if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)) {
 		out->kind = OUTPUT_SOCKET;
 	} else if (S_ISFIFO(st.st_mode) || isatty(fd)) {
-		out->own_fd = open_again(fd);
+		out->own_fd = output_open_again(fd);
 		out->kind = out->own_fd >= 0 ? OUTPUT_OWN : OUTPUT_SHARED;
 		out->fd = out->own_fd >= 0 ? out->own_fd : fd;
 	}
-	out->write_event = event_new(loop_base(loop), out->fd, EV_WRITE, write_cb, out);
-	out->left_event = event_new(loop_base(loop), out->fd, EV_READ | EV_PERSIST, left_cb, out);
+	out->write_event = event_new(loop_base(loop), out->fd, EV_WRITE, output_write_cb, out);
+	out->left_event = event_new(loop_base(loop), out->fd, EV_READ | EV_PERSIST, output_left_cb, out);
 	memory_check(out->write_event && out->left_event ? 0 : -1);
 	if (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
 		event_add(out->left_event, NULL);
 	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
-		fail(out, EBADF); /* or it would be noticed with the first message */
+		output_fail(out, EBADF); /* now, not only with the first message */
 	return out;
 }
 

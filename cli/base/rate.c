@@ -1,15 +1,12 @@
 #include "rate.h"
 
-#include <event2/event.h>
-
 #include "loop.h"
-#include "memory.h"
 
-/* Of a second, what may happen at once after a pause. Timers are too coarse for much less. */
+/* The burst after a pause: what the rate allows in this time. Timers are too coarse for much less. */
 #define BURST_NS 20e6
 
 static void
-refill(struct rate *r)
+rate_refill(struct rate *r)
 {
 	uint64_t now = loop_now_ns();
 
@@ -35,7 +32,7 @@ bool
 rate_is_ready(struct rate *r)
 {
 	if (r->per_ns > 0 && r->tokens < 1)
-		refill(r);
+		rate_refill(r);
 	return r->per_ns == 0 || r->tokens >= 1;
 }
 
@@ -52,31 +49,16 @@ rate_wait(struct rate *r)
 	return rate_is_ready(r) ? 0 : (uint64_t)((1 - r->tokens) / r->per_ns) + 1;
 }
 
-static void
-timer_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct rate *r = arg;
-
-	(void)fd;
-	(void)what;
-	r->cb(r->arg);
-}
-
 void
-rate_start(struct rate *r, struct loop *loop, rate_cb *cb, void *arg)
+rate_start(struct rate *r, struct loop *loop, timer_cb *cb, void *arg)
 {
-	r->cb = cb;
-	r->arg = arg;
-	r->timer = event_new(loop_base(loop), -1, 0, timer_cb, r);
-	memory_check(r->timer ? 0 : -1);
+	timer_init(&r->timer, loop, cb, arg);
 }
 
 void
 rate_deinit(struct rate *r)
 {
-	if (r->timer)
-		event_free(r->timer);
-	r->timer = NULL;
+	timer_deinit(&r->timer);
 }
 
 bool
@@ -84,8 +66,7 @@ rate_allows(struct rate *r)
 {
 	uint64_t us = rate_wait(r) / 1000;
 
-	if (us > 0 && !event_pending(r->timer, EV_TIMEOUT, NULL))
-		event_add(r->timer, &(struct timeval){ .tv_sec = (time_t)(us / 1000000),
-		                                       .tv_usec = (suseconds_t)(us % 1000000) });
+	if (us > 0 && !timer_is_set(&r->timer))
+		timer_set_us(&r->timer, us);
 	return us == 0;
 }

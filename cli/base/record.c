@@ -25,10 +25,17 @@ record_set(json_t *record, const char *key, json_t *value)
 	memory_check(value ? json_object_set_new_nocheck(record, key, value) : -1);
 }
 
+/* NULL where it is not UTF-8. */
+static json_t *
+record_text(struct slice bytes)
+{
+	return json_stringn(bytes.len > 0 ? (const char *)bytes.p : "", bytes.len);
+}
+
 void
 record_set_bytes(json_t *record, const char *key, struct slice bytes)
 {
-	json_t *text = json_stringn(bytes.len > 0 ? (const char *)bytes.p : "", bytes.len);
+	json_t *text = record_text(bytes);
 	_cleanup_free_ char *letters = NULL;
 	char base64_key[KEY_MAX];
 	size_t len;
@@ -52,7 +59,7 @@ record_set_string(json_t *record, const char *key, const char *text)
 bool
 record_is_text(struct slice bytes)
 {
-	json_t *text = json_stringn(bytes.len > 0 ? (const char *)bytes.p : "", bytes.len);
+	json_t *text = record_text(bytes);
 
 	json_decref(text);
 	return text != NULL;
@@ -61,14 +68,14 @@ record_is_text(struct slice bytes)
 void
 record_write(json_t *record)
 {
-	/* What cannot be written, whoever flushes stdout will notice. */
+	/* An error of stdout shows when it is flushed. */
 	(void)json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(16));
 	putchar('\n');
 	json_decref(record);
 }
 
 static int
-append(const char *text, size_t size, void *arg)
+record_append(const char *text, size_t size, void *arg)
 {
 	return buf_append(arg, text, size);
 }
@@ -76,5 +83,5 @@ append(const char *text, size_t size, void *arg)
 void
 record_print(const json_t *value, struct buf *b)
 {
-	memory_check(json_dump_callback(value, append, b, JSON_COMPACT | JSON_ENCODE_ANY));
+	memory_check(json_dump_callback(value, record_append, b, JSON_COMPACT | JSON_ENCODE_ANY));
 }

@@ -1,4 +1,4 @@
-/* Each line is one write(2), so that lines of several programs on one terminal or log stay whole. */
+/* Each line is one write(2), so that lines of several programs in one terminal or log do not mix. */
 #include "say.h"
 
 #include <stdarg.h>
@@ -18,8 +18,8 @@
 static struct {
 	bool verbose;
 	bool terminal;
-	bool progress;    /* a progress line stands on the terminal */
-	int output_error; /* the first of standard output */
+	bool progress;    /* the last line on the terminal is a progress line */
+	int output_error; /* errno of the first failed write to standard output */
 	char *captured;
 	size_t captured_size; /* 0: lines are written */
 } speaker;
@@ -31,12 +31,12 @@ say_init(bool verbose)
 	speaker.terminal = isatty(STDERR_FILENO) == 1;
 }
 
-static void
-replace_controls(char *text, size_t len)
+void
+say_clean(char *text)
 {
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			text[i] = '?';
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
 }
 
 bool
@@ -47,41 +47,28 @@ say_is_on_terminal(void)
 	return speaker.terminal && type && *type && strcmp(type, "dumb") != 0;
 }
 
-/* Of the terminal; a line as long as that would wrap on some. */
-static size_t
-terminal_width(void)
-{
-	struct winsize w;
-
-	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col - 1 : 79;
-}
-
+/* `clear` comes before the line, `end` behind it; prefix and text are cut to `width` bytes. */
 static void __attribute__((format(printf, 4, 0)))
-write_line(const char *start, const char *end, size_t width, const char *format, va_list ap)
+say_write(const char *clear, const char *end, size_t width, const char *format, va_list ap)
 {
-	char line[LINE_MAX_BYTES];
-	size_t from = strlen(start) + strlen(PREFIX), room = sizeof(line) - from - 2, len;
-	int n;
+	char line[LINE_MAX_BYTES], text[LINE_MAX_BYTES - 16];
+	int room = width > strlen(PREFIX) ? (int)(width - strlen(PREFIX)) : 0, n;
 
-	memcpy(line, start, strlen(start));
-	memcpy(line + strlen(start), PREFIX, strlen(PREFIX));
-	n = vsnprintf(line + from, room, format, ap);
-	len = n < 0 ? 0 : (size_t)n >= room ? room - 1 : (size_t)n;
-	if (len + strlen(PREFIX) > width)
-		len = width > strlen(PREFIX) ? width - strlen(PREFIX) : 0;
-	replace_controls(line + from, len);
-	memcpy(line + from + len, end, strlen(end));
-	(void)!write(STDERR_FILENO, line, from + len + strlen(end));
+	if (vsnprintf(text, sizeof(text), format, ap) < 0)
+		*text = '\0';
+	say_clean(text);
+	n = snprintf(line, sizeof(line), "%s" PREFIX "%.*s%s", clear, room, text, end);
+	(void)!write(STDERR_FILENO, line, (size_t)n);
 }
 
 static void __attribute__((format(printf, 1, 0))) say_line(const char *format, va_list ap)
 {
 	if (speaker.captured_size > 0) {
 		vsnprintf(speaker.captured, speaker.captured_size, format, ap);
-		replace_controls(speaker.captured, strlen(speaker.captured));
+		say_clean(speaker.captured);
 		return;
 	}
-	write_line(speaker.progress ? CLEAR : "", "\n", LINE_MAX_BYTES, format, ap);
+	say_write(speaker.progress ? CLEAR : "", "\n", LINE_MAX_BYTES, format, ap);
 	speaker.progress = false;
 }
 
@@ -129,13 +116,16 @@ say_verbose(const char *format, ...)
 void
 say_progress(const char *format, ...)
 {
+	struct winsize w = { 0 };
 	va_list ap;
 
 	va_start(ap, format);
 	if (!say_is_on_terminal()) {
 		say_line(format, ap);
 	} else if (tcgetpgrp(STDERR_FILENO) == getpgrp()) {
-		write_line(CLEAR, "", terminal_width(), format, ap);
+		(void)ioctl(STDERR_FILENO, TIOCGWINSZ, &w);
+		/* One column less: some terminals wrap a line that is as long as they are wide. */
+		say_write(CLEAR, "", w.ws_col > 1 ? w.ws_col - 1 : 79, format, ap);
 		speaker.progress = true;
 	}
 	va_end(ap);
@@ -156,7 +146,7 @@ say_try_flush(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return true;
-	/* What could not be written is gone, and the next flush knows of nothing. */
+	/* stdio drops what it could not write, and the next flush succeeds: so remember the error. */
 	if (speaker.output_error == 0)
 		speaker.output_error = errno;
 	return false;

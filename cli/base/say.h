@@ -1,6 +1,6 @@
 /*
- * What udsctl tells people: lines on stderr that begin with its name. Bytes that a peer chose may stand
- * in them; control characters are replaced.
+ * Messages to people: lines on stderr that begin with "udsctl: ". They may contain bytes that a peer chose; control
+ * characters become "?".
  */
 #pragma once
 
@@ -12,10 +12,10 @@ void say_init(bool verbose);
 /* Errors and results: always written. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* From now on the last line is kept here instead of written, without its beginning; size 0: written again. */
+/* From now on lines are not written; the last one is in `text`, without "udsctl: ". size 0: lines are written again. */
 void say_capture(char *text, size_t size);
 
-/* What a person in front of a terminal should know: written to a terminal, or with --verbose. */
+/* For a person in front of a terminal: written to a terminal, or with --verbose. */
 void say_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Written with --verbose. */
@@ -25,19 +25,22 @@ void say_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool say_is_on_terminal(void);
 
 /*
- * On such a terminal, a line in place of the last such line, cut to its width; nothing while the program is
- * in the background. Elsewhere a line like any other.
+ * On such a terminal: a line that takes the place of the last such line, cut to the width of the terminal; nothing
+ * while the program is in the background. Elsewhere a line like any other.
  */
 void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Leaves the progress line where it is, or takes it away. */
+/* Ends the progress line, or removes it. */
 void say_progress_end(bool stays);
 
-/* Flushes standard output; returns whether all of it got out. */
+/* Replaces the control characters in the text by "?". */
+void say_clean(char *text);
+
+/* Flushes standard output. Returns whether everything was written, now and before. */
 bool say_try_flush(void);
 
-/* Likewise; says so where that fails. */
+/* The same, but reports a failure. */
 bool say_flushed(void);
 
-/* Likewise: the exit status that it makes of status. That nobody reads the rest any more is no failure. */
+/* Flushes standard output and returns the exit status: the given one, or EX_IOERR. A reader that left is no failure. */
 int say_end(int status);

@@ -13,11 +13,12 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "cleanup.h"
 #include "memory.h"
 #include "protocol.h"
 
 static bool
-is_user_socket(const char *path)
+advice_is_user_socket(const char *path)
 {
 	const char *directory = getenv("XDG_RUNTIME_DIR");
 	char own[PATH_MAX];
@@ -27,43 +28,41 @@ is_user_socket(const char *path)
 }
 
 static void
-ask_whether_it_runs(const struct addr *addr, char *text, size_t size)
+advice_format_absent(const struct addr *addr, char *text, size_t size)
 {
 	const char *path = addr->kind == ADDR_PATH ? addr->un.sun_path : "";
 	const char *command = "";
 	struct stat st;
 
 	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-		snprintf(text, size, "; it is no socket");
+		snprintf(text, size, "; it is not a socket");
 		return;
 	}
 	if (strcmp(path, PROTOCOL_SERVICE_SOCKET) == 0)
 		command = " systemctl status udsd";
-	else if (is_user_socket(path))
+	else if (advice_is_user_socket(path))
 		command = " systemctl --user status udsd";
 	snprintf(text, size, "; is it running?%s", command);
 }
 
-/* Whether the group is among those that the user has now, or would have after the next login. */
+/* Whether the user is in the group by what the system has on file: after their next login. */
 static bool
-is_member(gid_t group, bool after_login, const struct passwd *pw)
+advice_will_be_member(const struct passwd *pw, gid_t group)
 {
-	int n = after_login ? 0 : getgroups(0, NULL), r;
-	gid_t *groups;
+	_cleanup_free_ gid_t *groups = NULL;
 	bool found = false;
+	int n = 0;
 
-	if (after_login)
-		getgrouplist(pw->pw_name, pw->pw_gid, NULL, &n);
+	getgrouplist(pw->pw_name, pw->pw_gid, NULL, &n);
 	groups = memory_alloc(((size_t)n + 1) * sizeof(*groups));
-	r = after_login ? getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) : getgroups(n, groups);
-	for (int i = 0; i < r; i++)
+	getgrouplist(pw->pw_name, pw->pw_gid, groups, &n);
+	for (int i = 0; i < n; i++)
 		found |= groups[i] == group;
-	free(groups);
-	return found || (!after_login && getegid() == group);
+	return found;
 }
 
 static void
-tell_group(const struct stat *st, char *text, size_t size)
+advice_format_group(const struct stat *st, char *text, size_t size)
 {
 	const struct passwd *pw = getpwuid(geteuid());
 	const struct group *gr = getgrgid(st->st_gid);
@@ -71,8 +70,8 @@ tell_group(const struct stat *st, char *text, size_t size)
 
 	if (!gr)
 		snprintf(text, size, "; the socket belongs to group %u; you are not in it", st->st_gid);
-	else if (pw && is_member(st->st_gid, true, pw))
-		snprintf(text, size, "; you have come to group %s since you logged in: log in again", gr->gr_name);
+	else if (pw && advice_will_be_member(pw, st->st_gid))
+		snprintf(text, size, "; you are in group %s, but not yet in this session: log in again", gr->gr_name);
 	else
 		snprintf(
 		    text, size,
@@ -81,7 +80,7 @@ tell_group(const struct stat *st, char *text, size_t size)
 }
 
 static void
-tell_permission(const char *path, char *text, size_t size)
+advice_format_permission(const char *path, char *text, size_t size)
 {
 	char directory[ADDR_PATH_MAX + 1];
 	const struct passwd *pw;
@@ -89,11 +88,11 @@ tell_permission(const char *path, char *text, size_t size)
 
 	if (stat(path, &st) < 0) {
 		snprintf(directory, sizeof(directory), "%s", path);
-		snprintf(text, size, "; its directory %s is not open to you", dirname(directory));
+		snprintf(text, size, "; you may not enter its directory %s", dirname(directory));
 		return;
 	}
-	if (st.st_mode & S_IWGRP && !is_member(st.st_gid, false, NULL)) {
-		tell_group(&st, text, size);
+	if (st.st_mode & S_IWGRP && getegid() != st.st_gid && !group_member(st.st_gid)) {
+		advice_format_group(&st, text, size);
 		return;
 	}
 	pw = getpwuid(st.st_uid);
@@ -108,14 +107,14 @@ advice_format(const struct addr *addr, int error, char *text, size_t size)
 	switch (error) {
 	case ENOENT:
 	case ECONNREFUSED:
-		ask_whether_it_runs(addr, text, size);
+		advice_format_absent(addr, text, size);
 		break;
 	case EACCES:
 		if (addr->kind == ADDR_PATH)
-			tell_permission(addr->un.sun_path, text, size);
+			advice_format_permission(addr->un.sun_path, text, size);
 		break;
 	case EPROTOTYPE:
-		snprintf(text, size, "; it is no stream socket");
+		snprintf(text, size, "; it is not a stream socket");
 		break;
 	}
 }

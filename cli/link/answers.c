@@ -6,9 +6,9 @@
 /* ":-9223372036854775808\r\n" */
 #define INTEGER_MAX 23
 
-/* The bytes of the ":N\r\n" at p; 0 where there is none, complete and correct. */
+/* The length of the ":N\r\n" at p; 0 where there is none that is complete and correct. */
 static inline size_t
-integer_len(const uint8_t *p, const uint8_t *end)
+answers_integer_len(const uint8_t *p, const uint8_t *end)
 {
 	const uint8_t *q;
 
@@ -22,9 +22,9 @@ integer_len(const uint8_t *p, const uint8_t *end)
 	return (size_t)(q - p) + 2;
 }
 
-/* A line that is complete, or may become so. */
+/* A line of at most `max` bytes. */
 static enum answers_next
-read_line(const uint8_t *p, size_t len, size_t max, struct answers *a)
+answers_read_line(const uint8_t *p, size_t len, size_t max, struct answers *a)
 {
 	const uint8_t *newline = memchr(p, '\n', len < max ? len : max);
 	size_t line;
@@ -40,7 +40,7 @@ read_line(const uint8_t *p, size_t len, size_t max, struct answers *a)
 }
 
 static enum answers_next
-read_next(const uint8_t *p, size_t len, struct answers *a)
+answers_read_next(const uint8_t *p, size_t len, struct answers *a)
 {
 	enum answers_next next;
 	size_t digits = 1;
@@ -49,19 +49,19 @@ read_next(const uint8_t *p, size_t len, struct answers *a)
 		return ANSWERS_MORE;
 	switch (*p) {
 	case ':':
-		/* Those that are complete and correct have been counted. */
+		/* answers_read() has counted those that are complete and correct: may this one become so? */
 		while (digits < len && p[digits] >= '0' && p[digits] <= '9')
 			digits++;
 		if (digits == len)
 			return len < INTEGER_MAX ? ANSWERS_MORE : ANSWERS_FOREIGN;
 		return digits > 1 && p[digits] == '\r' && digits + 1 == len ? ANSWERS_MORE : ANSWERS_FOREIGN;
 	case '-':
-		next = read_line(p, len, PROTOCOL_LINE_MAX, a);
+		next = answers_read_line(p, len, PROTOCOL_LINE_MAX, a);
 		return next == ANSWERS_OK ? ANSWERS_ERROR : next;
 	case '+':
 		if (memcmp(p, "+OK\r\n", len < 5 ? len : 5) != 0)
 			return ANSWERS_FOREIGN;
-		return read_line(p, len, 5, a);
+		return answers_read_line(p, len, 5, a);
 	}
 	return ANSWERS_FOREIGN;
 }
@@ -72,12 +72,12 @@ answers_read(const uint8_t *p, size_t len, struct answers *ret_answers)
 	const uint8_t *start = p, *end = p + len;
 	size_t n = 0, step;
 
-	while ((step = integer_len(p, end)) > 0) {
+	while ((step = answers_integer_len(p, end)) > 0) {
 		p += step;
 		n++;
 	}
 	*ret_answers = (struct answers){ .integers = n, .used = (size_t)(p - start) };
-	ret_answers->next = read_next(p, (size_t)(end - p), ret_answers);
+	ret_answers->next = answers_read_next(p, (size_t)(end - p), ret_answers);
 }
 
 bool

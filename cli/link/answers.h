@@ -1,6 +1,7 @@
 /*
- * The answers to PUBLISH as they come from the socket: mostly ":N" lines, counted in a tight loop. What
- * is not one of them is told apart, so that each message gets the answer that belongs to it.
+ * Reads the answers to PUBLISH. Nearly all are ":N" lines of a few bytes, and nobody wants to know N: they are only
+ * counted, in a tight loop without a parser. Each call stops at the first answer that is something else, so that the
+ * caller knows which message it belongs to.
  */
 #pragma once
 
@@ -11,23 +12,23 @@
 
 enum answers_next {
 	ANSWERS_MORE,    /* the next answer is not complete */
-	ANSWERS_ERROR,   /* it is an error: text is valid */
-	ANSWERS_OK,      /* it is "+OK" */
-	ANSWERS_FOREIGN, /* it is nothing that a bus answers */
+	ANSWERS_ERROR,   /* an error: text is valid */
+	ANSWERS_OK,      /* "+OK" */
+	ANSWERS_FOREIGN, /* nothing that a bus answers */
 };
 
 struct answers {
-	size_t integers;        /* answers that took the message */
-	size_t used;            /* bytes of those, and of the next where it is ANSWERS_ERROR or ANSWERS_OK */
-	enum answers_next next; /* what comes behind them */
-	struct slice text;      /* the error without "-" and CRLF; lies in the input */
+	size_t integers;        /* messages that were accepted */
+	size_t used;            /* bytes of those answers, and of an ANSWERS_ERROR or ANSWERS_OK behind them */
+	enum answers_next next; /* what comes behind the integers */
+	struct slice text;      /* of the error, without "-" and CRLF; points into the input */
 };
 
-/* Reads the integers that the bytes begin with, and the answer behind them. */
+/* Reads the integers at the start of the bytes, and the answer behind them. */
 void answers_read(const uint8_t *p, size_t len, struct answers *ret_answers);
 
 /* The exit status that an error means: EX_NOPERM or EX_PROTOCOL. */
 int answers_error_status(const struct slice *text);
 
-/* Whether an error's text begins with the word, as "NOPERM". */
+/* Whether the text of an error begins with the word, like "NOPERM". */
 bool answers_error_is(const struct slice *text, const char *word);

@@ -21,6 +21,7 @@
 #include "replies.h"
 #include "resp-encode.h"
 #include "say.h"
+#include "timer.h"
 
 #define ASK_TIMEOUT ((uint64_t)5000) /* ms */
 #define BULK_MAX ((size_t)256 * 1024 * 1024)
@@ -39,7 +40,7 @@ struct ask {
 	struct loop *loop;
 	struct client *client;
 	struct deadline deadline;
-	struct event *timer; /* of ask_wait() */
+	struct timer timer; /* of ask_wait() */
 	enum ask_state state;
 	struct buf out; /* the command */
 	size_t written;
@@ -132,9 +133,9 @@ ask_timed_out_cb(void *arg, const char *why)
 }
 
 static void
-ask_waited_cb(evutil_socket_t fd, short what, void *arg)
+ask_waited_cb(void *arg)
 {
-	(void)fd, (void)what, (void)arg; /* ask_wait() sees that the timer is over */
+	(void)arg; /* ask_wait() sees that the timer is over */
 }
 
 static const struct client_ops client_ops = {
@@ -152,8 +153,7 @@ ask_new(const struct options *o)
 	deadline_init(&a->deadline, a->loop, options_timeout(o, ASK_TIMEOUT), ask_timed_out_cb, a);
 	a->client = client_new(a->loop, &options, &client_ops, a);
 	replies_init(&a->replies, a->loop, BULK_MAX, ask_take, a);
-	a->timer = event_new(loop_base(a->loop), -1, 0, ask_waited_cb, a);
-	memory_check(a->timer ? 0 : -1);
+	timer_init(&a->timer, a->loop, ask_waited_cb, a);
 	return a;
 }
 
@@ -161,7 +161,7 @@ void
 ask_free(struct ask *a)
 {
 	client_free(a->client);
-	event_free(a->timer);
+	timer_deinit(&a->timer);
 	deadline_deinit(&a->deadline);
 	loop_free(a->loop);
 	buf_deinit(&a->out);
@@ -267,8 +267,8 @@ ask_listen(struct ask *a, ask_cb *cb, void *arg, ...)
 int
 ask_wait(struct ask *a, uint64_t ms)
 {
-	event_add(a->timer, &(struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (long)(ms % 1000 * 1000) });
-	return PUMP(a, !event_pending(a->timer, EV_TIMEOUT, NULL));
+	timer_set(&a->timer, ms);
+	return PUMP(a, !timer_is_set(&a->timer));
 }
 
 uint64_t

@@ -1,6 +1,6 @@
 /*
- * Questions to the daemon, one after another, for verbs that ask and print. What goes wrong is said, and returned as
- * the exit status that it means.
+ * Questions to the daemon, one after another, for verbs that ask and print. All errors are reported to people and
+ * returned as an exit status.
  */
 #pragma once
 
@@ -14,35 +14,35 @@
 struct ask;
 struct options;
 
-/* Connects when the first question is asked. The timeout of the options holds for each answer; 5s if there is none. */
+/* Connects with the first question. --timeout, or 5 s, limits the wait for each answer. */
 struct ask *ask_new(const struct options *o);
 void ask_free(struct ask *a);
 
 /*
- * Sends a command, whose words end with NULL, and waits for the reply, which is valid until the next call. Returns 0,
- * or an exit status; an error reply is EX_NOPERM or EX_PROTOCOL.
+ * Sends a command, whose words end with NULL, and waits for the reply, which is valid until the next call. Returns 0 or
+ * an exit status; an error reply is EX_NOPERM or EX_PROTOCOL.
  */
 int ask(struct ask *a, const struct resp_node **ret_reply, ...) __attribute__((sentinel));
 
 /* Called with one reply, message or element. Returns 0, or the exit status to end with. */
 typedef int ask_cb(const struct resp_node *node, void *arg);
 
-/* Likewise, of a reply that is an array of any length: cb gets each element. */
+/* The same where the reply is an array of any length: cb gets each element. */
 int ask_each(struct ask *a, ask_cb *cb, void *arg, ...) __attribute__((sentinel));
 
-/* Sends commands as they are and waits for so many replies and messages; those are dropped. Returns as ask() does. */
+/* Sends encoded commands and waits for so many replies and messages, which are only counted. Returns as ask() does. */
 int ask_many(struct ask *a, struct slice commands, size_t replies);
 
 /* ask_listen()'s cb returns this to end with status 0. */
 #define ASK_DONE (-1)
 
 /*
- * Sends a command, and when it is answered hands all that comes to cb, until that returns a status, or the connection
- * is lost. Returns the status.
+ * Sends a command, waits for its reply, and gives everything that comes then to cb, until that returns a status or the
+ * connection is lost. Returns the status.
  */
 int ask_listen(struct ask *a, ask_cb *cb, void *arg, ...) __attribute__((sentinel));
 
-/* Waits so many milliseconds. Returns 0, or the exit status if the connection is lost or a signal comes. */
+/* Waits for `ms` milliseconds. Returns 0, or the exit status if the connection is lost or a signal comes. */
 int ask_wait(struct ask *a, uint64_t ms);
 
 /* How long the last reply took, from the write of its command on, in ns. */
@@ -54,5 +54,5 @@ int ask_foreign(struct ask *a);
 /* The address as text. */
 const char *ask_name(const struct ask *a);
 
-/* The value of a key in a map, or a flat array, or NULL. */
+/* The value of a key in a map or flat array of plain values; NULL where there is none. */
 const struct resp_node *ask_lookup(const struct resp_node *map, const char *key);

@@ -1,6 +1,6 @@
 /*
- * How long to wait before trying again: twice as long each time, from 10 ms to 1 s, with jitter, so that
- * many clients of one daemon do not all come back in the same moment. Zero-initialised is the start.
+ * How long to wait before the next attempt to connect: exponential backoff from 10 ms to 1 s, with jitter, so that the
+ * clients of a daemon that was restarted do not all come back at the same moment. Zero-initialised is the start.
  */
 #pragma once
 
@@ -10,13 +10,10 @@
 #define BACKOFF_LAST_MS 1000u
 
 struct backoff {
-	unsigned int step; /* ms; the longest that the last delay could have been */
+	unsigned int step; /* ms; upper bound of the last delay; 0 at the start */
 };
 
-/*
- * The next delay in ms, between half of the step and the step; `random` is any number, and chooses
- * where in between.
- */
+/* The next delay in ms. `random`, any number, chooses it between half of the step and the step. */
 unsigned int backoff_next(struct backoff *b, uint32_t random);
 
 void backoff_reset(struct backoff *b);

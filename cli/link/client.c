@@ -1,12 +1,17 @@
 /*
- * Three states: DOWN waits for its next attempt; CONNECTING waits for one that takes its time, which only
- * TCP's do; UP has an open connection. A connection that brought nothing, or a refusal, does not shorten the
- * backoff: a server that is full, or accepts and closes, is not asked a hundred times a second.
+ * A client is DOWN and waits for its next attempt; or CONNECTING, which only TCP takes time for; or UP with an open
+ * connection. From UP and CONNECTING it always comes back to DOWN, and each way into DOWN either sets the retry timer
+ * or ends the loop (client_stop() aside), so it never waits for nothing.
+ *
+ * When to retry. The backoff starts again only after a connection that brought something and was not refused: a server
+ * that is full, or that accepts and closes, is not asked a hundred times a second. A watch on the socket file cuts the
+ * wait short, so that a restarted daemon has its clients back at once, not after the rest of a second.
  */
 #include "client.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +25,7 @@
 #include "memory.h"
 #include "say.h"
 #include "sendq.h"
+#include "timer.h"
 #include "watch.h"
 
 /* For one writev(2): with blocks of 64 KiB more than a socket buffer takes. */
@@ -35,8 +41,8 @@ struct client {
 	void *arg;
 	enum client_state state;
 	struct conn conn;
-	int connecting_fd; /* in CLIENT_CONNECTING, else -1 */
-	struct event *connected_event, *retry_event;
+	struct event *connected_event; /* of the socket that is connecting, else NULL */
+	struct timer retry;
 	struct watch *watch;
 	struct backoff backoff;
 	size_t greeted; /* bytes of the greeting written */
@@ -44,74 +50,66 @@ struct client {
 
 	uint64_t connects;
 	uint64_t lost_at; /* loop_now() */
-	bool noticed;     /* people were told that there is no daemon */
-	int last_error;   /* errno of the last attempt or loss; 0: the other side closed */
+	bool noticed;     /* "waiting for" was said since the last connection */
+	int last_error;   /* errno of the last failed attempt or loss; 0: closed by the other side */
 };
 
 static const char *
-reason(int error)
+client_reason(int error)
 {
 	return error ? strerror(error) : "closed by the other side";
 }
 
 static void
-retry_later(struct client *c)
+client_retry_later(struct client *c)
 {
 	uint32_t random = 0;
-	unsigned int ms;
 
 	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
-	ms = backoff_next(&c->backoff, random);
-	event_add(c->retry_event, &(struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 });
+	timer_set(&c->retry, backoff_next(&c->backoff, random));
 }
 
-/* Whether another attempt makes no sense; then the loop ends. */
-static bool
-is_hopeless(struct client *c, int error)
+/* The exit status where another attempt makes no sense; else 0. */
+static int
+client_final_status(const struct client *c, int error)
 {
-	char advice[256];
-	int status;
-
 	switch (error) {
 	case EACCES:
 	case EPERM:
-		status = EX_NOPERM;
-		break;
+		return EX_NOPERM;
 	case EPROTOTYPE:
-		status = EX_PROTOCOL;
-		break;
+		return EX_PROTOCOL;
+	case EAGAIN: /* the backlog of the daemon is full for the moment */
+		return 0;
 	default:
-		/* EAGAIN is a daemon whose backlog is full for the moment. */
-		if (!(c->options.once || (c->options.once_at_first && c->connects == 0)) || error == EAGAIN)
-			return false;
-		status = EX_UNAVAILABLE;
+		return c->options.once || (c->options.once_at_first && c->connects == 0) ? EX_UNAVAILABLE : 0;
 	}
-	advice_format(&c->options.addr, error, advice, sizeof(advice));
-	say("cannot connect to %s: %s%s", c->name, strerror(error), advice);
-	loop_end(c->loop, status);
-	return true;
 }
 
+/* An attempt to connect failed. */
 static void
-unreachable(struct client *c, int error)
+client_failed(struct client *c, int error)
 {
+	int status = client_final_status(c, error);
 	char advice[256];
 
 	c->state = CLIENT_DOWN;
 	c->last_error = error;
-	if (is_hopeless(c, error))
+	advice_format(&c->options.addr, error, advice, sizeof(advice));
+	if (status != 0) {
+		say("cannot connect to %s: %s%s", c->name, strerror(error), advice);
+		loop_end(c->loop, status);
 		return;
-	if (!c->noticed) {
-		advice_format(&c->options.addr, error, advice, sizeof(advice));
-		say_notice("waiting for %s: %s%s", c->name, strerror(error), advice);
 	}
+	if (!c->noticed)
+		say_notice("waiting for %s: %s%s", c->name, strerror(error), advice);
 	c->noticed = true;
-	retry_later(c);
+	client_retry_later(c);
 }
 
-/* Returns whether the greeting is written. */
+/* Writes the rest of the greeting. Returns whether all of it is written. */
 static bool
-greet(struct client *c)
+client_greet(struct client *c)
 {
 	const struct slice *g = &c->options.greeting;
 	struct iovec rest = { (void *)(g->p + c->greeted), g->len - c->greeted };
@@ -122,107 +120,90 @@ greet(struct client *c)
 }
 
 static void
-writable_cb(void *arg)
+client_writable_cb(void *arg)
 {
 	struct client *c = arg;
 
-	if (greet(c))
+	if (client_greet(c))
 		c->ops->writable(c->arg);
 }
 
 static void
-connected(struct client *c, int fd)
+client_connected(struct client *c, int fd)
 {
 	c->state = CLIENT_UP;
 	c->greeted = 0;
 	if (c->connects++ > 0)
-		say_verbose("connected again to %s after %llu ms", c->name,
-		            (unsigned long long)(loop_now() - c->lost_at));
+		say_verbose("connected again to %s after %" PRIu64 " ms", c->name, loop_now() - c->lost_at);
 	else
 		say_verbose("connected to %s", c->name);
 	conn_open(&c->conn, fd);
 	if (c->ops->up)
 		c->ops->up(c->arg);
-	writable_cb(c);
+	client_writable_cb(c);
 }
 
+/* The pending attempt has succeeded or failed. */
 static void
-forget_attempt(struct client *c)
-{
-	if (c->connected_event)
-		event_free(c->connected_event);
-	c->connected_event = NULL;
-	c->connecting_fd = -1;
-}
-
-/* The attempt that took its time has succeeded or failed. */
-static void
-connected_cb(evutil_socket_t fd, short what, void *arg)
+client_connected_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct client *c = arg;
 	int error = 0;
 
 	(void)what;
-	forget_attempt(c);
+	event_free(c->connected_event);
+	c->connected_event = NULL;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof(error) }) < 0)
 		error = errno;
 	if (error) {
 		close(fd);
-		unreachable(c, error);
+		client_failed(c, error);
 	} else {
-		connected(c, fd);
+		client_connected(c, fd);
 	}
 }
 
 static void
-connect_now(struct client *c)
+client_connect(void *arg)
 {
+	struct client *c = arg;
 	int fd = addr_socket(&c->options.addr, SOCK_STREAM), r;
 
 	if (fd < 0) {
-		unreachable(c, -fd);
+		client_failed(c, -fd);
 		return;
 	}
 	do
 		r = connect(fd, &c->options.addr.sa, c->options.addr.len) < 0 ? errno : 0;
 	while (r == EINTR);
 	if (r == 0) {
-		connected(c, fd);
+		client_connected(c, fd);
 	} else if (r == EINPROGRESS) {
 		c->state = CLIENT_CONNECTING;
-		c->connecting_fd = fd;
-		c->connected_event = event_new(loop_base(c->loop), fd, EV_WRITE, connected_cb, c);
+		c->connected_event = event_new(loop_base(c->loop), fd, EV_WRITE, client_connected_cb, c);
 		memory_check(c->connected_event ? 0 : -1);
 		event_add(c->connected_event, NULL);
 	} else {
 		close(fd);
-		unreachable(c, r);
+		client_failed(c, r);
 	}
 }
 
+/* The socket file has appeared. */
 static void
-retry_cb(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	connect_now(arg);
-}
-
-/* The name of the socket file has appeared. */
-static void
-appeared_cb(void *arg)
+client_appeared_cb(void *arg)
 {
 	struct client *c = arg;
 
 	if (c->stopped || c->state != CLIENT_DOWN)
 		return;
-	event_del(c->retry_event);
+	timer_stop(&c->retry);
 	backoff_reset(&c->backoff);
-	connect_now(c);
+	client_connect(c);
 }
 
 static size_t
-input_cb(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
+client_input_cb(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 {
 	struct client *c = arg;
 
@@ -230,7 +211,7 @@ input_cb(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 }
 
 static void
-ended_cb(void *arg, uint64_t unread, int error)
+client_ended_cb(void *arg, uint64_t unread, int error)
 {
 	struct client *c = arg;
 
@@ -245,18 +226,18 @@ ended_cb(void *arg, uint64_t unread, int error)
 	if (loop_is_ending(c->loop) || c->stopped)
 		return;
 	if (c->options.once) {
-		say("connection to %s lost: %s", c->name, reason(error));
+		say("connection to %s lost: %s", c->name, client_reason(error));
 		loop_end(c->loop, EX_UNAVAILABLE);
 		return;
 	}
-	say_verbose("connection to %s lost: %s", c->name, reason(error));
-	retry_later(c);
+	say_verbose("connection to %s lost: %s", c->name, client_reason(error));
+	client_retry_later(c);
 }
 
 static const struct conn_ops conn_ops = {
-	.input = input_cb,
-	.writable = writable_cb,
-	.ended = ended_cb,
+	.input = client_input_cb,
+	.writable = client_writable_cb,
+	.ended = client_ended_cb,
 };
 
 struct client *
@@ -268,21 +249,19 @@ client_new(struct loop *loop, const struct client_options *options, const struct
 	c->options = *options;
 	c->ops = ops;
 	c->arg = arg;
-	c->connecting_fd = -1;
 	addr_format(&options->addr, c->name, sizeof(c->name));
 	conn_init(&c->conn, loop_base(loop), &conn_ops, c);
-	c->retry_event = event_new(loop_base(loop), -1, 0, retry_cb, c);
-	memory_check(c->retry_event ? 0 : -1);
+	timer_init(&c->retry, loop, client_connect, c);
 	return c;
 }
 
 void
 client_start(struct client *c)
 {
-	/* Watched before the first attempt, so that the name cannot appear unseen in between. */
+	/* The watch comes first: otherwise the file could appear between attempt and watch. */
 	if (c->options.addr.kind == ADDR_PATH && !c->options.once)
-		c->watch = watch_new(c->loop, c->name, appeared_cb, c);
-	connect_now(c);
+		c->watch = watch_new(c->loop, c->name, client_appeared_cb, c);
+	client_connect(c);
 }
 
 void
@@ -290,10 +269,12 @@ client_stop(struct client *c)
 {
 	c->stopped = true;
 	c->state = CLIENT_DOWN;
-	event_del(c->retry_event);
-	if (c->connecting_fd >= 0)
-		close(c->connecting_fd);
-	forget_attempt(c);
+	timer_stop(&c->retry);
+	if (c->connected_event) {
+		close(event_get_fd(c->connected_event));
+		event_free(c->connected_event);
+		c->connected_event = NULL;
+	}
 	conn_close(&c->conn);
 }
 
@@ -303,7 +284,7 @@ client_free(struct client *c)
 	if (!c)
 		return;
 	client_stop(c);
-	event_free(c->retry_event);
+	timer_deinit(&c->retry);
 	watch_free(c->watch);
 	conn_deinit(&c->conn);
 	free(c);
@@ -391,5 +372,5 @@ client_explain(const struct client *c, char *text, size_t size)
 	if (c->state == CLIENT_UP)
 		snprintf(text, size, "no answer from %s", c->name);
 	else
-		snprintf(text, size, "no connection to %s: %s%s", c->name, reason(c->last_error), advice);
+		snprintf(text, size, "no connection to %s: %s%s", c->name, client_reason(c->last_error), advice);
 }

@@ -1,11 +1,12 @@
 /*
- * What always holds: only read_cb() finds out that a connection is over. A write that fails marks it
- * broken and wakes read_cb(), which first reads what the kernel still holds (the answers of a peer that
- * died survive there) and then ends it. So the owner never loses its connection inside a call of its own.
+ * Only conn_read_cb() finds out that a connection is over. A write that fails marks the connection broken and wakes
+ * conn_read_cb(), which first reads what the kernel still holds (the last answers of a peer that died are still there)
+ * and then ends the connection. So the owner loses nothing that was answered, and never loses its connection inside a
+ * call of its own.
  *
- * What a Unix peer had read when it went is known (unix_release_sock() and unix_stream_read_generic() in
- * the kernel's net/unix/af_unix.c): if it left bytes unread, reading ends with ECONNRESET, otherwise with
- * a plain end of file.
+ * How a Unix connection ends tells whether the peer had read everything (unix_release_sock() and
+ * unix_stream_read_generic() in net/unix/af_unix.c of the kernel): if the peer left bytes unread, reading here ends
+ * with ECONNRESET, otherwise with a plain end of file.
  */
 #include "conn.h"
 
@@ -26,9 +27,12 @@
 /* A buffer that had grown beyond this for a large frame is given back. */
 #define READ_BUFFER_KEEP ((size_t)1024 * 1024)
 
-/* At the end of the peer's bytes: the second read tells a peer that has left meanwhile from one that has not. */
+/*
+ * After an end of file: what SIOCOUTQ says is right unless the peer, which may only have shut down its writing, leaves
+ * meanwhile; the second read tells.
+ */
 static uint64_t
-unread_at_end(const struct conn *c)
+conn_unread_at_end(const struct conn *c)
 {
 	int queued;
 	char byte;
@@ -40,15 +44,15 @@ unread_at_end(const struct conn *c)
 }
 
 static void
-end(struct conn *c, uint64_t unread, int error)
+conn_end(struct conn *c, uint64_t unread, int error)
 {
 	conn_close(c);
 	c->ops->ended(c->arg, unread, error);
 }
 
-/* Gives the owner what is there. */
+/* Gives the owner what was read. */
 static void
-feed(struct conn *c)
+conn_give(struct conn *c)
 {
 	size_t need = 0, used;
 
@@ -63,9 +67,9 @@ feed(struct conn *c)
 		buf_deinit(&c->in);
 }
 
-/* One read. Returns false when there was nothing to read, or the connection is over. */
+/* Reads once. Returns false when there was nothing to read, or the connection is over. */
 static bool
-receive(struct conn *c)
+conn_read(struct conn *c)
 {
 	ssize_t n;
 
@@ -74,9 +78,9 @@ receive(struct conn *c)
 	if (n > 0) {
 		c->in.len += (size_t)n;
 		c->had_input = true;
-		feed(c);
+		conn_give(c);
 		if (conn_is_open(c) && c->dropped)
-			end(c, CONN_UNREAD_UNKNOWN, c->dropped);
+			conn_end(c, CONN_UNREAD_UNKNOWN, c->dropped);
 		return conn_is_open(c);
 	}
 	if (n < 0 && errno == EINTR)
@@ -84,25 +88,25 @@ receive(struct conn *c)
 	if (n < 0 && errno == EAGAIN && !c->broken)
 		return false;
 	if (n == 0)
-		end(c, unread_at_end(c), c->broken);
+		conn_end(c, conn_unread_at_end(c), c->broken);
 	else
-		end(c, CONN_UNREAD_UNKNOWN, errno == EAGAIN ? c->broken : errno);
+		conn_end(c, CONN_UNREAD_UNKNOWN, errno == EAGAIN ? c->broken : errno);
 	return false;
 }
 
 static void
-read_cb(evutil_socket_t fd, short what, void *arg)
+conn_read_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
 	(void)fd;
 	(void)what;
-	while (receive(c) && c->broken)
+	while (conn_read(c) && c->broken)
 		;
 }
 
 static void
-write_cb(evutil_socket_t fd, short what, void *arg)
+conn_write_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
@@ -135,8 +139,8 @@ conn_open(struct conn *c, int fd)
 	c->dropped = 0;
 	c->broken = 0;
 	c->had_input = false;
-	c->read_event = event_new(c->base, fd, EV_READ | EV_PERSIST, read_cb, c);
-	c->write_event = event_new(c->base, fd, EV_WRITE, write_cb, c);
+	c->read_event = event_new(c->base, fd, EV_READ | EV_PERSIST, conn_read_cb, c);
+	c->write_event = event_new(c->base, fd, EV_WRITE, conn_write_cb, c);
 	memory_check(c->read_event && c->write_event ? 0 : -1);
 	if (!c->paused)
 		event_add(c->read_event, NULL);
@@ -214,7 +218,7 @@ conn_unread(const struct conn *c, uint64_t *ret_bytes)
 		return -ENOTCONN;
 	if (ioctl(c->fd, SIOCOUTQ, &queued) < 0)
 		return -errno;
-	/* A peer that leaves drops what it has not read, which then is no longer queued: so look afterwards. */
+	/* When a peer leaves, the kernel drops what it had not read and the queue seems empty: so check afterwards. */
 	if (poll(&p, 1, 0) != 0 || queued < 0)
 		return -ENOTCONN;
 	*ret_bytes = (uint64_t)queued;

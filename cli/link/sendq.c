@@ -1,7 +1,8 @@
 /*
- * A block holds its frames from the front and, from its back, where each of them ends. Always true: blocks
- * before sent_block are written and blocks behind it are not; of all blocks only the last may have room;
- * a block whose frames are all answered is not in the list.
+ * Frames lie in blocks, so that millions of small ones cost neither an allocation nor a list entry each, and writev(2)
+ * takes them in large runs. A block holds its frames from the front and, growing from its back, an array with the end
+ * of each frame. What always holds: blocks before sent_block are written and blocks behind it are not; only the last
+ * block gets new frames; a block whose frames are all answered leaves the list at once.
  */
 #include "sendq.h"
 
@@ -10,41 +11,41 @@
 
 #include "memory.h"
 
-/* Bytes of data in a block: a frame of 64 KiB and its end fit. */
+/* Bytes of data in a block: room for a frame of 64 KiB and its end. */
 #define BLOCK_ROOM ((size_t)64 * 1024 + 8)
 #define SPARE_MAX 32
 
-/* In a frame's end: the line goes on in the next frame. */
+/* Bit in the end of a frame: the line goes on in the next frame. */
 #define END_OPEN (UINT32_C(1) << 31)
 
 struct sendq_block {
 	TAILQ_ENTRY(sendq_block) next;
-	size_t size; /* of data, a multiple of the size of an end */
+	size_t size; /* of data; a multiple of 8, so that the ends are aligned */
 	size_t len;  /* bytes of frames */
 	uint32_t frames;
 	uint8_t data[] __attribute__((aligned(8)));
 };
 
 static uint32_t *
-end_at(const struct sendq_block *b, size_t frame)
+block_end_at(const struct sendq_block *b, size_t frame)
 {
 	return (uint32_t *)(b->data + b->size) - 1 - frame;
 }
 
 static size_t
-frame_end(const struct sendq_block *b, size_t frame)
+block_frame_end(const struct sendq_block *b, size_t frame)
 {
-	return *end_at(b, frame) & ~END_OPEN;
+	return *block_end_at(b, frame) & ~END_OPEN;
 }
 
 static size_t
-frame_start(const struct sendq_block *b, size_t frame)
+block_frame_start(const struct sendq_block *b, size_t frame)
 {
-	return frame > 0 ? frame_end(b, frame - 1) : 0;
+	return frame > 0 ? block_frame_end(b, frame - 1) : 0;
 }
 
 static struct sendq_block *
-last_block(const struct sendq *q)
+sendq_last(const struct sendq *q)
 {
 	return TAILQ_LAST(&q->blocks, sendq_blocks);
 }
@@ -79,7 +80,7 @@ block_free(struct sendq *q, struct sendq_block *b)
 }
 
 static void
-free_all(struct sendq_blocks *blocks)
+block_free_all(struct sendq_blocks *blocks)
 {
 	struct sendq_block *b;
 
@@ -100,15 +101,15 @@ sendq_init(struct sendq *q)
 void
 sendq_deinit(struct sendq *q)
 {
-	free_all(&q->blocks);
-	free_all(&q->spare);
+	block_free_all(&q->blocks);
+	block_free_all(&q->spare);
 	sendq_init(q);
 }
 
 void *
 sendq_reserve(struct sendq *q, size_t size)
 {
-	struct sendq_block *b = last_block(q);
+	struct sendq_block *b = sendq_last(q);
 	size_t room = size + sizeof(uint32_t);
 
 	assert(size <= SENDQ_FRAME_MAX);
@@ -126,11 +127,11 @@ sendq_reserve(struct sendq *q, size_t size)
 void
 sendq_commit(struct sendq *q, size_t size, bool open)
 {
-	struct sendq_block *b = last_block(q);
+	struct sendq_block *b = sendq_last(q);
 
 	assert(size > 0 && b->size - b->len - (b->frames + 1) * sizeof(uint32_t) >= size);
 	b->len += size;
-	*end_at(b, b->frames++) = (uint32_t)b->len | (open ? END_OPEN : 0);
+	*block_end_at(b, b->frames++) = (uint32_t)b->len | (open ? END_OPEN : 0);
 	q->frames++;
 	q->bytes += size;
 }
@@ -138,10 +139,10 @@ sendq_commit(struct sendq *q, size_t size, bool open)
 void
 sendq_close_line(struct sendq *q)
 {
-	struct sendq_block *b = last_block(q);
+	struct sendq_block *b = sendq_last(q);
 
 	if (b && b->frames > 0)
-		*end_at(b, b->frames - 1) &= ~END_OPEN;
+		*block_end_at(b, b->frames - 1) &= ~END_OPEN;
 }
 
 int
@@ -172,11 +173,11 @@ sendq_sent(struct sendq *q, size_t n)
 	q->sent_offset += n;
 }
 
-/* Forgets n frames of the first block, which has as many. */
+/* Removes the first n frames, which all lie in b, the first block. */
 static void
-pop(struct sendq *q, struct sendq_block *b, size_t n)
+sendq_pop(struct sendq *q, struct sendq_block *b, size_t n)
 {
-	size_t start = frame_start(b, q->answered), end = frame_end(b, q->answered + n - 1);
+	size_t start = block_frame_start(b, q->answered), end = block_frame_end(b, q->answered + n - 1);
 
 	q->answered += (uint32_t)n;
 	q->frames -= n;
@@ -209,9 +210,9 @@ sendq_answered(struct sendq *q, size_t n)
 		take = b ? b->frames - q->answered : 0;
 		if (take > n)
 			take = n;
-		if (take == 0 || (b == q->sent_block && frame_end(b, q->answered + take - 1) > q->sent_offset))
+		if (take == 0 || (b == q->sent_block && block_frame_end(b, q->answered + take - 1) > q->sent_offset))
 			return false;
-		pop(q, b, take);
+		sendq_pop(q, b, take);
 		n -= take;
 	}
 	return true;
@@ -221,7 +222,7 @@ void
 sendq_drop_first(struct sendq *q)
 {
 	assert(q->frames > 0);
-	pop(q, TAILQ_FIRST(&q->blocks), 1);
+	sendq_pop(q, TAILQ_FIRST(&q->blocks), 1);
 }
 
 void
@@ -231,15 +232,15 @@ sendq_drop_read(struct sendq *q, uint64_t unread)
 	const struct sendq_block *b = TAILQ_FIRST(&q->blocks);
 	size_t frame = q->answered, seen = 0, whole = 0, len;
 
-	/* How many of the first frames were read, up to the last one that ends a line. */
+	/* Counts the frames that were read, up to the last one that ends a line. */
 	for (; b; b = TAILQ_NEXT(b, next), frame = 0) {
 		for (; frame < b->frames; frame++) {
-			len = frame_end(b, frame) - frame_start(b, frame);
+			len = block_frame_end(b, frame) - block_frame_start(b, frame);
 			if (len > read)
 				break;
 			read -= len;
 			seen++;
-			if (!(*end_at(b, frame) & END_OPEN))
+			if (!(*block_end_at(b, frame) & END_OPEN))
 				whole = seen;
 		}
 		if (frame < b->frames)
@@ -252,7 +253,7 @@ void
 sendq_rewind(struct sendq *q)
 {
 	q->sent_block = TAILQ_FIRST(&q->blocks);
-	q->sent_offset = q->sent_block ? frame_start(q->sent_block, q->answered) : 0;
+	q->sent_offset = q->sent_block ? block_frame_start(q->sent_block, q->answered) : 0;
 	q->sent_bytes = 0;
 }
 
@@ -269,7 +270,7 @@ sendq_sent_frames(const struct sendq *q)
 		n += b->frames - frame;
 		frame = 0;
 	}
-	for (; b && frame < b->frames && frame_end(b, frame) <= q->sent_offset; frame++)
+	for (; b && frame < b->frames && block_frame_end(b, frame) <= q->sent_offset; frame++)
 		n++;
 	return n;
 }
@@ -279,14 +280,14 @@ sendq_first_is_sent(const struct sendq *q)
 {
 	const struct sendq_block *b = TAILQ_FIRST(&q->blocks);
 
-	return b != q->sent_block || frame_end(b, q->answered) <= q->sent_offset;
+	return b != q->sent_block || block_frame_end(b, q->answered) <= q->sent_offset;
 }
 
 struct slice
 sendq_first(const struct sendq *q)
 {
 	const struct sendq_block *b = TAILQ_FIRST(&q->blocks);
-	size_t start = frame_start(b, q->answered);
+	size_t start = block_frame_start(b, q->answered);
 
-	return (struct slice){ b->data + start, frame_end(b, q->answered) - start };
+	return (struct slice){ b->data + start, block_frame_end(b, q->answered) - start };
 }

@@ -1,8 +1,8 @@
 /*
- * The queue of what is to be sent and of what was sent but not yet answered for: frames in order, kept in
- * blocks of 64 KiB (a larger frame has a block of its own). Two positions go through it: up to `answered`
- * frames are done with and forgotten; up to `sent` their bytes were written. After the loss of a
- * connection `sent` goes back to `answered`, and all that is left is written again.
+ * The queue of a verb that must not lose anything: frames in order, from the first that is not answered (or not read by
+ * the other side) to the last that waits to be written. Two positions move through it: `answered`, before which frames
+ * are forgotten, and `sent`, before which bytes are written. When the connection is lost, `sent` goes back to
+ * `answered` and everything left is written again: at least once, in order.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 
 #include "protocol.h"
 
-/* The most bytes of one frame. */
+/* The longest frame, in bytes. */
 #define SENDQ_FRAME_MAX ((size_t)1024 * 1024 * 1024)
 
 struct sendq_block;
@@ -22,59 +22,58 @@ struct sendq_block;
 struct sendq {
 	TAILQ_HEAD(sendq_blocks, sendq_block) blocks, spare;
 	unsigned int n_spare;
-	uint32_t answered;              /* frames of the first block that are done with */
+	uint32_t answered;              /* frames of the first block */
 	struct sendq_block *sent_block; /* NULL only while there is no block */
-	size_t sent_offset;             /* bytes of sent_block that were written */
-	uint64_t frames, bytes;         /* queued: not answered */
+	size_t sent_offset;             /* bytes of sent_block that are written */
+	uint64_t frames, bytes;         /* not answered */
 	uint64_t sent_bytes;            /* of `bytes`: written */
 };
 
 void sendq_init(struct sendq *q);
 void sendq_deinit(struct sendq *q);
 
-/* Room for a frame of at most `size` bytes. sendq_commit() makes it a frame, and must be the next call. */
+/* Room for a frame of at most `size` bytes. sendq_commit() must be the next call; it makes it a frame. */
 void *sendq_reserve(struct sendq *q, size_t size);
 
 /*
- * Queues the first `size` bytes of the room as a frame, at least one. With `open` it is a part of a line
- * whose next part is the next frame: sendq_drop_read() drops them together.
+ * Queues the first `size` bytes of the room, at least one, as a frame. open: the frame is a part of a line that goes on
+ * in the next frame; sendq_drop_read() drops lines as a whole.
  */
 void sendq_commit(struct sendq *q, size_t size, bool open);
 
-/* No more parts come for the line that the last frame began. */
+/* Ends the line of the last frame. */
 void sendq_close_line(struct sendq *q);
 
-/* Fills iov with up to `max` runs of bytes to be written next; returns how many. */
+/* Sets up to `max` entries of iov to the bytes to be written next; returns how many entries. */
 int sendq_peek(struct sendq *q, struct iovec *iov, int max);
 
-/* The first n bytes of what sendq_peek() gave were written. */
+/* The next n bytes, of those that sendq_peek() gave, are written. */
 void sendq_sent(struct sendq *q, size_t n);
 
 /*
- * Forgets the first n frames. Returns false, with some of them gone, when there were not as many that
- * were written to their last byte.
+ * Removes the first n frames. Returns false, with some of them removed, if fewer frames are completely written: an
+ * answer to what was not asked.
  */
 bool sendq_answered(struct sendq *q, size_t n);
 
-/* Forgets the first frame, which must exist, written or not. */
+/* Removes the first frame, which must exist, written or not. */
 void sendq_drop_first(struct sendq *q);
 
 /*
- * Of the bytes written at most `unread` were not read by the other side: forgets the frames before those,
- * by whole lines.
+ * The other side has not read at most `unread` of the bytes written: removes the lines before those.
  */
 void sendq_drop_read(struct sendq *q, uint64_t unread);
 
-/* The connection is gone: what was written and not answered is to be written again. */
+/* The connection is lost: what is written but not answered will be written again. */
 void sendq_rewind(struct sendq *q);
 
-/* How many of the queued frames were written to their last byte. */
+/* How many of the queued frames are completely written. */
 uint64_t sendq_sent_frames(const struct sendq *q);
 
 /* The bytes of the first frame, which must exist. */
 struct slice sendq_first(const struct sendq *q);
 
-/* Whether the first frame, which must exist, was written to its last byte. */
+/* Whether the first frame, which must exist, is completely written. */
 bool sendq_first_is_sent(const struct sendq *q);
 
 static inline bool

@@ -1,7 +1,8 @@
 /*
- * One inotify watch is set at a time: on the directory that holds the name, or on its nearest ancestor,
- * waiting for the next component. The watch moves down as directories are made, and up as they go: the
- * run-time directory of a service is removed and made again with each restart.
+ * There is one inotify watch at a time: on the directory of the name, or, while that does not exist, on the nearest
+ * ancestor that does; there it waits for the next component of the path. The watch moves down as directories are made,
+ * and up as they go: the runtime directory of a service is removed and made again with each restart. A directory may
+ * come or go while the watch is being placed, so it is placed again until nothing has changed in between.
  */
 #include "watch.h"
 
@@ -19,12 +20,12 @@
 
 #define NAME_EVENTS (IN_CREATE | IN_MOVED_TO)
 #define SELF_EVENTS (IN_DELETE_SELF | IN_MOVE_SELF)
-/* How often directories may come and go beneath one placing of the watch. */
+/* How often to place the watch again while directories come and go; then retries must do. */
 #define PLACE_TRIES 8
 
 struct watch {
 	char *path;
-	const char *name; /* within path: the component waited for */
+	const char *name; /* within path: the component that is awaited */
 	size_t name_len;
 	int fd, wd;
 	struct event *event;
@@ -32,9 +33,9 @@ struct watch {
 	void *arg;
 };
 
-/* The bytes before the slash that ends the directory of name; "" stands for the root. */
+/* Watches the directory that holds the component at `name`. Returns the watch descriptor, or -1 and sets errno. */
 static int
-add_watch(struct watch *w, const char *name)
+watch_add(struct watch *w, const char *name)
 {
 	_cleanup_free_ char *dir = NULL;
 
@@ -46,9 +47,9 @@ add_watch(struct watch *w, const char *name)
 	return inotify_add_watch(w->fd, dir, NAME_EVENTS | SELF_EVENTS | IN_ONLYDIR);
 }
 
-/* The component before the one at name; NULL where name is the first. */
+/* The component before the one at `name`; NULL where that is the first. */
 static const char *
-parent_name(const struct watch *w, const char *name)
+watch_parent(const struct watch *w, const char *name)
 {
 	const char *p = name;
 
@@ -61,31 +62,26 @@ parent_name(const struct watch *w, const char *name)
 	return p;
 }
 
+/* Whether the awaited component exists already. */
 static bool
-has_directory(const struct watch *w)
+watch_name_exists(const struct watch *w)
 {
-	_cleanup_free_ char *dir = strndup(w->path, (size_t)(w->name - w->path) + w->name_len);
+	_cleanup_free_ char *path = strndup(w->path, (size_t)(w->name - w->path) + w->name_len);
 
-	memory_check(dir ? 0 : -1);
-	return access(dir, F_OK) == 0;
-}
-
-static bool
-is_last(const struct watch *w)
-{
-	return w->name[w->name_len] == '\0';
+	memory_check(path ? 0 : -1);
+	return access(path, F_OK) == 0;
 }
 
 /* Places the watch as deep as directories exist. */
 static void
-place(struct watch *w)
+watch_place(struct watch *w)
 {
 	const char *name;
 	int wd;
 
 	for (int i = 0; i < PLACE_TRIES; i++) {
 		name = strrchr(w->path, '/') ? strrchr(w->path, '/') + 1 : w->path;
-		while ((wd = add_watch(w, name)) < 0 && (name = parent_name(w, name)))
+		while ((wd = watch_add(w, name)) < 0 && (name = watch_parent(w, name)))
 			;
 		if (w->wd >= 0 && w->wd != wd)
 			inotify_rm_watch(w->fd, w->wd);
@@ -94,13 +90,13 @@ place(struct watch *w)
 			return;
 		w->name = name;
 		w->name_len = strcspn(name, "/");
-		if (is_last(w) || !has_directory(w))
+		if (w->name[w->name_len] == '\0' || !watch_name_exists(w))
 			return;
 	}
 }
 
 static bool
-concerns(const struct watch *w, const struct inotify_event *e)
+watch_concerns(const struct watch *w, const struct inotify_event *e)
 {
 	if (e->mask & IN_Q_OVERFLOW)
 		return true;
@@ -112,7 +108,7 @@ concerns(const struct watch *w, const struct inotify_event *e)
 }
 
 static void
-event_cb(evutil_socket_t fd, short what, void *arg)
+watch_event_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct watch *w = arg;
 	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -123,7 +119,7 @@ event_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(*e) + e->len)) {
 		e = (const struct inotify_event *)(events + at);
-		if (!concerns(w, e))
+		if (!watch_concerns(w, e))
 			continue;
 		concerned = true;
 		if (e->mask & IN_IGNORED && e->wd == w->wd)
@@ -131,7 +127,7 @@ event_cb(evutil_socket_t fd, short what, void *arg)
 	}
 	if (!concerned)
 		return;
-	place(w);
+	watch_place(w);
 	w->cb(w->arg);
 }
 
@@ -149,10 +145,10 @@ watch_new(struct loop *loop, const char *path, watch_cb *cb, void *arg)
 	w->cb = cb;
 	w->arg = arg;
 	w->path = strdup(path);
-	w->event = event_new(loop_base(loop), fd, EV_READ | EV_PERSIST, event_cb, w);
+	w->event = event_new(loop_base(loop), fd, EV_READ | EV_PERSIST, watch_event_cb, w);
 	memory_check(w->path && w->event ? 0 : -1);
 	event_add(w->event, NULL);
-	place(w);
+	watch_place(w);
 	return w;
 }
 

@@ -1,11 +1,10 @@
 #include "progress.h"
 
-#include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "loop.h"
-#include "memory.h"
 #include "say.h"
 
 /* In ms. */
@@ -15,12 +14,6 @@
 
 /* The weight of the latest rate in the moving average. */
 #define SMOOTHING 0.5
-
-static void
-progress_set_timer(const struct progress *p, unsigned int ms)
-{
-	event_add(p->timer, &(struct timeval){ .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 });
-}
 
 /* "12.3 MB", "3.1M/s": at most four characters for the number. */
 static void
@@ -58,23 +51,20 @@ progress_show(struct progress *p, bool last)
 	progress_format_count(bytes, sizeof(bytes), (double)state.bytes, "B");
 	progress_format_count(rate, sizeof(rate), p->rate, "/s");
 	if (state.reconnects > 0)
-		snprintf(reconnects, sizeof(reconnects), ", %llu reconnect%s", (unsigned long long)state.reconnects,
+		snprintf(reconnects, sizeof(reconnects), ", %" PRIu64 " reconnect%s", state.reconnects,
 		         state.reconnects == 1 ? "" : "s");
-	say_progress("%llu message%s, %s, %s, %llu unanswered%s", (unsigned long long)state.messages,
-	             state.messages == 1 ? "" : "s", bytes, rate, (unsigned long long)(state.messages - state.answered),
-	             reconnects);
+	say_progress("%" PRIu64 " message%s, %s, %s, %" PRIu64 " unanswered%s", state.messages,
+	             state.messages == 1 ? "" : "s", bytes, rate, state.messages - state.answered, reconnects);
 	p->shown = true;
 }
 
 static void
-progress_timer_cb(evutil_socket_t fd, short what, void *arg)
+progress_timer_cb(void *arg)
 {
 	struct progress *p = arg;
 
-	(void)fd;
-	(void)what;
 	progress_show(p, false);
-	progress_set_timer(p, p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
+	timer_set(&p->timer, p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
 }
 
 void
@@ -86,18 +76,16 @@ progress_init(struct progress *p, struct loop *loop, enum progress_mode mode, pr
 	p->at = p->started;
 	if (mode == PROGRESS_OFF || (mode == PROGRESS_AUTO && (!p->terminal || isatty(STDIN_FILENO) == 1)))
 		return;
-	p->timer = event_new(loop_base(loop), -1, 0, progress_timer_cb, p);
-	memory_check(p->timer ? 0 : -1);
-	progress_set_timer(p, mode == PROGRESS_AUTO ? AFTER : p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
+	timer_init(&p->timer, loop, progress_timer_cb, p);
+	timer_set(&p->timer, mode == PROGRESS_AUTO ? AFTER : p->terminal ? EVERY_ON_TERMINAL : EVERY_ELSE);
 }
 
 void
 progress_deinit(struct progress *p)
 {
-	if (!p->timer)
+	if (!p->timer.event)
 		return;
-	event_free(p->timer);
-	p->timer = NULL;
+	timer_deinit(&p->timer);
 	if (p->mode == PROGRESS_AUTO) {
 		say_progress_end(false);
 		return;

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct event;
+#include "timer.h"
+
 struct loop;
 
 enum progress_mode {
@@ -27,7 +28,7 @@ typedef void progress_cb(void *arg, struct progress_state *ret_state);
 struct progress {
 	enum progress_mode mode;
 	bool terminal;
-	struct event *timer;   /* NULL: nothing is ever shown */
+	struct timer timer;    /* not initialised: nothing is ever shown */
 	uint64_t started;      /* loop_now() */
 	uint64_t at, answered; /* loop_now() and messages answered when it was last shown */
 	double rate;           /* messages answered a second: a moving average, at the end the overall one */

@@ -1,6 +1,7 @@
 #include "source-spool.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -18,10 +19,10 @@ source_spool_report_error(const char *path, int r, const struct spool_report *re
 
 	switch (r) {
 	case SPOOL_E_FOREIGN:
-		say("spool '%s': this is not a spool; it is left as it is", path);
+		say("spool '%s': this is not a spool; it was not changed", path);
 		return EX_DATAERR;
 	case SPOOL_E_DAMAGED:
-		say("spool '%s': its head is damaged; move it away to begin a new one", path);
+		say("spool '%s': its head is damaged; move it away to start a new one", path);
 		return EX_DATAERR;
 	case SPOOL_E_LOCKED:
 		if (report->pid > 0)
@@ -29,7 +30,7 @@ source_spool_report_error(const char *path, int r, const struct spool_report *re
 		say("spool '%s' is in use by %s", path, by);
 		return EX_TEMPFAIL;
 	case SPOOL_E_OWNER:
-		say("spool '%s' belongs to uid %u; a spool must be one's own", path, (unsigned int)report->uid);
+		say("spool '%s' belongs to uid %u; it must be your own", path, (unsigned int)report->uid);
 		return EX_NOPERM;
 	case SPOOL_E_MODE:
 		say("spool '%s': others may write to it (mode %04o; expected 0600)", path, report->mode);
@@ -45,15 +46,14 @@ static void
 source_spool_report_found(const char *path, const struct spool_found *found)
 {
 	if (found->lost > 0)
-		say("spool '%s' was damaged: %llu message%s lost", path, (unsigned long long)found->lost,
+		say("spool '%s' was damaged: %" PRIu64 " message%s lost", path, found->lost,
 		    found->lost == 1 ? " is" : "s are");
 	if (found->cut > 0)
-		say("spool '%s': %llu bytes at its end are %s; they are cut off", path, (unsigned long long)found->cut,
+		say("spool '%s': %" PRIu64 " bytes at its end are %s; they are cut off", path, found->cut,
 		    found->torn ? "the beginning of something that was not written to its end" : "damaged");
 	if (found->left > 0)
-		say_notice("spool '%s': %llu message%s left from before %s sent first", path,
-		           (unsigned long long)found->left, found->left == 1 ? "" : "s",
-		           found->left == 1 ? "is" : "are");
+		say_notice("spool '%s': %" PRIu64 " message%s left from before %s sent first", path, found->left,
+		           found->left == 1 ? "" : "s", found->left == 1 ? "is" : "are");
 }
 
 int

@@ -7,8 +7,8 @@
 #include "source.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,16 +22,15 @@
 #include "send-options.h"
 #include "source-spool.h"
 #include "spool.h"
+#include "timer.h"
 
 /* Bytes in a batch of the spool; more would gain nothing. */
 #define BATCH_BYTES ((uint64_t)256 * 1024)
-#define RETRY_SECONDS 1
+#define RETRY_MS 1000
 
 struct source {
 	const struct send_options *o;
 	struct loop *loop;
-	source_cb *cb;
-	void *arg;
 	struct input_file *files;
 	size_t n_files;
 	struct input *input;  /* NULL for messages from arguments */
@@ -46,7 +45,7 @@ struct source {
 	bool failed;          /* the spool cannot be read */
 	bool stuck;           /* the spool cannot be written */
 	bool said_full;
-	struct event *retry;
+	struct timer retry;
 };
 
 /* Opens all files at once, so that a wrong name is found before anything is sent. */
@@ -94,31 +93,18 @@ source_open(const struct send_options *o, struct source **ret_source)
 	return EX_OK;
 }
 
-static void
-source_retry_cb(evutil_socket_t fd, short what, void *arg)
-{
-	struct source *s = arg;
-
-	(void)fd;
-	(void)what;
-	s->cb(s->arg);
-}
-
 void
 source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg)
 {
 	enum input_split split = s->o->whole ? INPUT_WHOLE : s->o->null ? INPUT_NULS : INPUT_LINES;
 
 	s->loop = loop;
-	s->cb = cb;
-	s->arg = arg;
-	s->retry = event_new(loop_base(loop), -1, 0, source_retry_cb, s);
-	memory_check(s->retry ? 0 : -1);
+	timer_init(&s->retry, loop, cb, arg);
 	if (s->n_files == 0)
 		return;
-	s->input = input_new_files(loop, s->files, s->n_files, split, cb, arg);
+	s->input = input_new(loop, s->files, s->n_files, split, cb, arg);
 	if (s->spool)
-		input_keep(s->input);
+		input_enable_peek(s->input);
 }
 
 void
@@ -128,8 +114,7 @@ source_free(struct source *s)
 		return;
 	input_free(s->input);
 	spool_close(s->spool);
-	if (s->retry)
-		event_free(s->retry);
+	timer_deinit(&s->retry);
 	for (size_t i = 0; i < s->n_files; i++)
 		if (s->files[i].fd != STDIN_FILENO)
 			close(s->files[i].fd);
@@ -147,8 +132,8 @@ source_report_input(const struct source *s)
 		name = "standard input";
 	if (input_error(s->input) == EMSGSIZE) {
 		input_locate(s->input, input_handed(s->input) + 1, &number);
-		say("reading %s%s%s: message %llu is longer than %zu bytes", quote, name, quote,
-		    (unsigned long long)number, INPUT_MESSAGE_MAX);
+		say("reading %s%s%s: message %" PRIu64 " is longer than %zu bytes", quote, name, quote, number,
+		    INPUT_MESSAGE_MAX);
 	} else {
 		say("reading %s%s%s: %s", quote, name, quote, strerror(input_error(s->input)));
 	}
@@ -191,10 +176,10 @@ source_write_spool(struct source *s)
 	if (r < 0 && !s->stuck)
 		say("spool '%s': %s; nothing more is read until it can be written", s->o->spool, strerror(-r));
 	if (r == 0 && s->stuck)
-		say("spool '%s': it can be written again", s->o->spool);
+		say("spool '%s': writing works again", s->o->spool);
 	s->stuck = r < 0;
-	if (s->stuck && !event_pending(s->retry, EV_TIMEOUT, NULL))
-		event_add(s->retry, &(struct timeval){ .tv_sec = RETRY_SECONDS });
+	if (s->stuck && !timer_is_set(&s->retry))
+		timer_set(&s->retry, RETRY_MS);
 	return !s->stuck;
 }
 
@@ -222,7 +207,7 @@ source_fill(struct source *s)
 	if (!s->input)
 		return;
 	if (status != INPUT_OK && !s->stuck)
-		input_taken(s->input);
+		input_consume(s->input);
 	input_want(s->input, status == INPUT_MORE && !s->stuck);
 }
 
@@ -354,14 +339,13 @@ source_describe(const struct source *s, uint64_t number, char *text, size_t size
 	const char *name;
 
 	if (number <= s->left_before) {
-		snprintf(text, size, "message %llu of those left in spool '%s'", (unsigned long long)number,
-		         s->o->spool);
+		snprintf(text, size, "message %" PRIu64 " of those left in spool '%s'", number, s->o->spool);
 		return;
 	}
 	number -= s->left_before;
 	name = s->input ? input_locate(s->input, number, &number) : NULL;
-	snprintf(text, size, "%s %llu%s%s%s", s->input && !s->o->null && !s->o->whole ? "line" : "message",
-	         (unsigned long long)number, name ? " of '" : "", name ? name : "", name ? "'" : "");
+	snprintf(text, size, "%s %" PRIu64 "%s%s%s", s->input && !s->o->null && !s->o->whole ? "line" : "message",
+	         number, name ? " of '" : "", name ? name : "", name ? "'" : "");
 }
 
 void
@@ -370,11 +354,11 @@ source_say_left(const struct source *s)
 	uint64_t left = s->spool ? spool_left(s->spool) : 0;
 
 	if (left > 0)
-		say("%llu message%s in '%s', sent at the next start with it", (unsigned long long)left,
+		say("%" PRIu64 " message%s in '%s', sent at the next start with it", left,
 		    left == 1 ? " stays" : "s stay", s->o->spool);
 	if (s->stuck && source_left(s) > left)
-		say("%llu could not be written to it%s", (unsigned long long)(source_left(s) - left),
-		    s->input ? ", and were not taken from the input" : "");
+		say("%" PRIu64 " could not be written to it%s", source_left(s) - left,
+		    s->input ? ", and are still in the input" : "");
 }
 
 int

@@ -6,6 +6,7 @@
  * know what another one waits for.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -159,8 +160,8 @@ send_give_up(void *arg, const char *why)
 		         s->o->common.args[0]);
 	else
 		client_explain(s->client, explanation, sizeof(explanation));
-	say("%s: %llu of %llu messages were not answered (%s)", why, (unsigned long long)left,
-	    (unsigned long long)source_taken(s->source), explanation);
+	say("%s: %" PRIu64 " of %" PRIu64 " messages were not answered (%s)", why, left, source_taken(s->source),
+	    explanation);
 	loop_end(s->loop, source_is_stuck(s->source) ? EX_IOERR : EX_TEMPFAIL);
 }
 
@@ -179,8 +180,8 @@ send_signal_cb(void *arg, int signo, bool again)
 	deadline_run(&s->signal_deadline, true);
 	send_advance(s);
 	if (!loop_is_ending(s->loop))
-		say_notice("%llu messages are not answered yet; interrupt again to give up",
-		           (unsigned long long)source_left(s->source));
+		say_notice("%" PRIu64 " messages are not answered yet; interrupt again to give up",
+		           source_left(s->source));
 }
 
 static void
@@ -193,8 +194,8 @@ send_refused(struct send *s, const struct slice *text)
 	source_describe(s->source, s->answered + s->refused + 1, where, sizeof(where));
 	if (answers_error_is(text, "ERR Protocol error: invalid bulk length"))
 		hint = " (it is larger than max_message)";
-	say("%s (%llu bytes) was refused: %.*s%s", where, (unsigned long long)publish_message_size(&frame),
-	    (int)text->len, (const char *)text->p, hint);
+	say("%s (%" PRIu64 " bytes) was refused: %.*s%s", where, publish_message_size(&frame), (int)text->len,
+	    (const char *)text->p, hint);
 	s->refused++;
 	source_done(s->source, 1);
 	if (answers_error_is(text, "NOPERM"))
@@ -315,11 +316,10 @@ send_print_summary(struct send *s)
 	uint64_t reconnects = client_reconnects(s->client);
 
 	send_count_written(s);
-	say("send: %llu messages, %llu answered, %llu not sent, %llu refused, %llu sent again, %llu reconnect%s",
-	    (unsigned long long)source_taken(s->source), (unsigned long long)s->answered,
-	    (unsigned long long)source_left(s->source), (unsigned long long)s->refused,
-	    (unsigned long long)(s->written - s->written_distinct), (unsigned long long)reconnects,
-	    reconnects == 1 ? "" : "s");
+	say("send: %" PRIu64 " messages, %" PRIu64 " answered, %" PRIu64 " not sent, %" PRIu64 " refused, %" PRIu64
+	    " sent again, %" PRIu64 " reconnect%s",
+	    source_taken(s->source), s->answered, source_left(s->source), s->refused, s->written - s->written_distinct,
+	    reconnects, reconnects == 1 ? "" : "s");
 }
 
 static void

@@ -7,7 +7,7 @@
  * the kernel tells that: during the connection by the bytes that are still queued in it, at the end of the connection
  * by the way it ends (conn.h).
  */
-#include <event2/event.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -23,6 +23,7 @@
 #include "output.h"
 #include "say.h"
 #include "sendq.h"
+#include "timer.h"
 
 struct pipe_options {
 	struct options common;
@@ -52,11 +53,12 @@ struct pipe {
 	struct loop *loop;
 	struct client *client;
 	struct sendq queue;
+	struct input_file standard; /* input */
 	struct input *input;
 	struct output *output;
 	struct buf hello;
 	struct deadline deadline, signal_deadline;
-	struct event *look_timer;
+	struct timer look;
 	bool input_ended;
 	bool finishing; /* the connection is over; what is left goes to standard output */
 	bool shut;      /* the end of standard input was passed on to this connection */
@@ -136,17 +138,9 @@ pipe_advance(void *arg)
 		p->shut = true;
 	}
 	if (!p->input_ended && p->queue.bytes >= p->queue_bytes && !sendq_has_unsent(&p->queue))
-		event_add(p->look_timer, &(struct timeval){ .tv_usec = LOOK_EVERY * 1000 });
+		timer_set(&p->look, LOOK_EVERY);
 	/* No time limit while standard output takes nothing: that is not the daemon's fault. */
 	deadline_run(&p->deadline, !pipe_is_output_full(p) && (sendq_has_unsent(&p->queue) || p->shut));
-}
-
-static void
-pipe_look_cb(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	pipe_advance(arg);
 }
 
 static size_t
@@ -194,13 +188,13 @@ static void
 pipe_give_up(void *arg, const char *why)
 {
 	struct pipe *p = arg;
-	unsigned long long left = p->queue.bytes - p->queue.sent_bytes;
+	uint64_t left = p->queue.bytes - p->queue.sent_bytes;
 	char explanation[256] = "standard output takes nothing";
 
 	if (!pipe_is_output_full(p))
 		client_explain(p->client, explanation, sizeof(explanation));
 	if (left > 0)
-		say("%s: %llu bytes were not sent (%s)", why, left, explanation);
+		say("%s: %" PRIu64 " bytes were not sent (%s)", why, left, explanation);
 	else if (p->finishing)
 		say("%s: %zu bytes were not written to standard output", why, output_pending(p->output));
 	else
@@ -222,8 +216,8 @@ pipe_signal_cb(void *arg, int signo, bool again)
 	deadline_run(&p->signal_deadline, true);
 	pipe_advance(p);
 	if (!loop_is_ending(p->loop))
-		say_notice("%llu bytes are not sent yet; interrupt again to give up",
-		           (unsigned long long)(p->queue.bytes - p->queue.sent_bytes));
+		say_notice("%" PRIu64 " bytes are not sent yet; interrupt again to give up",
+		           p->queue.bytes - p->queue.sent_bytes);
 }
 
 static const struct client_ops client_ops = {
@@ -245,20 +239,21 @@ pipe_setup(struct pipe *p)
 	p->loop = loop_new(pipe_signal_cb, p);
 	p->client = client_new(p->loop, &options, &client_ops, p);
 	sendq_init(&p->queue);
-	p->input = input_new(p->loop, STDIN_FILENO, INPUT_LINES, pipe_advance, p);
+	p->input = input_new(p->loop, &p->standard, 1, INPUT_LINES, pipe_advance, p);
 	p->output = output_new(p->loop, STDOUT_FILENO, pipe_drained, p);
 	deadline_init(&p->deadline, p->loop, o->common.timeout, pipe_give_up, p);
 	deadline_init(&p->signal_deadline, p->loop, o->common.timeout > 0 ? o->common.timeout : SIGNAL_TIMEOUT,
 	              pipe_give_up, p);
-	p->look_timer = event_new(loop_base(p->loop), -1, 0, pipe_look_cb, p);
-	memory_check(p->look_timer ? 0 : -1);
+	timer_init(&p->look, p->loop, pipe_advance, p);
 }
 
 static int
 verb_pipe_run(const void *options)
 {
 	const struct pipe_options *o = options;
-	struct pipe p = { .o = o, .queue_bytes = o->queue_bytes > 0 ? o->queue_bytes : QUEUE_BYTES };
+	struct pipe p = { .o = o,
+		          .standard = { .fd = STDIN_FILENO },
+		          .queue_bytes = o->queue_bytes > 0 ? o->queue_bytes : QUEUE_BYTES };
 	int status;
 
 	pipe_setup(&p);
@@ -271,7 +266,7 @@ verb_pipe_run(const void *options)
 	input_free(p.input);
 	output_free(p.output);
 	buf_deinit(&p.hello);
-	event_free(p.look_timer);
+	timer_deinit(&p.look);
 	deadline_deinit(&p.deadline);
 	deadline_deinit(&p.signal_deadline);
 	loop_free(p.loop);

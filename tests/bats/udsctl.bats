@@ -267,5 +267,5 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
     assert_output "udsctl: send: no channel; try 'udsctl send --help'"
     run "$UDSCTL" --socket /etc ping
     assert_failure 69
-    assert_output 'udsctl: cannot connect to /etc: Connection refused; it is no socket'
+    assert_output 'udsctl: cannot connect to /etc: Connection refused; it is not a socket'
 }

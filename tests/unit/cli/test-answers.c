@@ -9,7 +9,7 @@
 
 #include "answers.h"
 
-/* Reads a copy that ends where its memory ends, so that a sanitizer sees each byte too far. */
+/* Reads a copy of exactly this size, so that a sanitizer catches any byte read beyond it. */
 static struct answers
 read_copy(const char *bytes, size_t len)
 {

@@ -14,7 +14,7 @@ test_doubles_up_to_the_cap(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
-		assert_int_equal(backoff_next(&b, 0), expected[i]); /* 0: the longest of each step */
+		assert_int_equal(backoff_next(&b, 0), expected[i]); /* 0: the full step */
 }
 
 static void

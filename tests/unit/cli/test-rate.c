@@ -36,14 +36,14 @@ test_one_at_once_then_a_pause(void **state)
 	struct rate r;
 
 	(void)state;
-	rate_init(&r, 6, 60000); /* one in ten seconds */
+	rate_init(&r, 6, 60000); /* one every ten seconds */
 	assert_true(rate_is_ready(&r));
 	rate_spend(&r);
 	assert_false(rate_is_ready(&r));
 	assert_in_range(rate_wait(&r), UINT64_C(9000000000), UINT64_C(10000000001));
 }
 
-/* After a pause a fiftieth of a second's worth may go at once, and no more. */
+/* After a pause, the burst is what the rate allows in a fiftieth of a second. */
 static void
 test_bursts_are_bounded(void **state)
 {
@@ -54,13 +54,13 @@ test_bursts_are_bounded(void **state)
 	rate_init(&r, 1000, 1000);
 	r.tokens = 0;
 	r.at -= UINT64_C(3600) * 1000000000;
-	/* However slow this loop is, what comes in while it runs is not what it looks for. */
+	/* The loop reads the tokens itself: a call would refill them while it runs. */
 	for (assert_true(rate_is_ready(&r)); r.tokens >= 1; n++)
 		rate_spend(&r);
 	assert_int_equal(n, 20);
 }
 
-/* However long it takes: never more than the rate and one burst. */
+/* However long it takes: never more than the rate plus one burst. */
 static void
 test_the_rate_holds(void **state)
 {

@@ -15,7 +15,7 @@ push(struct sendq *q, const char *text, bool open)
 {
 	size_t len = strlen(text);
 
-	memcpy(sendq_reserve(q, len + 10), text, len); /* more room than is used, as an encoder does */
+	memcpy(sendq_reserve(q, len + 10), text, len); /* reserves more than it uses, as an encoder does */
 	sendq_commit(q, len, open);
 }
 
@@ -26,7 +26,7 @@ push_bytes(struct sendq *q, size_t len, uint8_t fill)
 	sendq_commit(q, len, false);
 }
 
-/* Writes at most max bytes, as a socket would take them, behind what is in `to`. */
+/* Appends at most `max` bytes to the text in `to`, as a socket would take them. */
 static size_t
 drain(struct sendq *q, char *to, size_t max)
 {
@@ -155,13 +155,13 @@ test_drop_read_keeps_whole_lines(void **state)
 	push(&q, "bb\n", false);
 	push(&q, "c", true);
 	drain(&q, out, 100);
-	sendq_drop_read(&q, 100); /* more unread than was written: nothing is known */
+	sendq_drop_read(&q, 100); /* more unread than was written: nothing was read */
 	assert_int_equal(q.bytes, 10);
-	sendq_drop_read(&q, 7); /* three bytes of the first line were read */
+	sendq_drop_read(&q, 7); /* only three bytes of the first line were read */
 	assert_int_equal(q.bytes, 10);
-	sendq_drop_read(&q, 4); /* the first line and the first part of the second */
+	sendq_drop_read(&q, 4); /* read: the first line and the first part of the second */
 	assert_int_equal(q.bytes, 6);
-	sendq_drop_read(&q, 0); /* all, but the last line is open */
+	sendq_drop_read(&q, 0); /* all was read, but the last line is open */
 	assert_int_equal(q.bytes, 1);
 	sendq_rewind(&q);
 	out[0] = '\0';
@@ -227,7 +227,7 @@ test_line_across_blocks(void **state)
 	sendq_deinit(&q);
 }
 
-/* Random frames, writes, answers and losses, held against a plain model. */
+/* Random frames, writes, answers and losses, compared with a simple model. */
 static void
 test_against_a_model(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * The spool as its user sees it, and its file in every state that a crash or damage may leave: cut at every
- * byte, changed at every byte, with marks that are too old.
+ * The spool as its user sees it, and its file in the states that a crash or damage can leave: cut at every byte,
+ * changed at every byte, with old marks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ add(struct spool *s, const char *text)
 	spool_add(s, &(struct slice){ (const uint8_t *)text, strlen(text) });
 }
 
-/* One batch of `count` messages, the numbers from `from` on. */
+/* Writes one batch of `count` messages: the numbers from `from` on. */
 static void
 add_numbers(struct spool *s, unsigned int from, unsigned int count)
 {
@@ -123,7 +123,7 @@ write_file(const void *bytes, size_t n)
 	close(fd);
 }
 
-/* As kill -9 leaves it: nothing is marked at the end. */
+/* Leaves the file as kill -9 does: the last answers are not marked. */
 static void
 die(struct spool *s)
 {
@@ -225,7 +225,7 @@ test_an_answer_without_a_mark_is_forgotten(void **state)
 	spool_close(s);
 }
 
-/* Whatever happens to be answered and written between runs, all comes out in order. */
+/* However many messages each run writes and has answered, all come out in order. */
 static void
 test_random_runs(void **state)
 {
@@ -263,7 +263,7 @@ test_random_runs(void **state)
 	assert_true(added > 1000);
 }
 
-/* Three batches; of the first, one message is answered. Returns the bytes of the file. */
+/* Writes three batches; one message of the first is answered. Returns the size of the file. */
 static size_t
 three_batches(uint8_t *bytes, size_t *ret_second, size_t *ret_third)
 {
@@ -300,7 +300,7 @@ test_cut_at_every_byte(void **state)
 		                                        : n < size  ? third
 		                                                    : size));
 		assert_true(report.found.cut == 0 || report.found.torn);
-		/* It goes on behind the cut. */
+		/* New messages follow the cut. */
 		add_numbers(s, 7, 1);
 		for (size_t i = 0; i < whole; i++)
 			expect(s, "ch", (const char *[]){ "2", "3", "4", "5", "6" }[i]);
@@ -314,7 +314,7 @@ test_cut_at_every_byte(void **state)
 	}
 }
 
-/* One byte is wrong: at most its batch is lost, which is said, and the others come in order. */
+/* One byte is wrong: at most its batch is lost, the loss is reported, and the other messages come in order. */
 static void
 test_changed_at_every_byte(void **state)
 {
@@ -347,7 +347,7 @@ test_changed_at_every_byte(void **state)
 		assert_int_equal(report.found.lost, at < SPOOL_START || at >= third ? 0 : at < second ? 1 : 2);
 		assert_int_equal(report.found.cut > 0, at >= third);
 		spool_close(s);
-		/* It is mended once. */
+		/* The damage is mended: nothing is lost again. */
 		s = open_again();
 		assert_int_equal(report.found.lost, 0);
 		assert_int_equal(report.found.cut, 0);
@@ -376,7 +376,7 @@ test_both_marks_damaged(void **state)
 	spool_close(s);
 }
 
-/* The power cut took the mark that was written when the file was emptied, and left what was written since. */
+/* A loss of power took the mark written when the file was emptied, but not what was written after it. */
 static void
 test_mark_older_than_the_emptying(void **state)
 {
@@ -464,7 +464,7 @@ test_others_may_not_write_to_it(void **state)
 	assert_int_equal(report.uid, 4321);
 }
 
-/* Always something unanswered: the disk holds little, although much went through. */
+/* Something is unanswered all the time: still the disk holds little, although much goes through. */
 static void
 test_room_is_given_back(void **state)
 {
@@ -513,7 +513,7 @@ test_the_limit(void **state)
 	spool_close(s);
 }
 
-/* All was answered, but the file had not been cut: with a smaller limit it must not count as full for ever. */
+/* All is answered, but the file was not cut: opened with a smaller limit it must not stay full for ever. */
 static void
 test_a_smaller_limit(void **state)
 {
