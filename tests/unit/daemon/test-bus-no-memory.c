@@ -4,6 +4,7 @@
  */
 #include "ledger.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -595,10 +596,29 @@ __asan_default_options(void)
 	return "quarantine_size_mb=4:thread_local_quarantine_size_kb=256";
 }
 
+/* There is memory for the copy, but not for the ring of the empty queue. */
+static void
+copy_without_ring(void **state __attribute__((unused)))
+{
+	struct chunk_pool pool = { 0 };
+	int64_t blocks = failing_blocks();
+	struct outq q;
+
+	outq_init(&q);
+	failing_begin(2, 1);
+	failing_set_on(true);
+	assert_int_equal(outq_push_copy(&q, &pool, (const uint8_t *)"x", 1, NULL, 1), -ENOMEM);
+	failing_set_on(false);
+	assert_int_equal(failing_end(), 1);
+	assert_int_equal(outq_clear(&q), 0);
+	chunk_pool_deinit(&pool);
+	assert_int_equal(failing_blocks(), blocks);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct CMUnitTest tests[N_SCENES];
+	struct CMUnitTest tests[N_SCENES + 1];
 
 	mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024); /* each run takes the same few large blocks */
 	mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
@@ -610,5 +630,6 @@ main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < N_SCENES; i++)
 		tests[i] = (struct CMUnitTest){ scenes[i].name, memory_runs_out, NULL, NULL, (void *)&scenes[i] };
+	tests[N_SCENES] = (struct CMUnitTest)cmocka_unit_test(copy_without_ring);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

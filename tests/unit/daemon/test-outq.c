@@ -263,14 +263,14 @@ memory_is_accounted_for(void **state)
 		}
 		take(rig, prng_below(&prng, 8000));
 		assert_in_range(rig->chunks.bytes - rig->chunks.n_free * CHUNK_SIZE, rig->q.bytes,
-		                rig->q.kept + (rig->q.own ? chunk_size(rig->q.own) : 0));
-		assert_in_range(rig->q.kept, rig->q.bytes, SIZE_MAX);
+		                rig->q.chunk_bytes + (rig->q.own ? chunk_size(rig->q.own) : 0));
+		assert_in_range(rig->q.chunk_bytes, rig->q.bytes, SIZE_MAX);
 	}
 	outq_detach(&rig->q, &rig->chunks);
 	/* What remains is worth its chunk. */
-	assert_in_range(rig->q.kept, rig->q.bytes, 5 * rig->q.bytes + 2 * CHUNK_SIZE);
+	assert_in_range(rig->q.chunk_bytes, rig->q.bytes, 5 * rig->q.bytes + 2 * CHUNK_SIZE);
 	assert_int_equal(write_all(rig, &barrier), OUTQ_EMPTY);
-	assert_int_equal(rig->q.kept, 0);
+	assert_int_equal(rig->q.chunk_bytes, 0);
 	assert_int_equal(rig->chunks.bytes, rig->chunks.n_free * CHUNK_SIZE);
 	assert_int_equal(rig->got.len, expected.len);
 	assert_memory_equal(rig->got.data, expected.data, expected.len);
