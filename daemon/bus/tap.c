@@ -138,7 +138,7 @@ tell(struct taps *taps, struct client *c, struct notice *notice)
 		missed_add(taps->missed, c, published, 1);
 		return;
 	}
-	if (c->has_missed)
+	if (c->has_missed && c != taps->flow->executing)
 		missed_tell(taps->missed, c);
 	if (encode(taps->flow, notice, resp3) < 0) {
 		flow_out_of_memory(taps->flow, c);
