@@ -520,7 +520,7 @@ waiting_input_of_a_user(struct hub *hub)
 	hub->bus.flow.limits.max_message = 500000;
 	hub->bus.flow.limits.queue_limit_per_uid = 100000; /* but there is room for one message and 1 MiB */
 	hub->bus.flow.limits.queue_limit = 4096;
-	limit = user_kept_max(&hub->bus.flow.limits);
+	limit = user_input_max(&hub->bus.flow.limits);
 	peer_ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(r, true);
 	peer_publish(first, "x", (struct slice){ payload, 5000 });
@@ -532,7 +532,7 @@ waiting_input_of_a_user(struct hub *hub)
 		hub_settle(hub);
 		assert_int_equal(publishers[i]->session.client.state, CLIENT_WAITING);
 	}
-	kept = publishers[0]->session.client.user->kept;
+	kept = publishers[0]->session.client.user->input;
 	assert_in_range(kept, limit, limit + hub->buffer_size + 2 * 256 * 1024);
 	assert_true(publishers[4]->sent_at < size); /* it is not read to its end */
 	peer_publish(other, "y", (struct slice){ payload, size });
@@ -543,7 +543,7 @@ waiting_input_of_a_user(struct hub *hub)
 	peer_expect_text(first, ":1\r\n");
 	for (size_t i = 0; i < 5; i++)
 		peer_expect_text(publishers[i], ":1\r\n");
-	assert_int_equal(publishers[0]->session.client.user->kept, 0);
+	assert_int_equal(publishers[0]->session.client.user->input, 0);
 	r->got.len = 0;
 	free(payload);
 }
