@@ -188,15 +188,6 @@ access_rule_free(struct access_rule *rule)
 	free(rule);
 }
 
-/* A pattern never matches an empty name, but a rule for all channels applies to that one as well. */
-static bool
-access_rule_covers(const struct access_rule *rule, struct slice channel)
-{
-	if (channel.len == 0)
-		return strspn(rule->glob, "*") == rule->glob_len;
-	return glob_match((const uint8_t *)rule->glob, rule->glob_len, channel.p, channel.len);
-}
-
 const struct access_rule *
 access_find(const struct access_rules *rules, struct slice channel)
 {
@@ -206,9 +197,12 @@ access_find(const struct access_rules *rules, struct slice channel)
 		return &reserved;
 	if (!rules)
 		return &everybody;
-	STAILQ_FOREACH(rule, rules, link)
-		if (access_rule_covers(rule, channel))
+	STAILQ_FOREACH(rule, rules, link) {
+		/* A pattern never matches an empty name, but a rule for all channels applies to that one as well. */
+		if (channel.len == 0 ? strspn(rule->glob, "*") == rule->glob_len
+		                     : glob_match((const uint8_t *)rule->glob, rule->glob_len, channel.p, channel.len))
 			return rule;
+	}
 	return &everybody;
 }
 

@@ -145,23 +145,18 @@ head_put(char *head, const struct slice *pattern, bool is_shard, struct slice na
 	return (uint32_t)(n + resp_put_bulk(head + n, name.p, name.len));
 }
 
-static struct channel *
-channels_find_hashed(const struct channels *channels, struct slice name, bool is_shard, uint64_t hash)
-{
-	for (struct hashtable_node *node = hashtable_first(&channels->table, hash); node; node = hashtable_next(node))
-		if (channel_is(CHANNEL(node), name, is_shard))
-			return CHANNEL(node);
-	return NULL;
-}
-
 struct channel *
 channels_find(const struct channels *channels, struct slice name, bool is_shard)
 {
-	return channels_find_hashed(channels, name, is_shard, siphash(&channels->key, name.p, name.len));
+	struct hashtable_node *node = hashtable_first(&channels->table, siphash(&channels->key, name.p, name.len));
+
+	while (node && !channel_is(CHANNEL(node), name, is_shard))
+		node = hashtable_next(node);
+	return node ? CHANNEL(node) : NULL;
 }
 
 static struct channel *
-channels_make(struct channels *channels, struct slice name, bool is_shard, uint64_t hash)
+channels_make(struct channels *channels, struct slice name, bool is_shard)
 {
 	struct channel *channel;
 
@@ -175,7 +170,7 @@ channels_make(struct channels *channels, struct slice name, bool is_shard, uint6
 	channel->name_offset = channel->head_len - 2 - channel->name_len;
 	TAILQ_INIT(&channel->waiters);
 	channel->patterns_generation = channel->members_generation = UINT64_MAX;
-	if (hashtable_insert(&channels->table, &channel->node, hash) < 0) {
+	if (hashtable_insert(&channels->table, &channel->node, siphash(&channels->key, name.p, name.len)) < 0) {
 		free(channel);
 		return NULL;
 	}
@@ -234,28 +229,6 @@ channel_mark_receivers(const struct channel *channel, bool mark)
 	return found;
 }
 
-/* Whether some client receives the channel in more than one way. */
-static bool
-channel_has_overlap(const struct channel *channel)
-{
-	bool found = channel_mark_receivers(channel, true);
-
-	channel_mark_receivers(channel, false);
-	return found;
-}
-
-static uint32_t
-channel_count_admitted(const struct channel *channel, const struct recvset *set)
-{
-	uint32_t n = 0;
-
-	if (!channel->is_restricted)
-		return set->n;
-	for (uint32_t i = 0; i < set->n; i++)
-		n += channel_admits(channel, recvset_array(set)[i]);
-	return n;
-}
-
 static void
 channels_forget_in(struct hashtable_node *node, void *arg)
 {
@@ -298,10 +271,18 @@ channels_refresh(struct channels *channels, struct channel *channel)
 	channel->n_total = 0;
 	channel->heads_len = channel->head_len;
 	for (uint32_t way = 0; way <= channel->n_matches; way++) {
-		channel->n_total += channel_count_admitted(channel, channel_way(channel, way));
+		const struct recvset *set = channel_way(channel, way);
+
+		for (uint32_t i = 0; channel->is_restricted && i < set->n; i++)
+			channel->n_total += channel_admits(channel, recvset_array(set)[i]);
+		channel->n_total += channel->is_restricted ? 0 : set->n;
 		channel->heads_len += way > 0 ? channel->matches[way - 1].head_len : 0;
 	}
-	channel->overlap = channel->n_matches > 0 && channel_has_overlap(channel);
+	channel->overlap = false;
+	if (channel->n_matches > 0) {
+		channel->overlap = channel_mark_receivers(channel, true);
+		channel_mark_receivers(channel, false);
+	}
 	channel->clog_generation = UINT64_MAX;
 	channel->members_generation = channels->members_generation;
 	return 0;
@@ -316,10 +297,9 @@ channels_update(struct channels *channels, struct channel *channel)
 struct channel *
 channels_get(struct channels *channels, struct slice name, bool is_shard)
 {
-	uint64_t hash = siphash(&channels->key, name.p, name.len);
-	struct channel *channel = channels_find_hashed(channels, name, is_shard, hash);
+	struct channel *channel = channels_find(channels, name, is_shard);
 
-	return channel ? channel : channels_make(channels, name, is_shard, hash);
+	return channel ? channel : channels_make(channels, name, is_shard);
 }
 
 bool
@@ -336,8 +316,7 @@ channels_must_match(const struct channels *channels, struct slice name, bool is_
 int
 channels_lookup(struct channels *channels, struct slice name, bool is_shard, bool make, struct channel **ret_channel)
 {
-	uint64_t hash = siphash(&channels->key, name.p, name.len);
-	struct channel *channel = channels_find_hashed(channels, name, is_shard, hash);
+	struct channel *channel = channels_find(channels, name, is_shard);
 
 	if (!channel) {
 		if (!make &&
@@ -345,7 +324,7 @@ channels_lookup(struct channels *channels, struct slice name, bool is_shard, boo
 			*ret_channel = NULL;
 			return 0;
 		}
-		channel = channels_make(channels, name, is_shard, hash);
+		channel = channels_make(channels, name, is_shard);
 		if (!channel)
 			return -ENOMEM;
 	}

@@ -7,8 +7,8 @@
  * While a run is open,
  * - its messages are in no queue yet. So whatever else is queued for one of its receivers has to close it first, or it
  *   would overtake them: that is how everybody sees messages and replies in the order of the commands;
- * - its channel is pinned, and no subscription, encoding, rule or limit changes: the replies that count the receivers
- * are already queued. Whoever changes one of these closes the run first (bus.c);
+ * - its channel is pinned, and no subscription, encoding, rule or limit changes, since the replies that count the
+ *   receivers are already queued. Whoever changes one of these closes the run first (bus.c);
  * - its barrier has references but no pending span. The replies to its publishers refer to the barrier, and nothing is
  *   written before the end of the pass, which closes the run: so no reply passes a barrier that is not counted up yet.
  *
@@ -94,8 +94,7 @@ run_open(struct run *run, struct client *publisher, struct channel *channel, siz
 	struct client *own = run_own(publisher);
 	struct chunk *chunk;
 
-	/* The usual case: one more message for the same receivers. A publisher that receives anything may get its reply
-	 * first. */
+	/* The usual case: one more message for the same receivers, and none that the publisher may receive itself. */
 	if (run->channel == channel && run->own == own && !client_is_subscribed(publisher) &&
 	    run_has_room(run, payload_len))
 		return 0;

@@ -7,7 +7,7 @@
  * - publishers to what it receives wait; or the message to it is dropped; or it is disconnected: the policy of the
  *   channel says which (publish.c, run.c).
  * The limit decides who may go on, never whether something is queued: whatever is encoded already is queued for all its
- * receivers. So a queue exceeds its limit by what one pass can add, at most.
+ * receivers. So a queue exceeds its limit by about what one pass can add.
  *
  * A queue that got long within one pass is no sign that its client is slow, as nothing is written before the end of the
  * pass. That is why disconnecting, and dropping messages, wait until the socket was tried once (has_untried, is_slow).
@@ -267,30 +267,26 @@ flow_check_clogged(struct flow *flow, struct client *c)
 	flow_resume_throttled(flow);
 }
 
-/* Another limit holds for the clients of a user, who went over their quota or is within it again. */
-static void
-flow_recheck_user(struct flow *flow, const struct user *user)
-{
-	struct client *c;
-
-	TAILQ_FOREACH(c, &flow->clients, link) {
-		if (c->user != user)
-			continue;
-		if (c->clogged || c->out.count > 0)
-			flow_check_clogged(flow, c);
-		if (!c->clogged && !user->is_over)
-			c->drained = flow->has_drained = true;
-	}
-	flow_resume_throttled(flow);
-}
-
 /* Charges the user with the memory of output that could not be written at once. */
 static void
 flow_charge_output(struct flow *flow, struct client *c)
 {
-	if (users_charge(&flow->users, c->user, &c->charged, c->out.count > 0 ? outq_memory(&c->out) : 0, &flow->limits,
-	                 flow->now_ms))
-		flow_recheck_user(flow, c->user);
+	struct user *user = c->user;
+	struct client *other;
+
+	if (!users_charge(&flow->users, user, &c->charged, c->out.count > 0 ? outq_memory(&c->out) : 0, &flow->limits,
+	                  flow->now_ms))
+		return;
+	/* The user has gone over the quota or is within it again: another limit holds for all of their clients. */
+	TAILQ_FOREACH(other, &flow->clients, link) {
+		if (other->user != user)
+			continue;
+		if (other->clogged || other->out.count > 0)
+			flow_check_clogged(flow, other);
+		if (!other->clogged && !user->is_over)
+			other->drained = flow->has_drained = true;
+	}
+	flow_resume_throttled(flow);
 }
 
 void

@@ -59,23 +59,6 @@ missed_find(const struct missed_table *table, const struct client *c)
 	return node ? MISSED(node) : NULL;
 }
 
-static struct missed *
-missed_get(struct missed_table *table, struct client *c)
-{
-	struct missed *missed = missed_find(table, c);
-
-	if (missed)
-		return missed;
-	missed = calloc(1, sizeof(*missed));
-	if (!missed || hashtable_insert(&table->by_client, &missed->node, missed_hash(c)) < 0) {
-		free(missed);
-		return NULL;
-	}
-	missed->client = c;
-	TAILQ_INSERT_TAIL(&table->all, missed, link);
-	return missed;
-}
-
 void
 missed_forget(struct missed_table *table, struct client *c)
 {
@@ -115,11 +98,17 @@ missed_find_count(struct missed *missed, struct slice name)
 void
 missed_add(struct missed_table *table, struct client *c, struct slice channel, uint32_t messages)
 {
-	struct missed *missed = missed_get(table, c);
+	struct missed *missed = missed_find(table, c);
 
 	if (!missed) {
-		flow_out_of_memory(table->flow, c);
-		return;
+		missed = calloc(1, sizeof(*missed));
+		if (!missed || hashtable_insert(&table->by_client, &missed->node, missed_hash(c)) < 0) {
+			free(missed);
+			flow_out_of_memory(table->flow, c);
+			return;
+		}
+		missed->client = c;
+		TAILQ_INSERT_TAIL(&table->all, missed, link);
 	}
 	if (!c->has_missed)
 		flow_log(table->flow, c, LOG_LEVEL_INFO, "is clogged, messages to it are dropped");

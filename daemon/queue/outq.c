@@ -241,12 +241,6 @@ outq_has_messages(const struct outq *q)
 	return false;
 }
 
-static bool
-span_is_gated(const struct span *span)
-{
-	return span->messages == 0 && span->barrier && span->barrier->pending > 0;
-}
-
 /* Collects what may be written now, joining neighbours. Returns the number of pieces. */
 static int
 outq_collect(struct outq *q, struct iovec *iov, size_t *ret_len)
@@ -259,7 +253,7 @@ outq_collect(struct outq *q, struct iovec *iov, size_t *ret_len)
 		uint8_t *start = span->chunk->data + span->offset + skip;
 		size_t len = span->len - skip;
 
-		if (span_is_gated(span))
+		if (span->messages == 0 && span->barrier && span->barrier->pending > 0)
 			break;
 		if (n > 0 && (uint8_t *)iov[n - 1].iov_base + iov[n - 1].iov_len == start) {
 			iov[n - 1].iov_len += len;
