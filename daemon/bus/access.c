@@ -10,8 +10,8 @@
 #include "glob.h"
 #include "num.h"
 
-static const struct access_rule everybody = { .slow = SLOW_WAIT, .glob = "" };
-static const struct access_rule reserved = {
+static const struct access_rule rule_everybody = { .slow = SLOW_WAIT, .glob = "" };
+static const struct access_rule rule_reserved = {
 	.publish.is_given = true,
 	.slow = SLOW_WAIT,
 	.glob = PROTOCOL_RESERVED "*",
@@ -113,20 +113,10 @@ access_list_deinit(struct access_list *list)
 void
 principal_format(const struct principal *principal, char *text, size_t size)
 {
-	switch (principal->kind) {
-	case PRINCIPAL_LOCAL:
-		snprintf(text, size, "*");
-		break;
-	case PRINCIPAL_ANONYMOUS:
-		snprintf(text, size, "anonymous");
-		break;
-	case PRINCIPAL_USER:
-		snprintf(text, size, "uid:%u", principal->id);
-		break;
-	case PRINCIPAL_GROUP:
-		snprintf(text, size, "gid:%u", principal->id);
-		break;
-	}
+	if (principal->kind == PRINCIPAL_USER || principal->kind == PRINCIPAL_GROUP)
+		snprintf(text, size, "%cid:%u", principal->kind == PRINCIPAL_USER ? 'u' : 'g', principal->id);
+	else
+		snprintf(text, size, "%s", principal->kind == PRINCIPAL_LOCAL ? "*" : "anonymous");
 }
 
 static bool
@@ -194,16 +184,16 @@ access_find(const struct access_rules *rules, struct slice channel)
 	const struct access_rule *rule;
 
 	if (protocol_is_reserved(channel))
-		return &reserved;
+		return &rule_reserved;
 	if (!rules)
-		return &everybody;
+		return &rule_everybody;
 	STAILQ_FOREACH(rule, rules, link) {
 		/* A pattern never matches an empty name, but a rule for all channels applies to that one as well. */
 		if (channel.len == 0 ? strspn(rule->glob, "*") == rule->glob_len
 		                     : glob_match((const uint8_t *)rule->glob, rule->glob_len, channel.p, channel.len))
 			return rule;
 	}
-	return &everybody;
+	return &rule_everybody;
 }
 
 bool

@@ -38,8 +38,7 @@ void bus_leave(struct bus *bus, struct client *c);
 /* Messages that are published from now on are written in that encoding for the client. */
 void bus_set_encoding(struct bus *bus, struct client *c, enum encoding encoding);
 
-/* Ends the client gently: it takes no more commands, receives no more messages, and is closed once its output is
- * written. */
+/* Ends the client: it takes no more commands, receives no more messages, and is closed once its output is written. */
 void bus_finish(struct bus *bus, struct client *c);
 
 /* Disconnects the client: it receives no more messages, and the end of this pass closes it, whatever is unsent. */
@@ -54,8 +53,7 @@ void bus_dismiss(struct bus *bus, struct client *c);
 /* Other limits hold from now on, also for what is queued. */
 void bus_set_limits(struct bus *bus, const struct limits *limits);
 
-/* Other rules hold from now on, NULL: none. Disconnects clients subscribed to a channel that they may not receive now.
- */
+/* Other rules hold from now on; NULL: none. Disconnects clients subscribed to a channel that they may not receive. */
 void bus_set_rules(struct bus *bus, const struct access_rules *rules);
 
 /* Ends the EXEC of flow.executing, which then gets what was published to it meanwhile. */

@@ -17,8 +17,7 @@ struct glob_places {
 	uint64_t words[GLOB_WORDS];
 };
 
-/* A name to be matched with many patterns. The map that slow patterns need is made once, when the first one needs it.
- */
+/* A name to be matched with many patterns. Its map is made when the first slow pattern needs it. */
 struct glob_text {
 	const uint8_t *p;
 	size_t len;

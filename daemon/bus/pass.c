@@ -1,12 +1,12 @@
 /*
- * The order of writing gives a reply its meaning. A pass first reads and handles input and writes nothing. At its end
- * the receivers of messages are written first, so that the barriers of the pass are open when the publishers are
- * written. So a reply that says "delivered" goes out in the same pass as its messages, and is held back only if a
- * socket is full.
+ * The order of writing is what makes a reply to a publisher come soon. A pass reads and handles input first and writes
+ * nothing. At its end the receivers of messages are written first, so that the barriers of the pass are open when the
+ * publishers are written: a reply is held back longer only if a receiver's socket is full.
  *
  * After each step the loop starts over, since a later step can create work for an earlier one: closing a client drops
- * its messages, which opens barriers and drains users; who has drained gets a report of what it missed, and is a
- * receiver then. The loop ends, since each step removes a client from its list, and no new input is handled meanwhile.
+ * its messages, which opens barriers and drains its user; a client that has drained gets a report of what it missed,
+ * and becomes a receiver by that. The loop ends, since each step takes a client off its list and no new input is
+ * handled meanwhile.
  */
 #include "pass.h"
 

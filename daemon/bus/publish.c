@@ -1,9 +1,11 @@
 /*
- * Why a publisher waits, in this order: the pass has done enough work and patterns would have to be matched
- * (postponed); nobody receives the channel, and the client asked to wait for somebody (the channel's waiters); a
- * receiver is clogged and the policy is to wait (throttled); or it is to drop or disconnect, but the socket of a
- * clogged receiver has not been tried in this pass (untried), once for each message. A publisher that waits has changed
- * nothing: it tries again from the beginning.
+ * Why a publisher waits, in the order of the checks, and the list that it waits on:
+ * - patterns would have to be matched, and the pass has done enough work: postponed;
+ * - nobody receives the channel, and the client has asked to wait for somebody: the channel's waiters;
+ * - a receiver is clogged, and the channel's policy is to wait: throttled;
+ * - a receiver is clogged, the policy is to drop or to disconnect, but its socket has not been tried in this pass:
+ *   untried. That receiver may be about to read everything. A publisher waits so once for each message at most.
+ * A publisher that has to wait has changed nothing. It tries again from the beginning.
  *
  * The answer is queued before the message is, so that a publisher that receives its own message gets the answer first.
  * Hence PUBLISH_LOST: if there is no memory for the message then, the answer is wrong.
@@ -43,10 +45,7 @@ publish_wait_for_receiver(struct bus *bus, struct client *c, const struct publis
 	return flow_wait(&bus->flow, c, &channel->waiters);
 }
 
-/*
- * Makes a publisher wait for the next pass, once for each message, while the socket of a clogged receiver has not been
- * tried: that receiver may read everything at once.
- */
+/* Makes a publisher wait for the next pass, unless it has, while the socket of a clogged receiver is untried. */
 static bool
 publish_wait_for_untried(struct bus *bus, struct client *c, struct channel *channel, bool has_waited)
 {

@@ -25,8 +25,7 @@ void recvset_deinit(struct recvset *set);
 /* Adds the client at index n, before n is counted up. Returns 0 or -ENOMEM. */
 int recvset_add(struct recvset *set, struct client *c);
 
-/* Returns the client that takes over the index, the last one so far; or NULL if it was the last one that was removed.
- */
+/* Returns the client that takes over the index, which was the last one; NULL if the last one was removed. */
 struct client *recvset_remove(struct recvset *set, uint32_t index);
 
 static inline struct client *const *

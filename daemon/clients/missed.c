@@ -1,6 +1,6 @@
 /*
  * A report stands where the missed messages would have stood: before anything else that is delivered to the client. Two
- * events make it due, and whoever comes first sends it: the next message to the client, or the end of the pass in which
+ * events make it due, whichever comes first: the next message to the client, or the end of the pass in which
  * the client has drained. While the client's own EXEC runs, the report has to wait until all replies of EXEC are out.
  *
  * Few clients miss anything, so the counts are in a table of their own, and the client only has a bit (has_missed). A
@@ -16,7 +16,7 @@
 #include "flow.h"
 #include "resp-encode.h"
 
-/* Counts of one client: for so many channels less one, and then for all others together, as "*". */
+/* Counts of one client. The last one is for all channels that have none of their own, as "*". */
 #define COUNTS_MAX 32
 
 #define MISSED(node) ((struct missed *)((char *)(node)-offsetof(struct missed, node)))

@@ -48,8 +48,7 @@ void users_leave(struct users *users, struct user *user);
 /* Whether the identity's user may have one more client. */
 bool users_admit(const struct users *users, const struct identity *identity, const struct limits *limits);
 
-/* Of a user who is over, a client with more unsent bytes than this is clogged, and larger messages wait or are dropped.
- */
+/* While the user is over, a client with more bytes unsent is clogged, and larger messages wait or are dropped. */
 #define USER_OVER_MIN ((size_t)16 * 1024)
 
 /* The limit of user.input, in bytes: queue_limit_per_uid, but always enough for one largest message. */

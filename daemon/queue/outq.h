@@ -92,8 +92,7 @@ int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, st
 int outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
                    uint32_t messages);
 
-/* First part of outq_push_copy(): lengthens the last span if that is a copy with room behind it. Returns whether it
- * did. */
+/* First part of outq_push_copy(): lengthens the last span if it is a copy with room behind it. Returns whether so. */
 static inline bool
 outq_extend_copy(struct outq *q, const uint8_t *data, size_t len, const struct barrier *barrier, uint32_t messages)
 {
