@@ -515,6 +515,7 @@ waiting_input_of_a_user(struct hub *hub)
 	struct peer *first = user_new(hub, 8, 1002), *other = user_new(hub, 9, 1002);
 	size_t size = 400000, kept;
 	uint8_t *payload = make_payload(size);
+	struct limits limits;
 	uint64_t limit;
 
 	hub->bus.flow.limits.max_message = 500000;
@@ -538,6 +539,13 @@ waiting_input_of_a_user(struct hub *hub)
 	peer_publish(other, "y", (struct slice){ payload, size });
 	hub_settle(hub);
 	peer_expect_text(other, ":0\r\n");
+	/* A higher limit lets it go on at once, although its receiver is still clogged. */
+	limits = hub->bus.flow.limits;
+	limits.queue_limit_per_uid = 10000000;
+	bus_set_limits(&hub->bus, &limits);
+	hub_settle(hub);
+	assert_true(r->session.client.clogged);
+	assert_int_equal(publishers[4]->sent_at, publishers[4]->sent.len);
 	peer_set_full(r, false);
 	hub_settle(hub);
 	peer_expect_text(first, ":1\r\n");
