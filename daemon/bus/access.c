@@ -10,15 +10,15 @@
 #include "glob.h"
 #include "num.h"
 
-static const struct access_rule everybody = { .slow = SLOW_WAIT, .glob = "" };
-static const struct access_rule reserved = {
+static const struct access_rule rule_everybody = { .slow = SLOW_WAIT, .glob = "" };
+static const struct access_rule rule_reserved = {
 	.publish.is_given = true,
 	.slow = SLOW_WAIT,
 	.glob = PROTOCOL_RESERVED "*",
 };
 
 static int
-parse_id(const char *text, uint32_t *ret_id)
+principal_parse_id(const char *text, uint32_t *ret_id)
 {
 	uint64_t id;
 
@@ -29,31 +29,11 @@ parse_id(const char *text, uint32_t *ret_id)
 }
 
 static int
-parse_user(const char *name, uint32_t *ret_id)
-{
-	const struct passwd *pw = getpwnam(name);
-
-	if (!pw)
-		return -ENOENT;
-	*ret_id = pw->pw_uid;
-	return 0;
-}
-
-static int
-parse_group(const char *name, uint32_t *ret_id)
-{
-	const struct group *gr = getgrnam(name);
-
-	if (!gr)
-		return -ENOENT;
-	*ret_id = gr->gr_gid;
-	return 0;
-}
-
-static int
-parse_principal(const char *text, struct principal *ret_principal)
+principal_parse(const char *text, struct principal *ret_principal)
 {
 	struct principal principal = { .kind = PRINCIPAL_USER };
+	const struct passwd *pw;
+	const struct group *gr;
 	int r = 0;
 
 	if (strcmp(text, "*") == 0) {
@@ -61,23 +41,28 @@ parse_principal(const char *text, struct principal *ret_principal)
 	} else if (strcmp(text, "anonymous") == 0) {
 		principal.kind = PRINCIPAL_ANONYMOUS;
 	} else if (strncmp(text, "uid:", 4) == 0) {
-		r = parse_id(text + 4, &principal.id);
+		r = principal_parse_id(text + 4, &principal.id);
 	} else if (strncmp(text, "gid:", 4) == 0) {
 		principal.kind = PRINCIPAL_GROUP;
-		r = parse_id(text + 4, &principal.id);
+		r = principal_parse_id(text + 4, &principal.id);
 	} else if (text[0] == '@') {
 		principal.kind = PRINCIPAL_GROUP;
-		r = parse_group(text + 1, &principal.id);
+		gr = getgrnam(text + 1);
+		principal.id = gr ? gr->gr_gid : 0;
+		r = gr ? 0 : -ENOENT;
 	} else {
-		r = parse_user(text, &principal.id);
+		pw = getpwnam(text);
+		principal.id = pw ? pw->pw_uid : 0;
+		r = pw ? 0 : -ENOENT;
 	}
 	if (r == 0)
 		*ret_principal = principal;
 	return r;
 }
 
+/* Adds the principal in text, which is copied to bad first. */
 static int
-add(struct access_list *list, const char *text, size_t len, char *bad, size_t bad_size)
+access_list_add(struct access_list *list, const char *text, size_t len, char *bad, size_t bad_size)
 {
 	struct principal *principals = realloc(list->principals, (list->n + 1) * sizeof(*principals));
 	int r;
@@ -86,7 +71,7 @@ add(struct access_list *list, const char *text, size_t len, char *bad, size_t ba
 		return -ENOMEM;
 	list->principals = principals;
 	snprintf(bad, bad_size, "%.*s", (int)len, text);
-	r = len < bad_size ? parse_principal(bad, &principals[list->n]) : -EINVAL;
+	r = len < bad_size ? principal_parse(bad, &principals[list->n]) : -EINVAL;
 	list->n += r == 0;
 	return r;
 }
@@ -103,10 +88,10 @@ access_list_parse(const char *text, struct access_list *ret_list, char *bad, siz
 
 		while (end > 0 && strchr(" \t", text[end - 1]))
 			end--;
-		r = add(&list, text, end, bad, bad_size);
+		r = access_list_add(&list, text, end, bad, bad_size);
 		if (r == 0 && text[len] && !text[len + 1 + strspn(text + len + 1, " \t")]) {
 			snprintf(bad, bad_size, "%s", text + len);
-			r = -EINVAL; /* nothing behind the last comma */
+			r = -EINVAL; /* nothing follows the last comma */
 		}
 		text += len + (text[len] == ',');
 		text += strspn(text, " \t");
@@ -128,24 +113,14 @@ access_list_deinit(struct access_list *list)
 void
 principal_format(const struct principal *principal, char *text, size_t size)
 {
-	switch (principal->kind) {
-	case PRINCIPAL_LOCAL:
-		snprintf(text, size, "*");
-		break;
-	case PRINCIPAL_ANONYMOUS:
-		snprintf(text, size, "anonymous");
-		break;
-	case PRINCIPAL_USER:
-		snprintf(text, size, "uid:%u", principal->id);
-		break;
-	case PRINCIPAL_GROUP:
-		snprintf(text, size, "gid:%u", principal->id);
-		break;
-	}
+	if (principal->kind == PRINCIPAL_USER || principal->kind == PRINCIPAL_GROUP)
+		snprintf(text, size, "%cid:%u", principal->kind == PRINCIPAL_USER ? 'u' : 'g', principal->id);
+	else
+		snprintf(text, size, "%s", principal->kind == PRINCIPAL_LOCAL ? "*" : "anonymous");
 }
 
 static bool
-has_group(const struct identity *identity, gid_t gid)
+identity_has_group(const struct identity *identity, gid_t gid)
 {
 	if (identity->gid == gid)
 		return true;
@@ -156,7 +131,7 @@ has_group(const struct identity *identity, gid_t gid)
 }
 
 static bool
-is_meant(const struct principal *principal, const struct identity *identity)
+principal_matches(const struct principal *principal, const struct identity *identity)
 {
 	switch (principal->kind) {
 	case PRINCIPAL_LOCAL:
@@ -166,7 +141,7 @@ is_meant(const struct principal *principal, const struct identity *identity)
 	case PRINCIPAL_USER:
 		return !identity->anonymous && identity->uid == principal->id;
 	case PRINCIPAL_GROUP:
-		return !identity->anonymous && has_group(identity, principal->id);
+		return !identity->anonymous && identity_has_group(identity, principal->id);
 	}
 	return false;
 }
@@ -175,7 +150,7 @@ bool
 access_list_admits(const struct access_list *list, const struct identity *identity)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (is_meant(&list->principals[i], identity))
+		if (principal_matches(&list->principals[i], identity))
 			return true;
 	return !list->is_given;
 }
@@ -203,28 +178,22 @@ access_rule_free(struct access_rule *rule)
 	free(rule);
 }
 
-/* A pattern matches no name without bytes; but a rule for all channels is for that one as well. */
-static bool
-covers(const struct access_rule *rule, struct slice channel)
-{
-	if (channel.len == 0)
-		return strspn(rule->glob, "*") == rule->glob_len;
-	return glob_match((const uint8_t *)rule->glob, rule->glob_len, channel.p, channel.len);
-}
-
 const struct access_rule *
 access_find(const struct access_rules *rules, struct slice channel)
 {
 	const struct access_rule *rule;
 
 	if (protocol_is_reserved(channel))
-		return &reserved;
+		return &rule_reserved;
 	if (!rules)
-		return &everybody;
-	STAILQ_FOREACH(rule, rules, link)
-		if (covers(rule, channel))
+		return &rule_everybody;
+	STAILQ_FOREACH(rule, rules, link) {
+		/* A pattern never matches an empty name, but a rule for all channels applies to that one as well. */
+		if (channel.len == 0 ? strspn(rule->glob, "*") == rule->glob_len
+		                     : glob_match((const uint8_t *)rule->glob, rule->glob_len, channel.p, channel.len))
 			return rule;
-	return &everybody;
+	}
+	return &rule_everybody;
 }
 
 bool

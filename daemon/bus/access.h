@@ -1,6 +1,6 @@
 /*
- * Who may publish to and subscribe to which channels: the rules of the configuration, and the decision, which
- * depends on nothing but the identity that the kernel gave and the rule.
+ * Who may publish and subscribe to which channels: the rules of the configuration, and the decision. It depends only on
+ * the rule and on the identity from the kernel.
  */
 #pragma once
 
@@ -20,17 +20,17 @@ struct principal {
 	uint32_t id; /* uid or gid */
 };
 
-/* A list that was not given admits everybody; an empty one nobody. */
+/* A list that was not given admits everybody; an empty one admits nobody. */
 struct access_list {
 	bool is_given;
 	size_t n;
 	struct principal *principals;
 };
 
-/* What becomes of messages to a receiver whose unsent output is over its limit. */
+/* What happens when a receiver of the channel is clogged: publishers wait, it misses messages, or is disconnected. */
 enum slow_policy { SLOW_WAIT, SLOW_DROP, SLOW_DISCONNECT };
 
-/* One [channel GLOB] of the configuration. */
+/* One section [channel GLOB] of the configuration. */
 struct access_rule {
 	STAILQ_ENTRY(access_rule) link;
 	struct access_list publish, subscribe;
@@ -42,35 +42,37 @@ struct access_rule {
 STAILQ_HEAD(access_rules, access_rule);
 
 /*
- * Reads principals with commas between them: a user's name, "@group", "uid:N", "gid:N", "*" for all local users,
- * "anonymous". Returns 0; or -ENOENT or -EINVAL with the principal that is unknown or not one in bad; or -ENOMEM.
+ * Parses principals separated by commas: a user's name, "@group", "uid:N", "gid:N", "*" for all local users,
+ * "anonymous". Returns 0 or -ENOMEM; or, with the principal in bad, -ENOENT if there is no such user or group, -EINVAL
+ * if it is none.
  */
 int access_list_parse(const char *text, struct access_list *ret_list, char *bad, size_t bad_size);
 void access_list_deinit(struct access_list *list);
 
-/* Writes one principal as access_list_parse() reads it. */
+/* Writes a principal in the form that access_list_parse() understands, cut off at size bytes. */
 void principal_format(const struct principal *principal, char *text, size_t size);
 
+/* Whether one of the principals is the identity, or the list was not given. */
 bool access_list_admits(const struct access_list *list, const struct identity *identity);
 
-/* A rule without lists, which admits everybody; NULL when there is no memory. */
+/* A rule without lists: it admits everybody. NULL when there is no memory. */
 struct access_rule *access_rule_new(const char *glob);
 
 /* Takes NULL. */
 void access_rule_free(struct access_rule *rule);
 
 /*
- * The rule of a channel: the first whose glob matches, or one that admits everybody. Nobody publishes to channels
- * that begin with PROTOCOL_RESERVED; those are udsd's own. rules: or NULL.
+ * The rule for a channel: the first whose glob matches, or a rule that admits everybody. Channels that begin with
+ * PROTOCOL_RESERVED are udsd's own: nobody may publish to them. rules: may be NULL.
  */
 const struct access_rule *access_find(const struct access_rules *rules, struct slice channel);
 
-/* What holds now. */
+/* What holds at present. */
 struct access {
 	const struct access_rules *rules; /* NULL: none */
-	const struct access_list *admins; /* beside own_uid; NULL: root */
+	const struct access_list *admins; /* NULL: root only; own_uid always is one */
 	uid_t own_uid;
 };
 
-/* Whether somebody may do what is reserved to administrators: the admins, and the user that the daemon runs as. */
+/* Whether the identity is an administrator: one of the admins, or the user that the daemon runs as. */
 bool access_is_admin(const struct access *access, const struct identity *identity);

@@ -1,4 +1,8 @@
-/* What changes who receives a message ends the open run first: it is for those who received until then. */
+/*
+ * The operations that concern several modules, in the order that they need. Whatever changes who receives a message, or
+ * in which form, first closes the open run: its messages are for those who were receivers when they were published. The
+ * router itself cannot do that, since runs stand above it.
+ */
 #include "bus.h"
 
 #include <assert.h>
@@ -107,8 +111,8 @@ bus_dismiss(struct bus *bus, struct client *c)
 void
 bus_set_limits(struct bus *bus, const struct limits *limits)
 {
+	run_close(&bus->run); /* its replies counted the receivers by the old limits */
 	bus->flow.limits = *limits;
-	run_close(&bus->run); /* answers to it have counted who is clogged */
 	flow_check_limits(&bus->flow);
 }
 
@@ -123,7 +127,7 @@ bus_set_rules(struct bus *bus, const struct access_rules *rules)
 	TAILQ_FOREACH(c, &bus->flow.clients, link) {
 		if (!router_has_forbidden(&bus->router, c))
 			continue;
-		flow_log(&bus->flow, c, LOG_LEVEL_INFO, "may not receive a channel any more, disconnected");
+		flow_log(&bus->flow, c, LOG_LEVEL_INFO, "may not receive one of its channels any more, disconnected");
 		bus_kill(bus, c);
 	}
 	router_wake_waiters(&bus->router);
@@ -137,6 +141,6 @@ bus_end_exec(struct bus *bus)
 
 	run_close(&bus->run);
 	if (c->has_missed)
-		missed_tell(&bus->missed, c);
+		missed_report(&bus->missed, c);
 	flow_deliver_deferred(&bus->flow);
 }

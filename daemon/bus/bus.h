@@ -1,6 +1,6 @@
 /*
- * The bus of one loop: its clients, the channels, and the messages between them. There is no other mutable state in
- * the data path, so that several loops can run side by side one day.
+ * The bus of one loop: its clients, the channels, and the messages between them. The data path has no other state that
+ * changes, so that one process can have several loops.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ int bus_init(struct bus *bus, const struct limits *limits);
 /* All clients must be gone. */
 void bus_deinit(struct bus *bus);
 
-/* As router_subscribe(). */
+/* As router_subscribe(), also while a run is open. */
 int bus_subscribe(struct bus *bus, struct client *c, enum subscription_kind kind, struct slice name);
 
 /* Returns whether there was such a subscription. */
@@ -35,28 +35,28 @@ bool bus_unsubscribe(struct bus *bus, struct client *c, enum subscription_kind k
 /* Ends all subscriptions of the client. */
 void bus_leave(struct bus *bus, struct client *c);
 
-/* What is published from now on comes to the client in that encoding. */
+/* Messages that are published from now on are written in that encoding for the client. */
 void bus_set_encoding(struct bus *bus, struct client *c, enum encoding encoding);
 
-/* Takes no more commands and receives no more messages, and is closed when its output is written. */
+/* Ends the client: it takes no more commands, receives no more messages, and is closed once its output is written. */
 void bus_finish(struct bus *bus, struct client *c);
 
-/* Receives no more messages, and is closed at the end of this pass, whatever is unsent. */
+/* Disconnects the client: it receives no more messages, and the end of this pass closes it, whatever is unsent. */
 void bus_kill(struct bus *bus, struct client *c);
 
-/* Receives no more messages, and what is queued for it is lost; its input counts all the same. */
+/* Nothing can be written any more: ends its subscriptions and drops its output, but goes on handling its input. */
 void bus_stop_output(struct bus *bus, struct client *c);
 
-/* The client is gone: leaves all channels and lists, and drops what is queued. */
+/* Forgets a client that is about to be freed: it leaves all channels and lists, and its output is dropped. */
 void bus_dismiss(struct bus *bus, struct client *c);
 
-/* Other limits hold from now on. */
+/* Other limits hold from now on, also for what is queued. */
 void bus_set_limits(struct bus *bus, const struct limits *limits);
 
-/* Other rules hold from now on; who is subscribed to a channel that is not open to him any more is disconnected. */
+/* Other rules hold from now on; NULL: none. Disconnects clients subscribed to a channel that they may not receive. */
 void bus_set_rules(struct bus *bus, const struct access_rules *rules);
 
-/* EXEC is done: flow.executing gets what it published to itself, and is NULL again. */
+/* Ends the EXEC of flow.executing, which then gets what was published to it meanwhile. */
 void bus_end_exec(struct bus *bus);
 
 static inline bool

@@ -1,3 +1,15 @@
+/*
+ * What a channel knows of its receivers is a cache. It is filled when something is published to the channel, and is
+ * valid while the generations are those of `channels`: patterns_generation for the matching patterns,
+ * members_generation for all that depends on subscriptions and rules. So subscribing costs the same however many
+ * channels there are, and publishing to a channel where nothing has changed compares two numbers.
+ *
+ * A channel that nobody is subscribed to by name is "unnamed": it exists for its cache of patterns, or for publishers
+ * that wait for a receiver. Names of such channels come from publishers, so their number and the memory of all caches
+ * are bounded: the oldest are freed, and looked up anew if they are published to again. Freeing one counts up
+ * members_generation, so nobody takes a new channel at the same address for the old one. The channel of the open run is
+ * pinned: it is not freed, and its matches stay, since the run refers to their heads.
+ */
 #include "channel.h"
 
 #include <assert.h>
@@ -9,10 +21,10 @@
 #include "flow.h"
 #include "resp-encode.h"
 
-/* How many channels without a subscription of their own are remembered. */
+/* How many unnamed channels there are at most, beside those that publishers wait for. */
 #define UNNAMED_MAX 128
 
-/* What channels may remember of the patterns that match them, in bytes; and those of one more channel. */
+/* What the matches of all channels may take, in bytes; those of the channel looked up last come on top. */
 #define MATCH_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 #define CHANNEL(node) ((struct channel *)((char *)(node)-offsetof(struct channel, node)))
@@ -28,7 +40,7 @@ channels_init(struct channels *channels, const struct access *access, uint64_t *
 	return 0;
 }
 
-/* What a match takes, as match_bytes counts it. */
+/* What a match counts for in match_bytes. */
 static size_t
 match_size(const struct match *match)
 {
@@ -36,7 +48,7 @@ match_size(const struct match *match)
 }
 
 static void
-forget_matches(struct channels *channels, struct channel *channel)
+channels_forget_matches(struct channels *channels, struct channel *channel)
 {
 	for (uint32_t i = 0; i < channel->n_matches; i++) {
 		channels->match_bytes -= match_size(&channel->matches[i]);
@@ -47,17 +59,17 @@ forget_matches(struct channels *channels, struct channel *channel)
 	channel->n_matches = 0;
 }
 
-/* Frees a channel that is on the unnamed list and that nobody waits for. */
+/* Frees an unnamed channel that nobody waits for. */
 static void
-free_channel(struct channels *channels, struct channel *channel)
+channels_free(struct channels *channels, struct channel *channel)
 {
 	assert(TAILQ_EMPTY(&channel->waiters));
 	TAILQ_REMOVE(&channels->unnamed, channel, unnamed_link);
 	channels->n_unnamed--;
-	channels->members_generation++; /* whoever remembers the channel looks it up again */
+	channels->members_generation++; /* see above */
 	hashtable_remove(&channels->table, &channel->node);
 	recvset_deinit(&channel->receivers);
-	forget_matches(channels, channel);
+	channels_forget_matches(channels, channel);
 	free(channel);
 }
 
@@ -67,35 +79,28 @@ channels_deinit(struct channels *channels)
 	struct channel *channel;
 
 	while ((channel = TAILQ_FIRST(&channels->unnamed)))
-		free_channel(channels, channel);
+		channels_free(channels, channel);
 	assert(channels->table.n == 0);
 	hashtable_deinit(&channels->table);
 	pattern_index_deinit(&channels->patterns);
 }
 
-/* Puts a channel that has lost its last subscriber, or is new, on the unnamed list, which stays short. */
-static void
-list_unnamed(struct channels *channels, struct channel *channel)
+void
+channels_unname(struct channels *channels, struct channel *channel)
 {
 	TAILQ_INSERT_TAIL(&channels->unnamed, channel, unnamed_link);
 	channels->n_unnamed++;
-	/* More leave than come, so that those that cannot leave yet do not make the list grow for ever. */
+	/* Looks at several, so that the list gets shorter again once those that cannot be freed now can be. */
 	for (int i = 0; i < 4 && channels->n_unnamed > UNNAMED_MAX; i++) {
 		struct channel *oldest = TAILQ_FIRST(&channels->unnamed);
 
 		if (TAILQ_EMPTY(&oldest->waiters) && oldest != channel && oldest != channels->pinned) {
-			free_channel(channels, oldest);
+			channels_free(channels, oldest);
 			continue;
 		}
 		TAILQ_REMOVE(&channels->unnamed, oldest, unnamed_link);
 		TAILQ_INSERT_TAIL(&channels->unnamed, oldest, unnamed_link);
 	}
-}
-
-void
-channels_unname(struct channels *channels, struct channel *channel)
-{
-	list_unnamed(channels, channel);
 }
 
 void
@@ -109,10 +114,10 @@ void
 channels_release(struct channels *channels, struct channel *channel)
 {
 	if (TAILQ_EMPTY(&channel->waiters))
-		free_channel(channels, channel);
+		channels_free(channels, channel);
 }
 
-/* How many bytes put_head() writes. */
+/* How many bytes head_put() writes. */
 static size_t
 head_size(const struct slice *pattern, bool is_shard, struct slice name)
 {
@@ -123,9 +128,9 @@ head_size(const struct slice *pattern, bool is_shard, struct slice name)
 	return n + resp_bulk_size(strlen(is_shard ? "smessage" : "message"));
 }
 
-/* Writes what stands before a message's payload. */
+/* Writes the head of a message, for RESP2: everything before its payload. */
 static uint32_t
-put_head(char *head, const struct slice *pattern, bool is_shard, struct slice name)
+head_put(char *head, const struct slice *pattern, bool is_shard, struct slice name)
 {
 	size_t n = resp_put_header(head, '*', pattern ? 4 : 3);
 
@@ -140,23 +145,18 @@ put_head(char *head, const struct slice *pattern, bool is_shard, struct slice na
 	return (uint32_t)(n + resp_put_bulk(head + n, name.p, name.len));
 }
 
-static struct channel *
-find_channel(const struct channels *channels, struct slice name, bool is_shard, uint64_t hash)
-{
-	for (struct hashtable_node *node = hashtable_first(&channels->table, hash); node; node = hashtable_next(node))
-		if (channel_is(CHANNEL(node), name, is_shard))
-			return CHANNEL(node);
-	return NULL;
-}
-
 struct channel *
 channels_find(const struct channels *channels, struct slice name, bool is_shard)
 {
-	return find_channel(channels, name, is_shard, siphash(&channels->key, name.p, name.len));
+	struct hashtable_node *node = hashtable_first(&channels->table, siphash(&channels->key, name.p, name.len));
+
+	while (node && !channel_is(CHANNEL(node), name, is_shard))
+		node = hashtable_next(node);
+	return node ? CHANNEL(node) : NULL;
 }
 
 static struct channel *
-make_channel(struct channels *channels, struct slice name, bool is_shard, uint64_t hash)
+channels_make(struct channels *channels, struct slice name, bool is_shard)
 {
 	struct channel *channel;
 
@@ -166,34 +166,34 @@ make_channel(struct channels *channels, struct slice name, bool is_shard, uint64
 	if (!channel)
 		return NULL;
 	*channel = (struct channel){ .name_len = (uint32_t)name.len, .is_shard = is_shard };
-	channel->head_len = put_head(channel->head, NULL, is_shard, name);
+	channel->head_len = head_put(channel->head, NULL, is_shard, name);
 	channel->name_offset = channel->head_len - 2 - channel->name_len;
 	TAILQ_INIT(&channel->waiters);
 	channel->patterns_generation = channel->members_generation = UINT64_MAX;
-	if (hashtable_insert(&channels->table, &channel->node, hash) < 0) {
+	if (hashtable_insert(&channels->table, &channel->node, siphash(&channels->key, name.p, name.len)) < 0) {
 		free(channel);
 		return NULL;
 	}
-	list_unnamed(channels, channel);
+	channels_unname(channels, channel);
 	return channel;
 }
 
 static int
-stop_at_first(struct pattern *pattern __attribute__((unused)), void *arg __attribute__((unused)))
+channels_stop_at_first(struct pattern *pattern __attribute__((unused)), void *arg __attribute__((unused)))
 {
 	return -EEXIST;
 }
 
-/* A channel whose patterns are looked for. */
-struct search {
+/* The argument of channels_add_match(). */
+struct channel_search {
 	struct channels *channels;
 	struct channel *channel;
 };
 
 static int
-add_match(struct pattern *pattern, void *arg)
+channels_add_match(struct pattern *pattern, void *arg)
 {
-	const struct search *search = arg;
+	const struct channel_search *search = arg;
 	struct channel *channel = search->channel;
 	struct slice text = { pattern->text, pattern->len }, name = channel_name(channel);
 	struct match *matches = realloc(channel->matches, (channel->n_matches + 1) * sizeof(*matches));
@@ -205,14 +205,14 @@ add_match(struct pattern *pattern, void *arg)
 	head = malloc(head_size(&text, false, name));
 	if (!head)
 		return -ENOMEM;
-	matches[channel->n_matches] = (struct match){ pattern, head, put_head(head, &text, false, name) };
+	matches[channel->n_matches] = (struct match){ pattern, head, head_put(head, &text, false, name) };
 	search->channels->match_bytes += match_size(&matches[channel->n_matches++]);
 	return 0;
 }
 
-/* Marks the channel's receivers, or clears their marks. Returns whether one was as it should be already. */
+/* Marks the channel's receivers, or clears their marks. Returns whether one was so already. */
 static bool
-mark_receivers(const struct channel *channel, bool mark)
+channel_mark_receivers(const struct channel *channel, bool mark)
 {
 	bool found = false;
 
@@ -229,74 +229,60 @@ mark_receivers(const struct channel *channel, bool mark)
 	return found;
 }
 
-/* Whether some session receives the channel in more than one way. */
-static bool
-has_overlap(const struct channel *channel)
-{
-	bool found = mark_receivers(channel, true);
-
-	mark_receivers(channel, false);
-	return found;
-}
-
-static uint32_t
-count_admitted(const struct channel *channel, const struct recvset *set)
-{
-	uint32_t n = 0;
-
-	if (!channel->is_restricted)
-		return set->n;
-	for (uint32_t i = 0; i < set->n; i++)
-		n += channel_admits(channel, recvset_array(set)[i]);
-	return n;
-}
-
 static void
-forget_in(struct hashtable_node *node, void *arg)
+channels_forget_in(struct hashtable_node *node, void *arg)
 {
 	struct channels *channels = arg;
 	struct channel *channel = CHANNEL(node);
 
 	if (channel == channels->pinned)
 		return;
-	forget_matches(channels, channel);
+	channels_forget_matches(channels, channel);
 	channel->patterns_generation = channel->members_generation = UINT64_MAX;
 }
 
-/* Finds the patterns that match. What all channels remember of theirs is bounded: the others have to look again. */
+/* Finds the patterns that match. If all matches take too much memory, the other channels have to look again. */
 static int
-find_matches(struct channels *channels, struct channel *channel)
+channels_find_matches(struct channels *channels, struct channel *channel)
 {
-	struct search search = { channels, channel };
+	struct channel_search search = { channels, channel };
 	int r;
 
 	assert(channel != channels->pinned);
 	if (channels->match_bytes > MATCH_BYTES_MAX)
-		hashtable_each(&channels->table, forget_in, channels);
-	forget_matches(channels, channel);
-	r = pattern_each_match(&channels->patterns, channel_name(channel), add_match, &search);
+		hashtable_each(&channels->table, channels_forget_in, channels);
+	channels_forget_matches(channels, channel);
+	r = pattern_each_match(&channels->patterns, channel_name(channel), channels_add_match, &search);
 	if (r < 0)
-		forget_matches(channels, channel);
+		channels_forget_matches(channels, channel);
 	channel->patterns_generation = r < 0 ? UINT64_MAX : channels->patterns_generation;
 	return r;
 }
 
-/* Brings up to date what the channel remembers of its receivers. */
+/* Fills the cache of a channel. Returns 0 or -ENOMEM. */
 static int
-refresh(struct channels *channels, struct channel *channel)
+channels_refresh(struct channels *channels, struct channel *channel)
 {
 	if (channel->patterns_generation != channels->patterns_generation && !channel->is_shard &&
-	    find_matches(channels, channel) < 0)
+	    channels_find_matches(channels, channel) < 0)
 		return -ENOMEM;
 	channel->rule = access_find(channels->access->rules, channel_name(channel));
 	channel->is_restricted = channel->rule->subscribe.is_given;
 	channel->n_total = 0;
 	channel->heads_len = channel->head_len;
 	for (uint32_t way = 0; way <= channel->n_matches; way++) {
-		channel->n_total += count_admitted(channel, channel_way(channel, way));
+		const struct recvset *set = channel_way(channel, way);
+
+		for (uint32_t i = 0; channel->is_restricted && i < set->n; i++)
+			channel->n_total += channel_admits(channel, recvset_array(set)[i]);
+		channel->n_total += channel->is_restricted ? 0 : set->n;
 		channel->heads_len += way > 0 ? channel->matches[way - 1].head_len : 0;
 	}
-	channel->overlap = channel->n_matches > 0 && has_overlap(channel);
+	channel->overlap = false;
+	if (channel->n_matches > 0) {
+		channel->overlap = channel_mark_receivers(channel, true);
+		channel_mark_receivers(channel, false);
+	}
 	channel->clog_generation = UINT64_MAX;
 	channel->members_generation = channels->members_generation;
 	return 0;
@@ -305,16 +291,15 @@ refresh(struct channels *channels, struct channel *channel)
 int
 channels_update(struct channels *channels, struct channel *channel)
 {
-	return channel->members_generation == channels->members_generation ? 0 : refresh(channels, channel);
+	return channel->members_generation == channels->members_generation ? 0 : channels_refresh(channels, channel);
 }
 
 struct channel *
 channels_get(struct channels *channels, struct slice name, bool is_shard)
 {
-	uint64_t hash = siphash(&channels->key, name.p, name.len);
-	struct channel *channel = find_channel(channels, name, is_shard, hash);
+	struct channel *channel = channels_find(channels, name, is_shard);
 
-	return channel ? channel : make_channel(channels, name, is_shard, hash);
+	return channel ? channel : channels_make(channels, name, is_shard);
 }
 
 bool
@@ -331,15 +316,15 @@ channels_must_match(const struct channels *channels, struct slice name, bool is_
 int
 channels_lookup(struct channels *channels, struct slice name, bool is_shard, bool make, struct channel **ret_channel)
 {
-	uint64_t hash = siphash(&channels->key, name.p, name.len);
-	struct channel *channel = find_channel(channels, name, is_shard, hash);
+	struct channel *channel = channels_find(channels, name, is_shard);
 
 	if (!channel) {
-		if (!make && (is_shard || pattern_each_match(&channels->patterns, name, stop_at_first, NULL) == 0)) {
+		if (!make &&
+		    (is_shard || pattern_each_match(&channels->patterns, name, channels_stop_at_first, NULL) == 0)) {
 			*ret_channel = NULL;
 			return 0;
 		}
-		channel = make_channel(channels, name, is_shard, hash);
+		channel = channels_make(channels, name, is_shard);
 		if (!channel)
 			return -ENOMEM;
 	}
@@ -361,47 +346,38 @@ channels_forget_unnamed(struct channels *channels)
 	}
 }
 
-/* How many of those who get the channel's messages are such as asked for. */
+/* Counts the receivers for which a message is dropped, if the policy is to drop. */
 static uint32_t
-count_receivers(const struct channel *channel, bool (*is_such)(const struct client *c))
+channel_count_dropping(const struct channel *channel, bool is_large)
 {
 	uint32_t n = 0;
 
 	for (uint32_t way = 0; way <= channel->n_matches; way++) {
 		const struct recvset *set = channel_way(channel, way);
 
-		for (uint32_t i = 0; i < set->n; i++)
-			n += is_such(recvset_array(set)[i]) && channel_admits(channel, recvset_array(set)[i]);
+		for (uint32_t i = 0; i < set->n; i++) {
+			const struct client *c = recvset_array(set)[i];
+
+			n += flow_drops(c, is_large) && channel_admits(channel, c);
+		}
 	}
 	return n;
-}
-
-static bool
-is_clogged(const struct client *c)
-{
-	return c->clogged;
 }
 
 uint32_t
 channel_count_clogged(struct channel *channel, uint64_t clog_generation)
 {
 	if (channel->clog_generation != clog_generation) {
-		channel->n_clogged = count_receivers(channel, is_clogged);
+		channel->n_clogged = channel_count_dropping(channel, false);
 		channel->clog_generation = clog_generation;
 	}
 	return channel->n_clogged;
 }
 
-static bool
-takes_nothing_large(const struct client *c)
-{
-	return flow_drops(c, true);
-}
-
 uint32_t
 channel_count_clogged_for_large(const struct channel *channel)
 {
-	return count_receivers(channel, takes_nothing_large);
+	return channel_count_dropping(channel, true);
 }
 
 bool

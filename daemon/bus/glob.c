@@ -1,31 +1,31 @@
 /*
- * A pattern is tried with its last star taking more and more bytes. That is quick for all patterns but those made to
- * be slow; where it takes long, all that the star may take is tried at once, with a bit for each place in the text.
+ * A pattern is tried with its last star taking more and more bytes (only the last one ever needs another try, see
+ * below). That is quick for all patterns except those that are made to be slow. When it has looked at many bytes in
+ * vain, the matcher changes to another method, with a bound that no pattern can exceed: it keeps the set of all places
+ * in the text that the pattern so far can have reached, as a bit for each place, and moves the whole set over one
+ * element of the pattern after the other. A map of where each byte stands in the text makes such a move a few
+ * operations on words.
  */
 #include "glob.h"
 
 #include <string.h>
 
-/* Bytes that may stand for something else than themselves. */
+/* Bytes that have a meaning of their own in patterns. */
 static const bool is_special[256] = { ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
 
-/* Bytes of the pattern that are looked at in vain before all is tried at once; less where it is fuzzed. */
+/* So many bytes of the pattern are looked at in vain before the method changes; fewer in the fuzzer. */
 #ifndef GLOB_PATIENCE
 #define GLOB_PATIENCE 1024
 #endif
-/* Likewise once the text is mapped. */
+/* Likewise once the text has its map: changing costs less then. */
 #define GLOB_PATIENCE_MAPPED (GLOB_PATIENCE / 4)
 
-/* The longest text that is matched at once; others are not in use. */
-#define TEXT_MAX PROTOCOL_NAME_MAX
-#define WORDS GLOB_WORDS
-
 /*
- * Reads one byte or range (either end first) of the set in which i stands and moves i behind it. Returns false where
- * the set ends; like Redis's, one that is never closed ends with the pattern.
+ * Reads one byte or range of the set at *i and moves *i behind it. A range may have its higher end first. Returns false
+ * at the end of the set; as in Redis, a set that is not closed ends with the pattern.
  */
 static inline bool
-next_range(const uint8_t *pattern, size_t len, size_t *i, uint8_t *ret_from, uint8_t *ret_to)
+glob_next_range(const uint8_t *pattern, size_t len, size_t *i, uint8_t *ret_from, uint8_t *ret_to)
 {
 	size_t at = *i;
 
@@ -45,23 +45,23 @@ next_range(const uint8_t *pattern, size_t len, size_t *i, uint8_t *ret_from, uin
 	return true;
 }
 
-/* Matches one byte against the set after a '['. Returns the position behind its ']'. */
+/* Whether c is in the set after a '[' at i. Returns the position behind its ']'. */
 static size_t
-match_set(const uint8_t *pattern, size_t len, size_t i, uint8_t c, bool *ret_matches)
+glob_match_set(const uint8_t *pattern, size_t len, size_t i, uint8_t c, bool *ret_matches)
 {
 	bool negated = i < len && pattern[i] == '^', found = false;
 	uint8_t from, to;
 
 	i += negated;
-	while (next_range(pattern, len, &i, &from, &to))
+	while (glob_next_range(pattern, len, &i, &from, &to))
 		found |= from <= to ? c >= from && c <= to : c >= to && c <= from;
 	*ret_matches = found != negated;
 	return i < len ? i + 1 : len;
 }
 
-/* Matches one byte against what stands at i, which is not a '*'; returns the position behind it, or 0. */
+/* Matches c with the element at i, which is no '*'. Returns the position behind it, or 0. */
 static size_t
-match_one(const uint8_t *pattern, size_t len, size_t i, uint8_t c)
+glob_match_one(const uint8_t *pattern, size_t len, size_t i, uint8_t c)
 {
 	bool matches;
 
@@ -69,7 +69,7 @@ match_one(const uint8_t *pattern, size_t len, size_t i, uint8_t c)
 	case '?':
 		return i + 1;
 	case '[':
-		i = match_set(pattern, len, i + 1, c, &matches);
+		i = glob_match_set(pattern, len, i + 1, c, &matches);
 		return matches ? i : 0;
 	case '\\':
 		if (i + 1 < len)
@@ -84,11 +84,11 @@ glob_text_init(struct glob_text *text, const uint8_t *p, size_t len)
 {
 	text->p = p;
 	text->len = len;
-	text->has_map = false; /* and the map is not touched unless it is needed */
+	text->has_map = false; /* the map itself is left alone until it is needed */
 }
 
 static void
-map_text(struct glob_text *text)
+glob_map_text(struct glob_text *text)
 {
 	if (text->has_map)
 		return;
@@ -97,43 +97,43 @@ map_text(struct glob_text *text)
 	for (size_t i = 0; i < text->len; i++)
 		text->below[text->p[i] + 1].words[i / 64] |= UINT64_C(1) << i % 64;
 	for (size_t c = 1; c <= 256; c++)
-		for (size_t k = 0; k < WORDS; k++)
+		for (size_t k = 0; k < GLOB_WORDS; k++)
 			text->below[c].words[k] |= text->below[c - 1].words[k];
 }
 
-/* Adds the places of the bytes from one to another, either of which may be the lower one. */
+/* Adds the places of the bytes of a range, either end of which may be the lower one. */
 static void
-add_range(const struct glob_text *text, uint8_t from, uint8_t to, struct glob_places *places)
+places_add_range(const struct glob_text *text, uint8_t from, uint8_t to, struct glob_places *places)
 {
 	const struct glob_places *less = &text->below[from < to ? from : to];
 	const struct glob_places *most = &text->below[(from < to ? to : from) + 1];
 
-	for (size_t k = 0; k < WORDS; k++)
+	for (size_t k = 0; k < GLOB_WORDS; k++)
 		places->words[k] |= most->words[k] & ~less->words[k];
 }
 
-/* Where the bytes of the set after a '[' stand in the text. Returns the position behind its ']'. */
+/* Finds where the bytes of the set after a '[' stand in the text. Returns the position behind its ']'. */
 static size_t
-map_set(const struct glob_text *text, const uint8_t *pattern, size_t len, size_t i, struct glob_places *places)
+glob_map_set(const struct glob_text *text, const uint8_t *pattern, size_t len, size_t i, struct glob_places *places)
 {
 	bool negated = i < len && pattern[i] == '^';
 	uint8_t from, to;
 
 	i += negated;
-	while (next_range(pattern, len, &i, &from, &to))
-		add_range(text, from, to, places);
-	for (size_t k = 0; negated && k < WORDS; k++)
+	while (glob_next_range(pattern, len, &i, &from, &to))
+		places_add_range(text, from, to, places);
+	for (size_t k = 0; negated && k < GLOB_WORDS; k++)
 		places->words[k] = text->below[256].words[k] & ~places->words[k];
 	return i < len ? i + 1 : len;
 }
 
-/* Those places behind a byte that `takes` has, of those in `at`. Returns whether there are any. */
+/* Moves the places in `at` over one byte, where that is one of `takes`; the others go. Returns whether any is left. */
 static bool
-step(struct glob_places *at, const struct glob_places *takes)
+places_step(struct glob_places *at, const struct glob_places *takes)
 {
 	uint64_t carry = 0, any = 0;
 
-	for (size_t k = 0; k < WORDS; k++) {
+	for (size_t k = 0; k < GLOB_WORDS; k++) {
 		uint64_t word = at->words[k] & takes->words[k];
 
 		at->words[k] = word << 1 | carry;
@@ -143,15 +143,15 @@ step(struct glob_places *at, const struct glob_places *takes)
 	return any != 0;
 }
 
-/* All places from the first one on, up to the end of the text. */
+/* Adds all places behind the first one, as a star does. */
 static void
-spread(struct glob_places *at, size_t text_len)
+places_spread(struct glob_places *at, size_t text_len)
 {
 	size_t k = 0;
 
-	while (k < WORDS && at->words[k] == 0)
+	while (k < GLOB_WORDS && at->words[k] == 0)
 		k++;
-	if (k == WORDS)
+	if (k == GLOB_WORDS)
 		return;
 	at->words[k] |= -at->words[k]; /* from the lowest bit on */
 	for (size_t i = k + 1; i <= text_len / 64; i++)
@@ -159,35 +159,35 @@ spread(struct glob_places *at, size_t text_len)
 	at->words[text_len / 64] &= UINT64_MAX >> (63 - text_len % 64);
 }
 
-/* Matches a pattern against the ends of a text that begin at place `from` or later, all at once. */
+/* Whether the pattern matches the rest of the text from place `from` or any later one on. */
 static bool __attribute__((noinline))
-match_at_once(const uint8_t *pattern, size_t len, struct glob_text *text, size_t from)
+glob_match_places(const uint8_t *pattern, size_t len, struct glob_text *text, size_t from)
 {
 	struct glob_places at = { 0 };
 	size_t text_len = text->len, i = 0;
 
-	map_text(text);
+	glob_map_text(text);
 	at.words[from / 64] = UINT64_C(1) << from % 64;
-	spread(&at, text_len);
+	places_spread(&at, text_len);
 	while (i < len) {
 		struct glob_places takes = { 0 };
 
 		if (pattern[i] == '*') {
-			spread(&at, text_len);
+			places_spread(&at, text_len);
 			i++;
 			continue;
 		}
 		if (pattern[i] == '[') {
-			i = map_set(text, pattern, len, i + 1, &takes);
+			i = glob_map_set(text, pattern, len, i + 1, &takes);
 		} else if (pattern[i] == '?') {
-			add_range(text, 0, UINT8_MAX, &takes);
+			places_add_range(text, 0, UINT8_MAX, &takes);
 			i++;
 		} else {
 			i += pattern[i] == '\\' && i + 1 < len;
-			add_range(text, pattern[i], pattern[i], &takes);
+			places_add_range(text, pattern[i], pattern[i], &takes);
 			i++;
 		}
-		if (!step(&at, &takes))
+		if (!places_step(&at, &takes))
 			return false;
 	}
 	return at.words[text_len / 64] >> text_len % 64 & 1;
@@ -203,8 +203,8 @@ glob_match_text(const uint8_t *pattern, size_t pattern_len, struct glob_text *na
 	const uint8_t *found;
 
 	/*
-	 * Only the last star ever needs another try: what an earlier one took cannot help where giving the
-	 * last one more bytes does not.
+	 * Only the last star ever needs another try. Giving an earlier one more bytes could only make the last one
+	 * begin later, and the last star can take these bytes itself.
 	 */
 	while (t < text_len) {
 		if (p < pattern_len && pattern[p] == text[t] && !is_special[pattern[p]]) {
@@ -216,14 +216,14 @@ glob_match_text(const uint8_t *pattern, size_t pattern_len, struct glob_text *na
 			resume = t;
 			if (star == pattern_len)
 				return true;
-		} else if (p < pattern_len && (next = match_one(pattern, pattern_len, p, text[t])) > 0) {
+		} else if (p < pattern_len && (next = glob_match_one(pattern, pattern_len, p, text[t])) > 0) {
 			p = next;
 			t++;
 		} else if (have_star) {
-			/* A set that does not match has been read to its end, wherever that is. */
+			/* A set that does not match was read to its end, which is counted as that of the pattern. */
 			in_vain += (p < pattern_len && pattern[p] == '[' ? pattern_len : p + 1) - star;
-			if (in_vain > patience && text_len <= TEXT_MAX)
-				return match_at_once(pattern + star, pattern_len - star, name, resume);
+			if (in_vain > patience && text_len <= PROTOCOL_NAME_MAX)
+				return glob_match_places(pattern + star, pattern_len - star, name, resume);
 			p = star;
 			t = ++resume;
 			if (is_special[pattern[star]])
@@ -236,7 +236,7 @@ glob_match_text(const uint8_t *pattern, size_t pattern_len, struct glob_text *na
 			return false;
 		}
 	}
-	/* Redis never lets a pattern match a name without bytes. */
+	/* As in Redis, no pattern matches an empty name. */
 	if (text_len == 0)
 		return pattern_len == 0;
 	while (p < pattern_len && pattern[p] == '*')

@@ -1,3 +1,13 @@
+/*
+ * The order of writing is what makes a reply to a publisher come soon. A pass reads and handles input first and writes
+ * nothing. At its end the receivers of messages are written first, so that the barriers of the pass are open when the
+ * publishers are written: a reply is held back longer only if a receiver's socket is full.
+ *
+ * After each step the loop starts over, since a later step can create work for an earlier one: closing a client drops
+ * its messages, which opens barriers and drains its user; a client that has drained gets a report of what it missed,
+ * and becomes a receiver by that. The loop ends, since each step takes a client off its list and no new input is
+ * handled meanwhile.
+ */
 #include "pass.h"
 
 #include "bus.h"
@@ -13,7 +23,8 @@ pass_resume(struct bus *bus, const struct pass_ops *ops)
 		n++;
 	for (; n > 0 && !flow_is_pass_full(flow) && (c = TAILQ_FIRST(&flow->ready)); n--)
 		ops->resume(c);
-	flow->work_at_begin = flow->work; /* a share of their own: new ones could use up all of every pass */
+	/* Those that were postponed have their own share of work: newcomers could use up all of every pass. */
+	flow->work_at_begin = flow->work;
 	while (!flow_has_worked(flow) && !flow_is_pass_full(flow) && (c = TAILQ_FIRST(&flow->postponed))) {
 		if (c->has_waited)
 			run_close(&bus->run);
@@ -24,9 +35,9 @@ pass_resume(struct bus *bus, const struct pass_ops *ops)
 	}
 }
 
-/* A client whose barrier has opened: its replies may go. Returns false if there is none. */
+/* Lets the first client whose barrier has opened write its replies. Returns false if there is none. */
 static bool
-wake_gated(struct flow *flow)
+pass_wake_gated(struct flow *flow)
 {
 	struct barrier_waiter *gate = barrier_take_ready(&flow->barriers);
 	struct client *c;
@@ -35,7 +46,7 @@ wake_gated(struct flow *flow)
 		return false;
 	c = (struct client *)((char *)gate - offsetof(struct client, gate));
 	c->progress_ms = (uint32_t)flow->now_ms;
-	c->active_s = flow->uptime_s; /* it has waited for this answer, and may now think of its next command */
+	c->active_s = flow->uptime_s; /* idle_timeout counts from here: until now the client waited for this reply */
 	flow_set_out_state(flow, c, CLIENT_OUT_REPLIER);
 	return true;
 }
@@ -47,14 +58,13 @@ pass_end(struct bus *bus, const struct pass_ops *ops)
 
 	run_close(&bus->run);
 	for (;;) {
-		/* What is further down may make work for what is further up, so each step begins at the top. */
 		if (bus->flow.has_drained)
-			missed_tell_drained(&bus->missed);
+			missed_report_drained(&bus->missed);
 		if ((c = TAILQ_FIRST(&bus->flow.receivers)))
 			ops->flush(c);
 		else if ((c = TAILQ_FIRST(&bus->flow.dead)))
 			ops->close(c);
-		else if (wake_gated(&bus->flow))
+		else if (pass_wake_gated(&bus->flow))
 			continue;
 		else if ((c = TAILQ_FIRST(&bus->flow.repliers)))
 			ops->flush(c);

@@ -1,24 +1,24 @@
 /*
- * The end of a pass of the loop: what was published goes to the receivers' queues, and every client with
- * output is written, receivers before publishers. So a publisher's answer normally finds its messages in the
- * receivers' sockets already.
+ * A pass of the loop, between two rounds of input: goes on with what earlier passes left over, and at the end writes
+ * all output, receivers before publishers.
  */
 #pragma once
 
 struct bus;
 struct client;
 
-/* What only the owner of the sockets can do. */
+/* What only the owner of the sockets can do. Each is called for one client. */
 struct pass_ops {
-	/* Handles what is left over of the client's input . */
+	/* Handles input left over from earlier passes, in state READY. */
 	void (*resume)(struct client *c);
-	/* Writes the client's output and sets its out_state to something else than RECEIVER or REPLIER. */
+	/* Writes output; the out_state must be neither RECEIVER nor REPLIER afterwards. */
 	void (*flush)(struct client *c);
-	/* Ends a dead client and frees it. */
+	/* Closes and frees a dead client. */
 	void (*close)(struct client *c);
 };
 
-/* Handles input left over from earlier passes, one share for each client that has some. */
+/* Resumes each client that is ready at the beginning, and then those that were postponed, as far as the pass allows. */
 void pass_resume(struct bus *bus, const struct pass_ops *ops);
 
+/* Call at the end of each pass. */
 void pass_end(struct bus *bus, const struct pass_ops *ops);

@@ -1,3 +1,8 @@
+/*
+ * A look-up tries one literal length after the other: it hashes as many bytes of the name and walks the patterns with
+ * exactly that beginning. So its cost depends on how many lengths there are, and on patterns that nearly match, but not
+ * on the number of patterns. Patterns that begin with a wildcard have length 0 and are always tried.
+ */
 #include "pattern.h"
 
 #include <assert.h>
@@ -35,7 +40,7 @@ pattern_find(const struct pattern_index *index, struct slice text)
 }
 
 static size_t
-find_length(const struct pattern_index *index, uint32_t len)
+lengths_find(const struct pattern_index *index, uint32_t len)
 {
 	size_t i = 0;
 
@@ -45,9 +50,9 @@ find_length(const struct pattern_index *index, uint32_t len)
 }
 
 static int
-add_length(struct pattern_index *index, uint32_t len)
+lengths_add(struct pattern_index *index, uint32_t len)
 {
-	size_t i = find_length(index, len);
+	size_t i = lengths_find(index, len);
 	struct literal_length *lengths;
 
 	if (i < index->n_lengths && index->lengths[i].len == len) {
@@ -68,9 +73,9 @@ add_length(struct pattern_index *index, uint32_t len)
 }
 
 static void
-remove_length(struct pattern_index *index, uint32_t len)
+lengths_remove(struct pattern_index *index, uint32_t len)
 {
-	size_t i = find_length(index, len);
+	size_t i = lengths_find(index, len);
 
 	assert(i < index->n_lengths && index->lengths[i].len == len);
 	if (--index->lengths[i].n > 0)
@@ -80,20 +85,20 @@ remove_length(struct pattern_index *index, uint32_t len)
 }
 
 static int
-insert(struct pattern_index *index, struct pattern *pattern)
+pattern_insert(struct pattern_index *index, struct pattern *pattern)
 {
 	uint64_t hash = siphash(&index->key, pattern->text, pattern->len);
 	uint64_t literal_hash = siphash(&index->key, pattern->text, pattern->literal_len);
 
-	if (add_length(index, pattern->literal_len) < 0)
+	if (lengths_add(index, pattern->literal_len) < 0)
 		return -ENOMEM;
 	if (hashtable_insert(&index->by_text, &pattern->by_text, hash) < 0) {
-		remove_length(index, pattern->literal_len);
+		lengths_remove(index, pattern->literal_len);
 		return -ENOMEM;
 	}
 	if (hashtable_insert(&index->by_literal, &pattern->by_literal, literal_hash) < 0) {
 		hashtable_remove(&index->by_text, &pattern->by_text);
-		remove_length(index, pattern->literal_len);
+		lengths_remove(index, pattern->literal_len);
 		return -ENOMEM;
 	}
 	return 0;
@@ -112,7 +117,7 @@ pattern_get(struct pattern_index *index, struct slice text)
 	*pattern = (struct pattern){ .len = (uint32_t)text.len };
 	memcpy(pattern->text, text.p, text.len);
 	pattern->literal_len = (uint32_t)glob_literal_prefix(pattern->text, pattern->len);
-	if (insert(index, pattern) < 0) {
+	if (pattern_insert(index, pattern) < 0) {
 		free(pattern);
 		return NULL;
 	}
@@ -124,7 +129,7 @@ pattern_remove(struct pattern_index *index, struct pattern *pattern)
 {
 	hashtable_remove(&index->by_text, &pattern->by_text);
 	hashtable_remove(&index->by_literal, &pattern->by_literal);
-	remove_length(index, pattern->literal_len);
+	lengths_remove(index, pattern->literal_len);
 	recvset_deinit(&pattern->receivers);
 	free(pattern);
 }

@@ -1,6 +1,6 @@
 /*
- * The patterns that somebody is subscribed to, found through the literal bytes that they begin with: a
- * channel name is held only against patterns whose literal beginning it shares.
+ * The patterns that somebody is subscribed to, indexed by the literal bytes that they begin with: a channel's name is
+ * compared only with patterns whose literal beginning it shares.
  */
 #pragma once
 
@@ -23,25 +23,26 @@ struct pattern {
 struct pattern_index {
 	struct siphash_key key;
 	struct hashtable by_text, by_literal;
-	/* The lengths of literal beginnings that occur, ascending, and how many patterns have each. */
+	/* The lengths of literal beginnings, ascending, and how many patterns have each. */
 	struct literal_length {
 		uint32_t len, n;
 	} * lengths;
 	size_t n_lengths, cap_lengths;
-	uint64_t *work; /* is counted up by the bytes of patterns and names that are held against each other */
+	uint64_t *work; /* is counted up by the bytes that are compared, see FLOW_PASS_WORK */
 };
 
 /* All patterns must have been removed. */
 void pattern_index_deinit(struct pattern_index *index);
 
+/* Returns the pattern with this text, or NULL. */
 struct pattern *pattern_find(const struct pattern_index *index, struct slice text);
 
-/* Returns the pattern, made if need be, or NULL when there is no memory. */
+/* Likewise, but makes it if it does not exist; NULL when there is no memory. */
 struct pattern *pattern_get(struct pattern_index *index, struct slice text);
 
-/* Removes and frees a pattern without receivers. */
+/* Frees a pattern without receivers. */
 void pattern_remove(struct pattern_index *index, struct pattern *pattern);
 
-/* Calls visit for each pattern that matches; a negative result of it ends the search and is returned, else 0. */
+/* Calls visit for each pattern that matches the name. Ends with its first negative result, which it returns; else 0. */
 int pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(struct pattern *pattern, void *arg),
                        void *arg);

@@ -1,3 +1,15 @@
+/*
+ * Why a publisher waits, in the order of the checks, and the list that it waits on:
+ * - patterns would have to be matched, and the pass has done enough work: postponed;
+ * - nobody receives the channel, and the client has asked to wait for somebody: the channel's waiters;
+ * - a receiver is clogged, and the channel's policy is to wait: throttled;
+ * - a receiver is clogged, the policy is to drop or to disconnect, but its socket has not been tried in this pass:
+ *   untried. That receiver may be about to read everything. A publisher waits so once for each message at most.
+ * A publisher that has to wait has changed nothing. It tries again from the beginning.
+ *
+ * The answer is queued before the message is, so that a publisher that receives its own message gets the answer first.
+ * Hence PUBLISH_LOST: if there is no memory for the message then, the answer is wrong.
+ */
 #include "publish.h"
 
 bool
@@ -6,12 +18,9 @@ publish_is_allowed(const struct bus *bus, const struct client *c, struct slice n
 	return access_list_admits(&access_find(bus->access.rules, name)->publish, &c->identity);
 }
 
-/*
- * Brings c->last_published up to date: whether the client may publish to the channel, and whether one of its receivers
- * is the client or belongs to its process.
- */
+/* Brings last_published, publishes_to_own and publish_allowed of the client up to date. */
 static void
-know(const struct bus *bus, const struct channel *channel, struct client *c)
+publish_refresh_client(const struct bus *bus, const struct channel *channel, struct client *c)
 {
 	uint64_t generation = bus->router.channels.members_generation;
 
@@ -23,60 +32,57 @@ know(const struct bus *bus, const struct channel *channel, struct client *c)
 	c->last_published.generation = generation;
 }
 
-/* Lets a publisher wait until the channel has a receiver. */
+/* Makes a publisher wait until the channel has a receiver. */
 static bool
-wait_for_receiver(struct bus *bus, struct client *c, struct slice name, bool is_shard)
+publish_wait_for_receiver(struct bus *bus, struct client *c, const struct publish_request *request)
 {
 	struct channel *channel;
 
-	if (channels_lookup(&bus->router.channels, name, is_shard, true, &channel) < 0) {
-		flow_out_of_memory(&bus->flow, c); /* whatever the caller replies now does not go out */
+	if (channels_lookup(&bus->router.channels, request->name, request->is_shard, true, &channel) < 0) {
+		flow_out_of_memory(&bus->flow, c); /* so the caller's reply does not go out */
 		return false;
 	}
 	return flow_wait(&bus->flow, c, &channel->waiters);
 }
 
-/*
- * Puts a publisher off until the next pass, once for each message, while the socket of a clogged receiver has not been
- * tried: that receiver may take everything at once.
- */
+/* Makes a publisher wait for the next pass, unless it has, while the socket of a clogged receiver is untried. */
 static bool
-wait_for_untried(struct bus *bus, struct client *c, struct channel *channel, bool has_waited)
+publish_wait_for_untried(struct bus *bus, struct client *c, struct channel *channel, bool has_waited)
 {
 	return !has_waited && bus->flow.has_untried && channel->rule->slow != SLOW_WAIT &&
 	       channel_count_clogged(channel, bus->flow.clog_generation) > 0 &&
 	       flow_wait(&bus->flow, c, &bus->flow.untried);
 }
 
-/* Lets a publisher wait if it has to. channel: NULL if it has no receivers. */
+/* Makes a publisher wait if its receivers require it. channel: may be NULL if it has no receivers. */
 static bool
-wait_for_channel(struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len,
-                 struct channel *channel, bool has_waited)
+publish_wait_for_channel(struct bus *bus, struct client *c, const struct publish_request *request,
+                         struct channel *channel, bool has_waited)
 {
 	if (!channel || channel->n_total == 0)
-		return c->wait_receiver && wait_for_receiver(bus, c, name, is_shard);
+		return c->wait_receiver && publish_wait_for_receiver(bus, c, request);
 	if (channel->rule->slow != SLOW_WAIT)
-		return wait_for_untried(bus, c, channel, has_waited);
+		return publish_wait_for_untried(bus, c, channel, has_waited);
 	if ((bus->flow.n_clogged == 0 || channel_count_clogged(channel, bus->flow.clog_generation) == 0) &&
-	    (bus->flow.users.n_over == 0 || len < RUN_LARGE || channel_count_clogged_for_large(channel) == 0))
+	    (bus->flow.users.n_over == 0 || request->payload.len < RUN_LARGE ||
+	     channel_count_clogged_for_large(channel) == 0))
 		return false;
 	return flow_wait(&bus->flow, c, &bus->flow.throttled);
 }
 
 bool
-publish_wait(struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
+publish_wait(struct bus *bus, struct client *c, const struct publish_request *request)
 {
 	struct channel *channel;
 
-	if (!publish_is_allowed(bus, c, name) ||
-	    channels_lookup(&bus->router.channels, name, is_shard, false, &channel) < 0)
-		return false;
-	return wait_for_channel(bus, c, name, is_shard, len, channel, c->has_waited);
+	return publish_is_allowed(bus, c, request->name) &&
+	       channels_lookup(&bus->router.channels, request->name, request->is_shard, false, &channel) == 0 &&
+	       publish_wait_for_channel(bus, c, request, channel, c->has_waited);
 }
 
-/* Receivers that a message goes to now: a channel whose policy is to drop passes over those that are clogged. */
+/* How many receivers a message goes to now: where the policy is to drop, not to those that are clogged. */
 static uint64_t
-count_takers(struct bus *bus, struct channel *channel, bool is_large)
+publish_count_receivers(struct bus *bus, struct channel *channel, bool is_large)
 {
 	if (channel->rule->slow != SLOW_DROP)
 		return channel->n_total;
@@ -87,12 +93,12 @@ count_takers(struct bus *bus, struct channel *channel, bool is_large)
 }
 
 enum publish_result
-publish_message(struct bus *bus, struct client *c, struct slice name, bool is_shard, struct slice payload,
-                struct chunk *tail, bool may_wait, publish_answer *answer)
+publish_message(struct bus *bus, struct client *c, const struct publish_request *request)
 {
+	struct slice name = request->name, payload = request->payload;
+	bool is_shard = request->is_shard, may_wait = request->may_wait, has_waited = c->has_waited;
 	struct channel *channel = bus->run.channel;
 	uint64_t receivers = 0;
-	bool has_waited = c->has_waited;
 
 	c->has_waited = false;
 	if (may_wait && flow_has_worked(&bus->flow) && channels_must_match(&bus->router.channels, name, is_shard))
@@ -101,29 +107,30 @@ publish_message(struct bus *bus, struct client *c, struct slice name, bool is_sh
 	    channels_lookup(&bus->router.channels, name, is_shard, false, &channel) < 0)
 		return PUBLISH_NOMEM;
 	if (channel)
-		know(bus, channel, c);
+		publish_refresh_client(bus, channel, c);
 	if (channel ? !c->publish_allowed : !publish_is_allowed(bus, c, name))
 		return PUBLISH_DENIED;
-	if (may_wait && wait_for_channel(bus, c, name, is_shard, payload.len, channel, has_waited))
+	if (may_wait && publish_wait_for_channel(bus, c, request, channel, has_waited))
 		return PUBLISH_WAIT;
 	if (may_wait && c->state == CLIENT_DEAD)
 		return PUBLISH_DEAD;
 	if (channel && channel->n_total > 0) {
 		if (run_open(&bus->run, c, channel, payload.len) < 0)
 			return PUBLISH_NOMEM;
-		if (may_wait && wait_for_untried(bus, c, channel, has_waited)) /* of the run before */
+		if (may_wait &&
+		    publish_wait_for_untried(bus, c, channel, has_waited)) /* the run before may have clogged it */
 			return PUBLISH_WAIT;
-		receivers = count_takers(bus, channel, payload.len >= RUN_LARGE);
-		if (answer)
-			answer(bus, c, receivers, bus->run.barrier);
-		if (run_append(&bus->run, payload, tail) < 0)
+		receivers = publish_count_receivers(bus, channel, payload.len >= RUN_LARGE);
+		if (request->answer)
+			request->answer(bus, c, receivers, bus->run.barrier);
+		if (run_append(&bus->run, payload, request->tail) < 0)
 			return PUBLISH_LOST;
 	} else {
 		bus->flow.stats.messages++;
 		if (channel)
 			channel->messages++;
-		if (answer)
-			answer(bus, c, 0, NULL);
+		if (request->answer)
+			request->answer(bus, c, 0, NULL);
 	}
 	c->published++;
 	if (bus->taps.n > 0)

@@ -1,7 +1,6 @@
 /*
- * Publishing one message, for commands and for clients that only write: whether the publisher may, whether it has to
- * wait for receivers, and how many it goes to. The answer stands before the message where the publisher receives its
- * own.
+ * Publishes one message, for commands and for clients that only write: whether the client may, whether it has to wait
+ * for receivers, and how many the message goes to.
  */
 #pragma once
 
@@ -16,26 +15,30 @@ struct chunk;
 
 enum publish_result {
 	PUBLISH_DONE,
-	PUBLISH_WAIT,   /* nothing is done, and the client is in state WAITING: the same again later */
+	PUBLISH_WAIT,   /* nothing was done; the client is in state WAITING and has to try again */
 	PUBLISH_DENIED, /* the channel's rule does not admit the client */
-	PUBLISH_NOMEM,
-	PUBLISH_LOST, /* there was no memory, and it was answered that it was published */
-	PUBLISH_DEAD, /* the client has died */
+	PUBLISH_NOMEM,  /* nothing was done */
+	PUBLISH_LOST,   /* there was no memory, although the answer is queued already: the client must not get it */
+	PUBLISH_DEAD,   /* the client has died meanwhile */
 };
 
-/* Queues the answer to the publisher: how many receivers. It has to wait for the barrier, or NULL. */
+/* Queues the answer to the publisher: the number of receivers. The answer has to wait for the barrier, or NULL. */
 typedef void publish_answer(struct bus *bus, struct client *c, uint64_t receivers, struct barrier *barrier);
 
-/*
- * Publishes a message to a channel, whose name has at most PROTOCOL_NAME_MAX. tail: see run_append(). may_wait: else it
- * is published now, even if receivers are clogged or the client is dead. answer: or NULL.
- */
-enum publish_result publish_message(struct bus *bus, struct client *c, struct slice name, bool is_shard,
-                                    struct slice payload, struct chunk *tail, bool may_wait, publish_answer *answer);
+struct publish_request {
+	struct slice name; /* of the channel, at most PROTOCOL_NAME_MAX bytes */
+	bool is_shard;
+	bool may_wait; /* false: publish now, even if receivers are clogged or the publisher is dead */
+	struct slice payload;
+	struct chunk *tail;     /* see run_append(); or NULL */
+	publish_answer *answer; /* called before the message is queued for a receiver; NULL: no answer */
+};
+
+enum publish_result publish_message(struct bus *bus, struct client *c, const struct publish_request *request);
 
 /*
- * Whether it is one more message for the open run, of somebody who has published to its channel before, while nobody is
- * slow and nothing has changed: then publish_more() does what publish_message() would.
+ * Whether this is one more message for the open run by a client that has published to its channel before, while nobody
+ * is clogged or over a quota. Then publish_more() does the same as publish_message().
  */
 static inline bool
 publish_is_more(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
@@ -54,17 +57,17 @@ publish_more(struct bus *bus, struct client *c, struct slice payload, publish_an
 {
 	if (answer)
 		answer(bus, c, bus->run.channel->n_total, bus->run.barrier);
-	if (run_put(&bus->run, payload) || bus->flow.users.n_over > 0) /* by the answer */
+	if (run_put(&bus->run, payload) || bus->flow.users.n_over > 0) /* which the answer may have caused */
 		run_close(&bus->run);
 	bus->flow.stats.messages++;
 	c->published++;
 }
 
 /*
- * Whether a message has to wait, and then the client is in state WAITING. What is refused does not. The work of
- * finding out who receives it is done in any case.
+ * Whether a message would have to wait; then the client is in state WAITING. One that would be refused does not wait.
+ * May do much work to find out who receives it, see flow.work.
  */
-bool publish_wait(struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len);
+bool publish_wait(struct bus *bus, struct client *c, const struct publish_request *request);
 
 /* Whether the client may publish to a channel. */
 bool publish_is_allowed(const struct bus *bus, const struct client *c, struct slice name);

@@ -16,7 +16,7 @@ recvset_deinit(struct recvset *set)
 }
 
 static int
-resize(struct recvset *set, uint32_t cap)
+recvset_resize(struct recvset *set, uint32_t cap)
 {
 	struct client **many = malloc(cap * sizeof(struct client *));
 	struct client *const *old = recvset_array(set);
@@ -38,7 +38,7 @@ recvset_add(struct recvset *set, struct client *c)
 	if (set->cap == 0 && set->n == 0) {
 		set->one = c;
 	} else {
-		if (set->n >= set->cap && resize(set, set->cap > 0 ? set->cap * 2 : 4) < 0)
+		if (set->n >= set->cap && recvset_resize(set, set->cap > 0 ? set->cap * 2 : 4) < 0)
 			return -ENOMEM;
 		set->many[set->n] = c;
 	}
@@ -59,6 +59,6 @@ recvset_remove(struct recvset *set, uint32_t index)
 		array[index] = last;
 	}
 	if (set->cap > 4 && set->n < set->cap / 4)
-		(void)resize(set, set->cap / 2); /* failing only means that it stays larger */
+		(void)recvset_resize(set, set->cap / 2); /* without memory it just stays larger */
 	return last;
 }

@@ -1,4 +1,7 @@
-/* The receivers of one channel or pattern. Most have one, which then takes no memory of its own. */
+/*
+ * The clients that receive one channel or pattern, in no order. Most sets have one member, which needs no memory beside
+ * the set itself.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -13,15 +16,16 @@ struct recvset {
 		struct client **many;
 	};
 	uint32_t n, cap;
-	uint32_t n_of[ENCODING_COUNT]; /* how many of them get which encoding */
+	uint32_t n_of[ENCODING_COUNT]; /* members by encoding */
 };
 
+/* The set must be empty. */
 void recvset_deinit(struct recvset *set);
 
-/* Returns 0 or -ENOMEM. The new one stands at index n - 1. */
+/* Adds the client at index n, before n is counted up. Returns 0 or -ENOMEM. */
 int recvset_add(struct recvset *set, struct client *c);
 
-/* Returns the client that now stands at index (it was the last one before), or NULL if none does. */
+/* Returns the client that takes over the index, which was the last one; NULL if the last one was removed. */
 struct client *recvset_remove(struct recvset *set, uint32_t index);
 
 static inline struct client *const *

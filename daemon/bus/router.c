@@ -1,3 +1,12 @@
+/*
+ * A subscription is linked three times: in the list of its client, in the set of receivers of its channel or pattern
+ * (its "topic"), at a known index, and in a table by both, which answers "is this client subscribed to that" and finds
+ * the subscription whose index changes when another one leaves the set. A topic lives as long as it has subscribers;
+ * channel.c decides what happens to a channel after that.
+ *
+ * Every change counts up members_generation, and one that makes or frees a pattern patterns_generation: that is how
+ * channels notice that what they know is out of date.
+ */
 #include "router.h"
 
 #include <assert.h>
@@ -8,7 +17,7 @@
 #include "siphash.h"
 #include "user.h"
 
-/* A pattern counts once more for each so many bytes. */
+/* A pattern counts once more for each so many bytes of it: long ones take longer to match. */
 #define PATTERN_QUOTA_BYTES 64
 
 #define SUBSCRIPTION(node) ((struct subscription *)((char *)(node)-offsetof(struct subscription, node)))
@@ -44,7 +53,7 @@ router_has_forbidden(const struct router *router, const struct client *c)
 }
 
 static void
-wake_waiters(struct flow *flow, struct channel *channel)
+router_wake_channel(struct flow *flow, struct channel *channel)
 {
 	struct client *c;
 
@@ -52,19 +61,18 @@ wake_waiters(struct flow *flow, struct channel *channel)
 		flow_resume(flow, c);
 }
 
-/* Who waits, waits on a channel without subscribers of its own. */
 void
 router_wake_waiters(struct router *router)
 {
 	struct channel *channel;
 
 	TAILQ_FOREACH(channel, &router->channels.unnamed, unnamed_link)
-		wake_waiters(router->flow, channel);
+		router_wake_channel(router->flow, channel); /* publishers wait only on unnamed channels */
 }
 
-/* The channel or pattern of a subscription, as an address to tell it from others. */
+/* The address of the channel or pattern. */
 static const void *
-topic_of(const struct subscription *sub)
+subscription_topic(const struct subscription *sub)
 {
 	return sub->kind == SUBSCRIPTION_PATTERN ? (const void *)sub->pattern : (const void *)sub->channel;
 }
@@ -78,40 +86,40 @@ subscription_hash(const struct router *router, const struct client *c, const voi
 }
 
 static struct subscription *
-find_subscription(const struct router *router, const struct client *c, const void *topic)
+router_find_by_topic(const struct router *router, const struct client *c, const void *topic)
 {
 	struct hashtable_node *node = hashtable_first(&router->subscriptions, subscription_hash(router, c, topic));
 
 	for (; node; node = hashtable_next(node)) {
 		struct subscription *sub = SUBSCRIPTION(node);
 
-		if (sub->client == c && topic_of(sub) == topic)
+		if (sub->client == c && subscription_topic(sub) == topic)
 			return sub;
 	}
 	return NULL;
 }
 
 static bool
-is_reserved(const struct channel *channel)
+router_is_reserved(const struct channel *channel)
 {
 	return !channel->is_shard && protocol_is_reserved(channel_name(channel));
 }
 
-/* Whether what the client misses is told through it. */
+/* Whether the client gets reports of missed messages by this subscription. */
 static bool
-is_of_missed(const struct subscription *sub)
+subscription_is_of_missed(const struct subscription *sub)
 {
 	return sub->kind == SUBSCRIPTION_CHANNEL && channel_is(sub->channel, missed_name, false);
 }
 
 static struct recvset *
-receivers_of(struct subscription *sub)
+subscription_receivers(struct subscription *sub)
 {
 	return sub->kind == SUBSCRIPTION_PATTERN ? &sub->pattern->receivers : &sub->channel->receivers;
 }
 
 static uint32_t *
-counter_of(struct subscription *sub)
+subscription_counter(struct subscription *sub)
 {
 	switch (sub->kind) {
 	case SUBSCRIPTION_CHANNEL:
@@ -124,18 +132,18 @@ counter_of(struct subscription *sub)
 	return NULL;
 }
 
-/* What a subscription counts for max_patterns_per_uid: long patterns take longer to match. */
+/* What a subscription counts for max_patterns_per_uid. */
 static uint64_t
-quota_of_pattern(const struct subscription *sub)
+subscription_patterns(const struct subscription *sub)
 {
 	return sub->kind == SUBSCRIPTION_PATTERN ? 1 + sub->pattern->len / PATTERN_QUOTA_BYTES : 0;
 }
 
-/* Frees the channel or pattern of a subscription that ends, or was not made, if nobody needs it. */
+/* Frees the channel or pattern of a subscription that has ended or was not made, unless somebody else needs it. */
 static void
-release_topic(struct router *router, struct subscription *sub)
+router_release_topic(struct router *router, struct subscription *sub)
 {
-	if (receivers_of(sub)->n > 0)
+	if (subscription_receivers(sub)->n > 0)
 		return;
 	if (sub->kind == SUBSCRIPTION_PATTERN) {
 		pattern_remove(&router->channels.patterns, sub->pattern);
@@ -146,10 +154,10 @@ release_topic(struct router *router, struct subscription *sub)
 }
 
 static int
-link_subscription(struct router *router, struct subscription *sub)
+router_link(struct router *router, struct subscription *sub)
 {
-	struct recvset *set = receivers_of(sub);
-	uint64_t hash = subscription_hash(router, sub->client, topic_of(sub));
+	struct recvset *set = subscription_receivers(sub);
+	uint64_t hash = subscription_hash(router, sub->client, subscription_topic(sub));
 	int r = hashtable_insert(&router->subscriptions, &sub->node, hash);
 
 	if (r < 0)
@@ -161,31 +169,20 @@ link_subscription(struct router *router, struct subscription *sub)
 	}
 	sub->index = set->n - 1;
 	LIST_INSERT_HEAD(&sub->client->subscriptions, sub, link);
-	++*counter_of(sub);
-	if (is_of_missed(sub))
+	++*subscription_counter(sub);
+	if (subscription_is_of_missed(sub))
 		sub->client->wants_missed = true;
 	sub->client->user->subscriptions++;
-	sub->client->user->patterns += quota_of_pattern(sub);
+	sub->client->user->patterns += subscription_patterns(sub);
 	router->channels.members_generation++;
 	if (sub->kind == SUBSCRIPTION_PATTERN && set->n == 1)
 		router->channels.patterns_generation++;
 	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 1) {
 		channels_name(&router->channels, sub->channel);
 		router->n_shards += sub->channel->is_shard;
-		router->n_reserved += is_reserved(sub->channel);
+		router->n_reserved += router_is_reserved(sub->channel);
 	}
 	return 0;
-}
-
-/* Lets publishers go on that waited for a receiver such as the new one. */
-static void
-wake_publishers(struct router *router, const struct subscription *sub)
-{
-	if (sub->kind != SUBSCRIPTION_PATTERN) {
-		wake_waiters(router->flow, sub->channel);
-		return;
-	}
-	router_wake_waiters(router); /* those that it does not match wait again */
 }
 
 int
@@ -200,28 +197,31 @@ router_subscribe(struct router *router, struct client *c, enum subscription_kind
 	*sub = (struct subscription){ .client = c, .kind = kind };
 	if (kind == SUBSCRIPTION_PATTERN)
 		sub->pattern = pattern_get(&router->channels.patterns, name);
-	else /* what matches it is looked for when something is published to it */
+	else
 		sub->channel = channels_get(&router->channels, name, kind == SUBSCRIPTION_SHARD);
-	if (!topic_of(sub)) {
+	if (!subscription_topic(sub)) {
 		free(sub);
 		return -ENOMEM;
 	}
-	if (find_subscription(router, c, topic_of(sub)))
+	if (router_find_by_topic(router, c, subscription_topic(sub)))
 		r = ROUTER_E_EXISTS;
 	else if (c->n_channels + c->n_patterns + c->n_shards >= limits->max_subscriptions)
 		r = ROUTER_E_TOO_MANY;
 	else if (c->user->subscriptions >= limits->max_subscriptions_per_uid)
 		r = ROUTER_E_TOO_MANY_OF_USER;
-	else if (c->user->patterns + quota_of_pattern(sub) > limits->max_patterns_per_uid)
+	else if (c->user->patterns + subscription_patterns(sub) > limits->max_patterns_per_uid)
 		r = ROUTER_E_TOO_MANY_PATTERNS;
 	else
-		r = link_subscription(router, sub);
+		r = router_link(router, sub);
 	if (r != 0) {
-		release_topic(router, sub);
+		router_release_topic(router, sub);
 		free(sub);
 		return r;
 	}
-	wake_publishers(router, sub);
+	if (kind == SUBSCRIPTION_PATTERN)
+		router_wake_waiters(router); /* where it does not match, they wait again */
+	else
+		router_wake_channel(router->flow, sub->channel);
 	return 0;
 }
 
@@ -234,31 +234,31 @@ router_find(const struct router *router, const struct client *c, enum subscripti
 		topic = pattern_find(&router->channels.patterns, name);
 	else
 		topic = channels_find(&router->channels, name, kind == SUBSCRIPTION_SHARD);
-	return topic ? find_subscription(router, c, topic) : NULL;
+	return topic ? router_find_by_topic(router, c, topic) : NULL;
 }
 
 void
 router_unsubscribe(struct router *router, struct subscription *sub)
 {
-	struct recvset *set = receivers_of(sub);
+	struct recvset *set = subscription_receivers(sub);
 	struct client *moved = recvset_remove(set, sub->index);
 
 	if (moved)
-		find_subscription(router, moved, topic_of(sub))->index = sub->index;
+		router_find_by_topic(router, moved, subscription_topic(sub))->index = sub->index;
 	hashtable_remove(&router->subscriptions, &sub->node);
 	LIST_REMOVE(sub, link);
-	--*counter_of(sub);
-	if (is_of_missed(sub))
+	--*subscription_counter(sub);
+	if (subscription_is_of_missed(sub))
 		sub->client->wants_missed = false;
 	sub->client->user->subscriptions--;
-	sub->client->user->patterns -= quota_of_pattern(sub);
+	sub->client->user->patterns -= subscription_patterns(sub);
 	router->channels.members_generation++;
 	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 0) {
 		router->n_shards -= sub->channel->is_shard;
-		router->n_reserved -= is_reserved(sub->channel);
+		router->n_reserved -= router_is_reserved(sub->channel);
 		channels_unname(&router->channels, sub->channel);
 	}
-	release_topic(router, sub);
+	router_release_topic(router, sub);
 	free(sub);
 }
 
@@ -268,8 +268,8 @@ router_set_encoding(struct client *c, enum encoding encoding)
 	struct subscription *sub;
 
 	LIST_FOREACH(sub, &c->subscriptions, link) {
-		receivers_of(sub)->n_of[c->encoding]--;
-		receivers_of(sub)->n_of[encoding]++;
+		subscription_receivers(sub)->n_of[c->encoding]--;
+		subscription_receivers(sub)->n_of[encoding]++;
 	}
 	c->encoding = (uint8_t)encoding;
 }

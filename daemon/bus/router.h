@@ -1,4 +1,4 @@
-/* Subscriptions: who is subscribed to which channels and patterns. */
+/* Subscriptions: which client is subscribed to which channels and patterns. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,10 +17,10 @@ enum subscription_kind { SUBSCRIPTION_CHANNEL, SUBSCRIPTION_PATTERN, SUBSCRIPTIO
 
 struct subscription {
 	struct hashtable_node node;
-	LIST_ENTRY(subscription) link; /* among the client's */
+	LIST_ENTRY(subscription) link; /* client.subscriptions */
 	struct client *client;
 	enum subscription_kind kind;
-	uint32_t index; /* in the recvset */
+	uint32_t index; /* in the receivers of the channel or pattern */
 	union {
 		struct channel *channel;
 		struct pattern *pattern;
@@ -31,8 +31,8 @@ struct router {
 	struct flow *flow;
 	struct channels channels;
 	struct hashtable subscriptions;
-	uint64_t n_shards;   /* shard channels that are subscribed to */
-	uint64_t n_reserved; /* likewise udsd's own, without shard channels */
+	uint64_t n_shards;   /* shard channels with subscribers */
+	uint64_t n_reserved; /* udsd's own channels with subscribers */
 };
 
 /* Returns 0 or -errno. */
@@ -41,15 +41,18 @@ int router_init(struct router *router, struct flow *flow, const struct access *a
 /* All subscriptions must be gone. */
 void router_deinit(struct router *router);
 
-/* Results of router_subscribe() beside 0. */
+/* Expected results of router_subscribe() beside 0. */
 enum {
-	ROUTER_E_EXISTS = 1,   /* is subscribed already */
+	ROUTER_E_EXISTS = 1,   /* the client is subscribed already */
 	ROUTER_E_TOO_MANY = 2, /* limits.max_subscriptions */
 	ROUTER_E_TOO_MANY_OF_USER = 3,
 	ROUTER_E_TOO_MANY_PATTERNS = 4,
 };
 
-/* Returns 0, ROUTER_E_* or -ENOMEM. Publishers that waited for a receiver of it go on. No run may be open. */
+/*
+ * Subscribes the client, and resumes publishers that wait for such a receiver. No run may be open. Returns 0,
+ * ROUTER_E_* or -ENOMEM.
+ */
 int router_subscribe(struct router *router, struct client *c, enum subscription_kind kind, struct slice name);
 
 /* The client's subscription, or NULL. */
@@ -59,11 +62,11 @@ struct subscription *router_find(const struct router *router, const struct clien
 /* Ends a subscription. No run may be open. */
 void router_unsubscribe(struct router *router, struct subscription *sub);
 
-/* What is published from now on comes to the client in that encoding. No run may be open. */
+/* Changes the encoding of messages to the client. No run may be open. */
 void router_set_encoding(struct client *c, enum encoding encoding);
 
-/* Whether the client may not receive one of the channels that it is subscribed to by name. */
+/* Whether the client is subscribed by name to a channel that it may not receive by the present rules. */
 bool router_has_forbidden(const struct router *router, const struct client *c);
 
-/* All publishers that wait for a receiver try again. */
+/* Resumes all publishers that wait for a receiver. */
 void router_wake_waiters(struct router *router);

@@ -1,3 +1,21 @@
+/*
+ * The messages of a run are written one behind the other in one form: that of the first way that leads to a receiver,
+ * in one of RESP's encodings. When the run ends, its receivers of that form get the bytes as one span, without a copy;
+ * for each other form the messages are copied once. So the costs of a receiver arise once for each run, not for each
+ * message.
+ *
+ * While a run is open,
+ * - its messages are in no queue yet. So whatever else is queued for one of its receivers has to close it first, or it
+ *   would overtake them: that is how everybody sees messages and replies in the order of the commands;
+ * - its channel is pinned, and no subscription, encoding, rule or limit changes, since the replies that count the
+ *   receivers are already queued. Whoever changes one of these closes the run first (bus.c);
+ * - its barrier has references but no pending span. The replies to its publishers refer to the barrier, and nothing is
+ *   written before the end of the pass, which closes the run: so no reply passes a barrier that is not counted up yet.
+ *
+ * Receivers of the publisher's own process get their spans without the barrier: a program with a single thread may wait
+ * for its reply before it reads its messages. A large message is no run, as copying it would cost too much: a receiver
+ * gets it as two spans, a head in its form and the shared payload.
+ */
 #include "run.h"
 
 #include <assert.h>
@@ -11,29 +29,29 @@
 #include "missed.h"
 #include "resp-encode.h"
 
-/* What the heads of a run's messages may take in all its encodings, in bytes. */
+/* What the heads of a run may take in all ways together, in bytes: bounds what copies take. */
 #define COPIES_MAX ((uint32_t)128 * 1024)
 
-/* How long a run gets while somebody is over his quota, in bytes. */
-#define OVER_MAX 4096
+/* A run is closed from this length on, in bytes, while some user is over their quota: it counts what queues take. */
+#define RUN_OVER_MAX 4096
 
-/* Encoded messages of one kind: through one way, in one encoding. */
+/* Messages, or a part of a large one, in one form: for one way and one encoding. */
 struct piece {
 	struct chunk *chunk;
 	size_t offset, len;
 };
 
 static struct slice
-head_of(const struct channel *channel, uint32_t way)
+run_head_of(const struct channel *channel, uint32_t way)
 {
 	if (way == 0)
 		return (struct slice){ (const uint8_t *)channel->head, channel->head_len };
 	return (struct slice){ (const uint8_t *)channel->matches[way - 1].head, channel->matches[way - 1].head_len };
 }
 
-/* The first way and the first of RESP's encodings that anybody needs. */
+/* Chooses the form in which messages are written at once, and how many may be. */
 static void
-choose_first_way(struct run *run, const struct channel *channel)
+run_choose_form(struct run *run, const struct channel *channel)
 {
 	uint32_t way = 0;
 
@@ -41,8 +59,8 @@ choose_first_way(struct run *run, const struct channel *channel)
 		way++;
 	run->way = way;
 	run->encoding = channel_way(channel, way)->n_of[ENCODING_RESP2] > 0 ? ENCODING_RESP2 : ENCODING_RESP3;
-	run->head = head_of(channel, way);
-	/* Who gets a message twice gets the two copies one behind the other; and other encodings stay small. */
+	run->head = run_head_of(channel, way);
+	/* A client that gets each message in two ways gets both copies before the next message. */
 	run->max_messages = channel->overlap ? 1 : COPIES_MAX / channel->heads_len + 1;
 }
 
@@ -61,7 +79,7 @@ run_deinit(struct run *run)
 }
 
 static void
-end(struct run *run)
+run_end(struct run *run)
 {
 	barrier_unref(run->barrier);
 	run->barrier = NULL;
@@ -76,12 +94,12 @@ run_open(struct run *run, struct client *publisher, struct channel *channel, siz
 	struct client *own = run_own(publisher);
 	struct chunk *chunk;
 
-	/* The usual case: one more message for the same receivers. Who publishes to itself wants the answer first. */
+	/* The usual case: one more message for the same receivers, and none that the publisher may receive itself. */
 	if (run->channel == channel && run->own == own && !client_is_subscribed(publisher) &&
 	    run_has_room(run, payload_len))
 		return 0;
 	run_close(run);
-	choose_first_way(run, channel);
+	run_choose_form(run, channel);
 	if (payload_len < RUN_LARGE &&
 	    stream_reserve(&run->stream, run->head.len + payload_len + RESP_HEADER_MAX + 2) < 0)
 		return -ENOMEM;
@@ -96,22 +114,23 @@ run_open(struct run *run, struct client *publisher, struct channel *channel, siz
 	return 0;
 }
 
-/* Queues a piece for one receiver, after what tells it of the messages that it has missed. */
+/* Queues a piece for one receiver, behind the report of what it has missed. */
 static void
-deliver_to(struct run *run, struct client *c, const struct piece *piece, struct barrier *barrier, uint32_t messages)
+run_deliver_to(struct run *run, struct client *c, const struct piece *piece, struct barrier *barrier, uint32_t messages)
 {
 	if (c->has_missed && c != run->flow->executing)
-		missed_tell(run->missed, c);
+		missed_report(run->missed, c);
 	flow_deliver(run->flow, c, piece->chunk, piece->offset, piece->len, barrier, messages);
 }
 
 /*
- * Queues one piece for those receivers of one way that get one encoding. head: what stands before the piece, or NULL;
- * who gets the one gets the other, even if it is clogged in between. messages: how many end in the piece.
+ * Queues a piece for the receivers in `set` that have its encoding. head: the part of a large message before it, or
+ * NULL; a receiver that gets the head gets the rest, even if it becomes clogged in between. messages: how many end in
+ * the piece.
  */
 static void
-deliver(struct run *run, const struct recvset *set, enum encoding encoding, const struct piece *head,
-        const struct piece *piece, uint32_t messages)
+run_deliver(struct run *run, const struct recvset *set, enum encoding encoding, const struct piece *head,
+            const struct piece *piece, uint32_t messages)
 {
 	struct flow *flow = run->flow;
 	struct client *const *array = recvset_array(set);
@@ -134,8 +153,8 @@ deliver(struct run *run, const struct recvset *set, enum encoding encoding, cons
 			continue;
 		}
 		if (head)
-			deliver_to(run, c, head, NULL, 0);
-		deliver_to(run, c, piece, run->own && client_is_own(run->own, c) ? NULL : barrier, messages);
+			run_deliver_to(run, c, head, NULL, 0);
+		run_deliver_to(run, c, piece, run->own && client_is_own(run->own, c) ? NULL : barrier, messages);
 		c->delivered += messages;
 		queued += messages;
 		if (c->clogged && slow == SLOW_DISCONNECT)
@@ -147,18 +166,26 @@ deliver(struct run *run, const struct recvset *set, enum encoding encoding, cons
 	run->channel->dropped += dropped;
 }
 
+/* There is no memory for the form that these receivers need: closes them, since they would miss messages unawares. */
 static void
-kill_receivers(struct flow *flow, const struct recvset *set, enum encoding encoding)
+run_kill_receivers(struct run *run, const struct recvset *set, enum encoding encoding)
 {
-	for (uint32_t i = 0; i < set->n; i++)
-		if (recvset_array(set)[i]->encoding == encoding)
-			flow_mark_dead(flow, recvset_array(set)[i]);
-	log_error("out of memory: %u receivers closed, since they would have missed messages", set->n_of[encoding]);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct client *c = recvset_array(set)[i];
+
+		if (c->encoding != encoding || !channel_admits(run->channel, c))
+			continue;
+		flow_mark_dead(run->flow, c);
+		n++;
+	}
+	log_error("out of memory: %u receivers closed, since they would have missed messages", n);
 }
 
-/* The payload of a tail, which is "$LEN\r\n", LEN bytes and CRLF. */
+/* The payload in a bulk string. */
 static struct slice
-payload_of(const uint8_t *tail)
+run_tail_payload(const uint8_t *tail)
 {
 	size_t len = 0, i = 1;
 
@@ -167,11 +194,11 @@ payload_of(const uint8_t *tail)
 	return (struct slice){ tail + i + 2, len };
 }
 
-/* Writes the run's messages again, for another way or in another encoding. Returns 0 or -ENOMEM. */
+/* Copies the messages of the run in another form. Returns 0 or -ENOMEM. */
 static int
-copy_run(struct run *run, const struct piece *from, uint32_t way, enum encoding encoding, struct piece *ret_piece)
+run_copy(struct run *run, const struct piece *from, uint32_t way, enum encoding encoding, struct piece *ret_piece)
 {
-	struct slice head = head_of(run->channel, way);
+	struct slice head = run_head_of(run->channel, way);
 	size_t old_head = run->head.len;
 	size_t room = from->len - run->messages * old_head + run->messages * head.len;
 	const uint8_t *p = from->chunk->data + from->offset;
@@ -183,7 +210,7 @@ copy_run(struct run *run, const struct piece *from, uint32_t way, enum encoding 
 	out = stream_end(&run->copies);
 	for (uint32_t i = 0; i < run->messages; i++) {
 		const uint8_t *tail = p + old_head;
-		struct slice payload = payload_of(tail);
+		struct slice payload = run_tail_payload(tail);
 
 		p = payload.p + payload.len + 2;
 		if (encoding > ENCODING_RESP3) {
@@ -199,52 +226,11 @@ copy_run(struct run *run, const struct piece *from, uint32_t way, enum encoding 
 	return 0;
 }
 
-void
-run_close(struct run *run)
-{
-	struct piece first, piece;
-
-	if (!run->channel)
-		return;
-	if (run->messages == 0) {
-		end(run);
-		return;
-	}
-	run->channel->messages += run->messages;
-	first = (struct piece){ run->stream.chunk, run->start, run->stream.chunk->len - run->start };
-	for (uint32_t way = 0; way <= run->channel->n_matches; way++) {
-		const struct recvset *set = channel_way(run->channel, way);
-
-		for (uint32_t left = set->n, e = 0; left > 0; left -= set->n_of[e++]) {
-			if (set->n_of[e] == 0)
-				continue;
-			if (way == run->way && e == run->encoding)
-				deliver(run, set, e, NULL, &first, run->messages);
-			else if (copy_run(run, &first, way, e, &piece) == 0)
-				deliver(run, set, e, NULL, &piece, run->messages);
-			else
-				kill_receivers(run->flow, set, e);
-		}
-	}
-	end(run);
-}
-
-/* "$LEN\r\n", the payload and CRLF, in a chunk of their own. */
-static struct chunk *
-make_tail(struct flow *flow, struct slice payload)
-{
-	struct chunk *tail = chunk_new(&flow->chunks, resp_bulk_size(payload.len));
-
-	if (tail)
-		tail->len = (uint32_t)resp_put_bulk((char *)tail->data, payload.p, payload.len);
-	return tail;
-}
-
-/* The first and the last piece of a large message, for one way and in one encoding. Returns 0 or -ENOMEM. */
+/* Makes the two pieces of a large message in one form, one of which is shared. Returns 0 or -ENOMEM. */
 static int
-frame_large(struct run *run, struct chunk *tail, uint32_t way, enum encoding encoding, struct piece ret_pieces[2])
+run_frame_large(struct run *run, struct chunk *tail, uint32_t way, enum encoding encoding, struct piece ret_pieces[2])
 {
-	struct slice head = head_of(run->channel, way), payload = payload_of(tail->data);
+	struct slice head = run_head_of(run->channel, way), payload = run_tail_payload(tail->data);
 	struct piece whole = { tail, 0, tail->len };
 	struct piece bare = { tail, (size_t)(payload.p - tail->data), payload.len };
 	struct piece own;
@@ -275,31 +261,68 @@ frame_large(struct run *run, struct chunk *tail, uint32_t way, enum encoding enc
 	return 0;
 }
 
-/* Receivers get heads of their kinds, and share the payload. */
+/* Queues the run for its receivers; or, if tail is not NULL, the large message in that. */
 static void
-deliver_large(struct run *run, struct chunk *tail)
+run_deliver_all(struct run *run, struct chunk *tail)
 {
+	struct piece written = { 0 };
+
+	if (!tail)
+		written = (struct piece){ run->stream.chunk, run->start, run->stream.chunk->len - run->start };
 	for (uint32_t way = 0; way <= run->channel->n_matches; way++) {
 		const struct recvset *set = channel_way(run->channel, way);
 
 		for (uint32_t left = set->n, e = 0; left > 0; left -= set->n_of[e++]) {
-			struct piece pieces[2];
+			struct piece pieces[2]; /* of a run the second one only */
+			int r = 0;
 
 			if (set->n_of[e] == 0)
 				continue;
-			if (frame_large(run, tail, way, e, pieces) == 0)
-				deliver(run, set, e, &pieces[0], &pieces[1], 1);
+			if (tail)
+				r = run_frame_large(run, tail, way, e, pieces);
+			else if (way == run->way && e == run->encoding)
+				pieces[1] = written;
 			else
-				kill_receivers(run->flow, set, e);
+				r = run_copy(run, &written, way, e, &pieces[1]);
+			if (r == 0)
+				run_deliver(run, set, e, tail ? &pieces[0] : NULL, &pieces[1],
+				            tail ? 1 : run->messages);
+			else
+				run_kill_receivers(run, set, e);
 		}
 	}
 }
 
-/* Receivers whose user is over his quota take little more. */
-static bool
-is_long_for_over(const struct run *run)
+void
+run_close(struct run *run)
 {
-	return run->flow->users.n_over > 0 && run->stream.chunk->len - run->start > OVER_MAX;
+	if (!run->channel)
+		return;
+	if (run->messages > 0) {
+		run->channel->messages += run->messages;
+		run_deliver_all(run, NULL);
+	}
+	run_end(run);
+}
+
+static int
+run_append_large(struct run *run, struct slice payload, struct chunk *tail)
+{
+	if (tail) {
+		chunk_ref(tail);
+	} else {
+		tail = chunk_new(&run->flow->chunks, resp_bulk_size(payload.len));
+		if (!tail) {
+			run_end(run);
+			return -ENOMEM;
+		}
+		tail->len = (uint32_t)resp_put_bulk((char *)tail->data, payload.p, payload.len);
+	}
+	run->channel->messages++;
+	run_deliver_all(run, tail);
+	chunk_unref(tail);
+	run_end(run);
+	return 0;
 }
 
 int
@@ -307,16 +330,10 @@ run_append(struct run *run, struct slice payload, struct chunk *tail)
 {
 	assert(run->channel);
 	if (payload.len >= RUN_LARGE) {
-		tail = tail ? chunk_ref(tail) : make_tail(run->flow, payload);
-		if (!tail) {
-			end(run);
+		if (run_append_large(run, payload, tail) < 0)
 			return -ENOMEM;
-		}
-		run->channel->messages++;
-		deliver_large(run, tail);
-		chunk_unref(tail);
-		end(run);
-	} else if (run_put(run, payload) || is_long_for_over(run)) {
+	} else if (run_put(run, payload) ||
+	           (run->flow->users.n_over > 0 && run->stream.chunk->len - run->start > RUN_OVER_MAX)) {
 		run_close(run);
 	}
 	run->flow->stats.messages++;

@@ -1,9 +1,7 @@
 /*
- * Publishing. Consecutive messages to one channel form the open run: they are encoded one behind the other
- * into a chunk, and when the run ends each receiver gets all of them as one span. So what a receiver costs,
- * it costs once for each run. A run ends when a message goes to another channel, when a receiver gets
- * something else, when the chunk is full, when subscriptions change, and at the end of the pass; so every
- * receiver sees everything in the order in which it was published.
+ * The open run: consecutive messages to one channel, which each receiver gets as a single span of output. A run ends
+ * when a message goes to another channel, before a receiver gets anything else, when its chunk is full, before
+ * subscriptions change, and at the end of the pass.
  */
 #pragma once
 
@@ -26,23 +24,23 @@ struct run {
 	struct flow *flow;
 	struct channels *channels;
 	struct missed_table *missed;
-	struct stream stream;
-	struct stream copies;    /* what the run does not write itself: other encodings, heads of large messages */
+	struct stream stream;    /* the messages of the run, in the form below */
+	struct stream copies;    /* the same in other forms, and heads of large messages */
 	struct channel *channel; /* NULL: no run is open */
 	struct barrier *barrier; /* counts the spans that carry the run */
-	struct client *own;      /* the publisher, if receivers of its own process are not waited for; else NULL */
-	uint32_t start;          /* in the stream's chunk */
+	struct client *own;      /* the publisher, if nobody waits for receivers of its own process; else NULL */
+	uint32_t start;          /* offset of the run in stream.chunk */
 	uint32_t messages, max_messages;
-	/* What is written at once, one of RESP's encodings; others are made from it when the run ends. */
+	/* The form in which messages are written at once: for receivers by one way, in RESP2 or RESP3. */
 	uint32_t way;
 	enum encoding encoding;
-	struct slice head; /* of each message, as it is kept for RESP2 */
+	struct slice head; /* of each message, as for RESP2 */
 };
 
-/* A payload so long stands in a chunk of its own, which receivers share and nobody copies. */
+/* From this length on, in bytes, a payload has a chunk of its own, which is shared and never copied. */
 #define RUN_LARGE ((size_t)16 * 1024)
 
-/* What run.own is for messages of this publisher; after publish_know(). */
+/* run.own for messages of this publisher. Its publishes_to_own must be up to date. */
 static inline struct client *
 run_own(struct client *publisher)
 {
@@ -58,17 +56,20 @@ run_has_room(const struct run *run, size_t payload_len)
 	return payload_len < RUN_LARGE && chunk->cap - chunk->len >= run->head.len + payload_len + RESP_HEADER_MAX + 2;
 }
 
+/* No run is open. */
 void run_init(struct run *run, struct flow *flow, struct channels *channels, struct missed_table *missed);
+
+/* No run may be open. */
 void run_deinit(struct run *run);
 
 /*
- * Gets ready for one message of payload_len bytes from the publisher to the channel, which must be up to date
- * and have receivers, and after publish_know(). The reply to it waits for run.barrier. Returns 0, or -ENOMEM
- * and then nothing is open.
+ * Makes room for one message of payload_len bytes, in the open run if that fits the publisher and the channel, else in
+ * a new one. The channel must be up to date and have receivers; publishes_to_own must be up to date. The reply to the
+ * publisher has to wait for run.barrier. Returns 0; or -ENOMEM, and then no run is open.
  */
 int run_open(struct run *run, struct client *publisher, struct channel *channel, size_t payload_len);
 
-/* Writes what stands before a message. The heads are kept for RESP2; RESP3 differs in the first byte. */
+/* Writes the head of a message. It is stored as for RESP2; RESP3 differs only in the first byte. Returns its end. */
 static inline uint8_t *
 run_put_head(uint8_t *p, struct slice head, enum encoding encoding)
 {
@@ -79,7 +80,7 @@ run_put_head(uint8_t *p, struct slice head, enum encoding encoding)
 	return end;
 }
 
-/* Writes one more message, for which there is room, at its end. Returns whether that was the last that it may have. */
+/* Writes a message for which there is room. Returns whether the run is full now and has to be closed. */
 static inline bool __attribute__((always_inline)) run_put(struct run *run, struct slice payload)
 {
 	struct chunk *chunk = run->stream.chunk;
@@ -94,10 +95,10 @@ static inline bool __attribute__((always_inline)) run_put(struct run *run, struc
 }
 
 /*
- * Adds the message that run_open() got ready for. tail: a chunk that holds "$LEN\r\n", the payload and CRLF,
- * or NULL. Returns 0, or -ENOMEM and then it was not published.
+ * Adds the message that run_open() made room for. tail: a chunk with the payload as a bulk string ("$LEN\r\n", payload,
+ * CRLF), which a large message then shares; or NULL. Returns 0; or -ENOMEM, and then it was not published.
  */
 int run_append(struct run *run, struct slice payload, struct chunk *tail);
 
-/* Hands the open run, if there is one, to its receivers. */
+/* Queues the open run for its receivers and ends it. No-op if none is open. */
 void run_close(struct run *run);

@@ -12,8 +12,8 @@
 #include "missed.h"
 #include "resp-encode.h"
 
-/* More of a payload, in bytes, is only counted. */
-#define SHOWN_BYTES ((size_t)16 * 1024)
+/* How much of a payload a notice shows, in bytes. */
+#define TAP_SHOWN_BYTES ((size_t)16 * 1024)
 
 struct tap {
 	TAILQ_ENTRY(tap) link;
@@ -23,7 +23,7 @@ struct tap {
 	uint8_t pattern[];
 };
 
-static const struct slice published = { (const uint8_t *)PROTOCOL_PUBLISHED, sizeof(PROTOCOL_PUBLISHED) - 1 };
+static const struct slice published_name = { (const uint8_t *)PROTOCOL_PUBLISHED, sizeof(PROTOCOL_PUBLISHED) - 1 };
 
 void
 taps_init(struct taps *taps, struct flow *flow, struct missed_table *missed)
@@ -66,31 +66,30 @@ taps_leave(struct taps *taps, struct client *c)
 	c->is_tap = false;
 }
 
-/* A notice as one piece of a chunk. */
+/* A notice as a piece of a chunk. */
 struct frame {
-	struct chunk *chunk; /* has a reference: not every tap's queue takes one; NULL: not encoded yet */
+	struct chunk *chunk; /* with a reference; NULL: not encoded yet */
 	size_t offset, len;
 };
 
-/* A notice, once in each version of the protocol that a tap speaks. */
 struct notice {
-	struct slice channel, payload; /* as much as is shown of it */
+	struct slice channel, payload; /* payload: what is shown of it */
 	char head[256];
 	size_t head_len;
-	struct frame frames[2];
+	struct frame frames[2]; /* in RESP2 and RESP3, each encoded when the first tap needs it */
 };
 
 /* "time=1700000000.123456 id=7 uid=1000 pid=4711 cmd=publish receivers=3 channel=4 payload=11\n" */
 static void
-begin(struct notice *notice, const struct publication *publication, struct slice payload)
+notice_begin(struct notice *notice, const struct publication *publication, struct slice payload)
 {
 	const struct identity *identity = &publication->publisher->identity;
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	*notice = (struct notice){ .channel = publication->name, .payload = payload };
-	if (payload.len > SHOWN_BYTES)
-		notice->payload.len = SHOWN_BYTES;
+	if (payload.len > TAP_SHOWN_BYTES)
+		notice->payload.len = TAP_SHOWN_BYTES;
 	notice->head_len = (size_t)snprintf(
 	    notice->head, sizeof(notice->head),
 	    "time=%lld.%06ld id=%" PRIu64 " uid=%lld pid=%d cmd=%s receivers=%" PRIu64 " channel=%zu payload=%zu\n",
@@ -101,7 +100,7 @@ begin(struct notice *notice, const struct publication *publication, struct slice
 
 /* Returns 0 or -ENOMEM. */
 static int
-encode(struct flow *flow, struct notice *notice, bool resp3)
+notice_encode(struct flow *flow, struct notice *notice, bool resp3)
 {
 	const struct slice *channel = &notice->channel;
 	size_t len = notice->head_len + channel->len + 1 + notice->payload.len;
@@ -109,12 +108,12 @@ encode(struct flow *flow, struct notice *notice, bool resp3)
 
 	if (notice->frames[resp3].chunk)
 		return 0;
-	if (stream_reserve(&flow->unicast, len + published.len + 7 + 5 * RESP_HEADER_MAX) < 0)
+	if (stream_reserve(&flow->unicast, len + published_name.len + 7 + 5 * RESP_HEADER_MAX) < 0)
 		return -ENOMEM;
 	p = stream_end(&flow->unicast);
 	p += resp_put_header((char *)p, resp3 ? '>' : '*', 3);
 	p += resp_put_bulk((char *)p, "message", 7);
-	p += resp_put_bulk((char *)p, published.p, published.len);
+	p += resp_put_bulk((char *)p, published_name.p, published_name.len);
 	p += resp_put_header((char *)p, '$', len);
 	p = mempcpy(p, notice->head, notice->head_len);
 	p = mempcpy(p, channel->p, channel->len);
@@ -129,18 +128,18 @@ encode(struct flow *flow, struct notice *notice, bool resp3)
 }
 
 static void
-tell(struct taps *taps, struct client *c, struct notice *notice)
+taps_notify(struct taps *taps, struct client *c, struct notice *notice)
 {
 	bool resp3 = client_is_resp3(c);
 	const struct frame *frame;
 
 	if (c->clogged) {
-		missed_add(taps->missed, c, published, 1);
+		missed_add(taps->missed, c, published_name, 1);
 		return;
 	}
-	if (c->has_missed)
-		missed_tell(taps->missed, c);
-	if (encode(taps->flow, notice, resp3) < 0) {
+	if (c->has_missed && c != taps->flow->executing)
+		missed_report(taps->missed, c);
+	if (notice_encode(taps->flow, notice, resp3) < 0) {
 		flow_out_of_memory(taps->flow, c);
 		return;
 	}
@@ -155,10 +154,10 @@ taps_show(struct taps *taps, const struct publication *publication, struct slice
 	struct notice notice;
 	struct tap *tap;
 
-	begin(&notice, publication, payload);
+	notice_begin(&notice, publication, payload);
 	TAILQ_FOREACH(tap, &taps->list, link)
 		if (!tap->has_pattern || glob_match(tap->pattern, tap->len, name->p, name->len))
-			tell(taps, tap->client, &notice);
+			taps_notify(taps, tap->client, &notice);
 	chunk_unref(notice.frames[0].chunk);
 	chunk_unref(notice.frames[1].chunk);
 }

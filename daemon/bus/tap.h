@@ -1,7 +1,7 @@
 /*
- * UDSD MONITOR: clients that are told of every message that is published: who sent it, and to how many. Each notice
- * is a message of the channel PROTOCOL_PUBLISHED. Publishers never wait for a tap: one that does not keep up misses
- * notices, and is told how many (missed.h).
+ * UDSD MONITOR: a tap is a client that gets a notice of every published message: who sent it, and to how many receivers
+ * it went. A notice is a message of the channel PROTOCOL_PUBLISHED. Publishers never wait for a tap: one that does not
+ * keep up misses notices and gets a report of how many (missed.h).
  */
 #pragma once
 
@@ -22,21 +22,21 @@ struct taps {
 	uint32_t n;
 };
 
-/* A message that was published. */
+/* What a notice says of a published message, beside its payload. */
 struct publication {
 	const struct client *publisher;
 	struct slice name;
 	bool is_shard;
-	uint64_t receivers; /* that it went to */
+	uint64_t receivers; /* as answered to the publisher */
 };
 
 void taps_init(struct taps *taps, struct flow *flow, struct missed_table *missed);
 
-/* From now on, the client is told of channels that match the pattern (NULL: of all). Returns 0 or -ENOMEM. */
+/* Makes the client a tap for channels that match the pattern, or for all if it is NULL. Returns 0 or -ENOMEM. */
 int taps_join(struct taps *taps, struct client *c, const struct slice *pattern);
 
-/* Does nothing for who is no tap. */
+/* No-op unless the client is a tap. */
 void taps_leave(struct taps *taps, struct client *c);
 
-/* Tells of a message that was published. */
+/* Sends the notices of one message. */
 void taps_show(struct taps *taps, const struct publication *publication, struct slice payload);

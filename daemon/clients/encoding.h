@@ -1,6 +1,6 @@
 /*
- * How messages are written for a receiver: as one of RESP's versions, or, where a listener delivers to clients that
- * do not speak RESP, a line each, or with their length before them.
+ * How a message is written for a receiver: in a version of RESP; or, for receivers that do not speak RESP, the bare
+ * payload as a line or behind its length.
  */
 #pragma once
 
@@ -18,11 +18,11 @@ enum encoding {
 
 #define ENCODING_COUNT 4
 
-/* The bytes that an encoding takes beside the payload; of those that are not RESP. */
+/* Bytes of the length before a payload. LINE needs fewer beside the payload. */
 #define ENCODING_LENGTH_SIZE ((size_t)4)
 
-/* Writes the length that stands before a payload. */
+/* Writes the length that stands before a payload: ENCODING_LENGTH_SIZE bytes. */
 void encoding_put_length(uint8_t *out, size_t len);
 
-/* Writes a message as LINE or LENGTH; out has room for ENCODING_LENGTH_SIZE bytes more. Returns how many bytes. */
+/* Writes a message as LINE or LENGTH: at most payload.len + ENCODING_LENGTH_SIZE bytes. Returns how many. */
 size_t encoding_put(enum encoding encoding, uint8_t *out, struct slice payload);

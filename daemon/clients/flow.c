@@ -1,3 +1,22 @@
+/*
+ * Memory for output is bounded, and yet no message is lost silently: whoever makes output for a client that does not
+ * read has to wait. A client is clogged when more than queue_limit is unsent for it; or, while its user is over
+ * queue_limit_per_uid, more than USER_OVER_MIN. It is clogged until it is below half the limit, or every write would
+ * wake its publishers and the next message stop them again. While a client is clogged
+ * - nothing is read from it, so that it gets no further replies;
+ * - publishers to what it receives wait; or the message to it is dropped; or it is disconnected: the policy of the
+ *   channel says which (publish.c, run.c).
+ * The limit decides who may go on, never whether something is queued: whatever is encoded already is queued for all its
+ * receivers. So a queue exceeds its limit by about what one pass can add.
+ *
+ * A queue that got long within one pass is no sign that its client is slow, as nothing is written before the end of the
+ * pass. That is why disconnecting, and dropping messages, wait until the socket was tried once (has_untried, is_slow).
+ *
+ * Only this file changes state, out_state, clogged and charged of a client, each in one place, together with the lists
+ * and sums that follow from it. A client is freed at the end of a pass only: until then it is dead, stays dead, and is
+ * passed over. All that are throttled try again whenever a client or user drains. Lists by receiver would wake fewer,
+ * but have to be kept for every message; draining is rare.
+ */
 #include "flow.h"
 
 #include <assert.h>
@@ -7,11 +26,11 @@
 #include <string.h>
 #include <time.h>
 
-/* Lines about clients in so many milliseconds. */
+/* So many log lines about clients are written in so many milliseconds. */
 #define CLIENT_LOG_MS 10000
 #define CLIENT_LOG_LINES 100
 
-/* A piece that waits for the end of EXEC. */
+/* A piece of output that waits for the end of EXEC; has a reference to its chunk. */
 struct deferred {
 	struct chunk *chunk;
 	size_t offset, len;
@@ -101,7 +120,7 @@ flow_hide(struct flow *flow, struct client *c)
 }
 
 static bool
-may_log(struct flow *flow)
+flow_may_log(struct flow *flow)
 {
 	if (flow->now_ms - flow->client_log.since_ms >= CLIENT_LOG_MS) {
 		if (flow->client_log.omitted > 0)
@@ -123,7 +142,7 @@ flow_log(struct flow *flow, const struct client *c, enum log_level level, const 
 	char text[512], command[IDENTITY_COMMAND_MAX];
 	va_list ap;
 
-	if (!log_is_on(level) || !may_log(flow))
+	if (!log_is_on(level) || !flow_may_log(flow))
 		return;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
@@ -152,7 +171,7 @@ flow_set_state(struct flow *flow, struct client *c, enum client_state state, str
 }
 
 static struct client_list *
-out_list(struct flow *flow, enum client_out_state state)
+flow_out_list(struct flow *flow, enum client_out_state state)
 {
 	switch (state) {
 	case CLIENT_OUT_RECEIVER:
@@ -171,7 +190,7 @@ out_list(struct flow *flow, enum client_out_state state)
 void
 flow_set_out_state(struct flow *flow, struct client *c, enum client_out_state state)
 {
-	struct client_list *from = out_list(flow, c->out_state), *to = out_list(flow, state);
+	struct client_list *from = flow_out_list(flow, c->out_state), *to = flow_out_list(flow, state);
 
 	if (c->out_state == state)
 		return;
@@ -227,7 +246,6 @@ void
 flow_check_clogged(struct flow *flow, struct client *c)
 {
 	size_t limit = flow->limits.queue_limit, cost = outq_cost(&c->out);
-	/* Within what its user may have, a client with little queued is no reason to wait for it. */
 	bool clogged = cost > (c->clogged ? limit / 2 : limit) || (c->user->is_over && cost > USER_OVER_MIN);
 
 	if (clogged == c->clogged)
@@ -243,36 +261,32 @@ flow_check_clogged(struct flow *flow, struct client *c)
 	}
 	flow->n_clogged--;
 	c->drained = flow->has_drained = true;
-	/* Its socket is listened to again, also where it was not its own write that drained it. */
+	/* The ready list makes the owner of the socket listen to it again. */
 	if (c->state == CLIENT_OPEN)
 		flow_set_state(flow, c, CLIENT_READY, &flow->ready);
 	flow_resume_throttled(flow);
 }
 
-/* A user went over his quota, or is within it again. */
+/* Charges the user with the memory of output that could not be written at once. */
 static void
-recheck(struct flow *flow, const struct user *user)
+flow_charge_output(struct flow *flow, struct client *c)
 {
-	struct client *c;
+	struct user *user = c->user;
+	struct client *other;
 
-	TAILQ_FOREACH(c, &flow->clients, link) {
-		if (c->user != user)
+	if (!users_charge(&flow->users, user, &c->charged, c->out.count > 0 ? outq_memory(&c->out) : 0, &flow->limits,
+	                  flow->now_ms))
+		return;
+	/* The user has gone over the quota or is within it again: another limit holds for all of their clients. */
+	TAILQ_FOREACH(other, &flow->clients, link) {
+		if (other->user != user)
 			continue;
-		if (c->clogged || c->out.count > 0)
-			flow_check_clogged(flow, c);
-		if (!c->clogged && !user->is_over)
-			c->drained = flow->has_drained = true;
+		if (other->clogged || other->out.count > 0)
+			flow_check_clogged(flow, other);
+		if (!other->clogged && !user->is_over)
+			other->drained = flow->has_drained = true;
 	}
 	flow_resume_throttled(flow);
-}
-
-/* Charges its user with what could not be written at once. */
-static void
-charge(struct flow *flow, struct client *c)
-{
-	if (users_charge(&flow->users, c->user, &c->charged, c->out.count > 0 ? outq_memory(&c->out) : 0, &flow->limits,
-	                 flow->now_ms))
-		recheck(flow, c->user);
 }
 
 void
@@ -281,9 +295,10 @@ flow_check_limits(struct flow *flow)
 	struct client *c;
 
 	TAILQ_FOREACH(c, &flow->clients, link) {
-		charge(flow, c);
+		flow_charge_output(flow, c);
 		flow_check_clogged(flow, c);
 	}
+	flow_resume_throttled(flow); /* they may be within the new limits */
 }
 
 bool
@@ -300,13 +315,13 @@ flow_stop_output(struct flow *flow, struct client *c)
 	flow_set_out_state(flow, c, CLIENT_OUT_IDLE);
 	lost = outq_clear(&c->out);
 	if (lost > 0)
-		/* Who only writes to a channel that it is delivered, as logger(1) does, always leaves so. */
+		/* Clients that write to a channel and never read from it, such as logger(1), always leave like this. */
 		flow_log(flow, c, c->encoding >= ENCODING_LINE ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 		         "gone with up to %llu messages not delivered", (unsigned long long)lost);
 	flow->stats.undelivered += lost;
 	flow->stats.undelivered_slow += c->is_slow ? lost : 0;
 	flow_check_clogged(flow, c);
-	charge(flow, c);
+	flow_charge_output(flow, c);
 }
 
 void
@@ -351,7 +366,7 @@ flow_flushed(struct flow *flow, struct client *c, enum outq_status status, size_
 		flow->stats.bytes_out += written;
 	}
 	if (c->out.count > 0 || c->charged > 0)
-		charge(flow, c);
+		flow_charge_output(flow, c);
 	if (c->clogged || flow->users.n_over > 0)
 		flow_check_clogged(flow, c);
 	if (c->is_slow && c->clogged)
@@ -359,9 +374,10 @@ flow_flushed(struct flow *flow, struct client *c, enum outq_status status, size_
 	c->is_slow = c->is_slow && c->state == CLIENT_DEAD;
 }
 
-/* What cannot just lengthen what was queued before. */
-static void __attribute__((noinline)) queue_apart(struct flow *flow, struct client *c, struct chunk *chunk,
-                                                  size_t offset, size_t len, struct barrier *barrier, uint32_t messages)
+/* The part of flow_queue() for output that cannot just lengthen the last span. */
+static void __attribute__((noinline))
+flow_queue_span(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
+                struct barrier *barrier, uint32_t messages)
 {
 	bool is_waiting = c->out_state >= CLIENT_OUT_BLOCKED;
 	int r;
@@ -379,7 +395,7 @@ static void __attribute__((noinline)) queue_apart(struct flow *flow, struct clie
 	if (c->out_state == CLIENT_OUT_IDLE || (messages > 0 && c->out_state == CLIENT_OUT_REPLIER))
 		flow_set_out_state(flow, c, messages > 0 ? CLIENT_OUT_RECEIVER : CLIENT_OUT_REPLIER);
 	if (is_waiting)
-		charge(flow, c);
+		flow_charge_output(flow, c);
 	if (flow_may_be_clogged(flow, &c->out))
 		flow_check_clogged(flow, c);
 }
@@ -397,34 +413,27 @@ flow_queue(struct flow *flow, struct client *c, struct chunk *chunk, size_t offs
 	else
 		is_extended = outq_extend_copy(&c->out, chunk->data + offset, len, barrier, messages);
 	if (!is_extended)
-		queue_apart(flow, c, chunk, offset, len, barrier, messages);
+		flow_queue_span(flow, c, chunk, offset, len, barrier, messages);
 	else if (flow_may_be_clogged(flow, &c->out))
 		flow_check_clogged(flow, c);
-}
-
-static void
-defer(struct flow *flow, struct chunk *chunk, size_t offset, size_t len, uint32_t messages)
-{
-	struct deferred deferred = { chunk, offset, len, messages };
-
-	if (buf_append(&flow->deferred, &deferred, sizeof(deferred)) == 0)
-		chunk_ref(chunk);
-	else
-		flow_out_of_memory(flow, flow->executing);
 }
 
 void
 flow_deliver(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
              struct barrier *barrier, uint32_t messages)
 {
-	if (c == flow->executing)
-		defer(flow, chunk, offset, len, messages);
-	else
+	struct deferred deferred = { chunk, offset, len, messages };
+
+	if (c != flow->executing)
 		flow_queue(flow, c, chunk, offset, len, barrier, messages);
+	else if (buf_append(&flow->deferred, &deferred, sizeof(deferred)) == 0)
+		chunk_ref(chunk);
+	else
+		flow_out_of_memory(flow, c);
 }
 
 int64_t
-flow_put(struct flow *flow, const void *data, size_t len)
+flow_append_unicast(struct flow *flow, const void *data, size_t len)
 {
 	uint32_t offset;
 
@@ -452,16 +461,14 @@ flow_deliver_deferred(struct flow *flow)
 }
 
 void
-flow_keep(struct flow *flow, struct client *c, uint32_t *kept, bool *is_unfinished, size_t now_kept,
-          bool now_unfinished)
+flow_charge_input(struct flow *flow, struct client *c, struct flow_input old, struct flow_input new)
 {
 	struct user *user = c->user;
-	bool was_over = user->kept > user_kept_max(&flow->limits);
+	uint64_t limit = user_input_max(&flow->limits);
+	bool was_over = user->input > limit;
 
-	user->kept += now_kept - *kept;
-	user->unfinished += (now_unfinished ? now_kept : 0) - (*is_unfinished ? *kept : 0);
-	*kept = (uint32_t)now_kept;
-	*is_unfinished = now_unfinished;
-	if (was_over && user->kept <= user_kept_max(&flow->limits))
+	user->input += new.bytes - old.bytes;
+	user->unfinished += (new.is_unfinished ? new.bytes : 0) - (old.is_unfinished ? old.bytes : 0);
+	if (was_over && user->input <= limit)
 		flow_resume_throttled(flow);
 }

@@ -1,6 +1,6 @@
 /*
- * The clients of one loop, and their output: who may go on, who waits, who is clogged, and what is to be written. It
- * knows no channels.
+ * The clients of one loop and the flow of their output: who may go on, who waits for what, who is clogged, what is to
+ * be written. Knows no channels.
  */
 #pragma once
 
@@ -17,12 +17,12 @@
 #include "stats.h"
 #include "user.h"
 
-/* When the output of one pass takes so much more memory than there was at its beginning, it is written first. */
+/* A pass that has allocated so many more bytes for output than it began with stops reading and writes first. */
 #define FLOW_PASS_BYTES ((size_t)8 * 1024 * 1024)
 
 /*
- * What commands that look at many things may do in one pass before further ones have to wait, and what one of them may
- * do at most: bytes of patterns and names held against each other, or as much work of another kind.
+ * Work: bytes of patterns compared with bytes of names, or an equal effort of another kind. Once a pass has done
+ * FLOW_PASS_WORK, costly commands wait for a later pass. No command may do more than FLOW_COMMAND_WORK.
  */
 #define FLOW_PASS_WORK ((uint64_t)256 * 1024)
 #define FLOW_COMMAND_WORK ((uint64_t)32 * 1024 * 1024)
@@ -31,38 +31,38 @@ struct flow {
 	struct limits limits;
 	struct chunk_pool chunks;
 	struct barrier_pool barriers;
-	struct stream unicast; /* what one client alone gets: replies and notices */
+	struct stream unicast; /* output for a single client: replies, notices and reports */
 	struct stats stats;
 	struct users users;
 
-	struct client_list clients;   /* all, by id */
-	struct client_list ready;     /* have commands left from an earlier pass */
-	struct client_list throttled; /* wait until a clogged receiver has drained */
+	struct client_list clients; /* all, by id */
+	/* By state: READY, WAITING (on one of these, or a list of its own), DEAD. */
+	struct client_list ready;
+	struct client_list throttled; /* wait until a receiver or a user is no longer over a limit */
 	struct client_list postponed; /* wait for a pass that has not done much work yet */
-	struct client_list untried;   /* wait until the sockets of this pass's receivers were tried */
-	struct client_list receivers; /* have messages to be written */
-	struct client_list repliers;  /* have only replies to be written */
-	struct client_list blocked;   /* have a full socket */
-	struct client_list dead;      /* are to be closed at the end of the pass */
+	struct client_list untried;   /* wait for the end of this pass, which tries the sockets of clogged receivers */
+	struct client_list dead;
+	/* By out_state: RECEIVER, REPLIER, BLOCKED. */
+	struct client_list receivers, repliers, blocked;
 
 	uint64_t last_id;
 	uint64_t n_clogged, n_waiting; /* clients */
-	uint64_t clog_generation;      /* counts up when a client becomes clogged or drained */
-	/* A client became clogged by what was queued in this pass, and its socket has not been tried since. */
-	bool has_untried;
+	uint64_t clog_generation;      /* is counted up when a client becomes clogged or drains */
+	bool has_untried; /* a client became clogged in this pass, and its socket has not been tried since */
 	bool has_drained; /* some client is `drained` */
 
-	/* The client whose EXEC runs, or NULL; its own messages come when it is done. */
+	/* The client whose EXEC runs, or NULL; and what was published to it meanwhile, which it gets at the end. */
 	struct client *executing;
 	struct buf deferred;
 
-	uint64_t now_ms; /* monotonic, as of the last event */
+	uint64_t now_ms; /* monotonic clock, as of the last event */
 	uint64_t start_ms;
-	uint32_t uptime_s;      /* as of the last event */
-	uint64_t work;          /* done so far, see FLOW_PASS_WORK */
-	uint64_t work_at_begin; /* of the pass, and again when what was postponed has its turn */
-	size_t bytes_at_begin;  /* chunks.bytes then */
-	/* Lines about clients in this while; what is too much is only counted. */
+	uint32_t uptime_s; /* as of the last event */
+	uint64_t work;     /* done since the start, see FLOW_PASS_WORK */
+	uint64_t
+	    work_at_begin;     /* of the pass; set again before the turn of `postponed`, which has a share of its own */
+	size_t bytes_at_begin; /* chunks.bytes at the beginning of the pass */
+	/* Rate limit of log lines about clients; lines over it are counted, not written. */
 	struct {
 		uint64_t since_ms;
 		unsigned int lines, omitted;
@@ -74,96 +74,103 @@ void flow_init(struct flow *flow, const struct limits *limits);
 /* All clients must be gone. */
 void flow_deinit(struct flow *flow);
 
-/* Reads the clock. */
+/* Sets now_ms and uptime_s. */
 void flow_update_time(struct flow *flow);
 
-/* A new client. Takes over the identity's reference of its groups, also on failure. Returns 0 or -ENOMEM. */
+/*
+ * Initialises a new client. Takes over the reference to the identity's groups, even if it fails. Returns 0 or -ENOMEM.
+ */
 int flow_admit(struct flow *flow, struct client *c, const struct identity *identity);
 
-/* The client is gone; it has left all channels. */
+/* Forgets a client that has left all channels and lists. */
 void flow_dismiss(struct flow *flow, struct client *c);
 
-/* It stands for no client. */
+/* Makes the client hidden: it stands for a socket of udsd's own. */
 void flow_hide(struct flow *flow, struct client *c);
 
-/* list: where the client stands in state READY, WAITING and DEAD; else NULL. A dead client stays dead. */
+/* Moves the client to a state and its list: NULL in OPEN and CLOSING. A dead client stays dead. */
 void flow_set_state(struct flow *flow, struct client *c, enum client_state state, struct client_list *list);
 void flow_set_out_state(struct flow *flow, struct client *c, enum client_out_state state);
 
-/*
- * Lets it wait on a list. Returns false if it has died: looking up a channel may end a run, which kills who is too slow
- * for it.
- */
+/* Puts the client on a wait list. Returns false if it has died meanwhile: ending a run may disconnect slow clients. */
 bool flow_wait(struct flow *flow, struct client *c, struct client_list *list);
 
-/* Lets what it waits for be tried again. */
+/* Makes a waiting client try again in the next pass. No-op if it does not wait. */
 void flow_resume(struct flow *flow, struct client *c);
 
-/* Lets all be tried again that waited for a clogged receiver. */
+/* Resumes all that are throttled; those that still have to wait find out by themselves. */
 void flow_resume_throttled(struct flow *flow);
 
-/* It is closed at the end of this pass, whatever is unsent; its subscriptions end then. */
+/* The end of this pass closes the client, whatever is unsent. It keeps its subscriptions until then. */
 void flow_mark_dead(struct flow *flow, struct client *c);
 
-/* Marks it dead, and says why. */
+/* Likewise, and logs that there was no memory for it. */
 void flow_out_of_memory(struct flow *flow, struct client *c);
 
-/* Held against the limit after output was queued, or written. */
+/* Compares the client's queue with the limits. Call after queueing or writing. */
 void flow_check_clogged(struct flow *flow, struct client *c);
 
-/* Likewise all, since other limits hold from now on. */
+/* Likewise for all clients. Call after the limits have changed. */
 void flow_check_limits(struct flow *flow);
 
-/* Whether it takes no message now where the policy is to drop. is_large: the message has a chunk of its own. */
+/* Whether a message to the client is dropped, if the policy is to drop. is_large: the message has its own chunk. */
 bool flow_drops(const struct client *c, bool is_large);
 
-/* Queues output; a client for which there is no memory is killed. barrier and messages: see outq_push(). */
+/*
+ * Queues output, see outq_push() for barrier and messages. A client for which there is no memory is closed; a dead one
+ * gets nothing.
+ */
 void flow_queue(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
                 struct barrier *barrier, uint32_t messages);
 
-/* The same, but what comes to a client while its EXEC runs is kept until that is done. */
+/* The same for published messages: flow.executing gets them when its EXEC is done. */
 void flow_deliver(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
                   struct barrier *barrier, uint32_t messages);
 
-/* Writes bytes to the unicast stream. Returns where they begin in its chunk, or -ENOMEM. */
-int64_t flow_put(struct flow *flow, const void *data, size_t len);
-
-/* Gives flow->executing what was kept; it is NULL again. */
+/* Ends EXEC: queues what was deferred for flow.executing, and sets that to NULL. */
 void flow_deliver_deferred(struct flow *flow);
 
-/* What is queued for it is lost; its input counts all the same. It has left all channels. */
+/* Copies bytes to the unicast stream. Returns their offset in its chunk, or -ENOMEM. */
+int64_t flow_append_unicast(struct flow *flow, const void *data, size_t len);
+
+/* Drops what is queued for the client, but goes on handling its input. It must have left all channels. */
 void flow_stop_output(struct flow *flow, struct client *c);
 
-/* Who is clogged is disconnected: now, or if it still is when its socket was tried. */
+/* Disconnects a clogged client: now if its socket is known to be full, else after the next write. */
 void flow_disconnect_slow(struct flow *flow, struct client *c);
 
-/* It was tried to write its output: what outq_write() returned. It must not be dead. */
+/* Call after outq_write() for a client that is not dead, with its results. Sets the out_state. */
 void flow_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written,
                   struct barrier *barrier);
 
-/* Counts for the client's user what is kept of its input, in place of *kept and *is_unfinished. */
-void flow_keep(struct flow *flow, struct client *c, uint32_t *kept, bool *is_unfinished, size_t now_kept,
-               bool now_unfinished);
+/* Input of a client that its user is charged with. */
+struct flow_input {
+	size_t bytes;       /* not handled yet, or in a transaction */
+	bool is_unfinished; /* the client may never send the rest */
+};
 
-/* One line of the log about the client, with who it is before it; too many in a while are only counted. */
+/* Charges the client's user with new in place of old. */
+void flow_charge_input(struct flow *flow, struct client *c, struct flow_input old, struct flow_input new);
+
+/* Logs a line about the client, which says who that is. The rate of such lines is limited. */
 void flow_log(struct flow *flow, const struct client *c, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Whether the pass should end before more is handled. */
+/* Whether the pass should read no more, and write first. */
 static inline bool
 flow_is_pass_full(const struct flow *flow)
 {
 	return flow->chunks.bytes > flow->bytes_at_begin + FLOW_PASS_BYTES;
 }
 
-/* Whether what takes much work has to wait for a later pass. */
+/* Whether the pass has done so much work that costly commands wait for a later one. */
 static inline bool
 flow_has_worked(const struct flow *flow)
 {
 	return flow->work - flow->work_at_begin > FLOW_PASS_WORK;
 }
 
-/* Whether a client whose queue has got longer must be looked at; see flow_check_clogged(). */
+/* Whether flow_check_clogged() has to be called after output was queued. */
 static inline bool
 flow_may_be_clogged(const struct flow *flow, const struct outq *q)
 {

@@ -1,3 +1,11 @@
+/*
+ * A report stands where the missed messages would have stood: before anything else that is delivered to the client. Two
+ * events make it due, whichever comes first: the next message to the client, or the end of the pass in which
+ * the client has drained. While the client's own EXEC runs, the report has to wait until all replies of EXEC are out.
+ *
+ * Few clients miss anything, so the counts are in a table of their own, and the client only has a bit (has_missed). A
+ * client without memory for its counts is closed: it would never learn that messages are missing.
+ */
 #include "missed.h"
 
 #include <inttypes.h>
@@ -8,13 +16,13 @@
 #include "flow.h"
 #include "resp-encode.h"
 
-/* Channels that are counted apart; what else is missed counts for the name "*". */
-#define CHANNELS_MAX 32
+/* Counts of one client. The last one is for all channels that have none of their own, as "*". */
+#define COUNTS_MAX 32
 
 #define MISSED(node) ((struct missed *)((char *)(node)-offsetof(struct missed, node)))
 
-struct count {
-	char *name; /* of name_len bytes; NULL: "*" */
+struct missed_count {
+	char *name; /* name_len bytes; NULL: all other channels */
 	size_t name_len;
 	uint64_t messages;
 };
@@ -25,7 +33,7 @@ struct missed {
 	TAILQ_ENTRY(missed) link;
 	struct client *client;
 	size_t n;
-	struct count counts[CHANNELS_MAX];
+	struct missed_count counts[COUNTS_MAX];
 };
 
 void
@@ -36,42 +44,25 @@ missed_init(struct missed_table *table, struct flow *flow)
 }
 
 static uint64_t
-hash_of(const struct client *c)
+missed_hash(const struct client *c)
 {
 	return c->id * UINT64_C(0x9e3779b97f4a7c15) >> 16;
 }
 
 static struct missed *
-find(const struct missed_table *table, const struct client *c)
+missed_find(const struct missed_table *table, const struct client *c)
 {
-	struct hashtable_node *node = hashtable_first(&table->by_client, hash_of(c));
+	struct hashtable_node *node = hashtable_first(&table->by_client, missed_hash(c));
 
 	while (node && MISSED(node)->client != c)
 		node = hashtable_next(node);
 	return node ? MISSED(node) : NULL;
 }
 
-static struct missed *
-get(struct missed_table *table, struct client *c)
-{
-	struct missed *missed = find(table, c);
-
-	if (missed)
-		return missed;
-	missed = calloc(1, sizeof(*missed));
-	if (!missed || hashtable_insert(&table->by_client, &missed->node, hash_of(c)) < 0) {
-		free(missed);
-		return NULL;
-	}
-	missed->client = c;
-	TAILQ_INSERT_TAIL(&table->all, missed, link);
-	return missed;
-}
-
 void
 missed_forget(struct missed_table *table, struct client *c)
 {
-	struct missed *missed = c->has_missed ? find(table, c) : NULL;
+	struct missed *missed = c->has_missed ? missed_find(table, c) : NULL;
 
 	if (!missed)
 		return;
@@ -85,11 +76,11 @@ missed_forget(struct missed_table *table, struct client *c)
 		hashtable_deinit(&table->by_client);
 }
 
-/* Where messages of the channel count. */
-static struct count *
-find_count(struct missed *missed, struct slice name)
+/* The count for messages of the channel. */
+static struct missed_count *
+missed_find_count(struct missed *missed, struct slice name)
 {
-	struct count *count;
+	struct missed_count *count;
 
 	for (size_t i = 0; i < missed->n; i++) {
 		count = &missed->counts[i];
@@ -97,8 +88,8 @@ find_count(struct missed *missed, struct slice name)
 			return count;
 	}
 	count = &missed->counts[missed->n++];
-	*count = (struct count){ .name_len = name.len };
-	if (missed->n == CHANNELS_MAX || !(count->name = malloc(name.len + 1)))
+	*count = (struct missed_count){ .name_len = name.len };
+	if (missed->n == COUNTS_MAX || !(count->name = malloc(name.len + 1)))
 		return count;
 	memcpy(count->name, name.p, name.len);
 	return count;
@@ -107,22 +98,28 @@ find_count(struct missed *missed, struct slice name)
 void
 missed_add(struct missed_table *table, struct client *c, struct slice channel, uint32_t messages)
 {
-	struct missed *missed = get(table, c);
+	struct missed *missed = missed_find(table, c);
 
 	if (!missed) {
-		flow_out_of_memory(table->flow, c); /* it would never know */
-		return;
+		missed = calloc(1, sizeof(*missed));
+		if (!missed || hashtable_insert(&table->by_client, &missed->node, missed_hash(c)) < 0) {
+			free(missed);
+			flow_out_of_memory(table->flow, c);
+			return;
+		}
+		missed->client = c;
+		TAILQ_INSERT_TAIL(&table->all, missed, link);
 	}
 	if (!c->has_missed)
 		flow_log(table->flow, c, LOG_LEVEL_INFO, "is clogged, messages to it are dropped");
 	c->has_missed = true;
 	c->drained = false;
-	find_count(missed, channel)->messages += messages;
+	missed_find_count(missed, channel)->messages += messages;
 }
 
-/* Queues one message that tells of a count. It stands among the replies: a run may be using the other streams. */
+/* Queues the message that reports one count. Uses the stream of replies: a run may be open in the other ones. */
 static void
-tell(struct flow *flow, struct client *c, const struct count *count)
+missed_queue(struct flow *flow, struct client *c, const struct missed_count *count)
 {
 	char payload[PROTOCOL_NAME_MAX + 32];
 	size_t len = (size_t)snprintf(payload, sizeof(payload), "%" PRIu64 " ", count->messages);
@@ -148,22 +145,22 @@ tell(struct flow *flow, struct client *c, const struct count *count)
 }
 
 void
-missed_tell(struct missed_table *table, struct client *c)
+missed_report(struct missed_table *table, struct client *c)
 {
-	struct missed *missed = find(table, c);
+	struct missed *missed = missed_find(table, c);
 	uint64_t total = 0;
 
 	for (size_t i = 0; i < missed->n; i++) {
 		total += missed->counts[i].messages;
 		if (c->is_tap || c->wants_missed)
-			tell(table->flow, c, &missed->counts[i]);
+			missed_queue(table->flow, c, &missed->counts[i]);
 	}
 	flow_log(table->flow, c, LOG_LEVEL_INFO, "missed %" PRIu64 " messages while it was clogged", total);
 	missed_forget(table, c);
 }
 
 void
-missed_tell_drained(struct missed_table *table)
+missed_report_drained(struct missed_table *table)
 {
 	struct missed *missed, *next;
 
@@ -171,6 +168,6 @@ missed_tell_drained(struct missed_table *table)
 	for (missed = TAILQ_FIRST(&table->all); missed; missed = next) {
 		next = TAILQ_NEXT(missed, link);
 		if (missed->client->drained && !missed->client->clogged)
-			missed_tell(table, missed->client);
+			missed_report(table, missed->client);
 	}
 }

@@ -1,6 +1,7 @@
 /*
- * What receivers missed while they were clogged and a channel's policy is to drop. Each is told in the place where the
- * messages would have stood, by a message of the channel PROTOCOL_MISSED, if it is subscribed to that or is a tap.
+ * Counts the messages that receivers miss while they are clogged, where the channel's policy is to drop, and reports
+ * them afterwards. A report is a message of the channel PROTOCOL_MISSED for each channel; it goes to receivers that are
+ * subscribed to that, and to taps.
  */
 #pragma once
 
@@ -22,14 +23,14 @@ struct missed_table {
 
 void missed_init(struct missed_table *table, struct flow *flow);
 
-/* The client does not get so many messages of the channel. */
+/* Counts messages of the channel that the client does not get. */
 void missed_add(struct missed_table *table, struct client *c, struct slice channel, uint32_t messages);
 
-/* Tells the client, before it gets anything else; only who has_missed. */
-void missed_tell(struct missed_table *table, struct client *c);
+/* Reports to a client that has_missed, and forgets the counts. Call before anything else is delivered to it. */
+void missed_report(struct missed_table *table, struct client *c);
 
-/* Tells those who have drained meanwhile. */
-void missed_tell_drained(struct missed_table *table);
+/* Reports to the clients that have drained since the last call. */
+void missed_report_drained(struct missed_table *table);
 
-/* The client goes; nobody tells it any more. */
+/* Forgets the counts of a client, which gets no report. */
 void missed_forget(struct missed_table *table, struct client *c);

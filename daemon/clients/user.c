@@ -1,3 +1,8 @@
+/*
+ * A user exists as long as they have clients. Quotas are kept per user, not per client, since a user may open as many
+ * connections as they like. A user who went over queue_limit_per_uid stays over until half of it is free again, so that
+ * their clients are not stopped and woken with every write.
+ */
 #include "user.h"
 
 #include <assert.h>
@@ -7,22 +12,22 @@
 #include "log.h"
 #include "protocol.h"
 
-/* How often the log is told of one user. */
-#define WARN_MS 60000
+/* The shortest time between two warnings about one user. */
+#define USER_WARN_MS 60000
 
 #define USER(node) ((struct user *)((char *)(node)-offsetof(struct user, node)))
 
-/* Few users at a time: any spread will do. */
+/* There are few users at a time: any spread will do. */
 static uint64_t
-hash_of(const struct identity *identity)
+user_hash(const struct identity *identity)
 {
 	return identity->anonymous ? UINT64_MAX : identity->uid * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 static struct user *
-find(const struct users *users, const struct identity *identity)
+users_find(const struct users *users, const struct identity *identity)
 {
-	struct hashtable_node *node = hashtable_first(&users->table, hash_of(identity));
+	struct hashtable_node *node = hashtable_first(&users->table, user_hash(identity));
 
 	for (; node; node = hashtable_next(node))
 		if (USER(node)->anonymous == identity->anonymous && USER(node)->uid == identity->uid)
@@ -40,14 +45,14 @@ users_deinit(struct users *users)
 struct user *
 users_enter(struct users *users, struct identity *identity)
 {
-	struct user *user = find(users, identity);
+	struct user *user = users_find(users, identity);
 
 	if (!user) {
 		user = malloc(sizeof(*user));
 		if (!user)
 			return NULL;
 		*user = (struct user){ .uid = identity->uid, .anonymous = identity->anonymous };
-		if (hashtable_insert(&users->table, &user->node, hash_of(identity)) < 0) {
+		if (hashtable_insert(&users->table, &user->node, user_hash(identity)) < 0) {
 			free(user);
 			return NULL;
 		}
@@ -68,7 +73,7 @@ users_leave(struct users *users, struct user *user)
 {
 	if (--user->clients > 0)
 		return;
-	assert(user->queued == 0 && user->kept == 0 && user->unfinished == 0 && user->subscriptions == 0 &&
+	assert(user->queued == 0 && user->input == 0 && user->unfinished == 0 && user->subscriptions == 0 &&
 	       !user->is_over);
 	hashtable_remove(&users->table, &user->node);
 	group_set_unref(user->groups);
@@ -78,17 +83,17 @@ users_leave(struct users *users, struct user *user)
 bool
 users_admit(const struct users *users, const struct identity *identity, const struct limits *limits)
 {
-	const struct user *user = find(users, identity);
+	const struct user *user = users_find(users, identity);
 
 	return !user || user->clients < limits->max_clients_per_uid;
 }
 
 static void
-warn(struct user *user, uint64_t limit, uint64_t now_ms)
+user_warn(struct user *user, uint64_t limit, uint64_t now_ms)
 {
 	char name[32] = "anonymous clients";
 
-	if (user->warned_ms > 0 && now_ms - user->warned_ms < WARN_MS)
+	if (user->warned_ms > 0 && now_ms - user->warned_ms < USER_WARN_MS)
 		return;
 	user->warned_ms = now_ms;
 	if (!user->anonymous)
@@ -98,9 +103,9 @@ warn(struct user *user, uint64_t limit, uint64_t now_ms)
 }
 
 uint64_t
-user_kept_max(const struct limits *limits)
+user_input_max(const struct limits *limits)
 {
-	uint64_t one = limits->max_message + PROTOCOL_REQUEST_ROOM; /* there must be room for */
+	uint64_t one = limits->max_message + PROTOCOL_REQUEST_ROOM; /* which must always fit */
 
 	return limits->queue_limit_per_uid > one ? limits->queue_limit_per_uid : one;
 }
@@ -117,7 +122,7 @@ users_charge(struct users *users, struct user *user, size_t *charged, size_t cos
 	if (!user->is_over && user->queued > limit) {
 		user->is_over = true;
 		users->n_over++;
-		warn(user, limit, now_ms);
+		user_warn(user, limit, now_ms);
 		return true;
 	}
 	if (user->is_over && user->queued <= limit / 2) {

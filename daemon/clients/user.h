@@ -1,6 +1,6 @@
 /*
- * What the clients of one user use together, and what it may be: no user can use up the host. All anonymous
- * clients count as one user.
+ * What the clients of one user use together, and may use at most: no user can take all memory of the host. All
+ * anonymous clients together count as one user.
  */
 #pragma once
 
@@ -16,48 +16,47 @@ struct user {
 	struct hashtable_node node;
 	uid_t uid;
 	bool anonymous;
-	uint64_t warned_ms;       /* when the log was last told that he is over it; 0: never */
-	bool is_over;             /* more is queued than queue_limit_per_uid, and not yet below half of it again */
-	struct group_set *groups; /* of the client that came last, which others mostly have as well; or NULL */
+	bool is_over;             /* went over queue_limit_per_uid, and is not below half of it again */
+	uint64_t warned_ms;       /* when the log last said that; 0: never */
+	struct group_set *groups; /* of the client that came last; most others share it; or NULL */
 	uint64_t clients;
 	uint64_t subscriptions;
-	uint64_t patterns;   /* among them; long ones count more than once */
-	uint64_t queued;     /* memory of output that could not be written at once, in bytes */
-	uint64_t kept;       /* commands that are not handled yet, and transactions, in bytes */
-	uint64_t unfinished; /* those of them whose rest may never come, and that are not small */
+	uint64_t patterns;   /* among them; a long one counts several times */
+	uint64_t queued;     /* bytes: memory of output that could not be written at once */
+	uint64_t input;      /* bytes: commands that are not handled yet, and transactions */
+	uint64_t unfinished; /* bytes of `input` from clients that may never send the rest, large ones only */
 };
 
 /* All users that have clients. */
 struct users {
 	struct hashtable table;
-	uint64_t n_over; /* users over queue_limit_per_uid */
+	uint64_t n_over; /* users that are over */
 };
 
 /* All clients must be gone. */
 void users_deinit(struct users *users);
 
 /*
- * The user of an identity, with one more client, whose groups are then shared with the client before it if they are the
- * same; NULL when there is no memory.
+ * Counts one more client of the identity's user. The identity's groups are replaced with those of the client before it
+ * if they are the same. Returns the user, or NULL when there is no memory.
  */
 struct user *users_enter(struct users *users, struct identity *identity);
 
-/* One client less. */
+/* Counts one client less; the last one frees the user. */
 void users_leave(struct users *users, struct user *user);
 
-/* Whether the user may have one more client. */
+/* Whether the identity's user may have one more client. */
 bool users_admit(const struct users *users, const struct identity *identity, const struct limits *limits);
 
-/* A client of a user who is over his quota is clogged from so many unsent bytes on, and takes no larger message. */
+/* While the user is over, a client with more bytes unsent is clogged, and larger messages wait or are dropped. */
 #define USER_OVER_MIN ((size_t)16 * 1024)
 
-/* What all clients of one user may have sent that is not handled yet, in bytes. */
-uint64_t user_kept_max(const struct limits *limits);
+/* The limit of user.input, in bytes: queue_limit_per_uid, but always enough for one largest message. */
+uint64_t user_input_max(const struct limits *limits);
 
 /*
- * The user's queued bytes change from one figure to another; *charged is what a client has been charged. Returns
- * whether he is over his quota now and was not, or the other way round: his clients are then clogged by another
- * measure.
+ * Replaces what one client was charged with for its output (*charged) by cost, both in bytes. Returns whether is_over
+ * has changed: the limit of all of the user's clients is then another one.
  */
 bool users_charge(struct users *users, struct user *user, size_t *charged, size_t cost, const struct limits *limits,
                   uint64_t now_ms);

@@ -31,7 +31,9 @@ cmd_publish_wait(struct bus *bus, struct session *s, const struct slice *argv, b
 {
 	if (argv[1].len > PROTOCOL_NAME_MAX)
 		return COMMAND_DONE; /* running it will say what is wrong */
-	return publish_wait(bus, &s->client, argv[1], is_shard, argv[2].len) ? COMMAND_WAIT : COMMAND_DONE;
+	return publish_wait(bus, &s->client, &(struct publish_request){ argv[1], is_shard, .payload = argv[2] })
+	           ? COMMAND_WAIT
+	           : COMMAND_DONE;
 }
 
 static void
@@ -59,9 +61,16 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 	}
 	if (!cmd_check_name(bus, s, argv[1]))
 		return COMMAND_DONE;
-	/* EXEC has waited for all that it publishes, and must not be interrupted: its transaction goes out whole. */
-	switch (publish_message(bus, &s->client, argv[1], is_shard, argv[2], sessions_of(bus)->tail,
-	                        !bus->flow.executing, answer)) {
+	switch (publish_message(bus, &s->client,
+	                        &(struct publish_request){
+				    .name = argv[1],
+				    .is_shard = is_shard,
+				    /* EXEC has waited for everything that it publishes, and goes out whole. */
+				    .may_wait = !bus->flow.executing,
+				    .payload = argv[2],
+				    .tail = sessions_of(bus)->tail,
+				    .answer = answer,
+				})) {
 	case PUBLISH_DONE:
 	case PUBLISH_DEAD:
 		return COMMAND_DONE;

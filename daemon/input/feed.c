@@ -50,7 +50,7 @@ answer(struct bus *bus, struct session *s, struct barrier *barrier, const char *
 
 	if (s->client.state == CLIENT_DEAD)
 		return;
-	offset = flow_put(&bus->flow, text, len);
+	offset = flow_append_unicast(&bus->flow, text, len);
 	if (offset < 0)
 		flow_out_of_memory(&bus->flow, &s->client);
 	else
@@ -119,13 +119,18 @@ answer_count(struct bus *bus, struct client *c, uint64_t receivers, struct barri
 static bool
 publish(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice payload)
 {
-	publish_answer *tell = plan->ack ? answer_count : NULL;
+	const struct publish_request request = {
+		.name = plan->channel,
+		.payload = payload,
+		.may_wait = !s->client.hurried,
+		.answer = plan->ack ? answer_count : NULL,
+	};
 
 	if (publish_is_more(bus, &s->client, plan->channel, false, payload.len)) {
-		publish_more(bus, &s->client, payload, tell);
+		publish_more(bus, &s->client, payload, request.answer);
 		return true;
 	}
-	switch (publish_message(bus, &s->client, plan->channel, false, payload, NULL, !s->client.hurried, tell)) {
+	switch (publish_message(bus, &s->client, &request)) {
 	case PUBLISH_DONE:
 	case PUBLISH_DEAD:
 		return true;

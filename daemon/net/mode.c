@@ -107,7 +107,7 @@ mode_check(const struct mode_options *o, bool is_tcp, char *ret_text, size_t siz
 static size_t
 read_size(const struct conn *conn)
 {
-	bool is_over = conn->session.client.user->kept > user_kept_max(&loop_bus(conn->origin->loop)->flow.limits);
+	bool is_over = conn->session.client.user->input > user_input_max(&loop_bus(conn->origin->loop)->flow.limits);
 
 	return is_over ? USER_OVER_MIN : LOOP_BUFFER_SIZE;
 }

@@ -87,7 +87,7 @@ become(struct session *s, const struct ucred *sender)
 static bool
 is_too_much(const struct session *s, const struct bus *bus)
 {
-	return !s->client.hurried && !s->client.is_hidden && s->client.user->kept > user_kept_max(&bus->flow.limits);
+	return !s->client.hurried && !s->client.is_hidden && s->client.user->input > user_input_max(&bus->flow.limits);
 }
 
 void

@@ -1,9 +1,18 @@
+/*
+ * A barrier is closed while spans are pending. References (of the open run and of queued replies) and pending spans are
+ * counted apart, since only spans close it; it goes back to the pool when both counts are zero, whichever comes last.
+ *
+ * Opening a barrier calls nobody: it moves the waiters to the pool's ready ring, and the end of the pass takes them
+ * from there one by one. Barriers open in the middle of a write or while a client is being closed, when it is not safe
+ * to write to another client. Waiters stand in rings, so that one can leave its ring in constant time without knowing
+ * whether it is a barrier's or the pool's.
+ */
 #include "barrier.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-/* As many as a pass uses at most, nearly always; more go back to the heap. */
+/* Size of the free list: enough for nearly every pass. More barriers go back to the heap. */
 #define FREE_MAX 64
 
 static void
@@ -16,19 +25,6 @@ static bool
 ring_is_empty(const struct barrier_waiter *head)
 {
 	return head->next == head;
-}
-
-/* Moves all from one ring to the end of another. */
-static void
-ring_move(struct barrier_waiter *to, struct barrier_waiter *from)
-{
-	if (ring_is_empty(from))
-		return;
-	from->next->prev = to->prev;
-	to->prev->next = from->next;
-	from->prev->next = to;
-	to->prev = from->prev;
-	ring_init(from);
 }
 
 void
@@ -86,7 +82,15 @@ barrier_release(struct barrier *barrier)
 void
 barrier_open(struct barrier *barrier)
 {
-	ring_move(&barrier->pool->ready, &barrier->waiters);
+	struct barrier_waiter *from = &barrier->waiters, *to = &barrier->pool->ready;
+
+	if (!ring_is_empty(from)) {
+		from->next->prev = to->prev;
+		to->prev->next = from->next;
+		from->prev->next = to;
+		to->prev = from->prev;
+		ring_init(from);
+	}
 	if (barrier->refs == 0)
 		barrier_release(barrier);
 }

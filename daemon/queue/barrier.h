@@ -1,41 +1,42 @@
 /*
- * What stands behind "answered means delivered": a barrier counts the pieces of output (spans) that carry
- * the messages of one run and are not in their receivers' sockets yet. The publishers' replies refer to it
- * and are held back until the count is zero.
+ * What makes "answered means delivered" true. A barrier counts the pieces of output (spans) that carry the messages of
+ * one run and are not written to their receivers' sockets yet. The replies to the publishers refer to it and are not
+ * written before the count is zero.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * Something that holds replies behind a barrier; embedded in what is to be woken. It stands in a ring, whose head is a
- * barrier's or the pool's: it can leave without knowing which. next is NULL while it waits for none.
- */
+/* Embedded in whatever is to be woken when a barrier opens. All zero while it waits for none. */
 struct barrier_waiter {
 	struct barrier_waiter *next, *prev;
 };
 
-/* Where barriers come from, and where those that waited for one that is now open stand. */
+/* Unused barriers, and the waiters whose barrier has opened. */
 struct barrier_pool {
 	struct barrier *free;
 	uint32_t n_free;
-	struct barrier_waiter ready; /* in the order in which they were woken */
+	struct barrier_waiter ready; /* in the order in which their barriers opened */
 };
 
 struct barrier {
 	struct barrier_pool *pool;
 	struct barrier *next_free;
-	uint32_t refs;    /* references of replies and of the run; pending counts as well */
-	uint32_t pending; /* spans not yet written */
+	uint32_t refs;    /* of the open run and of replies; the barrier lives until refs and pending are 0 */
+	uint32_t pending; /* spans that are not written yet; the barrier is open while it is 0 */
 	struct barrier_waiter waiters;
 };
 
 void barrier_pool_init(struct barrier_pool *pool);
+
+/* All barriers must have been released, and nobody may wait. */
 void barrier_pool_deinit(struct barrier_pool *pool);
 
-/* A barrier with one reference, or NULL. */
+/* An open barrier with one reference, or NULL when there is no memory. */
 struct barrier *barrier_new(struct barrier_pool *pool);
+
+/* For the inline functions below: the last reference, or the last pending span, is gone. */
 void barrier_release(struct barrier *barrier);
 void barrier_open(struct barrier *barrier);
 
@@ -54,14 +55,14 @@ barrier_unref(struct barrier *barrier)
 		barrier_release(barrier);
 }
 
-/* One more span that must be written. */
+/* One more span has to be written before the barrier opens. */
 static inline void
 barrier_add(struct barrier *barrier)
 {
 	barrier->pending++;
 }
 
-/* A span was written, or its receiver is gone. */
+/* A span was written, or its receiver has gone. */
 static inline void
 barrier_arrive(struct barrier *barrier)
 {
@@ -69,10 +70,11 @@ barrier_arrive(struct barrier *barrier)
 		barrier_open(barrier);
 }
 
+/* Puts the waiter behind those that wait already. The barrier must be closed. */
 void barrier_wait(struct barrier *barrier, struct barrier_waiter *waiter);
 
-/* Stops waiting, or leaves the pool's ready list. Does nothing if the waiter is in neither. */
+/* The waiter leaves its barrier or the ready ring. No-op if it waits for none. */
 void barrier_forget(struct barrier_waiter *waiter);
 
-/* Takes the first woken waiter off the list, or returns NULL. */
+/* Removes and returns the first waiter whose barrier has opened, or NULL. */
 struct barrier_waiter *barrier_take_ready(struct barrier_pool *pool);

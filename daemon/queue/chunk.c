@@ -1,10 +1,16 @@
+/*
+ * Bytes that were written to a chunk never change, so any number of queues may point into it. A chunk has two kinds of
+ * memory behind it: the standard size goes through the free list, since nearly all output uses it; any other size is
+ * the heap's. chunk_pool_trim() frees only what stayed unused since the trim before, so a load that comes in waves does
+ * not allocate anew with each of them.
+ */
 #include "chunk.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-/* As many as a pass needs at most, nearly always; more go back to the heap. */
+/* Size of the free list of rings: enough for nearly every pass. More go back to the heap. */
 #define RINGS_MAX 256
 
 struct spare_ring {
@@ -37,8 +43,8 @@ chunk_ring_free(struct chunk_pool *pool, void *memory)
 	pool->n_rings++;
 }
 
-static void
-free_rings(struct chunk_pool *pool)
+void
+chunk_pool_deinit(struct chunk_pool *pool)
 {
 	struct spare_ring *ring;
 
@@ -47,12 +53,6 @@ free_rings(struct chunk_pool *pool)
 		free(ring);
 	}
 	pool->n_rings = 0;
-}
-
-void
-chunk_pool_deinit(struct chunk_pool *pool)
-{
-	free_rings(pool);
 	pool->n_spare = pool->n_free;
 	chunk_pool_trim(pool);
 	assert(pool->bytes == 0);
@@ -75,7 +75,7 @@ chunk_pool_trim(struct chunk_pool *pool)
 }
 
 static void
-start(struct chunk_pool *pool, struct chunk *chunk, size_t size)
+chunk_begin(struct chunk_pool *pool, struct chunk *chunk, size_t size)
 {
 	chunk->pool = pool;
 	chunk->refs = 1;
@@ -92,7 +92,7 @@ chunk_new_exact(struct chunk_pool *pool, size_t cap)
 	if (!chunk)
 		return NULL;
 	pool->bytes += size;
-	start(pool, chunk, size);
+	chunk_begin(pool, chunk, size);
 	return chunk;
 }
 
@@ -106,7 +106,7 @@ chunk_new(struct chunk_pool *pool, size_t cap)
 	pool->free = chunk->next_free;
 	if (--pool->n_free < pool->n_spare)
 		pool->n_spare = pool->n_free;
-	start(pool, chunk, CHUNK_SIZE);
+	chunk_begin(pool, chunk, CHUNK_SIZE);
 	return chunk;
 }
 
@@ -158,7 +158,7 @@ stream_new_chunk(struct stream *stream, size_t room)
 	struct chunk *chunk = stream->chunk;
 
 	if (chunk && chunk->refs == 1 && chunk->cap >= room) {
-		chunk->len = 0; /* nobody refers to what it held */
+		chunk->len = 0; /* nobody else refers to its bytes */
 		return 0;
 	}
 	chunk = chunk_new(stream->pool, room);

@@ -1,7 +1,6 @@
 /*
- * Memory for what goes out: reference-counted chunks that messages and replies are encoded into once and
- * that any number of output queues point into. Chunks of the standard size come from a free list;
- * chunk_pool_trim(), called now and then, gives back what was not needed since the call before.
+ * Memory for output: reference-counted chunks. A message or reply is encoded into a chunk once, and any number of
+ * output queues point to it there. Chunks of the standard size come from a free list.
  */
 #pragma once
 
@@ -19,17 +18,17 @@ struct chunk {
 	uint8_t data[];
 };
 
-/* What one chunk of the standard size takes, with its header. */
+/* The standard size of a chunk: with its header, and of its data. */
 #define CHUNK_SIZE ((size_t)64 * 1024)
 #define CHUNK_ROOM (CHUNK_SIZE - sizeof(struct chunk))
 
 struct chunk_pool {
 	struct chunk *free;
 	size_t n_free;
-	size_t n_spare;  /* the fewest free ones since the last trim */
+	size_t n_spare;  /* the smallest n_free since the last trim */
 	size_t bytes;    /* of all chunks, free ones included */
-	size_t released; /* bytes given back to the heap; for whoever trims that, and sets it to 0 */
-	/* Room for short output queues, which come and go with every answer (outq.c). */
+	size_t released; /* bytes given back to the heap; reset by whoever trims the heap */
+	/* Free list of memory for short output queues (outq.c), which come and go with every reply. */
 	struct spare_ring *rings;
 	uint32_t n_rings;
 };
@@ -40,24 +39,25 @@ struct chunk_pool {
 void *chunk_ring_new(struct chunk_pool *pool);
 void chunk_ring_free(struct chunk_pool *pool, void *ring);
 
-/* All chunks must have been given back. */
+/* All chunks and rings must have been given back. */
 void chunk_pool_deinit(struct chunk_pool *pool);
 
-/* Returns the number of chunks that are still in the free list. */
+/* Frees the chunks that nobody has needed since the last call. Returns how many stay in the free list. */
 size_t chunk_pool_trim(struct chunk_pool *pool);
 
-/* A chunk of at least cap bytes of data with one reference, or NULL. */
+/* A chunk for at least cap bytes of data, with one reference; or NULL. */
 struct chunk *chunk_new(struct chunk_pool *pool, size_t cap);
 
-/* The same, but never larger than asked for, and not from the free list. */
+/* Likewise, but from the heap, and not larger than asked for. */
 struct chunk *chunk_new_exact(struct chunk_pool *pool, size_t cap);
 
-/* Enlarges a chunk that nobody else refers to. Returns it (perhaps moved), or NULL and leaves it as it was. */
+/* Enlarges a chunk with a single reference. Returns it, perhaps moved; or NULL, and then it is as before. */
 struct chunk *chunk_grow(struct chunk *chunk, size_t cap);
 
+/* For chunk_unref(): the last reference is gone. */
 void chunk_release(struct chunk *chunk);
 
-/* What it takes in all. */
+/* Bytes of memory, with the header. */
 static inline size_t
 chunk_size(const struct chunk *chunk)
 {
@@ -79,7 +79,7 @@ chunk_unref(struct chunk *chunk)
 		chunk_release(chunk);
 }
 
-/* Writes one thing after another, into one chunk after another. Zero-initialised but for the pool. */
+/* Writes things one behind the other, into one chunk after another. Zero-initialised but for the pool. */
 struct stream {
 	struct chunk_pool *pool;
 	struct chunk *chunk; /* the one being filled, or NULL */
@@ -87,9 +87,13 @@ struct stream {
 
 void stream_deinit(struct stream *stream);
 
+/* For stream_reserve(): the current chunk has not enough room. */
 int stream_new_chunk(struct stream *stream, size_t room);
 
-/* Sees to it that chunk has room for so many more bytes in one piece. Returns 0 or -ENOMEM. */
+/*
+ * Makes room for so many more bytes in one piece. May start the chunk anew if nobody else refers to it: whoever needs
+ * what was written before takes a reference. Returns 0 or -ENOMEM.
+ */
 static inline int
 stream_reserve(struct stream *stream, size_t room)
 {
@@ -98,7 +102,7 @@ stream_reserve(struct stream *stream, size_t room)
 	return stream_new_chunk(stream, room);
 }
 
-/* Where the next byte goes. */
+/* Where the next byte goes. The caller then adds to chunk->len what it has written. */
 static inline uint8_t *
 stream_end(const struct stream *stream)
 {

@@ -1,3 +1,13 @@
+/*
+ * The ring of spans exists only while something is queued: nearly all clients are idle, and an idle one should cost
+ * nothing here. Spans are written in order. The first gated span stops everything behind it, so a client always gets
+ * its replies in the order of its commands.
+ *
+ * Chunks are shared, so a few bytes that wait could keep 64 KiB from being freed. Whatever has to wait is therefore
+ * copied if it is small: at once when the queue waits already (outq_push_copy), and otherwise when a write ended early
+ * (outq_detach). Copies share a chunk of the queue's own. `chunk_bytes` says what the queue keeps from being freed,
+ * were it the only one; it counts a chunk once where neighbours share it, which is nearly always exact.
+ */
 #include "outq.h"
 
 #include <assert.h>
@@ -10,38 +20,44 @@
 #include "barrier.h"
 #include "chunk.h"
 
-/* Pieces handed to the kernel at once. */
+/* Pieces given to the kernel in one call. */
 #define IOV_BATCH 64
 
-/* The shortest ring. */
+/* Spans in the shortest ring. */
 #define RING_MIN (CHUNK_RING_SIZE / sizeof(struct span))
 
-/* Copies share chunks of so many bytes; one that is larger has its own. */
-#define OWN_SIZE ((size_t)4096)
+/* Bytes of a chunk that several copies share. A larger copy gets a chunk for itself. */
+#define OWN_CHUNK_SIZE ((size_t)4096)
 
 static inline struct span *
-span_at(struct outq *q, uint32_t i)
+outq_span(struct outq *q, uint32_t i)
 {
 	return &q->ring[(q->head + i) & (q->cap - 1)];
 }
 
-/* What span i keeps beside the spans before it: neighbours mostly share a chunk. */
-static size_t
-kept_by(struct outq *q, uint32_t i)
+static struct chunk_pool *
+outq_pool(struct outq *q)
 {
-	const struct chunk *chunk = span_at(q, i)->chunk;
+	return q->count > 0 ? outq_span(q, 0)->chunk->pool : NULL;
+}
 
-	return i > 0 && span_at(q, i - 1)->chunk == chunk ? 0 : chunk_size(chunk);
+/* What span i adds to chunk_bytes: nothing if it shares its chunk with the span before it. */
+static size_t
+outq_chunk_bytes_of(struct outq *q, uint32_t i)
+{
+	const struct chunk *chunk = outq_span(q, i)->chunk;
+
+	return i > 0 && outq_span(q, i - 1)->chunk == chunk ? 0 : chunk_size(chunk);
 }
 
 static size_t
-kept_from(struct outq *q, uint32_t i)
+outq_chunk_bytes_from(struct outq *q, uint32_t i)
 {
-	size_t kept = 0;
+	size_t bytes = 0;
 
 	for (; i < q->count; i++)
-		kept += kept_by(q, i);
-	return kept;
+		bytes += outq_chunk_bytes_of(q, i);
+	return bytes;
 }
 
 void
@@ -51,7 +67,7 @@ outq_init(struct outq *q)
 }
 
 static void
-free_ring(struct outq *q, struct chunk_pool *pool)
+outq_free_ring(struct outq *q, struct chunk_pool *pool)
 {
 	if (q->cap == RING_MIN)
 		chunk_ring_free(pool, q->ring);
@@ -60,7 +76,7 @@ free_ring(struct outq *q, struct chunk_pool *pool)
 }
 
 static int
-enlarge(struct outq *q, struct chunk_pool *pool)
+outq_enlarge(struct outq *q, struct chunk_pool *pool)
 {
 	uint32_t cap = q->cap > 0 ? 2 * q->cap : RING_MIN;
 	struct span *ring = q->cap > 0 ? malloc(cap * sizeof(*ring)) : chunk_ring_new(pool);
@@ -68,9 +84,9 @@ enlarge(struct outq *q, struct chunk_pool *pool)
 	if (!ring)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < q->count; i++)
-		ring[i] = *span_at(q, i);
+		ring[i] = *outq_span(q, i);
 	if (q->cap > 0)
-		free_ring(q, pool);
+		outq_free_ring(q, pool);
 	q->ring = ring;
 	q->cap = cap;
 	q->head = 0;
@@ -82,13 +98,13 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 {
 	if (outq_extend(q, chunk, offset, len, barrier, messages))
 		return 0;
-	if (q->count == q->cap && enlarge(q, chunk->pool) < 0)
+	if (q->count == q->cap && outq_enlarge(q, chunk->pool) < 0)
 		return -ENOMEM;
 	if (barrier && messages > 0)
 		barrier_add(barrier);
 	else if (barrier)
 		barrier_ref(barrier);
-	*span_at(q, q->count++) = (struct span){
+	*outq_span(q, q->count++) = (struct span){
 		.chunk = chunk_ref(chunk),
 		.barrier = barrier,
 		.offset = (uint32_t)offset,
@@ -96,23 +112,23 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 		.messages = messages,
 	};
 	q->bytes += len;
-	q->kept += kept_by(q, q->count - 1);
+	q->chunk_bytes += outq_chunk_bytes_of(q, q->count - 1);
 	return 0;
 }
 
-/* Copies to a chunk that is the queue's own, which gets a reference. Returns it, or NULL when there is no memory. */
+/* Copies to the queue's own chunk, or a new one. Returns it with a reference more, or NULL when there is no memory. */
 static struct chunk *
-copy_to_own(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, size_t *ret_offset)
+outq_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, size_t *ret_offset)
 {
 	struct chunk *chunk = q->own;
 
 	if (chunk && chunk->cap - chunk->len >= len) {
 		chunk_ref(chunk);
 	} else {
-		chunk = chunk_new_exact(pool, len > OWN_SIZE ? len : OWN_SIZE);
+		chunk = chunk_new_exact(pool, len > OWN_CHUNK_SIZE ? len : OWN_CHUNK_SIZE);
 		if (!chunk)
 			return NULL;
-		if (len < OWN_SIZE) {
+		if (len < OWN_CHUNK_SIZE) {
 			chunk_unref(q->own);
 			q->own = chunk_ref(chunk);
 		}
@@ -128,25 +144,25 @@ outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, siz
                uint32_t messages)
 {
 	size_t offset;
-	struct chunk *copy = copy_to_own(q, pool, data, len, &offset);
+	struct chunk *copy = outq_copy(q, pool, data, len, &offset);
 	int r = copy ? outq_push(q, copy, offset, len, barrier, messages) : -ENOMEM;
 
 	chunk_unref(copy);
 	return r;
 }
 
-/* Makes a copy of what is unsent of a span. Returns false when there is no memory. */
+/* Replaces the unsent part of a span with a copy, if it is small. Returns false when there is no memory. */
 static bool
-detach(struct outq *q, struct chunk_pool *pool, uint32_t i)
+outq_detach_span(struct outq *q, struct chunk_pool *pool, uint32_t i)
 {
-	struct span *span = span_at(q, i);
+	struct span *span = outq_span(q, i);
 	uint32_t skip = i == 0 ? q->head_written : 0, len = span->len - skip;
 	struct chunk *copy;
 	size_t offset;
 
-	if (len > OUTQ_COPY_MAX || span->chunk->cap <= (len > OWN_SIZE ? len : OWN_SIZE))
-		return true; /* worth its chunk, or a copy already */
-	copy = copy_to_own(q, pool, span->chunk->data + span->offset + skip, len, &offset);
+	if (len > OUTQ_COPY_MAX || span->chunk->cap <= (len > OWN_CHUNK_SIZE ? len : OWN_CHUNK_SIZE))
+		return true; /* large enough to keep its chunk, or a copy already */
+	copy = outq_copy(q, pool, span->chunk->data + span->offset + skip, len, &offset);
 	if (!copy)
 		return false;
 	chunk_unref(span->chunk);
@@ -165,20 +181,20 @@ outq_detach(struct outq *q, struct chunk_pool *pool)
 
 	if (first == q->count)
 		return;
-	q->kept -= kept_from(q, first);
-	while (q->detached < q->count && detach(q, pool, q->detached))
+	q->chunk_bytes -= outq_chunk_bytes_from(q, first);
+	while (q->detached < q->count && outq_detach_span(q, pool, q->detached))
 		q->detached++;
-	q->kept += kept_from(q, first);
+	q->chunk_bytes += outq_chunk_bytes_from(q, first);
 }
 
 /* Removes the head span, written or not. */
 static void
-drop_head(struct outq *q)
+outq_drop_head(struct outq *q)
 {
-	struct span *span = span_at(q, 0);
+	struct span *span = outq_span(q, 0);
 
-	if (q->count == 1 || span_at(q, 1)->chunk != span->chunk)
-		q->kept -= chunk_size(span->chunk);
+	if (q->count == 1 || outq_span(q, 1)->chunk != span->chunk)
+		q->chunk_bytes -= chunk_size(span->chunk);
 	chunk_unref(span->chunk);
 	if (span->barrier && span->messages > 0)
 		barrier_arrive(span->barrier);
@@ -191,29 +207,28 @@ drop_head(struct outq *q)
 	q->count--;
 }
 
-/* An empty queue gives its memory back. */
+/* Frees the memory of an empty queue. pool: may be NULL if it has no ring. */
 static void
-shrink(struct outq *q, struct chunk_pool *pool)
+outq_free_memory(struct outq *q, struct chunk_pool *pool)
 {
-	if (!q->ring)
-		return;
 	chunk_unref(q->own);
-	free_ring(q, pool);
+	if (q->ring)
+		outq_free_ring(q, pool);
 	outq_init(q);
 }
 
 uint64_t
 outq_clear(struct outq *q)
 {
-	struct chunk_pool *pool = q->count > 0 ? span_at(q, 0)->chunk->pool : NULL;
+	struct chunk_pool *pool = outq_pool(q);
 	uint64_t messages = 0;
 
 	while (q->count > 0) {
-		messages += span_at(q, 0)->messages;
-		drop_head(q);
+		messages += outq_span(q, 0)->messages;
+		outq_drop_head(q);
 	}
-	assert(q->bytes == 0 && q->kept == 0);
-	shrink(q, pool);
+	assert(q->bytes == 0 && q->chunk_bytes == 0);
+	outq_free_memory(q, pool);
 	return messages;
 }
 
@@ -226,25 +241,19 @@ outq_has_messages(const struct outq *q)
 	return false;
 }
 
-static bool
-is_gated(const struct span *span)
-{
-	return span->messages == 0 && span->barrier && span->barrier->pending > 0;
-}
-
-/* Collects what may be written now, merging neighbours; returns the number of pieces. */
+/* Collects what may be written now, joining neighbours. Returns the number of pieces. */
 static int
-collect(struct outq *q, struct iovec *iov, size_t *ret_len)
+outq_collect(struct outq *q, struct iovec *iov, size_t *ret_len)
 {
 	size_t total = 0, skip = q->head_written;
 	int n = 0;
 
 	for (uint32_t i = 0; i < q->count; i++, skip = 0) {
-		struct span *span = span_at(q, i);
+		struct span *span = outq_span(q, i);
 		uint8_t *start = span->chunk->data + span->offset + skip;
 		size_t len = span->len - skip;
 
-		if (is_gated(span))
+		if (span->messages == 0 && span->barrier && span->barrier->pending > 0)
 			break;
 		if (n > 0 && (uint8_t *)iov[n - 1].iov_base + iov[n - 1].iov_len == start) {
 			iov[n - 1].iov_len += len;
@@ -259,12 +268,12 @@ collect(struct outq *q, struct iovec *iov, size_t *ret_len)
 	return n;
 }
 
-/* Takes written bytes off the front. */
+/* Removes so many written bytes from the front. */
 static void
-advance(struct outq *q, size_t written)
+outq_advance(struct outq *q, size_t written)
 {
 	while (written > 0) {
-		size_t left = span_at(q, 0)->len - q->head_written;
+		size_t left = outq_span(q, 0)->len - q->head_written;
 
 		if (written < left) {
 			q->head_written += (uint32_t)written;
@@ -272,12 +281,12 @@ advance(struct outq *q, size_t written)
 			return;
 		}
 		written -= left;
-		drop_head(q);
+		outq_drop_head(q);
 	}
 }
 
 static ssize_t
-send_pieces(int fd, struct iovec *iov, int n)
+outq_send(int fd, struct iovec *iov, int n)
 {
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = (size_t)n };
 
@@ -290,31 +299,31 @@ send_pieces(int fd, struct iovec *iov, int n)
 enum outq_status
 outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct barrier **ret_barrier)
 {
-	struct chunk_pool *pool = q->count > 0 ? span_at(q, 0)->chunk->pool : NULL;
+	struct chunk_pool *pool = outq_pool(q);
 	struct iovec iov[IOV_BATCH];
 	size_t len;
 
 	*ret_written = 0;
 	while (q->count > 0) {
-		int n = collect(q, iov, &len);
+		int n = outq_collect(q, iov, &len);
 		ssize_t written;
 
 		if (n == 0) {
-			*ret_barrier = span_at(q, 0)->barrier;
+			*ret_barrier = outq_span(q, 0)->barrier;
 			return OUTQ_GATED;
 		}
-		written = send_pieces(fd, iov, n);
+		written = outq_send(fd, iov, n);
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written < 0)
 			return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? OUTQ_FULL : OUTQ_ERROR;
 		*ret_written += (size_t)written;
-		advance(q, (size_t)written);
+		outq_advance(q, (size_t)written);
 		if ((size_t)written < len)
 			return OUTQ_FULL;
 		if (q->count > 0 && *ret_written >= budget)
 			return OUTQ_BUDGET;
 	}
-	shrink(q, pool);
+	outq_free_memory(q, pool);
 	return OUTQ_EMPTY;
 }

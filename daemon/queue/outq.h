@@ -1,7 +1,7 @@
 /*
- * The output queue of one client: a ring of spans, each a piece of a chunk. A span either carries messages,
- * and its barrier counts it until it is written, or carries replies, and may have to wait until its barrier
- * is open. The queue knows a descriptor only as an argument.
+ * The output queue of one client: a ring of spans, each a piece of a chunk. A span carries either messages or replies.
+ * The barrier of a messages span counts it until it is written; a replies span is not written before its barrier is
+ * open. The queue owns no descriptor; it gets one as an argument.
  */
 #pragma once
 
@@ -19,40 +19,43 @@ struct span {
 	struct barrier *barrier; /* or NULL */
 	uint32_t offset;
 	uint32_t len;
-	uint32_t messages; /* how many it carries; 0: replies */
+	uint32_t messages; /* how many it carries; 0: it carries replies */
 };
 
 struct outq {
 	struct span *ring; /* NULL while the queue is empty */
 	uint32_t head, count, cap;
 	uint32_t head_written; /* bytes of the head span that are written already */
-	uint32_t detached;     /* so many spans, from the head on, have been through outq_detach() */
-	int unread;            /* for the owner: bytes the peer had not taken when last looked at; 0 in a new queue */
+	uint32_t detached;     /* spans, from the head on, that outq_detach() has dealt with */
+	int unread;            /* for the owner of the socket: bytes in it when last looked at; 0 in a new queue */
 	size_t bytes;          /* unsent */
-	size_t kept;           /* of chunks, for these, were this the only queue */
-	struct chunk *own;     /* holds copies, see outq_push_copy(); or NULL */
+	size_t chunk_bytes;    /* memory of the chunks that the spans keep from being freed, see outq.c */
+	struct chunk *own;     /* for copies, see outq_push_copy(); or NULL */
 };
 
 enum outq_status {
-	OUTQ_EMPTY,  /* all is written */
+	OUTQ_EMPTY,  /* everything is written */
 	OUTQ_FULL,   /* the socket takes no more now */
 	OUTQ_GATED,  /* the next span waits for its barrier, given in *ret_barrier */
 	OUTQ_BUDGET, /* the budget is used up */
-	OUTQ_ERROR,  /* errno tells */
+	OUTQ_ERROR,  /* see errno */
 };
 
-/* What a queued span costs beside its bytes, for limits. */
+/* What a span counts for beside its bytes, see outq_cost(). */
 #define OUTQ_SPAN_COST sizeof(struct span)
 
 void outq_init(struct outq *q);
 
 /*
- * Drops everything; barriers are told. Returns the number of messages that were not written, or more: those of a
- * span that was written in part all count.
+ * Empties the queue, as if its messages had arrived. Returns how many messages were not written; all of a span that was
+ * written in part count.
  */
 uint64_t outq_clear(struct outq *q);
 
-/* The first half of outq_push(): whether the piece directly follows the last span, and now belongs to it. */
+/*
+ * First part of outq_push(), which spares its call where output is dense: lengthens the last span if the piece directly
+ * follows it. Returns whether it did.
+ */
 static inline bool
 outq_extend(struct outq *q, const struct chunk *chunk, size_t offset, size_t len, const struct barrier *barrier,
             uint32_t messages)
@@ -72,24 +75,24 @@ outq_extend(struct outq *q, const struct chunk *chunk, size_t offset, size_t len
 }
 
 /*
- * Queues len bytes at offset of chunk; what directly follows the last span only lengthens it. messages > 0:
- * barrier (or NULL) counts the span until it is written. messages 0: the span waits for barrier (or NULL).
- * Takes references of its own. Returns 0 or -ENOMEM, and then the queue is as it was.
+ * Queues len bytes, at least one, at offset of the chunk. With messages > 0, the barrier counts the span until it is
+ * written; otherwise the span waits for the barrier. The barrier may be NULL. Takes references of its own. Returns 0;
+ * or -ENOMEM, and then the queue is as before.
  */
 int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
               uint32_t messages);
 
-/* Pieces up to so many bytes are copied while they cannot be written. */
+/* The largest piece that is copied when it has to wait, in bytes. */
 #define OUTQ_COPY_MAX ((size_t)16 * 1024)
 
 /*
- * Queues a copy of at most OUTQ_COPY_MAX bytes: for a queue that has to wait, so that a few bytes in it do not keep
- * a whole shared chunk. Otherwise as outq_push().
+ * As outq_push(), but queues a copy of at most OUTQ_COPY_MAX bytes. For a queue that has to wait, so that a few bytes
+ * do not keep a whole shared chunk from being freed.
  */
 int outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
                    uint32_t messages);
 
-/* Whether a copy behind the last span, which is a copy, was enough; else outq_push_copy() has to be called. */
+/* First part of outq_push_copy(): lengthens the last span if it is a copy with room behind it. Returns whether so. */
 static inline bool
 outq_extend_copy(struct outq *q, const uint8_t *data, size_t len, const struct barrier *barrier, uint32_t messages)
 {
@@ -102,27 +105,28 @@ outq_extend_copy(struct outq *q, const uint8_t *data, size_t len, const struct b
 	return true;
 }
 
-/* Makes copies of the small pieces that were queued since the last call, as far as there is memory. */
+/* Call when output has to wait: copies the small pieces that were queued since the last call, while there is memory. */
 void outq_detach(struct outq *q, struct chunk_pool *pool);
 
 /*
- * Writes to fd what may be written, at most about budget bytes. *ret_written is always set.
+ * Writes to fd whatever may be written. Stops soon after `budget` bytes. *ret_written is always set, *ret_barrier only
+ * with OUTQ_GATED.
  */
 enum outq_status outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct barrier **ret_barrier);
 
-/* Unsent bytes and what it takes to remember them: what the limit of one queue is held against. */
+/* What is compared with queue_limit: unsent bytes and the memory of their spans. */
 static inline size_t
 outq_cost(const struct outq *q)
 {
 	return q->bytes + q->count * OUTQ_SPAN_COST;
 }
 
-/* The memory that the queue keeps from being freed: what a user's limit is held against. */
+/* What is compared with queue_limit_per_uid: all memory that the queue keeps from being freed. */
 static inline size_t
 outq_memory(const struct outq *q)
 {
-	return q->kept + q->cap * sizeof(struct span);
+	return q->chunk_bytes + q->cap * sizeof(struct span);
 }
 
-/* Whether messages are among what is queued. */
+/* Whether anything queued is a message. */
 bool outq_has_messages(const struct outq *q);

@@ -17,10 +17,10 @@ session_init(struct session *s, struct bus *bus, const struct identity *identity
 static void
 keep(struct session *s, struct bus *bus, size_t kept, bool is_unfinished)
 {
-	bool was_unfinished = s->is_unfinished;
-
-	flow_keep(&bus->flow, &s->client, &s->kept, &was_unfinished, kept, is_unfinished);
-	s->is_unfinished = was_unfinished;
+	flow_charge_input(&bus->flow, &s->client, (struct flow_input){ s->kept, s->is_unfinished },
+	                  (struct flow_input){ kept, is_unfinished });
+	s->kept = (uint32_t)kept;
+	s->is_unfinished = is_unfinished;
 }
 
 static void
@@ -49,13 +49,13 @@ void
 session_hold(struct session *s, struct bus *bus, size_t input)
 {
 	size_t kept = input + (s->in_transaction ? s->info->transaction->bytes : 0);
-	uint64_t limit = user_kept_max(&bus->flow.limits);
+	uint64_t limit = user_input_max(&bus->flow.limits);
 	struct client *c = &s->client;
 	bool is_much = kept > USER_OVER_MIN;
 
 	/* Who waits for others will go on by itself; who is open may never send the rest. */
 	keep(s, bus, kept, is_much && c->state == CLIENT_OPEN);
-	if (!is_much || c->state != CLIENT_OPEN || c->user->kept <= limit)
+	if (!is_much || c->state != CLIENT_OPEN || c->user->input <= limit)
 		return;
 	if (c->user->unfinished <= limit) {
 		flow_set_state(&bus->flow, c, CLIENT_WAITING, &bus->flow.throttled);

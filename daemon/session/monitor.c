@@ -121,7 +121,7 @@ tell(struct bus *bus, struct client *monitor, const struct buf *line)
 	if (monitor != flow->executing) {
 		reply_raw(bus, session_of(monitor), line->data, line->len);
 	} else {
-		offset = flow_put(flow, line->data, line->len);
+		offset = flow_append_unicast(flow, line->data, line->len);
 		if (offset < 0)
 			flow_out_of_memory(flow, monitor);
 		else

@@ -326,7 +326,7 @@ assert root.call("PUBLISH", "z", "5") == 1
 assert wide.read() == [b"pmessage", b"?", b"z", b"5"]
 again = hub.user(54001)
 assert again.refused("SUBSCRIBE", "x").startswith("NOPERM")
-hub.logged("uid 54001): may not receive a channel any more, disconnected")
+hub.logged("uid 54001): may not receive one of its channels any more, disconnected")
 # And one that grants a right, to who is connected already.
 hub.reload("[channel x]\nsubscribe = uid:54001\n")
 wait_until(stays.is_closed, "the other to be disconnected")

@@ -15,7 +15,7 @@
 
 #define BUFFER_SIZE ((size_t)256 * 1024)
 #define SMALL_BUFFER_SIZE ((size_t)100)
-/* More passes than any test needs: something makes work for itself without end. */
+/* More passes than any test needs: beyond that, something creates work for itself forever. */
 #define PASSES_MAX 20000000
 
 static const char *const readings[] = {
@@ -31,7 +31,6 @@ peer_of(struct session *s)
 	return (struct peer *)s;
 }
 
-/* The bus begins to work, or ends. */
 static void
 note_bus(const struct hub *hub, bool begins)
 {
@@ -64,7 +63,7 @@ drain(struct peer *peer, int fd, size_t max)
 	return total;
 }
 
-/* Writes as far as the peer takes it, and says how that ended. */
+/* Writes as much as the peer takes. */
 static enum outq_status
 write_out(struct peer *peer, struct barrier **ret_barrier)
 {
@@ -130,7 +129,7 @@ close_peer(struct client *c)
 	else
 		input_free(s->in);
 	session_deinit(s, &peer->hub->bus);
-	memset(s, 0xee, sizeof(*s)); /* whoever still refers to it finds nonsense */
+	memset(s, 0xee, sizeof(*s)); /* so that stale references are noticed */
 	peer->is_closed = true;
 }
 
@@ -220,7 +219,7 @@ hub_read(struct peer *peer)
 	return can_read(peer) && hub_read_some(peer, choose_length(peer->hub, peer->sent.len - peer->sent_at));
 }
 
-/* A read from a peer that does not speak RESP. */
+/* hub_read_some() for a peer that does not speak RESP. */
 static void
 read_feed(struct peer *peer, size_t len)
 {
@@ -259,7 +258,7 @@ hub_read_some(struct peer *peer, size_t max)
 		read_feed(peer, len);
 		return true;
 	}
-	/* At the very end of the buffer, so that a look beyond what was read is found. */
+	/* At the very end of the buffer, so that reading beyond the input is detected. */
 	note_bus(hub, true);
 	n = input_room(s, end - len, len, iov);
 	if (n < 0)
@@ -280,7 +279,7 @@ hub_read_some(struct peer *peer, size_t max)
 	if (input_received(&hub->bus, s, iov, n, taken))
 		assert_true(s->sends_large && s->in);
 	note_bus(hub, false);
-	memset(end - len, 0xee, len); /* whoever still refers to it finds nonsense */
+	memset(end - len, 0xee, len); /* so that stale references are noticed */
 	return true;
 }
 
@@ -365,7 +364,7 @@ peer_use_small_socket(struct peer *peer)
 	assert_int_equal(setsockopt(peer->fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
 }
 
-/* As if the socket had become writable. */
+/* What happens when the socket becomes writable. */
 static void
 write_again(struct peer *peer)
 {
@@ -427,7 +426,7 @@ peer_publish(struct peer *peer, const char *channel, struct slice payload)
 	peer_send_command(peer, argv, 3);
 }
 
-/* The bytes around a place, as text. */
+/* The bytes around an offset, as text. */
 static const char *
 excerpt(char *text, size_t size, const uint8_t *data, size_t len, size_t at)
 {

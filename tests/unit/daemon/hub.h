@@ -1,7 +1,6 @@
 /*
- * A bus with sessions that have no clients, for tests: what a peer sends is handed to the bus in reads of a
- * chosen size, and what the bus writes to it is collected. It does what the loop and connections do, without
- * events.
+ * A bus for tests, without an event loop: the bytes that a peer sends reach the bus in reads of a chosen size, and what
+ * the bus writes to the peer is collected. The hub does what the loop and the connections do otherwise.
  */
 #pragma once
 
@@ -20,10 +19,10 @@
 #include "protocol.h"
 #include "sessions.h"
 
-/* How much of what a peer has sent comes in one read. */
+/* How much one read brings of the bytes that a peer has sent. */
 enum hub_reading {
 	HUB_WHOLE, /* as much as the read buffer holds */
-	HUB_BYTES, /* a byte each */
+	HUB_BYTES, /* a single byte */
 	HUB_SMALL, /* as HUB_WHOLE, with a buffer of 100 bytes */
 	HUB_RANDOM,
 };
@@ -36,12 +35,12 @@ struct peer {
 	TAILQ_ENTRY(peer) link;
 	struct buf sent; /* by the peer; the bus has read sent_at bytes of it */
 	size_t sent_at;
-	struct buf got;               /* what the bus wrote to it, as far as no test has looked at it */
-	const struct feed_plan *plan; /* it does not speak RESP; or NULL */
-	bool has_ended;               /* it sends no more: the bus is told once it has read all */
-	bool is_full;                 /* it takes nothing now */
-	bool is_closed;               /* by the bus: session is gone */
-	int fds[2];                   /* a socket of its own, whose other end is read by peer_take() only; else -1 */
+	struct buf got;               /* what the bus wrote to it and no test has checked yet */
+	const struct feed_plan *plan; /* for a peer that does not speak RESP; or NULL */
+	bool has_ended;               /* it sends no more, which the bus hears once it has read everything */
+	bool is_full;                 /* its socket takes nothing now */
+	bool is_closed;               /* by the bus; the session no longer exists */
+	int fds[2];                   /* a socket of its own, which only peer_take() reads; or -1 */
 };
 
 struct hub {
@@ -50,9 +49,9 @@ struct hub {
 		struct bus bus; /* its first member */
 	};
 	struct peer_list peers;
-	void (*on_bus)(bool begins);           /* called around all that the bus does; or NULL */
-	void (*on_written)(struct peer *peer); /* called when the bus has written to a peer's queue; or NULL */
-	bool may_refuse;                       /* there may be no memory for a new peer: it is closed from the start */
+	void (*on_bus)(bool begins);           /* called before and after the bus works; or NULL */
+	void (*on_written)(struct peer *peer); /* called after a peer's queue was written; or NULL */
+	bool may_refuse; /* peer_new() may fail for lack of memory; the peer is closed from the start then */
 	enum hub_reading reading;
 	uint64_t seed;
 	struct prng prng;
@@ -66,13 +65,13 @@ void hub_init(struct hub *hub, enum hub_reading reading, uint64_t seed);
 /* Closes all peers; the bus must be left with nothing. */
 void hub_deinit(struct hub *hub);
 
-/* One read from one peer, if the bus takes input of it now. Returns whether there was one. */
+/* Lets the bus read once from the peer, if it accepts input now. Returns whether it did. */
 bool hub_read(struct peer *peer);
 
-/* Likewise, of at most max bytes, whatever the way of reading. */
+/* Likewise, but at most max bytes, whatever hub.reading says. */
 bool hub_read_some(struct peer *peer, size_t max);
 
-/* The end of a pass. */
+/* Ends a pass. */
 void hub_end_pass(struct hub *hub);
 
 /* Reads and ends passes until nothing is left to do. */
@@ -82,19 +81,19 @@ void hub_settle(struct hub *hub);
 struct peer *peer_new(struct hub *hub, pid_t pid);
 struct peer *peer_new_as(struct hub *hub, const struct identity *identity);
 
-/* One that does not speak RESP. */
+/* A peer that does not speak RESP. */
 struct peer *peer_new_feed(struct hub *hub, pid_t pid, const struct feed_plan *plan);
 
-/* It sends no more. */
+/* The peer sends no more. */
 void peer_end(struct peer *peer);
 
 /* From now on it is written to through a socket with a small buffer. */
 void peer_use_small_socket(struct peer *peer);
 
-/* Takes at most max bytes off its own socket, and lets the bus go on writing. Returns how many. */
+/* Reads at most max bytes from the peer's own socket, and lets the bus go on writing. Returns how many. */
 size_t peer_take(struct peer *peer, size_t max);
 
-/* Its socket is full, or takes everything (again). */
+/* The peer's socket is full from now on, or takes everything again. */
 void peer_set_full(struct peer *peer, bool is_full);
 
 /* The connection breaks: as if its socket reported an error. */
@@ -107,27 +106,27 @@ void peer_say(struct peer *peer, const char *text);
 void peer_send_command(struct peer *peer, const struct slice *argv, size_t argc);
 void peer_publish(struct peer *peer, const char *channel, struct slice payload);
 
-/* Holds all that it got against the given bytes, and forgets it. */
+/* Expects that the peer got exactly these bytes, and discards them. */
 void peer_expect(struct peer *peer, const void *data, size_t len);
 void peer_expect_text(struct peer *peer, const char *text);
 
-/* Likewise; and forgets what was expected. */
+/* Likewise; frees the expected bytes. */
 void peer_expect_buf(struct peer *peer, struct buf *expected);
 
 /* The text n times. */
 void peer_expect_repeated(struct peer *peer, const char *text, size_t n);
 
-/* Says it, lets everything come to rest, and expects the answer. */
+/* Sends the text, settles, and expects the answer. */
 void peer_ask(struct peer *peer, const char *text, const char *answer);
 
 /* A rule at the end of a list. publish and subscribe: principals, or NULL for everybody. */
 struct access_rule *rules_add(struct access_rules *rules, const char *glob, const char *publish, const char *subscribe,
                               enum slow_policy slow);
 
-/* Frees them. */
+/* Frees all rules of the list. */
 void rules_clear(struct access_rules *rules);
 
-/* Likewise; the bus has none any more. */
+/* Likewise, after the bus has stopped using them. */
 void hub_drop_rules(struct hub *hub, struct access_rules *rules);
 
 /* A conversation of peers with a bus. */
@@ -139,8 +138,8 @@ struct conversation {
 #define CONVERSATIONS_MAX 64
 
 /*
- * Runs each conversation as a test, which holds it several times, each time with a bus of its own and with what
- * the peers send cut into reads in another way. Returns the number of tests that failed.
+ * Runs each conversation as a test: several times, each time with a new bus and with the peers' bytes cut into other
+ * reads. Returns the number of failed tests.
  */
 int hub_hold_all(const struct conversation *conversations, size_t n);
 

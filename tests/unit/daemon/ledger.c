@@ -203,7 +203,7 @@ is_pushed(const struct resp_node *nodes, const char *word, size_t elements)
 	       resp_node_is(&nodes[1], word);
 }
 
-/* Returns whether the frame is no answer. */
+/* Returns whether the frame is a message and no answer. */
 static bool
 note_push(struct actor *actor, const struct resp_node *nodes)
 {
@@ -315,7 +315,7 @@ ledger_deinit(struct ledger *ledger)
 		free(ledger->actors[i]);
 }
 
-/* Messages that the policy may drop: each was got, or counts as missed. */
+/* Where the policy is to drop: each message has arrived or was reported as missed. */
 static void
 check_missed(struct ledger *ledger, struct actor *actor)
 {

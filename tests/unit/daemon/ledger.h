@@ -1,11 +1,11 @@
 /*
- * A bus whose clients may be closed at any moment, and the account of what it owes them. Actors send commands; the
- * ledger notes what they send, reads what they get, and holds the one against the other:
+ * A bus whose clients may be closed at any moment, and a ledger of what it owes them. Actors send commands; the ledger
+ * records what they send, reads what they get, and compares the two:
  *
- * - What an actor gets are whole frames: one answer for each command, and messages as they were sent, in order, each
- *   at most once for a subscription.
- * - When a publisher is answered, each receiver that was subscribed for sure and is still alive has the message
- *   (policies drop and disconnect: at the end has it, or was told that it missed it, or is closed).
+ * - An actor gets whole frames: one answer for each command; and messages as they were sent, in order, each at most
+ * once for a subscription.
+ * - When a publisher is answered, each receiver that was certainly subscribed and is still alive has the message (with
+ *   policies drop and disconnect: at the end, it has the message, or a report that it missed it, or is closed).
  * - A message whose publisher got an error was delivered to nobody.
  */
 #pragma once
@@ -40,7 +40,7 @@ struct enrolment {
 
 enum expected_kind { EXPECT_ANY, EXPECT_ANSWER, EXPECT_CONFIRMATION, EXPECT_MULTI, EXPECT_QUEUED, EXPECT_EXEC };
 
-/* What an actor is to get next beside messages. */
+/* What an actor must get next, apart from messages. */
 struct expected {
 	enum expected_kind kind;
 	int which; /* of the messages or enrolments; -1: none */
@@ -58,7 +58,7 @@ struct actor {
 	int queued[64]; /* between MULTI and EXEC: messages, or -1 */
 	size_t n_queued;
 	bool is_monitor;
-	uint64_t missed;         /* messages that it was told of */
+	uint64_t missed;         /* messages, by the reports that it got */
 	int last[LEDGER_ACTORS]; /* message that it got of each publisher; -1: none */
 };
 
@@ -70,7 +70,7 @@ struct ledger {
 	struct message messages[LEDGER_MESSAGES];
 	size_t n_messages;
 	unsigned int clock;
-	char context[128]; /* for what fails */
+	char context[128]; /* for the message of a failure */
 };
 
 /*
@@ -79,17 +79,17 @@ struct ledger {
  */
 void ledger_init(struct ledger *ledger, enum hub_reading reading);
 
-/* Everybody takes everything. */
+/* Empties all sockets until nothing more comes. */
 void ledger_drain(struct ledger *ledger);
 
-/* Likewise; then every command must have been answered, and what was published must be where it belongs. */
+/* Likewise; then checks that every command was answered and that every message has arrived where it should. */
 void ledger_settle(struct ledger *ledger);
 void ledger_deinit(struct ledger *ledger);
 
 struct actor *actor_new(struct ledger *ledger, pid_t pid, uid_t uid);
 bool actor_is_alive(const struct actor *actor);
 
-/* Sends commands that get so many answers. */
+/* Sends commands that get that many answers. */
 void actor_say(struct actor *actor, const char *text, size_t answers);
 void actor_publish(struct actor *actor, const char *channel, size_t len);
 void actor_spublish(struct actor *actor, const char *channel, size_t len);
@@ -102,7 +102,7 @@ void actor_queue_publish(struct actor *actor, const char *channel, size_t len);
 void actor_queue(struct actor *actor, const char *text);
 void actor_exec(struct actor *actor);
 
-/* Its socket is full, or not; reads what came through a socket of its own; the connection breaks. */
+/* Its socket becomes full, or not; it reads from a small socket of its own; its connection breaks. */
 void actor_set_full(struct actor *actor, bool is_full);
 void actor_take(struct actor *actor, size_t max);
 void actor_break(struct actor *actor);

@@ -10,7 +10,7 @@
 
 #define S(text) ((struct slice){ (const uint8_t *)(text), sizeof(text) - 1 })
 
-/* Who asks: uid 1000, gid 100, supplementary 27 and 4; root; and somebody from TCP. */
+/* Those who ask: uid 1000 with gid 100 and groups 27 and 4; root; and a TCP client. */
 static struct group_set *groups;
 enum { USER, ROOT, ANONYMOUS, N_WHO };
 
@@ -147,8 +147,8 @@ first_rule_decides(void **state __attribute__((unused)))
 	assert_ptr_not_equal(access_find(&rules, S("")), all);
 	STAILQ_INSERT_TAIL(&rules, all, link);
 	assert_ptr_equal(access_find(&rules, S("alert")), all);
-	assert_ptr_equal(access_find(&rules, S("")), all); /* though no pattern matches a name without bytes */
-	/* udsd's own channels are nobody's to publish to, and everybody's to receive. */
+	assert_ptr_equal(access_find(&rules, S("")), all); /* although no pattern matches an empty name */
+	/* Nobody may publish to udsd's own channels, and everybody may receive them. */
 	assert_false(access_list_admits(&access_find(&rules, S("__udsd__:missed"))->publish, &root));
 	assert_true(access_list_admits(&access_find(&rules, S("__udsd__:missed"))->subscribe, &root));
 	access_rule_free(narrow);

@@ -1,4 +1,4 @@
-/* Barriers and those that wait for them. */
+/* Barriers and their waiters. */
 #include "barrier.h"
 
 #include <stdarg.h>
@@ -31,7 +31,7 @@ opens_when_all_have_arrived(void **state __attribute__((unused)))
 	barrier_pool_deinit(&pool);
 }
 
-/* Waiters are woken in the order in which they came, and those of an earlier barrier first. */
+/* Waiters of a barrier that opened earlier are ready first, and of one barrier those that came first. */
 static void
 order_of_waking(void **state __attribute__((unused)))
 {
@@ -56,7 +56,7 @@ order_of_waking(void **state __attribute__((unused)))
 	barrier_pool_deinit(&pool);
 }
 
-/* A waiter may leave from wherever it stands. */
+/* A waiter may leave its barrier or the ready ring, from any position. */
 static void
 forgetting(void **state __attribute__((unused)))
 {
@@ -76,7 +76,7 @@ forgetting(void **state __attribute__((unused)))
 	assert_ptr_equal(barrier_take_ready(&pool), &waiters[0]);
 	assert_ptr_equal(barrier_take_ready(&pool), &waiters[3]);
 	assert_null(barrier_take_ready(&pool));
-	/* And may wait again. */
+	/* It may wait again afterwards. */
 	barrier_add(barrier);
 	barrier_wait(barrier, &waiters[1]);
 	barrier_forget(&waiters[1]);
@@ -86,7 +86,7 @@ forgetting(void **state __attribute__((unused)))
 	barrier_pool_deinit(&pool);
 }
 
-/* It lives while anybody refers to it or has not arrived, whichever is later. */
+/* A barrier lives while it has a reference or a pending span. */
 static void
 lifetime(void **state __attribute__((unused)))
 {
@@ -117,7 +117,7 @@ lifetime(void **state __attribute__((unused)))
 	barrier_pool_deinit(&pool);
 }
 
-/* The pool keeps some, and gives the rest back to the heap. */
+/* The free list is bounded: more barriers go back to the heap. */
 static void
 pool_is_bounded(void **state __attribute__((unused)))
 {

@@ -10,7 +10,7 @@
 
 #define QUEUED "+QUEUED\r\n"
 
-/* Forgets what the peer got. */
+/* Discards what the peer got. */
 static void
 ignore(struct peer *peer)
 {
@@ -53,12 +53,12 @@ transaction(struct hub *hub)
 	peer_ask(a, "MULTI\r\nMULTI\r\nPING\r\nDISCARD\r\nDISCARD\r\n",
 	         "+OK\r\n-ERR MULTI calls can not be nested\r\n" QUEUED "+OK\r\n-ERR DISCARD without MULTI\r\n");
 	peer_ask(a, "MULTI\r\nPING\r\nRESET\r\nEXEC\r\n", "+OK\r\n" QUEUED "+RESET\r\n-ERR EXEC without MULTI\r\n");
-	peer_say(a, "MULTI\r\nPING\r\n"); /* and goes away: nothing may leak */
+	peer_say(a, "MULTI\r\nPING\r\n"); /* it goes away in the transaction: nothing may leak */
 	hub_settle(hub);
 	ignore(a);
 }
 
-/* What is published to oneself must not stand in the middle of EXEC's reply. */
+/* A message that a client publishes to itself must not stand between the replies of its EXEC. */
 static void
 transaction_to_oneself(struct hub *hub)
 {
@@ -144,7 +144,7 @@ replies_off(struct hub *hub)
 	assert_true(b->is_closed);
 }
 
-/* The lines of MONITOR without their times and addresses. */
+/* The lines of MONITOR, without times and addresses. */
 static void
 expect_monitored(struct peer *peer, const char *expected)
 {
@@ -200,12 +200,12 @@ monitor_resets(struct hub *hub)
 
 	peer_ask(m, "MONITOR\r\nRESET\r\nPING\r\n", "+OK\r\n+RESET\r\n+PONG\r\n");
 	assert_int_equal(hub->sessions.monitors.n, 0);
-	peer_say(m, "MONITOR\r\n"); /* and goes away as one */
+	peer_say(m, "MONITOR\r\n"); /* it goes away as a monitor */
 	hub_settle(hub);
 	ignore(m);
 }
 
-/* A monitor that does not read is closed before it takes more than a receiver may. */
+/* A monitor that does not read is closed before its output exceeds the limit of a receiver. */
 static void
 monitor_that_is_full(struct hub *hub)
 {
@@ -260,12 +260,12 @@ kill_oneself(struct hub *hub)
 	peer_expect_text(a, ":1\r\n");
 	assert_true(a->is_closed);
 	a = peer_new(hub, 3);
-	/* The message goes first: who is killed has it, or is not counted. */
+	/* The message is handed out first: a client that is killed then either has it or is not counted. */
 	peer_ask(a, "CLIENT KILL TYPE pubsub\r\nPUBLISH x 1\r\n", ":1\r\n:0\r\n");
 	assert_true(b->is_closed);
 }
 
-/* Each call counts for its row, and refusals apart. */
+/* Calls are counted for each command, refusals separately. */
 static void
 command_statistics(struct hub *hub)
 {

@@ -1,4 +1,4 @@
-/* Clients that do not speak RESP beside those that do: what they send, what they receive, and in which form. */
+/* Clients that do not speak RESP among those that do: what they send and receive, and in which form. */
 #include "hub.h"
 
 #include <arpa/inet.h>
@@ -19,7 +19,7 @@ static const struct feed_plan whole = PLAN(.framing = FRAMING_WHOLE, .ack = true
 
 static const struct feed_plan packets = PLAN(.framing = FRAMING_WHOLE, .is_packets = true);
 
-/* Below, at and above where messages are large. */
+/* Below, at and above the length of a large message. */
 static const size_t sizes[] = { 0, 1, 2, 100, 4095, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 100000, 3 };
 #define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
@@ -50,7 +50,7 @@ receiver(struct hub *hub, const char *commands)
 	return peer;
 }
 
-/* Receivers of each encoding, in any mixture, by name and by pattern, get the same messages. */
+/* Receivers with any mixture of encodings, by name and by pattern, get the same messages. */
 static void
 every_encoding(struct hub *hub)
 {
@@ -89,7 +89,7 @@ every_encoding(struct hub *hub)
 	}
 }
 
-/* What one writes, all get, itself included. */
+/* All get what one writes, including itself. */
 static void
 what_is_sent(struct hub *hub)
 {
@@ -166,7 +166,7 @@ too_long(struct hub *hub)
 	peer_expect_text(bus, "");
 }
 
-/* While a receiver is clogged, nothing of a writer is lost, and it is not read from; neither is one who has ended. */
+/* While a receiver is clogged, writers are not read from, and lose nothing, even if they end meanwhile. */
 static void
 held_up(struct hub *hub)
 {
@@ -204,7 +204,7 @@ held_up(struct hub *hub)
 	bus->got.len = 0;
 }
 
-/* A stop publishes what is whole, whoever is clogged. */
+/* When the daemon stops, whole messages are published, whoever is clogged. */
 static void
 hurried(struct hub *hub)
 {
@@ -229,7 +229,7 @@ hurried(struct hub *hub)
 	bus->got.len = 0;
 }
 
-/* A packet of no bytes that has to wait is a message all the same, and is shown as one. */
+/* An empty packet that has to wait is a message like any other, and is counted as one. */
 static void
 empty_packet_that_waits(struct hub *hub)
 {

@@ -1,6 +1,6 @@
 /*
- * What waits for what: replies for the receivers' sockets, publishers for receivers that are clogged, and
- * everybody for their own unread replies.
+ * What waits for what: replies wait for the receivers' sockets, publishers for clogged receivers, and every client for
+ * itself to read its replies.
  */
 #include "hub.h"
 
@@ -9,7 +9,7 @@
 
 #define S(text) ((struct slice){ (const uint8_t *)(text), sizeof(text) - 1 })
 
-/* A receiver of x; its confirmation is looked at. */
+/* Makes a receiver of x, and checks its confirmation. */
 static struct peer *
 receiver(struct hub *hub, pid_t pid)
 {
@@ -28,7 +28,7 @@ say(struct peer *peer, const char *text)
 	hub_settle(peer->hub);
 }
 
-/* Holds what a receiver of x got against n messages with the numbers from first on. */
+/* Expects that a receiver of x got n messages, numbered from first on. */
 static void
 expect_numbers(struct peer *peer, size_t first, size_t n)
 {
@@ -61,10 +61,10 @@ reply_waits_for_full_socket(struct hub *hub)
 
 	peer_set_full(r, true);
 	say(p, "PUBLISH x 0\r\nPING\r\nPUBLISH nobody m\r\n");
-	peer_expect_text(p, ""); /* what is behind the held reply waits, too */
+	peer_expect_text(p, ""); /* what is behind the gated reply waits, too */
 	assert_int_equal(p->session.client.out_state, CLIENT_OUT_GATED);
 	say(other, "PING\r\nPUBLISH nobody m\r\n");
-	peer_expect_text(other, "+PONG\r\n:0\r\n"); /* nobody else does */
+	peer_expect_text(other, "+PONG\r\n:0\r\n"); /* nobody else waits */
 	peer_set_full(r, false);
 	peer_expect_text(p, ":1\r\n+PONG\r\n:0\r\n");
 	expect_numbers(r, 0, 1);
@@ -73,7 +73,7 @@ reply_waits_for_full_socket(struct hub *hub)
 	expect_numbers(r, 1, 1);
 }
 
-/* What was answered before the held reply is not held. */
+/* Replies before the gated one do not wait. */
 static void
 earlier_replies_go(struct hub *hub)
 {
@@ -109,7 +109,7 @@ reply_waits_for_all_receivers(struct hub *hub)
 	expect_numbers(c, 0, 1);
 }
 
-/* Through a pattern, in RESP3 and twice to one session: another encoding, the same promise. */
+/* The same promise holds by a pattern, in RESP3, and for a session that gets each message twice. */
 static void
 reply_waits_for_all_encodings(struct hub *hub)
 {
@@ -129,7 +129,7 @@ reply_waits_for_all_encodings(struct hub *hub)
 	peer_expect_buf(r, &expected);
 }
 
-/* A single-threaded program that publishes before it reads would wait for itself. */
+/* A program with a single thread that publishes to itself before it reads must not wait for itself. */
 static void
 own_receivers_are_not_waited_for(struct hub *hub)
 {
@@ -139,10 +139,10 @@ own_receivers_are_not_waited_for(struct hub *hub)
 	say(p, "PUBLISH x 0\r\n");
 	peer_expect_text(p, ":2\r\n");
 	expect_numbers(foreign, 0, 1);
-	say(q, "PUBLISH x 1\r\n"); /* others do wait for it */
+	say(q, "PUBLISH x 1\r\n"); /* others wait for it */
 	peer_expect_text(q, "");
 	peer_set_full(foreign, true);
-	say(p, "PUBLISH x 2\r\n"); /* and it for others */
+	say(p, "PUBLISH x 2\r\n"); /* and it waits for others */
 	peer_expect_text(p, "");
 	peer_set_full(foreign, false);
 	peer_expect_text(p, ":2\r\n");
@@ -153,7 +153,7 @@ own_receivers_are_not_waited_for(struct hub *hub)
 	expect_numbers(foreign, 1, 2);
 }
 
-/* In one pass, from publishers of two processes, to one channel. */
+/* Publishers of two processes, to one channel in one pass. */
 static void
 own_and_foreign_in_one_pass(struct hub *hub)
 {
@@ -173,7 +173,7 @@ own_and_foreign_in_one_pass(struct hub *hub)
 	expect_numbers(own, 0, 6);
 }
 
-/* Whose process is not known is nobody's own. */
+/* Clients whose process is not known do not belong together. */
 static void
 unknown_process(struct hub *hub)
 {
@@ -215,11 +215,11 @@ dead_publisher(struct hub *hub)
 	peer_break(p);
 	peer_expect_text(q, "");
 	peer_set_full(r, false);
-	expect_numbers(r, 0, 2); /* what it published goes on */
+	expect_numbers(r, 0, 2); /* what it published is delivered all the same */
 	peer_expect_text(q, ":1\r\n");
 }
 
-/* QUIT behind a held reply: closed when all is answered, not before. */
+/* QUIT behind a gated reply: the client is closed once everything is answered, not before. */
 static void
 quit_behind_held_reply(struct hub *hub)
 {
@@ -234,7 +234,7 @@ quit_behind_held_reply(struct hub *hub)
 	expect_numbers(r, 0, 1);
 }
 
-/* A message is written when its last byte is. */
+/* A message counts as written when its last byte is. */
 static void
 partly_written_message(struct hub *hub)
 {
@@ -281,7 +281,7 @@ death_within_a_message(struct hub *hub)
 	free(data);
 }
 
-/* Many runs and many publishers behind one slow receiver; everything comes, in order. */
+/* Many runs and publishers wait for one slow receiver; everything arrives in order. */
 static void
 many_held_replies(struct hub *hub)
 {
@@ -305,7 +305,7 @@ many_held_replies(struct hub *hub)
 	expect_numbers(r, 0, 2000);
 }
 
-/* Each publisher is the other's receiver, and neither reads for a while. */
+/* Two publishers receive each other's messages, and neither reads for a while. */
 static void
 publishers_of_each_other(struct hub *hub)
 {
@@ -345,7 +345,7 @@ clogged_receiver_stops_publisher(struct hub *hub)
 	assert_true(p->sent_at < p->sent.len); /* it is not read from */
 	/* At most what one more read brings. */
 	assert_true(r->session.client.out.bytes < limit + 2 * 64 * 1024 + hub->buffer_size);
-	say(q, "PUBLISH y m\r\nPING\r\n"); /* who publishes elsewhere goes on */
+	say(q, "PUBLISH y m\r\nPING\r\n"); /* a publisher to another channel goes on */
 	peer_expect_text(q, ":0\r\n+PONG\r\n");
 	say(q, "PUBLISH x q\r\nPING\r\n");
 	peer_expect_text(q, "");
@@ -372,7 +372,7 @@ clogged_receiver_stops_publisher(struct hub *hub)
 	assert_true(r->got.len > n * 26);
 }
 
-/* Likewise with payloads that come in chunks of their own: a waiting command keeps its payload. */
+/* Likewise with payloads in chunks of their own: a command that waits keeps its payload. */
 static void
 clogged_by_large_messages(struct hub *hub)
 {
@@ -439,7 +439,7 @@ waiting_publisher_dies(struct hub *hub)
 	assert_true(r->got.len > 0);
 }
 
-/* Who does not read its replies is not read from, and goes on later where it was. */
+/* A client that does not read its replies is not read from, and later goes on where it was. */
 static void
 own_replies_unread(struct hub *hub)
 {
@@ -461,7 +461,7 @@ own_replies_unread(struct hub *hub)
 	assert_false(a->session.client.clogged);
 }
 
-/* A receiver that has quit is closed once its output is written, although messages go on coming. */
+/* A receiver that has quit is closed once its output is written, although publishing goes on. */
 static void
 closing_receiver_gets_no_more(struct hub *hub)
 {
@@ -476,7 +476,7 @@ closing_receiver_gets_no_more(struct hub *hub)
 	peer_expect_text(r, "+OK\r\n");
 }
 
-/* What was published before a receiver's EXEC in the same pass is answered when that receiver has it. */
+/* Messages published before a receiver's EXEC in the same pass are answered once that receiver has them. */
 static void
 published_before_exec(struct hub *hub)
 {
@@ -499,7 +499,7 @@ published_before_exec(struct hub *hub)
 	peer_expect_text(r, ">3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n0\r\n*1\r\n+PONG\r\n");
 }
 
-/* A session that is killed is counted no more from the next pass on, and nothing refers to it. */
+/* A session that is killed is not counted from the next pass on, and nothing refers to it. */
 static void
 killed_in_the_pass(struct hub *hub)
 {

@@ -1,9 +1,10 @@
 /*
- * Conversations in which memory runs out at every place where the bus asks for some: once there, and from there on for
- * a while. What the bus promises holds for who is still connected, and afterwards everything works again.
+ * Conversations in which every allocation of the bus fails in turn: alone, or together with those that follow. The bus
+ * keeps its promises to the clients that are still connected, and afterwards everything works again.
  */
 #include "ledger.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ settle(void)
 	hub_settle(&ledger.hub);
 }
 
-/* A receiver, RESP3 if so, of what is given: a name, a pattern with '*', a shard channel with '!' before it. */
+/* A receiver, perhaps in RESP3, of names, patterns (with a '*') and shard channels (with a '!' before the name). */
 static struct actor *
 receiver(pid_t pid, bool resp3, const char *const *names)
 {
@@ -236,7 +237,7 @@ full_receivers(void)
 	settle();
 }
 
-/* Sockets that take a part: a piece that is written in part, and copies of what has to wait. */
+/* Small sockets: pieces are written in part, and copied if they have to wait. */
 static void
 slow_sockets(void)
 {
@@ -384,7 +385,7 @@ unfinished_input(void)
 	RECEIVER(6, false, "w");
 	actor_publish(d, "w", 600000);
 	actor_publish(e, "w", 17000);
-	for (int i = 0; i < 24; i++) { /* what is sent is there already; it is read in pieces */
+	for (int i = 0; i < 24; i++) { /* it is sent already, and read in pieces */
 		hub_read_some(d->peer, 30000);
 		hub_read_some(e->peer, 1000);
 		hub_end_pass(&ledger.hub);
@@ -482,7 +483,7 @@ many_of_everything(void)
 static const struct {
 	const char *name;
 	void (*hold)(void);
-	uint64_t step; /* where much is the same: only one place in so many; 0: each */
+	uint64_t step; /* only one place in so many, where many are alike; 0: each place */
 } scenes[] = {
 	{ "small and large messages", small_and_large },
 	{ "long runs", long_runs },
@@ -503,7 +504,7 @@ static const struct {
 
 #define N_SCENES (sizeof(scenes) / sizeof(scenes[0]))
 
-/* Memory is there again: newcomers are served in full, and so is who is left. */
+/* There is memory again: new clients are served in full, and so are those that are left. */
 static void
 check_recovered(struct actor *bystander)
 {
@@ -542,7 +543,7 @@ hold_once(size_t scene, enum hub_reading reading, uint64_t first, uint64_t n)
 	uint64_t failed;
 	int64_t blocks;
 
-	failing_end(); /* if a scene before this one was left in the middle */
+	failing_end(); /* in case the scene before was left in the middle */
 	blocks = failing_blocks();
 
 	ledger_init(&ledger, reading);
@@ -561,7 +562,7 @@ hold_once(size_t scene, enum hub_reading reading, uint64_t first, uint64_t n)
 	return failed;
 }
 
-/* One failure at each place; more of them that begin at fewer places; and some again with reads of 100 bytes. */
+/* One failure at each place; several in a row at fewer places; and some of these again with reads of 100 bytes. */
 static const struct {
 	enum hub_reading reading;
 	uint64_t failures, step;
@@ -586,7 +587,7 @@ memory_runs_out(void **state)
 	              (unsigned long long)failures);
 }
 
-/* AddressSanitizer: what was freed need not be kept for long, and reusing it costs less. */
+/* AddressSanitizer: a small quarantine is enough, and much faster. */
 const char *__asan_default_options(void);
 
 const char *
@@ -595,14 +596,33 @@ __asan_default_options(void)
 	return "quarantine_size_mb=4:thread_local_quarantine_size_kb=256";
 }
 
+/* There is memory for the copy, but not for the ring of the empty queue. */
+static void
+copy_without_ring(void **state __attribute__((unused)))
+{
+	struct chunk_pool pool = { 0 };
+	int64_t blocks = failing_blocks();
+	struct outq q;
+
+	outq_init(&q);
+	failing_begin(2, 1);
+	failing_set_on(true);
+	assert_int_equal(outq_push_copy(&q, &pool, (const uint8_t *)"x", 1, NULL, 1), -ENOMEM);
+	failing_set_on(false);
+	assert_int_equal(failing_end(), 1);
+	assert_int_equal(outq_clear(&q), 0);
+	chunk_pool_deinit(&pool);
+	assert_int_equal(failing_blocks(), blocks);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct CMUnitTest tests[N_SCENES];
+	struct CMUnitTest tests[N_SCENES + 1];
 
 	mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024); /* each run takes the same few large blocks */
 	mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
-	/* One run: SCENE READING FIRST N, as the context of a failure says them. */
+	/* Repeats one run: SCENE READING FIRST N, from the message of a failure. */
 	if (argc == 5) {
 		hold_once(strtoul(argv[1], NULL, 10), (enum hub_reading)strtoul(argv[2], NULL, 10),
 		          strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10));
@@ -610,5 +630,6 @@ main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < N_SCENES; i++)
 		tests[i] = (struct CMUnitTest){ scenes[i].name, memory_runs_out, NULL, NULL, (void *)&scenes[i] };
+	tests[N_SCENES] = (struct CMUnitTest)cmocka_unit_test(copy_without_ring);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -355,6 +355,36 @@ tap_that_is_full(struct hub *hub)
 	say(b, "");
 }
 
+/* A reload may end the state of being clogged just before EXEC: the report must not stand between EXEC's replies. */
+static void
+tap_that_missed_and_publishes(struct hub *hub)
+{
+	struct peer *m = peer_new(hub, 10), *a = peer_new(hub, 1);
+	struct limits limits = hub->bus.flow.limits;
+	static const char told[] = "$15\r\n__udsd__:missed\r\n$20\r\n1 __udsd__:published\r\n";
+	static const char replies[] = "*2\r\n:0\r\n+PONG\r\n";
+	uint8_t *payload = make_payload(30000);
+
+	say(m, "UDSD MONITOR\r\n");
+	hub->bus.flow.limits.queue_limit = 20000;
+	peer_set_full(m, true);
+	peer_send_command(m, (struct slice[]){ slice_of("ECHO"), { payload, 30000 } }, 2);
+	peer_say(m, "MULTI\r\nPUBLISH x 2\r\nPING\r\nEXEC\r\n");
+	hub_settle(hub);
+	assert_true(m->session.client.clogged);
+	peer_ask(a, "PUBLISH x 1\r\n", ":0\r\n");
+	assert_true(m->session.client.has_missed);
+	bus_set_limits(&hub->bus, &limits);
+	assert_false(m->session.client.clogged);
+	hub_settle(hub);
+	peer_set_full(m, false);
+	hub_settle(hub);
+	assert_non_null(memmem(m->got.data, m->got.len, told, sizeof(told) - 1));
+	assert_non_null(memmem(m->got.data, m->got.len, replies, sizeof(replies) - 1));
+	m->got.len = 0;
+	free(payload);
+}
+
 /* A tap that is full copies its notices, so nobody but the others holds what is encoded for them. */
 static void
 taps_with_full_ones(struct hub *hub)
@@ -424,6 +454,7 @@ static const struct conversation conversations[] = {
 	{ "taps", taps },
 	{ "tap that publishes", tap_that_publishes },
 	{ "tap that is full", tap_that_is_full },
+	{ "tap that missed and publishes", tap_that_missed_and_publishes },
 	{ "taps with full ones", taps_with_full_ones },
 	{ "taps of who was administrator", taps_of_who_was_administrator },
 };

@@ -1,7 +1,6 @@
 /*
- * Many peers do at random what peers do, and each must get what a plain model says: who is subscribed gets the
- * message, in the order in which the commands were given. Reads and passes end anywhere, sockets are full now
- * and then, and connections break.
+ * Many peers send random commands, and each must get what a simple model says: every subscriber gets each message, in
+ * the order of the commands. Reads and passes end anywhere, sockets are full now and then, and connections break.
  */
 #include "hub.h"
 
@@ -17,8 +16,8 @@ static const char *const channels[] = { "a.1", "a.2", "b.1", "b.22", "c", "" };
 #define N_CHANNELS (sizeof(channels) / sizeof(channels[0]))
 
 /*
- * A peer uses either the first four patterns, of which at most one matches a channel, or the last: the order
- * of several copies through patterns is nobody's promise.
+ * A peer uses either the first four patterns, of which at most one matches a channel, or the last: the order of copies
+ * by several patterns is not promised.
  */
 static const char *const patterns[] = { "a.*", "b.?", "b.??", "[c]", "*" };
 #define N_PATTERNS (sizeof(patterns) / sizeof(patterns[0]))
@@ -107,8 +106,7 @@ choose_size(struct world *world)
 	return pick(world, 60);
 }
 
-/* Appends the message to what each receiver should get; without a payload it only counts. Returns how many copies there
- * are. */
+/* Appends the message to what each receiver should get; without a payload only counts. Returns the number of copies. */
 static size_t
 deliver(struct world *world, size_t channel, const struct slice *payload)
 {
@@ -142,7 +140,7 @@ publish(struct world *world, struct model *m)
 
 		if (len > 0)
 			data[0] = (uint8_t)prng_next(&world->prng);
-		/* Should the publisher be among the receivers, its answer comes first. */
+		/* A publisher that is among the receivers gets its answer first. */
 		buf_printf(&m->expected, ":%zu\r\n", deliver(world, channel, NULL));
 		deliver(world, channel, &payload);
 		peer_publish(m->peer, channels[channel], payload);
@@ -157,7 +155,7 @@ check(struct model *m)
 		peer_expect_buf(m->peer, &m->expected);
 }
 
-/* Everybody takes everything, and has got what it should. */
+/* All sockets are emptied; then each peer has got what it should. */
 static void
 check_all(struct world *world)
 {
@@ -170,7 +168,7 @@ check_all(struct world *world)
 	}
 }
 
-/* A connection breaks, and another peer comes in its place. What was not written is lost with it. */
+/* A connection breaks, and another peer takes its place. Output that was not written is lost. */
 static void
 replace(struct world *world, size_t i)
 {

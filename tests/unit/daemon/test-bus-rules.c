@@ -1,4 +1,4 @@
-/* Conversations about who may what: access rules, policies for slow receivers, quotas. */
+/* Conversations about access rules, policies for slow receivers, and quotas. */
 #include "hub.h"
 
 #include <stdio.h>
@@ -39,13 +39,13 @@ publish_and_subscribe(struct hub *hub)
 	peer_expect_text(b, MESSAGE("x", "1"));
 	peer_ask(a, "PUBSUB NUMSUB z\r\n", "*2\r\n$1\r\nz\r\n:0\r\n"); /* all or none */
 	assert_int_equal(hub->bus.flow.stats.denied_channels, 6);
-	/* Within a run, and in a transaction. */
+	/* While a run is open, and in a transaction. */
 	peer_ask(a, "PUBLISH x 2\r\nMULTI\r\nPUBLISH yes 3\r\nPUBLISH x 4\r\nEXEC\r\n",
 	         ":1\r\n+OK\r\n" DENIED(
 		     "1000", "publish to 'yes'") "+QUEUED\r\n"
 	                                         "-EXECABORT Transaction discarded because of previous errors.\r\n");
 	peer_expect_text(b, MESSAGE("x", "2"));
-	/* What was taken away between MULTI and EXEC. */
+	/* A right that is lost between MULTI and EXEC. */
 	peer_ask(a, "MULTI\r\nPUBLISH z 5\r\nPUBLISH x 6\r\n", "+OK\r\n+QUEUED\r\n+QUEUED\r\n");
 	rules_add(&rules, "z", "", NULL, SLOW_WAIT);
 	bus_set_rules(&hub->bus, &rules);
@@ -54,7 +54,7 @@ publish_and_subscribe(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* Two publishers of one open run, of whom one may not. */
+/* Two publishers to one channel in one pass, one of which is not allowed to. */
 static void
 second_publisher(struct hub *hub)
 {
@@ -74,7 +74,7 @@ second_publisher(struct hub *hub)
 
 #define PMESSAGE(channel, payload) "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\n" channel "\r\n$1\r\n" payload "\r\n"
 
-/* A wide pattern does not read what its owner may not. */
+/* A pattern may match channels that its subscriber may not receive; those stay closed to it. */
 static void
 pattern_over_forbidden(struct hub *hub)
 {
@@ -90,7 +90,7 @@ pattern_over_forbidden(struct hub *hub)
 	peer_ask(a, "PUBLISH x 3\r\nPUBLISH y 4\r\n", ":1\r\n:2\r\n");
 	peer_expect_text(b, PMESSAGE("y", "4"));
 	peer_expect_text(c, PMESSAGE("x", "3") PMESSAGE("y", "4"));
-	/* Who is not to receive a channel does not hold up its publishers either. */
+	/* Nor do publishers wait for a subscriber that may not receive the channel. */
 	hub->bus.flow.limits.queue_limit = 4096;
 	peer_set_full(b, true);
 	for (int i = 0; i < 1000 && !b->session.client.clogged; i++) {
@@ -123,7 +123,7 @@ rights_taken_away(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* A clogged receiver misses messages, is told how many, where they would have stood; nobody waits for it. */
+/* A clogged receiver misses messages, and gets a report in their place; nobody waits for it. */
 static void
 drop(struct hub *hub)
 {
@@ -154,7 +154,7 @@ drop(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* More than queue_limit in one pass is nobody's fault who takes it at once. */
+/* A receiver that reads everything at once is not slow, even if one pass publishes more than queue_limit to it. */
 static void
 burst_for_who_keeps_up(struct hub *hub)
 {
@@ -184,7 +184,7 @@ burst_for_who_keeps_up(struct hub *hub)
 	free(payload);
 }
 
-/* Whose messages are dropped for one receiver does not wait for what others publish to another one, pass after pass. */
+/* With policy drop, a publisher waits one pass at most, even if others clog another receiver in each pass. */
 static void
 drop_beside_a_busy_channel(struct hub *hub)
 {
@@ -224,7 +224,7 @@ drop_beside_a_busy_channel(struct hub *hub)
 	free(payload);
 }
 
-/* Who is counted when a message is published gets it, even if other limits hold before the pass is over. */
+/* A receiver that was counted when a message was published gets it, even if limits change before the pass ends. */
 static void
 drop_under_other_limits(struct hub *hub)
 {
@@ -258,7 +258,7 @@ drop_under_other_limits(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* What it missed of one channel is told before a message of another one. */
+/* Missed messages of one channel are reported before a message of another one. */
 static void
 drop_in_order(struct hub *hub)
 {
@@ -278,7 +278,7 @@ drop_in_order(struct hub *hub)
 		peer_publish(a, "x", (struct slice){ payload, 3000 });
 		hub_settle(hub);
 	}
-	/* A reply and a message of a channel that waits stand behind what was missed before them. */
+	/* A reply, and a message of a channel with policy wait, stand behind the report of what was missed before. */
 	flow_set_state(&hub->bus.flow, &a->session.client, CLIENT_OPEN, NULL);
 	hub->bus.flow.limits.queue_limit = 100000;
 	flow_check_clogged(&hub->bus.flow, &b->session.client); /* drained, as it were */
@@ -293,7 +293,7 @@ drop_in_order(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* A large message is queued in two pieces: a receiver gets both, even if the first one makes it clogged. */
+/* A large message is queued as two pieces: a receiver gets both, even if it becomes clogged by the first one. */
 static void
 drop_large(struct hub *hub)
 {
@@ -320,7 +320,7 @@ drop_large(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* What was missed is not told in the middle of a large message that follows; EXEC publishes to who is clogged. */
+/* The report does not stand between the pieces of a large message that follows. EXEC publishes to clogged receivers. */
 static void
 missed_before_large(struct hub *hub)
 {
@@ -352,7 +352,7 @@ missed_before_large(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* Nor is it told over messages that fill a chunk, which nobody has queued yet. */
+/* Nor does it overwrite the messages of an open run, which are in no queue yet. */
 static void
 missed_before_full_chunk(struct hub *hub)
 {
@@ -406,7 +406,7 @@ disconnect(struct hub *hub)
 		assert_false(b->is_closed);
 		peer_publish(a, "x", (struct slice){ payload, 3000 });
 		hub_settle(hub);
-		peer_expect_text(a, ":2\r\n"); /* nobody waits */
+		peer_expect_text(a, ":2\r\n"); /* no publisher waits */
 	}
 	assert_true(b->is_closed);
 	assert_int_equal(hub->bus.flow.stats.slow_receivers, 1);
@@ -416,7 +416,7 @@ disconnect(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* Who is disconnected by its own message must not wait with the next one, in whatever way it would have to. */
+/* A publisher that its own message disconnects must not wait with the next one, for whatever reason. */
 static void
 disconnected_by_oneself(struct hub *hub)
 {
@@ -465,7 +465,7 @@ patterns_of_a_user(struct hub *hub)
 	peer_ask(b, "PSUBSCRIBE y\r\n", "-ERR too many patterns; the limit for all clients of uid 1000 is 1\r\n");
 	peer_ask(b, "SUBSCRIBE y\r\n", SUBSCRIBED("y"));
 	peer_ask(c, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:1\r\n");
-	/* One that is long counts for several. */
+	/* A long one counts for several. */
 	peer_ask(
 	    c, "PUNSUBSCRIBE y\r\nPSUBSCRIBE 1234567890123456789012345678901234567890123456789012345678901234\r\n",
 	    "*3\r\n$12\r\npunsubscribe\r\n$1\r\ny\r\n:0\r\n-ERR too many patterns; the limit for all clients of uid "
@@ -475,7 +475,7 @@ patterns_of_a_user(struct hub *hub)
 	peer_ask(b, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:2\r\n");
 }
 
-/* Unfinished commands and transactions of a user are bounded together; others' are not touched. */
+/* Unfinished commands and transactions of a user are bounded together; other users are not concerned. */
 static void
 unfinished_input_of_a_user(struct hub *hub)
 {
@@ -507,7 +507,7 @@ unfinished_input_of_a_user(struct hub *hub)
 	free(payload);
 }
 
-/* What clients that wait have sent is their user's as well: he cannot have more and more of it, and others can. */
+/* Input of clients that wait counts for their user as well, who cannot pile it up; other users can still send. */
 static void
 waiting_input_of_a_user(struct hub *hub)
 {
@@ -515,12 +515,13 @@ waiting_input_of_a_user(struct hub *hub)
 	struct peer *first = user_new(hub, 8, 1002), *other = user_new(hub, 9, 1002);
 	size_t size = 400000, kept;
 	uint8_t *payload = make_payload(size);
+	struct limits limits;
 	uint64_t limit;
 
 	hub->bus.flow.limits.max_message = 500000;
 	hub->bus.flow.limits.queue_limit_per_uid = 100000; /* but there is room for one message and 1 MiB */
 	hub->bus.flow.limits.queue_limit = 4096;
-	limit = user_kept_max(&hub->bus.flow.limits);
+	limit = user_input_max(&hub->bus.flow.limits);
 	peer_ask(r, "SUBSCRIBE x\r\n", SUBSCRIBED("x"));
 	peer_set_full(r, true);
 	peer_publish(first, "x", (struct slice){ payload, 5000 });
@@ -532,23 +533,30 @@ waiting_input_of_a_user(struct hub *hub)
 		hub_settle(hub);
 		assert_int_equal(publishers[i]->session.client.state, CLIENT_WAITING);
 	}
-	kept = publishers[0]->session.client.user->kept;
+	kept = publishers[0]->session.client.user->input;
 	assert_in_range(kept, limit, limit + hub->buffer_size + 2 * 256 * 1024);
-	assert_true(publishers[4]->sent_at < size); /* it is not read to its end */
+	assert_true(publishers[4]->sent_at < size); /* not all of its input is read */
 	peer_publish(other, "y", (struct slice){ payload, size });
 	hub_settle(hub);
 	peer_expect_text(other, ":0\r\n");
+	/* A higher limit lets it go on at once, although its receiver is still clogged. */
+	limits = hub->bus.flow.limits;
+	limits.queue_limit_per_uid = 10000000;
+	bus_set_limits(&hub->bus, &limits);
+	hub_settle(hub);
+	assert_true(r->session.client.clogged);
+	assert_int_equal(publishers[4]->sent_at, publishers[4]->sent.len);
 	peer_set_full(r, false);
 	hub_settle(hub);
 	peer_expect_text(first, ":1\r\n");
 	for (size_t i = 0; i < 5; i++)
 		peer_expect_text(publishers[i], ":1\r\n");
-	assert_int_equal(publishers[0]->session.client.user->kept, 0);
+	assert_int_equal(publishers[0]->session.client.user->input, 0);
 	r->got.len = 0;
 	free(payload);
 }
 
-/* Of a user who is over, receivers with nothing queued still take small messages, and large ones wait. */
+/* While their user is over, receivers with nothing queued still get small messages, and large ones wait. */
 static void
 large_messages_of_a_user(struct hub *hub)
 {
@@ -576,7 +584,7 @@ large_messages_of_a_user(struct hub *hub)
 	free(payload);
 }
 
-/* Of a user who is over, a receiver that has nothing unsent misses large messages, is not counted, and is told. */
+/* With policy drop, such a receiver misses large messages, is not counted for them, and gets a report. */
 static void
 large_messages_dropped(struct hub *hub)
 {
@@ -615,8 +623,7 @@ large_messages_dropped(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* When a user goes over, all of his clients that have much unsent are clogged; and no large reply is made for others.
- */
+/* When a user goes over, all of their clients with much unsent are clogged, and the others get no large replies. */
 static void
 replies_of_a_user(struct hub *hub)
 {
@@ -625,7 +632,7 @@ replies_of_a_user(struct hub *hub)
 	struct slice argv[] = { slice_of("ECHO"), { payload, 30000 } };
 
 	hub->bus.flow.limits.queue_limit_per_uid =
-	    2 * CHUNK_SIZE + 40000; /* a reply that is not copied keeps its chunk */
+	    2 * CHUNK_SIZE + 40000; /* a reply that is not copied keeps its chunk from being freed */
 	for (size_t i = 0; i < 4; i++)
 		peers[i] = user_new(hub, (pid_t)i + 1, 1000);
 	for (size_t i = 0; i < 3; i++) {
@@ -657,7 +664,7 @@ replies_of_a_user(struct hub *hub)
 	free(payload);
 }
 
-/* What EXEC replies is bounded as well, though it cannot be interrupted. */
+/* The replies of EXEC are bounded as well, although it cannot be interrupted. */
 static void
 replies_of_a_transaction(struct hub *hub)
 {
@@ -677,7 +684,7 @@ replies_of_a_transaction(struct hub *hub)
 	a->got.len = 0;
 }
 
-/* What channels remember of patterns does not grow with both; and what is forgotten is found again. */
+/* The matches of all channels are bounded, and found again after they were forgotten. */
 static void
 patterns_remembered(struct hub *hub)
 {
@@ -721,7 +728,7 @@ clients_of_a_user(struct hub *hub)
 	assert_true(users_admit(&hub->bus.flow.users, &nobody, &hub->bus.flow.limits));
 }
 
-/* Receivers of one user that are each within their limit are clogged when together they are over his. */
+/* Receivers of one user, each within its own limit, are clogged when together they exceed the user's. */
 static void
 queued_bytes_of_a_user(struct hub *hub)
 {
@@ -748,7 +755,7 @@ queued_bytes_of_a_user(struct hub *hub)
 	assert_true(c->session.client.clogged);
 	assert_false(d->session.client.clogged);
 	assert_int_equal(a->session.client.state, CLIENT_WAITING);
-	peer_set_full(c, false); /* all that it has */
+	peer_set_full(c, false); /* it reads everything */
 	peer_set_full(b, false);
 	hub_settle(hub);
 	assert_false(c->session.client.clogged);

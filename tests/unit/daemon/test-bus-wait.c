@@ -1,4 +1,4 @@
-/* Publishers that wait until there is a receiver, and the channels that nobody is subscribed to by name. */
+/* Publishers that wait for a receiver, and channels that nobody is subscribed to by name. */
 #include "hub.h"
 
 #include <stdio.h>
@@ -20,9 +20,9 @@ publish_waits_for_receiver(struct hub *hub)
 	struct buf expected = { 0 };
 
 	say(p, "UDSD WAITRECEIVER ON\r\nPUBLISH x 0\r\nPUBLISH x 1\r\nPING\r\n");
-	peer_expect_text(p, "+OK\r\n"); /* the commands behind it wait, too */
+	peer_expect_text(p, "+OK\r\n"); /* its later commands wait, too */
 	assert_int_equal(hub->bus.flow.n_waiting, 1);
-	say(q, "PUBLISH x other\r\n"); /* others do not */
+	say(q, "PUBLISH x other\r\n"); /* others do not wait */
 	peer_expect_text(q, ":0\r\n");
 	say(r, "SUBSCRIBE y\r\n");
 	peer_expect_text(r, "*3\r\n$9\r\nsubscribe\r\n$1\r\ny\r\n:1\r\n");
@@ -118,7 +118,7 @@ large_publish_in_two_reads(struct hub *hub)
 	free(data);
 }
 
-/* The receiver is gone again before the waiting publisher had its turn. */
+/* The receiver leaves again before the waiting publisher has its turn. */
 static void
 receiver_leaves_at_once(struct hub *hub)
 {
@@ -150,7 +150,7 @@ wait_receiver_off(struct hub *hub)
 	peer_expect_text(p, "-ERR WAITRECEIVER takes ON or OFF, not 'maybe'\r\n");
 }
 
-/* Channels that are only remembered for their patterns or waiters are bounded in number, and none is mixed up. */
+/* The number of unnamed channels is bounded, and none is taken for another one. */
 static void
 many_channels_without_subscribers(struct hub *hub)
 {
@@ -175,7 +175,7 @@ many_channels_without_subscribers(struct hub *hub)
 	peer_expect_text(waiter, "+OK\r\n:1\r\n");
 }
 
-/* A command that waits for a pass with little work has its turn, even if every pass begins with a new one. */
+/* A postponed command gets its turn, even if every pass begins with a new costly one. */
 static void
 postponed_among_new_ones(struct hub *hub)
 {

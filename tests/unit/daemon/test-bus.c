@@ -1,6 +1,6 @@
 /*
- * Whole conversations with the bus: bytes in, answers out. Each is held several times, with what the peers
- * send cut into reads in different ways; what they get must be the same.
+ * Whole conversations with the bus: bytes in, replies out. Each runs several times, with the peers' bytes cut into
+ * different reads; what the peers get must be the same each time.
  */
 #include "hub.h"
 #include "input.h"
@@ -14,8 +14,7 @@
 static const size_t sizes[] = { 0, 1, 16 * 1024 - 1, 16 * 1024, 64 * 1024, 1024 * 1024 };
 #define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
-/* Has one peer say something, and looks at its answer. */
-/* Also as the first command that the daemon ever gets. */
+/* Also as the very first command of the daemon. */
 static void
 nameless_command(struct hub *hub)
 {
@@ -173,7 +172,7 @@ payloads_of_every_size(struct hub *hub)
 
 			peer_publish(publisher, "news", payload);
 			if (round == 0)
-				hub_settle(hub); /* else all of them one behind the other */
+				hub_settle(hub); /* else all messages form one run */
 			put_message(&e[0], false, NULL, S("news"), payload);
 			put_message(&e[1], true, NULL, S("news"), payload);
 			put_message(&e[2], false, "n*", S("news"), payload);
@@ -190,7 +189,7 @@ payloads_of_every_size(struct hub *hub)
 	assert_int_equal(hub->bus.flow.stats.deliveries, 4 * 2 * N_SIZES);
 }
 
-/* One session that has subscribed a channel in two ways gets each message twice, the channel's copy first. */
+/* A session that is subscribed in two ways gets each message twice, first the copy for the channel itself. */
 static void
 two_ways(struct hub *hub, bool resp3)
 {
@@ -260,7 +259,7 @@ order_across_channels(struct hub *hub)
 	peer_expect_buf(publisher, &answers);
 }
 
-/* More than a chunk of them in one pass. */
+/* More messages in one pass than a chunk holds. */
 static void
 many_messages(struct hub *hub)
 {
@@ -296,7 +295,7 @@ publish_to_oneself(struct hub *hub)
 	    "+PONG\r\n:0\r\n");
 }
 
-/* Names and patterns are bytes too. */
+/* Names and patterns may contain any bytes. */
 static void
 any_bytes_in_names(struct hub *hub)
 {
@@ -335,7 +334,7 @@ pubsub(struct hub *hub)
 	peer_ask(c, "PUBSUB CHANNELS z*\r\n", "*0\r\n");
 	peer_ask(c, "PUBSUB NUMPAT\r\n", ":2\r\n");
 	peer_ask(c, "PUBSUB NUMSUB x1 y1 z1\r\n", "*6\r\n$2\r\nx1\r\n:2\r\n$2\r\ny1\r\n:1\r\n$2\r\nz1\r\n:0\r\n");
-	peer_ask(c, "PUBLISH x2 m\r\n", ":2\r\n"); /* must not make it a channel that is listed */
+	peer_ask(c, "PUBLISH x2 m\r\n", ":2\r\n"); /* which does not make it a channel that PUBSUB CHANNELS lists */
 	peer_ask(c, "PUBSUB CHANNELS x2\r\n", "*0\r\n");
 	peer_break(a);
 	peer_break(b);
@@ -353,7 +352,7 @@ reset(struct hub *hub)
 	peer_expect_text(a, "");
 }
 
-/* The version changes between two messages of one pass. */
+/* The version of the protocol changes between two messages of one pass. */
 static void
 change_of_version(struct hub *hub)
 {
@@ -380,7 +379,7 @@ change_of_version(struct hub *hub)
 	peer_expect_text(b, ":1\r\n:1\r\n");
 }
 
-/* Who subscribes gets what is published afterwards, and nothing else, also within one pass. */
+/* A subscriber gets exactly what is published afterwards, also within one pass. */
 static void
 comings_and_goings(struct hub *hub)
 {
@@ -408,7 +407,7 @@ comings_and_goings(struct hub *hub)
 	                    "*3\r\n$12\r\npunsubscribe\r\n$1\r\nx\r\n:0\r\n");
 }
 
-/* What is wrong, and what is answered; the client is closed and the rest of its input ignored. */
+/* Errors of the protocol and the reply to each; the client is closed, and the rest of its input ignored. */
 static void
 protocol_errors(struct hub *hub)
 {
@@ -451,7 +450,7 @@ subscription_limit(struct hub *hub)
 	         "*3\r\n$11\r\nunsubscribe\r\n$1\r\nx\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nz\r\n:2\r\n");
 }
 
-/* One client's share of a pass is bounded, and nothing is lost over it. */
+/* One client's share of a pass is bounded, and nothing is lost by that. */
 static void
 fair_share(struct hub *hub)
 {
@@ -477,7 +476,7 @@ fair_share(struct hub *hub)
 	peer_expect_buf(a, &expected);
 }
 
-/* The last argument of a long command is large: it is read to a place of its own. */
+/* A large last argument is read to a chunk of its own. */
 static void
 long_commands(struct hub *hub)
 {
@@ -495,12 +494,12 @@ long_commands(struct hub *hub)
 	assert_int_equal(hub->bus.flow.stats.errors, 5);
 	assert_true(a->got.len > 7);
 	assert_memory_equal(a->got.data + a->got.len - 7, "+PONG\r\n", 7);
-	assert_null(a->session.in); /* nothing is kept of what is done with */
+	assert_null(a->session.in); /* nothing is left of a command that was handled */
 	a->got.len = 0;
 	free(data);
 }
 
-/* What is read of the next message together with the end of a large one is little: the rest goes to its own place. */
+/* A read brings the end of a large message and a little of the next one, whose rest goes to a chunk of its own. */
 static void
 large_messages_in_place(struct hub *hub)
 {
@@ -528,7 +527,7 @@ large_messages_in_place(struct hub *hub)
 	free(data);
 }
 
-/* What stands where a CRLF belongs is not looked at, and receivers get a CRLF. */
+/* The two bytes in place of the last CRLF are not checked; receivers get a CRLF. */
 static void
 wrong_line_ends(struct hub *hub)
 {
@@ -551,7 +550,7 @@ wrong_line_ends(struct hub *hub)
 	}
 }
 
-/* A client that announces much and sends little costs little. */
+/* A client that announces a large argument and sends little of it takes little memory. */
 static void
 announced_sizes(struct hub *hub)
 {

@@ -50,7 +50,7 @@ large_chunks(void **state __attribute__((unused)))
 	memset(a->data, 1, a->cap);
 	assert_int_equal(pool.bytes, CHUNK_SIZE + 1);
 	chunk_unref(a);
-	assert_int_equal(pool.n_free, 0); /* these are not kept */
+	assert_int_equal(pool.n_free, 0); /* other sizes do not go to the free list */
 	assert_int_equal(pool.bytes, 0);
 	assert_null(chunk_new(&pool, UINT32_MAX));
 	assert_int_equal(pool.bytes, 0);
@@ -80,7 +80,7 @@ growing(void **state __attribute__((unused)))
 	assert_int_equal(a->cap, 300000);
 	chunk_unref(a);
 	assert_int_equal(pool.bytes, 0);
-	/* From the standard size, which is not kept then. */
+	/* A chunk of the standard size, which does not go to the free list once it has grown. */
 	small = chunk_grow(chunk_new(&pool, 10), 100000);
 	assert_non_null(small);
 	chunk_unref(small);
@@ -89,7 +89,7 @@ growing(void **state __attribute__((unused)))
 	chunk_pool_deinit(&pool);
 }
 
-/* What was not needed between two trims is given back. */
+/* Chunks that nobody needed between two trims go back to the heap. */
 static void
 trimming(void **state __attribute__((unused)))
 {
@@ -100,7 +100,7 @@ trimming(void **state __attribute__((unused)))
 		chunks[i] = chunk_new(&pool, 1);
 	for (size_t i = 0; i < 10; i++)
 		chunk_unref(chunks[i]);
-	assert_int_equal(chunk_pool_trim(&pool), 10); /* they were in use since the last one */
+	assert_int_equal(chunk_pool_trim(&pool), 10); /* they were in use after the last trim */
 	for (size_t i = 0; i < 4; i++)
 		chunks[i] = chunk_new(&pool, 1);
 	for (size_t i = 0; i < 4; i++)
@@ -129,11 +129,11 @@ streams(void **state __attribute__((unused)))
 	assert_int_equal(stream_reserve(&stream, CHUNK_ROOM - 100), 0); /* just fits */
 	assert_ptr_equal(stream.chunk, first);
 	assert_int_equal(first->len, 100);
-	assert_int_equal(stream_reserve(&stream, CHUNK_ROOM), 0); /* nobody has the old bytes: begins again */
+	assert_int_equal(stream_reserve(&stream, CHUNK_ROOM), 0); /* nobody else refers to the chunk: it starts anew */
 	assert_ptr_equal(stream.chunk, first);
 	assert_int_equal(first->len, 0);
 	first->len = 100;
-	chunk_ref(first); /* somebody has them: they stay */
+	chunk_ref(first); /* somebody does: it stays as it is */
 	assert_int_equal(stream_reserve(&stream, CHUNK_ROOM), 0);
 	second = stream.chunk;
 	assert_ptr_not_equal(second, first);

@@ -1,4 +1,4 @@
-/* Patterns, with Redis's meaning; the table was held against redis-server 7.0 (SUBSCRIBE, PUBSUB CHANNELS). */
+/* Patterns, with their meaning in Redis. The table was checked with redis-server 7.0 (PSUBSCRIBE, PUBSUB CHANNELS). */
 #include "glob.h"
 
 #include <stdarg.h>
@@ -24,7 +24,7 @@ static const struct sample {
 	size_t text_len;
 	bool matches;
 } samples[] = {
-	/* no name without bytes but by a pattern without bytes */
+	/* only an empty pattern matches an empty name */
 	YES("", ""),
 	NO("", "a"),
 	NO("*", ""),
@@ -164,7 +164,7 @@ static const struct sample {
 static bool
 matches(const char *pattern, size_t pattern_len, const char *text, size_t text_len)
 {
-	/* Copies that end where they end, so that a look behind them is found. */
+	/* Copies on the heap without a byte to spare, so that reading beyond their end is detected. */
 	uint8_t *p = malloc(pattern_len > 0 ? pattern_len : 1), *t = malloc(text_len > 0 ? text_len : 1);
 	bool result;
 
@@ -189,7 +189,7 @@ table(void **state __attribute__((unused)))
 	}
 }
 
-/* What matches, matches behind a star and anything, too; and so does a text between two stars. */
+/* If a pattern matches a text, it matches it behind a star as well; and every text matches itself between stars. */
 static void
 stars_around(void **state __attribute__((unused)))
 {
@@ -205,7 +205,7 @@ stars_around(void **state __attribute__((unused)))
 	}
 }
 
-/* Every byte matches itself where it is escaped, and nothing else does. */
+/* An escaped byte matches itself and nothing else. */
 static void
 every_byte(void **state __attribute__((unused)))
 {
@@ -223,8 +223,8 @@ every_byte(void **state __attribute__((unused)))
 }
 
 /*
- * Many stars on a long text, where a matcher that tries each star anew takes longer than anybody waits (the
- * number of steps has hundreds of digits; the bound that is promised, the product of the lengths, is 20 million).
+ * Many stars and a long text. A matcher that tries every star again would never end (its number of steps has hundreds
+ * of digits); the product of the lengths, which is the promised bound, is 20 million.
  */
 static void
 many_stars(void **state __attribute__((unused)))
@@ -250,14 +250,14 @@ many_stars(void **state __attribute__((unused)))
 	free(text);
 }
 
-/* Patterns that are slow to try place by place, in all positions of the byte that decides. */
+/* Patterns that are slow to try place by place, with the deciding byte at each position. */
 static void
 slow_patterns(void **state __attribute__((unused)))
 {
 	static const struct {
 		const char *part, *end;
-		size_t times; /* part stands so many times between a star and the end */
-		char last;    /* the text is all a, but for this byte, which makes it match */
+		size_t times; /* how often `part` is repeated between a star and the end */
+		char last;    /* the only byte of the text that is no 'a'; it makes the text match */
 	} slow[] = {
 		{ "a", "b", 500, 'b' },      { "?", "b", 500, 'b' },         { "[a]", "[xyb]", 300, 'b' },
 		{ "[^b]", "b", 250, 'b' },   { "[z-a]", "[^a]", 200, 'c' },  { "\\a", "\\*", 500, '*' },

@@ -17,7 +17,7 @@
 
 #define PIECES_MAX 200
 
-/* What a test needs; the end of each checks that everything was given back. */
+/* What each test uses. Its end checks that all memory was given back. */
 struct rig {
 	struct chunk_pool chunks;
 	struct barrier_pool barriers;
@@ -56,7 +56,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* A chunk of len bytes that tell where they stand. */
+/* A chunk of len bytes, each of which depends on its offset. */
 static struct chunk *
 make_chunk(struct rig *rig, size_t len)
 {
@@ -69,7 +69,7 @@ make_chunk(struct rig *rig, size_t len)
 	return chunk;
 }
 
-/* Reads what has come, at most max bytes. */
+/* Reads from the socket, at most max bytes. */
 static size_t
 take(struct rig *rig, size_t max)
 {
@@ -184,7 +184,7 @@ neighbours_become_one_span(void **state)
 	chunk_unref(chunk);
 }
 
-/* What joins a span that is half written. */
+/* A piece that lengthens a span that is partly written. */
 static void
 joins_while_being_written(void **state)
 {
@@ -236,7 +236,7 @@ random_partial_writes(void **state)
 	buf_deinit(&expected);
 }
 
-/* Whatever is queued, written, copied and left, the queue answers for the memory that is not free because of it. */
+/* After any mixture of pushes, writes and copies, the queue accounts for all memory that it keeps from being freed. */
 static void
 memory_is_accounted_for(void **state)
 {
@@ -263,21 +263,21 @@ memory_is_accounted_for(void **state)
 		}
 		take(rig, prng_below(&prng, 8000));
 		assert_in_range(rig->chunks.bytes - rig->chunks.n_free * CHUNK_SIZE, rig->q.bytes,
-		                rig->q.kept + (rig->q.own ? chunk_size(rig->q.own) : 0));
-		assert_in_range(rig->q.kept, rig->q.bytes, SIZE_MAX);
+		                rig->q.chunk_bytes + (rig->q.own ? chunk_size(rig->q.own) : 0));
+		assert_in_range(rig->q.chunk_bytes, rig->q.bytes, SIZE_MAX);
 	}
 	outq_detach(&rig->q, &rig->chunks);
-	/* What remains is worth its chunk. */
-	assert_in_range(rig->q.kept, rig->q.bytes, 5 * rig->q.bytes + 2 * CHUNK_SIZE);
+	/* Only pieces that are large enough still share chunks. */
+	assert_in_range(rig->q.chunk_bytes, rig->q.bytes, 5 * rig->q.bytes + 2 * CHUNK_SIZE);
 	assert_int_equal(write_all(rig, &barrier), OUTQ_EMPTY);
-	assert_int_equal(rig->q.kept, 0);
+	assert_int_equal(rig->q.chunk_bytes, 0);
 	assert_int_equal(rig->chunks.bytes, rig->chunks.n_free * CHUNK_SIZE);
 	assert_int_equal(rig->got.len, expected.len);
 	assert_memory_equal(rig->got.data, expected.data, expected.len);
 	buf_deinit(&expected);
 }
 
-/* More pieces than go to the kernel at once. */
+/* More pieces than one call of the kernel takes. */
 static void
 many_pieces(void **state)
 {
@@ -310,7 +310,7 @@ budget(void **state)
 	assert_int_equal(rig->q.count, PIECES_MAX - written);
 	assert_int_equal(write_all(rig, &barrier), OUTQ_EMPTY);
 	assert_int_equal(rig->got.len, PIECES_MAX);
-	/* What is all written is not out of budget. */
+	/* A queue that is written to its end is empty, even if that used up the budget. */
 	outq_push(&rig->q, chunk, 0, 1, NULL, 0);
 	assert_int_equal(outq_write(&rig->q, rig->fds[0], 1, &written, &barrier), OUTQ_EMPTY);
 	chunk_unref(chunk);
@@ -359,7 +359,7 @@ ring_grows_and_shrinks(void **state)
 	chunk_unref(chunk);
 }
 
-/* The ring grows when its beginning is not at the front. */
+/* The ring grows while its head is not at index 0. */
 static void
 ring_grows_wrapped(void **state)
 {
@@ -408,7 +408,7 @@ clear_counts_messages(void **state)
 	chunk_unref(chunk);
 }
 
-/* A gated reply is not written before its barrier opens, and nothing behind it. */
+/* A gated reply is not written before its barrier opens, nor is anything behind it. */
 static void
 gate(void **state)
 {
@@ -441,7 +441,7 @@ gate(void **state)
 	expect_text(rig, "held behind");
 }
 
-/* A reply with a barrier that is open, or never closed, is not held. */
+/* A reply is not gated by a barrier that has opened or was never closed. */
 static void
 open_gate(void **state)
 {
@@ -458,7 +458,7 @@ open_gate(void **state)
 	expect_text(rig, "ab");
 }
 
-/* One queue's messages hold another's replies: a receiver and its publisher. */
+/* Replies in the publisher's queue wait for messages in the receiver's queue. */
 static void
 messages_open_the_barrier(void **state)
 {
@@ -478,7 +478,7 @@ messages_open_the_barrier(void **state)
 	push_text(rig, "held", a, 0);
 	barrier_unref(a);
 	assert_int_equal(write_some(rig, &barrier), OUTQ_GATED);
-	/* Both spans, to a socket with room: all at once. */
+	/* Both spans at once, as the socket has room. */
 	assert_int_equal(outq_write(&receiver, fds[0], SIZE_MAX, &written, &barrier), OUTQ_EMPTY);
 	assert_int_equal(written, 50200);
 	assert_int_equal(write_some(rig, &barrier), OUTQ_EMPTY);
@@ -511,7 +511,7 @@ half_a_message_opens_nothing(void **state)
 	chunk_unref(chunk);
 }
 
-/* A queue that is dropped lets go what waited for its messages, and gives back the barriers of its replies. */
+/* Clearing a queue opens the barriers of its messages and releases the barriers of its replies. */
 static void
 clear_opens_barriers(void **state)
 {
@@ -526,14 +526,14 @@ clear_opens_barriers(void **state)
 	outq_push(&rig->q, chunk, 40, 10, b, 0);
 	assert_int_equal(b->refs, 2);
 	barrier_wait(a, &waiter);
-	barrier_unref(a); /* pending keeps it */
+	barrier_unref(a); /* it lives on, as a span is pending */
 	assert_int_equal(outq_clear(&rig->q), 3);
 	assert_ptr_equal(barrier_take_ready(&rig->barriers), &waiter);
 	assert_int_equal(b->refs, 1);
 	assert_int_equal(b->pending, 1);
 	barrier_arrive(b);
 	barrier_unref(b);
-	assert_int_equal(rig->barriers.n_free, 2); /* both are back */
+	assert_int_equal(rig->barriers.n_free, 2); /* both were released */
 	chunk_unref(chunk);
 }
 

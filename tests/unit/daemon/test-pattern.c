@@ -1,4 +1,4 @@
-/* The index of patterns: it must find what trying all of them finds. */
+/* The index of patterns must find the same as trying all of them. */
 #include "pattern.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ ended_search(void **state __attribute__((unused)))
 	pattern_index_deinit(&index);
 }
 
-/* What a search has found, each pattern once. */
+/* What a search has found: each pattern once. */
 struct findings {
 	struct pattern *found[PATTERNS_MAX];
 	size_t n;
@@ -119,7 +119,7 @@ search(struct pattern_index *index, struct pattern *const *all, size_t n, struct
 		assert_true(glob_match(findings.found[i]->text, findings.found[i]->len, name.p, name.len));
 }
 
-/* Patterns come and go at random; names are looked for that share many beginnings with them. */
+/* Patterns come and go at random; the names share many beginnings with them. */
 static void
 as_trying_all(void **state __attribute__((unused)))
 {
@@ -162,7 +162,7 @@ as_trying_all(void **state __attribute__((unused)))
 	pattern_index_deinit(&index);
 }
 
-/* Bytes that are no text, and lengths at the border. */
+/* Bytes that are no text, and the shortest and longest lengths. */
 static void
 any_bytes(void **state __attribute__((unused)))
 {

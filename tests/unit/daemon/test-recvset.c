@@ -1,4 +1,4 @@
-/* Sets of receivers, against an array of who should be in them. */
+/* Sets of receivers, compared with an array of their members. */
 #include "recvset.h"
 
 #include <stdarg.h>
@@ -90,7 +90,7 @@ random_use(void **state __attribute__((unused)))
 			model[at] = model[--n];
 		}
 		assert_int_equal(set.n, n);
-		assert_true(set.cap <= 8 + 4 * n); /* it does not stay large for nothing */
+		assert_true(set.cap <= 8 + 4 * n); /* it shrinks again */
 		if (step % 16)
 			continue;
 		for (size_t k = 0; k < n; k++) {
