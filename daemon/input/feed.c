@@ -214,7 +214,7 @@ hold(struct bus *bus, struct session *s)
 	bool was_live = client_is_live(&s->client);
 
 	if (s->feed || s->kept > 0)
-		session_hold(s, bus, feed_size(s->feed));
+		session_charge_input(bus, s, feed_size(s->feed));
 	bus->flow.stats.refused += was_live && !client_is_live(&s->client);
 }
 

@@ -319,7 +319,7 @@ static void
 hold(struct bus *bus, struct session *s)
 {
 	if (s->in || s->in_transaction || s->kept > 0)
-		session_hold(s, bus, input_size(s->in));
+		session_charge_input(bus, s, input_size(s->in));
 }
 
 int
