@@ -1,4 +1,4 @@
-/* CLIENT and its subcommands. */
+/* CLIENT and its subcommands, except INFO, LIST and KILL. */
 #include "cmd-client.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "sessions.h"
 
 bool
-cmd_client_check_text(struct bus *bus, struct session *s, struct slice text, const char *what)
+cmd_client_require_text(struct bus *bus, struct session *s, struct slice text, const char *what)
 {
 	if (text.len > PROTOCOL_CLIENT_TEXT_MAX) {
 		reply_error(bus, s, "ERR %s cannot be longer than %zu bytes.", what, PROTOCOL_CLIENT_TEXT_MAX);
@@ -24,25 +24,11 @@ cmd_client_check_text(struct bus *bus, struct session *s, struct slice text, con
 	return true;
 }
 
-static char **
-text_of(struct session_info *info, enum client_text which)
-{
-	switch (which) {
-	case CLIENT_NAME:
-		return &info->name;
-	case CLIENT_LIB_NAME:
-		return &info->lib_name;
-	case CLIENT_LIB_VERSION:
-		return &info->lib_version;
-	}
-	return NULL;
-}
-
 bool
 cmd_client_set_text(struct bus *bus, struct session *s, enum client_text which, struct slice text)
 {
 	struct session_info *info;
-	char *copy = NULL;
+	char *copy = NULL, **to;
 
 	if (text.len == 0 && !s->info)
 		return true;
@@ -53,22 +39,21 @@ cmd_client_set_text(struct bus *bus, struct session *s, enum client_text which, 
 		reply_error(bus, s, "ERR out of memory");
 		return false;
 	}
-	free(*text_of(info, which));
-	*text_of(info, which) = copy;
+	to = which == CLIENT_NAME ? &info->name : which == CLIENT_LIB_NAME ? &info->lib_name : &info->lib_version;
+	free(*to);
+	*to = copy;
 	return true;
 }
 
 enum command_result
-cmd_client_id(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-              size_t argc __attribute__((unused)))
+cmd_client_id(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	reply_integer(bus, s, s->client.id);
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_client_getname(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-                   size_t argc __attribute__((unused)))
+cmd_client_getname(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	if (s->info && s->info->name)
 		reply_text(bus, s, s->info->name);
@@ -78,15 +63,16 @@ cmd_client_getname(struct bus *bus, struct session *s, const struct slice *argv 
 }
 
 enum command_result
-cmd_client_setname(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_client_setname(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	if (cmd_client_check_text(bus, s, argv[2], "Client names") && cmd_client_set_text(bus, s, CLIENT_NAME, argv[2]))
+	if (cmd_client_require_text(bus, s, argv[2], "Client names") &&
+	    cmd_client_set_text(bus, s, CLIENT_NAME, argv[2]))
 		reply_status(bus, s, "OK");
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_client_setinfo(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_client_setinfo(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	enum client_text which = CLIENT_LIB_NAME;
 	char what[16];
@@ -97,16 +83,16 @@ cmd_client_setinfo(struct bus *bus, struct session *s, const struct slice *argv,
 		reply_error(bus, s, "ERR Unrecognized option '%.*s'", COMMAND_SHOWN(argv[2]));
 		return COMMAND_DONE;
 	}
-	/* Redis names the option as it was spelt. */
+	/* Like Redis, the error repeats the spelling of the option. */
 	snprintf(what, sizeof(what), "%.*s", COMMAND_SHOWN(argv[2]));
-	if (cmd_client_check_text(bus, s, argv[3], what) && cmd_client_set_text(bus, s, which, argv[3]))
+	if (cmd_client_require_text(bus, s, argv[3], what) && cmd_client_set_text(bus, s, which, argv[3]))
 		reply_status(bus, s, "OK");
 	return COMMAND_DONE;
 }
 
-/* Whether the argument is ON or OFF; else an error is replied. */
+/* Replies OK to ON or OFF, otherwise an error; then it returns false. */
 static bool
-parse_on_off(struct bus *bus, struct session *s, struct slice arg, bool *ret_on)
+cmd_client_require_on_off(struct bus *bus, struct session *s, struct slice arg, bool *ret_on)
 {
 	bool on = slice_is_word(arg, "ON");
 
@@ -120,27 +106,27 @@ parse_on_off(struct bus *bus, struct session *s, struct slice arg, bool *ret_on)
 }
 
 enum command_result
-cmd_client_no_evict(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_client_no_evict(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	bool on;
 
-	if (parse_on_off(bus, s, argv[2], &on))
+	if (cmd_client_require_on_off(bus, s, argv[2], &on))
 		s->no_evict = on;
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_client_no_touch(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_client_no_touch(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	bool on;
 
-	if (parse_on_off(bus, s, argv[2], &on))
+	if (cmd_client_require_on_off(bus, s, argv[2], &on))
 		s->no_touch = on;
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_client_reply(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_client_reply(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	if (slice_is_word(argv[2], "ON")) {
 		s->reply_mode = REPLY_ON;

@@ -1,4 +1,4 @@
-/* What clients say of themselves, for the commands that set it. */
+/* The texts that a client sets about itself: its name, and the name and version of its library. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,9 +10,8 @@ struct session;
 
 enum client_text { CLIENT_NAME, CLIENT_LIB_NAME, CLIENT_LIB_VERSION };
 
-/* Whether a text has only printable ASCII without blanks; else an error is replied: "WHAT cannot contain ...". */
-bool cmd_client_check_text(struct bus *bus, struct session *s, struct slice text, const char *what);
+/* Returns whether a text is short, printable ASCII without blanks; otherwise replies "ERR WHAT cannot contain ...". */
+bool cmd_client_require_text(struct bus *bus, struct session *s, struct slice text, const char *what);
 
-/* Sets a checked text, or removes it where it is empty. Returns false, after an error reply, when there is no memory.
- */
+/* Sets a text that was checked; an empty one is removed. Returns false after an error reply, without memory. */
 bool cmd_client_set_text(struct bus *bus, struct session *s, enum client_text which, struct slice text);

@@ -1,4 +1,4 @@
-/* COMMAND and its subcommands but DOCS, and HELP of all commands; everything comes from the table. */
+/* COMMAND and its subcommands except DOCS, and HELP of all commands: all made from the table of commands. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,30 +11,32 @@ static const char *const flag_names[COMMAND_SHOWN_FLAGS] = { "admin",    "pubsub
 	                                                     "stale",    "skip_slowlog", "fast",     "no_auth",
 	                                                     "no_multi", "allow_busy" };
 
-/* The categories of access rules, in Redis's order. */
-#define CATEGORIES_MAX 6
+/* The categories of access rules, in Redis's order: each with the flags of which a row has one. "@slow" is the rest. */
+static const struct {
+	const char *name;
+	unsigned int flags;
+} categories[] = {
+	{ "@pubsub", COMMAND_PUBSUB },
+	{ "@admin", COMMAND_ADMIN },
+	{ "@fast", COMMAND_FAST },
+	{ "@slow", 0 },
+	{ "@dangerous", COMMAND_ADMIN | COMMAND_DANGEROUS },
+	{ "@connection", COMMAND_CONNECTION },
+	{ "@transaction", COMMAND_TRANSACTION },
+};
 
-static size_t
-list_categories(const struct command *row, const char *names[CATEGORIES_MAX])
+#define N_CATEGORIES (sizeof(categories) / sizeof(categories[0]))
+
+static bool
+cmd_command_is_of(const struct command *row, size_t category)
 {
-	size_t n = 0;
+	unsigned int flags = categories[category].flags;
 
-	if (row->flags & COMMAND_PUBSUB)
-		names[n++] = "@pubsub";
-	if (row->flags & COMMAND_ADMIN)
-		names[n++] = "@admin";
-	names[n++] = row->flags & COMMAND_FAST ? "@fast" : "@slow";
-	if (row->flags & (COMMAND_ADMIN | COMMAND_DANGEROUS))
-		names[n++] = "@dangerous";
-	if (row->flags & COMMAND_CONNECTION)
-		names[n++] = "@connection";
-	if (row->flags & COMMAND_TRANSACTION)
-		names[n++] = "@transaction";
-	return n;
+	return flags ? row->flags & flags : !(row->flags & COMMAND_FAST);
 }
 
 static void
-reply_flags(struct bus *bus, struct session *s, const struct command *row)
+cmd_command_reply_flags(struct bus *bus, struct session *s, const struct command *row)
 {
 	reply_set(bus, s, (size_t)__builtin_popcount(row->flags & ((1U << COMMAND_SHOWN_FLAGS) - 1)));
 	for (int i = 0; i < COMMAND_SHOWN_FLAGS; i++)
@@ -43,48 +45,35 @@ reply_flags(struct bus *bus, struct session *s, const struct command *row)
 }
 
 static void
-reply_categories(struct bus *bus, struct session *s, const struct command *row)
+cmd_command_reply_categories(struct bus *bus, struct session *s, const struct command *row)
 {
-	const char *names[CATEGORIES_MAX];
-	size_t n = list_categories(row, names);
+	size_t n = 0;
 
+	for (size_t i = 0; i < N_CATEGORIES; i++)
+		n += cmd_command_is_of(row, i);
 	reply_set(bus, s, n);
-	for (size_t i = 0; i < n; i++)
-		reply_status(bus, s, names[i]);
-}
-
-/* The n-th of the words of a text, or NULL. */
-static const char *
-word(const char *text, size_t n, size_t *ret_len)
-{
-	for (; *text; n--) {
-		*ret_len = strcspn(text, " ");
-		if (n == 0)
-			return text;
-		text += *ret_len;
-		text += strspn(text, " ");
-	}
-	return NULL;
+	for (size_t i = 0; i < N_CATEGORIES; i++)
+		if (cmd_command_is_of(row, i))
+			reply_status(bus, s, categories[i].name);
 }
 
 static void
-reply_tips(struct bus *bus, struct session *s, const struct command *row)
+cmd_command_reply_tips(struct bus *bus, struct session *s, const struct command *row)
 {
-	const char *tip;
-	size_t n = 0, len;
+	size_t n = row->tips[0] != '\0', len;
 
-	while (word(row->tips, n, &len))
-		n++;
+	for (const char *p = row->tips; *p; p++)
+		n += *p == ' ';
 	reply_set(bus, s, n);
-	for (size_t i = 0; i < n; i++) {
-		tip = word(row->tips, i, &len);
-		reply_bulk(bus, s, (struct slice){ (const uint8_t *)tip, len });
+	for (const char *p = row->tips; *p; p += len + (p[len] == ' ')) {
+		len = strcspn(p, " ");
+		reply_bulk(bus, s, (struct slice){ (const uint8_t *)p, len });
 	}
 }
 
-/* Where the keys stand, in the two ways in which Redis says it; shard channels are all that it calls keys here. */
+/* Where the keys stand among the arguments, as Redis specifies it; only shard channels are keys. */
 static void
-reply_key_specs(struct bus *bus, struct session *s, const struct command *row)
+cmd_command_reply_keys(struct bus *bus, struct session *s, const struct command *row)
 {
 	bool is_shard = row->flags & (COMMAND_SHARD_ONE | COMMAND_SHARD_ALL);
 
@@ -97,24 +86,18 @@ reply_key_specs(struct bus *bus, struct session *s, const struct command *row)
 	reply_status(bus, s, "not_key");
 	reply_text(bus, s, "begin_search");
 	reply_map(bus, s, 2);
-	reply_text(bus, s, "type");
-	reply_text(bus, s, "index");
+	reply_pair(bus, s, "type", "index");
 	reply_text(bus, s, "spec");
 	reply_map(bus, s, 1);
-	reply_text(bus, s, "index");
-	reply_integer(bus, s, 1);
+	reply_pair_integer(bus, s, "index", 1);
 	reply_text(bus, s, "find_keys");
 	reply_map(bus, s, 2);
-	reply_text(bus, s, "type");
-	reply_text(bus, s, "range");
+	reply_pair(bus, s, "type", "range");
 	reply_text(bus, s, "spec");
 	reply_map(bus, s, 3);
-	reply_text(bus, s, "lastkey");
-	reply_integer_signed(bus, s, row->flags & COMMAND_SHARD_ALL ? -1 : 0);
-	reply_text(bus, s, "keystep");
-	reply_integer(bus, s, 1);
-	reply_text(bus, s, "limit");
-	reply_integer(bus, s, 0);
+	reply_pair_integer(bus, s, "lastkey", row->flags & COMMAND_SHARD_ALL ? -1 : 0);
+	reply_pair_integer(bus, s, "keystep", 1);
+	reply_pair_integer(bus, s, "limit", 0);
 }
 
 size_t
@@ -127,30 +110,29 @@ cmd_command_count_subs(const struct command *row)
 	return n;
 }
 
-/* Redis's ten fields of a command. */
+/* The ten fields that Redis has for a command. */
 static void
-reply_row(struct bus *bus, struct session *s, const struct command *row)
+cmd_command_reply_row(struct bus *bus, struct session *s, const struct command *row)
 {
 	bool is_shard = row->flags & (COMMAND_SHARD_ONE | COMMAND_SHARD_ALL);
-	size_t n_subs;
+	size_t n_subs = cmd_command_count_subs(row);
 
 	reply_array(bus, s, 10);
 	reply_text(bus, s, row->name);
 	reply_integer_signed(bus, s, row->arity);
-	reply_flags(bus, s, row);
+	cmd_command_reply_flags(bus, s, row);
 	reply_integer(bus, s, is_shard); /* first key, last key, step */
 	reply_integer_signed(bus, s, row->flags & COMMAND_SHARD_ALL ? -1 : is_shard);
 	reply_integer(bus, s, is_shard);
-	reply_categories(bus, s, row);
-	reply_tips(bus, s, row);
-	reply_key_specs(bus, s, row);
-	n_subs = cmd_command_count_subs(row);
+	cmd_command_reply_categories(bus, s, row);
+	cmd_command_reply_tips(bus, s, row);
+	cmd_command_reply_keys(bus, s, row);
 	if (n_subs > 0)
 		reply_array(bus, s, n_subs);
 	else
-		reply_set(bus, s, 0); /* so it is in Redis */
+		reply_set(bus, s, 0); /* as in Redis */
 	for (const struct command *sub = rows_first_sub(row); sub; sub = rows_next_sub(sub))
-		reply_row(bus, s, sub);
+		cmd_command_reply_row(bus, s, sub);
 }
 
 const struct command *
@@ -174,84 +156,77 @@ cmd_command_count_all(const struct bus *bus)
 }
 
 enum command_result
-cmd_command(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-            size_t argc __attribute__((unused)))
+cmd_command(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	reply_array(bus, s, cmd_command_count_all(bus));
 	for (const struct command *row = sessions_of_const(bus)->table; row; row = cmd_command_next(row))
-		reply_row(bus, s, row);
+		cmd_command_reply_row(bus, s, row);
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_command_count(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-                  size_t argc __attribute__((unused)))
+cmd_command_count(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	reply_integer(bus, s, cmd_command_count_all(bus));
 	return COMMAND_DONE;
 }
 
-/* What COMMAND LIST FILTERBY asks for. */
-enum filter { FILTER_NONE, FILTER_MODULE, FILTER_CATEGORY, FILTER_PATTERN };
-
 static bool
-is_of_category(const struct command *row, struct slice category)
+cmd_command_is_of_category(const struct command *row, struct slice name)
 {
-	const char *names[CATEGORIES_MAX];
-	size_t n = list_categories(row, names);
-
-	for (size_t i = 0; i < n; i++)
-		if (slice_is_word(category, names[i] + 1))
-			return true;
+	for (size_t i = 0; i < N_CATEGORIES; i++)
+		if (slice_is_word(name, categories[i].name + 1))
+			return cmd_command_is_of(row, i);
 	return false;
 }
 
 static bool
-is_listed(const struct command *row, enum filter filter, struct slice value)
+cmd_command_is_of_module(const struct command *row, struct slice name)
 {
-	switch (filter) {
-	case FILTER_NONE:
-		return true;
-	case FILTER_MODULE:
-		return false;
-	case FILTER_CATEGORY:
-		return is_of_category(row, value);
-	case FILTER_PATTERN:
-		return rows_is_match(value, row->name);
-	}
-	return false;
+	return false; /* udsd has none */
 }
+
+static bool
+cmd_command_fits_pattern(const struct command *row, struct slice pattern)
+{
+	return rows_is_match(pattern, row->name);
+}
+
+/* The filters of COMMAND LIST. */
+static const struct {
+	const char *name;
+	bool (*fits)(const struct command *row, struct slice value);
+} filters[] = {
+	{ "MODULE", cmd_command_is_of_module },
+	{ "ACLCAT", cmd_command_is_of_category },
+	{ "PATTERN", cmd_command_fits_pattern },
+};
 
 enum command_result
 cmd_command_list(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	enum filter filter = FILTER_NONE;
-	struct slice value = argc == 5 ? argv[4] : (struct slice){ 0 };
+	const struct command *table = sessions_of_const(bus)->table, *row;
+	bool (*fits)(const struct command *row, struct slice value) = NULL;
 	size_t n = 0;
 
-	if (argc == 5 && slice_is_word(argv[2], "FILTERBY")) {
-		if (slice_is_word(argv[3], "MODULE"))
-			filter = FILTER_MODULE;
-		else if (slice_is_word(argv[3], "ACLCAT"))
-			filter = FILTER_CATEGORY;
-		else if (slice_is_word(argv[3], "PATTERN"))
-			filter = FILTER_PATTERN;
-	}
-	if (argc > 2 && (filter == FILTER_NONE)) {
+	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
+		if (argc == 5 && slice_is_word(argv[2], "FILTERBY") && slice_is_word(argv[3], filters[i].name))
+			fits = filters[i].fits;
+	if (argc > 2 && !fits) {
 		reply_error(bus, s, "ERR syntax error");
 		return COMMAND_DONE;
 	}
-	for (const struct command *row = sessions_of_const(bus)->table; row->name; row++)
-		n += is_listed(row, filter, value);
+	for (row = table; row->name; row++)
+		n += !fits || fits(row, argv[4]);
 	reply_array(bus, s, n);
-	for (const struct command *row = sessions_of_const(bus)->table; row->name; row++)
-		if (is_listed(row, filter, value))
+	for (row = table; row->name; row++)
+		if (!fits || fits(row, argv[4]))
 			reply_text(bus, s, row->name);
 	return COMMAND_DONE;
 }
 
 bool
-cmd_command_check_count(struct bus *bus, struct session *s, size_t argc)
+cmd_command_require_count(struct bus *bus, struct session *s, size_t argc)
 {
 	if (argc - 2 <= CMD_COMMAND_NAMES_MAX)
 		return true;
@@ -264,14 +239,14 @@ cmd_command_info(struct bus *bus, struct session *s, const struct slice *argv, s
 {
 	if (argc == 2)
 		return cmd_command(bus, s, argv, argc);
-	if (!cmd_command_check_count(bus, s, argc))
+	if (!cmd_command_require_count(bus, s, argc))
 		return COMMAND_DONE;
 	reply_array(bus, s, argc - 2);
 	for (size_t i = 2; i < argc; i++) {
 		const struct command *row = rows_find(sessions_of(bus)->table, argv[i]);
 
 		if (row)
-			reply_row(bus, s, row);
+			cmd_command_reply_row(bus, s, row);
 		else
 			reply_null(bus, s);
 	}
@@ -279,7 +254,7 @@ cmd_command_info(struct bus *bus, struct session *s, const struct slice *argv, s
 }
 
 enum command_result
-cmd_help(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_help(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	const struct command *parent = rows_find(sessions_of(bus)->table, argv[0]), *row;
 	char line[256];

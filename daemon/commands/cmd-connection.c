@@ -1,4 +1,4 @@
-/* Commands about the connection itself. */
+/* Commands about the connection itself: the handshake, PING, QUIT and RESET. */
 #include <string.h>
 
 #include "cmd-client.h"
@@ -9,17 +9,13 @@
 #include "sessions.h"
 #include "transaction.h"
 
-/* Redis's only user, where no other was made. */
+#define WRONGPASS "WRONGPASS invalid username-password pair or user is disabled."
+
+/* Redis's only user unless others were made. The kernel tells who a client is, so passwords are not looked at. */
 static bool
-is_default_user(struct slice user)
+auth_is_default_user(struct slice user)
 {
 	return user.len == 7 && memcmp(user.p, "default", 7) == 0;
-}
-
-static void
-reply_wrong_user(struct bus *bus, struct session *s)
-{
-	reply_error(bus, s, "WRONGPASS invalid username-password pair or user is disabled.");
 }
 
 enum command_result
@@ -30,19 +26,18 @@ cmd_auth(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	else if (argc == 2)
 		reply_error(bus, s,
 		            "ERR AUTH <password> called without any password configured for the default user. Are you "
-		            "sure your configuration is correct?"); /* libraries look for this very text */
-	else if (is_default_user(argv[1]))
+		            "sure your configuration is correct?"); /* libraries look for exactly this text */
+	else if (auth_is_default_user(argv[1]))
 		reply_status(bus, s, "OK");
 	else
-		reply_wrong_user(bus, s);
+		reply_error(bus, s, WRONGPASS);
 	return COMMAND_DONE;
 }
 
-/* Reads the options of HELLO; what is not given stays empty. Returns whether they were right; else an error is replied.
- */
+/* Reads the options of HELLO; missing ones stay empty. Returns false after an error reply. */
 static bool
-parse_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct slice *ret_user,
-            struct slice *ret_name)
+hello_require_options(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct slice *ret_user,
+                      struct slice *ret_name)
 {
 	for (size_t i = 2; i < argc; i++) {
 		if (slice_is_word(argv[i], "AUTH") && i + 2 < argc) {
@@ -50,7 +45,7 @@ parse_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t
 			i += 2;
 		} else if (slice_is_word(argv[i], "SETNAME") && i + 1 < argc) {
 			*ret_name = argv[++i];
-			if (!cmd_client_check_text(bus, s, *ret_name, "Client names"))
+			if (!cmd_client_require_text(bus, s, *ret_name, "Client names"))
 				return false;
 		} else {
 			reply_error(bus, s, "ERR Syntax error in HELLO option '%.*s'",
@@ -75,28 +70,22 @@ cmd_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		reply_error(bus, s, "NOPROTO unsupported protocol version");
 		return COMMAND_DONE;
 	}
-	if (!parse_hello(bus, s, argv, argc, &user, &name))
+	if (!hello_require_options(bus, s, argv, argc, &user, &name))
 		return COMMAND_DONE;
-	if (user.p && !is_default_user(user)) {
-		reply_wrong_user(bus, s);
+	if (user.p && !auth_is_default_user(user)) {
+		reply_error(bus, s, WRONGPASS);
 		return COMMAND_DONE;
 	}
 	if (name.p && !cmd_client_set_text(bus, s, CLIENT_NAME, name))
 		return COMMAND_DONE;
 	bus_set_encoding(bus, &s->client, version == 3 ? ENCODING_RESP3 : ENCODING_RESP2);
 	reply_map(bus, s, 7);
-	reply_text(bus, s, "server");
-	reply_text(bus, s, "redis");
-	reply_text(bus, s, "version");
-	reply_text(bus, s, PROTOCOL_REDIS_VERSION);
-	reply_text(bus, s, "proto");
-	reply_integer(bus, s, (uint64_t)version);
-	reply_text(bus, s, "id");
-	reply_integer(bus, s, s->client.id);
-	reply_text(bus, s, "mode");
-	reply_text(bus, s, "standalone");
-	reply_text(bus, s, "role");
-	reply_text(bus, s, "master");
+	reply_pair(bus, s, "server", "redis");
+	reply_pair(bus, s, "version", PROTOCOL_REDIS_VERSION);
+	reply_pair_integer(bus, s, "proto", version);
+	reply_pair_integer(bus, s, "id", (int64_t)s->client.id);
+	reply_pair(bus, s, "mode", "standalone");
+	reply_pair(bus, s, "role", "master");
 	reply_text(bus, s, "modules");
 	reply_array(bus, s, 0);
 	return COMMAND_DONE;
@@ -120,15 +109,14 @@ cmd_ping(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 }
 
 enum command_result
-cmd_echo(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_echo(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	reply_bulk(bus, s, argv[1]);
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_quit(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-         size_t argc __attribute__((unused)))
+cmd_quit(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	reply_status(bus, s, "OK");
 	bus_finish(bus, &s->client);
@@ -136,8 +124,7 @@ cmd_quit(struct bus *bus, struct session *s, const struct slice *argv __attribut
 }
 
 enum command_result
-cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-          size_t argc __attribute__((unused)))
+cmd_reset(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	bus_leave(bus, &s->client);
 	monitor_leave(bus, s);
@@ -145,7 +132,7 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribu
 	bus_set_encoding(bus, &s->client, ENCODING_RESP2);
 	transaction_end(s);
 	s->client.wait_receiver = s->no_evict = s->no_touch = false;
-	if (s->reply_mode != REPLY_SKIP) /* as in Redis, where SKIP covers also RESET */
+	if (s->reply_mode != REPLY_SKIP) /* as in Redis, SKIP covers RESET too */
 		s->reply_mode = REPLY_ON;
 	cmd_client_set_text(bus, s, CLIENT_NAME, (struct slice){ 0 });
 	reply_status(bus, s, "RESET");
@@ -153,7 +140,7 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv __attribu
 }
 
 enum command_result
-cmd_select(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_select(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	int64_t index;
 

@@ -1,4 +1,7 @@
-/* INFO. What libraries and dashboards read keeps Redis's names. */
+/*
+ * INFO. Figures that libraries and dashboards read have Redis's names. A section is a table of names and values, or a
+ * function that prints it.
+ */
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,8 +17,25 @@
 
 #define U(x) ((unsigned long long)(x))
 
+struct info_figure {
+	const char *name;
+	uint64_t value;
+};
+
 static int
-put_server(struct buf *out, const struct bus *bus)
+info_put_figures(struct buf *out, const struct info_figure *figures, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = buf_printf(out, "%s:%llu\r\n", figures[i].name, U(figures[i].value));
+	return r;
+}
+
+#define INFO_PUT_FIGURES(out, figures) info_put_figures((out), (figures), sizeof(figures) / sizeof((figures)[0]))
+
+static int
+info_put_server(struct buf *out, const struct bus *bus)
 {
 	uint64_t uptime = (bus->flow.now_ms - bus->flow.start_ms) / 1000;
 	struct utsname uts;
@@ -40,30 +60,30 @@ put_server(struct buf *out, const struct bus *bus)
 }
 
 static int
-put_clients(struct buf *out, const struct bus *bus)
+info_put_clients(struct buf *out, const struct bus *bus)
 {
+	const struct flow *flow = &bus->flow;
 	const struct client *c;
 	uint64_t subscribed = 0, unsent = 0;
 
-	TAILQ_FOREACH(c, &bus->flow.clients, link) {
+	TAILQ_FOREACH(c, &flow->clients, link) {
 		subscribed += client_is_subscribed(c);
 		unsent += c->out.bytes;
 	}
-	return buf_printf(out,
-	                  "connected_clients:%llu\r\n"
-	                  "maxclients:%llu\r\n"
-	                  "blocked_clients:%llu\r\n"
-	                  "pubsub_clients:%llu\r\n"
-	                  "monitor_clients:%llu\r\n"
-	                  "clogged_clients:%llu\r\n"
-	                  "unsent_bytes:%llu\r\n",
-	                  U(bus->flow.stats.clients), U(bus->flow.limits.max_clients), U(bus->flow.n_waiting),
-	                  U(subscribed), U(sessions_of_const(bus)->monitors.n + bus->taps.n), U(bus->flow.n_clogged),
-	                  U(unsent));
+	const struct info_figure figures[] = {
+		{ "connected_clients", flow->stats.clients },
+		{ "maxclients", flow->limits.max_clients },
+		{ "blocked_clients", flow->n_waiting },
+		{ "pubsub_clients", subscribed },
+		{ "monitor_clients", sessions_of_const(bus)->monitors.n + bus->taps.n },
+		{ "clogged_clients", flow->n_clogged },
+		{ "unsent_bytes", unsent },
+	};
+	return INFO_PUT_FIGURES(out, figures);
 }
 
 static uint64_t
-resident_bytes(void)
+info_resident_bytes(void)
 {
 	unsigned long long total, resident = 0;
 	FILE *f = fopen("/proc/self/statm", "re");
@@ -76,41 +96,35 @@ resident_bytes(void)
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* "1.50M", as Redis writes sizes for people. */
+/* "NAME:1572864" and "NAME_human:1.50M", as Redis writes sizes for people. */
 static int
-put_size(struct buf *out, const char *name, uint64_t bytes)
+info_put_size(struct buf *out, const char *name, uint64_t bytes)
 {
 	static const char units[] = "KMGT";
-	double size = (double)bytes;
+	double size = (double)bytes / 1024;
 	size_t i = 0;
 
 	if (bytes < 1024)
-		return buf_printf(out, "%s:%lluB\r\n", name, U(bytes));
-	for (size /= 1024; size >= 1024 && units[i + 1]; i++)
+		return buf_printf(out, "%s:%llu\r\n%s_human:%lluB\r\n", name, U(bytes), name, U(bytes));
+	for (; size >= 1024 && units[i + 1]; i++)
 		size /= 1024;
-	return buf_printf(out, "%s:%.2f%c\r\n", name, size, units[i]);
+	return buf_printf(out, "%s:%llu\r\n%s_human:%.2f%c\r\n", name, U(bytes), name, size, units[i]);
 }
 
 static int
-put_memory(struct buf *out, const struct bus *bus)
+info_put_memory(struct buf *out, const struct bus *bus)
 {
 	struct mallinfo2 heap = mallinfo2();
-	uint64_t used = heap.uordblks + heap.hblkhd, resident = resident_bytes();
+	uint64_t used = heap.uordblks + heap.hblkhd, resident = info_resident_bytes();
 	struct rusage usage;
 	int r;
 
 	getrusage(RUSAGE_SELF, &usage);
-	r = buf_printf(out, "used_memory:%llu\r\n", U(used));
+	r = info_put_size(out, "used_memory", used);
 	if (r == 0)
-		r = put_size(out, "used_memory_human", used);
+		r = info_put_size(out, "used_memory_rss", resident);
 	if (r == 0)
-		r = buf_printf(out, "used_memory_rss:%llu\r\n", U(resident));
-	if (r == 0)
-		r = put_size(out, "used_memory_rss_human", resident);
-	if (r == 0)
-		r = buf_printf(out, "used_memory_peak:%llu\r\n", U(usage.ru_maxrss) * 1024);
-	if (r == 0)
-		r = put_size(out, "used_memory_peak_human", (uint64_t)usage.ru_maxrss * 1024);
+		r = info_put_size(out, "used_memory_peak", (uint64_t)usage.ru_maxrss * 1024);
 	if (r < 0)
 		return r;
 	return buf_printf(out,
@@ -121,57 +135,39 @@ put_memory(struct buf *out, const struct bus *bus)
 	                  used > 0 ? (double)resident / (double)used : 1.0, U(bus->flow.chunks.bytes));
 }
 
-/* Read by libraries that wait until a server is ready. */
 static int
-put_persistence(struct buf *out, const struct bus *bus __attribute__((unused)))
-{
-	return buf_printf(out, "loading:0\r\n");
-}
-
-static int
-put_stats(struct buf *out, const struct bus *bus)
+info_put_stats(struct buf *out, const struct bus *bus)
 {
 	const struct stats *stats = &bus->flow.stats;
 	const struct router *router = &bus->router;
+	const struct channels *channels = &router->channels;
+	const struct info_figure figures[] = {
+		{ "total_connections_received", stats->clients_accepted },
+		{ "total_commands_processed", sessions_count_commands(bus) },
+		{ "total_net_input_bytes", stats->bytes_in },
+		{ "total_net_output_bytes", stats->bytes_out },
+		{ "rejected_connections", stats->clients_refused },
+		{ "pubsub_channels", channels->table.n - channels->n_unnamed - router->n_shards - router->n_reserved },
+		{ "pubsub_patterns", channels->patterns.by_text.n },
+		{ "pubsubshard_channels", router->n_shards },
+		{ "total_error_replies", stats->errors },
+		{ "messages_published", stats->messages },
+		{ "messages_queued", stats->deliveries },
+		{ "messages_undelivered", stats->undelivered },
+		{ "messages_undelivered_slow", stats->undelivered_slow },
+		{ "messages_dropped", stats->dropped },
+		{ "messages_refused", stats->refused },
+		{ "slow_receivers_closed", stats->slow_receivers },
+		{ "commands_waited", stats->waits },
+		{ "acl_access_denied_cmd", stats->denied_commands },
+		{ "acl_access_denied_channel", stats->denied_channels },
+	};
 
-	return buf_printf(
-	    out,
-	    "total_connections_received:%llu\r\n"
-	    "total_commands_processed:%llu\r\n"
-	    "total_net_input_bytes:%llu\r\n"
-	    "total_net_output_bytes:%llu\r\n"
-	    "rejected_connections:%llu\r\n"
-	    "pubsub_channels:%llu\r\n"
-	    "pubsub_patterns:%llu\r\n"
-	    "pubsubshard_channels:%llu\r\n"
-	    "total_error_replies:%llu\r\n"
-	    "messages_published:%llu\r\n"
-	    "messages_queued:%llu\r\n"
-	    "messages_undelivered:%llu\r\n"
-	    "messages_undelivered_slow:%llu\r\n"
-	    "messages_dropped:%llu\r\n"
-	    "messages_refused:%llu\r\n"
-	    "slow_receivers_closed:%llu\r\n"
-	    "commands_waited:%llu\r\n"
-	    "acl_access_denied_cmd:%llu\r\n"
-	    "acl_access_denied_channel:%llu\r\n",
-	    U(stats->clients_accepted), U(sessions_count_commands(bus)), U(stats->bytes_in), U(stats->bytes_out),
-	    U(stats->clients_refused),
-	    U(router->channels.table.n - router->channels.n_unnamed - router->n_shards - router->n_reserved),
-	    U(router->channels.patterns.by_text.n), U(router->n_shards), U(stats->errors), U(stats->messages),
-	    U(stats->deliveries), U(stats->undelivered), U(stats->undelivered_slow), U(stats->dropped),
-	    U(stats->refused), U(stats->slow_receivers), U(stats->waits), U(stats->denied_commands),
-	    U(stats->denied_channels));
+	return INFO_PUT_FIGURES(out, figures);
 }
 
 static int
-put_replication(struct buf *out, const struct bus *bus __attribute__((unused)))
-{
-	return buf_printf(out, "role:master\r\nconnected_slaves:0\r\n");
-}
-
-static int
-put_cpu(struct buf *out, const struct bus *bus __attribute__((unused)))
+info_put_cpu(struct buf *out, const struct bus *bus)
 {
 	struct rusage usage;
 
@@ -181,9 +177,9 @@ put_cpu(struct buf *out, const struct bus *bus __attribute__((unused)))
 	                  usage.ru_utime.tv_usec);
 }
 
-/* Times are those of the calls that were timed, for all. */
+/* Only some calls are timed; their mean time stands for all. */
 static int
-put_commandstats(struct buf *out, const struct bus *bus)
+info_put_commandstats(struct buf *out, const struct bus *bus)
 {
 	const struct command *table = sessions_of_const(bus)->table;
 	int r = 0;
@@ -203,7 +199,7 @@ put_commandstats(struct buf *out, const struct bus *bus)
 }
 
 static int
-put_errorstats(struct buf *out, const struct bus *bus)
+info_put_errorstats(struct buf *out, const struct bus *bus)
 {
 	int r = 0;
 
@@ -213,44 +209,32 @@ put_errorstats(struct buf *out, const struct bus *bus)
 	return r;
 }
 
-static int
-put_cluster(struct buf *out, const struct bus *bus __attribute__((unused)))
-{
-	return buf_printf(out, "cluster_enabled:0\r\n");
-}
-
-static int
-put_keyspace(struct buf *out __attribute__((unused)), const struct bus *bus __attribute__((unused)))
-{
-	return 0;
-}
-
 /* In Redis's order. */
 static const struct {
-	const char *name, *title;
-	int (*put)(struct buf *out, const struct bus *bus);
-	bool on_demand; /* not among the default sections */
+	const char *title, *text;
+	int (*put)(struct buf *out, const struct bus *bus); /* NULL: the section is always text */
+	bool on_demand;                                     /* not among the default sections */
 } sections[] = {
-	{ "server", "Server", put_server, false },
-	{ "clients", "Clients", put_clients, false },
-	{ "memory", "Memory", put_memory, false },
-	{ "persistence", "Persistence", put_persistence, false },
-	{ "stats", "Stats", put_stats, false },
-	{ "replication", "Replication", put_replication, false },
-	{ "cpu", "CPU", put_cpu, false },
-	{ "commandstats", "Commandstats", put_commandstats, true },
-	{ "errorstats", "Errorstats", put_errorstats, false },
-	{ "cluster", "Cluster", put_cluster, false },
-	{ "keyspace", "Keyspace", put_keyspace, false },
+	{ .title = "Server", .put = info_put_server },
+	{ .title = "Clients", .put = info_put_clients },
+	{ .title = "Memory", .put = info_put_memory },
+	{ .title = "Persistence", .text = "loading:0\r\n" }, /* libraries wait for it until a server is ready */
+	{ .title = "Stats", .put = info_put_stats },
+	{ .title = "Replication", .text = "role:master\r\nconnected_slaves:0\r\n" },
+	{ .title = "CPU", .put = info_put_cpu },
+	{ .title = "Commandstats", .put = info_put_commandstats, .on_demand = true },
+	{ .title = "Errorstats", .put = info_put_errorstats },
+	{ .title = "Cluster", .text = "cluster_enabled:0\r\n" },
+	{ .title = "Keyspace", .text = "" },
 };
 
 static bool
-is_wanted(size_t section, const struct slice *argv, size_t argc)
+info_wants(size_t section, const struct slice *argv, size_t argc)
 {
 	bool by_default = !sections[section].on_demand;
 
 	for (size_t i = 1; i < argc; i++)
-		if (slice_is_word(argv[i], sections[section].name) || slice_is_word(argv[i], "all") ||
+		if (slice_is_word(argv[i], sections[section].title) || slice_is_word(argv[i], "all") ||
 		    slice_is_word(argv[i], "everything") || (by_default && slice_is_word(argv[i], "default")))
 			return true;
 	return argc == 1 && by_default;
@@ -263,10 +247,11 @@ cmd_info(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(sections) / sizeof(sections[0]); i++) {
-		if (!is_wanted(i, argv, argc))
+		if (!info_wants(i, argv, argc))
 			continue;
-		r = buf_printf(&out, "%s# %s\r\n", out.len > 0 ? "\r\n" : "", sections[i].title);
-		if (r == 0)
+		r = buf_printf(&out, "%s# %s\r\n%s", out.len > 0 ? "\r\n" : "", sections[i].title,
+		               sections[i].text ? sections[i].text : "");
+		if (r == 0 && sections[i].put)
 			r = sections[i].put(&out, bus);
 	}
 	if (r < 0)

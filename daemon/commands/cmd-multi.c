@@ -7,8 +7,7 @@
 #include "transaction.h"
 
 enum command_result
-cmd_multi(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-          size_t argc __attribute__((unused)))
+cmd_multi(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	if (s->in_transaction)
 		reply_error(bus, s, "ERR MULTI calls can not be nested");
@@ -19,16 +18,16 @@ cmd_multi(struct bus *bus, struct session *s, const struct slice *argv __attribu
 	return COMMAND_DONE;
 }
 
-/* What is published must be able to go before anything of it does. */
+/* EXEC starts only when everything that it publishes can go out without waiting. */
 static enum command_result
-wait_for_all(struct bus *bus, struct session *s, const struct transaction *transaction)
+multi_wait(struct bus *bus, struct session *s, const struct transaction *transaction)
 {
 	uint64_t begin = bus->flow.work;
 	const struct queued_command *command;
 
 	STAILQ_FOREACH(command, &transaction->commands, link) {
 		if (bus->flow.work - begin > FLOW_COMMAND_WORK)
-			break; /* it will be refused */
+			break; /* EXEC will be refused */
 		if (command->row->flags & COMMAND_MAY_WAIT &&
 		    cmd_publish_wait(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE) == COMMAND_WAIT)
 			return COMMAND_WAIT;
@@ -36,9 +35,12 @@ wait_for_all(struct bus *bus, struct session *s, const struct transaction *trans
 	return COMMAND_DONE;
 }
 
-/* Between commands that are not in a transaction, who does not read its replies is not read from. */
+/*
+ * Outside of transactions, a client that does not read its replies is no longer read from. EXEC cannot stop in the
+ * middle, so it disconnects such a client.
+ */
 static void
-check_output(struct bus *bus, struct session *s)
+multi_check_output(struct bus *bus, struct session *s)
 {
 	if (s->client.state == CLIENT_DEAD ||
 	    outq_cost(&s->client.out) <= bus->flow.limits.queue_limit + bus->flow.limits.max_message)
@@ -49,12 +51,12 @@ check_output(struct bus *bus, struct session *s)
 }
 
 static void
-run_all(struct bus *bus, struct session *s, const struct transaction *transaction)
+multi_run(struct bus *bus, struct session *s, const struct transaction *transaction)
 {
 	uint64_t begin = bus->flow.work;
 	const struct queued_command *command;
 
-	run_close(&bus->run); /* what others have published is no part of it: their answers wait for s, too */
+	run_close(&bus->run); /* messages of others are no part of it, and their answers may wait for s */
 	bus->flow.executing = &s->client;
 	reply_array(bus, s, transaction->n);
 	STAILQ_FOREACH(command, &transaction->commands, link) {
@@ -63,14 +65,13 @@ run_all(struct bus *bus, struct session *s, const struct transaction *transactio
 			reply_error(bus, s, "ERR the transaction takes too long");
 		else
 			execute(bus, s, command->row, execute_stats(bus, command->row), command->argv, command->argc);
-		check_output(bus, s);
+		multi_check_output(bus, s);
 	}
 	bus_end_exec(bus);
 }
 
 enum command_result
-cmd_exec(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-         size_t argc __attribute__((unused)))
+cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	uint64_t begin = bus->flow.work;
 
@@ -78,7 +79,7 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv __attribut
 		reply_error(bus, s, "ERR EXEC without MULTI");
 		return COMMAND_DONE;
 	}
-	if (wait_for_all(bus, s, s->info->transaction) == COMMAND_WAIT)
+	if (multi_wait(bus, s, s->info->transaction) == COMMAND_WAIT)
 		return COMMAND_WAIT;
 	if (s->client.state == CLIENT_DEAD)
 		return COMMAND_DONE;
@@ -86,17 +87,16 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv __attribut
 		reply_error(bus, s, "EXECABORT Transaction discarded because of previous errors.");
 	else if (bus->flow.work - begin > FLOW_COMMAND_WORK)
 		reply_error(bus, s,
-		            "EXECABORT Transaction discarded because of: its channels take too long to be held "
-		            "against all patterns");
+		            "EXECABORT Transaction discarded because of: it takes too long to match its channels with "
+		            "all patterns");
 	else
-		run_all(bus, s, s->info->transaction);
+		multi_run(bus, s, s->info->transaction);
 	transaction_end(s);
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_discard(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-            size_t argc __attribute__((unused)))
+cmd_discard(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	if (s->in_transaction)
 		reply_status(bus, s, "OK");

@@ -1,16 +1,19 @@
-/* Publishing and subscribing, for transactions. */
+/* Checks of PUBLISH and SUBSCRIBE that transactions need before they run them. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "command.h"
 
-/* Whether a channel's name or a pattern is short enough; else an error is replied. */
-bool cmd_check_name(struct bus *bus, struct session *s, struct slice name);
+/* Returns whether the name of a channel, or a pattern, is short enough; otherwise replies an error. */
+bool cmd_require_name(struct bus *bus, struct session *s, struct slice name);
 
-/* Whether a command may use the channels that it names; else an error is replied. Others may always. */
-bool cmd_channels_allowed(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv,
+/*
+ * Returns whether the session has the right to use the channels that a command names; otherwise replies an error. A
+ * command that names none may always run.
+ */
+bool cmd_require_channels(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv,
                           size_t argc);
 
-/* Whether a PUBLISH or SPUBLISH could run now: COMMAND_DONE, or COMMAND_WAIT and then the session waits. */
+/* Returns COMMAND_DONE if a PUBLISH or SPUBLISH could run now, or COMMAND_WAIT, and then the session waits. */
 enum command_result cmd_publish_wait(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard);

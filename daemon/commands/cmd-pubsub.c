@@ -1,4 +1,4 @@
-/* Commands that move messages, and those about subscriptions. */
+/* Commands that publish and subscribe, and PUBSUB. */
 #include <errno.h>
 #include <string.h>
 
@@ -10,34 +10,27 @@
 #include "sessions.h"
 
 bool
-cmd_check_name(struct bus *bus, struct session *s, struct slice name)
+cmd_require_name(struct bus *bus, struct session *s, struct slice name)
 {
 	if (name.len <= PROTOCOL_NAME_MAX)
 		return true;
-	reply_error(bus, s, "ERR the name has %zu bytes; a channel's name and a pattern may have %zu", name.len,
+	reply_error(bus, s, "ERR the name has %zu bytes; names of channels and patterns may have %zu", name.len,
 	            PROTOCOL_NAME_MAX);
 	return false;
-}
-
-/* A name that is too long is refused for that. */
-static bool
-may_publish(const struct bus *bus, const struct session *s, struct slice name)
-{
-	return name.len > PROTOCOL_NAME_MAX || publish_is_allowed(bus, &s->client, name);
 }
 
 enum command_result
 cmd_publish_wait(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
 {
 	if (argv[1].len > PROTOCOL_NAME_MAX)
-		return COMMAND_DONE; /* running it will say what is wrong */
+		return COMMAND_DONE; /* the command itself replies the error */
 	return publish_wait(bus, &s->client, &(struct publish_request){ argv[1], is_shard, .payload = argv[2] })
 	           ? COMMAND_WAIT
 	           : COMMAND_DONE;
 }
 
 static void
-refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
+pubsub_refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
 {
 	bus->flow.stats.denied_channels++;
 	flow_log(&bus->flow, &s->client, LOG_LEVEL_INFO, "may not %s '%.*s' ([channel %s])", verb, COMMAND_SHOWN(name),
@@ -47,19 +40,19 @@ refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
 }
 
 static void
-answer(struct bus *bus, struct client *c, uint64_t receivers, struct barrier *barrier)
+pubsub_answer(struct bus *bus, struct client *c, uint64_t receivers, struct barrier *barrier)
 {
 	reply_integer_behind(bus, session_of(c), receivers, barrier);
 }
 
 static enum command_result
-publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
+pubsub_publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
 {
 	if (publish_is_more(bus, &s->client, argv[1], is_shard, argv[2].len)) {
-		publish_more(bus, &s->client, argv[2], answer);
+		publish_more(bus, &s->client, argv[2], pubsub_answer);
 		return COMMAND_DONE;
 	}
-	if (!cmd_check_name(bus, s, argv[1]))
+	if (!cmd_require_name(bus, s, argv[1]))
 		return COMMAND_DONE;
 	switch (publish_message(bus, &s->client,
 	                        &(struct publish_request){
@@ -69,7 +62,7 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 				    .may_wait = !bus->flow.executing,
 				    .payload = argv[2],
 				    .tail = sessions_of(bus)->tail,
-				    .answer = answer,
+				    .answer = pubsub_answer,
 				})) {
 	case PUBLISH_DONE:
 	case PUBLISH_DEAD:
@@ -77,85 +70,87 @@ publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_sh
 	case PUBLISH_WAIT:
 		return COMMAND_WAIT;
 	case PUBLISH_DENIED:
-		refuse(bus, s, "publish to", argv[1]);
+		pubsub_refuse(bus, s, "publish to", argv[1]);
 		return COMMAND_DONE;
 	case PUBLISH_NOMEM:
 		reply_error(bus, s, "ERR out of memory, the message was not published");
 		return COMMAND_DONE;
 	case PUBLISH_LOST:
-		flow_mark_dead(&bus->flow, &s->client); /* it must not get the answer */
+		flow_mark_dead(&bus->flow, &s->client); /* its answer, already queued, is wrong */
 		return COMMAND_DONE;
 	}
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_publish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_publish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return publish(bus, s, argv, false);
+	return pubsub_publish(bus, s, argv, false);
 }
 
 enum command_result
-cmd_spublish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_spublish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return publish(bus, s, argv, true);
+	return pubsub_publish(bus, s, argv, true);
 }
 
-/* What confirmations of each kind are called. */
+/* The first element of confirmations. */
 static const struct {
 	const char *subscribe, *unsubscribe;
-} words[] = {
+} pubsub_words[] = {
 	[SUBSCRIPTION_CHANNEL] = { "subscribe", "unsubscribe" },
 	[SUBSCRIPTION_PATTERN] = { "psubscribe", "punsubscribe" },
 	[SUBSCRIPTION_SHARD] = { "ssubscribe", "sunsubscribe" },
 };
 
-/* Subscriptions as confirmations count them: shard channels are counted apart. */
+/* The count in confirmations: that of shard channels, or of channels and patterns together. */
 static uint64_t
-count(const struct session *s, enum subscription_kind kind)
+pubsub_count(const struct session *s, enum subscription_kind kind)
 {
 	return kind == SUBSCRIPTION_SHARD ? s->client.n_shards : (uint64_t)s->client.n_channels + s->client.n_patterns;
 }
 
-/* Like Redis, to all of the channels or none. */
+/* Like Redis, subscribes to all of the channels or none. */
 static bool
-may_subscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+pubsub_require_subscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	for (size_t i = 1; i < argc; i++)
 		if (argv[i].len <= PROTOCOL_NAME_MAX &&
 		    !access_list_admits(&access_find(bus->access.rules, argv[i])->subscribe, &s->client.identity)) {
-			refuse(bus, s, "subscribe to", argv[i]);
+			pubsub_refuse(bus, s, "subscribe to", argv[i]);
 			return false;
 		}
 	return true;
 }
 
 bool
-cmd_channels_allowed(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv,
+cmd_require_channels(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv,
                      size_t argc)
 {
 	if (row->run == cmd_subscribe || row->run == cmd_ssubscribe)
-		return may_subscribe(bus, s, argv, argc);
-	if ((row->run != cmd_publish && row->run != cmd_spublish) || may_publish(bus, s, argv[1]))
+		return pubsub_require_subscribe(bus, s, argv, argc);
+	if (row->run != cmd_publish && row->run != cmd_spublish)
 		return true;
-	refuse(bus, s, "publish to", argv[1]);
+	if (argv[1].len > PROTOCOL_NAME_MAX || publish_is_allowed(bus, &s->client, argv[1]))
+		return true; /* for a name that is too long, the command itself replies the error */
+	pubsub_refuse(bus, s, "publish to", argv[1]);
 	return false;
 }
 
 static enum command_result
-subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv, size_t argc)
+pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv, size_t argc)
 {
-	if (kind == SUBSCRIPTION_SHARD && bus->flow.executing) { /* Redis makes an exception for the others only */
+	if (kind == SUBSCRIPTION_SHARD && bus->flow.executing) { /* as in Redis, where the others are allowed */
 		reply_error(bus, s, "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
 		return COMMAND_DONE;
 	}
-	/* What patterns cover is judged when there is a message. */
-	if (kind != SUBSCRIPTION_PATTERN && !may_subscribe(bus, s, argv, argc))
+	/* For patterns, the right to read is checked for each message. */
+	if (kind != SUBSCRIPTION_PATTERN && !pubsub_require_subscribe(bus, s, argv, argc))
 		return COMMAND_DONE;
 	for (size_t i = 1; i < argc; i++) {
 		int r;
 
-		if (!cmd_check_name(bus, s, argv[i]))
+		if (!cmd_require_name(bus, s, argv[i]))
 			continue;
 		r = bus_subscribe(bus, &s->client, kind, argv[i]);
 		if (r == ROUTER_E_TOO_MANY)
@@ -172,22 +167,14 @@ subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const
 		else if (r < 0)
 			reply_error(bus, s, "ERR out of memory, not subscribed");
 		else
-			reply_confirmation(bus, s, words[kind].subscribe, &argv[i], count(s, kind));
+			reply_confirmation(bus, s, pubsub_words[kind].subscribe, &argv[i], pubsub_count(s, kind));
 	}
 	return COMMAND_DONE;
 }
 
-static struct slice
-subscription_name(const struct subscription *sub)
-{
-	if (sub->kind != SUBSCRIPTION_PATTERN)
-		return channel_name(sub->channel);
-	return (struct slice){ sub->pattern->text, sub->pattern->len };
-}
-
-/* Ends all the session's subscriptions of one kind. Returns how many there were. */
+/* Ends all the session's subscriptions of one kind. Returns their number. */
 static size_t
-unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind)
+pubsub_unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind)
 {
 	struct subscription *sub, *next;
 	size_t n = 0;
@@ -198,9 +185,12 @@ unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind)
 		next = LIST_NEXT(sub, link);
 		if (sub->kind != kind)
 			continue;
-		/* The name goes with the subscription: the confirmation is written first, with the count to come. */
-		name = subscription_name(sub);
-		reply_confirmation(bus, s, words[kind].unsubscribe, &name, count(s, kind) - 1);
+		if (kind == SUBSCRIPTION_PATTERN)
+			name = (struct slice){ sub->pattern->text, sub->pattern->len };
+		else
+			name = channel_name(sub->channel);
+		/* Unsubscribing may free the name, so the confirmation comes first, with the count afterwards. */
+		reply_confirmation(bus, s, pubsub_words[kind].unsubscribe, &name, pubsub_count(s, kind) - 1);
 		bus_unsubscribe(bus, &s->client, kind, name);
 		n++;
 	}
@@ -208,13 +198,14 @@ unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind)
 }
 
 static enum command_result
-unsubscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv, size_t argc)
+pubsub_unsubscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv,
+                   size_t argc)
 {
-	if (argc == 1 && unsubscribe_all(bus, s, kind) == 0)
-		reply_confirmation(bus, s, words[kind].unsubscribe, NULL, count(s, kind));
+	if (argc == 1 && pubsub_unsubscribe_all(bus, s, kind) == 0)
+		reply_confirmation(bus, s, pubsub_words[kind].unsubscribe, NULL, pubsub_count(s, kind));
 	for (size_t i = 1; i < argc; i++) {
 		bus_unsubscribe(bus, &s->client, kind, argv[i]);
-		reply_confirmation(bus, s, words[kind].unsubscribe, &argv[i], count(s, kind));
+		reply_confirmation(bus, s, pubsub_words[kind].unsubscribe, &argv[i], pubsub_count(s, kind));
 	}
 	return COMMAND_DONE;
 }
@@ -222,55 +213,55 @@ unsubscribe(struct bus *bus, struct session *s, enum subscription_kind kind, con
 enum command_result
 cmd_subscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return subscribe(bus, s, SUBSCRIPTION_CHANNEL, argv, argc);
+	return pubsub_subscribe(bus, s, SUBSCRIPTION_CHANNEL, argv, argc);
 }
 
 enum command_result
 cmd_psubscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return subscribe(bus, s, SUBSCRIPTION_PATTERN, argv, argc);
+	return pubsub_subscribe(bus, s, SUBSCRIPTION_PATTERN, argv, argc);
 }
 
 enum command_result
 cmd_ssubscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return subscribe(bus, s, SUBSCRIPTION_SHARD, argv, argc);
+	return pubsub_subscribe(bus, s, SUBSCRIPTION_SHARD, argv, argc);
 }
 
 enum command_result
 cmd_unsubscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return unsubscribe(bus, s, SUBSCRIPTION_CHANNEL, argv, argc);
+	return pubsub_unsubscribe(bus, s, SUBSCRIPTION_CHANNEL, argv, argc);
 }
 
 enum command_result
 cmd_punsubscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return unsubscribe(bus, s, SUBSCRIPTION_PATTERN, argv, argc);
+	return pubsub_unsubscribe(bus, s, SUBSCRIPTION_PATTERN, argv, argc);
 }
 
 enum command_result
 cmd_sunsubscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return unsubscribe(bus, s, SUBSCRIPTION_SHARD, argv, argc);
+	return pubsub_unsubscribe(bus, s, SUBSCRIPTION_SHARD, argv, argc);
 }
 
-/* One walk over the channels: counts those that PUBSUB CHANNELS lists, or replies their names. */
+/* Milliseconds that PUBSUB CHANNELS may take, for patterns that are slow on purpose. */
+#define LISTING_MS 250
+
+/* PUBSUB CHANNELS walks over the channels twice: first to count those that it lists, then to reply their names. */
 struct listing {
 	bool shards;
 	struct bus *bus;
-	struct session *to; /* NULL: only count */
+	struct session *to; /* NULL: the first walk */
 	const struct slice *pattern;
 	size_t n;
 	uint64_t begin_ms;
-	bool too_long;
+	bool too_long; /* as found by the first walk; the second one ends like it */
 };
 
-/* How long a walk may take, where the pattern is made to be slow. */
-#define LISTING_MS 250
-
 static bool
-is_listed(struct listing *listing, struct slice name)
+pubsub_is_listed(struct listing *listing, struct slice name)
 {
 	struct bus *bus = listing->bus;
 
@@ -278,21 +269,18 @@ is_listed(struct listing *listing, struct slice name)
 		return true;
 	bus->flow.work += listing->pattern->len + name.len;
 	flow_update_time(&bus->flow);
-	/* The second walk does what the first one did. */
 	listing->too_long |= !listing->to && bus->flow.now_ms - listing->begin_ms > LISTING_MS;
 	return !listing->too_long && glob_match(listing->pattern->p, listing->pattern->len, name.p, name.len);
 }
 
 static void
-list_channel(struct hashtable_node *node, void *arg)
+pubsub_list_channel(struct hashtable_node *node, void *arg)
 {
 	struct channel *channel = (struct channel *)((char *)node - offsetof(struct channel, node));
 	struct listing *listing = arg;
 	struct slice name = channel_name(channel);
 
-	if (channel->receivers.n == 0 || channel->is_shard != listing->shards)
-		return;
-	if (!is_listed(listing, name))
+	if (channel->receivers.n == 0 || channel->is_shard != listing->shards || !pubsub_is_listed(listing, name))
 		return;
 	listing->n++;
 	if (listing->to)
@@ -300,7 +288,7 @@ list_channel(struct hashtable_node *node, void *arg)
 }
 
 static enum command_result
-reply_channels(struct bus *bus, struct session *s, bool shards, const struct slice *argv, size_t argc)
+pubsub_reply_channels(struct bus *bus, struct session *s, bool shards, const struct slice *argv, size_t argc)
 {
 	struct listing listing = {
 		.shards = shards,
@@ -314,34 +302,33 @@ reply_channels(struct bus *bus, struct session *s, bool shards, const struct sli
 		            COMMAND_SHOWN(argv[1]));
 		return COMMAND_DONE;
 	}
-	if (argc > 2 && !cmd_check_name(bus, s, argv[2]))
+	if (argc > 2 && !cmd_require_name(bus, s, argv[2]))
 		return COMMAND_DONE;
-	hashtable_each(&bus->router.channels.table, list_channel, &listing);
+	hashtable_each(&bus->router.channels.table, pubsub_list_channel, &listing);
 	if (listing.too_long) {
-		reply_error(bus, s, "ERR it takes too long to hold '%.*s' against all channels",
-		            COMMAND_SHOWN(argv[2]));
+		reply_error(bus, s, "ERR it takes too long to match '%.*s' with all channels", COMMAND_SHOWN(argv[2]));
 		return COMMAND_DONE;
 	}
 	reply_array(bus, s, listing.n);
 	listing.to = s;
-	hashtable_each(&bus->router.channels.table, list_channel, &listing);
+	hashtable_each(&bus->router.channels.table, pubsub_list_channel, &listing);
 	return COMMAND_DONE;
 }
 
 enum command_result
 cmd_pubsub_channels(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return reply_channels(bus, s, false, argv, argc);
+	return pubsub_reply_channels(bus, s, false, argv, argc);
 }
 
 enum command_result
 cmd_pubsub_shardchannels(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return reply_channels(bus, s, true, argv, argc);
+	return pubsub_reply_channels(bus, s, true, argv, argc);
 }
 
 static enum command_result
-reply_counts(struct bus *bus, struct session *s, bool shards, const struct slice *argv, size_t argc)
+pubsub_reply_counts(struct bus *bus, struct session *s, bool shards, const struct slice *argv, size_t argc)
 {
 	reply_array(bus, s, (argc - 2) * 2);
 	for (size_t i = 2; i < argc; i++) {
@@ -356,18 +343,17 @@ reply_counts(struct bus *bus, struct session *s, bool shards, const struct slice
 enum command_result
 cmd_pubsub_numsub(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return reply_counts(bus, s, false, argv, argc);
+	return pubsub_reply_counts(bus, s, false, argv, argc);
 }
 
 enum command_result
 cmd_pubsub_shardnumsub(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return reply_counts(bus, s, true, argv, argc);
+	return pubsub_reply_counts(bus, s, true, argv, argc);
 }
 
 enum command_result
-cmd_pubsub_numpat(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-                  size_t argc __attribute__((unused)))
+cmd_pubsub_numpat(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	reply_integer(bus, s, bus->router.channels.patterns.by_text.n);
 	return COMMAND_DONE;

@@ -1,6 +1,5 @@
-/* Commands about the daemon, but for INFO. */
+/* Commands about the daemon, except INFO. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -12,39 +11,33 @@
 #include "sessions.h"
 
 enum command_result
-cmd_time(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-         size_t argc __attribute__((unused)))
+cmd_time(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	struct timespec now;
-	char text[32];
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	reply_array(bus, s, 2);
-	snprintf(text, sizeof(text), "%lld", (long long)now.tv_sec);
-	reply_text(bus, s, text);
-	snprintf(text, sizeof(text), "%ld", now.tv_nsec / 1000);
-	reply_text(bus, s, text);
+	reply_format(bus, s, "%lld", (long long)now.tv_sec);
+	reply_format(bus, s, "%ld", now.tv_nsec / 1000);
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_cluster(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-            size_t argc __attribute__((unused)))
+cmd_cluster(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	reply_error(bus, s, "ERR This instance has cluster support disabled");
 	return COMMAND_DONE;
 }
 
 enum command_result
-cmd_monitor(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-            size_t argc __attribute__((unused)))
+cmd_monitor(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	if (bus->flow.executing) {
 		reply_error(bus, s, "ERR MONITOR isn't allowed for DENY BLOCKING client");
 		return COMMAND_DONE;
 	}
 	if (s->is_monitor)
-		return COMMAND_DONE; /* like Redis, without an answer */
+		return COMMAND_DONE; /* like Redis, without a reply */
 	if (monitor_join(bus, s) < 0)
 		reply_error(bus, s, "ERR out of memory");
 	else
@@ -55,37 +48,39 @@ cmd_monitor(struct bus *bus, struct session *s, const struct slice *argv __attri
 enum command_result
 cmd_shutdown(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	bool save = false, nosave = false, abort = false;
+	enum { SAVE, NOSAVE, ABORT, NOW, FORCE, N_WORDS };
+	static const char *const words[] = { "SAVE", "NOSAVE", "ABORT", "NOW", "FORCE" };
+	bool given[N_WORDS] = { false }, is_wrong = false;
 
 	for (size_t i = 1; i < argc; i++) {
-		save |= slice_is_word(argv[i], "SAVE");
-		nosave |= slice_is_word(argv[i], "NOSAVE");
-		abort |= slice_is_word(argv[i], "ABORT");
-		if (slice_is_word(argv[i], "SAVE") || slice_is_word(argv[i], "NOSAVE") ||
-		    slice_is_word(argv[i], "ABORT") || slice_is_word(argv[i], "NOW") || slice_is_word(argv[i], "FORCE"))
-			continue;
-		reply_error(bus, s, "ERR syntax error");
-		return COMMAND_DONE;
+		size_t word = 0;
+
+		while (word < N_WORDS && !slice_is_word(argv[i], words[word]))
+			word++;
+		if (word < N_WORDS)
+			given[word] = true;
+		else
+			is_wrong = true;
 	}
-	if ((save && nosave) || (abort && argc > 2)) {
+	if (is_wrong || (given[SAVE] && given[NOSAVE]) || (given[ABORT] && argc > 2)) {
 		reply_error(bus, s, "ERR syntax error");
-	} else if (abort) {
+	} else if (given[ABORT]) {
 		reply_error(bus, s, "ERR No shutdown in progress.");
 	} else {
 		flow_log(&bus->flow, &s->client, LOG_LEVEL_INFO, "asked for a stop");
-		sessions_of(bus)->stop_requested = true; /* like Redis, without an answer */
+		sessions_of(bus)->stop_requested = true; /* like Redis, without a reply */
 		bus_finish(bus, &s->client);
 	}
 	return COMMAND_DONE;
 }
 
 /*
- * What CONFIG GET knows: what libraries and programs for Redis ask for, under Redis's names, and udsd's limits,
- * in bytes and milliseconds as udsd.conf takes them. Sorted.
+ * The parameters of CONFIG GET, sorted: those of Redis that libraries and programs ask for, and udsd's limits as
+ * udsd.conf takes them, in bytes and milliseconds.
  */
 static const struct {
 	const char *name;
-	const char *fixed; /* NULL: the limit at offset, with unit behind it */
+	const char *fixed; /* NULL: the limit at offset, followed by unit */
 	size_t offset;
 	const char *unit;
 } parameters[] = {
@@ -115,9 +110,9 @@ static const struct {
 
 #define N_PARAMETERS (sizeof(parameters) / sizeof(parameters[0]))
 
-/* The name to answer with if the pattern matches: a plain one comes back as it was spelt. */
+/* Whether a pattern matches. *ret_name: the name for the reply, which for a plain name is as the client spelt it. */
 static bool
-matches(size_t i, struct slice pattern, struct slice *ret_name)
+config_matches(size_t i, struct slice pattern, struct slice *ret_name)
 {
 	const char *name = parameters[i].name;
 
@@ -126,27 +121,11 @@ matches(size_t i, struct slice pattern, struct slice *ret_name)
 		*ret_name = pattern;
 		return true;
 	}
-	/* Like Redis, what has no sign of a pattern is no pattern, backslashes or not. */
+	/* Like Redis, text without *, ? and [ is no pattern, even with backslashes. */
 	for (size_t k = 0; k < pattern.len; k++)
 		if (pattern.p[k] && strchr("*?[", pattern.p[k]))
 			return rows_is_match(pattern, name);
 	return false;
-}
-
-static void
-reply_parameter(struct bus *bus, struct session *s, size_t i, struct slice name)
-{
-	uint64_t value;
-	char text[32];
-
-	reply_bulk(bus, s, name);
-	if (parameters[i].fixed) {
-		reply_text(bus, s, parameters[i].fixed);
-		return;
-	}
-	memcpy(&value, (const char *)&bus->flow.limits + parameters[i].offset, sizeof(value));
-	snprintf(text, sizeof(text), "%" PRIu64 "%s", value, parameters[i].unit);
-	reply_text(bus, s, text);
 }
 
 enum command_result
@@ -157,13 +136,21 @@ cmd_config_get(struct bus *bus, struct session *s, const struct slice *argv, siz
 
 	for (size_t i = 0; i < N_PARAMETERS; i++) {
 		for (size_t k = 2; k < argc && !names[i].p; k++)
-			if (!matches(i, argv[k], &names[i]))
+			if (!config_matches(i, argv[k], &names[i]))
 				names[i].p = NULL;
 		n += names[i].p != NULL;
 	}
 	reply_map(bus, s, n);
-	for (size_t i = 0; i < N_PARAMETERS; i++)
-		if (names[i].p)
-			reply_parameter(bus, s, i, names[i]);
+	for (size_t i = 0; i < N_PARAMETERS; i++) {
+		const char *limit = (const char *)&bus->flow.limits + parameters[i].offset;
+
+		if (!names[i].p)
+			continue;
+		reply_bulk(bus, s, names[i]);
+		if (parameters[i].fixed)
+			reply_text(bus, s, parameters[i].fixed);
+		else
+			reply_format(bus, s, "%" PRIu64 "%s", *(const uint64_t *)limit, parameters[i].unit);
+	}
 	return COMMAND_DONE;
 }

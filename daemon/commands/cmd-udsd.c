@@ -1,4 +1,10 @@
-/* What only udsd has: UDSD CHANNELS, MONITOR, RELOAD and WAITRECEIVER. */
+/*
+ * The commands that only udsd has.
+ *
+ * UDSD CHANNELS replies in one array, whose length comes first. So it walks over the channels twice: the first walk
+ * brings their counters up to date, counts the channels and finds out whether memory and time suffice; the second one
+ * replies them, and must list exactly the same.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,51 +15,54 @@
 #include "reply.h"
 #include "sessions.h"
 
-/* The channels that publishers were held up at, sorted by address; one may stand there several times. */
+/*
+ * The channels that publishers wait for, one entry for each publisher, sorted by address. The addresses are only
+ * compared: some of the channels may be gone.
+ */
 struct held {
 	const struct channel **channels;
 	size_t n;
 };
 
-/* Its answer waits for a receiver's socket, or its next command for a receiver that is clogged. */
+/* Whether a publisher's reply waits for a receiver's socket, or its next command for a clogged receiver. */
 static bool
-is_held(const struct bus *bus, const struct client *c)
+held_is_publisher(const struct bus *bus, const struct client *c)
 {
 	return c->last_published.channel && (c->out_state == CLIENT_OUT_GATED || c->in_list == &bus->flow.throttled);
 }
 
 static int
-compare_channels(const void *a, const void *b)
+held_compare(const void *a, const void *b)
 {
 	const struct channel *x = *(const struct channel *const *)a, *y = *(const struct channel *const *)b;
 
 	return (x > y) - (x < y);
 }
 
-/* Channels are told by their address only: some may be gone. Returns 0 or -1 when there is no memory. */
+/* The caller frees ret_held->channels. Returns 0 or -ENOMEM. */
 static int
-find_held(const struct bus *bus, struct held *ret_held)
+held_find(const struct bus *bus, struct held *ret_held)
 {
 	const struct client *c;
 	size_t n = 0;
 
 	*ret_held = (struct held){ 0 };
 	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		n += is_held(bus, c);
+		n += held_is_publisher(bus, c);
 	if (n == 0)
 		return 0;
 	ret_held->channels = malloc(n * sizeof(*ret_held->channels));
 	if (!ret_held->channels)
-		return -1;
+		return -ENOMEM;
 	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		if (is_held(bus, c))
+		if (held_is_publisher(bus, c))
 			ret_held->channels[ret_held->n++] = c->last_published.channel;
-	qsort(ret_held->channels, ret_held->n, sizeof(*ret_held->channels), compare_channels);
+	qsort(ret_held->channels, ret_held->n, sizeof(*ret_held->channels), held_compare);
 	return 0;
 }
 
 static uint64_t
-count_held(const struct held *held, const struct channel *channel)
+held_count(const struct held *held, const struct channel *channel)
 {
 	size_t low = 0, high = held->n, first;
 
@@ -70,45 +79,39 @@ count_held(const struct held *held, const struct channel *channel)
 	return low - first;
 }
 
-/* One walk over the channels: brings those up to date that are shown and counts them, or replies them. */
 struct listing {
 	struct bus *bus;
 	struct session *to;
 	bool is_admin;
 	const struct slice *pattern; /* or NULL */
-	bool replies;
-	size_t n;
-	int r;             /* of the first walk: 0 or -ENOMEM */
-	size_t own_unsent; /* by whom it goes to, without what it is told now */
+	bool replies;                /* the second walk */
+	size_t n;                    /* channels so far */
+	int r;                       /* of the first walk: 0, -ENOMEM or -E2BIG */
+	size_t own_unsent;           /* unsent bytes of `to` before this reply */
 	struct held held;
-	uint64_t begin_work; /* the router's */
+	uint64_t begin_work; /* flow.work at the beginning */
 };
 
-/* udsd's own channels are shown to those who ask for them. */
+/* Shows a channel to those who may publish to it or subscribe, and reserved ones only if the pattern asks for them. */
 static bool
-is_meant(const struct slice *pattern, struct slice name)
-{
-	if (pattern && !glob_match(pattern->p, pattern->len, name.p, name.len))
-		return false;
-	return !protocol_is_reserved(name) || (pattern && protocol_is_reserved(*pattern));
-}
-
-/* Who may neither publish to a channel nor receive it has no business with its figures. */
-static bool
-is_shown(const struct listing *listing, const struct channel *channel)
+listing_shows(const struct listing *listing, const struct channel *channel)
 {
 	const struct identity *identity = &listing->to->client.identity;
+	const struct slice *pattern = listing->pattern;
 	struct slice name = channel_name(channel);
 
-	listing->bus->flow.work += name.len + (listing->pattern ? listing->pattern->len : 0);
-	if (!is_meant(listing->pattern, name))
+	listing->bus->flow.work += name.len + (pattern ? pattern->len : 0);
+	if (pattern && !glob_match(pattern->p, pattern->len, name.p, name.len))
+		return false;
+	if (protocol_is_reserved(name) && !(pattern && protocol_is_reserved(*pattern)))
 		return false;
 	return listing->is_admin || access_list_admits(&channel->rule->publish, identity) ||
 	       access_list_admits(&channel->rule->subscribe, identity);
 }
 
+/* Unsent bytes of all receivers. */
 static uint64_t
-unsent_bytes(const struct listing *listing, const struct channel *channel)
+listing_count_unsent(const struct listing *listing, const struct channel *channel)
 {
 	uint64_t bytes = 0;
 
@@ -126,10 +129,10 @@ unsent_bytes(const struct listing *listing, const struct channel *channel)
 }
 
 static uint64_t
-count_waiting(const struct listing *listing, const struct channel *channel)
+listing_count_waiting(const struct listing *listing, const struct channel *channel)
 {
 	const struct client *c;
-	uint64_t n = count_held(&listing->held, channel);
+	uint64_t n = held_count(&listing->held, channel);
 
 	TAILQ_FOREACH(c, &channel->waiters, in_link)
 		n++;
@@ -137,7 +140,7 @@ count_waiting(const struct listing *listing, const struct channel *channel)
 }
 
 static void
-reply_channel(const struct listing *listing, struct channel *channel)
+listing_reply(const struct listing *listing, struct channel *channel)
 {
 	struct bus *bus = listing->bus;
 	const struct {
@@ -151,45 +154,43 @@ reply_channel(const struct listing *listing, struct channel *channel)
 		{ "deliveries", channel->deliveries },
 		{ "dropped", channel->dropped },
 		{ "clogged", channel_count_clogged(channel, bus->flow.clog_generation) },
-		{ "queued", unsent_bytes(listing, channel) },
-		{ "waiting", count_waiting(listing, channel) },
+		{ "queued", listing_count_unsent(listing, channel) },
+		{ "waiting", listing_count_waiting(listing, channel) },
 	};
 	size_t n = sizeof(figures) / sizeof(figures[0]);
 
 	reply_map(bus, listing->to, 1 + n);
 	reply_text(bus, listing->to, "name");
 	reply_bulk(bus, listing->to, channel_name(channel));
-	for (size_t i = 0; i < n; i++) {
-		reply_text(bus, listing->to, figures[i].name);
-		reply_integer(bus, listing->to, figures[i].value);
-	}
+	for (size_t i = 0; i < n; i++)
+		reply_pair_integer(bus, listing->to, figures[i].name, (int64_t)figures[i].value);
 }
 
 static void
-list_channel(struct hashtable_node *node, void *arg)
+listing_visit(struct hashtable_node *node, void *arg)
 {
 	struct channel *channel = (struct channel *)((char *)node - offsetof(struct channel, node));
 	struct listing *listing = arg;
 	int r = listing->r < 0 ? 0 : channels_update(&listing->bus->router.channels, channel);
 
-	/* In the second walk it stays as it was if there is no memory now. */
+	/* Without memory in the second walk, the channel stays as the first walk left it. */
 	if (r < 0 && !listing->replies)
 		listing->r = r;
 	if (!listing->replies && listing->bus->flow.work - listing->begin_work > FLOW_COMMAND_WORK)
 		listing->r = -E2BIG;
-	if (listing->r < 0 || !is_shown(listing, channel))
+	if (listing->r < 0 || !listing_shows(listing, channel))
 		return;
 	listing->n++;
 	if (listing->replies)
-		reply_channel(listing, channel);
+		listing_reply(listing, channel);
 }
 
-/* Whether there is at most one pattern; else an error is replied. */
+/* Returns whether there is at most one pattern, and it is short enough; otherwise replies an error. */
 static bool
-check_pattern(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+udsd_require_pattern(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	if (argc <= 3)
-		return argc < 3 || cmd_check_name(bus, s, argv[2]);
+		return argc < 3 || cmd_require_name(bus, s, argv[2]);
 	reply_error(bus, s, "ERR UDSD %.*s takes one pattern", COMMAND_SHOWN(argv[1]));
 	return false;
 }
@@ -199,24 +200,24 @@ cmd_udsd_channels(struct bus *bus, struct session *s, const struct slice *argv, 
 {
 	struct listing listing = { .bus = bus, .to = s, .is_admin = bus_is_admin(bus, &s->client) };
 
-	if (!check_pattern(bus, s, argv, argc))
+	if (!udsd_require_pattern(bus, s, argv, argc))
 		return COMMAND_DONE;
 	listing.pattern = argc > 2 ? &argv[2] : NULL;
 	listing.begin_work = bus->flow.work;
-	run_close(&bus->run); /* what was published is counted, and queued */
+	run_close(&bus->run); /* counts and queues what was published */
 	listing.own_unsent = s->client.out.bytes;
-	hashtable_each(&bus->router.channels.table, list_channel, &listing);
+	hashtable_each(&bus->router.channels.table, listing_visit, &listing);
 	if (listing.r == -E2BIG) {
-		reply_error(bus, s, "ERR it takes too long to hold all channels against all patterns");
+		reply_error(bus, s, "ERR it takes too long to match all channels with all patterns");
 		return COMMAND_DONE;
 	}
-	if (listing.r < 0 || find_held(bus, &listing.held) < 0) {
+	if (listing.r < 0 || held_find(bus, &listing.held) < 0) {
 		reply_error(bus, s, "ERR out of memory");
 		return COMMAND_DONE;
 	}
 	reply_array(bus, s, listing.n);
 	listing.replies = true;
-	hashtable_each(&bus->router.channels.table, list_channel, &listing);
+	hashtable_each(&bus->router.channels.table, listing_visit, &listing);
 	free(listing.held.channels);
 	return COMMAND_DONE;
 }
@@ -224,7 +225,7 @@ cmd_udsd_channels(struct bus *bus, struct session *s, const struct slice *argv, 
 enum command_result
 cmd_udsd_monitor(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	if (!check_pattern(bus, s, argv, argc))
+	if (!udsd_require_pattern(bus, s, argv, argc))
 		return COMMAND_DONE;
 	if (taps_join(&bus->taps, &s->client, argc > 2 ? &argv[2] : NULL) < 0)
 		reply_error(bus, s, "ERR out of memory");
@@ -234,16 +235,16 @@ cmd_udsd_monitor(struct bus *bus, struct session *s, const struct slice *argv, s
 }
 
 static void
-reply_reloaded(struct bus *bus, struct session *s)
+udsd_reply_reloaded(struct bus *bus, struct session *s)
 {
-	const char *mistakes = sessions_of_const(bus)->reload_mistakes.len > 0
-	                           ? (const char *)sessions_of_const(bus)->reload_mistakes.data
-	                           : "it is stopping, or out of memory";
+	const struct sessions *sessions = sessions_of_const(bus);
+	const char *mistakes = sessions->reload_mistakes.len > 0 ? (const char *)sessions->reload_mistakes.data
+	                                                         : "it is stopping, or out of memory";
 	size_t first = strcspn(mistakes, "\n"), more = 0;
 
 	for (const char *p = mistakes + first; *p; p++)
 		more += *p == '\n' && p[1];
-	if (!sessions_of_const(bus)->reload_failed)
+	if (!sessions->reload_failed)
 		reply_status(bus, s, "OK");
 	else if (more > 0)
 		reply_error(bus, s, "ERR the configuration was not reloaded: %.*s (and %zu more, see the log)",
@@ -252,14 +253,13 @@ reply_reloaded(struct bus *bus, struct session *s)
 		reply_error(bus, s, "ERR the configuration was not reloaded: %.*s", (int)first, mistakes);
 }
 
-/* The server reads the configuration at the end of the pass, when no command runs; then this runs again. */
+/* The server reloads at the end of the pass, when no command runs, sets has_reloaded and lets the command run again. */
 enum command_result
-cmd_udsd_reload(struct bus *bus, struct session *s, const struct slice *argv __attribute__((unused)),
-                size_t argc __attribute__((unused)))
+cmd_udsd_reload(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	if (s->has_reloaded) {
 		s->has_reloaded = false;
-		reply_reloaded(bus, s);
+		udsd_reply_reloaded(bus, s);
 		return COMMAND_DONE;
 	}
 	if (!sessions_of_const(bus)->config_path) {
@@ -271,7 +271,7 @@ cmd_udsd_reload(struct bus *bus, struct session *s, const struct slice *argv __a
 }
 
 enum command_result
-cmd_udsd_waitreceiver(struct bus *bus, struct session *s, const struct slice *argv, size_t argc __attribute__((unused)))
+cmd_udsd_waitreceiver(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	bool on = slice_is_word(argv[2], "ON");
 

@@ -1,3 +1,4 @@
+/* One row is one command; handlers.h says what else a new one needs. See struct command for the fields. */
 #include "command-table.h"
 
 #include "handlers.h"
@@ -13,8 +14,6 @@
 #define SUBSCRIBING (PUBSUB | LINEAR | NOSCRIPT | LS | COMMAND_IN_SUBSCRIBE)
 #define SENDING (PUBSUB | LINEAR | LS | FAST | COMMAND_MAY_WAIT)
 #define UNQUEUED COMMAND_UNQUEUED
-/* Never wait for a later pass, or only where there is need. */
-#define PROMPT (COMMAND_IN_SUBSCRIBE | COMMAND_MAY_WAIT)
 #define LINEAR COMMAND_LINEAR
 
 /* clang-format off: one row, one command */

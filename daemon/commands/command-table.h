@@ -1,4 +1,4 @@
-/* All commands. */
+/* The table of all commands. */
 #pragma once
 
 #include "command.h"

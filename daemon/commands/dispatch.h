@@ -1,9 +1,9 @@
-/* Runs the commands of sessions, or refuses them. */
+/* From the arguments of a command to its handler: finds the row, checks it, and runs, queues or refuses it. */
 #pragma once
 
 #include <stddef.h>
 
 #include "command.h"
 
-/* Runs one command. argc is at least 1. */
+/* Handles one command and replies. argc is at least 1. */
 enum command_result dispatch(struct bus *bus, struct session *s, const struct slice *argv, size_t argc);

@@ -3,7 +3,7 @@
 #include <time.h>
 
 static uint64_t
-nanoseconds(void)
+execute_nanoseconds(void)
 {
 	struct timespec ts;
 
@@ -15,11 +15,11 @@ enum command_result
 execute_timed(struct bus *bus, struct session *s, const struct command *row, struct command_stats *stats,
               const struct slice *argv, size_t argc)
 {
-	uint64_t start = nanoseconds();
+	uint64_t start = execute_nanoseconds();
 	enum command_result result = row->run(bus, s, argv, argc);
 
 	if (result == COMMAND_DONE) {
-		stats->nanoseconds += nanoseconds() - start;
+		stats->nanoseconds += execute_nanoseconds() - start;
 		stats->timed++;
 	}
 	return result;

@@ -1,12 +1,13 @@
-/* Runs a row that is not to be refused or queued any more, counts it, and shows it to monitors. */
+/* Runs a command that has passed all checks, counts it and shows it to monitors. */
 #pragma once
 
 #include "monitor.h"
 #include "sessions.h"
 
-/* The time is taken of one call in so many. */
+/* One call in this many is timed: reading the clock costs as much as a small command. */
 #define EXECUTE_TIMED_ONE_IN 128
 
+/* Runs the handler and adds its time to stats. */
 enum command_result execute_timed(struct bus *bus, struct session *s, const struct command *row,
                                   struct command_stats *stats, const struct slice *argv, size_t argc);
 

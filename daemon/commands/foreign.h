@@ -1,4 +1,7 @@
-/* Redis's commands that a bus does not have: a client that sends one takes udsd for a store of data. */
+/*
+ * The commands of Redis that udsd does not have. A client that sends one expects a store of data, so the error reply
+ * says that udsd is none.
+ */
 #pragma once
 
 #include <stdbool.h>

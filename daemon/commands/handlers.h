@@ -1,4 +1,7 @@
-/* The handlers of the commands, for the table. */
+/*
+ * The handlers of all commands, for the table. A new command is one row in command-table.c, one name here, and the
+ * handler in the file of its group; the build fails if one of them is missing.
+ */
 #pragma once
 
 #include "command.h"

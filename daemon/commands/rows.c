@@ -6,16 +6,6 @@
 
 #include "glob.h"
 
-static size_t
-count_rows(const struct command *table)
-{
-	size_t n = 0;
-
-	while (table[n].name)
-		n++;
-	return n;
-}
-
 bool
 rows_is_match(struct slice pattern, const char *name)
 {
@@ -29,7 +19,7 @@ rows_is_match(struct slice pattern, const char *name)
 }
 
 static int
-compare(struct slice name, const char *row_name)
+rows_compare(struct slice name, const char *row_name)
 {
 	size_t len = strlen(row_name), common = name.len < len ? name.len : len;
 	int r = strncasecmp((const char *)name.p, row_name, common);
@@ -40,11 +30,13 @@ compare(struct slice name, const char *row_name)
 const struct command *
 rows_find(const struct command *table, struct slice name)
 {
-	size_t low = 0, high = count_rows(table);
+	size_t low = 0, high = 0;
 
+	while (table[high].name)
+		high++;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int r = compare(name, table[middle].name);
+		int r = rows_compare(name, table[middle].name);
 
 		if (r == 0)
 			return &table[middle];

@@ -1,4 +1,6 @@
-/* Finding rows in a table of commands; and words for them. A table is sorted by name and ends with a row without one.
+/*
+ * Lookup in a table of commands. A table is sorted by name, so that subcommands follow their command, and ends with a
+ * row without a name.
  */
 #pragma once
 
@@ -7,14 +9,14 @@
 
 #include "command.h"
 
-/* The row of a full name ("ping", "client|id"), in any case, or NULL. */
+/* The row with a full name ("ping", "client|id"), in any case, or NULL. */
 const struct command *rows_find(const struct command *table, struct slice name);
 
-/* The first subcommand of a row, or the next one of the same command; NULL: none. */
+/* The first subcommand of a command, and the next one of the same command; NULL if there is none. */
 const struct command *rows_first_sub(const struct command *row);
 const struct command *rows_next_sub(const struct command *row);
 
-/* The subcommand of a name, or NULL. */
+/* The subcommand with a name, in any case, or NULL. */
 const struct command *rows_find_sub(const struct command *row, struct slice name);
 
 bool rows_is_sub(const struct command *row);
@@ -22,13 +24,12 @@ bool rows_is_sub(const struct command *row);
 /* "id" of "client|id". */
 const char *rows_sub_name(const struct command *row);
 
-/* Whether a glob pattern, in any case, matches a name in small letters. */
+/* Whether a glob pattern, in any case, matches a name that is in small letters. */
 bool rows_is_match(struct slice pattern, const char *name);
 
-/* A short text by value. */
 struct rows_text {
 	char text[48];
 };
 
-/* A name in capitals, as people write it. */
+/* A name in capital letters; a long one is cut. */
 struct rows_text rows_upper(const char *name);

@@ -1,3 +1,11 @@
+/*
+ * Messages are published straight from the buffer of the read. s->feed exists only while bytes are left over: an
+ * unfinished message, or messages that must wait for a receiver or for the next pass. Its bytes begin with the first
+ * message that is not published, and while it exists new input is appended to it, so that the order stays.
+ *
+ * Input is only read in state OPEN, so a session that waits has at most one read too much in memory. Packets arrive one
+ * by one: with them, s->feed holds exactly one packet.
+ */
 #include "feed.h"
 
 #include <assert.h>
@@ -11,13 +19,13 @@
 #include "publish.h"
 #include "sessions.h"
 
-/* Messages of one session in one pass; more wait for the next one. */
+/* Messages of one session in one pass; further ones wait for the next pass. */
 #define MESSAGES_PER_PASS 8192
 
 struct feed {
-	struct buf bytes; /* that are not published yet; of packets, one that waits */
-	size_t scanned;   /* so many of them have been looked at */
-	bool has_ended;   /* nothing follows */
+	struct buf bytes; /* not published yet */
+	size_t scanned;   /* of frame_split() */
+	bool has_ended;   /* the stream has ended */
 };
 
 void
@@ -35,15 +43,15 @@ feed_size(const struct feed *feed)
 }
 
 static void
-drop(struct session *s)
+feed_drop(struct session *s)
 {
 	feed_free(s->feed);
 	s->feed = NULL;
 }
 
-/* Queues a line of text, which waits for the barrier. */
+/* Queues a line of text; it goes out when the barrier opens, or at once if that is NULL. */
 static void
-answer(struct bus *bus, struct session *s, struct barrier *barrier, const char *text)
+feed_answer(struct bus *bus, struct session *s, struct barrier *barrier, const char *text)
 {
 	size_t len = strlen(text);
 	int64_t offset;
@@ -71,14 +79,14 @@ feed_refuse(struct bus *bus, struct session *s, const struct feed_plan *plan, co
 	flow_log(&bus->flow, &s->client, LOG_LEVEL_WARNING, "%s%s", text, plan->is_shared ? "" : "; closed");
 	if (plan->ack) {
 		snprintf(line, sizeof(line), "ERR %s\n", text);
-		answer(bus, s, NULL, line);
+		feed_answer(bus, s, NULL, line);
 	}
 	if (!plan->is_shared)
 		bus_finish(bus, &s->client);
 }
 
 static void
-refuse_channel(struct bus *bus, struct session *s, const struct feed_plan *plan, const char *verb)
+feed_refuse_channel(struct bus *bus, struct session *s, const struct feed_plan *plan, const char *verb)
 {
 	bus->flow.stats.denied_channels++;
 	feed_refuse(bus, s, plan, "may not %s '%.*s' ([channel %s])", verb, (int)plan->channel.len,
@@ -86,20 +94,20 @@ refuse_channel(struct bus *bus, struct session *s, const struct feed_plan *plan,
 }
 
 static void
-refuse_no_memory(struct bus *bus, struct session *s, const struct feed_plan *plan, size_t len)
+feed_refuse_no_memory(struct bus *bus, struct session *s, const struct feed_plan *plan, size_t len)
 {
 	feed_refuse(bus, s, plan, "out of memory, a message of %zu bytes is lost", len);
 }
 
-/* Keeps what cannot be handled now. */
+/* Saves the bytes that cannot be handled now. */
 static void
-keep(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice rest, size_t scanned)
+feed_save(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice rest, size_t scanned)
 {
 	struct feed *feed = calloc(1, sizeof(*feed));
 
 	if (!feed || buf_append(&feed->bytes, rest.p, rest.len) < 0) {
 		feed_free(feed);
-		refuse_no_memory(bus, s, plan, rest.len);
+		feed_refuse_no_memory(bus, s, plan, rest.len);
 		return;
 	}
 	feed->scanned = scanned;
@@ -107,23 +115,23 @@ keep(struct bus *bus, struct session *s, const struct feed_plan *plan, struct sl
 }
 
 static void
-answer_count(struct bus *bus, struct client *c, uint64_t receivers, struct barrier *barrier)
+feed_answer_count(struct bus *bus, struct client *c, uint64_t receivers, struct barrier *barrier)
 {
 	char line[32];
 
 	snprintf(line, sizeof(line), "%llu\n", (unsigned long long)receivers);
-	answer(bus, session_of(c), barrier, line);
+	feed_answer(bus, session_of(c), barrier, line);
 }
 
-/* Returns whether the message is done with; otherwise it waits. */
+/* Returns whether the message is done, published or refused; otherwise the session waits with it. */
 static bool
-publish(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice payload)
+feed_publish(struct bus *bus, struct session *s, const struct feed_plan *plan, struct slice payload)
 {
 	const struct publish_request request = {
 		.name = plan->channel,
 		.payload = payload,
 		.may_wait = !s->client.hurried,
-		.answer = plan->ack ? answer_count : NULL,
+		.answer = plan->ack ? feed_answer_count : NULL,
 	};
 
 	if (publish_is_more(bus, &s->client, plan->channel, false, payload.len)) {
@@ -138,34 +146,34 @@ publish(struct bus *bus, struct session *s, const struct feed_plan *plan, struct
 		bus->flow.stats.waits++;
 		return false;
 	case PUBLISH_DENIED:
-		refuse_channel(bus, s, plan, "publish to");
+		feed_refuse_channel(bus, s, plan, "publish to");
 		return true;
 	case PUBLISH_NOMEM:
-		refuse_no_memory(bus, s, plan, payload.len);
+		feed_refuse_no_memory(bus, s, plan, payload.len);
 		return true;
 	case PUBLISH_LOST:
-		refuse_no_memory(bus, s, plan, payload.len);
+		feed_refuse_no_memory(bus, s, plan, payload.len);
 		if (plan->ack)
-			flow_mark_dead(&bus->flow, &s->client); /* it must not get the answer */
+			flow_mark_dead(&bus->flow, &s->client); /* its answer, already queued, is wrong */
 		return true;
 	}
 	return true;
 }
 
 /*
- * Publishes the messages in p[0..len) until one is not whole, or waits, or enough is done for this pass. Returns how
- * many bytes were used.
+ * Publishes the messages in p[0..len) until one is unfinished or must wait, or the session has had its share of this
+ * pass. Returns the number of bytes used; all of them if the session is closed.
  */
 static size_t
-run(struct bus *bus, struct session *s, const struct feed_plan *plan, const uint8_t *p, size_t len, bool is_end,
-    size_t *scanned)
+feed_run(struct bus *bus, struct session *s, const struct feed_plan *plan, const uint8_t *p, size_t len, bool is_end,
+         size_t *scanned)
 {
 	uint64_t max = bus->flow.limits.max_message;
 	struct frame frame;
 	size_t at = 0;
 
 	for (int n = 0; at < len && s->client.state == CLIENT_OPEN; n++) {
-		if (s->client.clogged && !s->client.hurried) { /* who does not read its messages is not read from */
+		if (s->client.clogged && !s->client.hurried) { /* a client that does not read is not read from */
 			flow_set_state(&bus->flow, &s->client, CLIENT_WAITING, &bus->flow.throttled);
 			break;
 		}
@@ -175,7 +183,7 @@ run(struct bus *bus, struct session *s, const struct feed_plan *plan, const uint
 		}
 		switch (frame_split(plan->framing, p + at, len - at, is_end, max, scanned, &frame)) {
 		case FRAME_OK:
-			if (!publish(bus, s, plan, frame.payload))
+			if (!feed_publish(bus, s, plan, frame.payload))
 				return at;
 			at += frame.used;
 			break;
@@ -193,46 +201,47 @@ run(struct bus *bus, struct session *s, const struct feed_plan *plan, const uint
 	return client_is_live(&s->client) ? at : len;
 }
 
-/* Publishes what can be published of what is kept. */
+/* Publishes from s->feed. */
 static void
-run_kept(struct bus *bus, struct session *s, const struct feed_plan *plan)
+feed_run_saved(struct bus *bus, struct session *s, const struct feed_plan *plan)
 {
 	struct feed *feed = s->feed;
 	bool has_ended = feed->has_ended;
 
 	if (plan->is_packets) {
-		if (publish(bus, s, plan, (struct slice){ feed->bytes.data, feed->bytes.len }))
-			drop(s);
+		if (feed_publish(bus, s, plan, (struct slice){ feed->bytes.data, feed->bytes.len }))
+			feed_drop(s);
 		return;
 	}
-	buf_consume(&feed->bytes, run(bus, s, plan, feed->bytes.data, feed->bytes.len, has_ended, &feed->scanned));
+	buf_consume(&feed->bytes, feed_run(bus, s, plan, feed->bytes.data, feed->bytes.len, has_ended, &feed->scanned));
 	buf_shrink(&feed->bytes);
 	if (feed->bytes.len > 0)
 		return;
-	drop(s);
+	feed_drop(s);
 	if (has_ended && s->client.state == CLIENT_OPEN)
 		bus_finish(bus, &s->client);
 }
 
+/* Call when input was handled. A closed session has lost a message, which counts as refused. */
 static void
-hold(struct bus *bus, struct session *s)
+feed_charge(struct bus *bus, struct session *s)
 {
 	bool was_live = client_is_live(&s->client);
 
 	if (s->feed || s->kept > 0)
-		session_hold(s, bus, feed_size(s->feed));
+		session_charge_input(bus, s, feed_size(s->feed));
 	bus->flow.stats.refused += was_live && !client_is_live(&s->client);
 }
 
 void
 feed_begin(struct bus *bus, struct session *s, const struct feed_plan *plan)
 {
-	s->reply_mode = REPLY_OFF; /* it would not understand what commands reply */
+	s->reply_mode = REPLY_OFF; /* the client would not understand replies in RESP */
 	if (!plan->deliver)
 		return;
 	bus_set_encoding(bus, &s->client, plan->encoding);
 	if (!access_list_admits(&access_find(bus->access.rules, plan->channel)->subscribe, &s->client.identity))
-		refuse_channel(bus, s, plan, "subscribe to");
+		feed_refuse_channel(bus, s, plan, "subscribe to");
 	else if (bus_subscribe(bus, &s->client, SUBSCRIPTION_CHANNEL, plan->channel) != 0)
 		feed_refuse(bus, s, plan,
 		            "cannot be subscribed: out of memory, or its user has too many subscriptions");
@@ -246,15 +255,15 @@ feed_received(struct bus *bus, struct session *s, const struct feed_plan *plan, 
 
 	s->client.active_s = bus->flow.uptime_s;
 	if (!feed) {
-		used = run(bus, s, plan, p, len, false, &scanned);
+		used = feed_run(bus, s, plan, p, len, false, &scanned);
 		if (used < len)
-			keep(bus, s, plan, (struct slice){ p + used, len - used }, scanned);
+			feed_save(bus, s, plan, (struct slice){ p + used, len - used }, scanned);
 	} else if (buf_append(&feed->bytes, p, len) == 0) {
-		run_kept(bus, s, plan);
+		feed_run_saved(bus, s, plan);
 	} else {
-		refuse_no_memory(bus, s, plan, feed->bytes.len + len);
+		feed_refuse_no_memory(bus, s, plan, feed->bytes.len + len);
 	}
-	hold(bus, s);
+	feed_charge(bus, s);
 }
 
 void
@@ -264,9 +273,9 @@ feed_packet(struct bus *bus, struct session *s, const struct feed_plan *plan, st
 	if (packet.len > bus->flow.limits.max_message)
 		feed_refuse(bus, s, plan, "a message is over max_message (%llu bytes)",
 		            (unsigned long long)bus->flow.limits.max_message);
-	else if (!publish(bus, s, plan, packet))
-		keep(bus, s, plan, packet, 0);
-	hold(bus, s);
+	else if (!feed_publish(bus, s, plan, packet))
+		feed_save(bus, s, plan, packet, 0);
+	feed_charge(bus, s);
 }
 
 void
@@ -277,13 +286,13 @@ feed_ended(struct bus *bus, struct session *s, const struct feed_plan *plan)
 	assert(s->client.state == CLIENT_OPEN && (!feed || !plan->is_packets));
 	if (!feed) {
 		if (plan->ack && plan->framing == FRAMING_WHOLE && !plan->is_packets)
-			answer(bus, s, NULL, "ERR nothing was sent\n");
+			feed_answer(bus, s, NULL, "ERR nothing was sent\n");
 		bus_finish(bus, &s->client);
 		return;
 	}
 	feed->has_ended = true;
-	run_kept(bus, s, plan);
-	hold(bus, s);
+	feed_run_saved(bus, s, plan);
+	feed_charge(bus, s);
 }
 
 void
@@ -292,8 +301,8 @@ feed_resume(struct bus *bus, struct session *s, const struct feed_plan *plan)
 	assert(s->client.state == CLIENT_READY);
 	flow_set_state(&bus->flow, &s->client, CLIENT_OPEN, NULL);
 	if (s->feed)
-		run_kept(bus, s, plan);
-	hold(bus, s);
+		feed_run_saved(bus, s, plan);
+	feed_charge(bus, s);
 }
 
 void

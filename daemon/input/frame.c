@@ -7,7 +7,7 @@
 #define LENGTH_SIZE ((size_t)4)
 
 static enum frame_status
-finish(const uint8_t *p, size_t len, size_t used, uint64_t max, struct frame *ret_frame)
+frame_finish(const uint8_t *p, size_t len, size_t used, uint64_t max, struct frame *ret_frame)
 {
 	if (len > max)
 		return FRAME_TOO_LONG;
@@ -16,15 +16,15 @@ finish(const uint8_t *p, size_t len, size_t used, uint64_t max, struct frame *re
 }
 
 static enum frame_status
-split_line(const uint8_t *p, size_t len, bool is_end, uint64_t max, size_t *scanned, struct frame *ret_frame)
+frame_split_line(const uint8_t *p, size_t len, bool is_end, uint64_t max, size_t *scanned, struct frame *ret_frame)
 {
 	const uint8_t *lf = memchr(p + *scanned, '\n', len - *scanned);
 	size_t end = lf ? (size_t)(lf - p) : len;
 
 	*scanned = 0;
-	if (lf || is_end) /* only before an LF a CR is part of the line's end */
-		return finish(p, lf && end > 0 && p[end - 1] == '\r' ? end - 1 : end, lf ? end + 1 : end, max,
-		              ret_frame);
+	if (lf || is_end) /* a CR belongs to the line end only before an LF */
+		return frame_finish(p, lf && end > 0 && p[end - 1] == '\r' ? end - 1 : end, lf ? end + 1 : end, max,
+		                    ret_frame);
 	if (len - (p[len - 1] == '\r') > max)
 		return FRAME_TOO_LONG;
 	*scanned = len;
@@ -32,7 +32,7 @@ split_line(const uint8_t *p, size_t len, bool is_end, uint64_t max, size_t *scan
 }
 
 static enum frame_status
-split_length(const uint8_t *p, size_t len, bool is_end, uint64_t max, struct frame *ret_frame)
+frame_split_length(const uint8_t *p, size_t len, bool is_end, uint64_t max, struct frame *ret_frame)
 {
 	uint32_t size;
 
@@ -42,7 +42,7 @@ split_length(const uint8_t *p, size_t len, bool is_end, uint64_t max, struct fra
 		if (size > max)
 			return FRAME_TOO_LONG;
 		if (len - LENGTH_SIZE >= size)
-			return finish(p + LENGTH_SIZE, size, LENGTH_SIZE + size, max, ret_frame);
+			return frame_finish(p + LENGTH_SIZE, size, LENGTH_SIZE + size, max, ret_frame);
 	}
 	return is_end ? FRAME_CUT : FRAME_MORE;
 }
@@ -54,12 +54,12 @@ frame_split(enum framing framing, const uint8_t *p, size_t len, bool is_end, uin
 	assert(len > 0 && *scanned <= len);
 	switch (framing) {
 	case FRAMING_LINE:
-		return split_line(p, len, is_end, max, scanned, ret_frame);
+		return frame_split_line(p, len, is_end, max, scanned, ret_frame);
 	case FRAMING_LENGTH:
-		return split_length(p, len, is_end, max, ret_frame);
+		return frame_split_length(p, len, is_end, max, ret_frame);
 	case FRAMING_WHOLE:
 		if (is_end || len > max)
-			return finish(p, len, len, max, ret_frame);
+			return frame_finish(p, len, len, max, ret_frame);
 		return FRAME_MORE;
 	}
 	return FRAME_CUT;

@@ -1,3 +1,16 @@
+/*
+ * Whole commands run straight from the buffer of the read, which all sessions share. s->in exists only while bytes are
+ * left over: the beginning of an unfinished command, or commands that must wait. So an idle client costs no buffer.
+ *
+ * While s->in exists, its bytes begin with the first command that is not done, and new input goes behind them, so that
+ * the order stays. If that command is unfinished, `need` is the length at which the parser can get further; the bytes
+ * never exceed it, because what follows the command can run from the shared buffer again. `progress` spares the parser
+ * from reading the beginning twice.
+ *
+ * A large last argument, nearly always the payload of a PUBLISH, is read into a chunk of its own, the tail, which
+ * receivers then share: a large message is not copied between the socket of its publisher and those of its receivers.
+ * Until it is complete, nothing runs; then in->bytes are the command before it, parsed again to collect the arguments.
+ */
 #include "input.h"
 
 #include <assert.h>
@@ -8,33 +21,33 @@
 #include "buf.h"
 #include "chunk.h"
 #include "dispatch.h"
-#include "feed.h"
 #include "lifetime.h"
 #include "reply.h"
 #include "resp-encode.h"
 #include "resp-request.h"
 #include "sessions.h"
 
-/* Commands of one session in one pass; more wait for the next one. */
+/* Commands of one session in one pass; further ones wait for the next pass. */
 #define COMMANDS_PER_PASS 8192
 
-/* As much of a large payload gets its memory before its bytes come. */
+/* Memory of a tail at first; it grows with the bytes that come, not with the length that a client announces. */
 #define TAIL_FIRST ((size_t)256 * 1024)
 
 /*
- * How much is read of what follows a large command, and is copied: enough to see whether it is another one. It costs a
- * read for each of them, which pays from so many bytes on.
+ * What is read beyond a large command into the shared buffer has to be copied if it begins another large one. So only
+ * PEEK_SIZE bytes are read there, enough to see the header of the next command, which costs a further read. That pays
+ * for commands of at least PEEK_MIN bytes.
  */
 #define PEEK_SIZE ((size_t)4096)
 #define PEEK_MIN ((size_t)32 * 1024)
 
 struct input {
 	struct buf bytes;
-	size_t need; /* bytes that must be there before the first command can get further; 0: it is whole */
+	size_t need; /* length of bytes at which the unfinished first command gets further; 0: it is whole */
 	struct resp_progress progress; /* of the first command */
 	/*
-	 * The last argument of the first command, when that is large: "$LEN\r\n", payload, CRLF. bytes then holds
-	 * head_len bytes of the command before it, and after these what follows the command.
+	 * NULL, or the large last argument of the first command: "$LEN\r\n", payload, CRLF, tail_size bytes when it is
+	 * complete. The first head_len of bytes are the command before it; commands that wait may follow.
 	 */
 	struct chunk *tail;
 	size_t tail_size, head_len;
@@ -57,15 +70,15 @@ input_size(const struct input *in)
 }
 
 static void
-drop(struct session *s)
+input_drop(struct session *s)
 {
 	input_free(s->in);
 	s->in = NULL;
 }
 
-/* The first command lacks only the rest of its last argument, which is large: that goes to a chunk of its own. */
+/* Moves what has come of the last argument to a tail. */
 static int
-begin_tail(struct bus *bus, struct input *in)
+input_begin_tail(struct bus *bus, struct input *in)
 {
 	size_t head = sessions_of(bus)->request.tail_offset, size = resp_bulk_size(sessions_of(bus)->request.tail_len);
 	size_t come = in->bytes.len - head;
@@ -83,21 +96,18 @@ begin_tail(struct bus *bus, struct input *in)
 	return 0;
 }
 
-/* Remembers where the unfinished first command stands, after the parser asked for more. */
+/* Sets what the unfinished first command needs, after the parser has asked for more. Returns 0 or -ENOMEM. */
 static int
-note_need(struct bus *bus, struct input *in)
+input_set_need(struct bus *bus, struct input *in)
 {
 	in->need = sessions_of(bus)->request.need;
 	if (sessions_of(bus)->request.tail_offset > 0 && sessions_of(bus)->request.tail_len >= RUN_LARGE)
-		return begin_tail(bus, in);
+		return input_begin_tail(bus, in);
 	return 0;
 }
 
-/*
- * Runs the command in sessions_of(bus)->request. Returns whether it is done with; otherwise it waits. A call would cost
- * as much as what it does.
- */
-static inline bool __attribute__((always_inline)) run_command(struct bus *bus, struct session *s)
+/* Runs the parsed command. Returns whether it is done; otherwise it waits. Inline: a call would cost as much. */
+static inline bool __attribute__((always_inline)) input_run_command(struct bus *bus, struct session *s)
 {
 	enum command_result result = dispatch(bus, s, sessions_of(bus)->request.argv, sessions_of(bus)->request.argc);
 
@@ -114,7 +124,7 @@ static inline bool __attribute__((always_inline)) run_command(struct bus *bus, s
 }
 
 static void
-violation(struct bus *bus, struct session *s)
+input_refuse(struct bus *bus, struct session *s)
 {
 	flow_log(&bus->flow, &s->client, LOG_LEVEL_INFO, "protocol error: %s (max_message is %llu)",
 	         sessions_of(bus)->request.error, (unsigned long long)bus->flow.limits.max_message);
@@ -123,19 +133,19 @@ violation(struct bus *bus, struct session *s)
 }
 
 /*
- * Runs the commands in p[0..len) until one is not whole, or waits, or enough is done for this pass. progress is
- * the first command's, and that of the last one in the end. Returns how many bytes were used; *ret_more: the
- * rest begins with an unfinished command, which sessions_of(bus)->request is about.
+ * Runs the commands in p[0..len) until one is unfinished or must wait, or the session has had its share of this pass.
+ * progress: of the first command, afterwards of the last one. Returns the number of bytes used; all of them if the
+ * session is closed. *ret_more: the rest begins with an unfinished command, which sessions.request describes.
  */
 static size_t
-run_commands(struct bus *bus, struct session *s, struct resp_progress *progress, const uint8_t *p, size_t len,
-             bool *ret_more)
+input_run(struct bus *bus, struct session *s, struct resp_progress *progress, const uint8_t *p, size_t len,
+          bool *ret_more)
 {
 	size_t at = 0;
 
 	*ret_more = false;
 	for (int n = 0; at < len && s->client.state == CLIENT_OPEN; n++) {
-		if (s->client.clogged) { /* who does not read its replies is not read from */
+		if (s->client.clogged) { /* a client that does not read is not read from */
 			flow_set_state(&bus->flow, &s->client, CLIENT_WAITING, &bus->flow.throttled);
 			break;
 		}
@@ -148,7 +158,7 @@ run_commands(struct bus *bus, struct session *s, struct resp_progress *progress,
 		case RESP_REQUEST_OK:
 			if (sessions_of(bus)->request.argc == 0)
 				session_next_reply(s);
-			else if (!run_command(bus, s))
+			else if (!input_run_command(bus, s))
 				return at;
 			at += sessions_of(bus)->request.used;
 			if (sessions_of(bus)->request.used >= PEEK_MIN)
@@ -158,7 +168,7 @@ run_commands(struct bus *bus, struct session *s, struct resp_progress *progress,
 			*ret_more = true;
 			return at;
 		case RESP_REQUEST_ERROR:
-			violation(bus, s);
+			input_refuse(bus, s);
 			break;
 		case RESP_REQUEST_NOMEM:
 			flow_out_of_memory(&bus->flow, &s->client);
@@ -168,48 +178,48 @@ run_commands(struct bus *bus, struct session *s, struct resp_progress *progress,
 	return s->client.state >= CLIENT_CLOSING ? len : at;
 }
 
-/* Runs what is in the session's own input, which begins with a whole command or one that got more bytes. */
+/* Runs the commands in s->in, of which the first is whole or got the bytes that it needed. */
 static void
-run_kept(struct bus *bus, struct session *s)
+input_run_saved(struct bus *bus, struct session *s)
 {
 	struct input *in = s->in;
 	bool is_unfinished;
-	size_t used = run_commands(bus, s, &in->progress, in->bytes.data, in->bytes.len, &is_unfinished);
+	size_t used = input_run(bus, s, &in->progress, in->bytes.data, in->bytes.len, &is_unfinished);
 
 	buf_consume(&in->bytes, used);
 	buf_shrink(&in->bytes);
 	in->need = 0;
 	if (in->bytes.len == 0)
-		drop(s);
-	else if (is_unfinished && note_need(bus, in) < 0)
+		input_drop(s);
+	else if (is_unfinished && input_set_need(bus, in) < 0)
 		flow_out_of_memory(&bus->flow, &s->client);
 }
 
-/* Runs the first command with its large last argument, all of which has come. */
+/* Runs the first command with its tail, which is complete. */
 static void
-run_tail(struct bus *bus, struct session *s)
+input_run_tail(struct bus *bus, struct session *s)
 {
 	struct input *in = s->in;
 	enum resp_request_status status;
 	uint8_t *end = in->tail->data + in->tail_size - 2;
 	bool is_done;
 
-	in->progress = (struct resp_progress){ 0 }; /* so that the arguments are collected */
+	in->progress = (struct resp_progress){ 0 }; /* parse from the start, to collect the arguments */
 	status = resp_request_parse(&sessions_of(bus)->request, &in->progress, in->bytes.data, in->head_len,
 	                            bus->flow.limits.max_message);
 	if (status == RESP_REQUEST_NOMEM) {
 		flow_out_of_memory(&bus->flow, &s->client);
 		return;
 	}
-	if (status == RESP_REQUEST_ERROR) { /* max_message was lowered since */
-		violation(bus, s);
+	if (status == RESP_REQUEST_ERROR) { /* a reload has lowered max_message */
+		input_refuse(bus, s);
 		return;
 	}
 	assert(status == RESP_REQUEST_MORE);
-	memcpy(end, "\r\n", 2); /* the parser does not look at it, but receivers would */
+	memcpy(end, "\r\n", 2); /* the parser accepts any two bytes, but receivers do not */
 	resp_request_add_tail(&sessions_of(bus)->request, end - sessions_of(bus)->request.tail_len);
 	sessions_of(bus)->tail = in->tail;
-	is_done = run_command(bus, s);
+	is_done = input_run_command(bus, s);
 	sessions_of(bus)->tail = NULL;
 	if (!is_done)
 		return;
@@ -221,27 +231,27 @@ run_tail(struct bus *bus, struct session *s)
 	buf_consume(&in->bytes, in->head_len);
 	in->need = 0;
 	if (in->bytes.len == 0)
-		drop(s);
+		input_drop(s);
 }
 
-/* Runs what can be run of the session's own input. Returns false if it needs more bytes. */
+/* Runs what can run of s->in. Returns false if it needs more bytes. */
 static bool
-advance(struct bus *bus, struct session *s)
+input_advance(struct bus *bus, struct session *s)
 {
 	struct input *in = s->in;
 
 	if (in->tail ? in->tail->len < in->tail_size : in->bytes.len < in->need)
 		return false;
 	if (in->tail)
-		run_tail(bus, s);
+		input_run_tail(bus, s);
 	else
-		run_kept(bus, s);
+		input_run_saved(bus, s);
 	return true;
 }
 
-/* Makes room for up to `size` more bytes of a large argument. Returns how many there is room for, or -ENOMEM. */
+/* Makes room for up to `size` more bytes of the tail. Returns the number of bytes that fit, or -ENOMEM. */
 static ssize_t
-tail_room(struct input *in, size_t size)
+input_tail_room(struct input *in, size_t size)
 {
 	size_t left = in->tail_size - in->tail->len, cap = in->tail->cap;
 	struct chunk *tail;
@@ -258,14 +268,14 @@ tail_room(struct input *in, size_t size)
 	return (ssize_t)(cap - in->tail->len < size ? cap - in->tail->len : size);
 }
 
-/* Moves to the session's own input as many bytes as its first command needs. Returns how many, or -ENOMEM. */
+/* Copies to `in` at most as many bytes as its first command needs. Returns the number of bytes, or -ENOMEM. */
 static ssize_t
-take(struct input *in, const uint8_t *p, size_t len)
+input_append(struct input *in, const uint8_t *p, size_t len)
 {
 	ssize_t n;
 
 	if (in->tail) {
-		n = tail_room(in, len);
+		n = input_tail_room(in, len);
 		if (n > 0) {
 			memcpy(in->tail->data + in->tail->len, p, (size_t)n);
 			in->tail->len += (uint32_t)n;
@@ -277,9 +287,9 @@ take(struct input *in, const uint8_t *p, size_t len)
 	return buf_append(&in->bytes, p, len) < 0 ? -ENOMEM : (ssize_t)len;
 }
 
-/* Keeps what cannot be handled now. progress: of the unfinished command it begins with, if it does; else NULL. */
+/* Saves bytes that cannot be handled now. progress: of the unfinished command at their start; NULL: it is whole. */
 static int
-keep(struct bus *bus, struct session *s, const uint8_t *p, size_t len, const struct resp_progress *progress)
+input_save(struct bus *bus, struct session *s, const uint8_t *p, size_t len, const struct resp_progress *progress)
 {
 	if (!s->in && !(s->in = calloc(1, sizeof(*s->in))))
 		return -ENOMEM;
@@ -288,11 +298,12 @@ keep(struct bus *bus, struct session *s, const uint8_t *p, size_t len, const str
 	if (!progress)
 		return 0;
 	s->in->progress = *progress;
-	return note_need(bus, s->in);
+	return input_set_need(bus, s->in);
 }
 
+/* Handles bytes of the shared buffer, of which the first go to an unfinished command. */
 static void
-feed(struct bus *bus, struct session *s, const uint8_t *p, size_t len)
+input_handle(struct bus *bus, struct session *s, const uint8_t *p, size_t len)
 {
 	struct resp_progress progress = { 0 };
 	bool is_unfinished = false;
@@ -301,26 +312,26 @@ feed(struct bus *bus, struct session *s, const uint8_t *p, size_t len)
 		ssize_t n;
 
 		if (!s->in) {
-			n = (ssize_t)run_commands(bus, s, &progress, p, len, &is_unfinished);
+			n = (ssize_t)input_run(bus, s, &progress, p, len, &is_unfinished);
 		} else {
-			n = take(s->in, p, len);
+			n = input_append(s->in, p, len);
 			if (n >= 0)
-				advance(bus, s);
+				input_advance(bus, s);
 			else
 				flow_out_of_memory(&bus->flow, &s->client);
 		}
 		if (n > 0)
 			p += n, len -= (size_t)n;
 	}
-	if (len > 0 && client_is_live(&s->client) && keep(bus, s, p, len, is_unfinished ? &progress : NULL) < 0)
+	if (len > 0 && client_is_live(&s->client) && input_save(bus, s, p, len, is_unfinished ? &progress : NULL) < 0)
 		flow_out_of_memory(&bus->flow, &s->client);
 }
 
 static void
-hold(struct bus *bus, struct session *s)
+input_charge(struct bus *bus, struct session *s)
 {
 	if (s->in || s->in_transaction || s->kept > 0)
-		session_hold(s, bus, input_size(s->in));
+		session_charge_input(bus, s, input_size(s->in));
 }
 
 int
@@ -336,7 +347,7 @@ input_room(struct session *s, uint8_t *buffer, size_t size, struct iovec iov[2])
 	if (!in)
 		return 1;
 	if (in->tail) {
-		n = tail_room(in, in->tail_size);
+		n = input_tail_room(in, in->tail_size);
 		if (n < 0)
 			return (int)n;
 		iov[0] = (struct iovec){ in->tail->data + in->tail->len, (size_t)n };
@@ -360,16 +371,16 @@ input_received(struct bus *bus, struct session *s, const struct iovec iov[2], in
 
 	s->sends_large = false;
 	if (!s->in) {
-		feed(bus, s, iov[0].iov_base, len);
+		input_handle(bus, s, iov[0].iov_base, len);
 	} else {
 		if (s->in->tail)
 			s->in->tail->len += (uint32_t)first;
 		else
 			s->in->bytes.len += first;
-		advance(bus, s);
-		feed(bus, s, iov[1].iov_base, len - first);
+		input_advance(bus, s);
+		input_handle(bus, s, iov[1].iov_base, len - first);
 	}
-	hold(bus, s);
+	input_charge(bus, s);
 	has_tail = s->in && s->in->tail && s->in->tail_size >= PEEK_MIN;
 	s->sends_large = s->sends_large || has_tail;
 	return has_tail && len == iov[0].iov_len + (n > 1 ? iov[1].iov_len : 0);
@@ -380,7 +391,7 @@ input_resume(struct bus *bus, struct session *s)
 {
 	assert(s->client.state == CLIENT_READY);
 	flow_set_state(&bus->flow, &s->client, CLIENT_OPEN, NULL);
-	while (s->client.state == CLIENT_OPEN && s->in && advance(bus, s))
+	while (s->client.state == CLIENT_OPEN && s->in && input_advance(bus, s))
 		;
-	hold(bus, s);
+	input_charge(bus, s);
 }

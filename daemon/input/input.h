@@ -1,7 +1,4 @@
-/*
- * Input of a session: bytes in, commands run. Whole commands are handled where the bytes were read to. Only
- * what is left over is kept: the beginning of a command whose rest has not come, or commands that must wait.
- */
+/* Input of a session that speaks RESP: bytes in, commands run. input.c describes how bytes are kept between reads. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,21 +13,21 @@ struct session;
 /* Takes NULL. */
 void input_free(struct input *in);
 
-/* Bytes of input that are kept. Takes NULL. */
+/* Unhandled bytes of input. Takes NULL. */
 size_t input_size(const struct input *in);
 
 /*
- * Says where the next bytes of the session are to be read to: into its unfinished command as far as that
- * goes, then into the loop's buffer. Who sends large commands gets little of that, so that the next one is read to
- * where it stays, too. Returns the number of pieces (1 or 2), or -ENOMEM.
+ * Returns where to read the session's next bytes to: first the rest of its unfinished command, then `buffer`, which all
+ * sessions share. A session that sends large commands gets only the beginning of that: see PEEK_SIZE in input.c. The
+ * result is the number of pieces (1 or 2) or -ENOMEM.
  */
 int input_room(struct session *s, uint8_t *buffer, size_t size, struct iovec iov[2]);
 
 /*
- * Handles len bytes that were read into the pieces input_room() gave. The session may be dead afterwards. Returns
- * whether more should be read in this pass: a large command has begun, and all that there was room for has come.
+ * Handles len bytes that were read into the n pieces of input_room(). The session may be dead afterwards. Returns
+ * whether to read again in this pass: a large command has begun, and the read has filled all pieces.
  */
 bool input_received(struct bus *bus, struct session *s, const struct iovec iov[2], int n, size_t len);
 
-/* Handles what is left over from an earlier pass; the session is in state READY. */
+/* Handles input that an earlier pass has left; the session is in state READY. */
 void input_resume(struct bus *bus, struct session *s);

@@ -87,7 +87,7 @@ conn_new(int fd, struct conn_origin *origin, const struct identity *identity, st
 		return -ENOMEM;
 	}
 	*conn = (struct conn){ .origin = origin };
-	if (session_init(&conn->session, loop_bus(loop), identity) < 0) {
+	if (session_init(loop_bus(loop), &conn->session, identity) < 0) {
 		free(conn);
 		close(fd);
 		return -ENOMEM;
@@ -116,7 +116,7 @@ conn_close(struct client *c)
 	log_debug("client %llu: closed", (unsigned long long)c->id);
 	if (conn->origin->ops->end)
 		conn->origin->ops->end(conn);
-	session_deinit(&conn->session, loop_bus(loop));
+	session_deinit(loop_bus(loop), &conn->session);
 	conn_origin_unref(conn->origin);
 	loop->may_trim = true;
 	if (loop->on_conn_closed)

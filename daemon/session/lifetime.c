@@ -1,3 +1,9 @@
+/*
+ * A user is charged for the input that their clients have sent and the daemon has not handled, so that one user cannot
+ * fill the memory with it. Some of it is certain to go on: commands that wait for a receiver. The rest is unfinished:
+ * the end of the command may never come. A user over the limit is only made to wait as long as unfinished input alone
+ * is within it; otherwise all their clients could wait for each other, so the client that goes over it is closed.
+ */
 #include "lifetime.h"
 
 #include <stdlib.h>
@@ -8,14 +14,14 @@
 #include "transaction.h"
 
 int
-session_init(struct session *s, struct bus *bus, const struct identity *identity)
+session_init(struct bus *bus, struct session *s, const struct identity *identity)
 {
 	*s = (struct session){ 0 };
 	return flow_admit(&bus->flow, &s->client, identity);
 }
 
 static void
-keep(struct session *s, struct bus *bus, size_t kept, bool is_unfinished)
+session_charge(struct bus *bus, struct session *s, size_t kept, bool is_unfinished)
 {
 	flow_charge_input(&bus->flow, &s->client, (struct flow_input){ s->kept, s->is_unfinished },
 	                  (struct flow_input){ kept, is_unfinished });
@@ -23,38 +29,33 @@ keep(struct session *s, struct bus *bus, size_t kept, bool is_unfinished)
 	s->is_unfinished = is_unfinished;
 }
 
-static void
-free_info(struct session_info *info)
-{
-	if (!info)
-		return;
-	free(info->name);
-	free(info->lib_name);
-	free(info->lib_version);
-	transaction_free(info->transaction);
-	free(info);
-}
-
 void
-session_deinit(struct session *s, struct bus *bus)
+session_deinit(struct bus *bus, struct session *s)
 {
+	struct session_info *info = s->info;
+
 	monitor_leave(bus, s);
-	free_info(s->info);
+	if (info) {
+		free(info->name);
+		free(info->lib_name);
+		free(info->lib_version);
+		transaction_free(info->transaction);
+		free(info);
+	}
 	s->info = NULL;
-	keep(s, bus, 0, false);
+	session_charge(bus, s, 0, false);
 	bus_dismiss(bus, &s->client);
 }
 
 void
-session_hold(struct session *s, struct bus *bus, size_t input)
+session_charge_input(struct bus *bus, struct session *s, size_t input)
 {
 	size_t kept = input + (s->in_transaction ? s->info->transaction->bytes : 0);
 	uint64_t limit = user_input_max(&bus->flow.limits);
 	struct client *c = &s->client;
 	bool is_much = kept > USER_OVER_MIN;
 
-	/* Who waits for others will go on by itself; who is open may never send the rest. */
-	keep(s, bus, kept, is_much && c->state == CLIENT_OPEN);
+	session_charge(bus, s, kept, is_much && c->state == CLIENT_OPEN);
 	if (!is_much || c->state != CLIENT_OPEN || c->user->input <= limit)
 		return;
 	if (c->user->unfinished <= limit) {

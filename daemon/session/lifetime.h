@@ -1,4 +1,4 @@
-/* What a session keeps of its input, and its end. */
+/* The beginning and the end of a session, and the limit for its unhandled input. */
 #pragma once
 
 #include <stddef.h>
@@ -7,11 +7,14 @@ struct bus;
 struct session;
 struct identity;
 
-/* Takes over the identity's reference of its groups, also on failure. Returns 0 or -ENOMEM. */
-int session_init(struct session *s, struct bus *bus, const struct identity *identity);
+/* Takes over the identity's reference to its groups, also on failure. Returns 0 or -ENOMEM. */
+int session_init(struct bus *bus, struct session *s, const struct identity *identity);
 
-/* Leaves all channels and lists and drops what is queued; its input is gone already. Does not free s itself. */
-void session_deinit(struct session *s, struct bus *bus);
+/* Leaves all channels and lists and drops unsent output. The caller frees the input before, and s afterwards. */
+void session_deinit(struct bus *bus, struct session *s);
 
-/* Charges its user with what it has sent and is not handled; if that is too much, it waits or is closed. */
-void session_hold(struct session *s, struct bus *bus, size_t input);
+/*
+ * Charges the session's user for `input` bytes of unhandled input and for the transaction. Over the limit, the session
+ * waits until others of the user have finished theirs, or is closed if unfinished commands alone are over the limit.
+ */
+void session_charge_input(struct bus *bus, struct session *s, size_t input);

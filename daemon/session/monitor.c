@@ -1,3 +1,7 @@
+/*
+ * A line of MONITOR is made once and queued to each monitor like a reply. A monitor that does not keep up is
+ * disconnected: unlike receivers of messages, it must not hold up those whose commands it watches.
+ */
 #include "monitor.h"
 
 #include <ctype.h>
@@ -9,7 +13,7 @@
 #include "reply.h"
 #include "sessions.h"
 
-/* More of an argument, in bytes, and more arguments are only counted in the line. */
+/* The line shows this much of an argument, in bytes, and this many arguments; the rest is only counted. */
 #define SHOWN_BYTES ((size_t)4096)
 #define SHOWN_ARGS ((size_t)128)
 
@@ -38,7 +42,7 @@ monitor_leave(struct bus *bus, struct session *s)
 }
 
 static int
-put_byte(struct buf *line, uint8_t c)
+monitor_put_byte(struct buf *line, uint8_t c)
 {
 	static const char escaped[] = "\n\r\t\a\b", names[] = "nrtab";
 	const char *escape = c ? strchr(escaped, c) : NULL;
@@ -53,13 +57,13 @@ put_byte(struct buf *line, uint8_t c)
 }
 
 static int
-put_argument(struct buf *line, struct slice arg)
+monitor_put_argument(struct buf *line, struct slice arg)
 {
 	size_t shown = arg.len < SHOWN_BYTES ? arg.len : SHOWN_BYTES;
 	int r = buf_append(line, " \"", 2);
 
 	for (size_t i = 0; r == 0 && i < shown; i++)
-		r = put_byte(line, arg.p[i]);
+		r = monitor_put_byte(line, arg.p[i]);
 	if (r == 0)
 		r = buf_append(line, "\"", 1);
 	if (r == 0 && shown < arg.len)
@@ -67,9 +71,9 @@ put_argument(struct buf *line, struct slice arg)
 	return r;
 }
 
-/* Whether argument i is a user's name or a password. */
+/* Whether argument i is the name or the password of AUTH. */
 static bool
-is_secret(const struct command *row, const struct slice *argv, size_t i)
+monitor_is_secret(const struct command *row, const struct slice *argv, size_t i)
 {
 	if (strcmp(row->name, "auth") == 0)
 		return i > 0;
@@ -79,39 +83,39 @@ is_secret(const struct command *row, const struct slice *argv, size_t i)
 }
 
 static int
-put_origin(struct buf *line, const struct bus *bus, const struct session *s)
+monitor_put_origin(struct buf *line, const struct bus *bus, const struct session *s)
 {
-	struct session_address address = { .fd = -1 };
+	bool is_unix = !s->client.identity.anonymous;
+	struct session_address address;
 	struct timespec now;
 
 	sessions_describe(bus, s, &address);
+	if (is_unix && address.peer[0])
+		address.peer[strlen(address.peer) - 2] = '\0'; /* without the ":0" in place of a port */
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (s->client.identity.anonymous)
-		return buf_printf(line, "+%lld.%06ld [0 %s]", (long long)now.tv_sec, now.tv_nsec / 1000, address.peer);
-	if (address.peer[0]) /* the ":0" stands for a port */
-		address.peer[strlen(address.peer) - 2] = '\0';
-	return buf_printf(line, "+%lld.%06ld [0 unix:%s]", (long long)now.tv_sec, now.tv_nsec / 1000, address.peer);
+	return buf_printf(line, "+%lld.%06ld [0 %s%s]", (long long)now.tv_sec, now.tv_nsec / 1000,
+	                  is_unix ? "unix:" : "", address.peer);
 }
 
 static int
-put_line(struct buf *line, const struct bus *bus, const struct session *s, const struct command *row,
-         const struct slice *argv, size_t argc)
+monitor_put_line(struct buf *line, const struct bus *bus, const struct session *s, const struct command *row,
+                 const struct slice *argv, size_t argc)
 {
 	static const uint8_t redacted[] = "(redacted)";
 	size_t shown = argc < SHOWN_ARGS ? argc : SHOWN_ARGS;
-	int r = put_origin(line, bus, s);
+	int r = monitor_put_origin(line, bus, s);
 
 	for (size_t i = 0; r == 0 && i < shown; i++)
-		r = put_argument(line,
-		                 is_secret(row, argv, i) ? (struct slice){ redacted, sizeof(redacted) - 1 } : argv[i]);
+		r = monitor_put_argument(
+		    line, monitor_is_secret(row, argv, i) ? (struct slice){ redacted, sizeof(redacted) - 1 } : argv[i]);
 	if (r == 0 && shown < argc)
 		r = buf_printf(line, " ... (%zu more arguments)", argc - shown);
 	return r < 0 ? r : buf_append(line, "\r\n", 2);
 }
 
-/* Shows a line, but not in the middle of the monitor's own EXEC. */
+/* Queues a line; while the monitor's own EXEC runs, the line comes after its reply. */
 static void
-tell(struct bus *bus, struct client *monitor, const struct buf *line)
+monitor_send(struct bus *bus, struct client *monitor, const struct buf *line)
 {
 	struct flow *flow = &bus->flow;
 	int64_t offset;
@@ -144,14 +148,14 @@ monitor_show(struct bus *bus, struct session *s, const struct command *row, cons
 
 	if (row->flags & COMMAND_ADMIN)
 		return;
-	r = put_line(&line, bus, s, row, argv, argc);
+	r = monitor_put_line(&line, bus, s, row, argv, argc);
 	for (uint32_t i = 0; i < monitors->n; i++) {
 		struct client *monitor = recvset_array(monitors)[i];
 
 		if (r < 0)
 			flow_out_of_memory(flow, monitor);
 		else
-			tell(bus, monitor, &line);
+			monitor_send(bus, monitor, &line);
 	}
 	buf_deinit(&line);
 }

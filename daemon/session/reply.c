@@ -79,6 +79,32 @@ reply_text(struct bus *bus, struct session *s, const char *text)
 }
 
 void
+reply_format(struct bus *bus, struct session *s, const char *format, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	reply_text(bus, s, text);
+}
+
+void
+reply_pair(struct bus *bus, struct session *s, const char *key, const char *value)
+{
+	reply_text(bus, s, key);
+	reply_text(bus, s, value);
+}
+
+void
+reply_pair_integer(struct bus *bus, struct session *s, const char *key, int64_t value)
+{
+	reply_text(bus, s, key);
+	reply_integer_signed(bus, s, value);
+}
+
+void
 reply_verbatim(struct bus *bus, struct session *s, struct slice text)
 {
 	if (!client_is_resp3(&s->client)) {
@@ -131,7 +157,7 @@ reply_confirmation(struct bus *bus, struct session *s, const char *what, const s
 {
 	uint8_t mode = s->reply_mode;
 
-	s->reply_mode = REPLY_ON; /* like a message, it is no reply */
+	s->reply_mode = REPLY_ON; /* CLIENT REPLY covers replies only */
 	reply_header(bus, s, client_is_resp3(&s->client) ? '>' : '*', 3, NULL);
 	reply_text(bus, s, what);
 	if (name)

@@ -1,6 +1,6 @@
 /*
- * Replies, in the session's version of the protocol. A session for which there is no memory is killed; what
- * is replied to a dead session goes nowhere.
+ * Replies in the session's version of the protocol. Without memory for a reply the session is killed. Replies to a dead
+ * session, or one that has turned replies off, are dropped.
  */
 #pragma once
 
@@ -12,12 +12,12 @@
 #include "protocol.h"
 #include "session.h"
 
-/* Room for so many bytes, or NULL: nothing is to be replied. What is written there is queued by reply_commit(). */
+/* Returns space for `room` bytes of reply, or NULL if the reply is dropped. reply_commit() queues what was written. */
 static inline char *__attribute__((always_inline)) reply_reserve(struct bus *bus, struct session *s, size_t room)
 {
 	if (s->client.state == CLIENT_DEAD || session_is_muted(s))
 		return NULL;
-	/* What was published before this reply comes before it. */
+	/* Messages published before this reply must come before it. */
 	if (bus->run.messages > 0 && client_is_subscribed(&s->client))
 		run_close(&bus->run);
 	if (stream_reserve(&bus->flow.unicast, room) < 0) {
@@ -27,7 +27,7 @@ static inline char *__attribute__((always_inline)) reply_reserve(struct bus *bus
 	return (char *)stream_end(&bus->flow.unicast);
 }
 
-/* barrier: what it has to wait for, or NULL. */
+/* Queues len bytes. barrier: NULL, or what they have to wait for. */
 static inline void __attribute__((always_inline))
 reply_commit(struct bus *bus, struct session *s, size_t len, struct barrier *barrier)
 {
@@ -35,7 +35,7 @@ reply_commit(struct bus *bus, struct session *s, size_t len, struct barrier *bar
 	uint32_t offset = chunk->len;
 
 	chunk->len += (uint32_t)len;
-	/* Most answers only lengthen what was queued before. */
+	/* Most replies only lengthen what is queued already. */
 	if (s->client.out_state < CLIENT_OUT_BLOCKED && outq_extend(&s->client.out, chunk, offset, len, barrier, 0)) {
 		if (flow_may_be_clogged(&bus->flow, &s->client.out))
 			flow_check_clogged(&bus->flow, &s->client);
@@ -44,7 +44,7 @@ reply_commit(struct bus *bus, struct session *s, size_t len, struct barrier *bar
 	flow_queue(&bus->flow, &s->client, chunk, offset, len, barrier, 0);
 }
 
-/* Bytes as they are. */
+/* Bytes that are encoded already. */
 static inline void
 reply_raw(struct bus *bus, struct session *s, const void *data, size_t len)
 {
@@ -61,27 +61,34 @@ reply_raw(struct bus *bus, struct session *s, const void *data, size_t len)
 /* "+TEXT"; text without line ends. */
 void reply_status(struct bus *bus, struct session *s, const char *text);
 
-/* "-TEXT", where the text begins with its code ("ERR ..."); line ends in it become blanks. Is counted. */
+/* "-TEXT", where the text begins with its code ("ERR ..."). Line ends in it become blanks. Counts the error. */
 void reply_error(struct bus *bus, struct session *s, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 void reply_integer(struct bus *bus, struct session *s, uint64_t value);
 void reply_integer_signed(struct bus *bus, struct session *s, int64_t value);
 
-/* An integer that is held back until the barrier is open. */
+/* An integer that goes out when the barrier opens. */
 void reply_integer_behind(struct bus *bus, struct session *s, uint64_t value, struct barrier *barrier);
 
 void reply_bulk(struct bus *bus, struct session *s, struct slice data);
 void reply_text(struct bus *bus, struct session *s, const char *text);
 
-/* Text for people: a bulk string, or RESP3's verbatim string. */
+/* A bulk string of at most 255 bytes. */
+void reply_format(struct bus *bus, struct session *s, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* One key of a map with its value. */
+void reply_pair(struct bus *bus, struct session *s, const char *key, const char *value);
+void reply_pair_integer(struct bus *bus, struct session *s, const char *key, int64_t value);
+
+/* Text for people: a bulk string in RESP2, a verbatim string in RESP3. */
 void reply_verbatim(struct bus *bus, struct session *s, struct slice text);
 
 void reply_null(struct bus *bus, struct session *s);
 
-/* Headers: n elements follow (of a map, n pairs). */
+/* Headers: the caller replies n elements afterwards, of a map n pairs. */
 void reply_array(struct bus *bus, struct session *s, size_t n);
 void reply_map(struct bus *bus, struct session *s, size_t n);
 void reply_set(struct bus *bus, struct session *s, size_t n);
 
-/* Confirms a subscription or its end: a push, also where replies are off (CLIENT REPLY). name: NULL for none. */
+/* Confirms a subscription or its end. Goes out even where CLIENT REPLY has turned replies off. name: NULL for none. */
 void reply_confirmation(struct bus *bus, struct session *s, const char *what, const struct slice *name, uint64_t count);

@@ -1,6 +1,6 @@
 /*
- * A session is a client that is spoken to, in RESP or one of the other modes: its unhandled input, how it wants its
- * answers, what it says of itself. It has no socket; a connection embeds it.
+ * A session is a client with a protocol, RESP or one of the other modes: its unhandled input, the form of its replies,
+ * what the client says about itself. It has no socket; a connection embeds it.
  */
 #pragma once
 
@@ -13,33 +13,33 @@ struct feed;
 struct input;
 struct transaction;
 
-/* What becomes of the replies to commands (CLIENT REPLY); messages and confirmations always go out. */
+/* CLIENT REPLY: whether commands are answered. Messages and confirmations always go out. */
 enum session_reply_mode {
 	REPLY_ON,
-	REPLY_SKIP_NEXT, /* the next command gets none */
-	REPLY_SKIP,      /* the command that runs gets none */
+	REPLY_SKIP_NEXT, /* no reply to the next command */
+	REPLY_SKIP,      /* no reply to the command that runs */
 	REPLY_OFF,
 };
 
 struct session {
 	struct client client; /* first */
 	union {
-		struct input *in;  /* unfinished or unhandled input, or NULL */
-		struct feed *feed; /* likewise, in other modes than route */
+		struct input *in;  /* route mode: unfinished or unhandled input, or NULL */
+		struct feed *feed; /* other modes: likewise */
 	};
 	struct session_info *info; /* or NULL */
-	uint32_t kept;             /* charged to its user for input and a transaction */
+	uint32_t kept;             /* bytes of input and transaction that its user is charged for */
 	uint8_t reply_mode;        /* enum session_reply_mode */
-	uint8_t last_command;      /* its row in the table, counted from 1; 0: none yet */
+	uint8_t last_command;      /* row in the table of commands, counted from 1; 0: none */
 	bool in_transaction : 1;
-	bool is_unfinished : 1; /* the rest of what is kept may never come */
+	bool is_unfinished : 1; /* the user was charged for `kept` as unfinished; see lifetime.c */
 	bool is_monitor : 1;
-	bool sends_large : 1;            /* what was read last began or ended a large command */
-	bool no_evict : 1, no_touch : 1; /* CLIENT NO-EVICT and NO-TOUCH: noted, no more */
-	bool has_reloaded : 1;           /* what its UDSD RELOAD has waited for is done */
+	bool sends_large : 1;            /* the last read began or ended a large command; see input.c */
+	bool no_evict : 1, no_touch : 1; /* CLIENT NO-EVICT and NO-TOUCH: only shown in CLIENT LIST */
+	bool has_reloaded : 1;           /* the reload that its UDSD RELOAD waits for is done */
 };
 
-/* What few clients have; made when they do. Strings are owned, or NULL. */
+/* What only few clients have, allocated on demand. Strings are owned, or NULL. */
 struct session_info {
 	char *name, *lib_name, *lib_version;
 	struct transaction *transaction; /* or NULL */
@@ -57,13 +57,13 @@ session_of_const(const struct client *c)
 	return (const struct session *)((const char *)c - offsetof(struct session, client));
 }
 
-/* Returns the session's info, made if need be, or NULL when there is no memory. */
+/* Returns the session's info, allocated if needed, or NULL without memory. */
 struct session_info *session_get_info(struct session *s);
 
-/* A command has been done with: CLIENT REPLY SKIP moves on. */
+/* Call after each command: CLIENT REPLY SKIP moves on to the next one. */
 void session_next_reply(struct session *s);
 
-/* Whether replies to the command that runs are left out. */
+/* Whether the command that runs gets no reply. */
 static inline bool
 session_is_muted(const struct session *s)
 {

@@ -7,28 +7,17 @@
 #include <sys/random.h>
 #include <time.h>
 
-static int
-make_run_id(struct sessions *sessions)
-{
-	uint8_t bytes[20];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-		return -errno;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(sessions->run_id + 2 * i, 3, "%02x", bytes[i]);
-	return 0;
-}
-
 int
 sessions_init(struct sessions *sessions, const struct limits *limits, const struct command *table)
 {
-	int r;
+	uint8_t id[20];
 
 	*sessions = (struct sessions){ .table = table, .recent.len = SIZE_MAX };
 	TAILQ_INIT(&sessions->reloading);
-	r = make_run_id(sessions);
-	if (r < 0)
-		return r;
+	if (getrandom(id, sizeof(id), 0) != sizeof(id))
+		return -errno;
+	for (size_t i = 0; i < sizeof(id); i++)
+		snprintf(sessions->run_id + 2 * i, 3, "%02x", id[i]);
 	sessions->start_time = time(NULL);
 	return bus_init(&sessions->bus, limits);
 }

@@ -1,4 +1,4 @@
-/* What the sessions of one loop share: a bus that speaks RESP. */
+/* A bus with sessions: what all sessions of one loop share beside the bus itself. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,35 +12,35 @@
 #include "resp-request.h"
 #include "session.h"
 
-/* Where a session is connected, for CLIENT LIST. */
 #define SESSION_ADDRESS_MAX 160
 
+/* The connection of a session, for CLIENT LIST and MONITOR. */
 struct session_address {
 	int fd; /* -1: none */
 	const char *mode;
 	char peer[SESSION_ADDRESS_MAX], local[SESSION_ADDRESS_MAX];
 };
 
-/* Codes of error replies that are counted apart. */
+/* Number of error codes with a counter of their own. */
 #define SESSIONS_ERROR_CODES 8
 
 struct sessions {
 	struct bus bus; /* first */
 	struct resp_request request;
-	struct chunk *tail;      /* holds the last argument of the command that runs, where that is large; else NULL */
-	struct recvset monitors; /* are shown all commands */
-	struct client_list reloading; /* wait until the configuration was read again */
+	struct chunk *tail;           /* holds the last argument of the running command if that is large; else NULL */
+	struct recvset monitors;      /* sessions in MONITOR */
+	struct client_list reloading; /* sessions that wait for a reload of the configuration */
 
-	const struct command *table; /* of commands; see struct command_stats for what is counted of each row */
-	struct command_stats commands[COMMAND_ROWS_MAX];
+	const struct command *table;                     /* of commands */
+	struct command_stats commands[COMMAND_ROWS_MAX]; /* of each row */
 	/*
-	 * The last command that was looked up, as it was spelt, among those that may run without further checks; see
-	 * is_repeated() in dispatch.c. Until there is one, len is more than any name has.
+	 * Cache of the last lookup of a command that may run without further checks, by the spelling of its name; see
+	 * dispatch.c. While it is empty, len is longer than any name.
 	 */
 	struct {
 		const struct command *row;
 		struct command_stats *stats;
-		uint8_t number; /* see session.last_command */
+		uint8_t number; /* for session.last_command */
 		size_t len;
 		uint8_t name[16];
 	} recent;
@@ -49,13 +49,13 @@ struct sessions {
 		uint64_t count;
 	} errors[SESSIONS_ERROR_CODES];
 
-	bool stop_requested; /* by SHUTDOWN */
-	bool reload_failed;  /* the last reload, and why, a mistake in each line */
-	struct buf reload_mistakes;
-	const char *config_path; /* or NULL */
-	char run_id[41];         /* hexadecimal, another one at each start */
-	int64_t start_time;      /* seconds since the epoch */
-	/* What only the owner of the sockets knows; NULL: nothing. */
+	bool stop_requested;        /* by SHUTDOWN */
+	bool reload_failed;         /* the last reload */
+	struct buf reload_mistakes; /* why, one mistake a line */
+	const char *config_path;    /* or NULL */
+	char run_id[41];            /* random, hexadecimal */
+	int64_t start_time;         /* seconds since the epoch */
+	/* Set by the owner of the sockets, or NULL. */
 	void (*describe)(const struct session *s, struct session_address *ret_address);
 };
 
@@ -78,10 +78,11 @@ void sessions_deinit(struct sessions *sessions);
 /* Counts an error reply, "CODE text". */
 void sessions_count_error(struct bus *bus, const char *text);
 
-/* Commands that were run. */
+/* Returns the number of commands that have run. */
 uint64_t sessions_count_commands(const struct bus *bus);
 
-/* Disconnects who watches commands or messages and is no administrator any more. */
+/* Call after the administrators have changed: disconnects monitors that are no longer among them. */
 void sessions_check_rights(struct bus *bus);
 
+/* *ret_address is empty if nobody knows the session's socket. */
 void sessions_describe(const struct bus *bus, const struct session *s, struct session_address *ret_address);

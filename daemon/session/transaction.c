@@ -24,7 +24,7 @@ transaction_begin(struct session *s)
 }
 
 static void
-clear(struct transaction *transaction)
+transaction_clear(struct transaction *transaction)
 {
 	struct queued_command *command;
 
@@ -40,7 +40,7 @@ transaction_free(struct transaction *transaction)
 {
 	if (!transaction)
 		return;
-	clear(transaction);
+	transaction_clear(transaction);
 	free(transaction);
 }
 
@@ -58,12 +58,12 @@ void
 transaction_fail(struct session *s)
 {
 	s->info->transaction->has_failed = true;
-	clear(s->info->transaction); /* nobody needs them any more */
+	transaction_clear(s->info->transaction);
 }
 
-/* A copy with the bytes of its arguments, which take `bytes`. */
+/* bytes: the sum of the arguments' lengths. */
 static struct queued_command *
-copy(const struct command *row, const struct slice *argv, size_t argc, size_t bytes)
+transaction_copy(const struct command *row, const struct slice *argv, size_t argc, size_t bytes)
 {
 	struct queued_command *command = malloc(sizeof(*command) + argc * sizeof(*argv) + bytes);
 	uint8_t *p;
@@ -91,15 +91,15 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 		bytes += argv[i].len;
 	cost = sizeof(*command) + argc * sizeof(*argv) + bytes;
 	if (transaction->has_failed) {
-		reply_status(bus, s, "QUEUED"); /* as Redis says; it will not run */
+		reply_status(bus, s, "QUEUED"); /* like Redis, although it will not run */
 		return;
 	}
 	if (transaction->bytes + cost > limit) {
 		transaction_fail(s);
-		reply_error(bus, s, "ERR the transaction takes more than %zu bytes (max_message and 1 MiB)", limit);
+		reply_error(bus, s, "ERR the transaction takes more than %zu bytes (max_message + 1 MiB)", limit);
 		return;
 	}
-	command = copy(row, argv, argc, bytes);
+	command = transaction_copy(row, argv, argc, bytes);
 	if (!command) {
 		transaction_fail(s);
 		reply_error(bus, s, "ERR out of memory");

@@ -1,6 +1,6 @@
 /*
- * What a session has asked for between MULTI and EXEC: copies of the commands, bounded in bytes. They run in one
- * go, so that nothing that others publish comes in between.
+ * The commands of a session between MULTI and EXEC: copies, with a limit in bytes. EXEC runs them in one go, so that
+ * no message of another client comes in between.
  */
 #pragma once
 
@@ -14,27 +14,27 @@ struct queued_command {
 	STAILQ_ENTRY(queued_command) link;
 	const struct command *row;
 	size_t argc;
-	struct slice argv[]; /* of bytes that follow them */
+	struct slice argv[]; /* their bytes follow in the same allocation */
 };
 
 struct transaction {
 	STAILQ_HEAD(, queued_command) commands;
-	size_t n;        /* how many there are, or were before it failed */
-	size_t bytes;    /* that the commands take, as limited */
-	bool has_failed; /* a command was refused: EXEC will be */
+	size_t n;        /* number of commands, also after a failure */
+	size_t bytes;    /* memory of the commands */
+	bool has_failed; /* a command was refused, so EXEC will be too */
 };
 
-/* Between MULTI and EXEC from now on. Returns 0 or -ENOMEM. */
+/* Begins a transaction. Returns 0 or -ENOMEM. */
 int transaction_begin(struct session *s);
 
-/* Keeps a command, and replies; what does not fit makes the transaction fail. */
+/* Adds a copy of a command and replies QUEUED. If it does not fit, the transaction fails and an error is replied. */
 void transaction_add(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv,
                      size_t argc);
 
-/* EXEC will be refused. */
+/* Makes EXEC fail, and frees the commands. */
 void transaction_fail(struct session *s);
 
-/* The session's transaction is over, if there is one. */
+/* Ends and frees the session's transaction, if there is one. */
 void transaction_end(struct session *s);
 
 /* Takes NULL. */

@@ -208,7 +208,7 @@ close_peer(struct client *c)
 
 	assert(peer->unsent == SIZE_MAX || (c->out.bytes == peer->unsent && c->out.count == peer->n_spans));
 	input_free(s->in);
-	session_deinit(s, &peer->host->bus);
+	session_deinit(&peer->host->bus, s);
 	free(peer->socket); /* whoever still refers to it is found */
 	peer->socket = NULL;
 }
@@ -337,7 +337,7 @@ host_add(struct host *host, pid_t pid, uid_t uid)
 	assert(peer->socket);
 	peer->socket->peer = peer;
 	enter(host);
-	if (session_init(&peer->socket->session, &host->bus, &identity) < 0) {
+	if (session_init(&host->bus, &peer->socket->session, &identity) < 0) {
 		free(peer->socket);
 		peer->socket = NULL;
 	}

@@ -128,7 +128,7 @@ close_peer(struct client *c)
 		feed_free(s->feed);
 	else
 		input_free(s->in);
-	session_deinit(s, &peer->hub->bus);
+	session_deinit(&peer->hub->bus, s);
 	memset(s, 0xee, sizeof(*s)); /* so that stale references are noticed */
 	peer->is_closed = true;
 }
@@ -328,7 +328,7 @@ peer_new_as(struct hub *hub, const struct identity *identity)
 	peer->hub = hub;
 	peer->fds[0] = peer->fds[1] = -1;
 	note_bus(hub, true);
-	r = session_init(&peer->session, &hub->bus, identity);
+	r = session_init(&hub->bus, &peer->session, identity);
 	note_bus(hub, false);
 	peer->is_closed = r < 0;
 	if (!hub->may_refuse)
