@@ -78,7 +78,7 @@ main(int argc, char **argv)
 		if (options.print_config)
 			config_print(config, stdout);
 		else
-			printf("%s: the configuration is right\n",
+			printf("%s: the configuration is valid\n",
 			       config->path ? config->path : "no file, only defaults");
 		config_free(config);
 		r = flush_output();

@@ -12,7 +12,7 @@
 #include "notify.h"
 
 static bool
-has_changed(const struct status *status)
+status_has_changed(const struct status *status)
 {
 	const struct stats *now = &loop_bus(status->loop)->flow.stats, *told = &status->told;
 
@@ -21,7 +21,7 @@ has_changed(const struct status *status)
 }
 
 static void
-tell(struct status *status, const char *before)
+status_tell(struct status *status, const char *before)
 {
 	const struct stats *stats = &loop_bus(status->loop)->flow.stats;
 	char rate[32] = "";
@@ -38,7 +38,7 @@ tell(struct status *status, const char *before)
 }
 
 static void
-wait_a_while(struct status *status)
+status_wait_a_while(struct status *status)
 {
 	loop_add_timer(&status->timer, STATUS_INTERVAL_MS);
 	status->is_waiting = true;
@@ -50,16 +50,16 @@ timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((u
 	struct status *status = arg;
 	struct flow *flow = &loop_bus(status->loop)->flow;
 	uint64_t old_rate = status->rate, n = flow->stats.messages - status->told.messages, ms;
-	bool is_busy = has_changed(status);
+	bool is_busy = status_has_changed(status);
 
 	status->is_waiting = false;
 	flow_update_time(flow);
 	ms = flow->now_ms - status->told_ms;
 	status->rate = ms > 0 ? n * 1000 / ms : 0;
 	if (is_busy || old_rate > 0)
-		tell(status, "");
+		status_tell(status, "");
 	if (is_busy)
-		wait_a_while(status);
+		status_wait_a_while(status);
 }
 
 void
@@ -78,14 +78,14 @@ status_deinit(struct status *status)
 void
 status_update(struct status *status)
 {
-	if (!status->is_on || status->is_waiting || !has_changed(status))
+	if (!status->is_on || status->is_waiting || !status_has_changed(status))
 		return;
-	tell(status, "");
-	wait_a_while(status);
+	status_tell(status, "");
+	status_wait_a_while(status);
 }
 
 void
 status_ready(struct status *status)
 {
-	tell(status, "READY=1\n");
+	status_tell(status, "READY=1\n");
 }

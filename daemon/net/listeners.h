@@ -49,7 +49,7 @@ void listeners_close_changed(struct listeners *listeners, const struct listener_
 /* Closes the listeners that clients cannot find any more. */
 void listeners_close_lost(struct listeners *listeners);
 
-/* Does that, and opens them anew, now or when their places are free. */
+/* Closes lost listeners and reopens them, now or once their paths are free. */
 void listeners_restore(struct listeners *listeners);
 
 /* Clients find no socket any more, but their paths stay taken. */
