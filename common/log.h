@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -25,6 +26,19 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
 
 /* Whole lines that name their place by themselves: only a journal needs more. */
 void log_lines(enum log_level level, const char *lines);
+
+/* Rate limit of log lines: at most max lines in period_ms. Zeroed: nothing was written yet. */
+struct log_limit {
+	uint64_t since_ms; /* when the period began */
+	unsigned int lines, omitted;
+};
+
+/*
+ * Whether a line may be written now; if not, counts it as omitted. ret_omitted: lines omitted in the period that has
+ * just ended, for the caller to report, else 0; or NULL.
+ */
+bool log_limit_allows(struct log_limit *limit, unsigned int max, uint64_t period_ms, uint64_t now_ms,
+                      unsigned int *ret_omitted);
 
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -58,15 +58,11 @@ struct flow {
 
 	uint64_t now_ms; /* monotonic, as of the last event */
 	uint64_t start_ms;
-	uint32_t uptime_s;      /* as of the last event */
-	uint64_t work;          /* done so far, see FLOW_PASS_WORK */
-	uint64_t work_at_begin; /* of the pass, and again when what was postponed has its turn */
-	size_t bytes_at_begin;  /* chunks.bytes then */
-	/* Lines about clients in this while; what is too much is only counted. */
-	struct {
-		uint64_t since_ms;
-		unsigned int lines, omitted;
-	} client_log;
+	uint32_t uptime_s;           /* as of the last event */
+	uint64_t work;               /* done so far, see FLOW_PASS_WORK */
+	uint64_t work_at_begin;      /* of the pass, and again when what was postponed has its turn */
+	size_t bytes_at_begin;       /* chunks.bytes then */
+	struct log_limit client_log; /* of log lines about clients */
 };
 
 void flow_init(struct flow *flow, const struct limits *limits);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log.h"
 #include "identity.h"
 #include "limits.h"
 #include "hashtable.h"
@@ -16,9 +17,9 @@ struct user {
 	struct hashtable_node node;
 	uid_t uid;
 	bool anonymous;
-	uint64_t warned_ms;       /* when the log was last told that he is over it; 0: never */
-	bool is_over;             /* more is queued than queue_limit_per_uid, and not yet below half of it again */
-	struct group_set *groups; /* of the client that came last, which others mostly have as well; or NULL */
+	struct log_limit over_log; /* of the warning that they are over it */
+	bool is_over;              /* more is queued than queue_limit_per_uid, and not yet below half of it again */
+	struct group_set *groups;  /* of the client that came last, which others mostly have as well; or NULL */
 	uint64_t clients;
 	uint64_t subscriptions;
 	uint64_t patterns;   /* among them; long ones count more than once */

@@ -47,12 +47,7 @@ listeners_flow(struct listeners *listeners)
 static bool
 may_log_accept(struct listeners *listeners)
 {
-	uint64_t now = listeners_flow(listeners)->now_ms;
-
-	if (listeners->accept_log_ms > 0 && now - listeners->accept_log_ms < ACCEPT_LOG_MS)
-		return false;
-	listeners->accept_log_ms = now;
-	return true;
+	return log_limit_allows(&listeners->accept_log, 1, ACCEPT_LOG_MS, listeners_flow(listeners)->now_ms, NULL);
 }
 
 static void
