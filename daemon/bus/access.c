@@ -1,12 +1,11 @@
 #include "access.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "glob.h"
 #include "num.h"
 
@@ -29,28 +28,6 @@ parse_id(const char *text, uint32_t *ret_id)
 }
 
 static int
-parse_user(const char *name, uint32_t *ret_id)
-{
-	const struct passwd *pw = getpwnam(name);
-
-	if (!pw)
-		return -ENOENT;
-	*ret_id = pw->pw_uid;
-	return 0;
-}
-
-static int
-parse_group(const char *name, uint32_t *ret_id)
-{
-	const struct group *gr = getgrnam(name);
-
-	if (!gr)
-		return -ENOENT;
-	*ret_id = gr->gr_gid;
-	return 0;
-}
-
-static int
 parse_principal(const char *text, struct principal *ret_principal)
 {
 	struct principal principal = { .kind = PRINCIPAL_USER };
@@ -67,9 +44,9 @@ parse_principal(const char *text, struct principal *ret_principal)
 		r = parse_id(text + 4, &principal.id);
 	} else if (text[0] == '@') {
 		principal.kind = PRINCIPAL_GROUP;
-		r = parse_group(text + 1, &principal.id);
+		r = account_group(text + 1, &principal.id);
 	} else {
-		r = parse_user(text, &principal.id);
+		r = account_user(text, &principal.id);
 	}
 	if (r == 0)
 		*ret_principal = principal;

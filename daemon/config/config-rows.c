@@ -1,13 +1,12 @@
 #include "config-rows.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "config.h"
 #include "log.h"
 #include "num.h"
@@ -87,46 +86,16 @@ parse_channel(const char *text, char ret_name[PROTOCOL_NAME_MAX + 1])
 	return 0;
 }
 
-/* Name or number; empty means (uid_t)-1. */
+/* A user or group by name or number, which lookup finds by name; empty means (uid_t)-1. uid_t and gid_t are one type.
+ */
 static int
-parse_user(const char *text, uid_t *ret_uid)
+parse_account(const char *text, int (*lookup)(const char *name, uint32_t *ret_id), uint32_t *ret_id)
 {
-	struct passwd *pw;
-	uint64_t id;
+	uint64_t id = UINT32_MAX;
 
-	if (!*text) {
-		*ret_uid = (uid_t)-1;
-		return 0;
-	}
-	if (num_parse_u64(text, &id) == 0 && id < UINT32_MAX) {
-		*ret_uid = (uid_t)id;
-		return 0;
-	}
-	pw = getpwnam(text);
-	if (!pw)
-		return -ENOENT;
-	*ret_uid = pw->pw_uid;
-	return 0;
-}
-
-static int
-parse_group(const char *text, gid_t *ret_gid)
-{
-	struct group *gr;
-	uint64_t id;
-
-	if (!*text) {
-		*ret_gid = (gid_t)-1;
-		return 0;
-	}
-	if (num_parse_u64(text, &id) == 0 && id < UINT32_MAX) {
-		*ret_gid = (gid_t)id;
-		return 0;
-	}
-	gr = getgrnam(text);
-	if (!gr)
-		return -ENOENT;
-	*ret_gid = gr->gr_gid;
+	if (*text && (num_parse_u64(text, &id) != 0 || id >= UINT32_MAX))
+		return lookup(text, ret_id);
+	*ret_id = (uint32_t)id;
 	return 0;
 }
 
@@ -235,9 +204,9 @@ config_set_value(const struct config_row *row, void *base, const char *text, str
 			*(unsigned int *)at = bits;
 		return r;
 	case TYPE_USER:
-		return parse_user(text, at);
+		return parse_account(text, account_user, at);
 	case TYPE_GROUP:
-		return parse_group(text, at);
+		return parse_account(text, account_group, at);
 	case TYPE_PRINCIPALS:
 		return set_principals(text, at, bad);
 	case TYPE_SLOW:
