@@ -92,7 +92,7 @@ log_limit_allows(struct log_limit *limit, unsigned int max, uint64_t period_ms, 
 	return true;
 }
 
-/* What a peer chose (a name, an argument) may stand in a line: it must not end it or steer a terminal. */
+/* Names and arguments that peers chose must neither end the line nor control a terminal. */
 static void
 replace_controls(char *line, size_t len)
 {

@@ -24,7 +24,7 @@ bool log_is_on(enum log_level level);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Whole lines that name their place by themselves: only a journal needs more. */
+/* Writes lines as they are, without program and level; in the journal each gets its priority. */
 void log_lines(enum log_level level, const char *lines);
 
 /* Rate limit of log lines: at most max lines in period_ms. Zeroed: nothing was written yet. */

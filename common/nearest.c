@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Longer words are no one's mistyped option. */
+/* Longer words are not compared. */
 #define WORD_MAX 32
 
 static size_t
@@ -39,7 +39,7 @@ const char *
 nearest_find(const char *word, size_t len, const char *const *names, size_t n)
 {
 	const char *nearest = NULL;
-	size_t best = len / 3 + 2, d; /* as many mistakes are too many */
+	size_t best = len / 3 + 2, d; /* only smaller distances count as near */
 
 	if (len == 0 || len > WORD_MAX)
 		return NULL;

@@ -15,7 +15,7 @@
 #include "options.h"
 #include "command-table.h"
 
-/* Descriptors that are not clients'. */
+/* Descriptors for other uses than clients. */
 #define OTHER_DESCRIPTORS 64
 
 static const int signal_numbers[SERVER_N_SIGNALS] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP };
@@ -80,7 +80,7 @@ server_apply_config(struct server *server)
 	server->loop.sessions.config_path = server->config->path;
 }
 
-/* The loop turns: that is the sign of life. */
+/* Runs inside the loop: a loop that hangs sends nothing. */
 static void
 watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
@@ -133,7 +133,7 @@ server_reload(struct server *server)
 	status_ready(&server->status);
 }
 
-/* For those who have asked with UDSD RELOAD; who is no administrator any more is refused. */
+/* Reloads for the clients that sent UDSD RELOAD; those that are no longer administrators are refused. */
 static void
 server_reload_for_clients(struct server *server)
 {

@@ -43,7 +43,7 @@ notify_send(const char *format, ...)
 	struct addr addr;
 	va_list ap;
 
-	/* What the manager is not told it will notice by itself, and nobody else could do anything about it. */
+	/* Errors are ignored: nobody could act on them, and the manager has timeouts of its own. */
 	if (!notify_is_on() || addr_parse(getenv("NOTIFY_SOCKET"), &addr) != 0 || addr.kind == ADDR_TCP)
 		return;
 	va_start(ap, format);
