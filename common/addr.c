@@ -11,7 +11,7 @@
 #include "num.h"
 
 static int
-parse_unix(const char *text, struct addr *ret_addr)
+addr_parse_unix(const char *text, struct addr *ret_addr)
 {
 	size_t len = strlen(text);
 	struct addr addr = { .kind = text[0] == '@' ? ADDR_ABSTRACT : ADDR_PATH };
@@ -32,7 +32,7 @@ parse_unix(const char *text, struct addr *ret_addr)
 }
 
 static int
-parse_tcp(const char *text, const char *colon, struct addr *ret_addr)
+addr_parse_tcp(const char *text, const char *colon, struct addr *ret_addr)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
 	struct addr addr = { .kind = ADDR_TCP };
@@ -65,8 +65,8 @@ addr_parse(const char *text, struct addr *ret_addr)
 	if (!*text)
 		return ADDR_E_EMPTY;
 	if (text[0] == '@' || strchr(text, '/') || !colon)
-		return parse_unix(text, ret_addr);
-	return parse_tcp(text, colon, ret_addr);
+		return addr_parse_unix(text, ret_addr);
+	return addr_parse_tcp(text, colon, ret_addr);
 }
 
 bool

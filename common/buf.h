@@ -21,7 +21,7 @@ int buf_append(struct buf *b, const void *data, size_t len);
 /* Appends formatted text without its NUL. Returns 0 or -ENOMEM. */
 int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Drops the first n bytes. */
+/* Removes the first n bytes; there must be as many. */
 void buf_consume(struct buf *b, size_t n);
 
 /* Gives back what a large buffer takes beyond twice its content, once that is a quarter of it or less. */

@@ -14,7 +14,7 @@ hashtable_deinit(struct hashtable *table)
 }
 
 static int
-resize(struct hashtable *table, size_t n_buckets)
+hashtable_resize(struct hashtable *table, size_t n_buckets)
 {
 	struct hashtable_node **buckets = calloc(n_buckets, sizeof(struct hashtable_node *)), *node;
 
@@ -37,10 +37,10 @@ hashtable_insert(struct hashtable *table, struct hashtable_node *node, uint64_t 
 {
 	struct hashtable_node **bucket;
 
-	if (table->n_buckets == 0 && resize(table, BUCKETS_MIN) < 0)
+	if (table->n_buckets == 0 && hashtable_resize(table, BUCKETS_MIN) < 0)
 		return -ENOMEM;
 	if (table->n >= table->n_buckets)
-		(void)resize(table, table->n_buckets * 2);
+		(void)hashtable_resize(table, table->n_buckets * 2);
 	bucket = &table->buckets[hash & (table->n_buckets - 1)];
 	node->hash = hash;
 	node->next = *bucket;
@@ -61,7 +61,7 @@ hashtable_remove(struct hashtable *table, struct hashtable_node *node)
 	*link = node->next;
 	table->n--;
 	if (table->n_buckets > BUCKETS_MIN && table->n < table->n_buckets / 8)
-		(void)resize(table, table->n_buckets / 4);
+		(void)hashtable_resize(table, table->n_buckets / 4);
 }
 
 void

@@ -96,7 +96,25 @@ log_is_on(enum log_level level)
 	return level <= logger.level;
 }
 
-/* What a peer chose (a name, an argument) may stand in a line: it must not end it or steer a terminal. */
+bool
+log_limit_allows(struct log_limit *limit, unsigned int max, uint64_t period_ms, uint64_t now_ms,
+                 unsigned int *ret_omitted)
+{
+	bool is_over = now_ms - limit->since_ms >= period_ms;
+
+	if (ret_omitted)
+		*ret_omitted = is_over ? limit->omitted : 0;
+	if (is_over || (limit->lines == 0 && limit->omitted == 0))
+		*limit = (struct log_limit){ .since_ms = now_ms };
+	if (limit->lines == max) {
+		limit->omitted++;
+		return false;
+	}
+	limit->lines++;
+	return true;
+}
+
+/* Names and arguments that peers chose must neither end the line nor control a terminal. */
 static void
 replace_controls(char *line, size_t len)
 {

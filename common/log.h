@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -29,8 +30,21 @@ bool log_is_on(enum log_level level);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Whole lines that name their place by themselves: only a journal needs more. */
+/* Writes lines as they are, without program and level; in the journal each gets its priority. */
 void log_lines(enum log_level level, const char *lines);
+
+/* Rate limit of log lines: at most max lines in period_ms. Zeroed: nothing was written yet. */
+struct log_limit {
+	uint64_t since_ms; /* when the period began */
+	unsigned int lines, omitted;
+};
+
+/*
+ * Whether a line may be written now; if not, counts it as omitted. ret_omitted: lines omitted in the period that has
+ * just ended, for the caller to report, else 0; or NULL.
+ */
+bool log_limit_allows(struct log_limit *limit, unsigned int max, uint64_t period_ms, uint64_t now_ms,
+                      unsigned int *ret_omitted);
 
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)

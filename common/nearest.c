@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Longer words are no one's mistyped option. */
+/* Longer words are not compared. */
 #define WORD_MAX 32
 
 static size_t
@@ -13,7 +13,7 @@ min(size_t a, size_t b)
 
 /* The optimal string alignment distance. */
 static size_t
-distance(const char *a, size_t a_len, const char *b, size_t b_len)
+nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	size_t rows[3][WORD_MAX + 1], *before = rows[0], *last = rows[1], *row = rows[2], *t;
 
@@ -39,14 +39,14 @@ const char *
 nearest_find(const char *word, size_t len, const char *const *names, size_t n)
 {
 	const char *nearest = NULL;
-	size_t best = len / 3 + 2, d; /* as many mistakes are too many */
+	size_t best = len / 3 + 2, d; /* only smaller distances count as near */
 
 	if (len == 0 || len > WORD_MAX)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
 		if (strlen(names[i]) > WORD_MAX)
 			continue;
-		d = distance(word, len, names[i], strlen(names[i]));
+		d = nearest_distance(word, len, names[i], strlen(names[i]));
 		if (d < best) {
 			best = d;
 			nearest = names[i];

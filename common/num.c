@@ -6,7 +6,7 @@
 
 /* Reads leading digits in the given base; fails where there is none. */
 static int
-parse_digits(const char **text, unsigned int base, uint64_t *ret_value)
+num_parse_digits(const char **text, unsigned int base, uint64_t *ret_value)
 {
 	const char *p = *text;
 	uint64_t v = 0;
@@ -26,7 +26,7 @@ int
 num_parse_u64(const char *text, uint64_t *ret_value)
 {
 	uint64_t v;
-	int r = parse_digits(&text, 10, &v);
+	int r = num_parse_digits(&text, 10, &v);
 
 	if (r < 0)
 		return r;
@@ -42,7 +42,7 @@ num_parse_size(const char *text, uint64_t *ret_value)
 	static const char units[] = "KMG";
 	const char *unit;
 	uint64_t v;
-	int r = parse_digits(&text, 10, &v);
+	int r = num_parse_digits(&text, 10, &v);
 
 	if (r < 0)
 		return r;
@@ -65,7 +65,7 @@ num_parse_duration(const char *text, uint64_t *ret_value)
 		uint64_t ms;
 	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 } };
 	uint64_t v;
-	int r = parse_digits(&text, 10, &v);
+	int r = num_parse_digits(&text, 10, &v);
 
 	if (r < 0)
 		return r;
@@ -88,7 +88,7 @@ int
 num_parse_rate(const char *text, uint64_t *ret_count, uint64_t *ret_period)
 {
 	uint64_t count;
-	int r = parse_digits(&text, 10, &count);
+	int r = num_parse_digits(&text, 10, &count);
 
 	if (r < 0)
 		return r;
@@ -103,7 +103,7 @@ int
 num_parse_mode(const char *text, unsigned int *ret_value)
 {
 	uint64_t v;
-	int r = parse_digits(&text, 8, &v);
+	int r = num_parse_digits(&text, 8, &v);
 
 	if (r < 0)
 		return r;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* A run of bytes that belongs to somebody else; not NUL-terminated. */
+/* Bytes that another object owns; not NUL-terminated. */
 struct slice {
 	const uint8_t *p;
 	size_t len;

@@ -103,7 +103,7 @@ read_quoted(const char *p, const char *end, char quote, char **out)
 	return p + 1;
 }
 
-/* Like Redis, which knows more kinds of blanks before a word and behind a quote. */
+/* As in Redis: fewer characters end a word than may stand before one or after a quote. */
 static bool
 ends_word(char c)
 {

@@ -12,7 +12,7 @@
 #include "options.h"
 #include "server.h"
 
-/* Started with standard descriptors closed, it would get sockets in their place, and write its log to one. */
+/* If standard descriptors were closed, sockets would take their numbers and the log would go to a client. */
 static void
 fill_standard_descriptors(void)
 {
@@ -43,7 +43,7 @@ run(const struct options *options, struct config *config)
 	return EXIT_SUCCESS;
 }
 
-/* What was printed counts only if it got out. */
+/* Fails if the output could not be written. */
 static int
 flush_output(void)
 {
@@ -78,7 +78,7 @@ main(int argc, char **argv)
 		if (options.print_config)
 			config_print(config, stdout);
 		else
-			printf("%s: the configuration is right\n",
+			printf("%s: the configuration is valid\n",
 			       config->path ? config->path : "no file, only defaults");
 		config_free(config);
 		r = flush_output();

@@ -15,7 +15,7 @@
 #include "options.h"
 #include "command-table.h"
 
-/* Descriptors that are not clients'. */
+/* Descriptors for other uses than clients. */
 #define OTHER_DESCRIPTORS 64
 
 static const int signal_numbers[SERVER_N_SIGNALS] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP };
@@ -32,7 +32,7 @@ stop_now_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__
 
 /* why: what asked for it. */
 static void
-stop(struct server *server, const char *why)
+server_stop(struct server *server, const char *why)
 {
 	if (server->is_stopping) {
 		log_info("%s again: ending at once", why);
@@ -50,7 +50,7 @@ stop(struct server *server, const char *why)
 
 /* Every client takes a descriptor; the hard limit is the administrator's to raise. */
 static void
-raise_descriptor_limit(const struct config *config)
+server_raise_descriptor_limit(const struct config *config)
 {
 	struct rlimit limit;
 	rlim_t wanted = config->limits.max_clients + OTHER_DESCRIPTORS;
@@ -67,12 +67,12 @@ raise_descriptor_limit(const struct config *config)
 }
 
 static void
-apply_config(struct server *server)
+server_apply_config(struct server *server)
 {
 	struct bus *bus = loop_bus(&server->loop);
 
 	log_set_level((enum log_level)server->config->log_level);
-	raise_descriptor_limit(server->config);
+	server_raise_descriptor_limit(server->config);
 	bus_set_limits(bus, &server->config->limits);
 	bus->access.admins = &server->config->admins;
 	sessions_check_rights(bus);
@@ -80,7 +80,7 @@ apply_config(struct server *server)
 	server->loop.sessions.config_path = server->config->path;
 }
 
-/* The loop turns: that is the sign of life. */
+/* Runs inside the loop: a loop that hangs sends nothing. */
 static void
 watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
@@ -93,7 +93,7 @@ watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__
 
 /* Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *ret_mistakes. */
 static bool
-load(struct server *server, struct buf *ret_mistakes)
+server_load(struct server *server, struct buf *ret_mistakes)
 {
 	struct config *config = options_load_config(server->options, ret_mistakes), *old = server->config;
 
@@ -110,14 +110,14 @@ load(struct server *server, struct buf *ret_mistakes)
 		return false;
 	}
 	server->config = config;
-	apply_config(server);
+	server_apply_config(server);
 	listeners_update(&server->listeners, &config->listeners);
 	config_free(old);
 	return true;
 }
 
 static void
-reload(struct server *server)
+server_reload(struct server *server)
 {
 	struct sessions *bus = &server->loop.sessions;
 
@@ -126,7 +126,7 @@ reload(struct server *server)
 	if (server->is_stopping)
 		return;
 	status_reloading(&server->status);
-	bus->reload_failed = !load(server, &bus->reload_mistakes);
+	bus->reload_failed = !server_load(server, &bus->reload_mistakes);
 	if (bus->reload_failed)
 		log_error("the configuration was not reloaded");
 	else
@@ -134,14 +134,14 @@ reload(struct server *server)
 	status_ready(&server->status);
 }
 
-/* For those who have asked with UDSD RELOAD; who is no administrator any more is refused. */
+/* Reloads for the clients that sent UDSD RELOAD; those that are no longer administrators are refused. */
 static void
-reload_for_clients(struct server *server)
+server_reload_for_clients(struct server *server)
 {
 	struct bus *bus = loop_bus(&server->loop);
 	struct client *c;
 
-	reload(server);
+	server_reload(server);
 	while ((c = TAILQ_FIRST(&server->loop.sessions.reloading))) {
 		session_of(c)->has_reloaded = bus_is_admin(bus, c);
 		flow_resume(&bus->flow, c);
@@ -155,14 +155,14 @@ signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
 
 	/* Without a file there is nothing to reload, and a terminal that goes away ends what was started in it. */
 	if (number == SIGHUP && server->config->path)
-		reload(server);
+		server_reload(server);
 	else
-		stop(server, strsignal(number));
+		server_stop(server, strsignal(number));
 }
 
 /* Returns 0 or an exit status after the reason was logged. */
 static int
-init_events(struct server *server)
+server_init_events(struct server *server)
 {
 	struct event_base *base = server->loop.base;
 	int r = 0;
@@ -194,9 +194,9 @@ server_init(struct server *server, const struct options *options, struct config 
 		return EX_SOFTWARE;
 	}
 	turn_init(&server->turn, &server->loop);
-	apply_config(server);
+	server_apply_config(server);
 	listeners_init(&server->listeners, &server->loop);
-	r = init_events(server);
+	r = server_init_events(server);
 	if (r == 0)
 		r = listeners_adopt(&server->listeners, &config->listeners);
 	if (r == 0)
@@ -219,11 +219,11 @@ server_run(struct server *server)
 		if (!server->is_stopping)
 			status_update(&server->status);
 		if (server->loop.sessions.stop_requested && !server->is_stopping) {
-			stop(server, "SHUTDOWN");
+			server_stop(server, "SHUTDOWN");
 			turn_end_pass(&server->turn);
 		}
 		if (!TAILQ_EMPTY(&server->loop.sessions.reloading)) {
-			reload_for_clients(server);
+			server_reload_for_clients(server);
 			turn_end_pass(&server->turn);
 		}
 		if (server->is_stopping && TAILQ_EMPTY(&loop_bus(&server->loop)->flow.clients))

@@ -13,7 +13,7 @@
 #include "notify.h"
 
 static bool
-has_changed(const struct status *status)
+status_has_changed(const struct status *status)
 {
 	const struct stats *now = &loop_bus(status->loop)->flow.stats, *told = &status->told;
 
@@ -23,7 +23,7 @@ has_changed(const struct status *status)
 
 /* Sends the line, and before it what is owed. Returns whether the manager's socket took it. */
 static bool
-tell(struct status *status)
+status_tell(struct status *status)
 {
 	const struct stats *stats = &loop_bus(status->loop)->flow.stats;
 	char rate[32] = "";
@@ -48,7 +48,7 @@ tell(struct status *status)
 }
 
 static void
-wait_a_while(struct status *status)
+status_wait_a_while(struct status *status)
 {
 	bool owes = status->owes_ready || status->owes_reloading_us > 0;
 
@@ -62,16 +62,16 @@ timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((u
 	struct status *status = arg;
 	struct flow *flow = &loop_bus(status->loop)->flow;
 	uint64_t old_rate = status->rate, n = flow->stats.messages - status->told.messages, ms;
-	bool is_busy = has_changed(status) || status->owes_ready;
+	bool is_busy = status_has_changed(status) || status->owes_ready;
 
 	status->is_waiting = false;
 	flow_update_time(flow);
 	ms = flow->now_ms - status->told_ms;
 	status->rate = ms > 0 ? n * 1000 / ms : 0;
 	if (is_busy || old_rate > 0)
-		tell(status);
+		status_tell(status);
 	if (is_busy)
-		wait_a_while(status);
+		status_wait_a_while(status);
 }
 
 void
@@ -90,10 +90,10 @@ status_deinit(struct status *status)
 void
 status_update(struct status *status)
 {
-	if (!status->is_on || status->is_waiting || !has_changed(status))
+	if (!status->is_on || status->is_waiting || !status_has_changed(status))
 		return;
-	tell(status);
-	wait_a_while(status);
+	status_tell(status);
+	status_wait_a_while(status);
 }
 
 void
@@ -115,6 +115,6 @@ status_ready(struct status *status)
 	if (!status->is_on)
 		return;
 	status->owes_ready = true;
-	if (!tell(status) && !status->is_waiting)
-		wait_a_while(status);
+	if (!status_tell(status) && !status->is_waiting)
+		status_wait_a_while(status);
 }

@@ -1,12 +1,11 @@
 #include "access.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "glob.h"
 #include "num.h"
 
@@ -32,8 +31,6 @@ static int
 principal_parse(const char *text, struct principal *ret_principal)
 {
 	struct principal principal = { .kind = PRINCIPAL_USER };
-	const struct passwd *pw;
-	const struct group *gr;
 	int r = 0;
 
 	if (strcmp(text, "*") == 0) {
@@ -47,13 +44,9 @@ principal_parse(const char *text, struct principal *ret_principal)
 		r = principal_parse_id(text + 4, &principal.id);
 	} else if (text[0] == '@') {
 		principal.kind = PRINCIPAL_GROUP;
-		gr = getgrnam(text + 1);
-		principal.id = gr ? gr->gr_gid : 0;
-		r = gr ? 0 : -ENOENT;
+		r = account_group(text + 1, &principal.id);
 	} else {
-		pw = getpwnam(text);
-		principal.id = pw ? pw->pw_uid : 0;
-		r = pw ? 0 : -ENOENT;
+		r = account_user(text, &principal.id);
 	}
 	if (r == 0)
 		*ret_principal = principal;

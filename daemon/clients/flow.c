@@ -122,18 +122,12 @@ flow_hide(struct flow *flow, struct client *c)
 static bool
 flow_may_log(struct flow *flow)
 {
-	if (flow->now_ms - flow->client_log.since_ms >= CLIENT_LOG_MS) {
-		if (flow->client_log.omitted > 0)
-			log_warning("%u lines about clients were left out", flow->client_log.omitted);
-		flow->client_log.since_ms = flow->now_ms;
-		flow->client_log.lines = flow->client_log.omitted = 0;
-	}
-	if (flow->client_log.lines == CLIENT_LOG_LINES) {
-		flow->client_log.omitted++;
-		return false;
-	}
-	flow->client_log.lines++;
-	return true;
+	unsigned int omitted;
+	bool is_allowed = log_limit_allows(&flow->client_log, CLIENT_LOG_LINES, CLIENT_LOG_MS, flow->now_ms, &omitted);
+
+	if (omitted > 0)
+		log_warning("%u lines about clients were left out", omitted);
+	return is_allowed;
 }
 
 void

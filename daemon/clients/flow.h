@@ -57,16 +57,11 @@ struct flow {
 
 	uint64_t now_ms; /* monotonic clock, as of the last event */
 	uint64_t start_ms;
-	uint32_t uptime_s; /* as of the last event */
-	uint64_t work;     /* done since the start, see FLOW_PASS_WORK */
-	uint64_t
-	    work_at_begin;     /* of the pass; set again before the turn of `postponed`, which has a share of its own */
-	size_t bytes_at_begin; /* chunks.bytes at the beginning of the pass */
-	/* Rate limit of log lines about clients; lines over it are counted, not written. */
-	struct {
-		uint64_t since_ms;
-		unsigned int lines, omitted;
-	} client_log;
+	uint32_t uptime_s;           /* as of the last event */
+	uint64_t work;               /* done since the start, see FLOW_PASS_WORK */
+	uint64_t work_at_begin;      /* of the pass; and of the turn of `postponed`, which has a share of its own */
+	size_t bytes_at_begin;       /* chunks.bytes at the beginning of the pass */
+	struct log_limit client_log; /* of log lines about clients */
 };
 
 void flow_init(struct flow *flow, const struct limits *limits);

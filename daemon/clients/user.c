@@ -93,9 +93,8 @@ user_warn(struct user *user, uint64_t limit, uint64_t now_ms)
 {
 	char name[32] = "anonymous clients";
 
-	if (user->warned_ms > 0 && now_ms - user->warned_ms < USER_WARN_MS)
+	if (!log_limit_allows(&user->over_log, 1, USER_WARN_MS, now_ms, NULL))
 		return;
-	user->warned_ms = now_ms;
 	if (!user->anonymous)
 		snprintf(name, sizeof(name), "uid %u", user->uid);
 	log_warning("%s: %llu bytes unsent to %llu clients, over queue_limit_per_uid (%llu)", name,

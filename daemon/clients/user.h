@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log.h"
 #include "identity.h"
 #include "limits.h"
 #include "hashtable.h"
@@ -16,9 +17,9 @@ struct user {
 	struct hashtable_node node;
 	uid_t uid;
 	bool anonymous;
-	bool is_over;             /* went over queue_limit_per_uid, and is not below half of it again */
-	uint64_t warned_ms;       /* when the log last said that; 0: never */
-	struct group_set *groups; /* of the client that came last; most others share it; or NULL */
+	bool is_over;              /* went over queue_limit_per_uid, and is not below half of it again */
+	struct log_limit over_log; /* of the warning that they are over it */
+	struct group_set *groups;  /* of the client that came last; most others share it; or NULL */
 	uint64_t clients;
 	uint64_t subscriptions;
 	uint64_t patterns;   /* among them; a long one counts several times */

@@ -1,13 +1,12 @@
 #include "config-rows.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "config.h"
 #include "log.h"
 #include "num.h"
@@ -87,109 +86,30 @@ parse_channel(const char *text, char ret_name[PROTOCOL_NAME_MAX + 1])
 	return 0;
 }
 
-/* Name or number; empty means (uid_t)-1. */
+/* A user or group by name or number, which lookup finds by name; empty means (uid_t)-1. uid_t and gid_t are one type.
+ */
 static int
-parse_user(const char *text, uid_t *ret_uid)
+parse_account(const char *text, int (*lookup)(const char *name, uint32_t *ret_id), uint32_t *ret_id)
 {
-	struct passwd *pw;
-	uint64_t id;
+	uint64_t id = UINT32_MAX;
 
-	if (!*text) {
-		*ret_uid = (uid_t)-1;
-		return 0;
-	}
-	if (num_parse_u64(text, &id) == 0 && id < UINT32_MAX) {
-		*ret_uid = (uid_t)id;
-		return 0;
-	}
-	pw = getpwnam(text);
-	if (!pw)
-		return -ENOENT;
-	*ret_uid = pw->pw_uid;
+	if (*text && (num_parse_u64(text, &id) != 0 || id >= UINT32_MAX))
+		return lookup(text, ret_id);
+	*ret_id = (uint32_t)id;
 	return 0;
 }
 
 static int
-parse_group(const char *text, gid_t *ret_gid)
-{
-	struct group *gr;
-	uint64_t id;
-
-	if (!*text) {
-		*ret_gid = (gid_t)-1;
-		return 0;
-	}
-	if (num_parse_u64(text, &id) == 0 && id < UINT32_MAX) {
-		*ret_gid = (gid_t)id;
-		return 0;
-	}
-	gr = getgrnam(text);
-	if (!gr)
-		return -ENOENT;
-	*ret_gid = gr->gr_gid;
-	return 0;
-}
-
-/* Parses a number of a row with a range. Returns 0, -EINVAL or -ERANGE. */
-static int
-parse_number(const struct config_row *row, const char *text, uint64_t *ret_value)
+rows_parse_number(const struct config_row *row, const char *text, void *at, int (*parse)(const char *, uint64_t *))
 {
 	uint64_t value;
-	int r;
+	int r = parse(text, &value);
 
-	switch (row->type) {
-	case TYPE_DURATION:
-		r = num_parse_duration(text, &value);
-		break;
-	case TYPE_SIZE:
-		r = num_parse_size(text, &value);
-		break;
-	default:
-		r = num_parse_u64(text, &value);
-		break;
-	}
-	if (r < 0)
-		return r;
-	if (value < row->min || value > row->max)
-		return -ERANGE;
-	*ret_value = value;
-	return 0;
-}
-
-const char *
-config_expected(enum config_type type)
-{
-	switch (type) {
-	case TYPE_LOG_LEVEL:
-		return "a log level (error, warning, info or debug)";
-	case TYPE_DURATION:
-		return "a duration (try 5s; units are ms, s, m and h)";
-	case TYPE_SIZE:
-		return "a size (try 8M; units are K, M and G)";
-	case TYPE_COUNT:
-		return "a number";
-	case TYPE_ADDR:
-		return "an address";
-	case TYPE_MODE:
-		return "a mode (route, echo, line, length or whole)";
-	case TYPE_SOCKET:
-		return "a type of socket (stream, seqpacket or dgram)";
-	case TYPE_SWITCH:
-		return "yes or no";
-	case TYPE_CHANNEL:
-		return "a channel's name of at most 1024 bytes";
-	case TYPE_BITS:
-		return "an octal file mode up to 0777 (try 0660)";
-	case TYPE_USER:
-		return "a user";
-	case TYPE_GROUP:
-		return "a group";
-	case TYPE_PRINCIPALS:
-		return "a user's name, @group, uid:N, gid:N, * or anonymous";
-	case TYPE_SLOW:
-		return "a policy (wait, drop or disconnect)";
-	}
-	return "known";
+	if (r == 0 && (value < row->min || value > row->max))
+		r = -ERANGE;
+	if (r == 0)
+		*(uint64_t *)at = value;
+	return r;
 }
 
 static int
@@ -203,68 +123,29 @@ set_principals(const char *text, struct access_list *list, struct config_bad_par
 	return r;
 }
 
-int
-config_set_value(const struct config_row *row, void *base, const char *text, struct config_bad_part *bad)
+static int
+parse_bits(const struct config_row *row, const char *text, unsigned int *ret_bits)
 {
-	void *at = (char *)base + row->offset;
 	unsigned int bits;
-	int r;
+	int r = num_parse_mode(text, &bits);
 
-	switch (row->type) {
-	case TYPE_LOG_LEVEL:
-		return log_level_parse(text, at);
-	case TYPE_DURATION:
-	case TYPE_SIZE:
-	case TYPE_COUNT:
-		return parse_number(row, text, at);
-	case TYPE_ADDR:
-		return addr_parse(text, at);
-	case TYPE_MODE:
-		return parse_word(text, mode_names, MODE_COUNT, at);
-	case TYPE_SOCKET:
-		return parse_word(text, mode_type_names, MODE_TYPE_COUNT, at);
-	case TYPE_SWITCH:
-		return parse_switch(text, at);
-	case TYPE_CHANNEL:
-		return parse_channel(text, at);
-	case TYPE_BITS:
-		r = num_parse_mode(text, &bits);
-		if (r == 0 && bits > row->max)
-			r = -ERANGE;
-		if (r == 0)
-			*(unsigned int *)at = bits;
-		return r;
-	case TYPE_USER:
-		return parse_user(text, at);
-	case TYPE_GROUP:
-		return parse_group(text, at);
-	case TYPE_PRINCIPALS:
-		return set_principals(text, at, bad);
-	case TYPE_SLOW:
-		return parse_word(text, policies, sizeof(policies) / sizeof(policies[0]), at);
-	}
-	return -EINVAL;
-}
-
-const struct config_row *
-config_listener_row(const char *key)
-{
-	for (size_t i = 0; i < config_n_rows; i++)
-		if (config_rows[i].scope == SCOPE_LISTENER && strcmp(config_rows[i].key, key) == 0)
-			return &config_rows[i];
-	return NULL;
+	if (r == 0 && bits > row->max)
+		r = -ERANGE;
+	if (r == 0)
+		*ret_bits = bits;
+	return r;
 }
 
 static void
-print_number(const struct config_row *row, uint64_t value, FILE *out)
+print_number(enum config_type_id type, uint64_t value, FILE *out)
 {
 	static const char units[] = "KMG";
 	int unit = -1;
 
-	if (row->type == TYPE_SIZE)
+	if (type == TYPE_SIZE)
 		for (; unit < 2 && value > 0 && value % 1024 == 0; unit++)
 			value /= 1024;
-	if (row->type == TYPE_DURATION && value > 0)
+	if (type == TYPE_DURATION && value > 0)
 		fprintf(out, value % 1000 == 0 ? "%llus" : "%llums",
 		        (unsigned long long)(value % 1000 == 0 ? value / 1000 : value));
 	else if (unit >= 0)
@@ -284,6 +165,231 @@ print_principals(const struct access_list *list, FILE *out)
 	}
 }
 
+/* uid_t and gid_t are one type. */
+static void
+account_print(const void *at, FILE *out)
+{
+	if (*(const uid_t *)at != (uid_t)-1)
+		fprintf(out, "%u", *(const uid_t *)at);
+}
+
+static int
+level_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+            struct config_bad_part *bad __attribute__((unused)))
+{
+	return log_level_parse(text, at);
+}
+
+static void
+level_print(const void *at, FILE *out)
+{
+	fputs(log_level_name(*(const enum log_level *)at), out);
+}
+
+static int
+duration_parse(const struct config_row *row, const char *text, void *at,
+               struct config_bad_part *bad __attribute__((unused)))
+{
+	return rows_parse_number(row, text, at, num_parse_duration);
+}
+
+static void
+duration_print(const void *at, FILE *out)
+{
+	print_number(TYPE_DURATION, *(const uint64_t *)at, out);
+}
+
+static int
+size_parse(const struct config_row *row, const char *text, void *at,
+           struct config_bad_part *bad __attribute__((unused)))
+{
+	return rows_parse_number(row, text, at, num_parse_size);
+}
+
+static void
+size_print(const void *at, FILE *out)
+{
+	print_number(TYPE_SIZE, *(const uint64_t *)at, out);
+}
+
+static int
+count_parse(const struct config_row *row, const char *text, void *at,
+            struct config_bad_part *bad __attribute__((unused)))
+{
+	return rows_parse_number(row, text, at, num_parse_u64);
+}
+
+static void
+count_print(const void *at, FILE *out)
+{
+	print_number(TYPE_COUNT, *(const uint64_t *)at, out);
+}
+
+static int
+address_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+              struct config_bad_part *bad __attribute__((unused)))
+{
+	return addr_parse(text, at);
+}
+
+static void
+address_print(const void *at, FILE *out)
+{
+	char text[ADDR_PATH_MAX + 1];
+
+	addr_format(at, text, sizeof(text));
+	fputs(text, out);
+}
+
+static int
+mode_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+           struct config_bad_part *bad __attribute__((unused)))
+{
+	return parse_word(text, mode_names, MODE_COUNT, at);
+}
+
+static void
+mode_print(const void *at, FILE *out)
+{
+	fputs(mode_names[*(const int *)at], out);
+}
+
+static int
+socket_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+             struct config_bad_part *bad __attribute__((unused)))
+{
+	return parse_word(text, mode_type_names, MODE_TYPE_COUNT, at);
+}
+
+static void
+socket_print(const void *at, FILE *out)
+{
+	fputs(mode_type_names[*(const int *)at], out);
+}
+
+static int
+switch_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+             struct config_bad_part *bad __attribute__((unused)))
+{
+	return parse_switch(text, at);
+}
+
+static void
+switch_print(const void *at, FILE *out)
+{
+	fputs(*(const bool *)at ? "yes" : "no", out);
+}
+
+static int
+channel_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+              struct config_bad_part *bad __attribute__((unused)))
+{
+	return parse_channel(text, at);
+}
+
+static void
+channel_print(const void *at, FILE *out)
+{
+	fputs(at, out);
+}
+
+static int
+bits_parse(const struct config_row *row, const char *text, void *at,
+           struct config_bad_part *bad __attribute__((unused)))
+{
+	return parse_bits(row, text, at);
+}
+
+static void
+bits_print(const void *at, FILE *out)
+{
+	fprintf(out, "%04o", *(const unsigned int *)at);
+}
+
+static int
+user_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+           struct config_bad_part *bad __attribute__((unused)))
+{
+	return parse_account(text, account_user, at);
+}
+
+static int
+group_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+            struct config_bad_part *bad __attribute__((unused)))
+{
+	return parse_account(text, account_group, at);
+}
+
+static int
+principals_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+                 struct config_bad_part *bad)
+{
+	return set_principals(text, at, bad);
+}
+
+static void
+principals_print(const void *at, FILE *out)
+{
+	print_principals(at, out);
+}
+
+static int
+slow_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
+           struct config_bad_part *bad __attribute__((unused)))
+{
+	return parse_word(text, policies, sizeof(policies) / sizeof(policies[0]), at);
+}
+
+static void
+slow_print(const void *at, FILE *out)
+{
+	fputs(policies[*(const int *)at], out);
+}
+
+/* How values of a type are read, written and described. */
+static const struct config_type {
+	int (*parse)(const struct config_row *row, const char *text, void *at, struct config_bad_part *bad);
+	void (*print)(const void *at, FILE *out);
+	const char *expected;
+} types[] = {
+	[TYPE_LOG_LEVEL] = { level_parse, level_print, "a log level (error, warning, info or debug)" },
+	[TYPE_DURATION] = { duration_parse, duration_print, "a duration (try 5s; units are ms, s, m and h)" },
+	[TYPE_SIZE] = { size_parse, size_print, "a size (try 8M; units are K, M and G)" },
+	[TYPE_COUNT] = { count_parse, count_print, "a number" },
+	[TYPE_ADDR] = { address_parse, address_print, "an address" },
+	[TYPE_MODE] = { mode_parse, mode_print, "a mode (route, echo, line, length or whole)" },
+	[TYPE_SOCKET] = { socket_parse, socket_print, "a type of socket (stream, seqpacket or dgram)" },
+	[TYPE_SWITCH] = { switch_parse, switch_print, "yes or no" },
+	[TYPE_CHANNEL] = { channel_parse, channel_print, "a channel's name of at most 1024 bytes" },
+	[TYPE_BITS] = { bits_parse, bits_print, "an octal file mode up to 0777 (try 0660)" },
+	[TYPE_USER] = { user_parse, account_print, "a user" },
+	[TYPE_GROUP] = { group_parse, account_print, "a group" },
+	[TYPE_PRINCIPALS] = { principals_parse, principals_print,
+	                      "a user's name, @group, uid:N, gid:N, * or anonymous" },
+	[TYPE_SLOW] = { slow_parse, slow_print, "a policy (wait, drop or disconnect)" },
+};
+
+const char *
+config_expected(enum config_type_id type)
+{
+	return types[type].expected;
+}
+
+int
+config_set_value(const struct config_row *row, void *base, const char *text, struct config_bad_part *bad)
+{
+	return types[row->type].parse(row, text, (char *)base + row->offset, bad);
+}
+
+const struct config_row *
+config_listener_row(const char *key)
+{
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == SCOPE_LISTENER && strcmp(config_rows[i].key, key) == 0)
+			return &config_rows[i];
+	return NULL;
+}
+
 bool
 config_has_value(const struct config_row *row, const void *base)
 {
@@ -295,51 +401,11 @@ void
 config_print_value(const struct config_row *row, const void *base, FILE *out)
 {
 	const void *at = (const char *)base + row->offset;
-	char text[ADDR_PATH_MAX + 1];
+	/* Behind a blank these would begin a comment. */
+	bool is_blank_left_out = row->type == TYPE_ADDR && ((const struct addr *)at)->kind == ADDR_PATH &&
+	                         strchr(";#", ((const struct addr *)at)->un.sun_path[0]);
 
-	fprintf(out, "%s =", row->key);
-	if (row->type == TYPE_ADDR)
-		addr_format(at, text, sizeof(text));
-	if (row->type != TYPE_ADDR || !strchr(";#", text[0])) /* behind a blank these would begin a comment */
-		fputc(' ', out);
-	switch (row->type) {
-	case TYPE_LOG_LEVEL:
-		fputs(log_level_name(*(const enum log_level *)at), out);
-		break;
-	case TYPE_DURATION:
-	case TYPE_SIZE:
-	case TYPE_COUNT:
-		print_number(row, *(const uint64_t *)at, out);
-		break;
-	case TYPE_ADDR:
-		fputs(text, out);
-		break;
-	case TYPE_MODE:
-		fputs(mode_names[*(const int *)at], out);
-		break;
-	case TYPE_SOCKET:
-		fputs(mode_type_names[*(const int *)at], out);
-		break;
-	case TYPE_SWITCH:
-		fputs(*(const bool *)at ? "yes" : "no", out);
-		break;
-	case TYPE_CHANNEL:
-		fputs(at, out);
-		break;
-	case TYPE_BITS:
-		fprintf(out, "%04o", *(const unsigned int *)at);
-		break;
-	case TYPE_USER:
-	case TYPE_GROUP: /* uid_t and gid_t are of one type */
-		if (*(const uid_t *)at != (uid_t)-1)
-			fprintf(out, "%u", *(const uid_t *)at);
-		break;
-	case TYPE_PRINCIPALS:
-		print_principals(at, out);
-		break;
-	case TYPE_SLOW:
-		fputs(policies[*(const int *)at], out);
-		break;
-	}
+	fprintf(out, "%s =%s", row->key, is_blank_left_out ? "" : " ");
+	types[row->type].print(at, out);
 	fputc('\n', out);
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum config_type {
+enum config_type_id {
 	TYPE_LOG_LEVEL,
 	TYPE_DURATION,
 	TYPE_SIZE,
@@ -31,7 +31,7 @@ enum config_scope { SCOPE_CONFIG, SCOPE_LISTENER, SCOPE_CHANNEL };
 struct config_row {
 	enum config_scope scope;
 	const char *section, *key;
-	enum config_type type;
+	enum config_type_id type;
 	size_t offset;
 	const char *initial;
 	uint64_t min, max; /* of a number */
@@ -52,7 +52,7 @@ int config_set_value(const struct config_row *row, void *base, const char *text,
 const struct config_row *config_listener_row(const char *key);
 
 /* What a value of the type looks like, for people. */
-const char *config_expected(enum config_type type);
+const char *config_expected(enum config_type_id type);
 
 /* Writes "KEY = VALUE" from the struct at base. */
 void config_print_value(const struct config_row *row, const void *base, FILE *out);

@@ -139,7 +139,7 @@ bit_of(const struct config_row *row)
 	return UINT32_C(1) << (row - config_rows);
 }
 
-/* One reading of a file. */
+/* The state of reading one file. */
 struct reader {
 	struct config *config;
 	const char *path;
@@ -212,7 +212,7 @@ find_row(const struct reader *reader, const char *key)
 	return NULL;
 }
 
-/* What the keys of a listener are together. */
+/* Checks a whole listener: required keys, and keys that exclude each other. */
 static void
 end_listener(struct reader *reader)
 {
@@ -385,7 +385,7 @@ bad_value(struct reader *reader, const struct config_row *row, const char *value
 		mistake(reader, "%s: '%s' is not %s", row->key, value, config_expected(row->type));
 }
 
-/* Two listeners cannot have one address. */
+/* Reports an address that another listener has already. */
 static void
 check_address(struct reader *reader, const char *value)
 {

@@ -53,7 +53,7 @@ static const struct {
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
 static void
-print_help(void)
+options_print_help(void)
 {
 	printf("usage: udsd [OPTION]...\n"
 	       "Message hub of one host: echoes or routes messages between programs over Unix sockets.\n\n");
@@ -72,7 +72,7 @@ print_help(void)
 	       "permission, 78 wrong configuration or a socket in use.\n");
 }
 
-static enum options_result __attribute__((format(printf, 1, 2))) usage_error(const char *format, ...)
+static enum options_result __attribute__((format(printf, 1, 2))) options_usage_error(const char *format, ...)
 {
 	va_list ap;
 
@@ -85,7 +85,7 @@ static enum options_result __attribute__((format(printf, 1, 2))) usage_error(con
 }
 
 static enum options_result
-unknown_option(const char *given)
+options_unknown_option(const char *given)
 {
 	const char *names[N_ROWS], *name = given + strspn(given, "-"), *nearest;
 
@@ -93,13 +93,13 @@ unknown_option(const char *given)
 		names[i] = rows[i].option.name;
 	nearest = nearest_find(name, strcspn(name, "="), names, N_ROWS);
 	if (nearest)
-		return usage_error("unknown option '%s'; did you mean '--%s'?", given, nearest);
-	return usage_error("unknown option '%s'", given);
+		return options_usage_error("unknown option '%s'; did you mean '--%s'?", given, nearest);
+	return options_usage_error("unknown option '%s'", given);
 }
 
 /* What --listen listens with. */
 static enum options_result
-set_listener(struct options *options, const char *key, const char *value)
+options_set_listener(struct options *options, const char *key, const char *value)
 {
 	const struct config_row *row = config_listener_row(key);
 	struct config_bad_part bad;
@@ -107,11 +107,11 @@ set_listener(struct options *options, const char *key, const char *value)
 	options->listener_option = key;
 	if (config_set_value(row, options->listener, value, &bad) == 0)
 		return OPTIONS_RUN;
-	return usage_error("--%s: '%s' is not %s", key, value, config_expected(row->type));
+	return options_usage_error("--%s: '%s' is not %s", key, value, config_expected(row->type));
 }
 
 static enum options_result
-handle_option(struct options *options, int c, const char *name, const char *given)
+options_handle_option(struct options *options, int c, const char *name, const char *given)
 {
 	enum log_level level;
 
@@ -123,11 +123,11 @@ handle_option(struct options *options, int c, const char *name, const char *give
 		options->listen[options->n_listen++] = optarg;
 		return OPTIONS_RUN;
 	case OPT_LISTENER:
-		return set_listener(options, name, optarg);
+		return options_set_listener(options, name, optarg);
 	case 'L':
 		if (log_level_parse(optarg, &level) < 0)
-			return usage_error("--log-level: '%s' is not a log level (error, warning, info or debug)",
-			                   optarg);
+			return options_usage_error(
+			    "--log-level: '%s' is not a log level (error, warning, info or debug)", optarg);
 		options->log_level = (int)level;
 		return OPTIONS_RUN;
 	case OPT_CHECK_CONFIG:
@@ -137,15 +137,15 @@ handle_option(struct options *options, int c, const char *name, const char *give
 		options->print_config = true;
 		return OPTIONS_RUN;
 	case 'h':
-		print_help();
+		options_print_help();
 		return OPTIONS_EXIT_OK;
 	case 'V':
 		printf("udsd %s\n", UDSD_VERSION);
 		return OPTIONS_EXIT_OK;
 	case ':':
-		return usage_error("option '%s' needs a value", given);
+		return options_usage_error("option '%s' needs a value", given);
 	default:
-		return unknown_option(given);
+		return options_unknown_option(given);
 	}
 }
 
@@ -161,7 +161,7 @@ options_parse(int argc, char **argv, struct options *ret_options)
 	options.listener = config_new_listener("--listen");
 	if (!options.listen || !options.listener) {
 		options_deinit(&options);
-		return usage_error("out of memory");
+		return options_usage_error("out of memory");
 	}
 	for (size_t i = 0; i < N_ROWS; i++)
 		longopts[i] = rows[i].option;
@@ -172,12 +172,12 @@ options_parse(int argc, char **argv, struct options *ret_options)
 		c = getopt_long(argc, argv, "+:hV", longopts, &index);
 		if (c == -1)
 			break;
-		result = handle_option(&options, c, longopts[index].name, argv[at]);
+		result = options_handle_option(&options, c, longopts[index].name, argv[at]);
 	}
 	if (result == OPTIONS_RUN && optind < argc)
-		result = usage_error("unexpected argument '%s'", argv[optind]);
+		result = options_usage_error("unexpected argument '%s'", argv[optind]);
 	if (result == OPTIONS_RUN && options.listener_option && options.n_listen == 0)
-		result = usage_error("--%s goes with --listen", options.listener_option);
+		result = options_usage_error("--%s goes with --listen", options.listener_option);
 	if (result != OPTIONS_RUN)
 		options_deinit(&options);
 	else
@@ -195,7 +195,7 @@ options_deinit(struct options *options)
 }
 
 static int
-add_listeners(const struct options *options, struct config *config, struct buf *mistakes)
+options_add_listeners(const struct options *options, struct config *config, struct buf *mistakes)
 {
 	for (int i = 0; i < options->n_listen; i++) {
 		char name[LISTENER_NAME_MAX], text[256];
@@ -224,7 +224,7 @@ add_listeners(const struct options *options, struct config *config, struct buf *
 
 /* Where udsd listens when nothing says otherwise: root for the host, everybody else for themselves. */
 static int
-add_default_listener(struct config *config, struct buf *mistakes)
+options_add_default_listener(struct config *config, struct buf *mistakes)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	struct listener_config *listener = config_add_listener(config, "bus");
@@ -261,9 +261,9 @@ options_load_config(const struct options *options, struct buf *ret_mistakes)
 		r = config_read(config, path, ret_mistakes);
 	}
 	if (r == 0)
-		r = add_listeners(options, config, ret_mistakes);
+		r = options_add_listeners(options, config, ret_mistakes);
 	if (r == 0 && STAILQ_EMPTY(&config->listeners))
-		r = add_default_listener(config, ret_mistakes);
+		r = options_add_default_listener(config, ret_mistakes);
 	if (r == 0 && options->log_level >= 0)
 		config->log_level = options->log_level;
 	if (r == 0)

@@ -1,3 +1,8 @@
+/*
+ * A connection reads through its mode (origin->ops) and writes its client's output queue. conn_update_events() alone
+ * decides what its event waits for: input while the connection may read, room in the socket while output is blocked.
+ * A connection is freed only at the end of a pass (conn_close), never inside its own callback.
+ */
 #include "conn.h"
 
 #include <errno.h>
@@ -52,7 +57,7 @@ conn_is_reading(const struct conn *conn)
 
 /* The only place that decides what the event waits for. */
 static void
-update_events(struct conn *conn)
+conn_update_events(struct conn *conn)
 {
 	const struct session *s = &conn->session;
 	struct bus *bus = loop_bus(conn->origin->loop);
@@ -98,7 +103,7 @@ conn_new(int fd, struct conn_origin *origin, const struct identity *identity, st
 	          identity->uid);
 	if (origin->ops->begin)
 		origin->ops->begin(conn);
-	update_events(conn);
+	conn_update_events(conn);
 	if (ret_conn)
 		*ret_conn = conn;
 	return 0;
@@ -188,7 +193,7 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 	if (what & EV_READ && conn_is_reading(conn))
 		conn->origin->ops->read(conn);
 	if (s->client.state != CLIENT_OPEN || s->client.clogged)
-		update_events(conn);
+		conn_update_events(conn);
 	if (flow_is_pass_full(&loop_bus(conn->origin->loop)->flow))
 		event_base_loopbreak(conn->origin->loop->base); /* the other events that were reported are not lost */
 }
@@ -202,7 +207,7 @@ conn_resume(struct client *c)
 		conn->origin->ops->resume(conn);
 	else
 		flow_set_state(&loop_bus(conn->origin->loop)->flow, c, CLIENT_OPEN, NULL);
-	update_events(conn);
+	conn_update_events(conn);
 }
 
 static void
@@ -223,7 +228,7 @@ conn_flush(struct client *c)
 		bus_stop_output(bus, c);
 	else
 		flow_flushed(&bus->flow, c, status, written, barrier);
-	update_events(conn);
+	conn_update_events(conn);
 }
 
 const struct pass_ops conn_pass_ops = {
@@ -244,7 +249,7 @@ conn_stop(struct conn *conn)
 {
 	if (client_is_live(&conn->session.client))
 		conn->origin->ops->stop(conn);
-	update_events(conn);
+	conn_update_events(conn);
 }
 
 bool
@@ -265,7 +270,7 @@ conn_unread(const struct conn *conn)
 
 /* "IP:PORT" of one end of a TCP connection. */
 static void
-put_address(char *text, const struct sockaddr_storage *storage, socklen_t len)
+conn_put_address(char *text, const struct sockaddr_storage *storage, socklen_t len)
 {
 	struct addr addr = { .kind = ADDR_TCP, .storage = *storage, .len = len };
 
@@ -286,8 +291,8 @@ conn_describe(const struct session *s, struct session_address *ret_address)
 		return;
 	}
 	if (getpeername(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
-		put_address(ret_address->peer, &storage, len);
+		conn_put_address(ret_address->peer, &storage, len);
 	len = sizeof(storage);
 	if (getsockname(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
-		put_address(ret_address->local, &storage, len);
+		conn_put_address(ret_address->local, &storage, len);
 }

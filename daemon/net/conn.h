@@ -17,7 +17,7 @@
 struct conn;
 struct pass_ops;
 
-/* What the mode of a listener does with connections. */
+/* How a mode handles its connections. All but read and stop may be NULL. */
 struct conn_ops {
 	void (*begin)(struct conn *conn);  /* it is new; or NULL */
 	void (*read)(struct conn *conn);   /* there is something to read */
@@ -68,7 +68,7 @@ void conn_describe(const struct session *s, struct session_address *ret_address)
 /* For modes. */
 int conn_fd(const struct conn *conn);
 
-/* Whether more of it is to be read now. */
+/* Whether the connection may read now. */
 bool conn_is_reading(const struct conn *conn);
 
 /*

@@ -1,3 +1,7 @@
+/*
+ * One inotify descriptor watches all socket files. Events are read and discarded: the callback checks every file, which
+ * also covers lost events.
+ */
 #include "guard.h"
 
 #include <errno.h>

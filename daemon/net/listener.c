@@ -1,3 +1,7 @@
+/*
+ * A listener opens its socket, accepts at most ACCEPT_BUDGET clients in one callback, and gives each to a new
+ * connection. It knows neither the other listeners nor the log's rate limit: it reports refused clients to its owner.
+ */
 #include "listener.h"
 
 #include <errno.h>
@@ -24,9 +28,9 @@
 
 static const char refusal[] = "-ERR max number of clients reached\r\n";
 
-/* The user has as many clients as he may have. */
+/* Refuses a client whose user has max_clients_per_uid already. */
 static void
-refuse_user(struct listener *listener, int fd, const struct identity *identity)
+listener_refuse_user(struct listener *listener, int fd, const struct identity *identity)
 {
 	char text[128];
 	int len;
@@ -43,7 +47,7 @@ refuse_user(struct listener *listener, int fd, const struct identity *identity)
 }
 
 static void
-admit(struct listener *listener, int client_fd)
+listener_admit(struct listener *listener, int client_fd)
 {
 	struct listener_owner *owner = listener->owner;
 	struct flow *flow = &loop_bus(owner->loop)->flow;
@@ -60,7 +64,7 @@ admit(struct listener *listener, int client_fd)
 	if (peercred_read(fd, &identity) < 0)
 		return;
 	if (!users_admit(&flow->users, &identity, &flow->limits)) {
-		refuse_user(listener, fd, &identity);
+		listener_refuse_user(listener, fd, &identity);
 		return;
 	}
 	if (listener->config.addr.kind == ADDR_TCP)
@@ -81,7 +85,7 @@ accept_cb(evutil_socket_t listen_fd, short what __attribute__((unused)), void *a
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
-			admit(listener, fd);
+			listener_admit(listener, fd);
 			continue;
 		}
 		switch (errno) {
@@ -106,8 +110,8 @@ accept_cb(evutil_socket_t listen_fd, short what __attribute__((unused)), void *a
 	}
 }
 
-/* Logs why a listener cannot be opened, and keeps it for who asked. */
-static void __attribute__((format(printf, 2, 3))) report(struct listener_owner *owner, const char *format, ...)
+/* Logs why a listener cannot be opened, and stores it for the reply to UDSD RELOAD. */
+static void __attribute__((format(printf, 2, 3))) listener_report(struct listener_owner *owner, const char *format, ...)
 {
 	va_list ap;
 
@@ -118,7 +122,8 @@ static void __attribute__((format(printf, 2, 3))) report(struct listener_owner *
 }
 
 static int
-open_path(struct listener_owner *owner, const struct listener_config *config, int fd, struct sockfile *ret_file)
+listener_open_path(struct listener_owner *owner, const struct listener_config *config, int fd,
+                   struct sockfile *ret_file)
 {
 	struct sockfile_options options = { config->socket_mode, config->socket_owner, config->socket_group };
 	char text[256];
@@ -132,13 +137,13 @@ open_path(struct listener_owner *owner, const struct listener_config *config, in
 	r = sockfile_listen(fd, &config->addr, &options, SOMAXCONN, ret_file, text, sizeof(text));
 	if (r == 0)
 		return 0;
-	report(owner, "%s", text);
+	listener_report(owner, "%s", text);
 	return r == SOCKFILE_E_NO_PERMISSION ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
 }
 
 /* Logs the reason, which errno tells, and returns LISTENER_E_*. */
 static int
-refuse(struct listener_owner *owner, const struct listener_config *config)
+listener_refuse(struct listener_owner *owner, const struct listener_config *config)
 {
 	int type = mode_socket_type(config->options.type), error = errno;
 	char text[ADDR_PATH_MAX + 1];
@@ -146,26 +151,27 @@ refuse(struct listener_owner *owner, const struct listener_config *config)
 
 	addr_format(&config->addr, text, sizeof(text));
 	if (error == EADDRINUSE && (holder = sockfile_holder(&config->addr, type)) > 0)
-		report(owner, "%s: a running server (pid %d) is using this socket", text, (int)holder);
+		listener_report(owner, "%s: a running server (pid %d) is using this socket", text, (int)holder);
 	else
-		report(owner, "%s: cannot listen: %s", text, strerror(error));
+		listener_report(owner, "%s: cannot listen: %s", text, strerror(error));
 	return error == EACCES || error == EPERM ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
 }
 
 static int
-open_other(struct listener_owner *owner, const struct listener_config *config, int fd)
+listener_open_other(struct listener_owner *owner, const struct listener_config *config, int fd)
 {
 	if (config->addr.kind == ADDR_TCP)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
 	if (bind(fd, &config->addr.sa, config->addr.len) < 0 ||
 	    (config->options.type != MODE_DGRAM && listen(fd, SOMAXCONN) < 0))
-		return refuse(owner, config);
+		return listener_refuse(owner, config);
 	return 0;
 }
 
 /* Returns 0 or LISTENER_E_*. */
 static int
-open_socket(struct listener_owner *owner, const struct listener_config *config, struct sockfile *ret_file, int *ret_fd)
+listener_open_socket(struct listener_owner *owner, const struct listener_config *config, struct sockfile *ret_file,
+                     int *ret_fd)
 {
 	_cleanup_close_ int fd = addr_socket(&config->addr, mode_socket_type(config->options.type));
 	int r = fd;
@@ -174,9 +180,10 @@ open_socket(struct listener_owner *owner, const struct listener_config *config, 
 		r = packet_prepare(fd);
 	if (r < 0) {
 		errno = -r;
-		return refuse(owner, config);
+		return listener_refuse(owner, config);
 	}
-	r = config->addr.kind == ADDR_PATH ? open_path(owner, config, fd, ret_file) : open_other(owner, config, fd);
+	r = config->addr.kind == ADDR_PATH ? listener_open_path(owner, config, fd, ret_file)
+	                                   : listener_open_other(owner, config, fd);
 	if (r == 0)
 		*ret_fd = TAKE_FD(fd);
 	return r;
@@ -194,7 +201,7 @@ free_listener(struct listener *listener, int fd)
 
 /* Begins to accept, or for datagrams to receive. Takes over fd, also on failure. Returns 0 or -ENOMEM. */
 static int
-begin(struct listener *listener, int fd)
+listener_begin(struct listener *listener, int fd)
 {
 	struct loop *loop = listener->owner->loop;
 	bool is_dgram = listener->config.options.type == MODE_DGRAM;
@@ -207,7 +214,7 @@ begin(struct listener *listener, int fd)
 }
 
 static void
-log_listening(const struct listener_config *config, const char *text)
+listener_log_listening(const struct listener_config *config, const char *text)
 {
 	const struct mode_options *o = &config->options;
 
@@ -239,7 +246,7 @@ listener_new(struct listener_owner *owner, const struct listener_config *config,
 	if (!listener->origin)
 		r = -ENOMEM;
 	else if (fd < 0)
-		r = open_socket(owner, config, &listener->file, &fd);
+		r = listener_open_socket(owner, config, &listener->file, &fd);
 	if (r != 0) {
 		free_listener(listener, fd);
 		return r;
@@ -249,11 +256,11 @@ listener_new(struct listener_owner *owner, const struct listener_config *config,
 		if (r < 0)
 			log_warning("%s: the socket file is not watched: %s", text, strerror(-r));
 	}
-	if (begin(listener, fd) < 0) {
+	if (listener_begin(listener, fd) < 0) {
 		listener_free(listener);
 		return -ENOMEM;
 	}
-	log_listening(config, text);
+	listener_log_listening(config, text);
 	*ret_listener = listener;
 	return 0;
 }
@@ -283,7 +290,7 @@ listener_is_in_place(const struct listener *listener)
 
 /* Clients that are connected keep the mode they came with. */
 static void
-update_options(struct listener *listener, const struct mode_options *options)
+listener_update_options(struct listener *listener, const struct mode_options *options)
 {
 	struct conn_origin *origin;
 
@@ -319,7 +326,7 @@ listener_update(struct listener *listener, const struct listener_config *config)
 		          mode_type_names[old->options.type]);
 		return;
 	}
-	update_options(listener, &config->options);
+	listener_update_options(listener, &config->options);
 	if (listener->is_handed_over)
 		return; /* its address and permissions are the service manager's */
 	old->socket_mode = config->socket_mode;
@@ -335,11 +342,11 @@ listener_retire(struct listener *listener)
 
 	listener_set_accepting(listener, false);
 	if (listener->is_handed_over)
-		return; /* who connects now is for the next daemon */
+		return; /* clients that connect now wait for the next daemon */
 	sockfile_remove(&listener->file);
 	if (listener->packets)
 		return;
-	/* Who has connected and was not accepted learns at once that nobody is there. */
+	/* Clients that were not accepted yet see the connection end at once. */
 	while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
 		close(fd);
 	shutdown(listen_fd, SHUT_RDWR);

@@ -1,3 +1,8 @@
+/*
+ * The list holds every open listener. A reload opens all new listeners or none; only then does it close those that the
+ * new configuration lacks. When descriptors or memory run out, all listeners pause until a client leaves or
+ * ACCEPT_RETRY_MS have passed. A socket file that was removed is restored once its place is free.
+ */
 #include "listeners.h"
 
 #include <errno.h>
@@ -24,7 +29,7 @@
 #define ACCEPT_LOG_MS (60 * 1000)
 
 static void
-set_accepting(struct listeners *listeners, bool accepting)
+listeners_set_accepting(struct listeners *listeners, bool accepting)
 {
 	struct listener *listener;
 
@@ -42,27 +47,22 @@ listeners_flow(struct listeners *listeners)
 static bool
 may_log_accept(struct listeners *listeners)
 {
-	uint64_t now = listeners_flow(listeners)->now_ms;
-
-	if (listeners->accept_log_ms > 0 && now - listeners->accept_log_ms < ACCEPT_LOG_MS)
-		return false;
-	listeners->accept_log_ms = now;
-	return true;
+	return log_limit_allows(&listeners->accept_log, 1, ACCEPT_LOG_MS, listeners_flow(listeners)->now_ms, NULL);
 }
 
 static void
-pause_accepting(struct listeners *listeners, int error)
+listeners_pause_accepting(struct listeners *listeners, int error)
 {
 	if (may_log_accept(listeners))
 		log_warning("cannot accept more than %llu clients now: %s; new ones wait",
 		            (unsigned long long)listeners_flow(listeners)->stats.clients, strerror(error));
 	listeners->is_pausing = true;
-	set_accepting(listeners, false);
+	listeners_set_accepting(listeners, false);
 	loop_add_timer(&listeners->accept_timer, ACCEPT_RETRY_MS);
 }
 
 static void
-note_user_refused(struct listeners *listeners, const struct identity *identity)
+listeners_note_user_refused(struct listeners *listeners, const struct identity *identity)
 {
 	unsigned long long limit = listeners_flow(listeners)->limits.max_clients_per_uid;
 	char command[IDENTITY_COMMAND_MAX];
@@ -90,10 +90,10 @@ refused_cb(struct listener_owner *owner, enum listener_refusal why, const struct
 			            (unsigned long long)listeners_flow(listeners)->limits.max_clients);
 		break;
 	case LISTENER_USER_FULL:
-		note_user_refused(listeners, identity);
+		listeners_note_user_refused(listeners, identity);
 		break;
 	case LISTENER_NO_RESOURCES:
-		pause_accepting(listeners, errno);
+		listeners_pause_accepting(listeners, errno);
 		break;
 	}
 }
@@ -105,7 +105,7 @@ accept_again_cb(evutil_socket_t fd __attribute__((unused)), short what __attribu
 
 	listeners->is_pausing = false;
 	if (!listeners->is_retired)
-		set_accepting(listeners, true);
+		listeners_set_accepting(listeners, true);
 }
 
 static void
@@ -124,12 +124,12 @@ conn_closed_cb(void *arg, const struct conn *conn)
 	if (listeners->is_pausing && !listeners->is_retired) {
 		listeners->is_pausing = false;
 		event_del(&listeners->accept_timer);
-		set_accepting(listeners, true);
+		listeners_set_accepting(listeners, true);
 	}
 }
 
 static void
-close_all(struct listener_list *list)
+listeners_close_all(struct listener_list *list)
 {
 	struct listener *listener;
 
@@ -140,7 +140,7 @@ close_all(struct listener_list *list)
 }
 
 static struct listener *
-find_listener(const struct listeners *listeners, const struct addr *addr)
+listeners_find_listener(const struct listeners *listeners, const struct addr *addr)
 {
 	struct listener *listener;
 
@@ -152,7 +152,7 @@ find_listener(const struct listeners *listeners, const struct addr *addr)
 
 /* The configured listener of an address, or for a socket from the service manager also of its name; or NULL. */
 static const struct listener_config *
-find_config(const struct listener_config_list *list, const struct addr *addr, const char *name)
+listeners_find_config(const struct listener_config_list *list, const struct addr *addr, const char *name)
 {
 	const struct listener_config *listener;
 
@@ -167,7 +167,7 @@ find_config(const struct listener_config_list *list, const struct addr *addr, co
 }
 
 static int
-open_listener(struct listeners *listeners, const struct listener_config *config, int fd)
+listeners_open_listener(struct listeners *listeners, const struct listener_config *config, int fd)
 {
 	struct listener *listener;
 	int r = listener_new(&listeners->owner, config, fd, &listener);
@@ -181,7 +181,7 @@ open_listener(struct listeners *listeners, const struct listener_config *config,
 
 /* Whether a socket is of the type, and listens; datagrams just come. */
 static bool
-is_ready(int fd, int type)
+listeners_is_ready(int fd, int type)
 {
 	int is_type = -1, is_listening = 0;
 
@@ -192,7 +192,7 @@ is_ready(int fd, int type)
 
 /* A socket from the service manager takes the mode of the configured listener of its address, or of its name. */
 static int
-adopt_socket(struct listeners *listeners, const struct listener_config_list *whole, int fd, const char *name)
+listeners_adopt_socket(struct listeners *listeners, const struct listener_config_list *whole, int fd, const char *name)
 {
 	struct listener_config config = { 0 };
 	const struct listener_config *configured;
@@ -209,14 +209,14 @@ adopt_socket(struct listeners *listeners, const struct listener_config_list *who
 	if (addr.sa.sa_family == AF_UNIX)
 		addr.kind = addr.un.sun_path[0] ? ADDR_PATH : ADDR_ABSTRACT;
 	evutil_make_socket_nonblocking(fd);
-	configured = find_config(whole, &addr, name);
+	configured = listeners_find_config(whole, &addr, name);
 	if (configured)
 		config = *configured;
 	else
 		strncat(config.name, name, sizeof(config.name) - 1);
 	config.addr = addr;
 	type = mode_socket_type(config.options.type);
-	if (!is_ready(fd, type)) {
+	if (!listeners_is_ready(fd, type)) {
 		log_error("socket '%s' from the service manager is not a listening socket of type %s", name,
 		          mode_type_names[config.options.type]);
 		return LISTENER_E_CONFIG;
@@ -226,7 +226,7 @@ adopt_socket(struct listeners *listeners, const struct listener_config_list *who
 		log_error("socket '%s' from the service manager: %s", name, strerror(-r));
 		return LISTENER_E_CONFIG;
 	}
-	return open_listener(listeners, &config, fd);
+	return listeners_open_listener(listeners, &config, fd);
 }
 
 int
@@ -236,7 +236,7 @@ listeners_adopt(struct listeners *listeners, const struct listener_config_list *
 	int first, n = notify_sockets(&first, &names), r = 0;
 
 	for (int i = 0; i < n; i++) {
-		int s = adopt_socket(listeners, config, first + i, names && names[i] ? names[i] : "");
+		int s = listeners_adopt_socket(listeners, config, first + i, names && names[i] ? names[i] : "");
 
 		r = r == 0 ? s : r;
 	}
@@ -245,14 +245,14 @@ listeners_adopt(struct listeners *listeners, const struct listener_config_list *
 }
 
 static bool
-is_open(const struct listeners *listeners, const struct listener_config *config)
+listeners_is_open(const struct listeners *listeners, const struct listener_config *config)
 {
 	struct listener *listener;
 
 	TAILQ_FOREACH(listener, &listeners->list, link)
 		if (listener->is_handed_over && strcmp(listener->config.name, config->name) == 0)
 			return true;
-	return find_listener(listeners, &config->addr) != NULL;
+	return listeners_find_listener(listeners, &config->addr) != NULL;
 }
 
 int
@@ -264,7 +264,7 @@ listeners_open(struct listeners *listeners, const struct listener_config_list *c
 	int r = 0;
 
 	STAILQ_FOREACH(wanted, config, link) {
-		if (is_open(listeners, wanted))
+		if (listeners_is_open(listeners, wanted))
 			continue;
 		r = listener_new(&listeners->owner, wanted, -1, &listener);
 		if (r != 0)
@@ -278,7 +278,7 @@ listeners_open(struct listeners *listeners, const struct listener_config_list *c
 	if (r == 0)
 		TAILQ_CONCAT(&listeners->list, &opened, link);
 	else
-		close_all(&opened);
+		listeners_close_all(&opened);
 	return r < 0 ? EX_SOFTWARE : r;
 }
 
@@ -288,7 +288,7 @@ listeners_close_changed(struct listeners *listeners, const struct listener_confi
 	struct listener *listener, *next;
 
 	for (listener = TAILQ_FIRST(&listeners->list); listener; listener = next) {
-		const struct listener_config *wanted = find_config(config, &listener->config.addr, NULL);
+		const struct listener_config *wanted = listeners_find_config(config, &listener->config.addr, NULL);
 
 		next = TAILQ_NEXT(listener, link);
 		if (!wanted || listener->is_handed_over || wanted->options.type == listener->config.options.type)
@@ -315,7 +315,7 @@ listeners_close_lost(struct listeners *listeners)
 
 /* Whether a socket file could be put there: there is a directory, and nothing of that name in it. */
 static bool
-is_free(const char *path)
+listeners_is_free(const char *path)
 {
 	char directory[ADDR_PATH_MAX + 1];
 	struct stat st;
@@ -328,7 +328,7 @@ is_free(const char *path)
 
 /* Says, once, that something stands where a socket file belongs. */
 static void
-note_blocked(struct listeners *listeners, const char *path)
+listeners_note_blocked(struct listeners *listeners, const char *path)
 {
 	if (!listeners->is_blocked)
 		log_error("%s: the socket is put back when its directory is there and the place is free", path);
@@ -337,20 +337,20 @@ note_blocked(struct listeners *listeners, const char *path)
 
 /* Opens anew the listeners whose socket files are gone, each once nothing else stands in its place. */
 static void
-open_lost(struct listeners *listeners)
+listeners_open_lost(struct listeners *listeners)
 {
 	const struct listener_config *config;
 	bool is_blocked = false, has_failed = false;
 
 	STAILQ_FOREACH(config, listeners->config, link) {
-		if (is_open(listeners, config))
+		if (listeners_is_open(listeners, config))
 			continue;
-		if (config->addr.kind != ADDR_PATH || is_free(config->addr.un.sun_path)) {
-			has_failed |= open_listener(listeners, config, -1) != 0;
+		if (config->addr.kind != ADDR_PATH || listeners_is_free(config->addr.un.sun_path)) {
+			has_failed |= listeners_open_listener(listeners, config, -1) != 0;
 			continue;
 		}
 		is_blocked = true;
-		note_blocked(listeners, config->addr.un.sun_path);
+		listeners_note_blocked(listeners, config->addr.un.sun_path);
 	}
 	listeners->is_blocked = is_blocked;
 	if (is_blocked || has_failed)
@@ -363,7 +363,7 @@ listeners_restore(struct listeners *listeners)
 	if (listeners->is_retired)
 		return;
 	listeners_close_lost(listeners);
-	open_lost(listeners);
+	listeners_open_lost(listeners);
 }
 
 static void
@@ -386,7 +386,7 @@ listeners_update(struct listeners *listeners, const struct listener_config_list 
 	listeners->config = whole;
 	for (listener = TAILQ_FIRST(&listeners->list); listener; listener = next) {
 		const char *name = listener->is_handed_over ? listener->config.name : NULL;
-		const struct listener_config *config = find_config(whole, &listener->config.addr, name);
+		const struct listener_config *config = listeners_find_config(whole, &listener->config.addr, name);
 
 		next = TAILQ_NEXT(listener, link);
 		if (config) {
@@ -423,7 +423,7 @@ listeners_retire(struct listeners *listeners)
 void
 listeners_deinit(struct listeners *listeners)
 {
-	close_all(&listeners->list);
+	listeners_close_all(&listeners->list);
 	event_del(&listeners->accept_timer);
 	event_del(&listeners->restore_timer);
 	guard_deinit(&listeners->guard);

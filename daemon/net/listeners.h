@@ -11,14 +11,15 @@
 
 #include "guard.h"
 #include "listener.h"
+#include "log.h"
 
 struct listeners {
 	struct listener_owner owner;               /* first */
 	const struct listener_config_list *config; /* as of listeners_update() */
 	struct listener_list list;
-	struct event accept_timer; /* accepts again after descriptors had run out */
-	bool is_pausing;           /* does not accept for now */
-	uint64_t accept_log_ms;    /* when it was last logged that clients wait or are refused; 0: never */
+	struct event accept_timer;   /* accepts again after descriptors had run out */
+	bool is_pausing;             /* does not accept for now */
+	struct log_limit accept_log; /* of lines that clients wait or are refused */
 	struct guard guard;
 	struct event restore_timer; /* tries again to put socket files back */
 	bool is_blocked;            /* something stands where one of them belongs; that was logged */
@@ -49,7 +50,7 @@ void listeners_close_changed(struct listeners *listeners, const struct listener_
 /* Closes the listeners that clients cannot find any more. */
 void listeners_close_lost(struct listeners *listeners);
 
-/* Does that, and opens them anew, now or when their places are free. */
+/* Closes lost listeners and reopens them, now or once their paths are free. */
 void listeners_restore(struct listeners *listeners);
 
 /* Clients find no socket any more, but their paths stay taken. */

@@ -1,3 +1,7 @@
+/*
+ * The loop owns what all connections share: the event base, the read buffer and the sessions. It adjusts the heap and
+ * libevent's memory at the start, so that adding a timer later cannot fail.
+ */
 #include "loop.h"
 
 #include <errno.h>
@@ -18,7 +22,7 @@ libevent_log_cb(int severity, const char *text)
 }
 
 static struct event_base *
-new_base(void)
+loop_new_base(void)
 {
 	struct event_config *config = event_config_new();
 	struct event_base *base;
@@ -39,7 +43,7 @@ nothing_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__(
 
 /* libevent has room for eight timers from the first one on: with that, adding one of ours cannot fail any more. */
 static int
-make_room_for_timers(struct loop *loop)
+loop_make_room_for_timers(struct loop *loop)
 {
 	struct timeval tv = { 1, 0 };
 	struct event event;
@@ -63,8 +67,8 @@ loop_init(struct loop *loop, const struct limits *limits, const struct command *
 	mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
 	mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
 	loop->buffer = malloc(LOOP_BUFFER_SIZE);
-	loop->base = new_base();
-	r = loop->buffer && loop->base ? make_room_for_timers(loop) : -ENOMEM;
+	loop->base = loop_new_base();
+	r = loop->buffer && loop->base ? loop_make_room_for_timers(loop) : -ENOMEM;
 	if (r == 0)
 		r = sessions_init(&loop->sessions, limits, table);
 	if (r < 0) {

@@ -42,13 +42,13 @@ mode_socket_type(enum mode_type type)
 
 /* Whether clients of the mode publish to the listener's channel. */
 static bool
-is_feed(int mode)
+mode_is_feed(int mode)
 {
 	return mode == MODE_LINE || mode == MODE_LENGTH || mode == MODE_WHOLE;
 }
 
 static const char *
-check_type(const struct mode_options *o, bool is_tcp, char *ret_text, size_t size)
+mode_check_type(const struct mode_options *o, bool is_tcp, char *ret_text, size_t size)
 {
 	if (o->type == MODE_STREAM)
 		return NULL;
@@ -66,12 +66,12 @@ check_type(const struct mode_options *o, bool is_tcp, char *ret_text, size_t siz
 }
 
 static const char *
-check_channel(const struct mode_options *o, char *ret_text, size_t size)
+mode_check_channel(const struct mode_options *o, char *ret_text, size_t size)
 {
-	if (is_feed(o->mode) && !o->channel[0])
+	if (mode_is_feed(o->mode) && !o->channel[0])
 		snprintf(ret_text, size, "is missing; mode = %s needs the channel that messages go to",
 		         mode_names[o->mode]);
-	else if (!is_feed(o->mode) && o->channel[0])
+	else if (!mode_is_feed(o->mode) && o->channel[0])
 		snprintf(ret_text, size, "'%s' does not go with mode = %s; expected mode = line, length or whole",
 		         o->channel, mode_names[o->mode]);
 	else if (strncmp(o->channel, PROTOCOL_RESERVED, strlen(PROTOCOL_RESERVED)) == 0)
@@ -85,10 +85,10 @@ check_channel(const struct mode_options *o, char *ret_text, size_t size)
 const char *
 mode_check(const struct mode_options *o, bool is_tcp, char *ret_text, size_t size)
 {
-	const char *key = check_type(o, is_tcp, ret_text, size);
+	const char *key = mode_check_type(o, is_tcp, ret_text, size);
 
 	if (!key)
-		key = check_channel(o, ret_text, size);
+		key = mode_check_channel(o, ret_text, size);
 	if (!key && o->deliver && o->mode != MODE_LINE && o->mode != MODE_LENGTH) {
 		snprintf(ret_text, size, "'yes' does not go with mode = %s; expected mode = line or length",
 		         mode_names[o->mode]);
@@ -105,7 +105,7 @@ mode_check(const struct mode_options *o, bool is_tcp, char *ret_text, size_t siz
 
 /* How much to read at once: little, where the user's clients keep too much already. */
 static size_t
-read_size(const struct conn *conn)
+mode_read_size(const struct conn *conn)
 {
 	bool is_over = conn->session.client.user->input > user_input_max(&loop_bus(conn->origin->loop)->flow.limits);
 
@@ -117,7 +117,7 @@ read_route(struct conn *conn)
 {
 	struct session *s = &conn->session;
 	struct bus *bus = loop_bus(conn->origin->loop);
-	size_t most = read_size(conn), done = 0;
+	size_t most = mode_read_size(conn), done = 0;
 	bool is_more = true;
 
 	while (is_more && done < most && conn_is_reading(conn)) {
@@ -183,7 +183,7 @@ static void
 read_feed(struct conn *conn)
 {
 	const struct feed_plan *plan = &conn->origin->plan;
-	struct iovec iov = { conn->origin->loop->buffer, read_size(conn) };
+	struct iovec iov = { conn->origin->loop->buffer, mode_read_size(conn) };
 	ssize_t len = conn_receive(conn, &iov, 1);
 
 	if (len > 0)
@@ -229,7 +229,7 @@ end_feed(struct conn *conn)
 	.is_writer = true
 
 static const struct conn_ops *
-ops_of(const struct mode_options *o)
+mode_ops_of(const struct mode_options *o)
 {
 	static const struct conn_ops route = {
 		.read = read_route,
@@ -260,7 +260,7 @@ ops_of(const struct mode_options *o)
 
 /* What feed needs to know; the channel's name is the caller's. */
 static struct feed_plan
-plan_of(const struct mode_options *o, const char *channel)
+mode_plan_of(const struct mode_options *o, const char *channel)
 {
 	struct feed_plan plan = {
 		.is_packets = o->type != MODE_STREAM,
@@ -289,8 +289,8 @@ mode_origin_new(struct loop *loop, const struct mode_options *o, const char *add
 
 	if (!origin)
 		return NULL;
-	*origin = (struct conn_origin){ .refs = 1, .loop = loop, .ops = ops_of(o), .mode = mode_names[o->mode] };
+	*origin = (struct conn_origin){ .refs = 1, .loop = loop, .ops = mode_ops_of(o), .mode = mode_names[o->mode] };
 	origin->address = memcpy(origin->text, address, address_size);
-	origin->plan = plan_of(o, memcpy(origin->text + address_size, o->channel, channel_size));
+	origin->plan = mode_plan_of(o, memcpy(origin->text + address_size, o->channel, channel_size));
 	return origin;
 }

@@ -19,7 +19,7 @@
 
 /* The number in an environment variable, or 0. */
 static uint64_t
-number_of(const char *variable)
+notify_number_of(const char *variable)
 {
 	const char *text = getenv(variable);
 	uint64_t v;
@@ -43,7 +43,7 @@ notify_send(const char *format, ...)
 	struct addr addr;
 	va_list ap;
 
-	/* What the manager cannot be told it will notice by itself, and nobody else could do anything about it. */
+	/* Errors are ignored: nobody could act on them, and the manager has timeouts of its own. */
 	if (!notify_is_on() || addr_parse(getenv("NOTIFY_SOCKET"), &addr) != 0 || addr.kind == ADDR_TCP)
 		return true;
 	va_start(ap, format);
@@ -57,16 +57,16 @@ notify_send(const char *format, ...)
 uint64_t
 notify_watchdog_ms(void)
 {
-	uint64_t pid = number_of("WATCHDOG_PID");
+	uint64_t pid = notify_number_of("WATCHDOG_PID");
 
 	if (getenv("WATCHDOG_PID") && pid != (uint64_t)getpid())
 		return 0;
-	return number_of("WATCHDOG_USEC") / 1000;
+	return notify_number_of("WATCHDOG_USEC") / 1000;
 }
 
 /* The names of n sockets, between colons; NULL when there is no memory. */
 static char **
-read_names(int n)
+notify_read_names(int n)
 {
 	const char *text = getenv("LISTEN_FDNAMES");
 	char **names = calloc((size_t)n + 1, sizeof(*names));
@@ -87,10 +87,10 @@ read_names(int n)
 int
 notify_sockets(int *ret_first, char ***ret_names)
 {
-	uint64_t n = number_of("LISTEN_PID") == (uint64_t)getpid() ? number_of("LISTEN_FDS") : 0;
+	uint64_t n = notify_number_of("LISTEN_PID") == (uint64_t)getpid() ? notify_number_of("LISTEN_FDS") : 0;
 
 	*ret_first = FIRST_SOCKET;
-	*ret_names = n > 0 && n <= NOTIFY_SOCKETS_MAX ? read_names((int)n) : NULL;
+	*ret_names = n > 0 && n <= NOTIFY_SOCKETS_MAX ? notify_read_names((int)n) : NULL;
 	/* They are not for children. */
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");

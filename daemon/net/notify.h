@@ -1,5 +1,5 @@
 /*
- * The service manager: what it is told (sd_notify(3)) and the sockets it hands over (sd_listen_fds(3)).
+ * The service manager: messages to it (sd_notify(3)) and the sockets it passes (sd_listen_fds(3)).
  * Without a manager these do nothing.
  */
 #pragma once

@@ -26,7 +26,7 @@ packet_prepare(int fd)
 
 /* Returns whether the message says who sent it. */
 static bool
-find_sender(struct msghdr *msg, struct ucred *ret_sender)
+packet_find_sender(struct msghdr *msg, struct ucred *ret_sender)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
@@ -41,7 +41,7 @@ find_sender(struct msghdr *msg, struct ucred *ret_sender)
  * handle, for whatever reason.
  */
 static int
-receive(struct conn *conn, struct packet *ret_packet)
+packet_receive(struct conn *conn, struct packet *ret_packet)
 {
 	/* There is no room for descriptors that somebody sends along. */
 	union {
@@ -63,7 +63,7 @@ receive(struct conn *conn, struct packet *ret_packet)
 			bus_kill(loop_bus(conn->origin->loop), &conn->session.client);
 		return -EAGAIN;
 	}
-	if (!find_sender(&msg, &ret_packet->sender))
+	if (!packet_find_sender(&msg, &ret_packet->sender))
 		return 0; /* only the end of a connection comes from nobody */
 	loop_bus(conn->origin->loop)->flow.stats.bytes_in += (uint64_t)len;
 	ret_packet->len = (size_t)len;
@@ -73,7 +73,7 @@ receive(struct conn *conn, struct packet *ret_packet)
 
 /* The session is the sender from now on. There is nothing about its supplementary groups. */
 static void
-become(struct session *s, const struct ucred *sender)
+packet_become(struct session *s, const struct ucred *sender)
 {
 	struct identity *identity = &s->client.identity;
 
@@ -85,7 +85,7 @@ become(struct session *s, const struct ucred *sender)
 
 /* Whether the user's clients keep too much for one more packet; nobody is at fault for what all senders share. */
 static bool
-is_too_much(const struct session *s, const struct bus *bus)
+packet_is_too_much(const struct session *s, const struct bus *bus)
 {
 	return !s->client.hurried && !s->client.is_hidden && s->client.user->input > user_input_max(&bus->flow.limits);
 }
@@ -99,20 +99,20 @@ packet_read(struct conn *conn)
 	struct packet packet;
 	int r;
 
-	if (is_too_much(s, bus)) {
+	if (packet_is_too_much(s, bus)) {
 		flow_wait(&bus->flow, &s->client, &bus->flow.throttled);
 		return;
 	}
 	for (int i = 0;
 	     i < PACKETS_PER_PASS && conn_is_reading(conn) && (s->client.hurried || !flow_is_pass_full(&bus->flow));
 	     i++) {
-		r = receive(conn, &packet);
+		r = packet_receive(conn, &packet);
 		if (r == 0 && !s->client.is_hidden)
 			feed_ended(bus, s, &origin->plan);
 		if (r <= 0)
 			return;
 		if (s->client.is_hidden)
-			become(s, &packet.sender);
+			packet_become(s, &packet.sender);
 		if (packet.is_whole)
 			feed_packet(bus, s, &origin->plan, (struct slice){ conn->origin->loop->buffer, packet.len });
 		else
@@ -127,7 +127,7 @@ packet_echo(struct conn *conn)
 	struct session *s = &conn->session;
 	struct bus *bus = loop_bus(conn->origin->loop);
 	struct packet packet;
-	int r = receive(conn, &packet);
+	int r = packet_receive(conn, &packet);
 
 	if (r == 0)
 		bus_finish(bus, &s->client);

@@ -8,7 +8,7 @@
 
 /* Supplementary groups; NULL: none. */
 static int
-read_groups(int fd, struct group_set **ret_set)
+peercred_read_groups(int fd, struct group_set **ret_set)
 {
 	socklen_t len = 0;
 	struct group_set *set;
@@ -47,7 +47,7 @@ peercred_read(int fd, struct identity *ret_identity)
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return -errno;
-	r = read_groups(fd, &groups);
+	r = peercred_read_groups(fd, &groups);
 	if (r < 0)
 		return r;
 	*ret_identity = (struct identity){ .pid = cred.pid, .uid = cred.uid, .gid = cred.gid, .groups = groups };

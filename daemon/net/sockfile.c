@@ -1,3 +1,8 @@
+/*
+ * PATH.lock, held with flock(2), decides which daemon owns the path. Under the lock the socket is bound under a hidden
+ * name, gets its permissions, listens, and is then renamed into place: clients never meet it half-made. A file is only
+ * removed or changed if its device and inode are those that were put there.
+ */
 #include "sockfile.h"
 
 #include <errno.h>
@@ -20,7 +25,8 @@ struct story {
 	size_t size;
 };
 
-static int __attribute__((format(printf, 3, 4))) refuse(const struct story *story, int error, const char *format, ...)
+static int __attribute__((format(printf, 3, 4)))
+sockfile_refuse(const struct story *story, int error, const char *format, ...)
 {
 	va_list ap;
 
@@ -32,24 +38,24 @@ static int __attribute__((format(printf, 3, 4))) refuse(const struct story *stor
 
 /* For a system call that failed with errno. */
 static int
-refuse_errno(const struct story *story, const char *path, const char *what)
+sockfile_refuse_errno(const struct story *story, const char *path, const char *what)
 {
 	int error = errno == EACCES || errno == EPERM || errno == EROFS ? SOCKFILE_E_NO_PERMISSION : SOCKFILE_E_FAILED;
 
-	return refuse(story, error, "%s: %s: %s", path, what, strerror(errno));
+	return sockfile_refuse(story, error, "%s: %s: %s", path, what, strerror(errno));
 }
 
 static int
-refuse_live(const struct story *story, const char *path, pid_t pid)
+sockfile_refuse_live(const struct story *story, const char *path, pid_t pid)
 {
 	if (pid > 0)
-		return refuse(story, SOCKFILE_E_LIVE, "%s: a running server (pid %d) is using this socket", path,
-		              (int)pid);
-	return refuse(story, SOCKFILE_E_LIVE, "%s: a running server is using this socket", path);
+		return sockfile_refuse(story, SOCKFILE_E_LIVE, "%s: a running server (pid %d) is using this socket",
+		                       path, (int)pid);
+	return sockfile_refuse(story, SOCKFILE_E_LIVE, "%s: a running server is using this socket", path);
 }
 
 static pid_t
-peer_pid(int fd)
+sockfile_peer_pid(int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
@@ -64,7 +70,7 @@ sockfile_holder(const struct addr *addr, int type)
 
 	if (fd < 0 || addr->kind == ADDR_TCP || connect(fd, &addr->sa, addr->len) < 0)
 		return 0;
-	return peer_pid(fd);
+	return sockfile_peer_pid(fd);
 }
 
 /*
@@ -72,7 +78,7 @@ sockfile_holder(const struct addr *addr, int type)
  * just afterwards. Returns 0 if nobody tells.
  */
 static pid_t
-find_holder(int lock_fd)
+sockfile_find_holder(int lock_fd)
 {
 	static const struct timespec pause = { 0, 1000 * 1000 };
 
@@ -87,7 +93,7 @@ find_holder(int lock_fd)
 }
 
 static bool
-is_same_file(int fd, const char *path)
+sockfile_is_same_file(int fd, const char *path)
 {
 	struct stat a, b;
 
@@ -95,29 +101,29 @@ is_same_file(int fd, const char *path)
 }
 
 static void
-lock_path(const char *path, char lock[ADDR_PATH_MAX + 16])
+sockfile_lock_path(const char *path, char lock[ADDR_PATH_MAX + 16])
 {
 	snprintf(lock, ADDR_PATH_MAX + 16, "%s.lock", path);
 }
 
 static int
-take_lock(struct sockfile *file, const struct story *story)
+sockfile_take_lock(struct sockfile *file, const struct story *story)
 {
 	char path[ADDR_PATH_MAX + 16];
 
-	lock_path(file->path, path);
+	sockfile_lock_path(file->path, path);
 	for (;;) {
 		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 		if (fd < 0 && errno == ENOENT)
-			return refuse_errno(story, file->path, "its directory");
+			return sockfile_refuse_errno(story, file->path, "its directory");
 		if (fd < 0)
-			return refuse_errno(story, path, "cannot open the lock");
+			return sockfile_refuse_errno(story, path, "cannot open the lock");
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-			return errno == EWOULDBLOCK ? refuse_live(story, file->path, find_holder(fd))
-			                            : refuse_errno(story, path, "cannot lock");
+			return errno == EWOULDBLOCK ? sockfile_refuse_live(story, file->path, sockfile_find_holder(fd))
+			                            : sockfile_refuse_errno(story, path, "cannot lock");
 		/* Its last holder may have removed it between the two calls. */
-		if (!is_same_file(fd, path))
+		if (!sockfile_is_same_file(fd, path))
 			continue;
 		(void)fcntl(fd, F_SETLK, &(struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET });
 		file->lock_fd = TAKE_FD(fd);
@@ -126,7 +132,7 @@ take_lock(struct sockfile *file, const struct story *story)
 }
 
 static int
-type_of(int fd)
+sockfile_type_of(int fd)
 {
 	int type = SOCK_STREAM;
 
@@ -136,37 +142,37 @@ type_of(int fd)
 
 /* What stands at the path decides whether it may be replaced. */
 static int
-probe(const struct addr *addr, int type, const char *path, const struct story *story)
+sockfile_probe(const struct addr *addr, int type, const char *path, const struct story *story)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : refuse_errno(story, path, "cannot be looked at");
+		return errno == ENOENT ? 0 : sockfile_refuse_errno(story, path, "cannot be looked at");
 	if (!S_ISSOCK(st.st_mode))
-		return refuse(story, SOCKFILE_E_NOT_SOCKET, "%s: is not a socket; it was left alone", path);
+		return sockfile_refuse(story, SOCKFILE_E_NOT_SOCKET, "%s: is not a socket; it was left alone", path);
 	fd = addr_socket(addr, type);
 	if (fd < 0) {
 		errno = -fd;
-		return refuse_errno(story, path, "cannot make a socket");
+		return sockfile_refuse_errno(story, path, "cannot make a socket");
 	}
 	if (connect(fd, &addr->sa, addr->len) == 0)
-		return refuse_live(story, path, peer_pid(fd));
+		return sockfile_refuse_live(story, path, sockfile_peer_pid(fd));
 	switch (errno) {
 	case ECONNREFUSED:
 	case ENOENT:
 		return 0;
 	case EAGAIN:     /* its backlog is full */
 	case EPROTOTYPE: /* a socket of another type */
-		return refuse_live(story, path, 0);
+		return sockfile_refuse_live(story, path, 0);
 	default:
-		return refuse_errno(story, path, "cannot tell whether the socket is in use");
+		return sockfile_refuse_errno(story, path, "cannot tell whether the socket is in use");
 	}
 }
 
 /* A name for the time until the socket is ready, in the same directory; it has to fit a socket address as well. */
 static int
-temporary_addr(const char *path, int dir_fd, unsigned long long unique, struct addr *ret_addr)
+sockfile_temporary_addr(const char *path, int dir_fd, unsigned long long unique, struct addr *ret_addr)
 {
 	char name[64], full[2 * ADDR_PATH_MAX];
 	const char *slash = strrchr(path, '/');
@@ -183,7 +189,8 @@ temporary_addr(const char *path, int dir_fd, unsigned long long unique, struct a
 
 /* Gives the file to its owner and group, which are those of this process unless the options say otherwise. */
 static int
-give_away(int dir_fd, const char *path, int flags, const struct stat *st, const struct sockfile_options *options)
+sockfile_give_away(int dir_fd, const char *path, int flags, const struct stat *st,
+                   const struct sockfile_options *options)
 {
 	uid_t owner = options->owner != (uid_t)-1 ? options->owner : geteuid();
 	gid_t group = options->group != (gid_t)-1 ? options->group : getegid(); /* a directory may impose its own */
@@ -195,8 +202,8 @@ give_away(int dir_fd, const char *path, int flags, const struct stat *st, const 
 
 /* *ret_what says what failed. */
 static int
-bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *options, int backlog,
-            const char **ret_what)
+sockfile_bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *options, int backlog,
+                     const char **ret_what)
 {
 	const char *path = hidden->un.sun_path;
 	struct stat st;
@@ -213,15 +220,16 @@ bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *op
 	if (r < 0 || lstat(path, &st) < 0)
 		return -errno;
 	*ret_what = "cannot give it to socket_owner and socket_group";
-	r = give_away(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &st, options);
+	r = sockfile_give_away(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &st, options);
 	if (r < 0)
 		return r;
-	return type_of(fd) != SOCK_DGRAM && listen(fd, backlog) < 0 ? -errno : 0;
+	return sockfile_type_of(fd) != SOCK_DGRAM && listen(fd, backlog) < 0 ? -errno : 0;
 }
 
 /* Makes the socket under a hidden name and moves it to its place when everything about it is right. */
 static int
-expose(struct sockfile *file, int fd, const struct sockfile_options *options, int backlog, const struct story *story)
+sockfile_expose(struct sockfile *file, int fd, const struct sockfile_options *options, int backlog,
+                const struct story *story)
 {
 	char dir[ADDR_PATH_MAX + 1];
 	_cleanup_close_ int dir_fd = -1;
@@ -234,15 +242,15 @@ expose(struct sockfile *file, int fd, const struct sockfile_options *options, in
 	dir_fd = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	/* While the lock is held, no other file of the directory's has its inode number. */
 	if (dir_fd < 0 || fstat(file->lock_fd, &st) < 0 ||
-	    temporary_addr(file->path, dir_fd, (unsigned long long)st.st_ino, &hidden) != 0)
-		return refuse_errno(story, file->path, "cannot open its directory");
-	r = bind_hidden(fd, &hidden, options, backlog, &what);
+	    sockfile_temporary_addr(file->path, dir_fd, (unsigned long long)st.st_ino, &hidden) != 0)
+		return sockfile_refuse_errno(story, file->path, "cannot open its directory");
+	r = sockfile_bind_hidden(fd, &hidden, options, backlog, &what);
 	if (r == 0 && (lstat(hidden.un.sun_path, &st) < 0 || rename(hidden.un.sun_path, file->path) < 0))
 		r = -errno;
 	if (r < 0) {
 		unlink(hidden.un.sun_path);
 		errno = -r;
-		return refuse_errno(story, file->path, what);
+		return sockfile_refuse_errno(story, file->path, what);
 	}
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
@@ -258,12 +266,12 @@ sockfile_listen(int fd, const struct addr *addr, const struct sockfile_options *
 	int r;
 
 	snprintf(file.path, sizeof(file.path), "%s", addr->un.sun_path);
-	r = take_lock(&file, &story);
+	r = sockfile_take_lock(&file, &story);
 	if (r != 0)
 		return r;
-	r = probe(addr, type_of(fd), file.path, &story);
+	r = sockfile_probe(addr, sockfile_type_of(fd), file.path, &story);
 	if (r == 0)
-		r = expose(&file, fd, options, backlog, &story);
+		r = sockfile_expose(&file, fd, options, backlog, &story);
 	if (r != 0) {
 		sockfile_close(&file);
 		return r;
@@ -297,7 +305,7 @@ sockfile_update(const struct sockfile *file, const struct sockfile_options *opti
 	/* In between, nobody may connect who may neither before nor after. */
 	if (chmod(path, st.st_mode & options->mode) < 0)
 		return -errno;
-	r = give_away(fd, "", AT_EMPTY_PATH, &st, options);
+	r = sockfile_give_away(fd, "", AT_EMPTY_PATH, &st, options);
 	if (r < 0)
 		return r;
 	return chmod(path, options->mode) < 0 ? -errno : 0;
@@ -318,7 +326,7 @@ sockfile_close(struct sockfile *file)
 	if (file->lock_fd < 0)
 		return;
 	sockfile_remove(file);
-	lock_path(file->path, lock);
+	sockfile_lock_path(file->path, lock);
 	unlink(lock);
 	close(file->lock_fd);
 	file->lock_fd = -1;

@@ -1,3 +1,8 @@
+/*
+ * A turn lets libevent report once and then ends the pass. The tick looks at what no event reports: receivers that read
+ * nothing, waiting clients that have gone, idle clients, spare memory. It runs only while there is something to look
+ * at, so an idle daemon sleeps.
+ */
 #include "turn.h"
 
 #include <malloc.h>
@@ -12,15 +17,15 @@
 /* How often waiting clients are asked whether they are still there, and spare memory is given back. */
 #define SWEEP_MS 1000
 
-/* So much must have been given back to the heap before it is worth to have it trimmed, in bytes. */
+/* Free heap from which trimming is worth its cost, in bytes. */
 #define TRIM_MIN ((size_t)1024 * 1024)
 
-/* Arguments there is room for in an idle loop. */
+/* Size of the argument array that an idle loop may keep. */
 #define ARGS_KEPT 1024
 
-/* Who has taken nothing for too long cannot hold up the others. */
+/* Disconnects clients that have read nothing for slow_timeout. */
 static void
-check_slow(struct bus *bus)
+turn_check_slow(struct bus *bus)
 {
 	struct flow *flow = &bus->flow;
 	struct client *c;
@@ -47,9 +52,9 @@ check_slow(struct bus *bus)
 	}
 }
 
-/* A client that waits is not read from, so its going away has to be asked for. */
+/* Disconnects waiting clients that have gone: their sockets are not read, so no event reports it. */
 static void
-sweep_waiting(struct bus *bus)
+turn_sweep_waiting(struct bus *bus)
 {
 	struct client *c;
 
@@ -62,9 +67,9 @@ sweep_waiting(struct bus *bus)
 			bus_kill(bus, c);
 }
 
-/* Who receives, watches or waits may be silent. */
+/* Disconnects idle clients. Subscribers, monitors and waiting clients may be silent. */
 static void
-check_idle(struct bus *bus)
+turn_check_idle(struct bus *bus)
 {
 	struct flow *flow = &bus->flow;
 	struct client *c;
@@ -85,7 +90,7 @@ check_idle(struct bus *bus)
 
 /* Whether enough is free on the heap that it is worth to give it back to the kernel. */
 static bool
-is_trim_due(struct loop *loop)
+turn_is_trim_due(struct loop *loop)
 {
 	if (loop_bus(loop)->flow.chunks.released >= TRIM_MIN)
 		return true;
@@ -96,7 +101,7 @@ is_trim_due(struct loop *loop)
 }
 
 static void
-give_back_memory(struct loop *loop)
+turn_give_back_memory(struct loop *loop)
 {
 	struct bus *bus = loop_bus(loop);
 
@@ -105,7 +110,7 @@ give_back_memory(struct loop *loop)
 		resp_request_deinit(&loop->sessions.request);
 	channels_forget_unnamed(&bus->router.channels);
 	chunk_pool_trim(&bus->flow.chunks);
-	if (bus->flow.chunks.n_free > 0 || !is_trim_due(loop))
+	if (bus->flow.chunks.n_free > 0 || !turn_is_trim_due(loop))
 		return;
 	bus->flow.chunks.released = 0;
 	loop->may_trim = false;
@@ -120,18 +125,18 @@ tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((un
 
 	turn->is_ticking = false;
 	flow_update_time(&bus->flow);
-	check_slow(bus);
+	turn_check_slow(bus);
 	if (bus->flow.now_ms - turn->last_sweep_ms < SWEEP_MS)
 		return;
 	turn->last_sweep_ms = bus->flow.now_ms;
-	sweep_waiting(bus);
-	check_idle(bus);
-	give_back_memory(turn->loop);
+	turn_sweep_waiting(bus);
+	turn_check_idle(bus);
+	turn_give_back_memory(turn->loop);
 }
 
 /* An idle daemon sleeps: the timer runs only while there is something to look at. */
 static void
-update_tick(struct turn *turn)
+turn_update_tick(struct turn *turn)
 {
 	const struct flow *flow = &loop_bus(turn->loop)->flow;
 	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || flow->n_waiting > 0 || flow->chunks.n_free > 0 ||
@@ -173,12 +178,12 @@ turn_end_pass(struct turn *turn)
 	flow_update_time(&bus->flow);
 	pass_resume(bus, &conn_pass_ops);
 	pass_end(bus, &conn_pass_ops);
-	update_tick(turn);
+	turn_update_tick(turn);
 }
 
 /* Whether clients have commands that need no event to go on. */
 static bool
-has_work(const struct flow *flow)
+turn_has_work(const struct flow *flow)
 {
 	return !TAILQ_EMPTY(&flow->ready) || !TAILQ_EMPTY(&flow->postponed);
 }
@@ -186,7 +191,7 @@ has_work(const struct flow *flow)
 void
 turn_once(struct turn *turn)
 {
-	int flags = EVLOOP_ONCE | (has_work(&loop_bus(turn->loop)->flow) ? EVLOOP_NONBLOCK : 0);
+	int flags = EVLOOP_ONCE | (turn_has_work(&loop_bus(turn->loop)->flow) ? EVLOOP_NONBLOCK : 0);
 
 	event_base_loop(turn->loop->base, flags);
 	turn_end_pass(turn);
@@ -199,7 +204,7 @@ turn_stop(struct turn *turn)
 	struct client *c;
 
 	/* What was read is finished first, while its receivers are still there. */
-	while (has_work(&bus->flow)) {
+	while (turn_has_work(&bus->flow)) {
 		pass_resume(bus, &conn_pass_ops);
 		pass_end(bus, &conn_pass_ops);
 	}

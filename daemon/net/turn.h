@@ -1,6 +1,6 @@
 /*
  * Lets a loop turn: each turn handles what the kernel reported, then ends the pass (pass.h). And looks after its
- * connections from time to time: who takes nothing, who has gone, who is idle; and what memory can be given back.
+ * connections periodically: disconnects slow, gone and idle clients, and returns spare memory.
  */
 #pragma once
 

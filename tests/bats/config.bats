@@ -46,7 +46,7 @@ EOF
     printf '[listener a]\nlisten = %s/none/s\n' "$DIR" >"$DIR/conf"
     run "$UDSD" --config "$DIR/conf" --check-config
     assert_success
-    assert_output "$DIR/conf: the configuration is right"
+    assert_output "$DIR/conf: the configuration is valid"
     [ ! -e "$DIR/none" ]
 }
 

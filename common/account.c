@@ -1,0 +1,28 @@
+#include "account.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stddef.h>
+
+int
+account_user(const char *name, uid_t *ret_uid)
+{
+	const struct passwd *pw = getpwnam(name);
+
+	if (!pw)
+		return -ENOENT;
+	*ret_uid = pw->pw_uid;
+	return 0;
+}
+
+int
+account_group(const char *name, gid_t *ret_gid)
+{
+	const struct group *gr = getgrnam(name);
+
+	if (!gr)
+		return -ENOENT;
+	*ret_gid = gr->gr_gid;
+	return 0;
+}

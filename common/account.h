@@ -1,0 +1,8 @@
+/* Users and groups of the host. Looking up a name may block (nss). */
+#pragma once
+
+#include <sys/types.h>
+
+/* The id of a name. Returns 0, or -ENOENT when nobody has it. */
+int account_user(const char *name, uid_t *ret_uid);
+int account_group(const char *name, gid_t *ret_gid);
