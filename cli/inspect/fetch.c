@@ -1,6 +1,7 @@
 /*
- * Questions are pipelined; a short queue says what the answers to come are. The answer to UDSD CHANNELS may have
- * more values than the parser takes in one reply: its header is read by hand, and its elements one by one.
+ * A snapshot is three commands, sent together; a short queue says which answers are to come, since a kill may stand
+ * between them. The answer to UDSD CHANNELS may have more values than the parser takes in one reply: its header is
+ * read by hand, and each of its elements is parsed as a reply of its own.
  */
 #include "fetch.h"
 
@@ -22,35 +23,33 @@
 /* The header of an array: "*", a number, CR LF. */
 #define HEADER_MAX 24
 
-static const char snapshot_questions[] =
+static const char fetch_questions[] =
     "*6\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$7\r\nclients\r\n$6\r\nmemory\r\n$5\r\nstats\r\n$3\r\ncpu\r\n"
     "*2\r\n$4\r\nUDSD\r\n$8\r\nCHANNELS\r\n"
     "*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n";
 
-enum answer { ANSWER_INFO, ANSWER_CHANNELS, ANSWER_CLIENTS, ANSWER_KILLED };
-
-struct expected {
-	enum answer answer;
-	uint64_t id; /* of ANSWER_KILLED */
-};
+enum fetch_answer { ANSWER_INFO, ANSWER_CHANNELS, ANSWER_CLIENTS, ANSWER_KILLED };
 
 struct fetch {
 	struct loop *loop;
 	struct client *client;
 	const struct fetch_ops *ops;
 	void *arg;
-	struct buf out; /* what is not written yet */
+	struct buf out; /* not written yet */
 	struct resp_reply reply;
-	struct expected expected[EXPECTED_MAX]; /* the first is next */
+	struct {
+		enum fetch_answer answer;
+		uint64_t id;      /* of ANSWER_KILLED */
+	} expected[EXPECTED_MAX]; /* the first is next */
 	size_t n_expected;
-	bool in_channels; /* the header was read, and so many elements are to come */
+	bool in_channels; /* the header was read; channels_left elements are to come */
 	uint64_t channels_left;
-	uint64_t asked_at; /* loop_now(); 0: no snapshot is asked for */
+	uint64_t asked_at; /* loop_now(); 0: no snapshot is to come */
 	struct snapshot snapshot;
 };
 
 static void
-writable(void *arg)
+fetch_writable_cb(void *arg)
 {
 	struct fetch *f = arg;
 	struct iovec iov = { f->out.data, f->out.len };
@@ -59,9 +58,16 @@ writable(void *arg)
 }
 
 static void
-expect(struct fetch *f, enum answer answer, uint64_t id)
+fetch_expect(struct fetch *f, enum fetch_answer answer, uint64_t id)
 {
-	f->expected[f->n_expected++] = (struct expected){ answer, id };
+	f->expected[f->n_expected].answer = answer;
+	f->expected[f->n_expected++].id = id;
+}
+
+static void
+fetch_expected_came(struct fetch *f)
+{
+	memmove(f->expected, f->expected + 1, --f->n_expected * sizeof(f->expected[0]));
 }
 
 void
@@ -70,12 +76,12 @@ fetch_snapshot(struct fetch *f)
 	if (!client_is_up(f->client) || f->asked_at > 0 || f->n_expected + 3 > EXPECTED_MAX)
 		return;
 	snapshot_clear(&f->snapshot);
-	expect(f, ANSWER_INFO, 0);
-	expect(f, ANSWER_CHANNELS, 0);
-	expect(f, ANSWER_CLIENTS, 0);
+	fetch_expect(f, ANSWER_INFO, 0);
+	fetch_expect(f, ANSWER_CHANNELS, 0);
+	fetch_expect(f, ANSWER_CLIENTS, 0);
 	f->asked_at = loop_now();
-	memory_check(buf_append(&f->out, snapshot_questions, sizeof(snapshot_questions) - 1));
-	writable(f);
+	memory_check(buf_append(&f->out, fetch_questions, sizeof(fetch_questions) - 1));
+	fetch_writable_cb(f);
 }
 
 bool
@@ -84,17 +90,17 @@ fetch_kill(struct fetch *f, uint64_t id)
 	char text[NUM_DIGITS_MAX];
 	size_t len = num_put_u64(text, id);
 
-	if (!client_is_up(f->client) || f->n_expected + 4 > EXPECTED_MAX)
+	if (!client_is_up(f->client) || f->n_expected + 4 > EXPECTED_MAX) /* a snapshot always has room */
 		return false;
-	expect(f, ANSWER_KILLED, id);
+	fetch_expect(f, ANSWER_KILLED, id);
 	memory_check(buf_printf(&f->out, "*4\r\n$6\r\nCLIENT\r\n$4\r\nKILL\r\n$2\r\nID\r\n$%zu\r\n%.*s\r\n", len,
 	                        (int)len, text));
-	writable(f);
+	fetch_writable_cb(f);
 	return true;
 }
 
 static void
-forget(struct fetch *f)
+fetch_forget(struct fetch *f)
 {
 	f->out.len = 0;
 	f->n_expected = 0;
@@ -103,99 +109,77 @@ forget(struct fetch *f)
 }
 
 static void
-up(void *arg)
+fetch_up_cb(void *arg)
 {
 	struct fetch *f = arg;
 
-	forget(f);
+	fetch_forget(f);
 	f->ops->up(f->arg);
 }
 
 static void
-down(void *arg, uint64_t unread)
+fetch_down_cb(void *arg, uint64_t unread)
 {
 	struct fetch *f = arg;
 
 	(void)unread;
-	forget(f);
+	fetch_forget(f);
 	f->ops->down(f->arg);
 }
 
 /* A daemon that is full, or out of memory, may have room later. */
 static void
-refused(struct fetch *f, const struct slice *text)
+fetch_refused(struct fetch *f, const struct slice *text)
 {
-	if (answers_error_is(text, "ERR max number of clients"))
+	if (answers_error_is(text, "ERR max number of clients")) {
 		client_drop(f->client, EUSERS);
-	else if (answers_error_is(text, "ERR out of memory"))
+	} else if (answers_error_is(text, "ERR out of memory")) {
 		client_drop(f->client, ENOMEM);
-	else {
+	} else {
 		say("%s: %.*s", client_name(f->client), (int)text->len, (const char *)text->p);
 		loop_end(f->loop, answers_error_is(text, "NOPERM") ? EX_NOPERM : EX_PROTOCOL);
 	}
 }
 
-static void
-not_udsd(struct fetch *f)
-{
-	say("%s: this is not a udsd bus", client_name(f->client));
-	loop_end(f->loop, EX_PROTOCOL);
-}
-
-/* The first answer that was expected has come. */
-static struct expected
-next_expected(struct fetch *f)
-{
-	struct expected first = f->expected[0];
-
-	memmove(f->expected, f->expected + 1, --f->n_expected * sizeof(first));
-	return first;
-}
-
-static void
-finish_snapshot(struct fetch *f)
-{
-	f->asked_at = 0;
-	f->ops->taken(f->arg, &f->snapshot);
-}
-
-/* Takes the reply that was parsed. Returns 0, -ENOMEM or SNAPSHOT_E_FORMAT. */
-static int
-take_reply(struct fetch *f)
+/* Uses the reply that was parsed. Returns false where no udsd answers so. */
+static bool
+fetch_use_reply(struct fetch *f)
 {
 	const struct resp_node *node = f->reply.nodes;
 	bool is_error = node->type == RESP_ERROR, is_text = node->type == RESP_BULK || node->type == RESP_VERBATIM;
-	struct expected expected;
-	int r = 0;
+	bool is_kill = f->n_expected > 0 && f->expected[0].answer == ANSWER_KILLED;
+	enum fetch_answer answer = f->expected[0].answer;
+	uint64_t id = f->expected[0].id;
 
 	if (f->in_channels) {
 		f->channels_left--;
 		return snapshot_read_channel(&f->snapshot, node, f->reply.count);
 	}
-	if (is_error && (f->n_expected == 0 || f->expected[0].answer != ANSWER_KILLED)) {
-		refused(f, &node->text);
-		return 0;
+	if (is_error && !is_kill) {
+		fetch_refused(f, &node->text);
+		return true;
 	}
 	if (f->n_expected == 0)
-		return SNAPSHOT_E_FORMAT;
-	expected = next_expected(f);
-	switch (expected.answer) {
+		return false;
+	fetch_expected_came(f);
+	switch (answer) {
 	case ANSWER_INFO:
-		return is_text ? snapshot_read_info(&f->snapshot, &node->text) : SNAPSHOT_E_FORMAT;
+		return is_text && snapshot_read_info(&f->snapshot, node->text);
 	case ANSWER_CHANNELS:
-		return SNAPSHOT_E_FORMAT;
+		return false;
 	case ANSWER_CLIENTS:
-		r = is_text ? snapshot_read_clients(&f->snapshot, &node->text) : SNAPSHOT_E_FORMAT;
-		if (r == 0)
-			finish_snapshot(f);
-		break;
+		if (!is_text || !snapshot_read_clients(&f->snapshot, node->text))
+			return false;
+		f->asked_at = 0;
+		f->ops->taken(f->arg, &f->snapshot);
+		return true;
 	case ANSWER_KILLED:
 		if (node->type != RESP_INTEGER && !is_error)
-			return SNAPSHOT_E_FORMAT;
-		f->ops->killed(f->arg, expected.id, node->integer, is_error ? &node->text : NULL);
-		break;
+			return false;
+		f->ops->killed(f->arg, id, node->integer, is_error ? &node->text : NULL);
+		return true;
 	}
-	return r;
+	return false;
 }
 
 /* Reads "*N\r\n". Returns the bytes it took, 0 where it is not complete, -1 where it is none. */
@@ -214,19 +198,15 @@ read_header(struct fetch *f, const uint8_t *p, size_t len)
 	return end + 2 - p;
 }
 
-/* Deals with one answer or element. Returns as read_header() does. */
+/* Reads one answer or element. Returns as read_header() does. */
 static ssize_t
-read_answer(struct fetch *f, const uint8_t *p, size_t len, size_t *ret_need)
+fetch_read_answer(struct fetch *f, const uint8_t *p, size_t len, size_t *ret_need)
 {
-	int r;
-
 	if (!f->in_channels && f->n_expected > 0 && f->expected[0].answer == ANSWER_CHANNELS && *p == '*')
 		return read_header(f, p, len);
 	switch (resp_reply_parse(&f->reply, p, len, BULK_MAX)) {
 	case RESP_REPLY_OK:
-		r = take_reply(f);
-		memory_check(r);
-		return r == 0 ? (ssize_t)f->reply.used : -1;
+		return fetch_use_reply(f) ? (ssize_t)f->reply.used : -1;
 	case RESP_REPLY_MORE:
 		*ret_need = f->reply.need;
 		return 0;
@@ -239,31 +219,33 @@ read_answer(struct fetch *f, const uint8_t *p, size_t len, size_t *ret_need)
 }
 
 static size_t
-input(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
+fetch_input_cb(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
 {
 	struct fetch *f = arg;
 	size_t used = 0;
 	ssize_t n = 1;
 
 	while (n > 0 && used < len && !loop_is_ending(f->loop)) {
-		n = read_answer(f, bytes + used, len - used, ret_need);
+		n = fetch_read_answer(f, bytes + used, len - used, ret_need);
 		if (n > 0)
 			used += (size_t)n;
 		if (f->in_channels && f->channels_left == 0) {
 			f->in_channels = false;
-			next_expected(f);
+			fetch_expected_came(f);
 		}
 	}
-	if (n < 0)
-		not_udsd(f);
+	if (n < 0) {
+		say("%s: this is not a udsd bus", client_name(f->client));
+		loop_end(f->loop, EX_PROTOCOL);
+	}
 	return loop_is_ending(f->loop) ? len : used;
 }
 
-static const struct client_ops client_ops = {
-	.up = up,
-	.input = input,
-	.writable = writable,
-	.down = down,
+static const struct client_ops fetch_client_ops = {
+	.up = fetch_up_cb,
+	.input = fetch_input_cb,
+	.writable = fetch_writable_cb,
+	.down = fetch_down_cb,
 };
 
 struct fetch *
@@ -275,7 +257,7 @@ fetch_new(struct loop *loop, const struct addr *addr, const struct fetch_ops *op
 	f->loop = loop;
 	f->ops = ops;
 	f->arg = arg;
-	f->client = client_new(loop, &options, &client_ops, f);
+	f->client = client_new(loop, &options, &fetch_client_ops, f);
 	return f;
 }
 
@@ -298,25 +280,13 @@ fetch_start(struct fetch *f)
 }
 
 uint64_t
-fetch_waits_since(const struct fetch *f)
+fetch_asked_at(const struct fetch *f)
 {
 	return f->asked_at;
 }
 
-bool
-fetch_is_up(const struct fetch *f)
+const struct client *
+fetch_client(const struct fetch *f)
 {
-	return client_is_up(f->client);
-}
-
-const char *
-fetch_name(const struct fetch *f)
-{
-	return client_name(f->client);
-}
-
-void
-fetch_explain(const struct fetch *f, char *text, size_t size)
-{
-	client_explain(f->client, text, size);
+	return f->client;
 }
