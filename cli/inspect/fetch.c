@@ -19,7 +19,6 @@
 #include "say.h"
 
 #define BULK_MAX ((size_t)1024 * 1024 * 1024)
-#define EXPECTED_MAX 16
 /* The header of an array: "*", a number, CR LF. */
 #define HEADER_MAX 24
 
@@ -27,26 +26,6 @@ static const char fetch_questions[] =
     "*6\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$7\r\nclients\r\n$6\r\nmemory\r\n$5\r\nstats\r\n$3\r\ncpu\r\n"
     "*2\r\n$4\r\nUDSD\r\n$8\r\nCHANNELS\r\n"
     "*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n";
-
-enum fetch_answer { ANSWER_INFO, ANSWER_CHANNELS, ANSWER_CLIENTS, ANSWER_KILLED };
-
-struct fetch {
-	struct loop *loop;
-	struct client *client;
-	const struct fetch_ops *ops;
-	void *arg;
-	struct buf out; /* not written yet */
-	struct resp_reply reply;
-	struct {
-		enum fetch_answer answer;
-		uint64_t id;      /* of ANSWER_KILLED */
-	} expected[EXPECTED_MAX]; /* the first is next */
-	size_t n_expected;
-	bool in_channels; /* the header was read; channels_left elements are to come */
-	uint64_t channels_left;
-	uint64_t asked_at; /* loop_now(); 0: no snapshot is to come */
-	struct snapshot snapshot;
-};
 
 static void
 fetch_writable_cb(void *arg)
@@ -58,13 +37,6 @@ fetch_writable_cb(void *arg)
 }
 
 static void
-fetch_expect(struct fetch *f, enum fetch_answer answer, uint64_t id)
-{
-	f->expected[f->n_expected].answer = answer;
-	f->expected[f->n_expected++].id = id;
-}
-
-static void
 fetch_expected_came(struct fetch *f)
 {
 	memmove(f->expected, f->expected + 1, --f->n_expected * sizeof(f->expected[0]));
@@ -73,15 +45,21 @@ fetch_expected_came(struct fetch *f)
 void
 fetch_snapshot(struct fetch *f)
 {
-	if (!client_is_up(f->client) || f->asked_at > 0 || f->n_expected + 3 > EXPECTED_MAX)
+	if (!client_is_up(f->client) || f->asked_at > 0 || f->n_expected + 3 > FETCH_EXPECTED_MAX)
 		return;
 	snapshot_clear(&f->snapshot);
-	fetch_expect(f, ANSWER_INFO, 0);
-	fetch_expect(f, ANSWER_CHANNELS, 0);
-	fetch_expect(f, ANSWER_CLIENTS, 0);
+	f->expected[f->n_expected++] = (struct fetch_expected){ FETCH_INFO };
+	f->expected[f->n_expected++] = (struct fetch_expected){ FETCH_CHANNELS };
+	f->expected[f->n_expected++] = (struct fetch_expected){ FETCH_CLIENTS };
 	f->asked_at = loop_now();
 	memory_check(buf_append(&f->out, fetch_questions, sizeof(fetch_questions) - 1));
 	fetch_writable_cb(f);
+}
+
+static void
+fetch_up_cb(void *arg)
+{
+	fetch_snapshot(arg);
 }
 
 bool
@@ -90,31 +68,13 @@ fetch_kill(struct fetch *f, uint64_t id)
 	char text[NUM_DIGITS_MAX];
 	size_t len = num_put_u64(text, id);
 
-	if (!client_is_up(f->client) || f->n_expected + 4 > EXPECTED_MAX) /* a snapshot always has room */
+	if (!client_is_up(f->client) || f->n_expected + 4 > FETCH_EXPECTED_MAX) /* a snapshot always has room */
 		return false;
-	fetch_expect(f, ANSWER_KILLED, id);
+	f->expected[f->n_expected++] = (struct fetch_expected){ FETCH_KILLED, id };
 	memory_check(buf_printf(&f->out, "*4\r\n$6\r\nCLIENT\r\n$4\r\nKILL\r\n$2\r\nID\r\n$%zu\r\n%.*s\r\n", len,
 	                        (int)len, text));
 	fetch_writable_cb(f);
 	return true;
-}
-
-static void
-fetch_forget(struct fetch *f)
-{
-	f->out.len = 0;
-	f->n_expected = 0;
-	f->in_channels = false;
-	f->asked_at = 0;
-}
-
-static void
-fetch_up_cb(void *arg)
-{
-	struct fetch *f = arg;
-
-	fetch_forget(f);
-	f->ops->up(f->arg);
 }
 
 static void
@@ -123,7 +83,10 @@ fetch_down_cb(void *arg, uint64_t unread)
 	struct fetch *f = arg;
 
 	(void)unread;
-	fetch_forget(f);
+	f->out.len = 0;
+	f->n_expected = 0;
+	f->in_channels = false;
+	f->asked_at = 0;
 	f->ops->down(f->arg);
 }
 
@@ -147,9 +110,8 @@ fetch_use_reply(struct fetch *f)
 {
 	const struct resp_node *node = f->reply.nodes;
 	bool is_error = node->type == RESP_ERROR, is_text = node->type == RESP_BULK || node->type == RESP_VERBATIM;
-	bool is_kill = f->n_expected > 0 && f->expected[0].answer == ANSWER_KILLED;
-	enum fetch_answer answer = f->expected[0].answer;
-	uint64_t id = f->expected[0].id;
+	struct fetch_expected expected = f->expected[0]; /* if there is one */
+	bool is_kill = f->n_expected > 0 && expected.answer == FETCH_KILLED;
 
 	if (f->in_channels) {
 		f->channels_left--;
@@ -162,21 +124,21 @@ fetch_use_reply(struct fetch *f)
 	if (f->n_expected == 0)
 		return false;
 	fetch_expected_came(f);
-	switch (answer) {
-	case ANSWER_INFO:
+	switch (expected.answer) {
+	case FETCH_INFO:
 		return is_text && snapshot_read_info(&f->snapshot, node->text);
-	case ANSWER_CHANNELS:
+	case FETCH_CHANNELS:
 		return false;
-	case ANSWER_CLIENTS:
+	case FETCH_CLIENTS:
 		if (!is_text || !snapshot_read_clients(&f->snapshot, node->text))
 			return false;
 		f->asked_at = 0;
 		f->ops->taken(f->arg, &f->snapshot);
 		return true;
-	case ANSWER_KILLED:
+	case FETCH_KILLED:
 		if (node->type != RESP_INTEGER && !is_error)
 			return false;
-		f->ops->killed(f->arg, id, node->integer, is_error ? &node->text : NULL);
+		f->ops->killed(f->arg, expected.id, node->integer, is_error ? &node->text : NULL);
 		return true;
 	}
 	return false;
@@ -202,7 +164,7 @@ read_header(struct fetch *f, const uint8_t *p, size_t len)
 static ssize_t
 fetch_read_answer(struct fetch *f, const uint8_t *p, size_t len, size_t *ret_need)
 {
-	if (!f->in_channels && f->n_expected > 0 && f->expected[0].answer == ANSWER_CHANNELS && *p == '*')
+	if (!f->in_channels && f->n_expected > 0 && f->expected[0].answer == FETCH_CHANNELS && *p == '*')
 		return read_header(f, p, len);
 	switch (resp_reply_parse(&f->reply, p, len, BULK_MAX)) {
 	case RESP_REPLY_OK:
@@ -248,45 +210,26 @@ static const struct client_ops fetch_client_ops = {
 	.down = fetch_down_cb,
 };
 
-struct fetch *
-fetch_new(struct loop *loop, const struct addr *addr, const struct fetch_ops *ops, void *arg)
+void
+fetch_init(struct fetch *f, struct loop *loop, const struct addr *addr, const struct fetch_ops *ops, void *arg)
 {
 	struct client_options options = { .addr = *addr, .once_at_first = true };
-	struct fetch *f = memory_alloc(sizeof(*f));
 
-	f->loop = loop;
-	f->ops = ops;
-	f->arg = arg;
+	*f = (struct fetch){ .loop = loop, .ops = ops, .arg = arg };
 	f->client = client_new(loop, &options, &fetch_client_ops, f);
-	return f;
 }
 
 void
-fetch_free(struct fetch *f)
+fetch_deinit(struct fetch *f)
 {
-	if (!f)
-		return;
 	client_free(f->client);
 	resp_reply_deinit(&f->reply);
 	buf_deinit(&f->out);
 	snapshot_deinit(&f->snapshot);
-	free(f);
 }
 
 void
 fetch_start(struct fetch *f)
 {
 	client_start(f->client);
-}
-
-uint64_t
-fetch_asked_at(const struct fetch *f)
-{
-	return f->asked_at;
-}
-
-const struct client *
-fetch_client(const struct fetch *f)
-{
-	return f->client;
 }

@@ -11,12 +11,9 @@
 
 struct addr;
 struct client;
-struct fetch;
 struct loop;
 
 struct fetch_ops {
-	/* Connected: a snapshot may be asked for. */
-	void (*up)(void *arg);
 	/* The connection is lost, and every answer with it. */
 	void (*down)(void *arg);
 	/* All answers are read; the callee calls snapshot_finish(), and may swap the snapshot for another one. */
@@ -25,9 +22,33 @@ struct fetch_ops {
 	void (*killed)(void *arg, uint64_t id, int64_t n, const struct slice *error);
 };
 
-/* There must be a daemon at the start. ops must outlive it. */
-struct fetch *fetch_new(struct loop *loop, const struct addr *addr, const struct fetch_ops *ops, void *arg);
-void fetch_free(struct fetch *f);
+#define FETCH_EXPECTED_MAX 16
+
+struct fetch_expected {
+	enum { FETCH_INFO, FETCH_CHANNELS, FETCH_CLIENTS, FETCH_KILLED } answer;
+	uint64_t id; /* of FETCH_KILLED */
+};
+
+struct fetch {
+	/* For its owner to read. */
+	struct client *client;
+	uint64_t asked_at; /* when the snapshot that is to come was asked for (loop_now()); 0: none is */
+
+	struct loop *loop;
+	const struct fetch_ops *ops;
+	void *arg;
+	struct buf out; /* not written yet */
+	struct resp_reply reply;
+	struct fetch_expected expected[FETCH_EXPECTED_MAX]; /* the first is next */
+	size_t n_expected;
+	bool in_channels; /* the header was read; channels_left elements are to come */
+	uint64_t channels_left;
+	struct snapshot snapshot;
+};
+
+/* There must be a daemon at fetch_start(). A snapshot is asked for after each connect. ops must outlive it. */
+void fetch_init(struct fetch *f, struct loop *loop, const struct addr *addr, const struct fetch_ops *ops, void *arg);
+void fetch_deinit(struct fetch *f);
 void fetch_start(struct fetch *f);
 
 /* Asks for a snapshot, unless there is no connection or an answer is still to come. */
@@ -35,9 +56,3 @@ void fetch_snapshot(struct fetch *f);
 
 /* Asks the daemon to close a client. Returns false without a connection, or where too many answers are to come. */
 bool fetch_kill(struct fetch *f, uint64_t id);
-
-/* When the snapshot that is to come was asked for (loop_now()); 0: none is. */
-uint64_t fetch_asked_at(const struct fetch *f);
-
-/* The connection, for its state and name only. */
-const struct client *fetch_client(const struct fetch *f);

@@ -1,8 +1,8 @@
 /*
- * Channels, clients and the daemon itself are rows of values, so that reading, sorting and rates are written once: a
- * table says which fields of an answer add up to a value. Lists are sorted by what identifies a row; two snapshots
- * are therefore compared in one walk. All names lie in one run of bytes: a snapshot of many thousands of rows takes
- * three pieces of memory, which the next one uses again.
+ * Channels and clients are rows of values, so that reading, sorting and rates are written once: a table says which
+ * fields of an answer add up to a value. Lists are sorted by what identifies a row; two snapshots are therefore
+ * compared in one walk. All names lie in one run of bytes: a snapshot of many thousands of rows takes three pieces of
+ * memory, which the next one uses again.
  */
 #include "snapshot.h"
 
@@ -34,21 +34,6 @@ static const char *const snapshot_fields[][SNAPSHOT_VALUES][3] = {
 		[CLIENT_PUBLISHED] = { "published" },
 		[CLIENT_DELIVERED] = { "delivered" },
 	},
-	[SNAPSHOT_DAEMON] = {
-		[DAEMON_UPTIME] = { "uptime_in_seconds" },
-		[DAEMON_CLIENTS] = { "connected_clients" },
-		[DAEMON_CLOGGED] = { "clogged_clients" },
-		[DAEMON_CHANNELS] = { "pubsub_channels" },
-		[DAEMON_UNSENT] = { "unsent_bytes" },
-		[DAEMON_RESIDENT] = { "used_memory_rss" },
-		[DAEMON_PUBLISHED] = { "messages_published" },
-		[DAEMON_DELIVERED] = { "messages_queued" },
-		[DAEMON_DROPPED] = { "messages_dropped" },
-		[DAEMON_LOST] = { "messages_undelivered_slow", "messages_undelivered_gone" },
-		[DAEMON_BYTES_IN] = { "total_net_input_bytes" },
-		[DAEMON_BYTES_OUT] = { "total_net_output_bytes" },
-		[DAEMON_CPU] = { "used_cpu_user", "used_cpu_sys" },
-	},
 };
 
 /* By letters of "flags" and "events" in CLIENT LIST. */
@@ -77,7 +62,7 @@ snapshot_clear(struct snapshot *s)
 	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++)
 		s->lists[kind].n = 0;
 	s->text.len = 0;
-	s->daemon = (struct snapshot_row){ 0 };
+	s->rates = (struct stats_sample){ 0 };
 	s->has_rates = false;
 	s->taken_at = 0;
 }
@@ -126,20 +111,11 @@ snapshot_read_values(struct snapshot_row *row, enum snapshot_kind kind, snapshot
 			row->values[i] += field(answer, snapshot_fields[kind][i][j]);
 }
 
-static double
-snapshot_info_field_cb(const void *answer, const char *field)
-{
-	return stats_value(answer, field);
-}
-
 bool
 snapshot_read_info(struct snapshot *s, struct slice text)
 {
 	stats_read(text, &s->info);
-	if (!s->info.version[0] || !s->info.run_id[0])
-		return false;
-	snapshot_read_values(&s->daemon, SNAPSHOT_DAEMON, snapshot_info_field_cb, &s->info);
-	return true;
+	return s->info.version[0] && s->info.run_id[0];
 }
 
 static double
@@ -252,29 +228,25 @@ snapshot_sort_cb(const void *a, const void *b, void *arg)
 
 /* A total that has gone down has begun again at 0; so has a row that is new. */
 static void
-snapshot_compute_rates(struct snapshot_row *row, const struct snapshot_row *before, double seconds)
-{
-	for (size_t i = 0; i < SNAPSHOT_VALUES; i++) {
-		double was = before && before->values[i] <= row->values[i] ? before->values[i] : 0;
-
-		row->rates[i] = (row->values[i] - was) / seconds;
-	}
-	if (before)
-		memcpy(row->command, before->command, sizeof(row->command));
-}
-
-static void
 snapshot_compare_lists(struct snapshot *s, const struct snapshot *before, enum snapshot_kind kind, double seconds)
 {
 	const struct snapshot_list *list = &s->lists[kind], *old = &before->lists[kind];
+	static const struct snapshot_row none;
 	size_t j = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
+		struct snapshot_row *row = &list->rows[i];
+		const struct snapshot_row *was = &none;
 		int order = 1;
 
-		while (j < old->n && (order = snapshot_compare_rows(before, &old->rows[j], s, &list->rows[i])) < 0)
+		while (j < old->n && (order = snapshot_compare_rows(before, &old->rows[j], s, row)) < 0)
 			j++;
-		snapshot_compute_rates(&list->rows[i], j < old->n && order == 0 ? &old->rows[j] : NULL, seconds);
+		if (j < old->n && order == 0)
+			was = &old->rows[j];
+		for (size_t k = 0; k < SNAPSHOT_VALUES; k++)
+			row->rates[k] =
+			    (row->values[k] - (was->values[k] <= row->values[k] ? was->values[k] : 0)) / seconds;
+		memcpy(row->command, was->command, sizeof(row->command));
 	}
 }
 
@@ -292,7 +264,8 @@ snapshot_finish(struct snapshot *s, uint64_t taken_at, const struct snapshot *be
 			        s);
 	if (!s->has_rates)
 		return;
-	snapshot_compute_rates(&s->daemon, &before->daemon, seconds);
+	for (size_t i = 0; i < STATS_MAX; i++)
+		s->rates.values[i] = (s->info.values[i] - before->info.values[i]) / seconds;
 	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++)
 		snapshot_compare_lists(s, before, kind, seconds);
 }

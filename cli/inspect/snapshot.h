@@ -13,8 +13,7 @@
 #include "resp-reply.h"
 #include "stats.h"
 
-/* The lists of a snapshot, and the one row about the daemon itself. */
-enum snapshot_kind { SNAPSHOT_CHANNELS, SNAPSHOT_CLIENTS, SNAPSHOT_LISTS, SNAPSHOT_DAEMON = SNAPSHOT_LISTS };
+enum snapshot_kind { SNAPSHOT_CHANNELS, SNAPSHOT_CLIENTS, SNAPSHOT_LISTS };
 
 /* The values of a row: counts or bytes; those marked "total" have counted since the daemon's start. */
 enum snapshot_channel_value {
@@ -27,6 +26,7 @@ enum snapshot_channel_value {
 	CHANNEL_CLOGGED, /* receivers */
 	CHANNEL_QUEUED,  /* bytes */
 	CHANNEL_WAITING, /* publishers */
+	SNAPSHOT_VALUES, /* the most that a row has */
 };
 
 enum snapshot_client_value {
@@ -37,23 +37,6 @@ enum snapshot_client_value {
 	CLIENT_UNSENT,    /* bytes */
 	CLIENT_PUBLISHED, /* total, as the next */
 	CLIENT_DELIVERED,
-};
-
-enum snapshot_daemon_value {
-	DAEMON_UPTIME, /* s */
-	DAEMON_CLIENTS,
-	DAEMON_CLOGGED,
-	DAEMON_CHANNELS, /* with subscribers by name, also those the user may not see; no shard channels */
-	DAEMON_UNSENT,   /* bytes, as the next */
-	DAEMON_RESIDENT,
-	DAEMON_PUBLISHED, /* total, as all below */
-	DAEMON_DELIVERED,
-	DAEMON_DROPPED,
-	DAEMON_LOST,
-	DAEMON_BYTES_IN,
-	DAEMON_BYTES_OUT,
-	DAEMON_CPU, /* s */
-	SNAPSHOT_VALUES,
 };
 
 /* Of a client, the most telling first. */
@@ -73,7 +56,7 @@ struct snapshot_text {
 	uint32_t at, len;
 };
 
-/* A channel, a client or the daemon. The first value and the key together tell it from all others of its list. */
+/* A channel or a client. The first value and the key together tell it from all others of its list. */
 struct snapshot_row {
 	struct snapshot_text key;  /* a channel's name; empty for a client */
 	struct snapshot_text name; /* as people see it */
@@ -96,8 +79,7 @@ struct snapshot_list {
 struct snapshot {
 	uint64_t taken_at; /* us; 0: not finished */
 	bool has_rates;    /* else they are 0: there was no snapshot before, or the daemon has started since */
-	struct stats_sample info;
-	struct snapshot_row daemon;
+	struct stats_sample info, rates; /* of the daemon; rates: of growth a second, as those of a row */
 	struct snapshot_list lists[SNAPSHOT_LISTS];
 	struct buf text;
 };

@@ -1,6 +1,7 @@
 /* What each key does. In the table a row of keys[] says so; a filter and a question take all keys themselves. */
 #include <inttypes.h>
 #include <limits.h>
+#include <ncurses.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -22,20 +23,17 @@ keys_move_page(struct top *t, int pages)
 	view_move(&t->view, pages * (t->table_height > 1 ? (long)t->table_height - 1 : 1));
 }
 
+/* kind SNAPSHOT_LISTS: the other table. */
 static void
 keys_show(struct top *t, int kind)
 {
+	enum snapshot_kind other = t->view.kind == SNAPSHOT_CHANNELS ? SNAPSHOT_CLIENTS : SNAPSHOT_CHANNELS;
+
 	if ((int)t->view.kind == kind)
 		return;
 	view_unselect(&t->view);
-	t->view.kind = (enum snapshot_kind)kind;
+	t->view.kind = other;
 	view_update(&t->view);
-}
-
-static void
-keys_show_next(struct top *t, int by)
-{
-	keys_show(t, ((int)t->view.kind + by) % SNAPSHOT_LISTS);
 }
 
 static void
@@ -97,7 +95,7 @@ keys_pause(struct top *t, int arg)
 	(void)arg;
 	t->paused = !t->paused;
 	if (!t->paused)
-		fetch_snapshot(t->fetch);
+		fetch_snapshot(&t->fetch);
 }
 
 /* direction: 1 to the next longer interval, -1 to the next shorter one. */
@@ -119,7 +117,7 @@ static void
 keys_refresh(struct top *t, int arg)
 {
 	(void)arg;
-	fetch_snapshot(t->fetch);
+	fetch_snapshot(&t->fetch);
 }
 
 static void
@@ -133,15 +131,15 @@ static const struct {
 	void (*press)(struct top *t, int arg);
 	int arg;
 } keys[] = {
-	{ SCREEN_KEY_UP, keys_move, -1 },
+	{ SCREEN_KEY(KEY_UP), keys_move, -1 },
 	{ 'i', keys_move, -1 },
-	{ SCREEN_KEY_DOWN, keys_move, 1 },
+	{ SCREEN_KEY(KEY_DOWN), keys_move, 1 },
 	{ 'j', keys_move, 1 },
-	{ SCREEN_KEY_PAGE_UP, keys_move_page, -1 },
-	{ SCREEN_KEY_PAGE_DOWN, keys_move_page, 1 },
-	{ SCREEN_KEY_HOME, keys_move, -INT_MAX },
-	{ SCREEN_KEY_END, keys_move, INT_MAX },
-	{ '\t', keys_show_next, 1 },
+	{ SCREEN_KEY(KEY_PPAGE), keys_move_page, -1 },
+	{ SCREEN_KEY(KEY_NPAGE), keys_move_page, 1 },
+	{ SCREEN_KEY(KEY_HOME), keys_move, -INT_MAX },
+	{ SCREEN_KEY(KEY_END), keys_move, INT_MAX },
+	{ '\t', keys_show, SNAPSHOT_LISTS },
 	{ 'c', keys_show, SNAPSHOT_CHANNELS },
 	{ 'l', keys_show, SNAPSHOT_CLIENTS },
 	{ 's', keys_sort, 1 },
@@ -166,7 +164,7 @@ keys_press_confirm(struct top *t, unsigned int key)
 	t->mode = TOP_TABLE;
 	if (key != 'y' && key != 'Y')
 		snprintf(t->message, sizeof(t->message), "not killed");
-	else if (!fetch_kill(t->fetch, t->kill_id))
+	else if (!fetch_kill(&t->fetch, t->kill_id))
 		snprintf(t->message, sizeof(t->message), "not killed: there is no connection, or no answer");
 }
 
@@ -178,11 +176,11 @@ keys_press_filter(struct top *t, unsigned int key)
 
 	if (key == SCREEN_KEY_ESCAPE) {
 		*filter = '\0';
-	} else if (key == SCREEN_KEY_BACKSPACE) { /* all bytes of the last character */
+	} else if (key == SCREEN_KEY(KEY_BACKSPACE)) { /* all bytes of the last character */
 		while (len > 0 && ((unsigned char)filter[--len] & 0xc0) == 0x80)
 			;
 		filter[len] = '\0';
-	} else if (key >= ' ' && key < SCREEN_KEY_UP) {
+	} else if (key >= ' ' && key < SCREEN_KEY(0)) {
 		n = wcrtomb(bytes, (wchar_t)key, &(mbstate_t){ 0 });
 		if (n != (size_t)-1 && len + n < sizeof(t->view.filter)) {
 			memcpy(filter + len, bytes, n);

@@ -74,7 +74,7 @@ page_put_line(struct top *t, enum screen_style style)
 }
 
 static void
-page_put_table_line(struct top *t, const struct view_row *row, enum screen_style style)
+page_put_table_line(struct top *t, struct snapshot_row *row, enum screen_style style)
 {
 	view_put_line(&t->view, row, &t->line, page_width(t));
 	page_put_line(t, style);
@@ -84,8 +84,8 @@ page_put_table_line(struct top *t, const struct view_row *row, enum screen_style
 static enum screen_style
 page_put_trouble(struct top *t)
 {
-	const struct client *client = fetch_client(t->fetch);
-	uint64_t asked_at = fetch_asked_at(t->fetch), now = loop_now();
+	const struct client *client = t->fetch.client;
+	uint64_t asked_at = t->fetch.asked_at, now = loop_now();
 	char why[512];
 
 	if (!client_is_up(client)) {
@@ -100,51 +100,57 @@ page_put_trouble(struct top *t)
 	return t->now.taken_at > 0 ? report_put_warning(t) : SCREEN_PLAIN;
 }
 
-/* "every 500ms" or "PAUSED" at the right end of the title, if there is room. */
 static void
-page_put_interval(struct top *t)
+page_put_time(struct top *t)
 {
-	size_t width = screen_width(), left = t->line.len;
+	time_t now = time(NULL);
+	char text[32];
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	PUT("%s  ", text);
+}
+
+/* On a terminal, with "every 500ms" or "PAUSED" at the right end if there is room. */
+static void
+page_put_title(struct top *t)
+{
 	bool is_whole = t->interval % 1000 == 0;
 	char right[64] = "PAUSED";
 
+	if (t->batch)
+		page_put_time(t);
+	report_put_title(t);
 	if (!t->paused)
 		snprintf(right, sizeof(right), "every %" PRIu64 "%s", is_whole ? t->interval / 1000 : t->interval,
 		         is_whole ? "s" : "ms");
-	if (left + 2 + strlen(right) <= width)
-		PUT("%*s", (int)(width - left), right);
+	if (!t->batch && t->line.len + 2 + strlen(right) <= screen_width())
+		PUT("%*s", (int)(screen_width() - t->line.len), right);
 }
 
-/* Draws what is above the rows. */
+/* What is above the tables. */
 static void
-page_draw_head(struct top *t, size_t height)
+page_put_head(struct top *t, size_t height)
 {
-	bool is_taken = t->now.taken_at > 0;
 	enum screen_style trouble;
 
 	if (height >= 6) {
-		report_put_title(t);
-		page_put_interval(t);
+		page_put_title(t);
 		page_put_line(t, SCREEN_BOLD);
 	}
-	if (height >= 8 && is_taken) {
+	if (height >= 8 && t->now.taken_at > 0) {
 		report_put_traffic(t);
 		page_put_line(t, SCREEN_PLAIN);
 	}
-	if (height >= 12 && is_taken) {
+	if (height >= 12 && t->now.taken_at > 0) {
 		report_put_load(t);
 		page_put_line(t, SCREEN_PLAIN);
 	}
-	/* It has a line of its own where there is room, so that the table does not jump. */
+	/* On a terminal it has a line of its own where there is room, so that the table does not jump. */
 	trouble = page_put_trouble(t);
-	if (trouble != SCREEN_PLAIN || height >= 12)
+	if (trouble != SCREEN_PLAIN || (height >= 12 && !t->batch))
 		page_put_line(t, trouble);
-	if (height >= 10 && is_taken) {
-		report_put_tables(t);
-		page_put_line(t, SCREEN_PLAIN);
-	}
-	if (height >= 4 && t->n_lines + 1 < height && is_taken)
-		page_put_table_line(t, NULL, SCREEN_REVERSE);
 }
 
 /* Returns the column of the cursor, or -1. */
@@ -167,26 +173,33 @@ page_draw_foot(struct top *t)
 	return cursor < screen_width() ? (long)cursor : -1;
 }
 
-void
+static void
+page_draw_help(struct top *t)
+{
+	for (size_t i = 0; i + 1 < screen_height(); i++) {
+		if (i < sizeof(page_help) / sizeof(page_help[0]))
+			PUT("%s", page_help[i]);
+		page_put_line(t, SCREEN_PLAIN);
+	}
+	PUT("Any key goes back.");
+	page_put_line(t, SCREEN_BOLD);
+	screen_show(0, -1);
+}
+
+static void
 page_draw(struct top *t)
 {
 	size_t height = screen_height(), foot = height;
 	struct view *v = &t->view;
 	long cursor = -1;
 
-	t->n_lines = 0;
-	if (t->mode == TOP_HELP) {
-		for (size_t i = 0; i + 1 < height; i++) {
-			if (i < sizeof(page_help) / sizeof(page_help[0]))
-				PUT("%s", page_help[i]);
-			page_put_line(t, SCREEN_PLAIN);
-		}
-		PUT("Any key goes back.");
-		page_put_line(t, SCREEN_BOLD);
-		screen_show(0, -1);
-		return;
+	page_put_head(t, height);
+	if (height >= 10 && t->now.taken_at > 0) {
+		report_put_tables(t);
+		page_put_line(t, SCREEN_PLAIN);
 	}
-	page_draw_head(t, height);
+	if (height >= 4 && t->n_lines + 1 < height && t->now.taken_at > 0)
+		page_put_table_line(t, NULL, SCREEN_REVERSE);
 	if (height >= 3 || t->mode != TOP_TABLE || t->message[0])
 		foot = height - 1;
 	t->table_height = foot > t->n_lines ? foot - t->n_lines : 0;
@@ -195,8 +208,8 @@ page_draw(struct top *t)
 		bool is_selected = v->has_selection && row == v->selected;
 
 		if (row < v->n_rows)
-			page_put_table_line(t, &v->rows[row],
-			                    is_selected ? SCREEN_REVERSE : view_row_style(v, &v->rows[row]));
+			page_put_table_line(t, v->rows[row],
+			                    is_selected ? SCREEN_REVERSE : view_row_style(v, v->rows[row]));
 		else
 			page_put_line(t, SCREEN_PLAIN);
 	}
@@ -208,32 +221,12 @@ page_draw(struct top *t)
 }
 
 static void
-page_put_time(struct top *t)
-{
-	time_t now = time(NULL);
-	char text[32];
-	struct tm tm;
-
-	localtime_r(&now, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S  ", &tm);
-	PUT("%s", text);
-}
-
-void
 page_print(struct top *t)
 {
 	enum snapshot_kind first = t->view.kind;
 	struct view *v = &t->view;
 
-	page_put_time(t);
-	report_put_title(t);
-	page_put_line(t, SCREEN_PLAIN);
-	report_put_traffic(t);
-	page_put_line(t, SCREEN_PLAIN);
-	report_put_load(t);
-	page_put_line(t, SCREEN_PLAIN);
-	if (report_put_warning(t) != SCREEN_PLAIN)
-		page_put_line(t, SCREEN_PLAIN);
+	page_put_head(t, SIZE_MAX);
 	for (size_t i = 0; i < SNAPSHOT_LISTS; i++) {
 		v->kind = (enum snapshot_kind)((first + i) % SNAPSHOT_LISTS);
 		view_update(v);
@@ -242,7 +235,7 @@ page_print(struct top *t)
 		page_put_line(t, SCREEN_PLAIN);
 		page_put_table_line(t, NULL, SCREEN_PLAIN);
 		for (size_t row = 0; row < v->n_rows && row < TEXT_ROWS; row++)
-			page_put_table_line(t, &v->rows[row], SCREEN_PLAIN);
+			page_put_table_line(t, v->rows[row], SCREEN_PLAIN);
 		if (v->n_rows > TEXT_ROWS) {
 			PUT("and %zu more", v->n_rows - TEXT_ROWS);
 			page_put_line(t, SCREEN_PLAIN);
@@ -250,14 +243,25 @@ page_print(struct top *t)
 	}
 	page_put_line(t, SCREEN_PLAIN);
 	v->kind = first;
-	output_flush(t->batch);
 }
 
 void
-page_print_loss(struct top *t)
+page_show(struct top *t)
 {
-	page_put_time(t);
-	page_put_trouble(t);
-	page_put_line(t, SCREEN_PLAIN);
+	t->n_lines = 0;
+	if (!t->batch) {
+		if (t->mode == TOP_HELP)
+			page_draw_help(t);
+		else
+			page_draw(t);
+		return;
+	}
+	if (client_is_up(t->fetch.client)) {
+		page_print(t);
+	} else {
+		page_put_time(t);
+		page_put_trouble(t);
+		page_put_line(t, SCREEN_PLAIN);
+	}
 	output_flush(t->batch);
 }

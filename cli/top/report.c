@@ -8,23 +8,17 @@
 
 #define PUT(...) memory_check(buf_printf(&t->line, __VA_ARGS__))
 
-void
-report_put_title(struct top *t)
+static double
+report_value(const struct top *t, const char *field)
 {
-	const char *name = client_name(fetch_client(t->fetch));
-
-	if (t->now.taken_at == 0)
-		PUT("udsd  %s", name);
-	else
-		PUT("udsd %s  %s  up %s", t->now.info.version, name,
-		    human_age((uint64_t)t->now.daemon.values[DAEMON_UPTIME]).text);
+	return stats_value(&t->now.info, field);
 }
 
-/* A rate of the daemon as text; "-" while there are none. */
+/* "-" while there are no rates. */
 static struct human_text
-report_rate(const struct top *t, enum snapshot_daemon_value value, bool is_bytes)
+report_rate(const struct top *t, const char *field, bool is_bytes)
 {
-	double rate = t->now.daemon.rates[value];
+	double rate = stats_value(&t->now.rates, field);
 
 	if (!t->now.has_rates)
 		return (struct human_text){ "-" };
@@ -32,27 +26,42 @@ report_rate(const struct top *t, enum snapshot_daemon_value value, bool is_bytes
 }
 
 void
+report_put_title(struct top *t)
+{
+	const char *name = client_name(t->fetch.client);
+
+	if (t->now.taken_at == 0)
+		PUT("udsd  %s", name);
+	else
+		PUT("udsd %s  %s  up %s", t->now.info.version, name,
+		    human_age((uint64_t)report_value(t, "uptime_in_seconds")).text);
+}
+
+void
 report_put_traffic(struct top *t)
 {
-	const double *values = t->now.daemon.values;
+	double lost = report_value(t, "messages_undelivered_slow") + report_value(t, "messages_undelivered_gone");
 
-	PUT("clients %.0f", values[DAEMON_CLIENTS]);
-	if (values[DAEMON_CLOGGED] > 0)
-		PUT(" (%.0f clogged)", values[DAEMON_CLOGGED]);
-	PUT("  messages in %s/s out %s/s  unsent %s  dropped %s  lost %s", report_rate(t, DAEMON_PUBLISHED, false).text,
-	    report_rate(t, DAEMON_DELIVERED, false).text, human_size((uint64_t)values[DAEMON_UNSENT]).text,
-	    figure_count(values[DAEMON_DROPPED]).text, figure_count(values[DAEMON_LOST]).text);
+	PUT("clients %.0f", report_value(t, "connected_clients"));
+	if (report_value(t, "clogged_clients") > 0)
+		PUT(" (%.0f clogged)", report_value(t, "clogged_clients"));
+	PUT("  messages in %s/s out %s/s  unsent %s  dropped %s  lost %s",
+	    report_rate(t, "messages_published", false).text, report_rate(t, "messages_queued", false).text,
+	    human_size((uint64_t)report_value(t, "unsent_bytes")).text,
+	    figure_count(report_value(t, "messages_dropped")).text, figure_count(lost).text);
 }
 
 void
 report_put_load(struct top *t)
 {
+	const struct stats_sample *rates = &t->now.rates;
+
 	if (t->now.has_rates)
-		PUT("CPU %.1f%%", t->now.daemon.rates[DAEMON_CPU] * 100);
+		PUT("CPU %.1f%%", 100 * (stats_value(rates, "used_cpu_user") + stats_value(rates, "used_cpu_sys")));
 	else
 		PUT("CPU -");
-	PUT("  memory %s  bytes in %s/s out %s/s", human_size((uint64_t)t->now.daemon.values[DAEMON_RESIDENT]).text,
-	    report_rate(t, DAEMON_BYTES_IN, true).text, report_rate(t, DAEMON_BYTES_OUT, true).text);
+	PUT("  memory %s  bytes in %s/s out %s/s", human_size((uint64_t)report_value(t, "used_memory_rss")).text,
+	    report_rate(t, "total_net_input_bytes", true).text, report_rate(t, "total_net_output_bytes", true).text);
 }
 
 /*
@@ -76,8 +85,8 @@ report_put_slow(struct top *t, bool is_waited_for)
 		    (!slowest || unsent > slowest->values[CLIENT_UNSENT]))
 			slowest = c;
 	}
-	if (clogged < t->now.daemon.values[DAEMON_CLOGGED])
-		clogged = t->now.daemon.values[DAEMON_CLOGGED];
+	if (clogged < report_value(t, "clogged_clients")) /* the list lacks other users' clients */
+		clogged = report_value(t, "clogged_clients");
 	if (!slowest) {
 		if (clogged > 0)
 			PUT("slow: %.0f client%s of other users", clogged, clogged == 1 ? "" : "s");
@@ -101,10 +110,11 @@ enum screen_style
 report_put_warning(struct top *t)
 {
 	const struct snapshot_list *channels = &t->now.lists[SNAPSHOT_CHANNELS];
-	const struct snapshot_row *worst = NULL, *daemon = &t->now.daemon;
-	const double *rates = daemon->rates;
+	const struct stats_sample *rates = &t->now.rates;
+	double dropped = stats_value(rates, "messages_dropped"), waiting = 0;
+	double lost = stats_value(rates, "messages_undelivered_slow") + stats_value(rates, "messages_undelivered_gone");
+	const struct snapshot_row *worst = NULL;
 	size_t start = t->line.len;
-	double waiting = 0;
 
 	for (size_t i = 0; i < channels->n; i++) {
 		double here = channels->rows[i].values[CHANNEL_WAITING];
@@ -122,17 +132,13 @@ report_put_warning(struct top *t)
 		    waiting == 1 ? " waits" : "s wait", (int)name.len, (const char *)name.p,
 		    worst->values[CHANNEL_WAITING] < waiting ? ", ..." : "");
 	}
-	if (rates[DAEMON_DROPPED] > 0)
-		PUT("%smessages dropped at %s/s", t->line.len > start ? "; " : "",
-		    report_rate(t, DAEMON_DROPPED, false).text);
-	if (rates[DAEMON_LOST] > 0)
-		PUT("%smessages lost at %s/s", t->line.len > start ? "; " : "",
-		    report_rate(t, DAEMON_LOST, false).text);
+	if (dropped > 0)
+		PUT("%smessages dropped at %s/s", t->line.len > start ? "; " : "", figure_count(dropped).text);
+	if (lost > 0)
+		PUT("%smessages lost at %s/s", t->line.len > start ? "; " : "", figure_count(lost).text);
 	if (t->line.len == start)
 		return SCREEN_PLAIN;
-	return daemon->values[DAEMON_CLOGGED] > 0 || rates[DAEMON_DROPPED] > 0 || rates[DAEMON_LOST] > 0
-	           ? SCREEN_BAD
-	           : SCREEN_NOTABLE;
+	return report_value(t, "clogged_clients") + dropped + lost > 0 ? SCREEN_BAD : SCREEN_NOTABLE;
 }
 
 void
@@ -140,14 +146,14 @@ report_put_tables(struct top *t)
 {
 	const struct snapshot_list *lists = t->now.lists;
 	bool channels = t->view.kind == SNAPSHOT_CHANNELS;
-	double hidden = t->now.daemon.values[DAEMON_CLIENTS] - (double)lists[SNAPSHOT_CLIENTS].n;
+	double hidden = report_value(t, "connected_clients") - (double)lists[SNAPSHOT_CLIENTS].n;
 
 	PUT(channels ? "[Channels %zu]   Clients %zu " : " Channels %zu   [Clients %zu]", lists[SNAPSHOT_CHANNELS].n,
 	    lists[SNAPSHOT_CLIENTS].n);
 	if (t->view.filter[0])
 		PUT("  filter: %s (%zu)", t->view.filter, t->view.n_rows);
 	if (channels) {
-		hidden = t->now.daemon.values[DAEMON_CHANNELS];
+		hidden = report_value(t, "pubsub_channels");
 		for (size_t i = 0; i < lists[SNAPSHOT_CHANNELS].n; i++) {
 			const double *values = lists[SNAPSHOT_CHANNELS].rows[i].values;
 

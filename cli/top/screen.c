@@ -117,30 +117,14 @@ screen_show(size_t cursor_line, long cursor_column)
 unsigned int
 screen_key(void)
 {
-	static const struct {
-		wint_t code;
-		unsigned int key;
-	} keys[] = {
-		{ KEY_UP, SCREEN_KEY_UP },
-		{ KEY_DOWN, SCREEN_KEY_DOWN },
-		{ KEY_PPAGE, SCREEN_KEY_PAGE_UP },
-		{ KEY_NPAGE, SCREEN_KEY_PAGE_DOWN },
-		{ KEY_HOME, SCREEN_KEY_HOME },
-		{ KEY_END, SCREEN_KEY_END },
-		{ KEY_BACKSPACE, SCREEN_KEY_BACKSPACE },
-		{ KEY_ENTER, '\n' },
-	};
 	struct pollfd p = { .fd = STDIN_FILENO };
 	wint_t key;
 
 	switch (get_wch(&key)) {
 	case KEY_CODE_YES:
-		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-			if (keys[i].code == key)
-				return keys[i].key;
-		return SCREEN_KEY_OTHER;
+		return key == KEY_ENTER ? '\n' : SCREEN_KEY(key);
 	case OK:
-		return key == 0x7f || key == '\b' ? SCREEN_KEY_BACKSPACE : key == '\r' ? '\n' : key;
+		return key == 0x7f || key == '\b' ? SCREEN_KEY(KEY_BACKSPACE) : key == '\r' ? '\n' : key;
 	default: /* no key, though there is something to read: the end */
 		return poll(&p, 1, 0) > 0 ? SCREEN_KEY_GONE : SCREEN_KEY_NONE;
 	}

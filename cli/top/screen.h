@@ -17,20 +17,11 @@ enum screen_style {
 	SCREEN_BAD,     /* red, and bold */
 };
 
-/* Keys that are no characters; a character is itself, in Unicode. */
-enum screen_key {
-	SCREEN_KEY_NONE = 0, /* nothing was pressed */
-	SCREEN_KEY_ESCAPE = 27,
-	SCREEN_KEY_UP = 0x110000,
-	SCREEN_KEY_DOWN,
-	SCREEN_KEY_PAGE_UP,
-	SCREEN_KEY_PAGE_DOWN,
-	SCREEN_KEY_HOME,
-	SCREEN_KEY_END,
-	SCREEN_KEY_BACKSPACE,
-	SCREEN_KEY_OTHER,
-	SCREEN_KEY_GONE, /* the terminal is gone */
-};
+/* A key that is no character: SCREEN_KEY(KEY_UP) and so on, by the names of ncurses. */
+#define SCREEN_KEY(name) (0x110000u + (name))
+#define SCREEN_KEY_NONE 0u /* nothing was pressed */
+#define SCREEN_KEY_ESCAPE 27u
+#define SCREEN_KEY_GONE SCREEN_KEY(0) /* the terminal is gone */
 
 /* Sets the program's character set from the environment; returns whether it is UTF-8. */
 bool screen_is_unicode(void);
@@ -55,5 +46,5 @@ void screen_put(size_t line, struct slice text, enum screen_style style);
 /* Shows what was put; cursor_column < 0: no cursor. */
 void screen_show(size_t cursor_line, long cursor_column);
 
-/* The next key that was pressed, without waiting: a character or an enum screen_key. Enter is '\n'. */
+/* The next key that was pressed, without waiting: a character, in Unicode, or one of those above. Enter is '\n'. */
 unsigned int screen_key(void);

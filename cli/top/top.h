@@ -13,7 +13,6 @@
 #include "view.h"
 
 struct event;
-struct loop;
 struct output;
 
 enum top_mode {
@@ -25,7 +24,7 @@ enum top_mode {
 
 struct top {
 	struct loop *loop;
-	struct fetch *fetch;
+	struct fetch fetch;
 	struct snapshot now, before;
 	struct view view;
 	uint64_t interval; /* ms */
@@ -45,15 +44,11 @@ struct top {
 	char message[256]; /* the result of the last key, or "" */
 };
 
-/* Handles a key. The caller draws the page after it. */
+/* Handles a key. The caller shows the page after it. */
 void keys_press(struct top *t, unsigned int key);
 
-/* Draws the whole terminal. */
-void page_draw(struct top *t);
-
-/* Print a refresh as plain text; or a line that says that the connection is lost. */
-void page_print(struct top *t);
-void page_print_loss(struct top *t);
+/* Draws the whole terminal; or prints the refresh as text, or while there is no connection a line that says so. */
+void page_show(struct top *t);
 
 /* Lines about the daemon, appended to t->line. */
 void report_put_title(struct top *t);

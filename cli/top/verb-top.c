@@ -41,19 +41,9 @@ top_due_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct top *t = arg;
 
-	(void)fd;
-	(void)what;
+	(void)fd, (void)what;
 	if (!t->paused)
-		fetch_snapshot(t->fetch);
-}
-
-static void
-top_up_cb(void *arg)
-{
-	struct top *t = arg;
-
-	event_del(t->timer);
-	fetch_snapshot(t->fetch);
+		fetch_snapshot(&t->fetch);
 }
 
 static void
@@ -62,10 +52,7 @@ top_down_cb(void *arg)
 	struct top *t = arg;
 
 	event_del(t->timer);
-	if (t->batch)
-		page_print_loss(t);
-	else
-		page_draw(t);
+	page_show(t);
 }
 
 /* Ends the loop when as many refreshes as asked for are out. Also called when the output has drained. */
@@ -94,14 +81,11 @@ top_taken_cb(void *arg, struct snapshot *snapshot)
 		if (clients->rows[i].values[CLIENT_PID] == getpid())
 			clients->rows[i].values[CLIENT_UNSENT] = 0;
 	top_add_timer(t->timer, t->now.has_rates || t->interval < FIRST_INTERVAL ? t->interval : FIRST_INTERVAL);
-	if (!t->batch) {
-		view_update(&t->view);
-		page_draw(t);
-	} else if (t->now.has_rates && output_pending(t->batch) == 0) {
-		page_print(t); /* a slow reader gets fewer refreshes, all of them whole */
-	} else {
+	/* As text there are no refreshes without rates, and fewer of them for a slow reader. */
+	if (t->batch && (!t->now.has_rates || output_pending(t->batch) > 0))
 		return;
-	}
+	view_update(&t->view);
+	page_show(t);
 	t->refreshes += t->now.has_rates;
 	top_end_if_done_cb(t);
 }
@@ -118,13 +102,12 @@ top_killed_cb(void *arg, uint64_t id, int64_t n, const struct slice *error)
 	else
 		snprintf(t->message, sizeof(t->message), "client %" PRIu64 " killed", id);
 	if (t->paused)
-		page_draw(t);
+		page_show(t);
 	else
-		fetch_snapshot(t->fetch);
+		fetch_snapshot(&t->fetch);
 }
 
 static const struct fetch_ops top_fetch_ops = {
-	.up = top_up_cb,
 	.down = top_down_cb,
 	.taken = top_taken_cb,
 	.killed = top_killed_cb,
@@ -137,18 +120,17 @@ top_keys_cb(evutil_socket_t fd, short what, void *arg)
 	uint64_t interval = t->interval;
 	unsigned int key;
 
-	(void)fd;
-	(void)what;
+	(void)fd, (void)what;
 	while (!loop_is_ending(t->loop) && (key = screen_key()) != SCREEN_KEY_NONE) {
 		if (key == SCREEN_KEY_GONE)
 			loop_end(t->loop, 128 + SIGHUP);
 		else
 			keys_press(t, key);
 	}
-	if (t->interval != interval && !t->paused && fetch_asked_at(t->fetch) == 0)
+	if (t->interval != interval && !t->paused && t->fetch.asked_at == 0)
 		top_add_timer(t->timer, t->interval);
 	if (!loop_is_ending(t->loop))
-		page_draw(t);
+		page_show(t);
 }
 
 /* While nothing comes, the page says for how long. */
@@ -157,41 +139,30 @@ top_tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct top *t = arg;
 
-	(void)fd;
-	(void)what;
-	if (!client_is_up(fetch_client(t->fetch)) || fetch_asked_at(t->fetch) > 0)
-		page_draw(t);
+	(void)fd, (void)what;
+	if (!client_is_up(t->fetch.client) || t->fetch.asked_at > 0)
+		page_show(t);
 }
 
 static void
-top_end_cb(evutil_socket_t signo, short what, void *arg)
+top_signal_cb(evutil_socket_t signo, short what, void *arg)
 {
+	struct sigaction caught, stop = { .sa_handler = SIG_DFL };
 	struct top *t = arg;
 
 	(void)what;
-	loop_end(t->loop, 128 + (int)signo);
-}
-
-static void
-top_resume_cb(evutil_socket_t signo, short what, void *arg)
-{
-	(void)signo;
-	(void)what;
+	if (signo == SIGHUP || signo == SIGQUIT) {
+		loop_end(t->loop, 128 + signo);
+		return;
+	}
+	if (signo == SIGTSTP) { /* stops as if it were not caught, with the terminal as it was before */
+		screen_suspend();
+		sigaction(signo, &stop, &caught);
+		raise(signo);
+		sigaction(signo, &caught, NULL);
+	}
 	screen_resume();
-	page_draw(arg);
-}
-
-/* Stops as if the signal were not caught, with the terminal as it was before. */
-static void
-top_stop_cb(evutil_socket_t signo, short what, void *arg)
-{
-	struct sigaction caught, stop = { .sa_handler = SIG_DFL };
-
-	screen_suspend();
-	sigaction((int)signo, &stop, &caught);
-	raise((int)signo);
-	sigaction((int)signo, &caught, NULL);
-	top_resume_cb(signo, what, arg);
+	page_show(t);
 }
 
 /* What only a terminal brings. */
@@ -201,9 +172,9 @@ static const struct {
 	event_callback_fn cb;
 } top_events[] = {
 	{ -1, EV_TIMEOUT, top_tick_cb },        { STDIN_FILENO, EV_READ, top_keys_cb },
-	{ SIGWINCH, EV_SIGNAL, top_resume_cb }, { SIGCONT, EV_SIGNAL, top_resume_cb },
-	{ SIGTSTP, EV_SIGNAL, top_stop_cb },    { SIGHUP, EV_SIGNAL, top_end_cb },
-	{ SIGQUIT, EV_SIGNAL, top_end_cb },
+	{ SIGWINCH, EV_SIGNAL, top_signal_cb }, { SIGCONT, EV_SIGNAL, top_signal_cb },
+	{ SIGTSTP, EV_SIGNAL, top_signal_cb },  { SIGHUP, EV_SIGNAL, top_signal_cb },
+	{ SIGQUIT, EV_SIGNAL, top_signal_cb },
 };
 
 #define N_EVENTS (sizeof(top_events) / sizeof(top_events[0]))
@@ -231,9 +202,9 @@ top_run_on_terminal(struct top *t)
 		say("top: TERM: '%s' is not a terminal that is known; try --batch", name ? name : "");
 	} else {
 		say_capture(said, sizeof(said));
-		fetch_start(t->fetch);
+		fetch_start(&t->fetch);
 		if (!loop_is_ending(t->loop))
-			page_draw(t);
+			page_show(t);
 		status = loop_run(t->loop);
 		screen_deinit();
 		say_capture(NULL, 0);
@@ -242,18 +213,6 @@ top_run_on_terminal(struct top *t)
 	}
 	for (size_t i = 0; i < N_EVENTS; i++)
 		event_free(events[i]);
-	return status;
-}
-
-static int
-top_run_batch(struct top *t)
-{
-	int status;
-
-	t->batch = output_new(t->loop, STDOUT_FILENO, top_end_if_done_cb, t);
-	fetch_start(t->fetch);
-	status = loop_run(t->loop);
-	output_free(t->batch);
 	return status;
 }
 
@@ -288,15 +247,19 @@ verb_top(const struct options *o)
 	status = top_read_options(&t, o);
 	if (status == 0) {
 		t.loop = loop_new(NULL, NULL);
-		t.fetch = fetch_new(t.loop, &o->addr, &top_fetch_ops, &t);
+		fetch_init(&t.fetch, t.loop, &o->addr, &top_fetch_ops, &t);
 		t.timer = event_new(loop_base(t.loop), -1, 0, top_due_cb, &t);
 		memory_check(t.timer ? 0 : -1);
-		if (o->batch || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-			status = top_run_batch(&t);
-		else
+		if (o->batch || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+			t.batch = output_new(t.loop, STDOUT_FILENO, top_end_if_done_cb, &t);
+			fetch_start(&t.fetch);
+			status = loop_run(t.loop);
+			output_free(t.batch);
+		} else {
 			status = top_run_on_terminal(&t);
+		}
 		event_free(t.timer);
-		fetch_free(t.fetch);
+		fetch_deinit(&t.fetch);
 		loop_free(t.loop);
 	}
 	view_deinit(&t.view);

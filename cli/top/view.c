@@ -1,8 +1,7 @@
 /*
  * Two tables of columns say all about a cell: where its value is in a row of the snapshot, how it is written, and how
- * wide. What rows are sorted by is found once for each row, so that sorting compares plain values, and only rows that
- * are seen become text. The selection is remembered by what identifies its row, not by its place: rows move, and a
- * key pressed a moment late must not hit another client.
+ * wide. The selection is remembered by what identifies its row, not by its place: rows move, and a key pressed a
+ * moment late must not hit another client.
  */
 #include "view.h"
 
@@ -149,12 +148,12 @@ view_command(const struct view *v, struct snapshot_row *client)
 	return client->command;
 }
 
-/* The cell as text; `room` is for what is not a text yet. */
+/* The cell as text; `room` is for a number's, and may be NULL for the other columns. */
 static struct slice
 view_cell(const struct view *v, const struct view_column *c, struct snapshot_row *row, struct human_text *room)
 {
 	double value = row->values[c->value];
-	const char *text = room->text;
+	const char *text = NULL; /* the one in `room` */
 
 	switch (c->form) {
 	case VIEW_NAME:
@@ -186,6 +185,8 @@ view_cell(const struct view *v, const struct view_column *c, struct snapshot_row
 		text = "";
 		break;
 	}
+	if (!text)
+		text = room->text;
 	return (struct slice){ (const uint8_t *)text, strlen(text) };
 }
 
@@ -227,15 +228,17 @@ view_passes(const struct view *v, struct snapshot_row *row)
 static int
 view_sort_cb(const void *a, const void *b, void *arg)
 {
+	struct snapshot_row *x = *(struct snapshot_row *const *)a, *y = *(struct snapshot_row *const *)b;
 	const struct view *v = arg;
-	const struct view_row *x = a, *y = b;
-	int order = (x->number < y->number) - (x->number > y->number);
+	const struct view_column *c = view_sorted_column(v);
+	double m = view_number(c, x), n = view_number(c, y);
+	int order = (m < n) - (m > n);
 
-	if (view_is_text(view_sorted_column(v)))
-		order = snapshot_compare_texts(x->text, y->text);
+	if (view_is_text(c)) /* which needs no room */
+		order = snapshot_compare_texts(view_cell(v, c, x, NULL), view_cell(v, c, y, NULL));
 	if (v->reversed[v->kind])
 		order = -order;
-	return order ? order : (x->row > y->row) - (x->row < y->row);
+	return order ? order : (x > y) - (x < y);
 }
 
 static void
@@ -244,7 +247,7 @@ view_find_selected(struct view *v)
 	struct slice wanted = { v->selected_key.data, v->selected_key.len };
 
 	for (size_t i = 0; v->has_selection && i < v->n_rows; i++) {
-		const struct snapshot_row *row = v->rows[i].row;
+		const struct snapshot_row *row = v->rows[i];
 
 		if (row->values[0] == v->selected_id &&
 		    snapshot_compare_texts(snapshot_text(v->snapshot, row->key), wanted) == 0) {
@@ -259,33 +262,24 @@ void
 view_update(struct view *v)
 {
 	const struct snapshot_list *list = &v->snapshot->lists[v->kind];
-	const struct view_column *c = view_sorted_column(v);
-	struct human_text room;
 
 	if (v->cap < list->n) {
-		v->rows = realloc(v->rows, list->n * sizeof(*v->rows));
+		v->rows = realloc(v->rows, list->n * sizeof(struct snapshot_row *));
 		memory_check(v->rows ? 0 : -1);
 		v->cap = list->n;
 	}
 	v->n_rows = 0;
 	v->largest = 0;
 	for (size_t i = 0; i < list->n; i++) {
-		struct view_row *row = &v->rows[v->n_rows];
 		double bar = view_bar_number(v, &list->rows[i]);
 
 		if (!view_passes(v, &list->rows[i]))
 			continue;
-		*row = (struct view_row){ .row = &list->rows[i] };
-		if (view_is_text(c))
-			row->text = view_cell(v, c, row->row, &room);
-		else
-			row->number = view_number(c, row->row);
-		if (bar > v->largest)
-			v->largest = bar;
-		v->n_rows++;
+		v->rows[v->n_rows++] = &list->rows[i];
+		v->largest = bar > v->largest ? bar : v->largest;
 	}
 	if (v->n_rows > 0)
-		qsort_r(v->rows, v->n_rows, sizeof(*v->rows), view_sort_cb, v);
+		qsort_r(v->rows, v->n_rows, sizeof(struct snapshot_row *), view_sort_cb, v);
 	view_find_selected(v);
 }
 
@@ -299,8 +293,8 @@ view_move(struct view *v, long rows)
 		return;
 	v->selected = row < 0 ? 0 : (size_t)row < v->n_rows ? (size_t)row : v->n_rows - 1;
 	v->has_selection = true;
-	v->selected_id = v->rows[v->selected].row->values[0];
-	key = snapshot_text(v->snapshot, v->rows[v->selected].row->key);
+	v->selected_id = v->rows[v->selected]->values[0];
+	key = snapshot_text(v->snapshot, v->rows[v->selected]->key);
 	v->selected_key.len = 0;
 	memory_check(buf_append(&v->selected_key, key.p, key.len));
 }
@@ -354,7 +348,7 @@ view_find_widths(const struct view *v, size_t width, size_t *ret_widths)
 }
 
 void
-view_put_line(const struct view *v, const struct view_row *row, struct buf *out, size_t width)
+view_put_line(const struct view *v, struct snapshot_row *row, struct buf *out, size_t width)
 {
 	const struct view_column *columns = view_columns[v->kind], *sorted = view_sorted_column(v);
 	size_t start = out->len, widths[COLUMNS_MAX];
@@ -371,12 +365,12 @@ view_put_line(const struct view *v, const struct view_row *row, struct buf *out,
 		if (out->len > start)
 			memory_check(buf_append(out, " ", 1));
 		if (row && columns[i].form == VIEW_BAR) {
-			figure_bar(out, v->largest > 0 ? view_bar_number(v, row->row) / v->largest : 0, widths[i],
+			figure_bar(out, v->largest > 0 ? view_bar_number(v, row) / v->largest : 0, widths[i],
 			           v->unicode);
 			continue;
 		}
 		if (row) {
-			text = view_cell(v, &columns[i], row->row, &room);
+			text = view_cell(v, &columns[i], row, &room);
 		} else {
 			snprintf(room.text, sizeof(room.text), "%s%s", columns[i].title,
 			         &columns[i] == sorted ? mark : "");
@@ -387,16 +381,14 @@ view_put_line(const struct view *v, const struct view_row *row, struct buf *out,
 }
 
 enum screen_style
-view_row_style(const struct view *v, const struct view_row *row)
+view_row_style(const struct view *v, const struct snapshot_row *row)
 {
-	const double *values = row->row->values;
-	enum snapshot_state state = row->row->state;
-	bool is_bad = values[CHANNEL_CLOGGED] > 0 || row->row->rates[CHANNEL_DROPPED] > 0;
-	bool is_notable = values[CHANNEL_WAITING] > 0;
+	bool is_bad = row->values[CHANNEL_CLOGGED] > 0 || row->rates[CHANNEL_DROPPED] > 0;
+	bool is_notable = row->values[CHANNEL_WAITING] > 0;
 
 	if (v->kind == SNAPSHOT_CLIENTS) {
-		is_bad = state == STATE_CLOGGED;
-		is_notable = state == STATE_FULL || state == STATE_WAITS;
+		is_bad = row->state == STATE_CLOGGED;
+		is_notable = row->state == STATE_FULL || row->state == STATE_WAITS;
 	}
 	return is_bad ? SCREEN_BAD : is_notable ? SCREEN_NOTABLE : SCREEN_PLAIN;
 }
@@ -404,5 +396,5 @@ view_row_style(const struct view *v, const struct view_row *row)
 struct snapshot_row *
 view_selected_client(const struct view *v)
 {
-	return v->kind == SNAPSHOT_CLIENTS && v->has_selection ? v->rows[v->selected].row : NULL;
+	return v->kind == SNAPSHOT_CLIENTS && v->has_selection ? v->rows[v->selected] : NULL;
 }

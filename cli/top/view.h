@@ -11,13 +11,6 @@
 #include "screen.h"
 #include "snapshot.h"
 
-/* Valid until the snapshot or the view changes. */
-struct view_row {
-	struct snapshot_row *row;
-	double number; /* of the column that rows are sorted by, or its text */
-	struct slice text;
-};
-
 struct view {
 	struct snapshot *snapshot; /* what it shows; the owner's */
 	enum snapshot_kind kind;
@@ -27,9 +20,9 @@ struct view {
 	bool reversed[SNAPSHOT_LISTS];
 	char filter[64]; /* "": all rows pass */
 
-	struct view_row *rows; /* n_rows that pass, in order */
+	struct snapshot_row **rows; /* those that pass, in order */
 	size_t n_rows, cap;
-	double largest; /* number of the column that the bars show */
+	double largest; /* of the number that the bars show */
 	size_t top;     /* the first row on the screen */
 
 	bool has_selection;
@@ -64,9 +57,9 @@ void view_unselect(struct view *v);
 void view_scroll(struct view *v, size_t height);
 
 /* Appends a row, or with NULL the heading, at most `width` columns wide. */
-void view_put_line(const struct view *v, const struct view_row *row, struct buf *out, size_t width);
+void view_put_line(const struct view *v, struct snapshot_row *row, struct buf *out, size_t width);
 
-enum screen_style view_row_style(const struct view *v, const struct view_row *row);
+enum screen_style view_row_style(const struct view *v, const struct snapshot_row *row);
 
 /* The client that is selected, or NULL. */
 struct snapshot_row *view_selected_client(const struct view *v);

@@ -79,10 +79,9 @@ test_values(void **state)
 	snapshot_finish(&s, 1000000, &none);
 	assert_false(s.has_rates);
 	assert_string_equal(s.info.version, "1.2.3");
-	assert_true(s.daemon.values[DAEMON_UPTIME] == 60);
-	assert_true(s.daemon.values[DAEMON_UNSENT] == 77);
-	assert_true(s.daemon.values[DAEMON_CHANNELS] == 2);
-	assert_true(s.daemon.values[DAEMON_CPU] == 1.75);
+	assert_true(stats_value(&s.info, "uptime_in_seconds") == 60);
+	assert_true(stats_value(&s.info, "unsent_bytes") == 77);
+	assert_true(stats_value(&s.info, "pubsub_channels") == 2);
 	assert_int_equal(s.lists[SNAPSHOT_CHANNELS].n, 3);
 	channels = s.lists[SNAPSHOT_CHANNELS].rows;
 	assert_true(is_named(&s, channels[0].key, "a") && channels[0].values[CHANNEL_IS_SHARD] == 0);
@@ -127,8 +126,10 @@ test_rates(void **state)
 	read_clients(&b, CLIENT(9, 6) CLIENT(2, 17));
 	snapshot_finish(&b, 3000000, &a);
 	assert_true(b.has_rates);
-	assert_true(b.daemon.rates[DAEMON_PUBLISHED] == 100 && b.daemon.rates[DAEMON_DELIVERED] == 200);
-	assert_true(b.daemon.rates[DAEMON_CPU] > 0.049 && b.daemon.rates[DAEMON_CPU] < 0.051);
+	assert_true(stats_value(&b.rates, "messages_published") == 100);
+	assert_true(stats_value(&b.rates, "messages_queued") == 200);
+	assert_true(stats_value(&b.rates, "used_cpu_user") == 0);
+	assert_true(stats_value(&b.rates, "used_cpu_sys") > 0.049 && stats_value(&b.rates, "used_cpu_sys") < 0.051);
 	channels = b.lists[SNAPSHOT_CHANNELS].rows;
 	assert_true(channels[0].rates[CHANNEL_MESSAGES] == 2); /* anew */
 	assert_true(channels[1].rates[CHANNEL_MESSAGES] == 5); /* more */
@@ -145,7 +146,7 @@ test_rates(void **state)
 	snapshot_finish(&a, 4000000, &b);
 	assert_false(a.has_rates);
 	assert_int_equal(a.lists[SNAPSHOT_CHANNELS].n, 0);
-	assert_true(a.daemon.rates[DAEMON_PUBLISHED] == 0);
+	assert_true(stats_value(&a.rates, "messages_published") == 0);
 	snapshot_deinit(&a);
 	snapshot_deinit(&b);
 }
