@@ -30,7 +30,8 @@ struct status {
 	bool is_on;         /* there is a service manager */
 	bool is_waiting;    /* the timer runs */
 	bool owes_ready;    /* READY=1 could not be sent yet */
-	/* When the reload began whose RELOADING=1 could not be sent yet, in microseconds of the monotonic clock; or 0. */
+	/* When the reload began whose RELOADING=1 could not be sent yet, in microseconds of the monotonic clock; or 0.
+	 */
 	uint64_t owes_reloading_us;
 };
 

@@ -1,46 +1,49 @@
 /*
- * Asks the daemon for snapshots, and to close clients, over one connection that comes back by itself. A daemon
- * that is no udsd, or refuses, ends the loop.
+ * Asks the daemon for snapshots, and to close clients, over one connection that comes back by itself. A daemon that
+ * refuses, or is no udsd, ends the loop.
  */
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
+#include "buf.h"
+#include "replies.h"
 #include "snapshot.h"
 
 struct addr;
-struct fetch;
+struct client;
 struct loop;
 
 struct fetch_ops {
-	/* Connected: a snapshot may be asked for. */
-	void (*up)(void *arg);
-	/* The connection is lost, and with it what was asked. */
+	/* The connection is lost, and every answer with it. */
 	void (*down)(void *arg);
-	/* All is read, snapshot_finish() is not called yet; the callee may swap it for another one. */
+	/* All answers are read; the callee calls snapshot_finish(), and may swap the snapshot for another one. */
 	void (*taken)(void *arg, struct snapshot *snapshot);
-	/* How many clients were closed: 1, or 0 where there is none that may be; or the error, else NULL. */
+	/* n: clients closed, 1 or, without such a client of one's own, 0. error: the daemon's, else NULL. */
 	void (*killed)(void *arg, uint64_t id, int64_t n, const struct slice *error);
 };
 
-/* There must be a daemon at the start. ops must outlive it. */
-struct fetch *fetch_new(struct loop *loop, const struct addr *addr, const struct fetch_ops *ops, void *arg);
-void fetch_free(struct fetch *f);
+struct fetch {
+	/* For its owner to read. */
+	struct client *client;
+	uint64_t asked_at; /* when the snapshot that is to come was asked for (loop_now()); 0: none is */
+
+	struct loop *loop;
+	const struct fetch_ops *ops;
+	void *arg;
+	struct buf out; /* not written yet */
+	struct replies replies;
+	struct snapshot snapshot;
+};
+
+/* There must be a daemon at fetch_start(). A snapshot is asked for after each connect. ops must outlive it. */
+void fetch_init(struct fetch *f, struct loop *loop, const struct addr *addr, const struct fetch_ops *ops, void *arg);
+void fetch_deinit(struct fetch *f);
 void fetch_start(struct fetch *f);
 
-/* Asks for a snapshot, unless there is no connection or one is asked for. */
+/* Asks for a snapshot, unless there is no connection or an answer is still to come. */
 void fetch_snapshot(struct fetch *f);
 
-/* Asks the daemon to close a client. Returns false where there is no connection, or too much is asked already. */
+/* Asks the daemon to close a client. Returns false without a connection, or where too many answers are to come. */
 bool fetch_kill(struct fetch *f, uint64_t id);
-
-/* Since when a snapshot is waited for (loop_now()); 0: none is. */
-uint64_t fetch_waits_since(const struct fetch *f);
-
-bool fetch_is_up(const struct fetch *f);
-
-/* As client_name() and client_explain(). */
-const char *fetch_name(const struct fetch *f);
-void fetch_explain(const struct fetch *f, char *text, size_t size);

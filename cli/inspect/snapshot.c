@@ -1,229 +1,271 @@
 /*
- * Names are copied into one run of bytes, so that a snapshot of many thousands of clients takes three pieces
- * of memory, which the next one uses again. Two snapshots are sorted alike, and so compared in one walk.
+ * Channels and clients are rows of values, so that reading, sorting and rates are written once: a table says which
+ * fields of an answer add up to a value. Lists are sorted by what identifies a row; two snapshots are therefore
+ * compared in one walk. All names lie in one run of bytes: a snapshot of many thousands of rows takes three pieces of
+ * memory, which the next one uses again.
  */
 #include "snapshot.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clients.h"
+#include "memory.h"
+
+/* The fields of an answer whose sum is the value. */
+static const char *const snapshot_fields[][SNAPSHOT_VALUES][3] = {
+	[SNAPSHOT_CHANNELS] = {
+		[CHANNEL_IS_SHARD] = { "shard" },
+		[CHANNEL_NAMED] = { "receivers" },
+		[CHANNEL_RECEIVERS] = { "receivers", "pattern-receivers" },
+		[CHANNEL_MESSAGES] = { "messages" },
+		[CHANNEL_DELIVERIES] = { "deliveries" },
+		[CHANNEL_DROPPED] = { "dropped" },
+		[CHANNEL_CLOGGED] = { "clogged" },
+		[CHANNEL_QUEUED] = { "queued" },
+		[CHANNEL_WAITING] = { "waiting" },
+	},
+	[SNAPSHOT_CLIENTS] = {
+		[CLIENT_ID] = { "id" },
+		[CLIENT_PID] = { "pid" },
+		[CLIENT_AGE] = { "age" },
+		[CLIENT_SUBSCRIPTIONS] = { "sub", "psub", "ssub" },
+		[CLIENT_UNSENT] = { "obl" },
+		[CLIENT_PUBLISHED] = { "published" },
+		[CLIENT_DELIVERED] = { "delivered" },
+	},
+};
+
+/* By letters of "flags" and "events" in CLIENT LIST. */
+static const struct {
+	const char *name;
+	char letter;
+} snapshot_states[] = {
+	[STATE_CLOGGED] = { "clogged" },        [STATE_CLOSING] = { "closing", 'c' },
+	[STATE_WAITS] = { "waits", 'b' },       [STATE_FULL] = { "full", 'w' },
+	[STATE_MONITORS] = { "monitors", 'O' }, [STATE_MULTI] = { "multi", 'x' },
+	[STATE_RECEIVES] = { "receives", 'P' }, [STATE_OPEN] = { "open" },
+};
 
 void
 snapshot_deinit(struct snapshot *s)
 {
+	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++)
+		free(s->lists[kind].rows);
 	buf_deinit(&s->text);
-	buf_deinit(&s->channel_buf);
-	buf_deinit(&s->client_buf);
 	*s = (struct snapshot){ 0 };
 }
 
 void
 snapshot_clear(struct snapshot *s)
 {
-	struct buf text = s->text, channels = s->channel_buf, clients = s->client_buf;
-
-	text.len = channels.len = clients.len = 0;
-	*s = (struct snapshot){ .text = text, .channel_buf = channels, .client_buf = clients };
+	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++)
+		s->lists[kind].n = 0;
+	s->text.len = 0;
+	s->rates = (struct stats_sample){ 0 };
+	s->has_rates = false;
+	s->taken_at = 0;
 }
 
 struct slice
 snapshot_text(const struct snapshot *s, struct snapshot_text text)
 {
-	return (struct slice){ s->text.data + text.at, text.len };
-}
-
-static int
-keep_text(struct snapshot *s, struct slice text, struct snapshot_text *ret_text)
-{
-	size_t at = s->text.len;
-	int r;
-
-	if (text.len > UINT32_MAX || at > UINT32_MAX - text.len)
-		return -ENOMEM;
-	r = buf_append(&s->text, text.p, text.len);
-	if (r < 0)
-		return r;
-	*ret_text = (struct snapshot_text){ (uint32_t)at, (uint32_t)text.len };
-	return 0;
-}
-
-int
-snapshot_read_info(struct snapshot *s, const struct slice *text)
-{
-	struct snapshot_info *info = &s->info;
-	struct stats_sample *all = &info->all;
-
-	stats_read(*text, all);
-	if (!all->version[0] || !all->run_id[0])
-		return SNAPSHOT_E_FORMAT;
-	info->uptime = (uint64_t)stats_value(all, "uptime_in_seconds");
-	info->clients = (uint64_t)stats_value(all, "connected_clients");
-	info->clogged = (uint64_t)stats_value(all, "clogged_clients");
-	info->named_channels = (uint64_t)stats_value(all, "pubsub_channels");
-	info->unsent = (uint64_t)stats_value(all, "unsent_bytes");
-	info->resident = (uint64_t)stats_value(all, "used_memory_rss");
-	info->published = (uint64_t)stats_value(all, "messages_published");
-	info->queued = (uint64_t)stats_value(all, "messages_queued");
-	info->dropped = (uint64_t)stats_value(all, "messages_dropped");
-	info->undelivered =
-	    (uint64_t)(stats_value(all, "messages_undelivered_slow") + stats_value(all, "messages_undelivered_gone"));
-	info->bytes_in = (uint64_t)stats_value(all, "total_net_input_bytes");
-	info->bytes_out = (uint64_t)stats_value(all, "total_net_output_bytes");
-	info->cpu = stats_value(all, "used_cpu_user") + stats_value(all, "used_cpu_sys");
-	return 0;
-}
-
-static const struct {
-	const char *name;
-	size_t offset;
-} channel_counts[] = {
-	{ "receivers", offsetof(struct snapshot_channel, named) },
-	{ "pattern-receivers", offsetof(struct snapshot_channel, receivers) },
-	{ "messages", offsetof(struct snapshot_channel, messages) },
-	{ "deliveries", offsetof(struct snapshot_channel, deliveries) },
-	{ "dropped", offsetof(struct snapshot_channel, dropped) },
-	{ "clogged", offsetof(struct snapshot_channel, clogged) },
-	{ "queued", offsetof(struct snapshot_channel, queued) },
-	{ "waiting", offsetof(struct snapshot_channel, waiting) },
-};
-
-static void
-read_channel_field(struct snapshot_channel *c, const struct resp_node *name, const struct resp_node *value)
-{
-	if (value->type != RESP_INTEGER || value->integer < 0)
-		return;
-	if (resp_node_is(name, "shard"))
-		c->is_shard = value->integer != 0;
-	for (size_t i = 0; i < sizeof(channel_counts) / sizeof(channel_counts[0]); i++)
-		if (resp_node_is(name, channel_counts[i].name))
-			*(uint64_t *)((char *)c + channel_counts[i].offset) = (uint64_t)value->integer;
-}
-
-/* Its name is the last text that was kept. */
-static int
-label_channel(struct snapshot *s, struct snapshot_channel *c)
-{
-	static const char mark[] = " (shard)";
-
-	c->label = c->name;
-	if (!c->is_shard)
-		return 0;
-	c->label.len += sizeof(mark) - 1;
-	return buf_append(&s->text, mark, sizeof(mark) - 1);
-}
-
-int
-snapshot_read_channel(struct snapshot *s, const struct resp_node *nodes, size_t count)
-{
-	struct snapshot_channel c = { 0 };
-	bool has_name = false;
-	int r = 0;
-
-	if ((nodes->type != RESP_ARRAY && nodes->type != RESP_MAP) || nodes->elements % 2 ||
-	    count != nodes->elements + 1)
-		return SNAPSHOT_E_FORMAT;
-	for (size_t i = 1; r == 0 && i < count; i += 2) {
-		if (resp_node_is(&nodes[i], "name") && nodes[i + 1].type == RESP_BULK) {
-			has_name = true;
-			r = keep_text(s, nodes[i + 1].text, &c.name);
-		} else {
-			read_channel_field(&c, &nodes[i], &nodes[i + 1]);
-		}
-	}
-	c.receivers += c.named;
-	if (r == 0 && has_name)
-		r = label_channel(s, &c);
-	if (r < 0)
-		return r;
-	return has_name ? buf_append(&s->channel_buf, &c, sizeof(c)) : SNAPSHOT_E_FORMAT;
-}
-
-/* The most telling of the letters of "flags" and "events", which are put one behind the other. */
-static enum snapshot_state
-find_state(const char *letters)
-{
-	if (strchr(letters, 'c'))
-		return SNAPSHOT_CLOSING;
-	if (strchr(letters, 'b'))
-		return SNAPSHOT_WAITS;
-	if (strchr(letters, 'w'))
-		return SNAPSHOT_FULL;
-	if (strchr(letters, 'O'))
-		return SNAPSHOT_MONITOR;
-	if (strchr(letters, 'x'))
-		return SNAPSHOT_TRANSACTION;
-	return strchr(letters, 'P') ? SNAPSHOT_SUBSCRIBED : SNAPSHOT_OPEN;
+	return text.len > 0 ? (struct slice){ s->text.data + text.at, text.len } : (struct slice){ 0 };
 }
 
 const char *
 snapshot_state_name(enum snapshot_state state)
 {
-	switch (state) {
-	case SNAPSHOT_OPEN:
-		return "open";
-	case SNAPSHOT_SUBSCRIBED:
-		return "receives";
-	case SNAPSHOT_TRANSACTION:
-		return "multi";
-	case SNAPSHOT_MONITOR:
-		return "monitors";
-	case SNAPSHOT_FULL:
-		return "full";
-	case SNAPSHOT_WAITS:
-		return "waits";
-	case SNAPSHOT_CLOSING:
-		return "closing";
-	case SNAPSHOT_CLOGGED:
-		return "clogged";
-	}
-	return "";
+	return snapshot_states[state].name;
 }
 
-static int
-read_client(struct snapshot *s, struct slice line)
+static struct snapshot_text
+snapshot_add_text(struct snapshot *s, const void *text, size_t len)
 {
-	struct client_entry entry;
-	struct slice flags, events;
-	struct snapshot_client c;
-	char letters[32];
-	int r;
+	size_t at = s->text.len;
 
-	clients_parse(line, &entry);
-	if (entry.id == 0)
-		return SNAPSHOT_E_FORMAT;
-	flags = clients_text(&entry, "flags");
-	events = clients_text(&entry, "events");
-	snprintf(letters, sizeof(letters), "%.*s%.*s", (int)flags.len, (const char *)flags.p, (int)events.len,
-	         (const char *)events.p);
-	c = (struct snapshot_client){
-		.id = entry.id,
-		.pid = entry.pid,
-		.uid = entry.uid,
-		.age = clients_number(&entry, "age"),
-		.subscriptions =
-		    clients_number(&entry, "sub") + clients_number(&entry, "psub") + clients_number(&entry, "ssub"),
-		.unsent = clients_number(&entry, "obl"),
-		.published = clients_number(&entry, "published"),
-		.delivered = clients_number(&entry, "delivered"),
-		.state = clients_number(&entry, "clogged") ? SNAPSHOT_CLOGGED : find_state(letters),
-	};
-	r = keep_text(s, clients_text(&entry, "name"), &c.name);
-	return r < 0 ? r : buf_append(&s->client_buf, &c, sizeof(c));
+	memory_check(at + len > UINT32_MAX ? -1 : buf_append(&s->text, text, len));
+	return (struct snapshot_text){ (uint32_t)at, (uint32_t)len };
+}
+
+static struct snapshot_row *
+snapshot_add_row(struct snapshot_list *list)
+{
+	if (list->n == list->cap) {
+		list->cap = list->cap > 0 ? 2 * list->cap : 64;
+		list->rows = realloc(list->rows, list->cap * sizeof(*list->rows));
+		memory_check(list->rows ? 0 : -1);
+	}
+	list->rows[list->n] = (struct snapshot_row){ 0 };
+	return &list->rows[list->n++];
+}
+
+/* A field of an answer as a number; 0 where the answer lacks it. */
+typedef double snapshot_field_cb(const void *answer, const char *field);
+
+static void
+snapshot_read_values(struct snapshot_row *row, enum snapshot_kind kind, snapshot_field_cb *field, const void *answer)
+{
+	for (size_t i = 0; i < SNAPSHOT_VALUES; i++)
+		for (size_t j = 0; j < 3 && snapshot_fields[kind][i][j]; j++)
+			row->values[i] += field(answer, snapshot_fields[kind][i][j]);
+}
+
+bool
+snapshot_read_info(struct snapshot *s, struct slice text)
+{
+	stats_read(text, &s->info);
+	return s->info.version[0] && s->info.run_id[0];
+}
+
+static double
+snapshot_channel_field_cb(const void *answer, const char *field)
+{
+	const struct resp_node *nodes = answer;
+
+	for (size_t i = 1; i < nodes->elements; i += 2)
+		if (resp_node_is(&nodes[i], field))
+			return nodes[i + 1].type == RESP_INTEGER && nodes[i + 1].integer > 0
+			           ? (double)nodes[i + 1].integer
+			           : 0;
+	return 0;
+}
+
+bool
+snapshot_read_channel(struct snapshot *s, const struct resp_node *nodes, size_t count)
+{
+	static const char mark[] = " (shard)";
+	struct snapshot_row *row;
+	size_t at = 1;
+
+	if ((nodes->type != RESP_ARRAY && nodes->type != RESP_MAP) || nodes->elements % 2 ||
+	    count != nodes->elements + 1)
+		return false;
+	while (at < count && !(resp_node_is(&nodes[at], "name") && nodes[at + 1].type == RESP_BULK))
+		at += 2;
+	if (at >= count)
+		return false;
+	row = snapshot_add_row(&s->lists[SNAPSHOT_CHANNELS]);
+	snapshot_read_values(row, SNAPSHOT_CHANNELS, snapshot_channel_field_cb, nodes);
+	row->key = row->name = snapshot_add_text(s, nodes[at + 1].text.p, nodes[at + 1].text.len);
+	if (row->values[CHANNEL_IS_SHARD] > 0)
+		row->name.len += snapshot_add_text(s, mark, strlen(mark)).len;
+	return true;
+}
+
+static double
+snapshot_client_field_cb(const void *answer, const char *field)
+{
+	return (double)clients_number(answer, field);
+}
+
+static enum snapshot_state
+snapshot_find_state(const struct client_entry *entry)
+{
+	struct slice flags = clients_text(entry, "flags"), events = clients_text(entry, "events");
+	enum snapshot_state state = STATE_CLOSING;
+
+	if (clients_number(entry, "clogged") > 0)
+		return STATE_CLOGGED;
+	while (state < STATE_OPEN && !(flags.len > 0 && memchr(flags.p, snapshot_states[state].letter, flags.len)) &&
+	       !(events.len > 0 && memchr(events.p, snapshot_states[state].letter, events.len)))
+		state++;
+	return state;
+}
+
+bool
+snapshot_read_clients(struct snapshot *s, struct slice text)
+{
+	const uint8_t *end = text.p + text.len, *newline;
+
+	for (const uint8_t *p = text.p; p < end; p = newline + 1) {
+		struct snapshot_row *row;
+		struct client_entry entry;
+		struct slice name;
+		const char *user;
+
+		newline = memchr(p, '\n', (size_t)(end - p));
+		if (!newline)
+			newline = end;
+		clients_parse((struct slice){ p, (size_t)(newline - p) }, &entry);
+		if (entry.id == 0)
+			return false;
+		row = snapshot_add_row(&s->lists[SNAPSHOT_CLIENTS]);
+		snapshot_read_values(row, SNAPSHOT_CLIENTS, snapshot_client_field_cb, &entry);
+		name = clients_text(&entry, "name");
+		user = clients_user(entry.uid);
+		row->name = snapshot_add_text(s, name.p, name.len);
+		row->user = snapshot_add_text(s, user, strlen(user));
+		row->uid = entry.uid;
+		row->state = snapshot_find_state(&entry);
+	}
+	return true;
 }
 
 int
-snapshot_read_clients(struct snapshot *s, const struct slice *text)
+snapshot_compare_texts(struct slice a, struct slice b)
 {
-	const uint8_t *p = text->p, *end = text->p + text->len, *last;
-	int r = 0;
+	size_t len = a.len < b.len ? a.len : b.len;
+	int order = len > 0 ? memcmp(a.p, b.p, len) : 0;
 
-	for (; r == 0 && p < end; p = last + 1) {
-		last = memchr(p, '\n', (size_t)(end - p));
-		if (!last)
-			last = end;
-		r = read_client(s, (struct slice){ p, (size_t)(last - p) });
+	return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static int
+snapshot_compare_rows(const struct snapshot *s, const struct snapshot_row *a, const struct snapshot *t,
+                      const struct snapshot_row *b)
+{
+	int order = snapshot_compare_texts(snapshot_text(s, a->key), snapshot_text(t, b->key));
+
+	return order ? order : (a->values[0] > b->values[0]) - (a->values[0] < b->values[0]);
+}
+
+static int
+snapshot_sort_cb(const void *a, const void *b, void *arg)
+{
+	return snapshot_compare_rows(arg, a, arg, b);
+}
+
+/* A total that has gone down has begun again at 0; so has a row that is new. */
+static void
+snapshot_compare_lists(struct snapshot *s, const struct snapshot *before, enum snapshot_kind kind, double seconds)
+{
+	const struct snapshot_list *list = &s->lists[kind], *old = &before->lists[kind];
+	static const struct snapshot_row none;
+	size_t j = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct snapshot_row *row = &list->rows[i];
+		const struct snapshot_row *was = &none;
+		int order = 1;
+
+		while (j < old->n && (order = snapshot_compare_rows(before, &old->rows[j], s, row)) < 0)
+			j++;
+		if (j < old->n && order == 0)
+			was = &old->rows[j];
+		for (size_t k = 0; k < SNAPSHOT_VALUES; k++)
+			row->rates[k] =
+			    (row->values[k] - (was->values[k] <= row->values[k] ? was->values[k] : 0)) / seconds;
+		memcpy(row->command, was->command, sizeof(row->command));
 	}
-	return r;
+}
+
+void
+snapshot_finish(struct snapshot *s, uint64_t taken_at, const struct snapshot *before)
+{
+	double seconds = (double)(taken_at - before->taken_at) / 1e6;
+
+	s->taken_at = taken_at;
+	s->has_rates =
+	    before->taken_at > 0 && taken_at > before->taken_at && strcmp(s->info.run_id, before->info.run_id) == 0;
+	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++)
+		if (s->lists[kind].n > 0)
+			qsort_r(s->lists[kind].rows, s->lists[kind].n, sizeof(struct snapshot_row), snapshot_sort_cb,
+			        s);
+	if (!s->has_rates)
+		return;
+	for (size_t i = 0; i < STATS_MAX; i++)
+		s->rates.values[i] = (s->info.values[i] - before->info.values[i]) / seconds;
+	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++)
+		snapshot_compare_lists(s, before, kind, seconds);
 }

@@ -1,6 +1,6 @@
 /*
- * The daemon's figures at one moment, read from its answers to INFO, UDSD CHANNELS and CLIENT LIST, and the
- * rates that come of two such moments. It knows no connection.
+ * The daemon at one moment, read from its answers to INFO, UDSD CHANNELS and CLIENT LIST, and the rates since the
+ * moment before. Knows no connection. No memory ends the program, as everywhere in the command line.
  */
 #pragma once
 
@@ -13,79 +13,75 @@
 #include "resp-reply.h"
 #include "stats.h"
 
-/* An answer is not of the form that a udsd gives it. */
-enum { SNAPSHOT_E_FORMAT = 1 };
+enum snapshot_kind { SNAPSHOT_CHANNELS, SNAPSHOT_CLIENTS, SNAPSHOT_LISTS };
 
-/* Bytes in the memory of the snapshot; snapshot_text() has them. */
+/* The values of a row: counts or bytes; those marked "total" have counted since the daemon's start. */
+enum snapshot_channel_value {
+	CHANNEL_IS_SHARD,  /* 1 for a shard channel */
+	CHANNEL_NAMED,     /* receivers that subscribe to its name */
+	CHANNEL_RECEIVERS, /* all, by pattern too */
+	CHANNEL_MESSAGES,  /* total, as the next two */
+	CHANNEL_DELIVERIES,
+	CHANNEL_DROPPED,
+	CHANNEL_CLOGGED, /* receivers */
+	CHANNEL_QUEUED,  /* bytes */
+	CHANNEL_WAITING, /* publishers */
+	SNAPSHOT_VALUES, /* the most that a row has */
+};
+
+enum snapshot_client_value {
+	CLIENT_ID,
+	CLIENT_PID, /* 0: anonymous */
+	CLIENT_AGE, /* s */
+	CLIENT_SUBSCRIPTIONS,
+	CLIENT_UNSENT,    /* bytes */
+	CLIENT_PUBLISHED, /* total, as the next */
+	CLIENT_DELIVERED,
+};
+
+/* Of a client, the most telling first. */
+enum snapshot_state {
+	STATE_CLOGGED,
+	STATE_CLOSING,
+	STATE_WAITS, /* its command waits */
+	STATE_FULL,  /* its socket takes no more for now */
+	STATE_MONITORS,
+	STATE_MULTI,
+	STATE_RECEIVES,
+	STATE_OPEN,
+};
+
+/* Bytes in the memory of the snapshot; snapshot_text() finds them. */
 struct snapshot_text {
 	uint32_t at, len;
 };
 
-/* Counts, bytes and seconds; those of messages, traffic and CPU since the daemon's start. */
-struct snapshot_info {
-	struct stats_sample all;
-	uint64_t uptime;
-	uint64_t clients, clogged;
-	uint64_t named_channels; /* subscribed to by name, those that are not shown included; without shard channels */
-	uint64_t unsent, resident;
-	uint64_t published, queued, dropped, undelivered;
-	uint64_t bytes_in, bytes_out;
-	double cpu;
-};
+/* A channel or a client. The first value and the key together tell it from all others of its list. */
+struct snapshot_row {
+	struct snapshot_text key;  /* a channel's name; empty for a client */
+	struct snapshot_text name; /* as people see it */
+	double values[SNAPSHOT_VALUES];
+	double rates[SNAPSHOT_VALUES]; /* growth of the value a second; means something for totals only */
 
-struct snapshot_channel {
-	struct snapshot_text name, label; /* label: the name, and whether it is a shard channel */
-	bool is_shard;
-	uint64_t named;     /* receivers by name */
-	uint64_t receivers; /* by pattern too */
-	uint64_t messages, deliveries, dropped;
-	uint64_t clogged, queued, waiting;
-	double message_rate, delivery_rate, drop_rate; /* a second */
-};
-
-enum snapshot_state {
-	SNAPSHOT_OPEN,
-	SNAPSHOT_SUBSCRIBED,
-	SNAPSHOT_TRANSACTION,
-	SNAPSHOT_MONITOR,
-	SNAPSHOT_FULL,  /* its socket takes no more for now */
-	SNAPSHOT_WAITS, /* its command waits */
-	SNAPSHOT_CLOSING,
-	SNAPSHOT_CLOGGED,
-};
-
-#define SNAPSHOT_COMMAND_MAX 16
-
-struct snapshot_client {
-	struct snapshot_text name;
-	uint64_t id;
-	int64_t pid;  /* 0: anonymous */
-	int64_t uid;  /* -1: anonymous */
-	uint64_t age; /* s */
-	uint64_t subscriptions, unsent;
-	uint64_t published, delivered;
+	/* Of a client. */
+	struct snapshot_text user; /* name, "uid N" or "-" */
+	int64_t uid;               /* -1: anonymous */
 	enum snapshot_state state;
-	double publish_rate, deliver_rate;  /* a second */
-	char command[SNAPSHOT_COMMAND_MAX]; /* of the process; for who looks it up, goes over to the next snapshot */
+	char command[16]; /* of the process: the reader looks it up, the next snapshot has it from there */
 };
 
-struct snapshot_rates {
-	double published, queued, dropped, undelivered, bytes_in, bytes_out; /* a second */
-	double cpu;                                                          /* of one processor, 1 is all of it */
+struct snapshot_list {
+	struct snapshot_row *rows; /* by key, then by the first value */
+	size_t n, cap;
 };
 
 /* Zero-initialised is empty. */
 struct snapshot {
-	uint64_t taken_at; /* us */
-	struct snapshot_info info;
-	struct snapshot_channel *channels; /* by name */
-	size_t n_channels;
-	struct snapshot_client *clients; /* by id */
-	size_t n_clients;
-	bool has_rates; /* else they are 0: there was none before it, or the daemon has started since */
-	struct snapshot_rates rates;
-
-	struct buf text, channel_buf, client_buf;
+	uint64_t taken_at; /* us; 0: not finished */
+	bool has_rates;    /* else they are 0: there was no snapshot before, or the daemon has started since */
+	struct stats_sample info, rates; /* of the daemon; rates: of growth a second, as those of a row */
+	struct snapshot_list lists[SNAPSHOT_LISTS];
+	struct buf text;
 };
 
 void snapshot_deinit(struct snapshot *s);
@@ -93,14 +89,14 @@ void snapshot_deinit(struct snapshot *s);
 /* Empties it and keeps its memory. */
 void snapshot_clear(struct snapshot *s);
 
-/* The answers, in any order. Each returns 0, -ENOMEM or SNAPSHOT_E_FORMAT; nodes are one element of UDSD CHANNELS. */
-int snapshot_read_info(struct snapshot *s, const struct slice *text);
-int snapshot_read_channel(struct snapshot *s, const struct resp_node *nodes, size_t count);
-int snapshot_read_clients(struct snapshot *s, const struct slice *text);
+/* Read one answer each, in any order; nodes are one element of UDSD CHANNELS. False: no udsd answers so. */
+bool snapshot_read_info(struct snapshot *s, struct slice text);
+bool snapshot_read_channel(struct snapshot *s, const struct resp_node *nodes, size_t count);
+bool snapshot_read_clients(struct snapshot *s, struct slice text);
 
 /*
- * All is read; it was so at taken_at (us, of a clock that goes forward). Sorts, and finds the rates since the
- * snapshot before, which may be empty and stays as it is.
+ * All answers are read, and were true at taken_at (us, of a clock that only goes forward). Sorts, and computes the
+ * rates since `before`, which may be empty and stays unchanged.
  */
 void snapshot_finish(struct snapshot *s, uint64_t taken_at, const struct snapshot *before);
 
@@ -108,3 +104,6 @@ struct slice snapshot_text(const struct snapshot *s, struct snapshot_text text);
 
 /* One word. */
 const char *snapshot_state_name(enum snapshot_state state);
+
+/* Orders byte by byte, a text before those that it begins; as memcmp(). */
+int snapshot_compare_texts(struct slice a, struct slice b);

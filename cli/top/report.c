@@ -1,204 +1,165 @@
-#include "report.h"
-
-#include <inttypes.h>
+/* A snapshot in a few lines, and what needs attention in it. */
 #include <string.h>
 
-#include "clients.h"
+#include "client.h"
 #include "figure.h"
-#include "human.h"
 #include "memory.h"
+#include "top.h"
 
-#define PUT(...) memory_check(buf_printf(__VA_ARGS__))
+#define PUT(...) memory_check(buf_printf(&t->line, __VA_ARGS__))
 
-void
-report_put_title(struct buf *out, const struct snapshot *s, const char *address)
+static double
+report_value(const struct top *t, const char *field)
 {
-	if (s->taken_at == 0)
-		PUT(out, "udsd  %s", address);
-	else
-		PUT(out, "udsd %s  %s  up %s", s->info.all.version, address, human_age(s->info.uptime).text);
+	return stats_value(&t->now.info, field);
 }
 
-/* "in 1.2k/s" */
-static void
-put_rate(struct buf *out, const struct snapshot *s, const char *name, double rate)
+/* "-" while there are no rates. */
+static struct human_text
+report_rate(const struct top *t, const char *field, bool is_bytes)
 {
-	char figure[FIGURE_MAX] = "-";
+	double rate = stats_value(&t->now.rates, field);
 
-	if (s->has_rates)
-		figure_count(figure, sizeof(figure), rate);
-	PUT(out, " %s %s/s", name, figure);
-}
-
-/* "dropped 12": the sum since the start. */
-static void
-put_count(struct buf *out, const char *name, uint64_t count)
-{
-	char figure[FIGURE_MAX];
-
-	figure_count(figure, sizeof(figure), (double)count);
-	PUT(out, "  %s %s", name, figure);
+	if (!t->now.has_rates)
+		return (struct human_text){ "-" };
+	return is_bytes ? human_size((uint64_t)rate) : figure_count(rate);
 }
 
 void
-report_put_traffic(struct buf *out, const struct snapshot *s)
+report_put_title(struct top *t)
 {
-	const struct snapshot_info *info = &s->info;
+	const char *name = client_name(t->fetch.client);
 
-	PUT(out, "clients %" PRIu64, info->clients);
-	if (info->clogged > 0)
-		PUT(out, " (%" PRIu64 " clogged)", info->clogged);
-	PUT(out, "  messages");
-	put_rate(out, s, "in", s->rates.published);
-	put_rate(out, s, "out", s->rates.queued);
-	PUT(out, "  unsent %s", human_size(info->unsent).text);
-	put_count(out, "dropped", info->dropped);
-	put_count(out, "lost", info->undelivered);
-}
-
-/* Bytes a second. */
-static void
-put_byte_rate(struct buf *out, const struct snapshot *s, const char *name, double rate)
-{
-	PUT(out, " %s %s/s", name, s->has_rates ? human_size((uint64_t)rate).text : "-");
+	if (t->now.taken_at == 0)
+		PUT("udsd  %s", name);
+	else
+		PUT("udsd %s  %s  up %s", t->now.info.version, name,
+		    human_age((uint64_t)report_value(t, "uptime_in_seconds")).text);
 }
 
 void
-report_put_load(struct buf *out, const struct snapshot *s)
+report_put_traffic(struct top *t)
 {
-	if (s->has_rates)
-		PUT(out, "CPU %.1f%%", s->rates.cpu * 100);
+	double lost = report_value(t, "messages_undelivered_slow") + report_value(t, "messages_undelivered_gone");
+
+	PUT("clients %.0f", report_value(t, "connected_clients"));
+	if (report_value(t, "clogged_clients") > 0)
+		PUT(" (%.0f clogged)", report_value(t, "clogged_clients"));
+	PUT("  messages in %s/s out %s/s  unsent %s  dropped %s  lost %s",
+	    report_rate(t, "messages_published", false).text, report_rate(t, "messages_queued", false).text,
+	    human_size((uint64_t)report_value(t, "unsent_bytes")).text,
+	    figure_count(report_value(t, "messages_dropped")).text, figure_count(lost).text);
+}
+
+void
+report_put_load(struct top *t)
+{
+	const struct stats_sample *rates = &t->now.rates;
+
+	if (t->now.has_rates)
+		PUT("CPU %.1f%%", 100 * (stats_value(rates, "used_cpu_user") + stats_value(rates, "used_cpu_sys")));
 	else
-		PUT(out, "CPU -");
-	PUT(out, "  memory %s  bytes", human_size(s->info.resident).text);
-	put_byte_rate(out, s, "in", s->rates.bytes_in);
-	put_byte_rate(out, s, "out", s->rates.bytes_out);
+		PUT("CPU -");
+	PUT("  memory %s  bytes in %s/s out %s/s", human_size((uint64_t)report_value(t, "used_memory_rss")).text,
+	    report_rate(t, "total_net_input_bytes", true).text, report_rate(t, "total_net_output_bytes", true).text);
 }
 
-static const char *
-separator(const struct buf *out, size_t start)
-{
-	return out->len > start ? "; " : "";
-}
-
-/* "slow: pid 4242 consumer, alice (uid 1000): 8.1M unsent" */
+/*
+ * "slow: pid 4242 consumer, alice (uid 1000): 8.1M unsent and 2 more". A receiver that publishers wait for need not
+ * be clogged: then it is the one with the most unsent.
+ */
 static void
-put_slow_client(struct buf *out, const struct view *v, const struct snapshot_client *c)
+report_put_slow(struct top *t, bool is_waited_for)
 {
-	const char *user = clients_user(c->uid);
+	const struct snapshot_list *clients = &t->now.lists[SNAPSHOT_CLIENTS];
+	struct snapshot_row *slowest = NULL;
+	double clogged = 0;
+	struct slice user;
 
-	if (c->pid <= 0)
-		PUT(out, "slow: client %" PRIu64, c->id);
-	else
-		PUT(out, "slow: pid %" PRId64 " %s, %s", c->pid, v->is_local ? clients_program(c->pid) : "", user);
-	if (c->uid >= 0 && strncmp(user, "uid ", 4) != 0)
-		PUT(out, " (uid %" PRId64 ")", c->uid);
-	PUT(out, ": %s unsent", human_size(c->unsent).text);
-}
+	for (size_t i = 0; i < clients->n; i++) {
+		struct snapshot_row *c = &clients->rows[i];
+		double unsent = c->values[CLIENT_UNSENT];
 
-/* A receiver that others wait for need not be clogged: then it is the one with the most unsent. */
-static const struct snapshot_client *
-slowest_client(const struct snapshot *s, bool waited_for)
-{
-	const struct snapshot_client *slowest = NULL;
-
-	for (size_t i = 0; i < s->n_clients; i++) {
-		const struct snapshot_client *c = &s->clients[i];
-
-		if ((c->state == SNAPSHOT_CLOGGED || (waited_for && c->unsent > 0)) &&
-		    (!slowest || c->unsent > slowest->unsent))
+		clogged += c->state == STATE_CLOGGED;
+		if ((c->state == STATE_CLOGGED || (is_waited_for && unsent > 0)) &&
+		    (!slowest || unsent > slowest->values[CLIENT_UNSENT]))
 			slowest = c;
 	}
-	return slowest;
-}
-
-static uint64_t
-count_clogged(const struct snapshot *s)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < s->n_clients; i++)
-		n += s->clients[i].state == SNAPSHOT_CLOGGED;
-	return n;
-}
-
-static void
-put_slow(struct buf *out, const struct view *v, const struct snapshot *s, bool waited_for)
-{
-	const struct snapshot_client *slowest = slowest_client(s, waited_for);
-	uint64_t seen = count_clogged(s), clogged = s->info.clogged > seen ? s->info.clogged : seen;
-
-	if (slowest) {
-		put_slow_client(out, v, slowest);
-		clogged -= slowest->state == SNAPSHOT_CLOGGED;
+	if (clogged < report_value(t, "clogged_clients")) /* the list lacks other users' clients */
+		clogged = report_value(t, "clogged_clients");
+	if (!slowest) {
 		if (clogged > 0)
-			PUT(out, " and %" PRIu64 " more", clogged);
-	} else if (clogged > 0) {
-		PUT(out, "slow: %" PRIu64 " client%s of other users", clogged, clogged == 1 ? "" : "s");
+			PUT("slow: %.0f client%s of other users", clogged, clogged == 1 ? "" : "s");
+		return;
 	}
+	user = snapshot_text(&t->now, slowest->user);
+	if (slowest->values[CLIENT_PID] > 0)
+		PUT("slow: pid %.0f %s, %.*s", slowest->values[CLIENT_PID], view_command(&t->view, slowest),
+		    (int)user.len, (const char *)user.p);
+	else
+		PUT("slow: client %.0f", slowest->values[CLIENT_ID]);
+	if (slowest->uid >= 0 && strncmp((const char *)user.p, "uid ", 4) != 0)
+		PUT(" (uid %lld)", (long long)slowest->uid);
+	PUT(": %s unsent", human_size((uint64_t)slowest->values[CLIENT_UNSENT]).text);
+	clogged -= slowest->state == STATE_CLOGGED;
+	if (clogged > 0)
+		PUT(" and %.0f more", clogged);
 }
 
-/* How many publishers are held up, and where the most of them. */
-static const struct snapshot_channel *
-find_waiting(const struct snapshot *s, uint64_t *ret_waiting)
+enum screen_style
+report_put_warning(struct top *t)
 {
-	const struct snapshot_channel *worst = NULL;
+	const struct snapshot_list *channels = &t->now.lists[SNAPSHOT_CHANNELS];
+	const struct stats_sample *rates = &t->now.rates;
+	double dropped = stats_value(rates, "messages_dropped"), waiting = 0;
+	double lost = stats_value(rates, "messages_undelivered_slow") + stats_value(rates, "messages_undelivered_gone");
+	const struct snapshot_row *worst = NULL;
+	size_t start = t->line.len;
 
-	*ret_waiting = 0;
-	for (size_t i = 0; i < s->n_channels; i++) {
-		const struct snapshot_channel *c = &s->channels[i];
+	for (size_t i = 0; i < channels->n; i++) {
+		double here = channels->rows[i].values[CHANNEL_WAITING];
 
-		*ret_waiting += c->waiting;
-		if (c->waiting > 0 && (!worst || c->waiting > worst->waiting))
-			worst = c;
+		waiting += here;
+		if (here > (worst ? worst->values[CHANNEL_WAITING] : 0))
+			worst = &channels->rows[i];
 	}
-	return worst;
-}
-
-enum view_tone
-report_put_warning(struct buf *out, const struct view *v, const struct snapshot *s)
-{
-	size_t start = out->len;
-	uint64_t waiting;
-	const struct snapshot_channel *worst = find_waiting(s, &waiting);
-	bool is_bad = s->info.clogged > 0 || s->rates.dropped > 0 || s->rates.undelivered > 0;
-
-	/* Who waits where nobody receives is not held up by a slow one. */
-	put_slow(out, v, s, worst && worst->receivers > 0);
+	/* Publishers that wait where nobody receives are not held up by a slow receiver. */
+	report_put_slow(t, worst && worst->values[CHANNEL_RECEIVERS] > 0);
 	if (worst) {
-		struct slice name = snapshot_text(s, worst->label);
+		struct slice name = snapshot_text(&t->now, worst->name);
 
-		PUT(out, "%s%" PRIu64 " publisher%s %s at %.*s%s", separator(out, start), waiting,
-		    waiting == 1 ? "" : "s", waiting == 1 ? "waits" : "wait", (int)name.len, (const char *)name.p,
-		    worst->waiting < waiting ? ", ..." : "");
+		PUT("%s%.0f publisher%s at %.*s%s", t->line.len > start ? "; " : "", waiting,
+		    waiting == 1 ? " waits" : "s wait", (int)name.len, (const char *)name.p,
+		    worst->values[CHANNEL_WAITING] < waiting ? ", ..." : "");
 	}
-	if (s->rates.dropped > 0) {
-		PUT(out, "%smessages dropped", separator(out, start));
-		put_rate(out, s, "at", s->rates.dropped);
-	}
-	if (s->rates.undelivered > 0) {
-		PUT(out, "%smessages lost", separator(out, start));
-		put_rate(out, s, "at", s->rates.undelivered);
-	}
-	if (out->len == start)
-		return VIEW_PLAIN;
-	return is_bad ? VIEW_BAD : VIEW_NOTABLE;
+	if (dropped > 0)
+		PUT("%smessages dropped at %s/s", t->line.len > start ? "; " : "", figure_count(dropped).text);
+	if (lost > 0)
+		PUT("%smessages lost at %s/s", t->line.len > start ? "; " : "", figure_count(lost).text);
+	if (t->line.len == start)
+		return SCREEN_PLAIN;
+	return report_value(t, "clogged_clients") + dropped + lost > 0 ? SCREEN_BAD : SCREEN_NOTABLE;
 }
 
 void
-report_put_views(struct buf *out, const struct view *v, const struct snapshot *s)
+report_put_tables(struct top *t)
 {
-	bool channels = v->kind == VIEW_CHANNELS;
-	uint64_t named = 0;
+	const struct snapshot_list *lists = t->now.lists;
+	bool channels = t->view.kind == SNAPSHOT_CHANNELS;
+	double hidden = report_value(t, "connected_clients") - (double)lists[SNAPSHOT_CLIENTS].n;
 
-	for (size_t i = 0; i < s->n_channels; i++)
-		named += s->channels[i].named > 0 && !s->channels[i].is_shard;
-	PUT(out, "%sChannels %zu%s  %sClients %zu%s", channels ? "[" : " ", s->n_channels, channels ? "]" : " ",
-	    channels ? " " : "[", s->n_clients, channels ? " " : "]");
-	if (v->filter[0])
-		PUT(out, "  filter: %s (%zu)", v->filter, v->n_rows);
-	if (channels && named < s->info.named_channels)
-		PUT(out, "  %" PRIu64 " more that you may not see", s->info.named_channels - named);
-	if (!channels && s->n_clients < s->info.clients)
-		PUT(out, "  %" PRIu64 " of other users, not shown", s->info.clients - s->n_clients);
+	PUT(channels ? "[Channels %zu]   Clients %zu " : " Channels %zu   [Clients %zu]", lists[SNAPSHOT_CHANNELS].n,
+	    lists[SNAPSHOT_CLIENTS].n);
+	if (t->view.filter[0])
+		PUT("  filter: %s (%zu)", t->view.filter, t->view.n_rows);
+	if (channels) {
+		hidden = report_value(t, "pubsub_channels");
+		for (size_t i = 0; i < lists[SNAPSHOT_CHANNELS].n; i++) {
+			const double *values = lists[SNAPSHOT_CHANNELS].rows[i].values;
+
+			hidden -= values[CHANNEL_NAMED] > 0 && values[CHANNEL_IS_SHARD] == 0;
+		}
+	}
+	if (hidden > 0)
+		PUT("  %.0f %s", hidden, channels ? "more that you may not see" : "of other users, not shown");
 }

@@ -14,10 +14,13 @@
 
 enum { PAIR_NOTABLE = 1, PAIR_BAD };
 
-static struct {
-	SCREEN *terminal;
-	bool colours;
-} screen;
+static SCREEN *screen_terminal;
+
+/* Of ncurses, by enum screen_style. */
+static int screen_attributes[] = {
+	[SCREEN_PLAIN] = A_NORMAL,   [SCREEN_BOLD] = A_BOLD, [SCREEN_REVERSE] = A_REVERSE,
+	[SCREEN_NOTABLE] = A_NORMAL, [SCREEN_BAD] = A_BOLD,
+};
 
 bool
 screen_is_unicode(void)
@@ -26,24 +29,21 @@ screen_is_unicode(void)
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
-static void
-init_colours(void)
-{
-	const char *no_colour = getenv("NO_COLOR");
-
-	if ((no_colour && *no_colour) || !has_colors() || start_color() != OK)
-		return;
-	use_default_colors();
-	screen.colours = init_pair(PAIR_NOTABLE, COLOR_YELLOW, -1) == OK && init_pair(PAIR_BAD, COLOR_RED, -1) == OK;
-}
-
 int
 screen_init(void)
 {
-	screen.terminal = newterm(NULL, stdout, stdin);
-	if (!screen.terminal)
+	const char *no_colour = getenv("NO_COLOR");
+
+	screen_terminal = newterm(NULL, stdout, stdin);
+	if (!screen_terminal)
 		return -1;
-	init_colours();
+	if (!(no_colour && *no_colour) && has_colors() && start_color() == OK) {
+		use_default_colors();
+		if (init_pair(PAIR_NOTABLE, COLOR_YELLOW, -1) == OK && init_pair(PAIR_BAD, COLOR_RED, -1) == OK) {
+			screen_attributes[SCREEN_NOTABLE] = COLOR_PAIR(PAIR_NOTABLE);
+			screen_attributes[SCREEN_BAD] = COLOR_PAIR(PAIR_BAD) | A_BOLD;
+		}
+	}
 	cbreak();
 	noecho();
 	nonl();
@@ -57,11 +57,11 @@ screen_init(void)
 void
 screen_deinit(void)
 {
-	if (!screen.terminal)
+	if (!screen_terminal)
 		return;
 	endwin();
-	delscreen(screen.terminal);
-	screen.terminal = NULL;
+	delscreen(screen_terminal);
+	screen_terminal = NULL;
 }
 
 void
@@ -93,45 +93,16 @@ screen_height(void)
 	return (size_t)LINES;
 }
 
-static int
-attributes(enum screen_style style)
-{
-	switch (style) {
-	case SCREEN_PLAIN:
-		return A_NORMAL;
-	case SCREEN_BOLD:
-		return A_BOLD;
-	case SCREEN_REVERSE:
-		return A_REVERSE;
-	case SCREEN_NOTABLE:
-		return screen.colours ? COLOR_PAIR(PAIR_NOTABLE) : A_NORMAL;
-	case SCREEN_BAD:
-		return screen.colours ? COLOR_PAIR(PAIR_BAD) | A_BOLD : A_BOLD;
-	}
-	return A_NORMAL;
-}
-
 void
 screen_put(size_t line, struct slice text, enum screen_style style)
 {
-	int attribute = attributes(style);
-
 	move((int)line, 0);
-	attron(attribute);
+	attron(screen_attributes[style]);
 	addnstr((const char *)text.p, (int)text.len);
-	attroff(attribute);
-	/* Behind a text as wide as the screen the cursor is on the next line already. */
+	attroff(screen_attributes[style]);
+	/* After a text as wide as the screen the cursor is on the next line already. */
 	if (getcury(stdscr) == (int)line && getcurx(stdscr) > 0 && getcurx(stdscr) < COLS - 1)
 		clrtoeol();
-}
-
-void
-screen_clear_from(size_t line)
-{
-	if (line >= screen_height())
-		return;
-	move((int)line, 0);
-	clrtobot();
 }
 
 void
@@ -143,50 +114,18 @@ screen_show(size_t cursor_line, long cursor_column)
 	refresh();
 }
 
-static unsigned int
-translate(wint_t key)
-{
-	switch (key) {
-	case KEY_UP:
-		return SCREEN_KEY_UP;
-	case KEY_DOWN:
-		return SCREEN_KEY_DOWN;
-	case KEY_PPAGE:
-		return SCREEN_KEY_PAGE_UP;
-	case KEY_NPAGE:
-		return SCREEN_KEY_PAGE_DOWN;
-	case KEY_HOME:
-		return SCREEN_KEY_HOME;
-	case KEY_END:
-		return SCREEN_KEY_END;
-	case KEY_BACKSPACE:
-		return SCREEN_KEY_BACKSPACE;
-	case KEY_ENTER:
-		return '\n';
-	default:
-		return SCREEN_KEY_OTHER;
-	}
-}
-
-static bool
-is_gone(void)
-{
-	struct pollfd p = { .fd = STDIN_FILENO };
-
-	return poll(&p, 1, 0) > 0;
-}
-
 unsigned int
 screen_key(void)
 {
+	struct pollfd p = { .fd = STDIN_FILENO };
 	wint_t key;
 
 	switch (get_wch(&key)) {
 	case KEY_CODE_YES:
-		return translate(key);
+		return key == KEY_ENTER ? '\n' : SCREEN_KEY(key);
 	case OK:
-		return key == 0x7f || key == '\b' ? SCREEN_KEY_BACKSPACE : key == '\r' ? '\n' : key;
-	default:
-		return is_gone() ? SCREEN_KEY_GONE : SCREEN_KEY_NONE;
+		return key == 0x7f || key == '\b' ? SCREEN_KEY(KEY_BACKSPACE) : key == '\r' ? '\n' : key;
+	default: /* no key, though there is something to read: the end */
+		return poll(&p, 1, 0) > 0 ? SCREEN_KEY_GONE : SCREEN_KEY_NONE;
 	}
 }

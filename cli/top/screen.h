@@ -1,6 +1,6 @@
 /*
- * The whole terminal, through ncurses: lines of text, and keys. Nothing of it is left when it is freed or
- * suspended. There is one at most.
+ * The whole terminal, through ncurses: lines of text out, keys in. There is one screen at most; it owns the terminal
+ * from screen_init() to screen_deinit(), but for the time between suspend and resume.
  */
 #pragma once
 
@@ -14,49 +14,37 @@ enum screen_style {
 	SCREEN_BOLD,
 	SCREEN_REVERSE,
 	SCREEN_NOTABLE, /* yellow, where there are colours */
-	SCREEN_BAD,     /* red */
+	SCREEN_BAD,     /* red, and bold */
 };
 
-/* Keys that are no characters; characters are themselves, in Unicode. */
-enum screen_key {
-	SCREEN_KEY_NONE = 0, /* nothing was pressed */
-	SCREEN_KEY_ESCAPE = 27,
-	SCREEN_KEY_UP = 0x110000,
-	SCREEN_KEY_DOWN,
-	SCREEN_KEY_PAGE_UP,
-	SCREEN_KEY_PAGE_DOWN,
-	SCREEN_KEY_HOME,
-	SCREEN_KEY_END,
-	SCREEN_KEY_BACKSPACE,
-	SCREEN_KEY_OTHER,
-	SCREEN_KEY_GONE, /* the terminal is gone */
-};
+/* A key that is no character: SCREEN_KEY(KEY_UP) and so on, by the names of ncurses. */
+#define SCREEN_KEY(name) (0x110000u + (name))
+#define SCREEN_KEY_NONE 0u /* nothing was pressed */
+#define SCREEN_KEY_ESCAPE 27u
+#define SCREEN_KEY_GONE SCREEN_KEY(0) /* the terminal is gone */
 
-/* Whether the locale says that the terminal shows UTF-8; sets the program's locale of characters from the environment.
- */
+/* Sets the program's character set from the environment; returns whether it is UTF-8. */
 bool screen_is_unicode(void);
 
-/* Takes the terminal of standard input and output. Returns 0, or -1 where TERM is none that is known. */
+/* Takes the terminal of standard input and output. Returns 0, or -1 if TERM is unknown. */
 int screen_init(void);
-void screen_deinit(void);
 
-/* Gives the terminal back for a while. */
+/* Gives it back, as it was. */
+void screen_deinit(void);
 void screen_suspend(void);
 
-/* Takes it again and finds its size; also where somebody else has written on it, or it was resized. */
+/* Takes it again and reads its size: after a suspend, a resize, or if something else wrote on it. */
 void screen_resume(void);
 
+/* In columns and lines. */
 size_t screen_width(void);
 size_t screen_height(void);
 
-/* Puts a text, not wider than the screen, at a line, counted from 0; the rest of the line is empty. */
+/* Puts a text, not wider than the screen, on a line, counted from 0; the rest of the line becomes empty. */
 void screen_put(size_t line, struct slice text, enum screen_style style);
 
-/* Makes the lines from here on empty. */
-void screen_clear_from(size_t line);
-
-/* Shows what was put; the cursor stands there, or nowhere where column is negative. */
+/* Shows what was put; cursor_column < 0: no cursor. */
 void screen_show(size_t cursor_line, long cursor_column);
 
-/* The next key that was pressed, without waiting. */
+/* The next key that was pressed, without waiting: a character, in Unicode, or one of those above. Enter is '\n'. */
 unsigned int screen_key(void);

@@ -1,20 +1,19 @@
-/* udsctl top while it runs: what its loop, its keys and its page share. */
+/*
+ * udsctl top while it runs: what its loop (verb-top.c), its keys and its page share. The loop owns it; keys and page
+ * never call the loop.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include <event2/event.h>
-
 #include "buf.h"
 #include "fetch.h"
 #include "options.h"
-#include "snapshot.h"
 #include "view.h"
 
 struct event;
-struct loop;
 struct output;
 
 struct top_options {
@@ -28,47 +27,45 @@ struct top_options {
 enum top_mode {
 	TOP_TABLE,
 	TOP_FILTER,  /* a filter is typed */
-	TOP_CONFIRM, /* a client is to be killed: yes or no */
+	TOP_CONFIRM, /* whether to kill a client: yes or no */
 	TOP_HELP,
 };
 
 struct top {
-	const struct top_options *options;
 	struct loop *loop;
-	struct fetch *fetch;
+	struct fetch fetch;
 	struct snapshot now, before;
 	struct view view;
 	uint64_t interval; /* ms */
 	bool paused;
-	uint64_t refreshes;   /* with rates, shown so far */
-	struct event *timer;  /* the next snapshot is due */
-	struct output *batch; /* NULL: on the terminal */
+	uint64_t refreshes, count; /* shown so far, and after how many to end (0: never) */
+	struct event *timer;       /* the next snapshot is due */
+	struct output *batch;      /* NULL: on the terminal */
+
+	struct buf line; /* the next line of the page */
+	size_t n_lines;  /* on the screen before it */
 
 	/* On the terminal. */
 	enum top_mode mode;
-	struct buf line;     /* being put together */
 	size_t table_height; /* rows on the page */
 	uint64_t kill_id;
 	char kill_who[128];
 	char message[256]; /* the result of the last key, or "" */
 };
 
-/* Takes a key. */
-void top_press(struct top *t, unsigned int key);
+/* Handles a key. The caller shows the page after it. */
+void keys_press(struct top *t, unsigned int key);
 
-/* Draws all of the terminal. */
-void top_draw(struct top *t);
+/* Draws the whole terminal; or prints the refresh as text, or while there is no connection a line that says so. */
+void page_show(struct top *t);
 
-/* The next snapshot is due after so many ms, or a change of the interval. */
-static inline void
-top_schedule(struct top *t, uint64_t ms)
-{
-	event_add(t->timer,
-	          &(struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) });
-}
+/* Lines about the daemon, appended to t->line. */
+void report_put_title(struct top *t);
+void report_put_traffic(struct top *t);
+void report_put_load(struct top *t);
 
-/* One refresh as text. */
-void top_print(struct top *t);
+/* "[Channels 12]  Clients 40": the tables, the one that is shown in brackets, and what is left out of it. */
+void report_put_tables(struct top *t);
 
-/* A line that says that the connection is lost. */
-void top_print_loss(struct top *t);
+/* What is wrong, the worst first; SCREEN_PLAIN and no text where nothing is. */
+enum screen_style report_put_warning(struct top *t);

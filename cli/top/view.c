@@ -1,55 +1,113 @@
 /*
- * What rows are sorted by is found once for each row, so that sorting compares plain values; and only rows that
- * are seen become text. What is selected is remembered by its id or name: rows move, and a key pressed a moment
- * late must not mean another client.
+ * Two tables of columns say all about a cell: where its value is in a row of the snapshot, how it is written, and how
+ * wide. The selection is remembered by what identifies its row, not by its place: rows move, and a key pressed a
+ * moment late must not hit another client.
  */
 #include "view.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients.h"
+#include "figure.h"
 #include "memory.h"
-#include "view-columns.h"
 
-struct view_row {
-	size_t index; /* in the snapshot */
-	double number;
-	struct slice text;
+#define COLUMNS_MAX 16
+
+enum view_form {
+	VIEW_NAME, /* texts; the name takes the room that is left */
+	VIEW_USER,
+	VIEW_COMMAND,
+	VIEW_STATE,
+	VIEW_NUMBER, /* numbers: with all their digits; pids too are found by the filter */
+	VIEW_COUNT,
+	VIEW_RATE, /* "-" where the snapshot has none */
+	VIEW_BYTES,
+	VIEW_AGE,
+	VIEW_BAR, /* of the column that rows are sorted by */
+};
+
+struct view_column {
+	const char *key; /* for --sort; NULL: not sorted by */
+	const char *title;
+	enum view_form form;
+	size_t value; /* of a number: which one of the row */
+	size_t width; /* at least */
+	size_t rank;  /* the higher, the sooner it is left out for lack of room */
+};
+
+/* Each ends with a column without a title. */
+static const struct view_column view_columns[SNAPSHOT_LISTS][COLUMNS_MAX] = {
+	[SNAPSHOT_CHANNELS] = {
+		{ "channel", "CHANNEL", VIEW_NAME, 0, 16, 1 },
+		{ "messages", "MSG/S", VIEW_RATE, CHANNEL_MESSAGES, 7, 2 },
+		{ "deliveries", "DLV/S", VIEW_RATE, CHANNEL_DELIVERIES, 7, 3 },
+		{ NULL, "", VIEW_BAR, 0, 8, 8 },
+		{ "receivers", "RECV", VIEW_COUNT, CHANNEL_RECEIVERS, 6, 5 },
+		{ "queued", "QUEUED", VIEW_BYTES, CHANNEL_QUEUED, 7, 4 },
+		{ "clogged", "CLOGGED", VIEW_COUNT, CHANNEL_CLOGGED, 8, 6 },
+		{ "waiting", "WAITING", VIEW_COUNT, CHANNEL_WAITING, 8, 7 },
+		{ "dropped", "DROPPED", VIEW_COUNT, CHANNEL_DROPPED, 8, 9 },
+	},
+	[SNAPSHOT_CLIENTS] = {
+		{ "id", "ID", VIEW_NUMBER, CLIENT_ID, 6, 12 },
+		{ "pid", "PID", VIEW_NUMBER, CLIENT_PID, 7, 2 },
+		{ "user", "USER", VIEW_USER, 0, 8, 7 },
+		{ "command", "COMMAND", VIEW_COMMAND, 0, 12, 1 },
+		{ "name", "NAME", VIEW_NAME, 0, 8, 9 },
+		{ "published", "PUB/S", VIEW_RATE, CLIENT_PUBLISHED, 7, 3 },
+		{ "delivered", "DLV/S", VIEW_RATE, CLIENT_DELIVERED, 7, 4 },
+		{ NULL, "", VIEW_BAR, 0, 8, 10 },
+		{ "unsent", "UNSENT", VIEW_BYTES, CLIENT_UNSENT, 7, 5 },
+		{ "subscriptions", "SUBS", VIEW_COUNT, CLIENT_SUBSCRIPTIONS, 5, 8 },
+		{ "age", "AGE", VIEW_AGE, CLIENT_AGE, 6, 11 },
+		{ "state", "STATE", VIEW_STATE, 0, 8, 6 },
+	},
+};
+
+/* Sorted by at first; the bars show it while rows are sorted by a text. */
+static const struct view_column *const view_main_columns[] = {
+	[SNAPSHOT_CHANNELS] = &view_columns[SNAPSHOT_CHANNELS][1],
+	[SNAPSHOT_CLIENTS] = &view_columns[SNAPSHOT_CLIENTS][6],
 };
 
 static const struct view_column *
-sorted_column(const struct view *v)
+view_sorted_column(const struct view *v)
 {
 	return &view_columns[v->kind][v->sort[v->kind]];
 }
 
-void
-view_init(struct view *v, bool unicode, bool is_local)
+static bool
+view_is_text(const struct view_column *c)
 {
-	*v = (struct view){ .unicode = unicode, .is_local = is_local };
-	view_sort_by(v, "delivered");
-	view_sort_by(v, "messages");
+	return c->form <= VIEW_STATE;
+}
+
+void
+view_init(struct view *v, struct snapshot *snapshot, bool unicode, bool is_local)
+{
+	*v = (struct view){ .snapshot = snapshot, .unicode = unicode, .is_local = is_local };
+	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++)
+		v->sort[kind] = (size_t)(view_main_columns[kind] - view_columns[kind]);
 }
 
 void
 view_deinit(struct view *v)
 {
 	free(v->rows);
-	buf_deinit(&v->selected_name);
+	buf_deinit(&v->selected_key);
 }
 
 bool
 view_sort_by(struct view *v, const char *key)
 {
-	for (enum view_kind kind = 0; kind < VIEW_KINDS; kind++) {
+	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++) {
 		for (size_t i = 0; view_columns[kind][i].title; i++) {
 			if (!view_columns[kind][i].key || strcmp(view_columns[kind][i].key, key) != 0)
 				continue;
-			v->kind = kind;
+			v->kind = (enum snapshot_kind)kind;
 			v->sort[kind] = i;
-			v->reversed[kind] = false;
 			return true;
 		}
 	}
@@ -62,7 +120,7 @@ view_keys(char *out, size_t size)
 	size_t used = 0;
 
 	*out = '\0';
-	for (enum view_kind kind = 0; kind < VIEW_KINDS; kind++)
+	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++)
 		for (const struct view_column *c = view_columns[kind]; c->title && used < size; c++)
 			if (c->key)
 				used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", c->key);
@@ -71,101 +129,128 @@ view_keys(char *out, size_t size)
 void
 view_move_sort(struct view *v, int columns)
 {
-	size_t n = view_n_columns(v->kind), *sort = &v->sort[v->kind];
+	size_t n = 0, *sort = &v->sort[v->kind];
 
+	while (view_columns[v->kind][n].title)
+		n++;
 	do
 		*sort = (*sort + n + (size_t)columns) % n;
-	while (!sorted_column(v)->key);
+	while (!view_sorted_column(v)->key);
 	v->reversed[v->kind] = false;
 }
 
 const char *
-view_sort_title(const struct view *v)
+view_command(const struct view *v, struct snapshot_row *client)
 {
-	return sorted_column(v)->title;
+	if (!client->command[0])
+		snprintf(client->command, sizeof(client->command), "%s",
+		         v->is_local ? clients_program((long long)client->values[CLIENT_PID]) : "-");
+	return client->command;
 }
 
-static bool
-has_text(struct slice text, const char *part)
+/* The cell as text; `room` is for a number's, and may be NULL for the other columns. */
+static struct slice
+view_cell(const struct view *v, const struct view_column *c, struct snapshot_row *row, struct human_text *room)
 {
-	size_t len = strlen(part);
+	double value = row->values[c->value];
+	const char *text = NULL; /* the one in `room` */
 
-	for (size_t at = 0; at + len <= text.len; at++) {
-		size_t i = 0;
-
-		while (i < len && tolower(text.p[at + i]) == tolower((unsigned char)part[i]))
-			i++;
-		if (i == len)
-			return true;
+	switch (c->form) {
+	case VIEW_NAME:
+		return snapshot_text(v->snapshot, row->name);
+	case VIEW_USER:
+		return snapshot_text(v->snapshot, row->user);
+	case VIEW_COMMAND:
+		text = view_command(v, row);
+		break;
+	case VIEW_STATE:
+		text = snapshot_state_name(row->state);
+		break;
+	case VIEW_NUMBER:
+		snprintf(room->text, sizeof(room->text), "%.0f", value);
+		break;
+	case VIEW_COUNT:
+		*room = figure_count(value);
+		break;
+	case VIEW_RATE:
+		*room = v->snapshot->has_rates ? figure_count(row->rates[c->value]) : (struct human_text){ "-" };
+		break;
+	case VIEW_BYTES:
+		*room = human_size((uint64_t)value);
+		break;
+	case VIEW_AGE:
+		*room = human_age((uint64_t)value);
+		break;
+	case VIEW_BAR:
+		text = "";
+		break;
 	}
-	return false;
+	if (!text)
+		text = room->text;
+	return (struct slice){ (const uint8_t *)text, strlen(text) };
 }
 
-/* Whether one of the texts of the row, or the pid, has the filter in it. */
-static bool
-passes(const struct view *v, struct snapshot *s, size_t index)
+static double
+view_number(const struct view_column *c, const struct snapshot_row *row)
 {
-	char pid[24];
+	return c->form == VIEW_RATE ? row->rates[c->value] : row->values[c->value];
+}
 
-	if (!v->filter[0])
-		return true;
-	for (const struct view_column *c = view_columns[v->kind]; c->title; c++)
-		if (c->text && has_text(c->text(v, s, index), v->filter))
-			return true;
-	if (v->kind != VIEW_CLIENTS)
-		return false;
-	snprintf(pid, sizeof(pid), "%lld", (long long)s->clients[index].pid);
-	return has_text((struct slice){ (const uint8_t *)pid, strlen(pid) }, v->filter);
+static double
+view_bar_number(const struct view *v, const struct snapshot_row *row)
+{
+	const struct view_column *c = view_sorted_column(v);
+
+	return view_number(view_is_text(c) || c->form == VIEW_NUMBER ? view_main_columns[v->kind] : c, row);
+}
+
+/* Whether one of the texts, or the pid, contains the filter, in any case. */
+static bool
+view_passes(const struct view *v, struct snapshot_row *row)
+{
+	size_t len = strlen(v->filter);
+	struct human_text room;
+
+	for (const struct view_column *c = view_columns[v->kind]; len > 0 && c->title; c++) {
+		struct slice text;
+
+		if (!view_is_text(c) && !(v->kind == SNAPSHOT_CLIENTS && c->value == CLIENT_PID))
+			continue;
+		text = view_cell(v, c, row, &room);
+		for (size_t at = 0; at + len <= text.len; at++)
+			if (strncasecmp((const char *)text.p + at, v->filter, len) == 0)
+				return true;
+	}
+	return len == 0;
 }
 
 /* Numbers from the largest down, texts from A on. */
 static int
-compare_rows(const void *a, const void *b, void *arg)
+view_sort_cb(const void *a, const void *b, void *arg)
 {
+	struct snapshot_row *x = *(struct snapshot_row *const *)a, *y = *(struct snapshot_row *const *)b;
 	const struct view *v = arg;
-	const struct view_row *x = a, *y = b;
-	size_t len = x->text.len < y->text.len ? x->text.len : y->text.len;
-	int order;
+	const struct view_column *c = view_sorted_column(v);
+	double m = view_number(c, x), n = view_number(c, y);
+	int order = (m < n) - (m > n);
 
-	if (sorted_column(v)->number) {
-		order = (x->number < y->number) - (x->number > y->number);
-	} else {
-		order = len > 0 ? memcmp(x->text.p, y->text.p, len) : 0;
-		if (order == 0)
-			order = (x->text.len > y->text.len) - (x->text.len < y->text.len);
-	}
+	if (view_is_text(c)) /* which needs no room */
+		order = snapshot_compare_texts(view_cell(v, c, x, NULL), view_cell(v, c, y, NULL));
 	if (v->reversed[v->kind])
 		order = -order;
-	return order ? order : (x->index > y->index) - (x->index < y->index);
-}
-
-static size_t
-n_things(const struct view *v, const struct snapshot *s)
-{
-	return v->kind == VIEW_CHANNELS ? s->n_channels : s->n_clients;
-}
-
-/* With name_of(), tells one from the others. */
-static uint64_t
-id_of(const struct view *v, const struct snapshot *s, size_t index)
-{
-	return v->kind == VIEW_CHANNELS ? s->channels[index].is_shard : s->clients[index].id;
-}
-
-static struct slice
-name_of(const struct view *v, const struct snapshot *s, size_t index)
-{
-	return v->kind == VIEW_CHANNELS ? snapshot_text(s, s->channels[index].name) : (struct slice){ 0 };
+	return order ? order : (x > y) - (x < y);
 }
 
 static void
-find_selected(struct view *v, const struct snapshot *s)
+view_find_selected(struct view *v)
 {
-	for (size_t i = 0; v->has_selection && i < v->n_rows; i++) {
-		struct slice name = name_of(v, s, v->rows[i].index);
+	struct slice wanted = { v->selected_key.data, v->selected_key.len };
 
-		if (id_of(v, s, v->rows[i].index) == v->selected_id && name.len == v->selected_name.len &&
-		    (name.len == 0 || memcmp(name.p, v->selected_name.data, name.len) == 0)) {
+	for (size_t i = 0; v->has_selection && i < v->n_rows; i++) {
+		const struct snapshot_row *row = v->rows[i];
+
+		if (row->values[0] == v->selected_id &&
+		    snapshot_compare_texts(snapshot_text(v->snapshot, row->key), wanted) == 0) {
 			v->selected = i;
 			return;
 		}
@@ -173,72 +258,45 @@ find_selected(struct view *v, const struct snapshot *s)
 	v->has_selection = false;
 }
 
-/* The bars show a number that the rows are sorted by, else the rate. */
-static double
-bar_number(const struct view *v, const struct snapshot *s, size_t index)
-{
-	const struct view_column *c = sorted_column(v);
-
-	if (c->number && c->figure != VIEW_NUMBER)
-		return c->number(s, index);
-	return v->kind == VIEW_CHANNELS ? s->channels[index].message_rate : s->clients[index].deliver_rate;
-}
-
 void
-view_update(struct view *v, struct snapshot *s)
+view_update(struct view *v)
 {
-	const struct view_column *c = sorted_column(v);
-	size_t n = n_things(v, s);
+	const struct snapshot_list *list = &v->snapshot->lists[v->kind];
 
-	if (v->cap < n) {
-		v->rows = realloc(v->rows, n * sizeof(*v->rows));
+	if (v->cap < list->n) {
+		v->rows = realloc(v->rows, list->n * sizeof(struct snapshot_row *));
 		memory_check(v->rows ? 0 : -1);
-		v->cap = n;
+		v->cap = list->n;
 	}
 	v->n_rows = 0;
 	v->largest = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct view_row *row = &v->rows[v->n_rows];
-		double bar = bar_number(v, s, i);
+	for (size_t i = 0; i < list->n; i++) {
+		double bar = view_bar_number(v, &list->rows[i]);
 
-		if (!passes(v, s, i))
+		if (!view_passes(v, &list->rows[i]))
 			continue;
-		*row = (struct view_row){ .index = i };
-		if (c->number)
-			row->number = c->number(s, i);
-		else
-			row->text = c->text(v, s, i);
-		if (bar > v->largest)
-			v->largest = bar;
-		v->n_rows++;
+		v->rows[v->n_rows++] = &list->rows[i];
+		v->largest = bar > v->largest ? bar : v->largest;
 	}
 	if (v->n_rows > 0)
-		qsort_r(v->rows, v->n_rows, sizeof(*v->rows), compare_rows, v);
-	find_selected(v, s);
-}
-
-static void
-select_row(struct view *v, const struct snapshot *s, size_t row)
-{
-	struct slice name = name_of(v, s, v->rows[row].index);
-
-	v->has_selection = true;
-	v->selected = row;
-	v->selected_id = id_of(v, s, v->rows[row].index);
-	v->selected_name.len = 0;
-	memory_check(buf_append(&v->selected_name, name.p, name.len));
+		qsort_r(v->rows, v->n_rows, sizeof(struct snapshot_row *), view_sort_cb, v);
+	view_find_selected(v);
 }
 
 void
-view_move(struct view *v, const struct snapshot *s, long rows)
+view_move(struct view *v, long rows)
 {
 	long row = v->has_selection ? (long)v->selected + rows : rows > 1 ? rows : 0;
+	struct slice key;
 
 	if (v->n_rows == 0)
 		return;
-	if (row < 0)
-		row = 0;
-	select_row(v, s, (size_t)row < v->n_rows ? (size_t)row : v->n_rows - 1);
+	v->selected = row < 0 ? 0 : (size_t)row < v->n_rows ? (size_t)row : v->n_rows - 1;
+	v->has_selection = true;
+	v->selected_id = v->rows[v->selected]->values[0];
+	key = snapshot_text(v->snapshot, v->rows[v->selected]->key);
+	v->selected_key.len = 0;
+	memory_check(buf_append(&v->selected_key, key.p, key.len));
 }
 
 void
@@ -261,46 +319,82 @@ view_scroll(struct view *v, size_t height)
 		v->top = v->n_rows > height ? v->n_rows - height : 0;
 }
 
-enum view_tone
-view_row_tone(const struct view *v, const struct snapshot *s, size_t row)
+/*
+ * Which columns there is room for, the lowest ranks first; 0: not shown. This depends on the width alone, so that the
+ * cells of all lines are below one another. The column that rows are sorted by is the last to go.
+ */
+static void
+view_find_widths(const struct view *v, size_t width, size_t *ret_widths)
 {
-	size_t index = v->rows[row].index;
+	const struct view_column *columns = view_columns[v->kind];
+	size_t used = 0, widest = v->sort[v->kind]; /* that takes the rest */
 
-	if (v->kind == VIEW_CHANNELS) {
-		const struct snapshot_channel *c = &s->channels[index];
+	memset(ret_widths, 0, COLUMNS_MAX * sizeof(*ret_widths));
+	for (size_t rank = 0; rank <= COLUMNS_MAX; rank++) {
+		for (size_t i = 0; columns[i].title; i++) {
+			size_t more = columns[i].width + (used > 0);
 
-		return c->clogged > 0 || c->drop_rate > 0 ? VIEW_BAD : c->waiting > 0 ? VIEW_NOTABLE : VIEW_PLAIN;
+			if ((i == v->sort[v->kind] ? 0 : columns[i].rank) != rank || used + more > width)
+				continue;
+			ret_widths[i] = columns[i].width;
+			used += more;
+		}
 	}
-	switch (s->clients[index].state) {
-	case SNAPSHOT_CLOGGED:
-		return VIEW_BAD;
-	case SNAPSHOT_FULL:
-	case SNAPSHOT_WAITS:
-		return VIEW_NOTABLE;
-	case SNAPSHOT_OPEN:
-	case SNAPSHOT_SUBSCRIBED:
-	case SNAPSHOT_TRANSACTION:
-	case SNAPSHOT_MONITOR:
-	case SNAPSHOT_CLOSING:
-		break;
+	for (size_t i = 0; columns[i].title; i++)
+		if (columns[i].form == VIEW_NAME && ret_widths[i] > 0)
+			widest = i;
+	if (used == 0 || (columns[widest].form == VIEW_NAME && ret_widths[widest] > 0))
+		ret_widths[widest] += width - used;
+}
+
+void
+view_put_line(const struct view *v, struct snapshot_row *row, struct buf *out, size_t width)
+{
+	const struct view_column *columns = view_columns[v->kind], *sorted = view_sorted_column(v);
+	size_t start = out->len, widths[COLUMNS_MAX];
+	struct human_text room;
+	struct slice text;
+
+	view_find_widths(v, width, widths);
+	for (size_t i = 0; columns[i].title; i++) {
+		bool is_falling = view_is_text(sorted) == v->reversed[v->kind];
+		const char *mark = v->unicode ? is_falling ? "▾" : "▴" : is_falling ? "v" : "^";
+
+		if (widths[i] == 0)
+			continue;
+		if (out->len > start)
+			memory_check(buf_append(out, " ", 1));
+		if (row && columns[i].form == VIEW_BAR) {
+			figure_bar(out, v->largest > 0 ? view_bar_number(v, row) / v->largest : 0, widths[i],
+			           v->unicode);
+			continue;
+		}
+		if (row) {
+			text = view_cell(v, &columns[i], row, &room);
+		} else {
+			snprintf(room.text, sizeof(room.text), "%s%s", columns[i].title,
+			         &columns[i] == sorted ? mark : "");
+			text = (struct slice){ (const uint8_t *)room.text, strlen(room.text) };
+		}
+		figure_fit(out, text, widths[i], !view_is_text(&columns[i]) && columns[i].form != VIEW_BAR, v->unicode);
 	}
-	return VIEW_PLAIN;
 }
 
-const struct snapshot_client *
-view_selected_client(const struct view *v, const struct snapshot *s)
+enum screen_style
+view_row_style(const struct view *v, const struct snapshot_row *row)
 {
-	return v->kind == VIEW_CLIENTS && v->has_selection ? &s->clients[v->rows[v->selected].index] : NULL;
+	bool is_bad = row->values[CHANNEL_CLOGGED] > 0 || row->rates[CHANNEL_DROPPED] > 0;
+	bool is_notable = row->values[CHANNEL_WAITING] > 0;
+
+	if (v->kind == SNAPSHOT_CLIENTS) {
+		is_bad = row->state == STATE_CLOGGED;
+		is_notable = row->state == STATE_FULL || row->state == STATE_WAITS;
+	}
+	return is_bad ? SCREEN_BAD : is_notable ? SCREEN_NOTABLE : SCREEN_PLAIN;
 }
 
-double
-view_row_bar(const struct view *v, const struct snapshot *s, size_t row)
+struct snapshot_row *
+view_selected_client(const struct view *v)
 {
-	return v->largest > 0 ? bar_number(v, s, v->rows[row].index) / v->largest : 0;
-}
-
-size_t
-view_row_index(const struct view *v, size_t row)
-{
-	return v->rows[row].index;
+	return v->kind == SNAPSHOT_CLIENTS && v->has_selection ? v->rows[v->selected] : NULL;
 }

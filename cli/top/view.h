@@ -1,75 +1,68 @@
 /*
- * A snapshot as a table: the channels or the clients, those that pass a filter, sorted by a column, with one
- * row that may be selected. It makes lines of text, and knows no terminal.
+ * A snapshot as a table: its channels or its clients, those that pass a filter, sorted by a column, with one row that
+ * may be selected. Makes lines of text, and does not know where they are shown.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "buf.h"
+#include "screen.h"
 #include "snapshot.h"
 
-enum view_kind { VIEW_CHANNELS, VIEW_CLIENTS, VIEW_KINDS };
-
-/* How much attention something deserves. */
-enum view_tone { VIEW_PLAIN, VIEW_NOTABLE, VIEW_BAD };
-
-#define VIEW_FILTER_MAX 64
-
-struct view_row;
-
 struct view {
-	enum view_kind kind;
-	bool unicode;            /* the terminal shows UTF-8 */
-	bool is_local;           /* clients' processes are those of this host */
-	size_t sort[VIEW_KINDS]; /* column */
-	bool reversed[VIEW_KINDS];
-	char filter[VIEW_FILTER_MAX]; /* "": all pass */
+	struct snapshot *snapshot; /* what it shows; the owner's */
+	enum snapshot_kind kind;
+	bool unicode;                /* the terminal shows UTF-8 */
+	bool is_local;               /* clients are processes of this host */
+	size_t sort[SNAPSHOT_LISTS]; /* column */
+	bool reversed[SNAPSHOT_LISTS];
+	char filter[64]; /* "": all rows pass */
 
-	struct view_row *rows;
+	struct snapshot_row **rows; /* those that pass, in order */
 	size_t n_rows, cap;
-	double largest; /* of what the bars show */
-	size_t top;     /* the first row that is seen */
+	double largest; /* of the number that the bars show */
+	size_t top;     /* the first row on the screen */
 
 	bool has_selection;
 	size_t selected; /* row */
-	uint64_t selected_id;
-	struct buf selected_name;
+	double selected_id;
+	struct buf selected_key;
 };
 
-void view_init(struct view *v, bool unicode, bool is_local);
+void view_init(struct view *v, struct snapshot *snapshot, bool unicode, bool is_local);
 void view_deinit(struct view *v);
 
-/* Sorts by the column of this key, and shows the kind that has it. Returns false where there is none. */
+/* Sorts by the column with this key, and shows the table that has it. Returns false where no column has it. */
 bool view_sort_by(struct view *v, const char *key);
 
-/* All keys, with blanks between them; NUL-terminated. */
+/* All keys, separated by blanks; NUL-terminated. */
 void view_keys(char *out, size_t size);
 
-/* Another column, so many to the right (left if negative), round the ends. */
+/* Sorts by the column that is so many to the right (or left, if negative), going round at the ends. */
 void view_move_sort(struct view *v, int columns);
 
-/* The title of the column that it is sorted by. */
-const char *view_sort_title(const struct view *v);
+/*
+ * To be called after each change of the snapshot, kind, sorting or filter: puts the rows in order, and selects what
+ * was selected before if it is still there.
+ */
+void view_update(struct view *v);
 
-/* To be called after each change of the snapshot, kind, sorting or filter: the rows are in order, and the same thing
- * is selected as before if it is still there. */
-void view_update(struct view *v, struct snapshot *s);
-
-/* Selects the row that is so many below the one that is (or the first, where none is). */
-void view_move(struct view *v, const struct snapshot *s, long rows);
+/* Moves the selection down by so many rows; without a selection it begins at the first row. */
+void view_move(struct view *v, long rows);
 void view_unselect(struct view *v);
 
-/* Moves the rows seen, `height` of them, so that the selected one is among them. */
+/* Moves the part on the screen, `height` rows, so that it has the selected row. */
 void view_scroll(struct view *v, size_t height);
 
-/* Appends a line of `width` columns. */
-void view_put_heading(const struct view *v, struct buf *out, size_t width);
-void view_put_row(const struct view *v, struct snapshot *s, size_t row, struct buf *out, size_t width);
+/* Appends a row, or with NULL the heading, at most `width` columns wide. */
+void view_put_line(const struct view *v, struct snapshot_row *row, struct buf *out, size_t width);
 
-enum view_tone view_row_tone(const struct view *v, const struct snapshot *s, size_t row);
+enum screen_style view_row_style(const struct view *v, const struct snapshot_row *row);
 
-/* The client of the row that is selected, or NULL. */
-const struct snapshot_client *view_selected_client(const struct view *v, const struct snapshot *s);
+/* The client that is selected, or NULL. */
+struct snapshot_row *view_selected_client(const struct view *v);
+
+/* The program of a client, "-" where that is unknown. Asks the system once for each client. */
+const char *view_command(const struct view *v, struct snapshot_row *client);

@@ -24,10 +24,10 @@ taken(struct buf *b)
 static const char *
 count(double value)
 {
-	static char text[FIGURE_MAX];
+	static struct human_text text;
 
-	figure_count(text, sizeof(text), value);
-	return text;
+	text = figure_count(value);
+	return text.text;
 }
 
 static const char *
@@ -40,11 +40,11 @@ bar(double share, bool unicode)
 }
 
 static const char *
-fit(const char *text, size_t columns, bool to_the_right, bool unicode)
+fit(const char *text, size_t columns, bool on_the_right, bool unicode)
 {
 	struct buf b = { 0 };
 
-	figure_fit(&b, (struct slice){ (const uint8_t *)text, strlen(text) }, columns, to_the_right, unicode);
+	figure_fit(&b, (struct slice){ (const uint8_t *)text, strlen(text) }, columns, on_the_right, unicode);
 	return b.data ? taken(&b) : "";
 }
 
@@ -95,7 +95,7 @@ test_fitting(void **state)
 	assert_string_equal(fit("abcd", 1, true, true), "…");
 	assert_string_equal(fit("abcd", 0, true, true), "");
 	assert_string_equal(fit("größe", 5, true, true), "größe");
-	/* Of a character of two columns there is no half. */
+	/* A character of two columns is shown whole or not at all. */
 	assert_string_equal(fit("日本語", 6, false, true), "日本語");
 	assert_string_equal(fit("日本語", 5, false, true), "日本…");
 	assert_string_equal(fit("日本語", 4, false, true), "日… ");

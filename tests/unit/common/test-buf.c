@@ -166,10 +166,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(empty),      cmocka_unit_test(append_and_consume),
-		cmocka_unit_test(reserve),    cmocka_unit_test(grows_in_proportion),
-		cmocka_unit_test(too_much),   cmocka_unit_test(formatted),
-		cmocka_unit_test(shrink),     cmocka_unit_test(random_use),
+		cmocka_unit_test(empty),    cmocka_unit_test(append_and_consume),
+		cmocka_unit_test(reserve),  cmocka_unit_test(grows_in_proportion),
+		cmocka_unit_test(too_much), cmocka_unit_test(formatted),
+		cmocka_unit_test(shrink),   cmocka_unit_test(random_use),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
