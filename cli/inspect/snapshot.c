@@ -266,6 +266,6 @@ snapshot_finish(struct snapshot *s, uint64_t taken_at, const struct snapshot *be
 		return;
 	for (size_t i = 0; i < STATS_MAX; i++)
 		s->rates.values[i] = (s->info.values[i] - before->info.values[i]) / seconds;
-	for (size_t kind = 0; kind < SNAPSHOT_LISTS; kind++)
+	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_LISTS; kind++)
 		snapshot_compare_lists(s, before, kind, seconds);
 }

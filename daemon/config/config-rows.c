@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "account.h"
-#include "config.h"
+#include "config-data.h"
 #include "log.h"
 #include "num.h"
 

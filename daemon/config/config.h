@@ -4,26 +4,11 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <sys/queue.h>
-#include <sys/types.h>
 
-#include "access.h"
-#include "buf.h"
-#include "limits.h"
-#include "listener-config.h"
+#include "config-data.h"
 
-struct config {
-	const char *path;          /* the file it was read from, or NULL; not owned */
-	int log_level;             /* enum log_level */
-	uint64_t shutdown_timeout; /* ms */
-	struct limits limits;
-	struct access_list admins; /* beside the daemon's own user */
-	struct access_rules rules; /* in the order of the file */
-	struct listener_config_list listeners;
-};
+struct buf;
 
 /* A configuration with the defaults and no listener, or NULL when there is no memory. */
 struct config *config_new(void);

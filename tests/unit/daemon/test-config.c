@@ -1,4 +1,5 @@
 /* Configuration files: each key, and each kind of mistake with its line and text. */
+#include "buf.h"
 #include "config.h"
 #include "log.h"
 #include "config-rows.h"

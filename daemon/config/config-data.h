@@ -1,0 +1,18 @@
+/* The values of a configuration. The rows of config-rows.c say where each key is stored in it. */
+#pragma once
+
+#include <stdint.h>
+
+#include "access.h"
+#include "limits.h"
+#include "listener-config.h"
+
+struct config {
+	const char *path;          /* the file it was read from, or NULL; not owned */
+	int log_level;             /* enum log_level */
+	uint64_t shutdown_timeout; /* ms */
+	struct limits limits;
+	struct access_list admins; /* beside the daemon's own user */
+	struct access_rules rules; /* in the order of the file */
+	struct listener_config_list listeners;
+};
