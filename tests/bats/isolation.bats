@@ -1,9 +1,10 @@
 #!/usr/bin/env bats
-# Who does not read holds up those who wait for him, and nobody else.
+# A receiver that does not read holds up the publishers that wait for it, and nobody else.
 
 load helper
 
 @test "a receiver that never reads does not slow an unrelated pair" {
+    is_sanitized && skip "CPU time of a sanitized program says nothing about the daemon"
     cat >"$DIR/conf" <<EOF
 [listener bus]
 listen = $S
