@@ -357,7 +357,7 @@ static const struct config_type {
 	[TYPE_SIZE] = { size_parse, size_print, "a size (try 8M; units are K, M and G)" },
 	[TYPE_COUNT] = { count_parse, count_print, "a number" },
 	[TYPE_ADDR] = { address_parse, address_print, "an address" },
-	[TYPE_MODE] = { mode_parse, mode_print, "a mode (route, echo, line, length or whole)" },
+	[TYPE_MODE] = { mode_parse, mode_print, "a mode (" MODE_LIST ")" },
 	[TYPE_SOCKET] = { socket_parse, socket_print, "a type of socket (stream, seqpacket or dgram)" },
 	[TYPE_SWITCH] = { switch_parse, switch_print, "yes or no" },
 	[TYPE_CHANNEL] = { channel_parse, channel_print, "a channel's name of at most 1024 bytes" },

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "config-rows.h"
 #include "log.h"
+#include "mode.h"
 #include "nearest.h"
 #include "protocol.h"
 #include "version.h"
@@ -26,9 +27,7 @@ static const struct {
 	{ { "listen", required_argument, NULL, 'l' },
 	  "ADDRESS",
 	  "listen on a path, @name or host:port; may be given several times" },
-	{ { "mode", required_argument, NULL, OPT_LISTENER },
-	  "MODE",
-	  "of these: route (default), echo, line, length or whole" },
+	{ { "mode", required_argument, NULL, OPT_LISTENER }, "MODE", MODE_LIST " (default: route)" },
 	{ { "channel", required_argument, NULL, OPT_LISTENER },
 	  "CHANNEL",
 	  "where messages go, for line, length and whole" },

@@ -27,6 +27,9 @@ struct mode_options {
 	char channel[PROTOCOL_NAME_MAX + 1]; /* empty: not given */
 };
 
+/* The names of all modes, for errors and help. */
+#define MODE_LIST "route, echo, line, length or whole"
+
 extern const char *const mode_names[MODE_COUNT];
 extern const char *const mode_type_names[MODE_TYPE_COUNT];
 
