@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "account.h"
+#include "userdb.h"
 #include "glob.h"
 #include "num.h"
 
@@ -44,9 +44,9 @@ principal_parse(const char *text, struct principal *ret_principal)
 		r = principal_parse_id(text + 4, &principal.id);
 	} else if (text[0] == '@') {
 		principal.kind = PRINCIPAL_GROUP;
-		r = account_group(text + 1, &principal.id);
+		r = userdb_group(text + 1, &principal.id);
 	} else {
-		r = account_user(text, &principal.id);
+		r = userdb_user(text, &principal.id);
 	}
 	if (r == 0)
 		*ret_principal = principal;

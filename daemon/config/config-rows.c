@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "account.h"
+#include "userdb.h"
 #include "config-data.h"
 #include "log.h"
 #include "num.h"
@@ -310,14 +310,14 @@ static int
 user_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
            struct config_bad_part *bad __attribute__((unused)))
 {
-	return parse_account(text, account_user, at);
+	return parse_account(text, userdb_user, at);
 }
 
 static int
 group_parse(const struct config_row *row __attribute__((unused)), const char *text, void *at,
             struct config_bad_part *bad __attribute__((unused)))
 {
-	return parse_account(text, account_group, at);
+	return parse_account(text, userdb_group, at);
 }
 
 static int

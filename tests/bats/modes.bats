@@ -715,3 +715,20 @@ EOF
     assert_failure 64
     assert_line "udsd: --deliver: 'perhaps' is not yes or no"
 }
+
+@test "CLIENT LIST and KILL beside many sockets for datagrams, which stand for no client" {
+    printf '[listener bus]\nlisten = %s\n' "$S" >"$DIR/many"
+    local i
+    for i in $(seq 40); do
+        printf '[listener d%d]\nlisten = %s/d%d\ntype = dgram\nmode = whole\nchannel = log\n' "$i" "$DIR" "$i" >>"$DIR/many"
+    done
+    "$UDSD" --config "$DIR/many" >>"$LOG" 2>&1 3>&- 8>&- &
+    UDSD_PID=$!
+    PIDS+=("$UDSD_PID")
+    DAEMONS[$UDSD_PID]=1
+    wait_until is_listening "$S"
+    local reply
+    reply=$(printf 'CLIENT LIST ID %s\r\n' "$(seq -s ' ' 200)" | nc -N -U "$S")
+    assert_equal "$(grep -c '^id=' <<<"$reply")" 1
+    assert_equal "$(printf 'CLIENT LIST\r\n' | nc -N -U "$S" | grep -c '^id=')" 1
+}

@@ -4,5 +4,5 @@
 #include <sys/types.h>
 
 /* The id of a name. Returns 0, or -ENOENT when nobody has it. */
-int account_user(const char *name, uid_t *ret_uid);
-int account_group(const char *name, gid_t *ret_gid);
+int userdb_user(const char *name, uid_t *ret_uid);
+int userdb_group(const char *name, gid_t *ret_gid);

@@ -1,4 +1,4 @@
-#include "account.h"
+#include "userdb.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 int
-account_user(const char *name, uid_t *ret_uid)
+userdb_user(const char *name, uid_t *ret_uid)
 {
 	const struct passwd *pw = getpwnam(name);
 
@@ -17,7 +17,7 @@ account_user(const char *name, uid_t *ret_uid)
 }
 
 int
-account_group(const char *name, gid_t *ret_gid)
+userdb_group(const char *name, gid_t *ret_gid)
 {
 	const struct group *gr = getgrnam(name);
 
