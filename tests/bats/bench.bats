@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The benchmark does its works and writes what it found. How fast anything is does not matter here.
+# The benchmark runs and writes complete results. Speed does not matter here.
 
 load helper
 
@@ -31,7 +31,7 @@ BENCH=$BUILD/tests/bench/udsd-bench
     assert_output --partial "udsd: publish-1: connection 1: wrong bytes came"
 }
 
-@test "udsd-bench says what it does not know" {
+@test "udsd-bench rejects unknown works, peers and numbers" {
     run "$BENCH" --work nothing
     assert_failure 64
     assert_output --partial "--work: 'nothing' matches none of the works that --list names"

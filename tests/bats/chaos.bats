@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# Everything at once: clients of all kinds, and they and the daemon are stopped, killed, restarted and reloaded.
+# Everything at once: clients of all kinds run while they and the daemon are stopped, killed, restarted and reloaded.
 
 load helper
 
-@test "chaos: nothing that was answered is lost, and all that is missing is accounted for" {
+@test "chaos: no answered message is lost, and every missing message is accounted for" {
     local options=()
     [ -z "${UDSD_TEST_SEED:-}" ] || options+=(--seed "$UDSD_TEST_SEED")
     ! is_sanitized || options+=(--slow-machine)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The table of commands, what the daemon says of it, and udsd-protocol(7) agree; the manual's examples work.
+# The daemon's commands, fields and errors are those of udsd-protocol(7), and the manual's examples work.
 
 load helper
 
@@ -9,12 +9,13 @@ documented() { # MANUAL
     "$PYTHON" "$TOOLS/documented.py" "$1" "$S"
 }
 
-# refused WANTED SED-SCRIPT: a manual that is changed so fails, and this is said.
+# refused LINE SED-SCRIPT: the manual changed by this script fails the check, with this line.
 refused() {
     sed -E "$2" "$MANUAL" >"$DIR/changed.7"
-    ! cmp -s "$MANUAL" "$DIR/changed.7"
+    run cmp -s "$MANUAL" "$DIR/changed.7"
+    assert_failure 1
     run documented "$DIR/changed.7"
-    assert_failure
+    assert_failure 1
     assert_line "$1"
 }
 
@@ -29,7 +30,7 @@ example() { # NUMBER
     assert_output ''
 }
 
-@test "what is missing in the manual is noticed" {
+@test "the check finds items that the manual lacks" {
     start_udsd
     refused "commands: 'TIME' is not in the manual" '/^\.It Ic TIME$/d'
     refused "commands: 'PUBLISH channel message' is not in the manual" 's/^(\.It Ic PUBLISH Ar channel) message$/\1/'
@@ -43,7 +44,7 @@ example() { # NUMBER
     refused "protocol errors: 'too big request' is not in the manual" '/^\.It Sy too big request$/d'
 }
 
-@test "what is only in the manual is noticed" {
+@test "the check finds items that only the manual has" {
     start_udsd
     refused "commands: 'GET key' is only in the manual" 's/^\.It Ic TIME$/.It Ic GET Ar key\n&/'
     refused "INFO Stats: 'lost' is only in the manual" 's/^\.It Cm commands_waited$/.It Cm lost\n&/'
@@ -69,7 +70,7 @@ example() { # NUMBER
     wait_until has_lines "$DIR/out" 2
     run cat "$DIR/out"
     assert_output $'news hello, world\nweather '
-    # What the daemon refuses, they tell.
+    # They report an error of the daemon.
     run "$DIR/publish" "$S" "$(printf '%01025d' 0)" x
     assert_failure 76
     assert_output --partial "the name has 1025 bytes"

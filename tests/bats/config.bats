@@ -35,14 +35,14 @@ EOF
     assert_line "$DIR/conf:14: 'just words' is neither 'key = value' nor a [section]"
 }
 
-@test "two listeners with one address are a mistake, and # begins a comment behind a value" {
+@test "two listeners with the same address are a mistake; # begins a comment after a value" {
     printf '[listener a]\nlisten = %s # here\n[listener b]\nlisten = %s\n' "$S" "$S" >"$DIR/conf"
     run "$UDSD" --config "$DIR/conf" --check-config
     assert_failure 78
     assert_output "$DIR/conf:4: listen: '$S' is the address of [listener a] already"
 }
 
-@test "--check-config leaves no trace and says what it checked" {
+@test "--check-config opens no socket and names the file that it checked" {
     printf '[listener a]\nlisten = %s/none/s\n' "$DIR" >"$DIR/conf"
     run "$UDSD" --config "$DIR/conf" --check-config
     assert_success
@@ -58,26 +58,22 @@ EOF
 
 @test "SIGHUP puts back a socket file that was removed" {
     printf '[listener a]\nlisten = %s\n' "$S" >"$DIR/conf"
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    UDSD_PID=$!
-    wait_until is_listening "$S"
+    start_with_config
     rm "$S"
     kill -HUP "$UDSD_PID"
     wait_until is_listening "$S"
 }
 
-@test "a reload that cannot open a listener changes nothing and says so" {
+@test "a reload that cannot open a listener changes nothing and logs it" {
     printf '[listener a]\nlisten = %s\n' "$S" >"$DIR/conf"
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    UDSD_PID=$!
-    wait_until is_listening "$S"
+    start_with_config
     printf '[listener b]\nlisten = %s/none/s\n[listener c]\nlisten = %s/c\n' "$DIR" "$DIR" >"$DIR/conf"
     kill -HUP "$UDSD_PID"
     wait_until contains "$LOG" 'was not reloaded'
     is_listening "$S"
 }
 
-@test "without a file SIGHUP stops it, as when its terminal goes away" {
+@test "without a configuration file SIGHUP stops the daemon, as when its terminal goes away" {
     start_udsd
     kill -HUP "$UDSD_PID"
     wait_exit "$UDSD_PID"
@@ -91,34 +87,31 @@ EOF
     assert_output "$DIR/none: No such file or directory"
 }
 
-@test "the sample configuration has every key, and all are the defaults" {
+@test "the sample configuration has every key with its default" {
     run "$UDSD" --config "$TOP/conf/udsd.conf" --check-config
     assert_success
     "$UDSD" --config "$TOP/conf/udsd.conf" --print-config >"$DIR/sample"
     printf '[listener bus]\nlisten = /run/udsd/udsd.sock\n' >"$DIR/minimal"
     "$UDSD" --config "$DIR/minimal" --print-config >"$DIR/defaults"
     diff "$DIR/defaults" "$DIR/sample"
-    # Every key that --print-config knows stands in the sample; those of [channel] as a comment.
+    grep ' = ' "$DIR/defaults" >"$DIR/keys"
+    has_lines "$DIR/keys" 20
     while read -r key _; do
-        grep -q "^$key " "$TOP/conf/udsd.conf" || grep -q "^$key=" "$TOP/conf/udsd.conf"
-    done < <(grep ' = ' "$DIR/defaults")
+        grep -qE "^$key( |=)" "$TOP/conf/udsd.conf" || fail "the sample lacks $key"
+    done <"$DIR/keys"
 }
 
 @test "the manuals name every option and every key" {
     "$UDSD" --help | grep -oE '^  --[a-z-]+' | tr -d ' -' >"$DIR/options"
-    [ "$(wc -l <"$DIR/options")" -ge 7 ]
+    has_lines "$DIR/options" 7
     while read -r option; do
-        tr -d ' -' <"$TOP/man/udsd.8" | grep -q "^.ItFl$option" || {
-            echo "udsd.8 lacks --$option" >&2
-            return 1
-        }
+        tr -d ' -' <"$TOP/man/udsd.8" | grep -q "^.ItFl$option" || fail "udsd.8 lacks --$option"
     done <"$DIR/options"
+    "$UDSD" --config "$TOP/conf/udsd.conf" --print-config | grep ' = ' >"$DIR/keys"
+    has_lines "$DIR/keys" 20
     while read -r key _; do
-        grep -qE "^\.It Cm $key\$" "$TOP/man/udsd.conf.5" || {
-            echo "udsd.conf.5 lacks $key" >&2
-            return 1
-        }
-    done < <("$UDSD" --config "$TOP/conf/udsd.conf" --print-config | grep ' = ')
+        grep -qE "^\.It Cm $key\$" "$TOP/man/udsd.conf.5" || fail "udsd.conf.5 lacks $key"
+    done <"$DIR/keys"
 }
 
 @test "a mistyped option is refused with a suggestion" {
@@ -138,9 +131,7 @@ EOF
 
 @test "SIGHUP adds and removes listeners and changes limits, and clients stay" {
     printf '[listener one]\nlisten = %s\n' "$S" >"$DIR/conf"
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    UDSD_PID=$!
-    wait_until is_listening "$S"
+    start_with_config
     background "$UDSCTL" recv -n 1 news >"$DIR/out"
     local recv=$!
     wait_until subscribed 1
@@ -168,28 +159,27 @@ EOF
     assert_equal "$(cat "$DIR/out")" hello
 }
 
-# reload: what UDSD RELOAD answers.
+# reload: the reply to UDSD RELOAD.
 reload() {
     printf 'UDSD RELOAD\r\n' | nc -N -U "$S" | tr -d '\r'
 }
 
-@test "UDSD RELOAD does what SIGHUP does, and answers when it is done" {
+@test "UDSD RELOAD does what SIGHUP does, and replies when the new configuration is in force" {
     printf '[listener one]\nlisten = %s\n' "$S" >"$DIR/conf"
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    UDSD_PID=$!
-    wait_until is_listening "$S"
+    start_with_config
     printf '[listener two]\nlisten = %s\n' "$DIR/two" >>"$DIR/conf"
     assert_equal "$(reload)" +OK
     is_listening "$DIR/two"
-    # What is wrong is answered, and nothing has changed.
+    # The reply names the first mistake, and nothing changes.
     printf '[listener two]\nlisten = %s\n[limits]\nqueue_limit = 8X\nmax_message = none\n' "$S" >"$DIR/conf"
     assert_equal "$(reload)" "-ERR the configuration was not reloaded: $DIR/conf:4: queue_limit: '8X' is not a size \
 (try 8M; units are K, M and G) (and 1 more, see the log)"
     contains "$LOG" "max_message: 'none' is not a size"
     is_listening "$DIR/two"
-    # So is a listener that cannot be opened.
+    # The same holds for a listener that cannot be opened.
     printf '[listener two]\nlisten = %s\n[listener x]\nlisten = %s/nowhere/s\n' "$S" "$DIR" >"$DIR/conf"
     run reload
+    assert_success
     assert_output --regexp "^-ERR the configuration was not reloaded: $DIR/nowhere.*: No such file or directory"
     is_listening "$DIR/two"
 }
@@ -199,11 +189,9 @@ reload() {
     assert_equal "$(reload)" '-ERR the daemon runs without a configuration file, there is nothing to reload'
 }
 
-@test "a bad file on SIGHUP changes nothing and says why" {
+@test "SIGHUP with a bad file changes nothing and logs the mistake" {
     printf '[listener one]\nlisten = %s\n' "$S" >"$DIR/conf"
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    UDSD_PID=$!
-    wait_until is_listening "$S"
+    start_with_config
     printf '[listener one]\nlisten = %s\nmode = fast\n' "$DIR/other" >"$DIR/conf"
     kill -HUP "$UDSD_PID"
     wait_until contains "$LOG" 'was not reloaded'

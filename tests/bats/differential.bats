@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# udsd answers as redis-server does, on every sequence of tests/differential/corpus.
+# udsd replies as redis-server does, to every sequence of tests/differential/corpus.
 
 load helper
 
-# differential [OPTION]... [FILE]...
+# differential [OPTION]... [FILE]...: compares both servers; prints the command that repeats it.
 differential() {
-    echo "again: tests/differential/run $*"
+    echo "repeat with: tests/differential/run $*"
     run "$PYTHON" "$TOP/tests/differential/run" --udsd "$UDSD" "$@"
 }
 
@@ -29,7 +29,7 @@ differential() {
     assert_success
 }
 
-@test "two redis-servers answer alike" {
+@test "two redis-servers reply alike" {
     differential --itself
     assert_success
 }
@@ -47,7 +47,7 @@ differential() {
 
 [[difference]]
 name = "left over"
-why = "It was put right."
+why = "It was fixed."
 files = ["*"]
 request = "PING"
 redis = '^\+PONG$'

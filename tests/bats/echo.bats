@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# An echo listener gives back what it gets.
+# An echo listener sends back the bytes that it receives.
 
 load helper
 
@@ -19,7 +19,7 @@ load helper
 
 @test "an abstract socket and a TCP port echo as well" {
     local name="@udsd-test-$$-$BATS_TEST_NUMBER" port
-    port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    port=$(free_port)
     start_udsd --mode echo --listen "$name" --listen "127.0.0.1:$port"
     run bash -c "printf 'one\n' | '$UDSCTL' --socket '$name'"
     assert_success
@@ -28,6 +28,7 @@ load helper
     assert_success
     assert_output two
     run bash -c "printf 'three\n' | nc -N 127.0.0.1 $port"
+    assert_success
     assert_output three
 }
 
@@ -36,8 +37,7 @@ load helper
     run "$PYTHON" "$TOOLS/echo-volume.py" "$S" 1024
     assert_success
     # A sanitizer has shadow memory of its own.
-    is_sanitized || [ "$(resident_kib "$UDSD_PID")" -lt $((16 * 1024)) ]
-    is_sanitized || [ "$(awk '/^VmHWM:/ { print $2 }' "/proc/$UDSD_PID/status")" -lt $((16 * 1024)) ]
+    is_sanitized || [ "$(peak_kib "$UDSD_PID")" -lt $((16 * 1024)) ]
 }
 
 @test "udsctl pipe carries 64 MiB of random bytes unharmed" {
@@ -47,11 +47,12 @@ load helper
     cmp "$DIR/in" "$DIR/out"
 }
 
-@test "a client that sends and never reads costs little and harms nobody" {
+@test "a client that sends and never reads costs little memory and does not disturb others" {
     start_udsd --mode echo
     background "$PYTHON" "$TOOLS/hostile.py" "$S" flood >"$DIR/hostile"
     wait_until contains "$DIR/hostile" done
     run bash -c "printf 'still here\n' | '$UDSCTL' --socket '$S'"
+    assert_success
     assert_output 'still here'
     is_sanitized || [ "$(resident_kib "$UDSD_PID")" -lt $((16 * 1024)) ]
 }

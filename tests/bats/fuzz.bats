@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Each fuzzer over its seeds, over all that it has ever found, and for a few seconds more.
+# Runs each fuzzer on its seeds, on all inputs that ever failed, and then for a few seconds.
 
 load helper
 
@@ -18,26 +18,26 @@ fuzz() { # NAME
     assert_success
 }
 
-@test "the parser of requests takes whatever clients send, in any reads" {
+@test "the parser of requests copes with any bytes, however reads split them" {
     fuzz request
 }
 
-@test "the parser of replies takes whatever servers send, in any reads" {
+@test "the parser of replies copes with any bytes, however reads split them" {
     fuzz reply
 }
 
-@test "lines and counted pieces are cut into the same messages, in any reads" {
+@test "lines and length-prefixed pieces become the same messages, however reads split them" {
     fuzz frame
 }
 
-@test "patterns match what Redis's match, and the index finds those that do" {
+@test "patterns match as Redis's do, and the index finds every pattern that matches" {
     fuzz glob
 }
 
-@test "a configuration file is accepted and printed, or each mistake has its line" {
+@test "any configuration file is accepted and printed again, or each mistake is reported with its line" {
     fuzz config
 }
 
-@test "the bus withstands whatever its clients say and do" {
+@test "the bus withstands any commands and any timing of its clients" {
     fuzz session
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# Clients and surroundings that mean no good: what they cost is bounded, and the others are served.
+# Hostile clients and surroundings: their cost is bounded, and other clients are served.
 
 load helper
 
-@test "a few unread bytes do not keep whole chunks of others' output" {
+@test "a few unread bytes do not keep whole chunks with other clients' output in memory" {
     start_udsd
     run "$PYTHON" - "$S" <<'EOF'
 import sys
@@ -25,8 +25,7 @@ EOF
     mkfifo "$DIR/log"
     exec 8<>"$DIR/log"
     "$UDSD" --listen "$S" 2>&8 3>&- 8>&- &
-    PIDS+=($!)
-    wait_until is_listening "$S"
+    adopt_udsd $!
     run "$PYTHON" - "$S" <<'EOF'
 import sys
 from resp import Client
@@ -41,10 +40,10 @@ EOF
     assert_success
 }
 
-@test "names, patterns and what clients say of themselves have limits" {
+@test "names, patterns and client names have limits" {
     start_udsd
     run "$PYTHON" - "$S" <<'EOF'
-import sys, time
+import sys
 from resp import Client, Error
 c = Client(sys.argv[1])
 def refused(*args):
@@ -59,7 +58,7 @@ for args in [("PUBLISH", long, "x"), ("SUBSCRIBE", long), ("PSUBSCRIBE", long), 
 assert "256" in refused("CLIENT", "SETNAME", "n" * 257)
 assert "too many commands" in refused(*(["COMMAND", "DOCS"] + ["ping"] * 300))
 assert c.call("PUBLISH", b"a" * 1024, "x") == 0
-# The pattern that is worst to match, and the name that is worst for it.
+# The most expensive pattern, and the most expensive name for it.
 hostile = Client(sys.argv[1])
 hostile.call("PSUBSCRIBE", b"*a" * 500 + b"b")
 for i in range(200):
@@ -68,7 +67,7 @@ EOF
     assert_success
 }
 
-@test "many patterns that match cost a bounded amount, which is given back" {
+@test "many matching patterns cost a bounded amount of memory, which is given back" {
     start_udsd
     local before
     before=$(resident_kib "$UDSD_PID")
@@ -92,15 +91,11 @@ for _ in range(300 * 501):
     receiver.read()
 EOF
     assert_success
-    is_sanitized || [ "$(awk '/^VmHWM:/ { print $2 }' "/proc/$UDSD_PID/status")" -lt $((64 * 1024)) ]
+    is_sanitized || [ "$(peak_kib "$UDSD_PID")" -lt $((64 * 1024)) ]
     is_sanitized || wait_until memory_below $((before + 2048))
 }
 
-memory_below() {
-    [ "$(resident_kib "$UDSD_PID")" -lt "$1" ]
-}
-
-@test "large unfinished messages of clients that leave are given back" {
+@test "the memory of large unfinished messages is given back when their clients leave" {
     start_udsd
     local before
     before=$(resident_kib "$UDSD_PID")
@@ -129,16 +124,16 @@ sender = Client(path)
 sender.call("UDSD", "WAITRECEIVER", "ON")
 receiver = Client(path)
 receiver.call("SUBSCRIBE", "c")
-receiver.send("PUBLISH", "x")  # an answer that it does not read: its end is a reset
+receiver.send("PUBLISH", "x")  # it does not read the reply, so its close is a reset
 sender.call("PING")
-# Asleep, it has forgotten that the sender was last; awake again, it hears of the receiver first.
+# Asleep, the daemon forgets that the sender was last; when it wakes, it handles the receiver's end first.
 wait_until(lambda: is_in_state("S"), "the daemon to sleep")
 os.kill(pid, signal.SIGSTOP)
 wait_until(lambda: is_in_state("T"), "the daemon to stop")
 receiver.close()
 sender.send("PUBLISH", "c", "one")
 os.kill(pid, signal.SIGCONT)
-# Nobody receives any more, so the message waits for somebody who does.
+# There is no receiver any more, so the message waits for a new one.
 again = Client(path)
 again.call("SUBSCRIBE", "c")
 assert again.read() == [b"message", b"c", b"one"]
@@ -147,12 +142,8 @@ EOF
     assert_success
 }
 
-@test "slow_timeout begins when a receiver stops taking, however long it was idle before" {
-    printf '[listener bus]\nlisten = %s\n[limits]\nslow_timeout = 1s\n' "$S" >"$DIR/conf"
-    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
-    UDSD_PID=$!
-    PIDS+=("$UDSD_PID")
-    wait_until is_listening "$S"
+@test "slow_timeout begins when a receiver stops reading, however long it was idle before" {
+    start_configured '[limits]' 'slow_timeout = 1s'
     run "$PYTHON" - "$S" <<'EOF'
 import os, select, socket, sys, time
 from resp import Client
@@ -163,7 +154,7 @@ def receiver_of(channel):
     receiver.call("SUBSCRIBE", channel)
     return receiver
 def sender_apart():
-    """Connected by a child: receivers of the publisher's own process would not be waited for."""
+    """A child connects it: a publisher does not wait for receivers of its own process."""
     client = Client.__new__(Client)
     client.sock, client.buffer, client.at = socket.socket(socket.AF_UNIX), b"", 0
     child = os.fork()
@@ -173,7 +164,7 @@ def sender_apart():
     os.waitpid(child, 0)
     client.sock.settimeout(30)
     return client
-# How many messages a socket takes before the answer to the next one is held back.
+# The number of messages that fit a socket: the reply to the next one is delayed.
 probe, sender, taken = receiver_of("probe"), sender_apart(), 0
 while True:
     sender.send("PUBLISH", "probe", message)
@@ -186,20 +177,17 @@ assert sender.read() == 1
 receiver = receiver_of("c")
 for _ in range(taken):
     assert sender.call("PUBLISH", "c", message) == 1
-time.sleep(4.5)  # idle for longer than slow_timeout: this is what is tested
+time.sleep(4.5)  # idle for much longer than slow_timeout, which is the point of this test
 sender.send("PUBLISH", "c", message)
-time.sleep(0.4)  # does not read for less than slow_timeout
+time.sleep(0.4)  # then does not read, but for less than slow_timeout
 for _ in range(taken + 1):
     assert receiver.read()[2] == message
 EOF
     assert_success
 }
 
-@test "reload follows no symbolic link that stands where the socket was" {
-    printf '[listener bus]\nlisten = %s\nsocket_mode = 0600\n' "$S" >"$DIR/conf"
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    UDSD_PID=$!
-    wait_until is_listening "$S"
+@test "a reload follows no symbolic link at the socket's path" {
+    start_configured 'socket_mode = 0600'
     echo secret >"$DIR/victim"
     chmod 600 "$DIR/victim"
     ln -sf "$DIR/victim" "$S"
@@ -209,7 +197,7 @@ EOF
     [ "$(stat -c %a "$DIR/victim")" = 600 ]
 }
 
-@test "a daemon that is stopping is not found any more" {
+@test "a stopping daemon cannot be found, and keeps other daemons from its path" {
     start_udsd
     block_on_big_message
     kill -TERM "$UDSD_PID"
@@ -217,14 +205,13 @@ EOF
     kill -0 "$UDSD_PID"
     run "$UDSCTL" ping
     assert_failure 69
-    # Nor can another one take the path while this one lives.
     run "$UDSD" --listen "$S"
     assert_failure 78
     kill -TERM "$UDSD_PID"
     wait_exit "$UDSD_PID"
 }
 
-@test "a million subscriptions are refused from the limit on, and cost what the limit allows" {
+@test "of a million subscriptions those over the limit are refused, and memory stays within the limits" {
     start_udsd
     ! is_sanitized || export SANITIZED=1
     run "$PYTHON" - "$S" "$UDSD_PID" <<'EOF'
@@ -254,9 +241,9 @@ reader.join()
 limit = "ERR too many subscriptions; the limit for one client is 10000"
 assert answers == {b"subscribe": 10000, limit: total - 10000}, answers
 grown = rss() - before
-# Of these, answers that were not yet read take up to queue_limit, and as much again while they are copied.
+# Unread replies take up to queue_limit of this, and as much again while they are copied.
 assert os.environ.get("SANITIZED") or grown < 32 * 1024, grown
-# Names as long as they may be.
+# Names of the greatest length.
 longs = Client(path)
 longs.send("SUBSCRIBE", *(b"%01024d" % i for i in range(9000)))
 for _ in range(9000):
@@ -269,7 +256,7 @@ EOF
     assert_success
 }
 
-@test "patterns that are made to be slow do not keep others waiting" {
+@test "patterns that are slow to match do not keep other clients waiting" {
     start_udsd
     run "$PYTHON" - "$S" <<'EOF'
 import socket, sys, threading, time
@@ -288,7 +275,7 @@ def latency():
         assert other.call("PING") == b"PONG"
         times.append(time.monotonic() - start)
     return max(times)
-# Each of these names is new, so all patterns are tried for it.
+# Every name is new, so the daemon must try all patterns for it.
 def attack(publisher, number):
     names = b"".join(Client.encode("PUBLISH", b"a" * 1000 + b"%08d.%08d" % (number, i), "x") for i in range(3000))
     try:
@@ -298,10 +285,10 @@ def attack(publisher, number):
 attackers = [threading.Thread(target=attack, args=(p, i)) for i, p in enumerate(publishers)]
 for attacker in attackers:
     attacker.start()
-for publisher in publishers: # and all of them go on
+for publisher in publishers:  # all of them make progress
     assert publisher.read() == 0
 worst = latency()
-# A transaction of such is refused, where it would take too long.
+# A transaction of such messages is refused if it would take too long.
 transaction = [Client.encode("MULTI")]
 transaction += [Client.encode("PUBLISH", b"a" * 1000 + b"%d" % i, "x") for i in range(1000)] + [Client.encode("EXEC")]
 other.send_raw(b"".join(transaction))
@@ -319,7 +306,7 @@ EOF
     assert_success
 }
 
-@test "clients that come in thousands and leave in loops take nothing from who stays" {
+@test "thousands of clients that come and leave do not slow a client that stays, and leave no memory behind" {
     [ "$(ulimit -n)" -ge 4096 ] || ulimit -n 4096 || skip "no right to 4,096 descriptors"
     start_udsd
     local before

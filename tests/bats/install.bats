@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# What an administrator gets: the installed files, units and manuals.
+# The installed files, units, manuals and completions.
 
 load helper
 
-@test "meson install puts everything where it belongs" {
+@test "meson install puts every file into its place" {
     DESTDIR=$DIR/root meson install -C "$BUILD" --no-rebuild --quiet
     cd "$DIR/root"
     local prefix
@@ -11,7 +11,7 @@ load helper
     [ -x "$prefix/sbin/udsd" ]
     [ -x "$prefix/bin/udsctl" ]
     [ -f etc/udsd/udsd.conf ]
-    # The administrator's file survives the next installation.
+    # The next installation keeps the administrator's configuration.
     echo '# mine' >>etc/udsd/udsd.conf
     DESTDIR=$DIR/root meson install -C "$BUILD" --no-rebuild --quiet
     grep -q '^# mine' etc/udsd/udsd.conf
@@ -33,13 +33,13 @@ load helper
         "$prefix/lib/systemd/system/udsd.service"
 }
 
-@test "the manuals are clean" {
+@test "mandoc finds no mistake in the manuals" {
     run mandoc -Tlint -Wwarning "$TOP"/man/*.[1-9]
     assert_success
     assert_output ''
 }
 
-@test "the units have no unknown settings" {
+@test "the units have only known settings" {
     command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
     DESTDIR=$DIR/root meson install -C "$BUILD" --no-rebuild --quiet
     local units=$DIR/units kind
@@ -50,7 +50,7 @@ load helper
         run systemd-analyze verify --man=no "--$kind" "$units/$kind/udsd.service" "$units/$kind/udsd.socket"
         refute_output --partial "$units"
     done
-    # It does complain of what is wrong.
+    # systemd-analyze does report an unknown setting.
     echo 'Nonsense=yes' >>"$units/system/udsd.socket"
     run systemd-analyze verify --man=no "$units/system/udsd.socket"
     assert_output --partial Nonsense

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What is published arrives complete, unaltered and in order.
+# Messages arrive complete, unaltered and in order.
 
 load helper
 
@@ -30,7 +30,7 @@ EOF
     assert_success
 }
 
-@test "in RESP3 the answer to a publisher comes before its own message" {
+@test "in RESP3 the reply to PUBLISH comes before the publisher's own message" {
     start_udsd
     run "$PYTHON" - "$S" <<'EOF'
 import sys

@@ -1,15 +1,15 @@
 #!/usr/bin/env bats
-# Client libraries made for Redis: each program of tests/interop holds the same conversation with its library.
-# It publishes to nobody; subscribes to two channels and a pattern on a second connection, publishes to both and
-# checks what arrives; sends 1000 messages in a pipeline and two in a transaction; unsubscribes from a channel. Then the
-# daemon is killed and started, and later stopped and started: the library connects and subscribes again, and publishing
-# works again.
+# Client libraries made for Redis: each program of tests/interop has the same conversation by its library. It publishes
+# to a channel without receivers; subscribes to two channels and a pattern on a second connection, publishes to both
+# and checks the messages that arrive; sends 1000 messages in a pipeline and two in a transaction; unsubscribes from a
+# channel. Then the daemon is killed and started, and later stopped and started: each time the library connects and
+# subscribes again, and publishing works.
 
 load helper
 
 INTEROP=$TOP/tests/interop
 
-# converse COMMAND...: COMMAND is started with the socket's path as its last argument.
+# converse COMMAND...: runs it, with the socket's path as its last argument, through the whole conversation.
 converse() {
     local program
     rm -f "$DIR/fifo" "$DIR/out"
@@ -40,7 +40,7 @@ converse() {
     stop_udsd
 }
 
-# said LINE [TIMES]: waits until $program has written it so often.
+# said LINE [TIMES]: waits until $program has written the line so often.
 said() {
     wait_until has_said_or_ended "$@"
     has_said "$@" || {

@@ -14,9 +14,7 @@ slow_timeout = 0
 [channel stuck.drop]
 slow = drop
 EOF
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    UDSD_PID=$!
-    wait_until is_listening "$S"
+    start_with_config
     run "$PYTHON" "$TOOLS/isolation.py" "$S" "$UDSD_PID" 5 3>&- 8>&-
     assert_success
     printf '# %s\n' "${lines[@]}" >&3

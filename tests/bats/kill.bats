@@ -1,18 +1,17 @@
 #!/usr/bin/env bats
-# The daemon dies by kill -9, and nothing is lost.
+# kill -9 of the daemon loses no message.
 
 load helper
 
-@test "a million lines through three kills: none is missing, repeats stand only around the kills" {
+@test "a million lines across three kills: none is missing, and lines repeat only around the kills" {
     local n=1000000 i
     start_udsd
-    # In steps, so that each kill falls into the stream, however fast it is.
+    # In steps, so that each kill hits the running stream, however fast it is.
     start_stream
     seq 1 $((n / 4)) >&8
     for i in 1 2 3; do
         seq $((n / 4 * i + 1)) $((n / 4 * (i + 1))) >&8 &
         local feeder=$!
-        # So many are there already, and the rest is on its way.
         wait_until has_lines "$DIR/out" $((n / 4 * i - n / 8))
         kill_udsd
         start_udsd

@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# What clients can make the daemon remember is bounded, and given back.
+# The memory that clients can make the daemon use is bounded, and given back when they leave.
 
 load helper
 load users
 
-@test "1,000 clients at their worst: memory stays within the limits, and is given back" {
+@test "1,000 clients that use as much memory as they can: it stays within the limits, and is given back" {
     need_root
     cat >"$DIR/conf" <<EOF
 [listener bus]
@@ -25,9 +25,7 @@ slow_timeout              = 2s
 [channel flood.drop]
 slow = drop
 EOF
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    UDSD_PID=$!
-    wait_until is_listening "$S"
+    start_with_config
     local check=1
     ! is_sanitized || check=0
     run "$PYTHON" "$TOOLS/memory.py" "$S" "$DIR/e" "$UDSD_PID" "${UDSD_MEMORY_SECONDS:-10}" "$check" 3>&- 8>&-

@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# Listeners for programs that can only write: lines, pieces with their length before them, all of a connection, packets.
+# Listeners for programs that only write: lines, length-prefixed pieces, whole connections, packets.
 
 load helper
 load users
 
-# start_modes [LINE]...: a bus on $S, and listeners for lines, pieces, wholes, packets and datagrams below $DIR, all of
-# the channel "log"; and what else the configuration has.
+# start_modes [LINE...]: a bus on $S, and listeners for lines, pieces, whole connections, packets and datagrams in $DIR,
+# all for the channel "log"; the lines are added to the configuration.
 start_modes() {
     start_hub_with <<EOF
 [listener line]
@@ -47,8 +47,8 @@ EOF
     export DIR
 }
 
-# receive N: a receiver of "log" that ends after N messages; $RECV.
-receive() {
+# receive_log N: a receiver of "log", $RECV, that ends after N messages.
+receive_log() {
     background "$UDSCTL" recv -n "$1" log >"$DIR/out"
     RECV=$!
     wait_until subscribed 1
@@ -90,7 +90,7 @@ def exactly(sock, n):
     return data
 
 def receiver(channel="log"):
-    """Its process is another one, so that it is waited for."""
+    """A process of its own, so that publishers here wait for it."""
     client = hub.user(os.getuid(), os.getgid(), keep="receiver") if os.getuid() == 0 else Client(hub.path)
     client.call("SUBSCRIBE", channel)
     return client
@@ -118,7 +118,7 @@ modes_test() { # the rest of the program is on stdin
 
 @test "line: each line is a message, whoever writes it" {
     start_modes
-    receive 10
+    receive_log 10
     printf 'one\r\ntwo\n\nwith \r inside\nno end' | nc -N -U "$DIR/line"
     printf 'first\nsecond\n' | logger -u "$DIR/line" --socket-errors=on -t me
     logger --socket "$DIR/line" -t me logged
@@ -130,16 +130,16 @@ modes_test() { # the rest of the program is on stdin
         diff - "$DIR/got"
 }
 
-@test "line: a hundred thousand of them, in order" {
+@test "line: a hundred thousand lines arrive in order" {
     start_modes
-    receive 100000
+    receive_log 100000
     seq 100000 >"$DIR/in"
     nc -N -U "$DIR/line" <"$DIR/in"
     wait_exit "$RECV"
     cmp "$DIR/in" "$DIR/out"
 }
 
-@test "deliver: clients of the mode line get the channel, a line each, their own among it" {
+@test "deliver: clients of the mode line receive each message of the channel as a line, also their own" {
     start_modes
     background nc -d -U "$DIR/chat" >"$DIR/chat.out"
     wait_until subscribed 1
@@ -174,14 +174,14 @@ client.sendall(b"".join(map(frame, payloads[3:])))
 assert [message(bus) for _ in payloads] == payloads
 expected = b"".join(map(frame, payloads))
 assert exactly(client, len(expected)) == expected
-# What is cut short is lost, and not silently.
+# A piece that is cut short is dropped, counted and logged.
 client.sendall(frame(b"whole") + frame(b"cut")[:-1])
 client.shutdown(socket.SHUT_WR)
 assert message(bus) == b"whole"
 assert to_end(client) == frame(b"whole")
 wait_until(lambda: stat("messages_refused") == 1, "the refusal")
 hub.logged("the end of a message is missing; closed")
-# One that says it is too large is refused before it comes.
+# A piece is refused by its length, before its bytes arrive.
 client = connect("length")
 client.sendall(struct.pack(">I", 0xffffffff))
 assert to_end(client) == b""
@@ -190,11 +190,11 @@ assert stat("messages_refused") == 2
 PY
 }
 
-@test "whole: a connection is a message, and ack says to how many it went" {
+@test "whole: a connection is a message, and ack replies with the number of receivers" {
     start_modes '[limits]' 'max_message = 1M'
-    run bash -c "printf 'nobody there' | nc -N -U '$DIR/whole'"
+    run bash -c "printf 'no receiver' | nc -N -U '$DIR/whole'"
     assert_output 0
-    receive 2
+    receive_log 2
     head -c 750000 /dev/urandom | base64 -w 0 >"$DIR/in"
     run bash -c "nc -N -U '$DIR/whole' <'$DIR/in'"
     assert_output 1
@@ -238,7 +238,7 @@ assert to_end(client) == b"1\n"
 PY
 }
 
-@test "seqpacket: each packet is a message, and is answered by one" {
+@test "seqpacket: each packet is a message, and each is answered by a packet" {
     start_modes '[listener echo]' "listen = $DIR/echo" 'type = seqpacket' 'mode = echo'
     modes_test <<'PY'
 bus = receiver()
@@ -267,7 +267,7 @@ if os.getuid() == 0:
 PY
 }
 
-@test "seqpacket: what was sent by who has gone without reading its answers comes too" {
+@test "seqpacket: packets of a client that left without reading its replies are published" {
     start_modes
     modes_test <<'PY'
 import signal
@@ -284,10 +284,10 @@ assert [message(bus) for _ in range(5)] == [b"%d" % i for i in range(1, 6)]
 PY
 }
 
-@test "datagrams: each is a message, of whoever the kernel says" {
+@test "datagrams: each is a message, and the kernel says which user sent it" {
     need_root
     start_modes '[channel log]' 'publish = root, uid:54002, gid:54003'
-    receive 5
+    receive_log 5
     logger --socket "$DIR/datagrams" -t me hello
     "$PYTHON" -c "
 import socket
@@ -298,7 +298,7 @@ def send(text):
 
 as_user(54002, 54009, [], send(b"by user"))
 as_user(54001, 54003, [], send(b"by group"))
-# Nobody knows the supplementary groups of who sends a datagram.
+# The kernel does not pass on the supplementary groups of a datagram's sender.
 as_user(54001, 54009, [54003], send(b"denied"))
 wait_until(lambda: stat("messages_refused") == 1, "the refusal")
 assert stat("acl_access_denied_channel") == 1
@@ -310,9 +310,9 @@ PY
     printf 'me: hello\nnot bound\nby user\nby group\n\n' | diff - "$DIR/got"
 }
 
-@test "datagrams of nc and socat come as well" {
+@test "nc and socat send datagrams" {
     start_modes
-    receive 2
+    receive_log 2
     printf 'from nc' | nc -uU -w 1 "$DIR/datagrams"
     if command -v socat >/dev/null; then
         printf 'from socat' | socat - "UNIX-SENDTO:$DIR/datagrams"
@@ -324,7 +324,7 @@ PY
     grep -q 'socat$' "$DIR/out"
 }
 
-@test "a datagram that is too long is counted and never delivered in part" {
+@test "a datagram that is too long is refused and counted, never delivered in part" {
     need_root
     start_modes '[limits]' 'max_message = 1K'
     modes_test <<'PY'
@@ -341,7 +341,7 @@ hub.logged("a packet of 300000 bytes is too long; the limit is 262144\n")
 PY
 }
 
-@test "who may not publish is closed, logged and counted, and told if there is an answer" {
+@test "a client that may not publish is closed, logged and counted, and learns why where the mode has replies" {
     need_root
     start_modes '[channel log]' 'publish = root' 'subscribe = root'
     modes_test <<'PY'
@@ -358,7 +358,7 @@ chat = User(DIR + "/chat", 54001)
 assert chat.read_to_end() == b""
 hub.logged("may not subscribe to 'log' ([channel log]); closed")
 assert stat("acl_access_denied_channel") == 3 and stat("messages_published") == 0
-# Who loses the right does so at once.
+# A reload that takes the right away applies at once.
 line = "[listener line]\nlisten = %s/line\nmode = line\nchannel = log\nsocket_mode = 0666\n" % DIR
 hub.reload(line)
 client = User(DIR + "/line", 54001)
@@ -370,7 +370,7 @@ assert client.read_to_end() == b"" and stat("messages_published") == 1
 PY
 }
 
-@test "a slow receiver holds up who writes, and what was written by who has gone comes too" {
+@test "a slow receiver holds up writers, and the messages of writers that have left arrive as well" {
     need_root
     start_modes '[limits]' 'queue_limit = 64K' 'slow_timeout = 0'
     modes_test <<'PY'
@@ -386,7 +386,7 @@ try:
 except TimeoutError:
     pass
 assert stat("clogged_clients") == 1 and stat("blocked_clients") == 1
-# A second one writes and goes at once; so does one with datagrams, until there is no room for more.
+# A second writer writes and leaves at once; another sends datagrams until there is no room for more.
 other = connect("line")
 other.sendall(b"last words")
 other.close()
@@ -400,7 +400,7 @@ try:
 except BlockingIOError:
     pass
 assert 0 < k < 10000
-time.sleep(1.2)  # longer than until the daemon asks whether those that wait are still there
+time.sleep(1.2)  # longer than the daemon's interval for checking whether waiting clients are still there
 got = []
 while len(got) < n - 1 + k + 1:
     got.append(message(sleeper))
@@ -415,7 +415,7 @@ assert stat("messages_refused") == 0 and stat("messages_dropped") == 0 and stat(
 PY
 }
 
-@test "a socket for datagrams that waits for a slow receiver goes on after a reload" {
+@test "a datagram socket that waits for a slow receiver resumes after a reload of its channel" {
     need_root
     start_modes
     modes_test <<'PY'
@@ -442,10 +442,10 @@ while message(other) != b"end":
 PY
 }
 
-@test "packets that wait are kept in memory as far as queue_limit_per_uid allows" {
+@test "waiting packets take as much memory as queue_limit_per_uid allows" {
     need_root
     start_modes '[limits]' 'queue_limit = 64K' 'queue_limit_per_uid = 1M' 'max_message = 256K' 'slow_timeout = 0'
-    ! is_sanitized || skip "a sanitizer keeps what is freed"
+    ! is_sanitized || skip "a sanitizer delays freeing memory"
     modes_test <<'PY'
 sleeper, n = receiver(), 200
 clients = [connect("packets", socket.SOCK_SEQPACKET) for _ in range(n)]
@@ -464,7 +464,7 @@ assert [client.recv(10) for client in clients] == [b"1\n"] * n
 PY
 }
 
-@test "a deliver client that goes without reading loses nothing of what it wrote" {
+@test "a deliver client that leaves without reading loses nothing that it wrote" {
     need_root
     start_modes
     modes_test <<'PY'
@@ -478,7 +478,7 @@ assert b"".join(m + b"\n" for m in got) == sent
 PY
 }
 
-@test "a deliver client that does not read is slow like any other, and what it missed is logged" {
+@test "a deliver client that does not read counts as slow, and the number of messages that it missed is logged" {
     start_modes '[limits]' 'queue_limit = 64K' 'slow_timeout = 0' '[channel log]' 'slow = drop'
     modes_test <<'PY'
 chat = connect("chat")
@@ -498,9 +498,9 @@ assert exactly(chat, 5) == b"back\n"
 PY
 }
 
-@test "a stop publishes what was sent before it" {
+@test "a stop publishes everything that was sent before it" {
     start_modes
-    receive 4001
+    receive_log 4001
     kill -STOP "$UDSD_PID"
     "$PYTHON" -c "import os, socket
 sock = socket.socket(socket.AF_UNIX)
@@ -517,10 +517,11 @@ sock.recv(1)"
     grep -v datagram "$DIR/out" | diff - <(seq 0 3999 | sed 's/^/line /')
     grep -qx datagram "$DIR/out"
     contains "$LOG" 'has not sent the end of a message; closed'
-    [ ! -e "$DIR/datagrams" ] && [ ! -e "$DIR/datagrams.lock" ]
+    [ ! -e "$DIR/datagrams" ]
+    [ ! -e "$DIR/datagrams.lock" ]
 }
 
-@test "a stop publishes all packets that were sent before it, however many" {
+@test "a stop publishes all packets that were sent before it, even more than one pass of the loop handles" {
     need_root
     start_modes
     modes_test <<'PY'
@@ -529,7 +530,7 @@ bus, n, pid = receiver(), 100, int(os.environ["UDSD_PID"])
 clients = [connect("packets", socket.SOCK_SEQPACKET) for _ in range(n)]
 wait_until(lambda: stat("connected_clients") == n + 2, "all clients")
 os.kill(pid, signal.SIGSTOP)
-control.send_raw(b"SHUTDOWN\r\n")  # is read first
+control.send_raw(b"SHUTDOWN\r\n")  # the daemon reads this first
 for i, client in enumerate(clients):
     client.send(b"%03d" % i + b"x" * 200000)
 os.kill(pid, signal.SIGCONT)
@@ -539,7 +540,7 @@ PY
     assert_equal "$status" 0
 }
 
-@test "SIGHUP changes modes and channels for who comes, and opens a socket of another type anew" {
+@test "SIGHUP changes modes and channels for new clients, and replaces a socket whose type changes" {
     start_modes
     modes_test <<'PY'
 def rules(**keys):
@@ -566,7 +567,7 @@ assert message(two) == b"e"
 hub.reload(rules(mode="whole", channel="one", type="dgram"))
 datagrams.send(b"f")
 assert message(one) == b"f"
-# What cannot be put in force leaves it as it is.
+# A reload that fails leaves the listener as it is.
 failed = "the configuration was not reloaded"
 hub.reload(rules(mode="whole", type="dgram"), failed)
 hub.logged("channel: is missing; mode = whole needs the channel that messages go to")
@@ -581,7 +582,7 @@ assert not os.path.exists(DIR + "/x")
 PY
 }
 
-@test "CLIENT LIST tells the mode, and CLIENT KILL closes such clients" {
+@test "CLIENT LIST shows the mode, and CLIENT KILL closes such clients" {
     start_modes
     modes_test <<'PY'
 def clients():
@@ -617,7 +618,7 @@ wait_until(lambda: stat("messages_published") == 1, "the datagram")
 PY
 }
 
-@test "a stale socket for datagrams is replaced, a live one of any type is not" {
+@test "a stale datagram socket is replaced, a live socket of any type is not" {
     background "$UDSD" --listen "$DIR/d" --type dgram --mode whole --channel log >>"$LOG" 2>&1
     UDSD_PID=$!
     wait_until test -S "$DIR/d"
@@ -639,10 +640,10 @@ time.sleep(1000)" >"$DIR/ready"
         assert_output --partial "is using this socket"
     done
     S=$DIR/d
-    start_udsd --mode whole --channel log # a stream socket in the place of a stale one
+    start_udsd --mode whole --channel log # replaces the stale socket by one of another type
 }
 
-@test "options that do not go with each other are mistakes, in the file and on the command line" {
+@test "options that contradict each other are mistakes, in the file and on the command line" {
     cat >"$DIR/conf" <<'EOF'
 [listener a]
 listen = @a

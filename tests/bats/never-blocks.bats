@@ -1,20 +1,8 @@
-# Nothing outside the daemon can make its loop wait: not a log that nobody reads, not a service manager that is busy.
+# Nothing outside the daemon can make its loop wait: neither a log without a reader nor a busy service manager.
+
 load helper
 
-memory_below() {
-    [ "$(resident_kib "$UDSD_PID")" -lt "$1" ]
-}
-
-# start_configured: a daemon with $DIR/conf.
-start_configured() {
-    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- 8>&- &
-    UDSD_PID=$!
-    PIDS+=("$UDSD_PID")
-    DAEMONS[$UDSD_PID]=1
-    wait_until is_listening "$S"
-}
-
-@test "a log that nobody reads stops nobody, and says afterwards how many lines it has lost" {
+@test "an unread log does not stop the daemon, which logs later how many lines it has lost" {
     run timeout 60 "$PYTHON" - "$UDSD" "$DIR" <<'EOF'
 import atexit, os, signal, subprocess, sys
 from resp import Client, wait_until
@@ -37,11 +25,11 @@ open(conf, "a").write("[limits]\nqueue_limit = many\n")
 daemon.send_signal(signal.SIGHUP)
 for _ in range(3):
     assert stays.call("PING") == b"PONG"
-assert os.get_blocking(writes), "the log's file belongs to others, too"
+assert os.get_blocking(writes), "the daemon must not change the log's flags, which others share"
 os.set_blocking(reads, False)
 said = b""
 
-def is_said():
+def is_reported():
     global said
     daemon.send_signal(signal.SIGHUP)
     stays.call("PING")
@@ -51,14 +39,14 @@ def is_said():
         pass
     return b"lines of the log were lost" in said and b"'many'" in said
 
-wait_until(is_said, "what the log has lost")
+wait_until(is_reported, "the number of lost lines")
 daemon.send_signal(signal.SIGTERM)
 assert daemon.wait(20) == 0
 EOF
     assert_success
 }
 
-@test "a terminal that is stopped stops nobody" {
+@test "a stopped terminal does not stop the daemon" {
     run timeout 60 "$PYTHON" - "$UDSD" "$S" <<'EOF'
 import atexit, os, pty, signal, subprocess, sys
 from resp import Client, wait_until
@@ -68,7 +56,7 @@ daemon = subprocess.Popen([udsd, "--listen", path, "--log-level", "debug"], stde
 atexit.register(daemon.kill)
 wait_until(lambda: os.path.exists(path), "the socket")
 stays = Client(path)
-for i in range(1000):  # two lines of the log each, which nobody reads
+for i in range(1000):  # two lines of the log each, which stay unread
     Client(path).close()
     assert stays.call("PING") == b"PONG"
 daemon.send_signal(signal.SIGTERM)
@@ -77,7 +65,7 @@ EOF
     assert_success
 }
 
-@test "a service manager that does not read stops nobody, and is told of READY when it reads again" {
+@test "a service manager that does not read does not stop the daemon, and gets READY when it reads again" {
     run timeout 60 "$PYTHON" - "$UDSD" "$DIR" <<'EOF'
 import atexit, os, signal, socket, subprocess, sys
 from resp import Client, wait_until
@@ -125,10 +113,8 @@ EOF
 }
 
 @test "a client that has sent a long message keeps no memory for the beginning of the next one" {
-    is_sanitized && skip "a sanitizer keeps what was freed"
-    printf '[listener bus]\nlisten = %s\n[listener lines]\nlisten = %s\nmode = line\nchannel = c\n' "$S" "$DIR/l" \
-        >"$DIR/conf"
-    start_configured
+    ! is_sanitized || skip "a sanitizer delays freeing memory"
+    start_configured '[listener lines]' "listen = $DIR/l" 'mode = line' 'channel = c'
     local before
     before=$(resident_kib "$UDSD_PID")
     background "$PYTHON" - "$DIR/l" "$DIR/done" <<'EOF'

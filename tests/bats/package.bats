@@ -9,14 +9,14 @@ setup_file() {
     local status=0
     prepare_boot
     if is_sanitized; then
-        echo "the packages have nothing to do with sanitizers" >"$OUT/reason"
+        echo "sanitizers make no difference to the packages" >"$OUT/reason"
     elif ! command -v dh >/dev/null; then
         echo "debhelper is not installed" >"$OUT/reason"
     fi
     [ ! -f "$OUT/reason" ] || return 0
     DEB_BUILD_OPTIONS="nocheck noautodbgsym" "$TOP/dev" package "$OUT/build" >"$OUT/build.log" 2>&1 3>&- || return 0
     if command -v lintian >/dev/null; then
-        # Its spelling checker takes machine code for words.
+        # The spelling checker mistakes machine code for words.
         lintian --allow-root --display-info --pedantic --suppress-tags spelling-error-in-binary \
             "$OUT"/build/*.changes >"$OUT/lintian" 2>&1 3>&- &
     fi
@@ -27,26 +27,26 @@ setup_file() {
 }
 
 @test "the packages are built" {
-    skip_if_no_place
+    skip_if_impossible
     cat "$OUT/build.log"
     ls "$OUT"/packages/udsd_*.deb "$OUT"/packages/udsctl_*.deb
 }
 
 @test "lintian finds nothing" {
-    skip_if_no_place
+    skip_if_impossible
     [ -f "$OUT/lintian" ] || skip "lintian is not installed"
     run cat "$OUT/lintian"
     assert_output ''
 }
 
 @test "installing them starts the service" {
-    of install
+    result_of install
 }
 
-@test "an upgrade under load loses and repeats nothing, and keeps the configuration" {
-    of upgrade
+@test "an upgrade under load loses and repeats no message, and keeps the configuration" {
+    result_of upgrade
 }
 
-@test "a purge leaves nothing behind" {
-    of purge
+@test "a purge removes every file" {
+    result_of purge
 }

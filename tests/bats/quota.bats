@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What all clients of one user take together is bounded, and another user is served meanwhile.
+# Quotas of a user: the clients of one user together are bounded, and other users are served meanwhile.
 
 load helper
 load users
@@ -9,12 +9,12 @@ setup() {
     need_root
 }
 
-@test "max_clients_per_uid turns a user's further clients away, and nobody else's" {
+@test "max_clients_per_uid turns away further clients of that user only" {
     start_hub_with tcp <<'EOF'
 [limits]
 max_clients_per_uid = 3
 EOF
-    # Three of one user, by three programs; a refused one is named in the log.
+    # Three clients of one user, in different groups; the log names the client that is turned away.
     run "$PYTHON" - <<'EOF'
 from users import *
 hub = Hub()
@@ -24,7 +24,7 @@ assert all(client.call("PING") == b"PONG" for client in clients)
 further = hub.user(54001, keep="one too many")
 assert further.read_to_end() == refusal
 hub.logged("max_clients_per_uid is reached (3) by uid 54001: pid %d 'one too many' is turned away" % further.pid)
-assert hub.user(54001, 0).read_to_end() == refusal  # a group makes no other user
+assert hub.user(54001, 0).read_to_end() == refusal  # another group does not make it another user
 assert hub.user(54002, 54001).call("PING") == b"PONG"
 assert all(client.call("PING") == b"PONG" for client in clients)
 clients.pop().close()
@@ -39,7 +39,7 @@ def admitted(connect):
 places = []
 wait_until(lambda: places.append(admitted(lambda: hub.user(54001))) or places[-1], "room again")
 assert hub.user(54001).read_to_end() == refusal
-# Root is bound too, and so are those of TCP together.
+# The limit applies to root as well, and to all clients by TCP together.
 roots = [hub.user(0) for _ in range(3)]
 assert all(client.call("PING") == b"PONG" for client in roots)
 assert hub.user(0).read_to_end() == refusal.replace(b"54001", b"0")
@@ -47,7 +47,7 @@ strangers = [Anonymous(hub.port) for _ in range(3)]
 assert all(client.call("PING") == b"PONG" for client in strangers)
 assert Anonymous(hub.port).read_to_end() == refusal.replace(b"uid 54001", b"anonymous clients")
 assert int(info(roots[0])["rejected_connections"]) >= 4
-# A reload that lowers it turns nobody out, and holds for who comes.
+# A reload that lowers it disconnects no client, and applies to new ones.
 hub.reload("[limits]\nmax_clients_per_uid = 1\n")
 assert all(client.call("PING") == b"PONG" for client in clients + roots)
 assert hub.user(54001).read_to_end() == refusal
@@ -57,7 +57,7 @@ EOF
     assert_success
 }
 
-@test "one user who connects without end does not keep another out" {
+@test "a user who connects endlessly does not keep another user out" {
     start_hub_with <<'EOF'
 [limits]
 max_clients_per_uid = 500
@@ -68,7 +68,7 @@ from users import *
 hub = Hub()
 control, user = Client(hub.path), hub.user(54002)
 attackers = []
-# One keeps all that he may have, and is turned away ever after; the other comes and goes.
+# The first fills its quota and is turned away ever after; the second connects and leaves.
 for uid, kept in (54001, 500), (54003, 0):
     pid = os.fork()
     if pid == 0:
@@ -102,7 +102,7 @@ EOF
     assert_success
 }
 
-@test "max_subscriptions_per_uid counts those of all programs of a user, of every kind" {
+@test "max_subscriptions_per_uid counts the subscriptions of all clients of a user, of every kind" {
     start_hub_with <<'EOF'
 [limits]
 max_subscriptions_per_uid = 100
@@ -131,7 +131,7 @@ assert subscribe(two, "SSUBSCRIBE", ["s%d" % i for i in range(25)]) == set()
 text = "ERR too many subscriptions; the limit for all clients of uid 54001 is 100"
 for client, command in [(one, "SUBSCRIBE"), (one, "PSUBSCRIBE"), (two, "SSUBSCRIBE"), (two, "SUBSCRIBE")]:
     assert subscribe(client, command, ["more"]) == {text}
-assert subscribe(one, "SUBSCRIBE", ["c1", "c2"]) == set()  # it has these
+assert subscribe(one, "SUBSCRIBE", ["c1", "c2"]) == set()  # subscribed already
 assert subscribe(other, "SUBSCRIBE", ["c%d" % i for i in range(60)]) == set()
 assert subscribe(other, "SUBSCRIBE", ["more"]) == {"ERR too many subscriptions; the limit for one client is 60"}
 two.call("PUNSUBSCRIBE", "p1*")
@@ -142,7 +142,7 @@ EOF
     assert_success
 }
 
-@test "many slow receivers of one user are clogged together, and other users' messages flow" {
+@test "slow receivers of one user are clogged together, and other users' messages flow" {
     start_hub_with <<'EOF'
 [limits]
 queue_limit         = 1M
@@ -159,7 +159,7 @@ for i, client in enumerate(slow):
     client.call("SUBSCRIBE", "slow%d" % i)
 receiver, publisher = hub.user(54002), hub.user(54003)
 receiver.call("SUBSCRIBE", "news")
-# One publisher for each of them; it goes on until it is held.
+# One publisher for each receiver; it publishes until the daemon holds it up.
 feeders = [hub.user(54004) for _ in slow]
 message = [Client.encode("PUBLISH", "slow%d" % i, b"x" * 30000) for i in range(len(slow))]
 sent = [0] * len(slow)
@@ -175,13 +175,13 @@ def feed():
             pass
     return hub.info("blocked_clients") == len(feeders)
 
-wait_until(feed, "the feeders to be held")
+wait_until(feed, "the feeders to be held up")
 hub.logged("uid 54001: ")
 assert "over queue_limit_per_uid (8388608)" in hub.log()
-# Beside the 8M each of the hundred may have 64K and a message, and its feeder's 256K that were read already. Without
-# the quota it would be 1M for each.
+# Besides the 8M of the quota, each of the hundred may have 64K and one message, and each feeder 256K that the daemon has
+# read. Without the quota each receiver could have 1M.
 grown = hub.rss() - before
-assert int(os.environ.get("SANITIZED", "0")) or grown < 64 * 1024, grown
+assert os.environ.get("SANITIZED") or grown < 64 * 1024, grown
 worst = 0
 for i in range(300):
     start = time.monotonic()
@@ -189,7 +189,7 @@ for i in range(300):
     assert receiver.read()[2] == b"%d" % i
     worst = max(worst, time.monotonic() - start)
 assert worst < 1, worst
-# As they read, all goes on.
+# When the receivers read, the feeders resume.
 stop = []
 
 def drain():
@@ -200,7 +200,7 @@ def drain():
 reader = threading.Thread(target=drain)
 reader.start()
 try:
-    wait_until(lambda: hub.info("blocked_clients") == 0 and hub.info("clogged_clients") == 0, "the feeders to go on")
+    wait_until(lambda: hub.info("blocked_clients") == 0 and hub.info("clogged_clients") == 0, "the feeders to resume")
 finally:
     stop.append(1)
     reader.join()
@@ -208,16 +208,8 @@ EOF
     assert_success
 }
 
-@test "who was held up by others of his user is read again when they have gone" {
-    cat >"$DIR/conf" <<CONF
-[listener bus]
-listen = $S
-[limits]
-queue_limit_per_uid = 1M
-slow_timeout        = 0
-CONF
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    wait_until is_listening "$S"
+@test "a client that is held up by other clients of its user resumes when they have left" {
+    start_configured '[limits]' 'queue_limit_per_uid = 1M' 'slow_timeout = 0'
     run "$PYTHON" - "$S" <<'PY'
 import sys
 from resp import Client, info, wait_until
@@ -227,10 +219,10 @@ def clogged(n):
 def pings():
     return control.call("INFO", "commandstats").decode().partition("cmdstat_ping:calls=")[2].partition(",")[0]
 a.send("ECHO", b"x" * 400000)
-wait_until(lambda: int(info(control)["unsent_bytes"]) > 0, "output that is not read")
+wait_until(lambda: int(info(control)["unsent_bytes"]) > 0, "unread output")
 b.send("ECHO", b"x" * 800000)
 clogged(2)
-a.send("PING")  # is not read now, though its own output is within its limit
+a.send("PING")  # not read now, although its own output is within queue_limit
 control.call("ECHO", "x")
 assert pings() == ""
 b.sock.close()

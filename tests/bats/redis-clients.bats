@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Programs and libraries made for Redis work on the socket.
+# Programs and libraries made for Redis work with udsd.
 
 load helper
 
@@ -49,7 +49,7 @@ load helper
     assert_output --partial 'errors: 1, replies: 5001'
 }
 
-@test "redis-cli writes what it receives in each of its forms" {
+@test "redis-cli prints messages in each of its formats" {
     start_udsd
     background redis-cli -s "$S" SUBSCRIBE news >"$DIR/raw"
     background redis-cli -s "$S" --no-raw SUBSCRIBE news >"$DIR/no-raw"
@@ -64,7 +64,7 @@ load helper
     wait_until contains "$DIR/resp3" 'say "hi"'
 }
 
-# published CHANNEL MESSAGE N: publishes, to N receivers.
+# published CHANNEL MESSAGE N: publishes it; whether N receivers got it.
 published() {
     [ "$(redis-cli -s "$S" PUBLISH "$1" "$2")" = "$3" ]
 }
@@ -76,10 +76,11 @@ published() {
     redis-cli -s "$S" PUBLISH news $'a\x01"b'
     wait_until contains "$DIR/out" '"PUBLISH" "news" "a\x01\"b"'
     run grep PUBLISH "$DIR/out"
+    assert_success
     assert_output --regexp '^[0-9]+\.[0-9]{6} \[0 unix:'"$S"'\] "PUBLISH" "news" '
 }
 
-# on_terminal COMMAND...: in the background, on a terminal, its output in $DIR/out.
+# on_terminal COMMAND...: runs it on a terminal in the background, with its output in $DIR/out.
 on_terminal() {
     background script -qefc "$*" /dev/null </dev/null >"$DIR/out"
 }
@@ -104,7 +105,7 @@ on_terminal() {
     wait_until grep -q 'avg: .* samples.* seconds range' "$DIR/out"
 }
 
-@test "redis-cli repeats, and tells errors by its exit status" {
+@test "redis-cli repeats commands, and its exit status reports errors" {
     start_udsd
     run redis-cli -s "$S" -r 3 -i 0.05 PUBLISH news again
     assert_success
@@ -138,7 +139,7 @@ def expect(text):
         seen += os.read(fd, 4096)
     seen = seen[seen.index(text) + len(text):]
 def enter(text):
-    # What is typed before the prompt is thrown away.
+    # redis-cli discards what is typed before the prompt.
     expect(path.encode())
     os.write(fd, text)
 enter(b"publish ")
@@ -161,7 +162,7 @@ EOF
     assert_success
 }
 
-# benchmark OPTION...: no request fails, and the daemon's configuration can be asked for.
+# benchmark OPTION...: runs redis-benchmark; no request fails, and it can read the daemon's configuration.
 benchmark() {
     run redis-benchmark -s "$S" "$@"
     assert_success
@@ -191,7 +192,7 @@ benchmark() {
     benchmark -n 2000 -c 500 -q PUBLISH news hello
     benchmark -n 4000 -P 16 -r 10 -3 --csv PUBLISH news:__rand_int__ hello
     [ "$(info messages_published)" -eq 8000 ]
-    # the subscription's own line is the first
+    # The first line confirms the subscription.
     wait_until has_lines "$DIR/out" 8001
 }
 
@@ -227,7 +228,7 @@ EOF
     assert_success
 }
 
-@test "nc -U types commands" {
+@test "nc -U sends inline commands" {
     start_udsd
     run bash -c "printf 'PUBLISH news hi\r\nPING\r\n' | nc -N -U '$S'"
     assert_success

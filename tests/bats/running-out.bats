@@ -1,24 +1,9 @@
 #!/usr/bin/env bats
-# What a daemon lives on runs out or goes astray: a place for its log, memory, the time of day, its peace.
+# Missing resources: no room for the log, no memory, a time of day that jumps, endless reloads.
 
 load helper
 
-# start_configured [LINE...]: a daemon on $S with these lines in its configuration, $DIR/conf.
-start_configured() {
-    printf '[listener bus]\nlisten = %s\n' "$S" >"$DIR/conf"
-    printf '%s\n' "$@" >>"$DIR/conf"
-    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- 8>&- &
-    note_started $!
-}
-
-note_started() { # PID
-    UDSD_PID=$1
-    PIDS+=("$UDSD_PID")
-    DAEMONS[$UDSD_PID]=1
-    wait_until is_listening "$S"
-}
-
-# Makes the daemon log much, and sees that it serves.
+# log_and_serve: makes the daemon log much, and checks that it serves clients.
 log_and_serve() {
     run "$PYTHON" - "$S" <<'EOF'
 import sys
@@ -39,7 +24,7 @@ EOF
 
 @test "a log on a full device does not stop the daemon" {
     "$UDSD" --listen "$S" --log-level debug 2>/dev/full 3>&- &
-    note_started $!
+    adopt_udsd $!
     log_and_serve
 }
 
@@ -48,22 +33,22 @@ EOF
     mkdir "$DIR/full"
     unshare --mount sh -c 'mount -t tmpfs -o size=16k none "$1" && { head -c 100k /dev/zero >"$1/fill" || :; } 2>&- &&
         exec "$2" --listen "$3" --log-level debug 2>"$1/log"' sh "$DIR/full" "$UDSD" "$S" 3>&- &
-    note_started $!
+    adopt_udsd $!
     log_and_serve
 }
 
-@test "a log into a pipe that nobody reads from any more does not stop the daemon" {
+@test "a log into a pipe without a reader does not stop the daemon" {
     mkfifo "$DIR/log"
     exec 8<>"$DIR/log"
     "$UDSD" --listen "$S" --log-level debug 2>"$DIR/log" 3>&- 8>&- &
-    note_started $!
+    adopt_udsd $!
     exec 8>&-
     log_and_serve
 }
 
-@test "with its standard descriptors closed the daemon logs into nothing else" {
+@test "with closed standard descriptors the daemon does not log into any other file" {
     "$UDSD" --listen "$S" --log-level debug <&- >&- 2>&- 3>&- &
-    note_started $!
+    adopt_udsd $!
     log_and_serve
     local fd
     for fd in 0 1 2; do
@@ -71,7 +56,7 @@ EOF
     done
 }
 
-@test "hundreds of SIGHUPs while messages flow: nothing is lost, and the last configuration holds" {
+@test "hundreds of SIGHUPs while messages flow: no message is lost, and the last configuration applies" {
     start_configured '[limits]' 'max_clients = 100'
     start_stream
     seq 200000 >&8 &
@@ -101,7 +86,8 @@ max_clients_is() {
     [ "$(printf 'CONFIG GET max_clients\r\n' | nc -N -U "$S" | tail -n 1 | tr -d '\r')" = "$1" ]
 }
 
-# A library under which the time of day jumps by a day, to and fro, at each look; the monotonic clock goes on.
+# make_jumping_clock: a library that makes the time of day jump by a day, back and forth, whenever a program reads it.
+# The monotonic clock is unchanged.
 make_jumping_clock() {
     command -v gcc >/dev/null || skip "no gcc"
     cat >"$DIR/jump.c" <<'EOF'
@@ -134,22 +120,22 @@ EOF
     gcc -shared -fPIC -o "$DIR/jump.so" "$DIR/jump.c"
 }
 
-@test "the time of day may jump: timeouts do not" {
-    ! is_sanitized || skip "a sanitizer wants to be loaded first"
+@test "jumps of the time of day do not affect timeouts" {
+    ! is_sanitized || skip "a sanitizer must be the first library"
     make_jumping_clock
-    printf '[listener bus]\nlisten = %s\n[limits]\nidle_timeout = 1s\nslow_timeout = 1s\n' "$S" >"$DIR/conf"
+    printf '%s\n' '[listener bus]' "listen = $S" '[limits]' 'idle_timeout = 1s' 'slow_timeout = 1s' >"$DIR/conf"
     LD_PRELOAD=$DIR/jump.so "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
-    note_started $!
+    adopt_udsd $!
     run "$PYTHON" - "$S" <<'EOF'
 import os, sys, time
 from resp import Client, info, wait_until
 path = sys.argv[1]
 busy, idle, sender = Client(path), Client(path), Client(path)
 times = [int(busy.call("TIME")[0]) for _ in range(4)]
-assert max(times) - min(times) > 80000, times  # it does jump
+assert max(times) - min(times) > 80000, times  # the clock does jump
 ready_r, ready_w = os.pipe()
 end_r, end_w = os.pipe()
-if os.fork() == 0:  # another process: receivers of one's own are not waited for
+if os.fork() == 0:  # another process, since publishers do not wait for receivers of their own
     os.close(end_w)
     stuck = Client(path)
     stuck.call("SUBSCRIBE", "c")
@@ -169,13 +155,13 @@ EOF
     assert_success
 }
 
-@test "without memory a client is closed, and others are served" {
-    ! is_sanitized || skip "a sanitizer reserves more memory than there may be"
+@test "a client that the daemon has no memory for is closed, and others are served" {
+    ! is_sanitized || skip "a sanitizer reserves more memory than the limit allows"
     (
         ulimit -v 100000
         exec "$UDSD" --listen "$S" >>"$LOG" 2>&1 3>&- 8>&-
     ) &
-    note_started $!
+    adopt_udsd $!
     run "$PYTHON" - "$S" <<'EOF'
 import sys
 from resp import Client
@@ -203,7 +189,7 @@ EOF
     contains "$LOG" 'out of memory, closed'
 }
 
-@test "thousands of clients that come and go leave nothing behind" {
+@test "thousands of clients that come and go leave no descriptor or subscription behind" {
     start_udsd
     local before
     "$UDSCTL" ping
@@ -233,7 +219,7 @@ has_descriptors() {
     [ "$(find "/proc/$UDSD_PID/fd" | wc -l)" -le "$1" ]
 }
 
-@test "idle_timeout: who completes no command is disconnected; who is busy, receives or waits stays" {
+@test "idle_timeout: a client that completes no command is disconnected; busy, receiving and waiting clients stay" {
     start_configured '[limits]' 'idle_timeout = 1s'
     run "$PYTHON" - "$S" <<'EOF'
 import itertools, select, sys, time

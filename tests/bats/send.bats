@@ -1,18 +1,13 @@
 #!/usr/bin/env bats
-# udsctl send: where lines come from, how fast they go, what it says meanwhile and when something is wrong.
+# udsctl send: input from files, the rate, progress, and errors.
 
 load helper
-
-receive() {
-    background "$UDSCTL" recv "$@" >"$DIR/out" 2>/dev/null
-    wait_until subscribed $#
-}
 
 milliseconds() {
     echo $(($(date +%s%N) / 1000000))
 }
 
-@test "-f: several files in order, - is standard input, a last line without newline is a line" {
+@test "-f: several files in order, - is standard input, a last line without newline is a message" {
     start_udsd
     receive news
     printf '1\n2' >"$DIR/a"
@@ -37,7 +32,7 @@ milliseconds() {
     printf 'one\ntwo\nthree\nx\n\n' | cmp - "$DIR/out"
 }
 
-@test "-f: a file that is not there is named before anything is sent" {
+@test "-f: a missing file is reported before anything is sent" {
     start_udsd
     receive news
     echo one >"$DIR/a"
@@ -54,12 +49,12 @@ milliseconds() {
     assert_equal "$(cat "$DIR/out")" end
 }
 
-@test "--rate: no faster, and not in one burst after the daemon was away" {
-    # 100 at 200/s: but for the first 5, one each 5 ms.
+@test "--rate: not exceeded, and no burst after the daemon was away" {
+    # 100 messages at 200/s: one every 5 ms, but for the first 5.
     seq 100 | "$UDSCTL" send --rate 200/s numbers 3>&- &
     local send=$! start
     PIDS+=("$send")
-    sleep 0.7 # time in which it could all have been queued
+    sleep 0.7 # in which the rate would have allowed all messages
     start=$(milliseconds)
     start_udsd
     wait_exit "$send"
@@ -72,7 +67,7 @@ milliseconds() {
     "$UDSCTL" send --rate 1000000 numbers 1 2 3
 }
 
-@test "--rate keeps the promised speed, evenly" {
+@test "--rate sends evenly at the promised rate" {
     start_udsd
     run "$PYTHON" - "$UDSCTL" "$S" <<'PY'
 import subprocess, sys, time
@@ -89,7 +84,7 @@ for n in range(1500):
     times.append(time.monotonic())
 assert send.wait() == 0
 took = times[-1] - times[0]
-# One burst of 20 at most is ahead of the rate, over the whole time.
+# At most one burst of 20 messages is ahead of the rate at any time.
 assert took >= (1500 - 22) / 1000, took
 ahead = max(i - (t - times[0]) * 1000 for i, t in enumerate(times))
 assert ahead <= 25, ahead
@@ -97,7 +92,7 @@ PY
     assert_success
 }
 
-@test "--rate: what is not a rate is a mistake" {
+@test "--rate rejects a value that is not a rate" {
     local rate
     for rate in 0 0/s 5/h -1 fast 10/ /s 99999999999999999999; do
         run "$UDSCTL" send --rate="$rate" news x
@@ -106,7 +101,7 @@ PY
     done
 }
 
-@test "a message that is too large: its line and size are named" {
+@test "a message that is too large: the error has its line and size" {
     printf '[limits]\nmax_message = 1K\n' >"$DIR/conf"
     start_udsd --config "$DIR/conf"
     {
@@ -146,7 +141,7 @@ PY
     { cat "$DIR/in"; echo; cat "$DIR/in"; echo; } | cmp - "$DIR/out"
 }
 
-@test "standard input that is closed or cannot be read: 74, and it says so" {
+@test "standard input that is closed or cannot be read: exit 74, with the reason" {
     start_udsd
     run bash -c "'$UDSCTL' send news <&-"
     assert_failure 74
@@ -156,7 +151,7 @@ PY
     assert_output --partial "reading standard input: Is a directory"
 }
 
-@test "a signal while messages wait for a receiver: it says how many were not answered" {
+@test "a signal while messages wait for a receiver: it reports how many were not answered" {
     start_udsd
     seq 3 | "$UDSCTL" send --wait-receiver --timeout 200ms news 2>"$DIR/err" 3>&- &
     local send=$!
@@ -172,14 +167,14 @@ PY
     seq 4 >&8
     wait_until eval '[ "$(info total_commands_processed)" -gt 2 ]'
     kill -TERM "$send"
-    # The first is asked to send what is there; only then is the second a second one.
+    # The first signal ends reading, the second ends it at once; two at the same time would count as one.
     wait_until eval 'kill -TERM "$send"; is_gone "$send"'
     wait_exit "$send"
     assert_equal "$status" 75
     contains "$DIR/err" "of 4 messages were not answered"
 }
 
-@test "no terminal: no progress unless asked for, then a line each second" {
+@test "without a terminal: no progress, with --progress a line every second" {
     start_udsd
     run bash -c "(sleep 1.1; echo x) | '$UDSCTL' send news"
     assert_success
@@ -190,18 +185,18 @@ PY
     assert_line --index 1 --regexp '^udsctl: 2 messages, 7 B, [0-9]+/s, 0 unanswered$'
 }
 
-@test "on a terminal: by itself when it lasts, in one line that is gone at the end" {
+@test "on a terminal: progress shows by itself after a while, in one line that is cleared at the end" {
     start_udsd
     run "$PYTHON" "$TOOLS/terminal.py" 80 2.8 "$UDSCTL" send news
     assert_success
     assert_output --regexp '\\x0d\\x1b\[Kudsctl: [0-9]+ messages, [0-9.]+ k?B, [0-9]+/s, [0-9]+ unanswered'
     assert_line "screen: "
-    # Cleared lines only: no colours, nothing that would scroll.
+    # Only cleared lines: no colours and no newlines.
     refute_output --regexp '\\x1b\[[0-9;]*m'
     refute_output --partial '\x0a'
 }
 
-@test "on a terminal: --progress stays, --no-progress and a short input show nothing, a narrow one is not wrapped" {
+@test "on a terminal: --progress leaves its last line, a short input shows none, and a narrow terminal is not wrapped" {
     start_udsd
     run "$PYTHON" "$TOOLS/terminal.py" 80 0.8 "$UDSCTL" send --progress news
     assert_success

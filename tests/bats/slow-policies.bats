@@ -1,17 +1,17 @@
 #!/usr/bin/env bats
-# What becomes of messages for a receiver that does not keep up: each channel's policy, on real sockets.
+# The policy of a channel for messages to a slow receiver: drop, disconnect or wait, on real sockets.
 
 load helper
 load users
 
-# Here any user will do: the tests are about receivers in processes other than the publisher's.
+# Root only because users.py needs it to run receivers in processes of their own.
 setup() {
     common_setup
     need_root
 }
 
-# What all tests below begin with. fill() publishes to a channel until its receiver, which does not read, is
-# clogged; it returns what was answered.
+# The beginning of all programs below. fill() publishes to a channel until its receiver, which does not read, is
+# clogged; it returns the replies.
 PRELUDE='
 import select, time
 from users import *
@@ -44,7 +44,7 @@ slow_test() { # the rest of the program is on stdin
     assert_success
 }
 
-@test "drop: the publisher is never held, and the receiver learns what it missed where it would have stood" {
+@test "drop: the publisher never waits, and the receiver learns at the right place how many messages it missed" {
     start_hub_with <<'EOF'
 [limits]
 queue_limit  = 64K
@@ -54,7 +54,7 @@ slow = drop
 EOF
     slow_test <<'EOF'
 sleeper, publisher = receiver("d1", "d2", "__udsd__:missed"), hub.user(54002)
-deaf, awake = receiver("d1"), hub.user(54003)  # one who does not ask what it missed, and one who keeps up
+deaf, awake = receiver("d1"), hub.user(54003)  # one without a subscription to the notices, and one that keeps up
 awake.call("SUBSCRIBE", "d1")
 taken, n = 0, 0
 while taken < 20 or stat("messages_dropped") == 0 or stat("clogged_clients") < 2:
@@ -71,7 +71,7 @@ assert [publisher.read() for _ in range(7)] == [0] * 7
 assert stat("messages_dropped") == first + 7
 assert stat("blocked_clients") == 0 and stat("commands_waited") == 0
 
-# The sleeper wakes up: what it got, then the news, then what comes after.
+# The sleeper reads: first the messages that it got, then the notices, then what was published later.
 got = [sleeper.read()]
 while got[-1][1] != b"__udsd__:missed":
     got.append(sleeper.read())
@@ -86,7 +86,7 @@ assert missed == {"d1": str(n - len(numbers)), "d2": "7"}, (missed, n, len(numbe
 assert text(got[-1]) == ("d2", "after")
 hub.logged("(pid %d 'sleeper', uid 54001): is clogged, messages to it are dropped" % sleeper.pid)
 hub.logged("(pid %d 'sleeper', uid 54001): missed %d messages while it was clogged" % (sleeper.pid, n - len(numbers) + 7))
-# Nobody is told who did not ask; the messages it has are whole and in order.
+# Without a subscription to the notices there is none; the messages are whole and in order.
 before = [int(text(deaf.read())[1])]
 while deaf.at < len(deaf.buffer) or select.select([deaf.sock], [], [], 0.2)[0]:
     before.append(int(text(deaf.read())[1]))
@@ -98,7 +98,7 @@ deaf.close()
 EOF
 }
 
-@test "drop: more channels than are counted apart are told together, and nothing is told twice" {
+@test "drop: beyond the channels that are counted apart there is one notice for all others, and none comes twice" {
     start_hub_with <<'EOF'
 [limits]
 queue_limit = 64K
@@ -130,7 +130,7 @@ sleeper.close()
 EOF
 }
 
-@test "drop: at any size and any moment a receiver gets whole messages and the exact count of the others" {
+@test "drop: at any size and moment a receiver gets whole messages and the exact count of the missing ones" {
     start_hub_with <<'EOF'
 [limits]
 queue_limit = 64K
@@ -149,7 +149,7 @@ for turn in range(12):
         client.call("HELLO", "3")
     client.call("SUBSCRIBE", "__udsd__:missed")
     client.call("PSUBSCRIBE" if turn % 3 == 2 else "SUBSCRIBE", "d")
-    # Small ones up to the limit, or near it, so that large ones begin before it and end behind.
+    # Small messages up to the limit or near it, so that large ones cross it.
     sent, answers = 0, []
     def publish(size):
         global sent
@@ -184,7 +184,7 @@ for turn in range(12):
 EOF
 }
 
-@test "disconnect: a receiver over its limit is disconnected, the publisher is never held, the others get all" {
+@test "disconnect: a receiver over its limit is disconnected, the publisher never waits, others get every message" {
     start_hub_with <<'EOF'
 [limits]
 queue_limit  = 64K
@@ -203,16 +203,16 @@ while not stat("slow_receivers_closed"):
 assert publisher.call("PUBLISH", "c", b"%d " % n) == 1 and text(awake.read()) == ("c", str(n))
 assert stat("commands_waited") == 0 and stat("messages_dropped") == 0 and stat("clogged_clients") == 0
 hub.logged("(pid %d 'sleeper', uid 54001): is slow, disconnected with " % sleeper.pid)
-# What its socket has is whole messages in order, but for the last; then comes the end.
+# Its socket has whole messages in order, except for the last one; then the connection ends.
 got = sleeper.read_to_end()
 assert 0 < got.count(b"\r\nmessage\r\n") < n and stat("messages_undelivered") > 0
 sleeper.close()
-# Over the limit by another channel's messages, which wait, it is a message of this one that ends it.
+# A receiver that another channel's waiting messages brought over the limit: the next message of c disconnects it.
 sleeper = receiver("c", "w")
 filler = hub.user(54004)
 filler.sock.setblocking(False)
 message, at = Client.encode("PUBLISH", "w", b"x" * 3000) * 50, 0
-# Asked twice: what is written at the end of the pass does not count.
+# Asked twice, since the end of a pass may write the queue and end the clog.
 while stat("clogged_clients") == 0 or stat("clogged_clients") == 0:
     try:
         at = (at + filler.sock.send(message[at:])) % len(message)
@@ -221,12 +221,12 @@ while stat("clogged_clients") == 0 or stat("clogged_clients") == 0:
 assert stat("slow_receivers_closed") == 1
 assert publisher.call("PUBLISH", "c", "x") == 2
 wait_until(lambda: stat("slow_receivers_closed") == 2, "the receiver to be disconnected")
-wait_until(lambda: stat("blocked_clients") == 0, "the publisher of the other channel to go on")
+wait_until(lambda: stat("blocked_clients") == 0, "the publisher of the other channel to resume")
 sleeper.close()
 EOF
 }
 
-@test "one receiver of a channel that waits and one that drops: each publisher gets its own policy" {
+@test "a receiver of one channel that waits and one that drops: each publisher gets its channel's policy" {
     start_hub_with <<'EOF'
 [limits]
 queue_limit  = 64K
@@ -239,9 +239,9 @@ sleeper = receiver("d", "w", "__udsd__:missed")
 dropping, waiting = hub.user(54002), hub.user(54003)
 answers = fill(dropping, "d")
 assert stat("commands_waited") == 0
-# Whose channel waits, is held until the receiver has drained; the other goes on dropping meanwhile.
+# The publisher to the waiting channel is held up until the receiver has read; the other one drops meanwhile.
 waiting.send("PUBLISH", "w", "held")
-wait_until(lambda: stat("blocked_clients") == 1, "the publisher to be held")
+wait_until(lambda: stat("blocked_clients") == 1, "the publisher to be held up")
 assert [dropping.call("PUBLISH", "d", "x") for _ in range(5)] == [0] * 5
 assert not select.select([waiting.sock], [], [], 0)[0]
 dropped = stat("messages_dropped")
@@ -266,31 +266,31 @@ policy = lambda word: limits + "[channel c]\nslow = %s\n" % word
 sleeper, publisher, other = receiver("c", "__udsd__:missed"), hub.user(54002), hub.user(54003)
 message, sent, published = Client.encode("PUBLISH", "c", b"x" * 3000), 0, 0
 publisher.sock.setblocking(False)
-# From wait, where the publisher is held in the middle of what it has sent ...
+# From wait, where the publisher is held up in the middle of its data ...
 while stat("blocked_clients") == 0:
     try:
         sent += publisher.sock.send((message * 20)[sent % len(message):])
     except BlockingIOError:
         pass
 before = stat("messages_published")
-# ... to drop, which lets it go on at once,
+# ... to drop, with which it resumes at once,
 hub.reload(policy("drop"))
 assert other.call("PUBLISH", "c", "x") == 0
-wait_until(lambda: stat("blocked_clients") == 0, "the publisher to go on")
-wait_until(lambda: stat("messages_published") >= sent // len(message), "what it had sent to be read")
+wait_until(lambda: stat("blocked_clients") == 0, "the publisher to resume")
+wait_until(lambda: stat("messages_published") >= sent // len(message), "its data to be read")
 dropped = stat("messages_dropped")
 assert dropped == stat("messages_published") - before, (dropped, before)
-# ... back to wait, which holds the next one and loses nothing,
+# ... back to wait, which holds up the next publisher and loses nothing,
 hub.reload(policy("wait"))
 other.send("PUBLISH", "c", "last")
-wait_until(lambda: stat("blocked_clients") == 1, "the next publisher to be held")
+wait_until(lambda: stat("blocked_clients") == 1, "the next publisher to be held up")
 assert stat("messages_dropped") == dropped
 for _ in range(before):
     assert sleeper.read()[1:] == [b"c", b"x" * 3000]
 assert sleeper.read() == [b"message", b"__udsd__:missed", b"%d c" % dropped]
 assert sleeper.read() == [b"message", b"c", b"last"]
 assert other.read() == 1
-# ... and to disconnect, which ends it with the next message.
+# ... and to disconnect, with which the next message ends the receiver.
 publisher.close()
 hub.reload(policy("drop"))
 fill(other, "c")
@@ -303,7 +303,7 @@ sleeper.close()
 EOF
 }
 
-@test "a reload that raises queue_limit lets the publishers of who is clogged go on" {
+@test "a reload that raises queue_limit resumes the publishers that wait for a clogged receiver" {
     start_hub_with <<'EOF'
 [limits]
 queue_limit  = 64K

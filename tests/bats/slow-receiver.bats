@@ -1,17 +1,9 @@
 #!/usr/bin/env bats
-# A receiver that does not keep up slows its publishers, loses nothing, and cannot hold the bus for ever.
+# A slow receiver slows its publishers, loses nothing, and cannot hold up the bus for ever.
 
 load helper
 
-start_udsd_with() { # LIMITS
-    printf '[listener bus]\nlisten = %s\n[limits]\n%s\n' "$S" "$1" >"$DIR/conf"
-    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
-    UDSD_PID=$!
-    PIDS+=("$UDSD_PID")
-    wait_until is_listening "$S"
-}
-
-@test "a receiver that is stopped for a moment loses nothing, and the publisher waits" {
+@test "a receiver that is stopped for a while loses nothing, and the publisher waits" {
     local n=500000
     start_udsd
     background "$UDSCTL" recv -n "$n" numbers >"$DIR/out"
@@ -21,7 +13,7 @@ start_udsd_with() { # LIMITS
     seq "$n" | "$UDSCTL" send --summary numbers 2>"$DIR/err" 3>&- &
     local send=$!
     PIDS+=("$send")
-    # The receiver's socket and queue fill up, and then nothing more is published.
+    # The receiver's socket and queue fill up, and then the daemon accepts no more messages.
     wait_until info_is clogged_clients 1
     wait_until commands_wait
     kill -0 "$send"
@@ -37,40 +29,36 @@ start_udsd_with() { # LIMITS
     is_sanitized || [ "$(resident_kib "$UDSD_PID")" -lt $((8 * 1024 + 16 * 1024)) ]
 }
 
-@test "a receiver that stays stopped is disconnected after slow_timeout, and the publisher goes on" {
+@test "a receiver that stays stopped is disconnected after slow_timeout, and the publisher resumes" {
     local n=500000
-    start_udsd_with 'slow_timeout = 700ms'
+    start_configured '[limits]' 'slow_timeout = 700ms'
     background "$PYTHON" "$TOOLS/hostile.py" "$S" subscribe numbers >"$DIR/hostile"
     wait_until contains "$DIR/hostile" done
     background "$UDSCTL" recv -n "$n" numbers >"$DIR/out"
     local recv=$!
-    wait_until subscribed 1
-    wait_until numsub numbers 2
+    wait_until has_receivers numbers 2
     seq "$n" | "$UDSCTL" send numbers 3>&- &
     local send=$!
     PIDS+=("$send")
     wait_exit "$send"
     assert_equal "$status" 0
     wait_exit "$recv"
+    assert_equal "$status" 0
     diff -q <(seq "$n") "$DIR/out"
     contains "$LOG" 'took nothing for'
     [ "$(info slow_receivers_closed)" = 1 ]
     [ "$(info messages_undelivered)" -gt 0 ]
     info_is messages_undelivered_slow "$(info messages_undelivered)"
-    is_sanitized || [ "$(awk '/^VmHWM:/ { print $2 }' "/proc/$UDSD_PID/status")" -lt $((8 * 1024 + 24 * 1024)) ]
+    is_sanitized || [ "$(peak_kib "$UDSD_PID")" -lt $((8 * 1024 + 24 * 1024)) ]
 }
 
-numsub() { # CHANNEL N
-    [ "$(printf 'PUBSUB NUMSUB %s\r\n' "$1" | nc -N -U "$S" | tail -n 1 | tr -d ':\r')" = "$2" ]
-}
-
-@test "the answer waits for a receiver whose socket is full, and comes when it reads" {
+@test "the reply waits for a receiver whose socket is full, and comes when it reads" {
     start_udsd
     run "$PYTHON" - "$S" <<'EOF'
 import os, select, sys
 from resp import Client, info
 path = sys.argv[1]
-# The receiver is another process: one's own is not waited for.
+# The receiver is another process, since publishers do not wait for receivers of their own.
 r, w = os.pipe()
 go_r, go_w = os.pipe()
 pid = os.fork()
@@ -120,8 +108,8 @@ EOF
     assert_success
 }
 
-@test "a client that does not read its replies is not read from, and costs a bounded amount" {
-    start_udsd_with 'queue_limit = 1M'
+@test "the daemon stops reading from a client that does not read its replies, and its memory is bounded" {
+    start_configured '[limits]' 'queue_limit = 1M'
     background "$PYTHON" "$TOOLS/hostile.py" "$S" flood >"$DIR/hostile"
     wait_until contains "$DIR/hostile" done
     wait_until info_is clogged_clients 1
@@ -129,7 +117,7 @@ EOF
     "$UDSCTL" ping
 }
 
-@test "publishers wait for a receiver with WAITRECEIVER, in order, also for one on a pattern" {
+@test "with WAITRECEIVER publishers wait for a receiver, also for one by a pattern, and their messages keep the order" {
     start_udsd
     seq 100 | "$UDSCTL" send --wait-receiver numbers 3>&- &
     local send=$!
@@ -163,12 +151,10 @@ commands_wait() {
 }
 
 start_udsd_that_drops() {
-    printf '[listener bus]\nlisten = %s\n[limits]\nqueue_limit = 256K\n[channel d.*]\nslow = drop\n' "$S" >"$DIR/conf"
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    wait_until is_listening "$S"
+    start_configured '[limits]' 'queue_limit = 256K' '[channel d.*]' 'slow = drop'
 }
 
-@test "a large message whose head is over queue_limit is not torn apart by the policy drop" {
+@test "the policy drop does not tear apart a large message whose head exceeds queue_limit" {
     start_udsd_that_drops
     run "$PYTHON" - "$S" <<'EOF'
 import sys
@@ -199,7 +185,7 @@ EOF
     assert_success
 }
 
-@test "what was missed is told before a large message, not in the middle of it" {
+@test "the notice of missed messages comes before a large message, not in the middle of it" {
     start_udsd_that_drops
     run "$PYTHON" - "$S" <<'EOF'
 import sys
@@ -209,7 +195,7 @@ receiver, sender = Client(path), Client(path)
 for channel in "__udsd__:missed", "d.1", "w":
     receiver.call("SUBSCRIBE", channel)
 big = b"x" * 60000
-sender.call("MULTI")  # EXEC does not wait in the middle
+sender.call("MULTI")  # EXEC does not wait between its commands
 for channel in ["d.1"] * 12 + ["w"]:
     sender.call("PUBLISH", channel, big)
 sender.call("EXEC")

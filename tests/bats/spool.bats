@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# udsctl send --spool: what was taken and not answered survives udsctl, whatever ends it.
+# udsctl send --spool: lines that were read and not answered survive udsctl, whatever ends it.
 
 load helper
 
@@ -18,7 +18,7 @@ size() {
     stat -c %s "$1"
 }
 
-# damage FILE OFFSET: turns over one byte.
+# damage FILE OFFSET: inverts one byte.
 damage() {
     "$PYTHON" -c 'import sys
 with open(sys.argv[1], "r+b") as f:
@@ -28,23 +28,21 @@ with open(sys.argv[1], "r+b") as f:
     f.write(bytes([byte ^ 0xff]))' "$1" "$2"
 }
 
-# spool_lines FROM TO [CHANNEL]: into the spool, with no daemon there.
+# spool_lines FROM TO [CHANNEL]: puts these numbers into the spool, without a daemon.
 spool_lines() {
     run bash -c "seq $1 $2 | '$UDSCTL' send --spool '$SPOOL' --timeout 100ms '${3:-numbers}'"
     assert_failure 75
 }
 
-# receive CHANNEL...: what arrives on them goes to $DIR/out.
-receive() {
-    background "$UDSCTL" recv "$@" >"$DIR/out" 2>/dev/null
-    wait_until subscribed $#
+# mount_small SIZE: a small file system on $DIR/small.
+mount_small() {
+    [ "$(id -u)" -eq 0 ] || skip "needs root to mount"
+    mkdir "$DIR/small"
+    mount -t tmpfs -o "size=$1" tmpfs "$DIR/small" || skip "cannot mount"
+    MOUNTED=$DIR/small
 }
 
-has_receivers() { # CHANNEL N
-    printf 'PUBSUB NUMSUB %s\r\n' "$1" | nc -N -U "$S" | tail -n 1 | grep -q "^:$2"
-}
-
-@test "what is not answered stays, and is sent first at the next start, in order" {
+@test "unanswered messages stay in the spool, and the next start sends them first, in order" {
     spool_lines 1 5
     assert_output --partial "5 of 5 messages were not answered"
     assert_output --partial "5 messages stay in '$SPOOL', sent at the next start"
@@ -56,14 +54,14 @@ has_receivers() { # CHANNEL N
     seq 8 9 | "$UDSCTL" send --spool "$SPOOL" numbers
     wait_until has_lines "$DIR/out" 9
     diff <(seq 9) "$DIR/out"
-    # Nothing is left, and the file is as small as it began.
+    # Nothing is left, and the file is as small as at the beginning.
     assert_equal "$(size "$SPOOL")" 4096
     run "$UDSCTL" send --spool "$SPOOL" --summary numbers </dev/null
     assert_success
     assert_output --partial "0 messages"
 }
 
-@test "an empty input sends what is left, to the channel that it was meant for" {
+@test "with empty input it sends the spooled messages, each to its own channel" {
     spool_lines 1 3 old
     start_udsd
     receive old new
@@ -74,7 +72,7 @@ has_receivers() { # CHANNEL N
     assert_success
     wait_until has_lines "$DIR/out" 4
     diff <(seq 4) "$DIR/out"
-    # Who receives only one of them gets only what was meant for it.
+    # A receiver of one channel gets only the messages for that channel.
     stop_udsd
     spool_lines 5 6 old
     start_udsd
@@ -85,7 +83,7 @@ has_receivers() { # CHANNEL N
     assert_equal "$(cat "$DIR/out2")" seven
 }
 
-@test "messages from arguments are kept as well" {
+@test "messages from arguments go into the spool as well" {
     run "$UDSCTL" send --spool "$SPOOL" --timeout 100ms news "one two" "" three
     assert_failure 75
     start_udsd
@@ -101,7 +99,7 @@ has_receivers() { # CHANNEL N
     assert_success
 }
 
-@test "SIGTERM without a daemon: it ends at once and says what stays" {
+@test "SIGTERM without a daemon: it ends at once and reports how many messages stay" {
     mkfifo "$DIR/fifo"
     "$UDSCTL" send --spool "$SPOOL" -v news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
     local send=$!
@@ -123,7 +121,7 @@ has_receivers() { # CHANNEL N
     "$UDSCTL" send --queue-bytes 16K --spool "$SPOOL" --spool-bytes 1M numbers <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
     local send=$!
     PIDS+=("$send")
-    # A shell as the reader of last resort would keep the FIFO open.
+    # exec, so that no shell keeps the FIFO open.
     background bash -c "exec seq 500000 >'$DIR/fifo'"
     local seq=$!
     wait_until contains "$DIR/err" "is full (--spool-bytes)"
@@ -133,16 +131,13 @@ has_receivers() { # CHANNEL N
     receive numbers
     wait_exit "$send"
     assert_equal "$status" 0
-    # There was no receiver at first, so only the end is sure to be seen.
+    # At first there was no receiver, so only the last lines are certain to arrive.
     wait_until contains "$DIR/out" 500000
     assert_equal "$(size "$SPOOL")" 4096
 }
 
-@test "the disk is full: it says so, the input waits, and all arrives when there is room" {
-    [ "$(id -u)" -eq 0 ] || skip "needs root to mount"
-    mkdir "$DIR/small"
-    mount -t tmpfs -o size=300k tmpfs "$DIR/small" || skip "cannot mount"
-    MOUNTED=$DIR/small
+@test "the disk is full: it reports that, the input waits, and every line arrives when there is room" {
+    mount_small 300k
     seq 200000 | "$UDSCTL" send --wait-receiver --spool "$DIR/small/spool" numbers 2>"$DIR/err" 3>&- 8>&- &
     local send=$!
     PIDS+=("$send")
@@ -154,15 +149,12 @@ has_receivers() { # CHANNEL N
     assert_equal "$status" 0
     wait_until has_lines "$DIR/out" 200000
     diff <(seq 200000) "$DIR/out"
-    # Said once for each time that it happened, not every second.
+    # Reported once each time that the disk was full, not every second.
     [ "$(grep -c 'No space left' "$DIR/err")" -le 60 ]
 }
 
-@test "the disk is full and there is no daemon: given up with 74, and what was not taken is still in the pipe" {
-    [ "$(id -u)" -eq 0 ] || skip "needs root to mount"
-    mkdir "$DIR/small"
-    mount -t tmpfs -o size=300k tmpfs "$DIR/small" || skip "cannot mount"
-    MOUNTED=$DIR/small
+@test "the disk is full and no daemon runs: it exits with 74, and lines that it did not read are still in the pipe" {
+    mount_small 300k
     mkfifo "$DIR/fifo"
     exec 8<>"$DIR/fifo"
     background bash -c "exec seq 100000 >'$DIR/fifo'"
@@ -173,7 +165,7 @@ has_receivers() { # CHANNEL N
     assert_output --partial "stay in"
     start_udsd
     receive numbers
-    # As a supervisor would: again on the same FIFO.
+    # As a supervisor would, start it again on the same FIFO.
     "$UDSCTL" send --spool "$DIR/small/spool" numbers <"$DIR/fifo" 2>/dev/null 3>&- 8>&- &
     local send=$!
     PIDS+=("$send")
@@ -185,7 +177,7 @@ has_receivers() { # CHANNEL N
     diff <(seq 100000) "$DIR/out"
 }
 
-@test "the beginning of a line is left to who reads on" {
+@test "a line that udsctl has read in part when it is killed is completed by the next udsctl" {
     start_udsd
     receive numbers
     mkfifo "$DIR/fifo"
@@ -200,7 +192,7 @@ has_receivers() { # CHANNEL N
     send=$!
     printf 'o\nthree\nfou' >&8
     wait_until has_lines "$DIR/out" 3
-    # At the end what has no newline is a message as well.
+    # At the end of input a line without newline is a message as well.
     exec 8>&-
     wait_exit "$send"
     assert_equal "$status" 0
@@ -208,11 +200,8 @@ has_receivers() { # CHANNEL N
     diff - "$DIR/out" <<<$'one\ntwo\nthree\nfou'
 }
 
-@test "no room even for an empty spool: 74, and no broken file stays" {
-    [ "$(id -u)" -eq 0 ] || skip "needs root to mount"
-    mkdir "$DIR/small"
-    mount -t tmpfs -o size=16k tmpfs "$DIR/small" || skip "cannot mount"
-    MOUNTED=$DIR/small
+@test "no room even for an empty spool: exit 74, and no broken file remains" {
+    mount_small 16k
     head -c 100000 /dev/zero >"$DIR/small/filler" 2>/dev/null || true
     run "$UDSCTL" send --spool "$DIR/small/spool" news x
     assert_failure 74
@@ -222,14 +211,14 @@ has_receivers() { # CHANNEL N
     assert_failure 75
 }
 
-@test "a limit on the size of files is as a full disk: it is said, and nothing is lost" {
+@test "a limit on file sizes counts as a full disk: it is reported, and no line is lost" {
     seq 20000 >"$DIR/in"
     run bash -c "ulimit -f 16; exec '$UDSCTL' send --spool '$DIR/spool' --timeout 300ms numbers <'$DIR/in'"
     assert_failure 74
     assert_output --partial "spool '$DIR/spool': File too large; nothing more is read until it can be written"
 }
 
-@test "two processes do not share a spool: the second names the first" {
+@test "two processes do not share a spool: the second reports the pid of the first" {
     mkfifo "$DIR/fifo"
     "$UDSCTL" send --spool "$SPOOL" news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
     local send=$!
@@ -242,7 +231,7 @@ has_receivers() { # CHANNEL N
     assert_output --partial "'$SPOOL' is in use by process $send"
 }
 
-@test "what is not a spool is left alone" {
+@test "a file that is not a spool is left alone" {
     printf 'somebody wrote this\n' >"$DIR/file"
     cp "$DIR/file" "$DIR/copy"
     run "$UDSCTL" send --spool "$DIR/file" news x
@@ -264,7 +253,7 @@ has_receivers() { # CHANNEL N
     assert_output --partial "others may write to it (mode 0666"
 }
 
-@test "a torn end is cut off with a message; what is before it arrives" {
+@test "an incomplete record at the end is cut off and reported; the messages before it arrive" {
     spool_lines 1 5
     spool_lines 6 9
     truncate -s -3 "$SPOOL"
@@ -277,7 +266,7 @@ has_receivers() { # CHANNEL N
     assert_equal "$(cat "$DIR/out")" "$(seq 5; echo ten)"
 }
 
-@test "damage costs what it hit, is said, and ends with 65; the others arrive" {
+@test "damage loses only the messages that it hit, is reported, and ends with 65" {
     spool_lines 1 2
     local second
     second=$(size "$SPOOL")
@@ -299,7 +288,7 @@ has_receivers() { # CHANNEL N
     assert_output --partial "its head is damaged; move it away"
 }
 
-@test "--spool-sync: on the disk before it is sent" {
+@test "--spool-sync: messages are on the disk before they are sent" {
     command -v strace >/dev/null || skip "needs strace"
     start_udsd
     strace -f -s 300 -o "$DIR/trace" -e trace=pwrite64,fdatasync,writev,write,sendmsg "$UDSCTL" send --spool "$SPOOL" \

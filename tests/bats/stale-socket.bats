@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
-# What stands at the socket's path decides whether a daemon takes it.
+# Whether a daemon takes a socket's path depends on the file that is there.
 
 load helper
 load users
 
-# try_udsd [OPTION...]: runs a daemon that is expected to refuse; its words are in $output.
+# try_udsd [OPTION...]: runs a daemon that is expected to give up; its messages are in $output.
 try_udsd() {
     run timeout 30 "$UDSD" "$@" 3>&-
 }
@@ -18,7 +18,7 @@ try_udsd() {
     stop_udsd
 }
 
-@test "a live socket is refused with its holder's pid, and unharmed" {
+@test "a live socket is refused with its owner's pid, and keeps working" {
     start_udsd
     local inode
     inode=$(stat -c %i "$S")
@@ -39,7 +39,7 @@ try_udsd() {
     [ -S "$S" ]
 }
 
-@test "a live abstract socket is refused with its holder's pid" {
+@test "a live abstract socket is refused with its owner's pid" {
     local name="@udsd-test-$$-$BATS_TEST_NUMBER"
     start_udsd --listen "$name"
     try_udsd --listen "$name"
@@ -47,7 +47,7 @@ try_udsd() {
     assert_output --partial "$name: a running server (pid $UDSD_PID) is using this socket"
 }
 
-@test "what is not a socket is never touched" {
+@test "a file that is not a socket is never touched" {
     echo precious >"$S"
     try_udsd --listen "$S"
     assert_failure 78
@@ -73,12 +73,12 @@ try_udsd() {
     assert_success
 }
 
-@test "a daemon that starts while another one ends serves or gives up, and loses its socket to nobody" {
+@test "a daemon that starts while another one ends either serves or gives up, and keeps its socket" {
     run "$PYTHON" "$TOOLS/start-race.py" "$UDSD" "$S" 40 dying
     assert_success
 }
 
-# try_window MODE: how often nobody tried to get in and did, in $tried and $got_in.
+# try_window MODE ROUNDS: how often the user nobody tried to connect and succeeded, in $tried and $got_in.
 try_window() {
     printf '[listener bus]\nlisten = %s\nsocket_mode = %s\n' "$S" "$1" >"$DIR/conf"
     run "$PYTHON" "$TOOLS/start-window.py" "$UDSD" "$DIR/conf" "$S" "$2"
@@ -86,19 +86,19 @@ try_window() {
     read -r tried got_in <<<"$output"
 }
 
-@test "no start and no end leaves a moment in which somebody else gets in" {
+@test "no moment of a start or an end lets other users in" {
     need_root
     try_window 0600 100
     [ "$tried" -ge 1000 ]
     [ "$got_in" -eq 0 ]
     try_window 0660 10
     [ "$got_in" -eq 0 ]
-    # That it would be noticed:
+    # The check itself works:
     try_window 0666 10
     [ "$got_in" -gt 0 ]
 }
 
-@test "errors in the path are clear" {
+@test "errors in the path are reported clearly" {
     local long
     long=$DIR/$(printf 'x%.0s' {1..110})
     try_udsd --listen "$long"
@@ -117,12 +117,10 @@ try_window() {
 }
 
 @test "no permission for the directory: exit 77" {
-    [ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
+    need_root
     mkdir -m 755 "$DIR/private"
-    chmod a+x "$DIR" "$BATS_RUN_TMPDIR" 2>/dev/null || true
     cp "$UDSD" "$DIR/udsd"
-    chmod 755 "$DIR/udsd"
-    run timeout 30 setpriv --reuid 65534 --regid 65534 --clear-groups "$DIR/udsd" --listen "$DIR/private/s" 3>&-
+    run as_nobody timeout 30 "$DIR/udsd" --listen "$DIR/private/s" 3>&-
     assert_failure 77
     assert_output --partial "$DIR/private/s"
     assert_output --partial "Permission denied"
@@ -140,13 +138,13 @@ try_window() {
     [ ! -e "$path" ]
 }
 
-@test "on exit the own socket and its lock are removed, and nobody else's" {
+@test "on exit a daemon removes its own socket and lock, and no other socket" {
     start_udsd
     stop_udsd
-    [ -z "$(ls -A "$DIR" | grep -v udsd.log)" ]
+    assert_equal "$(ls -A "$DIR")" udsd.log
 
     start_udsd
-    # In one step: where nothing stands, udsd puts its socket back.
+    # In one step, since udsd puts its socket back where it finds none.
     background nc -lkU "$S.other"
     wait_until is_listening "$S.other"
     mv "$S.other" "$S"
@@ -154,15 +152,14 @@ try_window() {
     [ -S "$S" ]
 }
 
-@test "the socket has its permissions from the first moment" {
+@test "the umask does not widen the socket's permissions" {
     printf '[listener bus]\nlisten = %s\nsocket_mode = 0600\n' "$S" >"$DIR/conf"
-    (umask 0; exec "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&-) &
-    PIDS+=($!)
-    wait_until is_listening "$S"
+    (umask 0 && exec "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&-) &
+    adopt_udsd $!
     [ "$(stat -c %a "$S")" = 600 ]
 }
 
-@test "a socket file that is removed under the daemon is put back, and clients stay connected" {
+@test "the daemon puts back a socket file that was removed, and clients stay connected" {
     start_udsd
     background "$UDSCTL" recv news >"$DIR/out"
     wait_until subscribed 1
@@ -175,7 +172,7 @@ try_window() {
     wait_until contains "$DIR/out" hello
 }
 
-@test "what stands in the place of the socket file is left alone, and the socket is back when that is gone" {
+@test "a file at the socket's place is left alone, and the socket comes back when that file is gone" {
     start_udsd
     printf 'a file\n' >"$DIR/other"
     mv "$DIR/other" "$S"
@@ -186,17 +183,17 @@ try_window() {
     [ "$(grep -c 'is put back when' "$LOG")" = 1 ]
 }
 
-@test "a socket file is put back after its whole directory was away" {
+@test "the daemon puts back a socket file after its whole directory was removed" {
     mkdir "$DIR/run"
     S=$DIR/run/s
     start_udsd
-    wait_until rm -r "$DIR/run" # the daemon may be quicker
+    wait_until rm -r "$DIR/run" # the daemon may put its socket back in between
     wait_until contains "$LOG" "is put back when"
     mkdir "$DIR/run"
     wait_until is_listening "$S"
 }
 
-@test "one socket file that cannot be put back does not keep another one away" {
+@test "a socket file that cannot be put back does not delay another one" {
     start_udsd --listen "$DIR/two"
     printf 'a file\n' >"$DIR/file"
     mv "$DIR/file" "$S"

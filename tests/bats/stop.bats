@@ -1,9 +1,9 @@
 #!/usr/bin/env bats
-# Ending the daemon in an orderly way.
+# Stopping the daemon by a signal.
 
 load helper
 
-@test "a graceful stop in the middle of a stream loses nothing and repeats nothing" {
+@test "a stop in the middle of a stream loses and repeats no message" {
     local n=600000 i
     start_udsd
     start_stream
@@ -24,13 +24,11 @@ load helper
     contains "$DIR/send.err" "2 reconnects"
 }
 
-@test "a stop writes what is queued for a slow receiver" {
+@test "a stop first writes the queued output of a slow receiver" {
     start_udsd
-    background "$UDSCTL" recv big >"$DIR/out" 2>/dev/null
-    local recv=$!
-    wait_until subscribed 1
-    kill -STOP "$recv"
-    # More than a socket holds, and its reply is held back for so long.
+    receive big
+    kill -STOP "$RECV"
+    # More than a socket holds, so the reply is delayed.
     head -c 2000000 /dev/zero | tr '\0' x >"$DIR/in"
     background "$UDSCTL" send --whole --timeout 60s big <"$DIR/in"
     local send=$!
@@ -38,7 +36,7 @@ load helper
     kill -TERM "$UDSD_PID"
     wait_until contains "$LOG" stopping
     kill -0 "$UDSD_PID"
-    kill -CONT "$recv"
+    kill -CONT "$RECV"
     wait_exit "$UDSD_PID"
     assert_equal "$status" 0
     wait_exit "$send"
@@ -47,18 +45,15 @@ load helper
     cmp <(cat "$DIR/in"; echo) "$DIR/out"
 }
 
-@test "a stop does not wait longer than shutdown_timeout, and says what is left" {
-    printf '[udsd]\nshutdown_timeout = 300ms\n[listener bus]\nlisten = %s\n' "$S" >"$DIR/conf"
-    background "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
-    UDSD_PID=$!
-    wait_until is_listening "$S"
+@test "a stop takes at most shutdown_timeout, and logs the output that it drops" {
+    start_configured '[udsd]' 'shutdown_timeout = 300ms'
     block_on_big_message
     stop_udsd
     contains "$LOG" 'output unsent'
     contains "$LOG" '1 messages not delivered'
 }
 
-@test "a stop while many clients have more than one pass takes answers what was read" {
+@test "a stop answers every command that was read, even if one pass of the loop cannot handle them all" {
     start_udsd
     run "$PYTHON" "$TOOLS/busy-stop.py" "$S" "$UDSD_PID" 3>&- 8>&-
     assert_success
@@ -66,7 +61,7 @@ load helper
     assert_equal "$status" 0
 }
 
-@test "a second signal ends it at once" {
+@test "a second signal ends the daemon at once" {
     start_udsd
     block_on_big_message
     kill -TERM "$UDSD_PID"
@@ -78,17 +73,12 @@ load helper
     [ ! -e "$S" ]
 }
 
-@test "SIGINT and SIGQUIT stop it as SIGTERM does" {
+@test "SIGINT and SIGQUIT stop the daemon as SIGTERM does" {
     local signal
     for signal in INT QUIT; do
-        # Not through the shell's &, which ignores SIGINT and SIGQUIT for what it starts.
-        "$PYTHON" -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$UDSD" --listen "$S" >>"$LOG" 2>&1 3>&- &
-        UDSD_PID=$!
-        PIDS+=("$UDSD_PID")
-        wait_until is_listening "$S"
+        # The shell ignores both signals for a command in the background.
+        env --default-signal=INT,QUIT "$UDSD" --listen "$S" >>"$LOG" 2>&1 3>&- &
+        adopt_udsd $!
         kill -"$signal" "$UDSD_PID"
         wait_exit "$UDSD_PID"
         assert_equal "$status" 0

@@ -1,6 +1,7 @@
-# udsctl top in a real terminal, as tmux has it, and as plain text.
+# udsctl top in a real terminal, tmux's, and as plain text.
 
 load helper
+load users
 
 setup() {
     common_setup
@@ -14,7 +15,7 @@ teardown() {
     common_teardown
 }
 
-# The next one may otherwise talk to the one that ends.
+# Wait for it after kill-server: a new session would go to the server that ends.
 is_gone_server() {
     ! tmux_ list-sessions 2>/dev/null
 }
@@ -24,12 +25,12 @@ tmux_once() {
 }
 
 tmux_() {
-    # A server that has lost its last session may still be there, about to end.
+    # A server without sessions may still be about to end.
     tmux_once "$@" || { [ "$1" = new-session ] && wait_until tmux_once "$@"; }
 }
 
-# terminal COLUMNS ROWS [OPTION...]: a shell that runs udsctl top; "ended N" is what it shows afterwards. Not as
-# exec: the terminal's modes are looked at when top has gone.
+# terminal COLUMNS ROWS [OPTION...]: a shell runs udsctl top, and shows "ended STATUS" afterwards. It saves the terminal's
+# modes before and after.
 terminal() {
     local columns=$1 rows=$2
     shift 2
@@ -57,7 +58,8 @@ shows() { # REGEXP
 }
 
 lacks() { # REGEXP
-    ! screen | grep -qE -- "$1"
+    local text
+    text=$(screen) && ! grep -qE -- "$1" <<<"$text"
 }
 
 keys() {
@@ -71,7 +73,7 @@ see() {
     }
 }
 
-# The table's rows, from below the heading to the first empty line.
+# rows: the lines of the table, from below the heading to the first empty line.
 rows() {
     screen | sed -n '/^ *\(CHANNEL\|ID\|PID\|COMMAND\)/,/^$/p' | sed '1d;/^$/d'
 }
@@ -80,9 +82,9 @@ first_row_is() { # REGEXP
     rows | head -n 1 | grep -qE -- "$1"
 }
 
-# Load: 200 messages a second on quick, 20 on calm; quick has two receivers.
+# start_load: a daemon with 200 messages a second on quick, which has two receivers, and 20 on calm.
 start_load() {
-    start_udsd "$@"
+    start_udsd
     background "$UDSCTL" recv quick calm >/dev/null 2>&1
     background "$UDSCTL" recv -p 'qu*' >/dev/null 2>&1
     wait_until subscribed 3
@@ -102,7 +104,7 @@ start_load() {
     wait_until first_row_is '^calm'
     keys r
     wait_until first_row_is '^quick'
-    # The column on the left is the name, from A on.
+    # The column on the left is the name, in ascending order.
     keys '<'
     wait_until first_row_is '^calm'
     keys Tab
@@ -129,7 +131,7 @@ start_load() {
     see '^ended 0'
 }
 
-@test "top: --sort chooses the table and -n how many refreshes; mistakes are said" {
+@test "top: --sort chooses the table and -n the number of refreshes; mistakes are reported" {
     start_load
     terminal 100 30 --sort name -n 2 --interval 200ms
     see '^ended 0'
@@ -142,7 +144,7 @@ start_load() {
     assert_output --partial "at least 50ms"
     tmux_ kill-server
     wait_until is_gone_server
-    # (ncurses forgets to free what it has got by then.)
+    # ncurses leaks memory in this case.
     tmux_ new-session -d -x 100 -y 30 "ASAN_OPTIONS=detect_leaks=0 TERM=nonsense $UDSCTL top 2>&1; echo ended \$?; exec sleep 1000"
     see "^udsctl: top: TERM: 'nonsense' is not a terminal that is known; try --batch"
     see '^ended 64'
@@ -162,7 +164,7 @@ start_load() {
     [ "$n" -eq 19 ]
 }
 
-@test "top: a client is killed after a question" {
+@test "top: k kills a client after a confirmation" {
     start_udsd
     background "$UDSCTL" recv news >"$DIR/out"
     wait_until subscribed 1
@@ -180,13 +182,13 @@ start_load() {
     see 'not killed'
     keys k y
     see "^client $id killed"
-    # It comes back, as another client.
+    # It reconnects, as a client with another id.
     wait_until lacks "^ +$id +${PIDS[1]} "
     keys q
     see '^ended 0'
 }
 
-@test "top: who is slow, and who waits for him" {
+@test "top: the slow receiver, and the publishers that wait for it" {
     start_udsd
     block_on_big_message
     background "$PYTHON" "$TOOLS/hostile.py" "$S" subscribe other >"$DIR/hostile2"
@@ -196,7 +198,7 @@ start_load() {
     see '^big +.* 1\.[0-9]M +0 +1 '
 }
 
-@test "top: goes on when the daemon was killed and is there again" {
+@test "top: resumes when the daemon was killed and runs again" {
     start_load
     terminal 80 24 --interval 200ms
     see '^quick +[12][0-9][0-9] '
@@ -205,7 +207,7 @@ start_load() {
     start_udsd
     wait_until lacks reconnecting
     see '^quick +[12][0-9][0-9] '
-    # There must be one at the start.
+    # At its start it needs a daemon.
     stop_udsd
     run "$UDSCTL" top
     assert_failure 69
@@ -213,11 +215,10 @@ start_load() {
     terminal 80 24
     see '^ended 69'
     assert_equal "$(wc -l <"$DIR/err")" 1
-    run cat "$DIR/err"
-    assert_output --partial "$S"
+    contains "$DIR/err" "$S"
 }
 
-@test "top: any size of terminal, also while it runs" {
+@test "top: any size of terminal, also if it changes while top runs" {
     start_load
     terminal 80 24
     see '^quick +[12][0-9][0-9] '
@@ -235,14 +236,14 @@ start_load() {
     see '^q quit'
 }
 
-# The terminal is as it was: its modes, and the cursor is seen.
+# terminal_is_restored: the terminal has its modes, its cursor and its main screen again.
 terminal_is_restored() {
     wait_until test -e "$DIR/ended"
     assert_equal "$(cat "$DIR/stty.after")" "$(cat "$DIR/stty.before")"
     assert_equal "$(tmux_ display-message -p '#{cursor_flag} #{alternate_on}')" "1 0"
 }
 
-@test "top: leaves the terminal as it was, on q and on signals" {
+@test "top: restores the terminal on q and on signals" {
     start_udsd
     local signal
     for signal in q INT TERM HUP QUIT; do
@@ -262,7 +263,7 @@ terminal_is_restored() {
     done
 }
 
-@test "top: ^Z gives the terminal back, fg takes it again" {
+@test "top: ^Z restores the terminal, fg shows top again" {
     start_udsd
     tmux_ new-session -d -x 80 -y 24 "env PS1='prompt: ' bash --norc --noprofile -i"
     see '^prompt:'
@@ -283,21 +284,23 @@ terminal_is_restored() {
     see '^prompt:$'
 }
 
-@test "top: colours for what is slow, none with NO_COLOR; ASCII where the locale has no more" {
+@test "top: colours for slow clients, none with NO_COLOR; ASCII in a locale without UTF-8" {
     start_udsd
     block_on_big_message
     tmux_ new-session -d -x 100 -y 30 "$UDSCTL top"
     see 'slow: pid'
-    tmux_ capture-pane -p -e | grep -qE $'\e\\[[0-9;]*3[13]m'
+    tmux_ capture-pane -p -e >"$DIR/colours"
+    grep -qE $'\e\\[[0-9;]*3[13]m' "$DIR/colours"
     tmux_ kill-server
     tmux_ new-session -d -x 100 -y 30 "NO_COLOR=1 LC_ALL=C $UDSCTL top --sort queued"
     see 'slow: pid'
     see '^big .*########'
-    ! tmux_ capture-pane -p -e | grep -qE $'\e\\[[0-9;]*[34][0-7]m'
-    ! screen | grep -qP '[^\x00-\x7f]'
+    tmux_ capture-pane -p -e >"$DIR/plain"
+    refute grep -E $'\e\\[[0-9;]*[34][0-7]m' "$DIR/plain"
+    refute grep -P '[^\x00-\x7f]' "$DIR/plain"
 }
 
-@test "top: names with control characters do no harm" {
+@test "top: control characters in names are shown as ?" {
     start_udsd
     printf 'SUBSCRIBE "evil\\x1b[2J\\x07\\r\\nname\\xff" "gr\xc3\xbc\xc3\x9f"\r\n' >"$DIR/in"
     background bash -c "(cat '$DIR/in'; sleep 100) | nc -U '$S' >/dev/null"
@@ -306,10 +309,11 @@ terminal_is_restored() {
     see '^evil\?\[2J\?\?\?name\? '
     see '^grüß '
     run "$UDSCTL" top -n 1 --interval 100ms
+    assert_success
     assert_output --partial 'evil?[2J???name?'
 }
 
-@test "top: plain text where there is no terminal, across a restart" {
+@test "top: plain text without a terminal, across a restart of the daemon" {
     start_load
     background "$UDSCTL" top --interval 100ms >"$DIR/out" 2>"$DIR/err"
     local top=$!
@@ -323,40 +327,27 @@ terminal_is_restored() {
     kill -TERM "$top"
     wait_exit "$top"
     assert_equal "$status" 143
-    ! grep -q $'\e' "$DIR/out"
-    # Who reads may leave.
+    refute grep $'\e' "$DIR/out"
+    # It ends with 0 when its reader leaves.
     run bash -c "timeout 10 '$UDSCTL' top --interval 50ms 2>&1 | head -n 3; echo \${PIPESTATUS[0]}"
     assert_line --index 3 0
 }
 
-@test "top: who is no administrator sees his own, and is told so" {
-    [ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
-    cat >"$DIR/conf" <<EOF
-[listener bus]
-listen = $S
-socket_mode = 0666
-[channel secret.*]
-publish = root
-subscribe = root
-EOF
-    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
-    UDSD_PID=$!
-    PIDS+=("$UDSD_PID")
-    DAEMONS[$UDSD_PID]=1
-    wait_until is_listening "$S"
+@test "top: users other than administrators see only their own clients, and how many are hidden" {
+    need_root
+    start_configured 'socket_mode = 0666' '[channel secret.*]' 'publish = root' 'subscribe = root'
     background "$UDSCTL" recv secret.1 open >/dev/null
     wait_until subscribed 2
-    chmod a+x "$DIR" "$BATS_RUN_TMPDIR" "$(dirname "$DIR")"
     cp "$UDSCTL" "$DIR/udsctl"
-    chmod 755 "$DIR/udsctl"
-    run setpriv --reuid 65534 --regid 65534 --clear-groups "$DIR/udsctl" --socket "$S" top -n 1 --interval 100ms
+    run as_nobody "$DIR/udsctl" --socket "$S" top -n 1 --interval 100ms
     assert_success
     refute_output --partial secret.1
     assert_line --regexp '^open '
     assert_line --regexp 'Channels 1.* 1 more that you may not see$'
     assert_line --regexp 'Clients 1.* 1 of other users, not shown$'
-    # udsctl recv also receives a channel of udsd's own, which is not among those that are hidden.
+    # udsd's own channel, which udsctl recv also receives, does not count as hidden.
     run "$UDSCTL" top -n 1 --interval 100ms
+    assert_success
     refute_output --partial 'that you may not see'
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
-# udsctl as a shell user meets it: usage, exit statuses, input and output in all their forms.
+# udsctl in a shell: usage, exit statuses, and all forms of input and output.
 
 load helper
+load users
 
 @test "send from arguments and recv print the same" {
     start_udsd
@@ -11,7 +12,6 @@ load helper
     "$UDSCTL" send news one "two words" ""
     wait_exit "$recv"
     assert_equal "$status" 0
-    run cat "$DIR/out"
     printf 'one\ntwo words\n\n' | cmp - "$DIR/out"
 }
 
@@ -36,7 +36,7 @@ load helper
     printf 'two\nlines\0second\0\001\377\r\n$5\r\n\0' | cmp - "$DIR/out"
 }
 
-@test "a message of 16 MiB passes, a larger one is refused with its number and the others go on" {
+@test "a message of 16 MiB passes; a larger one is refused with its number, and the others are sent" {
     start_udsd
     background "$UDSCTL" recv -n 3 big >"$DIR/out"
     local recv=$!
@@ -57,14 +57,14 @@ load helper
     tail -n 2 "$DIR/out" | cmp - <(printf 'before\nafter\n')
 }
 
-@test "the queue is bounded: stdin is not read while it is full" {
-    # No daemon: what send takes from the pipe is what its queue holds, and little more.
+@test "the queue is bounded: udsctl send does not read standard input while it is full" {
+    # Without a daemon udsctl send reads from the pipe as much as its queue holds, and little more.
     run "$PYTHON" - "$UDSCTL" <<'EOF'
 import os, select, subprocess, sys
 send = subprocess.Popen([sys.argv[1], "send", "--queue-bytes", "100K", "numbers"], stdin=subprocess.PIPE)
 pipe, taken = send.stdin.fileno(), 0
 os.set_blocking(pipe, False)
-# It takes as much as it may, however long it needs to begin; then no more for a second.
+# It reads until its queue is full, however long it takes to start; then nothing for a second.
 while select.select([], [pipe], [], 1 if taken >= 100000 else 20)[1] and taken < 10000000:
     taken += os.write(pipe, b"0123456\n" * 500)
 send.kill()
@@ -75,17 +75,15 @@ EOF
     [ "$output" -lt 1000000 ]
 }
 
-@test "SIGINT stops reading, sends what is queued, and says how it ended" {
+@test "SIGINT stops reading, sends the queue, and reports the result" {
     start_udsd
-    background "$UDSCTL" recv news >"$DIR/out"
-    wait_until subscribed 1
+    receive news
     mkfifo "$DIR/fifo"
-    "$PYTHON" -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --summary news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    # The shell ignores SIGINT for a command in the background.
+    env --default-signal=INT "$UDSCTL" send --summary news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
     local send=$!
     PIDS+=("$send")
-    # For reading too, so that writing never meets a FIFO without a reader.
+    # Open for reading too, so that a writer never finds the FIFO without a reader.
     exec 8<>"$DIR/fifo"
     seq 10 >&8
     wait_until has_lines "$DIR/out" 10
@@ -94,11 +92,9 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --summary news <"$DIR/fifo" 
     assert_equal "$status" 130
     contains "$DIR/err" '10 messages, 10 answered'
 
-    # Without a daemon what is queued cannot be sent: it says how much.
+    # Without a daemon the queue cannot be sent: it reports how many messages it has.
     stop_udsd
-    "$PYTHON" -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    env --default-signal=INT "$UDSCTL" send --timeout 1s -v news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
     send=$!
     PIDS+=("$send")
     seq 5 >&8
@@ -109,7 +105,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
     contains "$DIR/err" '5 of 5'
 }
 
-@test "recv ends quietly when nobody reads its output" {
+@test "recv ends quietly when the reader of its output leaves" {
     start_udsd
     seq 100 | "$UDSCTL" send --wait-receiver --timeout 30s news 3>&- &
     PIDS+=($!)
@@ -119,7 +115,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
     [ ! -s "$DIR/err" ]
 }
 
-@test "a message that begins with a dash goes behind --" {
+@test "a message that begins with a dash must follow --" {
     start_udsd
     run "$UDSCTL" send news -5
     assert_failure 64
@@ -127,7 +123,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
     "$UDSCTL" send news -- -5
 }
 
-@test "output that cannot be written: exit 74, and it says so" {
+@test "output that cannot be written: exit 74, with the reason" {
     start_udsd
     run bash -c "'$UDSCTL' ping >/dev/full"
     assert_failure 74
@@ -143,7 +139,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
     assert_failure 75
 }
 
-@test "recv hands on each message at once" {
+@test "recv prints each message at once" {
     start_udsd
     background "$UDSCTL" recv news >"$DIR/out"
     wait_until subscribed 1
@@ -181,17 +177,15 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
 }
 
 @test "no permission to connect: exit 77 at once" {
-    [ "$(id -u)" -eq 0 ] || skip "needs root to become somebody else"
-    chmod a+x "$DIR" "$BATS_RUN_TMPDIR" "$(dirname "$DIR")"
+    need_root
     cp "$UDSCTL" "$DIR/udsctl"
-    chmod 755 "$DIR/udsctl"
     start_udsd
-    run timeout 10 setpriv --reuid 65534 --regid 65534 --clear-groups "$DIR/udsctl" --socket "$S" send news hello
+    run as_nobody timeout 10 "$DIR/udsctl" --socket "$S" send news hello
     assert_failure 77
     assert_output --partial "$S"
 }
 
-@test "usage errors: exit 64, and the nearest word" {
+@test "usage errors: exit 64, with the nearest word" {
     run "$UDSCTL" snd news
     assert_failure 64
     assert_output --partial "did you mean 'send'"
@@ -227,27 +221,17 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
 
 @test "the manual and the completions name every verb and option" {
     local verb option n=0
-    for verb in $("$UDSCTL" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
-        grep -qE "^\.(It|Ss|Nm).* $verb( |\$)" "$TOP/man/udsctl.1" || {
-            echo "udsctl.1 lacks $verb" >&2
-            return 1
-        }
+    local file
+    for verb in $(verbs); do
+        grep -qE "^\.(It|Ss|Nm).* $verb( |\$)" "$TOP/man/udsctl.1" || fail "udsctl.1 lacks $verb"
         for option in $("$UDSCTL" "$verb" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
-            grep -qE -- "Fl (Fl |-)${option#--}( |\$)" "$TOP/man/udsctl.1" || {
-                echo "udsctl.1 lacks $option of $verb" >&2
-                return 1
-            }
-            local file
+            grep -qE -- "Fl (Fl |-)${option#--}( |\$)" "$TOP/man/udsctl.1" || fail "udsctl.1 lacks $option of $verb"
             for file in udsctl.bash _udsctl udsctl.fish; do
                 n=$((n + 1))
-                grep -qE -- "(--|-l )${option#--}" "$TOP/completions/$file" || {
-                    echo "$file lacks $option of $verb" >&2
-                    return 1
-                }
+                grep -qE -- "(--|-l )${option#--}" "$TOP/completions/$file" || fail "$file lacks $option of $verb"
             done
         done
     done
-    # All of that was really looked at.
     [ "$n" -ge 60 ]
 }
 
@@ -261,7 +245,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$UDSCTL" send --timeout 1s -v news <"$DIR/
     done
 }
 
-@test "what is missing or no socket is named" {
+@test "a missing channel and a path that is not a socket are reported" {
     run "$UDSCTL" send
     assert_failure 64
     assert_output "udsctl: send: no channel; try 'udsctl send --help'"

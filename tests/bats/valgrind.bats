@@ -1,27 +1,24 @@
 #!/usr/bin/env bats
-# The main paths under valgrind: no error, and nothing that is lost at the end.
+# The main paths under valgrind: no errors and no leaks.
 
 load helper
 
 setup() {
     common_setup
     command -v valgrind >/dev/null || skip "no valgrind"
-    ! is_sanitized || skip "valgrind does not go with a sanitizer"
+    ! is_sanitized || skip "valgrind does not work with a sanitizer"
     VALGRIND=(valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,possible
         --errors-for-leak-kinds=definite,possible)
 }
 
 teardown() {
-    cat "$DIR"/valgrind.* 2>/dev/null || true # what a failure was about
+    cat "$DIR"/valgrind.* 2>/dev/null || true # shown if the test fails
     common_teardown
 }
 
 start_under_valgrind() {
     "${VALGRIND[@]}" --log-file="$DIR/valgrind.%p" "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
-    UDSD_PID=$!
-    PIDS+=("$UDSD_PID")
-    DAEMONS[$UDSD_PID]=1
-    wait_until is_listening "$S"
+    adopt_udsd $!
 }
 
 expect_clean() {
@@ -29,7 +26,7 @@ expect_clean() {
     assert_output ""
 }
 
-@test "the daemon: messages small and large, reload, clients that break off, stop" {
+@test "the daemon: small and large messages, a reload, clients that break off, a stop" {
     cat >"$DIR/conf" <<EOF
 [listener bus]
 listen = $S
@@ -93,7 +90,7 @@ EOF
     expect_clean
 }
 
-@test "udsctl send and recv: lines, a large message, a daemon that is restarted" {
+@test "udsctl send and recv: lines, a large message, a restart of the daemon" {
     start_udsd
     background "${VALGRIND[@]}" --log-file="$DIR/valgrind.recv" "$UDSCTL" recv -n 2002 numbers >"$DIR/out" 2>"$DIR/recv.err"
     local recv=$! send

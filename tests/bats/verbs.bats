@@ -1,19 +1,12 @@
 #!/usr/bin/env bats
-# The verbs of udsctl that look at the daemon and steer it, as an operator meets them.
+# The verbs of udsctl for operators: they show and control the daemon.
 
 load helper
 load users
 
-# json FILTER-EXPRESSION: evaluates a Python expression on the objects of standard input, `objects` in their order.
+# json EXPRESSION: evaluates a Python expression; `objects` is the list of JSON objects, one per line, on stdin.
 json() {
     "$PYTHON" -c "import json, sys; objects = [json.loads(line) for line in sys.stdin]; print(($1))"
-}
-
-# receive CHANNEL...: a receiver in the background, $RECV.
-receive() {
-    background "$UDSCTL" recv "$@" >"$DIR/out"
-    RECV=$!
-    wait_until subscribed $#
 }
 
 @test "stats: a table, and JSON with rates" {
@@ -44,7 +37,7 @@ receive() {
     run "$UDSCTL" stats --watch=100ms -n 2
     assert_success
     assert_equal "$(grep -c '^messages ' <<<"$output")" 2
-    # The connection's end is the end.
+    # It ends when the connection does.
     background "$UDSCTL" stats --watch=1h >"$DIR/stats" 2>"$DIR/err"
     local watch=$!
     wait_until has_lines "$DIR/stats" 1
@@ -54,7 +47,7 @@ receive() {
 }
 
 @test "stats: metrics are OpenMetrics, and Prometheus's older format" {
-    "$PYTHON" -c 'import prometheus_client' || skip "needs python3-prometheus-client"
+    "$PYTHON" -c 'import prometheus_client' 2>/dev/null || skip "needs python3-prometheus-client"
     start_udsd
     "$UDSCTL" send news one
     "$UDSCTL" stats --format openmetrics >"$DIR/open"
@@ -82,7 +75,7 @@ EOF
     assert_output --partial "did you mean 'json'"
 }
 
-@test "clients: who is connected, by user and process, and as JSON" {
+@test "clients: a table, filtered by user and process, and as JSON" {
     start_udsd
     receive news
     local pid=$RECV
@@ -95,11 +88,12 @@ EOF
     assert_success
     assert_line --index 0 --regexp '^ *ID  USER .* STATE$'
     assert_line --regexp "$(id -un) +$pid +udsctl .* 2 +0 +1 +0$"
-    assert_equal "${#lines[@]}" 3 # itself it does not show
+    assert_equal "${#lines[@]}" 3 # it does not show itself
     run json "[(o['name'], o['published'], o['username'] == '$(id -un)') for o in objects if o['name']]" \
         < <("$UDSCTL" clients --json)
     assert_output "[('123', 1, True)]"
     run "$UDSCTL" clients --pid "$pid" --ids
+    assert_success
     assert_output --regexp '^[0-9]+$'
     run "$UDSCTL" clients --user 54321
     assert_success
@@ -129,7 +123,7 @@ EOF
     assert_output "('news.x', 1, 2, 1)"
 }
 
-@test "channels: as many as there are" {
+@test "channels: a list of 59,994" {
     start_udsd
     background "$PYTHON" - "$S" <<'EOF'
 import signal, sys
@@ -149,18 +143,17 @@ EOF
     assert_output 59994
 }
 
-@test "kill: by id, by process and by user, and it says whom" {
+@test "kill: by id, by process and by user; it prints each client that it closed" {
     start_udsd
     receive a
     local first=$RECV
     receive b
-    run "$UDSCTL" clients --ids --pid "$first"
-    run "$UDSCTL" kill "$output"
+    run "$UDSCTL" kill "$("$UDSCTL" clients --ids --pid "$first")"
     assert_success
     assert_output --regexp "^closed client [0-9]+: user $(id -un), pid $first, udsctl$"
     run json "objects[0]['pid'] == $RECV, len(objects)" < <("$UDSCTL" kill --json --pid "$RECV")
     assert_output '(True, 1)'
-    # recv has come back; of two ids one does not exist.
+    # The receiver has reconnected; of two ids one does not exist.
     wait_until subscribed 2
     run "$UDSCTL" kill "$("$UDSCTL" clients --ids | head -n 1)" 4711
     assert_failure 1
@@ -170,7 +163,7 @@ EOF
     run "$UDSCTL" kill --user "$(id -un)"
     assert_success
     assert_equal "${#lines[@]}" 2
-    # What does not fit the options is not closed, and that is said as well.
+    # An id that does not match the other options is not closed, and this is reported.
     wait_until subscribed 2
     mapfile -t ids < <("$UDSCTL" clients --ids)
     run "$UDSCTL" kill "${ids[@]}" --pid "$RECV"
@@ -186,7 +179,7 @@ EOF
     assert_failure 64
 }
 
-@test "monitor: who sent what to how many" {
+@test "monitor: the sender, channel, receivers and payload of each message" {
     start_udsd
     receive news
     background "$UDSCTL" monitor -n 2 >"$DIR/lines"
@@ -202,6 +195,7 @@ EOF
     wait_exit "$json"
     assert_equal "$status" 0
     run cat "$DIR/lines"
+    assert_success
     assert_line --index 0 --regexp "^[0-9:.]+ $(id -un) pid [0-9]+ client [0-9]+ publish other to 0: hi .x1b\[31m$"
     assert_line --index 1 --regexp 'publish news to 1: hello$'
     run json "[(o['channel'], o['receivers'], o.get('payload'), o.get('payload_base64'), o['bytes']) for o in objects]" <"$DIR/json"
@@ -209,19 +203,15 @@ EOF
     assert_equal "$(cat "$DIR/other")" ''
 }
 
-# all_told N: so many messages were shown in $DIR/lines or told as not shown in $DIR/err.
-all_told() {
+# all_accounted_for N: whether N messages were shown in $DIR/lines or reported as not shown in $DIR/err.
+all_accounted_for() {
     local missed
     missed=$(awk '/too slow: [0-9]+ messages are not shown$/ { n += $4 } END { print n + 0 }' "$DIR/err")
     [ "$(($(wc -l <"$DIR/lines") + missed))" -eq "$1" ]
 }
 
-@test "monitor: who does not keep up is told, and publishers do not wait" {
-    printf '[listener a]\nlisten = %s\n[limits]\nqueue_limit = 64K\n' "$S" >"$DIR/conf"
-    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
-    PIDS+=($!)
-    DAEMONS[$!]=1
-    wait_until is_listening "$S"
+@test "monitor: a slow monitor reports how many messages it missed, and publishers do not wait" {
+    start_configured '[limits]' 'queue_limit = 64K'
     background "$UDSCTL" monitor >"$DIR/lines" 2>"$DIR/err"
     local monitor=$!
     wait_until info_is monitor_clients 1
@@ -231,16 +221,11 @@ all_told() {
     info_is messages_dropped 0
     kill -CONT "$monitor"
     wait_until contains "$DIR/err" 'messages are not shown'
-    # All are shown, or told as not shown.
-    wait_until all_told 20000
+    wait_until all_accounted_for 20000
 }
 
-@test "reload: taken, refused, and without a file" {
-    printf '[listener a]\nlisten = %s\n' "$S" >"$DIR/conf"
-    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
-    PIDS+=($!)
-    DAEMONS[$!]=1
-    wait_until is_listening "$S"
+@test "reload: success, and a mistake in the file" {
+    start_configured
     run "$UDSCTL" reload
     assert_success
     assert_output reloaded
@@ -250,7 +235,7 @@ all_told() {
     assert_output --partial "udsctl: the configuration was not reloaded: $DIR/conf:3: mode: 'fast' is not a mode"
 }
 
-@test "check: a line and a status for monitoring systems" {
+@test "check: a line and an exit status for monitoring systems" {
     run "$UDSCTL" check
     assert_failure 2
     assert_output "UDSD CRITICAL - cannot connect to $S: No such file or directory; is it running?"
@@ -262,7 +247,7 @@ all_told() {
     run "$UDSCTL" check --timeout 100ms
     assert_failure 2
     assert_output "UDSD CRITICAL - timed out: no answer from $S"
-    # It answers while the check waits, later than it should.
+    # It answers while the check waits, after more than the warning time.
     "$UDSCTL" check --warning 1ms --critical 1h >"$DIR/out" 3>&- &
     local check=$!
     wait_until bash -c "(($(date +%s%N) + 0 < \$(date +%s%N) - 50000000))"
@@ -274,16 +259,15 @@ all_told() {
     assert_failure 3
 }
 
-@test "bench: measures through the daemon" {
+@test "bench: measures the daemon" {
     start_udsd
     run json "[o['work'] for o in objects], objects[2]['depth'], all(o['per_second'] > 100 and o['cpu_nanoseconds'] > 0 and
         o['p50_microseconds'] <= o['p99_microseconds'] for o in objects)" < <("$UDSCTL" bench --json --timeout 30s)
     assert_output "(['ping', 'publish', 'publish'], 64, True)"
-    run info pubsub_channels
-    assert_output 0
+    assert_equal "$(info pubsub_channels)" 0
 }
 
-@test "without a daemon every verb says what to do" {
+@test "without a daemon every verb tells the user what to do" {
     local verb
     for verb in ping stats clients channels monitor 'kill 1' reload bench; do
         # shellcheck disable=SC2086 # a verb and its argument
@@ -294,54 +278,53 @@ all_told() {
     run "$UDSCTL" send --timeout 100ms news x
     assert_failure 75
     assert_output --partial "No such file or directory; is it running?"
-    # Who has a service or a daemon of his own is told how to look at it.
+    # With a service's socket the message has the command that shows its status.
     mkdir -p "$DIR/run/udsd"
     XDG_RUNTIME_DIR=$DIR/run run "$UDSCTL" -s "$DIR/run/udsd/udsd.sock" ping
+    assert_failure 69
     assert_output --partial 'is it running? systemctl --user status udsd'
     if [ ! -e /run/udsd ]; then
         run "$UDSCTL" -s /run/udsd/udsd.sock ping
+        assert_failure 69
         assert_output --partial 'is it running? systemctl status udsd'
     fi
 }
 
-@test "without permission every verb says whose the socket is" {
+@test "without permission every verb names the socket's owner or group" {
     need_root
-    printf '[listener a]\nlisten = %s\nsocket_mode = 0660\nsocket_group = adm\n' "$S" >"$DIR/conf"
-    "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1 3>&- &
-    PIDS+=($!)
-    DAEMONS[$!]=1
-    wait_until is_listening "$S"
+    start_configured 'socket_mode = 0660' 'socket_group = adm'
     local verb
     for verb in ping stats clients channels monitor 'kill 1' reload bench 'recv x' 'send x y'; do
         # shellcheck disable=SC2086 # a verb and its arguments
-        run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" $verb
+        run as_nobody "$UDSCTL" $verb
         assert_failure 77
         assert_output "udsctl: cannot connect to $S: Permission denied; the socket belongs to group adm; you are not in \
 it: as root, usermod -aG adm nobody, and log in again"
     done
     chmod 0600 "$S"
-    run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" ping
+    run as_nobody "$UDSCTL" ping
+    assert_failure 77
     assert_output --partial 'only its owner, root, may connect'
 }
 
-@test "who is no administrator is refused what is theirs" {
+@test "administrators' verbs refuse other users" {
     need_root
     start_hub
     local verb
     for verb in monitor reload; do
-        run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" $verb
+        run as_nobody "$UDSCTL" $verb
         assert_failure 77
         assert_output --partial 'administrators only'
     done
     receive news
-    run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" clients
+    run as_nobody "$UDSCTL" clients
     assert_success
     assert_output --regexp '^ID +USER .* STATE$'
-    run setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSCTL" kill 1 2 3
+    run as_nobody "$UDSCTL" kill 1 2 3
     assert_failure 1
 }
 
-@test "an echo listener is no bus, and every verb says so" {
+@test "every verb reports that an echo listener is not a bus" {
     start_udsd --mode echo
     local verb
     for verb in ping stats clients channels monitor 'kill 1' reload bench 'recv x' 'send x y'; do
@@ -353,7 +336,7 @@ it: as root, usermod -aG adm nobody, and log in again"
     done
 }
 
-@test "help: what --help says, or the manual at the verb" {
+@test "help: the text of --help, or the manual at the verb on a terminal" {
     run "$UDSCTL" help stats
     assert_success
     assert_line --index 0 'usage: udsctl stats [OPTION]...'
@@ -363,26 +346,29 @@ it: as root, usermod -aG adm nobody, and log in again"
     run "$UDSCTL" help stat
     assert_failure 64
     assert_output --partial "did you mean 'stats'"
-    # On a terminal it is man that is run.
     mkdir "$DIR/bin"
     printf '#!/bin/sh\necho "man $*"\n' >"$DIR/bin/man"
     printf '#!/bin/sh\n' >"$DIR/bin/less"
     chmod +x "$DIR/bin/man" "$DIR/bin/less"
     PATH=$DIR/bin:$PATH run script -qec "$UDSCTL help stats" /dev/null
+    assert_success
     assert_output --partial "man -P less -R -p '^   stats\$' udsctl"
     printf '#!/bin/sh\nexit 1\n' >"$DIR/bin/man"
     PATH=$DIR/bin:$PATH run script -qec "$UDSCTL help stats" /dev/null
+    assert_success
     assert_output --partial 'usage: udsctl stats'
 }
 
-@test "the help of each verb fits a screen, and mistakes are told with the nearest word" {
-    local verb
-    for verb in $("$UDSCTL" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+@test "the help of each verb fits a screen, and mistakes are reported with the nearest word" {
+    local verb n=0
+    for verb in $(verbs); do
+        n=$((n + 1))
         run "$UDSCTL" "$verb" --help
         assert_success
         [ "${#lines[@]}" -le 22 ]
         [ "$(wc -L <<<"$output")" -le 120 ]
     done
+    [ "$n" -ge 12 ]
     run "$UDSCTL" stats --formt json
     assert_failure 64
     assert_output --partial "did you mean '--format'"
@@ -393,7 +379,7 @@ it: as root, usermod -aG adm nobody, and log in again"
     assert_failure 64
 }
 
-# complete WORD...: what the completion offers for the last word.
+# complete_words WORD...: the completions of the last word.
 complete_words() {
     bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _udsctl; printf "%s\n" "${COMPREPLY[@]}"' - \
         "$TOP/completions/udsctl.bash" "$UDSCTL" "$@"
@@ -401,6 +387,7 @@ complete_words() {
 
 @test "the bash completion offers verbs, options, channels and clients" {
     run complete_words ''
+    assert_success
     assert_line stats
     run complete_words stats --fo
     assert_output --format
@@ -408,7 +395,7 @@ complete_words() {
     assert_output openmetrics
     run complete_words help cl
     assert_output clients
-    # Without a daemon there is nothing to offer, and nothing is said.
+    # Without a daemon there are no completions, and no error message.
     run complete_words recv ''
     assert_output ''
     start_udsd
@@ -425,12 +412,12 @@ complete_words() {
     assert_output ''
     run complete_words kill ''
     assert_output "$("$UDSCTL" clients --ids)"
-    # The socket that stands on the line is the one that is asked.
+    # The completion asks the socket on the command line.
     UDSD_SOCKET=/nowhere run complete_words --socket "$S" recv n
     assert_output news
 }
 
-@test "output that nobody reads any more ends them quietly, other failures are said" {
+@test "verbs end quietly when the reader of their output leaves, and report other failures" {
     start_udsd
     background bash -c "'$UDSCTL' monitor 2>'$DIR/err' | head -n 1 >'$DIR/lines'; echo \${PIPESTATUS[0]} >'$DIR/status'"
     wait_until info_is monitor_clients 1

@@ -1,11 +1,10 @@
 /*
- * udsd-bench: measures several servers on the same work in one run. The rounds are interleaved, server by
- * server within each work, so that what disturbs the machine disturbs all of them; each measurement has a
- * server of its own. What counts is the server's time on a CPU per operation: with one core for the
- * server and one for the generator, operations per second say as much about the generator.
+ * udsd-bench: measures several servers on the same work in one run. Within each work of a round the servers take turns,
+ * so that a disturbance of the machine affects all of them; each measurement starts a new server. The main figure is
+ * the server's CPU time per operation: operations per second depend as much on the load generator.
  *
- * On a core of its own the generator never sleeps. A server pays for waking what sleeps, in a virtual
- * machine more than for the message itself, and that would hide what is to be measured.
+ * On a core of its own the generator never sleeps. Otherwise the server would pay for waking it, which in a virtual
+ * machine costs more than the message itself and would hide the figure.
  */
 #include <err.h>
 #include <fnmatch.h>
@@ -33,43 +32,43 @@
 struct bench {
 	const char *udsd;
 	const char *glob;
-	const char *json; /* files to write; NULL: not wanted */
+	const char *json; /* files to write; NULL: none */
 	const char *svg;
-	const char *table; /* of a Markdown file */
+	const char *table; /* a Markdown file */
 	unsigned int rounds;
 	struct measure measure;
-	char (*programs)[PATH_MAX]; /* of peer_table; empty: not found, or not wanted */
+	char (*programs)[PATH_MAX]; /* one for each row of peer_table; "": not measured */
 };
 
 static const char help[] =
     "usage: udsd-bench [OPTION]...\n"
     "Measures udsd beside other servers and beside udsd-floor, which only moves the bytes, on the same work,\n"
-    "and prints medians. What is missing is left out.\n\n"
+    "and prints medians. Servers that are not installed are left out.\n\n"
     "  --udsd PATH        the udsd to measure\n"
     "  --udsctl PATH      the udsctl to measure\n"
     "  --peers LIST       only these of udsd,redis,nats,mosquitto,floor\n"
-    "  --work GLOB        only works of this name\n"
+    "  --work GLOB        only works whose name matches\n"
     "  --rounds N         how often to measure everything (5)\n"
     "  --milliseconds N   how long a measurement lasts (200)\n"
-    "  --quick            one round of 20 ms, with small crowds: whether it works, not how fast it is\n"
-    "  --json FILE        write the results there, with each metric of each server\n"
+    "  --quick            one round of 20 ms, with small crowds: a test of the benchmark, not a measurement\n"
+    "  --json FILE        write the results there, with every metric of every server\n"
     "  --svg FILE         write a chart there\n"
     "  --table FILE       write a table into this Markdown file, between its lines <!-- bench --> and\n"
     "                     <!-- /bench -->\n"
-    "  --list             name the works and end\n"
-    "  --help             this text\n\n"
-    "cpu ns/op is the server's time on a CPU, all threads, for each delivery (publish) or request. +-% is half of\n"
-    "what lies between the least and the most round of udsd. A goal that is missed has a mark of exclamation.\n";
+    "  --list             list the works and exit\n"
+    "  --help             show this text and exit\n\n"
+    "cpu ns/op is the server's CPU time, of all threads, per delivery (publish) or request. +-% is half of the range\n"
+    "of udsd's rounds. An exclamation mark marks a missed goal.\n";
 
 static void
-print_works(void)
+bench_print_works(void)
 {
 	for (size_t i = 0; i < work_count; i++)
 		printf("%-15s  %s\n", work_table[i].name, work_table[i].summary);
 }
 
 static unsigned int
-parse_number(const char *option, const char *text, unsigned int otherwise)
+bench_parse_number(const char *option, const char *text, unsigned int otherwise)
 {
 	uint64_t n;
 
@@ -90,7 +89,7 @@ bench_check_glob(const struct bench *b)
 }
 
 static bool
-peers_name(const char *list, const char *name, size_t len)
+bench_list_has(const char *list, const char *name, size_t len)
 {
 	for (size_t n; *list; list += n + (list[n] == ',')) {
 		n = strcspn(list, ",");
@@ -105,7 +104,7 @@ bench_check_peers(const char *list)
 {
 	for (size_t n, i; *list; list += n + (list[n] == ',')) {
 		n = strcspn(list, ",");
-		for (i = 0; i < peer_count && !peers_name(peer_table[i].name, list, n); i++)
+		for (i = 0; i < peer_count && !bench_list_has(peer_table[i].name, list, n); i++)
 			;
 		if (i == peer_count)
 			errx(64, "--peers: '%.*s' is none of udsd, redis, nats, mosquitto and floor", (int)n, list);
@@ -124,7 +123,7 @@ bench_find_peers(struct bench *b, const char *wanted)
 		const struct peer *peer = &peer_table[i];
 		const char *program = peer->programs[0] ? peer->programs[0] : b->udsd;
 
-		if (wanted && !peers_name(wanted, peer->name, strlen(peer->name)))
+		if (wanted && !bench_list_has(wanted, peer->name, strlen(peer->name)))
 			continue;
 		if (!peer_find_program(peer, b->udsd, b->programs[i])) {
 			printf("%s: left out: no program %s\n", peer->name, program ? program : "given with --udsd");
@@ -173,7 +172,7 @@ bench_parse(struct bench *b, int argc, char **argv)
 	if (given[HELP])
 		fputs(help, stdout);
 	if (given[LIST])
-		print_works();
+		bench_print_works();
 	if (given[HELP] || given[LIST])
 		exit(0);
 	b->udsd = given[UDSD];
@@ -181,11 +180,11 @@ bench_parse(struct bench *b, int argc, char **argv)
 	b->json = given[JSON];
 	b->svg = given[SVG];
 	b->table = given[TABLE];
-	b->rounds = parse_number("--rounds", given[ROUNDS], given[QUICK] ? 1 : 5);
+	b->rounds = bench_parse_number("--rounds", given[ROUNDS], given[QUICK] ? 1 : 5);
 	b->measure.udsctl = given[UDSCTL] ? realpath(given[UDSCTL], NULL) : NULL;
 	b->measure.lines = given[QUICK] ? LINES_QUICK : LINES;
 	b->measure.crowd_part = given[QUICK] ? 10 : 1;
-	b->measure.milliseconds = parse_number("--milliseconds", given[MILLISECONDS], given[QUICK] ? 20 : 200);
+	b->measure.milliseconds = bench_parse_number("--milliseconds", given[MILLISECONDS], given[QUICK] ? 20 : 200);
 	if (given[UDSCTL] && !b->measure.udsctl)
 		err(64, "--udsctl: %s", given[UDSCTL]);
 	bench_check_glob(b);
@@ -196,7 +195,7 @@ bench_parse(struct bench *b, int argc, char **argv)
 	bench_find_peers(b, given[PEERS]);
 }
 
-/* The generator takes the last CPU and leaves the first to the server. */
+/* The generator runs on the last CPU, the server on the first. */
 static void
 bench_pin(struct bench *b)
 {
@@ -222,9 +221,9 @@ bench_pin(struct bench *b)
 	printf("server pinned to CPU %d, generator to CPU %d, where it never sleeps\n", first, last);
 }
 
-/* Lets this process, and the servers that inherit it, have thousands of connections. */
+/* Allows thousands of connections to this process, and to the servers, which inherit the limit. */
 static void
-raise_file_limit(void)
+bench_raise_file_limit(void)
 {
 	struct rlimit files;
 
@@ -235,7 +234,7 @@ raise_file_limit(void)
 		err(1, "setrlimit");
 }
 
-/* The servers change within a work, so that what disturbs the machine disturbs all of them. */
+/* The servers take turns within a work, see above. */
 static void
 bench_run(const struct bench *b)
 {
@@ -259,10 +258,10 @@ main(int argc, char **argv)
 {
 	struct bench b = { 0 };
 
-	setlinebuf(stdout); /* what fails later is to stand below */
+	setlinebuf(stdout); /* keeps the order of stdout and error messages */
 	bench_parse(&b, argc, argv);
 	bench_pin(&b);
-	raise_file_limit();
+	bench_raise_file_limit();
 	printf("medians of %u rounds of %u ms\n\n", b.rounds, b.measure.milliseconds);
 	bench_run(&b);
 	report_print(b.measure.report, stdout);

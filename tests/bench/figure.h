@@ -1,4 +1,4 @@
-/* What is measured of a work, and the figures made of it that people look at. */
+/* The metrics of a work, and the figures that the reports show. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,15 +25,15 @@ struct metric_info {
 
 extern const struct metric_info metric_table[METRIC_COUNT];
 
-/* A goal is a most; 0: none. */
+/* One line of the reports. Goals are upper limits; 0: no goal. */
 struct figure {
 	const char *work;
 	enum metric metric;
 	const char *title;
-	double of_redis; /* goals for udsd's part of the other's */
+	double of_redis; /* goals for udsd's figure divided by that server's */
 	double of_floor;
-	double goal;         /* for udsd's figure itself */
-	const char *against; /* the figure is what this one is of the same server's in this work; NULL: it is not */
+	double goal;         /* for udsd's figure */
+	const char *against; /* a work: the figure is the ratio to the same server's metric there; NULL: no ratio */
 	bool is_charted;
 };
 
@@ -42,9 +42,9 @@ extern const size_t figure_count;
 
 const char *figure_unit(const struct figure *figure);
 
-/* Writes a number with three digits that count, or "-" if there is none; returns text. */
+/* Writes the value with three significant digits, or "-" for NAN; returns text. */
 #define FIGURE_TEXT_SIZE 32
 const char *figure_format(double value, char text[FIGURE_TEXT_SIZE]);
 
-/* Writes what is to be printed behind a value whose most is goal: "<=0.20", with "!" before it if missed; or "". */
+/* Writes the goal of a value: "<=0.2", "!<=0.2" if the value misses it, "" without a goal. Returns text. */
 const char *figure_format_goal(double value, double goal, char text[FIGURE_TEXT_SIZE]);

@@ -1,13 +1,13 @@
 /*
- * udsd-floor: what the kernel alone costs. An epoll daemon that parses nothing and only moves bytes, so
- * that its time per operation is the least any server of the same traffic can reach.
+ * udsd-floor: the cost of the kernel alone. An epoll daemon that parses nothing and only moves bytes: no server can
+ * need less time per operation for the same traffic.
  *
- *   udsd-floor PATH               writes back what it reads
- *   udsd-floor PATH UNIT REPLY    writes REPLY for each UNIT bytes read, and what it read to each receiver
+ *   udsd-floor PATH               writes back the bytes that it reads
+ *   udsd-floor PATH UNIT REPLY    writes REPLY for every UNIT bytes read, and the bytes to each receiver
  *
- * In the second form connections greet with two bytes and get them back: "P3" publishes to the receivers of
- * "R3". A block read costs one write for each receiver and one for the answers, receivers first. Writes
- * block: the load generator never stops reading.
+ * In the second form each connection sends two bytes first and gets them back: "P3" publishes to the receivers of
+ * "R3". Every block that it reads costs one write for each receiver, and then one for the replies. Writes block, since
+ * the load generator never stops reading.
  */
 #include <err.h>
 #include <stdbool.h>
@@ -25,11 +25,11 @@
 #define GROUPS_MAX 10
 
 struct conn {
-	int fd;       /* -1: closed; not freed, since a floor lives for one measurement only */
-	bool started; /* no greeting comes any more */
+	int fd;       /* -1: closed; never freed, since the program runs for one measurement only */
+	bool started; /* the greeting is over */
 	bool is_receiver;
 	unsigned int group;
-	size_t partial; /* bytes of a unit that is not complete yet */
+	size_t partial; /* bytes of an incomplete unit */
 };
 
 struct group {
@@ -42,13 +42,13 @@ struct floor {
 	int listen_fd;
 	size_t unit; /* 0: echo */
 	size_t reply_len;
-	char *replies; /* the reply, as often as one read may need it */
+	char *replies; /* the reply, as many times as one read can need */
 	struct group groups[GROUPS_MAX];
 	char block[READ_SIZE];
 };
 
 static void
-watch(const struct floor *f, int fd, void *tag)
+floor_watch(const struct floor *f, int fd, void *tag)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = tag };
 
@@ -57,7 +57,7 @@ watch(const struct floor *f, int fd, void *tag)
 }
 
 static void
-conn_accept(const struct floor *f)
+floor_conn_accept(const struct floor *f)
 {
 	int fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct conn *c = calloc(1, sizeof(*c));
@@ -65,12 +65,12 @@ conn_accept(const struct floor *f)
 	if (fd < 0 || !c)
 		err(1, "accept");
 	c->fd = fd;
-	watch(f, fd, c);
+	floor_watch(f, fd, c);
 }
 
-/* A peer that has gone shows in its own event; until then what is written to it is lost. */
+/* Ignores errors: a peer that has left is noticed by its own event. */
 static void
-conn_write(const struct conn *c, const char *p, size_t len)
+floor_conn_write(const struct conn *c, const char *p, size_t len)
 {
 	ssize_t n;
 
@@ -79,9 +79,9 @@ conn_write(const struct conn *c, const char *p, size_t len)
 			return;
 }
 
-/* Whether what was read is a greeting. */
+/* Handles a greeting. Returns whether the block is one. */
 static bool
-conn_greet(struct floor *f, struct conn *c, size_t len)
+floor_conn_greet(struct floor *f, struct conn *c, size_t len)
 {
 	struct group *g;
 
@@ -95,25 +95,25 @@ conn_greet(struct floor *f, struct conn *c, size_t len)
 		c->is_receiver = true;
 		g->receivers[g->n_receivers++] = c;
 	}
-	conn_write(c, f->block, len);
+	floor_conn_write(c, f->block, len);
 	return true;
 }
 
 static void
-conn_answer(struct floor *f, struct conn *c, size_t len)
+floor_conn_answer(struct floor *f, struct conn *c, size_t len)
 {
 	const struct group *g = &f->groups[c->group];
 
 	c->started = true;
 	for (size_t i = 0; i < g->n_receivers; i++)
-		conn_write(g->receivers[i], f->block, len);
+		floor_conn_write(g->receivers[i], f->block, len);
 	c->partial += len;
-	conn_write(c, f->replies, c->partial / f->unit * f->reply_len);
+	floor_conn_write(c, f->replies, c->partial / f->unit * f->reply_len);
 	c->partial %= f->unit;
 }
 
 static void
-conn_read(struct floor *f, struct conn *c)
+floor_conn_read(struct floor *f, struct conn *c)
 {
 	ssize_t n = recv(c->fd, f->block, sizeof(f->block), 0);
 
@@ -123,11 +123,11 @@ conn_read(struct floor *f, struct conn *c)
 		return;
 	}
 	if (f->unit == 0) {
-		conn_write(c, f->block, (size_t)n);
+		floor_conn_write(c, f->block, (size_t)n);
 		return;
 	}
-	if (!conn_greet(f, c, (size_t)n) && !c->is_receiver)
-		conn_answer(f, c, (size_t)n);
+	if (!floor_conn_greet(f, c, (size_t)n) && !c->is_receiver)
+		floor_conn_answer(f, c, (size_t)n);
 }
 
 static void
@@ -145,7 +145,7 @@ floor_listen(struct floor *f, const char *path)
 	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (f->epoll_fd < 0)
 		err(1, "epoll_create1");
-	watch(f, f->listen_fd, NULL);
+	floor_watch(f, f->listen_fd, NULL);
 }
 
 static void
@@ -158,7 +158,7 @@ floor_set_reply(struct floor *f, const char *unit, const char *reply)
 	if (*end || f->unit == 0)
 		errx(1, "unit '%s' is not a number of bytes", unit);
 	f->reply_len = strlen(reply);
-	n = READ_SIZE / f->unit + 1; /* at most, with what was partial */
+	n = READ_SIZE / f->unit + 1; /* the most that one read can need, with an incomplete unit before it */
 	f->replies = malloc(n * f->reply_len + 1);
 	if (!f->replies)
 		err(1, "replies");
@@ -173,7 +173,7 @@ floor_pass(struct floor *f)
 	int n = epoll_wait(f->epoll_fd, events, EVENTS_MAX, -1);
 
 	for (int i = 0; i < n; i++)
-		events[i].data.ptr ? conn_read(f, events[i].data.ptr) : conn_accept(f);
+		events[i].data.ptr ? floor_conn_read(f, events[i].data.ptr) : floor_conn_accept(f);
 }
 
 int

@@ -15,20 +15,20 @@
 
 #define READ_SIZE 262144
 #define EVENTS_MAX 256
-#define VISITS_MAX 5000 /* each takes a port, on TCP, for a while */
+#define VISITS_MAX 5000 /* on TCP each occupies a port for a while */
 #define SILENCE_NS UINT64_C(20000000000)
 
-/* What a connection expects: a batch, repeated so far that any read compares in one piece. */
+/* The bytes that a connection expects: a batch, repeated so that every read can be compared in one piece. */
 struct expected {
 	char *data;
-	size_t period; /* bytes of the batch */
+	size_t period; /* length of the batch */
 };
 
 /* The traffic of one script. */
 struct group {
 	const struct script *script;
 	struct expected answers, deliveries;
-	struct conn *conns; /* who asks; in a publish the receivers behind it */
+	struct conn *conns; /* the one that sends; for a publish followed by its receivers */
 	unsigned int n_conns;
 };
 
@@ -37,11 +37,11 @@ struct conn {
 	struct group *group;
 	const struct expected *expected;
 	bool is_receiver;
-	bool is_waiting; /* for the answer to a batch */
+	bool is_waiting; /* for the replies to a batch */
 	size_t unsent;   /* bytes of the batch that did not fit the socket */
 	uint64_t got;    /* bytes received */
-	uint64_t owed;   /* bytes to come for what was sent */
-	uint64_t sent;   /* when the outstanding batch went, ns */
+	uint64_t owed;   /* bytes that must still come */
+	uint64_t sent;   /* time of the outstanding batch, ns */
 };
 
 struct load {
@@ -53,24 +53,24 @@ struct load {
 	unsigned int n_groups;
 	struct conn *conns; /* group by group */
 	unsigned int n_conns;
-	unsigned int n_unsent; /* connections with a part of a batch unsent */
+	unsigned int n_unsent; /* connections with unsent bytes */
 	uint64_t owed;         /* sum over conns */
 	uint64_t batches;
 	uint64_t end;   /* no new batch after this time, ns */
-	uint64_t heard; /* when something came last, ns */
+	uint64_t heard; /* time of the last bytes from the server, ns */
 	struct samples samples;
 	char block[READ_SIZE];
 };
 
 _Noreturn static void
-conn_fail(const struct load *l, const struct conn *c, const char *what)
+load_conn_fail(const struct load *l, const struct conn *c, const char *what)
 {
 	errx(1, "%s: %s: connection %td: %s, after %llu bytes and with %llu to come", l->name, l->work->name,
 	     c - l->conns, what, (unsigned long long)c->got, (unsigned long long)c->owed);
 }
 
 static void
-expected_init(struct expected *e, const struct buf *batch)
+load_expected_init(struct expected *e, const struct buf *batch)
 {
 	size_t len = READ_SIZE + batch->len;
 
@@ -82,9 +82,9 @@ expected_init(struct expected *e, const struct buf *batch)
 		memcpy(e->data + i, batch->data, batch->len < len - i ? batch->len : len - i);
 }
 
-/* Publishers are processes of their own for the server, which thousands of clients that ask need not be. */
+/* To the server, publishers are processes of their own; other clients need not be, and there are thousands. */
 static void
-conn_init(const struct load *l, struct conn *c, struct group *g, bool is_receiver)
+load_conn_init(const struct load *l, struct conn *c, struct group *g, bool is_receiver)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
 	bool publishes = l->work->kind == WORK_PUBLISH && !is_receiver;
@@ -100,13 +100,13 @@ conn_init(const struct load *l, struct conn *c, struct group *g, bool is_receive
 }
 
 static void
-group_init(const struct load *l, struct group *g, const struct script *script, struct conn *conns, unsigned int n)
+load_group_init(const struct load *l, struct group *g, const struct script *script, struct conn *conns, unsigned int n)
 {
 	*g = (struct group){ .script = script, .conns = conns, .n_conns = n };
-	expected_init(&g->answers, &script->batch.answer);
-	expected_init(&g->deliveries, &script->delivery);
+	load_expected_init(&g->answers, &script->batch.answer);
+	load_expected_init(&g->deliveries, &script->delivery);
 	for (unsigned int i = 0; i < n; i++)
-		conn_init(l, &conns[i], g, l->work->kind == WORK_PUBLISH && i > 0);
+		load_conn_init(l, &conns[i], g, l->work->kind == WORK_PUBLISH && i > 0);
 }
 
 struct load *
@@ -128,7 +128,7 @@ load_new(const struct work *work, const struct script *scripts, const char *name
 		err(1, "load");
 	samples_init(&l->samples);
 	for (unsigned int i = 0; i < l->n_groups; i++)
-		group_init(l, &l->groups[i], &scripts[i], l->conns + (size_t)i * each, each);
+		load_group_init(l, &l->groups[i], &scripts[i], l->conns + (size_t)i * each, each);
 	return l;
 }
 
@@ -151,45 +151,45 @@ load_free(struct load *l)
 
 /* Sends what the socket takes of the unsent rest of a batch. */
 static void
-conn_push(struct load *l, struct conn *c)
+load_conn_push(struct load *l, struct conn *c)
 {
 	const struct buf *batch = &c->group->script->batch.request;
 	ssize_t n;
 
 	n = send(c->fd, batch->data + batch->len - c->unsent, c->unsent, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN)
-		conn_fail(l, c, strerror(errno));
+		load_conn_fail(l, c, strerror(errno));
 	c->unsent -= n > 0 ? (size_t)n : 0;
 	if (c->unsent == 0)
 		l->n_unsent--;
 }
 
 static void
-conn_owe(struct load *l, struct conn *c, size_t len)
+load_conn_owe(struct load *l, struct conn *c, size_t len)
 {
 	c->owed += len;
 	l->owed += len;
 }
 
 static void
-conn_send(struct load *l, struct conn *c)
+load_conn_send(struct load *l, struct conn *c)
 {
 	const struct script *script = c->group->script;
 
 	c->is_waiting = true;
 	c->sent = proc_now();
-	conn_owe(l, c, script->batch.answer.len);
+	load_conn_owe(l, c, script->batch.answer.len);
 	for (unsigned int i = 1; l->work->kind == WORK_PUBLISH && i < c->group->n_conns; i++)
-		conn_owe(l, &c->group->conns[i], script->delivery.len);
+		load_conn_owe(l, &c->group->conns[i], script->delivery.len);
 	l->batches++;
 	l->n_unsent++;
 	c->unsent = script->batch.request.len;
-	conn_push(l, c);
+	load_conn_push(l, c);
 }
 
-/* After a read of the connection: takes the time, and goes on when a batch is done. */
+/* After a read: records the latency, and sends the next batch when this one is complete. */
 static void
-conn_settle(struct load *l, struct conn *c)
+load_conn_settle(struct load *l, struct conn *c)
 {
 	bool single = l->work->depth == 1 && l->work->kind == WORK_PUBLISH;
 	struct conn *asker = c->is_receiver ? &c->group->conns[0] : c;
@@ -201,18 +201,18 @@ conn_settle(struct load *l, struct conn *c)
 		return;
 	asker->is_waiting = false;
 	if (now < l->end)
-		conn_send(l, asker);
+		load_conn_send(l, asker);
 }
 
 static bool
-conn_is_right(const struct load *l, const struct conn *c, size_t len)
+load_conn_is_right(const struct load *l, const struct conn *c, size_t len)
 {
 	return len <= c->owed && memcmp(l->block, c->expected->data + c->got % c->expected->period, len) == 0;
 }
 
-/* Takes noise out of what was read, and returns how much is left. */
+/* Removes noise from the block, and returns the length of the rest. */
 static size_t
-conn_drop_noise(struct load *l, const struct conn *c, size_t len)
+load_conn_drop_noise(struct load *l, const struct conn *c, size_t len)
 {
 	const char *noise = c->group->script->noise;
 	size_t n = noise ? strlen(noise) : 0;
@@ -226,26 +226,26 @@ conn_drop_noise(struct load *l, const struct conn *c, size_t len)
 }
 
 static void
-conn_read(struct load *l, struct conn *c)
+load_conn_read(struct load *l, struct conn *c)
 {
 	ssize_t n = recv(c->fd, l->block, sizeof(l->block), MSG_DONTWAIT);
 
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0)
-		conn_fail(l, c, n < 0 ? strerror(errno) : "closed by the server");
-	if (!conn_is_right(l, c, (size_t)n))
-		n = (ssize_t)conn_drop_noise(l, c, (size_t)n);
-	if (!conn_is_right(l, c, (size_t)n))
-		conn_fail(l, c, (uint64_t)n > c->owed ? "more bytes came than were due" : "wrong bytes came");
+		load_conn_fail(l, c, n < 0 ? strerror(errno) : "closed by the server");
+	if (!load_conn_is_right(l, c, (size_t)n))
+		n = (ssize_t)load_conn_drop_noise(l, c, (size_t)n);
+	if (!load_conn_is_right(l, c, (size_t)n))
+		load_conn_fail(l, c, (uint64_t)n > c->owed ? "more bytes came than were due" : "wrong bytes came");
 	c->got += (uint64_t)n;
 	c->owed -= (uint64_t)n;
 	l->owed -= (uint64_t)n;
 	if (n > 0)
-		conn_settle(l, c);
+		load_conn_settle(l, c);
 }
 
-/* Nothing came: too long ago is a failure of the first connection that misses something. */
+/* Fails on the first connection that waits for bytes if the server has been silent for too long. */
 static void
 load_check_silence(const struct load *l)
 {
@@ -253,7 +253,7 @@ load_check_silence(const struct load *l)
 		return;
 	for (unsigned int i = 0; i < l->n_conns; i++)
 		if (l->conns[i].owed > 0)
-			conn_fail(l, &l->conns[i], "nothing came any more");
+			load_conn_fail(l, &l->conns[i], "the server is silent");
 }
 
 static void
@@ -269,14 +269,14 @@ load_pass(struct load *l)
 	else
 		load_check_silence(l);
 	for (int i = 0; i < n; i++)
-		conn_read(l, events[i].data.ptr);
+		load_conn_read(l, events[i].data.ptr);
 	for (unsigned int i = 0; l->n_unsent > 0 && i < l->n_conns; i++)
 		if (l->conns[i].unsent > 0)
-			conn_push(l, &l->conns[i]);
+			load_conn_push(l, &l->conns[i]);
 }
 
 static void
-set_percentiles(struct samples *samples, struct load_result *ret_result)
+load_set_percentiles(struct samples *samples, struct load_result *ret_result)
 {
 	samples_sort(samples);
 	ret_result->p50_us = samples_percentile(samples, 0.5);
@@ -294,7 +294,7 @@ load_run(struct load *l, uint64_t ns, struct load_result *ret_result)
 	l->batches = l->samples.count = 0;
 	for (unsigned int i = 0; i < l->n_conns; i++)
 		if (!l->conns[i].is_receiver)
-			conn_send(l, &l->conns[i]);
+			load_conn_send(l, &l->conns[i]);
 	while (l->owed > 0)
 		load_pass(l);
 	*ret_result = (struct load_result){
@@ -302,8 +302,8 @@ load_run(struct load *l, uint64_t ns, struct load_result *ret_result)
 		.ns = proc_now() - start,
 	};
 	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	load_pass(l); /* what is too much fails here */
-	set_percentiles(&l->samples, ret_result);
+	load_pass(l); /* fails if more bytes come than were due */
+	load_set_percentiles(&l->samples, ret_result);
 }
 
 void
@@ -321,7 +321,7 @@ load_run_visits(const struct script *script, uint64_t ns, bool busy, struct load
 		r.operations++;
 	} while (proc_now() - start < ns && r.operations < VISITS_MAX);
 	r.ns = proc_now() - start;
-	set_percentiles(&samples, &r);
+	load_set_percentiles(&samples, &r);
 	samples_deinit(&samples);
 	*ret_result = r;
 }

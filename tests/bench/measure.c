@@ -13,9 +13,9 @@
 #include "talk.h"
 #include "work.h"
 
-#define SETTLE_NS 10000000 /* until a server sleeps, and its times are exact */
+#define SETTLE_NS 10000000 /* pause after which the server sleeps and its CPU time is exact */
 
-/* What belongs together while one measurement runs. */
+/* One measurement. */
 struct run {
 	const struct measure *m;
 	size_t work, peer;
@@ -24,31 +24,31 @@ struct run {
 };
 
 static void
-settle(void)
+measure_settle(void)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = SETTLE_NS }, NULL);
 }
 
 static void
-run_set(const struct run *run, enum metric metric, double value)
+measure_set(const struct run *run, enum metric metric, double value)
 {
 	report_set(run->m->report, run->work, run->peer, run->round, metric, value);
 }
 
 static void
-run_set_traffic(const struct run *run, uint64_t cpu, const struct load_result *result)
+measure_set_traffic(const struct run *run, uint64_t cpu, const struct load_result *result)
 {
-	run_set(run, METRIC_CPU, (double)cpu / (double)result->operations);
-	run_set(run, METRIC_RATE, (double)result->operations * 1e9 / (double)result->ns);
+	measure_set(run, METRIC_CPU, (double)cpu / (double)result->operations);
+	measure_set(run, METRIC_RATE, (double)result->operations * 1e9 / (double)result->ns);
 	if (work_table[run->work].depth > 1)
 		return;
-	run_set(run, METRIC_P50, result->p50_us);
-	run_set(run, METRIC_P99, result->p99_us);
-	run_set(run, METRIC_P999, result->p999_us);
+	measure_set(run, METRIC_P50, result->p50_us);
+	measure_set(run, METRIC_P99, result->p99_us);
+	measure_set(run, METRIC_P999, result->p999_us);
 }
 
 static struct crowd
-run_crowd(const struct run *run)
+measure_crowd(const struct run *run)
 {
 	struct crowd crowd = work_table[run->work].crowd;
 
@@ -56,11 +56,11 @@ run_crowd(const struct run *run)
 	return crowd;
 }
 
-/* The floor knows no subscriptions, which shall cost nothing anyway. */
+/* The floor knows no subscriptions: for it they cost nothing. */
 static struct talk_crowd *
-new_crowd(const struct run *run)
+measure_new_crowd(const struct run *run)
 {
-	struct crowd crowd = run_crowd(run);
+	struct crowd crowd = measure_crowd(run);
 	const struct protocol *protocol = peer_table[run->peer].protocol;
 
 	if (crowd.kind == CROWD_NONE || (protocol == &protocol_floor && crowd.kind != CROWD_IDLE))
@@ -72,17 +72,17 @@ static void
 measure_traffic(const struct run *run)
 {
 	const struct work *work = &work_table[run->work];
-	struct talk_crowd *crowd = new_crowd(run);
+	struct talk_crowd *crowd = measure_new_crowd(run);
 	struct load *load = load_new(work, run->scripts, peer_table[run->peer].name, run->m->busy);
 	uint64_t ns = (uint64_t)run->m->milliseconds * 1000000, cpu;
 	struct load_result result;
 
-	load_run(load, ns / 5, &result); /* caches and buffers warm up */
-	settle();
+	load_run(load, ns / 5, &result); /* warms up caches and buffers */
+	measure_settle();
 	cpu = proc_cpu_ns();
 	load_run(load, ns, &result);
-	settle();
-	run_set_traffic(run, proc_cpu_ns() - cpu, &result);
+	measure_settle();
+	measure_set_traffic(run, proc_cpu_ns() - cpu, &result);
 	load_free(load);
 	talk_crowd_free(crowd);
 }
@@ -91,24 +91,24 @@ static void
 measure_visits(const struct run *run)
 {
 	uint64_t ns = (uint64_t)run->m->milliseconds * 1000000, cpu;
-	struct talk_crowd *crowd = new_crowd(run);
+	struct talk_crowd *crowd = measure_new_crowd(run);
 	struct load_result result;
 
 	load_run_visits(&run->scripts[0], ns / 5, run->m->busy, &result);
-	settle();
+	measure_settle();
 	cpu = proc_cpu_ns();
 	load_run_visits(&run->scripts[0], ns, run->m->busy, &result);
-	settle();
-	run_set_traffic(run, proc_cpu_ns() - cpu, &result);
+	measure_settle();
+	measure_set_traffic(run, proc_cpu_ns() - cpu, &result);
 	talk_crowd_free(crowd);
 }
 
-/* One client first, so that what the server allocates once is not counted. */
+/* One client comes first, so that memory which the server allocates only once is not counted. */
 static void
 measure_memory(const struct run *run)
 {
 	const struct protocol *protocol = peer_table[run->peer].protocol;
-	struct crowd crowd = run_crowd(run), single = crowd;
+	struct crowd crowd = measure_crowd(run), single = crowd;
 	struct talk_crowd *before[2] = { NULL }, *last;
 	double resident;
 
@@ -117,12 +117,12 @@ measure_memory(const struct run *run)
 	before[0] = talk_crowd_new(&single, protocol);
 	if (crowd.repeated > 1)
 		before[1] = talk_crowd_new(&crowd, protocol);
-	settle();
+	measure_settle();
 	resident = (double)proc_resident();
 	last = talk_crowd_new(&crowd, protocol);
-	settle();
+	measure_settle();
 	resident = (double)proc_resident() - resident;
-	run_set(run, METRIC_BYTES, resident / crowd.clients / (crowd.each > 0 ? crowd.each : 1));
+	measure_set(run, METRIC_BYTES, resident / crowd.clients / (crowd.each > 0 ? crowd.each : 1));
 	talk_crowd_free(before[0]);
 	talk_crowd_free(before[1]);
 	talk_crowd_free(last);
@@ -133,13 +133,13 @@ measure_start(const struct run *run)
 {
 	int fd = talk_hello(&run->scripts[0].hello, -1, run->m->busy);
 
-	run_set(run, METRIC_START, (double)(proc_now() - proc_started()) / 1e6);
-	settle();
-	run_set(run, METRIC_START_BYTES, (double)proc_resident() / 1048576);
+	measure_set(run, METRIC_START, (double)(proc_now() - proc_started()) / 1e6);
+	measure_settle();
+	measure_set(run, METRIC_START_BYTES, (double)proc_resident() / 1048576);
 	close(fd);
 }
 
-/* udsctl recv ends well only if it gets as many lines as were sent. */
+/* udsctl recv exits with 0 only if it gets as many lines as were sent. */
 static void
 measure_pipe(const struct run *run)
 {
@@ -148,7 +148,7 @@ measure_pipe(const struct run *run)
 	char count[24];
 	uint64_t cpu;
 
-	settle();
+	measure_settle();
 	cpu = proc_cpu_ns();
 	snprintf(count, sizeof(count), "%" PRIu64, run->m->lines);
 	if (null_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
@@ -164,14 +164,14 @@ measure_pipe(const struct run *run)
 	close(fds[1]);
 	close(null_fd);
 	proc_wait(seq);
-	run_set(run, METRIC_SEND_CPU, (double)proc_wait(send) / lines);
-	run_set(run, METRIC_RECV_CPU, (double)proc_wait(recv) / lines);
-	settle();
-	run_set(run, METRIC_CPU, (double)(proc_cpu_ns() - cpu) / lines);
+	measure_set(run, METRIC_SEND_CPU, (double)proc_wait(send) / lines);
+	measure_set(run, METRIC_RECV_CPU, (double)proc_wait(recv) / lines);
+	measure_settle();
+	measure_set(run, METRIC_CPU, (double)(proc_cpu_ns() - cpu) / lines);
 }
 
 static void
-run_work(const struct run *run)
+measure_work(const struct run *run)
 {
 	switch (work_table[run->work].kind) {
 	case WORK_PUBLISH:
@@ -207,7 +207,7 @@ measure(const struct measure *m, size_t work, size_t peer, unsigned int round, c
 	for (unsigned int i = 0; i == 0 || i < w->publishers; i++)
 		script_write(w, peer_table[peer].protocol, i, &run.scripts[i]);
 	peer_start(&peer_table[peer], program, w, &run.scripts[0], is_pipe ? -1 : m->server_cpu);
-	run_work(&run);
+	measure_work(&run);
 	proc_stop();
 	for (unsigned int i = 0; i < SCRIPT_CHANNELS_MAX; i++)
 		script_deinit(&run.scripts[i]);

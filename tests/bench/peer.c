@@ -9,16 +9,16 @@
 
 #include "proc.h"
 
-/* Arguments that the table points to, made up from the script: bytes of a request, its answer. */
+/* Arguments that the table points to, set for each script: length of a request in bytes, and its reply. */
 static char unit[16], reply[256];
 
-/* Limits are raised where the works need more: 10,000 clients of a user. */
+/* Raises the limits that the works exceed: they have 10,000 clients of one user. */
 static const char udsd_config[] = "[listener bench]\nlisten = %s\n[limits]\nmax_clients_per_uid = 20000\n"
 				  "max_patterns_per_uid = 20000\n";
 static const char mosquitto_config[] = "listener 0 %s\nallow_anonymous true\npersistence false\nlog_type error\n"
 				       "user root\nsys_interval 0\nmax_queued_messages 0\nset_tcp_nodelay true\n";
 
-/* Debian's redis-tools has redis-server under another name only: redis-check-rdb is the same program. */
+/* Debian's redis-tools has redis-server under another name only, redis-check-rdb. */
 const struct peer peer_table[] = {
 	{
 	    .name = "udsd",
@@ -75,7 +75,7 @@ peer_find(const char *name)
 }
 
 static bool
-find_in(const char *directory, size_t len, const char *name, char ret_program[PATH_MAX])
+peer_find_in(const char *directory, size_t len, const char *name, char ret_program[PATH_MAX])
 {
 	char path[PATH_MAX];
 
@@ -94,11 +94,11 @@ peer_find_program(const struct peer *peer, const char *given, char ret_program[P
 	if (!realpath("/proc/self/exe", self))
 		err(1, "/proc/self/exe");
 	for (size_t i = 0; i < 2 && peer->programs[i]; i++) {
-		if (find_in(self, (size_t)(strrchr(self, '/') - self), peer->programs[i], ret_program))
+		if (peer_find_in(self, (size_t)(strrchr(self, '/') - self), peer->programs[i], ret_program))
 			return true;
 		for (const char *p = getenv("PATH"); p && *p; p += len + (p[len] == ':')) {
 			len = strcspn(p, ":");
-			if (find_in(p, len, peer->programs[i], ret_program))
+			if (peer_find_in(p, len, peer->programs[i], ret_program))
 				return true;
 		}
 	}
@@ -140,7 +140,7 @@ peer_can(const struct peer *peer, const struct work *work)
 }
 
 static void
-write_config(const struct peer *peer)
+peer_write_config(const struct peer *peer)
 {
 	FILE *f = fopen(proc_config, "we");
 	const char *rest = strstr(peer->config, "%s");
@@ -162,7 +162,7 @@ peer_start(const struct peer *peer, const char *program, const struct work *work
 	snprintf(reply, sizeof(reply), "%.*s", answers ? (int)(batch->answer.len / work->depth) : 0,
 	         (const char *)batch->answer.data);
 	if (peer->config)
-		write_config(peer);
+		peer_write_config(peer);
 	proc_use_port(peer->uses_port);
 	proc_start(peer->name, program, work->kind == WORK_ECHO ? peer->echo_argv : peer->argv, cpu);
 }

@@ -1,6 +1,5 @@
 /*
- * The servers that are compared. A server is one row of peer.c's table: how its program is found, how it
- * is started, and the protocol that it speaks.
+ * The servers that are compared. A server is one row of peer_table: its program, its arguments and its protocol.
  */
 #pragma once
 
@@ -12,13 +11,13 @@
 
 struct peer {
 	const char *name;
-	const char *programs[2]; /* the first one there is; none: the one that --udsd gives */
+	const char *programs[2]; /* the first one that is installed; none: the argument of --udsd */
 	const char *argv[22];
-	const char *echo_argv[8];    /* empty: it cannot echo bare bytes */
-	const char *version_argv[3]; /* empty: it has none */
-	const char *config;          /* what proc_config is to say, with one %s for proc_socket; NULL: nothing */
+	const char *echo_argv[8];    /* empty: the server cannot echo bytes */
+	const char *version_argv[3]; /* empty: the program reports no version */
+	const char *config;          /* contents of proc_config, with one %s for proc_socket; NULL: none */
 	const struct protocol *protocol;
-	bool uses_port; /* it has no Unix sockets */
+	bool uses_port; /* the server has no Unix sockets */
 };
 
 extern const struct peer peer_table[];
@@ -27,17 +26,18 @@ extern const size_t peer_count;
 /* Returns the index of the server, which must exist. */
 size_t peer_find(const char *name);
 
-/* Looks beside this program and in PATH; given is what --udsd says, or NULL. */
+/* Looks beside this program and in PATH. given: the argument of --udsd, or NULL. */
 bool peer_find_program(const struct peer *peer, const char *given, char ret_program[PATH_MAX]);
 
-/* Writes the number that the program says about its version: "7.0.15"; "" if it has none, or does not run. */
+/* Writes the version that the program reports, "7.0.15"; "" if it reports none, or does not run. */
 void peer_read_version(const struct peer *peer, const char *program, char *ret_version, size_t size);
 
+/* Whether the server can do the work. */
 bool peer_can(const struct peer *peer, const struct work *work);
 
 /*
- * Starts the server for the work, of which the first script is given, on the CPU, and waits until it
- * listens. proc_stop() ends it.
+ * Starts the server on the CPU (-1: any) and waits until it listens. script: the first one of the work. proc_stop()
+ * ends the server.
  */
 void peer_start(const struct peer *peer, const char *program, const struct work *work, const struct script *script,
                 int cpu);

@@ -19,21 +19,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_NS UINT64_C(10000000000) /* for a server to listen */
+#define PATIENCE_NS UINT64_C(10000000000) /* until a server listens */
 #define PIPE_PATIENCE_NS UINT64_C(120000000000)
 
 char proc_socket[48];
 char proc_config[48];
 char proc_port[8];
 
-/* Static, since the handlers of exit and of signals take no argument. */
+/* Static, since handlers of exit and signals have no argument. */
 static struct {
-	const char *name; /* NULL once the server has been stopped as it should */
-	pid_t pid;        /* 0: none runs */
+	const char *name; /* NULL after proc_stop() */
+	pid_t pid;        /* 0: no server runs */
 	char directory[32];
-	int log_fd; /* what the server says */
+	int log_fd; /* the server's output */
 	uint64_t started;
-	cpu_set_t cpus; /* all that the benchmark may use */
+	cpu_set_t cpus; /* the CPUs that the benchmark may use */
 	bool uses_port;
 	volatile sig_atomic_t interrupted;
 } proc = { .directory = "/tmp/udsd-bench.XXXXXX", .log_fd = -1 };
@@ -57,7 +57,7 @@ proc_stop(void)
 }
 
 static void
-exit_cb(void)
+proc_exit_cb(void)
 {
 	bool failed = proc.name && !proc.interrupted;
 	char text[4096];
@@ -71,7 +71,7 @@ exit_cb(void)
 }
 
 static void
-interrupt_cb(int signo)
+proc_interrupt_cb(int signo)
 {
 	(void)signo;
 	proc.interrupted = 1;
@@ -80,7 +80,7 @@ interrupt_cb(int signo)
 void
 proc_setup(void)
 {
-	struct sigaction action = { .sa_handler = interrupt_cb };
+	struct sigaction action = { .sa_handler = proc_interrupt_cb };
 
 	if (!mkdtemp(proc.directory))
 		err(1, "%s", proc.directory);
@@ -91,7 +91,7 @@ proc_setup(void)
 	proc.log_fd = memfd_create("log", MFD_CLOEXEC);
 	if (proc.log_fd < 0)
 		err(1, "memfd_create");
-	atexit(exit_cb);
+	atexit(proc_exit_cb);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 }
@@ -108,9 +108,9 @@ proc_fail(const char *what)
 	errx(1, "%s: %s", proc.name, what);
 }
 
-/* In a child: becomes the program. */
+/* In a child: executes the program. */
 _Noreturn static void
-run_child(const char *program, const char *const argv[], int cpu, pid_t parent, int in_fd, int out_fd)
+proc_run_child(const char *program, const char *const argv[], int cpu, pid_t parent, int in_fd, int out_fd)
 {
 	cpu_set_t set = proc.cpus;
 
@@ -145,7 +145,7 @@ proc_started(void)
 }
 
 static struct sockaddr_in
-port_addr(void)
+proc_port_addr(void)
 {
 	return (struct sockaddr_in){
 		.sin_family = AF_INET,
@@ -154,7 +154,7 @@ port_addr(void)
 	};
 }
 
-/* Another program may take the port in between; then the server fails to start and says so. */
+/* If another program takes the port meanwhile, the server fails to start and reports that. */
 void
 proc_use_port(bool use)
 {
@@ -163,7 +163,7 @@ proc_use_port(bool use)
 	socklen_t len = sizeof(addr);
 
 	proc_port[0] = '\0';
-	addr = port_addr();
+	addr = proc_port_addr();
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
 		err(1, "a port for the server");
@@ -173,7 +173,7 @@ proc_use_port(bool use)
 }
 
 static int
-new_socket(void)
+proc_new_socket(void)
 {
 	int fd = socket(proc.uses_port ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
@@ -185,42 +185,42 @@ new_socket(void)
 }
 
 static int
-connect_socket(int fd)
+proc_connect_socket(int fd)
 {
 	struct sockaddr_un path = { .sun_family = AF_UNIX };
-	struct sockaddr_in port = port_addr();
+	struct sockaddr_in port = proc_port_addr();
 
 	memcpy(path.sun_path, proc_socket, sizeof(proc_socket));
 	return proc.uses_port ? connect(fd, (struct sockaddr *)&port, sizeof(port))
 	                      : connect(fd, (struct sockaddr *)&path, sizeof(path));
 }
 
-/* Returns a connection, or -1 when the server does not listen. */
+/* Returns a connection, or -1 if the server does not listen. */
 static int
-try_connect(void)
+proc_try_connect(void)
 {
-	int fd = new_socket();
+	int fd = proc_new_socket();
 
-	if (connect_socket(fd) == 0)
+	if (proc_connect_socket(fd) == 0)
 		return fd;
 	close(fd);
 	return -1;
 }
 
 /*
- * A server learns a peer's process from whoever calls connect(). Publishers are connected by a child, so that
- * they do not seem to be of one process with the receivers: udsd would treat them as such.
+ * The kernel tells a server which process called connect(). A child connects the publishers, since udsd treats
+ * publishers and receivers of one process specially.
  */
 int
 proc_connect_apart(void)
 {
-	int fd = new_socket(), status;
+	int fd = proc_new_socket(), status;
 	pid_t pid = fork();
 
 	if (pid < 0)
 		err(1, "fork");
 	if (pid == 0)
-		_exit(connect_socket(fd) == 0 ? 0 : 1);
+		_exit(proc_connect_socket(fd) == 0 ? 0 : 1);
 	if (waitpid(pid, &status, 0) != pid || status != 0)
 		proc_fail("cannot connect");
 	return fd;
@@ -241,10 +241,10 @@ proc_start(const char *name, const char *program, const char *const argv[], int 
 	if (proc.pid < 0)
 		err(1, "fork");
 	if (proc.pid == 0)
-		run_child(program, argv, cpu, parent, null_fd, proc.log_fd);
+		proc_run_child(program, argv, cpu, parent, null_fd, proc.log_fd);
 	close(null_fd);
 	while (proc_now() - proc.started < PATIENCE_NS && !proc.interrupted) {
-		if ((fd = try_connect()) >= 0) {
+		if ((fd = proc_try_connect()) >= 0) {
 			close(fd);
 			return;
 		}
@@ -265,7 +265,7 @@ proc_spawn(const char *program, const char *const argv[], int in_fd, int out_fd)
 	if (pid < 0)
 		err(1, "fork");
 	if (pid == 0)
-		run_child(program, argv, -1, parent, in_fd, out_fd);
+		proc_run_child(program, argv, -1, parent, in_fd, out_fd);
 	return pid;
 }
 
@@ -281,7 +281,7 @@ proc_wait(int pid)
 		if (proc.interrupted)
 			errx(1, "interrupted");
 		if (proc_now() - begun > PIPE_PATIENCE_NS)
-			proc_fail("the lines did not come to an end");
+			proc_fail("the lines did not end");
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
 	if (got < 0 || status != 0)
@@ -293,16 +293,16 @@ proc_wait(int pid)
 int
 proc_connect(void)
 {
-	int fd = try_connect();
+	int fd = proc_try_connect();
 
 	if (fd < 0)
 		err(1, "%s: connect", proc.name);
 	return fd;
 }
 
-/* Reads a file of /proc/PID; false where there is none. */
+/* Reads a file below /proc/PID. Returns false if there is none. */
 static bool
-read_file(const char *name, char *ret_text, size_t size)
+proc_read_file(const char *name, char *ret_text, size_t size)
 {
 	char path[300];
 	FILE *f;
@@ -318,14 +318,14 @@ read_file(const char *name, char *ret_text, size_t size)
 	return n > 0;
 }
 
-/* Where the kernel keeps no schedstat: in clock ticks, so only long runs say much. */
+/* For kernels without schedstat. Counts in clock ticks, so only long runs are exact. */
 static uint64_t
-ticks_ns(void)
+proc_ticks_ns(void)
 {
 	unsigned long user, system;
 	char text[1024];
 
-	if (!read_file("stat", text, sizeof(text)) || !strrchr(text, ')') ||
+	if (!proc_read_file("stat", text, sizeof(text)) || !strrchr(text, ')') ||
 	    sscanf(strrchr(text, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
 		errx(1, "%s: cannot read its time from /proc/%d/stat", proc.name, (int)proc.pid);
 	return (user + system) * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
@@ -343,12 +343,12 @@ proc_cpu_ns(void)
 	d = opendir(path);
 	while (d && (e = readdir(d))) {
 		snprintf(path, sizeof(path), "task/%s/schedstat", e->d_name);
-		if (e->d_name[0] != '.' && read_file(path, text, sizeof(text)))
+		if (e->d_name[0] != '.' && proc_read_file(path, text, sizeof(text)))
 			sum += strtoull(text, NULL, 10);
 	}
 	if (d)
 		closedir(d);
-	return sum > 0 ? sum : ticks_ns();
+	return sum > 0 ? sum : proc_ticks_ns();
 }
 
 uint64_t
@@ -358,8 +358,8 @@ proc_resident(void)
 	char text[2048];
 	const char *line;
 
-	/* statm is cheaper, but the kernel keeps it only roughly. */
-	if (!read_file("smaps_rollup", text, sizeof(text)) || !(line = strstr(text, "Rss:")) ||
+	/* statm is cheaper, but not exact. */
+	if (!proc_read_file("smaps_rollup", text, sizeof(text)) || !(line = strstr(text, "Rss:")) ||
 	    sscanf(line, "Rss: %lu kB", &kib) != 1)
 		errx(1, "%s: cannot read its memory from /proc/%d/smaps_rollup", proc.name, (int)proc.pid);
 	return (uint64_t)kib * 1024;

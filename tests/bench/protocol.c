@@ -132,7 +132,7 @@ floor_join(const char *channel, struct exchange *x)
 	floor_greet('R', channel, x);
 }
 
-/* A receiver gets the publisher's bytes as they are; both frames are equally long. */
+/* A receiver gets the publisher's bytes unchanged; the length is that of RESP's message. */
 static void
 floor_publish(const char *channel, const char *payload, unsigned int receivers, struct exchange *x,
               struct buf *delivery)
@@ -250,7 +250,7 @@ mqtt_ping(struct exchange *x)
 	mqtt_header(&x->answer, 0xd0, 0);
 }
 
-/* A clean session, kept alive without end; the server makes up the client's name. */
+/* A clean session without keep-alive; the server chooses the client's name. */
 static void
 mqtt_hello(const char *channel, struct exchange *x)
 {

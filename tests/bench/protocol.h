@@ -1,6 +1,6 @@
 /*
- * The words of the servers: what a client sends for each step of a work, and what it is answered, to the
- * byte. Channel names are written as RESP has them, "a.b" and "a.*".
+ * The protocols of the servers: the exact bytes that a client sends and gets in each step of a work. Channel names have
+ * the form of RESP's, "a.b" and "a.*".
  */
 #pragma once
 
@@ -12,20 +12,20 @@ struct exchange {
 };
 
 struct protocol {
-	/* What a client begins with; the answer is the end of what comes. channel: what it will publish to. */
+	/* A client's first request; the server's bytes must end with the answer. channel: where it will publish. */
 	void (*hello)(const char *channel, struct exchange *x);
-	/* The same as subscribe for the first subscription, unless the server wants other words from receivers. */
+	/* The first subscription of a receiver; differs from subscribe only for the floor. */
 	void (*join)(const char *channel, struct exchange *x);
-	/* nth: of the client's subscriptions, from 1. */
+	/* nth: number of the client's subscription, from 1. */
 	void (*subscribe)(const char *channel, unsigned int nth, struct exchange *x);
 	void (*unsubscribe)(const char *channel, unsigned int nth, struct exchange *x);
 	void (*subscribe_pattern)(const char *pattern, unsigned int nth, struct exchange *x);
 	void (*publish)(const char *channel, const char *payload, unsigned int receivers, struct exchange *x,
 	                struct buf *delivery);
 	void (*ping)(struct exchange *x);
-	/* Asks for an answer after requests that have none; NULL: all have. */
+	/* A request with an answer, to follow requests without one; NULL: every request has one. */
 	void (*flush)(struct exchange *x);
-	/* What the server may say unasked between two messages; NULL: nothing. */
+	/* Bytes that the server may send unasked between two messages; NULL: none. */
 	const char *noise;
 };
 
@@ -36,6 +36,6 @@ extern const struct protocol protocol_floor; /* RESP's bytes, which udsd-floor n
 
 void exchange_deinit(struct exchange *x);
 
-/* Append; without memory the benchmark ends. */
+/* Append to the buffer; end the benchmark if there is no memory. */
 void protocol_add(struct buf *b, const void *data, size_t len);
 void protocol_print(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

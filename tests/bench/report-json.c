@@ -8,21 +8,21 @@
 #include "report.h"
 #include "work.h"
 
-/* JSON has no NAN: what was not measured is null. Rounded, so that files can be compared by eye. */
+/* Returns null for NAN, which JSON lacks. Rounds, so that people can compare files. */
 static json_t *
-new_number(double value)
+report_json_number(double value)
 {
 	return isfinite(value) ? json_real(round(value * 1000) / 1000) : json_null();
 }
 
 static json_t *
-new_goal(double goal)
+report_json_goal(double goal)
 {
 	return goal > 0 ? json_real(goal) : json_null();
 }
 
 static json_t *
-new_machine(void)
+report_json_machine(void)
 {
 	struct utsname name;
 
@@ -32,7 +32,7 @@ new_machine(void)
 }
 
 static json_t *
-new_servers(const struct report *r)
+report_json_servers(const struct report *r)
 {
 	json_t *servers = json_object();
 
@@ -42,32 +42,33 @@ new_servers(const struct report *r)
 }
 
 static json_t *
-new_figure(const struct report *r, const struct figure *figure)
+report_json_figure(const struct report *r, const struct figure *figure)
 {
 	json_t *values = json_object();
 
 	for (size_t p = 0; p < peer_count; p++)
-		json_object_set_new(values, peer_table[p].name, new_number(report_figure(r, figure, p)));
+		json_object_set_new(values, peer_table[p].name, report_json_number(report_figure(r, figure, p)));
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "work", figure->work, "metric",
 	                 metric_table[figure->metric].key, "title", figure->title, "unit", figure_unit(figure),
-	                 "values", values, "goal", new_goal(figure->goal), "of_redis",
-	                 new_number(report_figure_part(r, figure, "redis")), "of_redis_goal",
-	                 new_goal(figure->of_redis), "of_floor", new_number(report_figure_part(r, figure, "floor")),
-	                 "of_floor_goal", new_goal(figure->of_floor));
+	                 "values", values, "goal", report_json_goal(figure->goal), "of_redis",
+	                 report_json_number(report_figure_part(r, figure, "redis")), "of_redis_goal",
+	                 report_json_goal(figure->of_redis), "of_floor",
+	                 report_json_number(report_figure_part(r, figure, "floor")), "of_floor_goal",
+	                 report_json_goal(figure->of_floor));
 }
 
 static json_t *
-new_metric(const struct report *r, size_t work, size_t peer, enum metric m)
+report_json_metric(const struct report *r, size_t work, size_t peer, enum metric m)
 {
-	return json_pack("{s:o, s:o, s:o, s:o}", "median", new_number(report_median(r, work, peer, m)), "spread",
-	                 new_number(report_spread(r, work, peer, m)), "of_redis",
-	                 new_number(report_part(r, work, peer, m, peer_find("redis"))), "of_floor",
-	                 new_number(report_part(r, work, peer, m, peer_find("floor"))));
+	return json_pack("{s:o, s:o, s:o, s:o}", "median", report_json_number(report_median(r, work, peer, m)),
+	                 "spread", report_json_number(report_spread(r, work, peer, m)), "of_redis",
+	                 report_json_number(report_part(r, work, peer, m, peer_find("redis"))), "of_floor",
+	                 report_json_number(report_part(r, work, peer, m, peer_find("floor"))));
 }
 
-/* What was measured of the work and the server, or NULL. */
+/* The metrics of the server in this work, or NULL if there are none. */
 static json_t *
-new_result(const struct report *r, size_t work, size_t peer)
+report_json_result(const struct report *r, size_t work, size_t peer)
 {
 	json_t *result = NULL;
 
@@ -77,7 +78,7 @@ new_result(const struct report *r, size_t work, size_t peer)
 		if (!result)
 			result =
 			    json_pack("{s:s, s:s}", "work", work_table[work].name, "server", peer_table[peer].name);
-		json_object_set_new(result, metric_table[m].key, new_metric(r, work, peer, m));
+		json_object_set_new(result, metric_table[m].key, report_json_metric(r, work, peer, m));
 	}
 	return result;
 }
@@ -89,14 +90,14 @@ report_write_json(const struct report *r, const char *path)
 
 	for (size_t i = 0; i < figure_count; i++)
 		if (isfinite(report_figure(r, &figure_table[i], peer_find("udsd"))))
-			json_array_append_new(figures, new_figure(r, &figure_table[i]));
+			json_array_append_new(figures, report_json_figure(r, &figure_table[i]));
 	for (size_t w = 0; w < work_count; w++)
 		for (size_t p = 0; p < peer_count; p++)
-			if ((result = new_result(r, w, p)))
+			if ((result = report_json_result(r, w, p)))
 				json_array_append_new(results, result);
-	root = json_pack("{s:o, s:o, s:i, s:i, s:o, s:o}", "machine", new_machine(), "servers", new_servers(r),
-	                 "rounds", (int)report_rounds(r), "milliseconds", (int)report_milliseconds(r), "figures",
-	                 figures, "results", results);
+	root = json_pack("{s:o, s:o, s:i, s:i, s:o, s:o}", "machine", report_json_machine(), "servers",
+	                 report_json_servers(r), "rounds", (int)report_rounds(r), "milliseconds",
+	                 (int)report_milliseconds(r), "figures", figures, "results", results);
 	if (!root || json_dump_file(root, path, JSON_INDENT(1) | JSON_REAL_PRECISION(8)) < 0)
 		err(1, "%s", path);
 	json_decref(root);

@@ -11,7 +11,7 @@
 #define END "<!-- /bench -->\n"
 
 static void
-write_row(const struct report *r, const struct figure *figure, FILE *f)
+markdown_write_row(const struct report *r, const struct figure *figure, FILE *f)
 {
 	char text[FIGURE_TEXT_SIZE];
 
@@ -25,7 +25,7 @@ write_row(const struct report *r, const struct figure *figure, FILE *f)
 }
 
 static void
-write_table(const struct report *r, FILE *f)
+markdown_write_table(const struct report *r, FILE *f)
 {
 	fprintf(f, "| |");
 	for (size_t p = 0; p < peer_count; p++)
@@ -35,7 +35,7 @@ write_table(const struct report *r, FILE *f)
 		fprintf(f, "---:|");
 	fprintf(f, "\n");
 	for (size_t i = 0; i < figure_count; i++)
-		write_row(r, &figure_table[i], f);
+		markdown_write_row(r, &figure_table[i], f);
 	fprintf(f, "\nMedians of %u rounds of %u ms on a machine with %ld CPUs.", report_rounds(r),
 	        report_milliseconds(r), sysconf(_SC_NPROCESSORS_ONLN));
 	for (size_t p = 0, n = 0; p < peer_count; p++)
@@ -44,9 +44,9 @@ write_table(const struct report *r, FILE *f)
 	fprintf(f, ".\n");
 }
 
-/* Reads the file and a NUL behind it. */
+/* Reads the file and appends a NUL. */
 static void
-read_text(const char *path, struct buf *text)
+markdown_read(const char *path, struct buf *text)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
 	char block[4096];
@@ -68,17 +68,17 @@ report_write_markdown(const struct report *r, const char *path)
 	struct buf text = { 0 };
 	const char *begin, *end;
 
-	read_text(path, &text);
+	markdown_read(path, &text);
 	begin = strstr((const char *)text.data, BEGIN);
 	end = begin ? strstr(begin, END) : NULL;
 	if (!end)
-		errx(1, "%s: the lines %.14s and %.15s are not there", path, BEGIN, END);
+		errx(1, "%s: lacks the lines %.14s and %.15s", path, BEGIN, END);
 	f = fopen(path, "we");
 	if (!f)
 		err(1, "%s", path);
 	begin += strlen(BEGIN);
 	fwrite(text.data, 1, (size_t)((const uint8_t *)begin - text.data), f);
-	write_table(r, f);
+	markdown_write_table(r, f);
 	fputs(end, f);
 	buf_deinit(&text);
 	if (fflush(f) != 0 || ferror(f))

@@ -1,7 +1,6 @@
 /*
- * A chart of horizontal bars for a README: a group of bars for each charted figure, drawn in proportion to
- * redis-server's, which is why groups of different units stand below each other. It reads on light and on
- * dark pages.
+ * A chart of horizontal bars for a README: a group of bars for each charted figure, in proportion to redis-server's
+ * bar, so that figures of different units fit into one chart. It is readable on light and dark pages.
  */
 #include <err.h>
 #include <math.h>
@@ -11,9 +10,9 @@
 #include "report.h"
 
 #define WIDTH 800
-#define LEFT 300            /* where bars begin */
+#define LEFT 300            /* left end of the bars */
 #define BAR_MAX 410         /* the longest one */
-#define BAR_REFERENCE 180.0 /* redis-server's, or udsd's where it has none */
+#define BAR_REFERENCE 180.0 /* length of redis-server's bar, or of udsd's if there is none */
 #define BAR_HEIGHT 9
 #define BAR_STEP 12
 #define GROUP_GAP 12
@@ -26,7 +25,7 @@ static const char style[] =
     ".nats{fill:#bc8cff}.mosquitto{fill:#d29922}.floor{fill:#6e7681}}</style>\n";
 
 static unsigned int
-count_bars(const struct report *r, const struct figure *figure)
+svg_count_bars(const struct report *r, const struct figure *figure)
 {
 	unsigned int n = 0;
 
@@ -36,7 +35,8 @@ count_bars(const struct report *r, const struct figure *figure)
 }
 
 static void
-write_bar(const struct report *r, const struct figure *figure, size_t peer, double reference, unsigned int y, FILE *f)
+svg_write_bar(const struct report *r, const struct figure *figure, size_t peer, double reference, unsigned int y,
+              FILE *f)
 {
 	double value = report_figure(r, figure, peer), length = fmax(1, value / reference * BAR_REFERENCE);
 	char text[FIGURE_TEXT_SIZE];
@@ -47,13 +47,13 @@ write_bar(const struct report *r, const struct figure *figure, size_t peer, doub
 	        y + BAR_HEIGHT, length > BAR_MAX ? "&#187; " : "", figure_format(value, text), figure_unit(figure));
 }
 
-/* Returns where the next group begins. */
+/* Returns y of the next group. */
 static unsigned int
-write_group(const struct report *r, const struct figure *figure, unsigned int y, FILE *f)
+svg_write_group(const struct report *r, const struct figure *figure, unsigned int y, FILE *f)
 {
 	double redis = report_figure(r, figure, peer_find("redis"));
 	double reference = isfinite(redis) ? redis : report_figure(r, figure, peer_find("udsd"));
-	unsigned int n = count_bars(r, figure);
+	unsigned int n = svg_count_bars(r, figure);
 
 	if (n == 0 || !isfinite(reference))
 		return y;
@@ -61,14 +61,14 @@ write_group(const struct report *r, const struct figure *figure, unsigned int y,
 	        figure->title);
 	for (size_t p = 0; p < peer_count; p++)
 		if (isfinite(report_figure(r, figure, p))) {
-			write_bar(r, figure, p, reference, y, f);
+			svg_write_bar(r, figure, p, reference, y, f);
 			y += BAR_STEP;
 		}
 	return y + GROUP_GAP;
 }
 
 static void
-write_legend(FILE *f)
+svg_write_legend(FILE *f)
 {
 	int x = LEFT;
 
@@ -88,15 +88,15 @@ report_write_svg(const struct report *r, const char *path)
 	if (!f)
 		err(1, "%s", path);
 	for (size_t i = 0; i < figure_count; i++)
-		if (count_bars(r, &figure_table[i]) > 0)
-			height += count_bars(r, &figure_table[i]) * BAR_STEP + GROUP_GAP;
+		if (svg_count_bars(r, &figure_table[i]) > 0)
+			height += svg_count_bars(r, &figure_table[i]) * BAR_STEP + GROUP_GAP;
 	fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%u\" viewBox=\"0 0 %d %u\">\n",
 	        WIDTH, height, WIDTH, height);
 	fprintf(f, "<title>CPU time and memory of udsd beside other servers; shorter is better</title>\n%s", style);
 	fprintf(f, "<text x=\"%d\" y=\"25\" text-anchor=\"end\">shorter is better</text>\n", LEFT - 8);
-	write_legend(f);
+	svg_write_legend(f);
 	for (size_t i = 0; i < figure_count; i++)
-		y = write_group(r, &figure_table[i], y, f);
+		y = svg_write_group(r, &figure_table[i], y, f);
 	fprintf(f, "</svg>\n");
 	if (fflush(f) != 0 || ferror(f))
 		err(1, "%s", path);

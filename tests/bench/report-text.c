@@ -7,7 +7,7 @@
 #define NAME_WIDTH 42
 
 static void
-print_heading(FILE *f)
+text_print_heading(FILE *f)
 {
 	fprintf(f, "%-*s %5s", NAME_WIDTH, "", "");
 	for (size_t p = 0; p < peer_count; p++)
@@ -16,7 +16,7 @@ print_heading(FILE *f)
 }
 
 static void
-print_part(const struct report *r, const struct figure *figure, const char *peer, double goal, FILE *f)
+text_print_part(const struct report *r, const struct figure *figure, const char *peer, double goal, FILE *f)
 {
 	double part = report_figure_part(r, figure, peer);
 	char value[FIGURE_TEXT_SIZE], text[FIGURE_TEXT_SIZE];
@@ -25,7 +25,7 @@ print_part(const struct report *r, const struct figure *figure, const char *peer
 }
 
 static void
-print_figure(const struct report *r, const struct figure *figure, FILE *f)
+text_print_figure(const struct report *r, const struct figure *figure, FILE *f)
 {
 	size_t work = work_find(figure->work), udsd = peer_find("udsd");
 	double own = report_figure(r, figure, udsd);
@@ -38,13 +38,13 @@ print_figure(const struct report *r, const struct figure *figure, FILE *f)
 		fprintf(f, " %9s", figure_format(report_figure(r, figure, p), text));
 	fprintf(f, "  %5s", isfinite(spread) ? figure_format(spread, text) : "");
 	fprintf(f, " %8s ", figure_format_goal(own, figure->goal, text));
-	print_part(r, figure, "redis", figure->of_redis, f);
-	print_part(r, figure, "floor", figure->of_floor, f);
+	text_print_part(r, figure, "redis", figure->of_redis, f);
+	text_print_part(r, figure, "floor", figure->of_floor, f);
 	fputc('\n', f);
 }
 
 static bool
-figure_was_measured(const struct report *r, const struct figure *figure)
+text_was_measured(const struct report *r, const struct figure *figure)
 {
 	for (size_t p = 0; p < peer_count; p++)
 		if (isfinite(report_figure(r, figure, p)))
@@ -55,7 +55,7 @@ figure_was_measured(const struct report *r, const struct figure *figure)
 static const enum metric rates[] = { METRIC_RATE, METRIC_CPU, METRIC_P50, METRIC_P99, METRIC_P999 };
 
 static void
-print_rates(const struct report *r, size_t work, size_t peer, FILE *f)
+text_print_rates(const struct report *r, size_t work, size_t peer, FILE *f)
 {
 	char text[FIGURE_TEXT_SIZE];
 
@@ -68,9 +68,9 @@ print_rates(const struct report *r, size_t work, size_t peer, FILE *f)
 	        100 * report_spread(r, work, peer, METRIC_CPU) / report_median(r, work, peer, METRIC_CPU));
 }
 
-/* What udsd's rates are of another server's. */
+/* udsd's rates divided by another server's. */
 static void
-print_rates_part(const struct report *r, size_t work, const char *peer, FILE *f)
+text_print_rates_part(const struct report *r, size_t work, const char *peer, FILE *f)
 {
 	size_t udsd = peer_find("udsd"), other = peer_find(peer);
 	char text[FIGURE_TEXT_SIZE];
@@ -86,16 +86,16 @@ print_rates_part(const struct report *r, size_t work, const char *peer, FILE *f)
 void
 report_print(const struct report *r, FILE *f)
 {
-	print_heading(f);
+	text_print_heading(f);
 	for (size_t i = 0; i < figure_count; i++)
-		if (figure_was_measured(r, &figure_table[i]))
-			print_figure(r, &figure_table[i], f);
+		if (text_was_measured(r, &figure_table[i]))
+			text_print_figure(r, &figure_table[i], f);
 	fprintf(f, "\n%-16s %-12s %10s %10s %10s %10s %10s %7s\n", "work", "server", "op/s", "cpu ns/op", "p50 us",
 	        "p99 us", "p99.9 us", "+-%");
 	for (size_t w = 0; w < work_count; w++) {
 		for (size_t p = 0; p < peer_count; p++)
-			print_rates(r, w, p, f);
-		print_rates_part(r, w, "redis", f);
-		print_rates_part(r, w, "floor", f);
+			text_print_rates(r, w, p, f);
+		text_print_rates_part(r, w, "redis", f);
+		text_print_rates_part(r, w, "floor", f);
 	}
 }

@@ -11,8 +11,8 @@
 struct report {
 	unsigned int rounds;
 	unsigned int milliseconds;
-	char (*versions)[128]; /* of peer_table; empty: unknown */
-	double *values;        /* of all works, servers, metrics and rounds; NAN: not set */
+	char (*versions)[128]; /* one for each row of peer_table; "": unknown */
+	double *values;        /* by work, server, metric and round; NAN: not set */
 };
 
 struct report *
@@ -79,20 +79,20 @@ report_version(const struct report *r, size_t peer)
 }
 
 static int
-compare_values(const void *a, const void *b)
+report_compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return isnan(x) || isnan(y) ? isnan(x) - isnan(y) : (x > y) - (x < y);
 }
 
-/* Sorts the values, since which round they are of is of no use, and returns how many there are. */
+/* Sorts the values of all rounds, whose order does not matter, and returns how many are set. */
 static unsigned int
 report_sort(const struct report *r, double *v)
 {
 	unsigned int n = 0;
 
-	qsort(v, r->rounds, sizeof(v[0]), compare_values);
+	qsort(v, r->rounds, sizeof(v[0]), report_compare);
 	while (n < r->rounds && !isnan(v[n]))
 		n++;
 	return n;

@@ -32,7 +32,7 @@ samples_kept(const struct samples *s)
 }
 
 static int
-compare_samples(const void *a, const void *b)
+samples_compare(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
@@ -42,7 +42,7 @@ compare_samples(const void *a, const void *b)
 void
 samples_sort(struct samples *s)
 {
-	qsort(s->ns, samples_kept(s), sizeof(s->ns[0]), compare_samples);
+	qsort(s->ns, samples_kept(s), sizeof(s->ns[0]), samples_compare);
 }
 
 double

@@ -6,9 +6,9 @@
 
 #include "cleanup.h"
 
-/* Digits all: of the given size, and the number at its end. */
+/* Returns size digits that end with the number. */
 static char *
-new_payload(unsigned int size, unsigned int number)
+script_new_payload(unsigned int size, unsigned int number)
 {
 	char *text;
 
@@ -18,10 +18,10 @@ new_payload(unsigned int size, unsigned int number)
 }
 
 static void
-write_request(const struct work *work, const struct protocol *protocol, const char *channel, unsigned int number,
-              struct script *s)
+script_write_request(const struct work *work, const struct protocol *protocol, const char *channel, unsigned int number,
+                     struct script *s)
 {
-	_cleanup_free_ char *payload = new_payload(work->size, number);
+	_cleanup_free_ char *payload = script_new_payload(work->size, number);
 
 	switch (work->kind) {
 	case WORK_PUBLISH:
@@ -62,7 +62,7 @@ script_write(const struct work *work, const struct protocol *protocol, unsigned 
 			protocol->flush(&s.join);
 	}
 	for (unsigned int i = 0; i < work->depth; i++)
-		write_request(work, protocol, channel, i, &s);
+		script_write_request(work, protocol, channel, i, &s);
 	if (flushes)
 		protocol->flush(&s.batch);
 	*ret_script = s;

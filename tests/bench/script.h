@@ -1,7 +1,6 @@
 /*
- * What a work comes to in the words of one server. Every batch is the same, so that what comes back is
- * known to the byte; the messages in it are numbered, so that one which is lost, doubled or out of order
- * shows.
+ * A work in the protocol of one server. Every batch is the same, so the exact bytes of the replies are known. The
+ * messages of a batch are numbered, so that a lost, repeated or misplaced one is noticed.
  */
 #pragma once
 
@@ -11,18 +10,18 @@
 #define SCRIPT_CHANNELS_MAX 8
 
 struct script {
-	struct exchange hello; /* of every client; empty: none */
-	struct exchange join;  /* what makes it a receiver; empty: there are none */
-	struct exchange batch; /* depth requests and all their answers */
-	struct buf delivery;   /* a batch as each receiver gets it */
-	const char *noise;     /* of the protocol */
+	struct exchange hello; /* of every client; may be empty */
+	struct exchange join;  /* of every receiver; may be empty */
+	struct exchange batch; /* `depth` requests and all their answers */
+	struct buf delivery;   /* the bytes that each receiver gets of a batch */
+	const char *noise;     /* see struct protocol */
 };
 
-/* Writes what happens on the work's channel of that number, from 0. script_deinit() releases it. */
+/* Writes the script for the work's channel of that number, from 0. script_deinit() releases it. */
 void script_write(const struct work *work, const struct protocol *protocol, unsigned int number,
                   struct script *ret_script);
 void script_deinit(struct script *script);
 
-/* Writes what the client of that number in a crowd says after its hello; x is empty. */
+/* Appends the subscriptions of the client of that number in a crowd, and their answers, to x. */
 void script_write_crowd(const struct crowd *crowd, const struct protocol *protocol, unsigned int client,
                         struct exchange *x);

@@ -18,34 +18,34 @@ struct talk_crowd {
 	int fds[];
 };
 
-/* Reads what there is: returns the number of bytes, 0 if there are none. */
+/* Reads without waiting. Returns the number of bytes; 0 if there are none. */
 static size_t
-read_some(int fd, char *block, size_t size)
+talk_read(int fd, char *block, size_t size)
 {
 	ssize_t n = recv(fd, block, size, MSG_DONTWAIT);
 
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	if (n <= 0)
-		proc_fail("closed a connection that was to be answered");
+		proc_fail("closed a connection instead of an answer");
 	return (size_t)n;
 }
 
-/* Sends what the socket takes of the request from ret_sent on. */
+/* Sends as much of the rest of the request as the socket takes, and advances *ret_sent. */
 static void
-write_some(int fd, const struct buf *request, size_t *ret_sent)
+talk_write(int fd, const struct buf *request, size_t *ret_sent)
 {
 	ssize_t n = send(fd, request->data + *ret_sent, request->len - *ret_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n > 0)
 		*ret_sent += (size_t)n;
 	else if (errno != EAGAIN)
-		proc_fail("closed a connection before all was said");
+		proc_fail("closed a connection in the middle of a request");
 }
 
-/* Nothing was there to read. since: when the talk began, ns. */
+/* Waits for the socket, without sleeping if busy. since: the beginning of the talk, ns. */
 static void
-await(int fd, bool writes, bool busy, uint64_t since)
+talk_wait(int fd, bool writes, bool busy, uint64_t since)
 {
 	struct pollfd p = { .fd = fd, .events = (short)(POLLIN | (writes ? POLLOUT : 0)) };
 
@@ -66,13 +66,13 @@ talk(int fd, const struct exchange *x, bool busy)
 
 	while (got < x->answer.len) {
 		if (sent < x->request.len)
-			write_some(fd, &x->request, &sent);
-		n = read_some(fd, block, sizeof(block));
+			talk_write(fd, &x->request, &sent);
+		n = talk_read(fd, block, sizeof(block));
 		if (n > x->answer.len - got || memcmp(block, x->answer.data + got, n) != 0)
-			proc_fail("gave another answer than expected");
+			proc_fail("sent an unexpected answer");
 		got += n;
 		if (n == 0)
-			await(fd, sent < x->request.len, busy, since);
+			talk_wait(fd, sent < x->request.len, busy, since);
 	}
 }
 
@@ -88,13 +88,13 @@ talk_hello(const struct exchange *hello, int fd, bool busy)
 		fd = proc_connect();
 	while (got < end->len || memcmp(block + got - end->len, end->data, end->len) != 0) {
 		if (sent < hello->request.len)
-			write_some(fd, &hello->request, &sent);
-		n = read_some(fd, block + got, sizeof(block) - got);
+			talk_write(fd, &hello->request, &sent);
+		n = talk_read(fd, block + got, sizeof(block) - got);
 		got += n;
 		if (got == sizeof(block))
-			proc_fail("did not answer a greeting as expected");
+			proc_fail("sent an unexpected answer to a greeting");
 		if (n == 0)
-			await(fd, sent < hello->request.len, busy, since);
+			talk_wait(fd, sent < hello->request.len, busy, since);
 	}
 	return fd;
 }
@@ -129,7 +129,7 @@ talk_crowd_free(struct talk_crowd *c)
 		return;
 	while (c->count > 0) {
 		if (recv(c->fds[--c->count], &byte, 1, MSG_DONTWAIT) == 0)
-			proc_fail("closed a connection that was to stay");
+			proc_fail("closed an idle connection");
 		close(c->fds[c->count]);
 	}
 	free(c);

@@ -1,4 +1,4 @@
-/* A client that says something and waits for the answer, outside of the traffic that is measured. */
+/* Requests and answers outside of the measured traffic. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,15 +6,15 @@
 #include "script.h"
 
 /*
- * Connects, if fd is -1, says the hello, and returns the connection. busy: waits without sleeping. What is
- * not answered as expected ends the benchmark.
+ * Connects if fd is -1, sends the hello, waits for the answer, and returns the connection. busy: wait without sleeping.
+ * An unexpected answer ends the benchmark.
  */
 int talk_hello(const struct exchange *hello, int fd, bool busy);
 
-/* The answer must be the expected one to the byte, and may begin before all is said. */
+/* Sends the request and waits for exactly the answer, which may begin before the end of the request. */
 void talk(int fd, const struct exchange *x, bool busy);
 
-/* Connects a crowd whose connections are left alone from now on. In the end all must still be there. */
+/* Connects a crowd of idle clients. talk_crowd_free() ends the benchmark if the server has closed one. */
 struct talk_crowd;
 struct talk_crowd *talk_crowd_new(const struct crowd *crowd, const struct protocol *protocol);
 void talk_crowd_free(struct talk_crowd *crowd);
