@@ -1,6 +1,6 @@
 /*
- * The configuration file: each mistake has its line and a text, and what is accepted is printed in a form that
- * is accepted again and says the same. The input is the file.
+ * The parser of the configuration file: it reports each mistake with its line, and a configuration that it accepts is
+ * printed in a form that it accepts again, with the same values. The input is the file.
  */
 #include <assert.h>
 #include <errno.h>
@@ -24,7 +24,7 @@ static struct {
 	size_t len;
 } file;
 
-/* The surroundings, in place of the system's (see meson.build). */
+/* Stand-ins for the system's functions (see meson.build). */
 FILE *__wrap_fopen64(const char *path, const char *mode);
 FILE *__real_fopen64(const char *path, const char *mode);
 struct passwd *__wrap_getpwnam(const char *name);
@@ -58,7 +58,7 @@ __wrap_getgrnam(const char *name)
 	return strcmp(name, "users") == 0 ? &users : NULL;
 }
 
-/* Nobody is asked for names. */
+/* Only numeric addresses: no DNS. */
 int
 __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
 {
@@ -68,9 +68,9 @@ __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hi
 	return __real_getaddrinfo(host, port, &numeric, ret);
 }
 
-/* Reads a file of these bytes. */
+/* Reads a file with these bytes. */
 static int
-read_text(const void *data, size_t len, struct config *config, struct buf *mistakes)
+fuzz_config_read(const void *data, size_t len, struct config *config, struct buf *mistakes)
 {
 	file.data = data;
 	file.len = len;
@@ -78,7 +78,7 @@ read_text(const void *data, size_t len, struct config *config, struct buf *mista
 }
 
 static size_t
-count_lines(const uint8_t *data, size_t len)
+fuzz_config_count_lines(const uint8_t *data, size_t len)
 {
 	size_t n = 1;
 
@@ -89,7 +89,7 @@ count_lines(const uint8_t *data, size_t len)
 
 /* Each line is "udsd.conf:LINE: TEXT". */
 static void
-check_mistakes(const struct buf *mistakes, size_t n_lines)
+fuzz_config_check_mistakes(const struct buf *mistakes, size_t n_lines)
 {
 	const char *p = (const char *)mistakes->data, *end = p + mistakes->len;
 
@@ -108,7 +108,7 @@ check_mistakes(const struct buf *mistakes, size_t n_lines)
 }
 
 static void
-print(const struct config *config, char **ret_text, size_t *ret_len)
+fuzz_config_print(const struct config *config, char **ret_text, size_t *ret_len)
 {
 	FILE *out = open_memstream(ret_text, ret_len);
 
@@ -118,7 +118,7 @@ print(const struct config *config, char **ret_text, size_t *ret_len)
 }
 
 static void
-check_same_listener(const struct listener_config *a, const struct listener_config *b)
+fuzz_config_check_same_listener(const struct listener_config *a, const struct listener_config *b)
 {
 	assert(strcmp(a->name, b->name) == 0 && addr_is_equal(&a->addr, &b->addr));
 	assert(a->options.mode == b->options.mode && a->options.type == b->options.type);
@@ -128,19 +128,19 @@ check_same_listener(const struct listener_config *a, const struct listener_confi
 }
 
 static void
-check_same(const struct config *a, const struct config *b)
+fuzz_config_check_same(const struct config *a, const struct config *b)
 {
 	const struct listener_config *x = STAILQ_FIRST(&a->listeners), *y = STAILQ_FIRST(&b->listeners);
 
 	assert(a->log_level == b->log_level && a->shutdown_timeout == b->shutdown_timeout);
 	assert(memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0);
 	for (; x && y; x = STAILQ_NEXT(x, link), y = STAILQ_NEXT(y, link))
-		check_same_listener(x, y);
+		fuzz_config_check_same_listener(x, y);
 	assert(!x && !y);
 }
 
 static void
-check_round_trip(const struct config *config)
+fuzz_config_check_round_trip(const struct config *config)
 {
 	struct config *again = config_new();
 	struct buf mistakes = { 0 };
@@ -148,13 +148,13 @@ check_round_trip(const struct config *config)
 	size_t len, len_again;
 
 	assert(again);
-	print(config, &text, &len);
-	if (read_text(text, len, again, &mistakes) != 0) {
+	fuzz_config_print(config, &text, &len);
+	if (fuzz_config_read(text, len, again, &mistakes) != 0) {
 		fprintf(stderr, "printed:\n%s\nmistakes:\n%.*s", text, (int)mistakes.len, (const char *)mistakes.data);
 		abort();
 	}
-	check_same(config, again);
-	print(again, &text_again, &len_again);
+	fuzz_config_check_same(config, again);
+	fuzz_config_print(again, &text_again, &len_again);
 	if (len != len_again || memcmp(text, text_again, len) != 0) {
 		fprintf(stderr, "printed:\n%s\nprinted again:\n%s", text, text_again);
 		abort();
@@ -173,13 +173,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int r;
 
 	assert(config);
-	r = read_text(data, size, config, &mistakes);
+	r = fuzz_config_read(data, size, config, &mistakes);
 	if (r == 0) {
 		assert(mistakes.len == 0);
-		check_round_trip(config);
+		fuzz_config_check_round_trip(config);
 	} else {
 		assert(r == -EINVAL);
-		check_mistakes(&mistakes, count_lines(data, size));
+		fuzz_config_check_mistakes(&mistakes, fuzz_config_count_lines(data, size));
 	}
 	buf_deinit(&mistakes);
 	config_free(config);

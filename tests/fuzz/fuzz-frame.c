@@ -1,7 +1,7 @@
 /*
- * Messages of clients that do not speak RESP: what a client sends must be cut into the same messages however it is cut
- * into reads, and as a plain model of the three framings cuts it. The first byte of the input chooses the framing and
- * the largest message.
+ * The framings of clients that do not speak RESP: a stream must become the same messages however reads split it, and
+ * the messages of a plain model of the three framings. The first byte of the input chooses the framing and the largest
+ * message.
  */
 #include <stdbool.h>
 
@@ -12,9 +12,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const size_t limits[] = { 1, 4, 100, 5000 };
 
-/* The first message of p[0..len), to which nothing is added. */
+/* The first message of p[0..len), which is the whole rest of the stream. */
 static enum frame_status
-model(enum framing framing, const uint8_t *p, size_t len, size_t max, struct slice *ret_payload, size_t *ret_used)
+fuzz_frame_model(enum framing framing, const uint8_t *p, size_t len, size_t max, struct slice *ret_payload,
+                 size_t *ret_used)
 {
 	size_t n = 0, used = 0;
 
@@ -44,9 +45,9 @@ model(enum framing framing, const uint8_t *p, size_t len, size_t max, struct sli
 	return n > max ? FRAME_TOO_LONG : FRAME_OK;
 }
 
-/* Cuts the pieces as they come, and holds each message against the model's. */
+/* Splits the pieces as they arrive, and compares each message with the model's. */
 static void
-check(enum framing framing, size_t max, const struct stream_of_pieces *stream)
+fuzz_frame_check(enum framing framing, size_t max, const struct stream_of_pieces *stream)
 {
 	size_t at = 0, scanned = 0, used;
 	struct slice payload;
@@ -62,7 +63,8 @@ check(enum framing framing, size_t max, const struct stream_of_pieces *stream)
 
 			status = frame_split(framing, exact, len, is_end, max, &scanned, &frame);
 			if (status != FRAME_MORE) {
-				expected = model(framing, stream->data + at, stream->len - at, max, &payload, &used);
+				expected = fuzz_frame_model(framing, stream->data + at, stream->len - at, max, &payload,
+				                            &used);
 				assert(status == expected);
 			}
 			if (status == FRAME_OK) {
@@ -91,6 +93,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	stream = stream_from(data + 1, size - 1);
-	check((enum framing)(data[0] % 3), limits[data[0] / 3 % 4], &stream);
+	fuzz_frame_check((enum framing)(data[0] % 3), limits[data[0] / 3 % 4], &stream);
 	return 0;
 }

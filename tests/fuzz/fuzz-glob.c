@@ -1,7 +1,6 @@
 /*
- * Matching: glob_match() against a plain model of what Redis's patterns mean, and the index of patterns
- * against trying them all. The input is lines: "+PATTERN" adds a pattern to the index, "-PATTERN" removes it,
- * anything else is a name to look for.
+ * Patterns: compares glob_match() with a plain model of Redis's patterns, and the index with trying all patterns. The
+ * input is lines: "+PATTERN" adds a pattern to the index, "-PATTERN" removes it, any other line is a name to look up.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -16,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define PATTERNS_MAX ((size_t)64)
 #define LINE_MAX_LEN ((size_t)1024)
 
-/* What a pattern asks of one byte of the name, or a star. */
+/* A star, or the bytes that match at one place of the name. */
 struct element {
 	bool is_star;
 	bool takes[256];
@@ -27,9 +26,9 @@ struct model {
 	size_t n;
 };
 
-/* Reads the set behind a '['; returns where the pattern goes on. */
+/* Reads the set after a '['; returns the index after it. */
 static size_t
-read_set(const uint8_t *pattern, size_t len, size_t i, struct element *element)
+model_read_set(const uint8_t *pattern, size_t len, size_t i, struct element *element)
 {
 	bool negated = false, in_set[256] = { false };
 
@@ -59,7 +58,7 @@ read_set(const uint8_t *pattern, size_t len, size_t i, struct element *element)
 }
 
 static void
-read_pattern(const uint8_t *pattern, size_t len, struct model *model)
+model_read(const uint8_t *pattern, size_t len, struct model *model)
 {
 	size_t i = 0;
 
@@ -75,7 +74,7 @@ read_pattern(const uint8_t *pattern, size_t len, struct model *model)
 			memset(element->takes, true, sizeof(element->takes));
 			i++;
 		} else if (pattern[i] == '[') {
-			i = read_set(pattern, len, i + 1, element);
+			i = model_read_set(pattern, len, i + 1, element);
 		} else {
 			if (pattern[i] == '\\' && i + 1 < len)
 				i++;
@@ -85,13 +84,13 @@ read_pattern(const uint8_t *pattern, size_t len, struct model *model)
 	}
 }
 
-/* can[e]: the elements from e on can take the rest of the name; worked out from the name's end. */
+/* can[e]: the elements from e on match the rest of the name. Computed from the end of the name. */
 static bool
 model_match(const struct model *model, const uint8_t *name, size_t len)
 {
 	bool can[LINE_MAX_LEN + 1], next[LINE_MAX_LEN + 1] = { false };
 
-	if (len == 0) /* Redis's peculiarity: stars do not match a name without bytes */
+	if (len == 0) /* as in Redis, stars do not match an empty name */
 		return model->n == 0;
 	for (size_t t = len + 1; t-- > 0; memcpy(next, can, sizeof(can))) {
 		memset(can, 0, sizeof(can));
@@ -110,14 +109,14 @@ model_match(const struct model *model, const uint8_t *name, size_t len)
 
 struct world {
 	struct pattern_index index;
-	uint64_t work; /* that the index counts */
+	uint64_t work; /* counted by the index */
 	struct pattern *patterns[PATTERNS_MAX];
 	bool found[PATTERNS_MAX];
 	size_t n;
 };
 
 static void
-add(struct world *world, struct slice text)
+world_add(struct world *world, struct slice text)
 {
 	size_t before = world->index.by_text.n;
 	struct pattern *pattern;
@@ -137,7 +136,7 @@ add(struct world *world, struct slice text)
 }
 
 static void
-drop(struct world *world, struct slice text)
+world_remove(struct world *world, struct slice text)
 {
 	struct pattern *pattern = pattern_find(&world->index, text);
 
@@ -156,7 +155,7 @@ drop(struct world *world, struct slice text)
 }
 
 static int
-note_found(struct pattern *pattern, void *arg)
+world_note_found(struct pattern *pattern, void *arg)
 {
 	struct world *world = arg;
 
@@ -166,11 +165,11 @@ note_found(struct pattern *pattern, void *arg)
 			world->found[i] = true;
 			return 0;
 		}
-	abort(); /* a pattern that was removed */
+	abort(); /* the index returned a removed pattern */
 }
 
 static bool
-match_exact(const struct pattern *pattern, const uint8_t *name, size_t len)
+world_match_exact(const struct pattern *pattern, const uint8_t *name, size_t len)
 {
 	uint8_t *copy = malloc(pattern->len);
 	bool matches;
@@ -183,7 +182,7 @@ match_exact(const struct pattern *pattern, const uint8_t *name, size_t len)
 }
 
 static void
-look_for(struct world *world, struct slice name)
+world_look_up(struct world *world, struct slice name)
 {
 	static struct model model;
 	uint8_t *copy = malloc(name.len);
@@ -191,12 +190,12 @@ look_for(struct world *world, struct slice name)
 	assert(copy || name.len == 0);
 	memcpy(copy, name.p, name.len);
 	memset(world->found, 0, sizeof(world->found));
-	assert(pattern_each_match(&world->index, (struct slice){ copy, name.len }, note_found, world) == 0);
+	assert(pattern_each_match(&world->index, (struct slice){ copy, name.len }, world_note_found, world) == 0);
 	for (size_t i = 0; i < world->n; i++) {
 		const struct pattern *pattern = world->patterns[i];
-		bool matches = match_exact(pattern, copy, name.len);
+		bool matches = world_match_exact(pattern, copy, name.len);
 
-		read_pattern(pattern->text, pattern->len, &model);
+		model_read(pattern->text, pattern->len, &model);
 		assert(matches == model_match(&model, copy, name.len));
 		assert(matches == world->found[i]);
 	}
@@ -204,16 +203,16 @@ look_for(struct world *world, struct slice name)
 }
 
 static void
-take_line(struct world *world, const uint8_t *line, size_t len)
+world_do_line(struct world *world, const uint8_t *line, size_t len)
 {
 	struct slice rest = { line + 1, len - 1 };
 
 	if (len > 0 && line[0] == '+')
-		add(world, rest);
+		world_add(world, rest);
 	else if (len > 0 && line[0] == '-')
-		drop(world, rest);
+		world_remove(world, rest);
 	else
-		look_for(world, (struct slice){ line, len });
+		world_look_up(world, (struct slice){ line, len });
 }
 
 int
@@ -227,7 +226,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const uint8_t *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline ? newline : end;
 
 		if ((size_t)(stop - p) <= LINE_MAX_LEN)
-			take_line(&world, p, (size_t)(stop - p));
+			world_do_line(&world, p, (size_t)(stop - p));
 		p = stop + 1;
 	}
 	while (world.n > 0)

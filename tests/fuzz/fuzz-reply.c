@@ -1,7 +1,7 @@
 /*
- * The parser of replies: the same values however the bytes are cut into reads, values that fit together, and
- * values that come back when they are written again. The first byte of the input chooses the limit of a
- * string; the rest is a stream (stream.h).
+ * The parser of replies: it returns the same values however reads split the bytes, its values are consistent, and they
+ * come back when they are written and read again. The first byte of the input chooses the limit of a string; the rest
+ * is a stream (stream.h).
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,20 +24,20 @@ struct reading {
 };
 
 static bool
-is_aggregate(enum resp_type type)
+fuzz_reply_is_aggregate(enum resp_type type)
 {
 	return strchr("*%~>|", (int)type) != NULL;
 }
 
-/* Checks the value at i and all below it; returns the index behind it. */
+/* Checks the value at i and all values inside it; returns the index after them. */
 static size_t
-check_value(const struct resp_reply *r, size_t i, size_t depth)
+fuzz_reply_check_value(const struct resp_reply *r, size_t i, size_t depth)
 {
 	const struct resp_node *node = &r->nodes[i];
 	size_t next = i + 1;
 
 	assert(i < r->count);
-	if (!is_aggregate(node->type)) {
+	if (!fuzz_reply_is_aggregate(node->type)) {
 		assert(node->elements == 0 && node->end == i + 1);
 		return node->end;
 	}
@@ -46,54 +46,54 @@ check_value(const struct resp_reply *r, size_t i, size_t depth)
 	assert(node->elements % 2 == 0 || (node->type != RESP_MAP && node->type != RESP_ATTRIBUTE));
 	for (size_t n = 0; n < node->elements; n++) {
 		while (next < r->count && r->nodes[next].type == RESP_ATTRIBUTE)
-			next = check_value(r, next, depth + 1);
-		next = check_value(r, next, depth + 1);
+			next = fuzz_reply_check_value(r, next, depth + 1);
+		next = fuzz_reply_check_value(r, next, depth + 1);
 	}
 	assert(node->end == next);
 	return next;
 }
 
 static void
-put(struct buf *out, const void *data, size_t len)
+fuzz_reply_put(struct buf *out, const void *data, size_t len)
 {
 	assert(buf_append(out, data, len) == 0);
 }
 
 static void
-put_header(struct buf *out, enum resp_type type, size_t n)
+fuzz_reply_put_header(struct buf *out, enum resp_type type, size_t n)
 {
 	char header[RESP_HEADER_MAX];
 
-	put(out, header, resp_put_header(header, (char)type, n));
+	fuzz_reply_put(out, header, resp_put_header(header, (char)type, n));
 }
 
-/* Writes one value without what is below it. */
+/* Writes one value without the values inside it. */
 static void
-put_node(struct buf *out, const struct resp_node *node)
+fuzz_reply_put_node(struct buf *out, const struct resp_node *node)
 {
 	char number[32];
 
 	switch (node->type) {
 	case RESP_BULK:
 	case RESP_BULK_ERROR:
-		put_header(out, node->type, node->text.len);
-		put(out, node->text.p, node->text.len);
-		put(out, "\r\n", 2);
+		fuzz_reply_put_header(out, node->type, node->text.len);
+		fuzz_reply_put(out, node->text.p, node->text.len);
+		fuzz_reply_put(out, "\r\n", 2);
 		return;
 	case RESP_VERBATIM:
-		put_header(out, node->type, node->text.len + 4);
-		put(out, "txt:", 4);
-		put(out, node->text.p, node->text.len);
-		put(out, "\r\n", 2);
+		fuzz_reply_put_header(out, node->type, node->text.len + 4);
+		fuzz_reply_put(out, "txt:", 4);
+		fuzz_reply_put(out, node->text.p, node->text.len);
+		fuzz_reply_put(out, "\r\n", 2);
 		return;
 	case RESP_ARRAY:
 	case RESP_SET:
 	case RESP_PUSH:
-		put_header(out, node->type, node->elements);
+		fuzz_reply_put_header(out, node->type, node->elements);
 		return;
 	case RESP_MAP:
 	case RESP_ATTRIBUTE:
-		put_header(out, node->type, node->elements / 2);
+		fuzz_reply_put_header(out, node->type, node->elements / 2);
 		return;
 	case RESP_INTEGER:
 		assert(snprintf(number, sizeof(number), "%lld", (long long)node->integer) == (int)node->text.len);
@@ -111,13 +111,13 @@ put_node(struct buf *out, const struct resp_node *node)
 	case RESP_BIG_NUMBER:
 		break;
 	}
-	put(out, &(char){ (char)node->type }, 1);
-	put(out, node->text.p, node->text.len);
-	put(out, "\r\n", 2);
+	fuzz_reply_put(out, &(char){ (char)node->type }, 1);
+	fuzz_reply_put(out, node->text.p, node->text.len);
+	fuzz_reply_put(out, "\r\n", 2);
 }
 
 static void
-check_same_values(const struct resp_reply *a, const struct resp_reply *b)
+fuzz_reply_check_same(const struct resp_reply *a, const struct resp_reply *b)
 {
 	assert(a->count == b->count);
 	for (size_t i = 0; i < a->count; i++) {
@@ -129,26 +129,26 @@ check_same_values(const struct resp_reply *a, const struct resp_reply *b)
 	}
 }
 
-/* Written again, in the one way there is for each type, it is read as the same values. */
+/* Writes the reply in the canonical form of each type, and expects to read the same values. */
 static void
-check_round_trip(const struct resp_reply *r, struct buf *out)
+fuzz_reply_check_round_trip(const struct resp_reply *r, struct buf *out)
 {
 	struct resp_reply again = { 0 };
 	uint8_t *copy;
 
 	for (size_t i = 0; i < r->count; i++)
-		put_node(out, &r->nodes[i]);
+		fuzz_reply_put_node(out, &r->nodes[i]);
 	copy = exact_copy(out->data, out->len);
 	assert(resp_reply_parse(&again, copy, out->len, SIZE_MAX / 2) == RESP_REPLY_OK);
 	assert(again.used == out->len);
-	check_same_values(r, &again);
+	fuzz_reply_check_same(r, &again);
 	resp_reply_deinit(&again);
 	free(copy);
 }
 
-/* An array of strings is what a command is. */
+/* An array of strings is a command: resp_put_command() must write the same bytes. */
 static void
-check_as_command(const struct resp_reply *r, const struct buf *written)
+fuzz_reply_check_command(const struct resp_reply *r, const struct buf *written)
 {
 	struct slice argv[64];
 	size_t n = r->nodes[0].elements;
@@ -169,7 +169,7 @@ check_as_command(const struct resp_reply *r, const struct buf *written)
 }
 
 static void
-note_reply(struct reading *reading)
+reading_note(struct reading *reading)
 {
 	struct resp_reply *r = &reading->reply;
 	struct buf out = { 0 };
@@ -177,18 +177,19 @@ note_reply(struct reading *reading)
 
 	assert(r->count > 0);
 	while (i < r->count && r->nodes[i].type == RESP_ATTRIBUTE)
-		i = check_value(r, i, 1);
-	assert(check_value(r, i, 1) == r->count);
-	check_round_trip(r, &out);
-	check_as_command(r, &out);
-	put(&reading->found, &r->used, sizeof(r->used));
-	put(&reading->found, out.data, out.len);
+		i = fuzz_reply_check_value(r, i, 1);
+	assert(fuzz_reply_check_value(r, i, 1) == r->count);
+	fuzz_reply_check_round_trip(r, &out);
+	fuzz_reply_check_command(r, &out);
+	fuzz_reply_put(&reading->found, &r->used, sizeof(r->used));
+	fuzz_reply_put(&reading->found, out.data, out.len);
 	buf_deinit(&out);
 }
 
-/* Reads one reply from data[0..len), of which there was less before. Returns whether it is done with. */
+/* Parses one reply from data[0..len), the start of which may have been parsed before. Returns whether it is complete.
+ */
 static bool
-read_one(struct reading *reading, const uint8_t *data, size_t len, size_t max_bulk)
+reading_step(struct reading *reading, const uint8_t *data, size_t len, size_t max_bulk)
 {
 	struct resp_reply *r = &reading->reply;
 	enum resp_reply_status status = resp_reply_parse(r, data, len, max_bulk);
@@ -197,7 +198,7 @@ read_one(struct reading *reading, const uint8_t *data, size_t len, size_t max_bu
 	assert(status != RESP_REPLY_OK || len >= reading->need);
 	if (status == RESP_REPLY_OK) {
 		assert(r->used > 0 && r->used <= len);
-		note_reply(reading);
+		reading_note(reading);
 		reading->at += r->used;
 		reading->need = 0;
 	} else if (status == RESP_REPLY_MORE) {
@@ -205,7 +206,7 @@ read_one(struct reading *reading, const uint8_t *data, size_t len, size_t max_bu
 		reading->need = r->need;
 	} else {
 		assert(r->error[0]);
-		put(&reading->found, r->error, strlen(r->error));
+		fuzz_reply_put(&reading->found, r->error, strlen(r->error));
 		reading->need = 0;
 		reading->failed = true;
 	}
@@ -213,7 +214,7 @@ read_one(struct reading *reading, const uint8_t *data, size_t len, size_t max_bu
 }
 
 static struct reading
-read_all(const struct stream_of_pieces *stream, const size_t *ends, size_t n, size_t max_bulk)
+reading_of(const struct stream_of_pieces *stream, const size_t *ends, size_t n, size_t max_bulk)
 {
 	struct reading reading = { 0 };
 
@@ -222,7 +223,7 @@ read_all(const struct stream_of_pieces *stream, const size_t *ends, size_t n, si
 		uint8_t *copy = exact_copy(stream->data + from, ends[i] - from);
 
 		while (!reading.failed && reading.at < ends[i])
-			if (!read_one(&reading, copy + (reading.at - from), ends[i] - reading.at, max_bulk))
+			if (!reading_step(&reading, copy + (reading.at - from), ends[i] - reading.at, max_bulk))
 				break;
 		free(copy);
 	}
@@ -241,8 +242,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	max_bulk = limits[data[0] % (sizeof(limits) / sizeof(limits[0]))];
 	stream = stream_from(data + 1, size - 1);
-	whole = read_all(&stream, &stream.len, 1, max_bulk);
-	pieces = read_all(&stream, stream.ends, stream.n, max_bulk);
+	whole = reading_of(&stream, &stream.len, 1, max_bulk);
+	pieces = reading_of(&stream, stream.ends, stream.n, max_bulk);
 	assert(whole.failed == pieces.failed && whole.at == pieces.at && whole.need == pieces.need);
 	assert(whole.found.len == pieces.found.len);
 	assert(whole.found.len == 0 || memcmp(whole.found.data, pieces.found.data, whole.found.len) == 0);

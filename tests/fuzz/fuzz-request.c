@@ -1,7 +1,7 @@
 /*
- * The parser of requests: what a client says must mean the same however it is cut into reads, with the
- * parser's notes of an unfinished request (struct resp_progress) and without. The first byte of the input
- * chooses the limit of an argument; the rest is a stream (stream.h).
+ * The parser of requests: it returns the same commands however reads split the bytes, with its state of an unfinished
+ * request (struct resp_progress) and from scratch. The first byte of the input chooses the limit of an argument; the
+ * rest is a stream (stream.h).
  */
 #include <string.h>
 
@@ -13,39 +13,39 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const size_t limits[] = { 0, 1, 16, 1024, 65536, (size_t)16 << 20, (size_t)512 << 20, (size_t)1 << 30 };
 
-/* A long run of newlines is that many requests, and would take its time. */
+/* A long run of newlines is as many requests, and would take too long. */
 #define REQUESTS_MAX 100
 
-/* How far the reading of a stream has come, and what it has found. */
+/* The position in a stream that is being read, and the commands so far. */
 struct reading {
 	struct resp_request request, scratch;
 	struct resp_progress progress;
 	struct buf found;
-	size_t at;   /* the first byte that no request has taken */
+	size_t at;   /* first byte after the last request */
 	size_t need; /* counted from there; 0: unknown */
 	size_t n;    /* requests so far */
 	bool failed;
 };
 
 static void
-note(struct buf *found, const void *data, size_t len)
+fuzz_request_note(struct buf *found, const void *data, size_t len)
 {
 	assert(buf_append(found, data, len) == 0);
 }
 
 static void
-note_command(struct buf *found, const struct resp_request *r)
+fuzz_request_note_command(struct buf *found, const struct resp_request *r)
 {
-	note(found, &r->argc, sizeof(r->argc));
-	note(found, &r->used, sizeof(r->used));
+	fuzz_request_note(found, &r->argc, sizeof(r->argc));
+	fuzz_request_note(found, &r->used, sizeof(r->used));
 	for (size_t i = 0; i < r->argc; i++) {
-		note(found, &r->argv[i].len, sizeof(r->argv[i].len));
-		note(found, r->argv[i].p, r->argv[i].len);
+		fuzz_request_note(found, &r->argv[i].len, sizeof(r->argv[i].len));
+		fuzz_request_note(found, r->argv[i].p, r->argv[i].len);
 	}
 }
 
 static void
-check_same_commands(const struct resp_request *a, const struct resp_request *b)
+fuzz_request_check_same(const struct resp_request *a, const struct resp_request *b)
 {
 	assert(a->argc == b->argc);
 	for (size_t i = 0; i < a->argc; i++) {
@@ -54,9 +54,10 @@ check_same_commands(const struct resp_request *a, const struct resp_request *b)
 	}
 }
 
-/* A large last argument may stand elsewhere: the parts must make the command that the whole makes. */
+/* A large last argument may be in memory of its own: the two parts must give the same command as the whole. */
 static void
-check_tail(const struct resp_request *whole, size_t head_len, size_t tail_len, const uint8_t *data, size_t max_bulk)
+fuzz_request_check_tail(const struct resp_request *whole, size_t head_len, size_t tail_len, const uint8_t *data,
+                        size_t max_bulk)
 {
 	struct resp_request r = { 0 };
 	struct resp_progress progress = { 0 };
@@ -65,55 +66,56 @@ check_tail(const struct resp_request *whole, size_t head_len, size_t tail_len, c
 	assert(resp_request_parse(&r, &progress, head, head_len, max_bulk) == RESP_REQUEST_MORE);
 	assert(r.tail_offset == head_len && r.tail_len == tail_len);
 	resp_request_add_tail(&r, tail);
-	check_same_commands(&r, whole);
+	fuzz_request_check_same(&r, whole);
 	resp_request_deinit(&r);
 	free(head);
 	free(tail);
 }
 
-/* Parses the len bytes at data from their beginning, without notes, and holds that against the outcome with notes. */
+/* Parses the len bytes at data from scratch, and compares the result with that of the parser that kept its state. */
 static void
-check_from_scratch(struct reading *reading, enum resp_request_status status, const uint8_t *data, size_t len,
-                   size_t max_bulk)
+reading_check_from_scratch(struct reading *reading, enum resp_request_status status, const uint8_t *data, size_t len,
+                           size_t max_bulk)
 {
-	const struct resp_request *with_notes = &reading->request;
+	const struct resp_request *incremental = &reading->request;
 	struct resp_request *r = &reading->scratch;
 	struct resp_progress progress = { 0 };
 
 	assert(resp_request_parse(r, &progress, data, len, max_bulk) == status);
 	if (status == RESP_REQUEST_OK) {
-		assert(r->used == with_notes->used);
-		check_same_commands(r, with_notes);
+		assert(r->used == incremental->used);
+		fuzz_request_check_same(r, incremental);
 	} else if (status == RESP_REQUEST_MORE) {
-		assert(r->need == with_notes->need);
-		assert(r->tail_offset == with_notes->tail_offset);
-		assert(r->tail_offset == 0 || r->tail_len == with_notes->tail_len);
+		assert(r->need == incremental->need);
+		assert(r->tail_offset == incremental->tail_offset);
+		assert(r->tail_offset == 0 || r->tail_len == incremental->tail_len);
 	} else {
-		assert(strcmp(r->error, with_notes->error) == 0);
+		assert(strcmp(r->error, incremental->error) == 0);
 	}
 }
 
-/* Reads one request from data[0..len), of which there was less before. Returns whether it is done with. */
+/* Parses one request from data[0..len), the start of which may have been parsed before. Returns whether it is complete.
+ */
 static bool
-read_one(struct reading *reading, const uint8_t *data, size_t len, size_t max_bulk)
+reading_step(struct reading *reading, const uint8_t *data, size_t len, size_t max_bulk)
 {
 	struct resp_request *r = &reading->request;
 	size_t tail_offset = reading->need > 0 ? r->tail_offset : 0, tail_len = r->tail_len;
 	enum resp_request_status status;
 
 	if (len < reading->need) {
-		check_from_scratch(reading, RESP_REQUEST_MORE, data, len, max_bulk);
+		reading_check_from_scratch(reading, RESP_REQUEST_MORE, data, len, max_bulk);
 		return false;
 	}
 	status = resp_request_parse(r, &reading->progress, data, len, max_bulk);
 	assert(status != RESP_REQUEST_NOMEM);
-	check_from_scratch(reading, status, data, len, max_bulk);
+	reading_check_from_scratch(reading, status, data, len, max_bulk);
 	if (status == RESP_REQUEST_OK) {
 		assert(r->used > 0 && r->used <= len);
 		assert(reading->progress.at == 0 && reading->progress.argc == 0 && reading->progress.count == 0);
-		note_command(&reading->found, r);
+		fuzz_request_note_command(&reading->found, r);
 		if (tail_offset > 0)
-			check_tail(r, tail_offset, tail_len, data, max_bulk);
+			fuzz_request_check_tail(r, tail_offset, tail_len, data, max_bulk);
 		reading->at += r->used;
 		reading->need = 0;
 		reading->n++;
@@ -123,16 +125,16 @@ read_one(struct reading *reading, const uint8_t *data, size_t len, size_t max_bu
 		reading->need = r->need;
 	} else {
 		assert(r->error[0]);
-		note(&reading->found, r->error, strlen(r->error));
+		fuzz_request_note(&reading->found, r->error, strlen(r->error));
 		reading->need = 0;
 		reading->failed = true;
 	}
 	return status == RESP_REQUEST_OK;
 }
 
-/* Reads the stream as the given pieces. The caller frees what is found. */
+/* Reads the stream in the given pieces. The caller frees .found. */
 static struct reading
-read_all(const struct stream_of_pieces *stream, const size_t *ends, size_t n, size_t max_bulk)
+reading_of(const struct stream_of_pieces *stream, const size_t *ends, size_t n, size_t max_bulk)
 {
 	struct reading reading = { 0 };
 
@@ -141,7 +143,7 @@ read_all(const struct stream_of_pieces *stream, const size_t *ends, size_t n, si
 		uint8_t *copy = exact_copy(stream->data + from, ends[i] - from);
 
 		while (!reading.failed && reading.at < ends[i] && reading.n < REQUESTS_MAX)
-			if (!read_one(&reading, copy + (reading.at - from), ends[i] - reading.at, max_bulk))
+			if (!reading_step(&reading, copy + (reading.at - from), ends[i] - reading.at, max_bulk))
 				break;
 		free(copy);
 	}
@@ -161,8 +163,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	max_bulk = limits[data[0] % (sizeof(limits) / sizeof(limits[0]))];
 	stream = stream_from(data + 1, size - 1);
-	whole = read_all(&stream, &stream.len, 1, max_bulk);
-	pieces = read_all(&stream, stream.ends, stream.n, max_bulk);
+	whole = reading_of(&stream, &stream.len, 1, max_bulk);
+	pieces = reading_of(&stream, stream.ends, stream.n, max_bulk);
 	assert(whole.failed == pieces.failed && whole.at == pieces.at && whole.need == pieces.need);
 	assert(whole.found.len == pieces.found.len);
 	assert(whole.found.len == 0 || memcmp(whole.found.data, pieces.found.data, whole.found.len) == 0);

@@ -1,20 +1,19 @@
 /*
- * The whole bus: several clients say what the input holds, and things happen in between. The first byte
- * chooses limits; what follows is text that the current client sends, but for 0xff, which stands before
- * what happens:
+ * The whole bus: several clients send the text of the input, and events happen in between. The first byte chooses
+ * limits. The other bytes are text that the current client sends, except that 0xff introduces an event:
  *
- *   0 to 5  the client that goes on (see `identities`)     n    a new one takes its place
- *   |       what it has sent comes to be read              p    the pass ends
+ *   0 to 5  chooses the current client (see `identities`)  n    a new client takes its place
+ *   |       the bus reads what it has sent                 p    the pass ends
  *   f g     its socket is full, or takes everything again  h N  it takes 8 * N bytes more
- *   w       it is written to in small portions             k    its connection is found broken
- *   b       writing to it fails                            q    it sends no more
- *   c N     N seconds go by                                t    the loop's tick
- *   m N     memory runs out, N allocations later           l    max_message goes down, or up again
- *   x N     the byte before comes again, 2^(N & 15) times  ff   the byte 0xff
+ *   w       the bus writes to it in small portions         k    its connection turns out broken
+ *   b       writing to it fails                            q    it stops sending
+ *   c N     N seconds pass                                 t    the loop's tick
+ *   m N     an allocation fails after N others             l    max_message is lowered, or raised again
+ *   x N     repeats the byte before 2^(N & 15) times       ff   the byte 0xff
  *
- * In the end nobody may be stuck and nothing may be left. What each client got must be replies of its
- * protocol. And if no command had to wait, it must be what clients get when the same is read in other
- * pieces, by passes of other lengths.
+ * At the end no client may be stuck and nothing may be left behind. The output of each client must be replies of its
+ * protocol. If no command had to wait, the output must also be the same when the bus reads the text in other pieces, in
+ * passes of other lengths.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -35,11 +34,11 @@ static const struct {
 	uid_t uid;
 } identities[N_SLOTS] = { { 10, 0 }, { 10, 0 }, { 20, 1000 }, { 30, 1000 }, { 0, 0 }, { 40, 65534 } };
 
-/* How what is sent gets read. */
+/* How the bus reads the text. */
 enum reading {
 	AS_WRITTEN,
-	BY_TURNS, /* all that a client says in one go in one read; then the pass ends */
-	BY_BYTES, /* a byte in each read, and each pass */
+	BY_TURNS, /* all that a client sends in one turn in one read; then the pass ends */
+	BY_BYTES, /* one byte in each read and each pass */
 };
 
 struct play {
@@ -48,11 +47,11 @@ struct play {
 	struct peer *slots[N_SLOTS], *current;
 	int slot;
 	size_t n_peers, n_sent;
-	bool differs; /* something has happened that comes at another time when it is read in another way */
+	bool differs; /* an event has happened whose time depends on the way of reading */
 };
 
 static void
-take_slot(struct play *play, int slot, bool is_new)
+play_take_slot(struct play *play, int slot, bool is_new)
 {
 	play->slot = slot;
 	if (play->slots[slot] && is_new)
@@ -66,9 +65,9 @@ take_slot(struct play *play, int slot, bool is_new)
 		play->current = play->slots[play->slot = 0];
 }
 
-/* What was sent so far comes to be read. */
+/* The bus reads what the current client has sent so far. */
 static void
-end_turn(struct play *play)
+play_end_turn(struct play *play)
 {
 	struct peer *peer = play->current;
 	size_t len = peer->sent.len;
@@ -88,7 +87,7 @@ end_turn(struct play *play)
 }
 
 static void
-say(struct play *play, uint8_t c, size_t times)
+play_say(struct play *play, uint8_t c, size_t times)
 {
 	struct peer *peer = play->current;
 
@@ -102,18 +101,18 @@ say(struct play *play, uint8_t c, size_t times)
 	peer->sent.len += times;
 }
 
-/* What makes no difference to what clients get. */
+/* Events that must not change the output. */
 static void
-change_pace(struct play *play, uint8_t action, uint8_t n)
+play_change_pace(struct play *play, uint8_t action, uint8_t n)
 {
 	struct peer *peer = play->current;
 
 	switch (action) {
 	case '|':
-		end_turn(play);
+		play_end_turn(play);
 		break;
 	case 'p':
-		end_turn(play);
+		play_end_turn(play);
 		host_pass(&play->host);
 		break;
 	case 'f':
@@ -129,78 +128,78 @@ change_pace(struct play *play, uint8_t action, uint8_t n)
 		peer->budget = 20;
 		break;
 	case 't':
-		end_turn(play);
+		play_end_turn(play);
 		host_tick(&play->host);
 		break;
 	}
 }
 
 static void
-act(struct play *play, uint8_t action, uint8_t n)
+play_act(struct play *play, uint8_t action, uint8_t n)
 {
 	struct peer *peer = play->current;
 
 	switch (action) {
 	case '0' ... '5':
-		end_turn(play);
-		take_slot(play, action - '0', false);
+		play_end_turn(play);
+		play_take_slot(play, action - '0', false);
 		break;
 	case 'n':
-		end_turn(play);
-		take_slot(play, play->slot, true);
+		play_end_turn(play);
+		play_take_slot(play, play->slot, true);
 		break;
 	case 'k':
-		end_turn(play);
+		play_end_turn(play);
 		host_kill(peer);
 		break;
 	case 'q':
-		end_turn(play);
+		play_end_turn(play);
 		host_finish(peer);
 		break;
 	case 'c':
-		end_turn(play);
+		play_end_turn(play);
 		play->host.clock_ms += n * UINT64_C(1000);
 		break;
 	case 'b':
-		end_turn(play);
+		play_end_turn(play);
 		peer->is_broken = true;
 		play->differs = true;
 		break;
 	case 'm':
-		end_turn(play);
+		play_end_turn(play);
 		host_fail_allocation(&play->host, n);
 		play->differs = true;
 		break;
 	case 'l':
-		end_turn(play);
+		play_end_turn(play);
 		play->host.bus.flow.limits.max_message ^= 40000 ^ 1000;
 		play->differs = true;
 		break;
 	case 'x':
 		if (peer->sent.len > 0)
-			say(play, peer->sent.data[peer->sent.len - 1], (size_t)1 << (n & 15));
+			play_say(play, peer->sent.data[peer->sent.len - 1], (size_t)1 << (n & 15));
 		break;
 	case 0xff:
-		say(play, 0xff, 1);
+		play_say(play, 0xff, 1);
 		break;
 	default:
 		if (play->reading == AS_WRITTEN)
-			change_pace(play, action, n);
+			play_change_pace(play, action, n);
 	}
 }
 
 static void
-run(struct play *play, enum reading reading, const uint8_t *data, size_t size)
+play_run(struct play *play, enum reading reading, const uint8_t *data, size_t size)
 {
 	*play = (struct play){ .reading = reading };
 	host_init(&play->host, data[0] & 1 ? 2000 : 1 << 20, 40000);
 	TAILQ_INIT(&play->host.peers);
-	take_slot(play, 0, false);
+	play_take_slot(play, 0, false);
 	for (size_t i = 1; i < size; i++) {
 		uint8_t action, n = 0;
 
 		if (data[i] != 0xff) {
-			say(play, data[i], 1);
+			play_say(play, data[i], 1);
 			continue;
 		}
 		if (++i == size)
@@ -208,21 +207,21 @@ run(struct play *play, enum reading reading, const uint8_t *data, size_t size)
 		action = data[i];
 		if (strchr("hcmx", action) && action && i + 1 < size)
 			n = data[++i];
-		act(play, action, n);
+		play_act(play, action, n);
 	}
-	end_turn(play);
+	play_end_turn(play);
 	host_settle(&play->host);
 }
 
 static bool
-mentions(const struct buf *b, const char *word)
+play_mentions(const struct buf *b, const char *word)
 {
 	return b->len > 0 && memmem(b->data, b->len, word, strlen(word));
 }
 
-/* Whether a peer may have sent one of these words, which are in lower case. */
+/* Whether the peer may have sent one of these words, which are in lower case. */
 static bool
-may_have_said(const struct peer *peer, const char *const *words)
+play_may_have_said(const struct peer *peer, const char *const *words)
 {
 	struct buf lower = { 0 };
 	bool said;
@@ -230,16 +229,16 @@ may_have_said(const struct peer *peer, const char *const *words)
 	assert(buf_append(&lower, peer->sent.data, peer->sent.len) == 0);
 	for (size_t i = 0; i < lower.len; i++)
 		lower.data[i] |= 0x20;
-	said = mentions(&lower, "|x"); /* an escape: with that bit, a backslash is a bar */
+	said = play_mentions(&lower, "|x"); /* an escape: with that bit, a backslash is a bar */
 	for (; *words; words++)
-		said |= mentions(&lower, *words);
+		said |= play_mentions(&lower, *words);
 	buf_deinit(&lower);
 	return said;
 }
 
-/* A reply of RESP3 must not come to who speaks RESP2; *resp3 follows the answers to HELLO and RESET. */
+/* A client of RESP2 must not get types of RESP3. *resp3 follows the replies to HELLO and RESET. */
 static void
-check_version(const struct resp_reply *r, bool *resp3)
+play_check_version(const struct resp_reply *r, bool *resp3)
 {
 	const struct resp_node *first = &r->nodes[0];
 
@@ -256,43 +255,43 @@ check_version(const struct resp_reply *r, bool *resp3)
 		*resp3 = false;
 }
 
-/* A message, as far as it can be told from what is replied: those of RESP2 are arrays. */
+/* Whether the node is certainly a message: those of RESP2 are arrays like others. */
 static bool
-is_message(const struct resp_node *node)
+play_is_message(const struct resp_node *node)
 {
 	static const char *const kinds[] = { "message", "pmessage", "smessage" };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && node->type == RESP_PUSH && node->elements > 0; i++)
 		if (resp_node_is(node + 1, kinds[i]))
 			return true;
-	/* What a monitor is shown begins with the time. */
+	/* A line for a monitor begins with the time. */
 	return node->type == RESP_SIMPLE && node->text.len > 0 && node->text.p[0] >= '0' && node->text.p[0] <= '9';
 }
 
-/* Messages stand by themselves, never in the middle of a reply. */
+/* A message must not be inside a reply. */
 static void
-check_order(const struct resp_reply *r)
+play_check_order(const struct resp_reply *r)
 {
 	for (size_t i = 1; i < r->count; i++)
-		if (is_message(&r->nodes[i])) {
+		if (play_is_message(&r->nodes[i])) {
 			fprintf(stderr, "value %zu of a reply is a message\n", i);
 			abort();
 		}
 }
 
-/* What a peer got is whole replies; only who was cut off may lack the rest of one. */
+/* The output must be whole replies; only a peer that was cut off may lack the rest of one. */
 static void
-check_output(const struct peer *peer)
+play_check(const struct peer *peer)
 {
 	struct resp_reply reply = { 0 };
 	static const char *const words[] = { "reply", "exec", "monitor", NULL };
-	/* The version of the protocol can be told as long as the answer to each HELLO comes, and by itself. */
-	bool resp3 = false, shows_version = !may_have_said(peer, words);
+	/* The protocol's version is known as long as each HELLO has a reply of its own. */
+	bool resp3 = false, shows_version = !play_may_have_said(peer, words);
 	size_t at = 0;
 
 	/* CLIENT REPLY between MULTI and EXEC leaves out elements of EXEC's reply, as Redis does. */
-	if (may_have_said(peer, (const char *const[]){ "reply", NULL }) &&
-	    may_have_said(peer, (const char *const[]){ "exec", NULL }))
+	if (play_may_have_said(peer, (const char *const[]){ "reply", NULL }) &&
+	    play_may_have_said(peer, (const char *const[]){ "exec", NULL }))
 		return;
 	while (at < peer->got.len) {
 		enum resp_reply_status status =
@@ -305,35 +304,35 @@ check_output(const struct peer *peer)
 			        (const char *)peer->got.data + at);
 			abort();
 		}
-		check_order(&reply);
+		play_check_order(&reply);
 		if (shows_version)
-			check_version(&reply, &resp3);
+			play_check_version(&reply, &resp3);
 		at += reply.used;
 	}
 	resp_reply_deinit(&reply);
 }
 
-/* Whether something is told, or done, that depends on when it is asked for. */
+/* Whether the output depends on the time of a command. */
 static bool
-is_of_the_moment(const struct peer *peer)
+play_depends_on_time(const struct peer *peer)
 {
 	static const char *const told[] = { "# Memory",     "# Stats", "# Clients", "# Commandstats",
 		                            "# Errorstats", "# CPU",   "qbuf=",     NULL };
-	static const char *const said[] = { "kill", NULL }; /* who is about to go may be gone */
+	static const char *const said[] = { "kill", NULL }; /* the client may have left meanwhile */
 
 	for (const char *const *word = told; *word; word++)
-		if (mentions(&peer->got, *word))
+		if (play_mentions(&peer->got, *word))
 			return true;
-	return may_have_said(peer, said);
+	return play_may_have_said(peer, said);
 }
 
 static void
-check_same_output(const struct play *a, const struct play *b)
+play_check_same(const struct play *a, const struct play *b)
 {
 	const struct peer *x, *y;
 
 	TAILQ_FOREACH(x, &a->host.peers, link)
-		if (is_of_the_moment(x))
+		if (play_depends_on_time(x))
 			return;
 	for (x = TAILQ_FIRST(&a->host.peers), y = TAILQ_FIRST(&b->host.peers); x && y;
 	     x = TAILQ_NEXT(x, link), y = TAILQ_NEXT(y, link)) {
@@ -358,13 +357,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	run(&as_written, AS_WRITTEN, data, size);
+	play_run(&as_written, AS_WRITTEN, data, size);
 	TAILQ_FOREACH(peer, &as_written.host.peers, link)
-		check_output(peer);
+		play_check(peer);
 	if (!as_written.differs && !as_written.host.has_waited) {
-		run(&other, data[0] & 2 && as_written.n_sent < 4096 ? BY_BYTES : BY_TURNS, data, size);
+		play_run(&other, data[0] & 2 && as_written.n_sent < 4096 ? BY_BYTES : BY_TURNS, data, size);
 		if (!other.host.has_waited)
-			check_same_output(&as_written, &other);
+			play_check_same(&as_written, &other);
 		host_deinit(&other.host);
 	}
 	host_deinit(&as_written.host);

@@ -15,7 +15,7 @@
 #include "stream.h"
 #include "command-table.h"
 
-/* Something makes work for itself without end. */
+/* More passes mean that something creates work for itself endlessly. */
 #define PASSES_MAX 100000
 
 struct socket {
@@ -23,7 +23,7 @@ struct socket {
 	struct peer *peer;
 };
 
-/* Between enter() and leave() it is the bus that calls. */
+/* The host whose bus runs, between host_enter() and host_leave(); calls of others go to the system. */
 static struct host *inside;
 static struct peer *written_to;
 static uint64_t allocations_left; /* until one fails; 0: none fails */
@@ -46,19 +46,19 @@ FILE *__wrap_fopen64(const char *path, const char *mode);
 void __wrap_log_write(int level, const char *format, ...);
 
 static void
-enter(struct host *host)
+host_enter(struct host *host)
 {
 	inside = host;
 }
 
 static void
-leave(void)
+host_leave(void)
 {
 	inside = NULL;
 }
 
 static bool
-fails_now(void)
+host_allocation_fails(void)
 {
 	if (!inside || allocations_left == 0 || --allocations_left > 0)
 		return false;
@@ -69,19 +69,19 @@ fails_now(void)
 void *
 __wrap_malloc(size_t size)
 {
-	return fails_now() ? NULL : __real_malloc(size);
+	return host_allocation_fails() ? NULL : __real_malloc(size);
 }
 
 void *
 __wrap_calloc(size_t n, size_t size)
 {
-	return fails_now() ? NULL : __real_calloc(n, size);
+	return host_allocation_fails() ? NULL : __real_calloc(n, size);
 }
 
 void *
 __wrap_realloc(void *p, size_t size)
 {
-	return fails_now() ? NULL : __real_realloc(p, size);
+	return host_allocation_fails() ? NULL : __real_realloc(p, size);
 }
 
 char *
@@ -123,7 +123,7 @@ __wrap_sendmsg(int fd __attribute__((unused)), const struct msghdr *msg, int fla
 		errno = peer->is_broken ? EPIPE : EAGAIN;
 		return -1;
 	}
-	leave();
+	host_leave();
 	for (size_t i = 0; i < msg->msg_iovlen && peer->room > 0; i++) {
 		size_t len = msg->msg_iov[i].iov_len < peer->room ? msg->msg_iov[i].iov_len : peer->room;
 
@@ -133,7 +133,7 @@ __wrap_sendmsg(int fd __attribute__((unused)), const struct msghdr *msg, int fla
 			peer->room -= len;
 		total += len;
 	}
-	enter(host);
+	host_enter(host);
 	return (ssize_t)total;
 }
 
@@ -146,7 +146,7 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
 	return 0;
 }
 
-/* The same names come in the same order each time. */
+/* Hash keys must be the same in each run. */
 ssize_t
 __wrap_getrandom(void *data, size_t len, unsigned int flags __attribute__((unused)))
 {
@@ -154,7 +154,7 @@ __wrap_getrandom(void *data, size_t len, unsigned int flags __attribute__((unuse
 	return (ssize_t)len;
 }
 
-/* INFO's look at /proc. */
+/* INFO must not read /proc. */
 FILE *
 __wrap_fopen64(const char *path, const char *mode)
 {
@@ -167,23 +167,23 @@ __wrap_log_write(int level __attribute__((unused)), const char *format __attribu
 }
 
 static struct peer *
-peer_of(struct session *s)
+host_peer_of(struct session *s)
 {
 	return ((struct socket *)s)->peer;
 }
 
 static void
-resume(struct client *c)
+host_resume(struct client *c)
 {
 	struct session *s = session_of(c);
 
-	input_resume(&peer_of(s)->host->bus, s);
+	input_resume(&host_peer_of(s)->host->bus, s);
 }
 
 static void
-flush(struct client *c)
+host_flush(struct client *c)
 {
-	struct peer *peer = peer_of(session_of(c));
+	struct peer *peer = host_peer_of(session_of(c));
 	struct bus *bus = &peer->host->bus;
 	struct barrier *barrier = NULL;
 	enum outq_status status;
@@ -201,22 +201,22 @@ flush(struct client *c)
 }
 
 static void
-close_peer(struct client *c)
+host_close(struct client *c)
 {
 	struct session *s = session_of(c);
-	struct peer *peer = peer_of(s);
+	struct peer *peer = host_peer_of(s);
 
 	assert(peer->unsent == SIZE_MAX || (c->out.bytes == peer->unsent && c->out.count == peer->n_spans));
 	input_free(s->in);
 	session_deinit(&peer->host->bus, s);
-	free(peer->socket); /* whoever still refers to it is found */
+	free(peer->socket); /* so that the sanitizer finds any use of it */
 	peer->socket = NULL;
 }
 
-static const struct pass_ops ops = { .resume = resume, .flush = flush, .close = close_peer };
+static const struct pass_ops ops = { .resume = host_resume, .flush = host_flush, .close = host_close };
 
 static void
-note_waiting(struct host *host)
+host_note_waiting(struct host *host)
 {
 	struct peer *peer;
 
@@ -229,9 +229,9 @@ note_waiting(struct host *host)
 		}
 }
 
-/* publish, subscribe: NULL for everybody. */
+/* publish, subscribe: NULL for all users. */
 static void
-add_rule(struct host *host, const char *glob, const char *publish, const char *subscribe, enum slow_policy slow)
+host_add_rule(struct host *host, const char *glob, const char *publish, const char *subscribe, enum slow_policy slow)
 {
 	struct access_rule *rule = access_rule_new(glob);
 	char bad[64];
@@ -263,14 +263,14 @@ host_init(struct host *host, uint64_t queue_limit, uint64_t max_message)
 	*host = (struct host){ .clock_ms = 1000000 };
 	TAILQ_INIT(&host->peers);
 	STAILQ_INIT(&host->rules);
-	add_rule(host, "own*", "uid:1000", "uid:0", SLOW_WAIT);
-	add_rule(host, "drop*", NULL, NULL, SLOW_DROP);
-	add_rule(host, "cut*", NULL, NULL, SLOW_DISCONNECT);
+	host_add_rule(host, "own*", "uid:1000", "uid:0", SLOW_WAIT);
+	host_add_rule(host, "drop*", NULL, NULL, SLOW_DROP);
+	host_add_rule(host, "cut*", NULL, NULL, SLOW_DISCONNECT);
 	allocations_left = 0;
-	enter(host);
+	host_enter(host);
 	assert(sessions_init(&host->sessions, &limits, command_table) == 0);
 	bus_set_rules(&host->bus, &host->rules);
-	leave();
+	host_leave();
 }
 
 void
@@ -281,19 +281,19 @@ host_pass(struct host *host)
 
 	TAILQ_FOREACH(peer, &host->peers, link)
 		host_read(peer, SIZE_MAX);
-	enter(host);
+	host_enter(host);
 	flow_update_time(&bus->flow);
 	TAILQ_FOREACH(peer, &host->peers, link)
 		if (peer->socket && peer->socket->session.client.out_state == CLIENT_OUT_BLOCKED &&
 		    (peer->room > 0 || peer->is_broken))
 			flow_set_out_state(&bus->flow, &peer->socket->session.client, CLIENT_OUT_RECEIVER);
 	pass_resume(bus, &ops);
-	leave();
-	note_waiting(host);
-	enter(host);
+	host_leave();
+	host_note_waiting(host);
+	host_enter(host);
 	pass_end(bus, &ops);
-	leave();
-	note_waiting(host);
+	host_leave();
+	host_note_waiting(host);
 	assert(TAILQ_EMPTY(&bus->flow.receivers) && TAILQ_EMPTY(&bus->flow.repliers) && TAILQ_EMPTY(&bus->flow.dead));
 }
 
@@ -303,7 +303,7 @@ host_tick(struct host *host)
 	struct bus *bus = &host->bus;
 	struct client *c;
 
-	enter(host);
+	host_enter(host);
 	flow_update_time(&bus->flow);
 	TAILQ_FOREACH(c, &bus->flow.blocked, out_link)
 		if (c->state != CLIENT_DEAD &&
@@ -315,7 +315,7 @@ host_tick(struct host *host)
 	resp_request_deinit(&host->sessions.request);
 	channels_forget_unnamed(&bus->router.channels);
 	chunk_pool_trim(&bus->flow.chunks);
-	leave();
+	host_leave();
 }
 
 void
@@ -336,19 +336,19 @@ host_add(struct host *host, pid_t pid, uid_t uid)
 	peer->socket = calloc(1, sizeof(*peer->socket));
 	assert(peer->socket);
 	peer->socket->peer = peer;
-	enter(host);
+	host_enter(host);
 	if (session_init(&host->bus, &peer->socket->session, &identity) < 0) {
 		free(peer->socket);
 		peer->socket = NULL;
 	}
-	leave();
+	host_leave();
 	TAILQ_INSERT_TAIL(&host->peers, peer, link);
 	return peer;
 }
 
 /* One read of at most max bytes. */
 static void
-read_some(struct peer *peer, size_t max)
+host_read_once(struct peer *peer, size_t max)
 {
 	struct host *host = peer->host;
 	struct session *s = &peer->socket->session;
@@ -358,7 +358,7 @@ read_some(struct peer *peer, size_t max)
 	struct iovec iov[2];
 	int n;
 
-	enter(host);
+	host_enter(host);
 	flow_update_time(&host->bus.flow);
 	n = input_room(s, buffer, len, iov);
 	if (n < 0) {
@@ -374,8 +374,8 @@ read_some(struct peer *peer, size_t max)
 		peer->sent_at += taken;
 		(void)input_received(&host->bus, s, iov, n, taken);
 	}
-	leave();
-	note_waiting(host);
+	host_leave();
+	host_note_waiting(host);
 	free(buffer);
 }
 
@@ -387,7 +387,7 @@ host_read(struct peer *peer, size_t max)
 			peer->host->has_waited = true;
 			break;
 		}
-		read_some(peer, max);
+		host_read_once(peer, max);
 	}
 }
 
@@ -396,9 +396,9 @@ host_kill(struct peer *peer)
 {
 	if (!peer->socket || peer->socket->session.client.state == CLIENT_DEAD)
 		return;
-	enter(peer->host);
+	host_enter(peer->host);
 	bus_kill(&peer->host->bus, &peer->socket->session.client);
-	leave();
+	host_leave();
 	peer->unsent = peer->socket->session.client.out.bytes;
 	peer->n_spans = peer->socket->session.client.out.count;
 }
@@ -408,13 +408,13 @@ host_finish(struct peer *peer)
 {
 	if (!peer->socket || peer->socket->session.client.state != CLIENT_OPEN || peer->socket->session.client.clogged)
 		return;
-	enter(peer->host);
+	host_enter(peer->host);
 	bus_finish(&peer->host->bus, &peer->socket->session.client);
-	leave();
+	host_leave();
 }
 
 static bool
-can_go_on(const struct host *host)
+host_can_go_on(const struct host *host)
 {
 	const struct peer *peer;
 
@@ -429,9 +429,9 @@ can_go_on(const struct host *host)
 	return false;
 }
 
-/* Everything is drained: who waits now can only wait for a receiver to come. */
+/* All output is drained, so a client may only wait for a receiver now. */
 static void
-check_nobody_is_stuck(const struct host *host)
+host_check_none_is_stuck(const struct host *host)
 {
 	const struct peer *peer;
 
@@ -458,11 +458,11 @@ host_settle(struct host *host)
 	allocations_left = 0;
 	TAILQ_FOREACH(peer, &host->peers, link)
 		peer->room = SIZE_MAX;
-	for (int i = 0; i == 0 || can_go_on(host); i++) {
+	for (int i = 0; i == 0 || host_can_go_on(host); i++) {
 		assert(i < PASSES_MAX);
 		host_pass(host);
 	}
-	check_nobody_is_stuck(host);
+	host_check_none_is_stuck(host);
 	TAILQ_FOREACH(peer, &host->peers, link)
 		if (peer->socket)
 			peer->was_killed = false;
@@ -488,9 +488,9 @@ host_deinit(struct host *host)
 	assert(host->bus.router.subscriptions.n == 0);
 	assert(TAILQ_EMPTY(&host->bus.flow.ready) && TAILQ_EMPTY(&host->bus.flow.throttled) &&
 	       TAILQ_EMPTY(&host->bus.flow.blocked));
-	enter(host);
+	host_enter(host);
 	sessions_deinit(&host->sessions);
-	leave();
+	host_leave();
 	while ((rule = STAILQ_FIRST(&host->rules))) {
 		STAILQ_REMOVE_HEAD(&host->rules, link);
 		access_rule_free(rule);

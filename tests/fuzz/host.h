@@ -1,7 +1,6 @@
 /*
- * A bus with sessions whose sockets are only thought of: the host of the session fuzzer. It does what the loop
- * and connections do. The program must be linked with the functions wrapped that meson.build names: what the
- * bus would send, and ask the system for, comes here.
+ * A bus with simulated sockets, for the session fuzzer: it stands in for the loop and the connections. The functions
+ * that meson.build lists must be wrapped when the program is linked, so that the bus's calls of the system come here.
  */
 #pragma once
 
@@ -20,16 +19,16 @@ TAILQ_HEAD(peer_list, peer);
 struct peer {
 	TAILQ_ENTRY(peer) link;
 	struct host *host;
-	struct socket *socket; /* NULL when the bus has closed it */
-	struct buf sent;       /* by the peer; the bus has read sent_at bytes of it */
+	struct socket *socket; /* NULL: closed by the bus */
+	struct buf sent;       /* by the peer; the bus has read sent_at bytes */
 	size_t sent_at;
-	struct buf got;   /* what the bus wrote to it */
-	size_t room;      /* bytes that it takes now; SIZE_MAX: any number */
-	size_t budget;    /* bytes that the bus writes to it in one pass */
+	struct buf got;   /* bytes that the bus has written to it */
+	size_t room;      /* bytes that its socket takes now; SIZE_MAX: unlimited */
+	size_t budget;    /* most bytes that the bus writes to it in one pass */
 	bool is_broken;   /* writing to it fails */
-	bool was_killed;  /* not all that was queued has been written to it */
-	size_t unsent;    /* when it was killed by host_kill(); else SIZE_MAX */
-	uint32_t n_spans; /* likewise */
+	bool was_killed;  /* closed with unsent output */
+	size_t unsent;    /* bytes queued at host_kill(); else SIZE_MAX */
+	uint32_t n_spans; /* likewise, in spans */
 };
 
 struct host {
@@ -38,35 +37,37 @@ struct host {
 		struct bus bus; /* its first member */
 	};
 	struct peer_list peers;
-	struct access_rules rules; /* of channels that begin with "own", "drop" and "cut" */
+	struct access_rules rules; /* for channels that begin with "own", "drop" and "cut" */
 	uint64_t clock_ms;
-	bool has_waited; /* a command or a reader waited, or memory ran out: the order of commands is another one */
+	bool has_waited; /* a command or a reader has waited, or an allocation failed, so the order of commands may
+	                    differ */
 };
 
 void host_init(struct host *host, uint64_t queue_limit, uint64_t max_message);
 
-/* Lets all peers take everything, and ends passes until nothing moves any more. Nobody may be stuck then. */
+/* Opens all sockets, and runs passes until nothing moves any more. Then no client may be stuck. */
 void host_settle(struct host *host);
 
-/* Closes all peers; the bus must be left with nothing. Forgets the peers. */
+/* Closes and frees all peers; the bus must have nothing left. */
 void host_deinit(struct host *host);
 
-/* A pass of the loop: who can take something again is written to. */
+/* A pass of the loop: reads from all peers, and writes to those whose sockets have room. */
 void host_pass(struct host *host);
 
-/* What the loop does now and then: slow receivers are closed, and spare memory is given back. */
+/* The loop's periodic work: closes slow receivers and gives back spare memory. */
 void host_tick(struct host *host);
 
-/* One of the next allocations of the bus fails: that before which there are n others. */
+/* The bus's allocation after the next n fails. */
 void host_fail_allocation(struct host *host, unsigned int n);
 
+/* A new client of this process and user; pid 0: anonymous. */
 struct peer *host_add(struct host *host, pid_t pid, uid_t uid);
 
-/* The bus reads what the peer has sent, in reads of at most max bytes, as far as it takes input of it now. */
+/* The bus reads what the peer has sent, at most max bytes at a time, until it stops taking input from it. */
 void host_read(struct peer *peer, size_t max);
 
-/* The connection is found broken, whatever is unsent. */
+/* The connection turns out broken; its output is dropped. */
 void host_kill(struct peer *peer);
 
-/* The peer sends no more. */
+/* The peer stops sending. */
 void host_finish(struct peer *peer);

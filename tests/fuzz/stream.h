@@ -1,12 +1,12 @@
 /*
- * A stream of bytes that arrives in pieces, made from a fuzzer's input. 0xff has a meaning in it:
+ * A stream of bytes that arrives in pieces, made from a fuzzer's input. 0xff is an escape:
  *
  *   ff ff      the byte 0xff
- *   ff 80..ef  the byte before comes again, 2^(low three bits) times
+ *   ff 80..ef  repeats the byte before, 2^(low three bits) times
  *   ff f0..fe  likewise, 2^(low four bits) times
- *   ff         before anything else: a piece ends here
+ *   ff         before any other byte: a piece ends here
  *
- * So text stays text, and a mutation moves the ends of pieces or makes a long string out of a short one.
+ * So text stays text, and a mutation can move the end of a piece or make a long string of a short one.
  */
 #pragma once
 
@@ -38,7 +38,7 @@ stream_repeat(struct stream_of_pieces *stream, size_t times)
 	stream->len += times;
 }
 
-/* The stream stands in memory of its own until the next call. */
+/* The stream is valid until the next call. */
 static inline struct stream_of_pieces
 stream_from(const uint8_t *data, size_t size)
 {
@@ -62,7 +62,7 @@ stream_from(const uint8_t *data, size_t size)
 	return stream;
 }
 
-/* A copy of exactly so many bytes, so that a look beyond them is found. The caller frees it. */
+/* A copy in a block of exactly this length, so that a sanitizer finds reads beyond it. The caller frees it. */
 static inline uint8_t *
 exact_copy(const uint8_t *data, size_t len)
 {
