@@ -44,6 +44,8 @@ channel = log
 socket_mode = 0666
 $(printf '%s\n' "$@")
 EOF
+    # The daemon opens them in this order.
+    wait_until [ -S "$DIR/datagrams" ]
     export DIR
 }
 
