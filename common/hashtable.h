@@ -1,6 +1,7 @@
 /*
  * A hash table of embedded nodes, chained, that grows and shrinks with what it holds. It compares nothing
  * itself: a look-up walks hashtable_first() and hashtable_next(), which yield the nodes whose whole hash is equal.
+ * Adding and removing take constant time, whatever the table holds: none of them ever moves all nodes.
  */
 #pragma once
 
@@ -8,13 +9,14 @@
 #include <stdint.h>
 
 struct hashtable_node {
-	struct hashtable_node *next;
+	struct hashtable_node *next, *prev; /* in its bucket */
 	uint64_t hash;
 };
 
 struct hashtable {
 	struct hashtable_node **buckets;
-	size_t n_buckets; /* a power of two, or 0 */
+	size_t n_buckets, cap; /* in use, and allocated */
+	size_t level;          /* a power of two; n_buckets is more than that and at most twice it */
 	size_t n;
 };
 
@@ -35,10 +37,19 @@ hashtable_match(struct hashtable_node *node, uint64_t hash)
 	return node;
 }
 
+/* The bucket of a hash: buckets are split one after another, so those behind the last split still serve two. */
+static inline size_t
+hashtable_bucket(const struct hashtable *table, uint64_t hash)
+{
+	size_t i = hash & (2 * table->level - 1);
+
+	return i < table->n_buckets ? i : i - table->level;
+}
+
 static inline struct hashtable_node *
 hashtable_first(const struct hashtable *table, uint64_t hash)
 {
-	return table->n > 0 ? hashtable_match(table->buckets[hash & (table->n_buckets - 1)], hash) : NULL;
+	return table->n > 0 ? hashtable_match(table->buckets[hashtable_bucket(table, hash)], hash) : NULL;
 }
 
 static inline struct hashtable_node *
@@ -46,6 +57,3 @@ hashtable_next(const struct hashtable_node *node)
 {
 	return hashtable_match(node->next, node->hash);
 }
-
-/* Calls visit for each node, in no order; visit must not change the table. */
-void hashtable_each(const struct hashtable *table, void (*visit)(struct hashtable_node *node, void *arg), void *arg);

@@ -35,24 +35,36 @@ absorb(struct state *s, uint64_t word)
 	s->v0 ^= word;
 }
 
-uint64_t
-siphash(const struct siphash_key *key, const void *data, size_t len)
+static struct state
+sip_begin(const struct siphash_key *key)
 {
-	struct state s = {
+	return (struct state){
 		.v0 = key->k0 ^ UINT64_C(0x736f6d6570736575),
 		.v1 = key->k1 ^ UINT64_C(0x646f72616e646f6d),
 		.v2 = key->k0 ^ UINT64_C(0x6c7967656e657261),
 		.v3 = key->k1 ^ UINT64_C(0x7465646279746573),
 	};
-	const uint8_t *p = data;
-	size_t left = len;
+}
+
+/* Absorbs whole words. Returns how many bytes are left, fewer than a word. */
+static inline size_t
+absorb_words(struct state *s, const uint8_t *p, size_t len)
+{
 	uint64_t word;
 
-	for (; left >= sizeof(word); p += sizeof(word), left -= sizeof(word)) {
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
-		absorb(&s, le64toh(word));
+		absorb(s, le64toh(word));
 	}
-	word = 0;
+	return len;
+}
+
+/* The hash of a string of len bytes whose last `left` ones, at p, are not absorbed. */
+static inline uint64_t
+sip_end(struct state s, const uint8_t *p, size_t left, size_t len)
+{
+	uint64_t word = 0;
+
 	if (left > 0)
 		memcpy(&word, p, left);
 	absorb(&s, le64toh(word) | (uint64_t)len << 56);
@@ -60,4 +72,31 @@ siphash(const struct siphash_key *key, const void *data, size_t len)
 	for (int i = 0; i < 3; i++)
 		sip_round(&s);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+uint64_t
+siphash(const struct siphash_key *key, const void *data, size_t len)
+{
+	struct state s = sip_begin(key);
+	size_t left = absorb_words(&s, data, len);
+
+	return sip_end(s, (const uint8_t *)data + len - left, left, len);
+}
+
+void
+siphash_prefix_init(struct siphash_prefix *prefix, const struct siphash_key *key, const void *data)
+{
+	struct state s = sip_begin(key);
+
+	*prefix = (struct siphash_prefix){ { s.v0, s.v1, s.v2, s.v3 }, data, 0 };
+}
+
+uint64_t
+siphash_prefix(struct siphash_prefix *prefix, size_t len)
+{
+	struct state s = { prefix->state[0], prefix->state[1], prefix->state[2], prefix->state[3] };
+	size_t left = absorb_words(&s, prefix->data + prefix->absorbed, len - prefix->absorbed);
+
+	*prefix = (struct siphash_prefix){ { s.v0, s.v1, s.v2, s.v3 }, prefix->data, len - left };
+	return sip_end(s, prefix->data + prefix->absorbed, left, len);
 }

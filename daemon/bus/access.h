@@ -70,6 +70,7 @@ const struct access_rule *access_find(const struct access_rules *rules, struct s
 /* What holds at present. */
 struct access {
 	const struct access_rules *rules; /* NULL: none */
+	size_t n_rules;
 	const struct access_list *admins; /* NULL: root only; own_uid always is one */
 	uid_t own_uid;
 };

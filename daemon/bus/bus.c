@@ -71,7 +71,7 @@ bus_set_encoding(struct bus *bus, struct client *c, enum encoding encoding)
 	if (c->encoding == encoding)
 		return;
 	run_close(&bus->run);
-	router_set_encoding(c, encoding);
+	router_set_encoding(&bus->router, c, encoding);
 }
 
 void
@@ -102,6 +102,8 @@ void
 bus_dismiss(struct bus *bus, struct client *c)
 {
 	flow_set_state(&bus->flow, c, CLIENT_DEAD, NULL);
+	if (c == bus->flow.executing)
+		bus_end_exec(bus);
 	taps_leave(&bus->taps, c);
 	bus_stop_output(bus, c);
 	missed_forget(&bus->missed, c);
@@ -119,10 +121,15 @@ bus_set_limits(struct bus *bus, const struct limits *limits)
 void
 bus_set_rules(struct bus *bus, const struct access_rules *rules)
 {
+	const struct access_rule *rule;
 	struct client *c;
 
 	run_close(&bus->run);
 	bus->access.rules = rules;
+	bus->access.n_rules = 0;
+	if (rules)
+		STAILQ_FOREACH(rule, rules, link)
+			bus->access.n_rules++;
 	bus->router.channels.members_generation++;
 	TAILQ_FOREACH(c, &bus->flow.clients, link) {
 		if (!router_has_forbidden(&bus->router, c))
@@ -143,4 +150,8 @@ bus_end_exec(struct bus *bus)
 	if (c->has_missed)
 		missed_report(&bus->missed, c);
 	flow_deliver_deferred(&bus->flow);
+	if (c->out.count > 0 && c->out_state == CLIENT_OUT_IDLE)
+		flow_set_out_state(&bus->flow, c, CLIENT_OUT_REPLIER);
+	while ((c = TAILQ_FIRST(&bus->flow.excluded)))
+		flow_resume(&bus->flow, c);
 }

@@ -30,10 +30,12 @@
 #define CHANNEL(node) ((struct channel *)((char *)(node)-offsetof(struct channel, node)))
 
 int
-channels_init(struct channels *channels, const struct access *access, uint64_t *work)
+channels_init(struct channels *channels, const struct access *access, struct work *work)
 {
-	*channels = (struct channels){ .access = access, .patterns.work = work };
+	*channels = (struct channels){ .access = access, .patterns.work = work, .work = work };
+	TAILQ_INIT(&channels->named);
 	TAILQ_INIT(&channels->unnamed);
+	TAILQ_INIT(&channels->matched);
 	if (getrandom(&channels->key, sizeof(channels->key), 0) != sizeof(channels->key))
 		return -errno;
 	channels->patterns.key = channels->key;
@@ -50,6 +52,9 @@ match_size(const struct match *match)
 static void
 channels_forget_matches(struct channels *channels, struct channel *channel)
 {
+	if (channel->n_matches > 0)
+		TAILQ_REMOVE(&channels->matched, channel, matched_link);
+	channels->work->done += channel->n_matches * WORK_QUEUE;
 	for (uint32_t i = 0; i < channel->n_matches; i++) {
 		channels->match_bytes -= match_size(&channel->matches[i]);
 		free(channel->matches[i].head);
@@ -59,12 +64,65 @@ channels_forget_matches(struct channels *channels, struct channel *channel)
 	channel->n_matches = 0;
 }
 
+void
+channels_begin_walk(struct channels *channels, struct channel_walk *walk)
+{
+	walk->next = TAILQ_FIRST(&channels->named);
+	if (!walk->next)
+		walk->next = TAILQ_FIRST(&channels->unnamed);
+	LIST_INSERT_HEAD(&channels->walks, walk, link);
+}
+
+/* The channel behind this one, in a walk. */
+static struct channel *
+channels_after(const struct channels *channels, struct channel *channel)
+{
+	struct channel *next = TAILQ_NEXT(channel, link);
+
+	return next || channel->receivers.n == 0 ? next : TAILQ_FIRST(&channels->unnamed);
+}
+
+struct channel *
+channels_walk(struct channels *channels, struct channel_walk *walk)
+{
+	struct channel *channel = walk->next;
+
+	channels->work->done += WORK_VISIT;
+	if (channel)
+		walk->next = channels_after(channels, channel);
+	return channel;
+}
+
+void
+channels_end_walk(struct channel_walk *walk)
+{
+	LIST_REMOVE(walk, link);
+}
+
+/* Call before the channel leaves its list: walks go on behind it. */
+static void
+channels_step_over(struct channels *channels, struct channel *channel, bool is_named)
+{
+	struct channel_walk *walk;
+
+	LIST_FOREACH(walk, &channels->walks, link) {
+		channels->work->done += WORK_VISIT;
+		if (walk->next != channel)
+			continue;
+		walk->next = TAILQ_NEXT(channel, link);
+		if (!walk->next && is_named)
+			walk->next = TAILQ_FIRST(&channels->unnamed);
+	}
+}
+
 /* Frees an unnamed channel that nobody waits for. */
 static void
 channels_free(struct channels *channels, struct channel *channel)
 {
 	assert(TAILQ_EMPTY(&channel->waiters));
-	TAILQ_REMOVE(&channels->unnamed, channel, unnamed_link);
+	channels->work->done += WORK_LOOKUP;
+	channels_step_over(channels, channel, false);
+	TAILQ_REMOVE(&channels->unnamed, channel, link);
 	channels->n_unnamed--;
 	channels->members_generation++; /* see above */
 	hashtable_remove(&channels->table, &channel->node);
@@ -85,10 +143,10 @@ channels_deinit(struct channels *channels)
 	pattern_index_deinit(&channels->patterns);
 }
 
-void
-channels_unname(struct channels *channels, struct channel *channel)
+static void
+channels_add_unnamed(struct channels *channels, struct channel *channel)
 {
-	TAILQ_INSERT_TAIL(&channels->unnamed, channel, unnamed_link);
+	TAILQ_INSERT_TAIL(&channels->unnamed, channel, link);
 	channels->n_unnamed++;
 	/* Looks at several, so that the list gets shorter again once those that cannot be freed now can be. */
 	for (int i = 0; i < 4 && channels->n_unnamed > UNNAMED_MAX; i++) {
@@ -98,16 +156,27 @@ channels_unname(struct channels *channels, struct channel *channel)
 			channels_free(channels, oldest);
 			continue;
 		}
-		TAILQ_REMOVE(&channels->unnamed, oldest, unnamed_link);
-		TAILQ_INSERT_TAIL(&channels->unnamed, oldest, unnamed_link);
+		channels_step_over(channels, oldest, false);
+		TAILQ_REMOVE(&channels->unnamed, oldest, link);
+		TAILQ_INSERT_TAIL(&channels->unnamed, oldest, link);
 	}
+}
+
+void
+channels_unname(struct channels *channels, struct channel *channel)
+{
+	channels_step_over(channels, channel, true);
+	TAILQ_REMOVE(&channels->named, channel, link);
+	channels_add_unnamed(channels, channel);
 }
 
 void
 channels_name(struct channels *channels, struct channel *channel)
 {
-	TAILQ_REMOVE(&channels->unnamed, channel, unnamed_link);
+	channels_step_over(channels, channel, false);
+	TAILQ_REMOVE(&channels->unnamed, channel, link);
 	channels->n_unnamed--;
+	TAILQ_INSERT_TAIL(&channels->named, channel, link);
 }
 
 void
@@ -174,7 +243,8 @@ channels_make(struct channels *channels, struct slice name, bool is_shard)
 		free(channel);
 		return NULL;
 	}
-	channels_unname(channels, channel);
+	channels->work->done += WORK_LOOKUP;
+	channels_add_unnamed(channels, channel);
 	return channel;
 }
 
@@ -196,15 +266,22 @@ channels_add_match(struct pattern *pattern, void *arg)
 	const struct channel_search *search = arg;
 	struct channel *channel = search->channel;
 	struct slice text = { pattern->text, pattern->len }, name = channel_name(channel);
-	struct match *matches = realloc(channel->matches, (channel->n_matches + 1) * sizeof(*matches));
+	struct match *matches = channel->matches;
+	uint32_t n = channel->n_matches;
 	char *head;
 
-	if (!matches)
-		return -ENOMEM;
-	channel->matches = matches;
+	if ((n & (n - 1)) == 0) { /* the capacity is a power of two */
+		matches = realloc(matches, (n > 0 ? 2 * (size_t)n : 1) * sizeof(*matches));
+		if (!matches)
+			return -ENOMEM;
+		channel->matches = matches;
+	}
 	head = malloc(head_size(&text, false, name));
 	if (!head)
 		return -ENOMEM;
+	search->channels->work->done += WORK_LOOKUP + WORK_BYTES(text.len + name.len);
+	if (channel->n_matches == 0)
+		TAILQ_INSERT_TAIL(&search->channels->matched, channel, matched_link);
 	matches[channel->n_matches] = (struct match){ pattern, head, head_put(head, &text, false, name) };
 	search->channels->match_bytes += match_size(&matches[channel->n_matches++]);
 	return 0;
@@ -229,19 +306,20 @@ channel_mark_receivers(const struct channel *channel, bool mark)
 	return found;
 }
 
+/* Makes room for more matches: the channels looked up longest ago have to look again. */
 static void
-channels_forget_in(struct hashtable_node *node, void *arg)
+channels_limit_matches(struct channels *channels)
 {
-	struct channels *channels = arg;
-	struct channel *channel = CHANNEL(node);
+	struct channel *channel;
 
-	if (channel == channels->pinned)
-		return;
-	channels_forget_matches(channels, channel);
-	channel->patterns_generation = channel->members_generation = UINT64_MAX;
+	while (channels->match_bytes > MATCH_BYTES_MAX && (channel = TAILQ_FIRST(&channels->matched)) &&
+	       channel != channels->pinned) {
+		channels_forget_matches(channels, channel);
+		channel->patterns_generation = channel->members_generation = UINT64_MAX;
+	}
 }
 
-/* Finds the patterns that match. If all matches take too much memory, the other channels have to look again. */
+/* Finds the patterns that match. */
 static int
 channels_find_matches(struct channels *channels, struct channel *channel)
 {
@@ -249,9 +327,8 @@ channels_find_matches(struct channels *channels, struct channel *channel)
 	int r;
 
 	assert(channel != channels->pinned);
-	if (channels->match_bytes > MATCH_BYTES_MAX)
-		hashtable_each(&channels->table, channels_forget_in, channels);
 	channels_forget_matches(channels, channel);
+	channels_limit_matches(channels);
 	r = pattern_each_match(&channels->patterns, channel_name(channel), channels_add_match, &search);
 	if (r < 0)
 		channels_forget_matches(channels, channel);
@@ -267,6 +344,7 @@ channels_refresh(struct channels *channels, struct channel *channel)
 	    channels_find_matches(channels, channel) < 0)
 		return -ENOMEM;
 	channel->rule = access_find(channels->access->rules, channel_name(channel));
+	channels->work->done += WORK_LOOKUP + channels->access->n_rules * WORK_VISIT;
 	channel->is_restricted = channel->rule->subscribe.is_given;
 	channel->n_total = 0;
 	channel->heads_len = channel->head_len;
@@ -277,9 +355,14 @@ channels_refresh(struct channels *channels, struct channel *channel)
 			channel->n_total += channel_admits(channel, recvset_array(set)[i]);
 		channel->n_total += channel->is_restricted ? 0 : set->n;
 		channel->heads_len += way > 0 ? channel->matches[way - 1].head_len : 0;
+		channels->work->done += WORK_VISIT + (channel->is_restricted ? set->n * WORK_VISIT : 0);
 	}
+	channel->large_from = (uint32_t)(RUN_COPIES_MAX / (channel->n_matches + 1));
+	if (channel->large_from > RUN_LARGE)
+		channel->large_from = RUN_LARGE;
 	channel->overlap = false;
 	if (channel->n_matches > 0) {
+		channels->work->done += 2 * (uint64_t)channel->n_total * WORK_VISIT;
 		channel->overlap = channel_mark_receivers(channel, true);
 		channel_mark_receivers(channel, false);
 	}
@@ -300,17 +383,6 @@ channels_get(struct channels *channels, struct slice name, bool is_shard)
 	struct channel *channel = channels_find(channels, name, is_shard);
 
 	return channel ? channel : channels_make(channels, name, is_shard);
-}
-
-bool
-channels_must_match(const struct channels *channels, struct slice name, bool is_shard)
-{
-	const struct channel *channel;
-
-	if (is_shard || channels->patterns.by_text.n == 0)
-		return false;
-	channel = channels_find(channels, name, false);
-	return !channel || channel->patterns_generation != channels->patterns_generation;
 }
 
 int
@@ -340,7 +412,7 @@ channels_forget_unnamed(struct channels *channels)
 	struct channel *channel, *next;
 
 	for (channel = TAILQ_FIRST(&channels->unnamed); channel; channel = next) {
-		next = TAILQ_NEXT(channel, unnamed_link);
+		next = TAILQ_NEXT(channel, link);
 		if (channel != channels->pinned)
 			channels_release(channels, channel);
 	}
@@ -348,10 +420,11 @@ channels_forget_unnamed(struct channels *channels)
 
 /* Counts the receivers for which a message is dropped, if the policy is to drop. */
 static uint32_t
-channel_count_dropping(const struct channel *channel, bool is_large)
+channel_count_dropping(const struct channel *channel, bool is_large, struct work *work)
 {
 	uint32_t n = 0;
 
+	work->done += ((uint64_t)channel->n_total + channel->n_matches) * WORK_VISIT;
 	for (uint32_t way = 0; way <= channel->n_matches; way++) {
 		const struct recvset *set = channel_way(channel, way);
 
@@ -365,19 +438,19 @@ channel_count_dropping(const struct channel *channel, bool is_large)
 }
 
 uint32_t
-channel_count_clogged(struct channel *channel, uint64_t clog_generation)
+channel_count_clogged(struct channel *channel, uint64_t clog_generation, struct work *work)
 {
 	if (channel->clog_generation != clog_generation) {
-		channel->n_clogged = channel_count_dropping(channel, false);
+		channel->n_clogged = channel_count_dropping(channel, false, work);
 		channel->clog_generation = clog_generation;
 	}
 	return channel->n_clogged;
 }
 
 uint32_t
-channel_count_clogged_for_large(const struct channel *channel)
+channel_count_clogged_for_large(const struct channel *channel, struct work *work)
 {
-	return channel_count_dropping(channel, true);
+	return channel_count_dropping(channel, true, work);
 }
 
 bool

@@ -16,6 +16,14 @@
 #include "recvset.h"
 #include "siphash.h"
 #include "hashtable.h"
+#include "work.h"
+
+/*
+ * From this length on, in bytes, a payload has a chunk of its own, which is shared and never copied; a shorter one,
+ * too, if its copies for all ways would take more than RUN_COPIES_MAX.
+ */
+#define RUN_LARGE ((size_t)16 * 1024)
+#define RUN_COPIES_MAX ((size_t)256 * 1024)
 
 /* A pattern that matches a channel, and the head of messages that are delivered through it. */
 struct match {
@@ -29,9 +37,10 @@ struct channel {
 	struct recvset receivers; /* subscribed to the channel by name */
 	struct match *matches;
 	uint32_t n_matches;
-	uint32_t heads_len; /* bytes of one message's heads, in all ways together */
-	uint32_t n_total;   /* receivers in all ways, without those that may not receive it */
-	uint32_t n_clogged; /* of these; valid while flow.clog_generation is clog_generation */
+	uint32_t heads_len;  /* bytes of one message's heads, in all ways together */
+	uint32_t n_total;    /* receivers in all ways, without those that may not receive it */
+	uint32_t large_from; /* payloads from this length on, in bytes, are shared and not copied; see RUN_LARGE */
+	uint32_t n_clogged;  /* of these; valid while flow.clog_generation is clog_generation */
 	/* Messages: published; queued for a receiver, once for each; not queued for one, as the policy is to drop. */
 	uint64_t messages, deliveries, dropped;
 	bool is_shard;      /* a name space of its own, which patterns do not match */
@@ -39,8 +48,9 @@ struct channel {
 	bool is_restricted; /* its rule says who may receive it */
 	const struct access_rule *rule;
 	uint64_t patterns_generation, members_generation, clog_generation;
-	TAILQ_ENTRY(channel) unnamed_link;
-	struct client_list waiters; /* publishers that wait for a receiver */
+	TAILQ_ENTRY(channel) link;         /* in `named` or `unnamed` */
+	TAILQ_ENTRY(channel) matched_link; /* in `matched`, while n_matches > 0 */
+	struct client_list waiters;        /* publishers that wait for a receiver */
 	uint32_t name_len, name_offset, head_len;
 	/* What stands before each payload, for RESP2: "*3\r\n$7\r\nmessage\r\n$LEN\r\nNAME\r\n", or smessage. */
 	char head[];
@@ -51,16 +61,31 @@ struct channels {
 	struct hashtable table; /* of all channels, and shard channels */
 	struct pattern_index patterns;
 	const struct access *access;
-	const struct channel *pinned;              /* the channel of the open run, which must stay as it is; or NULL */
-	size_t match_bytes;                        /* of the matches of all channels */
-	uint64_t patterns_generation;              /* is counted up when a pattern comes or goes */
-	uint64_t members_generation;               /* is counted up with every change of a subscription or rule */
-	TAILQ_HEAD(channel_list, channel) unnamed; /* channels that nobody is subscribed to by name, oldest first */
+	struct work *work;
+	const struct channel *pinned;            /* the channel of the open run, which must stay as it is; or NULL */
+	size_t match_bytes;                      /* of the matches of all channels */
+	uint64_t patterns_generation;            /* is counted up when a pattern comes or goes */
+	uint64_t members_generation;             /* is counted up with every change of a subscription or rule */
+	TAILQ_HEAD(channel_list, channel) named; /* channels that somebody is subscribed to by name */
+	struct channel_list unnamed;             /* all others, oldest first */
+	struct channel_list matched;             /* channels that remember matches, those looked up last at the end */
 	uint32_t n_unnamed;
+	LIST_HEAD(, channel_walk) walks;
 };
 
-/* work: is counted up by the bytes that are compared with patterns. Returns 0 or -errno. */
-int channels_init(struct channels *channels, const struct access *access, uint64_t *work);
+/* Stands before a channel, in a walk over several passes. */
+struct channel_walk {
+	LIST_ENTRY(channel_walk) link;
+	struct channel *next; /* or NULL */
+};
+
+/* A walk over all channels, named ones first. One that comes or goes meanwhile may be left out or met twice. */
+void channels_begin_walk(struct channels *channels, struct channel_walk *walk);
+struct channel *channels_walk(struct channels *channels, struct channel_walk *walk); /* NULL: the walk has ended */
+void channels_end_walk(struct channel_walk *walk);
+
+/* Returns 0 or -errno. */
+int channels_init(struct channels *channels, const struct access *access, struct work *work);
 
 /* All subscriptions must be gone. */
 void channels_deinit(struct channels *channels);
@@ -81,9 +106,6 @@ int channels_lookup(struct channels *channels, struct slice name, bool is_shard,
 /* Brings up to date what the channel knows of its receivers. Returns 0 or -ENOMEM. */
 int channels_update(struct channels *channels, struct channel *channel);
 
-/* Whether channels_lookup() would have to match patterns, which may take long. */
-bool channels_must_match(const struct channels *channels, struct slice name, bool is_shard);
-
 /* Call when a channel has got its first subscriber by name; or has lost its last one, or is new. */
 void channels_name(struct channels *channels, struct channel *channel);
 void channels_unname(struct channels *channels, struct channel *channel);
@@ -95,10 +117,10 @@ void channels_release(struct channels *channels, struct channel *channel);
 void channels_forget_unnamed(struct channels *channels);
 
 /* How many receivers of an up-to-date channel are clogged. clog_generation: of the flow. */
-uint32_t channel_count_clogged(struct channel *channel, uint64_t clog_generation);
+uint32_t channel_count_clogged(struct channel *channel, uint64_t clog_generation, struct work *work);
 
 /* Likewise, with those for which just large messages are dropped now; see flow_drops(). */
-uint32_t channel_count_clogged_for_large(const struct channel *channel);
+uint32_t channel_count_clogged_for_large(const struct channel *channel, struct work *work);
 
 /* Whether one of the receivers is the client or belongs to its process. */
 bool channel_is_received_by(const struct channel *channel, const struct client *c);

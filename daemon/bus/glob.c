@@ -84,6 +84,8 @@ glob_text_init(struct glob_text *text, const uint8_t *p, size_t len)
 {
 	text->p = p;
 	text->len = len;
+	text->n_words = len / 64 + 1;
+	text->effort = 0;
 	text->has_map = false; /* the map itself is left alone until it is needed */
 }
 
@@ -93,11 +95,13 @@ glob_map_text(struct glob_text *text)
 	if (text->has_map)
 		return;
 	text->has_map = true;
-	memset(text->below, 0, sizeof(text->below));
+	text->effort += 257 * text->n_words;
+	for (size_t c = 0; c <= 256; c++)
+		memset(text->below[c].words, 0, text->n_words * sizeof(uint64_t));
 	for (size_t i = 0; i < text->len; i++)
 		text->below[text->p[i] + 1].words[i / 64] |= UINT64_C(1) << i % 64;
 	for (size_t c = 1; c <= 256; c++)
-		for (size_t k = 0; k < GLOB_WORDS; k++)
+		for (size_t k = 0; k < text->n_words; k++)
 			text->below[c].words[k] |= text->below[c - 1].words[k];
 }
 
@@ -108,7 +112,7 @@ places_add_range(const struct glob_text *text, uint8_t from, uint8_t to, struct 
 	const struct glob_places *less = &text->below[from < to ? from : to];
 	const struct glob_places *most = &text->below[(from < to ? to : from) + 1];
 
-	for (size_t k = 0; k < GLOB_WORDS; k++)
+	for (size_t k = 0; k < text->n_words; k++)
 		places->words[k] |= most->words[k] & ~less->words[k];
 }
 
@@ -122,18 +126,18 @@ glob_map_set(const struct glob_text *text, const uint8_t *pattern, size_t len, s
 	i += negated;
 	while (glob_next_range(pattern, len, &i, &from, &to))
 		places_add_range(text, from, to, places);
-	for (size_t k = 0; negated && k < GLOB_WORDS; k++)
+	for (size_t k = 0; negated && k < text->n_words; k++)
 		places->words[k] = text->below[256].words[k] & ~places->words[k];
 	return i < len ? i + 1 : len;
 }
 
 /* Moves the places in `at` over one byte, where that is one of `takes`; the others go. Returns whether any is left. */
 static bool
-places_step(struct glob_places *at, const struct glob_places *takes)
+places_step(struct glob_places *at, const struct glob_places *takes, size_t n_words)
 {
 	uint64_t carry = 0, any = 0;
 
-	for (size_t k = 0; k < GLOB_WORDS; k++) {
+	for (size_t k = 0; k < n_words; k++) {
 		uint64_t word = at->words[k] & takes->words[k];
 
 		at->words[k] = word << 1 | carry;
@@ -149,9 +153,9 @@ places_spread(struct glob_places *at, size_t text_len)
 {
 	size_t k = 0;
 
-	while (k < GLOB_WORDS && at->words[k] == 0)
+	while (k <= text_len / 64 && at->words[k] == 0)
 		k++;
-	if (k == GLOB_WORDS)
+	if (k > text_len / 64)
 		return;
 	at->words[k] |= -at->words[k]; /* from the lowest bit on */
 	for (size_t i = k + 1; i <= text_len / 64; i++)
@@ -170,7 +174,10 @@ glob_match_places(const uint8_t *pattern, size_t len, struct glob_text *text, si
 	at.words[from / 64] = UINT64_C(1) << from % 64;
 	places_spread(&at, text_len);
 	while (i < len) {
-		struct glob_places takes = { 0 };
+		struct glob_places takes;
+
+		memset(takes.words, 0, text->n_words * sizeof(uint64_t));
+		text->effort += 2 * text->n_words;
 
 		if (pattern[i] == '*') {
 			places_spread(&at, text_len);
@@ -187,7 +194,7 @@ glob_match_places(const uint8_t *pattern, size_t len, struct glob_text *text, si
 			places_add_range(text, pattern[i], pattern[i], &takes);
 			i++;
 		}
-		if (!places_step(&at, &takes))
+		if (!places_step(&at, &takes, text->n_words))
 			return false;
 	}
 	return at.words[text_len / 64] >> text_len % 64 & 1;
@@ -202,6 +209,7 @@ glob_match_text(const uint8_t *pattern, size_t pattern_len, struct glob_text *na
 	bool have_star = false;
 	const uint8_t *found;
 
+	name->effort += pattern_len + text_len;
 	/*
 	 * Only the last star ever needs another try. Giving an earlier one more bytes could only make the last one
 	 * begin later, and the last star can take these bytes itself.
@@ -245,12 +253,23 @@ glob_match_text(const uint8_t *pattern, size_t pattern_len, struct glob_text *na
 }
 
 bool
-glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size_t text_len)
+glob_match_at_cost(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size_t text_len, uint64_t *cost)
 {
 	struct glob_text name;
+	bool matches;
 
 	glob_text_init(&name, text, text_len);
-	return glob_match_text(pattern, pattern_len, &name);
+	matches = glob_match_text(pattern, pattern_len, &name);
+	*cost += name.effort;
+	return matches;
+}
+
+bool
+glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size_t text_len)
+{
+	uint64_t cost = 0;
+
+	return glob_match_at_cost(pattern, pattern_len, text, text_len, &cost);
 }
 
 size_t

@@ -21,6 +21,8 @@ struct glob_places {
 struct glob_text {
 	const uint8_t *p;
 	size_t len;
+	size_t n_words;  /* in use of those below */
+	uint64_t effort; /* all look-ups together, in about a nanosecond */
 	bool has_map;
 	struct glob_places below[257]; /* the map: places of the bytes that are less than the index */
 };
@@ -36,6 +38,10 @@ bool glob_match_text(const uint8_t *pattern, size_t pattern_len, struct glob_tex
 
 /* Likewise, for a text that is matched only once. */
 bool glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size_t text_len);
+
+/* Likewise, and adds the effort to *cost. */
+bool glob_match_at_cost(const uint8_t *pattern, size_t pattern_len, const uint8_t *text, size_t text_len,
+                        uint64_t *cost);
 
 /* How many bytes at the beginning of the pattern have no meaning of their own. */
 size_t glob_literal_prefix(const uint8_t *pattern, size_t pattern_len);

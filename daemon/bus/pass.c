@@ -6,32 +6,57 @@
  * After each step the loop starts over, since a later step can create work for an earlier one: closing a client drops
  * its messages, which opens barriers and drains its user; a client that has drained gets a report of what it missed,
  * and becomes a receiver by that. The loop ends, since each step takes a client off its list and no new input is
- * handled meanwhile.
+ * handled meanwhile; it ends early when it has worked for long (WORK_OUTPUT), and the next pass goes on.
+ *
+ * Each pass gives all users a new share of work, unless much was published that has not been tried to be written yet.
+ * So who publishes faster than the daemon can write comes to a stop, and what is queued within the daemon stays
+ * bounded, while users who have not used up their share go on.
  */
 #include "pass.h"
 
 #include "bus.h"
 
+/* Turns in one pass for each client that is ready at its beginning. */
+#define TURNS_MAX 4
+
+/* Lets the client go on. Returns false if its user has had their share. */
+static bool
+pass_resume_client(struct bus *bus, const struct pass_ops *ops, struct client *c)
+{
+	uint64_t begin = bus->flow.work.done;
+
+	if (!flow_begin_turn(&bus->flow, c))
+		return false;
+	if (c->has_waited)
+		run_close(&bus->run); /* its message must not join those that were published meanwhile */
+	if (c->state == CLIENT_READY)
+		ops->resume(c);
+	flow_end_turn(&bus->flow, c, begin);
+	return true;
+}
+
 void
 pass_resume(struct bus *bus, const struct pass_ops *ops)
 {
 	struct flow *flow = &bus->flow;
-	struct client *c;
-	size_t n = 0;
+	struct user *user, *refused = NULL;
 
-	TAILQ_FOREACH(c, &flow->ready, in_link)
-		n++;
-	for (; n > 0 && !flow_is_pass_full(flow) && (c = TAILQ_FIRST(&flow->ready)); n--)
-		ops->resume(c);
-	/* Those that were postponed have their own share of work: newcomers could use up all of every pass. */
-	flow->work_at_begin = flow->work;
-	while (!flow_has_worked(flow) && !flow_is_pass_full(flow) && (c = TAILQ_FIRST(&flow->postponed))) {
-		if (c->has_waited)
-			run_close(&bus->run);
-		if (c->state == CLIENT_DEAD)
-			continue;
-		flow_resume(flow, c);
-		ops->resume(c);
+	/*
+	 * Users take turns, and so do the clients of each, until all have had their share. What is published in several
+	 * turns of one pass is written at once, which costs less; but nobody is resumed again and again.
+	 */
+	for (size_t n = TURNS_MAX * flow->n_ready;
+	     n > 0 && !flow_is_pass_full(flow) && (user = TAILQ_FIRST(&flow->ready_users));) {
+		if (user == refused)
+			break; /* so is everybody else */
+		TAILQ_REMOVE(&flow->ready_users, user, ready_link);
+		TAILQ_INSERT_TAIL(&flow->ready_users, user, ready_link);
+		if (pass_resume_client(bus, ops, TAILQ_FIRST(&user->ready))) {
+			refused = NULL;
+			n--;
+		} else if (!refused) {
+			refused = user;
+		}
 	}
 }
 
@@ -44,6 +69,7 @@ pass_wake_gated(struct flow *flow)
 
 	if (!gate)
 		return false;
+	flow->work.done += WORK_VISIT;
 	c = (struct client *)((char *)gate - offsetof(struct client, gate));
 	c->progress_ms = (uint32_t)flow->now_ms;
 	c->active_s = flow->uptime_s; /* idle_timeout counts from here: until now the client waited for this reply */
@@ -51,31 +77,85 @@ pass_wake_gated(struct flow *flow)
 	return true;
 }
 
-void
-pass_end(struct bus *bus, const struct pass_ops *ops)
+/* Writes the output of one client; but a paused EXEC is answered as a whole, when it is done. */
+static void
+pass_flush(struct flow *flow, const struct pass_ops *ops, struct client *c)
+{
+	if (c == flow->executing)
+		flow_set_out_state(flow, c, CLIENT_OUT_IDLE);
+	else
+		ops->flush(c);
+}
+
+/* Writes and closes as long as the pass may. */
+static void
+pass_write(struct bus *bus, const struct pass_ops *ops)
+{
+	struct flow *flow = &bus->flow;
+	uint64_t end = flow->work.done + WORK_OUTPUT;
+	struct client *c;
+
+	/* Replies may take as long again: nobody waits for them behind the receivers of others. */
+	for (;;) {
+		if (flow->has_drained)
+			missed_report_drained(&bus->missed);
+		if (flow->work.done < end && (c = TAILQ_FIRST(&flow->receivers))) {
+			flow->n_to_try -= flow->n_to_try > 0;
+			pass_flush(flow, ops, c);
+		} else if (flow->work.done < end && (c = TAILQ_FIRST(&flow->dead))) {
+			ops->close(c);
+		} else if (pass_wake_gated(flow)) {
+			continue;
+		} else if (flow->work.done < end + WORK_OUTPUT && (c = TAILQ_FIRST(&flow->repliers))) {
+			pass_flush(flow, ops, c);
+		} else {
+			return;
+		}
+	}
+}
+
+/* All output that was queued when this was called last has been tried to be written. */
+static void
+pass_note_all_tried(struct flow *flow)
 {
 	struct client *c;
 
-	run_close(&bus->run);
-	for (;;) {
-		if (bus->flow.has_drained)
-			missed_report_drained(&bus->missed);
-		if ((c = TAILQ_FIRST(&bus->flow.receivers)))
-			ops->flush(c);
-		else if ((c = TAILQ_FIRST(&bus->flow.dead)))
-			ops->close(c);
-		else if (pass_wake_gated(&bus->flow))
-			continue;
-		else if ((c = TAILQ_FIRST(&bus->flow.repliers)))
-			ops->flush(c);
-		else
-			break;
+	flow->n_to_try = 0;
+	TAILQ_FOREACH(c, &flow->receivers, out_link)
+		flow->n_to_try++;
+	flow->work.done += flow->n_to_try * WORK_VISIT;
+	flow->bytes_at_begin = flow->chunks.bytes;
+	/* A receiver that was clogged before the last call has been tried since. */
+	if (flow->n_to_try > 0 && !flow->untried_is_old) {
+		flow->untried_is_old = true;
+		return;
 	}
-	bus->flow.has_untried = false;
-	while ((c = TAILQ_FIRST(&bus->flow.untried))) {
+	flow->has_untried = flow->untried_is_old = false;
+	while ((c = TAILQ_FIRST(&flow->untried))) {
 		c->has_waited = true;
-		flow_set_state(&bus->flow, c, CLIENT_WAITING, &bus->flow.postponed);
+		flow_make_ready(flow, c);
 	}
-	bus->flow.bytes_at_begin = bus->flow.chunks.bytes;
-	bus->flow.work_at_begin = bus->flow.work;
+}
+
+void
+pass_end(struct bus *bus, const struct pass_ops *ops)
+{
+	struct flow *flow = &bus->flow;
+
+	run_close(&bus->run);
+	pass_write(bus, ops);
+	if (flow->n_to_try == 0 || TAILQ_EMPTY(&flow->receivers))
+		pass_note_all_tried(flow);
+	if (flow->chunks.bytes <= flow->bytes_at_begin + FLOW_PASS_BYTES / 2)
+		flow->work.share++;
+	work_end_pass(&flow->work);
+}
+
+bool
+pass_has_work(const struct bus *bus)
+{
+	const struct flow *flow = &bus->flow;
+
+	return flow->n_ready > 0 || !TAILQ_EMPTY(&flow->receivers) || !TAILQ_EMPTY(&flow->repliers) ||
+	       !TAILQ_EMPTY(&flow->dead) || !TAILQ_EMPTY(&flow->untried);
 }

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct bus;
 struct client;
 
@@ -17,8 +19,11 @@ struct pass_ops {
 	void (*close)(struct client *c);
 };
 
-/* Resumes each client that is ready at the beginning, and then those that were postponed, as far as the pass allows. */
+/* Lets clients that are ready go on, in turns, as far as the pass and the share of each user allow. */
 void pass_resume(struct bus *bus, const struct pass_ops *ops);
 
 /* Call at the end of each pass. */
 void pass_end(struct bus *bus, const struct pass_ops *ops);
+
+/* Whether there is something to do that needs no event from a socket: the next pass must not wait for one. */
+bool pass_has_work(const struct bus *bus);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "glob.h"
+#include "work.h"
 
 #define FROM_TEXT(node) ((struct pattern *)((char *)(node)-offsetof(struct pattern, by_text)))
 #define FROM_LITERAL(node) ((struct pattern *)((char *)(node)-offsetof(struct pattern, by_literal)))
@@ -109,6 +110,7 @@ pattern_get(struct pattern_index *index, struct slice text)
 {
 	struct pattern *pattern = pattern_find(index, text);
 
+	index->work->done += 2 * WORK_LOOKUP + 2 * WORK_BYTES(text.len) + index->n_lengths;
 	if (pattern)
 		return pattern;
 	pattern = malloc(sizeof(*pattern) + text.len);
@@ -127,6 +129,7 @@ pattern_get(struct pattern_index *index, struct slice text)
 void
 pattern_remove(struct pattern_index *index, struct pattern *pattern)
 {
+	index->work->done += 2 * WORK_LOOKUP + index->n_lengths;
 	hashtable_remove(&index->by_text, &pattern->by_text);
 	hashtable_remove(&index->by_literal, &pattern->by_literal);
 	lengths_remove(index, pattern->literal_len);
@@ -138,19 +141,25 @@ int
 pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(struct pattern *pattern, void *arg),
                    void *arg)
 {
+	struct siphash_prefix prefix;
 	struct glob_text text;
 
+	siphash_prefix_init(&prefix, &index->key, name.p);
 	glob_text_init(&text, name.p, name.len);
+	index->work->done += WORK_BYTES(name.len) + index->n_lengths * WORK_VISIT;
 	for (size_t i = 0; i < index->n_lengths && index->lengths[i].len <= name.len; i++) {
 		uint32_t len = index->lengths[i].len;
-		struct hashtable_node *node = hashtable_first(&index->by_literal, siphash(&index->key, name.p, len));
+		struct hashtable_node *node = hashtable_first(&index->by_literal, siphash_prefix(&prefix, len));
 
 		for (; node; node = hashtable_next(node)) {
 			struct pattern *pattern = FROM_LITERAL(node);
+			uint64_t before = text.effort;
+			bool is_match =
+			    pattern->literal_len == len && glob_match_text(pattern->text, pattern->len, &text);
 			int r;
 
-			*index->work += pattern->len + name.len;
-			if (pattern->literal_len != len || !glob_match_text(pattern->text, pattern->len, &text))
+			index->work->done += WORK_VISIT + text.effort - before;
+			if (!is_match)
 				continue;
 			r = visit(pattern, arg);
 			if (r < 0)

@@ -12,6 +12,8 @@
 #include "siphash.h"
 #include "hashtable.h"
 
+struct work;
+
 struct pattern {
 	struct hashtable_node by_text;
 	struct hashtable_node by_literal;
@@ -28,7 +30,7 @@ struct pattern_index {
 		uint32_t len, n;
 	} * lengths;
 	size_t n_lengths, cap_lengths;
-	uint64_t *work; /* is counted up by the bytes that are compared, see FLOW_PASS_WORK */
+	struct work *work;
 };
 
 /* All patterns must have been removed. */

@@ -1,6 +1,6 @@
 /*
  * Why a publisher waits, in the order of the checks, and the list that it waits on:
- * - patterns would have to be matched, and the pass has done enough work: postponed;
+ * - the EXEC of another client is paused, and nothing may come in between: excluded;
  * - nobody receives the channel, and the client has asked to wait for somebody: the channel's waiters;
  * - a receiver is clogged, and the channel's policy is to wait: throttled;
  * - a receiver is clogged, the policy is to drop or to disconnect, but its socket has not been tried in this pass:
@@ -13,19 +13,21 @@
 #include "publish.h"
 
 bool
-publish_is_allowed(const struct bus *bus, const struct client *c, struct slice name)
+publish_is_allowed(struct bus *bus, const struct client *c, struct slice name)
 {
+	bus->flow.work.done += bus->access.n_rules * WORK_VISIT;
 	return access_list_admits(&access_find(bus->access.rules, name)->publish, &c->identity);
 }
 
 /* Brings last_published, publishes_to_own and publish_allowed of the client up to date. */
 static void
-publish_refresh_client(const struct bus *bus, const struct channel *channel, struct client *c)
+publish_refresh_client(struct bus *bus, const struct channel *channel, struct client *c)
 {
 	uint64_t generation = bus->router.channels.members_generation;
 
 	if (c->last_published.channel == channel && c->last_published.generation == generation)
 		return;
+	bus->flow.work.done += ((uint64_t)channel->n_total + channel->n_matches) * WORK_VISIT / 4;
 	c->publishes_to_own = channel_is_received_by(channel, c);
 	c->publish_allowed = access_list_admits(&channel->rule->publish, &c->identity);
 	c->last_published.channel = channel;
@@ -50,7 +52,7 @@ static bool
 publish_wait_for_untried(struct bus *bus, struct client *c, struct channel *channel, bool has_waited)
 {
 	return !has_waited && bus->flow.has_untried && channel->rule->slow != SLOW_WAIT &&
-	       channel_count_clogged(channel, bus->flow.clog_generation) > 0 &&
+	       channel_count_clogged(channel, bus->flow.clog_generation, &bus->flow.work) > 0 &&
 	       flow_wait(&bus->flow, c, &bus->flow.untried);
 }
 
@@ -63,21 +65,44 @@ publish_wait_for_channel(struct bus *bus, struct client *c, const struct publish
 		return c->wait_receiver && publish_wait_for_receiver(bus, c, request);
 	if (channel->rule->slow != SLOW_WAIT)
 		return publish_wait_for_untried(bus, c, channel, has_waited);
-	if ((bus->flow.n_clogged == 0 || channel_count_clogged(channel, bus->flow.clog_generation) == 0) &&
-	    (bus->flow.users.n_over == 0 || request->payload.len < RUN_LARGE ||
-	     channel_count_clogged_for_large(channel) == 0))
+	if ((bus->flow.n_clogged == 0 ||
+	     channel_count_clogged(channel, bus->flow.clog_generation, &bus->flow.work) == 0) &&
+	    (bus->flow.users.n_over == 0 || request->payload.len < channel->large_from ||
+	     channel_count_clogged_for_large(channel, &bus->flow.work) == 0))
 		return false;
 	return flow_wait(&bus->flow, c, &bus->flow.throttled);
 }
 
+/* What the message adds to the queues of its receivers beside the payload, which they share. */
+static uint64_t
+publish_memory(const struct channel *channel, size_t payload_len)
+{
+	uint64_t memory = (uint64_t)channel->n_total * 2 * OUTQ_SPAN_COST;
+
+	if (channel->n_matches > 0)
+		memory += channel->heads_len +
+		          (payload_len < channel->large_from ? (uint64_t)channel->n_matches * payload_len : 0);
+	return memory;
+}
+
 bool
-publish_wait(struct bus *bus, struct client *c, const struct publish_request *request)
+publish_wait(struct bus *bus, struct client *c, const struct publish_request *request, uint64_t *memory)
 {
 	struct channel *channel;
 
-	return publish_is_allowed(bus, c, request->name) &&
-	       channels_lookup(&bus->router.channels, request->name, request->is_shard, false, &channel) == 0 &&
-	       publish_wait_for_channel(bus, c, request, channel, c->has_waited);
+	bus->flow.work.done += WORK_LOOKUP;
+	if (!publish_is_allowed(bus, c, request->name) ||
+	    channels_lookup(&bus->router.channels, request->name, request->is_shard, false, &channel) < 0)
+		return false;
+	if (publish_wait_for_channel(bus, c, request, channel, c->has_waited))
+		return true;
+	/* Messages to one channel in a row share their spans. */
+	if (channel && !(c->last_published.channel == channel && channel->n_matches == 0 &&
+	                 request->payload.len < channel->large_from))
+		*memory += publish_memory(channel, request->payload.len);
+	if (channel)
+		publish_refresh_client(bus, channel, c);
+	return false;
 }
 
 /* How many receivers a message goes to now: where the policy is to drop, not to those that are clogged. */
@@ -87,9 +112,10 @@ publish_count_receivers(struct bus *bus, struct channel *channel, bool is_large)
 	if (channel->rule->slow != SLOW_DROP)
 		return channel->n_total;
 	if (bus->flow.users.n_over > 0 && is_large)
-		return channel->n_total - channel_count_clogged_for_large(channel);
-	return channel->n_total -
-	       (bus->flow.n_clogged > 0 ? channel_count_clogged(channel, bus->flow.clog_generation) : 0);
+		return channel->n_total - channel_count_clogged_for_large(channel, &bus->flow.work);
+	return channel->n_total - (bus->flow.n_clogged > 0
+	                               ? channel_count_clogged(channel, bus->flow.clog_generation, &bus->flow.work)
+	                               : 0);
 }
 
 enum publish_result
@@ -101,8 +127,8 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 	uint64_t receivers = 0;
 
 	c->has_waited = false;
-	if (may_wait && flow_has_worked(&bus->flow) && channels_must_match(&bus->router.channels, name, is_shard))
-		return flow_wait(&bus->flow, c, &bus->flow.postponed) ? PUBLISH_WAIT : PUBLISH_DEAD;
+	if (may_wait && bus->flow.executing && bus->flow.executing != c)
+		return flow_wait(&bus->flow, c, &bus->flow.excluded) ? PUBLISH_WAIT : PUBLISH_DEAD;
 	if ((!channel || !channel_is(channel, name, is_shard)) &&
 	    channels_lookup(&bus->router.channels, name, is_shard, false, &channel) < 0)
 		return PUBLISH_NOMEM;
@@ -120,7 +146,7 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 		if (may_wait &&
 		    publish_wait_for_untried(bus, c, channel, has_waited)) /* the run before may have clogged it */
 			return PUBLISH_WAIT;
-		receivers = publish_count_receivers(bus, channel, payload.len >= RUN_LARGE);
+		receivers = publish_count_receivers(bus, channel, payload.len >= channel->large_from);
 		if (request->answer)
 			request->answer(bus, c, receivers, bus->run.barrier);
 		if (run_append(&bus->run, payload, request->tail) < 0)

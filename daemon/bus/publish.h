@@ -65,9 +65,10 @@ publish_more(struct bus *bus, struct client *c, struct slice payload, publish_an
 
 /*
  * Whether a message would have to wait; then the client is in state WAITING. One that would be refused does not wait.
- * May do much work to find out who receives it, see flow.work.
+ * Otherwise adds to *memory what it would take in the queues of its receivers, in bytes. For each message that EXEC
+ * publishes, in order.
  */
-bool publish_wait(struct bus *bus, struct client *c, const struct publish_request *request);
+bool publish_wait(struct bus *bus, struct client *c, const struct publish_request *request, uint64_t *memory);
 
 /* Whether the client may publish to a channel. */
-bool publish_is_allowed(const struct bus *bus, const struct client *c, struct slice name);
+bool publish_is_allowed(struct bus *bus, const struct client *c, struct slice name);

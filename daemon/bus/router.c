@@ -66,7 +66,8 @@ router_wake_waiters(struct router *router)
 {
 	struct channel *channel;
 
-	TAILQ_FOREACH(channel, &router->channels.unnamed, unnamed_link)
+	router->flow->work.done += router->channels.n_unnamed * WORK_VISIT;
+	TAILQ_FOREACH(channel, &router->channels.unnamed, link)
 		router_wake_channel(router->flow, channel); /* publishers wait only on unnamed channels */
 }
 
@@ -169,6 +170,7 @@ router_link(struct router *router, struct subscription *sub)
 	}
 	sub->index = set->n - 1;
 	LIST_INSERT_HEAD(&sub->client->subscriptions, sub, link);
+	router->flow->n_subscribed += sub->client->n_channels + sub->client->n_patterns + sub->client->n_shards == 0;
 	++*subscription_counter(sub);
 	if (subscription_is_of_missed(sub))
 		sub->client->wants_missed = true;
@@ -192,6 +194,7 @@ router_subscribe(struct router *router, struct client *c, enum subscription_kind
 	struct subscription *sub = malloc(sizeof(*sub));
 	int r = 0;
 
+	router->flow->work.done += 3 * WORK_LOOKUP;
 	if (!sub)
 		return -ENOMEM;
 	*sub = (struct subscription){ .client = c, .kind = kind };
@@ -230,6 +233,7 @@ router_find(const struct router *router, const struct client *c, enum subscripti
 {
 	const void *topic;
 
+	router->flow->work.done += 2 * WORK_LOOKUP + WORK_BYTES(name.len);
 	if (kind == SUBSCRIPTION_PATTERN)
 		topic = pattern_find(&router->channels.patterns, name);
 	else
@@ -243,11 +247,15 @@ router_unsubscribe(struct router *router, struct subscription *sub)
 	struct recvset *set = subscription_receivers(sub);
 	struct client *moved = recvset_remove(set, sub->index);
 
+	router->flow->work.done += 3 * WORK_LOOKUP;
+
 	if (moved)
 		router_find_by_topic(router, moved, subscription_topic(sub))->index = sub->index;
 	hashtable_remove(&router->subscriptions, &sub->node);
 	LIST_REMOVE(sub, link);
 	--*subscription_counter(sub);
+	router->flow->n_subscribed -= LIST_EMPTY(&sub->client->subscriptions);
+	router->flow->chunks.released += sizeof(*sub) + 128; /* with its channel, nearly always */
 	if (subscription_is_of_missed(sub))
 		sub->client->wants_missed = false;
 	sub->client->user->subscriptions--;
@@ -263,10 +271,11 @@ router_unsubscribe(struct router *router, struct subscription *sub)
 }
 
 void
-router_set_encoding(struct client *c, enum encoding encoding)
+router_set_encoding(struct router *router, struct client *c, enum encoding encoding)
 {
 	struct subscription *sub;
 
+	router->flow->work.done += (c->n_channels + c->n_patterns + c->n_shards) * (uint64_t)WORK_VISIT;
 	LIST_FOREACH(sub, &c->subscriptions, link) {
 		subscription_receivers(sub)->n_of[c->encoding]--;
 		subscription_receivers(sub)->n_of[encoding]++;

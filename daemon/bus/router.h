@@ -63,7 +63,7 @@ struct subscription *router_find(const struct router *router, const struct clien
 void router_unsubscribe(struct router *router, struct subscription *sub);
 
 /* Changes the encoding of messages to the client. No run may be open. */
-void router_set_encoding(struct client *c, enum encoding encoding);
+void router_set_encoding(struct router *router, struct client *c, enum encoding encoding);
 
 /* Whether the client is subscribed by name to a channel that it may not receive by the present rules. */
 bool router_has_forbidden(const struct router *router, const struct client *c);

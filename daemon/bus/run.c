@@ -30,7 +30,7 @@
 #include "resp-encode.h"
 
 /* What the heads of a run may take in all ways together, in bytes: bounds what copies take. */
-#define COPIES_MAX ((uint32_t)128 * 1024)
+#define HEADS_MAX ((uint32_t)128 * 1024)
 
 /* A run is closed from this length on, in bytes, while some user is over their quota: it counts what queues take. */
 #define RUN_OVER_MAX 4096
@@ -58,10 +58,11 @@ run_choose_form(struct run *run, const struct channel *channel)
 	while (channel_way(channel, way)->n == 0)
 		way++;
 	run->way = way;
+	run->large_from = channel->large_from;
 	run->encoding = channel_way(channel, way)->n_of[ENCODING_RESP2] > 0 ? ENCODING_RESP2 : ENCODING_RESP3;
 	run->head = run_head_of(channel, way);
 	/* A client that gets each message in two ways gets both copies before the next message. */
-	run->max_messages = channel->overlap ? 1 : COPIES_MAX / channel->heads_len + 1;
+	run->max_messages = channel->overlap ? 1 : HEADS_MAX / channel->heads_len + 1;
 }
 
 void
@@ -100,7 +101,7 @@ run_open(struct run *run, struct client *publisher, struct channel *channel, siz
 		return 0;
 	run_close(run);
 	run_choose_form(run, channel);
-	if (payload_len < RUN_LARGE &&
+	if (payload_len < channel->large_from &&
 	    stream_reserve(&run->stream, run->head.len + payload_len + RESP_HEADER_MAX + 2) < 0)
 		return -ENOMEM;
 	run->barrier = barrier_new(&run->flow->barriers);
@@ -138,6 +139,7 @@ run_deliver(struct run *run, const struct recvset *set, enum encoding encoding, 
 	struct barrier *barrier = slow == SLOW_WAIT ? run->barrier : NULL;
 	uint64_t queued = 0, dropped = 0;
 
+	flow->work.done += set->n * (uint64_t)WORK_VISIT;
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct client *c = array[i];
 
@@ -204,6 +206,7 @@ run_copy(struct run *run, const struct piece *from, uint32_t way, enum encoding 
 	const uint8_t *p = from->chunk->data + from->offset;
 	uint8_t *out;
 
+	run->flow->work.done += WORK_QUEUE + WORK_BYTES(room) + run->messages * WORK_VISIT;
 	if (stream_reserve(&run->copies, room) < 0)
 		return -ENOMEM;
 	*ret_piece = (struct piece){ run->copies.chunk, run->copies.chunk->len, 0 };
@@ -236,6 +239,7 @@ run_frame_large(struct run *run, struct chunk *tail, uint32_t way, enum encoding
 	struct piece own;
 	uint8_t *out;
 
+	run->flow->work.done += WORK_QUEUE;
 	if (stream_reserve(&run->copies, head.len + ENCODING_LENGTH_SIZE) < 0)
 		return -ENOMEM;
 	out = stream_end(&run->copies);
@@ -311,7 +315,8 @@ run_append_large(struct run *run, struct slice payload, struct chunk *tail)
 	if (tail) {
 		chunk_ref(tail);
 	} else {
-		tail = chunk_new(&run->flow->chunks, resp_bulk_size(payload.len));
+		tail = payload.len < RUN_LARGE ? chunk_new_exact(&run->flow->chunks, resp_bulk_size(payload.len))
+		                               : chunk_new(&run->flow->chunks, resp_bulk_size(payload.len));
 		if (!tail) {
 			run_end(run);
 			return -ENOMEM;
@@ -329,7 +334,7 @@ int
 run_append(struct run *run, struct slice payload, struct chunk *tail)
 {
 	assert(run->channel);
-	if (payload.len >= RUN_LARGE) {
+	if (payload.len >= run->large_from) {
 		if (run_append_large(run, payload, tail) < 0)
 			return -ENOMEM;
 	} else if (run_put(run, payload) ||

@@ -31,14 +31,12 @@ struct run {
 	struct client *own;      /* the publisher, if nobody waits for receivers of its own process; else NULL */
 	uint32_t start;          /* offset of the run in stream.chunk */
 	uint32_t messages, max_messages;
+	uint32_t large_from; /* of the channel; a message of this length is no part of a run */
 	/* The form in which messages are written at once: for receivers by one way, in RESP2 or RESP3. */
 	uint32_t way;
 	enum encoding encoding;
 	struct slice head; /* of each message, as for RESP2 */
 };
-
-/* From this length on, in bytes, a payload has a chunk of its own, which is shared and never copied. */
-#define RUN_LARGE ((size_t)16 * 1024)
 
 /* run.own for messages of this publisher. Its publishes_to_own must be up to date. */
 static inline struct client *
@@ -53,7 +51,8 @@ run_has_room(const struct run *run, size_t payload_len)
 {
 	const struct chunk *chunk = run->stream.chunk;
 
-	return payload_len < RUN_LARGE && chunk->cap - chunk->len >= run->head.len + payload_len + RESP_HEADER_MAX + 2;
+	return payload_len < run->large_from &&
+	       chunk->cap - chunk->len >= run->head.len + payload_len + RESP_HEADER_MAX + 2;
 }
 
 /* No run is open. */

@@ -156,7 +156,8 @@ taps_show(struct taps *taps, const struct publication *publication, struct slice
 
 	notice_begin(&notice, publication, payload);
 	TAILQ_FOREACH(tap, &taps->list, link)
-		if (!tap->has_pattern || glob_match(tap->pattern, tap->len, name->p, name->len))
+		if (!tap->has_pattern ||
+		    glob_match_at_cost(tap->pattern, tap->len, name->p, name->len, &taps->flow->work.done))
 			taps_notify(taps, tap->client, &notice);
 	chunk_unref(notice.frames[0].chunk);
 	chunk_unref(notice.frames[1].chunk);

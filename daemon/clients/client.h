@@ -80,6 +80,7 @@ struct client {
 	bool is_slow : 1;       /* is disconnected if it is still clogged after the next write; or was, for that */
 	bool has_missed : 1;    /* messages that no report has told it of yet */
 	bool wants_missed : 1;  /* is subscribed to PROTOCOL_MISSED */
+	bool is_readable : 1;   /* for the owner of the socket: it waits for its turn to be read */
 	bool is_tap : 1;        /* gets a notice of every message (tap.h) */
 	bool is_marked : 1;     /* set only while channel.c looks for clients that receive a channel twice */
 	bool is_hidden : 1;     /* a socket of udsd's own: not counted as a client, and shown to nobody */

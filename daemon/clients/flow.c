@@ -44,14 +44,16 @@ flow_init(struct flow *flow, const struct limits *limits)
 	barrier_pool_init(&flow->barriers);
 	flow->unicast.pool = &flow->chunks;
 	TAILQ_INIT(&flow->clients);
-	TAILQ_INIT(&flow->ready);
+	TAILQ_INIT(&flow->ready_users);
 	TAILQ_INIT(&flow->throttled);
-	TAILQ_INIT(&flow->postponed);
 	TAILQ_INIT(&flow->untried);
+	TAILQ_INIT(&flow->excluded);
 	TAILQ_INIT(&flow->receivers);
 	TAILQ_INIT(&flow->repliers);
 	TAILQ_INIT(&flow->blocked);
 	TAILQ_INIT(&flow->dead);
+	work_end_pass(&flow->work);
+	flow->work.share = 1;
 	flow_update_time(flow);
 	flow->start_ms = flow->now_ms;
 	flow->uptime_s = 0;
@@ -104,9 +106,41 @@ flow_admit(struct flow *flow, struct client *c, const struct identity *given)
 }
 
 void
+flow_begin_walk(struct flow *flow, struct client_walk *walk)
+{
+	walk->next = TAILQ_FIRST(&flow->clients);
+	LIST_INSERT_HEAD(&flow->walks, walk, link);
+}
+
+struct client *
+flow_walk(struct flow *flow, struct client_walk *walk)
+{
+	struct client *c = walk->next;
+
+	flow->work.done += WORK_VISIT;
+	if (c)
+		walk->next = TAILQ_NEXT(c, link);
+	return c;
+}
+
+void
+flow_end_walk(struct client_walk *walk)
+{
+	LIST_REMOVE(walk, link);
+}
+
+void
 flow_dismiss(struct flow *flow, struct client *c)
 {
+	struct client_walk *walk;
+
+	LIST_FOREACH(walk, &flow->walks, link) {
+		flow->work.done += WORK_VISIT;
+		if (walk->next == c)
+			walk->next = TAILQ_NEXT(c, link);
+	}
 	TAILQ_REMOVE(&flow->clients, c, link);
+	flow_resume_listing(flow, c->user);
 	users_leave(&flow->users, c->user);
 	group_set_unref(c->identity.groups);
 	flow->stats.clients -= !c->is_hidden;
@@ -156,12 +190,47 @@ flow_set_state(struct flow *flow, struct client *c, enum client_state state, str
 		return;
 	if (c->in_list)
 		TAILQ_REMOVE(c->in_list, c, in_link);
+	if (c->state == CLIENT_READY && TAILQ_EMPTY(&c->user->ready))
+		TAILQ_REMOVE(&flow->ready_users, c->user, ready_link);
+	if (state == CLIENT_READY && TAILQ_EMPTY(&c->user->ready))
+		TAILQ_INSERT_TAIL(&flow->ready_users, c->user, ready_link);
 	if (list)
 		TAILQ_INSERT_TAIL(list, c, in_link);
+	flow->n_ready -= c->state == CLIENT_READY;
+	flow->n_ready += state == CLIENT_READY;
 	flow->n_waiting -= c->state == CLIENT_WAITING;
 	flow->n_waiting += state == CLIENT_WAITING;
 	c->in_list = list;
 	c->state = (uint8_t)state;
+}
+
+void
+flow_make_ready(struct flow *flow, struct client *c)
+{
+	flow_set_state(flow, c, CLIENT_READY, &c->user->ready);
+}
+
+bool
+flow_begin_turn(struct flow *flow, struct client *c)
+{
+	struct user *user = c->user;
+	int64_t shares = (int64_t)(flow->work.share - user->share);
+
+	if (shares > 0) {
+		user->share = flow->work.share;
+		/* What they did too much is taken from later shares. */
+		user->credit += shares > 1000 ? 1000 * (int64_t)WORK_USER : shares * (int64_t)WORK_USER;
+		if (user->credit > (int64_t)WORK_USER)
+			user->credit = (int64_t)WORK_USER;
+	}
+	flow->work.turn_end = flow->work.done + WORK_TURN;
+	return user->credit > 0;
+}
+
+void
+flow_end_turn(struct flow *flow, struct client *c, uint64_t begin)
+{
+	c->user->credit -= (int64_t)(flow->work.done - begin);
 }
 
 static struct client_list *
@@ -210,7 +279,16 @@ void
 flow_resume(struct flow *flow, struct client *c)
 {
 	if (c->state == CLIENT_WAITING)
-		flow_set_state(flow, c, CLIENT_READY, &flow->ready);
+		flow_make_ready(flow, c);
+}
+
+void
+flow_resume_listing(struct flow *flow, struct user *user)
+{
+	struct client *c = TAILQ_FIRST(&user->listing_waiters);
+
+	if (c && user->n_listings == 0)
+		flow_resume(flow, c);
 }
 
 void
@@ -257,30 +335,40 @@ flow_check_clogged(struct flow *flow, struct client *c)
 	c->drained = flow->has_drained = true;
 	/* The ready list makes the owner of the socket listen to it again. */
 	if (c->state == CLIENT_OPEN)
-		flow_set_state(flow, c, CLIENT_READY, &flow->ready);
+		flow_make_ready(flow, c);
 	flow_resume_throttled(flow);
 }
 
-/* Charges the user with the memory of output that could not be written at once. */
+void
+flow_charge(struct flow *flow, struct user *user, size_t *charged, size_t cost)
+{
+	struct client *c;
+
+	if (!users_charge(&flow->users, user, charged, cost, &flow->limits, flow->now_ms))
+		return;
+	/* The user has gone over the quota or is within it again: another limit holds for all of their clients. */
+	flow->work.done += flow->stats.clients * WORK_VISIT;
+	TAILQ_FOREACH(c, &flow->clients, link) {
+		if (c->user != user)
+			continue;
+		if (c->clogged || c->out.count > 0)
+			flow_check_clogged(flow, c);
+		if (!c->clogged && !user->is_over)
+			c->drained = flow->has_drained = true;
+	}
+	flow_resume_throttled(flow);
+}
+
+/*
+ * Charges the user with the memory of output: once it could not be written at once, with all that it keeps; before,
+ * with the ring alone, since the chunks are shared with the other receivers, and bounded by FLOW_PASS_BYTES.
+ */
 static void
 flow_charge_output(struct flow *flow, struct client *c)
 {
-	struct user *user = c->user;
-	struct client *other;
+	size_t cost = c->out_state >= CLIENT_OUT_BLOCKED ? outq_memory(&c->out) : outq_ring_bytes(&c->out);
 
-	if (!users_charge(&flow->users, user, &c->charged, c->out.count > 0 ? outq_memory(&c->out) : 0, &flow->limits,
-	                  flow->now_ms))
-		return;
-	/* The user has gone over the quota or is within it again: another limit holds for all of their clients. */
-	TAILQ_FOREACH(other, &flow->clients, link) {
-		if (other->user != user)
-			continue;
-		if (other->clogged || other->out.count > 0)
-			flow_check_clogged(flow, other);
-		if (!other->clogged && !user->is_over)
-			other->drained = flow->has_drained = true;
-	}
-	flow_resume_throttled(flow);
+	flow_charge(flow, c->user, &c->charged, c->out.count > 0 ? cost : 0);
 }
 
 void
@@ -288,6 +376,7 @@ flow_check_limits(struct flow *flow)
 {
 	struct client *c;
 
+	flow->work.done += flow->stats.clients * WORK_VISIT;
 	TAILQ_FOREACH(c, &flow->clients, link) {
 		flow_charge_output(flow, c);
 		flow_check_clogged(flow, c);
@@ -306,6 +395,7 @@ flow_stop_output(struct flow *flow, struct client *c)
 {
 	uint64_t lost;
 
+	flow->work.done += c->out.count * WORK_VISIT;
 	flow_set_out_state(flow, c, CLIENT_OUT_IDLE);
 	lost = outq_clear(&c->out);
 	if (lost > 0)
@@ -334,6 +424,7 @@ flow_disconnect_slow(struct flow *flow, struct client *c)
 void
 flow_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written, struct barrier *barrier)
 {
+	flow->work.done += WORK_SYSCALL + WORK_BYTES(written);
 	switch (status) {
 	case OUTQ_EMPTY:
 		flow_set_out_state(flow, c, CLIENT_OUT_IDLE);
@@ -342,10 +433,12 @@ flow_flushed(struct flow *flow, struct client *c, enum outq_status status, size_
 		break;
 	case OUTQ_FULL:
 	case OUTQ_BUDGET:
+		flow->work.done += (c->out.count - c->out.detached) * WORK_QUEUE;
 		flow_set_out_state(flow, c, CLIENT_OUT_BLOCKED);
 		outq_detach(&c->out, &flow->chunks);
 		break;
 	case OUTQ_GATED:
+		flow->work.done += (c->out.count - c->out.detached) * WORK_QUEUE;
 		flow_set_out_state(flow, c, CLIENT_OUT_GATED);
 		outq_detach(&c->out, &flow->chunks);
 		barrier_wait(barrier, &c->gate);
@@ -376,8 +469,9 @@ flow_queue_span(struct flow *flow, struct client *c, struct chunk *chunk, size_t
 	bool is_waiting = c->out_state >= CLIENT_OUT_BLOCKED;
 	int r;
 
-	if (is_waiting && len <= OUTQ_COPY_MAX)
-		r = outq_push_copy(&c->out, &flow->chunks, chunk->data + offset, len, barrier, messages);
+	flow->work.done += WORK_QUEUE;
+	if (is_waiting)
+		r = outq_push_waiting(&c->out, chunk, offset, len, barrier, messages);
 	else
 		r = outq_push(&c->out, chunk, offset, len, barrier, messages);
 	if (r < 0) {
@@ -388,7 +482,7 @@ flow_queue_span(struct flow *flow, struct client *c, struct chunk *chunk, size_t
 		c->progress_ms = (uint32_t)flow->now_ms;
 	if (c->out_state == CLIENT_OUT_IDLE || (messages > 0 && c->out_state == CLIENT_OUT_REPLIER))
 		flow_set_out_state(flow, c, messages > 0 ? CLIENT_OUT_RECEIVER : CLIENT_OUT_REPLIER);
-	if (is_waiting)
+	if (is_waiting || outq_ring_bytes(&c->out) > c->charged)
 		flow_charge_output(flow, c);
 	if (flow_may_be_clogged(flow, &c->out))
 		flow_check_clogged(flow, c);
@@ -418,6 +512,7 @@ flow_deliver(struct flow *flow, struct client *c, struct chunk *chunk, size_t of
 {
 	struct deferred deferred = { chunk, offset, len, messages };
 
+	flow->work.done += WORK_QUEUE / 2;
 	if (c != flow->executing)
 		flow_queue(flow, c, chunk, offset, len, barrier, messages);
 	else if (buf_append(&flow->deferred, &deferred, sizeof(deferred)) == 0)

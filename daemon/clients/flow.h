@@ -16,16 +16,10 @@
 #include "log.h"
 #include "stats.h"
 #include "user.h"
+#include "work.h"
 
-/* A pass that has allocated so many more bytes for output than it began with stops reading and writes first. */
+/* What may be allocated for output until all of it was tried to be written: at half of it, users get no new share. */
 #define FLOW_PASS_BYTES ((size_t)8 * 1024 * 1024)
-
-/*
- * Work: bytes of patterns compared with bytes of names, or an equal effort of another kind. Once a pass has done
- * FLOW_PASS_WORK, costly commands wait for a later pass. No command may do more than FLOW_COMMAND_WORK.
- */
-#define FLOW_PASS_WORK ((uint64_t)256 * 1024)
-#define FLOW_COMMAND_WORK ((uint64_t)32 * 1024 * 1024)
 
 struct flow {
 	struct limits limits;
@@ -36,31 +30,38 @@ struct flow {
 	struct users users;
 
 	struct client_list clients; /* all, by id */
-	/* By state: READY, WAITING (on one of these, or a list of its own), DEAD. */
-	struct client_list ready;
+	/* By state: READY (on the list of the user), WAITING (on one of these, or a list of its own), DEAD. */
+	struct user_list ready_users;
+	size_t n_ready;               /* clients in state READY */
 	struct client_list throttled; /* wait until a receiver or a user is no longer over a limit */
-	struct client_list postponed; /* wait for a pass that has not done much work yet */
-	struct client_list untried;   /* wait for the end of this pass, which tries the sockets of clogged receivers */
+	struct client_list untried;   /* wait until the sockets of clogged receivers have been tried */
+	struct client_list excluded;  /* wait for the end of the EXEC of `executing` */
 	struct client_list dead;
 	/* By out_state: RECEIVER, REPLIER, BLOCKED. */
 	struct client_list receivers, repliers, blocked;
+	size_t n_to_try; /* of the receivers, from the first on: those whose turn to be written came before the share */
 
+	LIST_HEAD(, client_walk) walks;
 	uint64_t last_id;
-	uint64_t n_clogged, n_waiting; /* clients */
-	uint64_t clog_generation;      /* is counted up when a client becomes clogged or drains */
-	bool has_untried; /* a client became clogged in this pass, and its socket has not been tried since */
+	uint64_t n_clogged, n_waiting, n_subscribed; /* clients */
+	uint64_t clog_generation;                    /* is counted up when a client becomes clogged or drains */
+	/* A client became clogged, and perhaps its socket has not been tried since; so it was in the last round, too.
+	 */
+	bool has_untried, untried_is_old;
 	bool has_drained; /* some client is `drained` */
 
-	/* The client whose EXEC runs, or NULL; and what was published to it meanwhile, which it gets at the end. */
+	/*
+	 * The client whose EXEC runs, perhaps over several passes, or NULL; and what was published to it meanwhile,
+	 * which it gets at the end.
+	 */
 	struct client *executing;
 	struct buf deferred;
 
 	uint64_t now_ms; /* monotonic clock, as of the last event */
 	uint64_t start_ms;
-	uint32_t uptime_s;           /* as of the last event */
-	uint64_t work;               /* done since the start, see FLOW_PASS_WORK */
-	uint64_t work_at_begin;      /* of the pass; and of the turn of `postponed`, which has a share of its own */
-	size_t bytes_at_begin;       /* chunks.bytes at the beginning of the pass */
+	uint32_t uptime_s; /* as of the last event */
+	struct work work;
+	size_t bytes_at_begin;       /* chunks.bytes when all output had been tried last */
 	struct log_limit client_log; /* of log lines about clients */
 };
 
@@ -80,18 +81,43 @@ int flow_admit(struct flow *flow, struct client *c, const struct identity *ident
 /* Forgets a client that has left all channels and lists. */
 void flow_dismiss(struct flow *flow, struct client *c);
 
+/*
+ * A walk over all clients, by id, that may take several passes. Clients that come meanwhile are met, too.
+ */
+struct client_walk {
+	LIST_ENTRY(client_walk) link;
+	struct client *next; /* or NULL */
+};
+
+void flow_begin_walk(struct flow *flow, struct client_walk *walk);
+struct client *flow_walk(struct flow *flow, struct client_walk *walk); /* NULL: the walk has ended */
+void flow_end_walk(struct client_walk *walk);
+
 /* Makes the client hidden: it stands for a socket of udsd's own. */
 void flow_hide(struct flow *flow, struct client *c);
 
-/* Moves the client to a state and its list: NULL in OPEN and CLOSING. A dead client stays dead. */
+/* Moves the client to a state other than READY, and its list: NULL in OPEN and CLOSING. A dead client stays dead. */
 void flow_set_state(struct flow *flow, struct client *c, enum client_state state, struct client_list *list);
 void flow_set_out_state(struct flow *flow, struct client *c, enum client_out_state state);
+
+/* The client goes on with its input when it is its turn. A dead client stays dead. */
+void flow_make_ready(struct flow *flow, struct client *c);
+
+/*
+ * Begins a turn of the client, or returns false if its user has had their share of work. flow_end_turn() charges the
+ * user with the work done since.
+ */
+bool flow_begin_turn(struct flow *flow, struct client *c);
+void flow_end_turn(struct flow *flow, struct client *c, uint64_t begin);
 
 /* Puts the client on a wait list. Returns false if it has died meanwhile: ending a run may disconnect slow clients. */
 bool flow_wait(struct flow *flow, struct client *c, struct client_list *list);
 
 /* Makes a waiting client try again in the next pass. No-op if it does not wait. */
 void flow_resume(struct flow *flow, struct client *c);
+
+/* Lets the next client of the user make a long list, if no other one does. */
+void flow_resume_listing(struct flow *flow, struct user *user);
 
 /* Resumes all that are throttled; those that still have to wait find out by themselves. */
 void flow_resume_throttled(struct flow *flow);
@@ -107,6 +133,9 @@ void flow_check_clogged(struct flow *flow, struct client *c);
 
 /* Likewise for all clients. Call after the limits have changed. */
 void flow_check_limits(struct flow *flow);
+
+/* Replaces what the user was charged with for some memory (*charged) by cost, both in bytes. */
+void flow_charge(struct flow *flow, struct user *user, size_t *charged, size_t cost);
 
 /* Whether a message to the client is dropped, if the policy is to drop. is_large: the message has its own chunk. */
 bool flow_drops(const struct client *c, bool is_large);
@@ -155,14 +184,7 @@ void flow_log(struct flow *flow, const struct client *c, enum log_level level, c
 static inline bool
 flow_is_pass_full(const struct flow *flow)
 {
-	return flow->chunks.bytes > flow->bytes_at_begin + FLOW_PASS_BYTES;
-}
-
-/* Whether the pass has done so much work that costly commands wait for a later one. */
-static inline bool
-flow_has_worked(const struct flow *flow)
-{
-	return flow->work - flow->work_at_begin > FLOW_PASS_WORK;
+	return flow->chunks.bytes > flow->bytes_at_begin + FLOW_PASS_BYTES || work_is_pass_over(&flow->work);
 }
 
 /* Whether flow_check_clogged() has to be called after output was queued. */

@@ -52,6 +52,8 @@ users_enter(struct users *users, struct identity *identity)
 		if (!user)
 			return NULL;
 		*user = (struct user){ .uid = identity->uid, .anonymous = identity->anonymous };
+		TAILQ_INIT(&user->ready);
+		TAILQ_INIT(&user->listing_waiters);
 		if (hashtable_insert(&users->table, &user->node, user_hash(identity)) < 0) {
 			free(user);
 			return NULL;
@@ -75,6 +77,7 @@ users_leave(struct users *users, struct user *user)
 		return;
 	assert(user->queued == 0 && user->input == 0 && user->unfinished == 0 && user->subscriptions == 0 &&
 	       !user->is_over);
+	assert(TAILQ_EMPTY(&user->ready));
 	hashtable_remove(&users->table, &user->node);
 	group_set_unref(user->groups);
 	free(user);
@@ -115,8 +118,8 @@ users_charge(struct users *users, struct user *user, size_t *charged, size_t cos
 {
 	uint64_t limit = limits->queue_limit_per_uid;
 
-	user->queued -= *charged;
-	user->queued += cost;
+	user->queued += cost - *charged;
+	users->queued += cost - *charged;
 	*charged = cost;
 	if (!user->is_over && user->queued > limit) {
 		user->is_over = true;

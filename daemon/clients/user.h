@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
+#include "client.h"
 #include "log.h"
 #include "identity.h"
 #include "limits.h"
@@ -15,11 +17,17 @@
 
 struct user {
 	struct hashtable_node node;
+	TAILQ_ENTRY(user) ready_link; /* flow.ready_users, while `ready` is not empty */
+	struct client_list ready;     /* clients in state READY, in the order of their turns */
+	int64_t credit;               /* units of work that the clients may still do; negative: they did too much */
+	uint64_t share;               /* work.share when the credit was last renewed */
 	uid_t uid;
 	bool anonymous;
-	bool is_over;              /* went over queue_limit_per_uid, and is not below half of it again */
-	struct log_limit over_log; /* of the warning that they are over it */
-	struct group_set *groups;  /* of the client that came last; most others share it; or NULL */
+	bool is_over;                       /* went over queue_limit_per_uid, and is not below half of it again */
+	struct log_limit over_log;          /* of the warning that they are over it */
+	struct group_set *groups;           /* of the client that came last; most others share it; or NULL */
+	uint64_t n_listings;                /* long lists that their clients make now: one, or two with EXEC */
+	struct client_list listing_waiters; /* clients that wait until that is done */
 	uint64_t clients;
 	uint64_t subscriptions;
 	uint64_t patterns;   /* among them; a long one counts several times */
@@ -28,10 +36,13 @@ struct user {
 	uint64_t unfinished; /* bytes of `input` from clients that may never send the rest, large ones only */
 };
 
+TAILQ_HEAD(user_list, user);
+
 /* All users that have clients. */
 struct users {
 	struct hashtable table;
 	uint64_t n_over; /* users that are over */
+	uint64_t queued; /* of all users, see struct user */
 };
 
 /* All clients must be gone. */

@@ -6,6 +6,8 @@
 
 #include "buf.h"
 #include "handlers.h"
+#include "job.h"
+#include "listing.h"
 #include "num.h"
 #include "reply.h"
 #include "sessions.h"
@@ -14,8 +16,8 @@
 /* Upper bound of the IDs in one CLIENT LIST. */
 #define IDS_MAX 1024
 
-/* Work that CLIENT LIST does for one client, in the unit of flow.work. */
-#define CLIENT_WORK 64
+/* Upper bound of the filters in one CLIENT KILL. */
+#define FILTERS_MAX 64
 
 enum client_type { TYPE_ANY, TYPE_NORMAL, TYPE_PUBSUB, TYPE_NONE };
 
@@ -67,7 +69,7 @@ cmd_client_or_empty(const char *text)
  * unsent output.
  */
 static int
-cmd_client_put_line(struct buf *out, const struct bus *bus, const struct session *s)
+cmd_client_put_line(struct buf *out, struct bus *bus, const struct session *s)
 {
 	static const struct session_info none = { 0 };
 	const struct session_info *info = s->info ? s->info : &none;
@@ -80,6 +82,7 @@ cmd_client_put_line(struct buf *out, const struct bus *bus, const struct session
 	char flags[16];
 
 	sessions_describe(bus, s, &address);
+	bus->flow.work.done += WORK_LINE;
 	cmd_client_put_flags(flags, s);
 	return buf_printf(
 	    out,
@@ -180,7 +183,7 @@ cmd_client_compare_id(const void *key, const void *element)
 
 /* Lists clients in the order of the given ids. Returns 0 or a negative number without memory. */
 static int
-cmd_client_list_ids(const struct bus *bus, const struct session *s, const uint64_t *ids, size_t n_ids, struct buf *list)
+cmd_client_list_ids(struct bus *bus, const struct session *s, const uint64_t *ids, size_t n_ids, struct buf *list)
 {
 	const struct client **clients = malloc((bus->flow.stats.clients + 1) * sizeof(*clients));
 	const struct client *c;
@@ -212,6 +215,7 @@ cmd_client_reply_ids(struct bus *bus, struct session *s, const struct slice *arg
 		reply_error(bus, s, "ERR %zu client IDs; one command takes %d", n, IDS_MAX);
 		return;
 	}
+	bus->flow.work.done += bus->flow.stats.clients * WORK_VISIT;
 	for (size_t i = 0; i < n; i++) {
 		int64_t id;
 
@@ -225,15 +229,27 @@ cmd_client_reply_ids(struct bus *bus, struct session *s, const struct slice *arg
 	cmd_client_reply_list(bus, s, &list, r);
 }
 
+static int
+cmd_client_list_visit(struct listing *listing, struct client *c, const void *arg)
+{
+	struct buf line = { 0 };
+	int r;
+
+	if (!cmd_client_is_of_type(c, *(const enum client_type *)arg) ||
+	    !cmd_client_is_visible(listing->bus, listing->to, c))
+		return 0;
+	r = cmd_client_put_line(&line, listing->bus, session_of(c));
+	if (r == 0)
+		r = listing_put(listing, line.data, line.len);
+	buf_deinit(&line);
+	return r;
+}
+
 enum command_result
 cmd_client_list(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	enum client_type type = TYPE_ANY;
-	const struct client *c;
-	struct buf list = { 0 };
-	int r = 0;
 
-	bus->flow.work += bus->flow.stats.clients * CLIENT_WORK;
 	if (argc > 3 && slice_is_word(argv[2], "ID")) {
 		cmd_client_reply_ids(bus, s, argv + 3, argc - 3);
 		return COMMAND_DONE;
@@ -245,11 +261,7 @@ cmd_client_list(struct bus *bus, struct session *s, const struct slice *argv, si
 		reply_error(bus, s, "ERR syntax error");
 		return COMMAND_DONE;
 	}
-	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		if (r == 0 && cmd_client_is_of_type(c, type) && cmd_client_is_visible(bus, s, c))
-			r = cmd_client_put_line(&list, bus, session_of_const(c));
-	cmd_client_reply_list(bus, s, &list, r);
-	return COMMAND_DONE;
+	return listing_clients(bus, s, cmd_client_list_visit, &type);
 }
 
 /* Finds the uid of a user's name; "default", Redis's only user, stands for all. Otherwise replies an error. */
@@ -302,11 +314,9 @@ cmd_client_require_filter(struct bus *bus, struct session *s, struct slice key, 
 		return cmd_client_require_type(bus, s, *value, &filter->type);
 	if (slice_is_word(key, "USER"))
 		return cmd_client_require_user(bus, s, *value, &filter->uid);
-	if (slice_is_word(key, "ADDR")) {
-		filter->peer = value;
-	} else if (slice_is_word(key, "LADDR")) {
-		filter->local = value;
-	} else if (slice_is_word(key, "SKIPME") && (slice_is_word(*value, "yes") || slice_is_word(*value, "no"))) {
+	if (slice_is_word(key, "ADDR") || slice_is_word(key, "LADDR"))
+		return true;
+	if (slice_is_word(key, "SKIPME") && (slice_is_word(*value, "yes") || slice_is_word(*value, "no"))) {
 		filter->skip_me = slice_is_word(*value, "yes");
 	} else {
 		reply_error(bus, s, "ERR syntax error");
@@ -322,8 +332,7 @@ cmd_client_is_at(const struct slice *wanted, const char *address)
 }
 
 static bool
-cmd_client_fits(const struct bus *bus, const struct session *s, const struct client *c,
-                const struct client_filter *filter)
+cmd_client_fits(struct bus *bus, const struct session *s, const struct client *c, const struct client_filter *filter)
 {
 	struct session_address address;
 
@@ -337,42 +346,119 @@ cmd_client_fits(const struct bus *bus, const struct session *s, const struct cli
 		return false;
 	if (!filter->peer && !filter->local)
 		return true;
+	bus->flow.work.done += WORK_SYSCALL;
 	sessions_describe(bus, session_of_const(c), &address);
 	return cmd_client_is_at(filter->peer, address.peer) && cmd_client_is_at(filter->local, address.local);
+}
+
+/* A CLIENT KILL under way. */
+struct client_killing {
+	struct client_filter filter;
+	struct client_walk walk;
+	uint64_t n;
+	bool kills_me;
+};
+
+static void
+client_killing_free(struct bus *bus, void *state)
+{
+	struct client_killing *killing = state;
+
+	flow_end_walk(&killing->walk);
+	free(killing);
+}
+
+/* Returns whether the filters are right; otherwise replies an error. CLIENT KILL address has one only. */
+static bool
+cmd_client_require_filters(struct bus *bus, struct session *s, const struct slice *argv, size_t argc,
+                           struct client_filter *filter)
+{
+	if (argc > 2 + 2 * FILTERS_MAX) {
+		reply_error(bus, s, "ERR more than %d filters", FILTERS_MAX);
+		return false;
+	}
+	for (size_t i = 2; argc != 3 && i < argc; i += 2) {
+		if (i + 1 == argc) {
+			reply_error(bus, s, "ERR syntax error");
+			return false;
+		}
+		if (!cmd_client_require_filter(bus, s, argv[i], &argv[i + 1], filter))
+			return false;
+	}
+	return true;
+}
+
+/* Returns what is under way, or begins it; or NULL after an error reply. */
+static struct client_killing *
+cmd_client_begin_kill(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	struct place *place = &sessions_of(bus)->place;
+	struct client_filter filter = { .uid = -1, .skip_me = argc != 3 };
+	struct client_killing *killing = place->state;
+
+	if (killing)
+		return killing;
+	if (!cmd_client_require_filters(bus, s, argv, argc, &filter))
+		return NULL;
+	killing = calloc(1, sizeof(*killing));
+	if (!killing) {
+		reply_error(bus, s, "ERR out of memory");
+		return NULL;
+	}
+	killing->filter = filter;
+	flow_begin_walk(&bus->flow, &killing->walk);
+	*place = (struct place){ .state = killing, .free = client_killing_free };
+	return killing;
+}
+
+/* The addresses of the filter are arguments, which stand elsewhere when the command goes on. */
+static void
+cmd_client_find_addresses(struct client_filter *filter, const struct slice *argv, size_t argc)
+{
+	if (argc == 3)
+		filter->peer = &argv[2];
+	for (size_t i = 2; argc != 3 && i < argc; i += 2) {
+		if (slice_is_word(argv[i], "ADDR"))
+			filter->peer = &argv[i + 1];
+		if (slice_is_word(argv[i], "LADDR"))
+			filter->local = &argv[i + 1];
+	}
 }
 
 enum command_result
 cmd_client_kill(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	bool is_old_form = argc == 3, kills_me = false; /* CLIENT KILL address */
-	struct client_filter filter = { .uid = -1, .skip_me = !is_old_form, .peer = is_old_form ? &argv[2] : NULL };
+	struct client_killing *killing = cmd_client_begin_kill(bus, s, argv, argc);
 	struct client *c;
-	uint64_t n = 0;
+	bool kills_me;
+	uint64_t n;
 
-	for (size_t i = 2; !is_old_form && i < argc; i += 2) {
-		if (i + 1 == argc) {
-			reply_error(bus, s, "ERR syntax error");
-			return COMMAND_DONE;
+	if (!killing)
+		return COMMAND_DONE;
+	cmd_client_find_addresses(&killing->filter, argv, argc);
+	while ((c = flow_walk(&bus->flow, &killing->walk))) {
+		if (cmd_client_fits(bus, s, c, &killing->filter)) {
+			killing->n++;
+			if (c == &s->client)
+				killing->kills_me = true;
+			else
+				bus_kill(bus, c);
 		}
-		if (!cmd_client_require_filter(bus, s, argv[i], &argv[i + 1], &filter))
-			return COMMAND_DONE;
+		if (job_pauses(bus, s, 0))
+			return COMMAND_MORE;
 	}
-	TAILQ_FOREACH(c, &bus->flow.clients, link) {
-		if (!cmd_client_fits(bus, s, c, &filter))
-			continue;
-		n++;
-		if (c == &s->client)
-			kills_me = true;
-		else
-			bus_kill(bus, c);
-	}
-	if (!is_old_form)
+	n = killing->n;
+	kills_me = killing->kills_me;
+	place_clear(bus, &sessions_of(bus)->place);
+	if (argc != 3)
 		reply_integer(bus, s, n);
 	else if (n > 0)
 		reply_status(bus, s, "OK");
 	else
 		reply_error(bus, s, "ERR No such client");
-	if (kills_me) /* after the reply */
-		bus_finish(bus, &s->client);
+	if (kills_me && bus->flow.executing == &s->client)
+		s->info->transaction->closes = true; /* after all of EXEC */
+	else if (kills_me)
+		bus_finish(bus, &s->client); /* after the reply */
 	return COMMAND_DONE;
 }

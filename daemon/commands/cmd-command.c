@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd-command.h"
+#include "cmd-publish.h"
 #include "handlers.h"
 #include "reply.h"
 #include "sessions.h"
@@ -216,6 +217,9 @@ cmd_command_list(struct bus *bus, struct session *s, const struct slice *argv, s
 		reply_error(bus, s, "ERR syntax error");
 		return COMMAND_DONE;
 	}
+	if (argc > 4 && !cmd_require_name(bus, s, argv[4]))
+		return COMMAND_DONE;
+	bus->flow.work.done += COMMAND_ROWS_MAX * (WORK_VISIT + (argc > 4 ? argv[4].len : 0));
 	for (row = table; row->name; row++)
 		n += !fits || fits(row, argv[4]);
 	reply_array(bus, s, n);

@@ -9,6 +9,9 @@
 #include "sessions.h"
 #include "transaction.h"
 
+/* Upper bound of the arguments of HELLO. */
+#define OPTIONS_MAX 64
+
 #define WRONGPASS "WRONGPASS invalid username-password pair or user is disabled."
 
 /* Redis's only user unless others were made. The kernel tells who a client is, so passwords are not looked at. */
@@ -39,7 +42,12 @@ static bool
 hello_require_options(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct slice *ret_user,
                       struct slice *ret_name)
 {
+	bus->flow.work.done += argc * WORK_VISIT;
 	for (size_t i = 2; i < argc; i++) {
+		if (argc > OPTIONS_MAX) {
+			reply_error(bus, s, "ERR more than %d arguments", OPTIONS_MAX);
+			return false;
+		}
 		if (slice_is_word(argv[i], "AUTH") && i + 2 < argc) {
 			*ret_user = argv[i + 1];
 			i += 2;
@@ -130,7 +138,7 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	monitor_leave(bus, s);
 	taps_leave(&bus->taps, &s->client);
 	bus_set_encoding(bus, &s->client, ENCODING_RESP2);
-	transaction_end(s);
+	transaction_end(bus, s);
 	s->client.wait_receiver = s->no_evict = s->no_touch = false;
 	if (s->reply_mode != REPLY_SKIP) /* as in Redis, SKIP covers RESET too */
 		s->reply_mode = REPLY_ON;

@@ -2,7 +2,6 @@
  * INFO. Figures that libraries and dashboards read have Redis's names. A section is a table of names and values, or a
  * function that prints it.
  */
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,6 +13,12 @@
 #include "reply.h"
 #include "sessions.h"
 #include "version.h"
+
+/* Upper bound of the sections that one INFO names. */
+#define ARGUMENTS_MAX 64
+
+/* Work that one section costs. Most of it is for what the kernel is asked. */
+#define INFO_WORK (5 * WORK_LINE)
 
 #define U(x) ((unsigned long long)(x))
 
@@ -63,36 +68,32 @@ static int
 info_put_clients(struct buf *out, const struct bus *bus)
 {
 	const struct flow *flow = &bus->flow;
-	const struct client *c;
-	uint64_t subscribed = 0, unsent = 0;
-
-	TAILQ_FOREACH(c, &flow->clients, link) {
-		subscribed += client_is_subscribed(c);
-		unsent += c->out.bytes;
-	}
 	const struct info_figure figures[] = {
 		{ "connected_clients", flow->stats.clients },
 		{ "maxclients", flow->limits.max_clients },
 		{ "blocked_clients", flow->n_waiting },
-		{ "pubsub_clients", subscribed },
+		{ "pubsub_clients", flow->n_subscribed },
 		{ "monitor_clients", sessions_of_const(bus)->monitors.n + bus->taps.n },
 		{ "clogged_clients", flow->n_clogged },
-		{ "unsent_bytes", unsent },
+		{ "unsent_bytes", flow->users.queued },
 	};
 	return INFO_PUT_FIGURES(out, figures);
 }
 
+/* Memory of the process that is in RAM: all of it; without the pages of files, such as the program's own. */
 static uint64_t
-info_resident_bytes(void)
+info_resident_bytes(uint64_t *ret_anonymous)
 {
-	unsigned long long total, resident = 0;
+	unsigned long long total, resident = 0, shared = 0;
 	FILE *f = fopen("/proc/self/statm", "re");
 
+	*ret_anonymous = 0;
 	if (!f)
 		return 0;
-	if (fscanf(f, "%llu %llu", &total, &resident) != 2)
-		resident = 0;
+	if (fscanf(f, "%llu %llu %llu", &total, &resident, &shared) != 3)
+		resident = shared = 0;
 	fclose(f);
+	*ret_anonymous = (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
@@ -114,8 +115,7 @@ info_put_size(struct buf *out, const char *name, uint64_t bytes)
 static int
 info_put_memory(struct buf *out, const struct bus *bus)
 {
-	struct mallinfo2 heap = mallinfo2();
-	uint64_t used = heap.uordblks + heap.hblkhd, resident = info_resident_bytes();
+	uint64_t used, resident = info_resident_bytes(&used);
 	struct rusage usage;
 	int r;
 
@@ -159,6 +159,8 @@ info_put_stats(struct buf *out, const struct bus *bus)
 		{ "messages_refused", stats->refused },
 		{ "slow_receivers_closed", stats->slow_receivers },
 		{ "commands_waited", stats->waits },
+		{ "pass_work_max", bus->flow.work.max },
+		{ "pass_work_limit", WORK_LIMIT },
 		{ "acl_access_denied_cmd", stats->denied_commands },
 		{ "acl_access_denied_channel", stats->denied_channels },
 	};
@@ -246,11 +248,16 @@ cmd_info(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	struct buf out = { 0 };
 	int r = 0;
 
+	if (argc > 1 + ARGUMENTS_MAX) {
+		reply_error(bus, s, "ERR more than %d sections", ARGUMENTS_MAX);
+		return COMMAND_DONE;
+	}
 	for (size_t i = 0; r == 0 && i < sizeof(sections) / sizeof(sections[0]); i++) {
 		if (!info_wants(i, argv, argc))
 			continue;
 		r = buf_printf(&out, "%s# %s\r\n%s", out.len > 0 ? "\r\n" : "", sections[i].title,
 		               sections[i].text ? sections[i].text : "");
+		bus->flow.work.done += sections[i].put ? INFO_WORK : 0;
 		if (r == 0 && sections[i].put)
 			r = sections[i].put(&out, bus);
 	}

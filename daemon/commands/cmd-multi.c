@@ -18,80 +18,162 @@ cmd_multi(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	return COMMAND_DONE;
 }
 
-/* EXEC starts only when everything that it publishes can go out without waiting. */
-static enum command_result
-multi_wait(struct bus *bus, struct session *s, const struct transaction *transaction)
+/* What all that one EXEC publishes may take in the queues of its receivers, in bytes, beside the messages themselves.
+ */
+static uint64_t
+multi_memory_max(const struct bus *bus)
 {
-	uint64_t begin = bus->flow.work;
-	const struct queued_command *command;
+	return bus->flow.limits.queue_limit_per_uid / 4;
+}
 
-	STAILQ_FOREACH(command, &transaction->commands, link) {
-		if (bus->flow.work - begin > FLOW_COMMAND_WORK)
-			break; /* EXEC will be refused */
-		if (command->row->flags & COMMAND_MAY_WAIT &&
-		    cmd_publish_wait(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE) == COMMAND_WAIT)
-			return COMMAND_WAIT;
+/*
+ * What one EXEC may cost: all others wait for it. Beyond that, it is refused if its channels take so long to be found;
+ * and commands that walk over clients or channels are not run any more.
+ */
+#define EXEC_WORK ((uint64_t)100 * 1000 * 1000)
+
+/*
+ * EXEC starts only when everything that it publishes can go out without waiting, since nothing may come in between
+ * later. Whoever has to wait begins anew, as it was ready for all of it only at that moment.
+ */
+static enum command_result
+multi_check(struct bus *bus, struct session *s, struct transaction *transaction)
+{
+	if (!transaction->next) {
+		transaction->next = STAILQ_FIRST(&transaction->commands);
+		transaction->memory = transaction->work = 0;
 	}
+	while (transaction->next && transaction->work <= EXEC_WORK) {
+		const struct queued_command *command = transaction->next;
+		uint64_t begin = bus->flow.work.done;
+		enum command_result result = COMMAND_DONE;
+
+		if (job_pauses(bus, s, 0))
+			return COMMAND_MORE;
+		bus->flow.work.done += WORK_VISIT;
+		if (command->row->flags & COMMAND_MAY_WAIT)
+			result = cmd_publish_check(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE,
+			                           &transaction->memory);
+		transaction->next = result == COMMAND_WAIT ? NULL : STAILQ_NEXT(command, link);
+		if (result == COMMAND_WAIT)
+			return COMMAND_WAIT;
+		transaction->work += bus->flow.work.done - begin;
+	}
+	transaction->is_checked = true;
 	return COMMAND_DONE;
 }
 
 /*
- * Outside of transactions, a client that does not read its replies is no longer read from. EXEC cannot stop in the
- * middle, so it disconnects such a client.
+ * Outside of transactions, a client that does not read its replies is no longer read from. EXEC cannot wait in the
+ * middle: a client with too many replies gets no more of them, and is disconnected when all has run.
  */
 static void
-multi_check_output(struct bus *bus, struct session *s)
+multi_check_output(struct bus *bus, struct session *s, struct transaction *transaction)
 {
-	if (s->client.state == CLIENT_DEAD ||
+	if (transaction->is_too_long ||
 	    outq_cost(&s->client.out) <= bus->flow.limits.queue_limit + bus->flow.limits.max_message)
 		return;
 	flow_log(&bus->flow, &s->client, LOG_LEVEL_WARNING,
 	         "the replies of its transaction take %zu bytes, disconnected", s->client.out.bytes);
-	flow_mark_dead(&bus->flow, &s->client);
+	transaction->is_too_long = true;
+	s->reply_mode = REPLY_OFF;
+}
+
+static enum command_result
+multi_refuse(struct bus *bus, struct session *s)
+{
+	place_clear(bus, &sessions_of(bus)->place);
+	reply_error(bus, s, "ERR the transaction takes too long");
+	return COMMAND_DONE;
+}
+
+/*
+ * Runs the commands until all are done or the turn is over. In between, flow.executing makes all others wait whose
+ * commands could see or change anything, so for them EXEC happens at once.
+ */
+static enum command_result
+multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
+{
+	struct sessions *sessions = sessions_of(bus);
+
+	while (transaction->next && s->client.state != CLIENT_DEAD) {
+		const struct queued_command *command = transaction->next;
+		uint64_t begin = bus->flow.work.done;
+		enum command_result result;
+
+		if (job_pauses(bus, s, 0)) {
+			run_close(&bus->run);
+			return COMMAND_MORE;
+		}
+		sessions->place = transaction->place;
+		transaction->place = (struct place){ 0 };
+		bus->flow.work.done += WORK_COMMAND;
+		if (transaction->work > EXEC_WORK && command->row->flags & COMMAND_LINEAR &&
+		    !(command->row->flags & COMMAND_MAY_WAIT))
+			result = multi_refuse(bus, s);
+		else
+			result = execute(bus, s, command->row, execute_stats(bus, command->row), command->argv,
+			                 command->argc);
+		transaction->work += bus->flow.work.done - begin;
+		multi_check_output(bus, s, transaction);
+		if (result == COMMAND_MORE)
+			transaction->place = sessions->place;
+		else
+			transaction->next = STAILQ_NEXT(command, link);
+		sessions->place = (struct place){ 0 };
+	}
+	bus_end_exec(bus);
+	if (transaction->is_too_long)
+		flow_mark_dead(&bus->flow, &s->client);
+	if (transaction->closes)
+		bus_finish(bus, &s->client);
+	return COMMAND_DONE;
 }
 
 static void
-multi_run(struct bus *bus, struct session *s, const struct transaction *transaction)
+multi_begin(struct bus *bus, struct session *s, struct transaction *transaction)
 {
-	uint64_t begin = bus->flow.work;
-	const struct queued_command *command;
-
 	run_close(&bus->run); /* messages of others are no part of it, and their answers may wait for s */
 	bus->flow.executing = &s->client;
+	transaction->is_running = true;
+	transaction->work = 0;
+	transaction->next = STAILQ_FIRST(&transaction->commands);
 	reply_array(bus, s, transaction->n);
-	STAILQ_FOREACH(command, &transaction->commands, link) {
-		if (command->row->flags & COMMAND_LINEAR && !(command->row->flags & COMMAND_MAY_WAIT) &&
-		    bus->flow.work - begin > FLOW_COMMAND_WORK)
-			reply_error(bus, s, "ERR the transaction takes too long");
-		else
-			execute(bus, s, command->row, execute_stats(bus, command->row), command->argv, command->argc);
-		multi_check_output(bus, s);
-	}
-	bus_end_exec(bus);
 }
 
 enum command_result
 cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	uint64_t begin = bus->flow.work;
+	struct transaction *transaction = s->in_transaction ? s->info->transaction : NULL;
+	enum command_result result = COMMAND_DONE;
 
-	if (!s->in_transaction) {
+	if (!transaction) {
 		reply_error(bus, s, "ERR EXEC without MULTI");
 		return COMMAND_DONE;
 	}
-	if (multi_wait(bus, s, s->info->transaction) == COMMAND_WAIT)
-		return COMMAND_WAIT;
-	if (s->client.state == CLIENT_DEAD)
-		return COMMAND_DONE;
-	if (s->info->transaction->has_failed)
+	if (!transaction->is_checked)
+		result = multi_check(bus, s, transaction);
+	if (result != COMMAND_DONE)
+		return result;
+	if (transaction->has_failed) {
 		reply_error(bus, s, "EXECABORT Transaction discarded because of previous errors.");
-	else if (bus->flow.work - begin > FLOW_COMMAND_WORK)
+	} else if (!transaction->is_running && transaction->work > EXEC_WORK) {
 		reply_error(bus, s,
 		            "EXECABORT Transaction discarded because of: it takes too long to match its channels with "
 		            "all patterns");
-	else
-		multi_run(bus, s, s->info->transaction);
-	transaction_end(s);
+	} else if (transaction->memory > multi_memory_max(bus)) {
+		reply_error(bus, s,
+		            "EXECABORT Transaction discarded because of: it publishes to too many receivers at once, "
+		            "their queues would take %llu bytes, over a quarter of queue_limit_per_uid (%llu)",
+		            (unsigned long long)transaction->memory,
+		            (unsigned long long)bus->flow.limits.queue_limit_per_uid);
+	} else if (s->client.state != CLIENT_DEAD) {
+		if (!transaction->is_running)
+			multi_begin(bus, s, transaction);
+		if (multi_run(bus, s, transaction) == COMMAND_MORE)
+			return COMMAND_MORE;
+	}
+	transaction_end(bus, s);
 	return COMMAND_DONE;
 }
 
@@ -102,6 +184,6 @@ cmd_discard(struct bus *bus, struct session *s, const struct slice *argv, size_t
 		reply_status(bus, s, "OK");
 	else
 		reply_error(bus, s, "ERR DISCARD without MULTI");
-	transaction_end(s);
+	transaction_end(bus, s);
 	return COMMAND_DONE;
 }

@@ -15,5 +15,9 @@ bool cmd_require_name(struct bus *bus, struct session *s, struct slice name);
 bool cmd_require_channels(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv,
                           size_t argc);
 
-/* Returns COMMAND_DONE if a PUBLISH or SPUBLISH could run now, or COMMAND_WAIT, and then the session waits. */
-enum command_result cmd_publish_wait(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard);
+/*
+ * Returns COMMAND_DONE if a PUBLISH or SPUBLISH could run now, and adds to *memory what its message would take in the
+ * queues of its receivers; or COMMAND_WAIT, and then the session waits.
+ */
+enum command_result cmd_publish_check(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard,
+                                      uint64_t *memory);

@@ -5,6 +5,8 @@
 #include "cmd-publish.h"
 #include "handlers.h"
 #include "glob.h"
+#include "job.h"
+#include "listing.h"
 #include "publish.h"
 #include "reply.h"
 #include "sessions.h"
@@ -20,11 +22,11 @@ cmd_require_name(struct bus *bus, struct session *s, struct slice name)
 }
 
 enum command_result
-cmd_publish_wait(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
+cmd_publish_check(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard, uint64_t *memory)
 {
 	if (argv[1].len > PROTOCOL_NAME_MAX)
 		return COMMAND_DONE; /* the command itself replies the error */
-	return publish_wait(bus, &s->client, &(struct publish_request){ argv[1], is_shard, .payload = argv[2] })
+	return publish_wait(bus, &s->client, &(struct publish_request){ argv[1], is_shard, .payload = argv[2] }, memory)
 	           ? COMMAND_WAIT
 	           : COMMAND_DONE;
 }
@@ -110,10 +112,17 @@ pubsub_count(const struct session *s, enum subscription_kind kind)
 	return kind == SUBSCRIPTION_SHARD ? s->client.n_shards : (uint64_t)s->client.n_channels + s->client.n_patterns;
 }
 
-/* Like Redis, subscribes to all of the channels or none. */
+/* Like Redis, subscribes to all of the channels or none. Does not try more than the client may subscribe to. */
 static bool
 pubsub_require_subscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
+	uint64_t most = bus->flow.limits.max_subscriptions;
+
+	if (!bus->access.rules)
+		return true;
+	if (argc - 1 > most)
+		argc = (size_t)most + 1;
+	bus->flow.work.done += argc * bus->access.n_rules * WORK_VISIT;
 	for (size_t i = 1; i < argc; i++)
 		if (argv[i].len <= PROTOCOL_NAME_MAX &&
 		    !access_list_admits(&access_find(bus->access.rules, argv[i])->subscribe, &s->client.identity)) {
@@ -140,16 +149,21 @@ cmd_require_channels(struct bus *bus, struct session *s, const struct command *r
 static enum command_result
 pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv, size_t argc)
 {
+	size_t first = sessions_of(bus)->place.next;
+
 	if (kind == SUBSCRIPTION_SHARD && bus->flow.executing) { /* as in Redis, where the others are allowed */
 		reply_error(bus, s, "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
 		return COMMAND_DONE;
 	}
 	/* For patterns, the right to read is checked for each message. */
-	if (kind != SUBSCRIPTION_PATTERN && !pubsub_require_subscribe(bus, s, argv, argc))
+	if (first == 0 && kind != SUBSCRIPTION_PATTERN && !pubsub_require_subscribe(bus, s, argv, argc))
 		return COMMAND_DONE;
-	for (size_t i = 1; i < argc; i++) {
+	for (size_t i = first > 0 ? first : 1; i < argc; i++) {
 		int r;
 
+		if (job_pauses(bus, s, i))
+			return COMMAND_MORE;
+		bus->flow.work.done += WORK_COMMAND;
 		if (!cmd_require_name(bus, s, argv[i]))
 			continue;
 		r = bus_subscribe(bus, &s->client, kind, argv[i]);
@@ -172,38 +186,52 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 	return COMMAND_DONE;
 }
 
-/* Ends all the session's subscriptions of one kind. Returns their number. */
-static size_t
+static struct slice
+pubsub_name_of(const struct subscription *sub)
+{
+	return sub->kind == SUBSCRIPTION_PATTERN ? (struct slice){ sub->pattern->text, sub->pattern->len }
+	                                         : channel_name(sub->channel);
+}
+
+/* Ends all the session's subscriptions of one kind. */
+static enum command_result
 pubsub_unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind)
 {
 	struct subscription *sub, *next;
-	size_t n = 0;
+	size_t n = sessions_of(bus)->place.next;
 
 	for (sub = LIST_FIRST(&s->client.subscriptions); sub; sub = next) {
 		struct slice name;
 
 		next = LIST_NEXT(sub, link);
+		bus->flow.work.done += WORK_VISIT;
 		if (sub->kind != kind)
 			continue;
-		if (kind == SUBSCRIPTION_PATTERN)
-			name = (struct slice){ sub->pattern->text, sub->pattern->len };
-		else
-			name = channel_name(sub->channel);
+		if (job_pauses(bus, s, n))
+			return COMMAND_MORE;
 		/* Unsubscribing may free the name, so the confirmation comes first, with the count afterwards. */
+		name = pubsub_name_of(sub);
 		reply_confirmation(bus, s, pubsub_words[kind].unsubscribe, &name, pubsub_count(s, kind) - 1);
 		bus_unsubscribe(bus, &s->client, kind, name);
 		n++;
 	}
-	return n;
+	if (n == 0)
+		reply_confirmation(bus, s, pubsub_words[kind].unsubscribe, NULL, pubsub_count(s, kind));
+	return COMMAND_DONE;
 }
 
 static enum command_result
 pubsub_unsubscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv,
                    size_t argc)
 {
-	if (argc == 1 && pubsub_unsubscribe_all(bus, s, kind) == 0)
-		reply_confirmation(bus, s, pubsub_words[kind].unsubscribe, NULL, pubsub_count(s, kind));
-	for (size_t i = 1; i < argc; i++) {
+	size_t first = sessions_of(bus)->place.next;
+
+	if (argc == 1)
+		return pubsub_unsubscribe_all(bus, s, kind);
+	for (size_t i = first > 0 ? first : 1; i < argc; i++) {
+		if (job_pauses(bus, s, i))
+			return COMMAND_MORE;
+		bus->flow.work.done += WORK_COMMAND;
 		bus_unsubscribe(bus, &s->client, kind, argv[i]);
 		reply_confirmation(bus, s, pubsub_words[kind].unsubscribe, &argv[i], pubsub_count(s, kind));
 	}
@@ -246,56 +274,33 @@ cmd_sunsubscribe(struct bus *bus, struct session *s, const struct slice *argv, s
 	return pubsub_unsubscribe(bus, s, SUBSCRIPTION_SHARD, argv, argc);
 }
 
-/* Milliseconds that PUBSUB CHANNELS may take, for patterns that are slow on purpose. */
-#define LISTING_MS 250
-
-/* PUBSUB CHANNELS walks over the channels twice: first to count those that it lists, then to reply their names. */
-struct listing {
-	bool shards;
-	struct bus *bus;
-	struct session *to; /* NULL: the first walk */
-	const struct slice *pattern;
-	size_t n;
-	uint64_t begin_ms;
-	bool too_long; /* as found by the first walk; the second one ends like it */
+/* The argument of pubsub_visit_channel(). */
+struct pubsub_listed {
+	bool is_shard;
+	const struct slice *pattern; /* or NULL */
 };
 
-static bool
-pubsub_is_listed(struct listing *listing, struct slice name)
+static int
+pubsub_visit_channel(struct listing *listing, struct channel *channel, const void *arg)
 {
-	struct bus *bus = listing->bus;
-
-	if (!listing->pattern)
-		return true;
-	bus->flow.work += listing->pattern->len + name.len;
-	flow_update_time(&bus->flow);
-	listing->too_long |= !listing->to && bus->flow.now_ms - listing->begin_ms > LISTING_MS;
-	return !listing->too_long && glob_match(listing->pattern->p, listing->pattern->len, name.p, name.len);
-}
-
-static void
-pubsub_list_channel(struct hashtable_node *node, void *arg)
-{
-	struct channel *channel = (struct channel *)((char *)node - offsetof(struct channel, node));
-	struct listing *listing = arg;
+	const struct pubsub_listed *listed = arg;
 	struct slice name = channel_name(channel);
 
-	if (channel->receivers.n == 0 || channel->is_shard != listing->shards || !pubsub_is_listed(listing, name))
-		return;
+	if (channel->receivers.n == 0 || channel->is_shard != listed->is_shard)
+		return 0;
+	if (listed->pattern) {
+		if (!glob_match_at_cost(listed->pattern->p, listed->pattern->len, name.p, name.len,
+		                        &listing->bus->flow.work.done))
+			return 0;
+	}
 	listing->n++;
-	if (listing->to)
-		reply_bulk(listing->bus, listing->to, name);
+	return listing_put_bulk(listing, name);
 }
 
 static enum command_result
-pubsub_reply_channels(struct bus *bus, struct session *s, bool shards, const struct slice *argv, size_t argc)
+pubsub_reply_channels(struct bus *bus, struct session *s, bool is_shard, const struct slice *argv, size_t argc)
 {
-	struct listing listing = {
-		.shards = shards,
-		.bus = bus,
-		.pattern = argc > 2 ? &argv[2] : NULL,
-		.begin_ms = bus->flow.now_ms,
-	};
+	struct pubsub_listed listed = { is_shard, argc > 2 ? &argv[2] : NULL };
 
 	if (argc > 3) {
 		reply_error(bus, s, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try PUBSUB HELP.",
@@ -304,15 +309,7 @@ pubsub_reply_channels(struct bus *bus, struct session *s, bool shards, const str
 	}
 	if (argc > 2 && !cmd_require_name(bus, s, argv[2]))
 		return COMMAND_DONE;
-	hashtable_each(&bus->router.channels.table, pubsub_list_channel, &listing);
-	if (listing.too_long) {
-		reply_error(bus, s, "ERR it takes too long to match '%.*s' with all channels", COMMAND_SHOWN(argv[2]));
-		return COMMAND_DONE;
-	}
-	reply_array(bus, s, listing.n);
-	listing.to = s;
-	hashtable_each(&bus->router.channels.table, pubsub_list_channel, &listing);
-	return COMMAND_DONE;
+	return listing_channels(bus, s, pubsub_visit_channel, &listed);
 }
 
 enum command_result
@@ -327,9 +324,17 @@ cmd_pubsub_shardchannels(struct bus *bus, struct session *s, const struct slice 
 	return pubsub_reply_channels(bus, s, true, argv, argc);
 }
 
+/* Upper bound of the channels in one PUBSUB NUMSUB: its reply is made in one go. */
+#define NUMSUB_MAX ((size_t)16 * 1024)
+
 static enum command_result
 pubsub_reply_counts(struct bus *bus, struct session *s, bool shards, const struct slice *argv, size_t argc)
 {
+	if (argc - 2 > NUMSUB_MAX) {
+		reply_error(bus, s, "ERR %zu channels; one command takes %zu", argc - 2, NUMSUB_MAX);
+		return COMMAND_DONE;
+	}
+	bus->flow.work.done += argc * (WORK_LOOKUP + WORK_COMMAND);
 	reply_array(bus, s, (argc - 2) * 2);
 	for (size_t i = 2; i < argc; i++) {
 		const struct channel *channel = channels_find(&bus->router.channels, argv[i], shards);

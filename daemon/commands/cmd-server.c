@@ -4,6 +4,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "cmd-publish.h"
 #include "handlers.h"
 #include "monitor.h"
 #include "reply.h"
@@ -52,7 +53,7 @@ cmd_shutdown(struct bus *bus, struct session *s, const struct slice *argv, size_
 	static const char *const words[] = { "SAVE", "NOSAVE", "ABORT", "NOW", "FORCE" };
 	bool given[N_WORDS] = { false }, is_wrong = false;
 
-	for (size_t i = 1; i < argc; i++) {
+	for (size_t i = 1; i < argc && !is_wrong; i++) {
 		size_t word = 0;
 
 		while (word < N_WORDS && !slice_is_word(argv[i], words[word]))
@@ -108,6 +109,9 @@ static const struct {
 	{ "timeout", "0", 0, "" },
 };
 
+/* Upper bound of the patterns in one CONFIG GET. */
+#define PATTERNS_MAX 64
+
 #define N_PARAMETERS (sizeof(parameters) / sizeof(parameters[0]))
 
 /* Whether a pattern matches. *ret_name: the name for the reply, which for a plain name is as the client spelt it. */
@@ -134,6 +138,15 @@ cmd_config_get(struct bus *bus, struct session *s, const struct slice *argv, siz
 	struct slice names[N_PARAMETERS] = { 0 };
 	size_t n = 0;
 
+	if (argc > 2 + PATTERNS_MAX) {
+		reply_error(bus, s, "ERR more than %d parameters", PATTERNS_MAX);
+		return COMMAND_DONE;
+	}
+	for (size_t k = 2; k < argc; k++) {
+		if (!cmd_require_name(bus, s, argv[k]))
+			return COMMAND_DONE;
+		bus->flow.work.done += N_PARAMETERS * (WORK_VISIT + argv[k].len);
+	}
 	for (size_t i = 0; i < N_PARAMETERS; i++) {
 		for (size_t k = 2; k < argc && !names[i].p; k++)
 			if (!config_matches(i, argv[k], &names[i]))

@@ -1,10 +1,4 @@
-/*
- * The commands that only udsd has.
- *
- * UDSD CHANNELS replies in one array, whose length comes first. So it walks over the channels twice: the first walk
- * brings their counters up to date, counts the channels and finds out whether memory and time suffice; the second one
- * replies them, and must list exactly the same.
- */
+/* The commands that only udsd has. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +6,7 @@
 #include "cmd-publish.h"
 #include "handlers.h"
 #include "glob.h"
+#include "listing.h"
 #include "reply.h"
 #include "sessions.h"
 
@@ -20,8 +15,8 @@
  * compared: some of the channels may be gone.
  */
 struct held {
-	const struct channel **channels;
 	size_t n;
+	const struct channel *channels[];
 };
 
 /* Whether a publisher's reply waits for a receiver's socket, or its next command for a clogged receiver. */
@@ -39,25 +34,26 @@ held_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The caller frees ret_held->channels. Returns 0 or -ENOMEM. */
+/* The caller frees *ret_held. Returns 0 or -ENOMEM. */
 static int
-held_find(const struct bus *bus, struct held *ret_held)
+held_find(struct bus *bus, struct held **ret_held)
 {
 	const struct client *c;
+	struct held *held;
 	size_t n = 0;
 
-	*ret_held = (struct held){ 0 };
 	TAILQ_FOREACH(c, &bus->flow.clients, link)
 		n += held_is_publisher(bus, c);
-	if (n == 0)
-		return 0;
-	ret_held->channels = malloc(n * sizeof(*ret_held->channels));
-	if (!ret_held->channels)
+	held = malloc(sizeof(*held) + n * sizeof(held->channels[0]));
+	if (!held)
 		return -ENOMEM;
-	TAILQ_FOREACH(c, &bus->flow.clients, link)
+	held->n = 0;
+	for (c = TAILQ_FIRST(&bus->flow.clients); c && n > 0; c = TAILQ_NEXT(c, link))
 		if (held_is_publisher(bus, c))
-			ret_held->channels[ret_held->n++] = c->last_published.channel;
-	qsort(ret_held->channels, ret_held->n, sizeof(*ret_held->channels), held_compare);
+			held->channels[held->n++] = c->last_published.channel;
+	bus->flow.work.done += 2 * bus->flow.stats.clients * WORK_VISIT + n * WORK_LOOKUP;
+	qsort(held->channels, held->n, sizeof(held->channels[0]), held_compare);
+	*ret_held = held;
 	return 0;
 }
 
@@ -79,42 +75,35 @@ held_count(const struct held *held, const struct channel *channel)
 	return low - first;
 }
 
-struct listing {
-	struct bus *bus;
-	struct session *to;
+/* The argument of udsd_visit_channel(). */
+struct udsd_listed {
 	bool is_admin;
 	const struct slice *pattern; /* or NULL */
-	bool replies;                /* the second walk */
-	size_t n;                    /* channels so far */
-	int r;                       /* of the first walk: 0, -ENOMEM or -E2BIG */
-	size_t own_unsent;           /* unsent bytes of `to` before this reply */
-	struct held held;
-	uint64_t begin_work; /* flow.work at the beginning */
 };
 
 /* Shows a channel to those who may publish to it or subscribe, and reserved ones only if the pattern asks for them. */
 static bool
-listing_shows(const struct listing *listing, const struct channel *channel)
+udsd_shows_channel(struct listing *listing, const struct channel *channel, const struct udsd_listed *listed)
 {
 	const struct identity *identity = &listing->to->client.identity;
-	const struct slice *pattern = listing->pattern;
+	const struct slice *pattern = listed->pattern;
 	struct slice name = channel_name(channel);
 
-	listing->bus->flow.work += name.len + (pattern ? pattern->len : 0);
-	if (pattern && !glob_match(pattern->p, pattern->len, name.p, name.len))
+	if (pattern && !glob_match_at_cost(pattern->p, pattern->len, name.p, name.len, &listing->bus->flow.work.done))
 		return false;
 	if (protocol_is_reserved(name) && !(pattern && protocol_is_reserved(*pattern)))
 		return false;
-	return listing->is_admin || access_list_admits(&channel->rule->publish, identity) ||
+	return listed->is_admin || access_list_admits(&channel->rule->publish, identity) ||
 	       access_list_admits(&channel->rule->subscribe, identity);
 }
 
 /* Unsent bytes of all receivers. */
 static uint64_t
-listing_count_unsent(const struct listing *listing, const struct channel *channel)
+udsd_count_unsent(struct bus *bus, const struct channel *channel)
 {
 	uint64_t bytes = 0;
 
+	bus->flow.work.done += ((uint64_t)channel->n_total + channel->n_matches) * WORK_VISIT;
 	for (uint32_t way = 0; way <= channel->n_matches; way++) {
 		const struct recvset *set = channel_way(channel, way);
 
@@ -122,25 +111,26 @@ listing_count_unsent(const struct listing *listing, const struct channel *channe
 			const struct client *c = recvset_array(set)[i];
 
 			if (channel_admits(channel, c))
-				bytes += c == &listing->to->client ? listing->own_unsent : c->out.bytes;
+				bytes += c->out.bytes;
 		}
 	}
 	return bytes;
 }
 
 static uint64_t
-listing_count_waiting(const struct listing *listing, const struct channel *channel)
+udsd_count_waiting(const struct listing *listing, const struct channel *channel)
 {
 	const struct client *c;
-	uint64_t n = held_count(&listing->held, channel);
+	uint64_t n = held_count(listing->extra, channel);
 
 	TAILQ_FOREACH(c, &channel->waiters, in_link)
 		n++;
+	listing->bus->flow.work.done += n * WORK_VISIT;
 	return n;
 }
 
-static void
-listing_reply(const struct listing *listing, struct channel *channel)
+static int
+udsd_put_channel(struct listing *listing, struct channel *channel)
 {
 	struct bus *bus = listing->bus;
 	const struct {
@@ -153,36 +143,37 @@ listing_reply(const struct listing *listing, struct channel *channel)
 		{ "messages", channel->messages },
 		{ "deliveries", channel->deliveries },
 		{ "dropped", channel->dropped },
-		{ "clogged", channel_count_clogged(channel, bus->flow.clog_generation) },
-		{ "queued", listing_count_unsent(listing, channel) },
-		{ "waiting", listing_count_waiting(listing, channel) },
+		{ "clogged", channel_count_clogged(channel, bus->flow.clog_generation, &bus->flow.work) },
+		{ "queued", udsd_count_unsent(bus, channel) },
+		{ "waiting", udsd_count_waiting(listing, channel) },
 	};
 	size_t n = sizeof(figures) / sizeof(figures[0]);
+	bool is_resp3 = client_is_resp3(&listing->to->client);
+	int r = listing_put_header(listing, is_resp3 ? '%' : '*', is_resp3 ? n + 1 : 2 * (n + 1));
 
-	reply_map(bus, listing->to, 1 + n);
-	reply_text(bus, listing->to, "name");
-	reply_bulk(bus, listing->to, channel_name(channel));
-	for (size_t i = 0; i < n; i++)
-		reply_pair_integer(bus, listing->to, figures[i].name, (int64_t)figures[i].value);
+	if (r == 0)
+		r = listing_put_text(listing, "name");
+	if (r == 0)
+		r = listing_put_bulk(listing, channel_name(channel));
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = listing_put_text(listing, figures[i].name);
+		if (r == 0)
+			r = listing_put_header(listing, ':', figures[i].value);
+	}
+	return r;
 }
 
-static void
-listing_visit(struct hashtable_node *node, void *arg)
+static int
+udsd_visit_channel(struct listing *listing, struct channel *channel, const void *arg)
 {
-	struct channel *channel = (struct channel *)((char *)node - offsetof(struct channel, node));
-	struct listing *listing = arg;
-	int r = listing->r < 0 ? 0 : channels_update(&listing->bus->router.channels, channel);
+	int r = channels_update(&listing->bus->router.channels, channel);
 
-	/* Without memory in the second walk, the channel stays as the first walk left it. */
-	if (r < 0 && !listing->replies)
-		listing->r = r;
-	if (!listing->replies && listing->bus->flow.work - listing->begin_work > FLOW_COMMAND_WORK)
-		listing->r = -E2BIG;
-	if (listing->r < 0 || !listing_shows(listing, channel))
-		return;
+	if (r == 0 && !listing->extra)
+		r = held_find(listing->bus, (struct held **)&listing->extra);
+	if (r < 0 || !udsd_shows_channel(listing, channel, arg))
+		return r;
 	listing->n++;
-	if (listing->replies)
-		listing_reply(listing, channel);
+	return udsd_put_channel(listing, channel);
 }
 
 /* Returns whether there is at most one pattern, and it is short enough; otherwise replies an error. */
@@ -198,28 +189,12 @@ udsd_require_pattern(struct bus *bus, struct session *s, const struct slice *arg
 enum command_result
 cmd_udsd_channels(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	struct listing listing = { .bus = bus, .to = s, .is_admin = bus_is_admin(bus, &s->client) };
+	struct udsd_listed listed = { bus_is_admin(bus, &s->client), argc > 2 ? &argv[2] : NULL };
 
 	if (!udsd_require_pattern(bus, s, argv, argc))
 		return COMMAND_DONE;
-	listing.pattern = argc > 2 ? &argv[2] : NULL;
-	listing.begin_work = bus->flow.work;
 	run_close(&bus->run); /* counts and queues what was published */
-	listing.own_unsent = s->client.out.bytes;
-	hashtable_each(&bus->router.channels.table, listing_visit, &listing);
-	if (listing.r == -E2BIG) {
-		reply_error(bus, s, "ERR it takes too long to match all channels with all patterns");
-		return COMMAND_DONE;
-	}
-	if (listing.r < 0 || held_find(bus, &listing.held) < 0) {
-		reply_error(bus, s, "ERR out of memory");
-		return COMMAND_DONE;
-	}
-	reply_array(bus, s, listing.n);
-	listing.replies = true;
-	hashtable_each(&bus->router.channels.table, listing_visit, &listing);
-	free(listing.held.channels);
-	return COMMAND_DONE;
+	return listing_channels(bus, s, udsd_visit_channel, &listed);
 }
 
 enum command_result

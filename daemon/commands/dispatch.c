@@ -1,7 +1,7 @@
 /*
  * A command passes these steps in order: its row is found (dispatch_choose), it is checked (dispatch_require_runnable),
- * queued between MULTI and EXEC, made to wait where it is costly and the pass or its user has done too much, and
- * executed.
+ * queued between MULTI and EXEC, made to wait while the EXEC of another client is paused or its user has too much
+ * output, and executed.
  *
  * Most clients send the same command again and again. So the last row that none of these steps could stop, whoever
  * sends it, is remembered by the spelling of its name (dispatch_remember); if the next command has the same name, only
@@ -19,6 +19,7 @@
 #include "execute.h"
 #include "foreign.h"
 #include "handlers.h"
+#include "job.h"
 #include "reply.h"
 #include "rows.h"
 #include "transaction.h"
@@ -27,7 +28,7 @@
 	"ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "    \
 	"context"
 
-/* Whether a command may take long or reply much, and may be made to wait for that. */
+/* Whether a command may reply much, and may be made to wait for that. */
 static bool
 dispatch_is_costly(const struct command *row)
 {
@@ -72,8 +73,8 @@ static bool
 dispatch_is_repeated(const struct sessions *sessions, const struct session *s, struct slice name, size_t argc)
 {
 	return dispatch_is_recent(sessions, name) && dispatch_fits_arity(sessions->recent.row, argc) &&
-	       !s->in_transaction && s->reply_mode == REPLY_ON && sessions->bus.flow.users.n_over == 0 &&
-	       !client_is_subscribed(&s->client);
+	       !sessions->bus.flow.executing && !s->in_transaction && s->reply_mode == REPLY_ON &&
+	       sessions->bus.flow.users.n_over == 0 && !client_is_subscribed(&s->client);
 }
 
 /* RESP2 cannot tell replies from messages, so a client with subscriptions may send only few commands. */
@@ -128,7 +129,7 @@ dispatch_refuse(struct bus *bus, struct session *s, const struct command *row, c
 	va_end(ap);
 	if (row->run == cmd_exec) {
 		reply_error(bus, s, "EXECABORT Transaction discarded because of: %s", text + strlen("ERR "));
-		transaction_end(s);
+		transaction_end(bus, s);
 	} else {
 		reply_error(bus, s, "%s", text);
 	}
@@ -206,34 +207,76 @@ dispatch_is_too_much(const struct bus *bus, const struct session *s, const struc
 	return argc > LARGE_NUMBER || argv[argc - 1].len > LARGE_BYTES || dispatch_is_costly(row);
 }
 
+/* Whether the EXEC of another client is paused, and the command must not come in between. */
+static bool
+dispatch_is_excluded(const struct bus *bus, const struct session *s, const struct command *row)
+{
+	return bus->flow.executing && bus->flow.executing != &s->client && !(row->flags & COMMAND_BLIND);
+}
+
 static enum command_result __attribute__((noinline))
 dispatch_any(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	const struct command *row = dispatch_choose(bus, s, argv, argc);
+	enum command_result result = COMMAND_DONE;
 
 	if (s->in_transaction && row && !(row->flags & COMMAND_UNQUEUED) &&
 	    cmd_require_channels(bus, s, row, argv, argc))
 		transaction_add(bus, s, row, argv, argc);
 	else if (s->in_transaction && (!row || !(row->flags & COMMAND_UNQUEUED)))
 		transaction_fail(s);
-	else if (row && dispatch_is_costly(row) && flow_has_worked(&bus->flow))
-		return flow_wait(&bus->flow, &s->client, &bus->flow.postponed) ? COMMAND_WAIT : COMMAND_DONE;
+	else if (row && dispatch_is_excluded(bus, s, row))
+		return flow_wait(&bus->flow, &s->client, &bus->flow.excluded) ? COMMAND_WAIT : COMMAND_DONE;
 	else if (row && dispatch_is_too_much(bus, s, row, argv, argc))
 		return flow_wait(&bus->flow, &s->client, &bus->flow.throttled) ? COMMAND_WAIT : COMMAND_DONE;
-	else if (row && execute(bus, s, row, execute_stats(bus, row), argv, argc) == COMMAND_WAIT)
-		return COMMAND_WAIT;
-	if (s->reply_mode != REPLY_ON)
+	else if (row)
+		result = execute(bus, s, row, execute_stats(bus, row), argv, argc);
+	if (result == COMMAND_MORE)
+		job_begin(bus, s, row, argv, argc);
+	else if (result == COMMAND_DONE && s->reply_mode != REPLY_ON)
 		session_next_reply(s);
-	return COMMAND_DONE;
+	return result;
 }
 
 enum command_result
 dispatch(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	struct sessions *sessions = sessions_of(bus);
+	enum command_result result;
 
 	if (!dispatch_is_repeated(sessions, s, argv[0], argc))
 		return dispatch_any(bus, s, argv, argc);
 	s->last_command = sessions->recent.number;
-	return execute(bus, s, sessions->recent.row, sessions->recent.stats, argv, argc);
+	result = execute(bus, s, sessions->recent.row, sessions->recent.stats, argv, argc);
+	if (result == COMMAND_MORE)
+		job_begin(bus, s, sessions->recent.row, argv, argc);
+	return result;
+}
+
+enum command_result
+dispatch_continue(struct bus *bus, struct session *s)
+{
+	struct sessions *sessions = sessions_of(bus);
+	struct job *job = s->info->job;
+	const struct queued_command *command = job->command;
+	enum command_result result;
+
+	if (dispatch_is_excluded(bus, s, command->row))
+		return flow_wait(&bus->flow, &s->client, &bus->flow.excluded) ? COMMAND_WAIT : COMMAND_DONE;
+	if (s->client.clogged && &s->client != bus->flow.executing)
+		return flow_wait(&bus->flow, &s->client, &bus->flow.throttled) ? COMMAND_WAIT : COMMAND_DONE;
+	sessions->place = job->place;
+	job->place = (struct place){ 0 };
+	result = execute(bus, s, command->row, execute_stats(bus, command->row), command->argv, command->argc);
+	if (result == COMMAND_DONE) {
+		job_end(bus, s);
+		sessions->place = (struct place){ 0 };
+		session_next_reply(s);
+		return COMMAND_DONE;
+	}
+	job->place = sessions->place;
+	sessions->place = (struct place){ 0 };
+	if (result == COMMAND_MORE)
+		flow_make_ready(&bus->flow, &s->client);
+	return result;
 }

@@ -22,8 +22,8 @@ execute(struct bus *bus, struct session *s, const struct command *row, struct co
 		result = execute_timed(bus, s, row, stats, argv, argc);
 	else
 		result = row->run(bus, s, argv, argc);
-	if (result == COMMAND_WAIT)
-		return COMMAND_WAIT;
+	if (result != COMMAND_DONE)
+		return result;
 	stats->calls++;
 	stats->failed += bus->flow.stats.errors != errors;
 	if (sessions_of(bus)->monitors.n > 0)

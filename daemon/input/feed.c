@@ -19,9 +19,6 @@
 #include "publish.h"
 #include "sessions.h"
 
-/* Messages of one session in one pass; further ones wait for the next pass. */
-#define MESSAGES_PER_PASS 8192
-
 struct feed {
 	struct buf bytes; /* not published yet */
 	size_t scanned;   /* of frame_split() */
@@ -172,13 +169,13 @@ feed_run(struct bus *bus, struct session *s, const struct feed_plan *plan, const
 	struct frame frame;
 	size_t at = 0;
 
-	for (int n = 0; at < len && s->client.state == CLIENT_OPEN; n++) {
+	while (at < len && s->client.state == CLIENT_OPEN) {
 		if (s->client.clogged && !s->client.hurried) { /* a client that does not read is not read from */
 			flow_set_state(&bus->flow, &s->client, CLIENT_WAITING, &bus->flow.throttled);
 			break;
 		}
-		if (n == MESSAGES_PER_PASS && !s->client.hurried) {
-			flow_set_state(&bus->flow, &s->client, CLIENT_READY, &bus->flow.ready);
+		if (work_is_turn_over(&bus->flow.work) && !s->client.hurried) {
+			flow_make_ready(&bus->flow, &s->client);
 			break;
 		}
 		switch (frame_split(plan->framing, p + at, len - at, is_end, max, scanned, &frame)) {
@@ -186,6 +183,7 @@ feed_run(struct bus *bus, struct session *s, const struct feed_plan *plan, const
 			if (!feed_publish(bus, s, plan, frame.payload))
 				return at;
 			at += frame.used;
+			bus->flow.work.done += WORK_COMMAND + WORK_BYTES(frame.used);
 			break;
 		case FRAME_MORE:
 			return at;

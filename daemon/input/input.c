@@ -27,9 +27,6 @@
 #include "resp-request.h"
 #include "sessions.h"
 
-/* Commands of one session in one pass; further ones wait for the next pass. */
-#define COMMANDS_PER_PASS 8192
-
 /* Memory of a tail at first; it grows with the bytes that come, not with the length that a client announces. */
 #define TAIL_FIRST ((size_t)256 * 1024)
 
@@ -113,6 +110,7 @@ static inline bool __attribute__((always_inline)) input_run_command(struct bus *
 
 	switch (result) {
 	case COMMAND_DONE:
+	case COMMAND_MORE: /* the session has a copy */
 		s->client.active_s = bus->flow.uptime_s;
 		return true;
 	case COMMAND_WAIT:
@@ -144,13 +142,13 @@ input_run(struct bus *bus, struct session *s, struct resp_progress *progress, co
 	size_t at = 0;
 
 	*ret_more = false;
-	for (int n = 0; at < len && s->client.state == CLIENT_OPEN; n++) {
+	while (at < len && s->client.state == CLIENT_OPEN) {
 		if (s->client.clogged) { /* a client that does not read is not read from */
 			flow_set_state(&bus->flow, &s->client, CLIENT_WAITING, &bus->flow.throttled);
 			break;
 		}
-		if (n == COMMANDS_PER_PASS) {
-			flow_set_state(&bus->flow, &s->client, CLIENT_READY, &bus->flow.ready);
+		if (work_is_turn_over(&bus->flow.work)) {
+			flow_make_ready(&bus->flow, &s->client);
 			break;
 		}
 		switch (resp_request_parse(&sessions_of(bus)->request, progress, p + at, len - at,
@@ -161,6 +159,7 @@ input_run(struct bus *bus, struct session *s, struct resp_progress *progress, co
 			else if (!input_run_command(bus, s))
 				return at;
 			at += sessions_of(bus)->request.used;
+			bus->flow.work.done += WORK_COMMAND + WORK_BYTES(sessions_of(bus)->request.used);
 			if (sessions_of(bus)->request.used >= PEEK_MIN)
 				s->sends_large = true;
 			break;
@@ -391,6 +390,8 @@ input_resume(struct bus *bus, struct session *s)
 {
 	assert(s->client.state == CLIENT_READY);
 	flow_set_state(&bus->flow, &s->client, CLIENT_OPEN, NULL);
+	if (s->has_job)
+		dispatch_continue(bus, s);
 	while (s->client.state == CLIENT_OPEN && s->in && input_advance(bus, s))
 		;
 	input_charge(bus, s);

@@ -55,14 +55,17 @@ conn_is_reading(const struct conn *conn)
 	       (conn->origin->ops->is_lockstep ? s->client.out.count == 0 : !s->client.clogged);
 }
 
-/* The only place that decides what the event waits for. */
+/*
+ * The only place that decides what the event waits for. A client that is ready goes on at once, so nothing is changed
+ * for it, which would cost two system calls.
+ */
 static void
 conn_update_events(struct conn *conn)
 {
 	const struct session *s = &conn->session;
 	struct bus *bus = loop_bus(conn->origin->loop);
-	short wanted =
-	    (short)((conn_is_reading(conn) ? EV_READ : 0) | (s->client.out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0));
+	bool reads = conn_is_reading(conn) || (s->client.state == CLIENT_READY && s->client.wanted & EV_READ);
+	short wanted = (short)((reads ? EV_READ : 0) | (s->client.out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0));
 	int fd = conn_fd(conn);
 
 	if (wanted == conn->session.client.wanted)
@@ -119,6 +122,7 @@ conn_close(struct client *c)
 		event_del(&conn->event);
 	close(conn_fd(conn));
 	log_debug("client %llu: closed", (unsigned long long)c->id);
+	loop_bus(loop)->flow.work.done += 2 * WORK_SYSCALL;
 	if (conn->origin->ops->end)
 		conn->origin->ops->end(conn);
 	session_deinit(loop_bus(loop), &conn->session);
@@ -162,6 +166,7 @@ conn_echo(struct conn *conn, size_t len)
 	ssize_t sent;
 
 	s->client.active_s = bus->flow.uptime_s;
+	bus->flow.work.done += WORK_SYSCALL + 2 * WORK_BYTES(len);
 	sent = send(conn_fd(conn), conn->origin->loop->buffer, len, MSG_NOSIGNAL);
 	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
 		bus_kill(bus, &s->client);
@@ -181,6 +186,24 @@ conn_echo(struct conn *conn, size_t len)
 	flow_queue(&bus->flow, &s->client, stream->chunk, stream->chunk->len - rest, rest, NULL, 0);
 }
 
+/* Reads, or waits with it for the share of its user; see work.h. */
+static void
+conn_read(struct conn *conn)
+{
+	struct flow *flow = &loop_bus(conn->origin->loop)->flow;
+	struct client *c = &conn->session.client;
+	uint64_t begin = flow->work.done;
+
+	if (!flow_begin_turn(flow, c)) {
+		c->is_readable = true;
+		flow_make_ready(flow, c);
+		return;
+	}
+	flow->work.done += WORK_SYSCALL;
+	conn->origin->ops->read(conn);
+	flow_end_turn(flow, c, begin);
+}
+
 static void
 conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 {
@@ -191,8 +214,8 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 	if (what & EV_WRITE && s->client.out_state == CLIENT_OUT_BLOCKED)
 		flow_set_out_state(&loop_bus(conn->origin->loop)->flow, &s->client, CLIENT_OUT_RECEIVER);
 	if (what & EV_READ && conn_is_reading(conn))
-		conn->origin->ops->read(conn);
-	if (s->client.state != CLIENT_OPEN || s->client.clogged)
+		conn_read(conn);
+	if (s->client.state > CLIENT_READY || s->client.clogged)
 		conn_update_events(conn);
 	if (flow_is_pass_full(&loop_bus(conn->origin->loop)->flow))
 		event_base_loopbreak(conn->origin->loop->base); /* the other events that were reported are not lost */
@@ -202,11 +225,17 @@ static void
 conn_resume(struct client *c)
 {
 	struct conn *conn = conn_of(c);
+	struct flow *flow = &loop_bus(conn->origin->loop)->flow;
 
 	if (conn->origin->ops->resume)
 		conn->origin->ops->resume(conn);
 	else
-		flow_set_state(&loop_bus(conn->origin->loop)->flow, c, CLIENT_OPEN, NULL);
+		flow_set_state(flow, c, CLIENT_OPEN, NULL);
+	if (c->is_readable && conn_is_reading(conn)) {
+		c->is_readable = false;
+		flow->work.done += WORK_SYSCALL;
+		conn->origin->ops->read(conn);
+	}
 	conn_update_events(conn);
 }
 

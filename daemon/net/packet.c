@@ -171,5 +171,5 @@ packet_set_origin(struct conn *conn, struct conn_origin *origin)
 	origin->refs++;
 	conn->origin = origin;
 	if (s->client.state == CLIENT_OPEN) /* it may have waited: the pass lets it read again */
-		flow_set_state(&bus->flow, &s->client, CLIENT_READY, &bus->flow.ready);
+		flow_make_ready(&bus->flow, &s->client);
 }

@@ -166,7 +166,8 @@ turn_deinit(struct turn *turn)
 
 	TAILQ_FOREACH(c, &bus->flow.clients, link)
 		bus_kill(bus, c);
-	pass_end(bus, &conn_pass_ops);
+	while (!TAILQ_EMPTY(&bus->flow.clients))
+		pass_end(bus, &conn_pass_ops);
 	event_del(&turn->tick);
 }
 
@@ -181,17 +182,10 @@ turn_end_pass(struct turn *turn)
 	turn_update_tick(turn);
 }
 
-/* Whether clients have commands that need no event to go on. */
-static bool
-turn_has_work(const struct flow *flow)
-{
-	return !TAILQ_EMPTY(&flow->ready) || !TAILQ_EMPTY(&flow->postponed);
-}
-
 void
 turn_once(struct turn *turn)
 {
-	int flags = EVLOOP_ONCE | (turn_has_work(&loop_bus(turn->loop)->flow) ? EVLOOP_NONBLOCK : 0);
+	int flags = EVLOOP_ONCE | (pass_has_work(loop_bus(turn->loop)) ? EVLOOP_NONBLOCK : 0);
 
 	event_base_loop(turn->loop->base, flags);
 	turn_end_pass(turn);
@@ -204,7 +198,7 @@ turn_stop(struct turn *turn)
 	struct client *c;
 
 	/* What was read is finished first, while its receivers are still there. */
-	while (turn_has_work(&bus->flow)) {
+	while (pass_has_work(bus)) {
 		pass_resume(bus, &conn_pass_ops);
 		pass_end(bus, &conn_pass_ops);
 	}

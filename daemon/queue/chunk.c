@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Size of the free list of rings: enough for nearly every pass. More go back to the heap. */
 #define RINGS_MAX 256
@@ -18,23 +19,29 @@ struct spare_ring {
 };
 
 void *
-chunk_ring_new(struct chunk_pool *pool)
+chunk_ring_new(struct chunk_pool *pool, size_t size)
 {
 	struct spare_ring *ring = pool->rings;
 
-	if (!ring)
-		return malloc(CHUNK_RING_SIZE);
+	if (size > CHUNK_RING_SIZE || !ring) {
+		ring = malloc(size);
+		pool->bytes += ring ? size : 0;
+		return ring;
+	}
+	pool->bytes += size;
 	pool->rings = ring->next;
 	pool->n_rings--;
 	return ring;
 }
 
 void
-chunk_ring_free(struct chunk_pool *pool, void *memory)
+chunk_ring_free(struct chunk_pool *pool, void *memory, size_t size)
 {
 	struct spare_ring *ring = memory;
 
-	if (pool->n_rings == RINGS_MAX) {
+	pool->bytes -= size;
+	if (size > CHUNK_RING_SIZE || pool->n_rings == RINGS_MAX) {
+		pool->released += size;
 		free(ring);
 		return;
 	}
@@ -81,6 +88,7 @@ chunk_begin(struct chunk_pool *pool, struct chunk *chunk, size_t size)
 	chunk->refs = 1;
 	chunk->cap = (uint32_t)(size - sizeof(*chunk));
 	chunk->len = 0;
+	chunk->compact = NULL;
 }
 
 struct chunk *
@@ -134,6 +142,7 @@ chunk_release(struct chunk *chunk)
 	struct chunk_pool *pool = chunk->pool;
 
 	assert(chunk->refs == 0);
+	chunk_unref(chunk->compact);
 	if (chunk->cap != CHUNK_ROOM) {
 		pool->bytes -= sizeof(*chunk) + chunk->cap;
 		pool->released += sizeof(*chunk) + chunk->cap;
@@ -143,6 +152,24 @@ chunk_release(struct chunk *chunk)
 	chunk->next_free = pool->free;
 	pool->free = chunk;
 	pool->n_free++;
+}
+
+struct chunk *
+chunk_compact(struct chunk *chunk, size_t from, size_t len)
+{
+	struct chunk *copy = chunk->compact;
+
+	if (copy && chunk->compact_from == from && copy->len == len)
+		return chunk_ref(copy);
+	copy = chunk_new_exact(chunk->pool, len);
+	if (!copy)
+		return NULL;
+	memcpy(copy->data, chunk->data + from, len);
+	copy->len = (uint32_t)len;
+	chunk_unref(chunk->compact);
+	chunk->compact = chunk_ref(copy);
+	chunk->compact_from = (uint32_t)from;
+	return copy;
 }
 
 void
@@ -159,6 +186,8 @@ stream_new_chunk(struct stream *stream, size_t room)
 
 	if (chunk && chunk->refs == 1 && chunk->cap >= room) {
 		chunk->len = 0; /* nobody else refers to its bytes */
+		chunk_unref(chunk->compact);
+		chunk->compact = NULL;
 		return 0;
 	}
 	chunk = chunk_new(stream->pool, room);

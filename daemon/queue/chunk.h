@@ -15,6 +15,9 @@ struct chunk {
 	uint32_t refs;
 	uint32_t cap; /* bytes of data */
 	uint32_t len; /* bytes written so far; these never change again */
+	/* The last piece of it that chunk_compact() has copied; or NULL. */
+	struct chunk *compact;
+	uint32_t compact_from;
 	uint8_t data[];
 };
 
@@ -26,7 +29,7 @@ struct chunk_pool {
 	struct chunk *free;
 	size_t n_free;
 	size_t n_spare;  /* the smallest n_free since the last trim */
-	size_t bytes;    /* of all chunks, free ones included */
+	size_t bytes;    /* of all chunks, free ones included, and of all rings in use */
 	size_t released; /* bytes given back to the heap; reset by whoever trims the heap */
 	/* Free list of memory for short output queues (outq.c), which come and go with every reply. */
 	struct spare_ring *rings;
@@ -35,9 +38,9 @@ struct chunk_pool {
 
 #define CHUNK_RING_SIZE ((size_t)128)
 
-/* Memory of CHUNK_RING_SIZE bytes, or NULL. */
-void *chunk_ring_new(struct chunk_pool *pool);
-void chunk_ring_free(struct chunk_pool *pool, void *ring);
+/* Memory for the ring of an output queue, of at least CHUNK_RING_SIZE bytes; or NULL. */
+void *chunk_ring_new(struct chunk_pool *pool, size_t size);
+void chunk_ring_free(struct chunk_pool *pool, void *ring, size_t size);
 
 /* All chunks and rings must have been given back. */
 void chunk_pool_deinit(struct chunk_pool *pool);
@@ -50,6 +53,12 @@ struct chunk *chunk_new(struct chunk_pool *pool, size_t cap);
 
 /* Likewise, but from the heap, and not larger than asked for. */
 struct chunk *chunk_new_exact(struct chunk_pool *pool, size_t cap);
+
+/*
+ * A chunk with a copy of the bytes at `from` and nothing else, with one reference; or NULL without memory. Whoever
+ * wants the same piece next gets the same copy.
+ */
+struct chunk *chunk_compact(struct chunk *chunk, size_t from, size_t len);
 
 /* Enlarges a chunk with a single reference. Returns it, perhaps moved; or NULL, and then it is as before. */
 struct chunk *chunk_grow(struct chunk *chunk, size_t cap);

@@ -5,7 +5,9 @@
  *
  * Chunks are shared, so a few bytes that wait could keep 64 KiB from being freed. Whatever has to wait is therefore
  * copied if it is small: at once when the queue waits already (outq_push_copy), and otherwise when a write ended early
- * (outq_detach). Copies share a chunk of the queue's own. `chunk_bytes` says what the queue keeps from being freed,
+ * (outq_detach). Small copies share a chunk of the queue's own; of larger ones there is one for all queues that wait
+ * with the same piece, so that a message to thousands of receivers that do not read is not copied thousands of times.
+ * `chunk_bytes` says what the queue keeps from being freed,
  * were it the only one; it counts a chunk once where neighbours share it, which is nearly always exact.
  */
 #include "outq.h"
@@ -69,17 +71,14 @@ outq_init(struct outq *q)
 static void
 outq_free_ring(struct outq *q, struct chunk_pool *pool)
 {
-	if (q->cap == RING_MIN)
-		chunk_ring_free(pool, q->ring);
-	else
-		free(q->ring);
+	chunk_ring_free(pool, q->ring, q->cap * sizeof(struct span));
 }
 
 static int
 outq_enlarge(struct outq *q, struct chunk_pool *pool)
 {
 	uint32_t cap = q->cap > 0 ? 2 * q->cap : RING_MIN;
-	struct span *ring = q->cap > 0 ? malloc(cap * sizeof(*ring)) : chunk_ring_new(pool);
+	struct span *ring = chunk_ring_new(pool, cap * sizeof(*ring));
 
 	if (!ring)
 		return -ENOMEM;
@@ -139,7 +138,7 @@ outq_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t l
 	return chunk;
 }
 
-int
+static int
 outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
                uint32_t messages)
 {
@@ -147,6 +146,23 @@ outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, siz
 	struct chunk *copy = outq_copy(q, pool, data, len, &offset);
 	int r = copy ? outq_push(q, copy, offset, len, barrier, messages) : -ENOMEM;
 
+	chunk_unref(copy);
+	return r;
+}
+
+int
+outq_push_waiting(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
+                  uint32_t messages)
+{
+	struct chunk *copy;
+	int r;
+
+	if (len > OUTQ_COPY_MAX || chunk->cap <= (len > OWN_CHUNK_SIZE ? len : OWN_CHUNK_SIZE))
+		return outq_push(q, chunk, offset, len, barrier, messages);
+	if (len < OUTQ_SHARED_MIN)
+		return outq_push_copy(q, chunk->pool, chunk->data + offset, len, barrier, messages);
+	copy = chunk_compact(chunk, offset, len);
+	r = copy ? outq_push(q, copy, 0, len, barrier, messages) : -ENOMEM;
 	chunk_unref(copy);
 	return r;
 }
@@ -160,8 +176,17 @@ outq_detach_span(struct outq *q, struct chunk_pool *pool, uint32_t i)
 	struct chunk *copy;
 	size_t offset;
 
-	if (len > OUTQ_COPY_MAX || span->chunk->cap <= (len > OWN_CHUNK_SIZE ? len : OWN_CHUNK_SIZE))
+	if (len > OUTQ_COPY_MAX || span->chunk->cap <= (span->len > OWN_CHUNK_SIZE ? span->len : OWN_CHUNK_SIZE))
 		return true; /* large enough to keep its chunk, or a copy already */
+	if (span->len >= OUTQ_SHARED_MIN) {
+		copy = chunk_compact(span->chunk, span->offset, span->len);
+		if (!copy)
+			return false;
+		chunk_unref(span->chunk);
+		span->chunk = copy;
+		span->offset = 0;
+		return true;
+	}
 	copy = outq_copy(q, pool, span->chunk->data + span->offset + skip, len, &offset);
 	if (!copy)
 		return false;

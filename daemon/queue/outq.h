@@ -82,23 +82,29 @@ outq_extend(struct outq *q, const struct chunk *chunk, size_t offset, size_t len
 int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
               uint32_t messages);
 
-/* The largest piece that is copied when it has to wait, in bytes. */
+/*
+ * The largest piece that is copied when it has to wait, in bytes; and the smallest one that all queues share which have
+ * to wait with the same piece. A smaller one is copied for each of them.
+ */
 #define OUTQ_COPY_MAX ((size_t)16 * 1024)
+#define OUTQ_SHARED_MIN ((size_t)1024)
 
 /*
- * As outq_push(), but queues a copy of at most OUTQ_COPY_MAX bytes. For a queue that has to wait, so that a few bytes
- * do not keep a whole shared chunk from being freed.
+ * As outq_push(), for a queue that has to wait: queues a copy of a small piece, so that a few bytes do not keep a whole
+ * shared chunk from being freed.
  */
-int outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
-                   uint32_t messages);
+int outq_push_waiting(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
+                      uint32_t messages);
 
-/* First part of outq_push_copy(): lengthens the last span if it is a copy with room behind it. Returns whether so. */
+/* First part of outq_push_waiting(): lengthens the last span if it is a copy with room behind it. Returns whether so.
+ */
 static inline bool
 outq_extend_copy(struct outq *q, const uint8_t *data, size_t len, const struct barrier *barrier, uint32_t messages)
 {
 	struct chunk *own = q->own;
 
-	if (!own || own->cap - own->len < len || !outq_extend(q, own, own->len, len, barrier, messages))
+	if (!own || len >= OUTQ_SHARED_MIN || own->cap - own->len < len ||
+	    !outq_extend(q, own, own->len, len, barrier, messages))
 		return false;
 	memcpy(own->data + own->len, data, len);
 	own->len += (uint32_t)len;
@@ -119,6 +125,13 @@ static inline size_t
 outq_cost(const struct outq *q)
 {
 	return q->bytes + q->count * OUTQ_SPAN_COST;
+}
+
+/* Memory of a ring that is longer than the shortest one, in bytes. */
+static inline size_t
+outq_ring_bytes(const struct outq *q)
+{
+	return q->cap * sizeof(struct span) > CHUNK_RING_SIZE ? q->cap * sizeof(struct span) : 0;
 }
 
 /* What is compared with queue_limit_per_uid: all memory that the queue keeps from being freed. */

@@ -18,6 +18,15 @@ enum command_result {
 	/* It cannot go on yet and has changed nothing. The session is in state WAITING; the command runs again later.
 	 */
 	COMMAND_WAIT,
+	/* Its turn is over, and it goes on in a later pass: the handler runs again, with the same sessions.place. */
+	COMMAND_MORE,
+};
+
+/* Where a handler that returned COMMAND_MORE goes on. Zeroed when a command runs for the first time. */
+struct place {
+	size_t next; /* for example, the argument that comes next */
+	void *state; /* or NULL; freed by `free` if the session ends */
+	void (*free)(struct bus *bus, void *state);
 };
 
 enum {
@@ -46,6 +55,7 @@ enum {
 	COMMAND_SHARD_ONE = 1 << 17,    /* the first argument is a shard channel, which Redis treats as a key */
 	COMMAND_SHARD_ALL = 1 << 18,    /* all arguments are shard channels */
 	COMMAND_LINEAR = 1 << 19,       /* the cost grows with the number of channels, clients or arguments */
+	COMMAND_BLIND = 1 << 20, /* neither shows nor changes what others share: runs while another's EXEC is paused */
 };
 
 struct command {

@@ -35,11 +35,14 @@ session_deinit(struct bus *bus, struct session *s)
 	struct session_info *info = s->info;
 
 	monitor_leave(bus, s);
+	if (bus->flow.executing == &s->client)
+		flow_log(&bus->flow, &s->client, LOG_LEVEL_WARNING, "closed in the middle of its EXEC");
 	if (info) {
 		free(info->name);
 		free(info->lib_name);
 		free(info->lib_version);
-		transaction_free(info->transaction);
+		job_end(bus, s);
+		transaction_end(bus, s);
 		free(info);
 	}
 	s->info = NULL;

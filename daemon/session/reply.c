@@ -17,10 +17,22 @@ reply_header(struct bus *bus, struct session *s, char type, uint64_t value, stru
 }
 
 void
+reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offset, size_t len)
+{
+	if (s->client.state == CLIENT_DEAD || session_is_muted(s))
+		return;
+	if (bus->run.messages > 0 && client_is_subscribed(&s->client))
+		run_close(&bus->run);
+	flow_queue(&bus->flow, &s->client, chunk, offset, len, NULL, 0);
+}
+
+void
 reply_status(struct bus *bus, struct session *s, const char *text)
 {
 	size_t len = strlen(text);
 	char *p = reply_reserve(bus, s, len + 3);
+
+	bus->flow.work.done += 2 * WORK_VISIT;
 
 	if (!p)
 		return;
@@ -54,6 +66,7 @@ reply_error(struct bus *bus, struct session *s, const char *format, ...)
 void
 reply_integer(struct bus *bus, struct session *s, uint64_t value)
 {
+	bus->flow.work.done += WORK_VISIT;
 	reply_header(bus, s, ':', value, NULL);
 }
 
@@ -67,6 +80,8 @@ void
 reply_bulk(struct bus *bus, struct session *s, struct slice data)
 {
 	char *p = reply_reserve(bus, s, data.len + RESP_HEADER_MAX + 2);
+
+	bus->flow.work.done += 2 * WORK_VISIT + WORK_BYTES(data.len);
 
 	if (p)
 		reply_commit(bus, s, resp_put_bulk(p, data.p, data.len), NULL);
@@ -129,6 +144,7 @@ reply_null(struct bus *bus, struct session *s)
 void
 reply_array(struct bus *bus, struct session *s, size_t n)
 {
+	bus->flow.work.done += WORK_VISIT;
 	reply_header(bus, s, '*', n, NULL);
 }
 

@@ -56,6 +56,9 @@ reply_raw(struct bus *bus, struct session *s, const void *data, size_t len)
 	reply_commit(bus, s, len, NULL);
 }
 
+/* Bytes of a chunk that are a whole reply, or several. */
+void reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offset, size_t len);
+
 #define reply_literal(bus, s, text) reply_raw((bus), (s), (text), sizeof(text) - 1)
 
 /* "+TEXT"; text without line ends. */

@@ -11,6 +11,7 @@
 
 struct feed;
 struct input;
+struct job;
 struct transaction;
 
 /* CLIENT REPLY: whether commands are answered. Messages and confirmations always go out. */
@@ -34,6 +35,7 @@ struct session {
 	bool in_transaction : 1;
 	bool is_unfinished : 1; /* the user was charged for `kept` as unfinished; see lifetime.c */
 	bool is_monitor : 1;
+	bool has_job : 1;                /* info->job is not NULL */
 	bool sends_large : 1;            /* the last read began or ended a large command; see input.c */
 	bool no_evict : 1, no_touch : 1; /* CLIENT NO-EVICT and NO-TOUCH: only shown in CLIENT LIST */
 	bool has_reloaded : 1;           /* the reload that its UDSD RELOAD waits for is done */
@@ -43,6 +45,7 @@ struct session {
 struct session_info {
 	char *name, *lib_name, *lib_version;
 	struct transaction *transaction; /* or NULL */
+	struct job *job;                 /* a command that is not done, see job.h; or NULL */
 };
 
 static inline struct session *

@@ -28,6 +28,7 @@ struct sessions {
 	struct bus bus; /* first */
 	struct resp_request request;
 	struct chunk *tail;           /* holds the last argument of the running command if that is large; else NULL */
+	struct place place;           /* of the running command, if it may return COMMAND_MORE; else zeroed */
 	struct recvset monitors;      /* sessions in MONITOR */
 	struct client_list reloading; /* sessions that wait for a reload of the configuration */
 

@@ -36,20 +36,14 @@ transaction_clear(struct transaction *transaction)
 }
 
 void
-transaction_free(struct transaction *transaction)
-{
-	if (!transaction)
-		return;
-	transaction_clear(transaction);
-	free(transaction);
-}
-
-void
-transaction_end(struct session *s)
+transaction_end(struct bus *bus, struct session *s)
 {
 	if (!s->in_transaction)
 		return;
-	transaction_free(s->info->transaction);
+	bus->flow.work.done += s->info->transaction->n * WORK_VISIT;
+	transaction_clear(s->info->transaction);
+	place_clear(bus, &s->info->transaction->place);
+	free(s->info->transaction);
 	s->info->transaction = NULL;
 	s->in_transaction = false;
 }
@@ -61,25 +55,6 @@ transaction_fail(struct session *s)
 	transaction_clear(s->info->transaction);
 }
 
-/* bytes: the sum of the arguments' lengths. */
-static struct queued_command *
-transaction_copy(const struct command *row, const struct slice *argv, size_t argc, size_t bytes)
-{
-	struct queued_command *command = malloc(sizeof(*command) + argc * sizeof(*argv) + bytes);
-	uint8_t *p;
-
-	if (!command)
-		return NULL;
-	*command = (struct queued_command){ .row = row, .argc = argc };
-	p = (uint8_t *)&command->argv[argc];
-	for (size_t i = 0; i < argc; i++) {
-		memcpy(p, argv[i].p, argv[i].len);
-		command->argv[i] = (struct slice){ p, argv[i].len };
-		p += argv[i].len;
-	}
-	return command;
-}
-
 void
 transaction_add(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv, size_t argc)
 {
@@ -89,7 +64,7 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 
 	for (size_t i = 0; i < argc; i++)
 		bytes += argv[i].len;
-	cost = sizeof(*command) + argc * sizeof(*argv) + bytes;
+	cost = queued_command_size(argc, bytes);
 	if (transaction->has_failed) {
 		reply_status(bus, s, "QUEUED"); /* like Redis, although it will not run */
 		return;
@@ -99,7 +74,7 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 		reply_error(bus, s, "ERR the transaction takes more than %zu bytes (max_message + 1 MiB)", limit);
 		return;
 	}
-	command = transaction_copy(row, argv, argc, bytes);
+	command = queued_command_new(row, argv, argc, bytes);
 	if (!command) {
 		transaction_fail(s);
 		reply_error(bus, s, "ERR out of memory");

@@ -6,22 +6,23 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
-#include "command.h"
-
-struct queued_command {
-	STAILQ_ENTRY(queued_command) link;
-	const struct command *row;
-	size_t argc;
-	struct slice argv[]; /* their bytes follow in the same allocation */
-};
+#include "job.h"
 
 struct transaction {
 	STAILQ_HEAD(, queued_command) commands;
 	size_t n;        /* number of commands, also after a failure */
 	size_t bytes;    /* memory of the commands */
 	bool has_failed; /* a command was refused, so EXEC will be too */
+	/* While EXEC is under way: the command that it checks or runs next, what its messages will cost, and more. */
+	struct queued_command *next;
+	bool is_checked, is_running;
+	bool closes;           /* the client asked to be closed itself */
+	bool is_too_long;      /* there are too many replies: the client is disconnected at the end */
+	uint64_t memory, work; /* what its messages take in queues, in bytes; what was done for it (work.h) */
+	struct place place;    /* of `next`, if that is not done */
 };
 
 /* Begins a transaction. Returns 0 or -ENOMEM. */
@@ -35,7 +36,4 @@ void transaction_add(struct bus *bus, struct session *s, const struct command *r
 void transaction_fail(struct session *s);
 
 /* Ends and frees the session's transaction, if there is one. */
-void transaction_end(struct session *s);
-
-/* Takes NULL. */
-void transaction_free(struct transaction *transaction);
+void transaction_end(struct bus *bus, struct session *s);

@@ -355,11 +355,18 @@ host_read_once(struct peer *peer, size_t max)
 	size_t left = peer->sent.len - peer->sent_at, len = max < left ? max : left, first, taken;
 	uint8_t *buffer = exact_copy(peer->sent.data + peer->sent_at, len);
 	const uint8_t *from = peer->sent.data + peer->sent_at;
+	uint64_t begin = host->bus.flow.work.done;
 	struct iovec iov[2];
 	int n;
 
 	host_enter(host);
 	flow_update_time(&host->bus.flow);
+	if (!flow_begin_turn(&host->bus.flow, &s->client)) { /* as conn_read() does */
+		flow_make_ready(&host->bus.flow, &s->client);
+		host_leave();
+		free(buffer);
+		return;
+	}
 	n = input_room(s, buffer, len, iov);
 	if (n < 0) {
 		flow_out_of_memory(&host->bus.flow, &s->client);
@@ -374,6 +381,7 @@ host_read_once(struct peer *peer, size_t max)
 		peer->sent_at += taken;
 		(void)input_received(&host->bus, s, iov, n, taken);
 	}
+	flow_end_turn(&host->bus.flow, &s->client, begin);
 	host_leave();
 	host_note_waiting(host);
 	free(buffer);
@@ -437,7 +445,7 @@ host_check_none_is_stuck(const struct host *host)
 
 	assert(host->bus.flow.n_clogged == 0);
 	assert(TAILQ_EMPTY(&host->bus.flow.throttled) && TAILQ_EMPTY(&host->bus.flow.blocked) &&
-	       TAILQ_EMPTY(&host->bus.flow.ready));
+	       host->bus.flow.n_ready == 0);
 	TAILQ_FOREACH(peer, &host->peers, link) {
 		const struct session *s = peer->socket ? &peer->socket->session : NULL;
 
@@ -486,7 +494,7 @@ host_deinit(struct host *host)
 	}
 	assert(host->bus.flow.n_waiting == 0 && host->bus.flow.n_clogged == 0);
 	assert(host->bus.router.subscriptions.n == 0);
-	assert(TAILQ_EMPTY(&host->bus.flow.ready) && TAILQ_EMPTY(&host->bus.flow.throttled) &&
+	assert(host->bus.flow.n_ready == 0 && TAILQ_EMPTY(&host->bus.flow.throttled) &&
 	       TAILQ_EMPTY(&host->bus.flow.blocked));
 	host_enter(host);
 	sessions_deinit(&host->sessions);

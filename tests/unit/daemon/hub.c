@@ -182,7 +182,7 @@ hub_deinit(struct hub *hub)
 	assert_int_equal(hub->bus.flow.n_waiting, 0);
 	assert_int_equal(hub->bus.flow.n_clogged, 0);
 	assert_int_equal(hub->bus.router.subscriptions.n, 0);
-	assert_true(TAILQ_EMPTY(&hub->bus.flow.ready));
+	assert_int_equal(hub->bus.flow.n_ready, 0);
 	assert_true(TAILQ_EMPTY(&hub->bus.flow.throttled));
 	assert_true(TAILQ_EMPTY(&hub->bus.flow.blocked));
 	sessions_deinit(&hub->sessions);
@@ -239,8 +239,8 @@ read_feed(struct peer *peer, size_t len)
 	memset(p, 0xee, len);
 }
 
-bool
-hub_read_some(struct peer *peer, size_t max)
+static void
+read_in_turn(struct peer *peer, size_t max)
 {
 	struct hub *hub = peer->hub;
 	struct session *s = &peer->session;
@@ -250,13 +250,11 @@ hub_read_some(struct peer *peer, size_t max)
 	uint8_t *end = hub->buffer + hub->buffer_size;
 	int n;
 
-	if (!can_read(peer))
-		return false;
 	if (len > hub->buffer_size)
 		len = hub->buffer_size;
 	if (peer->plan) {
 		read_feed(peer, len);
-		return true;
+		return;
 	}
 	/* At the very end of the buffer, so that reading beyond the input is detected. */
 	note_bus(hub, true);
@@ -265,7 +263,7 @@ hub_read_some(struct peer *peer, size_t max)
 		flow_out_of_memory(&hub->bus.flow, &s->client);
 	note_bus(hub, false);
 	if (n < 0)
-		return true;
+		return;
 	assert_in_range(n, 1, 2);
 	taken = iov[0].iov_len + (n == 2 ? iov[1].iov_len : 0);
 	taken = taken < len ? taken : len;
@@ -280,6 +278,23 @@ hub_read_some(struct peer *peer, size_t max)
 		assert_true(s->sends_large && s->in);
 	note_bus(hub, false);
 	memset(end - len, 0xee, len); /* so that stale references are noticed */
+}
+
+bool
+hub_read_some(struct peer *peer, size_t max)
+{
+	struct flow *flow = &peer->hub->bus.flow;
+	struct client *c = &peer->session.client;
+	uint64_t begin = flow->work.done;
+
+	if (!can_read(peer))
+		return false;
+	if (!flow_begin_turn(flow, c)) { /* as conn_read() does */
+		flow_make_ready(flow, c);
+		return false;
+	}
+	read_in_turn(peer, max);
+	flow_end_turn(flow, c, begin);
 	return true;
 }
 
@@ -298,7 +313,7 @@ hub_settle(struct hub *hub)
 {
 	bool busy = true;
 
-	for (int i = 0; busy || !TAILQ_EMPTY(&hub->bus.flow.ready); i++) {
+	for (int i = 0; busy || pass_has_work(&hub->bus); i++) {
 		struct peer *peer;
 
 		if (i == PASSES_MAX)

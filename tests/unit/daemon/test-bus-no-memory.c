@@ -602,15 +602,20 @@ copy_without_ring(void **state __attribute__((unused)))
 {
 	struct chunk_pool pool = { 0 };
 	int64_t blocks = failing_blocks();
+	struct chunk *chunk = chunk_new(&pool, CHUNK_ROOM);
 	struct outq q;
 
+	assert_non_null(chunk);
+	chunk->data[0] = 'x';
+	chunk->len = 1;
 	outq_init(&q);
 	failing_begin(2, 1);
 	failing_set_on(true);
-	assert_int_equal(outq_push_copy(&q, &pool, (const uint8_t *)"x", 1, NULL, 1), -ENOMEM);
+	assert_int_equal(outq_push_waiting(&q, chunk, 0, 1, NULL, 1), -ENOMEM);
 	failing_set_on(false);
 	assert_int_equal(failing_end(), 1);
 	assert_int_equal(outq_clear(&q), 0);
+	chunk_unref(chunk);
 	chunk_pool_deinit(&pool);
 	assert_int_equal(failing_blocks(), blocks);
 }

@@ -175,41 +175,6 @@ many_channels_without_subscribers(struct hub *hub)
 	peer_expect_text(waiter, "+OK\r\n:1\r\n");
 }
 
-/* A postponed command gets its turn, even if every pass begins with a new costly one. */
-static void
-postponed_among_new_ones(struct hub *hub)
-{
-	struct peer *r = peer_new(hub, 1), *v = peer_new(hub, 2), *q;
-	char text[300];
-	int passes;
-
-	for (int i = 0; i < 1200; i++) {
-		snprintf(text, sizeof(text), "SUBSCRIBE %0250d\r\n", i);
-		peer_say(r, text);
-	}
-	say(r, "");
-	r->got.len = 0;
-	for (passes = 0; passes < 10; passes++) {
-		q = peer_new(hub, 3);
-		peer_say(q, "PUBSUB CHANNELS nothing\r\n");
-		while (hub_read(q))
-			continue;
-		assert_int_equal(q->session.client.state, CLIENT_OPEN);
-		if (passes == 0)
-			peer_say(v, "PUBSUB CHANNELS nothing\r\n");
-		while (hub_read(v))
-			continue;
-		assert_true(passes > 0 || v->session.client.state == CLIENT_WAITING);
-		hub_end_pass(hub);
-		peer_expect_text(q, "*0\r\n");
-		if (v->got.len > 0)
-			break;
-	}
-	assert_in_range(passes, 0, 2);
-	hub_settle(hub);
-	peer_expect_text(v, "*0\r\n");
-}
-
 static const struct conversation conversations[] = {
 	{ "publish waits for receiver", publish_waits_for_receiver },
 	{ "publish waits for pattern", publish_waits_for_pattern },
@@ -218,7 +183,6 @@ static const struct conversation conversations[] = {
 	{ "receiver leaves at once", receiver_leaves_at_once },
 	{ "wait receiver off", wait_receiver_off },
 	{ "many channels without subscribers", many_channels_without_subscribers },
-	{ "postponed among new ones", postponed_among_new_ones },
 };
 
 int

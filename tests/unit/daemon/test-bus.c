@@ -457,7 +457,7 @@ fair_share(struct hub *hub)
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2);
 	struct buf expected = { 0 };
 
-	for (size_t i = 0; i < 20000; i++) {
+	for (size_t i = 0; i < 200000; i++) {
 		peer_say(a, "PING\r\n");
 		put_text(&expected, "+PONG\r\n");
 	}

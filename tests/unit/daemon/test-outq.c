@@ -252,7 +252,7 @@ memory_is_accounted_for(void **state)
 
 		len = len < chunk->len ? len : chunk->len;
 		if (prng_below(&prng, 2) && len <= OUTQ_COPY_MAX)
-			outq_push_copy(&rig->q, &rig->chunks, chunk->data, len, NULL, 1);
+			outq_push_waiting(&rig->q, chunk, 0, len, NULL, 1);
 		else
 			outq_push(&rig->q, chunk, 0, len, NULL, 1);
 		buf_append(&expected, chunk->data, len);
@@ -263,7 +263,7 @@ memory_is_accounted_for(void **state)
 		}
 		take(rig, prng_below(&prng, 8000));
 		assert_in_range(rig->chunks.bytes - rig->chunks.n_free * CHUNK_SIZE, rig->q.bytes,
-		                rig->q.chunk_bytes + (rig->q.own ? chunk_size(rig->q.own) : 0));
+		                outq_memory(&rig->q) + (rig->q.own ? chunk_size(rig->q.own) : 0));
 		assert_in_range(rig->q.chunk_bytes, rig->q.bytes, SIZE_MAX);
 	}
 	outq_detach(&rig->q, &rig->chunks);

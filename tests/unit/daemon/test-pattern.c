@@ -1,5 +1,6 @@
 /* The index of patterns must find the same as trying all of them. */
 #include "pattern.h"
+#include "work.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 #include "glob.h"
 #include "prng.h"
 
-static uint64_t work;
+static struct work work;
 
 #define PATTERNS_MAX ((size_t)400)
 

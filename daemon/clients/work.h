@@ -1,0 +1,67 @@
+/*
+ * The ledger of work. There is one thread, so whoever works makes all others wait. What walks, matches, hashes, copies,
+ * encodes, delivers or writes adds to `done` what it costs, where it does it. One unit is about a nanosecond of a
+ * present-day machine (tests/bench/work measures it).
+ *
+ * A client's turn ends after WORK_TURN units, and in one pass the clients of one user get WORK_USER units together
+ * (user.h); what is not done then goes on in a later pass. Reading ends after WORK_PASS units, writing and closing
+ * after WORK_OUTPUT more. A single step that cannot be cut, such as the delivery of one message to all its receivers,
+ * may exceed its turn once; WORK_LIMIT is what no pass exceeds.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WORK_TURN ((uint64_t)500 * 1000)
+#define WORK_USER ((uint64_t)2000 * 1000)
+#define WORK_PASS ((uint64_t)4000 * 1000)
+#define WORK_OUTPUT ((uint64_t)2000 * 1000)
+#define WORK_LIMIT ((uint64_t)16 * 1000 * 1000)
+
+/* What common steps cost. */
+#define WORK_COMMAND 60   /* parsing one command and its reply */
+#define WORK_ARGUMENT 20  /* parsing one argument more */
+#define WORK_SYSCALL 1000 /* a read, a write or a close of a socket */
+#define WORK_VISIT 10     /* looking at one client, channel or other piece of memory in a walk */
+#define WORK_QUEUE 60     /* queueing output for one client */
+#define WORK_LOOKUP 100   /* finding, making or freeing something in a table */
+#define WORK_LINE 1500    /* formatting a line of several figures */
+
+/* What copying or hashing so many bytes costs. */
+#define WORK_BYTES(n) ((uint64_t)(n) / 8)
+
+struct work {
+	uint64_t done;     /* since the start */
+	uint64_t turn_end; /* the value of `done` with which the turn of the client ends that runs */
+	uint64_t pass_end; /* likewise for reading in this pass */
+	uint64_t pass_begin;
+	uint64_t max;   /* units of the costliest pass */
+	uint64_t share; /* counts how often all users got a new share */
+};
+
+/* Whether the client that runs has to stop, and go on in a later pass. */
+static inline bool
+work_is_turn_over(const struct work *work)
+{
+	return work->done >= work->turn_end;
+}
+
+/* Whether this pass should handle no more input. */
+static inline bool
+work_is_pass_over(const struct work *work)
+{
+	return work->done >= work->pass_end;
+}
+
+/* Ends the account of one pass and begins the next. */
+static inline void
+work_end_pass(struct work *work)
+{
+	uint64_t units = work->done - work->pass_begin;
+
+	if (units > work->max)
+		work->max = units;
+	work->pass_begin = work->done;
+	work->pass_end = work->done + WORK_PASS;
+}
