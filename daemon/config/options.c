@@ -101,12 +101,12 @@ static enum options_result
 options_set_listener(struct options *options, const char *key, const char *value)
 {
 	const struct config_row *row = config_listener_row(key);
-	struct config_bad_part bad;
+	struct config_error error;
 
 	options->listener_option = key;
-	if (config_set_value(row, options->listener, value, &bad) == 0)
+	if (config_set_value(row, options->listener, value, &error) == 0)
 		return OPTIONS_RUN;
-	return options_usage_error("--%s: '%s' is not %s", key, value, config_expected(row->type));
+	return options_usage_error("--%s: %s", key, error.text);
 }
 
 static enum options_result

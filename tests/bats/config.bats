@@ -19,6 +19,7 @@ socket_group = no-such-group-here
 [nonsense]
 a = b
 just words
+[channel alerts.*] publish = root
 EOF
     run "$UDSD" --config "$DIR/conf" --check-config
     assert_failure 78
@@ -33,6 +34,7 @@ EOF
     assert_line --partial "[listener bus]: 'listen' is missing"
     assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]"
     assert_line "$DIR/conf:14: 'just words' is neither 'key = value' nor a [section]"
+    assert_line "$DIR/conf:15: 'publish = root' stands behind [channel alerts.*]; expected it on a line of its own"
 }
 
 @test "two listeners with the same address are a mistake; # begins a comment after a value" {
