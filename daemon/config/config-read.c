@@ -1,13 +1,11 @@
 /*
  * Reads the configuration file. A line is empty, a section, "key = value", or a mistake that is reported: whatever is
- * passed over in silence may be an access rule. inih only splits "key = value"; it would skip or join what it does not
- * understand, so it is given nothing else, and an empty line instead.
+ * passed over in silence may be an access rule.
  *
  * After a mistake the rest is read all the same, so that one check finds them all.
  */
 #include <ctype.h>
 #include <errno.h>
-#include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,8 +15,8 @@
 #include "config.h"
 #include "config-rows.h"
 
-/* inih's limit for a line. */
-#define READER_LINE_MAX 198
+/* The longest text in brackets, in bytes: a pattern may be as long as a channel's name. */
+#define READER_SECTION_MAX (PROTOCOL_NAME_MAX + 16)
 
 struct reader {
 	struct config *config;
@@ -30,7 +28,7 @@ struct reader {
 	unsigned int line;
 
 	/* The section that is being read. */
-	char section[READER_LINE_MAX + 1];
+	char section[READER_SECTION_MAX + 1];
 	unsigned int section_line; /* 0: there was none yet */
 	enum config_scope scope;
 	void *base;         /* what its keys set; NULL: none, because the section is a mistake itself */
@@ -42,7 +40,7 @@ struct reader {
 
 static void __attribute__((format(printf, 2, 3))) reader_mistake(struct reader *reader, const char *format, ...)
 {
-	char text[1024];
+	char text[2048];
 	va_list ap;
 
 	va_start(ap, format);
@@ -195,14 +193,19 @@ reader_begin_section(struct reader *reader, char *line)
 	reader->seen = 0;
 	reader->has_bad_value = false;
 	if (!end) {
-		reader_mistake(reader, "'%s' has no ']' at its end; expected a [section]", line);
+		reader_mistake(reader, "'%.200s' has no ']' at its end; expected a [section]", line);
 		return;
 	}
 	*end = '\0';
-	snprintf(reader->section, sizeof(reader->section), "%s", reader_trim(line + 1));
 	behind = reader_trim(end + 1);
+	line = reader_trim(line + 1);
+	snprintf(reader->section, sizeof(reader->section), "%s", line);
+	if (strlen(line) > READER_SECTION_MAX) {
+		reader_mistake(reader, "[%.200s...]: the name is longer than %zu bytes", line, PROTOCOL_NAME_MAX);
+		return;
+	}
 	if (*behind)
-		reader_mistake(reader, "'%s' stands behind [%s]; expected it on a line of its own", behind,
+		reader_mistake(reader, "'%.200s' stands behind [%s]; expected it on a line of its own", behind,
 		               reader->section);
 	if ((name = reader_section_name(reader, "listener"))) {
 		reader_begin_listener(reader, name);
@@ -234,23 +237,22 @@ reader_check_address(struct reader *reader, const char *value)
 			               other->name);
 }
 
-/* inih's handler: 1 for a line that is right. Mistakes are recorded here, so that inih need not count them. */
-static int
-reader_handle_key(void *user, const char *section __attribute__((unused)), const char *key, const char *value)
+static void
+reader_set_key(struct reader *reader, const char *key, const char *value)
 {
-	struct reader *reader = user;
 	const struct config_row *row;
 	struct config_error error;
 	uint32_t bit;
 
 	if (reader->section_line == 0)
-		reader_mistake(reader, "%s: stands before the first section, such as [udsd] or [listener NAME]", key);
+		reader_mistake(reader, "%.200s: stands before the first section, such as [udsd] or [listener NAME]",
+		               key);
 	if (!reader->base)
-		return 1;
+		return;
 	row = reader_find_row(reader, key);
 	if (!row) {
-		reader_mistake(reader, "%s: unknown key in [%s]", key, reader->section);
-		return 1;
+		reader_mistake(reader, "%.200s: unknown key in [%s]", key, reader->section);
+		return;
 	}
 	if (reader_has_seen(reader, row))
 		reader_mistake(reader, "%s: is set twice", key);
@@ -265,7 +267,6 @@ reader_handle_key(void *user, const char *section __attribute__((unused)), const
 	} else if (row->type == &config_type_address) {
 		reader_check_address(reader, value);
 	}
-	return 1;
 }
 
 /* Reads a line to reader->text, without its comment. Returns 0, -ENOMEM, or -ENODATA at the end of the file. */
@@ -293,29 +294,19 @@ reader_read_line(struct reader *reader)
 	return r < 0 ? r : buf_append(&reader->text, "", 1);
 }
 
-/* inih's reader: "key = value" for it to split, or an empty line. */
-static char *
-reader_next(char *line, int size, void *user)
+static void
+reader_handle_line(struct reader *reader)
 {
-	struct reader *reader = user;
-	int r = reader_read_line(reader);
-	char *text;
+	char *text = reader_trim((char *)reader->text.data), *separator = strpbrk(text, "=:");
 
-	if (r == -ENOMEM)
-		reader_mistake(reader, "out of memory");
-	if (r < 0)
-		return NULL;
-	text = reader_trim((char *)reader->text.data);
-	*line = '\0';
-	if (strlen(text) > READER_LINE_MAX)
-		reader_mistake(reader, "the line is longer than %d characters", READER_LINE_MAX);
-	else if (*text == '[')
+	if (*text == '[') {
 		reader_begin_section(reader, text);
-	else if (*text && (strchr("=:", *text) || !strpbrk(text, "=:")))
-		reader_mistake(reader, "'%s' is neither 'key = value' nor a [section]", text);
-	else
-		snprintf(line, (size_t)size, "%s", text);
-	return line;
+	} else if (separator && separator > text) {
+		*separator = '\0';
+		reader_set_key(reader, reader_trim(text), reader_trim(separator + 1));
+	} else if (*text) {
+		reader_mistake(reader, "'%.200s' is neither 'key = value' nor a [section]", text);
+	}
 }
 
 /* Some editors begin a file with a mark of UTF-8. Returns whether the file begins with that or with text. */
@@ -347,10 +338,11 @@ config_read(struct config *config, const char *path, struct buf *mistakes)
 		reader_mistake(&reader, "the file does not begin with text");
 		return -EINVAL;
 	}
-	r = ini_parse_stream(reader_next, &reader, reader_handle_key, &reader);
+	while ((r = reader_read_line(&reader)) == 0)
+		reader_handle_line(&reader);
+	if (r == -ENOMEM)
+		reader_mistake(&reader, "out of memory");
 	reader_end_section(&reader);
-	if (r != 0 && reader.n_mistakes == 0)
-		reader_mistake(&reader, "cannot be read");
 	buf_deinit(&reader.text);
 	if (ferror(file)) {
 		buf_printf(mistakes, "%s: cannot be read\n", path);

@@ -95,7 +95,7 @@ type_parse_address(const char *text, void *at, struct config_error *ret_error)
 {
 	int r = addr_parse(text, at);
 
-	return r == 0 ? 0 : type_fail(ret_error, "'%s': %s", text, addr_strerror(r));
+	return r == 0 ? 0 : type_fail(ret_error, "'%.200s': %s", text, addr_strerror(r));
 }
 
 static void
@@ -201,7 +201,7 @@ type_parse_account(const char *text, const char *what, int (*lookup)(const char 
 	if (num_parse_u64(text, &number) == 0 && number < UINT32_MAX)
 		id = (uint32_t)number;
 	else if (*text && lookup(text, &id) < 0)
-		return type_fail(ret_error, "there is no %s '%s'", what, text);
+		return type_fail(ret_error, "there is no %s '%.200s'", what, text);
 	*(uint32_t *)at = id;
 	return 0;
 }
@@ -303,7 +303,7 @@ type_parse_number(const struct config_type *type, const char *text, const struct
 	int r = type->parse_number(text, &value);
 
 	if (r == -ERANGE || (r == 0 && (value < bounds->min || value > bounds->max)))
-		return type_fail(ret_error, "'%s' is out of range; expected %" PRIu64 " to %" PRIu64 "%s", text,
+		return type_fail(ret_error, "'%.200s' is out of range; expected %" PRIu64 " to %" PRIu64 "%s", text,
 		                 bounds->min, bounds->max, type->unit ? type->unit : "");
 	if (r == 0)
 		*at = value;
@@ -326,7 +326,7 @@ config_type_parse(const struct config_type *type, const char *text, const struct
 	if (r == -ENOMEM)
 		snprintf(ret_error->text, sizeof(ret_error->text), "out of memory");
 	else if (r < 0 && !ret_error->text[0])
-		type_fail(ret_error, "'%s' is not %s", text, type->expected);
+		type_fail(ret_error, "'%.200s' is not %s", text, type->expected);
 	return r;
 }
 

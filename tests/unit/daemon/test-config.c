@@ -525,48 +525,52 @@ listeners_without_something(void **state)
 	    "like [listener bus]\n");
 }
 
-/* A line of len characters behind its blanks. */
+/* Appends text n times. */
 static void
-put_line(struct buf *b, const char *begin, size_t len, const char *end)
+put_many(struct buf *b, const char *text, size_t n)
 {
-	size_t at = b->len;
-
-	buf_printf(b, "%s", begin);
-	while (b->len - at < len)
-		buf_append(b, "0", 1);
-	buf_append(b, end, strlen(end));
+	while (n-- > 0)
+		buf_append(b, text, strlen(text));
 }
 
+/* A line may be as long as its values need; a mistake quotes the beginning of what is too long. */
 static void
 long_lines(void **state)
 {
 	struct rig *rig = *state;
 	struct buf b = { 0 };
-	size_t lens[] = { 199, 200, 201, 397, 398, 399, 5000 };
 
-	buf_printf(&b, "[limits]\n");
-	put_line(&b, "max_clients = 0", 198, "7  \n");
-	b.len = 9 + 197;
-	buf_printf(&b, "7   \n");
-	put_line(&b, "max_message = 1M ;", 5000, "\n"); /* a comment does not count */
-	put_line(&b, "queue_limit = ", 196, "1M");
+	buf_printf(&b, "[udsd]%*s;", 5000, "");
+	put_many(&b, "x", 5000);
+	buf_printf(&b, "\n%*slog_level%*s=%*sdebug%*s\n[channel ", 5000, "", 5000, "", 5000, "", 5000, "");
+	put_many(&b, "x", 1024);
+	buf_printf(&b, "]\npublish = uid:1");
+	put_many(&b, ", uid:1", 999);
 	buf_append(&b, "", 1);
 	expect_right(rig, (char *)b.data);
-	assert_int_equal(rig->config->limits.max_clients, 7);
-	assert_int_equal(rig->config->limits.max_message, 1 << 20);
-	assert_int_equal(rig->config->limits.queue_limit, 1 << 20);
-	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
-		b.len = 0;
-		buf_printf(&b, "[limits]\n");
-		put_line(&b, "max_clients = 7", lens[i], "\n");
-		buf_printf(&b, "max_message = 1\n");
-		put_line(&b, "queue_limit = 1M", lens[i], "");
-		buf_append(&b, "", 1);
-		expect_mistakes(rig, (char *)b.data,
-		                "2: the line is longer than 198 characters\n"
-		                "3: max_message: '1' is out of range; expected 1024 to 1073741824\n"
-		                "4: the line is longer than 198 characters\n");
-	}
+	assert_int_equal(rig->config->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(STAILQ_FIRST(&rig->config->rules)->glob_len, 1024);
+	assert_int_equal(STAILQ_FIRST(&rig->config->rules)->publish.n, 1000);
+	b.len = 0;
+	buf_printf(&b, "[udsd]\nlog_level = ");
+	put_many(&b, "x", 5000);
+	put_many(&b, "x", 5000);
+	buf_printf(&b, "\n");
+	put_many(&b, "x", 5000);
+	buf_printf(&b, "\n[channel ");
+	put_many(&b, "x", 5000);
+	buf_printf(&b, "]\npublish = none\n[listener a]\nlisten = @a\nchannel = ");
+	put_many(&b, "x", 1025);
+	buf_append(&b, "", 1);
+	read_text(rig, (char *)b.data);
+	assert_int_equal(rig->result, -EINVAL);
+	assert_non_null(strstr((char *)rig->mistakes.data, ":2: log_level: 'xxx"));
+	assert_non_null(
+	    strstr((char *)rig->mistakes.data, "xxx' is not a log level (error, warning, info or debug)\n"));
+	assert_non_null(strstr((char *)rig->mistakes.data, "xxx' is neither 'key = value' nor a [section]\n"));
+	assert_non_null(strstr((char *)rig->mistakes.data, "xxx...]: the name is longer than 1024 bytes\n"));
+	assert_non_null(strstr((char *)rig->mistakes.data, "xxx' is not a channel's name of at most 1024 bytes\n"));
+	assert_null(strstr((char *)rig->mistakes.data, ":5:"));
 	buf_deinit(&b);
 }
 
@@ -639,6 +643,8 @@ wrong_value_changes_nothing(void **state)
 	assert_int_equal(rig->config->log_level, LOG_LEVEL_INFO);
 }
 
+#define MANY "root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,"
+
 /* What is printed is the same when it is read again. */
 static void
 printed_and_read_again(void **state)
@@ -657,6 +663,7 @@ printed_and_read_again(void **state)
 		"[limits]\nslow_timeout = 1ms\nidle_timeout = 90m\nqueue_limit = 4097\nmax_message = 1G\n",
 		"[admin]\nallow =\n[channel [a]*]\npublish =\nsubscribe = *, anonymous,uid:1 , gid:2\nslow = drop\n",
 		"[channel \\]=;#]\n[channel a#;]\n",
+		"[channel x]\npublish = " MANY MANY MANY "root\n", /* it is printed with longer names */
 	};
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
