@@ -70,7 +70,7 @@ main(int argc, char **argv)
 		break;
 	}
 	log_init("udsd");
-	config = options_load_config(&options, &mistakes);
+	config = options_load_config(&options, options.check_config && options.n_listen == 0, &mistakes);
 	if (!config) {
 		log_lines(LOG_LEVEL_ERROR, mistakes.len > 0 ? (char *)mistakes.data : "udsd: out of memory\n");
 		r = EX_CONFIG;
@@ -79,7 +79,7 @@ main(int argc, char **argv)
 			config_print(config, stdout);
 		else
 			printf("%s: the configuration is valid\n",
-			       config->path ? config->path : "no file, only defaults");
+			       config->path ? config->path : "no file, only the command line");
 		config_free(config);
 		r = flush_output();
 	} else {

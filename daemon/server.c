@@ -91,11 +91,15 @@ watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__
 	loop_add_timer(&server->watchdog_timer, is_sent ? server->watchdog_ms : STATUS_RETRY_MS);
 }
 
-/* Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *ret_mistakes. */
+/*
+ * Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *ret_mistakes. A file
+ * that is missing is wrong, too: the defaults would close the listeners of a file that is just being replaced, and open
+ * its channels to everybody.
+ */
 static bool
 server_load(struct server *server, struct buf *ret_mistakes)
 {
-	struct config *config = options_load_config(server->options, ret_mistakes), *old = server->config;
+	struct config *config = options_load_config(server->options, true, ret_mistakes), *old = server->config;
 
 	if (!config)
 		log_lines(LOG_LEVEL_ERROR, ret_mistakes->len > 0 ? (const char *)ret_mistakes->data : "out of memory");
@@ -153,8 +157,11 @@ signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
 {
 	struct server *server = arg;
 
-	/* Without a file there is nothing to reload, and a terminal that goes away ends what was started in it. */
-	if (number == SIGHUP && server->config->path)
+	/*
+	 * Without a file there is nothing to reload, unless one has appeared, and a terminal that goes away ends what
+	 * was started in it.
+	 */
+	if (number == SIGHUP && (server->config->path || options_config_path(server->options)))
 		server_reload(server);
 	else
 		server_stop(server, strsignal(number));

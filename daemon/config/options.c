@@ -245,19 +245,32 @@ options_add_default_listener(struct config *config, struct buf *mistakes)
 	return 0;
 }
 
+const char *
+options_config_path(const struct options *options)
+{
+	if (options->config_path || options->n_listen > 0)
+		return options->config_path;
+	/* A file that cannot be looked up may well be there, so only an error tells of it. */
+	return access(UDSD_CONFIG_FILE, F_OK) == 0 || errno != ENOENT ? UDSD_CONFIG_FILE : NULL;
+}
+
 struct config *
-options_load_config(const struct options *options, struct buf *ret_mistakes)
+options_load_config(const struct options *options, bool needs_file, struct buf *ret_mistakes)
 {
 	struct config *config = config_new();
-	const char *path = options->config_path;
 	int r = config ? 0 : -ENOMEM;
 
 	*ret_mistakes = (struct buf){ 0 };
-	if (!path && options->n_listen == 0 && access(UDSD_CONFIG_FILE, F_OK) == 0)
-		path = UDSD_CONFIG_FILE;
-	if (r == 0 && path) {
-		config->path = path;
-		r = config_read(config, path, ret_mistakes);
+	if (r == 0) {
+		config->path = options_config_path(options);
+		if (!config->path && needs_file && options->n_listen == 0)
+			config->path = UDSD_CONFIG_FILE;
+	}
+	if (r == 0 && config->path) {
+		r = config_read(config, config->path, ret_mistakes);
+	} else if (r == 0 && needs_file) {
+		buf_printf(ret_mistakes, "with --listen and without --config no file is read\n");
+		r = -EINVAL;
 	}
 	if (r == 0)
 		r = options_add_listeners(options, config, ret_mistakes);

@@ -244,9 +244,6 @@ reloads(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *u = user_new(hub, 3, 1000);
 
-	peer_ask(a, "UDSD RELOAD\r\n",
-	         "-ERR the daemon runs without a configuration file, there is nothing to reload\r\n");
-	hub->sessions.config_path = "/conf";
 	peer_ask(u, "UDSD RELOAD\r\n",
 	         "-NOPERM uid 1000 has no permissions to run the 'udsd|reload' command: administrators only\r\n");
 	peer_ask(a, "MULTI\r\nUDSD RELOAD\r\nDISCARD\r\n",
