@@ -312,6 +312,45 @@ PY
     printf 'me: hello\nnot bound\nby user\nby group\n\n' | diff - "$DIR/got"
 }
 
+@test "records of syslog arrive without the NUL or line feed at their end" {
+    start_modes
+    background "$UDSCTL" recv -n 11 --format %j log >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+    "$PYTHON" - "$DIR" <<'PY'
+import logging.handlers, socket, sys
+for name in "datagrams", "line":
+    handler = logging.handlers.SysLogHandler(address=sys.argv[1] + "/" + name)
+    for text in "first", "second":
+        handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "%s %s" % (name, text), None, None))
+    handler.close()
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+for text in b"one line feed\n\n", b"one NUL\0\0", b"inside\0\nx", b"\n", b"end":
+    sock.sendto(text, sys.argv[1] + "/datagrams")
+packets = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+packets.connect(sys.argv[1] + "/packets")
+packets.send(b"a packet\0")
+packets.recv(10)
+packets.send(b"the last\n")
+packets.recv(10)
+PY
+    wait_exit "$recv"
+    cat >"$DIR/expected" <<'EOF'
+"<14>datagrams first"
+"<14>datagrams second"
+"<14>line first"
+"<14>line second"
+"one line feed\n"
+"one NUL\u0000"
+"inside\u0000\nx"
+""
+"end"
+"a packet\u0000"
+"the last\n"
+EOF
+    diff <(sort "$DIR/expected") <(sort "$DIR/out")
+}
+
 @test "nc and socat send datagrams" {
     start_modes
     receive_log 2
