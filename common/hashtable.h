@@ -1,6 +1,6 @@
 /*
- * A hash table of embedded nodes, chained, that grows and shrinks with what it holds. It compares nothing
- * itself: a look-up walks hashtable_first() and hashtable_next(), which yield the nodes whose whole hash is equal.
+ * A chained hash table of embedded nodes that grows and shrinks with their number. It does not compare keys: a look-up
+ * walks hashtable_first() and hashtable_next(), which yield the nodes with the same 64-bit hash.
  */
 #pragma once
 
@@ -18,10 +18,10 @@ struct hashtable {
 	size_t n;
 };
 
-/* The table must be empty of nodes that anybody still looks for; it does not own them. */
+/* Frees the table, but not the nodes in it: it does not own them. */
 void hashtable_deinit(struct hashtable *table);
 
-/* Returns 0 or -ENOMEM; the latter only for the first node (later the table just gets slower). */
+/* Returns 0, or -ENOMEM for the first node only: without memory to grow, the table just gets slower. */
 int hashtable_insert(struct hashtable *table, struct hashtable_node *node, uint64_t hash);
 
 /* The node must be in the table. */
@@ -47,5 +47,5 @@ hashtable_next(const struct hashtable_node *node)
 	return hashtable_match(node->next, node->hash);
 }
 
-/* Calls visit for each node, in no order; visit must not change the table. */
+/* Calls visit for each node, in any order; visit must not change the table. */
 void hashtable_each(const struct hashtable *table, void (*visit)(struct hashtable_node *node, void *arg), void *arg);

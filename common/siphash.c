@@ -8,30 +8,30 @@ struct state {
 };
 
 static inline uint64_t
-rotate(uint64_t x, unsigned int bits)
+siphash_rotate(uint64_t x, unsigned int bits)
 {
 	return x << bits | x >> (64 - bits);
 }
 
 static inline void
-sip_round(struct state *s)
+siphash_round(struct state *s)
 {
 	s->v0 += s->v1;
 	s->v2 += s->v3;
-	s->v1 = rotate(s->v1, 13) ^ s->v0;
-	s->v3 = rotate(s->v3, 16) ^ s->v2;
-	s->v0 = rotate(s->v0, 32) + s->v3;
+	s->v1 = siphash_rotate(s->v1, 13) ^ s->v0;
+	s->v3 = siphash_rotate(s->v3, 16) ^ s->v2;
+	s->v0 = siphash_rotate(s->v0, 32) + s->v3;
 	s->v2 += s->v1;
-	s->v3 = rotate(s->v3, 21) ^ s->v0;
-	s->v1 = rotate(s->v1, 17) ^ s->v2;
-	s->v2 = rotate(s->v2, 32);
+	s->v3 = siphash_rotate(s->v3, 21) ^ s->v0;
+	s->v1 = siphash_rotate(s->v1, 17) ^ s->v2;
+	s->v2 = siphash_rotate(s->v2, 32);
 }
 
 static inline void
-absorb(struct state *s, uint64_t word)
+siphash_absorb(struct state *s, uint64_t word)
 {
 	s->v3 ^= word;
-	sip_round(s);
+	siphash_round(s);
 	s->v0 ^= word;
 }
 
@@ -50,14 +50,14 @@ siphash(const struct siphash_key *key, const void *data, size_t len)
 
 	for (; left >= sizeof(word); p += sizeof(word), left -= sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
-		absorb(&s, le64toh(word));
+		siphash_absorb(&s, le64toh(word));
 	}
 	word = 0;
 	if (left > 0)
 		memcpy(&word, p, left);
-	absorb(&s, le64toh(word) | (uint64_t)len << 56);
+	siphash_absorb(&s, le64toh(word) | (uint64_t)len << 56);
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 3; i++)
-		sip_round(&s);
+		siphash_round(&s);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
 }
