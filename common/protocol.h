@@ -91,6 +91,9 @@ static inline uint8_t *__attribute__((always_inline)) slice_put(uint8_t *to, str
 /* What a command may hold beside its largest argument (names of channels, headers), in bytes. */
 #define PROTOCOL_REQUEST_ROOM ((size_t)1024 * 1024)
 
+/* The databases of SELECT: 0 to one less than this. All are the same. */
+#define PROTOCOL_DATABASES 16
+
 /* How the names of udsd's own channels begin. */
 #define PROTOCOL_RESERVED "__udsd__:"
 /* Receivers that are subscribed to it learn what they missed: "COUNT CHANNEL". */

@@ -92,7 +92,7 @@ static const struct {
 } parameters[] = { { "appendonly", "no", 0, "" },
 	           { "bind", "", 0, "" },
 	           { "cluster-enabled", "no", 0, "" },
-	           { "databases", "1", 0, "" },
+	           { "databases", "16", 0, "" },
 	           { "maxclients", NULL, offsetof(struct limits, max_clients), "" },
 	           { "maxmemory", "0", 0, "" },
 	           { "notify-keyspace-events", "", 0, "" },

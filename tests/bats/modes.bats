@@ -623,11 +623,11 @@ assert not os.path.exists(DIR + "/x")
 PY
 }
 
-@test "CLIENT LIST shows the mode, and CLIENT KILL closes such clients" {
+@test "UDSD CLIENTS shows the mode, and CLIENT KILL closes such clients" {
     start_modes
     modes_test <<'PY'
 def clients():
-    lines = control.call("CLIENT", "LIST").decode().splitlines()
+    lines = control.call("UDSD", "CLIENTS").decode().splitlines()
     return [dict(field.split("=", 1) for field in line.split(" ")) for line in lines]
 
 line, packets = connect("line"), connect("packets", socket.SOCK_SEQPACKET)
@@ -758,7 +758,7 @@ EOF
     assert_line "udsd: --deliver: 'perhaps' is not yes or no"
 }
 
-@test "CLIENT LIST and KILL beside many sockets for datagrams, which stand for no client" {
+@test "lists of clients and CLIENT KILL beside many sockets for datagrams, which stand for no client" {
     printf '[listener bus]\nlisten = %s\n' "$S" >"$DIR/many"
     local i
     for i in $(seq 40); do
@@ -769,8 +769,10 @@ EOF
     PIDS+=("$UDSD_PID")
     DAEMONS[$UDSD_PID]=1
     wait_until is_listening "$S"
+    wait_until info_is connected_clients 1
     local reply
     reply=$(printf 'CLIENT LIST ID %s\r\n' "$(seq -s ' ' 200)" | nc -N -U "$S")
     assert_equal "$(grep -c '^id=' <<<"$reply")" 1
     assert_equal "$(printf 'CLIENT LIST\r\n' | nc -N -U "$S" | grep -c '^id=')" 1
+    assert_equal "$(printf 'UDSD CLIENTS\r\n' | nc -N -U "$S" | grep -c '^id=')" 1
 }

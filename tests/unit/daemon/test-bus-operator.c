@@ -212,7 +212,7 @@ client_list(struct hub *hub)
 	say(a, "PUBLISH x 1\r\nPUBLISH nobody 2\r\n");
 	peer_set_full(b, true);
 	publish(peer_new(hub, 3), "x", 20000);
-	snprintf(text, sizeof(text), "CLIENT LIST ID %d %d\r\n", (int)a->session.client.id, (int)b->session.client.id);
+	snprintf(text, sizeof(text), "UDSD CLIENTS ID %d %d\r\n", (int)a->session.client.id, (int)b->session.client.id);
 	peer_say(a, text);
 	hub_settle(hub);
 	assert_int_equal(buf_append(&a->got, "", 1), 0);
