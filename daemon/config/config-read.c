@@ -205,7 +205,7 @@ reader_begin_section(struct reader *reader, char *line)
 		return;
 	}
 	if (*behind)
-		reader_mistake(reader, "'%.200s' stands behind [%s]; expected it on a line of its own", behind,
+		reader_mistake(reader, "'%.200s' stands after [%s]; expected it on a line of its own", behind,
 		               reader->section);
 	if ((name = reader_section_name(reader, "listener"))) {
 		reader_begin_listener(reader, name);

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -96,7 +97,7 @@ options_unknown_option(const char *given)
 	return options_usage_error("unknown option '%s'", given);
 }
 
-/* What --listen listens with. */
+/* Sets an option of the listeners of --listen. */
 static enum options_result
 options_set_listener(struct options *options, const char *key, const char *value)
 {
@@ -193,6 +194,36 @@ options_deinit(struct options *options)
 	options->listener = NULL;
 }
 
+/* Whether a configuration file can have this value. */
+static bool
+options_is_writable(const char *value)
+{
+	bool is_writable = !isspace((unsigned char)*value);
+
+	for (; is_writable && *value; value++)
+		is_writable =
+		    *value != '\n' && !(isspace((unsigned char)*value) && strchr(";#", value[1])); /* or at the end */
+	return is_writable;
+}
+
+/* Reports values that --print-config would print in a form that is read differently. */
+static int
+options_check_printable(const struct options *options, struct buf *mistakes)
+{
+	const char *channel = options->listener->options.channel;
+
+	for (int i = 0; i < options->n_listen; i++)
+		if (!options_is_writable(options->listen[i])) {
+			buf_printf(mistakes, "udsd: --listen '%s': a configuration file cannot express this\n",
+			           options->listen[i]);
+			return -EINVAL;
+		}
+	if (options_is_writable(channel))
+		return 0;
+	buf_printf(mistakes, "udsd: --channel '%s': a configuration file cannot express this\n", channel);
+	return -EINVAL;
+}
+
 static int
 options_add_listeners(const struct options *options, struct config *config, struct buf *mistakes)
 {
@@ -221,7 +252,7 @@ options_add_listeners(const struct options *options, struct config *config, stru
 	return 0;
 }
 
-/* Where udsd listens when nothing says otherwise: root for the host, everybody else for themselves. */
+/* Without any listener udsd serves the host if it runs as root, otherwise its user. */
 static int
 options_add_default_listener(struct config *config, struct buf *mistakes)
 {
@@ -276,6 +307,8 @@ options_load_config(const struct options *options, bool needs_file, struct buf *
 		r = options_add_listeners(options, config, ret_mistakes);
 	if (r == 0 && STAILQ_EMPTY(&config->listeners))
 		r = options_add_default_listener(config, ret_mistakes);
+	if (r == 0 && options->print_config)
+		r = options_check_printable(options, ret_mistakes);
 	if (r == 0 && options->log_level >= 0)
 		config->log_level = options->log_level;
 	if (r == 0)

@@ -8,11 +8,11 @@ struct config;
 struct listener_config;
 
 struct options {
-	const char *config_path; /* NULL: the default one if it exists, unless there is a --listen */
-	const char **listen;     /* what --listen gave; owned */
+	const char *config_path; /* of --config, or NULL */
+	const char **listen;     /* the addresses of --listen; owned */
 	int n_listen;
-	struct listener_config *listener; /* what those are like; owned */
-	const char *listener_option;      /* one that says so, or NULL */
+	struct listener_config *listener; /* the mode and so on of all these listeners; owned */
+	const char *listener_option;      /* an option that was given for them, or NULL */
 	int log_level;                    /* enum log_level; -1: as configured */
 	bool check_config, print_config;
 };

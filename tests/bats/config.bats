@@ -34,7 +34,7 @@ EOF
     assert_line --partial "[listener bus]: 'listen' is missing"
     assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]"
     assert_line "$DIR/conf:14: 'just words' is neither 'key = value' nor a [section]"
-    assert_line "$DIR/conf:15: 'publish = root' stands behind [channel alerts.*]; expected it on a line of its own"
+    assert_line "$DIR/conf:15: 'publish = root' stands after [channel alerts.*]; expected it on a line of its own"
 }
 
 @test "two listeners with the same address are a mistake; # begins a comment after a value" {
@@ -87,6 +87,20 @@ EOF
     run "$UDSD" --config "$DIR/none" --check-config
     assert_failure 78
     assert_output "$DIR/none: No such file or directory"
+}
+
+@test "--print-config refuses values of the command line that a file cannot express" {
+    local value
+    for value in "$DIR/a ;b" "$DIR/a #b" "$DIR/a " " $DIR/a" "$DIR/a"$'\nb'; do
+        run "$UDSD" --listen "$value" --print-config
+        assert_failure 78
+        assert_output "udsd: --listen '$value': a configuration file cannot express this"
+        run "$UDSD" --listen "$S" --mode line --channel "$value" --print-config
+        assert_failure 78
+    done
+    "$UDSD" --listen ';x' --mode line --channel '#a;b' --print-config >"$DIR/printed"
+    "$UDSD" --config "$DIR/printed" --print-config | diff "$DIR/printed" -
+    contains "$DIR/printed" 'channel =#a;b'
 }
 
 @test "the sample configuration has every key with its default" {

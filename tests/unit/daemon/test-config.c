@@ -386,9 +386,9 @@ malformed_lines(void **state)
 	                "7: 'log_level' is neither 'key = value' nor a [section]\n");
 }
 
-/* What stands behind a section is not lost: it may be an access rule. */
+/* What stands after a section is not lost: it may be an access rule. */
 static void
-text_behind_a_section(void **state)
+text_after_a_section(void **state)
 {
 	struct rig *rig = *state;
 
@@ -399,12 +399,12 @@ text_behind_a_section(void **state)
 	                "[channel a] [channel b]\n"
 	                "[channel x]]\n"
 	                "[udsd] = [limits] ; comment\n",
-	                "1: 'publish = uid:0' stands behind [channel alerts.*]; expected it on a line of its own\n"
-	                "2: 'max_clients = 5' stands behind [limits]; expected it on a line of its own\n"
+	                "1: 'publish = uid:0' stands after [channel alerts.*]; expected it on a line of its own\n"
+	                "2: 'max_clients = 5' stands after [limits]; expected it on a line of its own\n"
 	                "3: max_clients: '0' is out of range; expected 1 to 1000000\n"
-	                "4: '[channel b]' stands behind [channel a]; expected it on a line of its own\n"
-	                "5: ']' stands behind [channel x]; expected it on a line of its own\n"
-	                "6: '= [limits]' stands behind [udsd]; expected it on a line of its own\n");
+	                "4: '[channel b]' stands after [channel a]; expected it on a line of its own\n"
+	                "5: ']' stands after [channel x]; expected it on a line of its own\n"
+	                "6: '= [limits]' stands after [udsd]; expected it on a line of its own\n");
 }
 
 /* expected: the glob of the only rule. */
@@ -466,7 +466,7 @@ carriage_returns(void **state)
 	assert_int_equal(rig->config->log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(rig->config->limits.max_clients, 5);
 	expect_mistakes(rig, "[udsd]\rlog_level = debug\r",
-	                "1: 'log_level = debug' stands behind [udsd]; expected it on a line of its own\n");
+	                "1: 'log_level = debug' stands after [udsd]; expected it on a line of its own\n");
 	/* No line continues the one before it. */
 	expect_mistakes(rig, "[limits]\nmax_clients = 5\n\fmax_message = 1\n\v\r9\n",
 	                "3: max_message: '1' is out of range; expected 1024 to 1073741824\n"
@@ -727,7 +727,7 @@ main(void)
 		TEST(unknown_keys_and_sections),
 		TEST(before_the_first_section),
 		TEST(malformed_lines),
-		TEST(text_behind_a_section),
+		TEST(text_after_a_section),
 		TEST(names_of_sections),
 		TEST(marks_of_utf8),
 		TEST(carriage_returns),
