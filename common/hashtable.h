@@ -20,10 +20,10 @@ struct hashtable {
 	size_t n;
 };
 
-/* The table must be empty of nodes that anybody still looks for; it does not own them. */
+/* Frees the table, but not the nodes in it: it does not own them. */
 void hashtable_deinit(struct hashtable *table);
 
-/* Returns 0 or -ENOMEM; the latter only for the first node (later the table just gets slower). */
+/* Returns 0, or -ENOMEM for the first node only: without memory to grow, the table just gets slower. */
 int hashtable_insert(struct hashtable *table, struct hashtable_node *node, uint64_t hash);
 
 /* The node must be in the table. */

@@ -6,7 +6,7 @@
 #define WORD_MAX 32
 
 static size_t
-min(size_t a, size_t b)
+nearest_min(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
@@ -23,9 +23,9 @@ nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 		row[0] = i;
 		for (size_t j = 1; j <= b_len; j++) {
 			row[j] = last[j - 1] + (a[i - 1] != b[j - 1]);
-			row[j] = min(row[j], min(last[j], row[j - 1]) + 1);
+			row[j] = nearest_min(row[j], nearest_min(last[j], row[j - 1]) + 1);
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[j] = min(row[j], before[j - 2] + 1);
+				row[j] = nearest_min(row[j], before[j - 2] + 1);
 		}
 		t = before;
 		before = last;

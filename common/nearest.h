@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 /*
- * The one of n names that is nearest to the len bytes of word, counting letters to add, leave out, change
- * or swap; NULL when none is near. On a tie the first.
+ * Returns the one of n names that is nearest to the len bytes of word, by the number of letters to add, remove, change
+ * or swap; the first one on a tie, NULL if none is near.
  */
 const char *nearest_find(const char *word, size_t len, const char *const *names, size_t n);

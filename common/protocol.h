@@ -1,5 +1,5 @@
 /*
- * What both programs must agree on: where the socket is, and the sizes and words of the protocol.
+ * What both programs must agree on: the place of the socket, and the limits and words of the protocol.
  * RESP is described at https://redis.io/docs/latest/develop/reference/protocol-spec/.
  */
 #pragma once
@@ -16,7 +16,7 @@ struct slice {
 	size_t len;
 };
 
-/* Whether the bytes at p are the slice's; without a call where they are few, as names are. */
+/* Whether the slice is equal to the bytes at p. Few bytes, as in names, are compared without a call. */
 static inline bool
 slice_is(struct slice slice, const uint8_t *p)
 {
@@ -49,12 +49,12 @@ slice_is_word(struct slice slice, const char *word)
 	return strlen(word) == slice.len && strncasecmp((const char *)slice.p, word, slice.len) == 0;
 }
 
-/* memcpy() without a call where the bytes are few, as names and most messages are. Returns where they end. */
+/* memcpy() without a call for few bytes, as in names and most messages. Returns the end of the copy. */
 static inline uint8_t *__attribute__((always_inline)) slice_put(uint8_t *to, struct slice from)
 {
 	uint8_t *end = to + from.len;
 
-	/* Two halves that may overlap: sizes that the compiler knows. */
+	/* Two copies that may overlap, each of a constant size. */
 	if (from.len > 64) {
 		memcpy(to, from.p, from.len);
 	} else if (from.len > 32) {
@@ -91,11 +91,14 @@ static inline uint8_t *__attribute__((always_inline)) slice_put(uint8_t *to, str
 /* What a command may hold beside its largest argument (names of channels, headers), in bytes. */
 #define PROTOCOL_REQUEST_ROOM ((size_t)1024 * 1024)
 
+/* The databases of SELECT: 0 to one less than this. All are the same. */
+#define PROTOCOL_DATABASES 16
+
 /* How the names of udsd's own channels begin. */
 #define PROTOCOL_RESERVED "__udsd__:"
-/* Tells a receiver that is subscribed to it what it missed: "COUNT CHANNEL". */
+/* Receivers that are subscribed to it learn what they missed: "COUNT CHANNEL". */
 #define PROTOCOL_MISSED PROTOCOL_RESERVED "missed"
-/* Tells administrators who asked for it (UDSD MONITOR) of each message that is published. */
+/* Reports each message that is published to the administrators that asked for it with UDSD MONITOR. */
 #define PROTOCOL_PUBLISHED PROTOCOL_RESERVED "published"
 
 /* Whether it is the name of one of udsd's own channels. */

@@ -1,7 +1,7 @@
 /*
- * One pass without recursion: a stack holds the aggregates that are open and how many elements each of
- * them still lacks. All values that have not begun yet are counted together; three bytes for each of them
- * are the least that must still come, and make `need`.
+ * One pass without recursion: a stack holds the open aggregates, and how many elements each of them lacks. A reply
+ * that is not complete is parsed again from its beginning when more has arrived, so `need` should ask for much: at
+ * least three bytes for each value that has not begun. The values that are not complete are counted for that.
  */
 #include "resp-reply.h"
 
@@ -15,7 +15,7 @@
 /* "_\r\n", the least that a value takes. */
 #define VALUE_MIN ((size_t)3)
 
-/* An aggregate whose elements are being read. */
+/* An open aggregate. */
 struct level {
 	size_t node;
 	size_t lacking;
@@ -26,12 +26,13 @@ struct parser {
 	const uint8_t *buf;
 	size_t len, at;
 	size_t max_bulk;
-	size_t lacking; /* values that are not complete, without the aggregates of the levels */
+	size_t lacking; /* values that are not complete, without the open aggregates */
 	struct level levels[RESP_REPLY_DEPTH_MAX];
 	size_t depth;
 };
 
-static enum resp_reply_status __attribute__((format(printf, 2, 3))) fail(struct parser *p, const char *format, ...)
+static enum resp_reply_status __attribute__((format(printf, 2, 3)))
+resp_reply_fail(struct parser *p, const char *format, ...)
 {
 	va_list ap;
 
@@ -41,23 +42,23 @@ static enum resp_reply_status __attribute__((format(printf, 2, 3))) fail(struct 
 	return RESP_REPLY_ERROR;
 }
 
-/* The value being read lacks its bytes up to `end`; those behind it lack all of theirs. */
+/* The current value needs the bytes up to `end`; the values after it have not begun. */
 static enum resp_reply_status
-more(struct parser *p, size_t end)
+resp_reply_more(struct parser *p, size_t end)
 {
 	p->reply->need = end + (p->lacking - 1) * VALUE_MIN;
 	return RESP_REPLY_MORE;
 }
 
 static enum resp_reply_status
-add_node(struct parser *p, enum resp_type type, const struct slice *line)
+resp_reply_add_node(struct parser *p, enum resp_type type, const struct slice *line)
 {
 	struct resp_reply *r = p->reply;
 	size_t cap = r->cap > 0 ? r->cap * 2 : 16;
 	struct resp_node *nodes;
 
 	if (r->count == RESP_REPLY_NODES_MAX)
-		return fail(p, "too many values in one reply");
+		return resp_reply_fail(p, "too many values in one reply");
 	if (r->count == r->cap) {
 		nodes = realloc(r->nodes, cap * sizeof(*nodes));
 		if (!nodes)
@@ -70,9 +71,9 @@ add_node(struct parser *p, enum resp_type type, const struct slice *line)
 	return RESP_REPLY_OK;
 }
 
-/* A value that has no elements is complete: so are the aggregates that it was the last element of. */
+/* Call when a value without elements is complete. Closes the aggregates whose last element it is. */
 static void
-value_done(struct parser *p)
+resp_reply_value_done(struct parser *p)
 {
 	struct resp_reply *r = p->reply;
 	struct level *level;
@@ -84,58 +85,58 @@ value_done(struct parser *p)
 			return;
 		r->nodes[level->node].end = r->count;
 		p->depth--;
-		/* An attribute is no element itself: the value that it belongs to is still lacking. */
+		/* An attribute is not an element: the value that it belongs to is still to come. */
 		if (r->nodes[level->node].type == RESP_ATTRIBUTE)
 			return;
 	}
 }
 
 static enum resp_reply_status
-open_aggregate(struct parser *p, struct resp_node *node, int64_t count)
+resp_reply_open_aggregate(struct parser *p, struct resp_node *node, int64_t count)
 {
 	size_t elements = (size_t)count;
 	bool is_attribute = node->type == RESP_ATTRIBUTE;
 
 	if (count < 0 || elements > RESP_REPLY_NODES_MAX)
-		return fail(p, "invalid number of elements");
+		return resp_reply_fail(p, "invalid number of elements");
 	if (node->type == RESP_MAP || is_attribute)
 		elements *= 2;
 	if (elements + p->lacking > RESP_REPLY_NODES_MAX)
-		return fail(p, "too many values in one reply");
+		return resp_reply_fail(p, "too many values in one reply");
 	node->elements = elements;
 	if (elements == 0) {
 		if (!is_attribute)
-			value_done(p);
+			resp_reply_value_done(p);
 		return RESP_REPLY_OK;
 	}
 	if (p->depth == RESP_REPLY_DEPTH_MAX)
-		return fail(p, "too deeply nested");
+		return resp_reply_fail(p, "too deeply nested");
 	p->levels[p->depth++] = (struct level){ p->reply->count - 1, elements };
 	p->lacking += elements - !is_attribute;
 	return RESP_REPLY_OK;
 }
 
-/* The bytes of a string, and their CRLF. */
+/* Reads the bytes of a string and their CRLF. */
 static enum resp_reply_status
-read_bulk(struct parser *p, struct resp_node *node, int64_t size)
+resp_reply_read_bulk(struct parser *p, struct resp_node *node, int64_t size)
 {
 	size_t skip = node->type == RESP_VERBATIM ? 4 : 0, end;
 
 	if (size < 0 || (uint64_t)size > p->max_bulk || (size_t)size < skip)
-		return fail(p, "invalid bulk length");
+		return resp_reply_fail(p, "invalid bulk length");
 	end = p->at + (size_t)size + 2;
 	if (end > p->len)
-		return more(p, end);
+		return resp_reply_more(p, end);
 	if (p->buf[end - 2] != '\r' || p->buf[end - 1] != '\n')
-		return fail(p, "no CRLF behind a string");
+		return resp_reply_fail(p, "no CRLF after a string");
 	node->text = (struct slice){ p->buf + p->at + skip, (size_t)size - skip };
 	p->at = end;
-	value_done(p);
+	resp_reply_value_done(p);
 	return RESP_REPLY_OK;
 }
 
 static bool
-is_number(const struct slice *line, const char *allowed)
+resp_reply_is_number(const struct slice *line, const char *allowed)
 {
 	for (size_t i = 0; i < line->len; i++)
 		if (!line->p[i] || !strchr(allowed, line->p[i]))
@@ -143,9 +144,9 @@ is_number(const struct slice *line, const char *allowed)
 	return line->len > 0;
 }
 
-/* A value that is all in its line, which `node` has. */
+/* Reads a value that consists of one line, which is the text of `node`. */
 static enum resp_reply_status
-read_scalar(struct parser *p, struct resp_node *node)
+resp_reply_read_scalar(struct parser *p, struct resp_node *node)
 {
 	const struct slice *line = &node->text;
 	bool good = true;
@@ -162,10 +163,10 @@ read_scalar(struct parser *p, struct resp_node *node)
 		good = line->len == 0;
 		break;
 	case RESP_DOUBLE:
-		good = is_number(line, "0123456789+-.eEinfa");
+		good = resp_reply_is_number(line, "0123456789+-.eEinfa");
 		break;
 	case RESP_BIG_NUMBER:
-		good = is_number(line, "0123456789+-");
+		good = resp_reply_is_number(line, "0123456789+-");
 		break;
 	case RESP_SIMPLE:
 	case RESP_ERROR:
@@ -180,32 +181,32 @@ read_scalar(struct parser *p, struct resp_node *node)
 		break;
 	}
 	if (!good)
-		return fail(p, "not a value of type '%c'", node->type);
-	value_done(p);
+		return resp_reply_fail(p, "not a value of type '%c'", node->type);
+	resp_reply_value_done(p);
 	return RESP_REPLY_OK;
 }
 
 /* Reads the line at p->at without its CRLF and moves behind it. */
 static enum resp_reply_status
-read_line(struct parser *p, struct slice *ret_line)
+resp_reply_read_line(struct parser *p, struct slice *ret_line)
 {
 	size_t left = p->len - p->at;
 	const uint8_t *start = p->buf + p->at;
 	const uint8_t *newline = memchr(start, '\n', left < PROTOCOL_LINE_MAX ? left : PROTOCOL_LINE_MAX);
 
 	if (!newline && left >= PROTOCOL_LINE_MAX)
-		return fail(p, "too long a line");
+		return resp_reply_fail(p, "too long a line");
 	if (!newline)
-		return more(p, left < VALUE_MIN ? p->at + VALUE_MIN : p->len + 1);
+		return resp_reply_more(p, left < VALUE_MIN ? p->at + VALUE_MIN : p->len + 1);
 	if (newline - start < 2 || newline[-1] != '\r')
-		return fail(p, "no CRLF at the end of a line");
+		return resp_reply_fail(p, "no CRLF at the end of a line");
 	*ret_line = (struct slice){ start + 1, (size_t)(newline - start) - 2 };
 	p->at += (size_t)(newline - start) + 1;
 	return RESP_REPLY_OK;
 }
 
 static enum resp_reply_status
-read_value(struct parser *p)
+resp_reply_read_value(struct parser *p)
 {
 	static const char types[] = "+-:$*_#,(!=%~>|", with_size[] = "$*!=%~>|", bulks[] = "$!=";
 	enum resp_reply_status status;
@@ -215,27 +216,27 @@ read_value(struct parser *p)
 	char type;
 
 	if (p->at == p->len)
-		return more(p, p->at + VALUE_MIN);
+		return resp_reply_more(p, p->at + VALUE_MIN);
 	type = (char)p->buf[p->at];
 	if (!type || !strchr(types, type))
-		return fail(p, "no type begins with byte 0x%02x", p->buf[p->at]);
-	status = read_line(p, &line);
+		return resp_reply_fail(p, "no type begins with byte 0x%02x", p->buf[p->at]);
+	status = resp_reply_read_line(p, &line);
 	if (status == RESP_REPLY_OK)
-		status = add_node(p, (enum resp_type)type, &line);
+		status = resp_reply_add_node(p, (enum resp_type)type, &line);
 	if (status != RESP_REPLY_OK)
 		return status;
 	node = &p->reply->nodes[p->reply->count - 1];
 	if (!strchr(with_size, type))
-		return read_scalar(p, node);
+		return resp_reply_read_scalar(p, node);
 	node->text = (struct slice){ 0 };
 	if (num_parse_resp(line.p, line.len, &size) != 0)
-		return fail(p, "invalid length");
+		return resp_reply_fail(p, "invalid length");
 	if (size == -1 && (type == RESP_BULK || type == RESP_ARRAY)) {
 		node->type = RESP_NULL;
-		value_done(p);
+		resp_reply_value_done(p);
 		return RESP_REPLY_OK;
 	}
-	return strchr(bulks, type) ? read_bulk(p, node, size) : open_aggregate(p, node, size);
+	return strchr(bulks, type) ? resp_reply_read_bulk(p, node, size) : resp_reply_open_aggregate(p, node, size);
 }
 
 enum resp_reply_status
@@ -246,7 +247,7 @@ resp_reply_parse(struct resp_reply *r, const uint8_t *buf, size_t len, size_t ma
 
 	r->count = 0;
 	while (p.lacking > 0 && status == RESP_REPLY_OK)
-		status = read_value(&p);
+		status = resp_reply_read_value(&p);
 	r->used = p.at;
 	return status;
 }

@@ -1,8 +1,8 @@
 /*
  * Parses what a server sends, in RESP2 and RESP3
  * (https://redis.io/docs/latest/develop/reference/protocol-spec/). It works on bytes in place and keeps
- * nothing between calls but its memory: a reply that is not complete is parsed again from its first byte
- * once `need` bytes are there. Streamed strings and aggregates ("$?"), which no server sends, are errors.
+ * only its memory between calls: a reply that is not complete is parsed again from its first byte once the
+ * caller has `need` bytes. Streamed strings and aggregates ("$?"), which no server sends, are errors.
  */
 #pragma once
 
@@ -35,19 +35,19 @@ enum resp_type {
 };
 
 /*
- * One value. The values of a reply lie in preorder: behind an aggregate its elements, behind a map its
- * keys and values in turn. An attribute is not an element: the value it belongs to stands behind it.
+ * One value. The values of a reply are in preorder: an aggregate is followed by its elements, a map by its keys and
+ * values in turn. An attribute is not an element: the value that it belongs to follows it.
  */
 struct resp_node {
 	enum resp_type type;
 	/*
-	 * The bytes between type and CRLF for what is one line, the bytes themselves for the bulk types
-	 * (without the "txt:" of a verbatim string). Empty for aggregates.
+	 * The bytes between type and CRLF of a value that is one line, the bytes of a bulk string (without the "txt:"
+	 * of a verbatim one); empty for aggregates.
 	 */
 	struct slice text;
 	int64_t integer; /* of an integer, or of a boolean: 0 or 1 */
 	size_t elements; /* of an aggregate; a map has two for each pair */
-	size_t end;      /* index behind the value's last descendant */
+	size_t end;      /* index after the value's last descendant */
 };
 
 enum resp_reply_status {
@@ -61,7 +61,7 @@ struct resp_reply {
 	struct resp_node *nodes; /* slices of the input; valid until the next call */
 	size_t count;
 	size_t used; /* bytes of input the reply took */
-	size_t need; /* bytes of input there must be before another call can get further */
+	size_t need; /* bytes of input that another call needs to get further */
 	char error[64];
 
 	size_t cap;

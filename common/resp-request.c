@@ -1,3 +1,14 @@
+/*
+ * Nearly every request is a complete array of a few short arguments. resp_request_parse_short() reads that without a
+ * call; everything else goes to resp_request_parse_any().
+ *
+ * Arguments are slices of the input, so they cannot be kept while an array is not complete: the caller may move the
+ * bytes until more arrive. Only the place of the next argument is kept (struct resp_progress), and the call that finds
+ * the last one collects all arguments in a second walk. So each argument is read at most twice, however many reads the
+ * array takes.
+ *
+ * What is accepted, and the texts of errors, are Redis's.
+ */
 #include "resp-request.h"
 
 #include <stdarg.h>
@@ -9,7 +20,7 @@
 #include "num.h"
 
 static enum resp_request_status __attribute__((format(printf, 2, 3)))
-fail(struct resp_request *r, const char *format, ...)
+resp_request_fail(struct resp_request *r, const char *format, ...)
 {
 	va_list ap;
 
@@ -20,18 +31,18 @@ fail(struct resp_request *r, const char *format, ...)
 }
 
 static enum resp_request_status
-more(struct resp_request *r, size_t need)
+resp_request_more(struct resp_request *r, size_t need)
 {
 	r->need = need;
 	r->tail_offset = 0;
 	return RESP_REQUEST_MORE;
 }
 
-/* Arguments there is room for from the first command on. */
+/* Room for arguments that is allocated at first, and then kept. */
 #define ARGS_FIRST ((size_t)16)
 
 static bool
-reserve_args(struct resp_request *r, size_t n)
+resp_request_reserve_args(struct resp_request *r, size_t n)
 {
 	size_t cap = r->argv_cap > 0 ? r->argv_cap : ARGS_FIRST;
 	struct slice *argv;
@@ -57,13 +68,13 @@ resp_request_deinit(struct resp_request *r)
 }
 
 static bool
-is_blank(char c)
+resp_request_is_blank(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static int
-hex_digit(char c)
+resp_request_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -71,60 +82,60 @@ hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Reads one escape sequence after its backslash inside double quotes; at least one byte is there. */
+/* Reads one escape sequence in double quotes, without its backslash; it has at least one byte. */
 static const char *
-unescape(const char *p, const char *end, char *ret_c)
+resp_request_unescape(const char *p, const char *end, char *ret_c)
 {
 	static const char from[] = "nrtba", to[] = "\n\r\t\b\a";
 	const char *known = strchr(from, *p);
 
-	if (*p == 'x' && end - p >= 3 && hex_digit(p[1]) >= 0 && hex_digit(p[2]) >= 0) {
-		*ret_c = (char)(hex_digit(p[1]) * 16 + hex_digit(p[2]));
+	if (*p == 'x' && end - p >= 3 && resp_request_hex_digit(p[1]) >= 0 && resp_request_hex_digit(p[2]) >= 0) {
+		*ret_c = (char)(resp_request_hex_digit(p[1]) * 16 + resp_request_hex_digit(p[2]));
 		return p + 3;
 	}
 	*ret_c = *p && known ? to[known - from] : *p;
 	return p + 1;
 }
 
-/* Reads a quoted run up to and with its closing quote; NULL where that is missing or not at an argument's end. */
+/* Reads up to the closing quote. Returns where the text continues, or NULL: no quote, or no blank after it. */
 static const char *
-read_quoted(const char *p, const char *end, char quote, char **out)
+resp_request_read_quoted(const char *p, const char *end, char quote, char **out)
 {
 	while (p < end && *p != quote) {
 		if (*p == '\\' && quote == '"' && p + 1 < end)
-			p = unescape(p + 1, end, (*out)++);
+			p = resp_request_unescape(p + 1, end, (*out)++);
 		else if (*p == '\\' && quote == '\'' && p + 1 < end && p[1] == '\'')
 			*(*out)++ = p[1], p += 2;
 		else
 			*(*out)++ = *p++;
 	}
-	if (p == end || (p + 1 < end && !is_blank(p[1])))
+	if (p == end || (p + 1 < end && !resp_request_is_blank(p[1])))
 		return NULL;
 	return p + 1;
 }
 
-/* As in Redis: fewer characters end a word than may stand before one or after a quote. */
+/* As in Redis, these are fewer than the blanks that are skipped before a word and allowed after a quote. */
 static bool
-ends_word(char c)
+resp_request_ends_word(char c)
 {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\0';
 }
 
-/* Reads one argument, which does not begin with a blank; NULL for unbalanced quotes. */
+/* Reads one argument. Returns where the text continues, or NULL for unbalanced quotes. */
 static const char *
-read_word(const char *p, const char *end, char **out)
+resp_request_read_word(const char *p, const char *end, char **out)
 {
-	while (p < end && !ends_word(*p)) {
+	while (p < end && !resp_request_ends_word(*p)) {
 		if (*p == '"' || *p == '\'')
-			return read_quoted(p + 1, end, *p, out);
+			return resp_request_read_quoted(p + 1, end, *p, out);
 		*(*out)++ = *p++;
 	}
 	return p;
 }
 
-/* Splits a line into arguments; they never take more bytes than the line. */
+/* Splits a line into arguments. Together they are not longer than the line, so r->unquoted has room for them. */
 static enum resp_request_status
-split_line(struct resp_request *r, const char *p, const char *end)
+resp_request_split_line(struct resp_request *r, const char *p, const char *end)
 {
 	char *out;
 
@@ -134,49 +145,51 @@ split_line(struct resp_request *r, const char *p, const char *end)
 	for (r->argc = 0;; r->argc++) {
 		char *word = out;
 
-		while (p < end && (is_blank(*p) || !*p))
+		while (p < end && (resp_request_is_blank(*p) || !*p))
 			p++;
 		if (p == end)
 			return RESP_REQUEST_OK;
-		if (!reserve_args(r, r->argc + 1))
+		if (!resp_request_reserve_args(r, r->argc + 1))
 			return RESP_REQUEST_NOMEM;
-		p = read_word(p, end, &out);
+		p = resp_request_read_word(p, end, &out);
 		if (!p)
-			return fail(r, "unbalanced quotes in request");
+			return resp_request_fail(r, "unbalanced quotes in request");
 		r->argv[r->argc] = (struct slice){ (const uint8_t *)word, (size_t)(out - word) };
 	}
 }
 
 static enum resp_request_status
-parse_inline(struct resp_request *r, const uint8_t *buf, size_t len)
+resp_request_parse_inline(struct resp_request *r, const uint8_t *buf, size_t len)
 {
 	const uint8_t *newline = memchr(buf, '\n', len < PROTOCOL_LINE_MAX ? len : PROTOCOL_LINE_MAX);
 	const char *end = (const char *)newline;
 
 	if (!newline)
-		return len >= PROTOCOL_LINE_MAX ? fail(r, "too big inline request") : more(r, len + 1);
+		return len >= PROTOCOL_LINE_MAX ? resp_request_fail(r, "too big inline request")
+		                                : resp_request_more(r, len + 1);
 	r->used = (size_t)(newline - buf) + 1;
 	if (newline > buf && end[-1] == '\r')
 		end--;
-	return split_line(r, (const char *)buf, end);
+	return resp_request_split_line(r, (const char *)buf, end);
 }
 
 /*
- * The CR of the length line at p, if it is all there. A line that is too long has none, so that it is the same error
- * in one read and in many.
+ * The CR of the header line at p, or NULL if the line is not complete. The CR of a line that is too long is not found,
+ * so the error is the same whether the line arrives at once or in parts.
  */
 static const uint8_t *
-find_line_end(const uint8_t *p, size_t len)
+resp_request_find_line_end(const uint8_t *p, size_t len)
 {
 	const uint8_t *cr = memchr(p, '\r', len < PROTOCOL_LINE_MAX ? len : PROTOCOL_LINE_MAX);
 
 	return cr && cr + 1 < p + len ? cr : NULL;
 }
 
-/* read_number() for a line that is not complete, or has anything else than one to nine plain digits. */
-static int __attribute__((noinline)) read_unusual_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
+/* resp_request_read_number() for a line that is incomplete, or anything but one to nine digits. */
+static int __attribute__((noinline))
+resp_request_read_unusual_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
 {
-	const uint8_t *cr = find_line_end(buf + *at - 1, len - (*at - 1));
+	const uint8_t *cr = resp_request_find_line_end(buf + *at - 1, len - (*at - 1));
 
 	if (!cr)
 		return 1;
@@ -187,11 +200,11 @@ static int __attribute__((noinline)) read_unusual_number(const uint8_t *buf, siz
 }
 
 /*
- * Reads the number of a header line at *at, which stands at its first digit, and moves *at behind its
- * CRLF. Fails with -1 on a bad number; returns 1 while the line is not complete.
+ * Reads the number of a header line, whose first digit is at *at, and moves *at past its CRLF. Returns 0, 1 if the line
+ * is not complete, or -1 if it is no number.
  */
 static inline int
-read_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
+resp_request_read_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
 {
 	size_t begin = *at, i = begin, end = len - begin > 9 ? begin + 9 : len;
 	uint32_t value = 0, digit;
@@ -199,37 +212,37 @@ read_number(const uint8_t *buf, size_t len, size_t *at, int64_t *ret_value)
 	for (; i < end && (digit = (uint32_t)buf[i] - '0') < 10; i++)
 		value = value * 10 + digit;
 	if (i == begin || i + 1 >= len || buf[i] != '\r' || (buf[begin] == '0' && i > begin + 1))
-		return read_unusual_number(buf, len, at, ret_value);
+		return resp_request_read_unusual_number(buf, len, at, ret_value);
 	*at = i + 2;
 	*ret_value = value;
 	return 0;
 }
 
-/* Reads the argument at *at and moves *at behind it. is_last: no other follows. */
+/* Reads the argument at *at and moves *at past it. is_last: it is the last one of the request. */
 static enum resp_request_status
-read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bool is_last, size_t max_bulk,
-          struct slice *ret_arg)
+resp_request_read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bool is_last,
+                       size_t max_bulk, struct slice *ret_arg)
 {
 	size_t begin = *at, p = *at + 1;
 	int64_t size;
 	int s;
 
 	if (begin == len)
-		return more(r, len + 1);
+		return resp_request_more(r, len + 1);
 	if (buf[begin] == '$')
-		s = read_number(buf, len, &p, &size);
-	else if (!find_line_end(buf + begin, len - begin))
-		s = 1; /* Redis looks at the type only when the line is there */
+		s = resp_request_read_number(buf, len, &p, &size);
+	else if (!resp_request_find_line_end(buf + begin, len - begin))
+		s = 1; /* Redis looks at the type only when the line is complete */
 	else
-		return fail(r, "expected '$', got '%c'", buf[begin]);
+		return resp_request_fail(r, "expected '$', got '%c'", buf[begin]);
 	if (s > 0 && len - begin > PROTOCOL_LINE_MAX)
-		return fail(r, "too big bulk count string");
+		return resp_request_fail(r, "too big bulk count string");
 	if (s > 0)
-		return more(r, len + 1);
+		return resp_request_more(r, len + 1);
 	if (s < 0 || size < 0 || (uint64_t)size > max_bulk)
-		return fail(r, "invalid bulk length");
+		return resp_request_fail(r, "invalid bulk length");
 	if (p + (size_t)size > max_bulk + PROTOCOL_REQUEST_ROOM)
-		return fail(r, "too big request");
+		return resp_request_fail(r, "too big request");
 	if (len - p < (size_t)size + 2) {
 		r->need = p + (size_t)size + 2;
 		r->tail_offset = is_last ? p : 0;
@@ -237,53 +250,56 @@ read_bulk(struct resp_request *r, const uint8_t *buf, size_t len, size_t *at, bo
 		return RESP_REQUEST_MORE;
 	}
 	*ret_arg = (struct slice){ buf + p, (size_t)size };
-	*at = p + (size_t)size + 2; /* like Redis, what stands where the CRLF belongs is not looked at */
+	*at = p + (size_t)size + 2; /* like Redis, without looking at the two bytes that should be CRLF */
 	return RESP_REQUEST_OK;
 }
 
-/* Goes on where an earlier call stopped, without collecting the arguments: OK means that all are there now. */
+/* Continues where the last call stopped, without collecting the arguments. Returns OK once all have arrived. */
 static enum resp_request_status
-catch_up(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len, size_t max_bulk)
+resp_request_catch_up(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len,
+                      size_t max_bulk)
 {
 	enum resp_request_status status = RESP_REQUEST_OK;
 	struct slice arg;
 
 	while (status == RESP_REQUEST_OK && progress->argc < progress->count) {
-		status = read_bulk(r, buf, len, &progress->at, progress->argc + 1 == progress->count, max_bulk, &arg);
+		status = resp_request_read_bulk(r, buf, len, &progress->at, progress->argc + 1 == progress->count,
+		                                max_bulk, &arg);
 		progress->argc += status == RESP_REQUEST_OK;
 	}
 	return status;
 }
 
-/* The number of an array's arguments; *ret_at: where the first one begins. */
+/* Reads the header of an array: the number of its arguments, and where the first one begins. */
 static enum resp_request_status
-read_count(struct resp_request *r, const uint8_t *buf, size_t len, size_t *ret_at, size_t *ret_count)
+resp_request_read_count(struct resp_request *r, const uint8_t *buf, size_t len, size_t *ret_at, size_t *ret_count)
 {
 	int64_t count;
 	size_t at = 1;
-	int s = read_number(buf, len, &at, &count);
+	int s = resp_request_read_number(buf, len, &at, &count);
 
 	if (s > 0)
-		return len > PROTOCOL_LINE_MAX ? fail(r, "too big mbulk count string") : more(r, len + 1);
+		return len > PROTOCOL_LINE_MAX ? resp_request_fail(r, "too big mbulk count string")
+		                               : resp_request_more(r, len + 1);
 	if (s < 0 || count > INT32_MAX)
-		return fail(r, "invalid multibulk length");
+		return resp_request_fail(r, "invalid multibulk length");
 	*ret_at = at;
 	*ret_count = count > 0 ? (size_t)count : 0;
 	return RESP_REQUEST_OK;
 }
 
-/* Lengths of at most two digits, and counts of one, are read by parse_short(). */
+/* Lengths of at most two digits, and counts of one, are read by resp_request_parse_short(). */
 #define SHORT_BULK_MAX ((size_t)99)
 #define SHORT_COUNT_MAX ((size_t)9)
 
 _Static_assert(SHORT_COUNT_MAX <= ARGS_FIRST, "short requests need no more than the first arguments");
 
-/* The shortest of these: "*1\r\n$0\r\n\r\n". */
+/* The shortest such array: "*1\r\n$0\r\n\r\n". */
 #define SHORT_MIN ((size_t)10)
 
-/* The usual array: few short arguments, and all of it is there. Returns false for any other. */
+/* Parses a complete array of few, short arguments. Returns false for anything else. */
 static inline bool
-parse_short(struct resp_request *r, const uint8_t *buf, size_t len)
+resp_request_parse_short(struct resp_request *r, const uint8_t *buf, size_t len)
 {
 	struct slice *arg = r->argv;
 	uint32_t count, digit;
@@ -314,30 +330,31 @@ parse_short(struct resp_request *r, const uint8_t *buf, size_t len)
 }
 
 static enum resp_request_status
-parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len, size_t max_bulk)
+resp_request_parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len,
+                         size_t max_bulk)
 {
 	enum resp_request_status status = RESP_REQUEST_OK;
 	size_t at = 0, count = 0;
 
 	if (progress->at > 0) {
-		status = catch_up(r, progress, buf, len, max_bulk);
+		status = resp_request_catch_up(r, progress, buf, len, max_bulk);
 		if (status == RESP_REQUEST_MORE)
 			return status;
 		*progress = (struct resp_progress){ 0 };
 		if (status != RESP_REQUEST_OK)
 			return status;
 	}
-	status = read_count(r, buf, len, &at, &count);
+	status = resp_request_read_count(r, buf, len, &at, &count);
 	if (status != RESP_REQUEST_OK)
 		return status;
-	if (!reserve_args(r, count < ARGS_FIRST ? count : ARGS_FIRST))
+	if (!resp_request_reserve_args(r, count < ARGS_FIRST ? count : ARGS_FIRST))
 		return RESP_REQUEST_NOMEM;
 	for (size_t argc = 0; argc < count; argc++) {
 		if (argc == PROTOCOL_ARGS_MAX)
-			return fail(r, "too big request");
-		if (argc == r->argv_cap && !reserve_args(r, argc + 1))
+			return resp_request_fail(r, "too big request");
+		if (argc == r->argv_cap && !resp_request_reserve_args(r, argc + 1))
 			return RESP_REQUEST_NOMEM;
-		status = read_bulk(r, buf, len, &at, argc + 1 == count, max_bulk, &r->argv[argc]);
+		status = resp_request_read_bulk(r, buf, len, &at, argc + 1 == count, max_bulk, &r->argv[argc]);
 		if (status == RESP_REQUEST_OK)
 			continue;
 		r->argc = argc;
@@ -351,27 +368,28 @@ parse_array(struct resp_request *r, struct resp_progress *progress, const uint8_
 }
 
 static enum resp_request_status __attribute__((noinline))
-parse_any(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len, size_t max_bulk)
+resp_request_parse_any(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len,
+                       size_t max_bulk)
 {
 	if (len == 0)
-		return more(r, 1);
+		return resp_request_more(r, 1);
 	if (buf[0] == '*')
-		return parse_array(r, progress, buf, len, max_bulk);
-	return parse_inline(r, buf, len);
+		return resp_request_parse_array(r, progress, buf, len, max_bulk);
+	return resp_request_parse_inline(r, buf, len);
 }
 
 enum resp_request_status
 resp_request_parse(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf, size_t len,
                    size_t max_bulk)
 {
-	if (progress->at == 0 && r->argv_cap > 0 && max_bulk >= SHORT_BULK_MAX && parse_short(r, buf, len))
+	if (progress->at == 0 && r->argv_cap > 0 && max_bulk >= SHORT_BULK_MAX && resp_request_parse_short(r, buf, len))
 		return RESP_REQUEST_OK;
-	return parse_any(r, progress, buf, len, max_bulk);
+	return resp_request_parse_any(r, progress, buf, len, max_bulk);
 }
 
 void
 resp_request_add_tail(struct resp_request *r, const uint8_t *tail)
 {
-	/* There is room: it was made before the header of this argument was read. */
+	/* There is room for it: resp_request_parse_array() has reserved it before it read the header. */
 	r->argv[r->argc++] = (struct slice){ tail, r->tail_len };
 }

@@ -1,8 +1,8 @@
 /*
  * Parses requests: arrays of bulk strings, or inline commands, as Redis 7.2 takes them
  * (https://redis.io/docs/latest/develop/reference/protocol-spec/). It works on bytes in place and keeps
- * none of them: for a request that is not complete the caller keeps the bytes and what was learnt of them
- * (struct resp_progress), and calls again when `need` bytes are there.
+ * none of them: of a request that is not complete the caller keeps the bytes and the progress (struct resp_progress),
+ * and calls again when it has `need` bytes.
  */
 #pragma once
 
@@ -18,11 +18,11 @@ enum resp_request_status {
 	RESP_REQUEST_NOMEM,
 };
 
-/* Where the parsing of an unfinished array stands. Zeroed: at its beginning. */
+/* How far an incomplete array has been parsed. Zeroed: not at all. */
 struct resp_progress {
 	size_t at;    /* where the next argument begins */
 	size_t argc;  /* arguments before that */
-	size_t count; /* arguments of the whole */
+	size_t count; /* arguments of the array */
 };
 
 struct resp_request {
@@ -31,10 +31,10 @@ struct resp_request {
 	size_t argc;
 	size_t used; /* bytes of input the request took */
 
-	size_t need; /* bytes of input there must be before another call can get further */
-	/* Where the last argument's bytes begin, when the request lacks only the rest of them; else 0. */
+	size_t need; /* bytes of input that another call needs to get further */
+	/* If the request lacks only the rest of its last argument: where that begins; else 0. */
 	size_t tail_offset;
-	size_t tail_len; /* and how many they will be, without the CRLF */
+	size_t tail_len; /* the whole length of that argument, without its CRLF */
 
 	char error[64];
 
@@ -46,14 +46,14 @@ void resp_request_deinit(struct resp_request *r);
 
 /*
  * Parses the request at the start of buf. max_bulk: the most bytes of one argument. *r is zeroed before
- * the first call and may be used for any number of inputs, one after another. *progress is zeroed for a new
- * request, and updated when there must be more of it; otherwise it is zeroed again.
+ * the first call and may be used for any number of inputs, one after another. *progress is zero for a new request;
+ * RESP_REQUEST_MORE updates it, any other result zeroes it.
  */
 enum resp_request_status resp_request_parse(struct resp_request *r, struct resp_progress *progress, const uint8_t *buf,
                                             size_t len, size_t max_bulk);
 
 /*
- * After RESP_REQUEST_MORE with a tail_offset that is the end of the input: takes tail_len bytes that stand
- * elsewhere for the last argument, which makes the request whole.
+ * Completes a request with its last argument, tail_len bytes that lie elsewhere. Call after RESP_REQUEST_MORE, if
+ * tail_offset was the end of the input.
  */
 void resp_request_add_tail(struct resp_request *r, const uint8_t *tail);

@@ -1,5 +1,5 @@
 /*
- * SipHash-1-3, a keyed hash: whoever does not know the key cannot choose names that collide
+ * SipHash-1-3, a keyed hash: nobody without the key can choose names that collide
  * (https://www.aumasson.jp/siphash/siphash.pdf).
  */
 #pragma once

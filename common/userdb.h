@@ -3,6 +3,6 @@
 
 #include <sys/types.h>
 
-/* The id of a name. Returns 0, or -ENOENT when nobody has it. */
+/* The id of a name. Returns 0, or -ENOENT if there is no such name. */
 int userdb_user(const char *name, uid_t *ret_uid);
 int userdb_group(const char *name, gid_t *ret_gid);

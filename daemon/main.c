@@ -12,9 +12,9 @@
 #include "options.h"
 #include "server.h"
 
-/* If standard descriptors were closed, sockets would take their numbers and the log would go to a client. */
+/* Opens closed standard descriptors. A socket could take their numbers, and the log would go to a client. */
 static void
-fill_standard_descriptors(void)
+main_fill_descriptors(void)
 {
 	int fd;
 
@@ -26,12 +26,12 @@ fill_standard_descriptors(void)
 }
 
 static int
-run(const struct options *options, struct config *config)
+main_run(const struct options *options, struct config *config)
 {
 	struct server server;
 	int r;
 
-	fill_standard_descriptors();
+	main_fill_descriptors();
 	signal(SIGPIPE, SIG_IGN);
 	umask(0077);
 	r = server_init(&server, options, config);
@@ -43,9 +43,9 @@ run(const struct options *options, struct config *config)
 	return EXIT_SUCCESS;
 }
 
-/* Fails if the output could not be written. */
+/* Returns an exit status: of failure if the output could not be written. */
 static int
-flush_output(void)
+main_flush_output(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return EXIT_SUCCESS;
@@ -63,14 +63,14 @@ main(int argc, char **argv)
 
 	switch (options_parse(argc, argv, &options)) {
 	case OPTIONS_EXIT_OK:
-		return flush_output();
+		return main_flush_output();
 	case OPTIONS_EXIT_USAGE:
 		return EX_USAGE;
 	case OPTIONS_RUN:
 		break;
 	}
 	log_init("udsd");
-	config = options_load_config(&options, &mistakes);
+	config = options_load_config(&options, options.check_config && options.n_listen == 0, &mistakes);
 	if (!config) {
 		log_lines(LOG_LEVEL_ERROR, mistakes.len > 0 ? (char *)mistakes.data : "udsd: out of memory\n");
 		r = EX_CONFIG;
@@ -79,13 +79,13 @@ main(int argc, char **argv)
 			config_print(config, stdout);
 		else
 			printf("%s: the configuration is valid\n",
-			       config->path ? config->path : "no file, only defaults");
+			       config->path ? config->path : "no file, only the command line");
 		config_free(config);
-		r = flush_output();
+		r = main_flush_output();
 	} else {
 		log_set_level((enum log_level)config->log_level);
 		log_never_wait();
-		r = run(&options, config);
+		r = main_run(&options, config);
 	}
 	buf_deinit(&mistakes);
 	options_deinit(&options);

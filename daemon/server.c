@@ -15,13 +15,13 @@
 #include "options.h"
 #include "command-table.h"
 
-/* Descriptors for other uses than clients. */
+/* Descriptors that are not for clients. */
 #define OTHER_DESCRIPTORS 64
 
 static const int signal_numbers[SERVER_N_SIGNALS] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP };
 
 static void
-stop_now_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+server_stop_now_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct server *server = arg;
 
@@ -30,7 +30,7 @@ stop_now_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__
 	server->is_done = true;
 }
 
-/* why: what asked for it. */
+/* why: the signal or command that asked for it. */
 static void
 server_stop(struct server *server, const char *why)
 {
@@ -82,7 +82,7 @@ server_apply_config(struct server *server)
 
 /* Runs inside the loop: a loop that hangs sends nothing. */
 static void
-watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+server_watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct server *server = arg;
 
@@ -91,11 +91,15 @@ watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__
 	loop_add_timer(&server->watchdog_timer, is_sent ? server->watchdog_ms : STATUS_RETRY_MS);
 }
 
-/* Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *ret_mistakes. */
+/*
+ * Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *ret_mistakes. A file
+ * that is missing is wrong, too: the defaults would close the listeners of a file that is just being replaced, and open
+ * its channels to everybody.
+ */
 static bool
 server_load(struct server *server, struct buf *ret_mistakes)
 {
-	struct config *config = options_load_config(server->options, ret_mistakes), *old = server->config;
+	struct config *config = options_load_config(server->options, true, ret_mistakes), *old = server->config;
 
 	if (!config)
 		log_lines(LOG_LEVEL_ERROR, ret_mistakes->len > 0 ? (const char *)ret_mistakes->data : "out of memory");
@@ -149,12 +153,15 @@ server_reload_for_clients(struct server *server)
 }
 
 static void
-signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
+server_signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
 {
 	struct server *server = arg;
 
-	/* Without a file there is nothing to reload, and a terminal that goes away ends what was started in it. */
-	if (number == SIGHUP && server->config->path)
+	/*
+	 * Without a file there is nothing to reload, unless one has appeared, and a terminal that goes away ends what
+	 * was started in it.
+	 */
+	if (number == SIGHUP && (server->config->path || options_config_path(server->options)))
 		server_reload(server);
 	else
 		server_stop(server, strsignal(number));
@@ -167,12 +174,12 @@ server_init_events(struct server *server)
 	struct event_base *base = server->loop.base;
 	int r = 0;
 
-	evtimer_assign(&server->stop_timer, base, stop_now_cb, server);
-	evtimer_assign(&server->watchdog_timer, base, watchdog_cb, server);
+	evtimer_assign(&server->stop_timer, base, server_stop_now_cb, server);
+	evtimer_assign(&server->watchdog_timer, base, server_watchdog_cb, server);
 	server->watchdog_ms = notify_watchdog_ms() / 2;
 	status_init(&server->status, &server->loop);
 	for (int i = 0; i < SERVER_N_SIGNALS; i++) {
-		evsignal_assign(&server->signals[i], base, signal_numbers[i], signal_cb, server);
+		evsignal_assign(&server->signals[i], base, signal_numbers[i], server_signal_cb, server);
 		if (evsignal_add(&server->signals[i], NULL) < 0)
 			r = EX_SOFTWARE;
 	}

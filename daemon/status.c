@@ -1,6 +1,7 @@
 /*
- * The first change after a quiet time is told at once and starts the timer. When that ends, what has changed
- * meanwhile is told with its rate, and the timer starts again; with no change, the rate is taken back and it rests.
+ * The first change after a quiet time is reported at once and starts the timer. When the timer ends, the changes since
+ * then are reported with their rate, and it starts again; without changes, the line is sent without a rate, and the
+ * timer rests.
  */
 #include "status.h"
 
@@ -21,7 +22,7 @@ status_has_changed(const struct status *status)
 	       now->deliveries != told->deliveries || now->dropped != told->dropped;
 }
 
-/* Sends the line, and before it what is owed. Returns whether the manager's socket took it. */
+/* Sends the line, after the notices that are still owed. Returns whether the manager's socket took it. */
 static bool
 status_tell(struct status *status)
 {
@@ -57,7 +58,7 @@ status_wait_a_while(struct status *status)
 }
 
 static void
-timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+status_timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct status *status = arg;
 	struct flow *flow = &loop_bus(status->loop)->flow;
@@ -78,7 +79,7 @@ void
 status_init(struct status *status, struct loop *loop)
 {
 	*status = (struct status){ .loop = loop, .is_on = notify_is_on() };
-	evtimer_assign(&status->timer, loop->base, timer_cb, status);
+	evtimer_assign(&status->timer, loop->base, status_timer_cb, status);
 }
 
 void

@@ -74,7 +74,7 @@ clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb,
 	if (status != 0)
 		return status;
 	own = reply->integer;
-	status = ask(a, &reply, "CLIENT", "LIST", NULL);
+	status = ask(a, &reply, "UDSD", "CLIENTS", NULL);
 	if (status != 0)
 		return status;
 	end = reply->text.p + reply->text.len;

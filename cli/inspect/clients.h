@@ -1,5 +1,6 @@
 /*
- * The daemon's CLIENT LIST, client by client, and what the host knows about their users and processes. Also the options
+ * The daemon's UDSD CLIENTS, client by client, and what the host knows about their users and processes. Also the
+ * options
  * --user and --pid, with which verbs select clients.
  */
 #pragma once
@@ -43,7 +44,7 @@ typedef void clients_cb(const struct client_entry *client, void *arg);
  */
 int clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb, void *arg);
 
-/* Reads one line of CLIENT LIST. */
+/* Reads one line of UDSD CLIENTS. */
 void clients_parse(struct slice line, struct client_entry *ret_client);
 
 /* The value of a field: as text, empty if there is no such field; as a number, 0 if it is not a positive one. */

@@ -23,7 +23,7 @@
 static const char fetch_questions[] =
     "*6\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$7\r\nclients\r\n$6\r\nmemory\r\n$5\r\nstats\r\n$3\r\ncpu\r\n"
     "*2\r\n$4\r\nUDSD\r\n$8\r\nCHANNELS\r\n"
-    "*2\r\n$6\r\nCLIENT\r\n$4\r\nLIST\r\n";
+    "*2\r\n$4\r\nUDSD\r\n$7\r\nCLIENTS\r\n";
 
 enum fetch_answer { FETCH_INFO, FETCH_CHANNELS, FETCH_CLIENTS, FETCH_KILLED };
 

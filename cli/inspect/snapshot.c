@@ -36,7 +36,7 @@ static const char *const snapshot_fields[][SNAPSHOT_VALUES][3] = {
 	},
 };
 
-/* By letters of "flags" and "events" in CLIENT LIST. */
+/* By letters of "flags" and "events" in UDSD CLIENTS. */
 static const struct {
 	const char *name;
 	char letter;

@@ -1,5 +1,5 @@
 /*
- * The daemon at one moment, read from its answers to INFO, UDSD CHANNELS and CLIENT LIST, and the rates since the
+ * The daemon at one moment, read from its answers to INFO, UDSD CHANNELS and UDSD CLIENTS, and the rates since the
  * moment before. Knows no connection. No memory ends the program, as everywhere in the command line.
  */
 #pragma once

@@ -140,6 +140,7 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	bus_set_encoding(bus, &s->client, ENCODING_RESP2);
 	transaction_end(bus, s);
 	s->client.wait_receiver = s->no_evict = s->no_touch = false;
+	s->database = 0;
 	if (s->reply_mode != REPLY_SKIP) /* as in Redis, SKIP covers RESET too */
 		s->reply_mode = REPLY_ON;
 	cmd_client_set_text(bus, s, CLIENT_NAME, (struct slice){ 0 });
@@ -147,18 +148,21 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	return COMMAND_DONE;
 }
 
+/* Channels are the same in all databases, so a program may choose any of those that Redis has by default. */
 enum command_result
 cmd_select(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	int64_t index;
 
-	if (num_parse_resp(argv[1].p, argv[1].len, &index) != 0)
+	if (num_parse_resp(argv[1].p, argv[1].len, &index) != 0) {
 		reply_error(bus, s, "ERR value is not an integer or out of range");
-	else if (index < INT32_MIN || index > INT32_MAX)
+	} else if (index < INT32_MIN || index > INT32_MAX) {
 		reply_error(bus, s, "ERR value is out of range, value must between %d and %d", INT32_MIN, INT32_MAX);
-	else if (index != 0)
+	} else if (index < 0 || index >= PROTOCOL_DATABASES) {
 		reply_error(bus, s, "ERR DB index is out of range");
-	else
+	} else {
+		s->database = (uint8_t)index;
 		reply_status(bus, s, "OK");
+	}
 	return COMMAND_DONE;
 }

@@ -75,39 +75,35 @@ cmd_shutdown(struct bus *bus, struct session *s, const struct slice *argv, size_
 	return COMMAND_DONE;
 }
 
+#define COUNT ""
+#define SIZE ""
+#define DURATION "ms"
+#define LIMIT(member, unit, initial, min, max) { #member, NULL, offsetof(struct limits, member), unit },
+
 /*
- * The parameters of CONFIG GET, sorted: those of Redis that libraries and programs ask for, and udsd's limits as
- * udsd.conf takes them, in bytes and milliseconds.
+ * The parameters of CONFIG GET: those of Redis that libraries and programs ask for, and udsd's limits under the names
+ * that they have in udsd.conf, in bytes and milliseconds.
  */
+/* clang-format off: one row, one parameter */
 static const struct {
 	const char *name;
 	const char *fixed; /* NULL: the limit at offset, followed by unit */
 	size_t offset;
 	const char *unit;
-} parameters[] = {
-	{ "appendonly", "no", 0, "" },
-	{ "bind", "", 0, "" },
-	{ "cluster-enabled", "no", 0, "" },
-	{ "databases", "1", 0, "" },
-	{ "idle_timeout", NULL, offsetof(struct limits, idle_timeout), "ms" },
-	{ "max_clients", NULL, offsetof(struct limits, max_clients), "" },
-	{ "max_clients_per_uid", NULL, offsetof(struct limits, max_clients_per_uid), "" },
-	{ "max_message", NULL, offsetof(struct limits, max_message), "" },
-	{ "max_patterns_per_uid", NULL, offsetof(struct limits, max_patterns_per_uid), "" },
-	{ "max_subscriptions", NULL, offsetof(struct limits, max_subscriptions), "" },
-	{ "max_subscriptions_per_uid", NULL, offsetof(struct limits, max_subscriptions_per_uid), "" },
-	{ "maxclients", NULL, offsetof(struct limits, max_clients), "" },
-	{ "maxmemory", "0", 0, "" },
-	{ "notify-keyspace-events", "", 0, "" },
-	{ "port", "0", 0, "" },
-	{ "proto-max-bulk-len", NULL, offsetof(struct limits, max_message), "" },
-	{ "queue_limit", NULL, offsetof(struct limits, queue_limit), "" },
-	{ "queue_limit_per_uid", NULL, offsetof(struct limits, queue_limit_per_uid), "" },
-	{ "requirepass", "", 0, "" },
-	{ "save", "", 0, "" },
-	{ "slow_timeout", NULL, offsetof(struct limits, slow_timeout), "ms" },
-	{ "timeout", "0", 0, "" },
-};
+} parameters[] = { { "appendonly", "no", 0, "" },
+	           { "bind", "", 0, "" },
+	           { "cluster-enabled", "no", 0, "" },
+	           { "databases", "16", 0, "" },
+	           { "maxclients", NULL, offsetof(struct limits, max_clients), "" },
+	           { "maxmemory", "0", 0, "" },
+	           { "notify-keyspace-events", "", 0, "" },
+	           { "port", "0", 0, "" },
+	           { "proto-max-bulk-len", NULL, offsetof(struct limits, max_message), "" },
+	           { "requirepass", "", 0, "" },
+	           { "save", "", 0, "" },
+	           { "timeout", "0", 0, "" },
+	           LIMITS_ROWS(LIMIT) };
+/* clang-format on */
 
 /* Upper bound of the patterns in one CONFIG GET. */
 #define PATTERNS_MAX 64

@@ -237,10 +237,6 @@ cmd_udsd_reload(struct bus *bus, struct session *s, const struct slice *argv, si
 		udsd_reply_reloaded(bus, s);
 		return COMMAND_DONE;
 	}
-	if (!sessions_of_const(bus)->config_path) {
-		reply_error(bus, s, "ERR the daemon runs without a configuration file, there is nothing to reload");
-		return COMMAND_DONE;
-	}
 	flow_log(&bus->flow, &s->client, LOG_LEVEL_INFO, "asked for a reload");
 	return flow_wait(&bus->flow, &s->client, &sessions_of(bus)->reloading) ? COMMAND_WAIT : COMMAND_DONE;
 }

@@ -22,6 +22,9 @@ struct listener_config *config_new_listener(const char *name);
 /* Adds a listener with the defaults. Returns it, or NULL when there is no memory. */
 struct listener_config *config_add_listener(struct config *config, const char *name);
 
+/* Adds a rule with the defaults behind the others. Returns it, or NULL when there is no memory. */
+struct access_rule *config_add_rule(struct config *config, const char *glob);
+
 /* Writes the whole configuration in the form that config_read() reads. */
 void config_print(const struct config *config, FILE *out);
 

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -96,17 +97,17 @@ options_unknown_option(const char *given)
 	return options_usage_error("unknown option '%s'", given);
 }
 
-/* What --listen listens with. */
+/* Sets an option of the listeners of --listen. */
 static enum options_result
 options_set_listener(struct options *options, const char *key, const char *value)
 {
 	const struct config_row *row = config_listener_row(key);
-	struct config_bad_part bad;
+	struct config_error error;
 
 	options->listener_option = key;
-	if (config_set_value(row, options->listener, value, &bad) == 0)
+	if (config_set_value(row, options->listener, value, &error) == 0)
 		return OPTIONS_RUN;
-	return options_usage_error("--%s: '%s' is not %s", key, value, config_expected(row->type));
+	return options_usage_error("--%s: %s", key, error.text);
 }
 
 static enum options_result
@@ -193,6 +194,36 @@ options_deinit(struct options *options)
 	options->listener = NULL;
 }
 
+/* Whether a configuration file can have this value. */
+static bool
+options_is_writable(const char *value)
+{
+	bool is_writable = !isspace((unsigned char)*value);
+
+	for (; is_writable && *value; value++)
+		is_writable =
+		    *value != '\n' && !(isspace((unsigned char)*value) && strchr(";#", value[1])); /* or at the end */
+	return is_writable;
+}
+
+/* Reports values that --print-config would print in a form that is read differently. */
+static int
+options_check_printable(const struct options *options, struct buf *mistakes)
+{
+	const char *channel = options->listener->options.channel;
+
+	for (int i = 0; i < options->n_listen; i++)
+		if (!options_is_writable(options->listen[i])) {
+			buf_printf(mistakes, "udsd: --listen '%s': a configuration file cannot express this\n",
+			           options->listen[i]);
+			return -EINVAL;
+		}
+	if (options_is_writable(channel))
+		return 0;
+	buf_printf(mistakes, "udsd: --channel '%s': a configuration file cannot express this\n", channel);
+	return -EINVAL;
+}
+
 static int
 options_add_listeners(const struct options *options, struct config *config, struct buf *mistakes)
 {
@@ -221,7 +252,7 @@ options_add_listeners(const struct options *options, struct config *config, stru
 	return 0;
 }
 
-/* Where udsd listens when nothing says otherwise: root for the host, everybody else for themselves. */
+/* Without any listener udsd serves the host if it runs as root, otherwise its user. */
 static int
 options_add_default_listener(struct config *config, struct buf *mistakes)
 {
@@ -245,24 +276,39 @@ options_add_default_listener(struct config *config, struct buf *mistakes)
 	return 0;
 }
 
+const char *
+options_config_path(const struct options *options)
+{
+	if (options->config_path || options->n_listen > 0)
+		return options->config_path;
+	/* A file that cannot be looked up may well be there, so only an error tells of it. */
+	return access(UDSD_CONFIG_FILE, F_OK) == 0 || errno != ENOENT ? UDSD_CONFIG_FILE : NULL;
+}
+
 struct config *
-options_load_config(const struct options *options, struct buf *ret_mistakes)
+options_load_config(const struct options *options, bool needs_file, struct buf *ret_mistakes)
 {
 	struct config *config = config_new();
-	const char *path = options->config_path;
 	int r = config ? 0 : -ENOMEM;
 
 	*ret_mistakes = (struct buf){ 0 };
-	if (!path && options->n_listen == 0 && access(UDSD_CONFIG_FILE, F_OK) == 0)
-		path = UDSD_CONFIG_FILE;
-	if (r == 0 && path) {
-		config->path = path;
-		r = config_read(config, path, ret_mistakes);
+	if (r == 0) {
+		config->path = options_config_path(options);
+		if (!config->path && needs_file && options->n_listen == 0)
+			config->path = UDSD_CONFIG_FILE;
+	}
+	if (r == 0 && config->path) {
+		r = config_read(config, config->path, ret_mistakes);
+	} else if (r == 0 && needs_file) {
+		buf_printf(ret_mistakes, "with --listen and without --config no file is read\n");
+		r = -EINVAL;
 	}
 	if (r == 0)
 		r = options_add_listeners(options, config, ret_mistakes);
 	if (r == 0 && STAILQ_EMPTY(&config->listeners))
 		r = options_add_default_listener(config, ret_mistakes);
+	if (r == 0 && options->print_config)
+		r = options_check_printable(options, ret_mistakes);
 	if (r == 0 && options->log_level >= 0)
 		config->log_level = options->log_level;
 	if (r == 0)

@@ -3,15 +3,16 @@
 
 #include <stdbool.h>
 
+struct buf;
 struct config;
 struct listener_config;
 
 struct options {
-	const char *config_path; /* NULL: the default one if it exists, unless there is a --listen */
-	const char **listen;     /* what --listen gave; owned */
+	const char *config_path; /* of --config, or NULL */
+	const char **listen;     /* the addresses of --listen; owned */
 	int n_listen;
-	struct listener_config *listener; /* what those are like; owned */
-	const char *listener_option;      /* one that says so, or NULL */
+	struct listener_config *listener; /* the mode and so on of all these listeners; owned */
+	const char *listener_option;      /* an option that was given for them, or NULL */
 	int log_level;                    /* enum log_level; -1: as configured */
 	bool check_config, print_config;
 };
@@ -23,9 +24,12 @@ enum options_result options_parse(int argc, char **argv, struct options *ret_opt
 
 void options_deinit(struct options *options);
 
+/* The configuration file: the one given, or the default one if it exists and there is no --listen; or NULL. */
+const char *options_config_path(const struct options *options);
+
 /*
- * The configuration that the options ask for, complete with listeners. Prints or logs nothing: the mistakes go
- * to *ret_mistakes, which the caller releases. Returns NULL on failure.
+ * The configuration that the options ask for, complete with listeners. needs_file: that there is no file is a mistake;
+ * otherwise the defaults then apply. Prints or logs nothing: the mistakes go to *ret_mistakes, which the caller
+ * releases. Returns NULL on failure.
  */
-struct buf;
-struct config *options_load_config(const struct options *options, struct buf *ret_mistakes);
+struct config *options_load_config(const struct options *options, bool needs_file, struct buf *ret_mistakes);

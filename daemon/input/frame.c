@@ -6,6 +6,9 @@
 
 #define LENGTH_SIZE ((size_t)4)
 
+/* In bytes; most lines are shorter. */
+#define LINE_STEP 512
+
 static enum frame_status
 frame_finish(const uint8_t *p, size_t len, size_t used, uint64_t max, struct frame *ret_frame)
 {
@@ -15,16 +18,38 @@ frame_finish(const uint8_t *p, size_t len, size_t used, uint64_t max, struct fra
 	return FRAME_OK;
 }
 
+/*
+ * The first LF or NUL, or NULL. One is looked for only a little further than the other: streams have one of them, and
+ * may be long.
+ */
+static const uint8_t *
+frame_find_line_end(const uint8_t *p, const uint8_t *end)
+{
+	for (size_t n; p < end; p += n) {
+		const uint8_t *lf, *nul;
+
+		n = end - p < LINE_STEP ? (size_t)(end - p) : LINE_STEP;
+		lf = memchr(p, '\n', n);
+		nul = memchr(p, '\0', lf ? (size_t)(lf - p) : n);
+		if (lf || nul)
+			return nul ? nul : lf;
+	}
+	return NULL;
+}
+
 static enum frame_status
 frame_split_line(const uint8_t *p, size_t len, bool is_end, uint64_t max, size_t *scanned, struct frame *ret_frame)
 {
-	const uint8_t *lf = memchr(p + *scanned, '\n', len - *scanned);
-	size_t end = lf ? (size_t)(lf - p) : len;
+	const uint8_t *end = frame_find_line_end(p + *scanned, p + len);
+	size_t line_len = end ? (size_t)(end - p) : len, used = end ? line_len + 1 : len;
 
 	*scanned = 0;
-	if (lf || is_end) /* a CR belongs to the line end only before an LF */
-		return frame_finish(p, lf && end > 0 && p[end - 1] == '\r' ? end - 1 : end, lf ? end + 1 : end, max,
-		                    ret_frame);
+	if (end || is_end) {
+		if (end && *end == '\n' && line_len > 0 &&
+		    end[-1] == '\r') /* a CR belongs to the line end only there */
+			line_len--;
+		return frame_finish(p, line_len, used, max, ret_frame);
+	}
 	if (len - (p[len - 1] == '\r') > max)
 		return FRAME_TOO_LONG;
 	*scanned = len;

@@ -11,7 +11,7 @@
 #include "protocol.h"
 
 enum framing {
-	FRAMING_LINE,   /* ends with LF, CR LF or the end of the stream */
+	FRAMING_LINE,   /* ends with LF, CR LF, NUL (as syslog(3) writes) or the end of the stream */
 	FRAMING_LENGTH, /* 4 bytes, big-endian: the length of the payload that follows */
 	FRAMING_WHOLE,  /* the whole stream is one message */
 };

@@ -71,6 +71,18 @@ packet_receive(struct conn *conn, struct packet *ret_packet)
 	return 1;
 }
 
+/*
+ * The message in a packet. A datagram is one without the NUL or newline at its end, with which programs that write to
+ * syslog end their records. Packets of a connection are passed on as they are.
+ */
+static struct slice
+packet_message(const uint8_t *p, size_t len, bool is_datagram)
+{
+	bool has_end = is_datagram && len > 0 && (p[len - 1] == '\0' || p[len - 1] == '\n');
+
+	return (struct slice){ p, len - has_end };
+}
+
 /* The session is the sender from now on. There is nothing about its supplementary groups. */
 static void
 packet_become(struct session *s, const struct ucred *sender)
@@ -114,7 +126,8 @@ packet_read(struct conn *conn)
 		if (s->client.is_hidden)
 			packet_become(s, &packet.sender);
 		if (packet.is_whole)
-			feed_packet(bus, s, &origin->plan, (struct slice){ conn->origin->loop->buffer, packet.len });
+			feed_packet(bus, s, &origin->plan,
+			            packet_message(conn->origin->loop->buffer, packet.len, origin->plan.is_shared));
 		else
 			feed_refuse(bus, s, &origin->plan, "a packet of %zu bytes is too long; the limit is %zu",
 			            packet.len, (size_t)PACKET_MAX);

@@ -93,7 +93,7 @@ monitor_put_origin(struct buf *line, const struct bus *bus, const struct session
 	if (is_unix && address.peer[0])
 		address.peer[strlen(address.peer) - 2] = '\0'; /* without the ":0" in place of a port */
 	clock_gettime(CLOCK_REALTIME, &now);
-	return buf_printf(line, "+%lld.%06ld [0 %s%s]", (long long)now.tv_sec, now.tv_nsec / 1000,
+	return buf_printf(line, "+%lld.%06ld [%d %s%s]", (long long)now.tv_sec, now.tv_nsec / 1000, s->database,
 	                  is_unix ? "unix:" : "", address.peer);
 }
 

@@ -32,6 +32,7 @@ struct session {
 	uint32_t kept;             /* bytes of input and transaction that its user is charged for */
 	uint8_t reply_mode;        /* enum session_reply_mode */
 	uint8_t last_command;      /* row in the table of commands, counted from 1; 0: none */
+	uint8_t database;          /* of SELECT: only shown in CLIENT LIST and MONITOR */
 	bool in_transaction : 1;
 	bool is_unfinished : 1; /* the user was charged for `kept` as unfinished; see lifetime.c */
 	bool is_monitor : 1;

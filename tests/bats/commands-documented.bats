@@ -48,9 +48,10 @@ example() { # NUMBER
     start_udsd
     refused "commands: 'GET key' is only in the manual" 's/^\.It Ic TIME$/.It Ic GET Ar key\n&/'
     refused "INFO Stats: 'lost' is only in the manual" 's/^\.It Cm commands_waited$/.It Cm lost\n&/'
-    refused "CLIENT LIST: 'cpu' is only in the manual" 's/^\.It Cm pid$/.It Cm cpu\n&/'
+    refused "CLIENT LIST: 'cpu' is only in the manual" 's/^\.It Cm lib-ver$/.It Cm cpu\n&/'
+    refused "UDSD CLIENTS: 'cpu' is only in the manual" 's/^\.It Cm pid$/.It Cm cpu\n&/'
     refused "CONFIG GET: 'hz' is only in the manual" 's/^\.It Cm save$/.It Cm hz\n&/'
-    refused "CLIENT LIST: the fields stand in another order" 's/^\.It Cm (uid|gid)$/.It Cm X\1/; s/Xuid/gid/; s/Xgid/uid/'
+    refused "UDSD CLIENTS: the fields stand in another order" 's/^\.It Cm (uid|gid)$/.It Cm X\1/; s/Xuid/gid/; s/Xgid/uid/'
 }
 
 @test "the manual's receiver in Python and publisher in C talk to each other" {

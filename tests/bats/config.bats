@@ -19,6 +19,7 @@ socket_group = no-such-group-here
 [nonsense]
 a = b
 just words
+[channel alerts.*] publish = root
 EOF
     run "$UDSD" --config "$DIR/conf" --check-config
     assert_failure 78
@@ -33,6 +34,7 @@ EOF
     assert_line --partial "[listener bus]: 'listen' is missing"
     assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]"
     assert_line "$DIR/conf:14: 'just words' is neither 'key = value' nor a [section]"
+    assert_line "$DIR/conf:15: 'publish = root' stands after [channel alerts.*]; expected it on a line of its own"
 }
 
 @test "two listeners with the same address are a mistake; # begins a comment after a value" {
@@ -85,6 +87,20 @@ EOF
     run "$UDSD" --config "$DIR/none" --check-config
     assert_failure 78
     assert_output "$DIR/none: No such file or directory"
+}
+
+@test "--print-config refuses values of the command line that a file cannot express" {
+    local value
+    for value in "$DIR/a ;b" "$DIR/a #b" "$DIR/a " " $DIR/a" "$DIR/a"$'\nb'; do
+        run "$UDSD" --listen "$value" --print-config
+        assert_failure 78
+        assert_output "udsd: --listen '$value': a configuration file cannot express this"
+        run "$UDSD" --listen "$S" --mode line --channel "$value" --print-config
+        assert_failure 78
+    done
+    "$UDSD" --listen ';x' --mode line --channel '#a;b' --print-config >"$DIR/printed"
+    "$UDSD" --config "$DIR/printed" --print-config | diff "$DIR/printed" -
+    contains "$DIR/printed" 'channel =#a;b'
 }
 
 @test "the sample configuration has every key with its default" {
@@ -186,7 +202,87 @@ reload() {
 
 @test "UDSD RELOAD without a file is an error" {
     start_udsd
-    assert_equal "$(reload)" '-ERR the daemon runs without a configuration file, there is nothing to reload'
+    assert_equal "$(reload)" '-ERR the configuration was not reloaded: with --listen and without --config no file is read'
+    run "$UDSD" --listen "$S" --check-config
+    assert_success
+    assert_output 'no file, only the command line: the configuration is valid'
+}
+
+# prepare_etc: $DIR/in-etc COMMAND... runs it where $DIR/etc is /etc and $DIR/run is /run. $CONF is the default
+# configuration file there, $CONF_NAME what the daemon calls it.
+prepare_etc() {
+    CONF_NAME=$("$UDSD" --help | grep -oE '/.*/udsd\.conf')
+    CONF=$DIR$CONF_NAME
+    [[ $CONF_NAME = /etc/* ]] || skip "the configuration file is $CONF_NAME"
+    unshare --mount true 2>/dev/null || skip "no right to mount"
+    mkdir -p "$DIR/run" "$(dirname "$CONF")"
+    cp /etc/passwd /etc/group "$DIR/etc"
+    printf '#!/bin/sh\nexec unshare --mount sh -c "mount --bind %s/etc /etc && mount --bind %s/run /run && %s" - "$@"\n' \
+        "$DIR" "$DIR" 'exec \"\$@\"' >"$DIR/in-etc"
+    chmod +x "$DIR/in-etc"
+}
+
+# start_in_etc: a daemon there without options, which listens on $S.
+start_in_etc() {
+    "$DIR/in-etc" "$UDSD" >>"$LOG" 2>&1 3>&- &
+    adopt_udsd $!
+}
+
+@test "--check-config without a file names the one that it looked for, and fails" {
+    prepare_etc
+    run "$DIR/in-etc" "$UDSD" --check-config
+    assert_failure 78
+    assert_output "$CONF_NAME: No such file or directory"
+    run "$DIR/in-etc" "$UDSD" --print-config
+    assert_success
+    assert_line 'listen = /run/udsd/udsd.sock'
+}
+
+@test "a reload while the configuration file is missing changes nothing and logs it" {
+    prepare_etc
+    printf '[listener bus]\nlisten = %s\n[channel secret]\nsubscribe =\n' "$S" >"$CONF"
+    start_in_etc
+    background "$UDSCTL" recv -n 1 news >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+
+    mv "$CONF" "$CONF.new"
+    kill -HUP "$UDSD_PID"
+    wait_until contains "$LOG" 'was not reloaded'
+    contains "$LOG" "$CONF_NAME: No such file or directory"
+    assert_equal "$(reload)" "-ERR the configuration was not reloaded: $CONF_NAME: No such file or directory"
+    printf 'SUBSCRIBE secret\r\n' | nc -N -U "$S" | grep -q '^-NOPERM'
+    "$UDSCTL" send news hello
+    wait_exit "$recv"
+    [ ! -e "$DIR/run/udsd" ]
+
+    printf '[listener two]\nlisten = %s\n' "$DIR/two" >>"$CONF.new"
+    mv "$CONF.new" "$CONF"
+    assert_equal "$(reload)" +OK
+    is_listening "$DIR/two"
+}
+
+@test "a daemon that started without a file reads the one that appears; until then SIGHUP stops it" {
+    S=$DIR/run/udsd/udsd.sock
+    prepare_etc
+    start_in_etc
+    assert_equal "$(reload)" "-ERR the configuration was not reloaded: $CONF_NAME: No such file or directory"
+    printf '[listener bus]\nlisten = %s\n' "$DIR/s" >"$CONF"
+    kill -HUP "$UDSD_PID"
+    S=$DIR/s
+    wait_until is_listening "$S"
+    wait_until test ! -e "$DIR/run/udsd/udsd.sock"
+    rm "$CONF"
+    kill -HUP "$UDSD_PID"
+    wait_until contains "$LOG" "$CONF_NAME: No such file or directory"
+    is_listening "$S"
+    stop_udsd
+
+    S=$DIR/run/udsd/udsd.sock
+    start_in_etc
+    kill -HUP "$UDSD_PID"
+    wait_exit "$UDSD_PID"
+    assert_equal "$status" 0
 }
 
 @test "SIGHUP with a bad file changes nothing and logs the mistake" {

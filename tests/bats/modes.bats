@@ -312,6 +312,45 @@ PY
     printf 'me: hello\nnot bound\nby user\nby group\n\n' | diff - "$DIR/got"
 }
 
+@test "records of syslog arrive without the NUL or line feed at their end" {
+    start_modes
+    background "$UDSCTL" recv -n 11 --format %j log >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+    "$PYTHON" - "$DIR" <<'PY'
+import logging.handlers, socket, sys
+for name in "datagrams", "line":
+    handler = logging.handlers.SysLogHandler(address=sys.argv[1] + "/" + name)
+    for text in "first", "second":
+        handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "%s %s" % (name, text), None, None))
+    handler.close()
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+for text in b"one line feed\n\n", b"one NUL\0\0", b"inside\0\nx", b"\n", b"end":
+    sock.sendto(text, sys.argv[1] + "/datagrams")
+packets = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+packets.connect(sys.argv[1] + "/packets")
+packets.send(b"a packet\0")
+packets.recv(10)
+packets.send(b"the last\n")
+packets.recv(10)
+PY
+    wait_exit "$recv"
+    cat >"$DIR/expected" <<'EOF'
+"<14>datagrams first"
+"<14>datagrams second"
+"<14>line first"
+"<14>line second"
+"one line feed\n"
+"one NUL\u0000"
+"inside\u0000\nx"
+""
+"end"
+"a packet\u0000"
+"the last\n"
+EOF
+    diff <(sort "$DIR/expected") <(sort "$DIR/out")
+}
+
 @test "nc and socat send datagrams" {
     start_modes
     receive_log 2
@@ -584,11 +623,11 @@ assert not os.path.exists(DIR + "/x")
 PY
 }
 
-@test "CLIENT LIST shows the mode, and CLIENT KILL closes such clients" {
+@test "UDSD CLIENTS shows the mode, and CLIENT KILL closes such clients" {
     start_modes
     modes_test <<'PY'
 def clients():
-    lines = control.call("CLIENT", "LIST").decode().splitlines()
+    lines = control.call("UDSD", "CLIENTS").decode().splitlines()
     return [dict(field.split("=", 1) for field in line.split(" ")) for line in lines]
 
 line, packets = connect("line"), connect("packets", socket.SOCK_SEQPACKET)
@@ -719,7 +758,7 @@ EOF
     assert_line "udsd: --deliver: 'perhaps' is not yes or no"
 }
 
-@test "CLIENT LIST and KILL beside many sockets for datagrams, which stand for no client" {
+@test "lists of clients and CLIENT KILL beside many sockets for datagrams, which stand for no client" {
     printf '[listener bus]\nlisten = %s\n' "$S" >"$DIR/many"
     local i
     for i in $(seq 40); do
@@ -730,8 +769,10 @@ EOF
     PIDS+=("$UDSD_PID")
     DAEMONS[$UDSD_PID]=1
     wait_until is_listening "$S"
+    wait_until info_is connected_clients 1
     local reply
     reply=$(printf 'CLIENT LIST ID %s\r\n' "$(seq -s ' ' 200)" | nc -N -U "$S")
     assert_equal "$(grep -c '^id=' <<<"$reply")" 1
     assert_equal "$(printf 'CLIENT LIST\r\n' | nc -N -U "$S" | grep -c '^id=')" 1
+    assert_equal "$(printf 'UDSD CLIENTS\r\n' | nc -N -U "$S" | grep -c '^id=')" 1
 }

@@ -196,6 +196,34 @@ benchmark() {
     wait_until has_lines "$DIR/out" 8001
 }
 
+@test "CLIENT LIST and INFO have the fields of Redis 7.2, in its order and no others" {
+    start_udsd
+    local fields='id addr laddr fd name age idle flags db sub psub ssub multi qbuf qbuf-free argv-mem multi-mem rbs rbp
+        obl oll omem tot-mem events cmd user redir resp lib-name lib-ver'
+    for command in 'CLIENT LIST' 'CLIENT INFO'; do
+        redis-cli -s "$S" $command | tr ' ' '\n' | sed -n 's/=.*//p' >"$DIR/got"
+        tr -s ' ' '\n' <<<"$fields" | diff - "$DIR/got"
+    done
+}
+
+@test "a database in the URL makes no difference" {
+    start_udsd
+    background redis-cli -s "$S" -n 15 --csv SUBSCRIBE news >"$DIR/out"
+    wait_until subscribed 1
+    assert_equal "$(redis-cli -s "$S" -n 3 PUBLISH news hello)" 1
+    wait_until contains "$DIR/out" '"message","news","hello"'
+    run redis-cli -s "$S" -n 16 PING
+    assert_output --partial 'DB index is out of range'
+    "$PYTHON" -c 'import redis' 2>/dev/null || return 0
+    "$PYTHON" - "$S" <<'PY'
+import redis, sys
+bus = redis.Redis.from_url("unix://%s?db=7" % sys.argv[1])
+assert bus.publish("news", "again") == 1
+assert bus.client_info()["db"] == 7
+assert [c["db"] for c in bus.client_list() if c["cmd"] == "client|list"] == ["7"]
+PY
+}
+
 @test "python3-redis does pub/sub" {
     "$PYTHON" -c 'import redis' 2>/dev/null || skip "python3-redis is not installed"
     start_udsd

@@ -58,7 +58,7 @@ sender.call("MULTI")
 for i in range(3):
     sender.call("PUBLISH", "a", b"z" * i * 9000)
 assert sender.call("EXEC") == [3, 3, 3]
-for command in ("INFO everything", "CLIENT LIST", "COMMAND", "COMMAND DOCS", "CONFIG GET *", "PUBSUB CHANNELS", "TIME"):
+for command in ("INFO everything", "CLIENT LIST", "UDSD CLIENTS", "COMMAND", "COMMAND DOCS", "CONFIG GET *", "PUBSUB CHANNELS", "TIME"):
     sender.call(*command.split())
 waiter, monitor = Client(path), Client(path)
 monitor.call("MONITOR")

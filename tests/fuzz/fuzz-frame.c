@@ -21,10 +21,10 @@ fuzz_frame_model(enum framing framing, const uint8_t *p, size_t len, size_t max,
 
 	switch (framing) {
 	case FRAMING_LINE:
-		while (n < len && p[n] != '\n')
+		while (n < len && p[n] != '\n' && p[n] != '\0')
 			n++;
 		used = n < len ? n + 1 : n;
-		if (n < len && n > 0 && p[n - 1] == '\r')
+		if (n < len && p[n] == '\n' && n > 0 && p[n - 1] == '\r')
 			n--;
 		break;
 	case FRAMING_LENGTH:

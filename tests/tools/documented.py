@@ -150,11 +150,14 @@ def check_info(bus, manual):
 
 
 def check_clients(bus, manual):
-    line = bus.call("CLIENT", "LIST").decode().splitlines()[0]
-    fields = [word.split("=")[0] for word in line.split(" ")]
-    compare("CLIENT LIST", fields, manual.items_of("CLIENT LIST FIELDS"))
-    if fields != manual.items_of("CLIENT LIST FIELDS"):
-        differences.append("CLIENT LIST: the fields stand in another order")
+    wanted = []
+    for command in "CLIENT LIST", "UDSD CLIENTS":
+        line = bus.call(*command.split()).decode().splitlines()[0]
+        fields = [word.split("=")[0] for word in line.split(" ")]
+        wanted += manual.items_of(command + " FIELDS")
+        compare(command, fields, wanted)
+        if fields != wanted:
+            differences.append(command + ": the fields stand in another order")
 
 
 def check_channels(bus, manual):

@@ -87,7 +87,8 @@ def naming(n):
 
 
 def flooding(n):
-    words = ["COMMAND", "CLIENT LIST", "INFO everything", "PUBSUB CHANNELS", "COMMAND DOCS", "CONFIG GET *", "PING"]
+    words = ["COMMAND", "CLIENT LIST", "UDSD CLIENTS", "INFO everything", "PUBSUB CHANNELS", "COMMAND DOCS",
+             "CONFIG GET *", "PING"]
     yield from forever(commands(*words[n % len(words):], *words))
 
 

@@ -226,7 +226,7 @@ clients_of_others(struct hub *hub)
 	struct peer *root = peer_new(hub, 1), *u = peer_of_user(hub, 2, 1000), *v = peer_of_user(hub, 3, 1001);
 
 	hub_settle(hub);
-	peer_say(u, "CLIENT LIST\r\n");
+	peer_say(u, "UDSD CLIENTS\r\n");
 	hub_settle(hub);
 	assert_non_null(strstr((char *)u->got.data, " uid=1000 gid=0 pid=2 "));
 	assert_null(memmem(u->got.data, u->got.len, "pid=1 ", 6));
@@ -272,7 +272,8 @@ command_statistics(struct hub *hub)
 	struct peer *a = peer_new(hub, 1);
 
 	peer_say(
-	    a, "PING\r\nPING a b c\r\nSELECT 5\r\nCLIENT ID\r\nCLIENT FOO\r\nECHO\r\nINFO commandstats errorstats\r\n");
+	    a,
+	    "PING\r\nPING a b c\r\nSELECT 16\r\nCLIENT ID\r\nCLIENT FOO\r\nECHO\r\nINFO commandstats errorstats\r\n");
 	hub_settle(hub);
 	assert_int_equal(buf_append(&a->got, "", 1), 0);
 	assert_non_null(strstr((char *)a->got.data, "cmdstat_ping:calls=2,"));

@@ -177,6 +177,8 @@ questions(void)
 		"CLIENT LIST\r\n",
 		"CLIENT LIST ID 1 2 3\r\n",
 		"CLIENT LIST TYPE pubsub\r\n",
+		"UDSD CLIENTS\r\n",
+		"UDSD CLIENTS ID 1 2 3\r\n",
 		"INFO\r\n",
 		"INFO everything\r\n",
 		"COMMAND\r\n",

@@ -212,7 +212,7 @@ client_list(struct hub *hub)
 	say(a, "PUBLISH x 1\r\nPUBLISH nobody 2\r\n");
 	peer_set_full(b, true);
 	publish(peer_new(hub, 3), "x", 20000);
-	snprintf(text, sizeof(text), "CLIENT LIST ID %d %d\r\n", (int)a->session.client.id, (int)b->session.client.id);
+	snprintf(text, sizeof(text), "UDSD CLIENTS ID %d %d\r\n", (int)a->session.client.id, (int)b->session.client.id);
 	peer_say(a, text);
 	hub_settle(hub);
 	assert_int_equal(buf_append(&a->got, "", 1), 0);
@@ -244,9 +244,6 @@ reloads(struct hub *hub)
 {
 	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *u = user_new(hub, 3, 1000);
 
-	peer_ask(a, "UDSD RELOAD\r\n",
-	         "-ERR the daemon runs without a configuration file, there is nothing to reload\r\n");
-	hub->sessions.config_path = "/conf";
 	peer_ask(u, "UDSD RELOAD\r\n",
 	         "-NOPERM uid 1000 has no permissions to run the 'udsd|reload' command: administrators only\r\n");
 	peer_ask(a, "MULTI\r\nUDSD RELOAD\r\nDISCARD\r\n",

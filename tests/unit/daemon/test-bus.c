@@ -40,8 +40,8 @@ ping_and_echo(struct hub *hub)
 	peer_ask(a, "ECHO\r\n", "-ERR wrong number of arguments for 'echo' command\r\n");
 	peer_ask(a, "PING a b\r\n", "-ERR wrong number of arguments for 'ping' command\r\n");
 	peer_ask(a, "NONSENSE a b\r\n", "-ERR unknown command 'NONSENSE', with args beginning with: 'a' 'b' \r\n");
-	peer_ask(a, "SELECT 0\r\nSELECT 1\r\nSELECT x\r\n",
-	         "+OK\r\n-ERR DB index is out of range\r\n-ERR value is not an integer or out of range\r\n");
+	peer_ask(a, "SELECT 0\r\nSELECT 15\r\nSELECT 16\r\nSELECT x\r\n",
+	         "+OK\r\n+OK\r\n-ERR DB index is out of range\r\n-ERR value is not an integer or out of range\r\n");
 }
 
 static void

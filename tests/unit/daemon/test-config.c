@@ -355,7 +355,7 @@ unknown_keys_and_sections(void **state)
 	    "3: LOG_LEVEL: unknown key in [udsd]\n"
 	    "4: [limit]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
 	    "8: listen: unknown key in [limits]\n"
-	    "9: : unknown key in [limits]\n"
+	    "9: '= 5' is neither 'key = value' nor a [section]\n"
 	    "12: log_level: unknown key in [listener a]\n"
 	    "13: [Udsd]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
 	    "14: []: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
@@ -377,13 +377,100 @@ malformed_lines(void **state)
 {
 	struct rig *rig = *state;
 
-	/* inih would tell of the first one only. */
-	expect_mistakes(rig, "[udsd]\nnonsense\n[limits\nmax_clients\n log_level \n]\n",
+	expect_mistakes(rig, "[udsd]\nnonsense\n[limits\nmax_clients\n log_level \n]\nlog_level ; = info\n",
 	                "2: 'nonsense' is neither 'key = value' nor a [section]\n"
-	                "3: '[limits' is neither 'key = value' nor a [section]\n"
+	                "3: '[limits' has no ']' at its end; expected a [section]\n"
 	                "4: 'max_clients' is neither 'key = value' nor a [section]\n"
-	                "5: 'log_level ' is neither 'key = value' nor a [section]\n"
-	                "6: ']' is neither 'key = value' nor a [section]\n");
+	                "5: 'log_level' is neither 'key = value' nor a [section]\n"
+	                "6: ']' is neither 'key = value' nor a [section]\n"
+	                "7: 'log_level' is neither 'key = value' nor a [section]\n");
+}
+
+/* What stands after a section is not lost: it may be an access rule. */
+static void
+text_after_a_section(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_mistakes(rig,
+	                "[channel alerts.*] publish = uid:0\n"
+	                "[limits]max_clients = 5\n"
+	                "max_clients = 0\n"
+	                "[channel a] [channel b]\n"
+	                "[channel x]]\n"
+	                "[udsd] = [limits] ; comment\n",
+	                "1: 'publish = uid:0' stands after [channel alerts.*]; expected it on a line of its own\n"
+	                "2: 'max_clients = 5' stands after [limits]; expected it on a line of its own\n"
+	                "3: max_clients: '0' is out of range; expected 1 to 1000000\n"
+	                "4: '[channel b]' stands after [channel a]; expected it on a line of its own\n"
+	                "5: ']' stands after [channel x]; expected it on a line of its own\n"
+	                "6: '= [limits]' stands after [udsd]; expected it on a line of its own\n");
+}
+
+/* expected: the glob of the only rule. */
+static void
+expect_glob(struct rig *rig, const char *text, const char *expected)
+{
+	expect_right(rig, text);
+	assert_string_equal(STAILQ_FIRST(&rig->config->rules)->glob, expected);
+	assert_null(STAILQ_NEXT(STAILQ_FIRST(&rig->config->rules), link));
+}
+
+/* A rule for "a " would not protect "a". */
+static void
+names_of_sections(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_glob(rig, "[channel a]", "a");
+	expect_glob(rig, "[ channel\t a ] # comment\n", "a");
+	expect_glob(rig, "[channel a b.*]\n", "a b.*");
+	expect_glob(rig, "[channel [ab]*[^]]\n", "[ab]*[^]");
+	expect_glob(rig, "[channel [[]x]\n", "[[]x");
+	expect_glob(rig, "[channel \\[a\\]]\n", "\\[a\\]");
+	expect_glob(rig, "[channel [\\]a]x]\n", "[\\]a]x");
+	expect_glob(rig, "[channel a\\\\]\n", "a\\\\");
+	expect_mistakes(rig, "[channel [a]\n", "1: '[channel [a]' has no ']' at its end; expected a [section]\n");
+	expect_mistakes(rig, "[channel a\\]\n", "1: '[channel a\\]' has no ']' at its end; expected a [section]\n");
+	expect_mistakes(rig, "[channel a]\nslow = drop\n[channel  a ]\nslow = wait\n",
+	                "3: [channel  a]: there is a section of this name already\n");
+}
+
+/* A mark of UTF-8 changes nothing, whatever follows it. */
+static void
+marks_of_utf8(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_right(rig, "\xef\xbb\xbf");
+	expect_right(rig, "\xef\xbb\xbf# comment\n[udsd]\nlog_level = debug\n");
+	assert_int_equal(rig->config->log_level, LOG_LEVEL_DEBUG);
+	expect_right(rig, "\xef\xbb\xbf\n[udsd]\nlog_level = debug\n");
+	expect_right(rig, "\xef\xbb\xbf[udsd]\r\nlog_level = debug\r\n");
+	assert_int_equal(rig->config->log_level, LOG_LEVEL_DEBUG);
+	expect_glob(rig, "\xef\xbb\xbf[channel a:b]\n", "a:b");
+	expect_mistakes(rig, "\xef\xbb\xbf[udsd]\nlog_level = x\n",
+	                "2: log_level: 'x' is not a log level (error, warning, info or debug)\n");
+	expect_mistakes(rig, "[udsd]\n\xef\xbb\xbf[limits]\n",
+	                "2: '\xef\xbb\xbf[limits]' is neither 'key = value' nor a [section]\n");
+	expect_mistakes(rig, "\xef[udsd]\n", "1: the file does not begin with text\n");
+}
+
+/* Line ends of other systems: all of the file is read. */
+static void
+carriage_returns(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_right(rig, "\r\n[udsd]\r\n\r\nlog_level = debug \r\n\f\r\n[limits]\r\nmax_clients = 5\r");
+	assert_int_equal(rig->config->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(rig->config->limits.max_clients, 5);
+	expect_mistakes(rig, "[udsd]\rlog_level = debug\r",
+	                "1: 'log_level = debug' stands after [udsd]; expected it on a line of its own\n");
+	/* No line continues the one before it. */
+	expect_mistakes(rig, "[limits]\nmax_clients = 5\n\fmax_message = 1\n\v\r9\n",
+	                "3: max_message: '1' is out of range; expected 1024 to 1073741824\n"
+	                "4: '9' is neither 'key = value' nor a [section]\n");
 }
 
 static void
@@ -430,7 +517,7 @@ listeners_without_something(void **state)
 	                "1: [listener a]: 'listen' is missing; expected a path, @name or host:port\n");
 	expect_mistakes(rig, "[listener]\nlisten = @a\n[listener  ]\nlisten = @b\n",
 	                "1: [listener]: a listener needs a name of 1 to 31 characters, like [listener bus]\n"
-	                "3: [listener  ]: a listener needs a name of 1 to 31 characters, like [listener bus]\n");
+	                "3: [listener]: a listener needs a name of 1 to 31 characters, like [listener bus]\n");
 	expect_right(rig, "[listener 1234567890123456789012345678901]\nlisten = @a\n");
 	expect_mistakes(
 	    rig, "[listener 12345678901234567890123456789012]\nlisten = @a\n",
@@ -438,44 +525,52 @@ listeners_without_something(void **state)
 	    "like [listener bus]\n");
 }
 
-/* `begin` and as many blanks, then a comment, as make a line of len characters. */
+/* Appends text n times. */
 static void
-put_line(struct buf *b, const char *begin, size_t len, const char *end)
+put_many(struct buf *b, const char *text, size_t n)
 {
-	size_t at = b->len;
-
-	buf_printf(b, "%s ;", begin);
-	while (b->len - at < len)
-		buf_append(b, "x", 1);
-	buf_append(b, end, strlen(end));
+	while (n-- > 0)
+		buf_append(b, text, strlen(text));
 }
 
+/* A line may be as long as its values need; a mistake quotes the beginning of what is too long. */
 static void
 long_lines(void **state)
 {
 	struct rig *rig = *state;
 	struct buf b = { 0 };
-	size_t lens[] = { 199, 200, 201, 397, 398, 399, 5000 };
 
-	buf_printf(&b, "[limits]\n");
-	put_line(&b, "max_clients = 7", 198, "\n");
-	put_line(&b, "max_message = 1M", 198, "");
+	buf_printf(&b, "[udsd]%*s;", 5000, "");
+	put_many(&b, "x", 5000);
+	buf_printf(&b, "\n%*slog_level%*s=%*sdebug%*s\n[channel ", 5000, "", 5000, "", 5000, "", 5000, "");
+	put_many(&b, "x", 1024);
+	buf_printf(&b, "]\npublish = uid:1");
+	put_many(&b, ", uid:1", 999);
 	buf_append(&b, "", 1);
 	expect_right(rig, (char *)b.data);
-	assert_int_equal(rig->config->limits.max_clients, 7);
-	assert_int_equal(rig->config->limits.max_message, 1 << 20);
-	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
-		b.len = 0;
-		buf_printf(&b, "[limits]\n");
-		put_line(&b, "max_clients = 7", lens[i], "\n");
-		buf_printf(&b, "max_message = 1\n");
-		put_line(&b, "queue_limit = 1M", lens[i], "");
-		buf_append(&b, "", 1);
-		expect_mistakes(rig, (char *)b.data,
-		                "2: the line is longer than 198 characters\n"
-		                "3: max_message: '1' is out of range; expected 1024 to 1073741824\n"
-		                "4: the line is longer than 198 characters\n");
-	}
+	assert_int_equal(rig->config->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(STAILQ_FIRST(&rig->config->rules)->glob_len, 1024);
+	assert_int_equal(STAILQ_FIRST(&rig->config->rules)->publish.n, 1000);
+	b.len = 0;
+	buf_printf(&b, "[udsd]\nlog_level = ");
+	put_many(&b, "x", 5000);
+	put_many(&b, "x", 5000);
+	buf_printf(&b, "\n");
+	put_many(&b, "x", 5000);
+	buf_printf(&b, "\n[channel ");
+	put_many(&b, "x", 5000);
+	buf_printf(&b, "]\npublish = none\n[listener a]\nlisten = @a\nchannel = ");
+	put_many(&b, "x", 1025);
+	buf_append(&b, "", 1);
+	read_text(rig, (char *)b.data);
+	assert_int_equal(rig->result, -EINVAL);
+	assert_non_null(strstr((char *)rig->mistakes.data, ":2: log_level: 'xxx"));
+	assert_non_null(
+	    strstr((char *)rig->mistakes.data, "xxx' is not a log level (error, warning, info or debug)\n"));
+	assert_non_null(strstr((char *)rig->mistakes.data, "xxx' is neither 'key = value' nor a [section]\n"));
+	assert_non_null(strstr((char *)rig->mistakes.data, "xxx...]: the name is longer than 1024 bytes\n"));
+	assert_non_null(strstr((char *)rig->mistakes.data, "xxx' is not a channel's name of at most 1024 bytes\n"));
+	assert_null(strstr((char *)rig->mistakes.data, ":5:"));
 	buf_deinit(&b);
 }
 
@@ -517,10 +612,6 @@ other_bytes(void **state)
 	}
 	read_bytes(rig, text, n);
 	assert_int_equal(rig->result, -EINVAL);
-	read_text(rig, "\xef\xbb\xbf[udsd]\nlog_level = debug\n"); /* a mark of UTF-8 */
-	assert_true(rig->result == 0 || rig->result == -EINVAL);
-	if (rig->result == 0)
-		assert_int_equal(rig->config->log_level, LOG_LEVEL_DEBUG);
 }
 
 static void
@@ -552,25 +643,40 @@ wrong_value_changes_nothing(void **state)
 	assert_int_equal(rig->config->log_level, LOG_LEVEL_INFO);
 }
 
+#define MANY "root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,"
+
 /* What is printed is the same when it is read again. */
 static void
 printed_and_read_again(void **state)
 {
 	struct rig *rig = *state;
-	static const char *const addresses[] = { "= /a", "=;a", "=#a", "= @;a", "= [::1]:80" };
+	static const char *const files[] = {
+		"[listener a]\nlisten = /a\n",
+		"[listener a]\nlisten =;a\n",
+		"[listener a]\nlisten =#a\n",
+		"[listener a]\nlisten = @;a\n",
+		"[listener a]\nlisten = [::1]:80\n",
+		"[listener a]\nlisten = /a;b\nmode = line\nchannel =#general\n",
+		"[listener a]\nlisten = /a#b\nmode = line\nchannel =;x;#y\n",
+		"[listener a]\nlisten = /a b=c:d\nmode = line\nchannel = [a] = \"b\"\n",
+		"[listener a]\nlisten = /a\nsocket_owner = 7\nsocket_group = 0\nsocket_mode = 1\n",
+		"[limits]\nslow_timeout = 1ms\nidle_timeout = 90m\nqueue_limit = 4097\nmax_message = 1G\n",
+		"[admin]\nallow =\n[channel [a]*]\npublish =\nsubscribe = *, anonymous,uid:1 , gid:2\nslow = drop\n",
+		"[channel \\]=;#]\n[channel a#;]\n",
+		"[channel x]\npublish = " MANY MANY MANY "root\n", /* it is printed with longer names */
+	};
 
-	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		char text[64], *printed, *again;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char *printed, *again;
 		size_t len;
 		FILE *out = open_memstream(&printed, &len);
 
 		assert_non_null(out);
-		snprintf(text, sizeof(text), "[listener a]\nlisten %s\n", addresses[i]);
-		expect_right(rig, text);
+		expect_right(rig, files[i]);
 		config_print(rig->config, out);
 		fclose(out);
-		snprintf(text, sizeof(text), "\nlisten %s\n", addresses[i]);
-		assert_non_null(strstr(printed, text));
+		for (const char *line = files[i]; (line = strstr(line, "listen ")); line++)
+			assert_non_null(memmem(printed, len, line, strcspn(line, "\n") + 1));
 		expect_right(rig, printed);
 		out = open_memstream(&again, &len);
 		assert_non_null(out);
@@ -588,16 +694,16 @@ without_a_file(void **state __attribute__((unused)))
 	struct config *config = config_new();
 	struct listener_config *listener;
 	const struct config_row *mode = config_listener_row("mode");
-	struct config_bad_part bad;
+	struct config_error error;
 
 	assert_non_null(config);
 	listener = config_add_listener(config, "x");
 	assert_non_null(listener);
 	assert_int_equal(listener->socket_mode, 0660);
 	assert_int_equal(listener->addr.len, 0);
-	assert_int_equal(config_set_value(mode, listener, "echo", &bad), 0);
-	assert_int_equal(config_set_value(mode, listener, "ech", &bad), -EINVAL);
-	assert_int_equal(config_set_value(mode, listener, "", &bad), -EINVAL);
+	assert_int_equal(config_set_value(mode, listener, "echo", &error), 0);
+	assert_int_equal(config_set_value(mode, listener, "ech", &error), -EINVAL);
+	assert_int_equal(config_set_value(mode, listener, "", &error), -EINVAL);
 	assert_int_equal(listener->options.mode, MODE_ECHO);
 	config_free(config);
 	config_free(NULL);
@@ -621,6 +727,10 @@ main(void)
 		TEST(unknown_keys_and_sections),
 		TEST(before_the_first_section),
 		TEST(malformed_lines),
+		TEST(text_after_a_section),
+		TEST(names_of_sections),
+		TEST(marks_of_utf8),
+		TEST(carriage_returns),
 		TEST(duplicates),
 		TEST(listeners_without_something),
 		TEST(long_lines),

@@ -78,6 +78,15 @@ lines(void **state __attribute__((unused)))
 	EXPECT(FRAMING_LINE, "a\n01234567890\n", FRAME_TOO_LONG, "<a>");
 	EXPECT(FRAMING_LINE, "a\n01234567890", FRAME_TOO_LONG, "<a>");
 	EXPECT(FRAMING_LINE, "0123456789\rx\n", FRAME_TOO_LONG, "");
+	EXPECT(FRAMING_LINE, "a\0bc\n\0d\r\0\0e", FRAME_OK, "<a><bc><><d\r><><e>");
+	EXPECT(FRAMING_LINE,
+	       "0123456789\0"
+	       "0123456789\0",
+	       FRAME_OK, "<0123456789><0123456789>");
+	EXPECT(FRAMING_LINE,
+	       "a\0"
+	       "0123456789x\0",
+	       FRAME_TOO_LONG, "<a>");
 }
 
 static void
@@ -104,14 +113,14 @@ wholes(void **state __attribute__((unused)))
 
 /* A million bytes without an end are looked at once, however they come. */
 static void
-scanned_once(void **state __attribute__((unused)))
+scan_once(char end)
 {
 	static uint8_t bytes[1000000];
 	size_t scanned = 0;
 	struct frame frame;
 
 	memset(bytes, 'x', sizeof(bytes));
-	bytes[sizeof(bytes) - 1] = '\n';
+	bytes[sizeof(bytes) - 1] = (uint8_t)end;
 	for (size_t len = 1; len < sizeof(bytes); len++) {
 		assert_int_equal(frame_split(FRAMING_LINE, bytes, len, false, sizeof(bytes), &scanned, &frame),
 		                 FRAME_MORE);
@@ -122,14 +131,42 @@ scanned_once(void **state __attribute__((unused)))
 	assert_int_equal(frame.payload.len, sizeof(bytes) - 1);
 }
 
+static void
+scanned_once(void **state __attribute__((unused)))
+{
+	scan_once('\n');
+	scan_once('\0');
+}
+
+/* A line costs no more for what stands behind it: there are millions of lines in 64 MiB, with one end and the other. */
+static void
+many_lines(void **state __attribute__((unused)))
+{
+	const size_t len = (size_t)64 << 20;
+	uint8_t *bytes = malloc(len);
+	size_t scanned = 0;
+	struct frame frame;
+
+	assert_non_null(bytes);
+	for (int end = 0; end <= '\n'; end += '\n') {
+		memset(bytes, 'x', len);
+		for (size_t i = 15; i < len; i += 16)
+			bytes[i] = (uint8_t)end;
+		for (size_t at = 0; at < len; at += frame.used) {
+			assert_int_equal(frame_split(FRAMING_LINE, bytes + at, len - at, false, 16, &scanned, &frame),
+			                 FRAME_OK);
+			assert_int_equal(frame.payload.len, 15);
+		}
+	}
+	free(bytes);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines),
-		cmocka_unit_test(lengths),
-		cmocka_unit_test(wholes),
-		cmocka_unit_test(scanned_once),
+		cmocka_unit_test(lines),        cmocka_unit_test(lengths),    cmocka_unit_test(wholes),
+		cmocka_unit_test(scanned_once), cmocka_unit_test(many_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,7 @@ load(struct buf *mistakes)
 {
 	struct options options = { .config_path = conf, .log_level = -1 };
 
-	return options_load_config(&options, mistakes);
+	return options_load_config(&options, false, mistakes);
 }
 
 /* Returns how many allocations failed. */

@@ -1,0 +1,352 @@
+/*
+ * Reads the configuration file. A line is empty, a section, "key = value", or a mistake that is reported: whatever is
+ * passed over in silence may be an access rule.
+ *
+ * After a mistake the rest is read all the same, so that one check finds them all.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "buf.h"
+#include "cleanup.h"
+#include "config.h"
+#include "config-rows.h"
+
+/* The longest text in brackets, in bytes: a pattern may be as long as a channel's name. */
+#define READER_SECTION_MAX (PROTOCOL_NAME_MAX + 16)
+
+struct reader {
+	struct config *config;
+	const char *path;
+	FILE *file;
+	struct buf *mistakes;
+	unsigned int n_mistakes;
+	struct buf text; /* the line that is being read */
+	unsigned int line;
+
+	/* The section that is being read. */
+	char section[READER_SECTION_MAX + 1];
+	unsigned int section_line; /* 0: there was none yet */
+	enum config_scope scope;
+	void *base;         /* what its keys set; NULL: none, because the section is a mistake itself */
+	bool has_bad_value; /* a key has */
+	uint32_t seen;      /* a bit for each row that has been set: here, if the section has a name, else anywhere */
+	uint32_t seen_in_config;
+	unsigned int lines[CONFIG_ROWS_MAX]; /* where the section has set each of these */
+};
+
+static void __attribute__((format(printf, 2, 3))) reader_mistake(struct reader *reader, const char *format, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	reader->n_mistakes++;
+	buf_printf(reader->mistakes, "%s:%u: %s\n", reader->path, reader->line, text);
+}
+
+static const struct config_row *
+reader_find_row(const struct reader *reader, const char *key)
+{
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == reader->scope && strcmp(config_rows[i].key, key) == 0 &&
+		    (reader->scope != SCOPE_CONFIG || strcmp(config_rows[i].section, reader->section) == 0))
+			return &config_rows[i];
+	return NULL;
+}
+
+/* Whether the section has set the row; rows of sections without a name may be set only once in the file. */
+static bool
+reader_has_seen(const struct reader *reader, const struct config_row *row)
+{
+	uint32_t seen = reader->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
+
+	return seen & UINT32_C(1) << (row - config_rows);
+}
+
+static void
+reader_begin_listener(struct reader *reader, const char *name)
+{
+	const struct listener_config *other;
+
+	reader->scope = SCOPE_LISTENER;
+	if (!*name || strlen(name) >= LISTENER_NAME_MAX) {
+		reader_mistake(reader, "[%s]: a listener needs a name of 1 to %d characters, like [listener bus]",
+		               reader->section, LISTENER_NAME_MAX - 1);
+		return;
+	}
+	STAILQ_FOREACH(other, &reader->config->listeners, link)
+		if (strcmp(other->name, name) == 0)
+			reader_mistake(reader, "[%s]: there is a listener of this name already", reader->section);
+	reader->base = config_add_listener(reader->config, name);
+	if (!reader->base)
+		reader_mistake(reader, "[%s]: out of memory", reader->section);
+}
+
+static void
+reader_begin_channel(struct reader *reader, const char *glob)
+{
+	const struct access_rule *other;
+
+	reader->scope = SCOPE_CHANNEL;
+	if (!*glob) {
+		reader_mistake(reader, "[%s]: a channel section needs a name or pattern, like [channel alerts.*]",
+		               reader->section);
+		return;
+	}
+	STAILQ_FOREACH(other, &reader->config->rules, link)
+		if (strcmp(other->glob, glob) == 0)
+			reader_mistake(reader, "[%s]: there is a section of this name already", reader->section);
+	reader->base = config_add_rule(reader->config, glob);
+	if (!reader->base)
+		reader_mistake(reader, "[%s]: out of memory", reader->section);
+}
+
+/* Checks the section as a whole: a listener's required keys, and keys that exclude each other. */
+static void
+reader_end_section(struct reader *reader)
+{
+	const struct listener_config *listener = reader->base;
+	unsigned int line = reader->line;
+	const struct config_row *row;
+	const char *key;
+	char text[256];
+
+	if (reader->scope != SCOPE_LISTENER || !listener)
+		return;
+	reader->line = reader->section_line;
+	row = reader_find_row(reader, "listen");
+	if (!reader_has_seen(reader, row))
+		reader_mistake(reader, "[%s]: 'listen' is missing; expected a path, @name or host:port",
+		               reader->section);
+	key = reader->has_bad_value
+	          ? NULL
+	          : mode_check(&listener->options, listener->addr.kind == ADDR_TCP, text, sizeof(text));
+	if (key) {
+		row = reader_find_row(reader, key);
+		if (reader_has_seen(reader, row))
+			reader->line = reader->lines[row - config_rows];
+		reader_mistake(reader, "%s: %s", key, text);
+	}
+	reader->line = line;
+}
+
+/* The name in a section such as [listener NAME], or NULL for another one. */
+static const char *
+reader_section_name(const struct reader *reader, const char *kind)
+{
+	size_t len = strlen(kind);
+	const char *rest = reader->section + len;
+
+	if (strncmp(reader->section, kind, len) != 0 || (*rest && !isspace((unsigned char)*rest)))
+		return NULL;
+	while (isspace((unsigned char)*rest))
+		rest++;
+	return rest;
+}
+
+/* Without the blanks around it, which it must have room to lose: its end is written over. */
+static char *
+reader_trim(char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 0 && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	while (isspace((unsigned char)*text))
+		text++;
+	return text;
+}
+
+/* The bracket that ends a section. A glob has brackets of its own, around a class of characters. */
+static char *
+reader_find_end(char *line)
+{
+	bool in_class = false;
+
+	for (char *p = line + 1; *p; p++) {
+		if (*p == ']' && !in_class)
+			return p;
+		if (*p == '\\' && p[1])
+			p++;
+		else if (*p == '[' || *p == ']')
+			in_class = *p == '[';
+	}
+	return NULL;
+}
+
+static void
+reader_begin_section(struct reader *reader, char *line)
+{
+	char *end = reader_find_end(line), *behind;
+	const char *name;
+
+	reader_end_section(reader);
+	reader->section_line = reader->line;
+	reader->scope = SCOPE_CONFIG;
+	reader->base = NULL;
+	reader->seen = 0;
+	reader->has_bad_value = false;
+	if (!end) {
+		reader_mistake(reader, "'%.200s' has no ']' at its end; expected a [section]", line);
+		return;
+	}
+	*end = '\0';
+	behind = reader_trim(end + 1);
+	line = reader_trim(line + 1);
+	snprintf(reader->section, sizeof(reader->section), "%s", line);
+	if (strlen(line) > READER_SECTION_MAX) {
+		reader_mistake(reader, "[%.200s...]: the name is longer than %zu bytes", line, PROTOCOL_NAME_MAX);
+		return;
+	}
+	if (*behind)
+		reader_mistake(reader, "'%.200s' stands after [%s]; expected it on a line of its own", behind,
+		               reader->section);
+	if ((name = reader_section_name(reader, "listener"))) {
+		reader_begin_listener(reader, name);
+		return;
+	}
+	if ((name = reader_section_name(reader, "channel"))) {
+		reader_begin_channel(reader, name);
+		return;
+	}
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == SCOPE_CONFIG && strcmp(config_rows[i].section, reader->section) == 0)
+			reader->base = reader->config;
+	if (!reader->base)
+		reader_mistake(reader,
+		               "[%s]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel "
+		               "PATTERN]",
+		               reader->section);
+}
+
+/* Reports an address that another listener has already. */
+static void
+reader_check_address(struct reader *reader, const char *value)
+{
+	const struct listener_config *other, *listener = reader->base;
+
+	STAILQ_FOREACH(other, &reader->config->listeners, link)
+		if (other != listener && addr_is_equal(&other->addr, &listener->addr))
+			reader_mistake(reader, "listen: '%s' is the address of [listener %s] already", value,
+			               other->name);
+}
+
+static void
+reader_set_key(struct reader *reader, const char *key, const char *value)
+{
+	const struct config_row *row;
+	struct config_error error;
+	uint32_t bit;
+
+	if (reader->section_line == 0)
+		reader_mistake(reader, "%.200s: stands before the first section, such as [udsd] or [listener NAME]",
+		               key);
+	if (!reader->base)
+		return;
+	row = reader_find_row(reader, key);
+	if (!row) {
+		reader_mistake(reader, "%.200s: unknown key in [%s]", key, reader->section);
+		return;
+	}
+	if (reader_has_seen(reader, row))
+		reader_mistake(reader, "%s: is set twice", key);
+	bit = UINT32_C(1) << (row - config_rows);
+	reader->seen |= bit;
+	if (row->scope == SCOPE_CONFIG)
+		reader->seen_in_config |= bit;
+	reader->lines[row - config_rows] = reader->line;
+	if (config_set_value(row, reader->base, value, &error) != 0) {
+		reader->has_bad_value = true;
+		reader_mistake(reader, "%s: %s", key, error.text);
+	} else if (row->type == &config_type_address) {
+		reader_check_address(reader, value);
+	}
+}
+
+/* Reads a line to reader->text, without its comment. Returns 0, -ENOMEM, or -ENODATA at the end of the file. */
+static int
+reader_read_line(struct reader *reader)
+{
+	bool in_comment = false, has_nul = false;
+	int c, last = ' ', r = 0;
+
+	reader->text.len = 0;
+	reader->line++;
+	while (r == 0 && (c = getc(reader->file)) != EOF && c != '\n') {
+		in_comment |= isspace(last) && (c == '#' || c == ';');
+		has_nul |= c == '\0';
+		last = c;
+		if (!in_comment)
+			r = buf_append(&reader->text, &(char){ (char)c }, 1);
+	}
+	if (r == 0 && c == EOF && reader->text.len == 0 && !in_comment)
+		return -ENODATA;
+	if (has_nul) {
+		reader_mistake(reader, "the line has a NUL byte");
+		reader->text.len = 0;
+	}
+	return r < 0 ? r : buf_append(&reader->text, "", 1);
+}
+
+static void
+reader_handle_line(struct reader *reader)
+{
+	char *text = reader_trim((char *)reader->text.data), *separator = strpbrk(text, "=:");
+
+	if (*text == '[') {
+		reader_begin_section(reader, text);
+	} else if (separator && separator > text) {
+		*separator = '\0';
+		reader_set_key(reader, reader_trim(text), reader_trim(separator + 1));
+	} else if (*text) {
+		reader_mistake(reader, "'%.200s' is neither 'key = value' nor a [section]", text);
+	}
+}
+
+/* Some editors begin a file with a mark of UTF-8. Returns whether the file begins with that or with text. */
+static bool
+reader_skip_mark(struct reader *reader)
+{
+	int c = getc(reader->file);
+
+	if (c == 0xef)
+		return getc(reader->file) == 0xbb && getc(reader->file) == 0xbf;
+	ungetc(c, reader->file);
+	return true;
+}
+
+int
+config_read(struct config *config, const char *path, struct buf *mistakes)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	struct reader reader = { .config = config, .path = path, .file = file, .mistakes = mistakes };
+	int r;
+
+	if (!file) {
+		r = -errno;
+		buf_printf(mistakes, "%s: %s\n", path, strerror(errno));
+		return r;
+	}
+	if (!reader_skip_mark(&reader)) {
+		reader.line = 1;
+		reader_mistake(&reader, "the file does not begin with text");
+		return -EINVAL;
+	}
+	while ((r = reader_read_line(&reader)) == 0)
+		reader_handle_line(&reader);
+	if (r == -ENOMEM)
+		reader_mistake(&reader, "out of memory");
+	reader_end_section(&reader);
+	buf_deinit(&reader.text);
+	if (ferror(file)) {
+		buf_printf(mistakes, "%s: cannot be read\n", path);
+		return -EIO;
+	}
+	return reader.n_mistakes > 0 ? -EINVAL : 0;
+}
