@@ -159,6 +159,7 @@ info_put_stats(struct buf *out, const struct bus *bus)
 		{ "messages_refused", stats->refused },
 		{ "slow_receivers_closed", stats->slow_receivers },
 		{ "commands_waited", stats->waits },
+		{ "work_total", bus->flow.work.done },
 		{ "pass_work_max", bus->flow.work.max },
 		{ "pass_work_limit", WORK_LIMIT },
 		{ "acl_access_denied_cmd", stats->denied_commands },
