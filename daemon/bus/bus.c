@@ -28,6 +28,8 @@ void
 bus_deinit(struct bus *bus)
 {
 	assert(bus->taps.n == 0);
+	if (bus->is_checking_rules)
+		channels_end_walk(&bus->rules_walk);
 	run_close(&bus->run);
 	router_deinit(&bus->router);
 	run_deinit(&bus->run);
@@ -118,11 +120,54 @@ bus_set_limits(struct bus *bus, const struct limits *limits)
 	flow_check_limits(&bus->flow);
 }
 
+/* Disconnects the clients that are subscribed to the channel by name and may not receive it by the present rules. */
+static void
+bus_check_channel(struct bus *bus, struct channel *channel)
+{
+	const struct access_rule *rule = access_find(bus->access.rules, channel_name(channel));
+	const struct recvset *set = &channel->receivers;
+	uint32_t i = 0;
+
+	bus->flow.work.done += bus->access.n_rules * WORK_VISIT + set->n * (uint64_t)WORK_VISIT;
+	while (rule->subscribe.is_given && i < set->n) {
+		struct client *c = recvset_array(set)[i];
+		bool is_last = set->n == 1; /* without it, the channel may be freed */
+
+		if (access_list_admits(&rule->subscribe, &c->identity)) {
+			i++;
+			continue;
+		}
+		flow_log(&bus->flow, c, LOG_LEVEL_INFO, "may not receive one of its channels any more, disconnected");
+		bus_kill(bus, c);
+		if (is_last)
+			return;
+	}
+}
+
+void
+bus_check_rules(struct bus *bus)
+{
+	uint64_t end = bus->flow.work.done + WORK_OUTPUT;
+	struct channel *channel;
+
+	if (!bus->is_checking_rules)
+		return;
+	while (bus->flow.work.done < end) {
+		channel = channels_walk(&bus->router.channels, &bus->rules_walk);
+		if (channel) {
+			bus_check_channel(bus, channel);
+			continue;
+		}
+		channels_end_walk(&bus->rules_walk);
+		bus->is_checking_rules = false;
+		return;
+	}
+}
+
 void
 bus_set_rules(struct bus *bus, const struct access_rules *rules)
 {
 	const struct access_rule *rule;
-	struct client *c;
 
 	run_close(&bus->run);
 	bus->access.rules = rules;
@@ -131,12 +176,11 @@ bus_set_rules(struct bus *bus, const struct access_rules *rules)
 		STAILQ_FOREACH(rule, rules, link)
 			bus->access.n_rules++;
 	bus->router.channels.members_generation++;
-	TAILQ_FOREACH(c, &bus->flow.clients, link) {
-		if (!router_has_forbidden(&bus->router, c))
-			continue;
-		flow_log(&bus->flow, c, LOG_LEVEL_INFO, "may not receive one of its channels any more, disconnected");
-		bus_kill(bus, c);
-	}
+	if (bus->is_checking_rules)
+		channels_end_walk(&bus->rules_walk);
+	channels_begin_walk(&bus->router.channels, &bus->rules_walk);
+	bus->is_checking_rules = true;
+	bus_check_rules(bus);
 	router_wake_waiters(&bus->router);
 	flow_resume_throttled(&bus->flow);
 }

@@ -18,6 +18,8 @@ struct bus {
 	struct run run;
 	struct taps taps;
 	struct access access;
+	bool is_checking_rules; /* with rules_walk, see bus_check_rules() */
+	struct channel_walk rules_walk;
 };
 
 /* Returns 0 or -errno. */
@@ -53,8 +55,12 @@ void bus_dismiss(struct bus *bus, struct client *c);
 /* Other limits hold from now on, also for what is queued. */
 void bus_set_limits(struct bus *bus, const struct limits *limits);
 
-/* Other rules hold from now on; NULL: none. Disconnects clients subscribed to a channel that they may not receive. */
+/*
+ * Other rules hold from now on, for every message; NULL: none. Clients subscribed to a channel that they may not receive
+ * are disconnected: by this call, if there are few channels, else by bus_check_rules() in the passes that follow.
+ */
 void bus_set_rules(struct bus *bus, const struct access_rules *rules);
+void bus_check_rules(struct bus *bus);
 
 /* Ends the EXEC of flow.executing, which then gets what was published to it meanwhile. */
 void bus_end_exec(struct bus *bus);

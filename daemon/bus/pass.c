@@ -142,6 +142,7 @@ pass_end(struct bus *bus, const struct pass_ops *ops)
 {
 	struct flow *flow = &bus->flow;
 
+	bus_check_rules(bus);
 	run_close(&bus->run);
 	pass_write(bus, ops);
 	if (flow->n_to_try == 0 || TAILQ_EMPTY(&flow->receivers))
@@ -157,5 +158,5 @@ pass_has_work(const struct bus *bus)
 	const struct flow *flow = &bus->flow;
 
 	return flow->n_ready > 0 || !TAILQ_EMPTY(&flow->receivers) || !TAILQ_EMPTY(&flow->repliers) ||
-	       !TAILQ_EMPTY(&flow->dead) || !TAILQ_EMPTY(&flow->untried);
+	       !TAILQ_EMPTY(&flow->dead) || !TAILQ_EMPTY(&flow->untried) || bus->is_checking_rules;
 }

@@ -39,19 +39,6 @@ router_deinit(struct router *router)
 	hashtable_deinit(&router->subscriptions);
 }
 
-bool
-router_has_forbidden(const struct router *router, const struct client *c)
-{
-	const struct access_rules *rules = router->channels.access->rules;
-	const struct subscription *sub;
-
-	LIST_FOREACH(sub, &c->subscriptions, link)
-		if (sub->kind != SUBSCRIPTION_PATTERN &&
-		    !access_list_admits(&access_find(rules, channel_name(sub->channel))->subscribe, &c->identity))
-			return true;
-	return false;
-}
-
 static void
 router_wake_channel(struct flow *flow, struct channel *channel)
 {

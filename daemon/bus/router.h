@@ -65,8 +65,5 @@ void router_unsubscribe(struct router *router, struct subscription *sub);
 /* Changes the encoding of messages to the client. No run may be open. */
 void router_set_encoding(struct router *router, struct client *c, enum encoding encoding);
 
-/* Whether the client is subscribed by name to a channel that it may not receive by the present rules. */
-bool router_has_forbidden(const struct router *router, const struct client *c);
-
 /* Resumes all publishers that wait for a receiver. */
 void router_wake_waiters(struct router *router);

@@ -32,9 +32,13 @@ struct missed {
 	struct hashtable_node node;
 	TAILQ_ENTRY(missed) link;
 	struct client *client;
+	size_t charged; /* memory that the user is charged with */
 	size_t n;
-	struct missed_count counts[COUNTS_MAX];
+	struct missed_count *counts;
 };
+
+/* The part of queue_limit_per_uid that names of channels may take: one in so many. Beyond it, counts have no name. */
+#define NAMES_PART 8
 
 void
 missed_init(struct missed_table *table, struct flow *flow)
@@ -71,50 +75,84 @@ missed_forget(struct missed_table *table, struct client *c)
 	hashtable_remove(&table->by_client, &missed->node);
 	for (size_t i = 0; i < missed->n; i++)
 		free(missed->counts[i].name);
+	c->user->missed -= missed->charged;
+	flow_charge(table->flow, c->user, &missed->charged, 0);
+	free(missed->counts);
 	free(missed);
 	if (table->by_client.n == 0)
 		hashtable_deinit(&table->by_client);
 }
 
-/* The count for messages of the channel. */
+/*
+ * The count for messages of the channel, or NULL without memory. The last count is for all channels that have none of
+ * their own: because there are too many, or the user's clients have missed messages of so many channels already.
+ */
 static struct missed_count *
-missed_find_count(struct missed *missed, struct slice name)
+missed_find_count(struct missed_table *table, struct missed *missed, struct slice name)
 {
-	struct missed_count *count;
+	struct flow *flow = table->flow;
+	struct missed_count *count, *counts;
+	size_t need = sizeof(*count) + name.len + 1;
 
 	for (size_t i = 0; i < missed->n; i++) {
 		count = &missed->counts[i];
 		if (!count->name || (count->name_len == name.len && memcmp(count->name, name.p, name.len) == 0))
 			return count;
 	}
+	counts = realloc(missed->counts, (missed->n + 1) * sizeof(*counts));
+	if (!counts)
+		return NULL;
+	missed->counts = counts;
 	count = &missed->counts[missed->n++];
 	*count = (struct missed_count){ .name_len = name.len };
-	if (missed->n == COUNTS_MAX || !(count->name = malloc(name.len + 1)))
-		return count;
-	memcpy(count->name, name.p, name.len);
+	if (missed->n < COUNTS_MAX &&
+	    missed->client->user->missed + need <= flow->limits.queue_limit_per_uid / NAMES_PART)
+		count->name = malloc(name.len + 1);
+	if (count->name)
+		memcpy(count->name, name.p, name.len);
+	else
+		need = sizeof(*count);
+	missed->client->user->missed += need;
+	flow_charge(flow, missed->client->user, &missed->charged, missed->charged + need);
 	return count;
+}
+
+static struct missed *
+missed_get(struct missed_table *table, struct client *c)
+{
+	struct missed *missed = c->has_missed ? missed_find(table, c) : NULL;
+
+	if (missed)
+		return missed;
+	missed = calloc(1, sizeof(*missed));
+	if (!missed)
+		return NULL;
+	if (hashtable_insert(&table->by_client, &missed->node, missed_hash(c)) < 0) {
+		free(missed);
+		return NULL;
+	}
+	missed->client = c;
+	TAILQ_INSERT_TAIL(&table->all, missed, link);
+	flow_log(table->flow, c, LOG_LEVEL_INFO, "is clogged, messages to it are dropped");
+	c->has_missed = true;
+	c->user->missed += sizeof(*missed);
+	flow_charge(table->flow, c->user, &missed->charged, sizeof(*missed));
+	return missed;
 }
 
 void
 missed_add(struct missed_table *table, struct client *c, struct slice channel, uint32_t messages)
 {
-	struct missed *missed = missed_find(table, c);
+	struct missed *missed = missed_get(table, c);
+	struct missed_count *count = missed ? missed_find_count(table, missed, channel) : NULL;
 
-	if (!missed) {
-		missed = calloc(1, sizeof(*missed));
-		if (!missed || hashtable_insert(&table->by_client, &missed->node, missed_hash(c)) < 0) {
-			free(missed);
-			flow_out_of_memory(table->flow, c);
-			return;
-		}
-		missed->client = c;
-		TAILQ_INSERT_TAIL(&table->all, missed, link);
+	table->flow->work.done += WORK_QUEUE;
+	if (!count) {
+		flow_out_of_memory(table->flow, c);
+		return;
 	}
-	if (!c->has_missed)
-		flow_log(table->flow, c, LOG_LEVEL_INFO, "is clogged, messages to it are dropped");
-	c->has_missed = true;
 	c->drained = false;
-	missed_find_count(missed, channel)->messages += messages;
+	count->messages += messages;
 }
 
 /* Queues the message that reports one count. Uses the stream of replies: a run may be open in the other ones. */

@@ -31,6 +31,7 @@ struct user {
 	uint64_t clients;
 	uint64_t subscriptions;
 	uint64_t patterns;   /* among them; a long one counts several times */
+	uint64_t missed;     /* bytes: what their clients have missed (missed.h); a part of `queued` */
 	uint64_t queued;     /* bytes: memory of output that could not be written at once */
 	uint64_t input;      /* bytes: commands that are not handled yet, and transactions */
 	uint64_t unfinished; /* bytes of `input` from clients that may never send the rest, large ones only */

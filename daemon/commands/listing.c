@@ -85,7 +85,10 @@ listing_reply(struct bus *bus, struct session *s, struct listing *listing, const
 	size_t offset = HEADER_ROOM - len;
 
 	memcpy(out->data + offset, header, len);
-	reply_chunk(bus, s, out, offset, out->len - offset);
+	if (out->len < OUTQ_COPY_MAX) /* not worth a chunk of its own */
+		reply_raw(bus, s, out->data + offset, out->len - offset);
+	else
+		reply_chunk(bus, s, out, offset, out->len - offset);
 	place_clear(bus, &sessions_of(bus)->place);
 	return COMMAND_DONE;
 }

@@ -71,7 +71,7 @@ chunk_pool_trim(struct chunk_pool *pool)
 	for (; pool->n_spare > 0; pool->n_spare--) {
 		struct chunk *chunk = pool->free;
 
-		pool->free = chunk->next_free;
+		pool->free = chunk->next;
 		pool->n_free--;
 		pool->bytes -= CHUNK_SIZE;
 		pool->released += CHUNK_SIZE;
@@ -88,7 +88,7 @@ chunk_begin(struct chunk_pool *pool, struct chunk *chunk, size_t size)
 	chunk->refs = 1;
 	chunk->cap = (uint32_t)(size - sizeof(*chunk));
 	chunk->len = 0;
-	chunk->compact = NULL;
+	chunk->copies = NULL;
 }
 
 struct chunk *
@@ -111,7 +111,7 @@ chunk_new(struct chunk_pool *pool, size_t cap)
 
 	if (cap > CHUNK_ROOM || !chunk)
 		return chunk_new_exact(pool, cap > CHUNK_ROOM ? cap : CHUNK_ROOM);
-	pool->free = chunk->next_free;
+	pool->free = chunk->next;
 	if (--pool->n_free < pool->n_spare)
 		pool->n_spare = pool->n_free;
 	chunk_begin(pool, chunk, CHUNK_SIZE);
@@ -136,20 +136,32 @@ chunk_grow(struct chunk *chunk, size_t cap)
 	return chunk;
 }
 
+/* Chunks that still use one of the copies keep it; nobody gets it anew. */
+static void
+chunk_forget_copies(struct chunk *chunk)
+{
+	struct chunk *copy;
+
+	while ((copy = chunk->copies)) {
+		chunk->copies = copy->next;
+		chunk_unref(copy);
+	}
+}
+
 void
 chunk_release(struct chunk *chunk)
 {
 	struct chunk_pool *pool = chunk->pool;
 
 	assert(chunk->refs == 0);
-	chunk_unref(chunk->compact);
+	chunk_forget_copies(chunk);
 	if (chunk->cap != CHUNK_ROOM) {
 		pool->bytes -= sizeof(*chunk) + chunk->cap;
 		pool->released += sizeof(*chunk) + chunk->cap;
 		free(chunk);
 		return;
 	}
-	chunk->next_free = pool->free;
+	chunk->next = pool->free;
 	pool->free = chunk;
 	pool->n_free++;
 }
@@ -157,18 +169,20 @@ chunk_release(struct chunk *chunk)
 struct chunk *
 chunk_compact(struct chunk *chunk, size_t from, size_t len)
 {
-	struct chunk *copy = chunk->compact;
+	struct chunk *copy;
 
-	if (copy && chunk->compact_from == from && copy->len == len)
-		return chunk_ref(copy);
+	/* Queues come to wait in the same pass, so there are few copies, and the one made last is asked for most. */
+	for (copy = chunk->copies; copy; copy = copy->next)
+		if (copy->copied_from == from && copy->len == len)
+			return chunk_ref(copy);
 	copy = chunk_new_exact(chunk->pool, len);
 	if (!copy)
 		return NULL;
 	memcpy(copy->data, chunk->data + from, len);
 	copy->len = (uint32_t)len;
-	chunk_unref(chunk->compact);
-	chunk->compact = chunk_ref(copy);
-	chunk->compact_from = (uint32_t)from;
+	copy->copied_from = (uint32_t)from;
+	copy->next = chunk->copies;
+	chunk->copies = chunk_ref(copy);
 	return copy;
 }
 
@@ -186,8 +200,7 @@ stream_new_chunk(struct stream *stream, size_t room)
 
 	if (chunk && chunk->refs == 1 && chunk->cap >= room) {
 		chunk->len = 0; /* nobody else refers to its bytes */
-		chunk_unref(chunk->compact);
-		chunk->compact = NULL;
+		chunk_forget_copies(chunk);
 		return 0;
 	}
 	chunk = chunk_new(stream->pool, room);

@@ -424,10 +424,13 @@ size_limits(void **state __attribute__((unused)))
 	parser.progress = (struct resp_progress){ 0 };
 	assert_int_equal(parse(&parser, "*1\r\n$1001\r\n", 11, 1000), RESP_REQUEST_ERROR);
 	parser.progress = (struct resp_progress){ 0 };
-	assert_int_equal(parse(&parser, "*1048576\r\n", 10, 1000), RESP_REQUEST_MORE);
+	assert_int_equal(parse(&parser, "*65536\r\n", 8, 1000), RESP_REQUEST_MORE);
+	parser.progress = (struct resp_progress){ 0 };
+	assert_int_equal(parse(&parser, "*65537\r\n", 8, 1000), RESP_REQUEST_ERROR);
+	assert_string_equal(parser.request.error, "65537 arguments, the most is 65536");
 	parser.progress = (struct resp_progress){ 0 };
 	/* Arguments of the greatest length until together they are too long: max_bulk and PROTOCOL_REQUEST_ROOM. */
-	buf_printf(&b, "*1000000\r\n");
+	buf_printf(&b, "*60000\r\n");
 	header = b.len;
 	for (;;) {
 		size_t before = b.len;
@@ -549,7 +552,10 @@ slow_input_costs_little(void **state __attribute__((unused)))
 	struct buf b = { 0 };
 
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
-		size_t n = lens[i] > 0 ? 1024 * 1024 / (lens[i] + 6) + 1 : 170000;
+		size_t n = lens[i] > 0 ? 1024 * 1024 / (lens[i] + 6) + 1 : PROTOCOL_ARGS_MAX;
+
+		if (n > PROTOCOL_ARGS_MAX)
+			n = PROTOCOL_ARGS_MAX;
 
 		put_arguments(&b, n, lens[i]);
 		assert_true(count_calls(&b) <= 12 * (n + 1));
