@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BUF_SMALL ((size_t)16 * 1024)
+
 struct buf {
 	uint8_t *data;
 	size_t len, cap;
@@ -20,6 +22,13 @@ int buf_append(struct buf *b, const void *data, size_t len);
 
 /* Appends formatted text without its NUL. Returns 0 or -ENOMEM. */
 int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What it takes: of a small one its content, of a large one all of its memory. */
+static inline size_t
+buf_memory(const struct buf *b)
+{
+	return b->cap > BUF_SMALL ? b->cap : b->len;
+}
 
 /* Removes the first n bytes; there must be as many. */
 void buf_consume(struct buf *b, size_t n);

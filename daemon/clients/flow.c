@@ -45,6 +45,7 @@ flow_init(struct flow *flow, const struct limits *limits)
 	flow->unicast.pool = &flow->chunks;
 	TAILQ_INIT(&flow->clients);
 	TAILQ_INIT(&flow->ready_users);
+	TAILQ_INIT(&flow->led_users);
 	TAILQ_INIT(&flow->throttled);
 	TAILQ_INIT(&flow->untried);
 	TAILQ_INIT(&flow->excluded);
@@ -549,15 +550,34 @@ flow_deliver_deferred(struct flow *flow)
 	buf_deinit(&flow->deferred);
 }
 
-void
-flow_charge_input(struct flow *flow, struct client *c, struct flow_input old, struct flow_input new)
+static void
+flow_end_lead(struct flow *flow, struct user *user)
+{
+	user->leader = NULL;
+	TAILQ_REMOVE(&flow->led_users, user, leader_link);
+	flow_resume_throttled(flow); /* another one may become it */
+}
+
+bool
+flow_charge_input(struct flow *flow, struct client *c, size_t old, size_t new)
 {
 	struct user *user = c->user;
 	uint64_t limit = user_input_max(&flow->limits);
-	bool was_over = user->input > limit;
+	bool was_over = user->input > limit, is_much = new > USER_OVER_MIN &&client_is_live(c);
 
-	user->input += new.bytes - old.bytes;
-	user->unfinished += (new.is_unfinished ? new.bytes : 0) - (old.is_unfinished ? old.bytes : 0);
-	if (was_over && user->input <= limit)
-		flow_resume_throttled(flow);
+	user->input += new - old;
+	if (user->leader && (user->input <= limit || (user->leader == c && !is_much)))
+		flow_end_lead(flow, user);
+	if (user->input <= limit) {
+		if (was_over)
+			flow_resume_throttled(flow);
+		return false;
+	}
+	if (!is_much || c->state != CLIENT_OPEN || user->leader == c)
+		return false;
+	if (user->leader)
+		return true;
+	user->leader = c;
+	TAILQ_INSERT_TAIL(&flow->led_users, user, leader_link);
+	return false;
 }

@@ -33,6 +33,7 @@ struct flow {
 	/* By state: READY (on the list of the user), WAITING (on one of these, or a list of its own), DEAD. */
 	struct user_list ready_users;
 	size_t n_ready;               /* clients in state READY */
+	struct user_list led_users;   /* that have a leader */
 	struct client_list throttled; /* wait until a receiver or a user is no longer over a limit */
 	struct client_list untried;   /* wait until the sockets of clogged receivers have been tried */
 	struct client_list excluded;  /* wait for the end of the EXEC of `executing` */
@@ -167,14 +168,11 @@ void flow_disconnect_slow(struct flow *flow, struct client *c);
 void flow_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written,
                   struct barrier *barrier);
 
-/* Input of a client that its user is charged with. */
-struct flow_input {
-	size_t bytes;       /* not handled yet, or in a transaction */
-	bool is_unfinished; /* the client may never send the rest */
-};
-
-/* Charges the client's user with new in place of old. */
-void flow_charge_input(struct flow *flow, struct client *c, struct flow_input old, struct flow_input new);
+/*
+ * Charges the client's user with new bytes of input in place of old. Returns whether the client has to wait: the user
+ * is over the limit, and another client is the one that goes on.
+ */
+bool flow_charge_input(struct flow *flow, struct client *c, size_t old, size_t new);
 
 /* Logs a line about the client, which says who that is. The rate of such lines is limited. */
 void flow_log(struct flow *flow, const struct client *c, enum log_level level, const char *format, ...)

@@ -75,8 +75,7 @@ users_leave(struct users *users, struct user *user)
 {
 	if (--user->clients > 0)
 		return;
-	assert(user->queued == 0 && user->input == 0 && user->unfinished == 0 && user->subscriptions == 0 &&
-	       !user->is_over);
+	assert(user->queued == 0 && user->input == 0 && !user->leader && user->subscriptions == 0 && !user->is_over);
 	assert(TAILQ_EMPTY(&user->ready));
 	hashtable_remove(&users->table, &user->node);
 	group_set_unref(user->groups);

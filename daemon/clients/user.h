@@ -30,11 +30,16 @@ struct user {
 	struct client_list listing_waiters; /* clients that wait until that is done */
 	uint64_t clients;
 	uint64_t subscriptions;
-	uint64_t patterns;   /* among them; a long one counts several times */
-	uint64_t missed;     /* bytes: what their clients have missed (missed.h); a part of `queued` */
-	uint64_t queued;     /* bytes: memory of output that could not be written at once */
-	uint64_t input;      /* bytes: commands that are not handled yet, and transactions */
-	uint64_t unfinished; /* bytes of `input` from clients that may never send the rest, large ones only */
+	uint64_t patterns; /* among them; a long one counts several times */
+	uint64_t missed;   /* bytes: what their clients have missed (missed.h); a part of `queued` */
+	uint64_t queued;   /* bytes: memory of output that could not be written at once */
+	uint64_t input;    /* bytes: memory of commands that are not handled yet, and of transactions */
+	/*
+	 * The one client that goes on while `input` is over its limit, so that not all wait for each other; or NULL. It
+	 * is closed if it sends nothing for slow_timeout.
+	 */
+	struct client *leader;
+	TAILQ_ENTRY(user) leader_link; /* flow.led_users, while there is a leader */
 };
 
 TAILQ_HEAD(user_list, user);

@@ -36,7 +36,7 @@ feed_free(struct feed *feed)
 size_t
 feed_size(const struct feed *feed)
 {
-	return feed ? feed->bytes.len : 0;
+	return feed ? buf_memory(&feed->bytes) : 0;
 }
 
 static void

@@ -30,7 +30,7 @@ struct feed_plan {
 /* Takes NULL. */
 void feed_free(struct feed *feed);
 
-/* Unhandled bytes of input. Takes NULL. */
+/* Memory of unhandled input, in bytes. Takes NULL. */
 size_t feed_size(const struct feed *feed);
 
 /* Prepares a new session. Closes it if it is to receive the channel and has no right to. */

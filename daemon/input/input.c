@@ -63,7 +63,8 @@ input_free(struct input *in)
 size_t
 input_size(const struct input *in)
 {
-	return in ? in->bytes.len + (in->tail ? in->tail->len : 0) : 0;
+	/* Of the tail, what was not written to yet is not in memory either. */
+	return in ? buf_memory(&in->bytes) + (in->tail ? in->tail->len : 0) : 0;
 }
 
 static void
@@ -88,6 +89,7 @@ input_begin_tail(struct bus *bus, struct input *in)
 	memcpy(tail->data + tail->len, in->bytes.data + head, come);
 	tail->len += (uint32_t)come;
 	in->bytes.len = in->head_len = head;
+	buf_shrink(&in->bytes);
 	in->tail = tail;
 	in->tail_size = size;
 	return 0;
@@ -329,7 +331,7 @@ input_handle(struct bus *bus, struct session *s, const uint8_t *p, size_t len)
 static void
 input_charge(struct bus *bus, struct session *s)
 {
-	if (s->in || s->in_transaction || s->kept > 0)
+	if (s->in || s->in_transaction || s->has_job || s->kept > 0)
 		session_charge_input(bus, s, input_size(s->in));
 }
 
@@ -369,6 +371,7 @@ input_received(struct bus *bus, struct session *s, const struct iovec iov[2], in
 	bool has_tail;
 
 	s->sends_large = false;
+	s->client.active_s = bus->flow.uptime_s;
 	if (!s->in) {
 		input_handle(bus, s, iov[0].iov_base, len);
 	} else {

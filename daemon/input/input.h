@@ -13,7 +13,7 @@ struct session;
 /* Takes NULL. */
 void input_free(struct input *in);
 
-/* Unhandled bytes of input. Takes NULL. */
+/* Memory of unhandled input, in bytes. Takes NULL. */
 size_t input_size(const struct input *in);
 
 /*

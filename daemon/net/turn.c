@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "conn.h"
+#include "lifetime.h"
 #include "pass.h"
 
 /* How often slow receivers are looked at while there are some, in ms. */
@@ -131,6 +132,7 @@ tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((un
 	turn->last_sweep_ms = bus->flow.now_ms;
 	turn_sweep_waiting(bus);
 	turn_check_idle(bus);
+	session_close_stalled(bus);
 	turn_give_back_memory(turn->loop);
 }
 
@@ -139,8 +141,9 @@ static void
 turn_update_tick(struct turn *turn)
 {
 	const struct flow *flow = &loop_bus(turn->loop)->flow;
-	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || flow->n_waiting > 0 || flow->chunks.n_free > 0 ||
-	               flow->chunks.released >= TRIM_MIN || loop_bus(turn->loop)->router.channels.n_unnamed > 0 ||
+	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || flow->n_waiting > 0 ||
+	               flow->chunks.n_free > 0 || flow->chunks.released >= TRIM_MIN ||
+	               loop_bus(turn->loop)->router.channels.n_unnamed > 0 ||
 	               turn->loop->sessions.request.argv_cap > ARGS_KEPT || turn->loop->may_trim;
 	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };

@@ -48,6 +48,7 @@ job_begin(struct bus *bus, struct session *s, const struct command *row, const s
 		return;
 	}
 	bus->flow.work.done += argc * WORK_VISIT + WORK_BYTES(bytes);
+	job->bytes = queued_command_size(argc, bytes);
 	job->place = sessions_of(bus)->place;
 	sessions_of(bus)->place = (struct place){ 0 };
 	info->job = job;

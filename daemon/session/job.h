@@ -31,6 +31,7 @@ struct queued_command *queued_command_new(const struct command *row, const struc
 
 struct job {
 	struct queued_command *command;
+	size_t bytes; /* memory of the command */
 	struct place place;
 };
 

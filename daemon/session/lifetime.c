@@ -1,13 +1,15 @@
 /*
  * A user is charged for the input that their clients have sent and the daemon has not handled, so that one user cannot
- * fill the memory with it. Some of it is certain to go on: commands that wait for a receiver. The rest is unfinished:
- * the end of the command may never come. A user over the limit is only made to wait as long as unfinished input alone
- * is within it; otherwise all their clients could wait for each other, so the client that goes over it is closed.
+ * fill the memory with it. Over the limit, all clients of the user wait but one, the leader. So large commands that
+ * many programs send at once are all handled, one after the other, and memory exceeds the limit by one command at most.
+ * A leader that does not send the rest of its command would keep the others waiting for ever; so it is closed when it
+ * has sent nothing for slow_timeout.
  */
 #include "lifetime.h"
 
 #include <stdlib.h>
 
+#include "job.h"
 #include "monitor.h"
 #include "reply.h"
 #include "session.h"
@@ -18,15 +20,6 @@ session_init(struct bus *bus, struct session *s, const struct identity *identity
 {
 	*s = (struct session){ 0 };
 	return flow_admit(&bus->flow, &s->client, identity);
-}
-
-static void
-session_charge(struct bus *bus, struct session *s, size_t kept, bool is_unfinished)
-{
-	flow_charge_input(&bus->flow, &s->client, (struct flow_input){ s->kept, s->is_unfinished },
-	                  (struct flow_input){ kept, is_unfinished });
-	s->kept = (uint32_t)kept;
-	s->is_unfinished = is_unfinished;
 }
 
 void
@@ -46,29 +39,46 @@ session_deinit(struct bus *bus, struct session *s)
 		free(info);
 	}
 	s->info = NULL;
-	session_charge(bus, s, 0, false);
+	flow_charge_input(&bus->flow, &s->client, s->kept, 0);
+	s->kept = 0;
 	bus_dismiss(bus, &s->client);
 }
 
 void
 session_charge_input(struct bus *bus, struct session *s, size_t input)
 {
-	size_t kept = input + (s->in_transaction ? s->info->transaction->bytes : 0);
-	uint64_t limit = user_input_max(&bus->flow.limits);
-	struct client *c = &s->client;
-	bool is_much = kept > USER_OVER_MIN;
+	size_t kept =
+	    input + (s->in_transaction ? s->info->transaction->bytes : 0) + (s->has_job ? s->info->job->bytes : 0);
+	bool must_wait = flow_charge_input(&bus->flow, &s->client, s->kept, kept);
 
-	session_charge(bus, s, kept, is_much && c->state == CLIENT_OPEN);
-	if (!is_much || c->state != CLIENT_OPEN || c->user->input <= limit)
-		return;
-	if (c->user->unfinished <= limit) {
-		flow_set_state(&bus->flow, c, CLIENT_WAITING, &bus->flow.throttled);
-		return;
+	s->kept = (uint32_t)kept;
+	if (must_wait)
+		flow_wait(&bus->flow, &s->client, &bus->flow.throttled);
+}
+
+void
+session_close_stalled(struct bus *bus)
+{
+	struct flow *flow = &bus->flow;
+	struct user *user, *next;
+
+	for (user = TAILQ_FIRST(&flow->led_users); user; user = next) {
+		struct client *c = user->leader;
+		struct session *s = session_of(c);
+
+		next = TAILQ_NEXT(user, leader_link);
+		if (c->state != CLIENT_OPEN || user->input <= user_input_max(&flow->limits) ||
+		    (uint64_t)(flow->uptime_s - c->active_s) * 1000 < flow->limits.slow_timeout + 1000 ||
+		    flow->limits.slow_timeout == 0)
+			continue;
+		flow_log(flow, c, LOG_LEVEL_WARNING,
+		         "has not sent the rest of a command of %u bytes, and others of its user wait; closed",
+		         s->kept);
+		reply_error(
+		    bus, s,
+		    "ERR the rest of a command is missing, and all clients of %s hold %llu bytes of commands, over "
+		    "queue_limit_per_uid",
+		    identity_text(&c->identity).text, (unsigned long long)user->input);
+		bus_finish(bus, c);
 	}
-	flow_log(&bus->flow, c, LOG_LEVEL_WARNING,
-	         "holds %zu bytes of unfinished commands, all clients of %s %llu; closed", kept,
-	         identity_text(&c->identity).text, (unsigned long long)c->user->unfinished);
-	reply_error(bus, s, "ERR %s holds more than %llu bytes of unfinished commands (queue_limit_per_uid)",
-	            identity_text(&c->identity).text, (unsigned long long)limit);
-	bus_finish(bus, c);
 }

@@ -14,7 +14,10 @@ int session_init(struct bus *bus, struct session *s, const struct identity *iden
 void session_deinit(struct bus *bus, struct session *s);
 
 /*
- * Charges the session's user for `input` bytes of unhandled input and for the transaction. Over the limit, the session
- * waits until others of the user have finished theirs, or is closed if unfinished commands alone are over the limit.
+ * Charges the session's user for `input` bytes of memory of unhandled input, and for the transaction. Over the limit,
+ * the session waits until others of the user have finished theirs; see lifetime.c.
  */
 void session_charge_input(struct bus *bus, struct session *s, size_t input);
+
+/* Closes sessions that send nothing while others of their user wait for them. Call about once a second. */
+void session_close_stalled(struct bus *bus);

@@ -34,7 +34,6 @@ struct session {
 	uint8_t last_command;      /* row in the table of commands, counted from 1; 0: none */
 	uint8_t database;          /* of SELECT: only shown in CLIENT LIST and MONITOR */
 	bool in_transaction : 1;
-	bool is_unfinished : 1; /* the user was charged for `kept` as unfinished; see lifetime.c */
 	bool is_monitor : 1;
 	bool has_job : 1;                /* info->job is not NULL */
 	bool sends_large : 1;            /* the last read began or ended a large command; see input.c */

@@ -1,5 +1,6 @@
 /* Conversations about access rules, policies for slow receivers, and quotas. */
 #include "hub.h"
+#include "lifetime.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -475,35 +476,62 @@ patterns_of_a_user(struct hub *hub)
 	peer_ask(b, "PSUBSCRIBE y\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\ny\r\n:2\r\n");
 }
 
-/* Unfinished commands and transactions of a user are bounded together; other users are not concerned. */
+/*
+ * Unfinished commands and transactions of a user are bounded together: over the limit, one client goes on and the
+ * others wait for it; other users are not concerned. A client that keeps the others waiting is closed after
+ * slow_timeout.
+ */
 static void
 unfinished_input_of_a_user(struct hub *hub)
 {
-	static const char error[] =
-	    "-ERR uid 1000 holds more than 1148576 bytes of unfinished commands (queue_limit_per_uid)\r\n";
+	static const char error[] = "-ERR the rest of a command is missing";
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
+	struct peer *d = user_new(hub, 4, 1000), *leads, *waits;
 	uint8_t *payload = make_payload(95000);
 
 	hub->bus.flow.limits.max_message = 100000;
 	hub->bus.flow.limits.queue_limit_per_uid = 100000; /* but there is room for one transaction */
-	for (struct peer *p = a; p; p = p == a ? b : p == b ? c : NULL)
+	for (struct peer *p = a; p; p = p == a ? b : p == b ? c : p == c ? d : NULL)
 		peer_ask(p, "MULTI\r\n", "+OK\r\n");
-	for (int i = 0; i < 12; i++) {
+	for (int i = 0; i < 11; i++) {
 		peer_publish(a, "x", (struct slice){ payload, 95000 });
 		peer_publish(c, "x", (struct slice){ payload, 95000 });
 	}
 	hub_settle(hub);
-	assert_false(a->is_closed || c->is_closed);
-	a->got.len = c->got.len = 0;
-	for (int i = 0; i < 12; i++)
-		peer_publish(b, "x", (struct slice){ payload, 95000 });
+	for (int i = 0; i < 11; i++) {
+		peer_publish(b, "x", (struct slice){ payload, 95000 }); /* goes over the limit, and goes on */
+		hub_settle(hub);
+		peer_publish(d, "x", (struct slice){ payload, 95000 });
+	}
 	hub_settle(hub);
-	assert_true(b->is_closed);
-	assert_false(a->is_closed || c->is_closed);
-	assert_true(b->got.len >= sizeof(error) - 1);
-	b->got.len -= sizeof(error) - 1; /* behind as many QUEUED as there was room for */
-	assert_memory_equal(b->got.data + b->got.len, error, sizeof(error) - 1);
-	b->got.len = 0;
+	assert_false(a->is_closed || b->is_closed || c->is_closed || d->is_closed);
+	leads = b->session.client.user->leader == &b->session.client ? b : d;
+	waits = leads == b ? d : b;
+	assert_ptr_equal(leads->session.client.user->leader, &leads->session.client);
+	assert_int_equal(waits->session.client.state, CLIENT_WAITING);
+	assert_in_range(b->session.client.user->input, 1148576, 3 * 1148576);
+	a->got.len = b->got.len = c->got.len = d->got.len = 0;
+	/* It says no more, and is closed; then the next one goes on. */
+	session_close_stalled(&hub->bus);
+	hub_settle(hub);
+	assert_false(leads->is_closed);
+	hub->bus.flow.start_ms -= 7000;
+	flow_update_time(&hub->bus.flow);
+	session_close_stalled(&hub->bus);
+	hub_settle(hub);
+	assert_true(leads->is_closed);
+	assert_true(leads->got.len > sizeof(error) - 1);
+	assert_memory_equal(leads->got.data, error, sizeof(error) - 1);
+	leads->got.len = 0;
+	assert_false(a->is_closed || c->is_closed || waits->is_closed);
+	assert_true(waits->session.client.state == CLIENT_OPEN && waits->sent_at == waits->sent.len);
+	waits->got.len = 0;
+	peer_say(waits, "DISCARD\r\n");
+	peer_say(a, "DISCARD\r\n");
+	hub_settle(hub);
+	waits->got.len = 0;
+	assert_null(a->session.client.user->leader);
+	a->got.len = 0;
 	free(payload);
 }
 
@@ -511,7 +539,7 @@ unfinished_input_of_a_user(struct hub *hub)
 static void
 waiting_input_of_a_user(struct hub *hub)
 {
-	struct peer *r = user_new(hub, 1, 1001), *publishers[5];
+	struct peer *r = user_new(hub, 1, 1001), *publishers[6];
 	struct peer *first = user_new(hub, 8, 1002), *other = user_new(hub, 9, 1002);
 	size_t size = 400000, kept;
 	uint8_t *payload = make_payload(size);
@@ -527,7 +555,7 @@ waiting_input_of_a_user(struct hub *hub)
 	peer_publish(first, "x", (struct slice){ payload, 5000 });
 	hub_settle(hub);
 	assert_true(r->session.client.clogged);
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		publishers[i] = user_new(hub, 10 + (pid_t)i, 1000);
 		peer_publish(publishers[i], "x", (struct slice){ payload, size });
 		hub_settle(hub);
@@ -535,7 +563,7 @@ waiting_input_of_a_user(struct hub *hub)
 	}
 	kept = publishers[0]->session.client.user->input;
 	assert_in_range(kept, limit, limit + hub->buffer_size + 2 * 256 * 1024);
-	assert_true(publishers[4]->sent_at < size); /* not all of its input is read */
+	assert_true(publishers[5]->sent_at < size); /* not all of its input is read */
 	peer_publish(other, "y", (struct slice){ payload, size });
 	hub_settle(hub);
 	peer_expect_text(other, ":0\r\n");
@@ -545,11 +573,11 @@ waiting_input_of_a_user(struct hub *hub)
 	bus_set_limits(&hub->bus, &limits);
 	hub_settle(hub);
 	assert_true(r->session.client.clogged);
-	assert_int_equal(publishers[4]->sent_at, publishers[4]->sent.len);
+	assert_int_equal(publishers[5]->sent_at, publishers[5]->sent.len);
 	peer_set_full(r, false);
 	hub_settle(hub);
 	peer_expect_text(first, ":1\r\n");
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 6; i++)
 		peer_expect_text(publishers[i], ":1\r\n");
 	assert_int_equal(publishers[0]->session.client.user->input, 0);
 	r->got.len = 0;
