@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "printable.h"
+
 static struct {
 	const char *program;
 	enum log_level level;
@@ -33,7 +35,7 @@ static const struct {
 
 /* $JOURNAL_STREAM holds device:inode of the journal's socket; it may be inherited with another stderr. */
 static bool
-stderr_is_journal(void)
+log_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long dev, ino;
@@ -47,7 +49,7 @@ void
 log_init(const char *program)
 {
 	logger.program = program;
-	logger.journal = stderr_is_journal();
+	logger.journal = log_is_journal();
 }
 
 void
@@ -114,15 +116,6 @@ log_limit_allows(struct log_limit *limit, unsigned int max, uint64_t period_ms, 
 	return true;
 }
 
-/* Names and arguments that peers chose must neither end the line nor control a terminal. */
-static void
-replace_controls(char *line, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
-}
-
 /* One write for each line keeps lines whole. Returns whether the line was written. */
 static bool
 log_put(const char *line, size_t len)
@@ -176,7 +169,7 @@ log_write(enum log_level level, const char *format, ...)
 	va_end(ap);
 	if (n > sizeof(line) - 2)
 		n = sizeof(line) - 2;
-	replace_controls(line, n);
+	n = printable_clean(line, n, NULL); /* names and arguments that peers chose */
 	line[n++] = '\n';
 	log_put_line(line, n);
 	errno = saved_errno;

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stddef.h>
+#include <stdio.h>
 
 int
 userdb_user(const char *name, uid_t *ret_uid)
@@ -24,5 +25,27 @@ userdb_group(const char *name, gid_t *ret_gid)
 	if (!gr)
 		return -ENOENT;
 	*ret_gid = gr->gr_gid;
+	return 0;
+}
+
+int
+userdb_user_name(uid_t uid, char *ret_name, size_t size)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	if (!pw)
+		return -ENOENT;
+	snprintf(ret_name, size, "%s", pw->pw_name);
+	return 0;
+}
+
+int
+userdb_group_name(gid_t gid, char *ret_name, size_t size)
+{
+	const struct group *gr = getgrgid(gid);
+
+	if (!gr)
+		return -ENOENT;
+	snprintf(ret_name, size, "%s", gr->gr_name);
 	return 0;
 }

@@ -11,6 +11,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "printable.h"
+
 #define LINE_MAX_BYTES 2048
 #define PREFIX "udsctl: "
 #define CLEAR "\r\033[K"
@@ -31,14 +33,6 @@ say_init(bool verbose)
 	speaker.terminal = isatty(STDERR_FILENO) == 1;
 }
 
-void
-say_clean(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
-}
-
 bool
 say_is_on_terminal(void)
 {
@@ -56,7 +50,7 @@ say_write(const char *clear, const char *end, size_t width, const char *format, 
 
 	if (vsnprintf(text, sizeof(text), format, ap) < 0)
 		*text = '\0';
-	say_clean(text);
+	text[printable_clean(text, strlen(text), NULL)] = '\0';
 	n = snprintf(line, sizeof(line), "%s" PREFIX "%.*s%s", clear, room, text, end);
 	(void)!write(STDERR_FILENO, line, (size_t)n);
 }
@@ -65,7 +59,7 @@ static void __attribute__((format(printf, 1, 0))) say_line(const char *format, v
 {
 	if (speaker.captured_size > 0) {
 		vsnprintf(speaker.captured, speaker.captured_size, format, ap);
-		say_clean(speaker.captured);
+		speaker.captured[printable_clean(speaker.captured, strlen(speaker.captured), NULL)] = '\0';
 		return;
 	}
 	say_write(speaker.progress ? CLEAR : "", "\n", LINE_MAX_BYTES, format, ap);

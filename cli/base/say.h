@@ -33,9 +33,6 @@ void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* Ends the progress line, or removes it. */
 void say_progress_end(bool stays);
 
-/* Replaces the control characters in the text by "?". */
-void say_clean(char *text);
-
 /* Flushes standard output. Returns whether everything was written, now and before. */
 bool say_try_flush(void);
 

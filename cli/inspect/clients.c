@@ -1,7 +1,6 @@
 #include "clients.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,9 @@
 #include "cleanup.h"
 #include "memory.h"
 #include "num.h"
+#include "printable.h"
 #include "say.h"
+#include "userdb.h"
 
 static bool
 clients_slice_is(struct slice slice, const char *text)
@@ -98,7 +99,6 @@ clients_user(long long uid)
 		char name[64];
 	} * users;
 	static size_t n;
-	const struct passwd *pw;
 
 	if (uid < 0)
 		return "-";
@@ -108,10 +108,7 @@ clients_user(long long uid)
 	users = realloc(users, (n + 1) * sizeof(*users));
 	memory_check(users ? 0 : -1);
 	users[n].uid = uid;
-	pw = getpwuid((uid_t)uid);
-	if (pw)
-		snprintf(users[n].name, sizeof(users[n].name), "%s", pw->pw_name);
-	else
+	if (userdb_user_name((uid_t)uid, users[n].name, sizeof(users[n].name)) < 0)
 		snprintf(users[n].name, sizeof(users[n].name), "uid %lld", uid);
 	return users[n++].name;
 }
@@ -128,9 +125,7 @@ clients_program(long long pid)
 	if (!f || !fgets(name, sizeof(name), f))
 		return "-";
 	name[strcspn(name, "\n")] = '\0';
-	for (char *p = name; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	name[printable_clean(name, strlen(name), NULL)] = '\0';
 	return name;
 }
 
@@ -140,18 +135,16 @@ clients_read_filter(const struct clients_selection *selection, struct clients_fi
 	struct clients_filter filter = { .by_user = selection->user != NULL,
 		                         .by_pid = selection->pid > 0,
 		                         .pid = (long long)selection->pid };
-	const struct passwd *pw;
 	uint64_t number;
+	uid_t uid;
 
 	if (selection->user && num_parse_u64(selection->user, &number) == 0 && number < UINT32_MAX) {
 		filter.uid = (long long)number;
+	} else if (selection->user && userdb_user(selection->user, &uid) < 0) {
+		say("--user: there is no user '%s'", selection->user);
+		return EX_USAGE;
 	} else if (selection->user) {
-		pw = getpwnam(selection->user);
-		if (!pw) {
-			say("--user: there is no user '%s'", selection->user);
-			return EX_USAGE;
-		}
-		filter.uid = pw->pw_uid;
+		filter.uid = uid;
 	}
 	*ret_filter = filter;
 	return 0;

@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "figure.h"
+#include "human.h"
 #include "loop.h"
 #include "memory.h"
 #include "output.h"
@@ -116,15 +117,13 @@ page_put_time(struct top *t)
 static void
 page_put_title(struct top *t)
 {
-	bool is_whole = t->interval % 1000 == 0;
 	char right[64] = "PAUSED";
 
 	if (t->batch)
 		page_put_time(t);
 	report_put_title(t);
 	if (!t->paused)
-		snprintf(right, sizeof(right), "every %" PRIu64 "%s", is_whole ? t->interval / 1000 : t->interval,
-		         is_whole ? "s" : "ms");
+		snprintf(right, sizeof(right), "every %s", human_exact_duration(t->interval).text);
 	if (!t->batch && t->line.len + 2 + strlen(right) <= screen_width())
 		PUT("%*s", (int)(screen_width() - t->line.len), right);
 }
@@ -163,7 +162,7 @@ page_draw_foot(struct top *t)
 
 	if (t->mode == TOP_FILTER) {
 		PUT("filter: %s", t->view.filter);
-		cursor = strlen("filter: ") + figure_width(t->view.filter);
+		cursor = strlen("filter: ") + figure_width(t->view.filter, t->view.unicode);
 	} else if (t->mode == TOP_CONFIRM) {
 		PUT("kill %s? y or n", t->kill_who);
 	} else {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "client.h"
-#include "figure.h"
+#include "human.h"
 #include "memory.h"
 #include "top.h"
 
@@ -22,7 +22,7 @@ report_rate(const struct top *t, const char *field, bool is_bytes)
 
 	if (!t->now.has_rates)
 		return (struct human_text){ "-" };
-	return is_bytes ? human_size((uint64_t)rate) : figure_count(rate);
+	return is_bytes ? human_size((uint64_t)rate) : human_count(rate);
 }
 
 void
@@ -48,7 +48,7 @@ report_put_traffic(struct top *t)
 	PUT("  messages in %s/s out %s/s  unsent %s  dropped %s  lost %s",
 	    report_rate(t, "messages_published", false).text, report_rate(t, "messages_queued", false).text,
 	    human_size((uint64_t)report_value(t, "unsent_bytes")).text,
-	    figure_count(report_value(t, "messages_dropped")).text, figure_count(lost).text);
+	    human_count(report_value(t, "messages_dropped")).text, human_count(lost).text);
 }
 
 void
@@ -133,9 +133,9 @@ report_put_warning(struct top *t)
 		    worst->values[CHANNEL_WAITING] < waiting ? ", ..." : "");
 	}
 	if (dropped > 0)
-		PUT("%smessages dropped at %s/s", t->line.len > start ? "; " : "", figure_count(dropped).text);
+		PUT("%smessages dropped at %s/s", t->line.len > start ? "; " : "", human_count(dropped).text);
 	if (lost > 0)
-		PUT("%smessages lost at %s/s", t->line.len > start ? "; " : "", figure_count(lost).text);
+		PUT("%smessages lost at %s/s", t->line.len > start ? "; " : "", human_count(lost).text);
 	if (t->line.len == start)
 		return SCREEN_PLAIN;
 	return report_value(t, "clogged_clients") + dropped + lost > 0 ? SCREEN_BAD : SCREEN_NOTABLE;

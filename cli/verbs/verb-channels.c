@@ -12,6 +12,7 @@
 #include "human.h"
 #include "memory.h"
 #include "options.h"
+#include "printable.h"
 #include "record.h"
 #include "say.h"
 
@@ -98,9 +99,14 @@ channels_compare(const void *a, const void *b)
 static void
 channels_print_name(const struct channel_entry *channel)
 {
-	for (size_t i = 0; i < channel->name_len; i++)
-		if ((unsigned char)channel->name[i] < 0x20 || channel->name[i] == 0x7f)
+	const uint8_t *p = (const uint8_t *)channel->name, *end = p + channel->name_len;
+	enum printable_kind kind;
+
+	while (p < end) {
+		p += printable_next(p, (size_t)(end - p), &kind);
+		if (kind == PRINTABLE_CONTROL)
 			return;
+	}
 	puts(channel->name);
 }
 

@@ -11,6 +11,7 @@
 #include "ask.h"
 #include "clients.h"
 #include "options.h"
+#include "printable.h"
 #include "record.h"
 #include "say.h"
 
@@ -92,21 +93,23 @@ monitor_print_json(const struct notice *n)
 	record_write(object);
 }
 
-/* Escapes control characters, also those of two bytes (C1), and in text that is not UTF-8 every byte beyond ASCII. */
+/* Escapes control characters and the backslash, and in text that is not UTF-8 every byte beyond ASCII. */
 static void
 monitor_print_bytes(struct slice text)
 {
 	bool is_text = record_is_text(text);
+	enum printable_kind kind;
+	size_t size;
 
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.p[i];
-
-		if (c < 0x20 || c == 0x7f || c == '\\' || (c >= 0x80 && !is_text))
-			printf(c == '\\' ? "\\\\" : "\\x%02x", c);
-		else if (c == 0xc2 && i + 1 < text.len && text.p[i + 1] < 0xa0)
-			printf("\\x%02x\\x%02x", c, text.p[++i]);
+	for (const uint8_t *p = text.p, *end = p + text.len; p < end; p += size) {
+		size = printable_next(p, (size_t)(end - p), &kind);
+		if (*p == '\\')
+			printf("\\\\");
+		else if (kind == PRINTABLE_TEXT && (is_text || size == 1))
+			printf("%.*s", (int)size, (const char *)p);
 		else
-			putchar(c);
+			for (size_t i = 0; i < size; i++)
+				printf("\\x%02x", p[i]);
 	}
 }
 

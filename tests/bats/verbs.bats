@@ -301,6 +301,11 @@ all_accounted_for() {
         assert_output "udsctl: cannot connect to $S: Permission denied; the socket belongs to group adm; you are not in \
 it: as root, usermod -aG adm nobody, and log in again"
     done
+    # Nobody is to join root's group.
+    chgrp root "$S"
+    run as_nobody "$UDSCTL" ping
+    assert_failure 77
+    assert_output --partial 'belongs to group root; set socket_group or socket_mode of the listener'
     chmod 0600 "$S"
     run as_nobody "$UDSCTL" ping
     assert_failure 77
