@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "print.h"
 #include "printable.h"
 
 #define COLUMNS_MAX 32
@@ -33,8 +34,7 @@ grid_put(struct grid *table, const char *format, ...)
 
 	/* Grows by a row at a time. */
 	if (table->n_cells % table->n_columns == 0) {
-		table->cells = realloc(table->cells, (table->n_cells + table->n_columns) * sizeof(*table->cells));
-		memory_check(table->cells ? 0 : -1);
+		table->cells = memory_resize(table->cells, (table->n_cells + table->n_columns) * sizeof(*table->cells));
 	}
 	va_start(ap, format);
 	memory_check(vasprintf(&cell, format, ap));
@@ -73,10 +73,10 @@ grid_print_row(const struct grid *table, const int *widths, char *const *cells)
 		if (table->columns[i].is_number)
 			blanks += gap;
 		if (*text)
-			printf("%*s%s", blanks, "", text);
+			print("%*s%s", blanks, "", text);
 		blanks = 2 + (*text ? 0 : blanks) + (table->columns[i].is_number ? 0 : gap);
 	}
-	putchar('\n');
+	print("\n");
 }
 
 void

@@ -106,6 +106,17 @@ options_report_unknown(const struct rules *rules, const char *word, int value)
 		say("%sunknown option '%.*s'; try 'udsctl %s--help'", rules->where, (int)len, word, rules->verb);
 }
 
+/* Milliseconds; a number alone is in seconds. */
+static int
+options_parse_duration(const char *text, uint64_t *ret_value)
+{
+	uint64_t v;
+
+	if (num_parse_u64(text, &v) != 0)
+		return num_parse_duration(text, ret_value);
+	return __builtin_mul_overflow(v, (uint64_t)1000, ret_value) ? -ERANGE : 0;
+}
+
 /* Sets the field of the row. Returns NULL, or what was expected instead of the text. */
 static const char *
 options_set(struct options *o, const struct option_row *row, const char *text)
@@ -120,12 +131,12 @@ options_set(struct options *o, const struct option_row *row, const char *text)
 		*(bool *)field = true;
 		break;
 	case OPTION_TEXT:
+	case OPTION_NAME:
 		*(const char **)field = text;
 		break;
 	case OPTION_LIST:
 		list = field;
-		list->texts = realloc(list->texts, (list->n + 1) * sizeof(*list->texts));
-		memory_check(list->texts ? 0 : -1);
+		list->texts = memory_resize(list->texts, (list->n + 1) * sizeof(*list->texts));
 		list->texts[list->n++] = text;
 		break;
 	case OPTION_RATE:
@@ -144,12 +155,12 @@ options_set(struct options *o, const struct option_row *row, const char *text)
 		*(uint64_t *)field = v;
 		break;
 	case OPTION_DURATION:
-		if (num_parse_duration(text ? text : "1s", &v) != 0 || v == 0)
+		if (options_parse_duration(text ? text : "1s", &v) != 0 || v == 0)
 			return "a duration (try 5s or 500ms)";
 		*(uint64_t *)field = v;
 		break;
 	case OPTION_TIMEOUT:
-		if (num_parse_duration(text, &v) != 0)
+		if (options_parse_duration(text, &v) != 0)
 			return "a duration (try 5s or 500ms)";
 		o->timeout = v;
 		o->has_timeout = true;
@@ -177,6 +188,10 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 		row = rules_find(&rules, value == ':' ? optopt : value);
 		if (value == ':') {
 			say("%soption '--%s' needs an argument: %s", rules.where, row->name, row->argument);
+			return -1;
+		}
+		if ((row->kind == OPTION_NAME || row->kind == OPTION_LIST) && !*optarg) {
+			say("%s--%s: the %s is empty; is a variable unset?", rules.where, row->name, row->argument);
 			return -1;
 		}
 		expected = options_set(o, row, optarg);

@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "cleanup.h"
 #include "memory.h"
+#include "print.h"
 
 #define KEY_MAX ((size_t)64)
 
@@ -44,10 +45,20 @@ record_set_bytes(json_t *record, const char *key, struct slice bytes)
 		record_set(record, key, text);
 		return;
 	}
-	letters = memory_alloc_raw(base64_size(bytes.len));
+	letters = memory_resize(NULL, base64_size(bytes.len));
 	len = base64_put(letters, bytes.p, bytes.len);
 	snprintf(base64_key, sizeof(base64_key), "%s_base64", key);
 	record_set(record, base64_key, json_stringn_nocheck(letters, len));
+}
+
+void
+record_set_real(json_t *record, const char *key, double value, int decimals)
+{
+	double scale = 1;
+
+	while (decimals-- > 0)
+		scale *= 10;
+	record_set(record, key, json_real((double)(int64_t)(value * scale + 0.5) / scale));
 }
 
 void
@@ -65,15 +76,6 @@ record_is_text(struct slice bytes)
 	return text != NULL;
 }
 
-void
-record_write(json_t *record)
-{
-	/* An error of stdout shows when it is flushed. */
-	(void)json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(16));
-	putchar('\n');
-	json_decref(record);
-}
-
 static int
 record_append(const char *text, size_t size, void *arg)
 {
@@ -83,5 +85,14 @@ record_append(const char *text, size_t size, void *arg)
 void
 record_print(const json_t *value, struct buf *b)
 {
-	memory_check(json_dump_callback(value, record_append, b, JSON_COMPACT | JSON_ENCODE_ANY));
+	memory_check(
+	    json_dump_callback(value, record_append, b, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(16)));
+}
+
+void
+record_write(json_t *record)
+{
+	record_print(record, print_text());
+	print_bytes("\n", 1);
+	json_decref(record);
 }

@@ -1,13 +1,15 @@
 /*
  * Messages to people: lines on stderr that begin with "udsctl: ". They may contain bytes that a peer chose; control
- * characters become "?".
+ * characters become "?". Saying never blocks: lines that stderr does not take now wait, up to 1 MiB of them.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-void say_init(bool verbose);
+/* Call first. */
+void say_init(void);
+void say_set_verbose(bool verbose);
 
 /* Errors and results: always written. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -33,11 +35,17 @@ void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* Ends the progress line, or removes it. */
 void say_progress_end(bool stays);
 
-/* Flushes standard output. Returns whether everything was written, now and before. */
-bool say_try_flush(void);
+/* cb is called when a line has to wait; then call say_flush() when this descriptor is writable. cb NULL: nobody is. */
+typedef void say_wait_cb(void *arg);
+void say_on_wait(say_wait_cb *cb, void *arg);
+int say_fd(void);
 
-/* The same, but reports a failure. */
-bool say_flushed(void);
+/* Writes lines that wait. Returns whether none are left. */
+bool say_flush(void);
 
-/* Flushes standard output and returns the exit status: the given one, or EX_IOERR. A reader that left is no failure. */
-int say_end(int status);
+/* A signal is to end udsctl: what stdout and stderr do not take at once need not be written. */
+void say_hurry(void);
+bool say_may_wait(void);
+
+/* At the end of udsctl, when no loop is left: writes all lines that wait. */
+void say_end(void);

@@ -105,8 +105,7 @@ clients_user(long long uid)
 	for (size_t i = 0; i < n; i++)
 		if (users[i].uid == uid)
 			return users[i].name;
-	users = realloc(users, (n + 1) * sizeof(*users));
-	memory_check(users ? 0 : -1);
+	users = memory_resize(users, (n + 1) * sizeof(*users));
 	users[n].uid = uid;
 	if (userdb_user_name((uid_t)uid, users[n].name, sizeof(users[n].name)) < 0)
 		snprintf(users[n].name, sizeof(users[n].name), "uid %lld", uid);

@@ -66,7 +66,7 @@ struct clients_selection {
 /* Their rows; offset: of that member. */
 /* clang-format off */
 #define CLIENTS_SELECTION_ROWS(offset)                                                                                 \
-	{ "user", 'u', "USER", "only of this user: a name or a uid", OPTION_TEXT,                                      \
+	{ "user", 'u', "USER", "only of this user: a name or a uid", OPTION_NAME,                                      \
 	  (offset) + offsetof(struct clients_selection, user) },                                                       \
 	{ "pid", 0, "PID", "only of this process", OPTION_COUNT,                                                       \
 	  (offset) + offsetof(struct clients_selection, pid) }

@@ -93,8 +93,7 @@ snapshot_add_row(struct snapshot_list *list)
 {
 	if (list->n == list->cap) {
 		list->cap = list->cap > 0 ? 2 * list->cap : 64;
-		list->rows = realloc(list->rows, list->cap * sizeof(*list->rows));
-		memory_check(list->rows ? 0 : -1);
+		list->rows = memory_resize(list->rows, list->cap * sizeof(*list->rows));
 	}
 	list->rows[list->n] = (struct snapshot_row){ 0 };
 	return &list->rows[list->n++];

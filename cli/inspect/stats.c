@@ -12,6 +12,7 @@
 
 #include "grid.h"
 #include "human.h"
+#include "print.h"
 #include "record.h"
 
 enum stats_kind { COUNT, SIZE, AGE, SECONDS };
@@ -225,10 +226,10 @@ stats_print_family(const struct stats_row *row, bool is_openmetrics)
 	static const char *const units[] = { [SIZE] = "bytes", [AGE] = "seconds", [SECONDS] = "seconds" };
 	const char *suffix = row->is_counter && !is_openmetrics ? "_total" : "";
 
-	printf("# HELP udsd_%s%s %s\n", row->metric, suffix, row->help);
-	printf("# TYPE udsd_%s%s %s\n", row->metric, suffix, row->is_counter ? "counter" : "gauge");
+	print("# HELP udsd_%s%s %s\n", row->metric, suffix, row->help);
+	print("# TYPE udsd_%s%s %s\n", row->metric, suffix, row->is_counter ? "counter" : "gauge");
 	if (is_openmetrics && units[row->kind])
-		printf("# UNIT udsd_%s %s\n", row->metric, units[row->kind]);
+		print("# UNIT udsd_%s %s\n", row->metric, units[row->kind]);
 }
 
 static void
@@ -244,12 +245,12 @@ stats_print_metrics(const struct stats_sample *sample, bool is_openmetrics)
 		family = row->metric;
 		if (!sample->given[i])
 			continue;
-		printf("udsd_%s%s%s%s%s ", row->metric, row->is_counter ? "_total" : "", row->where ? "{" : "",
-		       row->where ? row->where : "", row->where ? "}" : "");
-		printf(row->kind == SECONDS ? "%.6f\n" : "%.0f\n", sample->values[i]);
+		print("udsd_%s%s%s%s%s ", row->metric, row->is_counter ? "_total" : "", row->where ? "{" : "",
+		      row->where ? row->where : "", row->where ? "}" : "");
+		print(row->kind == SECONDS ? "%.6f\n" : "%.0f\n", sample->values[i]);
 	}
 	if (is_openmetrics)
-		fputs("# EOF\n", stdout);
+		print("# EOF\n");
 }
 
 void

@@ -71,7 +71,7 @@ handler_copy_slice(struct slice from, uint8_t **p)
 static struct item *
 handler_item_new(const struct message *m, struct slice input)
 {
-	struct item *item = memory_alloc_raw(sizeof(*item) + m->channel.len + m->pattern.len + input.len);
+	struct item *item = memory_resize(NULL, sizeof(*item) + m->channel.len + m->pattern.len + input.len);
 	uint8_t *p = item->bytes;
 
 	item->message = *m;

@@ -144,15 +144,6 @@ sink_take_run(struct sink *s, const uint8_t *bytes, size_t len, uint64_t max, si
 	return (size_t)(p - bytes);
 }
 
-static void
-sink_put(struct sink *s, const void *bytes, size_t len)
-{
-	uint8_t *out = output_reserve(s->output, len);
-
-	memcpy(out, bytes, len);
-	output_commit(s->output, len);
-}
-
 /* Returns what is printed of the message, or is the input of its command; valid until the next call. */
 static struct slice
 sink_render(struct sink *s, const struct message *m)
@@ -180,10 +171,10 @@ sink_take(struct sink *s, const uint8_t *frame, struct slice channel, struct sli
 		handler_take(s->handler, &m, text);
 		return;
 	}
-	sink_put(s, text.p, text.len);
+	output_append(s->output, text.p, text.len);
 	if (!s->plain)
 		return;
-	sink_put(s, &s->delimiter, 1);
+	output_append(s->output, &s->delimiter, 1);
 	for (p = payload.p - 2; *p != '$'; p--) /* from the CR behind the length of the payload */
 		;
 	s->prefix.len = 0;
@@ -197,7 +188,7 @@ sink_report_missed(struct sink *s, uint64_t missed, struct slice channel)
 		s->line.len = 0;
 		message_put_missed_json(missed, channel, &s->time, &s->line);
 		memory_check(buf_append(&s->line, &s->delimiter, 1));
-		sink_put(s, s->line.data, s->line.len);
+		output_append(s->output, s->line.data, s->line.len);
 		return;
 	}
 	sink_flush(s); /* on a terminal the line then stands where the messages are missing */

@@ -34,7 +34,7 @@ static const struct option_row rows[] = {
 	  offsetof(struct recv_options, format) },
 	{ "json", 0, NULL, "print messages as objects of JSON, one in a line", OPTION_FLAG,
 	  offsetof(struct recv_options, common.json) },
-	{ "exec", 0, "COMMAND", "run this for each message, which is its standard input", OPTION_TEXT,
+	{ "exec", 0, "COMMAND", "run this for each message, which is its standard input", OPTION_NAME,
 	  offsetof(struct recv_options, exec) },
 	{ "jobs", 0, "COUNT", "run so many commands at once (1)", OPTION_COUNT, offsetof(struct recv_options, jobs) },
 	{ "queue-bytes", 0, "SIZE", "hold at most this much that waits for its command (16M)", OPTION_SIZE,
@@ -378,6 +378,9 @@ const struct verb verb_recv = {
 	.summary = "print the messages of channels, or run a command for each",
 	.rows = rows,
 	.args_max = SIZE_MAX,
+	.n_channels = SIZE_MAX,
+	.examples = "udsctl recv -p 'logs.*' --format '%I %c: %p'\n"
+		    "udsctl recv --exec './work \"$UDSD_CHANNEL\"' --jobs 4 jobs\n",
 	.options_size = sizeof(struct recv_options),
 	.run = verb_recv_run,
 };

@@ -65,8 +65,7 @@ page_put_line(struct top *t, enum screen_style style)
 		while (fitted.len > 0 && fitted.data[fitted.len - 1] == ' ')
 			fitted.len--;
 		memory_check(buf_append(&fitted, "\n", 1));
-		memcpy(output_reserve(t->batch, fitted.len), fitted.data, fitted.len);
-		output_commit(t->batch, fitted.len);
+		output_append(t->batch, fitted.data, fitted.len);
 	} else {
 		screen_put(t->n_lines++, (struct slice){ fitted.data, fitted.len }, style);
 	}

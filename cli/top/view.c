@@ -265,8 +265,7 @@ view_update(struct view *v)
 	const struct snapshot_list *list = &v->snapshot->lists[v->kind];
 
 	if (v->cap < list->n) {
-		v->rows = realloc(v->rows, list->n * sizeof(struct snapshot_row *));
-		memory_check(v->rows ? 0 : -1);
+		v->rows = memory_resize(v->rows, list->n * sizeof(struct snapshot_row *));
 		v->cap = list->n;
 	}
 	v->n_rows = 0;

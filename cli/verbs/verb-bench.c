@@ -66,7 +66,7 @@ bench_compare(const void *a, const void *b)
 static int
 bench_measure(struct ask *a, struct measurement *m)
 {
-	uint64_t *samples = memory_alloc_raw(SAMPLES_MAX * sizeof(*samples)), start, at, before;
+	uint64_t *samples = memory_resize(NULL, SAMPLES_MAX * sizeof(*samples)), start, at, before;
 	struct buf commands = { 0 };
 	double cpu_before, cpu;
 	size_t n = 0;
@@ -104,11 +104,11 @@ bench_print_json(const struct measurement *m)
 	record_set_string(object, "work", m->key);
 	record_set(object, "depth", json_integer((long long)m->depth));
 	record_set(object, "commands", json_integer((long long)m->n));
-	record_set(object, "per_second", json_real((double)m->n * 1e9 / (double)m->ns));
-	record_set(object, "p50_microseconds", json_real((double)m->p50 / 1000));
-	record_set(object, "p99_microseconds", json_real((double)m->p99 / 1000));
+	record_set_real(object, "per_second", (double)m->n * 1e9 / (double)m->ns, 0);
+	record_set_real(object, "p50_microseconds", (double)m->p50 / 1000, 1);
+	record_set_real(object, "p99_microseconds", (double)m->p99 / 1000, 1);
 	if (m->cpu >= 0)
-		record_set(object, "cpu_nanoseconds", json_real(m->cpu));
+		record_set_real(object, "cpu_nanoseconds", m->cpu, 0);
 	record_write(object);
 }
 
@@ -148,6 +148,8 @@ bench_measure_all(struct ask *a, bool json, struct grid *table)
 			bench_print_json(&all[i]);
 		else if (status == 0)
 			bench_add_row(table, &all[i]);
+		if (status == 0)
+			status = ask_flush(a);
 	}
 	say_progress_end(false);
 	return status;
@@ -169,8 +171,7 @@ verb_bench_run(const void *options)
 	if (status == 0 && !o->json)
 		grid_print(&table);
 	grid_deinit(&table);
-	ask_free(a);
-	return say_end(status);
+	return ask_end(a, status);
 }
 
 const struct verb verb_bench = {

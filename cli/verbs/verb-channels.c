@@ -3,7 +3,6 @@
  * before the first is printed.
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +11,9 @@
 #include "human.h"
 #include "memory.h"
 #include "options.h"
+#include "print.h"
 #include "printable.h"
 #include "record.h"
-#include "say.h"
 
 struct channels_options {
 	struct options common;
@@ -70,8 +69,7 @@ channels_add_cb(const struct resp_node *node, void *arg)
 
 	if (listing->n == listing->cap) {
 		listing->cap = listing->cap > 0 ? 2 * listing->cap : 64;
-		listing->channels = realloc(listing->channels, listing->cap * sizeof(*listing->channels));
-		memory_check(listing->channels ? 0 : -1);
+		listing->channels = memory_resize(listing->channels, listing->cap * sizeof(*listing->channels));
 	}
 	channel = &listing->channels[listing->n++];
 	channel->is_shard = channels_number(node, "shard") > 0;
@@ -107,7 +105,7 @@ channels_print_name(const struct channel_entry *channel)
 		if (kind == PRINTABLE_CONTROL)
 			return;
 	}
-	puts(channel->name);
+	print("%s\n", channel->name);
 }
 
 static void
@@ -173,8 +171,7 @@ verb_channels_run(const void *options)
 	for (size_t i = 0; i < listing.n; i++)
 		free(listing.channels[i].name);
 	free(listing.channels);
-	ask_free(a);
-	return say_end(status);
+	return ask_end(a, status);
 }
 
 const struct verb verb_channels = {

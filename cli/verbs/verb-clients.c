@@ -9,8 +9,8 @@
 #include "human.h"
 #include "num.h"
 #include "options.h"
+#include "print.h"
 #include "record.h"
-#include "say.h"
 
 struct clients_options {
 	struct options common;
@@ -116,7 +116,7 @@ verb_clients_list_cb(const struct client_entry *client, void *arg)
 	struct listing *listing = arg;
 
 	if (listing->o->ids)
-		printf("%" PRIu64 "\n", client->id);
+		print("%" PRIu64 "\n", client->id);
 	else if (listing->o->common.json)
 		verb_clients_print_json(client);
 	else
@@ -140,8 +140,7 @@ verb_clients_run(const void *options)
 	if (status == 0 && !o->common.json && !o->ids)
 		grid_print(&listing.table);
 	grid_deinit(&listing.table);
-	ask_free(a);
-	return say_end(status);
+	return ask_end(a, status);
 }
 
 const struct verb verb_clients = {

@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "num.h"
 #include "options.h"
+#include "print.h"
 #include "record.h"
 #include "say.h"
 
@@ -55,8 +56,7 @@ kill_add_cb(const struct client_entry *client, void *arg)
 		is_wanted = hunt->ids[i] == client->id;
 	if (!is_wanted)
 		return;
-	hunt->victims = realloc(hunt->victims, (hunt->n + 1) * sizeof(*hunt->victims));
-	memory_check(hunt->victims ? 0 : -1);
+	hunt->victims = memory_resize(hunt->victims, (hunt->n + 1) * sizeof(*hunt->victims));
 	victim = &hunt->victims[hunt->n++];
 	*victim = (struct victim){ .id = client->id, .uid = client->uid, .pid = client->pid };
 	snprintf(victim->program, sizeof(victim->program), "%s", clients_program(client->pid));
@@ -75,10 +75,10 @@ kill_report(const struct victim *victim, bool json)
 		record_set_string(object, "program", victim->program);
 		record_write(object);
 	} else if (victim->pid > 0) {
-		printf("closed client %" PRIu64 ": user %s, pid %lld, %s\n", victim->id, clients_user(victim->uid),
-		       victim->pid, victim->program);
+		print("closed client %" PRIu64 ": user %s, pid %lld, %s\n", victim->id, clients_user(victim->uid),
+		      victim->pid, victim->program);
 	} else {
-		printf("closed client %" PRIu64 "\n", victim->id);
+		print("closed client %" PRIu64 "\n", victim->id);
 	}
 }
 
@@ -151,11 +151,11 @@ verb_kill_run(const void *options)
 		status = clients_each(a, &filter, kill_add_cb, &hunt);
 		if (status == 0)
 			status = kill_close_all(a, &hunt, o->common.json);
-		ask_free(a);
+		status = ask_end(a, status);
 	}
 	free(hunt.ids);
 	free(hunt.victims);
-	return say_end(status);
+	return status;
 }
 
 const struct verb verb_kill = {

@@ -11,6 +11,7 @@
 #include "ask.h"
 #include "clients.h"
 #include "options.h"
+#include "print.h"
 #include "printable.h"
 #include "record.h"
 #include "say.h"
@@ -23,7 +24,7 @@ struct monitor_options {
 };
 
 static const struct option_row rows[] = {
-	{ "channel", 'c', "PATTERN", "only messages of channels that match", OPTION_TEXT,
+	{ "channel", 'c', "PATTERN", "only messages of channels that match", OPTION_NAME,
 	  offsetof(struct monitor_options, channel) },
 	CLIENTS_SELECTION_ROWS(offsetof(struct monitor_options, selection)),
 	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT,
@@ -104,12 +105,12 @@ monitor_print_bytes(struct slice text)
 	for (const uint8_t *p = text.p, *end = p + text.len; p < end; p += size) {
 		size = printable_next(p, (size_t)(end - p), &kind);
 		if (*p == '\\')
-			printf("\\\\");
+			print("\\\\");
 		else if (kind == PRINTABLE_TEXT && (is_text || size == 1))
-			printf("%.*s", (int)size, (const char *)p);
+			print("%.*s", (int)size, (const char *)p);
 		else
 			for (size_t i = 0; i < size; i++)
-				printf("\\x%02x", p[i]);
+				print("\\x%02x", p[i]);
 	}
 }
 
@@ -128,16 +129,16 @@ monitor_print_line(const struct notice *n)
 			payload.len--;
 	}
 	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&seconds, &tm));
-	printf("%s.%06lld ", when, n->microseconds);
+	print("%s.%06lld ", when, n->microseconds);
 	if (n->uid >= 0)
-		printf("%s pid %lld ", clients_user(n->uid), n->pid);
-	printf("client %lld %s ", n->id, n->command);
+		print("%s pid %lld ", clients_user(n->uid), n->pid);
+	print("client %lld %s ", n->id, n->command);
 	monitor_print_bytes(n->channel);
-	printf(" to %lld: ", n->receivers);
+	print(" to %lld: ", n->receivers);
 	monitor_print_bytes(payload);
 	if (n->payload_len > SHOWN_BYTES)
-		printf("... (%zu bytes)", n->payload_len);
-	putchar('\n');
+		print("... (%zu bytes)", n->payload_len);
+	print("\n");
 }
 
 /* A message is "message", the channel, the payload. */
@@ -159,7 +160,7 @@ monitor_notice_cb(const struct resp_node *node, void *arg)
 		monitor_print_json(&notice);
 	else
 		monitor_print_line(&notice);
-	return !say_try_flush() || ++m->n == m->o->count ? ASK_DONE : 0;
+	return ++m->n == m->o->count ? ASK_DONE : 0;
 }
 
 static int
@@ -175,8 +176,7 @@ verb_monitor_run(const void *options)
 	a = ask_new(&o->common);
 	/* Without a pattern the NULL ends the command before it. */
 	status = ask_listen(a, monitor_notice_cb, &m, "UDSD", "MONITOR", o->channel, NULL);
-	ask_free(a);
-	return say_end(status);
+	return ask_end(a, status);
 }
 
 const struct verb verb_monitor = {

@@ -1,11 +1,8 @@
 /* udsctl ping: one question at a time, each timed from its write to the last byte of its answer. */
-#include <stdio.h>
-#include <sysexits.h>
-
 #include "ask.h"
 #include "options.h"
+#include "print.h"
 #include "record.h"
-#include "say.h"
 
 struct ping_options {
 	struct options common;
@@ -26,7 +23,7 @@ ping_print(const struct ask *a, bool json)
 	json_t *object;
 
 	if (!json) {
-		printf("PONG from %s in %llu us\n", ask_name(a), (unsigned long long)us);
+		print("PONG from %s in %llu us\n", ask_name(a), (unsigned long long)us);
 		return;
 	}
 	object = record_new();
@@ -39,19 +36,18 @@ static int
 ping_repeatedly(struct ask *a, uint64_t count, bool json)
 {
 	const struct resp_node *reply;
-	int status;
+	int status = 0;
 
-	for (; count > 0; count--) {
+	for (; count > 0 && status == 0; count--) {
 		status = ask(a, &reply, "PING", NULL);
 		if (status != 0)
 			return status;
 		if (!resp_node_is(reply, "PONG"))
 			return ask_foreign(a);
 		ping_print(a, json);
-		if (!say_flushed())
-			return EX_IOERR;
+		status = ask_flush(a);
 	}
-	return EX_OK;
+	return status;
 }
 
 static int
@@ -61,8 +57,7 @@ verb_ping_run(const void *options)
 	struct ask *a = ask_new(&o->common);
 	int status = ping_repeatedly(a, o->count > 0 ? o->count : 1, o->common.json);
 
-	ask_free(a);
-	return status;
+	return ask_end(a, status);
 }
 
 const struct verb verb_ping = {

@@ -149,8 +149,7 @@ pipe_input(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
 	struct pipe *p = arg;
 
 	(void)ret_need;
-	memcpy(output_reserve(p->output, len), bytes, len);
-	output_commit(p->output, len);
+	output_append(p->output, bytes, len);
 	output_flush(p->output);
 	client_pause(p->client, pipe_is_output_full(p));
 	deadline_progress(&p->deadline);
