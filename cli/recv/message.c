@@ -28,6 +28,16 @@ message_format_time(const struct timespec *time, bool utc, char text[MESSAGE_TIM
 }
 
 void
+message_put_text(struct slice text, bool clean, struct buf *b)
+{
+	size_t start = b->len;
+
+	memory_check(buf_append(b, text.p, text.len));
+	if (clean)
+		b->len = start + printable_clean((char *)b->data + start, text.len, "\t\n");
+}
+
+void
 message_put_string(struct slice payload, struct buf *b)
 {
 	json_t *text = json_stringn((const char *)payload.p, payload.len);

@@ -16,6 +16,7 @@
 #include "client.h"
 #include "deadline.h"
 #include "handler.h"
+#include "human.h"
 #include "loop.h"
 #include "memory.h"
 #include "recv-options.h"
@@ -25,25 +26,27 @@
 #include "subscription.h"
 
 static const struct option_row rows[] = {
-	{ "pattern", 'p', "PATTERN", "receive each channel that matches: *, ?, [...]", OPTION_LIST,
+	{ "pattern", 'p', "PATTERN", "receive every channel that matches: *, ?, [...]", OPTION_LIST,
 	  offsetof(struct recv_options, patterns) },
 	{ "null", '0', NULL, "end messages with a NUL instead of a newline", OPTION_FLAG,
 	  offsetof(struct recv_options, null) },
-	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT, offsetof(struct recv_options, count) },
-	{ "format", 0, "FORMAT", "print messages so: %c channel, %p payload, ... (see udsctl(1))", OPTION_TEXT,
+	{ "raw", 0, NULL, "replace no control characters on a terminal, and add no newline for --exec", OPTION_FLAG,
+	  offsetof(struct recv_options, raw) },
+	{ "count", 'n', "COUNT", "exit after this many messages", OPTION_COUNT, offsetof(struct recv_options, count) },
+	{ "format", 0, "FORMAT", "print %c channel, %p payload, ... (see udsctl(1))", OPTION_TEXT,
 	  offsetof(struct recv_options, format) },
-	{ "json", 0, NULL, "print messages as objects of JSON, one in a line", OPTION_FLAG,
+	{ "json", 0, NULL, "print messages as JSON, one object per line", OPTION_FLAG,
 	  offsetof(struct recv_options, common.json) },
-	{ "exec", 0, "COMMAND", "run this for each message, which is its standard input", OPTION_NAME,
+	{ "exec", 0, "COMMAND", "run it for each message, on its standard input", OPTION_NAME,
 	  offsetof(struct recv_options, exec) },
-	{ "jobs", 0, "COUNT", "run so many commands at once (1)", OPTION_COUNT, offsetof(struct recv_options, jobs) },
-	{ "queue-bytes", 0, "SIZE", "hold at most this much that waits for its command (16M)", OPTION_SIZE,
+	{ "jobs", 0, "COUNT", "run up to this many commands at once (1)", OPTION_COUNT,
+	  offsetof(struct recv_options, jobs) },
+	{ "queue-bytes", 0, "SIZE", "let at most this much wait for its command (16M)", OPTION_SIZE,
 	  offsetof(struct recv_options, queue_bytes) },
-	{ "stop-on-error", 0, NULL, "end when a command fails", OPTION_FLAG,
+	{ "stop-on-error", 0, NULL, "exit when a command fails", OPTION_FLAG,
 	  offsetof(struct recv_options, stop_on_error) },
-	{ "timeout", 0, "DURATION", "give up when no message comes for this long (0: never)", OPTION_TIMEOUT, 0 },
-	{ "summary", 0, NULL, "at the end say how many messages came", OPTION_FLAG,
-	  offsetof(struct recv_options, summary) },
+	{ "timeout", 0, "DURATION", "give up after this long without a message (never)", OPTION_TIMEOUT, 0 },
+	{ "summary", 0, NULL, "report totals at the end", OPTION_FLAG, offsetof(struct recv_options, summary) },
 	{ 0 },
 };
 
@@ -316,30 +319,25 @@ recv_setup(struct recv *r)
 	return 0;
 }
 
-static const char *
-recv_plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static void
 recv_print_end(const struct recv *r)
 {
 	const struct handler *handler = sink_handler(r->sink);
-	uint64_t running = handler ? handler_running(handler) : 0;
-	uint64_t unhandled = handler ? handler_unhandled(handler) : 0, reconnects = client_reconnects(r->client);
-	char failed[64] = "";
+	uint64_t running = handler ? handler_running(handler) : 0, failed = handler ? handler_failed(handler) : 0;
+	uint64_t unhandled = handler ? handler_unhandled(handler) : 0, messages = sink_messages(r->sink);
+	uint64_t reconnects = client_reconnects(r->client);
+	char commands[64] = "";
 
 	if (running > 0)
-		say("recv: %" PRIu64 " command%s still running", running, recv_plural(running));
+		say("recv: %" PRIu64 " command%s still running", running, human_s(running));
 	if (unhandled > 0)
-		say("recv: %" PRIu64 " message%s received but not handled", unhandled, recv_plural(unhandled));
+		say("recv: %" PRIu64 " message%s received but not handled", unhandled, human_s(unhandled));
 	if (!r->o->summary)
 		return;
 	if (handler)
-		snprintf(failed, sizeof(failed), ", %" PRIu64 " commands failed", handler_failed(handler));
-	say("recv: %" PRIu64 " messages, %" PRIu64 " reconnect%s, %" PRIu64 " missed%s", sink_messages(r->sink),
-	    reconnects, recv_plural(reconnects), r->missed, failed);
+		snprintf(commands, sizeof(commands), ", %" PRIu64 " command%s failed", failed, human_s(failed));
+	say("recv: %" PRIu64 " message%s, %" PRIu64 " reconnect%s, %" PRIu64 " missed%s", messages, human_s(messages),
+	    reconnects, human_s(reconnects), r->missed, commands);
 }
 
 static int

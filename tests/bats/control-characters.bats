@@ -49,3 +49,41 @@ refute_csi() { # FILE
         assert_equal "$(sed -n 's/^ascii\( *\)1 .*/\1/p' <<<"$output")" "$(sed -n $'s/^e\xcc\x81tude\\( *\\)1 .*/\\1/p' <<<"$output")"
     done
 }
+
+@test "recv replaces control characters on a terminal only, and not with --raw" {
+    start_udsd
+    run "$PYTHON" - "$UDSCTL" "$S" <<'EOF'
+import os, pty, signal, subprocess, sys
+from resp import Client
+udsctl, path = sys.argv[1:]
+signal.alarm(60)
+MESSAGE = b"a\x1b[31m\xc2\x9b2J\x07\x7f \xc3\xbc\ttab\xff end"
+def publish():
+    client = Client(path)
+    while client.call("PUBLISH", "news", MESSAGE) == 0:
+        pass
+def on_terminal(*options):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(udsctl, [udsctl, "recv", "-n", "1", "news", *options])
+    publish()
+    text = b""
+    while b"\n" not in text:
+        text += os.read(fd, 4096)
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(fd)
+    return text.replace(b"\r\n", b"\n")
+clean = b"a?[31m?2J?? \xc3\xbc\ttab\xff end"
+def same(got, expected):
+    assert got == expected, (got, expected)
+same(on_terminal(), clean + b"\n")
+same(on_terminal("--raw"), MESSAGE + b"\n")
+# A format may have control characters of its own.
+same(on_terminal("--format", r"\e[1m%c %p %l\e[0m"), b"\x1b[1mnews " + clean + b" %d\x1b[0m\n" % len(MESSAGE))
+assert b"\xc2\x9b" not in on_terminal("--json")
+recv = subprocess.Popen([udsctl, "recv", "-n", "1", "news"], stdout=subprocess.PIPE)
+publish()
+same(recv.stdout.read(), MESSAGE + b"\n")
+EOF
+    assert_success
+}
