@@ -22,7 +22,8 @@
 const struct option_row options_global[] = {
 	{ "socket", 's', "ADDR", "the daemon's socket: a path, @name or host:port", OPTION_TEXT,
 	  offsetof(struct options, socket) },
-	{ "verbose", 'v', NULL, "say what happens to the connection", OPTION_FLAG, offsetof(struct options, verbose) },
+	{ "verbose", 'v', NULL, "report when the connection is lost and made", OPTION_FLAG,
+	  offsetof(struct options, verbose) },
 	{ "help", 'h', NULL, "show this help", OPTION_FLAG, offsetof(struct options, help) },
 	{ "version", 'V', NULL, "show the version", OPTION_FLAG, offsetof(struct options, version) },
 	{ 0 },

@@ -58,9 +58,9 @@ struct option_row {
 /* Rows that several verbs have. */
 /* clang-format off */
 #define OPTION_JSON_ROW                                                                                                \
-	{ "json", 0, NULL, "print JSON, one object in a line", OPTION_FLAG, offsetof(struct options, json) }
+	{ "json", 0, NULL, "print JSON, one object per line", OPTION_FLAG, offsetof(struct options, json) }
 #define OPTION_TIMEOUT_ROW                                                                                             \
-	{ "timeout", 0, "DURATION", "give up when no answer comes for this long (5s)", OPTION_TIMEOUT, 0 }
+	{ "timeout", 0, "DURATION", "give up after this long without an answer (5s)", OPTION_TIMEOUT, 0 }
 /* clang-format on */
 
 struct verb {

@@ -66,9 +66,9 @@ struct clients_selection {
 /* Their rows; offset: of that member. */
 /* clang-format off */
 #define CLIENTS_SELECTION_ROWS(offset)                                                                                 \
-	{ "user", 'u', "USER", "only of this user: a name or a uid", OPTION_NAME,                                      \
+	{ "user", 'u', "USER", "restrict to this user: a name or a number", OPTION_NAME,                                      \
 	  (offset) + offsetof(struct clients_selection, user) },                                                       \
-	{ "pid", 0, "PID", "only of this process", OPTION_COUNT,                                                       \
+	{ "pid", 0, "PID", "restrict to this process", OPTION_COUNT,                                                       \
 	  (offset) + offsetof(struct clients_selection, pid) }
 /* clang-format on */
 

@@ -17,6 +17,7 @@ static const char *const snapshot_fields[][SNAPSHOT_VALUES][3] = {
 	[SNAPSHOT_CHANNELS] = {
 		[CHANNEL_IS_SHARD] = { "shard" },
 		[CHANNEL_NAMED] = { "receivers" },
+		[CHANNEL_BY_PATTERN] = { "pattern-receivers" },
 		[CHANNEL_RECEIVERS] = { "receivers", "pattern-receivers" },
 		[CHANNEL_MESSAGES] = { "messages" },
 		[CHANNEL_DELIVERIES] = { "deliveries" },

@@ -193,6 +193,10 @@ ask_end(struct ask *a, int status)
 {
 	struct buf *text = print_text();
 
+	if (status == ASK_FOREIGN) {
+		client_end_foreign(a->client);
+		status = EX_PROTOCOL;
+	}
 	if (a->output) { /* what it has not written is left to print_end() */
 		output_append(a->output, text->data, text->len);
 		text->len = 0;
@@ -325,13 +329,6 @@ uint64_t
 ask_took(const struct ask *a)
 {
 	return a->took;
-}
-
-int
-ask_foreign(struct ask *a)
-{
-	client_end_foreign(a->client);
-	return EX_PROTOCOL;
 }
 
 const char *

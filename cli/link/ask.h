@@ -17,10 +17,14 @@ struct options;
 /* Instead of a status: there is nothing more to do, and udsctl ends with EX_OK. */
 #define ASK_DONE (-1)
 
+/* Instead of a status: no bus answers so. */
+#define ASK_FOREIGN (-2)
+
 /* Connects with the first question. --timeout, or 5 s, limits the wait for each answer. */
 struct ask *ask_new(const struct options *o);
 
-/* Frees it, writes what was printed, and returns the exit status; status: 0, ASK_DONE or the exit status so far. */
+/* Frees it, writes what was printed, and returns the exit status; status: 0, one of these, or the exit status so far.
+ */
 int ask_end(struct ask *a, int status);
 
 /*
@@ -54,9 +58,6 @@ int ask_wait(struct ask *a, uint64_t ms);
 
 /* How long the last reply took, from the write of its command on, in ns. */
 uint64_t ask_took(const struct ask *a);
-
-/* The last reply is not one of a bus: says so, and returns the exit status. */
-int ask_foreign(struct ask *a);
 
 /* The address as text. */
 const char *ask_name(const struct ask *a);

@@ -19,9 +19,9 @@ struct check_options {
 };
 
 static const struct option_row rows[] = {
-	{ "warning", 0, "DURATION", "an answer that takes longer is a warning (100ms)", OPTION_DURATION,
+	{ "warning", 0, "DURATION", "warn if the answer takes longer (100ms)", OPTION_DURATION,
 	  offsetof(struct check_options, warning) },
-	{ "critical", 0, "DURATION", "and one that takes longer than this is critical (1s)", OPTION_DURATION,
+	{ "critical", 0, "DURATION", "critical if the answer takes longer (1s)", OPTION_DURATION,
 	  offsetof(struct check_options, critical) },
 	OPTION_TIMEOUT_ROW,
 	{ 0 },
@@ -84,7 +84,7 @@ verb_check_run(const void *options)
 const struct verb verb_check = {
 	.name = "check",
 	.arguments = "",
-	.summary = "tell in one line, for monitoring systems, whether the daemon is well",
+	.summary = "check the daemon, for monitoring systems",
 	.rows = rows,
 	.options_size = sizeof(struct check_options),
 	.run = verb_check_run,

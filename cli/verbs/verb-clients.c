@@ -21,7 +21,7 @@ struct clients_options {
 static const struct option_row rows[] = {
 	CLIENTS_SELECTION_ROWS(offsetof(struct clients_options, selection)),
 	OPTION_JSON_ROW,
-	{ "ids", 0, NULL, "print nothing but the ids", OPTION_FLAG, offsetof(struct clients_options, ids) },
+	{ "ids", 0, NULL, "print only the ids", OPTION_FLAG, offsetof(struct clients_options, ids) },
 	OPTION_TIMEOUT_ROW,
 	{ 0 },
 };
@@ -146,7 +146,7 @@ verb_clients_run(const void *options)
 const struct verb verb_clients = {
 	.name = "clients",
 	.arguments = "",
-	.summary = "list who is connected",
+	.summary = "list the connected clients",
 	.rows = rows,
 	.options_size = sizeof(struct clients_options),
 	.run = verb_clients_run,

@@ -161,7 +161,7 @@ verb_kill_run(const void *options)
 const struct verb verb_kill = {
 	.name = "kill",
 	.arguments = "[ID]...",
-	.summary = "close clients' connections",
+	.summary = "close the connections of clients",
 	.rows = rows,
 	.args_max = SIZE_MAX,
 	.options_size = sizeof(struct kill_options),

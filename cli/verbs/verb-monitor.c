@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -27,7 +28,7 @@ static const struct option_row rows[] = {
 	{ "channel", 'c', "PATTERN", "only messages of channels that match", OPTION_NAME,
 	  offsetof(struct monitor_options, channel) },
 	CLIENTS_SELECTION_ROWS(offsetof(struct monitor_options, selection)),
-	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT,
+	{ "count", 'n', "COUNT", "exit after this many messages", OPTION_COUNT,
 	  offsetof(struct monitor_options, count) },
 	OPTION_JSON_ROW,
 	OPTION_TIMEOUT_ROW,
@@ -147,12 +148,14 @@ monitor_notice_cb(const struct resp_node *node, void *arg)
 {
 	struct monitor *m = arg;
 	struct notice notice;
+	uint64_t n;
 
 	if (node->elements != 3 || !resp_node_is(&node[1], "message") || node[3].type != RESP_BULK)
 		return 0;
-	if (resp_node_is(&node[2], PROTOCOL_MISSED))
-		say("too slow: %.*s messages are not shown", (int)strcspn((const char *)node[3].text.p, " \r"),
-		    (const char *)node[3].text.p);
+	if (resp_node_is(&node[2], PROTOCOL_MISSED)) {
+		n = strtoull((const char *)node[3].text.p, NULL, 10);
+		say("too slow: %" PRIu64 " message%s not shown", n, n == 1 ? " is" : "s are");
+	}
 	if (!resp_node_is(&node[2], PROTOCOL_PUBLISHED) || !monitor_parse(node[3].text, &notice) ||
 	    !clients_fit(&m->filter, notice.uid, notice.pid))
 		return 0;
@@ -182,7 +185,7 @@ verb_monitor_run(const void *options)
 const struct verb verb_monitor = {
 	.name = "monitor",
 	.arguments = "",
-	.summary = "print messages as they are published: who sent what to how many",
+	.summary = "print messages as they are published, with sender and receivers",
 	.rows = rows,
 	.options_size = sizeof(struct monitor_options),
 	.run = verb_monitor_run,

@@ -1,4 +1,4 @@
-/* udsctl reload: has the daemon read its configuration again. If there is a mistake in it, nothing changes. */
+/* udsctl reload: makes the daemon read its configuration again. If there is a mistake in it, nothing changes. */
 #include "ask.h"
 #include "options.h"
 #include "print.h"
@@ -22,7 +22,7 @@ verb_reload_run(const void *options)
 const struct verb verb_reload = {
 	.name = "reload",
 	.arguments = "",
-	.summary = "have the daemon read its configuration again",
+	.summary = "make the daemon read its configuration again",
 	.rows = rows,
 	.options_size = sizeof(struct options),
 	.run = verb_reload_run,

@@ -20,9 +20,9 @@ struct stats_options {
 };
 
 static const struct option_row rows[] = {
-	{ "watch", 'w', "[=DURATION]", "show them again and again, every second or so often", OPTION_DURATION,
+	{ "watch", 'w', "[=DURATION]", "show the figures again every second, or at this interval", OPTION_DURATION,
 	  offsetof(struct stats_options, interval) },
-	{ "count", 'n', "COUNT", "end after showing them this many times", OPTION_COUNT,
+	{ "count", 'n', "COUNT", "exit after showing the figures this many times", OPTION_COUNT,
 	  offsetof(struct stats_options, count) },
 	OPTION_JSON_ROW,
 	{ "format", 0, "FORMAT", "text, json, openmetrics or prometheus", OPTION_TEXT,
@@ -114,7 +114,7 @@ verb_stats_run(const void *options)
 const struct verb verb_stats = {
 	.name = "stats",
 	.arguments = "",
-	.summary = "show what goes through the daemon",
+	.summary = "show the figures of the daemon",
 	.rows = rows,
 	.options_size = sizeof(struct stats_options),
 	.run = verb_stats_run,
