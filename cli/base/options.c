@@ -40,7 +40,7 @@ struct rules {
 };
 
 static void
-rules_add(struct rules *rules, const struct option_row *row)
+options_add_rows(struct rules *rules, const struct option_row *row)
 {
 	static const char *const colons[] = {
 		[no_argument] = "", [required_argument] = ":", [optional_argument] = "::"
@@ -58,21 +58,21 @@ rules_add(struct rules *rules, const struct option_row *row)
 }
 
 static void
-rules_init(struct rules *rules, const struct verb *verb)
+options_init_rules(struct rules *rules, const struct verb *verb)
 {
 	*rules = (struct rules){ 0 };
 	/* '+': options end at the first word; ':': a missing argument is not reported as an unknown option. */
 	strcpy(rules->letters, verb ? ":" : "+:");
-	rules_add(rules, options_global);
+	options_add_rows(rules, options_global);
 	if (!verb)
 		return;
-	rules_add(rules, verb->rows);
+	options_add_rows(rules, verb->rows);
 	snprintf(rules->verb, sizeof(rules->verb), "%s ", verb->name);
 	snprintf(rules->where, sizeof(rules->where), "%s: ", verb->name);
 }
 
 static const struct option_row *
-rules_find(const struct rules *rules, int value)
+options_find_row(const struct rules *rules, int value)
 {
 	if (value >= LONG_ONLY)
 		return rules->rows[value - LONG_ONLY];
@@ -86,7 +86,7 @@ rules_find(const struct rules *rules, int value)
 static void
 options_report_unknown(const struct rules *rules, const char *word, int value)
 {
-	const struct option_row *row = rules_find(rules, value);
+	const struct option_row *row = options_find_row(rules, value);
 	const char *names[OPTIONS_MAX], *nearest;
 	size_t len = strcspn(word, "=");
 
@@ -178,7 +178,7 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 	const char *expected;
 	int value;
 
-	rules_init(&rules, verb);
+	options_init_rules(&rules, verb);
 	opterr = 0;
 	optind = 0; /* getopt_long() starts afresh */
 	while ((value = getopt_long(argc, argv, rules.letters, rules.long_options, NULL)) != -1) {
@@ -186,7 +186,7 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 			options_report_unknown(&rules, argv[optind > 0 ? optind - 1 : 0], optopt);
 			return -1;
 		}
-		row = rules_find(&rules, value == ':' ? optopt : value);
+		row = options_find_row(&rules, value == ':' ? optopt : value);
 		if (value == ':') {
 			say("%soption '--%s' needs an argument: %s", rules.where, row->name, row->argument);
 			return -1;

@@ -117,24 +117,6 @@ kill_close_all(struct ask *a, struct hunt *hunt, bool json)
 	return status;
 }
 
-/* Returns 0, or EX_USAGE after saying what is wrong. */
-static int
-kill_read_ids(const struct kill_options *o, struct hunt *hunt)
-{
-	if (o->common.n_args == 0 && !o->selection.user && o->selection.pid == 0) {
-		say("kill: name the clients: by id, --user or --pid; 'udsctl clients' lists them");
-		return EX_USAGE;
-	}
-	hunt->n_ids = o->common.n_args;
-	hunt->ids = memory_alloc((hunt->n_ids + 1) * sizeof(*hunt->ids));
-	for (size_t i = 0; i < hunt->n_ids; i++)
-		if (num_parse_u64(o->common.args[i], &hunt->ids[i]) != 0 || hunt->ids[i] == 0) {
-			say("kill: '%s' is not the id of a client; 'udsctl clients' lists them", o->common.args[i]);
-			return EX_USAGE;
-		}
-	return 0;
-}
-
 static int
 verb_kill_run(const void *options)
 {
@@ -142,8 +124,20 @@ verb_kill_run(const void *options)
 	struct clients_filter filter;
 	struct hunt hunt = { 0 };
 	struct ask *a;
-	int status = kill_read_ids(o, &hunt);
+	int status = 0;
 
+	if (o->common.n_args == 0 && !o->selection.user && o->selection.pid == 0) {
+		say("kill: name the clients: by id, --user or --pid; 'udsctl clients' lists them");
+		return EX_USAGE;
+	}
+	hunt.n_ids = o->common.n_args;
+	hunt.ids = memory_alloc((hunt.n_ids + 1) * sizeof(*hunt.ids));
+	for (size_t i = 0; i < hunt.n_ids && status == 0; i++) {
+		if (num_parse_u64(o->common.args[i], &hunt.ids[i]) != 0 || hunt.ids[i] == 0) {
+			say("kill: '%s' is not the id of a client; 'udsctl clients' lists them", o->common.args[i]);
+			status = EX_USAGE;
+		}
+	}
 	if (status == 0)
 		status = clients_read_filter(&o->selection, &filter);
 	if (status == 0) {
