@@ -22,8 +22,7 @@ struct human_text human_rate(double rate);
 /* Seconds: "45s", "3m20s", "2h5m", "12d3h". */
 struct human_text human_age(uint64_t seconds);
 
-/* What num_parse_size() and num_parse_duration() read as exactly this: bytes as "8M" or "1025", ms as "5s" or "1500ms".
- */
+/* Exactly what num_parse_size() and num_parse_duration() read back: bytes as "8M", "1025"; ms as "5s", "1500ms". */
 struct human_text human_exact_size(uint64_t bytes);
 struct human_text human_exact_duration(uint64_t ms);
 

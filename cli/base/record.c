@@ -26,17 +26,10 @@ record_set(json_t *record, const char *key, json_t *value)
 	memory_check(value ? json_object_set_new_nocheck(record, key, value) : -1);
 }
 
-/* NULL where it is not UTF-8. */
-static json_t *
-record_text(struct slice bytes)
-{
-	return json_stringn(bytes.len > 0 ? (const char *)bytes.p : "", bytes.len);
-}
-
 void
 record_set_bytes(json_t *record, const char *key, struct slice bytes)
 {
-	json_t *text = record_text(bytes);
+	json_t *text = json_stringn(bytes.len > 0 ? (const char *)bytes.p : "", bytes.len); /* NULL: not UTF-8 */
 	_cleanup_free_ char *letters = NULL;
 	char base64_key[KEY_MAX];
 	size_t len;
@@ -65,15 +58,6 @@ void
 record_set_string(json_t *record, const char *key, const char *text)
 {
 	record_set_bytes(record, key, (struct slice){ (const uint8_t *)text, strlen(text) });
-}
-
-bool
-record_is_text(struct slice bytes)
-{
-	json_t *text = record_text(bytes);
-
-	json_decref(text);
-	return text != NULL;
 }
 
 static int

@@ -23,9 +23,6 @@ void record_set_bytes(json_t *record, const char *key, struct slice bytes);
 /* The same for a NUL-terminated text. */
 void record_set_string(json_t *record, const char *key, const char *text);
 
-/* Whether the bytes are UTF-8. */
-bool record_is_text(struct slice bytes);
-
 /* Sets `key` to the number, which is not negative, rounded to so many decimals. */
 void record_set_real(json_t *record, const char *key, double value, int decimals);
 

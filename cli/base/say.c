@@ -112,33 +112,13 @@ say_capture(char *text, size_t size)
 }
 
 void
-say(const char *format, ...)
+say_at(enum say_level level, const char *format, ...)
 {
 	va_list ap;
 
-	va_start(ap, format);
-	say_line(format, ap);
-	va_end(ap);
-}
-
-void
-say_notice(const char *format, ...)
-{
-	va_list ap;
-
-	if (!speaker.verbose && !speaker.terminal)
+	if (level == SAY_VERBOSE && !speaker.verbose)
 		return;
-	va_start(ap, format);
-	say_line(format, ap);
-	va_end(ap);
-}
-
-void
-say_verbose(const char *format, ...)
-{
-	va_list ap;
-
-	if (!speaker.verbose)
+	if (level == SAY_NOTICE && !speaker.verbose && !speaker.terminal)
 		return;
 	va_start(ap, format);
 	say_line(format, ap);

@@ -11,17 +11,20 @@
 void say_init(void);
 void say_set_verbose(bool verbose);
 
-/* Errors and results: always written. */
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+enum say_level {
+	SAY_VERBOSE, /* written with --verbose */
+	SAY_NOTICE,  /* for a person in front of a terminal: written to a terminal, or with --verbose */
+	SAY_ALWAYS,  /* errors and results */
+};
+
+void say_at(enum say_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define say(...) say_at(SAY_ALWAYS, __VA_ARGS__)
+#define say_notice(...) say_at(SAY_NOTICE, __VA_ARGS__)
+#define say_verbose(...) say_at(SAY_VERBOSE, __VA_ARGS__)
 
 /* From now on lines are not written; the last one is in `text`, without "udsctl: ". size 0: lines are written again. */
 void say_capture(char *text, size_t size);
-
-/* For a person in front of a terminal: written to a terminal, or with --verbose. */
-void say_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Written with --verbose. */
-void say_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whether stderr is a terminal that can clear a line. */
 bool say_is_on_terminal(void);

@@ -99,10 +99,12 @@ monitor_print_json(const struct notice *n)
 static void
 monitor_print_bytes(struct slice text)
 {
-	bool is_text = record_is_text(text);
+	bool is_text = true;
 	enum printable_kind kind;
 	size_t size;
 
+	for (size_t at = 0; at < text.len && is_text; is_text = kind != PRINTABLE_INVALID)
+		at += printable_next(text.p + at, text.len - at, &kind);
 	for (const uint8_t *p = text.p, *end = p + text.len; p < end; p += size) {
 		size = printable_next(p, (size_t)(end - p), &kind);
 		if (*p == '\\')
