@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 int
 userdb_user(const char *name, uid_t *ret_uid)
@@ -48,4 +49,24 @@ userdb_group_name(gid_t gid, char *ret_name, size_t size)
 		return -ENOENT;
 	snprintf(ret_name, size, "%s", gr->gr_name);
 	return 0;
+}
+
+bool
+userdb_is_member(uid_t uid, gid_t gid)
+{
+	const struct passwd *pw = getpwuid(uid);
+	gid_t *groups;
+	bool found = false;
+	int n = 0;
+
+	if (!pw)
+		return false;
+	getgrouplist(pw->pw_name, pw->pw_gid, NULL, &n);
+	groups = calloc((size_t)n + 1, sizeof(*groups));
+	if (groups)
+		getgrouplist(pw->pw_name, pw->pw_gid, groups, &n);
+	for (int i = 0; groups && i < n; i++)
+		found |= groups[i] == gid;
+	free(groups);
+	return found;
 }

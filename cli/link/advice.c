@@ -1,10 +1,9 @@
 #include "advice.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <libgen.h>
+#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +12,6 @@
 #include <unistd.h>
 
 #include "addr.h"
-#include "cleanup.h"
-#include "memory.h"
 #include "protocol.h"
 #include "userdb.h"
 
@@ -46,32 +43,15 @@ advice_format_absent(const struct addr *addr, char *text, size_t size)
 	snprintf(text, size, "; is it running?%s", command);
 }
 
-/* Whether the user is in the group by what the system has on file: after their next login. */
-static bool
-advice_will_be_member(const struct passwd *pw, gid_t group)
-{
-	_cleanup_free_ gid_t *groups = NULL;
-	bool found = false;
-	int n = 0;
-
-	getgrouplist(pw->pw_name, pw->pw_gid, NULL, &n);
-	groups = memory_alloc(((size_t)n + 1) * sizeof(*groups));
-	getgrouplist(pw->pw_name, pw->pw_gid, groups, &n);
-	for (int i = 0; i < n; i++)
-		found |= groups[i] == group;
-	return found;
-}
-
 /* Nobody is to join root's group: then the socket should have a group of its own. */
 static void
 advice_format_group(const struct stat *st, char *text, size_t size)
 {
-	const struct passwd *pw = getpwuid(geteuid());
-	char group[64];
+	char group[64], user[64];
 
 	if (userdb_group_name(st->st_gid, group, sizeof(group)) < 0)
 		snprintf(text, size, "; the socket belongs to group %u; you are not in it", st->st_gid);
-	else if (pw && advice_will_be_member(pw, st->st_gid))
+	else if (userdb_is_member(geteuid(), st->st_gid))
 		snprintf(text, size, "; you are in group %s, but not yet in this session: log in again", group);
 	else if (st->st_gid == 0)
 		snprintf(text, size,
@@ -82,7 +62,7 @@ advice_format_group(const struct stat *st, char *text, size_t size)
 		snprintf(
 		    text, size,
 		    "; the socket belongs to group %s; you are not in it: as root, usermod -aG %s %s, and log in again",
-		    group, group, pw ? pw->pw_name : "USER");
+		    group, group, userdb_user_name(geteuid(), user, sizeof(user)) < 0 ? "USER" : user);
 }
 
 static void
