@@ -16,7 +16,8 @@ nowait_init(struct nowait *n, int fd)
 	struct stat st;
 
 	*n = (struct nowait)NOWAIT_INIT(fd);
-	if (fstat(fd, &st) < 0)
+	/* What is not open for writing must not become so: writes are to fail. */
+	if (fstat(fd, &st) < 0 || (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		return;
 	if (S_ISSOCK(st.st_mode)) {
 		n->kind = NOWAIT_SOCKET;

@@ -57,20 +57,6 @@ options_add_rows(struct rules *rules, const struct option_row *row)
 	}
 }
 
-static void
-options_init_rules(struct rules *rules, const struct verb *verb)
-{
-	*rules = (struct rules){ 0 };
-	/* '+': options end at the first word; ':': a missing argument is not reported as an unknown option. */
-	strcpy(rules->letters, verb ? ":" : "+:");
-	options_add_rows(rules, options_global);
-	if (!verb)
-		return;
-	options_add_rows(rules, verb->rows);
-	snprintf(rules->verb, sizeof(rules->verb), "%s ", verb->name);
-	snprintf(rules->where, sizeof(rules->where), "%s: ", verb->name);
-}
-
 static const struct option_row *
 options_find_row(const struct rules *rules, int value)
 {
@@ -173,12 +159,19 @@ options_set(struct options *o, const struct option_row *row, const char *text)
 int
 options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 {
-	struct rules rules;
+	struct rules rules = { 0 };
 	const struct option_row *row;
 	const char *expected;
 	int value;
 
-	options_init_rules(&rules, verb);
+	/* '+': options end at the first word; ':': a missing argument is not reported as an unknown option. */
+	strcpy(rules.letters, verb ? ":" : "+:");
+	options_add_rows(&rules, options_global);
+	if (verb) {
+		options_add_rows(&rules, verb->rows);
+		snprintf(rules.verb, sizeof(rules.verb), "%s ", verb->name);
+		snprintf(rules.where, sizeof(rules.where), "%s: ", verb->name);
+	}
 	opterr = 0;
 	optind = 0; /* getopt_long() starts afresh */
 	while ((value = getopt_long(argc, argv, rules.letters, rules.long_options, NULL)) != -1) {

@@ -131,6 +131,12 @@ EOF
     run bash -c "'$UDSCTL' --help >/dev/full"
     assert_failure 74
     assert_output --partial 'No space left'
+    local words
+    for words in ping --help 'stats -w50ms' 'top --batch'; do
+        run timeout "$PATIENCE" bash -c "'$UDSCTL' $words >&-"
+        assert_failure 74
+        assert_output --partial 'Bad file descriptor'
+    done
 }
 
 @test "recv --timeout ends with 75 when no message comes; a number alone is in seconds" {
