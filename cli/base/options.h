@@ -65,8 +65,8 @@ struct option_row {
 
 struct verb {
 	const char *name;
-	const char *arguments;
-	const char *summary; /* one line */
+	const char *arguments; /* for --help, "[CHANNEL]..."; NULL: none */
+	const char *summary;   /* one line */
 	const struct option_row *rows;
 	const char *examples; /* for --help, each line ends with a newline; or NULL */
 	size_t args_min, args_max;

@@ -257,20 +257,8 @@ handler_is_idle(const struct handler *h)
 	return h->running == 0 && h->queued == 0;
 }
 
-uint64_t
-handler_running(const struct handler *h)
+struct handler_counts
+handler_counts(const struct handler *h)
 {
-	return h->running;
-}
-
-uint64_t
-handler_failed(const struct handler *h)
-{
-	return h->failed;
-}
-
-uint64_t
-handler_unhandled(const struct handler *h)
-{
-	return h->unhandled + h->queued;
+	return (struct handler_counts){ h->running, h->failed, h->unhandled + h->queued };
 }

@@ -241,7 +241,7 @@ sink_is_idle(const struct sink *s)
 bool
 sink_has_failed(const struct sink *s)
 {
-	return s->stop_on_error && s->handler && handler_failed(s->handler) > 0;
+	return s->stop_on_error && s->handler && handler_counts(s->handler).failed > 0;
 }
 
 uint64_t
@@ -250,8 +250,8 @@ sink_messages(const struct sink *s)
 	return s->messages;
 }
 
-const struct handler *
-sink_handler(const struct sink *s)
+struct handler_counts
+sink_commands(const struct sink *s)
 {
-	return s->handler;
+	return s->handler ? handler_counts(s->handler) : (struct handler_counts){ 0 };
 }

@@ -15,7 +15,6 @@
 #include "answers.h"
 #include "client.h"
 #include "deadline.h"
-#include "handler.h"
 #include "human.h"
 #include "loop.h"
 #include "memory.h"
@@ -277,14 +276,13 @@ static void
 recv_signal_cb(void *arg, int signo, bool again)
 {
 	struct recv *r = arg;
-	const struct handler *handler = sink_handler(r->sink);
 
 	if (again) {
 		loop_end(r->loop, 128 + signo);
 		return;
 	}
 	sink_stop(r->sink);
-	if (handler && handler_running(handler) > 0)
+	if (sink_commands(r->sink).running > 0)
 		say_notice("waiting for the running commands; another signal ends udsctl at once");
 	else
 		deadline_run(&r->signal_deadline, true);
@@ -322,20 +320,18 @@ recv_setup(struct recv *r)
 static void
 recv_print_end(const struct recv *r)
 {
-	const struct handler *handler = sink_handler(r->sink);
-	uint64_t running = handler ? handler_running(handler) : 0, failed = handler ? handler_failed(handler) : 0;
-	uint64_t unhandled = handler ? handler_unhandled(handler) : 0, messages = sink_messages(r->sink);
-	uint64_t reconnects = client_reconnects(r->client);
+	struct handler_counts n = sink_commands(r->sink);
+	uint64_t messages = sink_messages(r->sink), reconnects = client_reconnects(r->client);
 	char commands[64] = "";
 
-	if (running > 0)
-		say("recv: %" PRIu64 " command%s still running", running, human_s(running));
-	if (unhandled > 0)
-		say("recv: %" PRIu64 " message%s received but not handled", unhandled, human_s(unhandled));
+	if (n.running > 0)
+		say("recv: %" PRIu64 " command%s still running", n.running, human_s(n.running));
+	if (n.unhandled > 0)
+		say("recv: %" PRIu64 " message%s received but not handled", n.unhandled, human_s(n.unhandled));
 	if (!r->o->summary)
 		return;
-	if (handler)
-		snprintf(commands, sizeof(commands), ", %" PRIu64 " command%s failed", failed, human_s(failed));
+	if (r->o->exec)
+		snprintf(commands, sizeof(commands), ", %" PRIu64 " command%s failed", n.failed, human_s(n.failed));
 	say("recv: %" PRIu64 " message%s, %" PRIu64 " reconnect%s, %" PRIu64 " missed%s", messages, human_s(messages),
 	    reconnects, human_s(reconnects), r->missed, commands);
 }
@@ -357,7 +353,7 @@ verb_recv_run(const void *options)
 		client_start(r.client);
 		status = loop_run(r.loop);
 		recv_print_end(&r);
-		if (status == EX_OK && sink_handler(r.sink) && handler_failed(sink_handler(r.sink)) > 0)
+		if (status == EX_OK && sink_commands(r.sink).failed > 0)
 			status = EX_SOFTWARE;
 	}
 	client_free(r.client);

@@ -270,7 +270,6 @@ verb_top_run(const void *options)
 
 const struct verb verb_top = {
 	.name = "top",
-	.arguments = "",
 	.summary = "watch channels and clients live, in a terminal",
 	.rows = rows,
 	.options_size = sizeof(struct top_options),

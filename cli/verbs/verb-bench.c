@@ -166,7 +166,6 @@ verb_bench_run(const void *options)
 
 const struct verb verb_bench = {
 	.name = "bench",
-	.arguments = "",
 	.summary = "measure the daemon for three seconds",
 	.rows = rows,
 	.options_size = sizeof(struct options),

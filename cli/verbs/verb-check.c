@@ -83,7 +83,6 @@ verb_check_run(const void *options)
 
 const struct verb verb_check = {
 	.name = "check",
-	.arguments = "",
 	.summary = "check the daemon, for monitoring systems",
 	.rows = rows,
 	.options_size = sizeof(struct check_options),

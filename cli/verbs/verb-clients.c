@@ -145,7 +145,6 @@ verb_clients_run(const void *options)
 
 const struct verb verb_clients = {
 	.name = "clients",
-	.arguments = "",
 	.summary = "list the connected clients",
 	.rows = rows,
 	.options_size = sizeof(struct clients_options),

@@ -186,7 +186,6 @@ verb_monitor_run(const void *options)
 
 const struct verb verb_monitor = {
 	.name = "monitor",
-	.arguments = "",
 	.summary = "print messages as they are published, with sender and receivers",
 	.rows = rows,
 	.options_size = sizeof(struct monitor_options),

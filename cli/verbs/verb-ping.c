@@ -49,7 +49,6 @@ verb_ping_run(const void *options)
 
 const struct verb verb_ping = {
 	.name = "ping",
-	.arguments = "",
 	.summary = "ask the daemon for an answer and print how long it took",
 	.rows = rows,
 	.options_size = sizeof(struct ping_options),

@@ -275,7 +275,6 @@ verb_pipe_run(const void *options)
 
 const struct verb verb_pipe = {
 	.name = "pipe",
-	.arguments = "",
 	.summary = "send standard input as it is and print what comes back",
 	.rows = rows,
 	.options_size = sizeof(struct pipe_options),

@@ -21,7 +21,6 @@ verb_reload_run(const void *options)
 
 const struct verb verb_reload = {
 	.name = "reload",
-	.arguments = "",
 	.summary = "make the daemon read its configuration again",
 	.rows = rows,
 	.options_size = sizeof(struct options),

@@ -113,7 +113,6 @@ verb_stats_run(const void *options)
 
 const struct verb verb_stats = {
 	.name = "stats",
-	.arguments = "",
 	.summary = "show the figures of the daemon",
 	.rows = rows,
 	.options_size = sizeof(struct stats_options),

@@ -76,8 +76,8 @@ verbs_usage(void)
 {
 	fputs("usage: udsctl [--socket ADDR] VERB [OPTION]...\n", stderr);
 	for (size_t i = 0; i < N_VERBS; i++)
-		fprintf(stderr, "       udsctl %s%s%s\n", verbs[i]->name, *verbs[i]->arguments ? " " : "",
-		        verbs[i]->arguments);
+		fprintf(stderr, "       udsctl %s%s%s\n", verbs[i]->name, verbs[i]->arguments ? " " : "",
+		        verbs[i]->arguments ? verbs[i]->arguments : "");
 	fputs("Try 'udsctl --help'.\n", stderr);
 }
 
@@ -122,8 +122,8 @@ verbs_help(const struct verb *verb)
 	const char *examples = verb ? verb->examples : help_examples;
 
 	if (verb) {
-		print("usage: udsctl %s [OPTION]...%s%s\n\n%s: %s\n", verb->name, *verb->arguments ? " " : "",
-		      verb->arguments, verb->name, verb->summary);
+		print("usage: udsctl %s [OPTION]...%s%s\n\n%s: %s\n", verb->name, verb->arguments ? " " : "",
+		      verb->arguments ? verb->arguments : "", verb->name, verb->summary);
 		verbs_print_options("Options", verb->rows);
 	} else {
 		print("usage: udsctl [--socket ADDR] VERB [OPTION]...\n\nVerbs:\n");
