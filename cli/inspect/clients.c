@@ -20,12 +20,17 @@ clients_slice_is(struct slice slice, const char *text)
 	return slice.len == strlen(text) && memcmp(slice.p, text, slice.len) == 0;
 }
 
-/* The line is "name=value name=value ..."; no value has blanks in it. */
-void
-clients_parse(struct slice line, struct client_entry *ret_client)
+/* A line is "name=value name=value ...\n"; no value has blanks in it. */
+bool
+clients_next(struct slice *lines, struct client_entry *ret_client)
 {
-	const uint8_t *p = line.p, *end = line.p + line.len;
+	const uint8_t *newline = lines->len > 0 ? memchr(lines->p, '\n', lines->len) : NULL;
+	const uint8_t *p = lines->p, *end = newline ? newline : lines->p + lines->len;
+	size_t used = (size_t)(end - p) + (newline != NULL);
 
+	if (lines->len == 0)
+		return false;
+	*lines = (struct slice){ lines->p + used, lines->len - used };
 	*ret_client = (struct client_entry){ .uid = -1 };
 	while (p < end && ret_client->n_fields < CLIENTS_FIELDS_MAX) {
 		const uint8_t *blank = memchr(p, ' ', (size_t)(end - p));
@@ -43,6 +48,7 @@ clients_parse(struct slice line, struct client_entry *ret_client)
 	ret_client->pid = (long long)clients_number(ret_client, "pid");
 	if (!clients_slice_is(clients_text(ret_client, "uid"), "-1"))
 		ret_client->uid = (long long)clients_number(ret_client, "uid");
+	return true;
 }
 
 struct slice
@@ -68,7 +74,7 @@ clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb,
 {
 	const struct resp_node *reply;
 	struct client_entry client;
-	const uint8_t *p, *end, *newline;
+	struct slice lines;
 	int64_t own;
 	int status = ask(a, &reply, "CLIENT", "ID", NULL);
 
@@ -78,15 +84,10 @@ clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb,
 	status = ask(a, &reply, "UDSD", "CLIENTS", NULL);
 	if (status != 0)
 		return status;
-	end = reply->text.p + reply->text.len;
-	for (p = reply->text.p; p < end; p = newline + 1) {
-		newline = memchr(p, '\n', (size_t)(end - p));
-		if (!newline)
-			newline = end;
-		clients_parse((struct slice){ p, (size_t)(newline - p) }, &client);
+	lines = reply->text;
+	while (clients_next(&lines, &client))
 		if (client.id != (uint64_t)own && clients_fit(filter, client.uid, client.pid))
 			cb(&client, arg);
-	}
 	return 0;
 }
 

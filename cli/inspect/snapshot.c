@@ -176,21 +176,15 @@ snapshot_find_state(const struct client_entry *entry)
 bool
 snapshot_read_clients(struct snapshot *s, struct slice text)
 {
-	const uint8_t *end = text.p + text.len, *newline;
+	struct client_entry entry;
 
-	for (const uint8_t *p = text.p; p < end; p = newline + 1) {
-		struct snapshot_row *row;
-		struct client_entry entry;
+	while (clients_next(&text, &entry)) {
+		struct snapshot_row *row = snapshot_add_row(&s->lists[SNAPSHOT_CLIENTS]);
 		struct slice name;
 		const char *user;
 
-		newline = memchr(p, '\n', (size_t)(end - p));
-		if (!newline)
-			newline = end;
-		clients_parse((struct slice){ p, (size_t)(newline - p) }, &entry);
 		if (entry.id == 0)
 			return false;
-		row = snapshot_add_row(&s->lists[SNAPSHOT_CLIENTS]);
 		snapshot_read_values(row, SNAPSHOT_CLIENTS, snapshot_client_field_cb, &entry);
 		name = clients_text(&entry, "name");
 		user = clients_user(entry.uid);

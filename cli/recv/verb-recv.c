@@ -98,18 +98,6 @@ recv_pace(struct recv *r)
 }
 
 static void
-recv_count_confirmation(struct recv *r)
-{
-	if (++r->subscription.confirmed != r->subscription.n)
-		return;
-	if (r->lost_at > 0)
-		say("connection to %s lost; subscribed again after %llu ms, messages sent in between are missing",
-		    client_name(r->client), (unsigned long long)(loop_now() - r->lost_at));
-	else
-		say_verbose("subscribed at %s", client_name(r->client));
-}
-
-static void
 recv_handle_error(struct recv *r, const struct slice *text)
 {
 	if (answers_error_is(text, "ERR max number of clients")) {
@@ -117,7 +105,7 @@ recv_handle_error(struct recv *r, const struct slice *text)
 		client_drop(r->client, EUSERS);
 		return;
 	}
-	if (subscription_may_be_refused(&r->subscription)) {
+	if (r->subscription.asks_missed && r->subscription.confirmed == r->subscription.n) {
 		say_verbose("%s: dropped messages will not be reported: %.*s", client_name(r->client), (int)text->len,
 		            (const char *)text->p);
 		r->subscription.confirmed++;
@@ -151,7 +139,14 @@ recv_handle_reply(struct recv *r, const uint8_t *frame)
 	} else if (node->elements == 4 && resp_node_is(&node[1], "pmessage") && node[4].type == RESP_BULK) {
 		sink_take(r->sink, frame, node[3].text, node[2].text, node[4].text);
 	} else if (resp_node_is(&node[1], "subscribe") || resp_node_is(&node[1], "psubscribe")) {
-		recv_count_confirmation(r);
+		if (++r->subscription.confirmed != r->subscription.n)
+			return true;
+		if (r->lost_at > 0)
+			say("connection to %s lost; subscribed again after %" PRIu64
+			    " ms, messages sent in between are missing",
+			    client_name(r->client), loop_now() - r->lost_at);
+		else
+			say_verbose("subscribed at %s", client_name(r->client));
 	} else {
 		return false;
 	}
@@ -229,27 +224,14 @@ recv_sink_cb(void *arg)
 }
 
 static void
-recv_up(void *arg)
-{
-	struct recv *r = arg;
-
-	r->subscription.confirmed = 0;
-}
-
-static void
-recv_writable(void *arg)
-{
-	(void)arg; /* the client has written the greeting, and there is nothing else to write */
-}
-
-static void
 recv_down(void *arg, uint64_t unread)
 {
 	struct recv *r = arg;
 
 	(void)unread;
-	if (subscription_is_complete(&r->subscription))
+	if (r->subscription.confirmed >= r->subscription.n)
 		r->lost_at = loop_now();
+	r->subscription.confirmed = 0;
 }
 
 static void
@@ -292,9 +274,7 @@ recv_signal_cb(void *arg, int signo, bool again)
 }
 
 static const struct client_ops recv_client_ops = {
-	.up = recv_up,
 	.input = recv_input,
-	.writable = recv_writable,
 	.down = recv_down,
 };
 
