@@ -74,32 +74,21 @@ verb_clients_add_row(struct grid *table, const struct client_entry *client)
 	grid_put(table, "%s", verb_clients_state(client));
 }
 
-/* Fields that are strings in JSON even if the value looks like a number. */
-static bool
-verb_clients_is_string(const char *name)
-{
-	static const char *const strings[] = {
-		"addr", "laddr", "name", "flags", "events", "cmd", "user", "lib-name", "lib-ver",
-	};
-
-	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
-		if (strcmp(name, strings[i]) == 0)
-			return true;
-	return false;
-}
-
 static void
 verb_clients_print_json(const struct client_entry *client)
 {
+	/* Strings even if the value looks like a number. */
+	static const char strings[] = " addr laddr name flags events cmd user lib-name lib-ver ";
 	json_t *object = record_new();
-	char name[64];
+	char name[64], word[68];
 	int64_t number;
 
 	for (size_t i = 0; i < client->n_fields; i++) {
 		const struct clients_field *field = &client->fields[i];
 
 		snprintf(name, sizeof(name), "%.*s", (int)field->name.len, (const char *)field->name.p);
-		if (!verb_clients_is_string(name) && num_parse_resp(field->value.p, field->value.len, &number) == 0)
+		snprintf(word, sizeof(word), " %s ", name);
+		if (!strstr(strings, word) && num_parse_resp(field->value.p, field->value.len, &number) == 0)
 			record_set(object, name, json_integer(number));
 		else
 			record_set_bytes(object, name, field->value);

@@ -35,7 +35,6 @@ struct victim {
 	uint64_t id;
 	long long uid, pid;
 	char program[32];
-	bool is_closed;
 };
 
 struct hunt {
@@ -88,7 +87,7 @@ kill_close_all(struct ask *a, struct hunt *hunt, bool json)
 {
 	const struct resp_node *reply;
 	char id[NUM_DIGITS_MAX + 1];
-	bool any = false, found;
+	bool any = false;
 	int status = 0;
 
 	for (struct victim *victim = hunt->victims; victim < hunt->victims + hunt->n; victim++) {
@@ -96,16 +95,16 @@ kill_close_all(struct ask *a, struct hunt *hunt, bool json)
 		status = ask(a, &reply, "CLIENT", "KILL", "ID", id, NULL);
 		if (status != 0)
 			return status;
-		victim->is_closed = reply->integer > 0;
-		if (victim->is_closed)
-			kill_report(victim, json);
-		any |= victim->is_closed;
+		if (reply->integer == 0)
+			continue;
+		any = true;
+		kill_report(victim, json);
+		for (size_t i = 0; i < hunt->n_ids; i++)
+			if (hunt->ids[i] == victim->id)
+				hunt->ids[i] = 0; /* done */
 	}
 	for (size_t i = 0; i < hunt->n_ids; i++) {
-		found = false;
-		for (size_t k = 0; k < hunt->n && !found; k++)
-			found = hunt->victims[k].id == hunt->ids[i] && hunt->victims[k].is_closed;
-		if (found)
+		if (hunt->ids[i] == 0)
 			continue;
 		say("there is no client %" PRIu64 " that you may close", hunt->ids[i]);
 		status = STATUS_NONE;

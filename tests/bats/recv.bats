@@ -92,6 +92,14 @@ has_no_children() { # PID
     contains "$DIR/err" '3 messages, 0 reconnects, 0 missed, 2 commands failed'
 }
 
+@test "--summary: one of something is no plural" {
+    start_udsd
+    start_recv -n 1 --summary news --exec false
+    "$UDSCTL" send news a
+    ends_with 70
+    contains "$DIR/err" 'recv: 1 message, 0 reconnects, 0 missed, 1 command failed'
+}
+
 @test "--stop-on-error: no other command is started, and the messages left over are reported" {
     start_udsd
     start_recv --stop-on-error news --exec "cat; until [ -e '$DIR/go' ]; do sleep 0.05; done; false"
