@@ -71,10 +71,22 @@ main_run(int argc, char **argv)
 	char *pipe_argv[] = { "pipe", NULL };
 	struct options common = { 0 };
 	const struct verb *verb;
-	int first = options_parse(&common, NULL, argc, argv);
+	char mistake[512] = "";
+	int first;
 
-	if (first < 0)
+	say_capture(mistake, sizeof(mistake));
+	first = options_parse(&common, NULL, argc, argv);
+	say_capture(NULL, 0);
+	if (first < 0) {
+		/* The verb behind the mistake may report it in its own way. */
+		for (int i = 1; i < argc; i++) {
+			verb = verbs_find(argv[i]);
+			if (verb && verb->mistake)
+				return verb->mistake(mistake);
+		}
+		say("%s", mistake);
 		return EX_USAGE;
+	}
 	if (common.version)
 		return main_print_version();
 	if (common.help && first == argc)

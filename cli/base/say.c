@@ -66,7 +66,7 @@ static void
 say_put(const char *text, size_t len, bool may_wait)
 {
 	ssize_t n = speaker.waiting.len > 0 ? -EAGAIN : nowait_write(&speaker.err, text, len);
-	size_t rest = n >= 0 ? len - (size_t)n : n == -EAGAIN ? len : 0; /* elsewhere nobody can be told of an error */
+	size_t rest = n >= 0 ? len - (size_t)n : n == -EAGAIN ? len : 0; /* nobody could be told of another error */
 
 	if (rest == 0 || (!may_wait && n <= 0))
 		return;

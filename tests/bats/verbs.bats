@@ -276,6 +276,9 @@ checks_as_unknown() {
     checks_as_unknown '--socket' --socket ''
     checks_as_unknown '107' --socket "$(printf '%0200d' 1)"
     UDSD_SOCKET=nosuchhost.invalid:77 checks_as_unknown UDSD_SOCKET
+    run --separate-stderr "$UDSCTL" --timeout 5 check
+    assert_failure 3
+    assert_output --partial 'UDSD UNKNOWN - '
     # In seconds, as other plugins take them.
     run "$UDSCTL" check --warning 2 --critical 3
     assert_success
