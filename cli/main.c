@@ -2,57 +2,41 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "options.h"
+#include "print.h"
 #include "say.h"
 #include "verbs.h"
 #include "version.h"
 
-/*
- * A socket must not take the number of a standard descriptor that is closed. It is opened the wrong way round, so that
- * using it is an error as before.
- */
-static void
-main_fill_standard_descriptors(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0)
-			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-}
-
 static int
 main_print_version(void)
 {
-	printf("udsctl %s\n", UDSD_VERSION);
-	return say_flushed() ? EX_OK : EX_IOERR;
+	print("udsctl %s\n", UDSD_VERSION);
+	return print_end(EX_OK);
 }
 
-static int
-main_parse_and_run(const struct verb *verb, struct options *o, int argc, char **argv)
+/* Checks what is not an option, and finds the socket. Returns false after reporting a mistake. */
+static bool
+main_take_arguments(const struct verb *verb, struct options *o, char **args, size_t n)
 {
-	int first = options_parse(o, verb, argc, argv);
-
-	if (first < 0)
-		return EX_USAGE;
-	say_init(o->verbose);
-	if (o->version)
-		return main_print_version();
-	if (o->help)
-		return verbs_help(verb);
-	o->args = argv + first;
-	o->n_args = (size_t)(argc - first);
-	if (o->n_args < verb->args_min || o->n_args > verb->args_max) {
+	o->args = args;
+	o->n_args = n;
+	if (n < verb->args_min || n > verb->args_max) {
 		/* A channel is the only argument that a verb needs. */
 		say("%s: %s; try 'udsctl %s --help'", verb->name,
-		    o->n_args < verb->args_min ? "no channel" : "too many arguments", verb->name);
-		return EX_USAGE;
+		    n < verb->args_min ? "no channel" : "too many arguments", verb->name);
+		return false;
 	}
-	if (options_find_socket(o) < 0)
-		return EX_USAGE;
-	return verb->run(o);
+	for (size_t i = 0; i < n && i < verb->n_channels; i++) {
+		if (!*args[i]) {
+			say("%s: the name of a channel is empty; is a variable unset?", verb->name);
+			return false;
+		}
+	}
+	return options_find_socket(o) == 0;
 }
 
 /* argv[0] is the verb; common: the options before it. */
@@ -60,27 +44,49 @@ static int
 main_run_verb(const struct verb *verb, const struct options *common, int argc, char **argv)
 {
 	struct options *o = options_new(verb, common);
-	int status = main_parse_and_run(verb, o, argc, argv);
+	char mistake[512] = "";
+	bool is_right;
+	int first, status;
 
+	if (verb->mistake)
+		say_capture(mistake, sizeof(mistake));
+	first = options_parse(o, verb, argc, argv);
+	say_set_verbose(o->verbose);
+	is_right =
+	    first >= 0 && (o->version || o->help || main_take_arguments(verb, o, argv + first, (size_t)(argc - first)));
+	say_capture(NULL, 0);
+	if (!is_right)
+		status = verb->mistake ? verb->mistake(mistake) : EX_USAGE;
+	else if (o->version)
+		status = main_print_version();
+	else
+		status = o->help ? verbs_help(verb) : verb->run(o);
 	options_free(o, verb);
 	return status;
 }
 
-int
-main(int argc, char **argv)
+static int
+main_run(int argc, char **argv)
 {
 	char *pipe_argv[] = { "pipe", NULL };
 	struct options common = { 0 };
 	const struct verb *verb;
+	char mistake[512] = "";
 	int first;
 
-	main_fill_standard_descriptors();
-	/* write(2) reports both. */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
+	say_capture(mistake, sizeof(mistake));
 	first = options_parse(&common, NULL, argc, argv);
-	if (first < 0)
+	say_capture(NULL, 0);
+	if (first < 0) {
+		/* The verb behind the mistake may report it in its own way. */
+		for (int i = 1; i < argc; i++) {
+			verb = verbs_find(argv[i]);
+			if (verb && verb->mistake)
+				return verb->mistake(mistake);
+		}
+		say("%s", mistake);
 		return EX_USAGE;
+	}
 	if (common.version)
 		return main_print_version();
 	if (common.help && first == argc)
@@ -97,4 +103,25 @@ main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	return main_run_verb(verb, &common, argc - first, argv + first);
+}
+
+int
+main(int argc, char **argv)
+{
+	int status;
+
+	/*
+	 * A socket must not take the number of a standard descriptor that is closed. It is opened the wrong way round,
+	 * so that using it is an error as before.
+	 */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+	/* write(2) reports both. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	say_init();
+	status = main_run(argc, argv);
+	say_end();
+	return status;
 }

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,21 +50,31 @@ buf_append(struct buf *b, const void *data, size_t len)
 }
 
 int
-buf_printf(struct buf *b, const char *format, ...)
+buf_vprintf(struct buf *b, const char *format, va_list ap)
 {
-	va_list ap, again;
+	va_list again;
 	int n, r;
 
-	va_start(ap, format);
 	va_copy(again, ap);
 	n = vsnprintf(NULL, 0, format, ap);
-	va_end(ap);
 	r = n < 0 ? -ENOMEM : buf_reserve(b, (size_t)n + 1);
 	if (r == 0) {
 		vsnprintf((char *)b->data + b->len, (size_t)n + 1, format, again);
 		b->len += (size_t)n;
 	}
 	va_end(again);
+	return r;
+}
+
+int
+buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, format);
+	r = buf_vprintf(b, format, ap);
+	va_end(ap);
 	return r;
 }
 

@@ -1,6 +1,7 @@
 /* A growable run of bytes. Zero-initialised is empty; buf_deinit() releases it. */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ int buf_append(struct buf *b, const void *data, size_t len);
 
 /* Appends formatted text without its NUL. Returns 0 or -ENOMEM. */
 int buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int buf_vprintf(struct buf *b, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 
 /* What it takes: of a small one its content, of a large one all of its memory. */
 static inline size_t

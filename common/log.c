@@ -1,25 +1,24 @@
 #include "log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "nowait.h"
+#include "printable.h"
 
 static struct {
 	const char *program;
 	enum log_level level;
 	bool journal;
-	int fd;                  /* where lines go: standard error, or the same file opened without waiting */
-	bool is_socket;          /* and then each send says that it must not wait */
+	struct nowait out;
 	unsigned long long lost; /* lines that could not be written since the last one that could */
-} logger = { .program = "udsd", .level = LOG_LEVEL_INFO, .fd = STDERR_FILENO };
+} logger = { .program = "udsd", .level = LOG_LEVEL_INFO, .out = NOWAIT_INIT(STDERR_FILENO) };
 
 static const struct {
 	const char *name;
@@ -33,7 +32,7 @@ static const struct {
 
 /* $JOURNAL_STREAM holds device:inode of the journal's socket; it may be inherited with another stderr. */
 static bool
-stderr_is_journal(void)
+log_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long dev, ino;
@@ -47,24 +46,13 @@ void
 log_init(const char *program)
 {
 	logger.program = program;
-	logger.journal = stderr_is_journal();
+	logger.journal = log_is_journal();
 }
 
 void
 log_never_wait(void)
 {
-	struct stat st;
-	int fd;
-
-	if (fstat(STDERR_FILENO, &st) < 0 || S_ISREG(st.st_mode))
-		return;
-	logger.is_socket = S_ISSOCK(st.st_mode);
-	if (logger.is_socket)
-		return;
-	/* O_NONBLOCK belongs to the open file, which a shell shares: this one is opened anew. */
-	fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd >= 0)
-		logger.fd = fd;
+	nowait_init(&logger.out, STDERR_FILENO);
 }
 
 void
@@ -114,28 +102,8 @@ log_limit_allows(struct log_limit *limit, unsigned int max, uint64_t period_ms, 
 	return true;
 }
 
-/* Names and arguments that peers chose must neither end the line nor control a terminal. */
-static void
-replace_controls(char *line, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
-}
-
-/* One write for each line keeps lines whole. Returns whether the line was written. */
-static bool
-log_put(const char *line, size_t len)
-{
-	/* Where the file could not be opened anew: a line is shorter than what a pipe that polls writable takes. */
-	if (logger.fd == STDERR_FILENO && poll(&(struct pollfd){ .fd = logger.fd, .events = POLLOUT }, 1, 0) <= 0)
-		return false;
-	if (logger.is_socket)
-		return send(logger.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
-	return write(logger.fd, line, len) == (ssize_t)len;
-}
-
-/* Writes a line, which ends in a newline, or counts it as lost; says first how many were lost before it. */
+/* Writes a line, which ends in a newline, in one piece, or counts it as lost; says first how many were lost before it.
+ */
 static void
 log_put_line(const char *line, size_t len)
 {
@@ -147,13 +115,13 @@ log_put_line(const char *line, size_t len)
 		                   : snprintf(text, sizeof(text), "%s: warning: ", logger.program);
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%llu lines of the log were lost: it took no more\n",
 		              logger.lost);
-		if (!log_put(text, (size_t)n)) {
+		if (nowait_write(&logger.out, text, (size_t)n) != n) {
 			logger.lost++;
 			return;
 		}
 		logger.lost = 0;
 	}
-	if (!log_put(line, len))
+	if (nowait_write(&logger.out, line, len) != (ssize_t)len)
 		logger.lost++;
 }
 
@@ -176,7 +144,7 @@ log_write(enum log_level level, const char *format, ...)
 	va_end(ap);
 	if (n > sizeof(line) - 2)
 		n = sizeof(line) - 2;
-	replace_controls(line, n);
+	n = printable_clean(line, n, NULL); /* names and arguments that peers chose */
 	line[n++] = '\n';
 	log_put_line(line, n);
 	errno = saved_errno;

@@ -4,6 +4,8 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 int
 userdb_user(const char *name, uid_t *ret_uid)
@@ -25,4 +27,46 @@ userdb_group(const char *name, gid_t *ret_gid)
 		return -ENOENT;
 	*ret_gid = gr->gr_gid;
 	return 0;
+}
+
+int
+userdb_user_name(uid_t uid, char *ret_name, size_t size)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	if (!pw)
+		return -ENOENT;
+	snprintf(ret_name, size, "%s", pw->pw_name);
+	return 0;
+}
+
+int
+userdb_group_name(gid_t gid, char *ret_name, size_t size)
+{
+	const struct group *gr = getgrgid(gid);
+
+	if (!gr)
+		return -ENOENT;
+	snprintf(ret_name, size, "%s", gr->gr_name);
+	return 0;
+}
+
+bool
+userdb_is_member(uid_t uid, gid_t gid)
+{
+	const struct passwd *pw = getpwuid(uid);
+	gid_t *groups;
+	bool found = false;
+	int n = 0;
+
+	if (!pw)
+		return false;
+	getgrouplist(pw->pw_name, pw->pw_gid, NULL, &n);
+	groups = calloc((size_t)n + 1, sizeof(*groups));
+	if (groups)
+		getgrouplist(pw->pw_name, pw->pw_gid, groups, &n);
+	for (int i = 0; groups && i < n; i++)
+		found |= groups[i] == gid;
+	free(groups);
+	return found;
 }

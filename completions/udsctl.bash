@@ -75,7 +75,7 @@ _udsctl() {
         options+=' --spool-sync --progress --no-progress --summary'
         ;;
     recv)
-        options+=' --pattern --null --count --format --json --exec --jobs --queue-bytes --stop-on-error'
+        options+=' --pattern --null --raw --count --format --json --exec --jobs --queue-bytes --stop-on-error'
         options+=' --timeout --summary'
         ;;
     pipe) options+=' --hello --timeout --queue-bytes' ;;

@@ -40,6 +40,7 @@ complete -c udsctl -n "__fish_seen_subcommand_from send" -l summary -d "Report t
 
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -s p -l pattern -x -d "Receive every channel that matches"
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -s 0 -l null -d "End messages with a NUL instead of a newline"
+complete -c udsctl -n "__fish_seen_subcommand_from recv" -l raw -d "Replace no control characters, add no newline for --exec"
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -s n -l count -x -d "Exit after this many messages"
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -l format -x -d "Print messages in this format"
 complete -c udsctl -n "__fish_seen_subcommand_from recv" -l json -d "Print messages as JSON, one object per line"

@@ -4,9 +4,9 @@
  */
 #include "deadline.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
+#include "human.h"
 #include "loop.h"
 
 static void
@@ -14,7 +14,7 @@ deadline_timer_cb(void *arg)
 {
 	struct deadline *d = arg;
 	uint64_t passed = loop_now() - d->since;
-	char why[48];
+	char why[64];
 
 	if (!d->running)
 		return;
@@ -23,10 +23,7 @@ deadline_timer_cb(void *arg)
 		return;
 	}
 	d->running = false;
-	if (d->limit % 1000)
-		snprintf(why, sizeof(why), "timed out after %" PRIu64 "ms", d->limit);
-	else
-		snprintf(why, sizeof(why), "timed out after %" PRIu64 "s", d->limit / 1000);
+	snprintf(why, sizeof(why), "timed out after %s", human_exact_duration(d->limit).text);
 	d->cb(d->arg, why);
 }
 

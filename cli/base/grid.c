@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "memory.h"
-#include "say.h"
+#include "print.h"
+#include "printable.h"
 
 #define COLUMNS_MAX 32
 
@@ -28,27 +30,34 @@ void
 grid_put(struct grid *table, const char *format, ...)
 {
 	va_list ap;
+	char *cell;
 
 	/* Grows by a row at a time. */
 	if (table->n_cells % table->n_columns == 0) {
-		table->cells = realloc(table->cells, (table->n_cells + table->n_columns) * sizeof(*table->cells));
-		memory_check(table->cells ? 0 : -1);
+		table->cells = memory_resize(table->cells, (table->n_cells + table->n_columns) * sizeof(*table->cells));
 	}
 	va_start(ap, format);
-	memory_check(vasprintf(&table->cells[table->n_cells], format, ap) < 0 ? -1 : 0);
+	memory_check(vasprintf(&cell, format, ap));
 	va_end(ap);
-	say_clean(table->cells[table->n_cells++]);
+	cell[printable_clean(cell, strlen(cell), NULL)] = '\0';
+	table->cells[table->n_cells++] = cell;
 }
 
-/* Characters, where it is UTF-8. */
+/* In columns of a terminal. */
 static int
 grid_width(const char *text)
 {
-	int n = 0;
+	const uint8_t *p = (const uint8_t *)text, *end = p + strlen(text);
+	enum printable_kind kind;
+	size_t size;
+	int width = 0, n;
 
-	for (; *text; text++)
-		n += ((unsigned char)*text & 0xc0) != 0x80;
-	return n;
+	for (; p < end; p += size) {
+		size = printable_next(p, (size_t)(end - p), &kind);
+		n = kind == PRINTABLE_TEXT ? printable_width(p, size) : 1;
+		width += n < 0 ? 1 : n;
+	}
+	return width;
 }
 
 /* No blanks at the end of the line. cells: NULL for the titles. */
@@ -64,10 +73,10 @@ grid_print_row(const struct grid *table, const int *widths, char *const *cells)
 		if (table->columns[i].is_number)
 			blanks += gap;
 		if (*text)
-			printf("%*s%s", blanks, "", text);
+			print("%*s%s", blanks, "", text);
 		blanks = 2 + (*text ? 0 : blanks) + (table->columns[i].is_number ? 0 : gap);
 	}
-	putchar('\n');
+	print("\n");
 }
 
 void

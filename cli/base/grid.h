@@ -23,5 +23,5 @@ void grid_deinit(struct grid *table);
 /* Adds the next cell, row by row. Control characters become "?". */
 void grid_put(struct grid *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints titles and rows on standard output. */
+/* Prints titles and rows, with print(). */
 void grid_print(const struct grid *table);

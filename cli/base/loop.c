@@ -15,6 +15,7 @@ static const int signals[] = { SIGINT, SIGTERM };
 struct loop {
 	struct event_base *base;
 	struct event *events[N_SIGNALS];
+	struct event *say_event; /* standard error takes more */
 	loop_signal_cb *signal_cb;
 	void *arg;
 	bool signalled;
@@ -30,10 +31,30 @@ loop_signalled_cb(evutil_socket_t signo, short what, void *arg)
 
 	(void)what;
 	loop->signalled = true;
+	say_hurry();
 	if (loop->signal_cb)
 		loop->signal_cb(loop->arg, (int)signo, again);
 	else
 		loop_end(loop, 128 + (int)signo);
+}
+
+static void
+loop_say_writable_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	if (!say_flush())
+		event_add(loop->say_event, NULL);
+}
+
+static void
+loop_say_waits_cb(void *arg)
+{
+	struct loop *loop = arg;
+
+	event_add(loop->say_event, NULL);
 }
 
 /* A shell without job control starts background commands with SIGINT ignored, so that ^C does not end them. */
@@ -65,6 +86,9 @@ loop_new(loop_signal_cb *cb, void *arg)
 		if (!loop_ignores(signals[i]))
 			evsignal_add(loop->events[i], NULL);
 	}
+	loop->say_event = event_new(loop->base, say_fd(), EV_WRITE, loop_say_writable_cb, loop);
+	memory_check(loop->say_event ? 0 : -1);
+	say_on_wait(loop_say_waits_cb, loop);
 	return loop;
 }
 
@@ -73,8 +97,13 @@ loop_free(struct loop *loop)
 {
 	if (!loop)
 		return;
+	/* A signal that came since the loop ended is not lost. */
+	loop->signal_cb = NULL;
+	event_base_loop(loop->base, EVLOOP_NONBLOCK);
 	for (size_t i = 0; i < N_SIGNALS; i++)
 		event_free(loop->events[i]);
+	say_on_wait(NULL, NULL);
+	event_free(loop->say_event);
 	event_base_free(loop->base);
 	free(loop);
 }

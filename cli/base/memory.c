@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static _Noreturn void
-memory_fail(void)
+void
+memory_check(int r)
 {
+	if (r >= 0)
+		return;
 	fputs("udsctl: out of memory\n", stderr);
 	abort();
 }
@@ -15,24 +17,14 @@ memory_alloc(size_t size)
 {
 	void *p = calloc(1, size);
 
-	if (!p)
-		memory_fail();
+	memory_check(p ? 0 : -1);
 	return p;
 }
 
 void *
-memory_alloc_raw(size_t size)
+memory_resize(void *p, size_t size)
 {
-	void *p = malloc(size);
-
-	if (!p)
-		memory_fail();
+	p = realloc(p, size);
+	memory_check(p ? 0 : -1);
 	return p;
-}
-
-void
-memory_check(int r)
-{
-	if (r < 0)
-		memory_fail();
 }

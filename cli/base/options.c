@@ -22,7 +22,8 @@
 const struct option_row options_global[] = {
 	{ "socket", 's', "ADDR", "the daemon's socket: a path, @name or host:port", OPTION_TEXT,
 	  offsetof(struct options, socket) },
-	{ "verbose", 'v', NULL, "say what happens to the connection", OPTION_FLAG, offsetof(struct options, verbose) },
+	{ "verbose", 'v', NULL, "report when the connection is lost and made", OPTION_FLAG,
+	  offsetof(struct options, verbose) },
 	{ "help", 'h', NULL, "show this help", OPTION_FLAG, offsetof(struct options, help) },
 	{ "version", 'V', NULL, "show the version", OPTION_FLAG, offsetof(struct options, version) },
 	{ 0 },
@@ -39,7 +40,7 @@ struct rules {
 };
 
 static void
-rules_add(struct rules *rules, const struct option_row *row)
+options_add_rows(struct rules *rules, const struct option_row *row)
 {
 	static const char *const colons[] = {
 		[no_argument] = "", [required_argument] = ":", [optional_argument] = "::"
@@ -56,22 +57,8 @@ rules_add(struct rules *rules, const struct option_row *row)
 	}
 }
 
-static void
-rules_init(struct rules *rules, const struct verb *verb)
-{
-	*rules = (struct rules){ 0 };
-	/* '+': options end at the first word; ':': a missing argument is not reported as an unknown option. */
-	strcpy(rules->letters, verb ? ":" : "+:");
-	rules_add(rules, options_global);
-	if (!verb)
-		return;
-	rules_add(rules, verb->rows);
-	snprintf(rules->verb, sizeof(rules->verb), "%s ", verb->name);
-	snprintf(rules->where, sizeof(rules->where), "%s: ", verb->name);
-}
-
 static const struct option_row *
-rules_find(const struct rules *rules, int value)
+options_find_row(const struct rules *rules, int value)
 {
 	if (value >= LONG_ONLY)
 		return rules->rows[value - LONG_ONLY];
@@ -85,7 +72,7 @@ rules_find(const struct rules *rules, int value)
 static void
 options_report_unknown(const struct rules *rules, const char *word, int value)
 {
-	const struct option_row *row = rules_find(rules, value);
+	const struct option_row *row = options_find_row(rules, value);
 	const char *names[OPTIONS_MAX], *nearest;
 	size_t len = strcspn(word, "=");
 
@@ -106,6 +93,17 @@ options_report_unknown(const struct rules *rules, const char *word, int value)
 		say("%sunknown option '%.*s'; try 'udsctl %s--help'", rules->where, (int)len, word, rules->verb);
 }
 
+/* Milliseconds; a number alone is in seconds. */
+static int
+options_parse_duration(const char *text, uint64_t *ret_value)
+{
+	uint64_t v;
+
+	if (num_parse_u64(text, &v) != 0)
+		return num_parse_duration(text, ret_value);
+	return __builtin_mul_overflow(v, (uint64_t)1000, ret_value) ? -ERANGE : 0;
+}
+
 /* Sets the field of the row. Returns NULL, or what was expected instead of the text. */
 static const char *
 options_set(struct options *o, const struct option_row *row, const char *text)
@@ -120,12 +118,12 @@ options_set(struct options *o, const struct option_row *row, const char *text)
 		*(bool *)field = true;
 		break;
 	case OPTION_TEXT:
+	case OPTION_NAME:
 		*(const char **)field = text;
 		break;
 	case OPTION_LIST:
 		list = field;
-		list->texts = realloc(list->texts, (list->n + 1) * sizeof(*list->texts));
-		memory_check(list->texts ? 0 : -1);
+		list->texts = memory_resize(list->texts, (list->n + 1) * sizeof(*list->texts));
 		list->texts[list->n++] = text;
 		break;
 	case OPTION_RATE:
@@ -144,12 +142,12 @@ options_set(struct options *o, const struct option_row *row, const char *text)
 		*(uint64_t *)field = v;
 		break;
 	case OPTION_DURATION:
-		if (num_parse_duration(text ? text : "1s", &v) != 0 || v == 0)
+		if (options_parse_duration(text ? text : "1s", &v) != 0 || v == 0)
 			return "a duration (try 5s or 500ms)";
 		*(uint64_t *)field = v;
 		break;
 	case OPTION_TIMEOUT:
-		if (num_parse_duration(text, &v) != 0)
+		if (options_parse_duration(text, &v) != 0)
 			return "a duration (try 5s or 500ms)";
 		o->timeout = v;
 		o->has_timeout = true;
@@ -161,12 +159,19 @@ options_set(struct options *o, const struct option_row *row, const char *text)
 int
 options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 {
-	struct rules rules;
+	struct rules rules = { 0 };
 	const struct option_row *row;
 	const char *expected;
 	int value;
 
-	rules_init(&rules, verb);
+	/* '+': options end at the first word; ':': a missing argument is not reported as an unknown option. */
+	strcpy(rules.letters, verb ? ":" : "+:");
+	options_add_rows(&rules, options_global);
+	if (verb) {
+		options_add_rows(&rules, verb->rows);
+		snprintf(rules.verb, sizeof(rules.verb), "%s ", verb->name);
+		snprintf(rules.where, sizeof(rules.where), "%s: ", verb->name);
+	}
 	opterr = 0;
 	optind = 0; /* getopt_long() starts afresh */
 	while ((value = getopt_long(argc, argv, rules.letters, rules.long_options, NULL)) != -1) {
@@ -174,9 +179,13 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 			options_report_unknown(&rules, argv[optind > 0 ? optind - 1 : 0], optopt);
 			return -1;
 		}
-		row = rules_find(&rules, value == ':' ? optopt : value);
+		row = options_find_row(&rules, value == ':' ? optopt : value);
 		if (value == ':') {
 			say("%soption '--%s' needs an argument: %s", rules.where, row->name, row->argument);
+			return -1;
+		}
+		if ((row->kind == OPTION_NAME || row->kind == OPTION_LIST) && !*optarg) {
+			say("%s--%s: the %s is empty; is a variable unset?", rules.where, row->name, row->argument);
 			return -1;
 		}
 		expected = options_set(o, row, optarg);

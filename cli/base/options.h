@@ -37,12 +37,13 @@ struct option_rate {
 enum option_kind {
 	OPTION_FLAG,     /* bool */
 	OPTION_TEXT,     /* const char * */
-	OPTION_LIST,     /* struct option_list: one more text */
+	OPTION_NAME,     /* the same, not empty */
+	OPTION_LIST,     /* struct option_list: one more text, not empty */
 	OPTION_RATE,     /* struct option_rate */
 	OPTION_SIZE,     /* uint64_t, bytes, at least 1 */
 	OPTION_TIMEOUT,  /* struct options.timeout; the offset does not matter */
 	OPTION_COUNT,    /* uint64_t, at least 1 */
-	OPTION_DURATION, /* uint64_t, ms, at least 1; without an argument 1s */
+	OPTION_DURATION, /* uint64_t, ms, at least 1; a number alone: seconds; without an argument 1s */
 };
 
 struct option_row {
@@ -57,19 +58,23 @@ struct option_row {
 /* Rows that several verbs have. */
 /* clang-format off */
 #define OPTION_JSON_ROW                                                                                                \
-	{ "json", 0, NULL, "print JSON, one object in a line", OPTION_FLAG, offsetof(struct options, json) }
+	{ "json", 0, NULL, "print JSON, one object per line", OPTION_FLAG, offsetof(struct options, json) }
 #define OPTION_TIMEOUT_ROW                                                                                             \
-	{ "timeout", 0, "DURATION", "give up when no answer comes for this long (5s)", OPTION_TIMEOUT, 0 }
+	{ "timeout", 0, "DURATION", "give up after this long without an answer (5s)", OPTION_TIMEOUT, 0 }
 /* clang-format on */
 
 struct verb {
 	const char *name;
-	const char *arguments;
-	const char *summary; /* one line */
+	const char *arguments; /* for --help, "[CHANNEL]..."; NULL: none */
+	const char *summary;   /* one line */
 	const struct option_row *rows;
+	const char *examples; /* for --help, each line ends with a newline; or NULL */
 	size_t args_min, args_max;
+	size_t n_channels;               /* so many arguments, if given, are names of channels: not empty */
 	size_t options_size;             /* of the verb's options struct */
 	int (*run)(const void *options); /* gets that struct; returns the exit status */
+	/* Reports a mistake in the command line, returns the exit status; NULL: it is said, and EX_USAGE. */
+	int (*mistake)(const char *text);
 };
 
 /* The options that stand before or behind any verb. */

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "protocol.h"
+
 struct loop;
 struct output;
 
@@ -25,8 +27,12 @@ void output_free(struct output *out);
 uint8_t *output_reserve(struct output *out, size_t size);
 void output_commit(struct output *out, size_t size);
 
+/* Appends a copy of the bytes. */
+void output_append(struct output *out, const void *p, size_t len);
+
 /* Writes what can be written now. Never calls `drained`. */
 void output_flush(struct output *out);
 
-/* Bytes not written yet. */
+/* What is not written yet, and how many bytes; nothing after an error. Valid until the next call. */
+struct slice output_rest(const struct output *out);
 size_t output_pending(const struct output *out);

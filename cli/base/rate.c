@@ -5,17 +5,6 @@
 /* The burst after a pause: what the rate allows in this time. Timers are too coarse for much less. */
 #define BURST_NS 20e6
 
-static void
-rate_refill(struct rate *r)
-{
-	uint64_t now = loop_now_ns();
-
-	r->tokens += (double)(now - r->at) * r->per_ns;
-	if (r->tokens > r->room)
-		r->tokens = r->room;
-	r->at = now;
-}
-
 void
 rate_init(struct rate *r, uint64_t count, uint64_t period)
 {
@@ -31,8 +20,14 @@ rate_init(struct rate *r, uint64_t count, uint64_t period)
 bool
 rate_is_ready(struct rate *r)
 {
-	if (r->per_ns > 0 && r->tokens < 1)
-		rate_refill(r);
+	uint64_t now;
+
+	if (r->per_ns > 0 && r->tokens < 1) {
+		now = loop_now_ns();
+		r->tokens += (double)(now - r->at) * r->per_ns;
+		r->tokens = r->tokens > r->room ? r->room : r->tokens;
+		r->at = now;
+	}
 	return r->per_ns == 0 || r->tokens >= 1;
 }
 

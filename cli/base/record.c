@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "cleanup.h"
 #include "memory.h"
+#include "print.h"
 
 #define KEY_MAX ((size_t)64)
 
@@ -25,17 +26,10 @@ record_set(json_t *record, const char *key, json_t *value)
 	memory_check(value ? json_object_set_new_nocheck(record, key, value) : -1);
 }
 
-/* NULL where it is not UTF-8. */
-static json_t *
-record_text(struct slice bytes)
-{
-	return json_stringn(bytes.len > 0 ? (const char *)bytes.p : "", bytes.len);
-}
-
 void
 record_set_bytes(json_t *record, const char *key, struct slice bytes)
 {
-	json_t *text = record_text(bytes);
+	json_t *text = json_stringn(bytes.len > 0 ? (const char *)bytes.p : "", bytes.len); /* NULL: not UTF-8 */
 	_cleanup_free_ char *letters = NULL;
 	char base64_key[KEY_MAX];
 	size_t len;
@@ -44,34 +38,26 @@ record_set_bytes(json_t *record, const char *key, struct slice bytes)
 		record_set(record, key, text);
 		return;
 	}
-	letters = memory_alloc_raw(base64_size(bytes.len));
+	letters = memory_resize(NULL, base64_size(bytes.len));
 	len = base64_put(letters, bytes.p, bytes.len);
 	snprintf(base64_key, sizeof(base64_key), "%s_base64", key);
 	record_set(record, base64_key, json_stringn_nocheck(letters, len));
 }
 
 void
-record_set_string(json_t *record, const char *key, const char *text)
+record_set_real(json_t *record, const char *key, double value, int decimals)
 {
-	record_set_bytes(record, key, (struct slice){ (const uint8_t *)text, strlen(text) });
-}
+	double scale = 1;
 
-bool
-record_is_text(struct slice bytes)
-{
-	json_t *text = record_text(bytes);
-
-	json_decref(text);
-	return text != NULL;
+	while (decimals-- > 0)
+		scale *= 10;
+	record_set(record, key, json_real((double)(int64_t)(value * scale + 0.5) / scale));
 }
 
 void
-record_write(json_t *record)
+record_set_string(json_t *record, const char *key, const char *text)
 {
-	/* An error of stdout shows when it is flushed. */
-	(void)json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(16));
-	putchar('\n');
-	json_decref(record);
+	record_set_bytes(record, key, (struct slice){ (const uint8_t *)text, strlen(text) });
 }
 
 static int
@@ -83,5 +69,14 @@ record_append(const char *text, size_t size, void *arg)
 void
 record_print(const json_t *value, struct buf *b)
 {
-	memory_check(json_dump_callback(value, record_append, b, JSON_COMPACT | JSON_ENCODE_ANY));
+	memory_check(
+	    json_dump_callback(value, record_append, b, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(16)));
+}
+
+void
+record_write(json_t *record)
+{
+	record_print(record, print_text());
+	print_bytes("\n", 1);
+	json_decref(record);
 }

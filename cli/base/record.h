@@ -23,10 +23,10 @@ void record_set_bytes(json_t *record, const char *key, struct slice bytes);
 /* The same for a NUL-terminated text. */
 void record_set_string(json_t *record, const char *key, const char *text);
 
-/* Whether the bytes are UTF-8. */
-bool record_is_text(struct slice bytes);
+/* Sets `key` to the number, which is not negative, rounded to so many decimals. */
+void record_set_real(json_t *record, const char *key, double value, int decimals);
 
-/* Prints the record and a newline on stdout, and releases it. */
+/* Prints the record and a newline with print(), and releases it. */
 void record_write(json_t *record);
 
 /* Appends the value, without a newline, to b. */

@@ -1,42 +1,56 @@
-/* Each line is one write(2), so that lines of several programs in one terminal or log do not mix. */
+/*
+ * Each line is one write(2), so that lines of several programs in one terminal or log do not mix. While stderr takes
+ * nothing, lines wait in order; a progress line is left out.
+ */
 #include "say.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sysexits.h>
 #include <unistd.h>
+
+#include "buf.h"
+#include "memory.h"
+#include "nowait.h"
+#include "printable.h"
 
 #define LINE_MAX_BYTES 2048
 #define PREFIX "udsctl: "
 #define CLEAR "\r\033[K"
 
+#define WAITING_MAX ((size_t)1024 * 1024)
+
 static struct {
+	struct nowait err;
 	bool verbose;
 	bool terminal;
-	bool progress;    /* the last line on the terminal is a progress line */
-	int output_error; /* errno of the first failed write to standard output */
+	bool progress; /* the last line on the terminal is a progress line */
 	char *captured;
 	size_t captured_size; /* 0: lines are written */
-} speaker;
+	struct buf waiting;   /* lines that standard error has not taken */
+	uint64_t lost;        /* lines that found no room there */
+	bool hurried;
+	say_wait_cb *wait_cb;
+	void *wait_arg;
+} speaker = { .err = NOWAIT_INIT(STDERR_FILENO) };
 
 void
-say_init(bool verbose)
+say_init(void)
 {
-	speaker.verbose = verbose;
+	nowait_init(&speaker.err, STDERR_FILENO);
 	speaker.terminal = isatty(STDERR_FILENO) == 1;
 }
 
 void
-say_clean(char *text)
+say_set_verbose(bool verbose)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	speaker.verbose = verbose;
 }
 
 bool
@@ -45,6 +59,24 @@ say_is_on_terminal(void)
 	const char *type = getenv("TERM");
 
 	return speaker.terminal && type && *type && strcmp(type, "dumb") != 0;
+}
+
+/* Writes the text in one piece, or lets it wait behind those before it. */
+static void
+say_put(const char *text, size_t len, bool may_wait)
+{
+	ssize_t n = speaker.waiting.len > 0 ? -EAGAIN : nowait_write(&speaker.err, text, len);
+	size_t rest = n >= 0 ? len - (size_t)n : n == -EAGAIN ? len : 0; /* nobody could be told of another error */
+
+	if (rest == 0 || (!may_wait && n <= 0))
+		return;
+	if (speaker.waiting.len + rest > WAITING_MAX) {
+		speaker.lost++;
+		return;
+	}
+	memory_check(buf_append(&speaker.waiting, text + len - rest, rest));
+	if (speaker.wait_cb)
+		speaker.wait_cb(speaker.wait_arg);
 }
 
 /* `clear` comes before the line, `end` behind it; prefix and text are cut to `width` bytes. */
@@ -56,16 +88,16 @@ say_write(const char *clear, const char *end, size_t width, const char *format, 
 
 	if (vsnprintf(text, sizeof(text), format, ap) < 0)
 		*text = '\0';
-	say_clean(text);
+	text[printable_clean(text, strlen(text), NULL)] = '\0';
 	n = snprintf(line, sizeof(line), "%s" PREFIX "%.*s%s", clear, room, text, end);
-	(void)!write(STDERR_FILENO, line, (size_t)n);
+	say_put(line, (size_t)n, *end == '\n');
 }
 
 static void __attribute__((format(printf, 1, 0))) say_line(const char *format, va_list ap)
 {
 	if (speaker.captured_size > 0) {
 		vsnprintf(speaker.captured, speaker.captured_size, format, ap);
-		say_clean(speaker.captured);
+		speaker.captured[printable_clean(speaker.captured, strlen(speaker.captured), NULL)] = '\0';
 		return;
 	}
 	say_write(speaker.progress ? CLEAR : "", "\n", LINE_MAX_BYTES, format, ap);
@@ -80,33 +112,13 @@ say_capture(char *text, size_t size)
 }
 
 void
-say(const char *format, ...)
+say_at(enum say_level level, const char *format, ...)
 {
 	va_list ap;
 
-	va_start(ap, format);
-	say_line(format, ap);
-	va_end(ap);
-}
-
-void
-say_notice(const char *format, ...)
-{
-	va_list ap;
-
-	if (!speaker.verbose && !speaker.terminal)
+	if (level == SAY_VERBOSE && !speaker.verbose)
 		return;
-	va_start(ap, format);
-	say_line(format, ap);
-	va_end(ap);
-}
-
-void
-say_verbose(const char *format, ...)
-{
-	va_list ap;
-
-	if (!speaker.verbose)
+	if (level == SAY_NOTICE && !speaker.verbose && !speaker.terminal)
 		return;
 	va_start(ap, format);
 	say_line(format, ap);
@@ -137,34 +149,64 @@ say_progress_end(bool stays)
 	const char *end = stays ? "\n" : CLEAR;
 
 	if (speaker.progress)
-		(void)!write(STDERR_FILENO, end, strlen(end));
+		say_put(end, strlen(end), true);
 	speaker.progress = false;
 }
 
-bool
-say_try_flush(void)
+void
+say_on_wait(say_wait_cb *cb, void *arg)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return true;
-	/* stdio drops what it could not write, and the next flush succeeds: so remember the error. */
-	if (speaker.output_error == 0)
-		speaker.output_error = errno;
-	return false;
-}
-
-bool
-say_flushed(void)
-{
-	if (say_try_flush())
-		return true;
-	say("writing standard output: %s", strerror(speaker.output_error));
-	return false;
+	speaker.wait_cb = cb;
+	speaker.wait_arg = arg;
+	if (cb && speaker.waiting.len > 0)
+		cb(arg);
 }
 
 int
-say_end(int status)
+say_fd(void)
 {
-	if (say_try_flush() || speaker.output_error == EPIPE)
-		return status;
-	return status != 0 || say_flushed() ? status : EX_IOERR;
+	return speaker.err.fd;
+}
+
+bool
+say_flush(void)
+{
+	struct buf *b = &speaker.waiting;
+	uint64_t lost = speaker.lost;
+	ssize_t n = 0;
+	size_t at = 0;
+
+	for (; at < b->len && n >= 0; at += n > 0 ? (size_t)n : 0) {
+		const uint8_t *newline = memchr(b->data + at, '\n', b->len - at);
+		size_t end = newline ? (size_t)(newline - b->data) + 1 : b->len;
+
+		n = nowait_write(&speaker.err, b->data + at, end - at);
+	}
+	buf_consume(b, n < 0 && n != -EAGAIN ? b->len : at);
+	if (b->len > 0)
+		return false;
+	speaker.lost = 0;
+	if (lost > 0)
+		say("%" PRIu64 " line%s lost: standard error took no more", lost, lost == 1 ? " was" : "s were");
+	return b->len == 0;
+}
+
+void
+say_hurry(void)
+{
+	speaker.hurried = true;
+}
+
+bool
+say_may_wait(void)
+{
+	return !speaker.hurried;
+}
+
+void
+say_end(void)
+{
+	while (!say_flush() && say_may_wait())
+		(void)poll(&(struct pollfd){ .fd = speaker.err.fd, .events = POLLOUT }, 1, -1);
+	buf_deinit(&speaker.waiting);
 }

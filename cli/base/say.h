@@ -1,25 +1,30 @@
 /*
  * Messages to people: lines on stderr that begin with "udsctl: ". They may contain bytes that a peer chose; control
- * characters become "?".
+ * characters become "?". Saying never blocks: lines that stderr does not take now wait, up to 1 MiB of them.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-void say_init(bool verbose);
+/* Call first. */
+void say_init(void);
+void say_set_verbose(bool verbose);
 
-/* Errors and results: always written. */
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+enum say_level {
+	SAY_VERBOSE, /* written with --verbose */
+	SAY_NOTICE,  /* for a person in front of a terminal: written to a terminal, or with --verbose */
+	SAY_ALWAYS,  /* errors and results */
+};
+
+void say_at(enum say_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define say(...) say_at(SAY_ALWAYS, __VA_ARGS__)
+#define say_notice(...) say_at(SAY_NOTICE, __VA_ARGS__)
+#define say_verbose(...) say_at(SAY_VERBOSE, __VA_ARGS__)
 
 /* From now on lines are not written; the last one is in `text`, without "udsctl: ". size 0: lines are written again. */
 void say_capture(char *text, size_t size);
-
-/* For a person in front of a terminal: written to a terminal, or with --verbose. */
-void say_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Written with --verbose. */
-void say_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whether stderr is a terminal that can clear a line. */
 bool say_is_on_terminal(void);
@@ -33,14 +38,17 @@ void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* Ends the progress line, or removes it. */
 void say_progress_end(bool stays);
 
-/* Replaces the control characters in the text by "?". */
-void say_clean(char *text);
+/* cb is called when a line has to wait; then call say_flush() when this descriptor is writable. cb NULL: nobody is. */
+typedef void say_wait_cb(void *arg);
+void say_on_wait(say_wait_cb *cb, void *arg);
+int say_fd(void);
 
-/* Flushes standard output. Returns whether everything was written, now and before. */
-bool say_try_flush(void);
+/* Writes lines that wait. Returns whether none are left. */
+bool say_flush(void);
 
-/* The same, but reports a failure. */
-bool say_flushed(void);
+/* A signal is to end udsctl: what stdout and stderr do not take at once need not be written. */
+void say_hurry(void);
+bool say_may_wait(void);
 
-/* Flushes standard output and returns the exit status: the given one, or EX_IOERR. A reader that left is no failure. */
-int say_end(int status);
+/* At the end of udsctl, when no loop is left: writes all lines that wait. */
+void say_end(void);

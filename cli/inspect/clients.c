@@ -1,7 +1,6 @@
 #include "clients.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,9 @@
 #include "cleanup.h"
 #include "memory.h"
 #include "num.h"
+#include "printable.h"
 #include "say.h"
+#include "userdb.h"
 
 static bool
 clients_slice_is(struct slice slice, const char *text)
@@ -19,12 +20,17 @@ clients_slice_is(struct slice slice, const char *text)
 	return slice.len == strlen(text) && memcmp(slice.p, text, slice.len) == 0;
 }
 
-/* The line is "name=value name=value ..."; no value has blanks in it. */
-void
-clients_parse(struct slice line, struct client_entry *ret_client)
+/* A line is "name=value name=value ...\n"; no value has blanks in it. */
+bool
+clients_next(struct slice *lines, struct client_entry *ret_client)
 {
-	const uint8_t *p = line.p, *end = line.p + line.len;
+	const uint8_t *newline = lines->len > 0 ? memchr(lines->p, '\n', lines->len) : NULL;
+	const uint8_t *p = lines->p, *end = newline ? newline : lines->p + lines->len;
+	size_t used = (size_t)(end - p) + (newline != NULL);
 
+	if (lines->len == 0)
+		return false;
+	*lines = (struct slice){ lines->p + used, lines->len - used };
 	*ret_client = (struct client_entry){ .uid = -1 };
 	while (p < end && ret_client->n_fields < CLIENTS_FIELDS_MAX) {
 		const uint8_t *blank = memchr(p, ' ', (size_t)(end - p));
@@ -42,6 +48,7 @@ clients_parse(struct slice line, struct client_entry *ret_client)
 	ret_client->pid = (long long)clients_number(ret_client, "pid");
 	if (!clients_slice_is(clients_text(ret_client, "uid"), "-1"))
 		ret_client->uid = (long long)clients_number(ret_client, "uid");
+	return true;
 }
 
 struct slice
@@ -67,7 +74,7 @@ clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb,
 {
 	const struct resp_node *reply;
 	struct client_entry client;
-	const uint8_t *p, *end, *newline;
+	struct slice lines;
 	int64_t own;
 	int status = ask(a, &reply, "CLIENT", "ID", NULL);
 
@@ -77,15 +84,10 @@ clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb,
 	status = ask(a, &reply, "UDSD", "CLIENTS", NULL);
 	if (status != 0)
 		return status;
-	end = reply->text.p + reply->text.len;
-	for (p = reply->text.p; p < end; p = newline + 1) {
-		newline = memchr(p, '\n', (size_t)(end - p));
-		if (!newline)
-			newline = end;
-		clients_parse((struct slice){ p, (size_t)(newline - p) }, &client);
+	lines = reply->text;
+	while (clients_next(&lines, &client))
 		if (client.id != (uint64_t)own && clients_fit(filter, client.uid, client.pid))
 			cb(&client, arg);
-	}
 	return 0;
 }
 
@@ -98,20 +100,15 @@ clients_user(long long uid)
 		char name[64];
 	} * users;
 	static size_t n;
-	const struct passwd *pw;
 
 	if (uid < 0)
 		return "-";
 	for (size_t i = 0; i < n; i++)
 		if (users[i].uid == uid)
 			return users[i].name;
-	users = realloc(users, (n + 1) * sizeof(*users));
-	memory_check(users ? 0 : -1);
+	users = memory_resize(users, (n + 1) * sizeof(*users));
 	users[n].uid = uid;
-	pw = getpwuid((uid_t)uid);
-	if (pw)
-		snprintf(users[n].name, sizeof(users[n].name), "%s", pw->pw_name);
-	else
+	if (userdb_user_name((uid_t)uid, users[n].name, sizeof(users[n].name)) < 0)
 		snprintf(users[n].name, sizeof(users[n].name), "uid %lld", uid);
 	return users[n++].name;
 }
@@ -128,9 +125,7 @@ clients_program(long long pid)
 	if (!f || !fgets(name, sizeof(name), f))
 		return "-";
 	name[strcspn(name, "\n")] = '\0';
-	for (char *p = name; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+	name[printable_clean(name, strlen(name), NULL)] = '\0';
 	return name;
 }
 
@@ -140,18 +135,16 @@ clients_read_filter(const struct clients_selection *selection, struct clients_fi
 	struct clients_filter filter = { .by_user = selection->user != NULL,
 		                         .by_pid = selection->pid > 0,
 		                         .pid = (long long)selection->pid };
-	const struct passwd *pw;
 	uint64_t number;
+	uid_t uid;
 
 	if (selection->user && num_parse_u64(selection->user, &number) == 0 && number < UINT32_MAX) {
 		filter.uid = (long long)number;
+	} else if (selection->user && userdb_user(selection->user, &uid) < 0) {
+		say("--user: there is no user '%s'", selection->user);
+		return EX_USAGE;
 	} else if (selection->user) {
-		pw = getpwnam(selection->user);
-		if (!pw) {
-			say("--user: there is no user '%s'", selection->user);
-			return EX_USAGE;
-		}
-		filter.uid = pw->pw_uid;
+		filter.uid = uid;
 	}
 	*ret_filter = filter;
 	return 0;

@@ -44,8 +44,8 @@ typedef void clients_cb(const struct client_entry *client, void *arg);
  */
 int clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb, void *arg);
 
-/* Reads one line of UDSD CLIENTS. */
-void clients_parse(struct slice line, struct client_entry *ret_client);
+/* Reads the first line of a list of clients and takes it off the lines. Returns false if there is none left. */
+bool clients_next(struct slice *lines, struct client_entry *ret_client);
 
 /* The value of a field: as text, empty if there is no such field; as a number, 0 if it is not a positive one. */
 struct slice clients_text(const struct client_entry *client, const char *name);
@@ -66,9 +66,9 @@ struct clients_selection {
 /* Their rows; offset: of that member. */
 /* clang-format off */
 #define CLIENTS_SELECTION_ROWS(offset)                                                                                 \
-	{ "user", 'u', "USER", "only of this user: a name or a uid", OPTION_TEXT,                                      \
+	{ "user", 'u', "USER", "restrict to this user: a name or a number", OPTION_NAME,                                      \
 	  (offset) + offsetof(struct clients_selection, user) },                                                       \
-	{ "pid", 0, "PID", "only of this process", OPTION_COUNT,                                                       \
+	{ "pid", 0, "PID", "restrict to this process", OPTION_COUNT,                                                       \
 	  (offset) + offsetof(struct clients_selection, pid) }
 /* clang-format on */
 

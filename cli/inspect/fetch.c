@@ -95,20 +95,6 @@ fetch_down_cb(void *arg, uint64_t unread)
 	f->ops->down(f->arg);
 }
 
-/* A daemon that is full, or out of memory, may have room later. */
-static void
-fetch_refused(struct fetch *f, const struct slice *text)
-{
-	if (answers_error_is(text, "ERR max number of clients")) {
-		client_drop(f->client, EUSERS);
-	} else if (answers_error_is(text, "ERR out of memory")) {
-		client_drop(f->client, ENOMEM);
-	} else {
-		say("%s: %.*s", client_name(f->client), (int)text->len, (const char *)text->p);
-		loop_end(f->loop, answers_error_status(text));
-	}
-}
-
 /* Returns false where no udsd answers so. */
 static bool
 fetch_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, const struct replies_expected *expected)
@@ -119,7 +105,15 @@ fetch_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, cons
 
 	(void)p;
 	if (is_error && !(expected && expected->what == FETCH_KILLED)) {
-		fetch_refused(f, &node->text);
+		/* A daemon that is full, or out of memory, may have room later. */
+		if (answers_error_is(&node->text, "ERR max number of clients")) {
+			client_drop(f->client, EUSERS);
+		} else if (answers_error_is(&node->text, "ERR out of memory")) {
+			client_drop(f->client, ENOMEM);
+		} else {
+			say("%s: %.*s", client_name(f->client), (int)node->text.len, (const char *)node->text.p);
+			loop_end(f->loop, answers_error_status(&node->text));
+		}
 		return true;
 	}
 	if (!expected)

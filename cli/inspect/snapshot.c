@@ -17,6 +17,7 @@ static const char *const snapshot_fields[][SNAPSHOT_VALUES][3] = {
 	[SNAPSHOT_CHANNELS] = {
 		[CHANNEL_IS_SHARD] = { "shard" },
 		[CHANNEL_NAMED] = { "receivers" },
+		[CHANNEL_BY_PATTERN] = { "pattern-receivers" },
 		[CHANNEL_RECEIVERS] = { "receivers", "pattern-receivers" },
 		[CHANNEL_MESSAGES] = { "messages" },
 		[CHANNEL_DELIVERIES] = { "deliveries" },
@@ -93,8 +94,7 @@ snapshot_add_row(struct snapshot_list *list)
 {
 	if (list->n == list->cap) {
 		list->cap = list->cap > 0 ? 2 * list->cap : 64;
-		list->rows = realloc(list->rows, list->cap * sizeof(*list->rows));
-		memory_check(list->rows ? 0 : -1);
+		list->rows = memory_resize(list->rows, list->cap * sizeof(*list->rows));
 	}
 	list->rows[list->n] = (struct snapshot_row){ 0 };
 	return &list->rows[list->n++];
@@ -176,21 +176,15 @@ snapshot_find_state(const struct client_entry *entry)
 bool
 snapshot_read_clients(struct snapshot *s, struct slice text)
 {
-	const uint8_t *end = text.p + text.len, *newline;
+	struct client_entry entry;
 
-	for (const uint8_t *p = text.p; p < end; p = newline + 1) {
-		struct snapshot_row *row;
-		struct client_entry entry;
+	while (clients_next(&text, &entry)) {
+		struct snapshot_row *row = snapshot_add_row(&s->lists[SNAPSHOT_CLIENTS]);
 		struct slice name;
 		const char *user;
 
-		newline = memchr(p, '\n', (size_t)(end - p));
-		if (!newline)
-			newline = end;
-		clients_parse((struct slice){ p, (size_t)(newline - p) }, &entry);
 		if (entry.id == 0)
 			return false;
-		row = snapshot_add_row(&s->lists[SNAPSHOT_CLIENTS]);
 		snapshot_read_values(row, SNAPSHOT_CLIENTS, snapshot_client_field_cb, &entry);
 		name = clients_text(&entry, "name");
 		user = clients_user(entry.uid);

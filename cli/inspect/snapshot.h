@@ -17,8 +17,9 @@ enum snapshot_kind { SNAPSHOT_CHANNELS, SNAPSHOT_CLIENTS, SNAPSHOT_LISTS };
 
 /* The values of a row: counts or bytes; those marked "total" have counted since the daemon's start. */
 enum snapshot_channel_value {
-	CHANNEL_IS_SHARD,  /* 1 for a shard channel */
-	CHANNEL_NAMED,     /* receivers that subscribe to its name */
+	CHANNEL_IS_SHARD, /* 1 for a shard channel */
+	CHANNEL_NAMED,    /* receivers that subscribe to its name */
+	CHANNEL_BY_PATTERN,
 	CHANNEL_RECEIVERS, /* all, by pattern too */
 	CHANNEL_MESSAGES,  /* total, as the next two */
 	CHANNEL_DELIVERIES,

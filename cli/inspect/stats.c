@@ -12,6 +12,7 @@
 
 #include "grid.h"
 #include "human.h"
+#include "print.h"
 #include "record.h"
 
 enum stats_kind { COUNT, SIZE, AGE, SECONDS };
@@ -138,12 +139,16 @@ stats_rate(size_t i, const struct stats_sample *sample, const struct stats_sampl
 	return seconds > 0 && more > 0 ? more / seconds : 0;
 }
 
+/* A figure, or its rate. */
 static void
-stats_put_value(struct grid *table, const struct stats_row *row, double value)
+stats_put(struct grid *table, enum stats_kind kind, double value, bool is_rate)
 {
-	switch (row->kind) {
+	switch (kind) {
 	case COUNT:
-		grid_put(table, "%.0f", value);
+		if (is_rate)
+			grid_put(table, "%s", human_rate(value).text);
+		else
+			grid_put(table, "%.0f", value);
 		break;
 	case SIZE:
 		grid_put(table, "%s", human_size((uint64_t)value).text);
@@ -152,22 +157,12 @@ stats_put_value(struct grid *table, const struct stats_row *row, double value)
 		grid_put(table, "%s", human_age((uint64_t)value).text);
 		break;
 	case SECONDS:
-		grid_put(table, "%.2fs", value);
+		if (is_rate)
+			grid_put(table, "%.1f%%", 100 * value);
+		else
+			grid_put(table, "%.2fs", value);
 		break;
 	}
-}
-
-static void
-stats_put_rate(struct grid *table, const struct stats_row *row, double rate)
-{
-	if (!row->is_counter)
-		grid_put(table, "%s", "");
-	else if (row->kind == SIZE)
-		grid_put(table, "%s", human_size((uint64_t)rate).text);
-	else if (row->kind == SECONDS)
-		grid_put(table, "%.1f%%", 100 * rate);
-	else
-		grid_put(table, "%s", human_rate(rate).text);
 }
 
 static void
@@ -188,8 +183,11 @@ stats_print_text(const struct stats_sample *sample, const struct stats_sample *b
 		if (!rows[i].label || !sample->given[i])
 			continue;
 		grid_put(&table, "%s", rows[i].label);
-		stats_put_value(&table, &rows[i], sample->values[i]);
-		stats_put_rate(&table, &rows[i], stats_rate(i, sample, before));
+		stats_put(&table, rows[i].kind, sample->values[i], false);
+		if (rows[i].is_counter)
+			stats_put(&table, rows[i].kind, stats_rate(i, sample, before), true);
+		else
+			grid_put(&table, "%s", "");
 	}
 	grid_print(&table);
 	grid_deinit(&table);
@@ -209,7 +207,7 @@ stats_print_json(const struct stats_sample *sample, const struct stats_sample *b
 		else
 			record_set(object, rows[i].field, json_integer((long long)sample->values[i]));
 		if (rows[i].is_counter)
-			record_set(rates, rows[i].field, json_real(stats_rate(i, sample, before)));
+			record_set_real(rates, rows[i].field, stats_rate(i, sample, before), 6);
 	}
 	record_set(object, "rates", rates);
 	record_write(object);
@@ -220,36 +218,31 @@ stats_print_json(const struct stats_sample *sample, const struct stats_sample *b
  * wants the whole name and knows no units.
  */
 static void
-stats_print_family(const struct stats_row *row, bool is_openmetrics)
-{
-	static const char *const units[] = { [SIZE] = "bytes", [AGE] = "seconds", [SECONDS] = "seconds" };
-	const char *suffix = row->is_counter && !is_openmetrics ? "_total" : "";
-
-	printf("# HELP udsd_%s%s %s\n", row->metric, suffix, row->help);
-	printf("# TYPE udsd_%s%s %s\n", row->metric, suffix, row->is_counter ? "counter" : "gauge");
-	if (is_openmetrics && units[row->kind])
-		printf("# UNIT udsd_%s %s\n", row->metric, units[row->kind]);
-}
-
-static void
 stats_print_metrics(const struct stats_sample *sample, bool is_openmetrics)
 {
+	static const char *const units[] = { [SIZE] = "bytes", [AGE] = "seconds", [SECONDS] = "seconds" };
 	const char *family = "";
 
 	for (size_t i = 0; i < N_ROWS; i++) {
 		const struct stats_row *row = &rows[i];
+		const char *suffix = row->is_counter && !is_openmetrics ? "_total" : "";
+		bool is_new = strcmp(row->metric, family) != 0;
 
-		if (strcmp(row->metric, family) != 0)
-			stats_print_family(row, is_openmetrics);
+		if (is_new) {
+			print("# HELP udsd_%s%s %s\n", row->metric, suffix, row->help);
+			print("# TYPE udsd_%s%s %s\n", row->metric, suffix, row->is_counter ? "counter" : "gauge");
+		}
+		if (is_new && is_openmetrics && units[row->kind])
+			print("# UNIT udsd_%s %s\n", row->metric, units[row->kind]);
 		family = row->metric;
 		if (!sample->given[i])
 			continue;
-		printf("udsd_%s%s%s%s%s ", row->metric, row->is_counter ? "_total" : "", row->where ? "{" : "",
-		       row->where ? row->where : "", row->where ? "}" : "");
-		printf(row->kind == SECONDS ? "%.6f\n" : "%.0f\n", sample->values[i]);
+		print("udsd_%s%s%s%s%s ", row->metric, row->is_counter ? "_total" : "", row->where ? "{" : "",
+		      row->where ? row->where : "", row->where ? "}" : "");
+		print("%.*f\n", row->kind == SECONDS ? 6 : 0, sample->values[i]);
 	}
 	if (is_openmetrics)
-		fputs("# EOF\n", stdout);
+		print("# EOF\n");
 }
 
 void

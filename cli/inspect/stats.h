@@ -31,7 +31,7 @@ void stats_read(struct slice info, struct stats_sample *ret_sample);
 double stats_value(const struct stats_sample *sample, const char *field);
 
 /*
- * Prints a reading on standard output. Rates are those since the reading before; if this is NULL, since the daemon's
+ * Prints a reading, with print(). Rates are those since the reading before; if this is NULL, since the daemon's
  * start. The forms of Prometheus have no rates.
  */
 void stats_print(enum stats_format format, const struct stats_sample *sample, const struct stats_sample *before);

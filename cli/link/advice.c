@@ -1,10 +1,9 @@
 #include "advice.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <libgen.h>
+#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +12,8 @@
 #include <unistd.h>
 
 #include "addr.h"
-#include "cleanup.h"
-#include "memory.h"
 #include "protocol.h"
+#include "userdb.h"
 
 static bool
 advice_is_user_socket(const char *path)
@@ -45,45 +43,32 @@ advice_format_absent(const struct addr *addr, char *text, size_t size)
 	snprintf(text, size, "; is it running?%s", command);
 }
 
-/* Whether the user is in the group by what the system has on file: after their next login. */
-static bool
-advice_will_be_member(const struct passwd *pw, gid_t group)
-{
-	_cleanup_free_ gid_t *groups = NULL;
-	bool found = false;
-	int n = 0;
-
-	getgrouplist(pw->pw_name, pw->pw_gid, NULL, &n);
-	groups = memory_alloc(((size_t)n + 1) * sizeof(*groups));
-	getgrouplist(pw->pw_name, pw->pw_gid, groups, &n);
-	for (int i = 0; i < n; i++)
-		found |= groups[i] == group;
-	return found;
-}
-
+/* Nobody is to join root's group: then the socket should have a group of its own. */
 static void
 advice_format_group(const struct stat *st, char *text, size_t size)
 {
-	const struct passwd *pw = getpwuid(geteuid());
-	const struct group *gr = getgrgid(st->st_gid);
-	const char *user = pw ? pw->pw_name : "USER";
+	char group[64], user[64];
 
-	if (!gr)
+	if (userdb_group_name(st->st_gid, group, sizeof(group)) < 0)
 		snprintf(text, size, "; the socket belongs to group %u; you are not in it", st->st_gid);
-	else if (pw && advice_will_be_member(pw, st->st_gid))
-		snprintf(text, size, "; you are in group %s, but not yet in this session: log in again", gr->gr_name);
+	else if (userdb_is_member(geteuid(), st->st_gid))
+		snprintf(text, size, "; you are in group %s, but not yet in this session: log in again", group);
+	else if (st->st_gid == 0)
+		snprintf(text, size,
+		         "; the socket belongs to group %s; set socket_group or socket_mode of the listener, see "
+		         "udsd.conf(5)",
+		         group);
 	else
 		snprintf(
 		    text, size,
 		    "; the socket belongs to group %s; you are not in it: as root, usermod -aG %s %s, and log in again",
-		    gr->gr_name, gr->gr_name, user);
+		    group, group, userdb_user_name(geteuid(), user, sizeof(user)) < 0 ? "USER" : user);
 }
 
 static void
 advice_format_permission(const char *path, char *text, size_t size)
 {
-	char directory[ADDR_PATH_MAX + 1];
-	const struct passwd *pw;
+	char directory[ADDR_PATH_MAX + 1], owner[64];
 	struct stat st;
 
 	if (stat(path, &st) < 0) {
@@ -91,13 +76,10 @@ advice_format_permission(const char *path, char *text, size_t size)
 		snprintf(text, size, "; you may not enter its directory %s", dirname(directory));
 		return;
 	}
-	if (st.st_mode & S_IWGRP && getegid() != st.st_gid && !group_member(st.st_gid)) {
+	if (st.st_mode & S_IWGRP && getegid() != st.st_gid && !group_member(st.st_gid))
 		advice_format_group(&st, text, size);
-		return;
-	}
-	pw = getpwuid(st.st_uid);
-	if (!(st.st_mode & S_IWGRP) && pw)
-		snprintf(text, size, "; only its owner, %s, may connect", pw->pw_name);
+	else if (!(st.st_mode & S_IWGRP) && userdb_user_name(st.st_uid, owner, sizeof(owner)) == 0)
+		snprintf(text, size, "; only its owner, %s, may connect", owner);
 }
 
 void

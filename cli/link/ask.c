@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "answers.h"
 #include "buf.h"
@@ -18,6 +19,8 @@
 #include "loop.h"
 #include "memory.h"
 #include "options.h"
+#include "output.h"
+#include "print.h"
 #include "replies.h"
 #include "resp-encode.h"
 #include "say.h"
@@ -48,6 +51,8 @@ struct ask {
 	struct replies replies;
 	struct buf answer; /* ASK_USE_COPY: the bytes of the reply, and their nodes */
 	struct resp_reply reply;
+	struct output *output; /* standard output; NULL before the first ask_flush() */
+	bool listens;
 	ask_cb *cb; /* gets elements, and what comes unasked; or NULL */
 	void *arg;
 };
@@ -89,6 +94,28 @@ ask_take(void *arg, const struct resp_reply *reply, const uint8_t *p, const stru
 	return true;
 }
 
+/* Standard output has room again. */
+static void
+ask_drained_cb(void *arg)
+{
+	struct ask *a = arg;
+
+	client_pause(a->client, false);
+}
+
+/* Writes as much of what was printed as goes without waiting. */
+static void
+ask_write_printed(struct ask *a)
+{
+	struct buf *text = print_text();
+
+	if (!a->output)
+		a->output = output_new(a->loop, STDOUT_FILENO, ask_drained_cb, a);
+	output_append(a->output, text->data, text->len);
+	text->len = 0;
+	output_flush(a->output);
+}
+
 static size_t
 ask_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 {
@@ -97,6 +124,10 @@ ask_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 	bool is_echo = a->state != ASK_ANSWERED && sent > 0 && memcmp(p, a->out.data, sent) == 0;
 	ssize_t used = is_echo && sent == a->out.len ? -1 : replies_read(&a->replies, p, len, ret_need);
 
+	if (a->listens && !loop_is_ending(a->loop)) {
+		ask_write_printed(a);
+		client_pause(a->client, output_pending(a->output) > OUTPUT_HIGH);
+	}
 	if (used >= 0)
 		return (size_t)used;
 	if (is_echo) {
@@ -157,9 +188,21 @@ ask_new(const struct options *o)
 	return a;
 }
 
-void
-ask_free(struct ask *a)
+int
+ask_end(struct ask *a, int status)
 {
+	struct buf *text = print_text();
+
+	if (status == ASK_FOREIGN) {
+		client_end_foreign(a->client);
+		status = EX_PROTOCOL;
+	}
+	if (a->output) { /* what it has not written is left to print_end() */
+		output_append(a->output, text->data, text->len);
+		text->len = 0;
+		print_bytes(output_rest(a->output).p, output_pending(a->output));
+		output_free(a->output);
+	}
 	client_free(a->client);
 	timer_deinit(&a->timer);
 	deadline_deinit(&a->deadline);
@@ -169,14 +212,15 @@ ask_free(struct ask *a)
 	replies_deinit(&a->replies);
 	resp_reply_deinit(&a->reply);
 	free(a);
+	return print_end(status == ASK_DONE ? EX_OK : status);
 }
 
-/* Runs the loop until the condition holds or it ends. Returns 0 or the exit status. */
+/* Runs the loop until the condition holds or it ends. Returns 0, or the exit status, for EX_OK ASK_DONE. */
 #define PUMP(a, condition)                                                                                             \
 	({                                                                                                             \
 		while (!(condition) && !loop_is_ending((a)->loop))                                                     \
 			event_base_loop(loop_base((a)->loop), EVLOOP_ONCE);                                            \
-		loop_is_ending((a)->loop) ? loop_run((a)->loop) : 0;                                                   \
+		loop_is_ending((a)->loop) ? (loop_run((a)->loop) ?: ASK_DONE) : 0;                                     \
 	})
 
 /* Sends what is in out, and waits for what is expected. */
@@ -261,7 +305,17 @@ ask_listen(struct ask *a, ask_cb *cb, void *arg, ...)
 	ask_put_command(a, ap);
 	va_end(ap);
 	status = ask_converse(a, (struct replies_expected){ .what = ASK_USE_COUNT, .left = 1 }, cb, arg);
-	return status != 0 ? status : PUMP(a, false);
+	a->listens = true;
+	if (status == 0)
+		ask_write_printed(a);
+	return status == 0 ? PUMP(a, false) : status;
+}
+
+int
+ask_flush(struct ask *a)
+{
+	ask_write_printed(a);
+	return PUMP(a, output_pending(a->output) == 0);
 }
 
 int
@@ -275,13 +329,6 @@ uint64_t
 ask_took(const struct ask *a)
 {
 	return a->took;
-}
-
-int
-ask_foreign(struct ask *a)
-{
-	client_end_foreign(a->client);
-	return loop_run(a->loop);
 }
 
 const char *

@@ -124,7 +124,7 @@ client_writable_cb(void *arg)
 {
 	struct client *c = arg;
 
-	if (client_greet(c))
+	if (client_greet(c) && c->ops->writable)
 		c->ops->writable(c->arg);
 }
 

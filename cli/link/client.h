@@ -24,7 +24,7 @@ struct client_ops {
 	/* As in struct conn_ops. */
 	size_t (*input)(void *arg, const uint8_t *p, size_t len, size_t *ret_need);
 	/* The time to write: after a connect, and when the socket has room again after client_writev() wrote less
-	 * than it was given. */
+	 * than it was given. May be NULL. */
 	void (*writable)(void *arg);
 	/*
 	 * The connection is lost; all that had come on it was given to `input`. unread: as in struct conn_ops.

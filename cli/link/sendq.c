@@ -60,7 +60,7 @@ block_new(struct sendq *q, size_t room)
 		q->n_spare--;
 	} else {
 		room = room <= BLOCK_ROOM ? BLOCK_ROOM : (room + 7) & ~(size_t)7;
-		b = memory_alloc_raw(sizeof(*b) + room);
+		b = memory_resize(NULL, sizeof(*b) + room);
 		b->size = room;
 	}
 	b->len = 0;

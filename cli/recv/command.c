@@ -59,16 +59,19 @@ command_make_input(const uint8_t *p, size_t len)
 	return TAKE_FD(fd);
 }
 
-/* Starts the shell with udsctl's environment. Returns 0 or -errno. */
-static int
-command_spawn(const char *text, int input, pid_t *ret_pid)
+int
+command_start(const char *text, const struct message *m, struct slice input, pid_t *ret_pid)
 {
-	char *argv[] = { (char *)"sh", (char *)"-c", (char *)text, NULL };
+	_cleanup_close_ int fd = command_make_input(input.p, input.len);
+	_cleanup_free_ char *channel = NULL, *pattern = NULL, *count = NULL;
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)text, NULL }, number[NUM_DIGITS_MAX];
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t defaults;
 	int r;
 
+	if (fd < 0)
+		return fd;
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
 	sigaddset(&defaults, SIGXFSZ);
@@ -76,30 +79,16 @@ command_spawn(const char *text, int input, pid_t *ret_pid)
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 	memory_check(-posix_spawn_file_actions_init(&actions));
-	memory_check(-posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO));
+	memory_check(-posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO));
 	memory_check(-posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1));
-	r = posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	return -r;
-}
-
-int
-command_start(const char *text, const struct message *m, struct slice input, pid_t *ret_pid)
-{
-	_cleanup_close_ int fd = command_make_input(input.p, input.len);
-	_cleanup_free_ char *channel = NULL, *pattern = NULL, *count = NULL;
-	char number[NUM_DIGITS_MAX];
-	int r;
-
-	if (fd < 0)
-		return fd;
 	channel = command_set_variable("UDSD_CHANNEL", m->channel);
 	pattern = command_set_variable("UDSD_PATTERN", m->pattern);
 	count = command_set_variable("UDSD_COUNT", (struct slice){ (uint8_t *)number, num_put_u64(number, m->number) });
-	r = command_spawn(text, fd, ret_pid);
+	r = posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, argv, environ);
 	unsetenv("UDSD_CHANNEL");
 	unsetenv("UDSD_PATTERN");
 	unsetenv("UDSD_COUNT");
-	return r;
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	return -r;
 }

@@ -164,44 +164,37 @@ format_free(struct format *f)
 }
 
 static void
-format_put_hex(struct slice bytes, struct buf *b)
+format_put_directive(char directive, const struct message *m, bool clean, struct buf *b)
 {
-	static const char digits[] = "0123456789abcdef";
-
-	memory_check(buf_reserve(b, 2 * bytes.len));
-	for (size_t i = 0; i < bytes.len; i++) {
-		b->data[b->len++] = (uint8_t)digits[bytes.p[i] >> 4];
-		b->data[b->len++] = (uint8_t)digits[bytes.p[i] & 15];
-	}
-}
-
-static void
-format_put_directive(char directive, const struct message *m, struct buf *b)
-{
+	const struct slice *payload = &m->payload;
 	char time[MESSAGE_TIME_MAX];
 
 	switch (directive) {
 	case 'c':
-		memory_check(buf_append(b, m->channel.p, m->channel.len));
+		message_put_text(m->channel, clean, b);
 		break;
 	case 'P':
-		memory_check(buf_append(b, m->pattern.p, m->pattern.len));
+		message_put_text(m->pattern, clean, b);
 		break;
 	case 'p':
-		memory_check(buf_append(b, m->payload.p, m->payload.len));
+		message_put_text(*payload, clean, b);
 		break;
 	case 'x':
-		format_put_hex(m->payload, b);
+		memory_check(buf_reserve(b, 2 * payload->len));
+		for (const uint8_t *p = payload->p; p < payload->p + payload->len; p++) {
+			b->data[b->len++] = (uint8_t) "0123456789abcdef"[*p >> 4];
+			b->data[b->len++] = (uint8_t) "0123456789abcdef"[*p & 15];
+		}
 		break;
 	case 'b':
-		memory_check(buf_reserve(b, base64_size(m->payload.len)));
-		b->len += base64_put((char *)b->data + b->len, m->payload.p, m->payload.len);
+		memory_check(buf_reserve(b, base64_size(payload->len)));
+		b->len += base64_put((char *)b->data + b->len, payload->p, payload->len);
 		break;
 	case 'j':
-		message_put_string(m->payload, b);
+		message_put_string(*payload, b);
 		break;
 	case 'l':
-		memory_check(buf_printf(b, "%zu", m->payload.len));
+		memory_check(buf_printf(b, "%zu", payload->len));
 		break;
 	case 'n':
 		memory_check(buf_printf(b, "%" PRIu64, m->number));
@@ -216,12 +209,11 @@ format_put_directive(char directive, const struct message *m, struct buf *b)
 }
 
 void
-format_put(const struct format *f, const struct message *m, struct buf *b)
+format_put(const struct format *f, const struct message *m, bool clean, struct buf *b)
 {
 	for (const struct piece *piece = f->pieces; piece < f->pieces + f->n; piece++) {
-		if (piece->len > 0)
-			memory_check(buf_append(b, f->literals.data + piece->start, piece->len));
-		format_put_directive(piece->directive, m, b);
+		memory_check(buf_append(b, f->literals.data + piece->start, piece->len));
+		format_put_directive(piece->directive, m, clean, b);
 	}
 }
 

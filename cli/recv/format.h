@@ -15,8 +15,8 @@ struct message;
 int format_parse(const char *text, char error[FORMAT_ERROR_MAX], struct format **ret_format);
 void format_free(struct format *f);
 
-/* Appends the message in this format. */
-void format_put(const struct format *f, const struct message *m, struct buf *b);
+/* Appends the message in this format. clean: what the peers chose in it, as in message_put_text(). */
+void format_put(const struct format *f, const struct message *m, bool clean, struct buf *b);
 
 /* Whether the text ends with \c: no newline or NUL is to follow a message. */
 bool format_is_bare(const struct format *f);

@@ -1,7 +1,7 @@
 /*
  * Two lists: the queue of messages whose command has not been started, and the jobs, which are running commands. While
  * the queue is not empty, either as many jobs run as the options allow, or the system is short of processes,
- * descriptors or memory; then retry_event is pending and nothing is started until it fires. So bursts that the system
+ * descriptors or memory; then the retry timer is set and nothing is started until it fires. So bursts that the system
  * cannot serve lose no message. A message leaves the queue, and its memory is freed, when its command starts.
  *
  * SIGCHLD says only that some child ended, so each job's pid is polled with waitpid().
@@ -22,9 +22,10 @@
 #include "memory.h"
 #include "message.h"
 #include "say.h"
+#include "timer.h"
 
-/* Time until a command that could not be started for lack of resources is tried again. */
-static const struct timeval retry_delay = { .tv_sec = 1 };
+/* Time until a command that could not be started for lack of resources is tried again, in ms. */
+#define RETRY_DELAY ((uint64_t)1000)
 
 struct item {
 	STAILQ_ENTRY(item) link;
@@ -46,7 +47,8 @@ struct handler {
 	STAILQ_HEAD(, item) queue;
 	SLIST_HEAD(, job) jobs;
 	uint64_t queued, queued_bytes, running, failed, unhandled;
-	struct event *child_event, *retry_event;
+	struct event *child_event;
+	struct timer retry;
 	bool stopped;
 	bool noticed; /* the user knows that no command can be started now */
 };
@@ -66,20 +68,6 @@ handler_copy_slice(struct slice from, uint8_t **p)
 	if (from.len > 0)
 		*p = mempcpy(*p, from.p, from.len);
 	return to;
-}
-
-static struct item *
-handler_item_new(const struct message *m, struct slice input)
-{
-	struct item *item = memory_alloc_raw(sizeof(*item) + m->channel.len + m->pattern.len + input.len);
-	uint8_t *p = item->bytes;
-
-	item->message = *m;
-	item->message.payload = (struct slice){ 0 };
-	item->message.channel = handler_copy_slice(m->channel, &p);
-	item->message.pattern = handler_copy_slice(m->pattern, &p);
-	item->input = handler_copy_slice(input, &p);
-	return item;
 }
 
 static void
@@ -129,7 +117,7 @@ handler_start_first(struct handler *h)
 			say("the command for message %" PRIu64 " cannot be started yet: %s", item->message.number,
 			    strerror(-r));
 		h->noticed = true;
-		event_add(h->retry_event, &retry_delay);
+		timer_set(&h->retry, RETRY_DELAY);
 		return false;
 	default:
 		say("the command for message %" PRIu64 " cannot be started: %s", item->message.number, strerror(-r));
@@ -142,25 +130,10 @@ handler_start_first(struct handler *h)
 static void
 handler_start_some(struct handler *h)
 {
-	if (event_pending(h->retry_event, EV_TIMEOUT, NULL))
+	if (timer_is_set(&h->retry))
 		return;
 	while (h->running < h->options.jobs && !STAILQ_EMPTY(&h->queue) && handler_start_first(h))
 		;
-}
-
-/* Frees a job whose command has ended. */
-static void
-handler_end_job(struct handler *h, struct job *job, int status)
-{
-	SLIST_REMOVE(&h->jobs, job, job, link);
-	h->running--;
-	if (WIFSIGNALED(status))
-		say("the command for message %" PRIu64 " was killed: %s", job->number, strsignal(WTERMSIG(status)));
-	else if (status != 0)
-		say("the command for message %" PRIu64 " failed with status %d", job->number, WEXITSTATUS(status));
-	if (status != 0)
-		handler_count_failure(h);
-	free(job);
 }
 
 static void
@@ -175,10 +148,20 @@ handler_child_cb(evutil_socket_t signo, short what, void *arg)
 	(void)what;
 	for (job = SLIST_FIRST(&h->jobs); job; job = next) {
 		next = SLIST_NEXT(job, link);
-		if (waitpid(job->pid, &status, WNOHANG) == job->pid) {
-			handler_end_job(h, job, status);
-			has_ended = true;
-		}
+		if (waitpid(job->pid, &status, WNOHANG) != job->pid)
+			continue;
+		has_ended = true;
+		SLIST_REMOVE(&h->jobs, job, job, link);
+		h->running--;
+		if (WIFSIGNALED(status))
+			say("the command for message %" PRIu64 " was killed: %s", job->number,
+			    strsignal(WTERMSIG(status)));
+		else if (status != 0)
+			say("the command for message %" PRIu64 " failed with status %d", job->number,
+			    WEXITSTATUS(status));
+		if (status != 0)
+			handler_count_failure(h);
+		free(job);
 	}
 	handler_start_some(h);
 	if (has_ended)
@@ -186,12 +169,10 @@ handler_child_cb(evutil_socket_t signo, short what, void *arg)
 }
 
 static void
-handler_retry_cb(evutil_socket_t fd, short what, void *arg)
+handler_retry_cb(void *arg)
 {
 	struct handler *h = arg;
 
-	(void)fd;
-	(void)what;
 	handler_start_some(h);
 	h->ended(h->arg); /* the last message may have left the queue without a command */
 }
@@ -207,8 +188,8 @@ handler_new(struct loop *loop, const struct handler_options *options, handler_cb
 	STAILQ_INIT(&h->queue);
 	SLIST_INIT(&h->jobs);
 	h->child_event = evsignal_new(loop_base(loop), SIGCHLD, handler_child_cb, h);
-	h->retry_event = event_new(loop_base(loop), -1, 0, handler_retry_cb, h);
-	memory_check(h->child_event && h->retry_event ? 0 : -1);
+	memory_check(h->child_event ? 0 : -1);
+	timer_init(&h->retry, loop, handler_retry_cb, h);
 	event_add(h->child_event, NULL);
 	return h;
 }
@@ -227,7 +208,7 @@ handler_free(struct handler *h)
 		free(job);
 	}
 	event_free(h->child_event);
-	event_free(h->retry_event);
+	timer_deinit(&h->retry);
 	free(h);
 }
 
@@ -235,12 +216,19 @@ void
 handler_take(struct handler *h, const struct message *m, struct slice input)
 {
 	struct item *item;
+	uint8_t *p;
 
 	if (h->stopped) {
 		h->unhandled++;
 		return;
 	}
-	item = handler_item_new(m, input);
+	item = memory_resize(NULL, sizeof(*item) + m->channel.len + m->pattern.len + input.len);
+	p = item->bytes;
+	item->message = *m;
+	item->message.payload = (struct slice){ 0 };
+	item->message.channel = handler_copy_slice(m->channel, &p);
+	item->message.pattern = handler_copy_slice(m->pattern, &p);
+	item->input = handler_copy_slice(input, &p);
 	STAILQ_INSERT_TAIL(&h->queue, item, link);
 	h->queued++;
 	h->queued_bytes += handler_item_size(item);
@@ -254,7 +242,7 @@ handler_stop(struct handler *h)
 	h->unhandled += h->queued;
 	while (!STAILQ_EMPTY(&h->queue))
 		handler_remove_first(h);
-	event_del(h->retry_event);
+	timer_stop(&h->retry);
 }
 
 bool
@@ -269,20 +257,8 @@ handler_is_idle(const struct handler *h)
 	return h->running == 0 && h->queued == 0;
 }
 
-uint64_t
-handler_running(const struct handler *h)
+struct handler_counts
+handler_counts(const struct handler *h)
 {
-	return h->running;
-}
-
-uint64_t
-handler_failed(const struct handler *h)
-{
-	return h->failed;
-}
-
-uint64_t
-handler_unhandled(const struct handler *h)
-{
-	return h->unhandled + h->queued;
+	return (struct handler_counts){ h->running, h->failed, h->unhandled + h->queued };
 }

@@ -18,6 +18,12 @@ struct handler_options {
 	bool stop_on_error;   /* after the first command that fails, start no other */
 };
 
+struct handler_counts {
+	uint64_t running;   /* commands now */
+	uint64_t failed;    /* commands that failed or could not be started */
+	uint64_t unhandled; /* messages for which no command was started */
+};
+
 /* A command has ended, or starting one has been tried again. */
 typedef void handler_cb(void *arg);
 
@@ -37,9 +43,4 @@ bool handler_is_full(const struct handler *h);
 /* Whether the queue is empty and no command runs. */
 bool handler_is_idle(const struct handler *h);
 
-/* Commands that run now, and those that failed or could not be started so far. */
-uint64_t handler_running(const struct handler *h);
-uint64_t handler_failed(const struct handler *h);
-
-/* Messages for which no command has been started. */
-uint64_t handler_unhandled(const struct handler *h);
+struct handler_counts handler_counts(const struct handler *h);

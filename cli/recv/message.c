@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "memory.h"
+#include "printable.h"
 #include "record.h"
 
 size_t
@@ -26,22 +27,14 @@ message_format_time(const struct timespec *time, bool utc, char text[MESSAGE_TIM
 	                        zone);
 }
 
-/* The size in bytes of the UTF-8 character at p, 0 if there is none (RFC 3629, section 4). */
-static size_t
-message_character_size(const uint8_t *p, size_t len)
+void
+message_put_text(struct slice text, bool clean, struct buf *b)
 {
-	size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t start = b->len;
 
-	if (size > len)
-		return 0;
-	for (size_t i = 1; i < size; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	/* Overlong forms, surrogates, and values beyond U+10FFFF. */
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return size;
+	memory_check(buf_append(b, text.p, text.len));
+	if (clean)
+		b->len = start + printable_clean((char *)b->data + start, text.len, "\t\n");
 }
 
 void
@@ -49,12 +42,14 @@ message_put_string(struct slice payload, struct buf *b)
 {
 	json_t *text = json_stringn((const char *)payload.p, payload.len);
 	struct buf valid = { 0 };
+	enum printable_kind kind;
 	size_t size;
 
 	if (!text) { /* not UTF-8 */
-		for (const uint8_t *p = payload.p, *end = p + payload.len; p<end; p += size> 0 ? size : 1) {
-			size = message_character_size(p, (size_t)(end - p));
-			memory_check(size > 0 ? buf_append(&valid, p, size) : buf_append(&valid, "\xef\xbf\xbd", 3));
+		for (size_t at = 0; at < payload.len; at += size) {
+			size = printable_next(payload.p + at, payload.len - at, &kind);
+			memory_check(kind == PRINTABLE_INVALID ? buf_append(&valid, "\xef\xbf\xbd", 3)
+			                                       : buf_append(&valid, payload.p + at, size));
 		}
 		text = json_stringn_nocheck((const char *)valid.data, valid.len);
 		buf_deinit(&valid);

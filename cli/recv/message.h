@@ -27,6 +27,9 @@ struct message {
  */
 size_t message_format_time(const struct timespec *time, bool utc, char text[MESSAGE_TIME_MAX]);
 
+/* Appends the text; clean: with "?" for each control character but tab and newline. */
+void message_put_text(struct slice text, bool clean, struct buf *b);
+
 /* Appends the payload as a JSON string, with U+FFFD for each byte that is not UTF-8. */
 void message_put_string(struct slice payload, struct buf *b);
 

@@ -7,6 +7,7 @@ struct recv_options {
 	struct options common;
 	struct option_list patterns;
 	bool null;            /* messages end with NUL */
+	bool raw;             /* bytes as they are: nothing is replaced or appended */
 	uint64_t count;       /* 0: not given */
 	const char *format;   /* or NULL */
 	const char *exec;     /* or NULL */

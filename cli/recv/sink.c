@@ -10,6 +10,7 @@
  */
 #include "sink.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -19,9 +20,11 @@
 #include "buf.h"
 #include "format.h"
 #include "handler.h"
+#include "human.h"
 #include "memory.h"
 #include "message.h"
 #include "output.h"
+#include "printable.h"
 #include "recv-options.h"
 #include "say.h"
 
@@ -36,6 +39,8 @@ struct sink {
 	struct format *format;   /* NULL without --format */
 	bool json;
 	bool plain; /* payloads go to `output` as they are */
+	bool clean; /* to a terminal: control characters are replaced */
+	bool ends;  /* the delimiter follows each message */
 	bool stop_on_error;
 	char delimiter;
 	struct buf prefix;    /* of the last message's frame: up to the "$" before its payload; for sink_take_run() */
@@ -44,38 +49,33 @@ struct sink {
 	uint64_t messages;
 };
 
-/* Returns which options contradict each other, or NULL. */
-static const char *
-sink_find_conflict(const struct recv_options *o)
-{
-	if (o->format && o->common.json)
-		return "--format and --json cannot be combined";
-	if (!o->exec && o->jobs)
-		return "--jobs needs --exec";
-	if (!o->exec && o->stop_on_error)
-		return "--stop-on-error needs --exec";
-	if (!o->exec && o->queue_bytes)
-		return "--queue-bytes needs --exec";
-	return NULL;
-}
-
 int
 sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *arg, struct sink **ret_sink)
 {
+	const struct {
+		bool is_given;
+		const char *text;
+	} conflicts[] = {
+		{ o->format && o->common.json, "--format and --json cannot be combined" },
+		{ !o->exec && o->jobs, "--jobs needs --exec" },
+		{ !o->exec && o->stop_on_error, "--stop-on-error needs --exec" },
+		{ !o->exec && o->queue_bytes, "--queue-bytes needs --exec" },
+	};
 	struct handler_options commands = {
 		.command = o->exec,
 		.jobs = o->jobs ? o->jobs : 1,
 		.queue_bytes = o->queue_bytes ? o->queue_bytes : QUEUE_BYTES,
 		.stop_on_error = o->stop_on_error,
 	};
-	const char *conflict = sink_find_conflict(o);
 	char error[FORMAT_ERROR_MAX];
 	struct format *format = NULL;
 	struct sink *s;
 
-	if (conflict) {
-		say("recv: %s", conflict);
-		return EX_USAGE;
+	for (size_t i = 0; i < sizeof(conflicts) / sizeof(conflicts[0]); i++) {
+		if (conflicts[i].is_given) {
+			say("recv: %s", conflicts[i].text);
+			return EX_USAGE;
+		}
 	}
 	if (o->format && format_parse(o->format, error, &format) < 0) {
 		say("recv: --format: %s", error);
@@ -84,8 +84,10 @@ sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *
 	s = memory_alloc(sizeof(*s));
 	s->format = format;
 	s->json = o->common.json;
-	s->plain = !o->exec && !o->format && !o->common.json;
+	s->clean = !o->exec && !o->raw && isatty(STDOUT_FILENO) == 1;
+	s->plain = !o->exec && !o->format && !o->common.json && !s->clean;
 	s->stop_on_error = o->stop_on_error;
+	s->ends = format ? !format_is_bare(format) : s->json || !o->exec || !o->raw;
 	s->delimiter = o->null ? '\0' : '\n';
 	if (o->exec)
 		s->handler = handler_new(loop, &commands, moved, arg);
@@ -106,6 +108,16 @@ sink_free(struct sink *s)
 	buf_deinit(&s->prefix);
 	buf_deinit(&s->line);
 	free(s);
+}
+
+/* JSON escapes the control characters of C0 only. */
+static void
+sink_end_line(struct sink *s)
+{
+	if (s->json && s->clean)
+		s->line.len = printable_clean((char *)s->line.data, s->line.len, NULL);
+	if (s->ends)
+		memory_check(buf_append(&s->line, &s->delimiter, 1));
 }
 
 size_t
@@ -144,50 +156,33 @@ sink_take_run(struct sink *s, const uint8_t *bytes, size_t len, uint64_t max, si
 	return (size_t)(p - bytes);
 }
 
-static void
-sink_put(struct sink *s, const void *bytes, size_t len)
-{
-	uint8_t *out = output_reserve(s->output, len);
-
-	memcpy(out, bytes, len);
-	output_commit(s->output, len);
-}
-
-/* Returns what is printed of the message, or is the input of its command; valid until the next call. */
-static struct slice
-sink_render(struct sink *s, const struct message *m)
-{
-	if (!s->format && !s->json)
-		return m->payload;
-	s->line.len = 0;
-	if (s->format)
-		format_put(s->format, m, &s->line);
-	else
-		message_put_json(m, &s->line);
-	if (!s->format || !format_is_bare(s->format))
-		memory_check(buf_append(&s->line, &s->delimiter, 1));
-	return (struct slice){ s->line.data, s->line.len };
-}
-
 void
 sink_take(struct sink *s, const uint8_t *frame, struct slice channel, struct slice pattern, struct slice payload)
 {
 	struct message m = { channel, pattern, payload, s->time, ++s->messages };
-	struct slice text = sink_render(s, &m);
 	const uint8_t *p;
 
-	if (s->handler) {
-		handler_take(s->handler, &m, text);
+	if (s->plain) {
+		output_append(s->output, payload.p, payload.len);
+		output_append(s->output, &s->delimiter, 1);
+		for (p = payload.p - 2; *p != '$'; p--) /* from the CR behind the length of the payload */
+			;
+		s->prefix.len = 0;
+		memory_check(buf_append(&s->prefix, frame, (size_t)(p - frame) + 1));
 		return;
 	}
-	sink_put(s, text.p, text.len);
-	if (!s->plain)
-		return;
-	sink_put(s, &s->delimiter, 1);
-	for (p = payload.p - 2; *p != '$'; p--) /* from the CR behind the length of the payload */
-		;
-	s->prefix.len = 0;
-	memory_check(buf_append(&s->prefix, frame, (size_t)(p - frame) + 1));
+	s->line.len = 0;
+	if (s->format)
+		format_put(s->format, &m, s->clean, &s->line);
+	else if (s->json)
+		message_put_json(&m, &s->line);
+	else
+		message_put_text(payload, s->clean, &s->line);
+	sink_end_line(s);
+	if (s->handler)
+		handler_take(s->handler, &m, (struct slice){ s->line.data, s->line.len });
+	else
+		output_append(s->output, s->line.data, s->line.len);
 }
 
 void
@@ -196,15 +191,15 @@ sink_report_missed(struct sink *s, uint64_t missed, struct slice channel)
 	if (s->json && s->output) {
 		s->line.len = 0;
 		message_put_missed_json(missed, channel, &s->time, &s->line);
-		memory_check(buf_append(&s->line, &s->delimiter, 1));
-		sink_put(s, s->line.data, s->line.len);
+		sink_end_line(s);
+		output_append(s->output, s->line.data, s->line.len);
 		return;
 	}
 	sink_flush(s); /* on a terminal the line then stands where the messages are missing */
 	if (channel.len == 1 && channel.p[0] == '*')
-		say("missed %llu messages of other channels", (unsigned long long)missed);
+		say("missed %" PRIu64 " message%s of other channels", missed, human_s(missed));
 	else
-		say("missed %llu messages of '%.*s'", (unsigned long long)missed, (int)channel.len,
+		say("missed %" PRIu64 " message%s of '%.*s'", missed, human_s(missed), (int)channel.len,
 		    (const char *)channel.p);
 }
 
@@ -246,7 +241,7 @@ sink_is_idle(const struct sink *s)
 bool
 sink_has_failed(const struct sink *s)
 {
-	return s->stop_on_error && s->handler && handler_failed(s->handler) > 0;
+	return s->stop_on_error && s->handler && handler_counts(s->handler).failed > 0;
 }
 
 uint64_t
@@ -255,8 +250,8 @@ sink_messages(const struct sink *s)
 	return s->messages;
 }
 
-const struct handler *
-sink_handler(const struct sink *s)
+struct handler_counts
+sink_commands(const struct sink *s)
 {
-	return s->handler;
+	return s->handler ? handler_counts(s->handler) : (struct handler_counts){ 0 };
 }

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "handler.h"
 #include "protocol.h"
 
-struct handler;
 struct loop;
 struct recv_options;
 struct sink;
@@ -57,5 +57,5 @@ bool sink_has_failed(const struct sink *s);
 /* Messages taken so far. */
 uint64_t sink_messages(const struct sink *s);
 
-/* NULL without --exec. */
-const struct handler *sink_handler(const struct sink *s);
+/* All 0 without --exec. */
+struct handler_counts sink_commands(const struct sink *s);

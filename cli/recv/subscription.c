@@ -47,18 +47,6 @@ subscription_deinit(struct subscription *s)
 }
 
 bool
-subscription_is_complete(const struct subscription *s)
-{
-	return s->confirmed >= s->n;
-}
-
-bool
-subscription_may_be_refused(const struct subscription *s)
-{
-	return s->asks_missed && s->confirmed == s->n;
-}
-
-bool
 subscription_parse_missed(const struct subscription *s, struct slice channel, struct slice payload,
                           uint64_t *ret_missed, struct slice *ret_channel)
 {

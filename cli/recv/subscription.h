@@ -23,12 +23,6 @@ struct subscription {
 void subscription_init(struct subscription *s, const struct recv_options *o);
 void subscription_deinit(struct subscription *s);
 
-/* Whether the user's subscriptions are confirmed. */
-bool subscription_is_complete(const struct subscription *s);
-
-/* Whether an error that comes now refuses only the notices of dropped messages. */
-bool subscription_may_be_refused(const struct subscription *s);
-
 /*
  * Whether the message is a notice of dropped messages that the user has not subscribed to. Then sets how many were
  * dropped and the channel, which lies in the payload.

@@ -15,7 +15,7 @@
 #include "answers.h"
 #include "client.h"
 #include "deadline.h"
-#include "handler.h"
+#include "human.h"
 #include "loop.h"
 #include "memory.h"
 #include "recv-options.h"
@@ -25,25 +25,27 @@
 #include "subscription.h"
 
 static const struct option_row rows[] = {
-	{ "pattern", 'p', "PATTERN", "receive each channel that matches: *, ?, [...]", OPTION_LIST,
+	{ "pattern", 'p', "PATTERN", "receive every channel that matches: *, ?, [...]", OPTION_LIST,
 	  offsetof(struct recv_options, patterns) },
 	{ "null", '0', NULL, "end messages with a NUL instead of a newline", OPTION_FLAG,
 	  offsetof(struct recv_options, null) },
-	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT, offsetof(struct recv_options, count) },
-	{ "format", 0, "FORMAT", "print messages so: %c channel, %p payload, ... (see udsctl(1))", OPTION_TEXT,
+	{ "raw", 0, NULL, "replace no control characters on a terminal, and add no newline for --exec", OPTION_FLAG,
+	  offsetof(struct recv_options, raw) },
+	{ "count", 'n', "COUNT", "exit after this many messages", OPTION_COUNT, offsetof(struct recv_options, count) },
+	{ "format", 0, "FORMAT", "print %c channel, %p payload, ... (see udsctl(1))", OPTION_TEXT,
 	  offsetof(struct recv_options, format) },
-	{ "json", 0, NULL, "print messages as objects of JSON, one in a line", OPTION_FLAG,
+	{ "json", 0, NULL, "print messages as JSON, one object per line", OPTION_FLAG,
 	  offsetof(struct recv_options, common.json) },
-	{ "exec", 0, "COMMAND", "run this for each message, which is its standard input", OPTION_TEXT,
+	{ "exec", 0, "COMMAND", "run it for each message, on its standard input", OPTION_NAME,
 	  offsetof(struct recv_options, exec) },
-	{ "jobs", 0, "COUNT", "run so many commands at once (1)", OPTION_COUNT, offsetof(struct recv_options, jobs) },
-	{ "queue-bytes", 0, "SIZE", "hold at most this much that waits for its command (16M)", OPTION_SIZE,
+	{ "jobs", 0, "COUNT", "run up to this many commands at once (1)", OPTION_COUNT,
+	  offsetof(struct recv_options, jobs) },
+	{ "queue-bytes", 0, "SIZE", "let at most this much wait for its command (16M)", OPTION_SIZE,
 	  offsetof(struct recv_options, queue_bytes) },
-	{ "stop-on-error", 0, NULL, "end when a command fails", OPTION_FLAG,
+	{ "stop-on-error", 0, NULL, "exit when a command fails", OPTION_FLAG,
 	  offsetof(struct recv_options, stop_on_error) },
-	{ "timeout", 0, "DURATION", "give up when no message comes for this long (0: never)", OPTION_TIMEOUT, 0 },
-	{ "summary", 0, NULL, "at the end say how many messages came", OPTION_FLAG,
-	  offsetof(struct recv_options, summary) },
+	{ "timeout", 0, "DURATION", "give up after this long without a message (never)", OPTION_TIMEOUT, 0 },
+	{ "summary", 0, NULL, "report totals at the end", OPTION_FLAG, offsetof(struct recv_options, summary) },
 	{ 0 },
 };
 
@@ -96,18 +98,6 @@ recv_pace(struct recv *r)
 }
 
 static void
-recv_count_confirmation(struct recv *r)
-{
-	if (++r->subscription.confirmed != r->subscription.n)
-		return;
-	if (r->lost_at > 0)
-		say("connection to %s lost; subscribed again after %llu ms, messages sent in between are missing",
-		    client_name(r->client), (unsigned long long)(loop_now() - r->lost_at));
-	else
-		say_verbose("subscribed at %s", client_name(r->client));
-}
-
-static void
 recv_handle_error(struct recv *r, const struct slice *text)
 {
 	if (answers_error_is(text, "ERR max number of clients")) {
@@ -115,7 +105,7 @@ recv_handle_error(struct recv *r, const struct slice *text)
 		client_drop(r->client, EUSERS);
 		return;
 	}
-	if (subscription_may_be_refused(&r->subscription)) {
+	if (r->subscription.asks_missed && r->subscription.confirmed == r->subscription.n) {
 		say_verbose("%s: dropped messages will not be reported: %.*s", client_name(r->client), (int)text->len,
 		            (const char *)text->p);
 		r->subscription.confirmed++;
@@ -149,7 +139,14 @@ recv_handle_reply(struct recv *r, const uint8_t *frame)
 	} else if (node->elements == 4 && resp_node_is(&node[1], "pmessage") && node[4].type == RESP_BULK) {
 		sink_take(r->sink, frame, node[3].text, node[2].text, node[4].text);
 	} else if (resp_node_is(&node[1], "subscribe") || resp_node_is(&node[1], "psubscribe")) {
-		recv_count_confirmation(r);
+		if (++r->subscription.confirmed != r->subscription.n)
+			return true;
+		if (r->lost_at > 0)
+			say("connection to %s lost; subscribed again after %" PRIu64
+			    " ms, messages sent in between are missing",
+			    client_name(r->client), loop_now() - r->lost_at);
+		else
+			say_verbose("subscribed at %s", client_name(r->client));
 	} else {
 		return false;
 	}
@@ -227,27 +224,14 @@ recv_sink_cb(void *arg)
 }
 
 static void
-recv_up(void *arg)
-{
-	struct recv *r = arg;
-
-	r->subscription.confirmed = 0;
-}
-
-static void
-recv_writable(void *arg)
-{
-	(void)arg; /* the client has written the greeting, and there is nothing else to write */
-}
-
-static void
 recv_down(void *arg, uint64_t unread)
 {
 	struct recv *r = arg;
 
 	(void)unread;
-	if (subscription_is_complete(&r->subscription))
+	if (r->subscription.confirmed >= r->subscription.n)
 		r->lost_at = loop_now();
+	r->subscription.confirmed = 0;
 }
 
 static void
@@ -274,14 +258,13 @@ static void
 recv_signal_cb(void *arg, int signo, bool again)
 {
 	struct recv *r = arg;
-	const struct handler *handler = sink_handler(r->sink);
 
 	if (again) {
 		loop_end(r->loop, 128 + signo);
 		return;
 	}
 	sink_stop(r->sink);
-	if (handler && handler_running(handler) > 0)
+	if (sink_commands(r->sink).running > 0)
 		say_notice("waiting for the running commands; another signal ends udsctl at once");
 	else
 		deadline_run(&r->signal_deadline, true);
@@ -291,9 +274,7 @@ recv_signal_cb(void *arg, int signo, bool again)
 }
 
 static const struct client_ops recv_client_ops = {
-	.up = recv_up,
 	.input = recv_input,
-	.writable = recv_writable,
 	.down = recv_down,
 };
 
@@ -316,30 +297,23 @@ recv_setup(struct recv *r)
 	return 0;
 }
 
-static const char *
-recv_plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 static void
 recv_print_end(const struct recv *r)
 {
-	const struct handler *handler = sink_handler(r->sink);
-	uint64_t running = handler ? handler_running(handler) : 0;
-	uint64_t unhandled = handler ? handler_unhandled(handler) : 0, reconnects = client_reconnects(r->client);
-	char failed[64] = "";
+	struct handler_counts n = sink_commands(r->sink);
+	uint64_t messages = sink_messages(r->sink), reconnects = client_reconnects(r->client);
+	char commands[64] = "";
 
-	if (running > 0)
-		say("recv: %" PRIu64 " command%s still running", running, recv_plural(running));
-	if (unhandled > 0)
-		say("recv: %" PRIu64 " message%s received but not handled", unhandled, recv_plural(unhandled));
+	if (n.running > 0)
+		say("recv: %" PRIu64 " command%s still running", n.running, human_s(n.running));
+	if (n.unhandled > 0)
+		say("recv: %" PRIu64 " message%s received but not handled", n.unhandled, human_s(n.unhandled));
 	if (!r->o->summary)
 		return;
-	if (handler)
-		snprintf(failed, sizeof(failed), ", %" PRIu64 " commands failed", handler_failed(handler));
-	say("recv: %" PRIu64 " messages, %" PRIu64 " reconnect%s, %" PRIu64 " missed%s", sink_messages(r->sink),
-	    reconnects, recv_plural(reconnects), r->missed, failed);
+	if (r->o->exec)
+		snprintf(commands, sizeof(commands), ", %" PRIu64 " command%s failed", n.failed, human_s(n.failed));
+	say("recv: %" PRIu64 " message%s, %" PRIu64 " reconnect%s, %" PRIu64 " missed%s", messages, human_s(messages),
+	    reconnects, human_s(reconnects), r->missed, commands);
 }
 
 static int
@@ -359,7 +333,7 @@ verb_recv_run(const void *options)
 		client_start(r.client);
 		status = loop_run(r.loop);
 		recv_print_end(&r);
-		if (status == EX_OK && sink_handler(r.sink) && handler_failed(sink_handler(r.sink)) > 0)
+		if (status == EX_OK && sink_commands(r.sink).failed > 0)
 			status = EX_SOFTWARE;
 	}
 	client_free(r.client);
@@ -378,6 +352,9 @@ const struct verb verb_recv = {
 	.summary = "print the messages of channels, or run a command for each",
 	.rows = rows,
 	.args_max = SIZE_MAX,
+	.n_channels = SIZE_MAX,
+	.examples = "udsctl recv -p 'logs.*' --format '%I %c: %p'\n"
+		    "udsctl recv --exec './work \"$UDSD_CHANNEL\"' --jobs 4 jobs\n",
 	.options_size = sizeof(struct recv_options),
 	.run = verb_recv_run,
 };

@@ -407,6 +407,9 @@ const struct verb verb_send = {
 	.summary = "publish the messages, or without any the lines of standard input",
 	.rows = rows,
 	.args_min = 1,
+	.n_channels = 1,
+	.examples = "udsctl send --timeout 1s alerts 'disk is full'\n"
+		    "tail -F app.log | udsctl send --spool /var/lib/app/spool logs.app\n",
 	.args_max = SIZE_MAX,
 	.options_size = sizeof(struct send_options),
 	.run = verb_send_run,

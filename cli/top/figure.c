@@ -3,30 +3,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <wchar.h>
-#include <wctype.h>
 
 #include "buf.h"
 #include "memory.h"
-
-struct human_text
-figure_count(double value)
-{
-	static const char units[] = "kMGTPE";
-	struct human_text t;
-	size_t i = 0;
-
-	if (value < 999.5) {
-		double fraction = value - (double)(uint64_t)value;
-
-		snprintf(t.text, sizeof(t.text), fraction < 0.05 || value >= 99.5 ? "%.0f" : "%.1f", value);
-		return t;
-	}
-	for (value /= 1000; value >= 999.5 && units[i + 1]; i++)
-		value /= 1000;
-	snprintf(t.text, sizeof(t.text), value < 9.95 ? "%.1f%c" : "%.0f%c", value, units[i]);
-	return t;
-}
+#include "printable.h"
 
 static void
 figure_put_blanks(struct buf *out, size_t n)
@@ -57,31 +37,22 @@ figure_bar(struct buf *out, double share, size_t columns, bool unicode)
  * bytes in the text; *ret_columns: the columns that they take.
  */
 static size_t
-figure_put_text(struct buf *out, struct slice text, size_t columns, size_t *ret_columns)
+figure_put_text(struct buf *out, struct slice text, size_t columns, bool unicode, size_t *ret_columns)
 {
-	size_t at = 0, used = 0;
+	size_t at = 0, used = 0, size;
 
-	while (at < text.len) {
-		const char *shown = "?", *p = (const char *)text.p + at;
-		size_t width = 1, len = 1, shown_len = 1, n;
-		mbstate_t state = { 0 };
-		wchar_t c;
+	for (; at < text.len; at += size) {
+		const uint8_t *p = text.p + at;
+		enum printable_kind kind;
+		int width;
 
-		n = mbrtowc(&c, p, text.len - at, &state);
-		if (n > 0 && n <= text.len - at) { /* else it is no character, or a NUL */
-			len = n;
-			if (iswprint((wint_t)c) && wcwidth(c) > 0) {
-				width = (size_t)wcwidth(c);
-				shown = p;
-				shown_len = n;
-			}
-		}
-		if (used + width > columns)
+		size = printable_next(p, text.len - at, &kind);
+		width = kind == PRINTABLE_TEXT && (size == 1 || unicode) ? printable_width(p, size) : 0;
+		if (used + (width > 0 ? (size_t)width : 1) > columns)
 			break;
 		if (out)
-			memory_check(buf_append(out, shown, shown_len));
-		used += width;
-		at += len;
+			memory_check(width > 0 ? buf_append(out, p, size) : buf_append(out, "?", 1));
+		used += width > 0 ? (size_t)width : 1;
 	}
 	*ret_columns = used;
 	return at;
@@ -91,14 +62,14 @@ void
 figure_fit(struct buf *out, struct slice text, size_t columns, bool on_the_right, bool unicode)
 {
 	size_t width, blanks;
-	bool is_cut = figure_put_text(NULL, text, columns, &width) < text.len && columns > 0;
+	bool is_cut = figure_put_text(NULL, text, columns, unicode, &width) < text.len && columns > 0;
 
 	if (is_cut)
-		text.len = figure_put_text(NULL, text, columns - 1, &width);
+		text.len = figure_put_text(NULL, text, columns - 1, unicode, &width);
 	blanks = columns - width - is_cut;
 	if (on_the_right)
 		figure_put_blanks(out, blanks);
-	figure_put_text(out, text, columns, &width);
+	figure_put_text(out, text, columns, unicode, &width);
 	if (is_cut)
 		memory_check(buf_printf(out, "%s", unicode ? "…" : "~"));
 	if (!on_the_right)
@@ -106,10 +77,10 @@ figure_fit(struct buf *out, struct slice text, size_t columns, bool on_the_right
 }
 
 size_t
-figure_width(const char *text)
+figure_width(const char *text, bool unicode)
 {
 	size_t width;
 
-	figure_put_text(NULL, (struct slice){ (const uint8_t *)text, strlen(text) }, SIZE_MAX, &width);
+	figure_put_text(NULL, (struct slice){ (const uint8_t *)text, strlen(text) }, SIZE_MAX, unicode, &width);
 	return width;
 }

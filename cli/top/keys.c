@@ -44,17 +44,15 @@ keys_sort(struct top *t, int columns)
 }
 
 static void
-keys_reverse(struct top *t, int arg)
+keys_reverse(struct top *t, int arg __attribute__((unused)))
 {
-	(void)arg;
 	t->view.reversed[t->view.kind] = !t->view.reversed[t->view.kind];
 	view_update(&t->view);
 }
 
 static void
-keys_clear(struct top *t, int arg)
+keys_clear(struct top *t, int arg __attribute__((unused)))
 {
-	(void)arg;
 	t->view.filter[0] = '\0';
 	view_unselect(&t->view);
 	view_update(&t->view);
@@ -68,12 +66,11 @@ keys_set_mode(struct top *t, int mode)
 
 /* Asks whether to kill the client that is selected. */
 static void
-keys_kill(struct top *t, int arg)
+keys_kill(struct top *t, int arg __attribute__((unused)))
 {
 	struct snapshot_row *c = view_selected_client(&t->view);
 	struct slice user;
 
-	(void)arg;
 	if (t->view.kind != SNAPSHOT_CLIENTS) {
 		snprintf(t->message, sizeof(t->message), "clients are killed in their view: press l");
 	} else if (!c) {
@@ -90,9 +87,8 @@ keys_kill(struct top *t, int arg)
 }
 
 static void
-keys_pause(struct top *t, int arg)
+keys_pause(struct top *t, int arg __attribute__((unused)))
 {
-	(void)arg;
 	t->paused = !t->paused;
 	if (!t->paused)
 		fetch_snapshot(&t->fetch);
@@ -114,9 +110,8 @@ keys_change_interval(struct top *t, int direction)
 }
 
 static void
-keys_refresh(struct top *t, int arg)
+keys_refresh(struct top *t, int arg __attribute__((unused)))
 {
-	(void)arg;
 	fetch_snapshot(&t->fetch);
 }
 

@@ -10,8 +10,8 @@
 
 #include "client.h"
 #include "figure.h"
+#include "human.h"
 #include "loop.h"
-#include "memory.h"
 #include "output.h"
 #include "top.h"
 
@@ -22,28 +22,30 @@
 /* How long after its question an answer counts as late, in ms. */
 #define LATE ((uint64_t)2000)
 
-#define PUT(...) memory_check(buf_printf(&t->line, __VA_ARGS__))
-
+/* Fits 40 columns and, with the line below it, 24 lines. */
 static const char *const page_help[] = {
-	"udsctl top shows what goes through the daemon.",
+	"What goes through the daemon. Keys:",
 	"",
-	"  Tab  c  l        the other view; channels; clients",
-	"  Up Down  i j     select a row;  PgUp PgDn Home End move further",
-	"  s  < >           sort by the next column; by the one on the left, right",
-	"  r                reverse the order",
-	"  /                filter by name, user, pid, command or channel; Esc clears",
-	"  k                kill the client that is selected",
-	"  p                pause",
-	"  + -              refresh less often, more often",
-	"  Space            refresh now",
-	"  h ?              this help",
-	"  q                quit",
+	"Tab c l    other view, channels, clients",
+	"Up Down    select a row (also i j)",
+	"PgUp PgDn  select further (Home End)",
+	"s < >      sort by next, left, right",
+	"r          reverse the order",
+	"/          filter by name, user, pid,",
+	"           command, state; Esc clears",
+	"k          kill the selected client",
+	"p          pause",
+	"+ -        refresh less, more often",
+	"Space      refresh now",
+	"h ?        this help",
+	"q          quit",
 	"",
-	"The bars show the column that is sorted by, beside the largest. A channel",
-	"is red while receivers are clogged or messages dropped, and yellow while",
-	"publishers wait. States of clients: open, receives, multi, monitors, full",
-	"(its socket takes no more), waits (its command does), closing, clogged (it",
-	"has more unsent than its limit).",
+	"Bars: the sorted column. Red: receivers",
+	"clogged or messages dropped. Yellow:",
+	"publishers wait. States: open, receives,",
+	"multi, monitors, full (its socket takes",
+	"no more), waits (its command does),",
+	"closing, clogged (over its limit).",
 };
 
 static size_t
@@ -64,8 +66,7 @@ page_put_line(struct top *t, enum screen_style style)
 		while (fitted.len > 0 && fitted.data[fitted.len - 1] == ' ')
 			fitted.len--;
 		memory_check(buf_append(&fitted, "\n", 1));
-		memcpy(output_reserve(t->batch, fitted.len), fitted.data, fitted.len);
-		output_commit(t->batch, fitted.len);
+		output_append(t->batch, fitted.data, fitted.len);
 	} else {
 		screen_put(t->n_lines++, (struct slice){ fitted.data, fitted.len }, style);
 	}
@@ -90,11 +91,11 @@ page_put_trouble(struct top *t)
 
 	if (!client_is_up(client)) {
 		client_explain(client, why, sizeof(why));
-		PUT("reconnecting... %s", why);
+		TOP_PUT(t, "reconnecting... %s", why);
 		return SCREEN_BAD;
 	}
 	if (asked_at > 0 && now - asked_at > LATE) {
-		PUT("no answer for %" PRIu64 "s", (now - asked_at) / 1000);
+		TOP_PUT(t, "no answer for %" PRIu64 "s", (now - asked_at) / 1000);
 		return SCREEN_BAD;
 	}
 	return t->now.taken_at > 0 ? report_put_warning(t) : SCREEN_PLAIN;
@@ -109,24 +110,7 @@ page_put_time(struct top *t)
 
 	localtime_r(&now, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	PUT("%s  ", text);
-}
-
-/* On a terminal, with "every 500ms" or "PAUSED" at the right end if there is room. */
-static void
-page_put_title(struct top *t)
-{
-	bool is_whole = t->interval % 1000 == 0;
-	char right[64] = "PAUSED";
-
-	if (t->batch)
-		page_put_time(t);
-	report_put_title(t);
-	if (!t->paused)
-		snprintf(right, sizeof(right), "every %" PRIu64 "%s", is_whole ? t->interval / 1000 : t->interval,
-		         is_whole ? "s" : "ms");
-	if (!t->batch && t->line.len + 2 + strlen(right) <= screen_width())
-		PUT("%*s", (int)(screen_width() - t->line.len), right);
+	TOP_PUT(t, "%s  ", text);
 }
 
 /* What is above the tables. */
@@ -134,9 +118,17 @@ static void
 page_put_head(struct top *t, size_t height)
 {
 	enum screen_style trouble;
+	char right[64] = "PAUSED";
 
 	if (height >= 6) {
-		page_put_title(t);
+		if (t->batch)
+			page_put_time(t);
+		report_put_title(t);
+		/* At the right end, if there is room. */
+		if (!t->paused)
+			snprintf(right, sizeof(right), "every %s", human_exact_duration(t->interval).text);
+		if (!t->batch && t->line.len + 2 + strlen(right) <= screen_width())
+			TOP_PUT(t, "%*s", (int)(screen_width() - t->line.len), right);
 		page_put_line(t, SCREEN_BOLD);
 	}
 	if (height >= 8 && t->now.taken_at > 0) {
@@ -162,28 +154,15 @@ page_draw_foot(struct top *t)
 	size_t cursor = screen_width();
 
 	if (t->mode == TOP_FILTER) {
-		PUT("filter: %s", t->view.filter);
-		cursor = strlen("filter: ") + figure_width(t->view.filter);
+		TOP_PUT(t, "filter: %s", t->view.filter);
+		cursor = strlen("filter: ") + figure_width(t->view.filter, t->view.unicode);
 	} else if (t->mode == TOP_CONFIRM) {
-		PUT("kill %s? y or n", t->kill_who);
+		TOP_PUT(t, "kill %s? y or n", t->kill_who);
 	} else {
-		PUT("%s", is_plain ? keys : t->message);
+		TOP_PUT(t, "%s", is_plain ? keys : t->message);
 	}
 	page_put_line(t, is_plain ? SCREEN_PLAIN : SCREEN_BOLD);
 	return cursor < screen_width() ? (long)cursor : -1;
-}
-
-static void
-page_draw_help(struct top *t)
-{
-	for (size_t i = 0; i + 1 < screen_height(); i++) {
-		if (i < sizeof(page_help) / sizeof(page_help[0]))
-			PUT("%s", page_help[i]);
-		page_put_line(t, SCREEN_PLAIN);
-	}
-	PUT("Any key goes back.");
-	page_put_line(t, SCREEN_BOLD);
-	screen_show(0, -1);
 }
 
 static void
@@ -237,7 +216,7 @@ page_print(struct top *t)
 		for (size_t row = 0; row < v->n_rows && row < TEXT_ROWS; row++)
 			page_put_table_line(t, v->rows[row], SCREEN_PLAIN);
 		if (v->n_rows > TEXT_ROWS) {
-			PUT("and %zu more", v->n_rows - TEXT_ROWS);
+			TOP_PUT(t, "and %zu more", v->n_rows - TEXT_ROWS);
 			page_put_line(t, SCREEN_PLAIN);
 		}
 	}
@@ -249,11 +228,19 @@ void
 page_show(struct top *t)
 {
 	t->n_lines = 0;
+	if (!t->batch && t->mode == TOP_HELP) {
+		for (size_t i = 0; i + 1 < screen_height(); i++) {
+			if (i < sizeof(page_help) / sizeof(page_help[0]))
+				TOP_PUT(t, "%s", page_help[i]);
+			page_put_line(t, SCREEN_PLAIN);
+		}
+		TOP_PUT(t, "Any key goes back.");
+		page_put_line(t, SCREEN_BOLD);
+		screen_show(0, -1);
+		return;
+	}
 	if (!t->batch) {
-		if (t->mode == TOP_HELP)
-			page_draw_help(t);
-		else
-			page_draw(t);
+		page_draw(t);
 		return;
 	}
 	if (client_is_up(t->fetch.client)) {

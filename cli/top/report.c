@@ -2,11 +2,8 @@
 #include <string.h>
 
 #include "client.h"
-#include "figure.h"
-#include "memory.h"
+#include "human.h"
 #include "top.h"
-
-#define PUT(...) memory_check(buf_printf(&t->line, __VA_ARGS__))
 
 static double
 report_value(const struct top *t, const char *field)
@@ -22,7 +19,7 @@ report_rate(const struct top *t, const char *field, bool is_bytes)
 
 	if (!t->now.has_rates)
 		return (struct human_text){ "-" };
-	return is_bytes ? human_size((uint64_t)rate) : figure_count(rate);
+	return is_bytes ? human_size((uint64_t)rate) : human_count(rate);
 }
 
 void
@@ -31,10 +28,10 @@ report_put_title(struct top *t)
 	const char *name = client_name(t->fetch.client);
 
 	if (t->now.taken_at == 0)
-		PUT("udsd  %s", name);
+		TOP_PUT(t, "udsd  %s", name);
 	else
-		PUT("udsd %s  %s  up %s", t->now.info.version, name,
-		    human_age((uint64_t)report_value(t, "uptime_in_seconds")).text);
+		TOP_PUT(t, "udsd %s  %s  up %s", t->now.info.version, name,
+		        human_age((uint64_t)report_value(t, "uptime_in_seconds")).text);
 }
 
 void
@@ -42,13 +39,13 @@ report_put_traffic(struct top *t)
 {
 	double lost = report_value(t, "messages_undelivered_slow") + report_value(t, "messages_undelivered_gone");
 
-	PUT("clients %.0f", report_value(t, "connected_clients"));
+	TOP_PUT(t, "clients %.0f", report_value(t, "connected_clients"));
 	if (report_value(t, "clogged_clients") > 0)
-		PUT(" (%.0f clogged)", report_value(t, "clogged_clients"));
-	PUT("  messages in %s/s out %s/s  unsent %s  dropped %s  lost %s",
-	    report_rate(t, "messages_published", false).text, report_rate(t, "messages_queued", false).text,
-	    human_size((uint64_t)report_value(t, "unsent_bytes")).text,
-	    figure_count(report_value(t, "messages_dropped")).text, figure_count(lost).text);
+		TOP_PUT(t, " (%.0f clogged)", report_value(t, "clogged_clients"));
+	TOP_PUT(t, "  messages in %s/s out %s/s  unsent %s  dropped %s  lost %s",
+	        report_rate(t, "messages_published", false).text, report_rate(t, "messages_queued", false).text,
+	        human_size((uint64_t)report_value(t, "unsent_bytes")).text,
+	        human_count(report_value(t, "messages_dropped")).text, human_count(lost).text);
 }
 
 void
@@ -57,11 +54,13 @@ report_put_load(struct top *t)
 	const struct stats_sample *rates = &t->now.rates;
 
 	if (t->now.has_rates)
-		PUT("CPU %.1f%%", 100 * (stats_value(rates, "used_cpu_user") + stats_value(rates, "used_cpu_sys")));
+		TOP_PUT(t, "CPU %.1f%%",
+		        100 * (stats_value(rates, "used_cpu_user") + stats_value(rates, "used_cpu_sys")));
 	else
-		PUT("CPU -");
-	PUT("  memory %s  bytes in %s/s out %s/s", human_size((uint64_t)report_value(t, "used_memory_rss")).text,
-	    report_rate(t, "total_net_input_bytes", true).text, report_rate(t, "total_net_output_bytes", true).text);
+		TOP_PUT(t, "CPU -");
+	TOP_PUT(t, "  memory %s  bytes in %s/s out %s/s", human_size((uint64_t)report_value(t, "used_memory_rss")).text,
+	        report_rate(t, "total_net_input_bytes", true).text,
+	        report_rate(t, "total_net_output_bytes", true).text);
 }
 
 /*
@@ -89,21 +88,21 @@ report_put_slow(struct top *t, bool is_waited_for)
 		clogged = report_value(t, "clogged_clients");
 	if (!slowest) {
 		if (clogged > 0)
-			PUT("slow: %.0f client%s of other users", clogged, clogged == 1 ? "" : "s");
+			TOP_PUT(t, "slow: %.0f client%s of other users", clogged, clogged == 1 ? "" : "s");
 		return;
 	}
 	user = snapshot_text(&t->now, slowest->user);
 	if (slowest->values[CLIENT_PID] > 0)
-		PUT("slow: pid %.0f %s, %.*s", slowest->values[CLIENT_PID], view_command(&t->view, slowest),
-		    (int)user.len, (const char *)user.p);
+		TOP_PUT(t, "slow: pid %.0f %s, %.*s", slowest->values[CLIENT_PID], view_command(&t->view, slowest),
+		        (int)user.len, (const char *)user.p);
 	else
-		PUT("slow: client %.0f", slowest->values[CLIENT_ID]);
+		TOP_PUT(t, "slow: client %.0f", slowest->values[CLIENT_ID]);
 	if (slowest->uid >= 0 && strncmp((const char *)user.p, "uid ", 4) != 0)
-		PUT(" (uid %lld)", (long long)slowest->uid);
-	PUT(": %s unsent", human_size((uint64_t)slowest->values[CLIENT_UNSENT]).text);
+		TOP_PUT(t, " (uid %lld)", (long long)slowest->uid);
+	TOP_PUT(t, ": %s unsent", human_size((uint64_t)slowest->values[CLIENT_UNSENT]).text);
 	clogged -= slowest->state == STATE_CLOGGED;
 	if (clogged > 0)
-		PUT(" and %.0f more", clogged);
+		TOP_PUT(t, " and %.0f more", clogged);
 }
 
 enum screen_style
@@ -128,14 +127,14 @@ report_put_warning(struct top *t)
 	if (worst) {
 		struct slice name = snapshot_text(&t->now, worst->name);
 
-		PUT("%s%.0f publisher%s at %.*s%s", t->line.len > start ? "; " : "", waiting,
-		    waiting == 1 ? " waits" : "s wait", (int)name.len, (const char *)name.p,
-		    worst->values[CHANNEL_WAITING] < waiting ? ", ..." : "");
+		TOP_PUT(t, "%s%.0f publisher%s at %.*s%s", t->line.len > start ? "; " : "", waiting,
+		        waiting == 1 ? " waits" : "s wait", (int)name.len, (const char *)name.p,
+		        worst->values[CHANNEL_WAITING] < waiting ? ", ..." : "");
 	}
 	if (dropped > 0)
-		PUT("%smessages dropped at %s/s", t->line.len > start ? "; " : "", figure_count(dropped).text);
+		TOP_PUT(t, "%smessages dropped at %s/s", t->line.len > start ? "; " : "", human_count(dropped).text);
 	if (lost > 0)
-		PUT("%smessages lost at %s/s", t->line.len > start ? "; " : "", figure_count(lost).text);
+		TOP_PUT(t, "%smessages lost at %s/s", t->line.len > start ? "; " : "", human_count(lost).text);
 	if (t->line.len == start)
 		return SCREEN_PLAIN;
 	return report_value(t, "clogged_clients") + dropped + lost > 0 ? SCREEN_BAD : SCREEN_NOTABLE;
@@ -148,10 +147,10 @@ report_put_tables(struct top *t)
 	bool channels = t->view.kind == SNAPSHOT_CHANNELS;
 	double hidden = report_value(t, "connected_clients") - (double)lists[SNAPSHOT_CLIENTS].n;
 
-	PUT(channels ? "[Channels %zu]   Clients %zu " : " Channels %zu   [Clients %zu]", lists[SNAPSHOT_CHANNELS].n,
-	    lists[SNAPSHOT_CLIENTS].n);
+	TOP_PUT(t, channels ? "[Channels %zu]   Clients %zu " : " Channels %zu   [Clients %zu]",
+	        lists[SNAPSHOT_CHANNELS].n, lists[SNAPSHOT_CLIENTS].n);
 	if (t->view.filter[0])
-		PUT("  filter: %s (%zu)", t->view.filter, t->view.n_rows);
+		TOP_PUT(t, "  filter: %s (%zu)", t->view.filter, t->view.n_rows);
 	if (channels) {
 		hidden = report_value(t, "pubsub_channels");
 		for (size_t i = 0; i < lists[SNAPSHOT_CHANNELS].n; i++) {
@@ -161,5 +160,5 @@ report_put_tables(struct top *t)
 		}
 	}
 	if (hidden > 0)
-		PUT("  %.0f %s", hidden, channels ? "more that you may not see" : "of other users, not shown");
+		TOP_PUT(t, "  %.0f %s", hidden, channels ? "more that you may not see" : "of other users, not shown");
 }

@@ -10,10 +10,11 @@
 
 #include "buf.h"
 #include "fetch.h"
+#include "memory.h"
 #include "options.h"
+#include "timer.h"
 #include "view.h"
 
-struct event;
 struct output;
 
 struct top_options {
@@ -39,7 +40,8 @@ struct top {
 	uint64_t interval; /* ms */
 	bool paused;
 	uint64_t refreshes, count; /* shown so far, and after how many to end (0: never) */
-	struct event *timer;       /* the next snapshot is due */
+	struct timer due;          /* the next snapshot is */
+	struct timer tick;         /* on the terminal */
 	struct output *batch;      /* NULL: on the terminal */
 
 	struct buf line; /* the next line of the page */
@@ -52,6 +54,9 @@ struct top {
 	char kill_who[128];
 	char message[256]; /* the result of the last key, or "" */
 };
+
+/* Appends text to the next line of the page. */
+#define TOP_PUT(t, ...) memory_check(buf_printf(&(t)->line, __VA_ARGS__))
 
 /* Handles a key. The caller shows the page after it. */
 void keys_press(struct top *t, unsigned int key);

@@ -21,12 +21,12 @@
 #include "top.h"
 
 static const struct option_row rows[] = {
-	{ "interval", 0, "DURATION", "refresh this often (1s)", OPTION_DURATION,
+	{ "interval", 0, "DURATION", "refresh at this interval (1s)", OPTION_DURATION,
 	  offsetof(struct top_options, interval) },
-	{ "sort", 0, "COLUMN", "sort by this column, in the table that has it", OPTION_TEXT,
+	{ "sort", 0, "COLUMN", "sort by this column, and show its table", OPTION_TEXT,
 	  offsetof(struct top_options, sort) },
-	{ "count", 'n', "COUNT", "end after so many refreshes", OPTION_COUNT, offsetof(struct top_options, count) },
-	{ "batch", 0, NULL, "print plain text, as where standard output is not a terminal", OPTION_FLAG,
+	{ "count", 'n', "COUNT", "exit after this many refreshes", OPTION_COUNT, offsetof(struct top_options, count) },
+	{ "batch", 0, NULL, "print plain text instead of using the terminal", OPTION_FLAG,
 	  offsetof(struct top_options, batch) },
 	{ 0 },
 };
@@ -39,19 +39,10 @@ static const struct option_row rows[] = {
 #define TICK ((uint64_t)500)
 
 static void
-top_add_timer(struct event *timer, uint64_t ms)
-{
-	struct timeval after = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
-
-	event_add(timer, &after);
-}
-
-static void
-top_due_cb(evutil_socket_t fd, short what, void *arg)
+top_due_cb(void *arg)
 {
 	struct top *t = arg;
 
-	(void)fd, (void)what;
 	if (!t->paused)
 		fetch_snapshot(&t->fetch);
 }
@@ -61,7 +52,7 @@ top_down_cb(void *arg)
 {
 	struct top *t = arg;
 
-	event_del(t->timer);
+	timer_stop(&t->due);
 	page_show(t);
 }
 
@@ -90,7 +81,7 @@ top_taken_cb(void *arg, struct snapshot *snapshot)
 	for (size_t i = 0; t->view.is_local && i < clients->n; i++)
 		if (clients->rows[i].values[CLIENT_PID] == getpid())
 			clients->rows[i].values[CLIENT_UNSENT] = 0;
-	top_add_timer(t->timer, t->now.has_rates || t->interval < FIRST_INTERVAL ? t->interval : FIRST_INTERVAL);
+	timer_set(&t->due, t->now.has_rates || t->interval < FIRST_INTERVAL ? t->interval : FIRST_INTERVAL);
 	/* As text there are no refreshes without rates, and fewer of them for a slow reader. */
 	if (t->batch && (!t->now.has_rates || output_pending(t->batch) > 0))
 		return;
@@ -138,18 +129,18 @@ top_keys_cb(evutil_socket_t fd, short what, void *arg)
 			keys_press(t, key);
 	}
 	if (t->interval != interval && !t->paused && t->fetch.asked_at == 0)
-		top_add_timer(t->timer, t->interval);
+		timer_set(&t->due, t->interval);
 	if (!loop_is_ending(t->loop))
 		page_show(t);
 }
 
 /* While nothing comes, the page says for how long. */
 static void
-top_tick_cb(evutil_socket_t fd, short what, void *arg)
+top_tick_cb(void *arg)
 {
 	struct top *t = arg;
 
-	(void)fd, (void)what;
+	timer_set(&t->tick, TICK);
 	if (!client_is_up(t->fetch.client) || t->fetch.asked_at > 0)
 		page_show(t);
 }
@@ -181,16 +172,14 @@ static const struct {
 	short what;
 	event_callback_fn cb;
 } top_events[] = {
-	{ -1, EV_TIMEOUT, top_tick_cb },        { STDIN_FILENO, EV_READ, top_keys_cb },
-	{ SIGWINCH, EV_SIGNAL, top_signal_cb }, { SIGCONT, EV_SIGNAL, top_signal_cb },
-	{ SIGTSTP, EV_SIGNAL, top_signal_cb },  { SIGHUP, EV_SIGNAL, top_signal_cb },
-	{ SIGQUIT, EV_SIGNAL, top_signal_cb },
+	{ STDIN_FILENO, EV_READ, top_keys_cb }, { SIGWINCH, EV_SIGNAL, top_signal_cb },
+	{ SIGCONT, EV_SIGNAL, top_signal_cb },  { SIGTSTP, EV_SIGNAL, top_signal_cb },
+	{ SIGHUP, EV_SIGNAL, top_signal_cb },   { SIGQUIT, EV_SIGNAL, top_signal_cb },
 };
 
 #define N_EVENTS (sizeof(top_events) / sizeof(top_events[0]))
 
-/* Signals are caught before ncurses begins, which leaves those alone. Messages wait until the terminal is given back.
- */
+/* Signals are caught before ncurses begins: it leaves those alone. Messages wait until the terminal is given back. */
 static int
 top_run_on_terminal(struct top *t)
 {
@@ -203,11 +192,10 @@ top_run_on_terminal(struct top *t)
 		events[i] = event_new(loop_base(t->loop), top_events[i].fd, (short)(top_events[i].what | EV_PERSIST),
 		                      top_events[i].cb, t);
 		memory_check(events[i] ? 0 : -1);
-		if (top_events[i].what == EV_TIMEOUT)
-			top_add_timer(events[i], TICK);
-		else
-			event_add(events[i], NULL);
+		event_add(events[i], NULL);
 	}
+	timer_init(&t->tick, t->loop, top_tick_cb, t);
+	timer_set(&t->tick, TICK);
 	if (screen_init() < 0) {
 		say("top: TERM: '%s' is not a terminal that is known; try --batch", name ? name : "");
 	} else {
@@ -221,6 +209,7 @@ top_run_on_terminal(struct top *t)
 		if (status != EX_OK && status < 128 && said[0])
 			say("%s", said);
 	}
+	timer_deinit(&t->tick);
 	for (size_t i = 0; i < N_EVENTS; i++)
 		event_free(events[i]);
 	return status;
@@ -259,8 +248,7 @@ verb_top_run(const void *options)
 	if (status == 0) {
 		t.loop = loop_new(NULL, NULL);
 		fetch_init(&t.fetch, t.loop, &o->common.addr, &top_fetch_ops, &t);
-		t.timer = event_new(loop_base(t.loop), -1, 0, top_due_cb, &t);
-		memory_check(t.timer ? 0 : -1);
+		timer_init(&t.due, t.loop, top_due_cb, &t);
 		if (o->batch || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
 			t.batch = output_new(t.loop, STDOUT_FILENO, top_end_if_done_cb, &t);
 			fetch_start(&t.fetch);
@@ -269,7 +257,7 @@ verb_top_run(const void *options)
 		} else {
 			status = top_run_on_terminal(&t);
 		}
-		event_free(t.timer);
+		timer_deinit(&t.due);
 		fetch_deinit(&t.fetch);
 		loop_free(t.loop);
 	}
@@ -282,7 +270,6 @@ verb_top_run(const void *options)
 
 const struct verb verb_top = {
 	.name = "top",
-	.arguments = "",
 	.summary = "watch channels and clients live, in a terminal",
 	.rows = rows,
 	.options_size = sizeof(struct top_options),

@@ -11,6 +11,7 @@
 
 #include "clients.h"
 #include "figure.h"
+#include "human.h"
 #include "memory.h"
 
 #define COLUMNS_MAX 16
@@ -170,10 +171,10 @@ view_cell(const struct view *v, const struct view_column *c, struct snapshot_row
 		snprintf(room->text, sizeof(room->text), "%.0f", value);
 		break;
 	case VIEW_COUNT:
-		*room = figure_count(value);
+		*room = human_count(value);
 		break;
 	case VIEW_RATE:
-		*room = v->snapshot->has_rates ? figure_count(row->rates[c->value]) : (struct human_text){ "-" };
+		*room = v->snapshot->has_rates ? human_count(row->rates[c->value]) : (struct human_text){ "-" };
 		break;
 	case VIEW_BYTES:
 		*room = human_size((uint64_t)value);
@@ -264,8 +265,7 @@ view_update(struct view *v)
 	const struct snapshot_list *list = &v->snapshot->lists[v->kind];
 
 	if (v->cap < list->n) {
-		v->rows = realloc(v->rows, list->n * sizeof(struct snapshot_row *));
-		memory_check(v->rows ? 0 : -1);
+		v->rows = memory_resize(v->rows, list->n * sizeof(struct snapshot_row *));
 		v->cap = list->n;
 	}
 	v->n_rows = 0;

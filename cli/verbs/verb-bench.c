@@ -66,7 +66,7 @@ bench_compare(const void *a, const void *b)
 static int
 bench_measure(struct ask *a, struct measurement *m)
 {
-	uint64_t *samples = memory_alloc_raw(SAMPLES_MAX * sizeof(*samples)), start, at, before;
+	uint64_t *samples = memory_resize(NULL, SAMPLES_MAX * sizeof(*samples)), start, at, before;
 	struct buf commands = { 0 };
 	double cpu_before, cpu;
 	size_t n = 0;
@@ -97,60 +97,33 @@ bench_measure(struct ask *a, struct measurement *m)
 }
 
 static void
-bench_print_json(const struct measurement *m)
+bench_print(const struct measurement *m, bool json, struct grid *table)
 {
-	json_t *object = record_new();
+	double per_second = (double)m->n * 1e9 / (double)m->ns, p50 = (double)m->p50 / 1000,
+	       p99 = (double)m->p99 / 1000;
+	json_t *object;
 
+	if (!json) {
+		grid_put(table, "%s", m->name);
+		grid_put(table, "%.0f", per_second);
+		grid_put(table, "%.1f us", p50);
+		grid_put(table, "%.1f us", p99);
+		if (m->cpu >= 0)
+			grid_put(table, "%.2f us", m->cpu / 1000);
+		else
+			grid_put(table, "-");
+		return;
+	}
+	object = record_new();
 	record_set_string(object, "work", m->key);
 	record_set(object, "depth", json_integer((long long)m->depth));
 	record_set(object, "commands", json_integer((long long)m->n));
-	record_set(object, "per_second", json_real((double)m->n * 1e9 / (double)m->ns));
-	record_set(object, "p50_microseconds", json_real((double)m->p50 / 1000));
-	record_set(object, "p99_microseconds", json_real((double)m->p99 / 1000));
+	record_set_real(object, "per_second", per_second, 0);
+	record_set_real(object, "p50_microseconds", p50, 1);
+	record_set_real(object, "p99_microseconds", p99, 1);
 	if (m->cpu >= 0)
-		record_set(object, "cpu_nanoseconds", json_real(m->cpu));
+		record_set_real(object, "cpu_nanoseconds", m->cpu, 0);
 	record_write(object);
-}
-
-static void
-bench_add_row(struct grid *table, const struct measurement *m)
-{
-	grid_put(table, "%s", m->name);
-	grid_put(table, "%.0f", (double)m->n * 1e9 / (double)m->ns);
-	grid_put(table, "%.1f us", (double)m->p50 / 1000);
-	grid_put(table, "%.1f us", (double)m->p99 / 1000);
-	if (m->cpu >= 0)
-		grid_put(table, "%.2f us", m->cpu / 1000);
-	else
-		grid_put(table, "-");
-}
-
-static int
-bench_measure_all(struct ask *a, bool json, struct grid *table)
-{
-	char channel[64], publish[160];
-	struct measurement all[] = {
-		{ "PING, one at a time", "ping", "*1\r\n$4\r\nPING\r\n", .depth = 1, .replies = 1 },
-		{ "message, one at a time", "publish", publish, .depth = 1, .replies = 2 },
-		{ "messages, 64 at once", "publish", publish, .depth = 64, .replies = 2 },
-	};
-	int status, len = snprintf(channel, sizeof(channel), "udsctl-bench.%d", (int)getpid());
-
-	snprintf(publish, sizeof(publish), "*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%s\r\n$16\r\n0123456789abcdef\r\n", len,
-	         channel);
-	status = ask(a, NULL, "HELLO", "3", NULL); /* in RESP3 a connection may receive and publish */
-	if (status == 0)
-		status = ask(a, NULL, "SUBSCRIBE", channel, NULL);
-	for (size_t i = 0; status == 0 && i < sizeof(all) / sizeof(all[0]); i++) {
-		say_progress("measuring %s", all[i].name);
-		status = bench_measure(a, &all[i]);
-		if (status == 0 && json)
-			bench_print_json(&all[i]);
-		else if (status == 0)
-			bench_add_row(table, &all[i]);
-	}
-	say_progress_end(false);
-	return status;
 }
 
 static int
@@ -159,24 +132,41 @@ verb_bench_run(const void *options)
 	static const struct grid_column columns[] = {
 		{ "", false }, { "PER SECOND", true }, { "P50", true }, { "P99", true }, { "DAEMON CPU EACH", true },
 	};
+	char channel[64], publish[160];
+	struct measurement all[] = {
+		{ "PING, one at a time", "ping", "*1\r\n$4\r\nPING\r\n", .depth = 1, .replies = 1 },
+		{ "message, one at a time", "publish", publish, .depth = 1, .replies = 2 },
+		{ "messages, 64 at once", "publish", publish, .depth = 64, .replies = 2 },
+	};
 	const struct options *o = options;
 	struct ask *a = ask_new(o);
 	struct grid table;
-	int status;
+	int status, len = snprintf(channel, sizeof(channel), "udsctl-bench.%d", (int)getpid());
 
+	snprintf(publish, sizeof(publish), "*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%s\r\n$16\r\n0123456789abcdef\r\n", len,
+	         channel);
 	grid_init(&table, columns, 5);
-	status = bench_measure_all(a, o->json, &table);
+	status = ask(a, NULL, "HELLO", "3", NULL); /* in RESP3 a connection may receive and publish */
+	if (status == 0)
+		status = ask(a, NULL, "SUBSCRIBE", channel, NULL);
+	for (size_t i = 0; status == 0 && i < sizeof(all) / sizeof(all[0]); i++) {
+		say_progress("measuring %s", all[i].name);
+		status = bench_measure(a, &all[i]);
+		if (status == 0)
+			bench_print(&all[i], o->json, &table);
+		if (status == 0)
+			status = ask_flush(a);
+	}
+	say_progress_end(false);
 	if (status == 0 && !o->json)
 		grid_print(&table);
 	grid_deinit(&table);
-	ask_free(a);
-	return say_end(status);
+	return ask_end(a, status);
 }
 
 const struct verb verb_bench = {
 	.name = "bench",
-	.arguments = "",
-	.summary = "measure the daemon for a few seconds",
+	.summary = "measure the daemon for three seconds",
 	.rows = rows,
 	.options_size = sizeof(struct options),
 	.run = verb_bench_run,

@@ -9,8 +9,8 @@
 #include "human.h"
 #include "num.h"
 #include "options.h"
+#include "print.h"
 #include "record.h"
-#include "say.h"
 
 struct clients_options {
 	struct options common;
@@ -21,7 +21,7 @@ struct clients_options {
 static const struct option_row rows[] = {
 	CLIENTS_SELECTION_ROWS(offsetof(struct clients_options, selection)),
 	OPTION_JSON_ROW,
-	{ "ids", 0, NULL, "print nothing but the ids", OPTION_FLAG, offsetof(struct clients_options, ids) },
+	{ "ids", 0, NULL, "print only the ids", OPTION_FLAG, offsetof(struct clients_options, ids) },
 	OPTION_TIMEOUT_ROW,
 	{ 0 },
 };
@@ -74,32 +74,21 @@ verb_clients_add_row(struct grid *table, const struct client_entry *client)
 	grid_put(table, "%s", verb_clients_state(client));
 }
 
-/* Fields that are strings in JSON even if the value looks like a number. */
-static bool
-verb_clients_is_string(const char *name)
-{
-	static const char *const strings[] = {
-		"addr", "laddr", "name", "flags", "events", "cmd", "user", "lib-name", "lib-ver",
-	};
-
-	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
-		if (strcmp(name, strings[i]) == 0)
-			return true;
-	return false;
-}
-
 static void
 verb_clients_print_json(const struct client_entry *client)
 {
+	/* Strings even if the value looks like a number. */
+	static const char strings[] = " addr laddr name flags events cmd user lib-name lib-ver ";
 	json_t *object = record_new();
-	char name[64];
+	char name[64], word[68];
 	int64_t number;
 
 	for (size_t i = 0; i < client->n_fields; i++) {
 		const struct clients_field *field = &client->fields[i];
 
 		snprintf(name, sizeof(name), "%.*s", (int)field->name.len, (const char *)field->name.p);
-		if (!verb_clients_is_string(name) && num_parse_resp(field->value.p, field->value.len, &number) == 0)
+		snprintf(word, sizeof(word), " %s ", name);
+		if (!strstr(strings, word) && num_parse_resp(field->value.p, field->value.len, &number) == 0)
 			record_set(object, name, json_integer(number));
 		else
 			record_set_bytes(object, name, field->value);
@@ -116,7 +105,7 @@ verb_clients_list_cb(const struct client_entry *client, void *arg)
 	struct listing *listing = arg;
 
 	if (listing->o->ids)
-		printf("%" PRIu64 "\n", client->id);
+		print("%" PRIu64 "\n", client->id);
 	else if (listing->o->common.json)
 		verb_clients_print_json(client);
 	else
@@ -140,14 +129,12 @@ verb_clients_run(const void *options)
 	if (status == 0 && !o->common.json && !o->ids)
 		grid_print(&listing.table);
 	grid_deinit(&listing.table);
-	ask_free(a);
-	return say_end(status);
+	return ask_end(a, status);
 }
 
 const struct verb verb_clients = {
 	.name = "clients",
-	.arguments = "",
-	.summary = "list who is connected",
+	.summary = "list the connected clients",
 	.rows = rows,
 	.options_size = sizeof(struct clients_options),
 	.run = verb_clients_run,

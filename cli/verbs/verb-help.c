@@ -48,7 +48,7 @@ verb_help_run(const void *options)
 const struct verb verb_help = {
 	.name = "help",
 	.arguments = "[VERB]",
-	.summary = "open the manual, at the verb",
+	.summary = "open the manual at the section of the verb",
 	.rows = rows,
 	.args_max = 1,
 	.options_size = sizeof(struct options),

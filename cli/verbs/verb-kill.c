@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "num.h"
 #include "options.h"
+#include "print.h"
 #include "record.h"
 #include "say.h"
 
@@ -34,7 +35,6 @@ struct victim {
 	uint64_t id;
 	long long uid, pid;
 	char program[32];
-	bool is_closed;
 };
 
 struct hunt {
@@ -55,8 +55,7 @@ kill_add_cb(const struct client_entry *client, void *arg)
 		is_wanted = hunt->ids[i] == client->id;
 	if (!is_wanted)
 		return;
-	hunt->victims = realloc(hunt->victims, (hunt->n + 1) * sizeof(*hunt->victims));
-	memory_check(hunt->victims ? 0 : -1);
+	hunt->victims = memory_resize(hunt->victims, (hunt->n + 1) * sizeof(*hunt->victims));
 	victim = &hunt->victims[hunt->n++];
 	*victim = (struct victim){ .id = client->id, .uid = client->uid, .pid = client->pid };
 	snprintf(victim->program, sizeof(victim->program), "%s", clients_program(client->pid));
@@ -75,10 +74,10 @@ kill_report(const struct victim *victim, bool json)
 		record_set_string(object, "program", victim->program);
 		record_write(object);
 	} else if (victim->pid > 0) {
-		printf("closed client %" PRIu64 ": user %s, pid %lld, %s\n", victim->id, clients_user(victim->uid),
-		       victim->pid, victim->program);
+		print("closed client %" PRIu64 ": user %s, pid %lld, %s\n", victim->id, clients_user(victim->uid),
+		      victim->pid, victim->program);
 	} else {
-		printf("closed client %" PRIu64 "\n", victim->id);
+		print("closed client %" PRIu64 "\n", victim->id);
 	}
 }
 
@@ -88,7 +87,7 @@ kill_close_all(struct ask *a, struct hunt *hunt, bool json)
 {
 	const struct resp_node *reply;
 	char id[NUM_DIGITS_MAX + 1];
-	bool any = false, found;
+	bool any = false;
 	int status = 0;
 
 	for (struct victim *victim = hunt->victims; victim < hunt->victims + hunt->n; victim++) {
@@ -96,16 +95,16 @@ kill_close_all(struct ask *a, struct hunt *hunt, bool json)
 		status = ask(a, &reply, "CLIENT", "KILL", "ID", id, NULL);
 		if (status != 0)
 			return status;
-		victim->is_closed = reply->integer > 0;
-		if (victim->is_closed)
-			kill_report(victim, json);
-		any |= victim->is_closed;
+		if (reply->integer == 0)
+			continue;
+		any = true;
+		kill_report(victim, json);
+		for (size_t i = 0; i < hunt->n_ids; i++)
+			if (hunt->ids[i] == victim->id)
+				hunt->ids[i] = 0; /* done */
 	}
 	for (size_t i = 0; i < hunt->n_ids; i++) {
-		found = false;
-		for (size_t k = 0; k < hunt->n && !found; k++)
-			found = hunt->victims[k].id == hunt->ids[i] && hunt->victims[k].is_closed;
-		if (found)
+		if (hunt->ids[i] == 0)
 			continue;
 		say("there is no client %" PRIu64 " that you may close", hunt->ids[i]);
 		status = STATUS_NONE;
@@ -117,24 +116,6 @@ kill_close_all(struct ask *a, struct hunt *hunt, bool json)
 	return status;
 }
 
-/* Returns 0, or EX_USAGE after saying what is wrong. */
-static int
-kill_read_ids(const struct kill_options *o, struct hunt *hunt)
-{
-	if (o->common.n_args == 0 && !o->selection.user && o->selection.pid == 0) {
-		say("kill: name the clients: by id, --user or --pid; 'udsctl clients' lists them");
-		return EX_USAGE;
-	}
-	hunt->n_ids = o->common.n_args;
-	hunt->ids = memory_alloc((hunt->n_ids + 1) * sizeof(*hunt->ids));
-	for (size_t i = 0; i < hunt->n_ids; i++)
-		if (num_parse_u64(o->common.args[i], &hunt->ids[i]) != 0 || hunt->ids[i] == 0) {
-			say("kill: '%s' is not the id of a client; 'udsctl clients' lists them", o->common.args[i]);
-			return EX_USAGE;
-		}
-	return 0;
-}
-
 static int
 verb_kill_run(const void *options)
 {
@@ -142,8 +123,20 @@ verb_kill_run(const void *options)
 	struct clients_filter filter;
 	struct hunt hunt = { 0 };
 	struct ask *a;
-	int status = kill_read_ids(o, &hunt);
+	int status = 0;
 
+	if (o->common.n_args == 0 && !o->selection.user && o->selection.pid == 0) {
+		say("kill: name the clients: by id, --user or --pid; 'udsctl clients' lists them");
+		return EX_USAGE;
+	}
+	hunt.n_ids = o->common.n_args;
+	hunt.ids = memory_alloc((hunt.n_ids + 1) * sizeof(*hunt.ids));
+	for (size_t i = 0; i < hunt.n_ids && status == 0; i++) {
+		if (num_parse_u64(o->common.args[i], &hunt.ids[i]) != 0 || hunt.ids[i] == 0) {
+			say("kill: '%s' is not the id of a client; 'udsctl clients' lists them", o->common.args[i]);
+			status = EX_USAGE;
+		}
+	}
 	if (status == 0)
 		status = clients_read_filter(&o->selection, &filter);
 	if (status == 0) {
@@ -151,17 +144,17 @@ verb_kill_run(const void *options)
 		status = clients_each(a, &filter, kill_add_cb, &hunt);
 		if (status == 0)
 			status = kill_close_all(a, &hunt, o->common.json);
-		ask_free(a);
+		status = ask_end(a, status);
 	}
 	free(hunt.ids);
 	free(hunt.victims);
-	return say_end(status);
+	return status;
 }
 
 const struct verb verb_kill = {
 	.name = "kill",
 	.arguments = "[ID]...",
-	.summary = "close clients' connections",
+	.summary = "close the connections of clients",
 	.rows = rows,
 	.args_max = SIZE_MAX,
 	.options_size = sizeof(struct kill_options),

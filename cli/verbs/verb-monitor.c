@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -11,6 +12,8 @@
 #include "ask.h"
 #include "clients.h"
 #include "options.h"
+#include "print.h"
+#include "printable.h"
 #include "record.h"
 #include "say.h"
 
@@ -22,10 +25,10 @@ struct monitor_options {
 };
 
 static const struct option_row rows[] = {
-	{ "channel", 'c', "PATTERN", "only messages of channels that match", OPTION_TEXT,
+	{ "channel", 'c', "PATTERN", "only messages of channels that match", OPTION_NAME,
 	  offsetof(struct monitor_options, channel) },
 	CLIENTS_SELECTION_ROWS(offsetof(struct monitor_options, selection)),
-	{ "count", 'n', "COUNT", "end after this many messages", OPTION_COUNT,
+	{ "count", 'n', "COUNT", "exit after this many messages", OPTION_COUNT,
 	  offsetof(struct monitor_options, count) },
 	OPTION_JSON_ROW,
 	OPTION_TIMEOUT_ROW,
@@ -92,21 +95,25 @@ monitor_print_json(const struct notice *n)
 	record_write(object);
 }
 
-/* Escapes control characters, also those of two bytes (C1), and in text that is not UTF-8 every byte beyond ASCII. */
+/* Escapes control characters and the backslash, and in text that is not UTF-8 every byte beyond ASCII. */
 static void
 monitor_print_bytes(struct slice text)
 {
-	bool is_text = record_is_text(text);
+	bool is_text = true;
+	enum printable_kind kind;
+	size_t size;
 
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.p[i];
-
-		if (c < 0x20 || c == 0x7f || c == '\\' || (c >= 0x80 && !is_text))
-			printf(c == '\\' ? "\\\\" : "\\x%02x", c);
-		else if (c == 0xc2 && i + 1 < text.len && text.p[i + 1] < 0xa0)
-			printf("\\x%02x\\x%02x", c, text.p[++i]);
+	for (size_t at = 0; at < text.len && is_text; is_text = kind != PRINTABLE_INVALID)
+		at += printable_next(text.p + at, text.len - at, &kind);
+	for (const uint8_t *p = text.p, *end = p + text.len; p < end; p += size) {
+		size = printable_next(p, (size_t)(end - p), &kind);
+		if (*p == '\\')
+			print("\\\\");
+		else if (kind == PRINTABLE_TEXT && (is_text || size == 1))
+			print("%.*s", (int)size, (const char *)p);
 		else
-			putchar(c);
+			for (size_t i = 0; i < size; i++)
+				print("\\x%02x", p[i]);
 	}
 }
 
@@ -125,16 +132,16 @@ monitor_print_line(const struct notice *n)
 			payload.len--;
 	}
 	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&seconds, &tm));
-	printf("%s.%06lld ", when, n->microseconds);
+	print("%s.%06lld ", when, n->microseconds);
 	if (n->uid >= 0)
-		printf("%s pid %lld ", clients_user(n->uid), n->pid);
-	printf("client %lld %s ", n->id, n->command);
+		print("%s pid %lld ", clients_user(n->uid), n->pid);
+	print("client %lld %s ", n->id, n->command);
 	monitor_print_bytes(n->channel);
-	printf(" to %lld: ", n->receivers);
+	print(" to %lld: ", n->receivers);
 	monitor_print_bytes(payload);
 	if (n->payload_len > SHOWN_BYTES)
-		printf("... (%zu bytes)", n->payload_len);
-	putchar('\n');
+		print("... (%zu bytes)", n->payload_len);
+	print("\n");
 }
 
 /* A message is "message", the channel, the payload. */
@@ -143,12 +150,14 @@ monitor_notice_cb(const struct resp_node *node, void *arg)
 {
 	struct monitor *m = arg;
 	struct notice notice;
+	uint64_t n;
 
 	if (node->elements != 3 || !resp_node_is(&node[1], "message") || node[3].type != RESP_BULK)
 		return 0;
-	if (resp_node_is(&node[2], PROTOCOL_MISSED))
-		say("too slow: %.*s messages are not shown", (int)strcspn((const char *)node[3].text.p, " \r"),
-		    (const char *)node[3].text.p);
+	if (resp_node_is(&node[2], PROTOCOL_MISSED)) {
+		n = strtoull((const char *)node[3].text.p, NULL, 10);
+		say("too slow: %" PRIu64 " message%s not shown", n, n == 1 ? " is" : "s are");
+	}
 	if (!resp_node_is(&node[2], PROTOCOL_PUBLISHED) || !monitor_parse(node[3].text, &notice) ||
 	    !clients_fit(&m->filter, notice.uid, notice.pid))
 		return 0;
@@ -156,7 +165,7 @@ monitor_notice_cb(const struct resp_node *node, void *arg)
 		monitor_print_json(&notice);
 	else
 		monitor_print_line(&notice);
-	return !say_try_flush() || ++m->n == m->o->count ? ASK_DONE : 0;
+	return ++m->n == m->o->count ? ASK_DONE : 0;
 }
 
 static int
@@ -172,14 +181,12 @@ verb_monitor_run(const void *options)
 	a = ask_new(&o->common);
 	/* Without a pattern the NULL ends the command before it. */
 	status = ask_listen(a, monitor_notice_cb, &m, "UDSD", "MONITOR", o->channel, NULL);
-	ask_free(a);
-	return say_end(status);
+	return ask_end(a, status);
 }
 
 const struct verb verb_monitor = {
 	.name = "monitor",
-	.arguments = "",
-	.summary = "print messages as they are published: who sent what to how many",
+	.summary = "print messages as they are published, with sender and receivers",
 	.rows = rows,
 	.options_size = sizeof(struct monitor_options),
 	.run = verb_monitor_run,

@@ -32,10 +32,10 @@ struct pipe_options {
 };
 
 static const struct option_row rows[] = {
-	{ "hello", 0, "TEXT", "send this line first after each connect", OPTION_TEXT,
+	{ "hello", 0, "TEXT", "after each connect, send this line first", OPTION_TEXT,
 	  offsetof(struct pipe_options, hello) },
-	{ "timeout", 0, "DURATION", "give up when nothing can be sent for this long (0: never)", OPTION_TIMEOUT, 0 },
-	{ "queue-bytes", 0, "SIZE", "hold at most this much unsent (16M)", OPTION_SIZE,
+	{ "timeout", 0, "DURATION", "give up when nothing can be sent for this long (never)", OPTION_TIMEOUT, 0 },
+	{ "queue-bytes", 0, "SIZE", "keep at most this much unsent (16M)", OPTION_SIZE,
 	  offsetof(struct pipe_options, queue_bytes) },
 	{ 0 },
 };
@@ -149,8 +149,7 @@ pipe_input(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
 	struct pipe *p = arg;
 
 	(void)ret_need;
-	memcpy(output_reserve(p->output, len), bytes, len);
-	output_commit(p->output, len);
+	output_append(p->output, bytes, len);
 	output_flush(p->output);
 	client_pause(p->client, pipe_is_output_full(p));
 	deadline_progress(&p->deadline);
@@ -194,9 +193,10 @@ pipe_give_up(void *arg, const char *why)
 	if (!pipe_is_output_full(p))
 		client_explain(p->client, explanation, sizeof(explanation));
 	if (left > 0)
-		say("%s: %" PRIu64 " bytes were not sent (%s)", why, left, explanation);
+		say("%s: %" PRIu64 " byte%s not sent (%s)", why, left, left == 1 ? " was" : "s were", explanation);
 	else if (p->finishing)
-		say("%s: %zu bytes were not written to standard output", why, output_pending(p->output));
+		say("%s: %zu byte%s not written to standard output", why, output_pending(p->output),
+		    output_pending(p->output) == 1 ? " was" : "s were");
 	else
 		say("%s: %s has not closed the connection", why, client_name(p->client));
 	loop_end(p->loop, EX_TEMPFAIL);
@@ -275,7 +275,6 @@ verb_pipe_run(const void *options)
 
 const struct verb verb_pipe = {
 	.name = "pipe",
-	.arguments = "",
 	.summary = "send standard input as it is and print what comes back",
 	.rows = rows,
 	.options_size = sizeof(struct pipe_options),

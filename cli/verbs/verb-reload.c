@@ -1,9 +1,7 @@
-/* udsctl reload: has the daemon read its configuration again. If there is a mistake in it, nothing changes. */
-#include <stdio.h>
-
+/* udsctl reload: makes the daemon read its configuration again. If there is a mistake in it, nothing changes. */
 #include "ask.h"
 #include "options.h"
-#include "say.h"
+#include "print.h"
 
 static const struct option_row rows[] = {
 	OPTION_TIMEOUT_ROW,
@@ -16,16 +14,14 @@ verb_reload_run(const void *options)
 	struct ask *a = ask_new(options);
 	int status = ask(a, NULL, "UDSD", "RELOAD", NULL);
 
-	ask_free(a);
 	if (status == 0)
-		puts("reloaded");
-	return say_end(status);
+		print("reloaded\n");
+	return ask_end(a, status);
 }
 
 const struct verb verb_reload = {
 	.name = "reload",
-	.arguments = "",
-	.summary = "have the daemon read its configuration again",
+	.summary = "make the daemon read its configuration again",
 	.rows = rows,
 	.options_size = sizeof(struct options),
 	.run = verb_reload_run,

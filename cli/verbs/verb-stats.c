@@ -8,6 +8,7 @@
 #include "loop.h"
 #include "nearest.h"
 #include "options.h"
+#include "print.h"
 #include "say.h"
 #include "stats.h"
 
@@ -19,9 +20,9 @@ struct stats_options {
 };
 
 static const struct option_row rows[] = {
-	{ "watch", 'w', "[=DURATION]", "show them again and again, every second or so often", OPTION_DURATION,
+	{ "watch", 'w', "[=DURATION]", "show the figures again every second, or at this interval", OPTION_DURATION,
 	  offsetof(struct stats_options, interval) },
-	{ "count", 'n', "COUNT", "end after showing them this many times", OPTION_COUNT,
+	{ "count", 'n', "COUNT", "exit after showing the figures this many times", OPTION_COUNT,
 	  offsetof(struct stats_options, count) },
 	OPTION_JSON_ROW,
 	{ "format", 0, "FORMAT", "text, json, openmetrics or prometheus", OPTION_TEXT,
@@ -70,14 +71,15 @@ verb_stats_watch(struct ask *a, const struct stats_options *o, enum stats_format
 	struct stats_sample samples[2]; /* this one and the one before, in turn */
 	uint64_t interval = o->interval > 0 ? o->interval : 1000, times = o->count;
 	const struct resp_node *reply;
-	int status;
+	int status = 0;
 
 	if (o->interval == 0 && times == 0)
 		times = 1;
-	for (uint64_t n = 0; times == 0 || n < times; n++) {
+	for (uint64_t n = 0; status == 0 && (times == 0 || n < times); n++) {
 		struct stats_sample *sample = &samples[n % 2], *before = n > 0 ? &samples[1 - n % 2] : NULL;
 
-		status = n > 0 ? ask_wait(a, interval) : 0;
+		if (n > 0)
+			status = ask_wait(a, interval);
 		if (status == 0)
 			status = ask(a, &reply, "INFO", NULL);
 		if (status != 0)
@@ -85,14 +87,13 @@ verb_stats_watch(struct ask *a, const struct stats_options *o, enum stats_format
 		stats_read(reply->text, sample);
 		sample->taken_at = loop_now();
 		if (format == STATS_TEXT && times != 1 && isatty(STDOUT_FILENO))
-			fputs("\033[H\033[J", stdout); /* clears the screen */
+			print("\033[H\033[J"); /* clears the screen */
 		else if (format == STATS_TEXT && before)
-			putchar('\n');
+			print("\n");
 		stats_print(format, sample, before);
-		if (!say_try_flush())
-			break;
+		status = ask_flush(a);
 	}
-	return EX_OK;
+	return status;
 }
 
 static int
@@ -107,14 +108,12 @@ verb_stats_run(const void *options)
 		return status;
 	a = ask_new(&o->common);
 	status = verb_stats_watch(a, o, format);
-	ask_free(a);
-	return say_end(status);
+	return ask_end(a, status);
 }
 
 const struct verb verb_stats = {
 	.name = "stats",
-	.arguments = "",
-	.summary = "show what goes through the daemon",
+	.summary = "show the figures of the daemon",
 	.rows = rows,
 	.options_size = sizeof(struct stats_options),
 	.run = verb_stats_run,

@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "handlers.h"
+#include "human.h"
 #include "reply.h"
 #include "sessions.h"
 #include "version.h"
@@ -101,15 +102,7 @@ info_resident_bytes(uint64_t *ret_anonymous)
 static int
 info_put_size(struct buf *out, const char *name, uint64_t bytes)
 {
-	static const char units[] = "KMGT";
-	double size = (double)bytes / 1024;
-	size_t i = 0;
-
-	if (bytes < 1024)
-		return buf_printf(out, "%s:%llu\r\n%s_human:%lluB\r\n", name, U(bytes), name, U(bytes));
-	for (; size >= 1024 && units[i + 1]; i++)
-		size /= 1024;
-	return buf_printf(out, "%s:%llu\r\n%s_human:%.2f%c\r\n", name, U(bytes), name, size, units[i]);
+	return buf_printf(out, "%s:%llu\r\n%s_human:%s\r\n", name, U(bytes), name, human_size_fixed(bytes).text);
 }
 
 static int

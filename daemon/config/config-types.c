@@ -8,6 +8,7 @@
 
 #include "access.h"
 #include "addr.h"
+#include "human.h"
 #include "log.h"
 #include "mode.h"
 #include "num.h"
@@ -45,12 +46,7 @@ const struct config_type config_type_log_level = {
 static void
 type_print_duration(const void *at, FILE *out)
 {
-	uint64_t ms = *(const uint64_t *)at;
-
-	if (ms % 1000 > 0)
-		fprintf(out, "%" PRIu64 "ms", ms);
-	else
-		fprintf(out, ms > 0 ? "%" PRIu64 "s" : "%" PRIu64, ms / 1000);
+	fputs(human_exact_duration(*(const uint64_t *)at).text, out);
 }
 
 const struct config_type config_type_duration = {
@@ -63,13 +59,7 @@ const struct config_type config_type_duration = {
 static void
 type_print_size(const void *at, FILE *out)
 {
-	static const char *const units[] = { "", "K", "M", "G" };
-	uint64_t value = *(const uint64_t *)at;
-	int unit = 0;
-
-	for (; unit < 3 && value > 0 && value % 1024 == 0; unit++)
-		value /= 1024;
-	fprintf(out, "%" PRIu64 "%s", value, units[unit]);
+	fputs(human_exact_size(*(const uint64_t *)at).text, out);
 }
 
 const struct config_type config_type_size = {

@@ -38,7 +38,7 @@ has_no_children() { # PID
 
 @test "--exec: each message is the input of a command, in order; channel, pattern and number are in its environment" {
     start_udsd
-    UDSD_PATTERN=outer UDSD_COUNT=outer start_recv -n 4 -p 'w*' news \
+    UDSD_PATTERN=outer UDSD_COUNT=outer start_recv --raw -n 4 -p 'w*' news \
         --exec 'printf "%s %s %s <" "$UDSD_COUNT" "$UDSD_CHANNEL" "${UDSD_PATTERN-none}"; cat; echo ">"'
     "$UDSCTL" send news "two words" ""
     printf 'a\nb\n' | "$UDSCTL" send --whole weather
@@ -47,6 +47,18 @@ has_no_children() { # PID
     printf '1 news none <two words>\n2 news none <>\n3 weather w* <a\nb\n>\n4 news none <nul\0byte>\n' |
         cmp - "$DIR/out"
     [ ! -s "$DIR/err" ]
+}
+
+@test "--exec: the input of a command ends as a line of the output does, with -0 by a NUL" {
+    start_udsd
+    start_recv -n 2 news --exec 'while read -r word; do echo "<$word>"; done'
+    "$UDSCTL" send news one "two words"
+    ends_with 0
+    assert_equal "$(cat "$DIR/out")" $'<one>\n<two words>'
+    start_recv -0 -n 1 news --exec cat
+    "$UDSCTL" send news x
+    ends_with 0
+    printf 'x\0' | cmp - "$DIR/out"
 }
 
 @test "--exec with --format or --json: the command reads what would have been printed" {
@@ -71,7 +83,7 @@ has_no_children() { # PID
 
 @test "--exec: a failing command is reported, the others run, and the exit status is 70" {
     start_udsd
-    start_recv -n 3 --summary news --exec 'case $UDSD_COUNT in 1) exit 3 ;; 2) kill -KILL $$ ;; esac; cat; echo'
+    start_recv -n 3 --summary news --exec 'case $UDSD_COUNT in 1) exit 3 ;; 2) kill -KILL $$ ;; esac; cat'
     "$UDSCTL" send news a b c
     ends_with 70
     assert_equal "$(cat "$DIR/out")" c
@@ -80,9 +92,17 @@ has_no_children() { # PID
     contains "$DIR/err" '3 messages, 0 reconnects, 0 missed, 2 commands failed'
 }
 
+@test "--summary: one of something is no plural" {
+    start_udsd
+    start_recv -n 1 --summary news --exec false
+    "$UDSCTL" send news a
+    ends_with 70
+    contains "$DIR/err" 'recv: 1 message, 0 reconnects, 0 missed, 1 command failed'
+}
+
 @test "--stop-on-error: no other command is started, and the messages left over are reported" {
     start_udsd
-    start_recv --stop-on-error news --exec "cat; echo; until [ -e '$DIR/go' ]; do sleep 0.05; done; false"
+    start_recv --stop-on-error news --exec "cat; until [ -e '$DIR/go' ]; do sleep 0.05; done; false"
     "$UDSCTL" send news a b c
     wait_until contains "$DIR/out" a
     touch "$DIR/go"
@@ -106,7 +126,7 @@ has_no_children() { # PID
 @test "--exec: commands that do not read, read slowly, or leave the message to a child" {
     start_udsd
     head -c 16777216 /dev/urandom >"$DIR/big"
-    start_recv -n 4 big --exec "case \$UDSD_COUNT in
+    start_recv --raw -n 4 big --exec "case \$UDSD_COUNT in
         1) exec <&-; exit 0 ;;
         2) head -c 10; sleep 0.1; cat ;;
         3) sleep 60 <&0 >/dev/null 2>&1 & echo \$! >'$DIR/child' ;;
@@ -211,7 +231,7 @@ has_no_children() { # PID
 
 @test "--exec with --timeout: messages that were received are handled before it exits" {
     start_udsd
-    start_recv --timeout 500ms news --exec 'sleep 0.3; cat; echo'
+    start_recv --timeout 500ms news --exec 'sleep 0.3; cat'
     "$UDSCTL" send news a b c
     ends_with 75
     assert_equal "$(cat "$DIR/out")" $'a\nb\nc'
@@ -441,7 +461,7 @@ for word in "one", "two":
 os.write(fd, b"\x03")
 assert status(pid) == 130
 os.close(fd)
-pid, fd = start("--exec", "cat; echo; exec sleep 60")
+pid, fd = start("--exec", "cat; exec sleep 60")
 send("one", "two")
 read_until(fd, b"one\r\n")
 os.write(fd, b"\x03")

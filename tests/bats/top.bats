@@ -131,6 +131,18 @@ start_load() {
     see '^ended 0'
 }
 
+@test "top: the help fits 40 columns and 24 lines" {
+    start_udsd
+    terminal 40 24
+    keys h
+    see '^Any key goes back\.$'
+    shows '^What goes through the daemon'
+    shows 'closing, clogged \(over its limit\)\.$'
+    lacks '…'
+    keys q q
+    see '^ended 0'
+}
+
 @test "top: --sort chooses the table and -n the number of refreshes; mistakes are reported" {
     start_load
     terminal 100 30 --sort name -n 2 --interval 200ms

@@ -131,12 +131,21 @@ EOF
     run bash -c "'$UDSCTL' --help >/dev/full"
     assert_failure 74
     assert_output --partial 'No space left'
+    local words
+    for words in ping --help 'stats -w50ms' 'top --batch'; do
+        run timeout "$PATIENCE" bash -c "'$UDSCTL' $words >&-"
+        assert_failure 74
+        assert_output --partial 'Bad file descriptor'
+    done
 }
 
-@test "recv --timeout ends with 75 when no message comes" {
+@test "recv --timeout ends with 75 when no message comes; a number alone is in seconds" {
     start_udsd
     run "$UDSCTL" recv --timeout 200ms news
     assert_failure 75
+    run "$UDSCTL" recv --timeout 1 news
+    assert_failure 75
+    assert_output 'udsctl: timed out after 1s: no message came'
 }
 
 @test "recv prints each message at once" {
@@ -196,7 +205,9 @@ EOF
     assert_failure 64
     run "$UDSCTL" recv
     assert_failure 64
-    run "$UDSCTL" send --timeout 5 news x
+    run "$UDSCTL" send --timeout soon news x
+    assert_failure 64
+    run "$UDSCTL" send --timeout 18446744073709552 news x
     assert_failure 64
     run "$UDSCTL" send --queue-bytes lots news x
     assert_failure 64
@@ -243,6 +254,21 @@ EOF
         # shellcheck disable=SC2086
         assert_equal "$($program -V)" "$($program --version)"
     done
+}
+
+@test "texts that are empty because a variable is unset are refused" {
+    local words word
+    for words in 'send @ x' 'send -f @ news' 'recv @' 'recv news @' 'recv -p @' 'recv --exec @ news' 'monitor -c @' 'kill -u @'; do
+        set --
+        for word in $words; do
+            set -- "$@" "${word#@}"
+        done
+        run "$UDSCTL" "$@"
+        assert_failure 64
+        assert_output --partial 'is empty; is a variable unset?'
+    done
+    start_udsd
+    "$UDSCTL" send news '' # an empty message is one
 }
 
 @test "a missing channel and a path that is not a socket are reported" {

@@ -255,15 +255,45 @@ all_accounted_for() {
     wait_exit "$check"
     assert_equal "$status" 1
     contains "$DIR/out" 'UDSD WARNING - '
-    run "$UDSCTL" check --warning 2s --critical 1s
+}
+
+# checks_as_unknown TEXT OPTION...: check prints one line with this text, nothing else, and its status is UNKNOWN.
+checks_as_unknown() {
+    run --separate-stderr "$UDSCTL" check "${@:2}"
     assert_failure 3
+    assert_equal "${#lines[@]}" 1
+    [[ $output == 'UDSD UNKNOWN - '*"$1"* ]] || fail "$output"
+    [ -z "$stderr" ]
+}
+
+@test "check: every wrong usage is one line and the status UNKNOWN" {
+    start_udsd
+    checks_as_unknown '--warning is longer' --warning 2s --critical 1s
+    checks_as_unknown "'x' is not a duration" --timeout x
+    checks_as_unknown "did you mean '--warning'" --wrning 5s
+    checks_as_unknown 'needs an argument' --warning
+    checks_as_unknown 'too many arguments' extra
+    checks_as_unknown '--socket' --socket ''
+    checks_as_unknown '107' --socket "$(printf '%0200d' 1)"
+    UDSD_SOCKET=nosuchhost.invalid:77 checks_as_unknown UDSD_SOCKET
+    run --separate-stderr "$UDSCTL" --timeout 5 check
+    assert_failure 3
+    assert_output --partial 'UDSD UNKNOWN - '
+    # In seconds, as other plugins take them.
+    run "$UDSCTL" check --warning 2 --critical 3
+    assert_success
+    assert_output --regexp ';2;3;0$'
 }
 
 @test "bench: measures the daemon" {
     start_udsd
+    "$UDSCTL" bench --json --timeout 30s >"$DIR/json"
     run json "[o['work'] for o in objects], objects[2]['depth'], all(o['per_second'] > 100 and o['cpu_nanoseconds'] > 0 and
-        o['p50_microseconds'] <= o['p99_microseconds'] for o in objects)" < <("$UDSCTL" bench --json --timeout 30s)
+        o['p50_microseconds'] <= o['p99_microseconds'] for o in objects)" <"$DIR/json"
     assert_output "(['ping', 'publish', 'publish'], 64, True)"
+    # No digits that mean nothing.
+    run json "[name for o in objects for name, n in o.items() if isinstance(n, float) and round(n, 1) != n]" <"$DIR/json"
+    assert_output '[]'
     assert_equal "$(info pubsub_channels)" 0
 }
 
@@ -301,6 +331,11 @@ all_accounted_for() {
         assert_output "udsctl: cannot connect to $S: Permission denied; the socket belongs to group adm; you are not in \
 it: as root, usermod -aG adm nobody, and log in again"
     done
+    # Nobody is to join root's group.
+    chgrp root "$S"
+    run as_nobody "$UDSCTL" ping
+    assert_failure 77
+    assert_output --partial 'belongs to group root; set socket_group or socket_mode of the listener'
     chmod 0600 "$S"
     run as_nobody "$UDSCTL" ping
     assert_failure 77
@@ -365,10 +400,15 @@ it: as root, usermod -aG adm nobody, and log in again"
         n=$((n + 1))
         run "$UDSCTL" "$verb" --help
         assert_success
-        [ "${#lines[@]}" -le 22 ]
-        [ "$(wc -L <<<"$output")" -le 120 ]
+        [ "${#lines[@]}" -le 30 ]
+        [ "$(wc -L <<<"$output")" -le 80 ]
     done
     [ "$n" -ge 12 ]
+    for verb in '' send recv; do
+        run "$UDSCTL" ${verb:+"$verb"} --help
+        [ "$(wc -L <<<"$output")" -le 80 ]
+        assert_equal "$(sed -n '/^Examples:$/,$p' <<<"$output" | grep -c '^  .*udsctl ')" 2
+    done
     run "$UDSCTL" stats --formt json
     assert_failure 64
     assert_output --partial "did you mean '--format'"
@@ -377,6 +417,13 @@ it: as root, usermod -aG adm nobody, and log in again"
     assert_output --partial "did you mean 'clients'"
     run "$UDSCTL" monitor --pid x
     assert_failure 64
+    # Words of other programs.
+    local pair
+    for pair in publish:send pub:send PUBLISH:send subscribe:recv sub:recv info:stats version:--version; do
+        run "$UDSCTL" "${pair%:*}"
+        assert_failure 64
+        assert_output "udsctl: unknown verb '${pair%:*}'; did you mean '${pair#*:}'?"
+    done
 }
 
 # complete_words WORD...: the completions of the last word.
@@ -433,6 +480,6 @@ complete_words() {
     for verb in stats ping; do
         run bash -c "'$UDSCTL' $verb >/dev/full"
         assert_failure 74
-        assert_output 'udsctl: writing standard output: No space left on device'
+        assert_output 'udsctl: writing to standard output: No space left on device'
     done
 }

@@ -38,7 +38,7 @@ assert_put(const struct message *m, const char *text, const char *expected, size
 	struct buf b = { 0 };
 
 	assert_int_equal(format_parse(text, error, &f), 0);
-	format_put(f, m, &b);
+	format_put(f, m, false, &b);
 	assert_int_equal(b.len, len);
 	if (len > 0)
 		assert_memory_equal(b.data, expected, len);
@@ -201,13 +201,41 @@ test_json_object(void **state)
 	buf_deinit(&b);
 }
 
+static void
+test_clean(void **state)
+{
+	struct message m = {
+		.channel = { (const uint8_t *)"c\x1b", 2 },
+		.payload = { (const uint8_t *)"\xc2\x9b\t", 3 },
+	};
+	struct format *f = NULL;
+	struct buf b = { 0 };
+	char error[FORMAT_ERROR_MAX];
+
+	(void)state;
+	/* What the format has itself stays, and so do figures of the payload. */
+	assert_int_equal(format_parse("\\e%c %p %l %x", error, &f), 0);
+	format_put(f, &m, true, &b);
+	assert_int_equal(b.len, 15);
+	assert_memory_equal(b.data,
+	                    "\x1b"
+	                    "c? ?\t 3 c29b09",
+	                    15);
+	buf_deinit(&b);
+	format_free(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_directives),  cmocka_unit_test(test_time_in_iso_8601),
-		cmocka_unit_test(test_escapes),     cmocka_unit_test(test_bare),
-		cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_json_string_replaces_invalid_utf_8),
+		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_directives),
+		cmocka_unit_test(test_time_in_iso_8601),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_bare),
+		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_json_string_replaces_invalid_utf_8),
 		cmocka_unit_test(test_json_object),
 	};
 

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# What peers choose - names of channels, names of programs, payloads - does not control terminals and logs.
+
+load helper
+load users
+
+# The C1 control character CSI, U+009B: terminals obey it as they obey ESC [.
+CSI=$'\xc2\x9b'
+
+refute_csi() { # FILE
+    refute grep -qF "$CSI" "$1"
+}
+
+@test "C1 control characters in names reach neither tables nor lists of names" {
+    local verb
+    start_udsd
+    receive "x${CSI}31mRED" plain
+    for verb in channels 'top --batch -n 1 --interval 100ms'; do
+        # shellcheck disable=SC2086 # a verb and its options
+        "$UDSCTL" $verb >"$DIR/text"
+        refute_csi "$DIR/text"
+        contains "$DIR/text" 'x?31mRED'
+    done
+    run "$UDSCTL" channels --names
+    assert_output plain
+}
+
+@test "C1 control characters in messages of udsctl and in lines of the log" {
+    need_root
+    start_configured 'socket_mode = 0666' '[channel no.*]' 'publish = root'
+    run as_nobody "$UDSCTL" send "no.${CSI}31m" x
+    assert_failure 77
+    echo "$output" >"$DIR/said"
+    refute_csi "$DIR/said"
+    wait_until contains "$LOG" 'no.?31m'
+    refute_csi "$LOG"
+}
+
+@test "columns are aligned below names of wide and combining characters, in any locale" {
+    start_udsd
+    receive ascii '日本語' $'e\xcc\x81tude'
+    local locale
+    for locale in C C.UTF-8; do
+        LC_ALL=$locale run "$UDSCTL" channels
+        assert_success
+        # Padded to the 7 columns of the title.
+        assert_line --index 1 --regexp '^ascii   +1 '
+        assert_equal "$(sed -n 's/^ascii\( *\)1 .*/\1/p' <<<"$output" | wc -c)" "$(sed -n 's/^日本語\( *\)1 .*/ \1/p' <<<"$output" | wc -c)"
+        assert_equal "$(sed -n 's/^ascii\( *\)1 .*/\1/p' <<<"$output")" "$(sed -n $'s/^e\xcc\x81tude\\( *\\)1 .*/\\1/p' <<<"$output")"
+    done
+}
+
+@test "recv replaces control characters on a terminal only, and not with --raw" {
+    start_udsd
+    run "$PYTHON" - "$UDSCTL" "$S" <<'EOF'
+import os, pty, signal, subprocess, sys
+from resp import Client
+udsctl, path = sys.argv[1:]
+signal.alarm(60)
+MESSAGE = b"a\x1b[31m\xc2\x9b2J\x07\x7f \xc3\xbc\ttab\xff end"
+def publish():
+    client = Client(path)
+    while client.call("PUBLISH", "news", MESSAGE) == 0:
+        pass
+def on_terminal(*options):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(udsctl, [udsctl, "recv", "-n", "1", "news", *options])
+    publish()
+    text = b""
+    while b"\n" not in text:
+        text += os.read(fd, 4096)
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(fd)
+    return text.replace(b"\r\n", b"\n")
+clean = b"a?[31m?2J?? \xc3\xbc\ttab\xff end"
+def same(got, expected):
+    assert got == expected, (got, expected)
+same(on_terminal(), clean + b"\n")
+same(on_terminal("--raw"), MESSAGE + b"\n")
+# A format may have control characters of its own.
+same(on_terminal("--format", r"\e[1m%c %p %l\e[0m"), b"\x1b[1mnews " + clean + b" %d\x1b[0m\n" % len(MESSAGE))
+assert b"\xc2\x9b" not in on_terminal("--json")
+recv = subprocess.Popen([udsctl, "recv", "-n", "1", "news"], stdout=subprocess.PIPE)
+publish()
+same(recv.stdout.read(), MESSAGE + b"\n")
+EOF
+    assert_success
+}
