@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "hub.h"
 #include "options.h"
 #include "say.h"
 #include "verbs.h"
@@ -50,7 +51,7 @@ main_parse_and_run(const struct verb *verb, struct options *o, int argc, char **
 		    o->n_args < verb->args_min ? "no channel" : "too many arguments", verb->name);
 		return EX_USAGE;
 	}
-	if (options_find_socket(o) < 0)
+	if (hub_choose(o) < 0)
 		return EX_USAGE;
 	return verb->run(o);
 }

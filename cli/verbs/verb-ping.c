@@ -20,23 +20,24 @@ static const struct option_row rows[] = {
 };
 
 static void
-ping_print(const struct ask *a, bool json)
+ping_print(const struct ask *a, const struct options *o)
 {
 	uint64_t us = ask_took(a) / 1000;
 	json_t *object;
 
-	if (!json) {
-		printf("PONG from %s in %llu us\n", ask_name(a), (unsigned long long)us);
+	if (!o->json) {
+		printf("PONG from %s (%s) in %llu us\n", ask_name(a), o->reason, (unsigned long long)us);
 		return;
 	}
 	object = record_new();
 	record_set_string(object, "socket", ask_name(a));
+	record_set_string(object, "reason", o->reason);
 	record_set(object, "microseconds", json_integer((long long)us));
 	record_write(object);
 }
 
 static int
-ping_repeatedly(struct ask *a, uint64_t count, bool json)
+ping_repeatedly(struct ask *a, uint64_t count, const struct options *o)
 {
 	const struct resp_node *reply;
 	int status;
@@ -47,7 +48,7 @@ ping_repeatedly(struct ask *a, uint64_t count, bool json)
 			return status;
 		if (!resp_node_is(reply, "PONG"))
 			return ask_foreign(a);
-		ping_print(a, json);
+		ping_print(a, o);
 		if (!say_flushed())
 			return EX_IOERR;
 	}
@@ -59,7 +60,7 @@ verb_ping_run(const void *options)
 {
 	const struct ping_options *o = options;
 	struct ask *a = ask_new(&o->common);
-	int status = ping_repeatedly(a, o->count > 0 ? o->count : 1, o->common.json);
+	int status = ping_repeatedly(a, o->count > 0 ? o->count : 1, &o->common);
 
 	ask_free(a);
 	return status;
