@@ -27,6 +27,10 @@ setup_file() {
     result_of reload
 }
 
+@test "systemctl reload waits for a daemon that takes its time" {
+    result_of reload_waits
+}
+
 @test "the first client starts the service by its socket and is served; a restart refuses no client" {
     result_of socket_activation
 }
