@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The examples in udsctl(1), udsd(8), udsd.conf(5) and the README work as printed, but for their paths.
+# The examples in udsctl(1), udsd(1), udsd.conf(5) and the README work as printed, but for their paths.
 
 load helper
 
@@ -139,7 +139,7 @@ run_example_of_udsctl() {
     ((n >= 19))
 }
 
-@test "the examples of udsd(8)" {
+@test "the examples of udsd(1)" {
     local example n=0
     start_udsd
     while IFS= read -r -d '' example; do
@@ -159,7 +159,7 @@ run_example_of_udsctl() {
             session commands.here "grep -q hello out"
             ;;
         esac
-    done < <("$PYTHON" "$TOOLS/manual.py" "$TOP/man/udsd.8")
+    done < <("$PYTHON" "$TOOLS/manual.py" "$TOP/man/udsd.1")
     ((n >= 2))
 }
 
