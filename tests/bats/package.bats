@@ -43,10 +43,14 @@ setup_file() {
     result_of install
 }
 
+@test "users have a hub of their own only if they enable it" {
+    result_of users
+}
+
 @test "an upgrade under load loses and repeats no message, and keeps the configuration" {
     result_of upgrade
 }
 
-@test "a purge removes every file" {
+@test "a purge removes every file and ends every hub" {
     result_of purge
 }
