@@ -21,7 +21,7 @@ static const struct verb *const verbs[] = {
 static const char help_text[] =
     "\nWithout a verb, with standard input piped: udsctl pipe.\n"
     "'udsctl VERB --help' shows the options of a verb. Durations are like 500ms, 5s or 1m, sizes like 16M.\n"
-    "The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock if a daemon has it,\n"
+    "The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock if it exists,\n"
     "else /run/udsd/udsd.sock. Exit status: 0 every message was answered, 64 wrong usage, 65 the spool is\n"
     "damaged, 66 a file cannot be opened, 69 no daemon, 70 a command failed, 73 the spool cannot be created,\n"
     "74 input or output failed, 75 timed out, 76 not a bus or refused, 77 not permitted.\n";
