@@ -33,6 +33,18 @@ load helper
         "$prefix/lib/systemd/system/udsd.service"
 }
 
+@test "ninja uninstall removes every file that was installed" {
+    local left
+    DESTDIR=$DIR/root meson install -C "$BUILD" --no-rebuild --quiet
+    ninja -C "$BUILD" uninstall
+    left=$(find "$DIR/root" -type f -printf '%P\n')
+    # The configuration is the administrator's.
+    assert_equal "$left" etc/udsd/udsd.conf
+    "$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" Install | tr '\0' '\n' >"$DIR/commands"
+    grep -qx 'sudo ninja -C build uninstall' "$DIR/commands"
+    grep -qx 'sudo rm -r /etc/udsd /run/udsd' "$DIR/commands"
+}
+
 @test "mandoc finds no mistake in the manuals" {
     run mandoc -Tlint -Wwarning "$TOP"/man/*.[1-9]
     assert_success
