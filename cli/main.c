@@ -8,6 +8,7 @@
 
 #include "hub.h"
 #include "options.h"
+#include "record.h"
 #include "say.h"
 #include "verbs.h"
 #include "version.h"
@@ -43,6 +44,8 @@ main_parse_and_run(const struct verb *verb, struct options *o, int argc, char **
 		return main_print_version();
 	if (o->help)
 		return verbs_help(verb);
+	if (o->json && !record_is_possible("--json"))
+		return EX_USAGE;
 	o->args = argv + first;
 	o->n_args = (size_t)(argc - first);
 	if (o->n_args < verb->args_min || o->n_args > verb->args_max) {
