@@ -5,8 +5,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "hub.h"
 #include "options.h"
 #include "print.h"
+#include "record.h"
 #include "say.h"
 #include "verbs.h"
 #include "version.h"
@@ -36,7 +38,9 @@ main_take_arguments(const struct verb *verb, struct options *o, char **args, siz
 			return false;
 		}
 	}
-	return options_find_socket(o) == 0;
+	if (o->json && !record_is_possible("--json"))
+		return false;
+	return hub_choose(o) == 0;
 }
 
 /* argv[0] is the verb; common: the options before it. */

@@ -2,16 +2,13 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "memory.h"
 #include "nearest.h"
 #include "num.h"
-#include "protocol.h"
 #include "say.h"
 
 #define OPTIONS_MAX 32
@@ -195,41 +192,6 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 		}
 	}
 	return optind;
-}
-
-/* The user's own socket, if there is one. */
-static const char *
-options_user_socket(char *path, size_t size)
-{
-	const char *dir = getenv("XDG_RUNTIME_DIR");
-
-	if (!dir || !*dir || (size_t)snprintf(path, size, "%s/%s", dir, PROTOCOL_USER_SOCKET) >= size)
-		return NULL;
-	return access(path, F_OK) == 0 ? path : NULL;
-}
-
-int
-options_find_socket(struct options *o)
-{
-	char path[PATH_MAX];
-	const char *text = o->socket, *where = "--socket";
-	int r;
-
-	if (!text) {
-		text = getenv("UDSD_SOCKET");
-		where = "UDSD_SOCKET";
-		if (text && !*text)
-			text = NULL;
-	}
-	if (!text)
-		text = options_user_socket(path, sizeof(path));
-	if (!text)
-		text = PROTOCOL_SERVICE_SOCKET;
-	r = addr_parse(text, &o->addr);
-	if (r == 0)
-		return 0;
-	say("%s: '%s': %s", where, text, addr_strerror(r));
-	return -1;
 }
 
 struct options *

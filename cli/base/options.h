@@ -13,8 +13,9 @@
 
 /* What all verbs have in common. The options struct of a verb begins with it. */
 struct options {
-	struct addr addr;   /* of the daemon */
-	const char *socket; /* as given with --socket, or NULL */
+	struct addr addr;                /* of the daemon */
+	char reason[ADDR_PATH_MAX + 64]; /* why this one, for people */
+	const char *socket;              /* as given with --socket, or NULL */
 	bool verbose;
 	bool help;
 	bool version;
@@ -90,12 +91,6 @@ void options_free(struct options *o, const struct verb *verb);
  * for a verb), or -1 after reporting a mistake.
  */
 int options_parse(struct options *o, const struct verb *verb, int argc, char **argv);
-
-/*
- * Finds the socket: --socket, $UDSD_SOCKET, the user's own, the service's. Sets o->addr; returns 0, or -1
- * after reporting a mistake.
- */
-int options_find_socket(struct options *o);
 
 /* --timeout in ms, or the default where it is not given. */
 static inline uint64_t

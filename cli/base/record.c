@@ -8,8 +8,21 @@
 #include "cleanup.h"
 #include "memory.h"
 #include "print.h"
+#include "say.h"
 
 #define KEY_MAX ((size_t)64)
+
+bool
+record_is_possible(const char *what)
+{
+#ifdef JANSSON_IS_MISSING
+	say("%s: this udsctl was built without JSON", what);
+	return false;
+#else
+	(void)what;
+	return true;
+#endif
+}
 
 json_t *
 record_new(void)

@@ -11,6 +11,9 @@
 
 struct buf;
 
+/* Whether this build has JSON; if not, says that `what` cannot be had. */
+bool record_is_possible(const char *what);
+
 /* An empty object; json_decref() releases it. */
 json_t *record_new(void);
 

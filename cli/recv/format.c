@@ -15,6 +15,7 @@
 #include "buf.h"
 #include "memory.h"
 #include "message.h"
+#include "record.h"
 
 static const struct {
 	char letter;
@@ -25,7 +26,9 @@ static const struct {
 	{ 'p', "payload" },
 	{ 'x', "payload in hexadecimal" },
 	{ 'b', "payload in base64" },
+#ifndef JANSSON_IS_MISSING
 	{ 'j', "payload as a JSON string" },
+#endif
 	{ 'l', "length of the payload" },
 	{ 'n', "number of the message" },
 	{ 'I', "time in ISO 8601" },

@@ -37,10 +37,11 @@ verb_ping_run(const void *options)
 		if (o->common.json) {
 			object = record_new();
 			record_set_string(object, "socket", ask_name(a));
+			record_set_string(object, "reason", o->common.reason);
 			record_set(object, "microseconds", json_integer((long long)us));
 			record_write(object);
 		} else {
-			print("PONG from %s in %llu us\n", ask_name(a), (unsigned long long)us);
+			print("PONG from %s (%s) in %llu us\n", ask_name(a), o->common.reason, (unsigned long long)us);
 		}
 		status = ask_flush(a);
 	}

@@ -9,6 +9,7 @@
 #include "nearest.h"
 #include "options.h"
 #include "print.h"
+#include "record.h"
 #include "say.h"
 #include "stats.h"
 
@@ -56,6 +57,8 @@ verb_stats_read_format(const struct stats_options *o, enum stats_format *ret_for
 		    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 		return EX_USAGE;
 	}
+	if (i == STATS_JSON && !record_is_possible("stats: --format json"))
+		return EX_USAGE;
 	if (i >= STATS_OPENMETRICS && (o->interval > 0 || o->count > 1)) {
 		say("stats: --format %s prints the figures once; it cannot be combined with --watch", formats[i]);
 		return EX_USAGE;

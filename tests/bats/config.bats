@@ -121,7 +121,7 @@ EOF
     "$UDSD" --help | grep -oE '^  --[a-z-]+' | tr -d ' -' >"$DIR/options"
     has_lines "$DIR/options" 7
     while read -r option; do
-        tr -d ' -' <"$TOP/man/udsd.8" | grep -q "^.ItFl$option" || fail "udsd.8 lacks --$option"
+        tr -d ' -' <"$TOP/man/udsd.1" | grep -q "^.ItFl$option" || fail "udsd.1 lacks --$option"
     done <"$DIR/options"
     "$UDSD" --config "$TOP/conf/udsd.conf" --print-config | grep ' = ' >"$DIR/keys"
     has_lines "$DIR/keys" 20

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The examples in udsctl(1), udsd(8), udsd.conf(5) and the README work as printed, but for their paths.
+# The examples in udsctl(1), udsd(1), udsd.conf(5) and the README work as printed, but for their paths.
 
 load helper
 
@@ -97,6 +97,15 @@ SHELL
     }
 }
 
+# exports_figures COMMANDS: they write the figures, and without a daemon leave no file behind, old or empty.
+exports_figures() {
+    now "$1"
+    contains node-exporter/udsd.prom udsd_clients
+    assert_equal "$(ls node-exporter)" udsd.prom
+    UDSD_SOCKET=$DIR/nobody run timeout "$PATIENCE" bash -c "$1"
+    assert_equal "$(ls node-exporter)" ''
+}
+
 # Runs one example; fails for an example that is not listed here.
 run_example_of_udsctl() {
     local command
@@ -120,7 +129,7 @@ run_example_of_udsctl() {
     *"top --sort unsent") later "$command" && wait_until grep -q 'UNSENT▾' out ;;
     *"monitor -c 'alerts.*'") later "$command" && wait_until written out alerts.a 'who said it' ;;
     *"kill --user guest") now "$command" && assert_output --partial 'closed client' ;;
-    *"stats --format prometheus"*) now "$command" && contains node-exporter/udsd.prom udsd_clients ;;
+    *"stats --format prometheus"*) exports_figures "$(sed -E 's/^# //' <<<"$command")" ;;
     "command_line udsctl check"*) now "$command" && assert_output --partial 'UDSD OK' ;;
     *"printf 'INFO commandstats"*) now "$command" && assert_output --partial cmdstat_publish ;;
     *) fail "no test runs the example $1" ;;
@@ -139,7 +148,7 @@ run_example_of_udsctl() {
     ((n >= 19))
 }
 
-@test "the examples of udsd(8)" {
+@test "the examples of udsd(1)" {
     local example n=0
     start_udsd
     while IFS= read -r -d '' example; do
@@ -159,7 +168,7 @@ run_example_of_udsctl() {
             session commands.here "grep -q hello out"
             ;;
         esac
-    done < <("$PYTHON" "$TOOLS/manual.py" "$TOP/man/udsd.8")
+    done < <("$PYTHON" "$TOOLS/manual.py" "$TOP/man/udsd.1")
     ((n >= 2))
 }
 
@@ -246,7 +255,8 @@ run_recipe() {
         wait_until eval '[ "$(info pubsub_patterns)" -le 1 ]'
         now "$recipe" && assert_output "$(date +%A)"
         ;;
-    *"--format prometheus"*) now "$recipe" && contains node-exporter/udsd.prom udsd_clients ;;
+    *"--format prometheus"*) exports_figures "$recipe" ;;
+    *"udsctl check"*) now "$recipe" && assert_output --partial 'UDSD OK' ;;
     *) fail "no test runs the recipe $1" ;;
     esac
 }
@@ -263,7 +273,7 @@ run_recipe() {
         run_recipe "$recipe"
         n=$((n + 1))
     done <recipes
-    ((n >= 9))
+    ((n >= 10))
 }
 
 @test "the README's configuration is valid" {

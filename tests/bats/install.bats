@@ -8,14 +8,14 @@ load helper
     cd "$DIR/root"
     local prefix
     prefix=$(dirname "$(dirname "$(find . -name udsctl -path '*/bin/*')")")
-    [ -x "$prefix/sbin/udsd" ]
+    [ -x "$prefix/bin/udsd" ]
     [ -x "$prefix/bin/udsctl" ]
     [ -f etc/udsd/udsd.conf ]
     # The next installation keeps the administrator's configuration.
     echo '# mine' >>etc/udsd/udsd.conf
     DESTDIR=$DIR/root meson install -C "$BUILD" --no-rebuild --quiet
     grep -q '^# mine' etc/udsd/udsd.conf
-    find . -name udsd.8 | grep -q man8
+    find . -name udsd.1 | grep -q man1
     find . -name udsd.conf.5 | grep -q man5
     find . -name udsctl.1 | grep -q man1
     find . -name udsd-protocol.7 | grep -q man7
@@ -29,14 +29,37 @@ load helper
     [ -f "$prefix/share/bash-completion/completions/udsctl" ]
     [ -f "$prefix/share/zsh/site-functions/_udsctl" ]
     [ -f "$prefix/share/fish/vendor_completions.d/udsctl.fish" ]
-    grep -q "^ExecStart=/.*${prefix#.}/sbin/udsd --config /etc/udsd/udsd.conf\$\|^ExecStart=${prefix#.}/sbin/udsd --config /etc/udsd/udsd.conf\$" \
+    grep -q "^ExecStart=/.*${prefix#.}/bin/udsd --config /etc/udsd/udsd.conf\$\|^ExecStart=${prefix#.}/bin/udsd --config /etc/udsd/udsd.conf\$" \
         "$prefix/lib/systemd/system/udsd.service"
+}
+
+@test "ninja uninstall removes every file that was installed" {
+    local left
+    DESTDIR=$DIR/root meson install -C "$BUILD" --no-rebuild --quiet
+    ninja -C "$BUILD" uninstall
+    left=$(find "$DIR/root" -type f -printf '%P\n')
+    # The configuration is the administrator's.
+    assert_equal "$left" etc/udsd/udsd.conf
+    "$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" Install | tr '\0' '\n' >"$DIR/commands"
+    grep -qx 'sudo ninja -C build uninstall' "$DIR/commands"
+    grep -qx 'sudo rm -r /etc/udsd /run/udsd' "$DIR/commands"
 }
 
 @test "mandoc finds no mistake in the manuals" {
     run mandoc -Tlint -Wwarning "$TOP"/man/*.[1-9]
     assert_success
     assert_output ''
+}
+
+@test "the manuals refer to each other by the sections that they have" {
+    local name section n=0
+    while read -r name section; do
+        [ -f "$TOP/man/$name.$section" ] || fail "there is no $name($section)"
+        n=$((n + 1))
+    done < <(cat "$TOP"/man/*.[1-9] | sed -nE 's/^\.Xr (udsd[^ ]*|udsctl) ([0-9]).*/\1 \2/p
+        '; grep -rhoE '(udsd(\.conf|-protocol)?|udsctl)\([0-9]\)' "$TOP"/{README.md,CONTRIBUTING.md,conf,systemd,completions,debian} |
+        tr '()' '  ')
+    ((n >= 20))
 }
 
 @test "the units have only known settings" {

@@ -11,6 +11,9 @@ setup_file() {
         echo "the sandbox forbids what sanitizers do" >"$OUT/reason"
     else
         DESTDIR=$OUT/tree meson install -C "$BUILD" --no-rebuild --quiet
+        for section in Install Recipes; do
+            "$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" $section >"$OUT/$section"
+        done
         boot service-cases
     fi
 }
@@ -25,6 +28,10 @@ setup_file() {
 
 @test "systemctl reload returns when the new configuration is in force, and fails with a bad one" {
     result_of reload
+}
+
+@test "systemctl reload waits for a daemon that takes its time" {
+    result_of reload_waits
 }
 
 @test "the first client starts the service by its socket and is served; a restart refuses no client" {
@@ -57,6 +64,18 @@ setup_file() {
 
 @test "a user has a hub of their own by the user units" {
     result_of user_units
+}
+
+@test "every user can log through the README's listeners" {
+    result_of log_recipe
+}
+
+@test "the README's worker ends the message at hand when it is stopped" {
+    result_of worker_recipe
+}
+
+@test "the README's commands for systemd start the service, and remove it" {
+    result_of install_recipe
 }
 
 @test "the sandbox's score is at most 0.5" {

@@ -185,6 +185,72 @@ EOF
     assert_output --partial "udsctl pipe"
 }
 
+# PONG from SOCKET (REASON) in N us
+reason_is() { # SOCKET REASON
+    assert_success
+    assert_equal "${output% in *}" "PONG from $1 ($2)"
+}
+
+@test "ping and --verbose say why udsctl uses this socket" {
+    local own=$DIR/udsd/udsd.sock before
+    mkdir "$DIR/udsd"
+    start_udsd --listen "$own"
+    run "$UDSCTL" ping
+    reason_is "$S" UDSD_SOCKET
+    run "$UDSCTL" --socket "$own" ping
+    reason_is "$own" --socket
+    unset UDSD_SOCKET
+    export XDG_RUNTIME_DIR=$DIR
+    run "$UDSCTL" ping
+    reason_is "$own" "this user's hub"
+    before=$(info total_connections_received)
+    run --separate-stderr "$UDSCTL" -v send news hello
+    assert_success
+    assert_equal "${stderr%%$'\n'*}" "udsctl: using $own (this user's hub)"
+    # The look at the socket was no connection.
+    assert_equal "$(info total_connections_received)" $((before + 2))
+    run "$UDSCTL" ping --json
+    assert_equal "$(jq -r '.socket + " " + .reason' <<<"$output")" "$own this user's hub"
+}
+
+# udsctl as in a machine with the service: in a mount namespace with another /run.
+with_run() { # DIRECTORY COMMAND...
+    unshare --mount --propagation private sh -c 'mkdir -p /run && mount --bind "$0" /run && exec "$@"' "$@"
+}
+
+@test "a user's hub that was killed hides no running service" {
+    need_root
+    unshare --mount true || skip "no mount namespace can be made"
+    local run=$DIR/run
+    mkdir -p "$run/udsd" "$run/mine/udsd"
+    start_udsd --listen "$run/udsd/udsd.sock"
+    "$UDSD" --listen "$run/mine/udsd/udsd.sock" 2>"$DIR/own.log" 3>&- &
+    local own=$!
+    wait_until is_listening "$run/mine/udsd/udsd.sock"
+    unset UDSD_SOCKET
+    export XDG_RUNTIME_DIR=/run/mine
+    run with_run "$run" "$UDSCTL" ping
+    reason_is /run/mine/udsd/udsd.sock "this user's hub"
+    kill -KILL $own
+    wait $own || true
+    [ -S "$run/mine/udsd/udsd.sock" ]
+    run with_run "$run" "$UDSCTL" ping
+    reason_is /run/udsd/udsd.sock "the service; nobody listens on /run/mine/udsd/udsd.sock"
+    rm "$run/mine/udsd/udsd.sock"
+    run with_run "$run" "$UDSCTL" ping
+    reason_is /run/udsd/udsd.sock "the service"
+    # Without the service, the user's own hub is what is missing.
+    "$UDSD" --listen "$run/mine/udsd/udsd.sock" 2>"$DIR/own.log" 3>&- &
+    own=$!
+    wait_until is_listening "$run/mine/udsd/udsd.sock"
+    kill -KILL $own
+    wait $own || true
+    stop_udsd
+    run with_run "$run" "$UDSCTL" ping
+    assert_failure 69
+    assert_output --partial "/run/mine/udsd/udsd.sock: Connection refused; is it running? systemctl --user status udsd"
+}
+
 @test "no permission to connect: exit 77 at once" {
     need_root
     cp "$UDSCTL" "$DIR/udsctl"

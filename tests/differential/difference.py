@@ -7,8 +7,8 @@ import tomllib
 
 import answer
 
-FIELDS = {"name", "why", "files", "protocol", "request", "before", "both", "redis", "udsd", "becomes", "transform",
-          "names", "chance"}
+FIELDS = {"name", "why", "files", "protocol", "request", "before", "since", "both", "redis", "udsd", "becomes",
+          "transform", "names", "chance"}
 
 
 class Difference:
@@ -17,7 +17,8 @@ class Difference:
         if unknown or not {"name", "why", "files"} <= set(row):
             raise ValueError("difference %s: unknown or missing fields %s" % (row.get("name"), sorted(unknown)))
         self.name, self.files = row["name"], row["files"]
-        self.protocol, self.before = row.get("protocol"), row.get("before")
+        self.protocol = row.get("protocol")
+        self.before, self.since = [version_of(row[key]) if key in row else None for key in ("before", "since")]
         self.request = re.compile(row.get("request", ""), re.IGNORECASE)
         self.redis = pattern(row, "redis")
         self.udsd = pattern(row, "udsd")
@@ -31,7 +32,8 @@ class Difference:
         return self.transform not in (messages_after_reply, commands) and self.redis == self.udsd
 
     def is_for(self, protocol, version):
-        return self.protocol in (None, protocol) and (not self.before or version < version_of(self.before))
+        is_of_version = (not self.before or version < self.before) and (not self.since or version >= self.since)
+        return self.protocol in (None, protocol) and is_of_version
 
     def is_about(self, name, request):
         return any(fnmatch.fnmatchcase(name, glob) for glob in self.files) and self.request.search(request)

@@ -107,6 +107,14 @@ as() { # USER COMMAND...
     setpriv --reuid "$1" --regid "$1" --init-groups -- "${@:2}"
 }
 
+# as_session USER COMMAND...: as in a session of theirs, with a manager of their own.
+as_session() {
+    local uid
+    uid=$(id -u "$1")
+    systemctl start "user@$uid.service"
+    as "$1" env XDG_RUNTIME_DIR="/run/user/$uid" HOME=/tmp "${@:2}"
+}
+
 # stream N COMMAND...: udsctl send passes N lines to udsctl recv while COMMAND runs; all must come, at least once.
 stream() {
     local n=$1 recv send

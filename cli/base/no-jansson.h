@@ -1,0 +1,96 @@
+/*
+ * Stands in for jansson in a build without JSON, -Djson=false: records can be made and stay empty. Nobody asks for one
+ * then, since record_is_possible() has refused what would print it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define JANSSON_IS_MISSING
+
+#define JSON_COMPACT 0
+#define JSON_ENCODE_ANY 0
+#define JSON_REAL_PRECISION(n) 0
+
+typedef long long json_int_t;
+typedef struct json {
+	int unused;
+} json_t;
+
+typedef int (*json_dump_callback_t)(const char *text, size_t size, void *arg);
+
+static inline json_t *
+json_object(void)
+{
+	static json_t none;
+
+	return &none;
+}
+
+static inline json_t *
+json_integer(json_int_t value)
+{
+	(void)value;
+	return json_object();
+}
+
+static inline json_t *
+json_real(double value)
+{
+	(void)value;
+	return json_object();
+}
+
+static inline json_t *
+json_stringn_nocheck(const char *text, size_t len)
+{
+	(void)text;
+	(void)len;
+	return json_object();
+}
+
+/* NULL for what may be no UTF-8: all that is not ASCII. */
+static inline json_t *
+json_stringn(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return NULL;
+	return json_object();
+}
+
+static inline int
+json_object_set_new_nocheck(json_t *object, const char *key, json_t *value)
+{
+	(void)object;
+	(void)key;
+	(void)value;
+	return 0;
+}
+
+static inline int
+json_dumpf(const json_t *value, FILE *file, size_t flags)
+{
+	(void)value;
+	(void)file;
+	(void)flags;
+	return 0;
+}
+
+static inline int
+json_dump_callback(const json_t *value, json_dump_callback_t callback, void *arg, size_t flags)
+{
+	(void)value;
+	(void)callback;
+	(void)arg;
+	(void)flags;
+	return 0;
+}
+
+static inline void
+json_decref(json_t *value)
+{
+	(void)value;
+}
