@@ -80,14 +80,26 @@ ssize_t conn_receive(struct conn *conn, struct iovec *iov, int n);
 /* Sends back the first len bytes of the loop's buffer. */
 void conn_echo(struct conn *conn, size_t len);
 
-/* Before conn_stop(), while its receivers are still there: what its client cannot send again is handled. */
-void conn_drain(struct conn *conn);
+/* Call when the loop has begun to stop: it is not read any more. */
+void conn_pause(struct conn *conn);
+
+/*
+ * Before conn_stop(), while its receivers are still there: handles what its client cannot send again. is_new: it has
+ * not been read yet; then it is read once in any case.
+ */
+void conn_drain(struct conn *conn, bool is_new);
 
 /* No more input: what was read is handled, what is queued is written, then it is closed. */
 void conn_stop(struct conn *conn);
 
 /* Whether the peer is gone for good. Costs a system call. */
 bool conn_is_hung_up(const struct conn *conn);
+
+/* Whether there is something to read: bytes, a packet, which may be empty, or the end of the input. */
+bool conn_is_readable(const struct conn *conn);
+
+/* Whether there are bytes to read. */
+bool conn_has_input(const struct conn *conn);
 
 /* Bytes the peer has not taken, as the kernel counts them (SIOCOUTQ); 0 if it cannot tell. */
 int conn_unread(const struct conn *conn);

@@ -25,13 +25,13 @@ static struct {
 } area;
 
 static bool
-is_ours(const void *p)
+evmem_is_ours(const void *p)
 {
 	return area.begin && (const union piece *)p >= area.begin && (const union piece *)p < area.end;
 }
 
 static void *
-allocate(size_t size)
+evmem_allocate(size_t size)
 {
 	union piece *piece = area.free;
 
@@ -45,11 +45,11 @@ allocate(size_t size)
 }
 
 static void
-release(void *p)
+evmem_release(void *p)
 {
 	union piece *piece = p;
 
-	if (!is_ours(p)) {
+	if (!evmem_is_ours(p)) {
 		free(p);
 		return;
 	}
@@ -58,13 +58,13 @@ release(void *p)
 }
 
 static void *
-resize(void *p, size_t size)
+evmem_resize(void *p, size_t size)
 {
 	void *moved;
 
 	if (!p)
-		return allocate(size);
-	if (!is_ours(p))
+		return evmem_allocate(size);
+	if (!evmem_is_ours(p))
 		return realloc(p, size);
 	if (size <= PIECE)
 		return p;
@@ -72,7 +72,7 @@ resize(void *p, size_t size)
 	if (!moved)
 		return NULL;
 	memcpy(moved, p, PIECE);
-	release(p);
+	evmem_release(p);
 	return moved;
 }
 
@@ -88,5 +88,5 @@ evmem_init(void)
 		return; /* all comes from the heap */
 	area.begin = area.at = begin;
 	area.end = area.begin + AREA_SIZE / PIECE;
-	event_set_mem_functions(allocate, resize, release);
+	event_set_mem_functions(evmem_allocate, evmem_resize, evmem_release);
 }

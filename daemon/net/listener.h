@@ -14,7 +14,7 @@
 #include "sockfile.h"
 
 struct event_base;
-struct guard;
+struct filewatch;
 struct identity;
 struct listener_owner;
 struct loop;
@@ -30,7 +30,7 @@ enum listener_refusal {
 /* What a listener needs of who has it. */
 struct listener_owner {
 	struct loop *loop;
-	struct guard *guard;
+	struct filewatch *watch;
 	char error[256]; /* why one could last not be opened */
 	void (*refused)(struct listener_owner *owner, enum listener_refusal why, const struct identity *identity);
 };
@@ -39,6 +39,7 @@ struct listener {
 	TAILQ_ENTRY(listener) link;
 	struct listener_owner *owner;
 	struct listener_config config;
+	struct addr addr; /* one of the configuration's, or that of a socket that was handed over */
 	struct conn_origin *origin;
 	struct sockfile file;
 	struct event event;
@@ -53,13 +54,13 @@ TAILQ_HEAD(listener_list, listener);
 enum { LISTENER_E_CONFIG = 78, LISTENER_E_NO_PERMISSION = 77 };
 
 /*
- * Opens what the configuration describes. fd: a listening socket that was handed over, or -1. Returns 0, or
- * LISTENER_E_* after the reason was logged, or -ENOMEM.
+ * Opens one address of what the configuration describes. fd: a listening socket that was handed over, or -1. Returns 0,
+ * or LISTENER_E_* after the reason was logged, or -ENOMEM.
  */
-int listener_new(struct listener_owner *owner, const struct listener_config *config, int fd,
+int listener_new(struct listener_owner *owner, const struct listener_config *config, const struct addr *addr, int fd,
                  struct listener **ret_listener);
 
-/* Closes the socket and removes its file. Clients that were accepted stay. */
+/* Closes the socket and removes its file. Clients that have connected stay, and are accepted before. */
 void listener_free(struct listener *listener);
 
 /* Whether clients still find it: its socket file may have been removed or replaced. */
@@ -68,7 +69,7 @@ bool listener_is_in_place(const struct listener *listener);
 /* Applies what may change while the address stays the same. */
 void listener_update(struct listener *listener, const struct listener_config *config);
 
-/* Clients find the socket no longer, but its path stays taken. */
+/* Accepts those that have connected; from then on clients find the socket no longer, but its path stays taken. */
 void listener_retire(struct listener *listener);
 
 /* Accepts or does not, for now. */

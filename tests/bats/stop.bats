@@ -66,7 +66,7 @@ load helper
     block_on_big_message
     kill -TERM "$UDSD_PID"
     wait_until contains "$LOG" stopping
-    kill -INT "$UDSD_PID"
+    kill -TERM "$UDSD_PID"
     wait_exit "$UDSD_PID"
     assert_equal "$status" 0
     contains "$LOG" 'ending at once'

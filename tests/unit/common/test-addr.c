@@ -174,9 +174,9 @@ long_host(void **state __attribute__((unused)))
 static void
 texts_of_mistakes(void **state __attribute__((unused)))
 {
-	static const int errors[] = { ADDR_E_EMPTY, ADDR_E_TOO_LONG, ADDR_E_PORT, ADDR_E_HOST };
+	static const int errors[] = { ADDR_E_EMPTY, ADDR_E_TOO_LONG, ADDR_E_PORT, ADDR_E_HOST, ADDR_E_TOO_MANY };
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(addr_strerror(errors[i]), addr_strerror(errors[k]));
 	assert_non_null(addr_strerror(12345));

@@ -8,7 +8,7 @@
 
 struct event_base;
 
-struct guard {
+struct filewatch {
 	int fd; /* inotify(7); -1: not to be had, and nothing is watched */
 	struct event event;
 	void (*on_change)(void *arg);
@@ -16,8 +16,8 @@ struct guard {
 };
 
 /* on_change: something happened to a watched file; which one, the caller looks for itself. */
-void guard_init(struct guard *guard, struct event_base *base, void (*on_change)(void *arg), void *arg);
-void guard_deinit(struct guard *guard);
+void filewatch_init(struct filewatch *watch, struct event_base *base, void (*on_change)(void *arg), void *arg);
+void filewatch_deinit(struct filewatch *watch);
 
 /* Watches the file until it is gone. Returns 0 or -errno. */
-int guard_watch(struct guard *guard, const char *path);
+int filewatch_add(struct filewatch *watch, const char *path);
