@@ -185,7 +185,7 @@ void
 addr_set_tcp_options(int fd)
 {
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-	/* Seconds of silence until the first probe, and between two; and how many stay unanswered. */
+	/* Seconds until the first probe, and between two, and the number of probes: ADDR_TCP_SILENCE_MS in all. */
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 60 }, sizeof(int));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 10 }, sizeof(int));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){ 5 }, sizeof(int));

@@ -75,6 +75,9 @@ const char *addr_strerror(int error);
  */
 int addr_socket(const struct addr *addr, int type);
 
+/* After so long, in ms, a TCP peer from which nothing comes any more has vanished. */
+#define ADDR_TCP_SILENCE_MS 110000
+
 /* For a connected TCP socket: nothing waits to be sent, and a peer that has vanished is noticed within two minutes. */
 void addr_set_tcp_options(int fd);
 

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +46,17 @@ listener_refuse_user(struct listener *listener, int fd, const struct identity *i
 	group_set_unref(identity->groups);
 }
 
+/*
+ * Keepalive notices a peer that has vanished, but is silent while sent bytes are unacknowledged. The kernel's limit for
+ * those holds for a peer that is there and does not read, as well, so slow_timeout must be shorter.
+ */
+static void
+listener_limit_silence(int fd, uint64_t slow_timeout)
+{
+	if (slow_timeout > 0 && slow_timeout <= ADDR_TCP_SILENCE_MS)
+		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){ ADDR_TCP_SILENCE_MS }, sizeof(int));
+}
+
 static void
 listener_admit(struct listener *listener, int client_fd)
 {
@@ -65,6 +78,8 @@ listener_admit(struct listener *listener, int client_fd)
 		listener_refuse_user(listener, fd, &identity);
 		return;
 	}
+	if (listener->addr.kind == ADDR_TCP)
+		listener_limit_silence(fd, flow->limits.slow_timeout);
 	if (conn_new(TAKE_FD(fd), listener->origin, &identity, NULL) < 0) {
 		errno = ENOMEM;
 		owner->refused(owner, LISTENER_NO_RESOURCES, NULL);

@@ -132,3 +132,42 @@ EOF
     wait_until info_is messages_published 20
     wait_until memory_below $((before + 24576))
 }
+
+# A FIFO stands for a name service: who reads it waits until somebody answers.
+@test "a reload that takes long stops nobody; a second one waits for it; each client is answered by its own" {
+    local bus='[listener bus]\nlisten = %s\n'
+    mkfifo "$DIR/conf"
+    printf "$bus" "$S" >"$DIR/conf" 3>&- &
+    start_with_config
+    kill -HUP "$UDSD_PID"
+    background "$UDSCTL" reload
+    local reload=$!
+    wait_until contains "$LOG" 'asked for a reload'
+    run "$UDSCTL" ping
+    assert_success
+    # The first reload, by the signal, ends now, and does not answer the client, which asked later.
+    printf "$bus[listener two]\nlisten = %s\n" "$S" "$DIR/two" >"$DIR/conf"
+    wait_until is_listening "$DIR/two"
+    run "$UDSCTL" ping
+    assert_success
+    ! is_gone "$reload"
+    printf "$bus[listener three]\nlisten = %s\n" "$S" "$DIR/three" >"$DIR/conf"
+    wait_exit "$reload"
+    assert_equal "$status" 0
+    is_listening "$DIR/three"
+    [ ! -e "$DIR/two" ]
+    # A reload that never ends does not delay the stop.
+    kill -HUP "$UDSD_PID"
+    stop_udsd
+}
+
+@test "a log that may not grow does not end the daemon" {
+    (
+        ulimit -f 1
+        exec "$UDSD" --listen "$S" --log-level debug 3>&- 8>&- 2>"$LOG"
+    ) &
+    adopt_udsd $!
+    wait_until eval '"$UDSCTL" ping && [ "$(stat -c %s "$LOG")" -eq 1024 ]'
+    "$UDSCTL" ping
+    stop_udsd
+}
