@@ -227,6 +227,7 @@ conn_resume(struct client *c)
 {
 	struct conn *conn = conn_of(c);
 	struct flow *flow = &loop_bus(conn->origin->loop)->flow;
+
 	if (conn->origin->ops->resume)
 		conn->origin->ops->resume(conn);
 	else
@@ -248,9 +249,7 @@ conn_flush(struct client *c)
 	enum outq_status status;
 	size_t written;
 
-	/* What a dead client was told may not hold any more. */
-	if (c->state == CLIENT_DEAD ||
-	    ((signals_pending || conn->origin->loop->stopping) && loop_is_over(conn->origin->loop))) {
+	if (c->state == CLIENT_DEAD) { /* what it was told may not hold any more */
 		flow_set_out_state(&bus->flow, c, CLIENT_OUT_IDLE);
 		return;
 	}

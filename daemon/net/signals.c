@@ -1,6 +1,5 @@
 /*
- * A handler only counts, and wakes the loop by an eventfd. What takes long in the loop looks at signals_pending between
- * two clients, so that a signal never waits for a whole pass.
+ * A handler only counts, and wakes the loop by an eventfd. The loop looks after each pass, which is short (work.h).
  *
  * Should the loop hang all the same, SIGALRM ends the process a second after it had to be over. Nothing is lost by that
  * which was not lost already: the kernel closes the sockets, and the next start replaces the socket files.
