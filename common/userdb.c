@@ -4,6 +4,10 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
 
 int
 userdb_user(const char *name, uid_t *ret_uid)
@@ -25,4 +29,18 @@ userdb_group(const char *name, gid_t *ret_gid)
 		return -ENOENT;
 	*ret_gid = gr->gr_gid;
 	return 0;
+}
+
+int
+userdb_local_user(const char *name, uid_t *ret_uid)
+{
+	_cleanup_fclose_ FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *pw;
+
+	while (file && (pw = fgetpwent(file)))
+		if (strcmp(pw->pw_name, name) == 0) {
+			*ret_uid = pw->pw_uid;
+			return 0;
+		}
+	return -ENOENT;
 }

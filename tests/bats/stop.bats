@@ -134,6 +134,14 @@ got_expected() {
     wait_until contains "$LOG" 'the configuration was reloaded'
 }
 
+@test "what a stop has no time to read is counted in the log" {
+    start_configured '[udsd]' 'shutdown_timeout = 0' '[listener lines]' "listen = $DIR/lines" 'mode = line' 'channel = log'
+    "$PYTHON" "$TOOLS/backlog.py" "$UDSD_PID" 15 "stream:$DIR/lines:lines %d"
+    wait_exit "$UDSD_PID"
+    assert_equal "$status" 0
+    contains "$LOG" 'stopping with output unsent to 0 clients, and with input unread of 100'
+}
+
 # keep_busy: clients have sent commands that take minutes.
 keep_busy() {
     background "$PYTHON" -c "
