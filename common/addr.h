@@ -47,8 +47,8 @@ struct addr_list {
 #define ADDR_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
 /*
- * Reads text; a host name is looked up (getaddrinfo(3), which may block) and its first address taken.
- * Returns 0 or ADDR_E_*.
+ * Reads text; a host name is looked up (getaddrinfo(3), which may block) and its first address taken. Returns 0 or
+ * ADDR_E_*.
  */
 int addr_parse(const char *text, struct addr *ret_addr);
 

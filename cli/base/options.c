@@ -216,7 +216,7 @@ options_find_socket(struct options *o)
 		text = options_user_socket(path, sizeof(path));
 	if (!text)
 		text = PROTOCOL_SERVICE_SOCKET;
-	r = addr_parse(text, &o->addr);
+	r = addr_list_parse(text, &o->addr);
 	if (r == 0)
 		return 0;
 	say("%s: '%s': %s", where, text, addr_strerror(r));

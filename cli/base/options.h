@@ -13,8 +13,8 @@
 
 /* What all verbs have in common. The options struct of a verb begins with it. */
 struct options {
-	struct addr addr;   /* of the daemon */
-	const char *socket; /* as given with --socket, or NULL */
+	struct addr_list addr; /* of the daemon */
+	const char *socket;    /* as given with --socket, or NULL */
 	bool verbose;
 	bool help;
 	bool version;

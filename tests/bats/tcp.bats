@@ -59,6 +59,12 @@ answers() {
         "$DIR" "$UDSD"
     assert_success
     assert_line "listen = hub:$port"
+    # udsctl tries them all.
+    printf '127.0.0.3 there\n127.0.0.2 there\n' >"$DIR/hosts2"
+    run unshare --mount sh -c 'mount --bind "$1" /etc/hosts && "$2" --socket "$3" ping' - \
+        "$DIR/hosts2" "$UDSCTL" "there:$port"
+    assert_success
+    assert_output --partial "PONG from there:$port"
     # A name of which one address is taken already.
     printf '[listener again]\nlisten = 127.0.0.2:%s\n' "$port" >>"$DIR/conf"
     printf 'UDSD RELOAD\r\n' | nc -N -U "$S" | grep -q 'is the address of \[listener tcp\] already'
