@@ -8,10 +8,9 @@
 
 #include <event2/event.h>
 
-/* The size of what libevent keeps for a descriptor (struct evmap_io of libevent 2.1). */
+/* Bytes that libevent keeps for a descriptor (struct evmap_io of libevent 2.1). */
 #define PIECE ((size_t)16)
-/* Address space, of which only what is used takes memory: as many pieces as descriptors that a process can have here;
-   others come from the heap. */
+/* A piece for each of 1M descriptors. Only pages that were used take memory. Further pieces come from the heap. */
 #define AREA_SIZE ((size_t)1024 * 1024 * PIECE)
 
 union piece {
@@ -85,7 +84,7 @@ evmem_init(void)
 		return;
 	begin = mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (begin == MAP_FAILED)
-		return; /* all comes from the heap */
+		return; /* everything comes from the heap then */
 	area.begin = area.at = begin;
 	area.end = area.begin + AREA_SIZE / PIECE;
 	event_set_mem_functions(evmem_allocate, evmem_resize, evmem_release);

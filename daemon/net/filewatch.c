@@ -53,7 +53,7 @@ filewatch_deinit(struct filewatch *watch)
 int
 filewatch_add(struct filewatch *watch, const char *path)
 {
-	/* Taking away one of its names is a change of the file's attributes. */
+	/* Removing a name changes the link count, which counts as IN_ATTRIB. */
 	if (watch->fd >= 0 && inotify_add_watch(watch->fd, path, IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
 		return -errno;
 	return 0;

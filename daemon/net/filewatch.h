@@ -1,6 +1,6 @@
 /*
- * Watches socket files: somebody may remove or replace one under a running daemon. Nothing else that happens in
- * their directories wakes it.
+ * Watches the socket files, which somebody may remove or replace while the daemon runs. Other changes in their
+ * directories do not wake the daemon.
  */
 #pragma once
 
@@ -9,13 +9,13 @@
 struct event_base;
 
 struct filewatch {
-	int fd; /* inotify(7); -1: not to be had, and nothing is watched */
+	int fd; /* inotify(7); -1: there is none, and nothing is watched */
 	struct event event;
 	void (*on_change)(void *arg);
 	void *arg;
 };
 
-/* on_change: something happened to a watched file; which one, the caller looks for itself. */
+/* on_change: some watched file has changed; the caller finds out which. */
 void filewatch_init(struct filewatch *watch, struct event_base *base, void (*on_change)(void *arg), void *arg);
 void filewatch_deinit(struct filewatch *watch);
 

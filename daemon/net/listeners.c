@@ -1,7 +1,8 @@
 /*
- * The list holds every open listener. A reload opens all new listeners or none; only then does it close those that the
- * new configuration lacks. When descriptors or memory run out, all listeners pause until a client leaves or
- * ACCEPT_RETRY_MS have passed. A socket file that was removed is restored once its place is free.
+ * The list holds every open listener. A reload opens all new listeners or none, and only then closes those that the new
+ * configuration lacks; but what is in the way of a new one is closed before, and opened again if the reload fails. When
+ * descriptors or memory run out, no listener accepts until a client leaves or ACCEPT_RETRY_MS have passed. A socket
+ * file that was removed is put back as soon as nothing else has its name.
  */
 #include "listeners.h"
 
@@ -21,11 +22,11 @@
 
 #define ACCEPT_RETRY_MS 500
 
-/* How long until it is tried again to put a socket file back: where something is in the way, or it failed. */
+/* How soon to try again to put socket files back: when another file has the name, and when it failed. */
 #define RESTORE_MS 1000
 #define RESTORE_FAILED_MS (60 * 1000)
 
-/* How often the log is told of the same trouble. */
+/* At most one line of the log in so many ms about clients that cannot be served. */
 #define ACCEPT_LOG_MS (60 * 1000)
 
 static void
@@ -37,63 +38,46 @@ listeners_set_accepting(struct listeners *listeners, bool accepting)
 		listener_set_accepting(listener, accepting);
 }
 
-static struct flow *
-listeners_flow(struct listeners *listeners)
-{
-	return &loop_bus(listeners->owner.loop)->flow;
-}
-
-/* Whether it is time to tell the log again that not all clients can be served. */
-static bool
-listeners_may_log_accept(struct listeners *listeners)
-{
-	return log_limit_allows(&listeners->accept_log, 1, ACCEPT_LOG_MS, listeners_flow(listeners)->now_ms, NULL);
-}
-
 static void
-listeners_pause_accepting(struct listeners *listeners, int error)
+listeners_log_user_refused(uint64_t limit, const struct identity *identity)
 {
-	if (listeners_may_log_accept(listeners))
-		log_warning("cannot accept more than %llu clients now: %s; new ones wait",
-		            (unsigned long long)listeners_flow(listeners)->stats.clients, strerror(error));
-	listeners->is_pausing = true;
-	listeners_set_accepting(listeners, false);
-	loop_add_timer(&listeners->accept_timer, ACCEPT_RETRY_MS);
-}
-
-static void
-listeners_note_user_refused(struct listeners *listeners, const struct identity *identity)
-{
-	unsigned long long limit = listeners_flow(listeners)->limits.max_clients_per_uid;
 	char command[IDENTITY_COMMAND_MAX];
 
-	if (!listeners_may_log_accept(listeners))
-		return;
 	identity_command(identity, command);
 	if (identity->anonymous)
 		log_warning("max_clients_per_uid is reached (%llu) by anonymous clients: one more is turned away",
-		            limit);
+		            (unsigned long long)limit);
 	else
-		log_warning("max_clients_per_uid is reached (%llu) by uid %u: pid %d '%s' is turned away", limit,
-		            identity->uid, (int)identity->pid, command);
+		log_warning("max_clients_per_uid is reached (%llu) by uid %u: pid %d '%s' is turned away",
+		            (unsigned long long)limit, identity->uid, (int)identity->pid, command);
 }
 
 static void
 listeners_refused_cb(struct listener_owner *owner, enum listener_refusal why, const struct identity *identity)
 {
 	struct listeners *listeners = (struct listeners *)owner;
+	const struct flow *flow = &loop_bus(owner->loop)->flow;
+	int error = errno;
+	bool may_log = log_limit_allows(&listeners->accept_log, 1, ACCEPT_LOG_MS, flow->now_ms, NULL);
 
+	if (why == LISTENER_NO_RESOURCES) {
+		listeners->is_pausing = true;
+		listeners_set_accepting(listeners, false);
+		loop_add_timer(&listeners->accept_timer, ACCEPT_RETRY_MS);
+	}
+	if (!may_log)
+		return;
 	switch (why) {
 	case LISTENER_FULL:
-		if (listeners_may_log_accept(listeners))
-			log_warning("max_clients is reached (%llu): further clients are turned away",
-			            (unsigned long long)listeners_flow(listeners)->limits.max_clients);
+		log_warning("max_clients is reached (%llu): further clients are turned away",
+		            (unsigned long long)flow->limits.max_clients);
 		break;
 	case LISTENER_USER_FULL:
-		listeners_note_user_refused(listeners, identity);
+		listeners_log_user_refused(flow->limits.max_clients_per_uid, identity);
 		break;
 	case LISTENER_NO_RESOURCES:
-		listeners_pause_accepting(listeners, errno);
+		log_warning("cannot accept more than %llu clients now: %s; new ones wait",
+		            (unsigned long long)flow->stats.clients, strerror(error));
 		break;
 	}
 }
@@ -116,7 +100,7 @@ listeners_conn_closed_cb(void *arg, const struct conn *conn)
 
 	if (conn->session.client.is_hidden)
 		TAILQ_FOREACH(listener, &listeners->list, link)
-			if (listener->packets == conn) { /* there was no memory for it */
+			if (listener->packets == conn) { /* it was closed for lack of memory: is opened anew */
 				listener->packets = NULL;
 				loop_add_timer(&listeners->restore_timer, RESTORE_MS);
 			}
@@ -293,7 +277,7 @@ listeners_close_lost(struct listeners *listeners)
 	}
 }
 
-/* Whether a socket file could be put there: there is a directory, and nothing of that name in it. */
+/* Whether a socket file can be put there: its directory is there, and has nothing of that name. */
 static bool
 listeners_is_free(const char *path)
 {

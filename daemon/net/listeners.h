@@ -61,5 +61,5 @@ void listeners_close_lost(struct listeners *listeners);
 /* Closes lost listeners and reopens them, now or once their paths are free. */
 void listeners_restore(struct listeners *listeners);
 
-/* Accepts those that have connected. Then clients find no socket any more, but the paths stay taken. */
+/* Calls listener_retire() for all. */
 void listeners_retire(struct listeners *listeners);

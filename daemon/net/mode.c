@@ -12,7 +12,7 @@
 #include "input.h"
 #include "packet.h"
 
-/* Reads of one connection when the daemon stops: as much as its socket can hold. */
+/* Reads of one connection when the daemon stops, at most: more than its socket holds by default. */
 #define READS_AT_END 16
 
 const char *const mode_names[MODE_COUNT] = {
@@ -103,7 +103,7 @@ mode_check(const struct mode_options *o, bool is_tcp, char *ret_text, size_t siz
 	return key;
 }
 
-/* How much to read at once: little, where the user's clients keep too much already. */
+/* Bytes to read at once: few if the user has too much input unhandled already. */
 static size_t
 mode_read_size(const struct conn *conn)
 {
@@ -162,7 +162,7 @@ mode_stop_at_once(struct conn *conn)
 static void
 mode_read_echo(struct conn *conn)
 {
-	/* All of it may have to be kept. */
+	/* All of it may have to be queued. */
 	struct iovec iov = { conn->origin->loop->buffer,
 		             conn->session.client.user->is_over ? USER_OVER_MIN : LOOP_BUFFER_SIZE };
 	ssize_t len = conn_receive(conn, &iov, 1);
@@ -260,7 +260,7 @@ mode_ops_of(const struct mode_options *o)
 	};
 	static const struct conn_ops feed = { FEED_OPS, .read = mode_read_feed };
 	static const struct conn_ops feed_packets = { FEED_OPS, .read = packet_read };
-	/* Answers stay packets of their own if the next message is read when one is written. */
+	/* Lockstep keeps each answer a packet of its own. */
 	static const struct conn_ops feed_packets_ack = { FEED_OPS, .read = packet_read, .is_lockstep = true };
 
 	if (o->mode == MODE_ROUTE)
@@ -272,7 +272,7 @@ mode_ops_of(const struct mode_options *o)
 	return o->ack ? &feed_packets_ack : &feed_packets;
 }
 
-/* What feed needs to know; the channel's name is the caller's. */
+/* The plan refers to the channel's name, which must outlive it. */
 static struct feed_plan
 mode_plan_of(const struct mode_options *o, const char *channel)
 {
