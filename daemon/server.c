@@ -35,7 +35,7 @@ server_stop(struct server *server, const char *why)
 	(void)manager_tell("STOPPING=1\nSTATUS=Stopping");
 	server->is_stopping = true;
 	status_deinit(&server->status);
-	stop_begin(&server->turn.stop, &server->loop, server->config->shutdown_timeout);
+	stop_begin(&server->turn.stop, server->config->shutdown_timeout);
 	listeners_retire(&server->listeners);
 	loop_add_timer(&server->stop_timer, server->config->shutdown_timeout);
 }

@@ -12,15 +12,27 @@
 #include "pass.h"
 
 void
-stop_begin(struct stop *stop, struct loop *loop, uint64_t timeout_ms)
+stop_init(struct stop *stop, struct loop *loop)
 {
-	struct flow *flow = &loop_bus(loop)->flow;
+	*stop = (struct stop){ .loop = loop };
+}
+
+void
+stop_note_clients(struct stop *stop)
+{
+	if (!stop->loop->stopping)
+		stop->last_id = loop_bus(stop->loop)->flow.last_id;
+}
+
+void
+stop_begin(struct stop *stop, uint64_t timeout_ms)
+{
+	struct flow *flow = &loop_bus(stop->loop)->flow;
 	struct client *c;
 
-	*stop = (struct stop){ .loop = loop, .last_id = flow->last_id };
 	flow_update_time(flow);
-	loop->stop_by_ms = flow->now_ms + timeout_ms;
-	loop->stopping = true;
+	stop->loop->stop_by_ms = flow->now_ms + timeout_ms;
+	stop->loop->stopping = true;
 	TAILQ_FOREACH(c, &flow->clients, link)
 		conn_pause(conn_of(c));
 }
@@ -28,7 +40,7 @@ stop_begin(struct stop *stop, struct loop *loop, uint64_t timeout_ms)
 bool
 stop_has_work(const struct stop *stop)
 {
-	return stop->loop && !stop->is_done;
+	return stop->loop->stopping && !stop->is_done;
 }
 
 /* The client to be drained next, or NULL. */
@@ -56,7 +68,7 @@ stop_advance(struct stop *stop)
 		return;
 	for (c = stop_next(stop); c && !flow_is_pass_full(&bus->flow) && !loop_is_over(stop->loop);
 	     c = TAILQ_NEXT(c, link)) {
-		conn_drain(conn_of(c), c->id > stop->last_id);
+		conn_drain(conn_of(c), c->id > stop->last_id || c->is_readable);
 		stop->n_unread += conn_of(c)->origin->ops->drain && client_is_live(c) && conn_has_input(conn_of(c));
 		stop->drained_id = c->id;
 	}

@@ -8,15 +8,19 @@
 
 struct stop {
 	struct loop *loop;
-	uint64_t last_id;    /* of the clients that were there at its beginning */
+	uint64_t last_id;    /* clients with a higher id have not been read at all */
 	uint64_t drained_id; /* of the last client that was drained */
 	uint64_t n_unread;   /* clients that had sent more than was read */
 	bool is_done;        /* all clients are closed, or will be once they have taken their output */
 };
 
-/* Call before connections that wait to be accepted are accepted for the last time. timeout_ms: until it must be over.
- */
-void stop_begin(struct stop *stop, struct loop *loop, uint64_t timeout_ms);
+void stop_init(struct stop *stop, struct loop *loop);
+
+/* Call before each turn: clients that come from now on are not read in it. */
+void stop_note_clients(struct stop *stop);
+
+/* Call before connections are accepted for the last time. timeout_ms: until it must be over. */
+void stop_begin(struct stop *stop, uint64_t timeout_ms);
 
 /* Does a part of it. Call in each pass; does nothing before stop_begin(). */
 void stop_advance(struct stop *stop);

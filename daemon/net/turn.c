@@ -95,6 +95,7 @@ void
 turn_init(struct turn *turn, struct loop *loop)
 {
 	*turn = (struct turn){ .loop = loop };
+	stop_init(&turn->stop, loop);
 	event_assign(&turn->tick, loop->base, -1, 0, turn_tick_cb, turn);
 	loop->sessions.describe = conn_describe;
 }
@@ -129,6 +130,7 @@ turn_once(struct turn *turn)
 {
 	bool is_busy = pass_has_work(loop_bus(turn->loop)) || stop_has_work(&turn->stop);
 
+	stop_note_clients(&turn->stop);
 	event_base_loop(turn->loop->base, EVLOOP_ONCE | (is_busy ? EVLOOP_NONBLOCK : 0));
 	turn_end_pass(turn);
 }
