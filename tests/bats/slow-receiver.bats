@@ -69,6 +69,23 @@ load helper
     [ "$(info slow_receivers_closed)" = 0 ]
 }
 
+@test "a pause of the whole machine does not make clients idle" {
+    start_configured '[limits]' 'idle_timeout = 3s'
+    background "$PYTHON" -c "
+import time
+from resp import Client
+client = Client('$S')
+client.call('CLIENT', 'SETNAME', 'idle')
+print('done', flush=True)
+time.sleep(1000)" >"$DIR/idle"
+    wait_until contains "$DIR/idle" done
+    kill -STOP "$UDSD_PID"
+    sleep 4.5 # the pause
+    kill -CONT "$UDSD_PID"
+    printf 'CLIENT LIST\r\n' | nc -N -U "$S" | grep -q ' name=idle '
+    wait_until contains "$LOG" 'did nothing for'
+}
+
 @test "the reply waits for a receiver whose socket is full, and comes when it reads" {
     start_udsd
     run "$PYTHON" - "$S" <<'EOF'
