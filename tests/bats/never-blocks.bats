@@ -1,6 +1,7 @@
 # Nothing outside the daemon can make its loop wait: neither a log without a reader nor a busy service manager.
 
 load helper
+load users
 
 @test "an unread log does not stop the daemon, which logs later how many lines it has lost" {
     run timeout 60 "$PYTHON" - "$UDSD" "$DIR" <<'EOF'
@@ -170,4 +171,16 @@ EOF
     wait_until eval '"$UDSCTL" ping && [ "$(stat -c %s "$LOG")" -eq 1024 ]'
     "$UDSCTL" ping
     stop_udsd
+}
+
+@test "CLIENT KILL USER asks no name service" {
+    need_root
+    unshare --mount true 2>/dev/null || skip "no right to mount"
+    # Where no name service is configured, asking one finds nobody.
+    printf 'passwd: db\n' >"$DIR/nsswitch"
+    unshare --mount sh -c 'mount --bind "$1/nsswitch" /etc/nsswitch.conf && exec "$2" --listen "$3"' - \
+        "$DIR" "$UDSD" "$S" >>"$LOG" 2>&1 3>&- 8>&- &
+    adopt_udsd $!
+    [ "$(printf 'CLIENT KILL USER daemon\r\n' | nc -N -U "$S" | tr -d '\r')" = :0 ]
+    printf 'CLIENT KILL USER nobody-has-this-name\r\n' | nc -N -U "$S" | grep -q '^-ERR No such user'
 }
