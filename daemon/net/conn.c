@@ -277,6 +277,7 @@ void
 conn_drain(struct conn *conn, bool is_new)
 {
 	conn->origin->loop->draining = conn;
+	loop_bus(conn->origin->loop)->flow.work.done += 3 * WORK_SYSCALL;
 	if (client_is_live(&conn->session.client) && conn->origin->ops->drain)
 		conn->origin->ops->drain(conn);
 	else if (is_new && conn_is_reading(conn))

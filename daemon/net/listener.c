@@ -136,12 +136,13 @@ listener_accept_rest(struct listener *listener)
 {
 	int fd = listener->packets ? conn_fd(listener->packets) : event_get_fd(&listener->event), r;
 
-	/* From now on the kernel refuses others, and keeps what it has; a TCP socket would drop that. */
+	/* From now on the kernel refuses others. A Unix socket keeps what it has, a TCP socket drops it. */
 	if (listener->addr.kind != ADDR_TCP)
 		shutdown(fd, SHUT_RD);
 	if (listener->packets || fd < 0)
 		return;
 	r = listener_accept(listener, SOMAXCONN);
+	shutdown(fd, SHUT_RD);
 	if (r < 0 && r != -EINVAL) /* EINVAL: all are accepted */
 		log_warning("clients that had connected were not served: %s", strerror(-r));
 }

@@ -189,3 +189,17 @@ time.sleep(1000)" >"$DIR/busy"
     run ! contains "$LOG" reloaded
     stop_udsd
 }
+
+@test "a daemon that hangs ends a second after shutdown_timeout all the same" {
+    mkfifo "$DIR/conf"
+    printf '[udsd]\nshutdown_timeout = 1s\n[listener bus]\nlisten = %s\n' "$S" >"$DIR/conf" 3>&- &
+    start_with_config
+    # Without memory for a thread the loop itself reads the file, and waits for its writer.
+    prlimit --pid "$UDSD_PID" --as=4096
+    kill -HUP "$UDSD_PID"
+    wait_until eval '! "$UDSCTL" ping --timeout 300ms'
+    kill -TERM "$UDSD_PID"
+    wait_exit "$UDSD_PID"
+    assert_equal "$status" 0
+    contains "$LOG" 'it hangs and could not stop in time'
+}
