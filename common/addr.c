@@ -31,42 +31,130 @@ addr_parse_unix(const char *text, struct addr *ret_addr)
 	return 0;
 }
 
+/* Adds what the lookup found. */
 static int
-addr_parse_tcp(const char *text, const char *colon, struct addr *ret_addr)
+addr_list_add(struct addr_list *list, const struct addrinfo *found)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
-	struct addr addr = { .kind = ADDR_TCP };
-	char host[NI_MAXHOST];
+	for (; found; found = found->ai_next) {
+		struct addr addr = { .kind = ADDR_TCP, .len = found->ai_addrlen };
+
+		memcpy(&addr.storage, found->ai_addr, found->ai_addrlen);
+		if (addr_list_contains(list, &addr))
+			continue;
+		if (list->n == ADDR_LIST_MAX)
+			return ADDR_E_TOO_MANY;
+		list->addrs[list->n++] = addr;
+	}
+	return 0;
+}
+
+static int
+addr_list_parse_tcp(const char *text, const char *colon, struct addr_list *list)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST }, *found;
+	const char *begin = text;
+	char host[ADDR_NAME_MAX + 1];
 	size_t len = (size_t)(colon - text);
 	uint64_t port;
+	int r;
 
 	if (num_parse_u64(colon + 1, &port) != 0 || port == 0 || port > 65535)
 		return ADDR_E_PORT;
 	if (len >= 2 && text[0] == '[' && text[len - 1] == ']')
-		text++, len -= 2;
-	if (len == 0 || len >= sizeof(host))
+		begin++, len -= 2;
+	if (len == 0 || strlen(text) > ADDR_NAME_MAX)
 		return ADDR_E_HOST;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	if (getaddrinfo(host, colon + 1, &hints, &list) != 0)
-		return ADDR_E_HOST;
-	memcpy(&addr.storage, list->ai_addr, list->ai_addrlen);
-	addr.len = list->ai_addrlen;
-	freeaddrinfo(list);
-	*ret_addr = addr;
-	return 0;
+	snprintf(host, sizeof(host), "%.*s", (int)len, begin);
+	if (getaddrinfo(host, colon + 1, &hints, &found) != 0) {
+		hints.ai_flags = 0;
+		if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+			return ADDR_E_HOST;
+		snprintf(list->name, sizeof(list->name), "%s", text);
+	}
+	r = addr_list_add(list, found);
+	freeaddrinfo(found);
+	return r;
+}
+
+int
+addr_list_parse(const char *text, struct addr_list *ret_list)
+{
+	const char *colon = strrchr(text, ':');
+	struct addr_list list = { .n = 0 };
+	int r;
+
+	if (!*text)
+		return ADDR_E_EMPTY;
+	if (text[0] == '@' || strchr(text, '/') || !colon) {
+		r = addr_parse_unix(text, &list.addrs[0]);
+		list.n = 1;
+	} else {
+		r = addr_list_parse_tcp(text, colon, &list);
+	}
+	if (r == 0)
+		*ret_list = list;
+	return r;
 }
 
 int
 addr_parse(const char *text, struct addr *ret_addr)
 {
-	const char *colon = strrchr(text, ':');
+	struct addr_list list;
+	int r = addr_list_parse(text, &list);
 
-	if (!*text)
-		return ADDR_E_EMPTY;
-	if (text[0] == '@' || strchr(text, '/') || !colon)
-		return addr_parse_unix(text, ret_addr);
-	return addr_parse_tcp(text, colon, ret_addr);
+	if (r == 0)
+		*ret_addr = list.addrs[0];
+	return r;
+}
+
+void
+addr_list_format(const struct addr_list *list, char *text, size_t size)
+{
+	if (list->name[0])
+		snprintf(text, size, "%s", list->name);
+	else
+		addr_format(&list->addrs[0], text, size);
+}
+
+bool
+addr_list_contains(const struct addr_list *list, const struct addr *addr)
+{
+	for (unsigned int i = 0; i < list->n; i++)
+		if (addr_is_equal(&list->addrs[i], addr))
+			return true;
+	return false;
+}
+
+bool
+addr_list_overlaps(const struct addr_list *a, const struct addr_list *b)
+{
+	for (unsigned int i = 0; i < b->n; i++)
+		if (addr_list_contains(a, &b->addrs[i]))
+			return true;
+	return false;
+}
+
+/* The port of a TCP address, 0 for others. *ret_all: it is one of all addresses. */
+static in_port_t
+addr_port(const struct addr *addr, bool *ret_all)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&addr->storage;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr->storage;
+
+	if (addr->kind != ADDR_TCP)
+		return 0;
+	*ret_all |= addr->sa.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr)
+	                                           : in->sin_addr.s_addr == INADDR_ANY;
+	return addr->sa.sa_family == AF_INET6 ? in6->sin6_port : in->sin_port;
+}
+
+bool
+addr_excludes(const struct addr *a, const struct addr *b)
+{
+	bool has_all = false;
+	in_port_t port = addr_port(a, &has_all);
+
+	return port != 0 && port == addr_port(b, &has_all) && has_all && !addr_is_equal(a, b);
 }
 
 bool
@@ -87,8 +175,21 @@ addr_strerror(int error)
 		return "the port is not a number from 1 to 65535";
 	case ADDR_E_HOST:
 		return "the host is not known; expected host:port with a name or an address";
+	case ADDR_E_TOO_MANY:
+		return "the host has more than 8 addresses; expected one of them";
 	}
 	return "not an address";
+}
+
+void
+addr_set_tcp_options(int fd)
+{
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	/* Seconds until the first probe, and between two, and the number of probes: ADDR_TCP_SILENCE_MS in all. */
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 60 }, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ 10 }, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){ 5 }, sizeof(int));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
 }
 
 int
@@ -99,7 +200,7 @@ addr_socket(const struct addr *addr, int type)
 	if (fd < 0)
 		return -errno;
 	if (addr->kind == ADDR_TCP)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+		addr_set_tcp_options(fd);
 	return fd;
 }
 

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
 
 int
 userdb_user(const char *name, uid_t *ret_uid)
@@ -69,4 +72,18 @@ userdb_is_member(uid_t uid, gid_t gid)
 		found |= groups[i] == gid;
 	free(groups);
 	return found;
+}
+
+int
+userdb_local_user(const char *name, uid_t *ret_uid)
+{
+	_cleanup_fclose_ FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *pw;
+
+	while (file && (pw = fgetpwent(file)))
+		if (strcmp(pw->pw_name, name) == 0) {
+			*ret_uid = pw->pw_uid;
+			return 0;
+		}
+	return -ENOENT;
 }

@@ -1,4 +1,4 @@
-/* Users and groups of the host. Each lookup may block (nss). */
+/* Users and groups of the host. Looking up a name may block for a minute (nss), so the loop of the daemon never does. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,3 +15,6 @@ int userdb_group_name(gid_t gid, char *ret_name, size_t size);
 
 /* Whether the user is in the group by what the host has on file: that is, after their next login. */
 bool userdb_is_member(uid_t uid, gid_t gid);
+
+/* The same for a user in /etc/passwd, with no question to a name service: does not block. */
+int userdb_local_user(const char *name, uid_t *ret_uid);

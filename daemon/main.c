@@ -33,6 +33,7 @@ main_run(const struct options *options, struct config *config)
 
 	main_fill_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log that has reached the limit of its size takes no more lines */
 	umask(0077);
 	r = server_init(&server, options, config);
 	if (r != 0)
@@ -40,6 +41,8 @@ main_run(const struct options *options, struct config *config)
 	server_run(&server);
 	server_deinit(&server);
 	log_info("stopped");
+	if (loader_is_busy(&server.loader))
+		_exit(EXIT_SUCCESS); /* its thread still uses the options, and waits for a name service */
 	return EXIT_SUCCESS;
 }
 

@@ -1,6 +1,5 @@
 #include "server.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -8,43 +7,36 @@
 
 #include <event2/event.h>
 
+#include "activation.h"
 #include "buf.h"
+#include "command-table.h"
 #include "config.h"
 #include "log.h"
-#include "notify.h"
+#include "manager.h"
 #include "options.h"
-#include "command-table.h"
 
 /* Descriptors that are not for clients. */
 #define OTHER_DESCRIPTORS 64
 
-static const int signal_numbers[SERVER_N_SIGNALS] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP };
-
+/* Only lets the loop turn: server_run() sees that the time is over. */
 static void
-server_stop_now_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+server_stop_timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)),
+                     void *arg __attribute__((unused)))
 {
-	struct server *server = arg;
-
-	log_warning("stopping with output unsent: %llu clients did not take it in time",
-	            (unsigned long long)loop_bus(&server->loop)->flow.stats.clients);
-	server->is_done = true;
 }
 
 /* why: the signal or command that asked for it. */
 static void
 server_stop(struct server *server, const char *why)
 {
-	if (server->is_stopping) {
-		log_info("%s again: ending at once", why);
-		server->is_done = true;
+	if (server->is_stopping)
 		return;
-	}
 	log_info("%s: stopping", why);
-	(void)notify_send("STOPPING=1\nSTATUS=Stopping");
+	(void)manager_tell("STOPPING=1\nSTATUS=Stopping");
 	server->is_stopping = true;
 	status_deinit(&server->status);
+	stop_begin(&server->turn.stop, server->config->shutdown_timeout);
 	listeners_retire(&server->listeners);
-	turn_stop(&server->turn);
 	loop_add_timer(&server->stop_timer, server->config->shutdown_timeout);
 }
 
@@ -72,6 +64,7 @@ server_apply_config(struct server *server)
 	struct bus *bus = loop_bus(&server->loop);
 
 	log_set_level((enum log_level)server->config->log_level);
+	signals_set_patience(server->config->shutdown_timeout);
 	server_raise_descriptor_limit(server->config);
 	bus_set_limits(bus, &server->config->limits);
 	bus->access.admins = &server->config->admins;
@@ -85,30 +78,25 @@ static void
 server_watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct server *server = arg;
-
-	bool is_sent = notify_send("WATCHDOG=1");
+	bool is_sent = manager_tell("WATCHDOG=1");
 
 	loop_add_timer(&server->watchdog_timer, is_sent ? server->watchdog_ms : STATUS_RETRY_MS);
 }
 
-/*
- * Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *ret_mistakes. A file
- * that is missing is wrong, too: the defaults would close the listeners of a file that is just being replaced, and open
- * its channels to everybody.
- */
+/* Swaps the configuration. Returns whether it could; else what was wrong was logged and is in *mistakes. */
 static bool
-server_load(struct server *server, struct buf *ret_mistakes)
+server_swap_config(struct server *server, struct config *config, struct buf *mistakes)
 {
-	struct config *config = options_load_config(server->options, true, ret_mistakes), *old = server->config;
+	struct config *old = server->config;
 
 	if (!config)
-		log_lines(LOG_LEVEL_ERROR, ret_mistakes->len > 0 ? (const char *)ret_mistakes->data : "out of memory");
+		log_lines(LOG_LEVEL_ERROR, mistakes->len > 0 ? (const char *)mistakes->data : "out of memory\n");
 	listeners_close_lost(&server->listeners);
 	if (config)
-		listeners_close_changed(&server->listeners, &config->listeners);
+		listeners_make_way(&server->listeners, &config->listeners);
 	if (!config || listeners_open(&server->listeners, &config->listeners) != 0) {
 		if (config)
-			buf_printf(ret_mistakes, "%s\n", server->listeners.owner.error);
+			buf_printf(mistakes, "%s\n", server->listeners.owner.error);
 		config_free(config);
 		listeners_restore(&server->listeners);
 		return false;
@@ -120,51 +108,89 @@ server_load(struct server *server, struct buf *ret_mistakes)
 	return true;
 }
 
+/* Lets the clients that asked for the reload that is over have their answer, unless they lost the right to it. */
 static void
-server_reload(struct server *server)
-{
-	struct sessions *bus = &server->loop.sessions;
-
-	buf_deinit(&bus->reload_mistakes);
-	bus->reload_failed = true;
-	if (server->is_stopping)
-		return;
-	status_reloading(&server->status);
-	bus->reload_failed = !server_load(server, &bus->reload_mistakes);
-	if (bus->reload_failed)
-		log_error("the configuration was not reloaded");
-	else
-		log_info("the configuration was reloaded");
-	status_ready(&server->status);
-}
-
-/* Reloads for the clients that sent UDSD RELOAD; those that are no longer administrators are refused. */
-static void
-server_reload_for_clients(struct server *server)
+server_answer_reload(struct server *server, bool has_failed, const struct buf *mistakes)
 {
 	struct bus *bus = loop_bus(&server->loop);
+	struct sessions *sessions = &server->loop.sessions;
 	struct client *c;
 
-	server_reload(server);
-	while ((c = TAILQ_FIRST(&server->loop.sessions.reloading))) {
+	sessions->reload_failed = has_failed;
+	buf_deinit(&sessions->reload_mistakes);
+	sessions->reload_mistakes = *mistakes;
+	while ((c = TAILQ_FIRST(&server->reloading_for))) {
 		session_of(c)->has_reloaded = bus_is_admin(bus, c);
 		flow_resume(&bus->flow, c);
 	}
 }
 
 static void
-server_signal_cb(evutil_socket_t number, short what __attribute__((unused)), void *arg)
+server_loaded_cb(void *arg, struct config *config, struct buf *mistakes)
 {
 	struct server *server = arg;
+	bool has_failed;
+
+	if (server->is_stopping) {
+		config_free(config);
+		buf_deinit(mistakes);
+		return;
+	}
+	has_failed = !server_swap_config(server, config, mistakes);
+	if (has_failed)
+		log_error("the configuration was not reloaded");
+	else
+		log_info("the configuration was reloaded");
+	server_answer_reload(server, has_failed, mistakes);
+	status_ready(&server->status);
+}
+
+/* The clients that have asked for a reload are answered by the one that begins now. */
+static void
+server_take_asking(struct server *server)
+{
+	struct client *c;
+
+	while ((c = TAILQ_FIRST(&server->loop.sessions.reloading)))
+		flow_set_state(&loop_bus(&server->loop)->flow, c, CLIENT_WAITING, &server->reloading_for);
+	server->wants_reload = false;
+}
+
+/*
+ * Begins a reload if a signal or a client has asked for one. One that goes on is finished before, since it may have
+ * read the file before that was changed.
+ */
+static void
+server_begin_reload(struct server *server)
+{
+	if (server->is_stopping) {
+		server_take_asking(server);
+		server_answer_reload(server, true, &(struct buf){ 0 });
+	} else if ((server->wants_reload || !TAILQ_EMPTY(&server->loop.sessions.reloading)) &&
+	           !loader_is_busy(&server->loader)) {
+		server_take_asking(server);
+		status_reloading(&server->status);
+		loader_begin(&server->loader, server->options);
+	}
+}
+
+static void
+server_take_signals(struct server *server)
+{
+	int number;
 
 	/*
 	 * Without a file there is nothing to reload, unless one has appeared, and a terminal that goes away ends what
 	 * was started in it.
 	 */
-	if (number == SIGHUP && (server->config->path || options_config_path(server->options)))
-		server_reload(server);
-	else
-		server_stop(server, strsignal(number));
+	while ((number = signals_next()) != 0)
+		if (number == SIGHUP && (server->config->path || options_config_path(server->options))) {
+			server->wants_reload = true;
+		} else {
+			if (number == SIGHUP)
+				signals_count_stop();
+			server_stop(server, strsignal(number));
+		}
 }
 
 /* Returns 0 or an exit status after the reason was logged. */
@@ -172,20 +198,20 @@ static int
 server_init_events(struct server *server)
 {
 	struct event_base *base = server->loop.base;
-	int r = 0;
+	int r;
 
-	evtimer_assign(&server->stop_timer, base, server_stop_now_cb, server);
+	evtimer_assign(&server->stop_timer, base, server_stop_timer_cb, server);
 	evtimer_assign(&server->watchdog_timer, base, server_watchdog_cb, server);
-	server->watchdog_ms = notify_watchdog_ms() / 2;
+	server->watchdog_ms = manager_watchdog_ms() / 2;
 	status_init(&server->status, &server->loop);
-	for (int i = 0; i < SERVER_N_SIGNALS; i++) {
-		evsignal_assign(&server->signals[i], base, signal_numbers[i], server_signal_cb, server);
-		if (evsignal_add(&server->signals[i], NULL) < 0)
-			r = EX_SOFTWARE;
-	}
-	if (r != 0)
-		log_error("cannot start: cannot wait for signals");
-	return r;
+	TAILQ_INIT(&server->reloading_for);
+	r = signals_init(&server->signals, base);
+	if (r == 0)
+		r = loader_init(&server->loader, base, server_loaded_cb, server);
+	if (r == 0)
+		return 0;
+	log_error("cannot start: %s", strerror(-r));
+	return EX_SOFTWARE;
 }
 
 int
@@ -193,7 +219,7 @@ server_init(struct server *server, const struct options *options, struct config 
 {
 	int r;
 
-	*server = (struct server){ .options = options, .config = config };
+	*server = (struct server){ .options = options, .config = config, .signals.fd = -1, .loader.fd = -1 };
 	r = loop_init(&server->loop, &config->limits, command_table);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
@@ -205,7 +231,7 @@ server_init(struct server *server, const struct options *options, struct config 
 	listeners_init(&server->listeners, &server->loop);
 	r = server_init_events(server);
 	if (r == 0)
-		r = listeners_adopt(&server->listeners, &config->listeners);
+		r = activation_adopt(&server->listeners, &config->listeners);
 	if (r == 0)
 		r = listeners_open(&server->listeners, &config->listeners);
 	if (r == 0)
@@ -216,34 +242,41 @@ server_init(struct server *server, const struct options *options, struct config 
 }
 
 void
+server_turn(struct server *server)
+{
+	turn_once(&server->turn);
+	if (signals_pending)
+		server_take_signals(server);
+	if (server->loop.sessions.stop_requested && !server->is_stopping) {
+		signals_count_stop();
+		server_stop(server, "SHUTDOWN");
+	}
+	server_begin_reload(server);
+	if (!server->is_stopping)
+		status_update(&server->status);
+	else if (loop_is_over(&server->loop) || TAILQ_EMPTY(&loop_bus(&server->loop)->flow.clients))
+		server->is_done = true;
+}
+
+void
 server_run(struct server *server)
 {
 	status_ready(&server->status);
 	if (server->watchdog_ms > 0)
 		loop_add_timer(&server->watchdog_timer, server->watchdog_ms);
-	while (!server->is_done) {
-		turn_once(&server->turn);
-		if (!server->is_stopping)
-			status_update(&server->status);
-		if (server->loop.sessions.stop_requested && !server->is_stopping) {
-			server_stop(server, "SHUTDOWN");
-			turn_end_pass(&server->turn);
-		}
-		if (!TAILQ_EMPTY(&server->loop.sessions.reloading)) {
-			server_reload_for_clients(server);
-			turn_end_pass(&server->turn);
-		}
-		if (server->is_stopping && TAILQ_EMPTY(&loop_bus(&server->loop)->flow.clients))
-			server->is_done = true;
-	}
+	while (!server->is_done)
+		server_turn(server);
+	stop_log_rest(&server->turn.stop);
+	if (signals_are_urgent())
+		log_info("asked again to stop: ending at once");
 }
 
 void
 server_deinit(struct server *server)
 {
 	listeners_deinit(&server->listeners);
-	for (int i = 0; i < SERVER_N_SIGNALS; i++)
-		event_del(&server->signals[i]);
+	loader_deinit(&server->loader);
+	signals_deinit(&server->signals);
 	event_del(&server->stop_timer);
 	event_del(&server->watchdog_timer);
 	status_deinit(&server->status);

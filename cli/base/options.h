@@ -13,7 +13,7 @@
 
 /* What all verbs have in common. The options struct of a verb begins with it. */
 struct options {
-	struct addr addr;                /* of the daemon */
+	struct addr_list addr;           /* of the daemon */
 	char reason[ADDR_PATH_MAX + 64]; /* why this one, for people */
 	const char *socket;              /* as given with --socket, or NULL */
 	bool verbose;

@@ -158,7 +158,7 @@ static const struct client_ops fetch_client_ops = {
 };
 
 void
-fetch_init(struct fetch *f, struct loop *loop, const struct addr *addr, const struct fetch_ops *ops, void *arg)
+fetch_init(struct fetch *f, struct loop *loop, const struct addr_list *addr, const struct fetch_ops *ops, void *arg)
 {
 	struct client_options options = { .addr = *addr, .once_at_first = true };
 

@@ -11,7 +11,7 @@
 #include "replies.h"
 #include "snapshot.h"
 
-struct addr;
+struct addr_list;
 struct client;
 struct loop;
 
@@ -38,7 +38,8 @@ struct fetch {
 };
 
 /* There must be a daemon at fetch_start(). A snapshot is asked for after each connect. ops must outlive it. */
-void fetch_init(struct fetch *f, struct loop *loop, const struct addr *addr, const struct fetch_ops *ops, void *arg);
+void fetch_init(struct fetch *f, struct loop *loop, const struct addr_list *addr, const struct fetch_ops *ops,
+                void *arg);
 void fetch_deinit(struct fetch *f);
 void fetch_start(struct fetch *f);
 

@@ -36,7 +36,8 @@ enum client_state { CLIENT_DOWN, CLIENT_CONNECTING, CLIENT_UP };
 struct client {
 	struct loop *loop;
 	struct client_options options;
-	char name[ADDR_PATH_MAX + 64];
+	unsigned int addr_at; /* the address that is tried, or was last */
+	char name[ADDR_NAME_MAX + 1];
 	const struct client_ops *ops;
 	void *arg;
 	enum client_state state;
@@ -86,16 +87,23 @@ client_final_status(const struct client *c, int error)
 	}
 }
 
-/* An attempt to connect failed. */
+static void client_connect(void *arg);
+
+/* An attempt to connect failed: tries the next address, or all of them again later. */
 static void
 client_failed(struct client *c, int error)
 {
 	int status = client_final_status(c, error);
 	char advice[256];
 
+	if (++c->addr_at < c->options.addr.n) {
+		client_connect(c);
+		return;
+	}
+	c->addr_at = 0;
 	c->state = CLIENT_DOWN;
 	c->last_error = error;
-	advice_format(&c->options.addr, error, advice, sizeof(advice));
+	advice_format(&c->options.addr.addrs[0], error, advice, sizeof(advice));
 	if (status != 0) {
 		say("cannot connect to %s: %s%s", c->name, strerror(error), advice);
 		loop_end(c->loop, status);
@@ -167,14 +175,15 @@ static void
 client_connect(void *arg)
 {
 	struct client *c = arg;
-	int fd = addr_socket(&c->options.addr, SOCK_STREAM), r;
+	const struct addr *addr = &c->options.addr.addrs[c->addr_at];
+	int fd = addr_socket(addr, SOCK_STREAM), r;
 
 	if (fd < 0) {
 		client_failed(c, -fd);
 		return;
 	}
 	do
-		r = connect(fd, &c->options.addr.sa, c->options.addr.len) < 0 ? errno : 0;
+		r = connect(fd, &addr->sa, addr->len) < 0 ? errno : 0;
 	while (r == EINTR);
 	if (r == 0) {
 		client_connected(c, fd);
@@ -249,7 +258,7 @@ client_new(struct loop *loop, const struct client_options *options, const struct
 	c->options = *options;
 	c->ops = ops;
 	c->arg = arg;
-	addr_format(&options->addr, c->name, sizeof(c->name));
+	addr_list_format(&options->addr, c->name, sizeof(c->name));
 	conn_init(&c->conn, loop_base(loop), &conn_ops, c);
 	timer_init(&c->retry, loop, client_connect, c);
 	return c;
@@ -259,7 +268,7 @@ void
 client_start(struct client *c)
 {
 	/* The watch comes first: otherwise the file could appear between attempt and watch. */
-	if (c->options.addr.kind == ADDR_PATH && !c->options.once)
+	if (c->options.addr.addrs[0].kind == ADDR_PATH && !c->options.once)
 		c->watch = watch_new(c->loop, c->name, client_appeared_cb, c);
 	client_connect(c);
 }
@@ -368,7 +377,7 @@ client_explain(const struct client *c, char *text, size_t size)
 {
 	char advice[256];
 
-	advice_format(&c->options.addr, c->last_error, advice, sizeof(advice));
+	advice_format(&c->options.addr.addrs[0], c->last_error, advice, sizeof(advice));
 	if (c->state == CLIENT_UP)
 		snprintf(text, size, "no answer from %s", c->name);
 	else

@@ -34,7 +34,7 @@ struct client_ops {
 };
 
 struct client_options {
-	struct addr addr;
+	struct addr_list addr; /* tried one after the other */
 	/* Written first after each connect; the bytes must outlive the client. */
 	struct slice greeting;
 	/* Never reconnect: a failed attempt or a loss ends the loop with EX_UNAVAILABLE. */

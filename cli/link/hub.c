@@ -74,7 +74,7 @@ hub_choose(struct options *o)
 		text = hub_find(o, path, sizeof(path));
 		where = "XDG_RUNTIME_DIR";
 	}
-	r = addr_parse(text, &o->addr);
+	r = addr_list_parse(text, &o->addr);
 	if (r == 0) {
 		say_verbose("using %s (%s)", text, o->reason);
 		return 0;

@@ -243,7 +243,7 @@ verb_top_run(const void *options)
 	struct top t = { 0 };
 	int status;
 
-	view_init(&t.view, &t.now, screen_is_unicode(), o->common.addr.kind != ADDR_TCP);
+	view_init(&t.view, &t.now, screen_is_unicode(), o->common.addr.addrs[0].kind != ADDR_TCP);
 	status = top_read_options(&t, o);
 	if (status == 0) {
 		t.loop = loop_new(NULL, NULL);

@@ -35,11 +35,11 @@ cmd_client_require_user(struct bus *bus, struct session *s, struct slice name, i
 
 	if (name.len == 7 && memcmp(name.p, "default", 7) == 0)
 		return true;
-	/* A lookup may block for long, so only administrators may cause one. */
+	/* The file may be long, so only administrators may have it read. */
 	if (bus_is_admin(bus, &s->client) && name.len < sizeof(text) && !memchr(name.p, '\0', name.len)) {
 		memcpy(text, name.p, name.len);
 		text[name.len] = '\0';
-		r = userdb_user(text, &uid);
+		r = userdb_local_user(text, &uid);
 	}
 	if (r < 0) {
 		reply_error(bus, s, "ERR No such user '%.*s'", COMMAND_SHOWN(name));

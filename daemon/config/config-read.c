@@ -126,7 +126,7 @@ reader_end_section(struct reader *reader)
 		               reader->section);
 	key = reader->has_bad_value
 	          ? NULL
-	          : mode_check(&listener->options, listener->addr.kind == ADDR_TCP, text, sizeof(text));
+	          : mode_check(&listener->options, listener->listen.addrs[0].kind == ADDR_TCP, text, sizeof(text));
 	if (key) {
 		row = reader_find_row(reader, key);
 		if (reader_has_seen(reader, row))
@@ -232,7 +232,7 @@ reader_check_address(struct reader *reader, const char *value)
 	const struct listener_config *other, *listener = reader->base;
 
 	STAILQ_FOREACH(other, &reader->config->listeners, link)
-		if (other != listener && addr_is_equal(&other->addr, &listener->addr))
+		if (other != listener && addr_list_overlaps(&other->listen, &listener->listen))
 			reader_mistake(reader, "listen: '%s' is the address of [listener %s] already", value,
 			               other->name);
 }

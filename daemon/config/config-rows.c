@@ -19,7 +19,7 @@ const struct config_row config_rows[] = {
 	{ SCOPE_CONFIG, "udsd", "log_level", &config_type_log_level, IN_CONFIG(log_level), "info" },
 	{ SCOPE_CONFIG, "udsd", "shutdown_timeout", DURATION, IN_CONFIG(shutdown_timeout), "5s", { 0, LIMITS_DAY } },
 	LIMITS_ROWS(LIMIT){ SCOPE_CONFIG, "admin", "allow", &config_type_principals, IN_CONFIG(admins), "uid:0" },
-	{ SCOPE_LISTENER, "listener", "listen", &config_type_address, IN_LISTENER(addr), NULL },
+	{ SCOPE_LISTENER, "listener", "listen", &config_type_address, IN_LISTENER(listen), NULL },
 	{ SCOPE_LISTENER, "listener", "type", &config_type_socket, IN_LISTENER(options.type), "stream" },
 	{ SCOPE_LISTENER, "listener", "mode", &config_type_mode, IN_LISTENER(options.mode), "route" },
 	{ SCOPE_LISTENER, "listener", "channel", &config_type_channel, IN_LISTENER(options.channel), "" },
@@ -56,13 +56,13 @@ config_listener_row(const char *key)
 static bool
 rows_looks_like_comment(const struct config_row *row, const void *at)
 {
-	const struct addr *addr = at;
+	const struct addr_list *list = at;
 	char first = '\0';
 
 	if (row->type == &config_type_channel)
 		first = *(const char *)at;
-	else if (row->type == &config_type_address && addr->kind == ADDR_PATH)
-		first = addr->un.sun_path[0];
+	else if (row->type == &config_type_address && list->addrs[0].kind == ADDR_PATH)
+		first = list->addrs[0].un.sun_path[0];
 	return first == ';' || first == '#';
 }
 

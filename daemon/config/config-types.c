@@ -83,7 +83,7 @@ const struct config_type config_type_count = {
 static int
 type_parse_address(const char *text, void *at, struct config_error *ret_error)
 {
-	int r = addr_parse(text, at);
+	int r = addr_list_parse(text, at);
 
 	return r == 0 ? 0 : type_fail(ret_error, "'%.200s': %s", text, addr_strerror(r));
 }
@@ -91,9 +91,9 @@ type_parse_address(const char *text, void *at, struct config_error *ret_error)
 static void
 type_print_address(const void *at, FILE *out)
 {
-	char text[ADDR_PATH_MAX + 1];
+	char text[ADDR_NAME_MAX + 1];
 
-	addr_format(at, text, sizeof(text));
+	addr_list_format(at, text, sizeof(text));
 	fputs(text, out);
 }
 

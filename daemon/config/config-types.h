@@ -34,7 +34,7 @@ extern const struct config_type config_type_log_level;  /* int: enum log_level *
 extern const struct config_type config_type_duration;   /* uint64_t, in ms */
 extern const struct config_type config_type_size;       /* uint64_t, in bytes */
 extern const struct config_type config_type_count;      /* uint64_t */
-extern const struct config_type config_type_address;    /* struct addr */
+extern const struct config_type config_type_address;    /* struct addr_list */
 extern const struct config_type config_type_mode;       /* int: enum mode */
 extern const struct config_type config_type_socket;     /* int: enum mode_type */
 extern const struct config_type config_type_switch;     /* bool */

@@ -238,12 +238,12 @@ options_add_listeners(const struct options *options, struct config *config, stru
 		if (!listener)
 			return -ENOMEM;
 		listener->options = options->listener->options;
-		r = addr_parse(options->listen[i], &listener->addr);
+		r = addr_list_parse(options->listen[i], &listener->listen);
 		if (r != 0) {
 			buf_printf(mistakes, "udsd: --listen '%s': %s\n", options->listen[i], addr_strerror(r));
 			return -EINVAL;
 		}
-		key = mode_check(&listener->options, listener->addr.kind == ADDR_TCP, text, sizeof(text));
+		key = mode_check(&listener->options, listener->listen.addrs[0].kind == ADDR_TCP, text, sizeof(text));
 		if (key) {
 			buf_printf(mistakes, "udsd: --listen '%s': --%s: %s\n", options->listen[i], key, text);
 			return -EINVAL;
@@ -267,12 +267,12 @@ options_add_default_listener(struct config *config, struct buf *mistakes)
 		snprintf(path, sizeof(path), "%s/" PROTOCOL_USER_SOCKET, runtime);
 	else
 		snprintf(path, sizeof(path), PROTOCOL_SERVICE_SOCKET);
-	r = addr_parse(path, &listener->addr);
+	r = addr_list_parse(path, &listener->listen);
 	if (r != 0) {
 		buf_printf(mistakes, "%s: %s\n", path, addr_strerror(r));
 		return -EINVAL;
 	}
-	listener->make_directory = true;
+	listener->is_default = true;
 	return 0;
 }
 

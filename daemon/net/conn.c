@@ -51,7 +51,8 @@ conn_is_reading(const struct conn *conn)
 {
 	const struct session *s = &conn->session;
 
-	return s->client.state == CLIENT_OPEN && !conn->origin->loop->stopping &&
+	return s->client.state == CLIENT_OPEN &&
+	       (!conn->origin->loop->stopping || conn->origin->loop->draining == conn) &&
 	       (conn->origin->ops->is_lockstep ? s->client.out.count == 0 : !s->client.clogged);
 }
 
@@ -267,10 +268,21 @@ const struct pass_ops conn_pass_ops = {
 };
 
 void
-conn_drain(struct conn *conn)
+conn_pause(struct conn *conn)
 {
+	conn_update_events(conn);
+}
+
+void
+conn_drain(struct conn *conn, bool is_new)
+{
+	conn->origin->loop->draining = conn;
+	loop_bus(conn->origin->loop)->flow.work.done += 3 * WORK_SYSCALL;
 	if (client_is_live(&conn->session.client) && conn->origin->ops->drain)
 		conn->origin->ops->drain(conn);
+	else if (is_new && conn_is_reading(conn))
+		conn->origin->ops->read(conn);
+	conn->origin->loop->draining = NULL;
 }
 
 void
@@ -287,6 +299,20 @@ conn_is_hung_up(const struct conn *conn)
 	struct pollfd pfd = { .fd = conn_fd(conn) };
 
 	return poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR));
+}
+
+bool
+conn_is_readable(const struct conn *conn)
+{
+	return poll(&(struct pollfd){ .fd = conn_fd(conn), .events = POLLIN }, 1, 0) > 0;
+}
+
+bool
+conn_has_input(const struct conn *conn)
+{
+	int n = 0;
+
+	return ioctl(conn_fd(conn), FIONREAD, &n) == 0 && n > 0;
 }
 
 int

@@ -1,7 +1,4 @@
-/*
- * A connection: the socket, events and reading and writing of one session. It lives until its session is
- * dead and the pass is over.
- */
+/* A connection: a session with its socket and event. It lives until its client is dead and the pass ends. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,21 +14,21 @@
 struct conn;
 struct pass_ops;
 
-/* How a mode handles its connections. All but read and stop may be NULL. */
+/* What a mode does with its connections. All but read and stop may be NULL. */
 struct conn_ops {
-	void (*begin)(struct conn *conn);  /* it is new; or NULL */
-	void (*read)(struct conn *conn);   /* there is something to read */
-	void (*resume)(struct conn *conn); /* handles what is left of its input; NULL: nothing ever is */
-	void (*drain)(
-	    struct conn *conn); /* handles what has come, since it will be stopped; NULL: its client will know */
-	void (*stop)(struct conn *conn); /* finishes it */
-	void (*end)(struct conn *conn);  /* frees what is left of its input; or NULL */
+	void (*begin)(struct conn *conn);  /* prepares a new one */
+	void (*read)(struct conn *conn);   /* reads and handles input once */
+	void (*resume)(struct conn *conn); /* handles input left over from earlier passes; NULL: there never is any */
+	/* Before a stop: reads and handles all input, of clients that cannot know what was read. */
+	void (*drain)(struct conn *conn);
+	void (*stop)(struct conn *conn); /* ends the input; closes it once its output is written */
+	void (*end)(struct conn *conn);  /* frees its input */
 	bool is_lockstep;                /* nothing is read while there is output */
-	bool is_writer;                  /* what it has sent counts even if it has gone */
+	bool is_writer;                  /* what its client sent is published even if the client has gone */
 	bool speaks_resp;
 };
 
-/* Where clients come from: what those of one listener share. They may outlive it. */
+/* What the clients of one listener share. They may outlive the listener. */
 struct conn_origin {
 	uint32_t refs;
 	struct loop *loop;
@@ -39,7 +36,7 @@ struct conn_origin {
 	const char *mode; /* its name */
 	struct feed_plan plan;
 	const char *address; /* of a Unix socket; empty for TCP, where each client has its own */
-	char text[];         /* what plan and address refer to */
+	char text[];         /* holds what plan and address point to */
 };
 
 void conn_origin_unref(struct conn_origin *origin);
@@ -54,8 +51,8 @@ struct conn {
 extern const struct pass_ops conn_pass_ops;
 
 /*
- * Takes over fd, a connected non-blocking socket, and the identity's groups, also on failure. Returns 0 or -ENOMEM.
- * ret_conn: or NULL.
+ * Makes a connection. Takes over fd, a connected non-blocking socket, and the identity's groups, also on failure.
+ * ret_conn may be NULL. Returns 0 or -ENOMEM.
  */
 int conn_new(int fd, struct conn_origin *origin, const struct identity *identity, struct conn **ret_conn);
 
@@ -71,23 +68,32 @@ int conn_fd(const struct conn *conn);
 /* Whether the connection may read now. */
 bool conn_is_reading(const struct conn *conn);
 
-/*
- * Reads what fits the pieces. Returns the number of bytes; or 0 at the end of the input; or -EAGAIN: there is nothing
- * to handle, for whatever reason.
- */
+/* Reads into the n pieces. Returns the number of bytes, 0 at the end of the input, or -EAGAIN: nothing to handle. */
 ssize_t conn_receive(struct conn *conn, struct iovec *iov, int n);
 
 /* Sends back the first len bytes of the loop's buffer. */
 void conn_echo(struct conn *conn, size_t len);
 
-/* Before conn_stop(), while its receivers are still there: what its client cannot send again is handled. */
-void conn_drain(struct conn *conn);
+/* Call when the loop has begun to stop: takes note that the connection is not read any more. */
+void conn_pause(struct conn *conn);
 
-/* No more input: what was read is handled, what is queued is written, then it is closed. */
+/*
+ * Call before conn_stop(), while the receivers are still there. Reads and handles what a client of the mode cannot know
+ * to be unread; or, of a client that is_new, which has not been read at all, at least what one read gives.
+ */
+void conn_drain(struct conn *conn, bool is_new);
+
+/* Ends the input. The connection is closed once its output is written. */
 void conn_stop(struct conn *conn);
 
 /* Whether the peer is gone for good. Costs a system call. */
 bool conn_is_hung_up(const struct conn *conn);
+
+/* Whether there is something to read: bytes, a packet, which may be empty, or the end of the input. */
+bool conn_is_readable(const struct conn *conn);
+
+/* Whether there are bytes to read. */
+bool conn_has_input(const struct conn *conn);
 
 /* Bytes the peer has not taken, as the kernel counts them (SIOCOUTQ); 0 if it cannot tell. */
 int conn_unread(const struct conn *conn);

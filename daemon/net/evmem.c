@@ -8,10 +8,9 @@
 
 #include <event2/event.h>
 
-/* The size of what libevent keeps for a descriptor (struct evmap_io of libevent 2.1). */
+/* Bytes that libevent keeps for a descriptor (struct evmap_io of libevent 2.1). */
 #define PIECE ((size_t)16)
-/* Address space, of which only what is used takes memory: as many pieces as descriptors that a process can have here;
-   others come from the heap. */
+/* A piece for each of 1M descriptors. Only pages that were used take memory. Further pieces come from the heap. */
 #define AREA_SIZE ((size_t)1024 * 1024 * PIECE)
 
 union piece {
@@ -25,13 +24,13 @@ static struct {
 } area;
 
 static bool
-is_ours(const void *p)
+evmem_is_ours(const void *p)
 {
 	return area.begin && (const union piece *)p >= area.begin && (const union piece *)p < area.end;
 }
 
 static void *
-allocate(size_t size)
+evmem_allocate(size_t size)
 {
 	union piece *piece = area.free;
 
@@ -45,11 +44,11 @@ allocate(size_t size)
 }
 
 static void
-release(void *p)
+evmem_release(void *p)
 {
 	union piece *piece = p;
 
-	if (!is_ours(p)) {
+	if (!evmem_is_ours(p)) {
 		free(p);
 		return;
 	}
@@ -58,13 +57,13 @@ release(void *p)
 }
 
 static void *
-resize(void *p, size_t size)
+evmem_resize(void *p, size_t size)
 {
 	void *moved;
 
 	if (!p)
-		return allocate(size);
-	if (!is_ours(p))
+		return evmem_allocate(size);
+	if (!evmem_is_ours(p))
 		return realloc(p, size);
 	if (size <= PIECE)
 		return p;
@@ -72,7 +71,7 @@ resize(void *p, size_t size)
 	if (!moved)
 		return NULL;
 	memcpy(moved, p, PIECE);
-	release(p);
+	evmem_release(p);
 	return moved;
 }
 
@@ -85,8 +84,8 @@ evmem_init(void)
 		return;
 	begin = mmap(NULL, AREA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (begin == MAP_FAILED)
-		return; /* all comes from the heap */
+		return; /* everything comes from the heap then */
 	area.begin = area.at = begin;
 	area.end = area.begin + AREA_SIZE / PIECE;
-	event_set_mem_functions(allocate, resize, release);
+	event_set_mem_functions(evmem_allocate, evmem_resize, evmem_release);
 }

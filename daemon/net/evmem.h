@@ -1,8 +1,8 @@
 /*
- * Memory for libevent. It keeps a few bytes for every descriptor that was ever in use, and never frees them: they
- * stand in an area of their own, since on the heap, among what comes and goes with clients, each would keep a page.
+ * Memory for libevent. For every descriptor that was ever in use, libevent allocates a few bytes that it never frees.
+ * These get an area of their own: on the heap, each would keep a page that was otherwise free when clients leave.
  */
 #pragma once
 
-/* For the whole process; before anything else of libevent is called. */
+/* Replaces libevent's allocator for the whole process. Call before any other function of libevent. */
 void evmem_init(void);

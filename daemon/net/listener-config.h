@@ -13,12 +13,13 @@
 struct listener_config {
 	STAILQ_ENTRY(listener_config) link;
 	char name[LISTENER_NAME_MAX];
-	struct addr addr; /* len 0: not set */
+	struct addr_list listen; /* each address has a listener of its own */
 	struct mode_options options;
 	unsigned int socket_mode;
-	uid_t socket_owner;  /* (uid_t)-1: as it comes */
-	gid_t socket_group;  /* (gid_t)-1: as it comes */
-	bool make_directory; /* the default socket's, where it is missing */
+	uid_t socket_owner; /* (uid_t)-1: as it comes */
+	gid_t socket_group; /* (gid_t)-1: as it comes */
+	/* It is not configured, but the default: its directory is made, and handed over sockets take its place. */
+	bool is_default;
 };
 
 STAILQ_HEAD(listener_config_list, listener_config);

@@ -19,14 +19,14 @@
 
 #include "cleanup.h"
 #include "conn.h"
-#include "guard.h"
+#include "filewatch.h"
 #include "packet.h"
 #include "peercred.h"
 
 /* Connections accepted from one listener in one pass. */
 #define ACCEPT_BUDGET 64
 
-static const char refusal[] = "-ERR max number of clients reached\r\n";
+static const char listener_refusal_text[] = "-ERR max number of clients reached\r\n";
 
 /* Refuses a client whose user has max_clients_per_uid already. */
 static void
@@ -46,6 +46,17 @@ listener_refuse_user(struct listener *listener, int fd, const struct identity *i
 	group_set_unref(identity->groups);
 }
 
+/*
+ * Keepalive notices a peer that has vanished, but is silent while sent bytes are unacknowledged. The kernel's limit for
+ * those holds for a peer that is there and does not read, as well, so slow_timeout must be shorter.
+ */
+static void
+listener_limit_silence(int fd, uint64_t slow_timeout)
+{
+	if (slow_timeout > 0 && slow_timeout <= ADDR_TCP_SILENCE_MS)
+		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){ ADDR_TCP_SILENCE_MS }, sizeof(int));
+}
+
 static void
 listener_admit(struct listener *listener, int client_fd)
 {
@@ -57,7 +68,7 @@ listener_admit(struct listener *listener, int client_fd)
 	if (flow->stats.clients >= flow->limits.max_clients) {
 		flow->stats.clients_refused++;
 		if (listener->origin->ops->speaks_resp)
-			(void)!send(fd, refusal, sizeof(refusal) - 1, MSG_NOSIGNAL);
+			(void)!send(fd, listener_refusal_text, sizeof(listener_refusal_text) - 1, MSG_NOSIGNAL);
 		owner->refused(owner, LISTENER_FULL, NULL);
 		return;
 	}
@@ -67,8 +78,8 @@ listener_admit(struct listener *listener, int client_fd)
 		listener_refuse_user(listener, fd, &identity);
 		return;
 	}
-	if (listener->config.addr.kind == ADDR_TCP)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+	if (listener->addr.kind == ADDR_TCP)
+		listener_limit_silence(fd, flow->limits.slow_timeout);
 	if (conn_new(TAKE_FD(fd), listener->origin, &identity, NULL) < 0) {
 		errno = ENOMEM;
 		owner->refused(owner, LISTENER_NO_RESOURCES, NULL);
@@ -76,38 +87,64 @@ listener_admit(struct listener *listener, int client_fd)
 		flow->stats.clients_accepted++;
 }
 
+static bool
+listener_is_out_of_resources(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* Accepts up to max clients that have connected. Returns 0, or -errno if accepting further ones cannot work now. */
+static int
+listener_accept(struct listener *listener, int max)
+{
+	for (int i = 0; i < max; i++) {
+		int fd = accept4(event_get_fd(&listener->event), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0)
+			listener_admit(listener, fd);
+		else if (errno == EAGAIN)
+			return 0;
+		else if (listener_is_out_of_resources(errno) || errno == EINVAL || errno == EBADF ||
+		         errno == ENOTSOCK || errno == EOPNOTSUPP)
+			return -errno;
+		/* Otherwise one has gone already. */
+	}
+	return 0;
+}
+
 static void
-accept_cb(evutil_socket_t listen_fd, short what __attribute__((unused)), void *arg)
+listener_accept_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct listener *listener = arg;
+	int r = listener_accept(listener, ACCEPT_BUDGET);
 
-	for (int i = 0; i < ACCEPT_BUDGET; i++) {
-		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0) {
-			listener_admit(listener, fd);
-			continue;
-		}
-		switch (errno) {
-		case EMFILE:
-		case ENFILE:
-		case ENOBUFS:
-		case ENOMEM:
-			listener->owner->refused(listener->owner, LISTENER_NO_RESOURCES, NULL);
-			return;
-		case EAGAIN:
-			return;
-		case EINVAL:
-		case EBADF:
-		case ENOTSOCK:
-		case EOPNOTSUPP: /* not a socket to accept from; asking again and again would not help */
-			log_error("a listener cannot accept: %s; it is closed", strerror(errno));
-			listener_set_accepting(listener, false);
-			return;
-		default: /* a client that has gone already */
-			break;
-		}
+	if (r == 0)
+		return;
+	errno = -r;
+	if (listener_is_out_of_resources(errno)) {
+		listener->owner->refused(listener->owner, LISTENER_NO_RESOURCES, NULL);
+		return;
 	}
+	/* It is not a socket to accept from; asking again and again would not help. */
+	log_error("a listener cannot accept: %s; it is closed", strerror(errno));
+	listener_set_accepting(listener, false);
+}
+
+/* Accepts those that have connected already, before the listener goes: they may have sent something and gone. */
+static void
+listener_accept_rest(struct listener *listener)
+{
+	int fd = listener->packets ? conn_fd(listener->packets) : event_get_fd(&listener->event), r;
+
+	/* From now on the kernel refuses others. A Unix socket keeps what it has, a TCP socket drops it. */
+	if (listener->addr.kind != ADDR_TCP)
+		shutdown(fd, SHUT_RD);
+	if (listener->packets || fd < 0)
+		return;
+	r = listener_accept(listener, SOMAXCONN);
+	shutdown(fd, SHUT_RD);
+	if (r < 0 && r != -EINVAL) /* EINVAL: all are accepted */
+		log_warning("clients that had connected were not served: %s", strerror(-r));
 }
 
 /* Logs why a listener cannot be opened, and stores it for the reply to UDSD RELOAD. */
@@ -122,19 +159,21 @@ static void __attribute__((format(printf, 2, 3))) listener_report(struct listene
 }
 
 static int
-listener_open_path(struct listener_owner *owner, const struct listener_config *config, int fd,
+listener_open_path(struct listener_owner *owner, const struct listener_config *config, const struct addr *addr, int fd,
                    struct sockfile *ret_file)
 {
 	struct sockfile_options options = { config->socket_mode, config->socket_owner, config->socket_group };
 	char text[256];
 	int r;
 
-	if (config->make_directory) {
-		snprintf(text, sizeof(text), "%s", config->addr.un.sun_path);
-		(void)mkdir(dirname(text),
-		            geteuid() == 0 ? 0755 : 0700); /* what is wrong with it, the next step tells */
+	if (config->is_default) {
+		mode_t old_mask = umask(0); /* others pass through the directory to reach the socket */
+
+		snprintf(text, sizeof(text), "%s", addr->un.sun_path);
+		(void)mkdir(dirname(text), geteuid() == 0 ? 0755 : 0700); /* if it fails, the next step tells why */
+		umask(old_mask);
 	}
-	r = sockfile_listen(fd, &config->addr, &options, SOMAXCONN, ret_file, text, sizeof(text));
+	r = sockfile_listen(fd, addr, &options, SOMAXCONN, ret_file, text, sizeof(text));
 	if (r == 0)
 		return 0;
 	listener_report(owner, "%s", text);
@@ -143,54 +182,49 @@ listener_open_path(struct listener_owner *owner, const struct listener_config *c
 
 /* Logs the reason, which errno tells, and returns LISTENER_E_*. */
 static int
-listener_refuse(struct listener_owner *owner, const struct listener_config *config)
+listener_refuse(struct listener_owner *owner, const struct addr *addr, int type)
 {
-	int type = mode_socket_type(config->options.type), error = errno;
+	int error = errno;
 	char text[ADDR_PATH_MAX + 1];
 	pid_t holder;
 
-	addr_format(&config->addr, text, sizeof(text));
-	if (error == EADDRINUSE && (holder = sockfile_holder(&config->addr, type)) > 0)
+	addr_format(addr, text, sizeof(text));
+	if (error == EADDRINUSE && (holder = sockfile_holder(addr, type)) > 0)
 		listener_report(owner, "%s: a running server (pid %d) is using this socket", text, (int)holder);
 	else
 		listener_report(owner, "%s: cannot listen: %s", text, strerror(error));
 	return error == EACCES || error == EPERM ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
 }
 
+/* Returns 0 or LISTENER_E_*. */
 static int
-listener_open_other(struct listener_owner *owner, const struct listener_config *config, int fd)
+listener_open_socket(struct listener_owner *owner, const struct listener_config *config, const struct addr *addr,
+                     struct sockfile *ret_file, int *ret_fd)
 {
-	if (config->addr.kind == ADDR_TCP)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-	if (bind(fd, &config->addr.sa, config->addr.len) < 0 ||
-	    (config->options.type != MODE_DGRAM && listen(fd, SOMAXCONN) < 0))
-		return listener_refuse(owner, config);
+	int type = mode_socket_type(config->options.type), r;
+	_cleanup_close_ int fd = addr_socket(addr, type);
+
+	r = fd >= 0 && type != SOCK_STREAM ? packet_prepare(fd) : fd;
+	if (r < 0) {
+		errno = -r;
+		return listener_refuse(owner, addr, type);
+	}
+	if (addr->kind == ADDR_PATH) {
+		r = listener_open_path(owner, config, addr, fd, ret_file);
+		if (r != 0)
+			return r;
+	} else {
+		if (addr->kind == ADDR_TCP)
+			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+		if (bind(fd, &addr->sa, addr->len) < 0 || (type != SOCK_DGRAM && listen(fd, SOMAXCONN) < 0))
+			return listener_refuse(owner, addr, type);
+	}
+	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 
-/* Returns 0 or LISTENER_E_*. */
-static int
-listener_open_socket(struct listener_owner *owner, const struct listener_config *config, struct sockfile *ret_file,
-                     int *ret_fd)
-{
-	_cleanup_close_ int fd = addr_socket(&config->addr, mode_socket_type(config->options.type));
-	int r = fd;
-
-	if (r >= 0 && config->options.type != MODE_STREAM)
-		r = packet_prepare(fd);
-	if (r < 0) {
-		errno = -r;
-		return listener_refuse(owner, config);
-	}
-	r = config->addr.kind == ADDR_PATH ? listener_open_path(owner, config, fd, ret_file)
-	                                   : listener_open_other(owner, config, fd);
-	if (r == 0)
-		*ret_fd = TAKE_FD(fd);
-	return r;
-}
-
 static void
-free_listener(struct listener *listener, int fd)
+listener_free_memory(struct listener *listener, int fd)
 {
 	if (fd >= 0)
 		close(fd);
@@ -206,7 +240,8 @@ listener_begin(struct listener *listener, int fd)
 	struct loop *loop = listener->owner->loop;
 	bool is_dgram = listener->config.options.type == MODE_DGRAM;
 
-	event_assign(&listener->event, loop->base, is_dgram ? -1 : fd, EV_READ | EV_PERSIST, accept_cb, listener);
+	event_assign(&listener->event, loop->base, is_dgram ? -1 : fd, EV_READ | EV_PERSIST, listener_accept_cb,
+	             listener);
 	if (is_dgram)
 		return packet_open(loop, fd, listener->origin, &listener->packets);
 	listener_set_accepting(listener, true);
@@ -226,7 +261,8 @@ listener_log_listening(const struct listener_config *config, const char *text)
 }
 
 int
-listener_new(struct listener_owner *owner, const struct listener_config *config, int fd, struct listener **ret_listener)
+listener_new(struct listener_owner *owner, const struct listener_config *config, const struct addr *addr, int fd,
+             struct listener **ret_listener)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	char text[ADDR_PATH_MAX + 1];
@@ -239,20 +275,21 @@ listener_new(struct listener_owner *owner, const struct listener_config *config,
 	}
 	listener->owner = owner;
 	listener->config = *config;
+	listener->addr = *addr;
 	listener->file.lock_fd = -1;
 	listener->is_handed_over = fd >= 0;
-	addr_format(&config->addr, text, sizeof(text));
-	listener->origin = mode_origin_new(owner->loop, &config->options, config->addr.kind == ADDR_TCP ? "" : text);
+	addr_format(addr, text, sizeof(text));
+	listener->origin = mode_origin_new(owner->loop, &config->options, addr->kind == ADDR_TCP ? "" : text);
 	if (!listener->origin)
 		r = -ENOMEM;
 	else if (fd < 0)
-		r = listener_open_socket(owner, config, &listener->file, &fd);
+		r = listener_open_socket(owner, config, addr, &listener->file, &fd);
 	if (r != 0) {
-		free_listener(listener, fd);
+		listener_free_memory(listener, fd);
 		return r;
 	}
 	if (listener->file.lock_fd >= 0) {
-		r = guard_watch(owner->guard, listener->file.path);
+		r = filewatch_add(owner->watch, listener->file.path);
 		if (r < 0)
 			log_warning("%s: the socket file is not watched: %s", text, strerror(-r));
 	}
@@ -272,11 +309,13 @@ listener_free(struct listener *listener)
 
 	listener_set_accepting(listener, false);
 	sockfile_close(&listener->file);
+	if (!listener->is_handed_over)
+		listener_accept_rest(listener);
 	if (listener->packets) { /* what has been sent there counts */
-		conn_drain(listener->packets);
+		conn_drain(listener->packets, false);
 		conn_stop(listener->packets);
 	}
-	free_listener(listener, fd);
+	listener_free_memory(listener, fd);
 }
 
 bool
@@ -284,8 +323,7 @@ listener_is_in_place(const struct listener *listener)
 {
 	if (listener->config.options.type == MODE_DGRAM && !listener->packets)
 		return false;
-	return listener->is_handed_over || listener->config.addr.kind != ADDR_PATH ||
-	       sockfile_is_in_place(&listener->file);
+	return listener->is_handed_over || listener->addr.kind != ADDR_PATH || sockfile_is_in_place(&listener->file);
 }
 
 /* Clients that are connected keep the mode they came with. */
@@ -315,7 +353,7 @@ listener_update(struct listener *listener, const struct listener_config *config)
 	struct listener_config *old = &listener->config;
 	int r = 0;
 
-	if (!listener->is_handed_over && config->addr.kind == ADDR_PATH &&
+	if (!listener->is_handed_over && listener->addr.kind == ADDR_PATH &&
 	    (old->socket_mode != config->socket_mode || old->socket_owner != config->socket_owner ||
 	     old->socket_group != config->socket_group))
 		r = sockfile_update(&listener->file, &options);
@@ -338,18 +376,11 @@ listener_update(struct listener *listener, const struct listener_config *config)
 void
 listener_retire(struct listener *listener)
 {
-	int listen_fd = event_get_fd(&listener->event), fd;
-
 	listener_set_accepting(listener, false);
 	if (listener->is_handed_over)
 		return; /* clients that connect now wait for the next daemon */
 	sockfile_remove(&listener->file);
-	if (listener->packets)
-		return;
-	/* Clients that were not accepted yet see the connection end at once. */
-	while ((fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		close(fd);
-	shutdown(listen_fd, SHUT_RDWR);
+	listener_accept_rest(listener);
 }
 
 void

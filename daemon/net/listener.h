@@ -14,7 +14,7 @@
 #include "sockfile.h"
 
 struct event_base;
-struct guard;
+struct filewatch;
 struct identity;
 struct listener_owner;
 struct loop;
@@ -23,15 +23,14 @@ struct loop;
 enum listener_refusal {
 	LISTENER_FULL,         /* there are max_clients */
 	LISTENER_USER_FULL,    /* the identity's user has max_clients_per_uid */
-	LISTENER_NO_RESOURCES, /* descriptors or memory have run out, as errno tells: none is to be accepted for a while
-	                        */
+	LISTENER_NO_RESOURCES, /* no descriptors or no memory, as errno tells: accepting has to pause */
 };
 
-/* What a listener needs of who has it. */
+/* The list that a listener belongs to, as far as the listener sees it. */
 struct listener_owner {
 	struct loop *loop;
-	struct guard *guard;
-	char error[256]; /* why one could last not be opened */
+	struct filewatch *watch;
+	char error[256]; /* why a listener could not be opened last */
 	void (*refused)(struct listener_owner *owner, enum listener_refusal why, const struct identity *identity);
 };
 
@@ -39,37 +38,38 @@ struct listener {
 	TAILQ_ENTRY(listener) link;
 	struct listener_owner *owner;
 	struct listener_config config;
+	struct addr addr; /* one of the configuration's, or that of a socket that was handed over */
 	struct conn_origin *origin;
 	struct sockfile file;
 	struct event event;
-	struct conn *packets; /* that serves the socket if it is for datagrams; else NULL */
+	struct conn *packets; /* serves a datagram socket; else NULL */
 	bool is_handed_over;
 	bool is_accepting;
 };
 
 TAILQ_HEAD(listener_list, listener);
 
-/* Exit statuses a listener that cannot be opened asks for (sysexits.h). */
+/* Exit statuses for listeners that cannot be opened (sysexits.h). */
 enum { LISTENER_E_CONFIG = 78, LISTENER_E_NO_PERMISSION = 77 };
 
 /*
- * Opens what the configuration describes. fd: a listening socket that was handed over, or -1. Returns 0, or
- * LISTENER_E_* after the reason was logged, or -ENOMEM.
+ * Opens one address of what the configuration describes. fd: a listening socket that was handed over, or -1. Returns 0,
+ * or LISTENER_E_* after the reason was logged, or -ENOMEM.
  */
-int listener_new(struct listener_owner *owner, const struct listener_config *config, int fd,
+int listener_new(struct listener_owner *owner, const struct listener_config *config, const struct addr *addr, int fd,
                  struct listener **ret_listener);
 
-/* Closes the socket and removes its file. Clients that were accepted stay. */
+/* Accepts the clients that have connected, which stay; closes the socket and removes its file. */
 void listener_free(struct listener *listener);
 
-/* Whether clients still find it: its socket file may have been removed or replaced. */
+/* Whether clients still find it: somebody may have removed or replaced its socket file. */
 bool listener_is_in_place(const struct listener *listener);
 
-/* Applies what may change while the address stays the same. */
+/* Applies a new configuration with the same address. */
 void listener_update(struct listener *listener, const struct listener_config *config);
 
-/* Clients find the socket no longer, but its path stays taken. */
+/* Accepts the clients that have connected, and refuses further ones. The file is removed, but stays locked. */
 void listener_retire(struct listener *listener);
 
-/* Accepts or does not, for now. */
+/* Makes it accept clients, or pauses it. */
 void listener_set_accepting(struct listener *listener, bool accepting);

@@ -12,10 +12,11 @@
 
 #include "evmem.h"
 #include "log.h"
+#include "signals.h"
 
 /* libevent speaks through the log. */
 static void
-libevent_log_cb(int severity, const char *text)
+loop_log_cb(int severity, const char *text)
 {
 	if (severity >= EVENT_LOG_WARN)
 		log_warning("libevent: %s", text);
@@ -36,8 +37,8 @@ loop_new_base(void)
 }
 
 static void
-nothing_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)),
-           void *arg __attribute__((unused)))
+loop_nothing_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)),
+                void *arg __attribute__((unused)))
 {
 }
 
@@ -48,7 +49,7 @@ loop_make_room_for_timers(struct loop *loop)
 	struct timeval tv = { 1, 0 };
 	struct event event;
 
-	event_assign(&event, loop->base, -1, 0, nothing_cb, NULL);
+	event_assign(&event, loop->base, -1, 0, loop_nothing_cb, NULL);
 	if (event_add(&event, &tv) < 0)
 		return -ENOMEM;
 	event_del(&event);
@@ -62,10 +63,11 @@ loop_init(struct loop *loop, const struct limits *limits, const struct command *
 
 	*loop = (struct loop){ 0 };
 	evmem_init();
-	event_set_log_callback(libevent_log_cb);
+	event_set_log_callback(loop_log_cb);
 	/* Large payloads come and go: keep them on the heap, and the heap's top from being returned at each one. */
 	mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
 	mallopt(M_TRIM_THRESHOLD, 8 * 1024 * 1024);
+	mallopt(M_ARENA_MAX, 1); /* the thread that reads a new configuration does not need a heap of its own */
 	loop->buffer = malloc(LOOP_BUFFER_SIZE);
 	loop->base = loop_new_base();
 	r = loop->buffer && loop->base ? loop_make_room_for_timers(loop) : -ENOMEM;
@@ -93,4 +95,17 @@ loop_add_timer(struct event *timer, uint64_t ms)
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
 
 	event_add(timer, &tv);
+}
+
+bool
+loop_is_over(struct loop *loop)
+{
+	struct flow *flow = &loop_bus(loop)->flow;
+
+	if (signals_are_urgent())
+		return true;
+	if (!loop->stopping)
+		return false;
+	flow_update_time(flow);
+	return flow->now_ms >= loop->stop_by_ms;
 }

@@ -19,8 +19,10 @@ struct loop {
 	struct event_base *base;
 	uint8_t *buffer; /* what is read goes here, for all connections */
 	struct sessions sessions;
-	bool may_trim; /* clients have gone since memory was last given back */
-	bool stopping; /* nothing more is read */
+	bool may_trim;               /* clients have gone since memory was last given back */
+	bool stopping;               /* nothing more is read, but see `draining` */
+	const struct conn *draining; /* while the loop stops: the only one that may read, or NULL */
+	uint64_t stop_by_ms;         /* while the loop stops: when it must be over, as flow.now_ms */
 	/* Called when a connection has been closed. */
 	void (*on_conn_closed)(void *arg, const struct conn *conn);
 	void *on_conn_closed_arg;
@@ -34,6 +36,9 @@ void loop_deinit(struct loop *loop);
 
 /* Starts a timer that was assigned. */
 void loop_add_timer(struct event *timer, uint64_t ms);
+
+/* Whether all is to be left as it is: a stop has taken too long, or was asked for twice. */
+bool loop_is_over(struct loop *loop);
 
 static inline struct bus *
 loop_bus(struct loop *loop)

@@ -12,7 +12,7 @@
 #include "input.h"
 #include "packet.h"
 
-/* Reads of one connection when the daemon stops: as much as its socket can hold. */
+/* Reads of one connection when the daemon stops, at most: more than its socket holds by default. */
 #define READS_AT_END 16
 
 const char *const mode_names[MODE_COUNT] = {
@@ -103,7 +103,7 @@ mode_check(const struct mode_options *o, bool is_tcp, char *ret_text, size_t siz
 	return key;
 }
 
-/* How much to read at once: little, where the user's clients keep too much already. */
+/* Bytes to read at once: few if the user has too much input unhandled already. */
 static size_t
 mode_read_size(const struct conn *conn)
 {
@@ -113,7 +113,7 @@ mode_read_size(const struct conn *conn)
 }
 
 static void
-read_route(struct conn *conn)
+mode_read_route(struct conn *conn)
 {
 	struct session *s = &conn->session;
 	struct bus *bus = loop_bus(conn->origin->loop);
@@ -140,29 +140,29 @@ read_route(struct conn *conn)
 }
 
 static void
-resume_route(struct conn *conn)
+mode_resume_route(struct conn *conn)
 {
 	input_resume(loop_bus(conn->origin->loop), &conn->session);
 }
 
 static void
-end_route(struct conn *conn)
+mode_end_route(struct conn *conn)
 {
 	input_free(conn->session.in);
 	conn->session.in = NULL;
 }
 
 static void
-stop_at_once(struct conn *conn)
+mode_stop_at_once(struct conn *conn)
 {
 	if (client_is_live(&conn->session.client))
 		bus_finish(loop_bus(conn->origin->loop), &conn->session.client);
 }
 
 static void
-read_echo(struct conn *conn)
+mode_read_echo(struct conn *conn)
 {
-	/* All of it may have to be kept. */
+	/* All of it may have to be queued. */
 	struct iovec iov = { conn->origin->loop->buffer,
 		             conn->session.client.user->is_over ? USER_OVER_MIN : LOOP_BUFFER_SIZE };
 	ssize_t len = conn_receive(conn, &iov, 1);
@@ -174,13 +174,13 @@ read_echo(struct conn *conn)
 }
 
 static void
-begin_feed(struct conn *conn)
+mode_begin_feed(struct conn *conn)
 {
 	feed_begin(loop_bus(conn->origin->loop), &conn->session, &conn->origin->plan);
 }
 
 static void
-read_feed(struct conn *conn)
+mode_read_feed(struct conn *conn)
 {
 	const struct feed_plan *plan = &conn->origin->plan;
 	struct iovec iov = { conn->origin->loop->buffer, mode_read_size(conn) };
@@ -194,30 +194,44 @@ read_feed(struct conn *conn)
 }
 
 static void
-resume_feed(struct conn *conn)
+mode_resume_feed(struct conn *conn)
 {
 	feed_resume(loop_bus(conn->origin->loop), &conn->session, &conn->origin->plan);
 }
 
-/* What it has sent counts, since it would not learn otherwise. */
+/*
+ * What its client has sent counts, since the client would not learn otherwise. Once all is read, the client can send
+ * nothing more through a Unix socket; what it did send in between is read after that. The end of the input is then
+ * ours, and does not end a message.
+ */
 static void
-drain_feed(struct conn *conn)
+mode_drain_feed(struct conn *conn)
 {
+	const struct feed_plan *plan = &conn->origin->plan;
 	struct session *s = &conn->session;
+	struct bus *bus = loop_bus(conn->origin->loop);
+	struct iovec iov = { conn->origin->loop->buffer, LOOP_BUFFER_SIZE };
+	ssize_t len;
 
-	feed_hurry(loop_bus(conn->origin->loop), s, &conn->origin->plan);
-	for (int i = 0; i < READS_AT_END && s->client.state == CLIENT_OPEN; i++)
+	feed_hurry(bus, s, plan);
+	if (plan->is_packets && !plan->is_shared) /* a packet is never torn */
+		shutdown(conn_fd(conn), SHUT_RD);
+	for (int i = 0; i < READS_AT_END && s->client.state == CLIENT_OPEN && conn_is_readable(conn); i++)
 		conn->origin->ops->read(conn);
+	if (s->client.state != CLIENT_OPEN || plan->is_packets || !conn->origin->address[0])
+		return;
+	if (shutdown(conn_fd(conn), SHUT_RD) == 0 && (len = conn_receive(conn, &iov, 1)) > 0)
+		feed_received(bus, s, plan, iov.iov_base, (size_t)len);
 }
 
 static void
-stop_feed(struct conn *conn)
+mode_stop_feed(struct conn *conn)
 {
 	feed_stop(loop_bus(conn->origin->loop), &conn->session, &conn->origin->plan);
 }
 
 static void
-end_feed(struct conn *conn)
+mode_end_feed(struct conn *conn)
 {
 	feed_free(conn->session.feed);
 	conn->session.feed = NULL;
@@ -225,28 +239,28 @@ end_feed(struct conn *conn)
 
 /* What the modes of clients that only write have in common. */
 #define FEED_OPS                                                                                                       \
-	.begin = begin_feed, .resume = resume_feed, .drain = drain_feed, .stop = stop_feed, .end = end_feed,           \
-	.is_writer = true
+	.begin = mode_begin_feed, .resume = mode_resume_feed, .drain = mode_drain_feed, .stop = mode_stop_feed,        \
+	.end = mode_end_feed, .is_writer = true
 
 static const struct conn_ops *
 mode_ops_of(const struct mode_options *o)
 {
 	static const struct conn_ops route = {
-		.read = read_route,
-		.resume = resume_route,
-		.stop = stop_at_once,
-		.end = end_route,
+		.read = mode_read_route,
+		.resume = mode_resume_route,
+		.stop = mode_stop_at_once,
+		.end = mode_end_route,
 		.speaks_resp = true,
 	};
-	static const struct conn_ops echo = { .read = read_echo, .stop = stop_at_once, .is_lockstep = true };
+	static const struct conn_ops echo = { .read = mode_read_echo, .stop = mode_stop_at_once, .is_lockstep = true };
 	static const struct conn_ops echo_packets = {
 		.read = packet_echo,
-		.stop = stop_at_once,
+		.stop = mode_stop_at_once,
 		.is_lockstep = true,
 	};
-	static const struct conn_ops feed = { FEED_OPS, .read = read_feed };
+	static const struct conn_ops feed = { FEED_OPS, .read = mode_read_feed };
 	static const struct conn_ops feed_packets = { FEED_OPS, .read = packet_read };
-	/* Answers stay packets of their own if the next message is read when one is written. */
+	/* Lockstep keeps each answer a packet of its own. */
 	static const struct conn_ops feed_packets_ack = { FEED_OPS, .read = packet_read, .is_lockstep = true };
 
 	if (o->mode == MODE_ROUTE)
@@ -258,7 +272,7 @@ mode_ops_of(const struct mode_options *o)
 	return o->ack ? &feed_packets_ack : &feed_packets;
 }
 
-/* What feed needs to know; the channel's name is the caller's. */
+/* The plan refers to the channel's name, which must outlive it. */
 static struct feed_plan
 mode_plan_of(const struct mode_options *o, const char *channel)
 {

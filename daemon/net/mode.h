@@ -1,6 +1,6 @@
 /*
- * The modes of listeners: what becomes of the bytes or packets of their clients. A mode is a row of a table, with what
- * it does with a connection; which sockets and keys it goes with is checked here as well.
+ * The modes of listeners: what happens to the bytes or packets that their clients send. Each mode has its struct
+ * conn_ops; mode_check() knows which socket types and keys go with it.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ enum mode { MODE_ROUTE, MODE_ECHO, MODE_LINE, MODE_LENGTH, MODE_WHOLE };
 enum mode_type { MODE_STREAM, MODE_SEQPACKET, MODE_DGRAM };
 #define MODE_TYPE_COUNT 3
 
-/* Keys of a listener that go with each other. */
+/* The keys of a listener that depend on its mode. */
 struct mode_options {
 	int mode;                            /* enum mode */
 	int type;                            /* enum mode_type: of the socket */
@@ -36,11 +36,8 @@ extern const char *const mode_type_names[MODE_TYPE_COUNT];
 /* SOCK_STREAM and so on. */
 int mode_socket_type(enum mode_type type);
 
-/*
- * Whether the options go with each other. Returns NULL, or the key that is wrong, and what is wrong with it in
- * ret_text.
- */
+/* Checks that the options go together. Returns NULL, or the key that does not fit, with the reason in ret_text. */
 const char *mode_check(const struct mode_options *options, bool is_tcp, char *ret_text, size_t size);
 
-/* What the clients of such a listener share, with one reference; NULL when there is no memory. */
+/* Makes what the clients of such a listener share, with one reference. Returns NULL if there is no memory. */
 struct conn_origin *mode_origin_new(struct loop *loop, const struct mode_options *options, const char *address);

@@ -9,7 +9,7 @@
 #include "conn.h"
 #include "feed.h"
 
-/* Packets of one socket in one pass. */
+/* Packets that are read from one socket in one pass. */
 #define PACKETS_PER_PASS 256
 
 struct packet {
@@ -24,7 +24,7 @@ packet_prepare(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)) < 0 ? -errno : 0;
 }
 
-/* Returns whether the message says who sent it. */
+/* Returns whether the kernel reported the sender. */
 static bool
 packet_find_sender(struct msghdr *msg, struct ucred *ret_sender)
 {
@@ -36,14 +36,11 @@ packet_find_sender(struct msghdr *msg, struct ucred *ret_sender)
 	return false;
 }
 
-/*
- * Reads one packet to the loop's buffer. Returns 1; or 0 at the end of a connection; or -EAGAIN: there is nothing to
- * handle, for whatever reason.
- */
+/* Reads one packet into the loop's buffer. Returns 1, 0 at the end of a connection, or -EAGAIN: nothing to handle. */
 static int
 packet_receive(struct conn *conn, struct packet *ret_packet)
 {
-	/* There is no room for descriptors that somebody sends along. */
+	/* No room for descriptors: the kernel closes those that somebody sends along. */
 	union {
 		char bytes[CMSG_SPACE(sizeof(struct ucred))];
 		struct cmsghdr aligned;
@@ -58,13 +55,13 @@ packet_receive(struct conn *conn, struct packet *ret_packet)
 	ssize_t len = recvmsg(conn_fd(conn), &msg, MSG_TRUNC | MSG_CMSG_CLOEXEC);
 
 	if (len < 0) {
-		/* Said once, before what its peer sent last, by a connection that was left with answers unread. */
+		/* ECONNRESET comes once if the peer left answers unread; what it sent last can be read after that. */
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNRESET && !conn->session.client.is_hidden)
 			bus_kill(loop_bus(conn->origin->loop), &conn->session.client);
 		return -EAGAIN;
 	}
 	if (!packet_find_sender(&msg, &ret_packet->sender))
-		return 0; /* only the end of a connection comes from nobody */
+		return 0; /* only the end of a connection has no sender */
 	loop_bus(conn->origin->loop)->flow.stats.bytes_in += (uint64_t)len;
 	ret_packet->len = (size_t)len;
 	ret_packet->is_whole = !(msg.msg_flags & MSG_TRUNC);
@@ -83,7 +80,7 @@ packet_message(const uint8_t *p, size_t len, bool is_datagram)
 	return (struct slice){ p, len - has_end };
 }
 
-/* The session is the sender from now on. There is nothing about its supplementary groups. */
+/* Gives the session the identity of the sender, whose supplementary groups are unknown. */
 static void
 packet_become(struct session *s, const struct ucred *sender)
 {
@@ -95,7 +92,7 @@ packet_become(struct session *s, const struct ucred *sender)
 	s->client.last_published.channel = NULL;
 }
 
-/* Whether the user's clients keep too much for one more packet; nobody is at fault for what all senders share. */
+/* Whether the user has too much input unhandled already. Not for datagrams: all senders share their session. */
 static bool
 packet_is_too_much(const struct session *s, const struct bus *bus)
 {
@@ -166,7 +163,7 @@ packet_open(struct loop *loop, int fd, struct conn_origin *origin, struct conn *
 		return r;
 	flow_hide(&loop_bus(loop)->flow, &conn->session.client);
 	if (conn->session.client.state == CLIENT_DEAD)
-		return -ENOMEM; /* it cannot be waited for; the pass ends it */
+		return -ENOMEM; /* there is no event for it; the end of the pass frees it */
 	*ret_conn = conn;
 	return 0;
 }
@@ -183,6 +180,6 @@ packet_set_origin(struct conn *conn, struct conn_origin *origin)
 	conn_origin_unref(conn->origin);
 	origin->refs++;
 	conn->origin = origin;
-	if (s->client.state == CLIENT_OPEN) /* it may have waited: the pass lets it read again */
+	if (s->client.state == CLIENT_OPEN) /* it may have waited, and reads again */
 		flow_make_ready(&bus->flow, &s->client);
 }

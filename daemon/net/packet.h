@@ -1,7 +1,7 @@
 /*
- * Sockets that keep packets apart: connections of SOCK_SEQPACKET, and datagram sockets, which have no connections.
- * The kernel tells of each datagram who sent it; one hidden session stands for all senders to a socket, and is
- * whoever sent the datagram that is being handled.
+ * Packet sockets: connections of type SOCK_SEQPACKET, and datagram sockets, which have no connections. A datagram
+ * socket has one hidden session for all its senders. The kernel reports the sender of each datagram, and while that
+ * datagram is handled, the session has the identity of the sender.
  */
 #pragma once
 
@@ -9,21 +9,21 @@ struct conn;
 struct conn_origin;
 struct loop;
 
-/* A packet may have so many bytes, or max_message if that is less; more than programs can send by default. */
+/* Limit for a packet, in bytes, beside max_message. By default, programs cannot send longer ones anyway. */
 #define PACKET_MAX LOOP_BUFFER_SIZE
 
-/* For conn_ops: reads packets, and publishes or returns each. */
+/* For conn_ops.read: reads packets, and publishes them or sends them back. */
 void packet_read(struct conn *conn);
 void packet_echo(struct conn *conn);
 
 /*
- * Lets the kernel tell who sends, before the socket is bound: also that a packet of a connection is empty, and not its
- * end. Returns 0 or -errno.
+ * Makes the kernel report senders (SO_PASSCRED), which also tells an empty packet from the end of a connection. Call
+ * before the socket is bound. Returns 0 or -errno.
  */
 int packet_prepare(int fd);
 
 /* Serves a datagram socket. Takes over fd, also on failure. Returns 0 or -ENOMEM. */
 int packet_open(struct loop *loop, int fd, struct conn_origin *origin, struct conn **ret_conn);
 
-/* Another origin for a datagram socket; what has been read is published as the old one says. */
+/* Changes the origin of a datagram socket. What was read before is published as the old origin says. */
 void packet_set_origin(struct conn *conn, struct conn_origin *origin);

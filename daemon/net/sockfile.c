@@ -1,7 +1,7 @@
 /*
- * PATH.lock, held with flock(2), decides which daemon owns the path. Under the lock the socket is bound under a hidden
- * name, gets its permissions, listens, and is then renamed into place: clients never meet it half-made. A file is only
- * removed or changed if its device and inode are those that were put there.
+ * Who holds PATH.lock by flock(2) owns the path. The owner binds its socket to a hidden name, sets its permissions,
+ * lets it listen, and then renames it to PATH, so that no client finds an unfinished socket. A file at PATH is removed
+ * or changed only if its device and inode are those of the socket that was put there.
  */
 #include "sockfile.h"
 
@@ -20,38 +20,39 @@
 
 #include "cleanup.h"
 
-struct story {
+/* Where a function that fails writes why, for people. */
+struct message {
 	char *text;
 	size_t size;
 };
 
 static int __attribute__((format(printf, 3, 4)))
-sockfile_refuse(const struct story *story, int error, const char *format, ...)
+sockfile_refuse(const struct message *message, int error, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(story->text, story->size, format, ap);
+	vsnprintf(message->text, message->size, format, ap);
 	va_end(ap);
 	return error;
 }
 
 /* For a system call that failed with errno. */
 static int
-sockfile_refuse_errno(const struct story *story, const char *path, const char *what)
+sockfile_refuse_errno(const struct message *message, const char *path, const char *what)
 {
 	int error = errno == EACCES || errno == EPERM || errno == EROFS ? SOCKFILE_E_NO_PERMISSION : SOCKFILE_E_FAILED;
 
-	return sockfile_refuse(story, error, "%s: %s: %s", path, what, strerror(errno));
+	return sockfile_refuse(message, error, "%s: %s: %s", path, what, strerror(errno));
 }
 
 static int
-sockfile_refuse_live(const struct story *story, const char *path, pid_t pid)
+sockfile_refuse_live(const struct message *message, const char *path, pid_t pid)
 {
 	if (pid > 0)
-		return sockfile_refuse(story, SOCKFILE_E_LIVE, "%s: a running server (pid %d) is using this socket",
+		return sockfile_refuse(message, SOCKFILE_E_LIVE, "%s: a running server (pid %d) is using this socket",
 		                       path, (int)pid);
-	return sockfile_refuse(story, SOCKFILE_E_LIVE, "%s: a running server is using this socket", path);
+	return sockfile_refuse(message, SOCKFILE_E_LIVE, "%s: a running server is using this socket", path);
 }
 
 static pid_t
@@ -74,8 +75,8 @@ sockfile_holder(const struct addr *addr, int type)
 }
 
 /*
- * flock() keeps others out but does not tell who holds it; for that the holder takes a record lock as well,
- * just afterwards. Returns 0 if nobody tells.
+ * flock() does not tell who holds the lock, so the holder takes a record lock as well, a moment later. Returns its pid,
+ * or 0 if it is not known.
  */
 static pid_t
 sockfile_find_holder(int lock_fd)
@@ -107,7 +108,7 @@ sockfile_lock_path(const char *path, char lock[ADDR_PATH_MAX + 16])
 }
 
 static int
-sockfile_take_lock(struct sockfile *file, const struct story *story)
+sockfile_take_lock(struct sockfile *file, const struct message *message)
 {
 	char path[ADDR_PATH_MAX + 16];
 
@@ -116,12 +117,13 @@ sockfile_take_lock(struct sockfile *file, const struct story *story)
 		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 		if (fd < 0 && errno == ENOENT)
-			return sockfile_refuse_errno(story, file->path, "its directory");
+			return sockfile_refuse_errno(message, file->path, "cannot open its directory");
 		if (fd < 0)
-			return sockfile_refuse_errno(story, path, "cannot open the lock");
+			return sockfile_refuse_errno(message, path, "cannot open the lock");
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-			return errno == EWOULDBLOCK ? sockfile_refuse_live(story, file->path, sockfile_find_holder(fd))
-			                            : sockfile_refuse_errno(story, path, "cannot lock");
+			return errno == EWOULDBLOCK
+			           ? sockfile_refuse_live(message, file->path, sockfile_find_holder(fd))
+			           : sockfile_refuse_errno(message, path, "cannot lock");
 		/* Its last holder may have removed it between the two calls. */
 		if (!sockfile_is_same_file(fd, path))
 			continue;
@@ -140,37 +142,37 @@ sockfile_type_of(int fd)
 	return type;
 }
 
-/* What stands at the path decides whether it may be replaced. */
+/* Whether what is at the path may be replaced: nothing, or a socket that nobody uses. Returns 0 or SOCKFILE_E_*. */
 static int
-sockfile_probe(const struct addr *addr, int type, const char *path, const struct story *story)
+sockfile_probe(const struct addr *addr, int type, const char *path, const struct message *message)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : sockfile_refuse_errno(story, path, "cannot be looked at");
+		return errno == ENOENT ? 0 : sockfile_refuse_errno(message, path, "cannot be looked at");
 	if (!S_ISSOCK(st.st_mode))
-		return sockfile_refuse(story, SOCKFILE_E_NOT_SOCKET, "%s: is not a socket; it was left alone", path);
+		return sockfile_refuse(message, SOCKFILE_E_NOT_SOCKET, "%s: is not a socket; it was left alone", path);
 	fd = addr_socket(addr, type);
 	if (fd < 0) {
 		errno = -fd;
-		return sockfile_refuse_errno(story, path, "cannot make a socket");
+		return sockfile_refuse_errno(message, path, "cannot make a socket");
 	}
 	if (connect(fd, &addr->sa, addr->len) == 0)
-		return sockfile_refuse_live(story, path, sockfile_peer_pid(fd));
+		return sockfile_refuse_live(message, path, sockfile_peer_pid(fd));
 	switch (errno) {
 	case ECONNREFUSED:
 	case ENOENT:
 		return 0;
 	case EAGAIN:     /* its backlog is full */
 	case EPROTOTYPE: /* a socket of another type */
-		return sockfile_refuse_live(story, path, 0);
+		return sockfile_refuse_live(message, path, 0);
 	default:
-		return sockfile_refuse_errno(story, path, "cannot tell whether the socket is in use");
+		return sockfile_refuse_errno(message, path, "cannot tell whether the socket is in use");
 	}
 }
 
-/* A name for the time until the socket is ready, in the same directory; it has to fit a socket address as well. */
+/* The hidden name, in the same directory. A path that is too long for a socket address goes through /proc. */
 static int
 sockfile_temporary_addr(const char *path, int dir_fd, unsigned long long unique, struct addr *ret_addr)
 {
@@ -187,9 +189,9 @@ sockfile_temporary_addr(const char *path, int dir_fd, unsigned long long unique,
 	return addr_parse(full, ret_addr);
 }
 
-/* Gives the file to its owner and group, which are those of this process unless the options say otherwise. */
+/* Sets owner and group: those of the options, or else of this process. Returns 0 or -errno. */
 static int
-sockfile_give_away(int dir_fd, const char *path, int flags, const struct stat *st,
+sockfile_set_owner(int dir_fd, const char *path, int flags, const struct stat *st,
                    const struct sockfile_options *options)
 {
 	uid_t owner = options->owner != (uid_t)-1 ? options->owner : geteuid();
@@ -200,7 +202,7 @@ sockfile_give_away(int dir_fd, const char *path, int flags, const struct stat *s
 	return fchownat(dir_fd, path, owner, group, flags) < 0 ? -errno : 0;
 }
 
-/* *ret_what says what failed. */
+/* Returns 0 or -errno; *ret_what then says what failed. */
 static int
 sockfile_bind_hidden(int fd, const struct addr *hidden, const struct sockfile_options *options, int backlog,
                      const char **ret_what)
@@ -211,7 +213,7 @@ sockfile_bind_hidden(int fd, const struct addr *hidden, const struct sockfile_op
 	int r;
 
 	*ret_what = "cannot make the socket";
-	unlink(path); /* from a run that was killed just here; the lock is ours */
+	unlink(path); /* left by a daemon that was killed at this point; the lock is ours */
 	if (fchmod(fd, options->mode) < 0)
 		return -errno;
 	old_mask = umask(0); /* bind() takes the mode from the socket, less the mask */
@@ -220,16 +222,16 @@ sockfile_bind_hidden(int fd, const struct addr *hidden, const struct sockfile_op
 	if (r < 0 || lstat(path, &st) < 0)
 		return -errno;
 	*ret_what = "cannot give it to socket_owner and socket_group";
-	r = sockfile_give_away(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &st, options);
+	r = sockfile_set_owner(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &st, options);
 	if (r < 0)
 		return r;
 	return sockfile_type_of(fd) != SOCK_DGRAM && listen(fd, backlog) < 0 ? -errno : 0;
 }
 
-/* Makes the socket under a hidden name and moves it to its place when everything about it is right. */
+/* Binds the socket to a hidden name, and renames that to the path when the socket is ready. */
 static int
-sockfile_expose(struct sockfile *file, int fd, const struct sockfile_options *options, int backlog,
-                const struct story *story)
+sockfile_put_in_place(struct sockfile *file, int fd, const struct sockfile_options *options, int backlog,
+                      const struct message *message)
 {
 	char dir[ADDR_PATH_MAX + 1];
 	_cleanup_close_ int dir_fd = -1;
@@ -240,17 +242,17 @@ sockfile_expose(struct sockfile *file, int fd, const struct sockfile_options *op
 
 	snprintf(dir, sizeof(dir), "%s", file->path);
 	dir_fd = open(dirname(dir), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/* While the lock is held, no other file of the directory's has its inode number. */
+	/* The inode number of the lock file makes the name unique in the directory. */
 	if (dir_fd < 0 || fstat(file->lock_fd, &st) < 0 ||
 	    sockfile_temporary_addr(file->path, dir_fd, (unsigned long long)st.st_ino, &hidden) != 0)
-		return sockfile_refuse_errno(story, file->path, "cannot open its directory");
+		return sockfile_refuse_errno(message, file->path, "cannot open its directory");
 	r = sockfile_bind_hidden(fd, &hidden, options, backlog, &what);
 	if (r == 0 && (lstat(hidden.un.sun_path, &st) < 0 || rename(hidden.un.sun_path, file->path) < 0))
 		r = -errno;
 	if (r < 0) {
 		unlink(hidden.un.sun_path);
 		errno = -r;
-		return sockfile_refuse_errno(story, file->path, what);
+		return sockfile_refuse_errno(message, file->path, what);
 	}
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
@@ -261,17 +263,17 @@ int
 sockfile_listen(int fd, const struct addr *addr, const struct sockfile_options *options, int backlog,
                 struct sockfile *ret_file, char *text, size_t text_size)
 {
-	struct story story = { text, text_size };
+	struct message message = { text, text_size };
 	struct sockfile file = { .lock_fd = -1 };
 	int r;
 
 	snprintf(file.path, sizeof(file.path), "%s", addr->un.sun_path);
-	r = sockfile_take_lock(&file, &story);
+	r = sockfile_take_lock(&file, &message);
 	if (r != 0)
 		return r;
-	r = sockfile_probe(addr, sockfile_type_of(fd), file.path, &story);
+	r = sockfile_probe(addr, sockfile_type_of(fd), file.path, &message);
 	if (r == 0)
-		r = sockfile_expose(&file, fd, options, backlog, &story);
+		r = sockfile_put_in_place(&file, fd, options, backlog, &message);
 	if (r != 0) {
 		sockfile_close(&file);
 		return r;
@@ -291,7 +293,7 @@ sockfile_is_in_place(const struct sockfile *file)
 int
 sockfile_update(const struct sockfile *file, const struct sockfile_options *options)
 {
-	/* What the path leads to is held fast first: somebody may put something else there between two calls. */
+	/* By a descriptor, so that all calls are about the same file: the path may lead to another one meanwhile. */
 	_cleanup_close_ int fd = open(file->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	char path[32];
 	struct stat st;
@@ -302,10 +304,10 @@ sockfile_update(const struct sockfile *file, const struct sockfile_options *opti
 	if (st.st_dev != file->dev || st.st_ino != file->ino || !S_ISSOCK(st.st_mode))
 		return -ENOENT;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	/* In between, nobody may connect who may neither before nor after. */
+	/* First only what both the old and the new mode allow, so that nobody else can connect in between. */
 	if (chmod(path, st.st_mode & options->mode) < 0)
 		return -errno;
-	r = sockfile_give_away(fd, "", AT_EMPTY_PATH, &st, options);
+	r = sockfile_set_owner(fd, "", AT_EMPTY_PATH, &st, options);
 	if (r < 0)
 		return r;
 	return chmod(path, options->mode) < 0 ? -errno : 0;

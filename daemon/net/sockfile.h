@@ -1,7 +1,7 @@
 /*
- * The file of a Unix socket. It is taken under a lock, so that two daemons cannot race for it; a stale socket
- * is replaced, a live one and anything that is not a socket are left alone; and no client ever meets it with
- * the wrong permissions or before somebody listens.
+ * The file of a Unix socket. A lock keeps two daemons from taking the same path. A socket that nobody uses is replaced;
+ * a socket in use, and any other file, is left alone. Clients never see the file before it has its permissions and
+ * somebody listens.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #include "addr.h"
 
 struct sockfile {
-	int lock_fd; /* of PATH.lock; -1: nothing is held */
+	int lock_fd; /* of PATH.lock; -1: the path is not ours */
 	dev_t dev;   /* of the socket that was put there */
 	ino_t ino;
 	char path[ADDR_PATH_MAX + 1];
@@ -24,7 +24,7 @@ struct sockfile_options {
 	gid_t group;       /* (gid_t)-1: likewise */
 };
 
-/* What can be wrong; text gets the whole story for people. */
+/* Why a path cannot be taken. */
 enum {
 	SOCKFILE_E_LIVE = 1,   /* a server is using it */
 	SOCKFILE_E_NOT_SOCKET, /* something else is there */
@@ -33,9 +33,9 @@ enum {
 };
 
 /*
- * Puts the socket fd, a new one, at addr, which is a path; there it listens, unless it is of type SOCK_DGRAM. What must
- * be passed to sockfile_close() comes in *ret_file; fd stays the caller's. Returns 0, or SOCKFILE_E_* with text filled
- * in and nothing changed.
+ * Binds fd, a new socket, to the path addr, and lets it listen unless it is of type SOCK_DGRAM. fd stays the caller's;
+ * *ret_file is to be passed to sockfile_close(). Returns 0; or SOCKFILE_E_* with the reason in text, and nothing
+ * changed.
  */
 int sockfile_listen(int fd, const struct addr *addr, const struct sockfile_options *options, int backlog,
                     struct sockfile *ret_file, char *text, size_t text_size);
@@ -43,14 +43,14 @@ int sockfile_listen(int fd, const struct addr *addr, const struct sockfile_optio
 /* Whether the path still leads to the socket that was put there. */
 bool sockfile_is_in_place(const struct sockfile *file);
 
-/* Applies changed permissions to the socket, if it is still the one that was put there. Returns 0 or -errno. */
+/* Changes the permissions of the socket, if it is still the one that was put there. Returns 0 or -errno. */
 int sockfile_update(const struct sockfile *file, const struct sockfile_options *options);
 
-/* Removes the socket if it is still the one that was put there; the path stays locked. */
+/* Removes the file, if it is still the socket that was put there; the path stays locked. */
 void sockfile_remove(const struct sockfile *file);
 
-/* Removes the socket if it is still the one that was put there, and the lock. */
+/* Removes the file, likewise, and the lock. */
 void sockfile_close(struct sockfile *file);
 
-/* The pid of whoever listens at the address with a socket of the type, if connecting tells it; else 0. */
+/* The pid of the process that listens at the address with a socket of the type; 0 if a connect does not tell. */
 pid_t sockfile_holder(const struct addr *addr, int type);

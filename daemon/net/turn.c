@@ -1,7 +1,6 @@
 /*
- * A turn lets libevent report once and then ends the pass. The tick looks at what no event reports: receivers that read
- * nothing, waiting clients that have gone, idle clients, spare memory. It runs only while there is something to look
- * at, so an idle daemon sleeps.
+ * A turn lets libevent report once and then ends the pass. The tick runs only while there is something to look at, so
+ * an idle daemon sleeps. A tick that comes late tells that the daemon did not run: it was stopped, or the machine was.
  */
 #include "turn.h"
 
@@ -12,82 +11,20 @@
 #include "conn.h"
 #include "lifetime.h"
 #include "pass.h"
+#include "timeouts.h"
 
 /* How often slow receivers are looked at while there are some, in ms. */
 #define TICK_MS 100
 /* How often waiting clients are asked whether they are still there, and spare memory is given back. */
 #define SWEEP_MS 1000
+/* How late a tick has to be, in ms, until it counts as a pause of the daemon; a pass may take a part of that. */
+#define PAUSE_MS 500
 
 /* Free heap from which trimming is worth its cost, in bytes. */
 #define TRIM_MIN ((size_t)1024 * 1024)
 
 /* Size of the argument array that an idle loop may keep. */
 #define ARGS_KEPT 1024
-
-/* Disconnects clients that have read nothing for slow_timeout. */
-static void
-turn_check_slow(struct bus *bus)
-{
-	struct flow *flow = &bus->flow;
-	struct client *c;
-
-	TAILQ_FOREACH(c, &flow->blocked, out_link) {
-		int unread = conn_unread(conn_of(c));
-		uint32_t since;
-
-		if (unread < c->out.unread)
-			c->progress_ms = (uint32_t)flow->now_ms;
-		c->out.unread = unread;
-		since = (uint32_t)flow->now_ms - c->progress_ms;
-		if (flow->limits.slow_timeout == 0 || since < flow->limits.slow_timeout)
-			continue;
-		/* Replies alone hold up others as well: a receiver's publishers, and other clients of the user. */
-		if (c->state == CLIENT_DEAD || (c->state != CLIENT_CLOSING && !outq_has_messages(&c->out) &&
-		                                !(c->clogged && (client_is_subscribed(c) || c->user->is_over))))
-			continue;
-		flow_log(flow, c, LOG_LEVEL_WARNING, "took nothing for %u ms, disconnected with %zu bytes unsent",
-		         since, c->out.bytes);
-		flow->stats.slow_receivers++;
-		c->is_slow = true;
-		bus_kill(bus, c);
-	}
-}
-
-/* Disconnects waiting clients that have gone: their sockets are not read, so no event reports it. */
-static void
-turn_sweep_waiting(struct bus *bus)
-{
-	struct client *c;
-
-	if (bus->flow.n_waiting == 0 && TAILQ_EMPTY(&bus->flow.blocked))
-		return;
-	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		if (((c->state == CLIENT_WAITING && !conn_of(c)->origin->ops->is_writer) ||
-		     (c->state == CLIENT_CLOSING && c->out_state == CLIENT_OUT_GATED)) &&
-		    conn_is_hung_up(conn_of(c)))
-			bus_kill(bus, c);
-}
-
-/* Disconnects idle clients. Subscribers, monitors and waiting clients may be silent. */
-static void
-turn_check_idle(struct bus *bus)
-{
-	struct flow *flow = &bus->flow;
-	struct client *c;
-
-	if (flow->limits.idle_timeout == 0)
-		return;
-	TAILQ_FOREACH(c, &flow->clients, link) {
-		/* The seconds are whole: it may have done something up to one later than they say. */
-		if ((uint64_t)(flow->uptime_s - c->active_s) * 1000 < flow->limits.idle_timeout + 1000 ||
-		    c->state != CLIENT_OPEN || c->is_hidden || client_is_subscribed(c) || session_of(c)->is_monitor ||
-		    c->is_tap || c->out.count > 0)
-			continue;
-		flow_log(flow, c, LOG_LEVEL_INFO, "did nothing for %u s, disconnected",
-		         flow->uptime_s - c->active_s - 1);
-		bus_kill(bus, c);
-	}
-}
 
 /* Whether enough is free on the heap that it is worth to give it back to the kernel. */
 static bool
@@ -119,19 +56,21 @@ turn_give_back_memory(struct loop *loop)
 }
 
 static void
-tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct turn *turn = arg;
 	struct bus *bus = loop_bus(turn->loop);
 
 	turn->is_ticking = false;
 	flow_update_time(&bus->flow);
-	turn_check_slow(bus);
+	if (bus->flow.now_ms >= turn->tick_due_ms + PAUSE_MS)
+		timeouts_forgive(bus, bus->flow.now_ms - turn->tick_due_ms);
+	timeouts_check_slow(bus);
 	if (bus->flow.now_ms - turn->last_sweep_ms < SWEEP_MS)
 		return;
 	turn->last_sweep_ms = bus->flow.now_ms;
-	turn_sweep_waiting(bus);
-	turn_check_idle(bus);
+	timeouts_check_gone(bus);
+	timeouts_check_idle(bus);
 	session_close_stalled(bus);
 	turn_give_back_memory(turn->loop);
 }
@@ -151,13 +90,15 @@ turn_update_tick(struct turn *turn)
 	if (turn->is_ticking || (!is_busy && (flow->limits.idle_timeout == 0 || TAILQ_EMPTY(&flow->clients))))
 		return;
 	turn->is_ticking = event_add(&turn->tick, &tv) == 0;
+	turn->tick_due_ms = flow->now_ms + ms;
 }
 
 void
 turn_init(struct turn *turn, struct loop *loop)
 {
 	*turn = (struct turn){ .loop = loop };
-	event_assign(&turn->tick, loop->base, -1, 0, tick_cb, turn);
+	stop_init(&turn->stop, loop);
+	event_assign(&turn->tick, loop->base, -1, 0, turn_tick_cb, turn);
 	loop->sessions.describe = conn_describe;
 }
 
@@ -181,6 +122,7 @@ turn_end_pass(struct turn *turn)
 
 	flow_update_time(&bus->flow);
 	pass_resume(bus, &conn_pass_ops);
+	stop_advance(&turn->stop);
 	pass_end(bus, &conn_pass_ops);
 	turn_update_tick(turn);
 }
@@ -188,28 +130,9 @@ turn_end_pass(struct turn *turn)
 void
 turn_once(struct turn *turn)
 {
-	int flags = EVLOOP_ONCE | (pass_has_work(loop_bus(turn->loop)) ? EVLOOP_NONBLOCK : 0);
+	bool is_busy = pass_has_work(loop_bus(turn->loop)) || stop_has_work(&turn->stop);
 
-	event_base_loop(turn->loop->base, flags);
+	stop_note_clients(&turn->stop);
+	event_base_loop(turn->loop->base, EVLOOP_ONCE | (is_busy ? EVLOOP_NONBLOCK : 0));
 	turn_end_pass(turn);
-}
-
-void
-turn_stop(struct turn *turn)
-{
-	struct bus *bus = loop_bus(turn->loop);
-	struct client *c;
-
-	/* What was read is finished first, while its receivers are still there. */
-	while (pass_has_work(bus)) {
-		pass_resume(bus, &conn_pass_ops);
-		pass_end(bus, &conn_pass_ops);
-	}
-	run_close(&bus->run);
-	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		conn_drain(conn_of(c));
-	run_close(&bus->run);
-	turn->loop->stopping = true;
-	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		conn_stop(conn_of(c));
 }

@@ -1,6 +1,6 @@
 /*
- * Lets a loop turn: each turn handles what the kernel reported, then ends the pass (pass.h). And looks after its
- * connections periodically: disconnects slow, gone and idle clients, and returns spare memory.
+ * Lets a loop turn: each turn handles what the kernel reported, then ends the pass (pass.h). A tick looks at timeouts
+ * (timeouts.h) and returns spare memory.
  */
 #pragma once
 
@@ -10,11 +10,14 @@
 #include <event2/event_struct.h>
 
 #include "loop.h"
+#include "stop.h"
 
 struct turn {
 	struct loop *loop;
+	struct stop stop;
 	struct event tick; /* while something has to be looked at again by time */
 	bool is_ticking;
+	uint64_t tick_due_ms;
 	uint64_t last_sweep_ms;
 };
 
@@ -28,6 +31,3 @@ void turn_once(struct turn *turn);
 
 /* What a turn ends with; for what was done outside of one. */
 void turn_end_pass(struct turn *turn);
-
-/* Reads nothing more; connections are closed as they run out of output. */
-void turn_stop(struct turn *turn);

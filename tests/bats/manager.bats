@@ -3,6 +3,7 @@
 # systemd.bats has the real one.
 
 load helper
+load users
 
 # start_managed [OPTION...]: a daemon whose notifications go to $DIR/told.
 start_managed() {
@@ -92,4 +93,21 @@ woken() {
     kill -TERM "$pid"
     wait_exit "$pid"
     [ -S "$S" ]
+}
+
+@test "a socket that is handed over is the only one, unless the configuration has others" {
+    command -v systemd-socket-activate >/dev/null || skip "no systemd-socket-activate"
+    need_root
+    printf '[udsd]\n' >"$DIR/conf"
+    chmod 644 "$DIR/conf"
+    mkdir -m 777 "$DIR/run"
+    background systemd-socket-activate --listen "$S" env XDG_RUNTIME_DIR="$DIR/run" \
+        setpriv --reuid=nobody --regid=nogroup --clear-groups "$UDSD" --config "$DIR/conf" >>"$LOG" 2>&1
+    local pid=$!
+    wait_until test -S "$S"
+    wait_until "$UDSCTL" ping
+    refute contains "$LOG" udsd/udsd.sock
+    [ ! -e "$DIR/run/udsd" ]
+    kill -TERM "$pid"
+    wait_exit "$pid"
 }

@@ -1,6 +1,7 @@
 # Nothing outside the daemon can make its loop wait: neither a log without a reader nor a busy service manager.
 
 load helper
+load users
 
 @test "an unread log does not stop the daemon, which logs later how many lines it has lost" {
     run timeout 60 "$PYTHON" - "$UDSD" "$DIR" <<'EOF'
@@ -131,4 +132,55 @@ EOF
     wait_until [ -e "$DIR/done" ]
     wait_until info_is messages_published 20
     wait_until memory_below $((before + 24576))
+}
+
+# A FIFO stands for a name service: who reads it waits until somebody answers.
+@test "a reload that takes long stops nobody; a second one waits for it; each client is answered by its own" {
+    local bus='[listener bus]\nlisten = %s\n'
+    mkfifo "$DIR/conf"
+    printf "$bus" "$S" >"$DIR/conf" 3>&- &
+    start_with_config
+    kill -HUP "$UDSD_PID"
+    background "$UDSCTL" reload
+    local reload=$!
+    wait_until contains "$LOG" 'asked for a reload'
+    run "$UDSCTL" ping
+    assert_success
+    # The first reload, by the signal, ends now, and does not answer the client, which asked later.
+    printf "$bus[listener two]\nlisten = %s\n" "$S" "$DIR/two" >"$DIR/conf"
+    wait_until is_listening "$DIR/two"
+    run "$UDSCTL" ping
+    assert_success
+    ! is_gone "$reload"
+    printf "$bus[listener three]\nlisten = %s\n" "$S" "$DIR/three" >"$DIR/conf"
+    wait_exit "$reload"
+    assert_equal "$status" 0
+    is_listening "$DIR/three"
+    [ ! -e "$DIR/two" ]
+    # A reload that never ends does not delay the stop.
+    kill -HUP "$UDSD_PID"
+    stop_udsd
+}
+
+@test "a log that may not grow does not end the daemon" {
+    (
+        ulimit -f 1
+        exec "$UDSD" --listen "$S" --log-level debug 3>&- 8>&- 2>"$LOG"
+    ) &
+    adopt_udsd $!
+    wait_until eval '"$UDSCTL" ping && [ "$(stat -c %s "$LOG")" -eq 1024 ]'
+    "$UDSCTL" ping
+    stop_udsd
+}
+
+@test "CLIENT KILL USER asks no name service" {
+    need_root
+    unshare --mount true 2>/dev/null || skip "no right to mount"
+    # Where no name service is configured, asking one finds nobody.
+    printf 'passwd: db\n' >"$DIR/nsswitch"
+    unshare --mount sh -c 'mount --bind "$1/nsswitch" /etc/nsswitch.conf && exec "$2" --listen "$3"' - \
+        "$DIR" "$UDSD" "$S" >>"$LOG" 2>&1 3>&- 8>&- &
+    adopt_udsd $!
+    [ "$(printf 'CLIENT KILL USER daemon\r\n' | nc -N -U "$S" | tr -d '\r')" = :0 ]
+    printf 'CLIENT KILL USER nobody-has-this-name\r\n' | nc -N -U "$S" | grep -q '^-ERR No such user'
 }

@@ -52,6 +52,40 @@ load helper
     is_sanitized || [ "$(peak_kib "$UDSD_PID")" -lt $((8 * 1024 + 24 * 1024)) ]
 }
 
+@test "a pause of the whole machine is not the receivers' fault" {
+    start_configured '[limits]' 'slow_timeout = 3s'
+    receive numbers
+    seq 1000000 | "$UDSCTL" send numbers 3>&- &
+    local send=$!
+    PIDS+=("$send")
+    kill -STOP "$RECV"
+    wait_until info_is clogged_clients 1
+    kill -STOP "$UDSD_PID"
+    sleep 4 # the pause
+    kill -CONT "$UDSD_PID" "$RECV"
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_until has_lines "$DIR/out" 1000000
+    [ "$(info slow_receivers_closed)" = 0 ]
+}
+
+@test "a pause of the whole machine does not make clients idle" {
+    start_configured '[limits]' 'idle_timeout = 3s'
+    background "$PYTHON" -c "
+import time
+from resp import Client
+client = Client('$S')
+client.call('CLIENT', 'SETNAME', 'idle')
+print('done', flush=True)
+time.sleep(1000)" >"$DIR/idle"
+    wait_until contains "$DIR/idle" done
+    kill -STOP "$UDSD_PID"
+    sleep 4.5 # the pause
+    kill -CONT "$UDSD_PID"
+    printf 'CLIENT LIST\r\n' | nc -N -U "$S" | grep -q ' name=idle '
+    wait_until contains "$LOG" 'did nothing for'
+}
+
 @test "the reply waits for a receiver whose socket is full, and comes when it reads" {
     start_udsd
     run "$PYTHON" - "$S" <<'EOF'

@@ -203,3 +203,16 @@ try_window() {
     rm "$S"
     wait_until is_listening "$S"
 }
+
+@test "the directory of the default socket lets others through, whatever the umask" {
+    need_root
+    unshare --mount true 2>/dev/null || skip "no right to mount"
+    local mask
+    for mask in 0000 0077; do
+        run unshare --mount bash -c 'mount -t tmpfs none /run && umask "$1" && { "$2" 2>/dev/null 3>&- & } &&
+            for _ in {1..500}; do [ ! -S /run/udsd/udsd.sock ] || break; sleep 0.02; done
+            stat -c %a /run/udsd && kill $!' - "$mask" "$UDSD"
+        assert_success
+        assert_output 755
+    done
+}

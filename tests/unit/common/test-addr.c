@@ -172,11 +172,65 @@ long_host(void **state __attribute__((unused)))
 }
 
 static void
+lists(void **state __attribute__((unused)))
+{
+	struct addr_list one, other, path;
+	char text[ADDR_NAME_MAX + 1];
+
+	assert_int_equal(addr_list_parse("127.0.0.1:80", &one), 0);
+	assert_int_equal(addr_list_parse("[::1]:80", &other), 0);
+	assert_int_equal(addr_list_parse("/run/s", &path), 0);
+	assert_int_equal(one.n, 1);
+	assert_int_equal(path.n, 1);
+	assert_string_equal(one.name, "");
+	addr_list_format(&other, text, sizeof(text));
+	assert_string_equal(text, "[::1]:80");
+	assert_true(addr_list_contains(&one, &one.addrs[0]));
+	assert_false(addr_list_overlaps(&one, &other));
+	one.addrs[one.n++] = other.addrs[0];
+	assert_true(addr_list_overlaps(&one, &other));
+	assert_true(addr_list_overlaps(&other, &one));
+	assert_false(addr_list_overlaps(&one, &path));
+	/* What is said of several addresses is the name that they have. */
+	snprintf(one.name, sizeof(one.name), "hub:80");
+	addr_list_format(&one, text, sizeof(text));
+	assert_string_equal(text, "hub:80");
+}
+
+static void
+exclusive_addresses(void **state __attribute__((unused)))
+{
+	static const struct {
+		const char *a, *b;
+		bool is_exclusive;
+	} table[] = {
+		{ "0.0.0.0:80", "127.0.0.1:80", true },
+		{ "[::]:80", "127.0.0.1:80", true },
+		{ "[::]:80", "0.0.0.0:80", true },
+		{ "[::]:80", "[::1]:80", true },
+		{ "0.0.0.0:80", "127.0.0.1:81", false },
+		{ "127.0.0.2:80", "127.0.0.1:80", false },
+		{ "0.0.0.0:80", "0.0.0.0:80", false },
+		{ "0.0.0.0:80", "/run/s", false },
+		{ "@80", "/run/s", false },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct addr a, b;
+
+		assert_int_equal(addr_parse(table[i].a, &a), 0);
+		assert_int_equal(addr_parse(table[i].b, &b), 0);
+		assert_int_equal(addr_excludes(&a, &b), table[i].is_exclusive);
+		assert_int_equal(addr_excludes(&b, &a), table[i].is_exclusive);
+	}
+}
+
+static void
 texts_of_mistakes(void **state __attribute__((unused)))
 {
-	static const int errors[] = { ADDR_E_EMPTY, ADDR_E_TOO_LONG, ADDR_E_PORT, ADDR_E_HOST };
+	static const int errors[] = { ADDR_E_EMPTY, ADDR_E_TOO_LONG, ADDR_E_PORT, ADDR_E_HOST, ADDR_E_TOO_MANY };
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(addr_strerror(errors[i]), addr_strerror(errors[k]));
 	assert_non_null(addr_strerror(12345));
@@ -215,6 +269,8 @@ main(void)
 		cmocka_unit_test(mistakes),
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(long_host),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(exclusive_addresses),
 		cmocka_unit_test(texts_of_mistakes),
 		cmocka_unit_test(sockets),
 	};

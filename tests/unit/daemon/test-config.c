@@ -169,15 +169,15 @@ every_key(void **state)
 	assert_int_equal(rig->config->limits.slow_timeout, 250);
 	a = STAILQ_FIRST(&rig->config->listeners);
 	assert_string_equal(a->name, "first one");
-	assert_int_equal(a->addr.kind, ADDR_PATH);
-	assert_string_equal(a->addr.un.sun_path, "/tmp/a:b.sock");
+	assert_int_equal(a->listen.addrs[0].kind, ADDR_PATH);
+	assert_string_equal(a->listen.addrs[0].un.sun_path, "/tmp/a:b.sock");
 	assert_int_equal(a->options.mode, MODE_ECHO);
 	assert_int_equal(a->socket_mode, 0600);
 	assert_int_equal(a->socket_owner, 0);
 	assert_int_equal(a->socket_group, 12345);
 	b = STAILQ_NEXT(a, link);
 	assert_string_equal(b->name, "second");
-	assert_int_equal(b->addr.kind, ADDR_TCP);
+	assert_int_equal(b->listen.addrs[0].kind, ADDR_TCP);
 	assert_int_equal(b->options.mode, MODE_ROUTE);
 	assert_int_equal(b->socket_owner, (uid_t)-1);
 	assert_int_equal(b->socket_mode, 0660); /* the other one's is its own */
@@ -700,7 +700,7 @@ without_a_file(void **state __attribute__((unused)))
 	listener = config_add_listener(config, "x");
 	assert_non_null(listener);
 	assert_int_equal(listener->socket_mode, 0660);
-	assert_int_equal(listener->addr.len, 0);
+	assert_int_equal(listener->listen.n, 0);
 	assert_int_equal(config_set_value(mode, listener, "echo", &error), 0);
 	assert_int_equal(config_set_value(mode, listener, "ech", &error), -EINVAL);
 	assert_int_equal(config_set_value(mode, listener, "", &error), -EINVAL);

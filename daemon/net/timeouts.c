@@ -1,0 +1,81 @@
+#include "timeouts.h"
+
+#include "bus.h"
+#include "conn.h"
+#include "lifetime.h"
+
+void
+timeouts_check_slow(struct bus *bus)
+{
+	struct flow *flow = &bus->flow;
+	struct client *c;
+
+	TAILQ_FOREACH(c, &flow->blocked, out_link) {
+		int unread = conn_unread(conn_of(c));
+		uint32_t since;
+
+		if (unread < c->out.unread)
+			c->progress_ms = (uint32_t)flow->now_ms;
+		c->out.unread = unread;
+		since = (uint32_t)flow->now_ms - c->progress_ms;
+		if (flow->limits.slow_timeout == 0 || since < flow->limits.slow_timeout)
+			continue;
+		/* Replies alone hold up others as well: a receiver's publishers, and other clients of the user. */
+		if (c->state == CLIENT_DEAD || (c->state != CLIENT_CLOSING && !outq_has_messages(&c->out) &&
+		                                !(c->clogged && (client_is_subscribed(c) || c->user->is_over))))
+			continue;
+		flow_log(flow, c, LOG_LEVEL_WARNING, "took nothing for %u ms, disconnected with %zu bytes unsent",
+		         since, c->out.bytes);
+		flow->stats.slow_receivers++;
+		c->is_slow = true;
+		bus_kill(bus, c);
+	}
+}
+
+void
+timeouts_check_gone(struct bus *bus)
+{
+	struct client *c;
+
+	if (bus->flow.n_waiting == 0 && TAILQ_EMPTY(&bus->flow.blocked))
+		return;
+	TAILQ_FOREACH(c, &bus->flow.clients, link)
+		if (((c->state == CLIENT_WAITING && !conn_of(c)->origin->ops->is_writer) ||
+		     (c->state == CLIENT_CLOSING && c->out_state == CLIENT_OUT_GATED)) &&
+		    conn_is_hung_up(conn_of(c)))
+			bus_kill(bus, c);
+}
+
+void
+timeouts_check_idle(struct bus *bus)
+{
+	struct flow *flow = &bus->flow;
+	struct client *c;
+
+	if (flow->limits.idle_timeout == 0)
+		return;
+	TAILQ_FOREACH(c, &flow->clients, link) {
+		/* The seconds are whole: it may have done something up to one later than they say. */
+		if ((uint64_t)(flow->uptime_s - c->active_s) * 1000 < flow->limits.idle_timeout + 1000 ||
+		    c->state != CLIENT_OPEN || c->is_hidden || client_is_subscribed(c) || session_of(c)->is_monitor ||
+		    c->is_tap || c->out.count > 0)
+			continue;
+		flow_log(flow, c, LOG_LEVEL_INFO, "did nothing for %u s, disconnected",
+		         flow->uptime_s - c->active_s - 1);
+		bus_kill(bus, c);
+	}
+}
+
+void
+timeouts_forgive(struct bus *bus, uint64_t ms)
+{
+	struct flow *flow = &bus->flow;
+	uint32_t now = (uint32_t)flow->now_ms, s = (uint32_t)((ms + 999) / 1000);
+	struct client *c;
+
+	/* Some have done something since the daemon runs again. */
+	TAILQ_FOREACH(c, &flow->clients, link) {
+		c->progress_ms = now - c->progress_ms > ms ? c->progress_ms + (uint32_t)ms : now;
+		c->active_s = flow->uptime_s - c->active_s > s ? c->active_s + s : flow->uptime_s;
+	}
+}
