@@ -40,8 +40,9 @@ feed_size(const struct feed *feed)
 }
 
 static void
-feed_drop(struct session *s)
+feed_drop(struct bus *bus, struct session *s)
 {
+	bus->flow.chunks.released += s->feed->bytes.cap;
 	feed_free(s->feed);
 	s->feed = NULL;
 }
@@ -208,14 +209,14 @@ feed_run_saved(struct bus *bus, struct session *s, const struct feed_plan *plan)
 
 	if (plan->is_packets) {
 		if (feed_publish(bus, s, plan, (struct slice){ feed->bytes.data, feed->bytes.len }))
-			feed_drop(s);
+			feed_drop(bus, s);
 		return;
 	}
 	buf_consume(&feed->bytes, feed_run(bus, s, plan, feed->bytes.data, feed->bytes.len, has_ended, &feed->scanned));
 	buf_shrink(&feed->bytes);
 	if (feed->bytes.len > 0)
 		return;
-	feed_drop(s);
+	feed_drop(bus, s);
 	if (has_ended && s->client.state == CLIENT_OPEN)
 		bus_finish(bus, &s->client);
 }

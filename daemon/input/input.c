@@ -68,8 +68,9 @@ input_size(const struct input *in)
 }
 
 static void
-input_drop(struct session *s)
+input_drop(struct bus *bus, struct session *s)
 {
+	bus->flow.chunks.released += s->in->bytes.cap;
 	input_free(s->in);
 	s->in = NULL;
 }
@@ -191,7 +192,7 @@ input_run_saved(struct bus *bus, struct session *s)
 	buf_shrink(&in->bytes);
 	in->need = 0;
 	if (in->bytes.len == 0)
-		input_drop(s);
+		input_drop(bus, s);
 	else if (is_unfinished && input_set_need(bus, in) < 0)
 		flow_out_of_memory(&bus->flow, &s->client);
 }
@@ -232,7 +233,7 @@ input_run_tail(struct bus *bus, struct session *s)
 	buf_consume(&in->bytes, in->head_len);
 	in->need = 0;
 	if (in->bytes.len == 0)
-		input_drop(s);
+		input_drop(bus, s);
 }
 
 /* Runs what can run of s->in. Returns false if it needs more bytes. */

@@ -22,6 +22,9 @@
 #include "lifetime.h"
 #include "pass.h"
 
+/* What a connection takes on the heap beside its struct, about, in bytes. */
+#define CONN_HEAP 256
+
 /* What one client may write in one pass, in bytes. */
 #define WRITE_BUDGET ((size_t)1024 * 1024)
 
@@ -128,7 +131,7 @@ conn_close(struct client *c)
 		conn->origin->ops->end(conn);
 	session_deinit(loop_bus(loop), &conn->session);
 	conn_origin_unref(conn->origin);
-	loop->may_trim = true;
+	loop_bus(loop)->flow.chunks.released += sizeof(*conn) + CONN_HEAP;
 	if (loop->on_conn_closed)
 		loop->on_conn_closed(loop->on_conn_closed_arg, conn);
 	free(conn);

@@ -19,7 +19,6 @@ struct loop {
 	struct event_base *base;
 	uint8_t *buffer; /* what is read goes here, for all connections */
 	struct sessions sessions;
-	bool may_trim;               /* clients have gone since memory was last given back */
 	bool stopping;               /* nothing more is read, but see `draining` */
 	const struct conn *draining; /* while the loop stops: the only one that may read, or NULL */
 	uint64_t stop_by_ms;         /* while the loop stops: when it must be over, as flow.now_ms */

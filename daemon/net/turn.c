@@ -5,6 +5,7 @@
 #include "turn.h"
 
 #include <malloc.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -26,33 +27,43 @@
 /* Size of the argument array that an idle loop may keep. */
 #define ARGS_KEPT 1024
 
-/* Whether enough is free on the heap that it is worth to give it back to the kernel. */
-static bool
-turn_is_trim_due(struct loop *loop)
+static uint64_t
+turn_cpu_us(void)
 {
-	if (loop_bus(loop)->flow.chunks.released >= TRIM_MIN)
-		return true;
-	if (!loop->may_trim)
-		return false;
-	loop->may_trim = false;
-	return mallinfo2().fordblks >= TRIM_MIN;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/*
+ * Returns free memory of the heap to the kernel. That walks all free pieces of the heap, of which there may be hundreds of
+ * thousands, so it takes no more than a thousandth of the time.
+ */
+static void
+turn_trim_heap(struct turn *turn)
+{
+	struct flow *flow = &loop_bus(turn->loop)->flow;
+	uint64_t begin = turn_cpu_us();
+
+	flow->chunks.released = 0;
+	malloc_trim(0);
+	turn->trim_after_ms = flow->now_ms + (turn_cpu_us() - begin);
 }
 
 static void
-turn_give_back_memory(struct loop *loop)
+turn_give_back_memory(struct turn *turn)
 {
-	struct bus *bus = loop_bus(loop);
+	struct bus *bus = loop_bus(turn->loop);
 
 	/* A command with very many arguments has made room for them; the next one makes its own. */
-	if (loop->sessions.request.argv_cap > ARGS_KEPT)
-		resp_request_deinit(&loop->sessions.request);
+	if (turn->loop->sessions.request.argv_cap > ARGS_KEPT)
+		resp_request_deinit(&turn->loop->sessions.request);
 	channels_forget_unnamed(&bus->router.channels);
 	chunk_pool_trim(&bus->flow.chunks);
-	if (bus->flow.chunks.n_free > 0 || !turn_is_trim_due(loop))
-		return;
-	bus->flow.chunks.released = 0;
-	loop->may_trim = false;
-	malloc_trim(0);
+	if (bus->flow.chunks.n_free == 0 && bus->flow.chunks.released >= TRIM_MIN &&
+	    bus->flow.now_ms >= turn->trim_after_ms)
+		turn_trim_heap(turn);
 }
 
 static void
@@ -72,7 +83,7 @@ turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute_
 	timeouts_check_gone(bus);
 	timeouts_check_idle(bus);
 	session_close_stalled(bus);
-	turn_give_back_memory(turn->loop);
+	turn_give_back_memory(turn);
 }
 
 /* An idle daemon sleeps: the timer runs only while there is something to look at. */
@@ -83,7 +94,7 @@ turn_update_tick(struct turn *turn)
 	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || flow->n_waiting > 0 ||
 	               flow->chunks.n_free > 0 || flow->chunks.released >= TRIM_MIN ||
 	               loop_bus(turn->loop)->router.channels.n_unnamed > 0 ||
-	               turn->loop->sessions.request.argv_cap > ARGS_KEPT || turn->loop->may_trim;
+	               turn->loop->sessions.request.argv_cap > ARGS_KEPT;
 	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
 

@@ -19,6 +19,7 @@ struct turn {
 	bool is_ticking;
 	uint64_t tick_due_ms;
 	uint64_t last_sweep_ms;
+	uint64_t trim_after_ms; /* when the heap may be trimmed again */
 };
 
 void turn_init(struct turn *turn, struct loop *loop);

@@ -29,7 +29,7 @@ struct chunk_pool {
 	size_t n_free;
 	size_t n_spare;  /* the smallest n_free since the last trim */
 	size_t bytes;    /* of all chunks, free ones included, and of all rings in use */
-	size_t released; /* bytes given back to the heap; reset by whoever trims the heap */
+	size_t released; /* bytes given back to the heap, by others, too; reset by whoever trims the heap */
 	/* Free list of memory for short output queues (outq.c), which come and go with every reply. */
 	struct spare_ring *rings;
 	uint32_t n_rings;

@@ -40,6 +40,7 @@ session_deinit(struct bus *bus, struct session *s)
 	}
 	s->info = NULL;
 	flow_charge_input(&bus->flow, &s->client, s->kept, 0);
+	bus->flow.chunks.released += s->kept;
 	s->kept = 0;
 	bus_dismiss(bus, &s->client);
 }

@@ -41,6 +41,7 @@ transaction_end(struct bus *bus, struct session *s)
 	if (!s->in_transaction)
 		return;
 	bus->flow.work.done += s->info->transaction->n * WORK_VISIT;
+	bus->flow.chunks.released += s->info->transaction->bytes;
 	transaction_clear(s->info->transaction);
 	place_clear(bus, &s->info->transaction->place);
 	free(s->info->transaction);
