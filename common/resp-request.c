@@ -263,6 +263,8 @@ resp_request_catch_up(struct resp_request *r, struct resp_progress *progress, co
 	struct slice arg;
 
 	while (status == RESP_REQUEST_OK && progress->argc < progress->count) {
+		if (progress->argc == PROTOCOL_ARGS_MAX)
+			return resp_request_fail(r, "too big request");
 		status = resp_request_read_bulk(r, buf, len, &progress->at, progress->argc + 1 == progress->count,
 		                                max_bulk, &arg);
 		progress->argc += status == RESP_REQUEST_OK;
@@ -281,8 +283,6 @@ resp_request_read_count(struct resp_request *r, const uint8_t *buf, size_t len, 
 	if (s > 0)
 		return len > PROTOCOL_LINE_MAX ? resp_request_fail(r, "too big mbulk count string")
 		                               : resp_request_more(r, len + 1);
-	if (s == 0 && count > (int64_t)PROTOCOL_ARGS_MAX && count <= INT32_MAX)
-		return resp_request_fail(r, "%lld arguments, the most is %zu", (long long)count, PROTOCOL_ARGS_MAX);
 	if (s < 0 || count > INT32_MAX)
 		return resp_request_fail(r, "invalid multibulk length");
 	*ret_at = at;
@@ -352,6 +352,8 @@ resp_request_parse_array(struct resp_request *r, struct resp_progress *progress,
 	if (!resp_request_reserve_args(r, count < ARGS_FIRST ? count : ARGS_FIRST))
 		return RESP_REQUEST_NOMEM;
 	for (size_t argc = 0; argc < count; argc++) {
+		if (argc == PROTOCOL_ARGS_MAX)
+			return resp_request_fail(r, "too big request");
 		if (argc == r->argv_cap && !resp_request_reserve_args(r, argc + 1))
 			return RESP_REQUEST_NOMEM;
 		status = resp_request_read_bulk(r, buf, len, &at, argc + 1 == count, max_bulk, &r->argv[argc]);

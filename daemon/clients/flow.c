@@ -573,11 +573,13 @@ flow_charge_input(struct flow *flow, struct client *c, size_t old, size_t new)
 			flow_resume_throttled(flow);
 		return false;
 	}
-	if (!is_much || c->state != CLIENT_OPEN || user->leader == c)
+	if (!is_much || c->state != CLIENT_OPEN)
 		return false;
-	if (user->leader)
+	if (user->leader && user->leader != c)
 		return true;
+	if (!user->leader)
+		TAILQ_INSERT_TAIL(&flow->led_users, user, leader_link);
 	user->leader = c;
-	TAILQ_INSERT_TAIL(&flow->led_users, user, leader_link);
+	user->leader_active_s = flow->uptime_s;
 	return false;
 }

@@ -39,6 +39,7 @@ struct user {
 	 * is closed if it sends nothing for slow_timeout.
 	 */
 	struct client *leader;
+	uint32_t leader_active_s;      /* when it last sent something, seconds since the daemon started */
 	TAILQ_ENTRY(user) leader_link; /* flow.led_users, while there is a leader */
 };
 

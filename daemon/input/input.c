@@ -372,7 +372,6 @@ input_received(struct bus *bus, struct session *s, const struct iovec iov[2], in
 	bool has_tail;
 
 	s->sends_large = false;
-	s->client.active_s = bus->flow.uptime_s;
 	if (!s->in) {
 		input_handle(bus, s, iov[0].iov_base, len);
 	} else {

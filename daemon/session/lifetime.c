@@ -69,7 +69,7 @@ session_close_stalled(struct bus *bus)
 
 		next = TAILQ_NEXT(user, leader_link);
 		if (c->state != CLIENT_OPEN || user->input <= user_input_max(&flow->limits) ||
-		    (uint64_t)(flow->uptime_s - c->active_s) * 1000 < flow->limits.slow_timeout + 1000 ||
+		    (uint64_t)(flow->uptime_s - user->leader_active_s) * 1000 < flow->limits.slow_timeout + 1000 ||
 		    flow->limits.slow_timeout == 0)
 			continue;
 		flow_log(flow, c, LOG_LEVEL_WARNING,
