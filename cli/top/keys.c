@@ -1,4 +1,4 @@
-/* What each key does. In the table a row of keys[] says so; a filter and a question take all keys themselves. */
+/* What each key does: in the table, while a filter is typed, and at a question. */
 #include <inttypes.h>
 #include <limits.h>
 #include <ncurses.h>
@@ -11,62 +11,9 @@
 #include "loop.h"
 #include "top.h"
 
-static void
-keys_move(struct top *t, int rows)
-{
-	view_move(&t->view, rows);
-}
-
-static void
-keys_move_page(struct top *t, int pages)
-{
-	view_move(&t->view, pages * (t->table_height > 1 ? (long)t->table_height - 1 : 1));
-}
-
-/* kind SNAPSHOT_LISTS: the other table. */
-static void
-keys_show(struct top *t, int kind)
-{
-	enum snapshot_kind other = t->view.kind == SNAPSHOT_CHANNELS ? SNAPSHOT_CLIENTS : SNAPSHOT_CHANNELS;
-
-	if ((int)t->view.kind == kind)
-		return;
-	view_unselect(&t->view);
-	t->view.kind = other;
-	view_update(&t->view);
-}
-
-static void
-keys_sort(struct top *t, int columns)
-{
-	view_move_sort(&t->view, columns);
-	view_update(&t->view);
-}
-
-static void
-keys_reverse(struct top *t, int arg __attribute__((unused)))
-{
-	t->view.reversed[t->view.kind] = !t->view.reversed[t->view.kind];
-	view_update(&t->view);
-}
-
-static void
-keys_clear(struct top *t, int arg __attribute__((unused)))
-{
-	t->view.filter[0] = '\0';
-	view_unselect(&t->view);
-	view_update(&t->view);
-}
-
-static void
-keys_set_mode(struct top *t, int mode)
-{
-	t->mode = (enum top_mode)mode;
-}
-
 /* Asks whether to kill the client that is selected. */
 static void
-keys_kill(struct top *t, int arg __attribute__((unused)))
+keys_kill(struct top *t)
 {
 	struct snapshot_row *c = view_selected_client(&t->view);
 	struct slice user;
@@ -86,72 +33,103 @@ keys_kill(struct top *t, int arg __attribute__((unused)))
 	}
 }
 
-static void
-keys_pause(struct top *t, int arg __attribute__((unused)))
-{
-	t->paused = !t->paused;
-	if (!t->paused)
-		fetch_snapshot(&t->fetch);
-}
-
 /* direction: 1 to the next longer interval, -1 to the next shorter one. */
 static void
 keys_change_interval(struct top *t, int direction)
 {
-	static const int intervals[] = { 100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000 }; /* ms */
-	int n = sizeof(intervals) / sizeof(intervals[0]);
+	static const uint64_t intervals[] = { 100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000 }; /* ms */
+	int n = sizeof(intervals) / sizeof(intervals[0]), i = direction > 0 ? 0 : n - 1;
 
-	for (int i = direction > 0 ? 0 : n - 1; i >= 0 && i < n; i += direction) {
-		if (direction > 0 ? (uint64_t)intervals[i] > t->interval : (uint64_t)intervals[i] < t->interval) {
-			t->interval = (uint64_t)intervals[i];
-			return;
-		}
+	while (i >= 0 && i < n && (direction > 0 ? intervals[i] <= t->interval : intervals[i] >= t->interval))
+		i += direction;
+	if (i >= 0 && i < n)
+		t->interval = intervals[i];
+}
+
+/* By how many rows the key moves the selection; 0: it is another key. */
+static long
+keys_rows(const struct top *t, unsigned int key)
+{
+	long page = t->table_height > 1 ? (long)t->table_height - 1 : 1;
+
+	switch (key) {
+	case SCREEN_KEY(KEY_UP):
+	case 'i':
+		return -1;
+	case SCREEN_KEY(KEY_DOWN):
+	case 'j':
+		return 1;
+	case SCREEN_KEY(KEY_PPAGE):
+		return -page;
+	case SCREEN_KEY(KEY_NPAGE):
+		return page;
+	case SCREEN_KEY(KEY_HOME):
+		return -INT_MAX;
+	case SCREEN_KEY(KEY_END):
+		return INT_MAX;
 	}
+	return 0;
 }
 
 static void
-keys_refresh(struct top *t, int arg __attribute__((unused)))
+keys_press_table(struct top *t, unsigned int key)
 {
-	fetch_snapshot(&t->fetch);
-}
+	struct view *v = &t->view;
+	bool is_channels = v->kind == SNAPSHOT_CHANNELS;
 
-static void
-keys_quit(struct top *t, int status)
-{
-	loop_end(t->loop, status);
+	switch (key) {
+	case '\t':
+	case 'c':
+	case 'l':
+		if (key == (is_channels ? 'c' : 'l'))
+			return;
+		view_unselect(v);
+		v->kind = is_channels ? SNAPSHOT_CLIENTS : SNAPSHOT_CHANNELS;
+		break;
+	case 's':
+	case '>':
+	case '<':
+		view_move_sort(v, key == '<' ? -1 : 1);
+		break;
+	case 'r':
+		v->reversed[v->kind] = !v->reversed[v->kind];
+		break;
+	case SCREEN_KEY_ESCAPE:
+		v->filter[0] = '\0';
+		view_unselect(v);
+		break;
+	case '/':
+		t->mode = TOP_FILTER;
+		return;
+	case 'h':
+	case '?':
+		t->mode = TOP_HELP;
+		return;
+	case 'k':
+		keys_kill(t);
+		return;
+	case '+':
+	case '-':
+		keys_change_interval(t, key == '+' ? 1 : -1);
+		return;
+	case 'p':
+		t->paused = !t->paused;
+		if (!t->paused)
+			fetch_snapshot(&t->fetch);
+		return;
+	case ' ':
+		fetch_snapshot(&t->fetch);
+		return;
+	case 'q':
+		loop_end(t->loop, EX_OK);
+		return;
+	default:
+		if (keys_rows(t, key) != 0)
+			view_move(v, keys_rows(t, key));
+		return;
+	}
+	view_update(v);
 }
-
-static const struct {
-	unsigned int key;
-	void (*press)(struct top *t, int arg);
-	int arg;
-} keys[] = {
-	{ SCREEN_KEY(KEY_UP), keys_move, -1 },
-	{ 'i', keys_move, -1 },
-	{ SCREEN_KEY(KEY_DOWN), keys_move, 1 },
-	{ 'j', keys_move, 1 },
-	{ SCREEN_KEY(KEY_PPAGE), keys_move_page, -1 },
-	{ SCREEN_KEY(KEY_NPAGE), keys_move_page, 1 },
-	{ SCREEN_KEY(KEY_HOME), keys_move, -INT_MAX },
-	{ SCREEN_KEY(KEY_END), keys_move, INT_MAX },
-	{ '\t', keys_show, SNAPSHOT_LISTS },
-	{ 'c', keys_show, SNAPSHOT_CHANNELS },
-	{ 'l', keys_show, SNAPSHOT_CLIENTS },
-	{ 's', keys_sort, 1 },
-	{ '>', keys_sort, 1 },
-	{ '<', keys_sort, -1 },
-	{ 'r', keys_reverse, 0 },
-	{ SCREEN_KEY_ESCAPE, keys_clear, 0 },
-	{ '/', keys_set_mode, TOP_FILTER },
-	{ 'h', keys_set_mode, TOP_HELP },
-	{ '?', keys_set_mode, TOP_HELP },
-	{ 'k', keys_kill, 0 },
-	{ 'p', keys_pause, 0 },
-	{ '+', keys_change_interval, 1 },
-	{ '-', keys_change_interval, -1 },
-	{ ' ', keys_refresh, 0 },
-	{ 'q', keys_quit, EX_OK },
-};
 
 static void
 keys_press_confirm(struct top *t, unsigned int key)
@@ -193,9 +171,7 @@ keys_press(struct top *t, unsigned int key)
 	t->message[0] = '\0';
 	switch (t->mode) {
 	case TOP_TABLE:
-		for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-			if (keys[i].key == key)
-				keys[i].press(t, keys[i].arg);
+		keys_press_table(t, key);
 		break;
 	case TOP_FILTER:
 		keys_press_filter(t, key);
