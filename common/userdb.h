@@ -1,4 +1,4 @@
-/* Users and groups of the host. Looking up a name may block for a minute (nss), so the loop of the daemon never does. */
+/* Users and groups of the host. Each lookup may block for a minute (nss), so the loop of the daemon makes none. */
 #pragma once
 
 #include <stdbool.h>

@@ -18,7 +18,7 @@
 /* Descriptors that are not for clients. */
 #define OTHER_DESCRIPTORS 64
 
-/* Only lets the loop turn: server_run() sees that the time is over. */
+/* Only lets the loop turn: server_turn() sees that the time is over. */
 static void
 server_stop_timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)),
                      void *arg __attribute__((unused)))

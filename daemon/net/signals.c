@@ -32,7 +32,7 @@ static const int caught[] = { SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGALRM };
 static void
 signals_give_up(void)
 {
-	static const char text[] = "udsd: warning: it hangs and could not stop in time: ended at once\n";
+	static const char text[] = "udsd: warning: the stop took too long: ended at once\n";
 
 	if (poll(&(struct pollfd){ .fd = STDERR_FILENO, .events = POLLOUT }, 1, 0) > 0)
 		(void)!write(STDERR_FILENO, text, sizeof(text) - 1);

@@ -191,6 +191,7 @@ time.sleep(1000)" >"$DIR/busy"
 }
 
 @test "a daemon that hangs ends a second after shutdown_timeout all the same" {
+    ! is_sanitized || skip "a sanitizer ends where there is no memory"
     mkfifo "$DIR/conf"
     printf '[udsd]\nshutdown_timeout = 1s\n[listener bus]\nlisten = %s\n' "$S" >"$DIR/conf" 3>&- &
     start_with_config
@@ -201,5 +202,5 @@ time.sleep(1000)" >"$DIR/busy"
     kill -TERM "$UDSD_PID"
     wait_exit "$UDSD_PID"
     assert_equal "$status" 0
-    contains "$LOG" 'it hangs and could not stop in time'
+    contains "$LOG" 'the stop took too long'
 }
