@@ -4,7 +4,7 @@
  * block: they follow poll(2).
  *
  * With input_enable_peek() what is read stays in the pipe or file until input_consume(): a process that reads on after
- * this one has died begins with what it had not consumed.
+ * this one has died begins with the first message that it had not consumed.
  */
 #pragma once
 
@@ -28,8 +28,9 @@ enum input_split {
 
 struct input_file {
 	int fd;
-	const char *name; /* NULL: standard input */
-	uint64_t before;  /* messages in the files before it; set by the input */
+	const char *name;  /* NULL: standard input */
+	uint64_t before;   /* messages in the files before it; set by the input */
+	size_t handed_out; /* bytes of it that input_consume() takes; likewise */
 };
 
 enum input_status {
@@ -50,7 +51,7 @@ void input_free(struct input *in);
 /* Call before anything is read. Has no effect on terminals and sockets. */
 void input_enable_peek(struct input *in);
 
-/* Consumes what was read. Call when input_next() has nothing more. */
+/* Consumes the messages that were handed out. */
 void input_consume(struct input *in);
 
 /* The next message; valid until the loop runs again. */

@@ -164,7 +164,7 @@ source_take(struct source *s, struct slice *ret_message)
 	return status;
 }
 
-/* Writes the batch. Returns whether it is in the file. */
+/* Writes the batch, and consumes it from the input. Returns whether it is in the file. */
 static bool
 source_write_spool(struct source *s)
 {
@@ -180,6 +180,8 @@ source_write_spool(struct source *s)
 	s->stuck = r < 0;
 	if (s->stuck && !timer_is_set(&s->retry))
 		timer_set(&s->retry, RETRY_MS);
+	if (!s->stuck && s->input)
+		input_consume(s->input);
 	return !s->stuck;
 }
 
@@ -206,8 +208,6 @@ source_fill(struct source *s)
 	}
 	if (!s->input)
 		return;
-	if (status != INPUT_OK && !s->stuck)
-		input_consume(s->input);
 	input_want(s->input, status == INPUT_MORE && !s->stuck);
 }
 
