@@ -97,6 +97,9 @@ static inline uint8_t *__attribute__((always_inline)) slice_put(uint8_t *to, str
 /* The databases of SELECT: 0 to one less than this. All are the same. */
 #define PROTOCOL_DATABASES 16
 
+/* The code of errors that are no answer to a command: the connection ends, and another one may do. */
+#define PROTOCOL_TRY_AGAIN "TRYAGAIN"
+
 /* How the names of udsd's own channels begin. */
 #define PROTOCOL_RESERVED "__udsd__:"
 /* Receivers that are subscribed to it learn what they missed: "COUNT CHANNEL". */

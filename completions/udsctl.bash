@@ -71,7 +71,7 @@ _udsctl() {
         fi
         ;;
     send)
-        options+=' --file --null --whole --rate --wait-receiver --timeout --queue-bytes --spool --spool-bytes'
+        options+=' --file --null --whole --rate --wait-receiver --require-receiver --timeout --queue-bytes --spool --spool-bytes'
         options+=' --spool-sync --progress --no-progress --summary'
         ;;
     recv)

@@ -29,6 +29,7 @@ complete -c udsctl -n "__fish_seen_subcommand_from send" -s 0 -l null -d "Messag
 complete -c udsctl -n "__fish_seen_subcommand_from send" -l whole -d "All of standard input, or of each file, is one message"
 complete -c udsctl -n "__fish_seen_subcommand_from send" -l rate -x -d "Send at most this many messages, like 100/s"
 complete -c udsctl -n "__fish_seen_subcommand_from send" -l wait-receiver -d "Messages wait until the channel has a receiver"
+complete -c udsctl -n "__fish_seen_subcommand_from send" -l require-receiver -d "Exit with status 69 if a message reached nobody"
 complete -c udsctl -n "__fish_seen_subcommand_from send" -l timeout -x -d "Give up after this long without an answer"
 complete -c udsctl -n "__fish_seen_subcommand_from send" -l queue-bytes -x -d "Keep at most this much unanswered"
 complete -c udsctl -n "__fish_seen_subcommand_from send" -l spool -r -F -d "Keep unanswered messages in this file"

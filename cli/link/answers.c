@@ -1,5 +1,6 @@
 #include "answers.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -70,13 +71,14 @@ void
 answers_read(const uint8_t *p, size_t len, struct answers *ret_answers)
 {
 	const uint8_t *start = p, *end = p + len;
-	size_t n = 0, step;
+	size_t n = 0, zeros = 0, step;
 
 	while ((step = answers_integer_len(p, end)) > 0) {
+		zeros += step == 4 && p[1] == '0';
 		p += step;
 		n++;
 	}
-	*ret_answers = (struct answers){ .integers = n, .used = (size_t)(p - start) };
+	*ret_answers = (struct answers){ .integers = n, .zeros = zeros, .used = (size_t)(p - start) };
 	ret_answers->next = answers_read_next(p, (size_t)(end - p), ret_answers);
 }
 
@@ -86,6 +88,14 @@ answers_error_is(const struct slice *text, const char *word)
 	size_t len = strlen(word);
 
 	return text->len >= len && memcmp(text->p, word, len) == 0;
+}
+
+int
+answers_complaint(const struct slice *text)
+{
+	if (answers_error_is(text, "ERR max number of clients"))
+		return EUSERS;
+	return answers_error_is(text, PROTOCOL_TRY_AGAIN " ") ? ENOBUFS : 0;
 }
 
 int

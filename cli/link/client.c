@@ -61,11 +61,14 @@ client_reason(int error)
 	return error ? strerror(error) : "closed by the other side";
 }
 
+/* The watch begins before the attempt, so it misses nothing; and it ends with the connection, as it costs time. */
 static void
 client_retry_later(struct client *c)
 {
 	uint32_t random = 0;
 
+	if (c->watch)
+		watch_start(c->watch);
 	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
 	timer_set(&c->retry, backoff_next(&c->backoff, random));
 }
@@ -141,6 +144,8 @@ client_connected(struct client *c, int fd)
 {
 	c->state = CLIENT_UP;
 	c->greeted = 0;
+	if (c->watch)
+		watch_stop(c->watch);
 	if (c->connects++ > 0)
 		say_verbose("connected again to %s after %" PRIu64 " ms", c->name, loop_now() - c->lost_at);
 	else
@@ -267,7 +272,6 @@ client_new(struct loop *loop, const struct client_options *options, const struct
 void
 client_start(struct client *c)
 {
-	/* The watch comes first: otherwise the file could appear between attempt and watch. */
 	if (c->options.addr.addrs[0].kind == ADDR_PATH && !c->options.once)
 		c->watch = watch_new(c->loop, c->name, client_appeared_cb, c);
 	client_connect(c);

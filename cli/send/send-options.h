@@ -10,6 +10,7 @@ struct send_options {
 	bool whole; /* all of an input is one message */
 	struct option_rate rate;
 	bool wait_receiver;
+	bool require_receiver;
 	uint64_t queue_bytes; /* 0: not given */
 	const char *spool;    /* file; or NULL */
 	uint64_t spool_bytes; /* 0: not given */

@@ -34,6 +34,8 @@ static const struct option_row rows[] = {
 	  offsetof(struct send_options, rate) },
 	{ "wait-receiver", 0, NULL, "messages wait until a receiver is there", OPTION_FLAG,
 	  offsetof(struct send_options, wait_receiver) },
+	{ "require-receiver", 0, NULL, "end with status 69 if a message reached nobody", OPTION_FLAG,
+	  offsetof(struct send_options, require_receiver) },
 	{ "timeout", 0, "DURATION", "give up when no answer comes for so long; 0: never (5s with a MESSAGE, else 0)",
 	  OPTION_TIMEOUT, 0 },
 	{ "queue-bytes", 0, "SIZE", "hold at most this much unanswered (16M)", OPTION_SIZE,
@@ -75,6 +77,7 @@ struct send {
 	bool not_permitted;         /* a message was refused for lack of permission */
 	int signo;                  /* of the signal that came before all input was read; or 0 */
 	uint64_t answered, refused; /* messages */
+	uint64_t unreached;         /* of those answered: that had no receiver */
 	uint64_t written;           /* messages written, on all connections so far: those sent again count again */
 	uint64_t written_distinct;  /* of those, different ones */
 	uint64_t written_from;      /* answered + refused when the connection came up */
@@ -125,6 +128,8 @@ send_final_status(const struct send *s)
 		return EX_PROTOCOL;
 	if (status != EX_OK)
 		return status;
+	if (s->unreached > 0 && s->o->require_receiver)
+		return EX_UNAVAILABLE;
 	return s->signo ? 128 + s->signo : EX_OK;
 }
 
@@ -202,15 +207,17 @@ send_refused(struct send *s, const struct slice *text)
 		s->not_permitted = true;
 }
 
-/* An error answer belongs to the connection where nothing else is expected, else to the first message in the queue. */
+/* An error belongs to the connection where it says so or nothing is expected, else to the first message in the queue.
+ */
 static void
 send_error(struct send *s, const struct slice *text)
 {
+	int complaint = answers_complaint(text);
 	bool sent;
 
-	if ((s->queue.frames == 0 && !s->awaits_ok) || answers_error_is(text, "ERR max number of clients")) {
+	if (complaint || (s->queue.frames == 0 && !s->awaits_ok)) {
 		say_verbose("%s: %.*s", client_name(s->client), (int)text->len, (const char *)text->p);
-		client_drop(s->client, EUSERS);
+		client_drop(s->client, complaint ? complaint : EPROTO);
 		return;
 	}
 	if (s->awaits_ok) {
@@ -243,6 +250,7 @@ send_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 			return len;
 		}
 		s->answered += a.integers;
+		s->unreached += a.zeros;
 		if (a.integers > 0) {
 			source_done(s->source, a.integers);
 			deadline_progress(&s->answer_deadline);
@@ -317,9 +325,9 @@ send_print_summary(struct send *s)
 
 	send_count_written(s);
 	say("send: %" PRIu64 " messages, %" PRIu64 " answered, %" PRIu64 " not sent, %" PRIu64 " refused, %" PRIu64
-	    " sent again, %" PRIu64 " reconnect%s",
-	    source_taken(s->source), s->answered, source_left(s->source), s->refused, s->written - s->written_distinct,
-	    reconnects, reconnects == 1 ? "" : "s");
+	    " reached nobody, %" PRIu64 " sent again, %" PRIu64 " reconnect%s",
+	    source_taken(s->source), s->answered, source_left(s->source), s->refused, s->unreached,
+	    s->written - s->written_distinct, reconnects, reconnects == 1 ? "" : "s");
 }
 
 static void
@@ -385,6 +393,10 @@ verb_send_run(const void *options)
 		say("send: messages come from --file or from arguments, not from both");
 		return EX_USAGE;
 	}
+	if (!o->spool && (o->spool_bytes > 0 || o->spool_sync)) {
+		say("send: --%s needs --spool", o->spool_sync ? "spool-sync" : "spool-bytes");
+		return EX_USAGE;
+	}
 	status = source_open(o, &s.source);
 	if (status != EX_OK)
 		return status;
@@ -395,6 +407,9 @@ verb_send_run(const void *options)
 	status = loop_run(s.loop);
 	progress_deinit(&s.progress);
 	source_say_left(s.source);
+	if (s.unreached > 0 && !o->summary)
+		(o->require_receiver ? say : say_verbose)("%" PRIu64 " of %" PRIu64 " answered messages reached nobody",
+		                                          s.unreached, s.answered);
 	if (o->summary)
 		send_print_summary(&s);
 	send_teardown(&s);

@@ -76,7 +76,7 @@ session_close_stalled(struct bus *bus)
 		         s->kept);
 		reply_error(
 		    bus, s,
-		    "ERR the rest of a command is missing, and all clients of %s hold %llu bytes of commands, over "
+		    PROTOCOL_TRY_AGAIN " the rest of a command is missing, and all clients of %s hold %llu bytes of commands, over "
 		    "queue_limit_per_uid",
 		    identity_text(&c->identity).text, (unsigned long long)user->input);
 		bus_finish(bus, c);

@@ -209,3 +209,83 @@ PY
     assert_success
     assert_line --regexp '^screen: .{29}\|$'
 }
+
+@test "what the daemon says about the connection is no answer: the message is sent again" {
+    local text spool
+    for text in 'TRYAGAIN uid 0 holds too much' 'ERR max number of clients reached for uid 0'; do
+        for spool in '' "--spool=$DIR/spool"; do
+            run "$PYTHON" - "$S" "$UDSCTL" "$text" $spool <<'EOF'
+import os, socket, subprocess, sys
+path, udsctl, text, *options = sys.argv[1:]
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+server.listen()
+server.settimeout(60)
+send = subprocess.Popen([udsctl, "send", "-v", "--summary", *options, "news", "one", "two"], stderr=subprocess.PIPE)
+command = b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$3\r\n%s\r\n"
+both = command % b"one" + command % b"two"
+for answer, want in (b":1\r\n-%s\r\n" % text.encode(), both), (b":1\r\n", command % b"two"):
+    client, _ = server.accept()
+    got = b""
+    while len(got) < len(want):
+        got += client.recv(1000)
+    assert got == want, got
+    client.sendall(answer)
+    if answer == b":1\r\n":
+        send.wait()
+    client.close()
+os.unlink(path)
+said = send.stderr.read().decode()
+assert send.returncode == 0, said
+assert text in said and "2 answered, 0 not sent, 0 refused" in said and "1 sent again, 1 reconnect" in said, said
+EOF
+            assert_success
+        done
+    done
+}
+
+@test "a user whose clients send too much at once: udsctl send tries again until its message is taken" {
+    start_configured '[limits]' 'max_message = 2M' 'queue_limit_per_uid = 1M'
+    receive news
+    head -c 1900000 /dev/zero | tr '\0' x >"$DIR/in"
+    run "$PYTHON" - "$S" "$UDSCTL" "$DIR/in" <<'EOF'
+import subprocess, sys
+from resp import Client
+path, udsctl, file = sys.argv[1:]
+# Holds nearly all that a user may have in unfinished commands, while others try.
+holder = Client(path)
+holder.send_raw(b"*2\r\n$4\r\nECHO\r\n$1900000\r\n" + b"x" * 1800000)
+senders = [subprocess.Popen([udsctl, "send", "-v", "--whole", "-f", file, "news"], stderr=subprocess.PIPE, text=True)
+           for _ in range(4)]
+lines = []
+while not any("TRYAGAIN" in line for line in lines):
+    lines.append(senders[0].stderr.readline())
+    assert lines[-1], lines
+holder.close()
+for sender in senders:
+    said = sender.communicate()[1]
+    assert sender.returncode == 0, said
+EOF
+    assert_success
+    wait_until has_lines "$DIR/out" 4
+}
+
+@test "messages that reach nobody are counted, and --require-receiver makes them a failure" {
+    start_udsd
+    run "$UDSCTL" send --summary news 1 2
+    assert_success
+    assert_output --partial "2 messages, 2 answered, 0 not sent, 0 refused, 2 reached nobody, 0 sent again"
+    run "$UDSCTL" send -v news 1 2
+    assert_success
+    assert_output --partial "2 of 2 answered messages reached nobody"
+    run "$UDSCTL" send news 1 2
+    assert_success
+    assert_output ""
+    run "$UDSCTL" send --require-receiver news 1
+    assert_failure 69
+    assert_output "udsctl: 1 of 1 answered messages reached nobody"
+    receive news
+    run "$UDSCTL" send --require-receiver --summary news $(seq 20)
+    assert_success
+    assert_output --partial "20 answered, 0 not sent, 0 refused, 0 reached nobody"
+}
