@@ -272,6 +272,12 @@ input_stop(struct input *in)
 	in->state = INPUT_STOPPED;
 }
 
+size_t
+input_lost(const struct input *in)
+{
+	return in->state == INPUT_STOPPED ? in->taken : 0;
+}
+
 bool
 input_is_at_end(const struct input *in)
 {

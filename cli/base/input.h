@@ -69,6 +69,9 @@ void input_want(struct input *in, bool want);
 /* Stops reading: what is complete is still handed out, then comes INPUT_END. */
 void input_stop(struct input *in);
 
+/* Bytes of an unfinished message that input_stop() has lost although they were not to be consumed before its end. */
+size_t input_lost(const struct input *in);
+
 /* Whether the end of the last file was reached. */
 bool input_is_at_end(const struct input *in);
 

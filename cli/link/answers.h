@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "protocol.h"
 
@@ -20,6 +21,7 @@ enum answers_next {
 struct answers {
 	size_t integers;        /* messages that were accepted */
 	size_t zeros;           /* of those: that reached nobody */
+	uint64_t first, last;   /* how many receivers the first and the last of them counted */
 	size_t used;            /* bytes of those answers, and of an ANSWERS_ERROR or ANSWERS_OK behind them */
 	enum answers_next next; /* what comes behind the integers */
 	struct slice text;      /* of the error, without "-" and CRLF; points into the input */
@@ -32,8 +34,9 @@ void answers_read(const uint8_t *p, size_t len, struct answers *ret_answers);
 int answers_error_status(const struct slice *text);
 
 /*
- * What the daemon says before it closes a connection is no answer to a command: 0 where the text is one, else an errno
- * for the reason. Commands that are not answered may be sent again on another connection.
+ * What the daemon says before it closes a connection, or because it has no memory, is no answer to a command: 0 where
+ * the text is one, else an errno for the reason. Commands that are not answered may be sent again on another
+ * connection.
  */
 int answers_complaint(const struct slice *text);
 

@@ -149,8 +149,8 @@ handler_child_cb(evutil_socket_t signo, short what, void *arg)
 	(void)what;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		SLIST_FOREACH(job, &h->jobs, link)
-			if (job->pid == pid)
-				break;
+		if (job->pid == pid)
+			break;
 		if (!job)
 			continue;
 		has_ended = true;

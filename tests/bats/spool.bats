@@ -298,6 +298,40 @@ EOF
     assert_output --partial "spool '$DIR/spool': File too large; nothing more is read until it can be written"
 }
 
+@test "lines of a file are taken whole, although the disk is full" {
+    start_udsd
+    receive news
+    awk 'BEGIN { for (i = 0; i < 1000; i++) printf("%d %0*d\n", i, i * 37 % 900 + 1, 0) }' >"$DIR/in"
+    exec 8<"$DIR/in"
+    run bash -c "ulimit -f 200; exec '$UDSCTL' -s '$DIR/none' send --spool '$SPOOL' --timeout 300ms news <&8"
+    assert_failure 74
+    run "$UDSCTL" send --spool "$SPOOL" news <&8
+    assert_success
+    exec 8<&-
+    wait_until has_lines "$DIR/out" 1000
+    cmp "$DIR/in" "$DIR/out"
+}
+
+@test "a line that no pipe holds is sent whole; a signal in the middle of it reports what is lost" {
+    start_udsd
+    receive news
+    mkfifo "$DIR/fifo"
+    exec 8<>"$DIR/fifo"
+    "$UDSCTL" send --spool "$SPOOL" news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    { head -c 3000000 /dev/zero | tr '\0' x; echo; head -c 2000000 /dev/zero | tr '\0' y; echo z; } >"$DIR/in"
+    # More of the second line than fits in the pipe, so some of it is taken when all is written.
+    background bash -c "exec head -c 4900000 '$DIR/in' >'$DIR/fifo'"
+    wait_exit $!
+    wait_until has_lines "$DIR/out" 1
+    cmp <(head -n 1 "$DIR/in") "$DIR/out"
+    kill -TERM "$send"
+    wait_exit "$send"
+    assert_equal "$status" 143
+    contains "$DIR/err" "too long to stay in the pipe, are lost"
+}
+
 @test "two processes do not share a spool: the second reports the pid of the first" {
     mkfifo "$DIR/fifo"
     "$UDSCTL" send --spool "$SPOOL" news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
