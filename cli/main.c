@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sysexits.h>
@@ -10,6 +9,7 @@
 #include "print.h"
 #include "record.h"
 #include "say.h"
+#include "signals.h"
 #include "verbs.h"
 #include "version.h"
 
@@ -121,9 +121,7 @@ main(int argc, char **argv)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
 			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-	/* write(2) reports both. */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
+	signals_init();
 	say_init();
 	status = main_run(argc, argv);
 	say_end();

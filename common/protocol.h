@@ -97,6 +97,13 @@ static inline uint8_t *__attribute__((always_inline)) slice_put(uint8_t *to, str
 /* The databases of SELECT: 0 to one less than this. All are the same. */
 #define PROTOCOL_DATABASES 16
 
+/* UDSD WAITRECEIVER: the most receivers, and the most milliseconds, a day. */
+#define PROTOCOL_WAIT_RECEIVERS_MAX UINT16_MAX
+#define PROTOCOL_WAIT_MS_MAX (UINT64_C(24) * 60 * 60 * 1000)
+
+/* The code of errors that are no answer to a command: the connection ends, and another one may do. */
+#define PROTOCOL_TRY_AGAIN "TRYAGAIN"
+
 /* How the names of udsd's own channels begin. */
 #define PROTOCOL_RESERVED "__udsd__:"
 /* Receivers that are subscribed to it learn what they missed: "COUNT CHANNEL". */

@@ -71,8 +71,8 @@ _udsctl() {
         fi
         ;;
     send)
-        options+=' --file --null --whole --rate --wait-receiver --timeout --queue-bytes --spool --spool-bytes'
-        options+=' --spool-sync --progress --no-progress --summary'
+        options+=' --file --null --whole --rate --wait-receiver --rejoin --require-receiver --timeout --queue-bytes --spool'
+        options+=' --spool-bytes --spool-sync --progress --no-progress --summary'
         ;;
     recv)
         options+=' --pattern --null --raw --count --format --json --exec --jobs --queue-bytes --stop-on-error'

@@ -53,6 +53,16 @@ deadline_run(struct deadline *d, bool running)
 		timer_set(&d->timer, d->limit);
 }
 
+uint64_t
+deadline_left(const struct deadline *d)
+{
+	uint64_t passed = loop_now() - d->since;
+
+	if (!d->running || d->limit == 0)
+		return UINT64_MAX;
+	return passed < d->limit ? d->limit - passed : 0;
+}
+
 void
 deadline_progress(struct deadline *d)
 {

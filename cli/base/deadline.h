@@ -30,5 +30,8 @@ void deadline_deinit(struct deadline *d);
 /* Starts it from now, or stops it; no-op where it already is so. */
 void deadline_run(struct deadline *d, bool running);
 
+/* ms until the limit is over; UINT64_MAX while it is stopped, or where there is none. */
+uint64_t deadline_left(const struct deadline *d);
+
 /* The limit counts from now; no-op while it is stopped. */
 void deadline_progress(struct deadline *d);

@@ -1,54 +1,44 @@
 /*
  * buf holds what was read; before `start` it was handed out.
  *
- * Peeking. What is read stays in the pipe (tee(2)) or file (pread(2)) until input_consume(); the last `peeked` bytes
- * of buf are those. The next read would bring them again, so nothing is read before they are consumed.
- *
- * The beginning of a line whose end has not come is not consumed but left in the pipe for a while: `rest` bytes, which
- * are then not in buf either. Otherwise, if this process ended now, its successor would take the end of the line for a
- * line. Since a pipe with bytes in it always polls readable, a timer looks whether the line has gone on.
+ * Peeking. What is read stays in the file or pipe until input_consume(), which takes exactly what was handed out and is
+ * called once that is safe elsewhere. So the file or pipe always begins with a message: a process that reads on after
+ * this one has died, however it died, finds no half ones. The beginning of an unfinished line is in buf and in the pipe
+ * at the same time. Since a pipe with bytes in it always polls readable, a timer looks whether the line has gone on. A
+ * line for which even the largest pipe has no room has to be taken before it is whole.
  */
 #include "input.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "loop.h"
 #include "memory.h"
+#include "peek.h"
 #include "timer.h"
 
 #define READ_BLOCK ((size_t)256 * 1024)
 
-/* How often to look whether the line in the pipe has gone on, in ms, and how many times before it is consumed. */
-#define REST_MS 50
-#define REST_LOOKS 200
+/* How often to look whether the line in the pipe has gone on, in ms. */
+#define LOOK_MS 50
 
 enum input_state { INPUT_READING, INPUT_AT_END, INPUT_STOPPED, INPUT_BROKEN };
-
-/* How to read without consuming. */
-enum input_peek { INPUT_PEEK_NONE, INPUT_PEEK_PIPE, INPUT_PEEK_FILE };
 
 struct input {
 	struct loop *loop;
 	struct input_file *files; /* n_files of them */
 	size_t file, n_files;     /* file: index of the one being read */
+	size_t consumed;          /* index of the first file that input_consume() must look at */
 	enum input_split split;
 	enum input_state state;
 	bool at_end; /* of the last file */
 	int error;
-	bool peeks;           /* where the file allows it */
-	enum input_peek peek; /* how, for the file being read */
-	int copy[2];          /* pipe for tee(2), or -1 */
-	size_t peeked, rest;
-	unsigned int looks; /* at the same rest, so far */
-	bool consume_all;   /* no rest is left this time */
+	bool peeks;       /* where the file allows it */
+	struct peek peek; /* the file being read, if so */
+	size_t taken;     /* bytes from start that were consumed before they were handed out */
 	bool wanted;
 	uint64_t handed; /* messages handed out */
 	uint64_t bytes;  /* read */
@@ -70,27 +60,6 @@ input_fail(struct input *in, int error)
 	in->error = error;
 }
 
-/* As read(2), but leaves the bytes where they are if it can. */
-static ssize_t
-input_read(struct input *in, int fd, void *p, size_t size)
-{
-	ssize_t n = 0;
-
-	switch (in->peek) {
-	case INPUT_PEEK_NONE:
-		return read(fd, p, size);
-	case INPUT_PEEK_PIPE:
-		n = tee(fd, in->copy[1], size, SPLICE_F_NONBLOCK);
-		n = n > 0 ? read(in->copy[0], p, (size_t)n) : n;
-		break;
-	case INPUT_PEEK_FILE:
-		n = pread(fd, p, size, lseek(fd, 0, SEEK_CUR));
-		break;
-	}
-	in->peeked = n > 0 ? (size_t)n : 0;
-	return n;
-}
-
 static void
 input_look_cb(void *arg)
 {
@@ -100,66 +69,37 @@ input_look_cb(void *arg)
 		event_add(in->event, NULL);
 }
 
-/* Whether a read has brought only the rest that was left, and more of the line may come. */
-static bool
-input_must_wait(struct input *in, int fd, size_t n)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-
-	if (in->rest == 0 || n != in->rest) {
-		in->looks = 0;
-		return false;
-	}
-	if (in->looks++ == REST_LOOKS || (poll(&pfd, 1, 0) > 0 && pfd.revents & POLLHUP)) {
-		in->consume_all = true;
-		return false;
-	}
-	in->peeked = 0;
-	event_del(in->event);
-	timer_set(&in->look, REST_MS);
-	return true;
-}
-
 static void
 input_read_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct input *in = arg;
+	size_t known;
 	ssize_t n;
 
 	(void)what;
 	buf_consume(&in->buf, in->start);
 	in->start = 0;
 	memory_check(buf_reserve(&in->buf, READ_BLOCK));
-	n = input_read(in, fd, in->buf.data + in->buf.len, in->buf.cap - in->buf.len);
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+	known = in->buf.len - in->taken;
+	n = peek_read(&in->peek, fd, in->buf.data + in->buf.len, READ_BLOCK, known);
+	if (n == -EAGAIN && known > 0 && in->peek.kind == PEEK_PIPE) {
+		event_del(in->event);
+		timer_set(&in->look, LOOK_MS);
+	} else if (n == -ENOBUFS) {
+		peek_take(&in->peek, fd, known);
+		in->taken += known;
+	}
+	if (n == -EINTR || n == -EAGAIN || n == -ENOBUFS)
 		return;
-	if (n > 0 && input_must_wait(in, fd, (size_t)n))
-		return;
-	in->rest = 0;
 	if (n > 0)
 		in->buf.len += (size_t)n, in->bytes += (size_t)n;
 	else if (n == 0)
 		in->state = INPUT_AT_END, in->at_end = in->file + 1 == in->n_files;
 	else
-		input_fail(in, errno);
+		input_fail(in, (int)-n);
 	if (in->state != INPUT_READING)
 		event_del(in->event);
 	in->cb(in->arg);
-}
-
-static enum input_peek
-input_peek_for(struct input *in, int fd)
-{
-	struct stat st;
-
-	if (!in->peeks || fstat(fd, &st) < 0)
-		return INPUT_PEEK_NONE;
-	if (S_ISREG(st.st_mode))
-		return INPUT_PEEK_FILE;
-	if (!S_ISFIFO(st.st_mode) || (in->copy[0] < 0 && pipe2(in->copy, O_CLOEXEC) < 0))
-		return INPUT_PEEK_NONE;
-	(void)fcntl(in->copy[1], F_SETPIPE_SZ, fcntl(fd, F_GETPIPE_SZ));
-	return INPUT_PEEK_PIPE;
 }
 
 static void
@@ -168,10 +108,14 @@ input_begin_file(struct input *in)
 	struct input_file *f = &in->files[in->file];
 
 	f->before = in->handed;
-	in->whole = in->consume_all = false;
-	in->rest = in->looks = 0;
+	in->whole = false;
+	in->taken = 0;
 	in->state = INPUT_READING;
-	in->peek = input_peek_for(in, f->fd);
+	if (in->peeks)
+		peek_begin(&in->peek, f->fd);
+	/* A message that is a whole file cannot stay in a pipe. */
+	if (in->split == INPUT_WHOLE && in->peek.kind == PEEK_PIPE)
+		in->peek.kind = PEEK_NONE;
 	if (in->event)
 		event_free(in->event);
 	in->event = event_new(loop_base(in->loop), f->fd, EV_READ | EV_PERSIST, input_read_cb, in);
@@ -189,7 +133,7 @@ input_new(struct loop *loop, struct input_file *files, size_t n, enum input_spli
 	in->split = split;
 	in->cb = cb;
 	in->arg = arg;
-	in->copy[0] = in->copy[1] = -1;
+	peek_init(&in->peek);
 	timer_init(&in->look, loop, input_look_cb, in);
 	input_begin_file(in);
 	return in;
@@ -203,10 +147,7 @@ input_free(struct input *in)
 	event_free(in->event);
 	timer_deinit(&in->look);
 	buf_deinit(&in->buf);
-	if (in->copy[0] >= 0) {
-		close(in->copy[0]);
-		close(in->copy[1]);
-	}
+	peek_deinit(&in->peek);
 	free(in);
 }
 
@@ -214,48 +155,21 @@ void
 input_enable_peek(struct input *in)
 {
 	in->peeks = true;
-	in->peek = input_peek_for(in, in->files[in->file].fd);
-}
-
-/* Decides how much of what was read stays in the pipe, to be read again. */
-static void
-input_leave_rest(struct input *in, int fd)
-{
-	size_t left = in->buf.len - in->start;
-
-	if (in->consume_all || in->split == INPUT_WHOLE || in->state != INPUT_READING || left > in->peeked ||
-	    left > (size_t)fcntl(fd, F_GETPIPE_SZ) / 2) {
-		in->consume_all = false;
-		return;
-	}
-	in->rest = left;
-	in->peeked -= left;
-	in->bytes -= left;
-	in->buf.len -= left;
-	in->searched = 0;
+	input_begin_file(in);
 }
 
 void
 input_consume(struct input *in)
 {
-	int fd = in->files[in->file].fd;
-	ssize_t n;
+	struct input_file *f;
 
-	if (in->peek == INPUT_PEEK_PIPE && in->peeked > 0)
-		input_leave_rest(in, fd);
-	if (in->peek == INPUT_PEEK_FILE)
-		lseek(fd, (off_t)in->peeked, SEEK_CUR);
-	while (in->peek == INPUT_PEEK_PIPE && in->peeked > 0) {
-		/* The bytes are there, so this does not block; they go where the next read will overwrite them. */
-		memory_check(buf_reserve(&in->buf, in->peeked));
-		n = read(fd, in->buf.data + in->buf.len, in->peeked);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		in->peeked -= (size_t)n;
+	/* The files before the one that is being read may have handed out something since the last call. */
+	for (size_t i = in->consumed; i <= in->file; i++) {
+		f = &in->files[i];
+		peek_take(&in->peek, f->fd, f->handed_out);
+		f->handed_out = 0;
 	}
-	in->peeked = 0;
+	in->consumed = in->file;
 }
 
 /* What to return where nothing is there to hand out. */
@@ -278,8 +192,13 @@ input_nothing(const struct input *in)
 static enum input_status
 input_hand_out(struct input *in, size_t n, size_t skip, struct slice *ret_slice)
 {
+	size_t taken = n + skip < in->taken ? n + skip : in->taken;
+
 	*ret_slice = (struct slice){ in->buf.data + in->start, n };
 	in->start += n + skip;
+	in->taken -= taken;
+	if (in->peek.kind != PEEK_NONE)
+		in->files[in->file].handed_out += n + skip - taken;
 	in->searched = 0;
 	in->handed++;
 	return INPUT_OK;
@@ -351,6 +270,12 @@ input_stop(struct input *in)
 		return;
 	event_del(in->event);
 	in->state = INPUT_STOPPED;
+}
+
+size_t
+input_lost(const struct input *in)
+{
+	return in->state == INPUT_STOPPED ? in->taken : 0;
 }
 
 bool

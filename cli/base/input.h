@@ -4,7 +4,7 @@
  * block: they follow poll(2).
  *
  * With input_enable_peek() what is read stays in the pipe or file until input_consume(): a process that reads on after
- * this one has died begins with what it had not consumed.
+ * this one has died begins with the first message that it had not consumed.
  */
 #pragma once
 
@@ -28,8 +28,9 @@ enum input_split {
 
 struct input_file {
 	int fd;
-	const char *name; /* NULL: standard input */
-	uint64_t before;  /* messages in the files before it; set by the input */
+	const char *name;  /* NULL: standard input */
+	uint64_t before;   /* messages in the files before it; set by the input */
+	size_t handed_out; /* bytes of it that input_consume() takes; likewise */
 };
 
 enum input_status {
@@ -50,7 +51,7 @@ void input_free(struct input *in);
 /* Call before anything is read. Has no effect on terminals and sockets. */
 void input_enable_peek(struct input *in);
 
-/* Consumes what was read. Call when input_next() has nothing more. */
+/* Consumes the messages that were handed out. */
 void input_consume(struct input *in);
 
 /* The next message; valid until the loop runs again. */
@@ -67,6 +68,9 @@ void input_want(struct input *in, bool want);
 
 /* Stops reading: what is complete is still handed out, then comes INPUT_END. */
 void input_stop(struct input *in);
+
+/* Bytes of an unfinished message that input_stop() has lost although they were not to be consumed before its end. */
+size_t input_lost(const struct input *in);
 
 /* Whether the end of the last file was reached. */
 bool input_is_at_end(const struct input *in);

@@ -1,16 +1,16 @@
 #include "loop.h"
 
 #include <event2/event.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "memory.h"
 #include "say.h"
+#include "signals.h"
 
-static const int signals[] = { SIGINT, SIGTERM };
+static const int loop_signals[] = { SIGINT, SIGTERM };
 
-#define N_SIGNALS (sizeof(signals) / sizeof(signals[0]))
+#define N_SIGNALS (sizeof(loop_signals) / sizeof(loop_signals[0]))
 
 struct loop {
 	struct event_base *base;
@@ -57,15 +57,6 @@ loop_say_waits_cb(void *arg)
 	event_add(loop->say_event, NULL);
 }
 
-/* A shell without job control starts background commands with SIGINT ignored, so that ^C does not end them. */
-static bool
-loop_ignores(int signo)
-{
-	struct sigaction action;
-
-	return sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 struct loop *
 loop_new(loop_signal_cb *cb, void *arg)
 {
@@ -81,9 +72,9 @@ loop_new(loop_signal_cb *cb, void *arg)
 	loop->signal_cb = cb;
 	loop->arg = arg;
 	for (size_t i = 0; i < N_SIGNALS; i++) {
-		loop->events[i] = evsignal_new(loop->base, signals[i], loop_signalled_cb, loop);
+		loop->events[i] = evsignal_new(loop->base, loop_signals[i], loop_signalled_cb, loop);
 		memory_check(loop->events[i] ? 0 : -1);
-		if (!loop_ignores(signals[i]))
+		if (!signals_was_ignored(loop_signals[i]))
 			evsignal_add(loop->events[i], NULL);
 	}
 	loop->say_event = event_new(loop->base, say_fd(), EV_WRITE, loop_say_writable_cb, loop);

@@ -133,8 +133,13 @@ options_set(struct options *o, const struct option_row *row, const char *text)
 			return "a size (try 16M)";
 		*(uint64_t *)field = v;
 		break;
+	case OPTION_LIMIT:
+		if (options_parse_duration(text, &v) != 0)
+			return "a duration (try 5s or 500ms)";
+		*(struct option_limit *)field = (struct option_limit){ v, true };
+		break;
 	case OPTION_COUNT:
-		if (num_parse_u64(text, &v) != 0 || v == 0)
+		if (num_parse_u64(text ? text : "1", &v) != 0 || v == 0)
 			return "a number from 1 on";
 		*(uint64_t *)field = v;
 		break;

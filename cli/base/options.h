@@ -35,6 +35,11 @@ struct option_rate {
 	uint64_t count, period; /* so many in so many ms; count 0: no limit */
 };
 
+struct option_limit {
+	uint64_t ms; /* 0: off */
+	bool given;
+};
+
 enum option_kind {
 	OPTION_FLAG,     /* bool */
 	OPTION_TEXT,     /* const char * */
@@ -43,7 +48,8 @@ enum option_kind {
 	OPTION_RATE,     /* struct option_rate */
 	OPTION_SIZE,     /* uint64_t, bytes, at least 1 */
 	OPTION_TIMEOUT,  /* struct options.timeout; the offset does not matter */
-	OPTION_COUNT,    /* uint64_t, at least 1 */
+	OPTION_LIMIT,    /* struct option_limit */
+	OPTION_COUNT,    /* uint64_t, at least 1; without an argument 1 */
 	OPTION_DURATION, /* uint64_t, ms, at least 1; a number alone: seconds; without an argument 1s */
 };
 

@@ -5,7 +5,6 @@
  */
 #include "fetch.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,10 +105,10 @@ fetch_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, cons
 	(void)p;
 	if (is_error && !(expected && expected->what == FETCH_KILLED)) {
 		/* A daemon that is full, or out of memory, may have room later. */
-		if (answers_error_is(&node->text, "ERR max number of clients")) {
-			client_drop(f->client, EUSERS);
-		} else if (answers_error_is(&node->text, "ERR out of memory")) {
-			client_drop(f->client, ENOMEM);
+		int complaint = answers_complaint(&node->text);
+
+		if (complaint) {
+			client_drop(f->client, complaint);
 		} else {
 			say("%s: %.*s", client_name(f->client), (int)node->text.len, (const char *)node->text.p);
 			loop_end(f->loop, answers_error_status(&node->text));

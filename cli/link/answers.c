@@ -1,5 +1,7 @@
 #include "answers.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -70,13 +72,20 @@ void
 answers_read(const uint8_t *p, size_t len, struct answers *ret_answers)
 {
 	const uint8_t *start = p, *end = p + len;
-	size_t n = 0, step;
+	const uint8_t *last = p;
+	size_t n = 0, zeros = 0, step;
 
 	while ((step = answers_integer_len(p, end)) > 0) {
+		zeros += step == 4 && p[1] == '0';
+		last = p;
 		p += step;
 		n++;
 	}
-	*ret_answers = (struct answers){ .integers = n, .used = (size_t)(p - start) };
+	*ret_answers = (struct answers){ .integers = n, .zeros = zeros, .used = (size_t)(p - start) };
+	if (n > 0) {
+		ret_answers->first = strtoull((const char *)start + 1, NULL, 10);
+		ret_answers->last = strtoull((const char *)last + 1, NULL, 10);
+	}
 	ret_answers->next = answers_read_next(p, (size_t)(end - p), ret_answers);
 }
 
@@ -86,6 +95,16 @@ answers_error_is(const struct slice *text, const char *word)
 	size_t len = strlen(word);
 
 	return text->len >= len && memcmp(text->p, word, len) == 0;
+}
+
+int
+answers_complaint(const struct slice *text)
+{
+	if (answers_error_is(text, "ERR max number of clients"))
+		return EUSERS;
+	if (answers_error_is(text, "ERR out of memory"))
+		return ENOMEM;
+	return answers_error_is(text, PROTOCOL_TRY_AGAIN " ") ? ENOBUFS : 0;
 }
 
 int

@@ -169,7 +169,7 @@ ask_waited_cb(void *arg)
 	(void)arg; /* ask_wait() sees that the timer is over */
 }
 
-static const struct client_ops client_ops = {
+static const struct client_ops ask_client_ops = {
 	.input = ask_input,
 	.writable = ask_writable,
 };
@@ -182,7 +182,7 @@ ask_new(const struct options *o)
 
 	a->loop = loop_new(NULL, NULL);
 	deadline_init(&a->deadline, a->loop, options_timeout(o, ASK_TIMEOUT), ask_timed_out_cb, a);
-	a->client = client_new(a->loop, &options, &client_ops, a);
+	a->client = client_new(a->loop, &options, &ask_client_ops, a);
 	replies_init(&a->replies, a->loop, BULK_MAX, ask_take, a);
 	timer_init(&a->timer, a->loop, ask_waited_cb, a);
 	return a;

@@ -61,11 +61,14 @@ client_reason(int error)
 	return error ? strerror(error) : "closed by the other side";
 }
 
+/* The watch begins before the attempt, so it misses nothing; and it ends with the connection, as it costs time. */
 static void
 client_retry_later(struct client *c)
 {
 	uint32_t random = 0;
 
+	if (c->watch)
+		watch_start(c->watch);
 	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
 	timer_set(&c->retry, backoff_next(&c->backoff, random));
 }
@@ -117,7 +120,7 @@ client_failed(struct client *c, int error)
 
 /* Writes the rest of the greeting. Returns whether all of it is written. */
 static bool
-client_greet(struct client *c)
+client_write_greeting(struct client *c)
 {
 	const struct slice *g = &c->options.greeting;
 	struct iovec rest = { (void *)(g->p + c->greeted), g->len - c->greeted };
@@ -132,7 +135,7 @@ client_writable_cb(void *arg)
 {
 	struct client *c = arg;
 
-	if (client_greet(c) && c->ops->writable)
+	if (client_write_greeting(c) && c->ops->writable)
 		c->ops->writable(c->arg);
 }
 
@@ -141,6 +144,8 @@ client_connected(struct client *c, int fd)
 {
 	c->state = CLIENT_UP;
 	c->greeted = 0;
+	if (c->watch)
+		watch_stop(c->watch);
 	if (c->connects++ > 0)
 		say_verbose("connected again to %s after %" PRIu64 " ms", c->name, loop_now() - c->lost_at);
 	else
@@ -243,7 +248,7 @@ client_ended_cb(void *arg, uint64_t unread, int error)
 	client_retry_later(c);
 }
 
-static const struct conn_ops conn_ops = {
+static const struct conn_ops client_conn_ops = {
 	.input = client_input_cb,
 	.writable = client_writable_cb,
 	.ended = client_ended_cb,
@@ -259,7 +264,7 @@ client_new(struct loop *loop, const struct client_options *options, const struct
 	c->ops = ops;
 	c->arg = arg;
 	addr_list_format(&options->addr, c->name, sizeof(c->name));
-	conn_init(&c->conn, loop_base(loop), &conn_ops, c);
+	conn_init(&c->conn, loop_base(loop), &client_conn_ops, c);
 	timer_init(&c->retry, loop, client_connect, c);
 	return c;
 }
@@ -267,10 +272,15 @@ client_new(struct loop *loop, const struct client_options *options, const struct
 void
 client_start(struct client *c)
 {
-	/* The watch comes first: otherwise the file could appear between attempt and watch. */
 	if (c->options.addr.addrs[0].kind == ADDR_PATH && !c->options.once)
 		c->watch = watch_new(c->loop, c->name, client_appeared_cb, c);
 	client_connect(c);
+}
+
+void
+client_greet(struct client *c, struct slice greeting)
+{
+	c->options.greeting = greeting;
 }
 
 void

@@ -54,6 +54,9 @@ void client_free(struct client *c);
 /* Connects for the first time. */
 void client_start(struct client *c);
 
+/* Call from `up` only: this is written first on this connection. The bytes must stay until it is lost. */
+void client_greet(struct client *c, struct slice greeting);
+
 /* Closes the connection for good. No callback comes any more. */
 void client_stop(struct client *c);
 

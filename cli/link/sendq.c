@@ -27,21 +27,21 @@ struct sendq_block {
 };
 
 static uint32_t *
-block_end_at(const struct sendq_block *b, size_t frame)
+sendq_block_end_at(const struct sendq_block *b, size_t frame)
 {
 	return (uint32_t *)(b->data + b->size) - 1 - frame;
 }
 
 static size_t
-block_frame_end(const struct sendq_block *b, size_t frame)
+sendq_block_frame_end(const struct sendq_block *b, size_t frame)
 {
-	return *block_end_at(b, frame) & ~END_OPEN;
+	return *sendq_block_end_at(b, frame) & ~END_OPEN;
 }
 
 static size_t
-block_frame_start(const struct sendq_block *b, size_t frame)
+sendq_block_frame_start(const struct sendq_block *b, size_t frame)
 {
-	return frame > 0 ? block_frame_end(b, frame - 1) : 0;
+	return frame > 0 ? sendq_block_frame_end(b, frame - 1) : 0;
 }
 
 static struct sendq_block *
@@ -51,7 +51,7 @@ sendq_last(const struct sendq *q)
 }
 
 static struct sendq_block *
-block_new(struct sendq *q, size_t room)
+sendq_block_new(struct sendq *q, size_t room)
 {
 	struct sendq_block *b = TAILQ_FIRST(&q->spare);
 
@@ -69,7 +69,7 @@ block_new(struct sendq *q, size_t room)
 }
 
 static void
-block_free(struct sendq *q, struct sendq_block *b)
+sendq_block_free(struct sendq *q, struct sendq_block *b)
 {
 	if (b->size != BLOCK_ROOM || q->n_spare >= SPARE_MAX) {
 		free(b);
@@ -80,7 +80,7 @@ block_free(struct sendq *q, struct sendq_block *b)
 }
 
 static void
-block_free_all(struct sendq_blocks *blocks)
+sendq_block_free_all(struct sendq_blocks *blocks)
 {
 	struct sendq_block *b;
 
@@ -101,8 +101,8 @@ sendq_init(struct sendq *q)
 void
 sendq_deinit(struct sendq *q)
 {
-	block_free_all(&q->blocks);
-	block_free_all(&q->spare);
+	sendq_block_free_all(&q->blocks);
+	sendq_block_free_all(&q->spare);
 	sendq_init(q);
 }
 
@@ -114,7 +114,7 @@ sendq_reserve(struct sendq *q, size_t size)
 
 	assert(size <= SENDQ_FRAME_MAX);
 	if (!b || b->size - b->len - b->frames * sizeof(uint32_t) < room) {
-		b = block_new(q, room);
+		b = sendq_block_new(q, room);
 		TAILQ_INSERT_TAIL(&q->blocks, b, next);
 		if (!q->sent_block) {
 			q->sent_block = b;
@@ -131,7 +131,7 @@ sendq_commit(struct sendq *q, size_t size, bool open)
 
 	assert(size > 0 && b->size - b->len - (b->frames + 1) * sizeof(uint32_t) >= size);
 	b->len += size;
-	*block_end_at(b, b->frames++) = (uint32_t)b->len | (open ? END_OPEN : 0);
+	*sendq_block_end_at(b, b->frames++) = (uint32_t)b->len | (open ? END_OPEN : 0);
 	q->frames++;
 	q->bytes += size;
 }
@@ -142,7 +142,7 @@ sendq_close_line(struct sendq *q)
 	struct sendq_block *b = sendq_last(q);
 
 	if (b && b->frames > 0)
-		*block_end_at(b, b->frames - 1) &= ~END_OPEN;
+		*sendq_block_end_at(b, b->frames - 1) &= ~END_OPEN;
 }
 
 int
@@ -177,7 +177,7 @@ sendq_sent(struct sendq *q, size_t n)
 static void
 sendq_pop(struct sendq *q, struct sendq_block *b, size_t n)
 {
-	size_t start = block_frame_start(b, q->answered), end = block_frame_end(b, q->answered + n - 1);
+	size_t start = sendq_block_frame_start(b, q->answered), end = sendq_block_frame_end(b, q->answered + n - 1);
 
 	q->answered += (uint32_t)n;
 	q->frames -= n;
@@ -196,7 +196,7 @@ sendq_pop(struct sendq *q, struct sendq_block *b, size_t n)
 		q->sent_block = TAILQ_FIRST(&q->blocks);
 		q->sent_offset = 0;
 	}
-	block_free(q, b);
+	sendq_block_free(q, b);
 }
 
 bool
@@ -210,7 +210,8 @@ sendq_answered(struct sendq *q, size_t n)
 		take = b ? b->frames - q->answered : 0;
 		if (take > n)
 			take = n;
-		if (take == 0 || (b == q->sent_block && block_frame_end(b, q->answered + take - 1) > q->sent_offset))
+		if (take == 0 ||
+		    (b == q->sent_block && sendq_block_frame_end(b, q->answered + take - 1) > q->sent_offset))
 			return false;
 		sendq_pop(q, b, take);
 		n -= take;
@@ -235,12 +236,12 @@ sendq_drop_read(struct sendq *q, uint64_t unread)
 	/* Counts the frames that were read, up to the last one that ends a line. */
 	for (; b; b = TAILQ_NEXT(b, next), frame = 0) {
 		for (; frame < b->frames; frame++) {
-			len = block_frame_end(b, frame) - block_frame_start(b, frame);
+			len = sendq_block_frame_end(b, frame) - sendq_block_frame_start(b, frame);
 			if (len > read)
 				break;
 			read -= len;
 			seen++;
-			if (!(*block_end_at(b, frame) & END_OPEN))
+			if (!(*sendq_block_end_at(b, frame) & END_OPEN))
 				whole = seen;
 		}
 		if (frame < b->frames)
@@ -253,7 +254,7 @@ void
 sendq_rewind(struct sendq *q)
 {
 	q->sent_block = TAILQ_FIRST(&q->blocks);
-	q->sent_offset = q->sent_block ? block_frame_start(q->sent_block, q->answered) : 0;
+	q->sent_offset = q->sent_block ? sendq_block_frame_start(q->sent_block, q->answered) : 0;
 	q->sent_bytes = 0;
 }
 
@@ -270,7 +271,7 @@ sendq_sent_frames(const struct sendq *q)
 		n += b->frames - frame;
 		frame = 0;
 	}
-	for (; b && frame < b->frames && block_frame_end(b, frame) <= q->sent_offset; frame++)
+	for (; b && frame < b->frames && sendq_block_frame_end(b, frame) <= q->sent_offset; frame++)
 		n++;
 	return n;
 }
@@ -280,14 +281,14 @@ sendq_first_is_sent(const struct sendq *q)
 {
 	const struct sendq_block *b = TAILQ_FIRST(&q->blocks);
 
-	return b != q->sent_block || block_frame_end(b, q->answered) <= q->sent_offset;
+	return b != q->sent_block || sendq_block_frame_end(b, q->answered) <= q->sent_offset;
 }
 
 struct slice
 sendq_first(const struct sendq *q)
 {
 	const struct sendq_block *b = TAILQ_FIRST(&q->blocks);
-	size_t start = block_frame_start(b, q->answered);
+	size_t start = sendq_block_frame_start(b, q->answered);
 
-	return (struct slice){ b->data + start, block_frame_end(b, q->answered) - start };
+	return (struct slice){ b->data + start, sendq_block_frame_end(b, q->answered) - start };
 }

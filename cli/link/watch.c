@@ -1,8 +1,8 @@
 /*
- * There is one inotify watch at a time: on the directory of the name, or, while that does not exist, on the nearest
- * ancestor that does; there it waits for the next component of the path. The watch moves down as directories are made,
- * and up as they go: the runtime directory of a service is removed and made again with each restart. A directory may
- * come or go while the watch is being placed, so it is placed again until nothing has changed in between.
+ * Each directory on the way to the file has a watch, as far as they exist, which waits for the next component of the
+ * path. So it does not matter which of them is made, removed, renamed or replaced: the event comes from the one above.
+ * After each such event the watches are placed anew, from the top down, so that what appears meanwhile below a
+ * directory brings an event of its own. The runtime directory of a service is removed and made again with each restart.
  */
 #include "watch.h"
 
@@ -18,80 +18,52 @@
 #include "loop.h"
 #include "memory.h"
 
-#define NAME_EVENTS (IN_CREATE | IN_MOVED_TO)
-#define SELF_EVENTS (IN_DELETE_SELF | IN_MOVE_SELF)
-/* How often to place the watch again while directories come and go; then retries must do. */
-#define PLACE_TRIES 8
+#define WATCH_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR)
+
+/* One directory, and the component of the path that is awaited in it. */
+struct watch_level {
+	int wd;           /* -1: cannot be watched */
+	const char *name; /* within watch.path */
+	size_t len;
+};
 
 struct watch {
 	char *path;
-	const char *name; /* within path: the component that is awaited */
-	size_t name_len;
-	int fd, wd;
+	struct watch_level *levels; /* n of them are placed; there is room for all components */
+	size_t n;
+	int fd; /* of inotify; -1: stopped */
+	struct loop *loop;
 	struct event *event;
 	watch_cb *cb;
 	void *arg;
 };
 
-/* Watches the directory that holds the component at `name`. Returns the watch descriptor, or -1 and sets errno. */
+/* Watches the directory before the component at `name`. Returns the watch descriptor or -errno. */
 static int
-watch_add(struct watch *w, const char *name)
+watch_add(const struct watch *w, const char *name)
 {
-	_cleanup_free_ char *dir = NULL;
+	_cleanup_free_ char *directory = name == w->path ? strdup(".") : strndup(w->path, (size_t)(name - w->path));
+	int wd;
 
-	if (name == w->path)
-		dir = strdup(".");
-	else
-		dir = strndup(w->path, name - w->path > 1 ? (size_t)(name - w->path) - 1 : 1);
-	memory_check(dir ? 0 : -1);
-	return inotify_add_watch(w->fd, dir, NAME_EVENTS | SELF_EVENTS | IN_ONLYDIR);
+	memory_check(directory ? 0 : -1);
+	wd = inotify_add_watch(w->fd, directory, WATCH_EVENTS);
+	return wd < 0 ? -errno : wd;
 }
 
-/* The component before the one at `name`; NULL where that is the first. */
-static const char *
-watch_parent(const struct watch *w, const char *name)
-{
-	const char *p = name;
-
-	while (p > w->path && p[-1] == '/')
-		p--;
-	if (p == w->path)
-		return NULL;
-	while (p > w->path && p[-1] != '/')
-		p--;
-	return p;
-}
-
-/* Whether the awaited component exists already. */
-static bool
-watch_name_exists(const struct watch *w)
-{
-	_cleanup_free_ char *path = strndup(w->path, (size_t)(w->name - w->path) + w->name_len);
-
-	memory_check(path ? 0 : -1);
-	return access(path, F_OK) == 0;
-}
-
-/* Places the watch as deep as directories exist. */
+/* Places the watches as deep as directories exist. */
 static void
 watch_place(struct watch *w)
 {
-	const char *name;
 	int wd;
 
-	for (int i = 0; i < PLACE_TRIES; i++) {
-		name = strrchr(w->path, '/') ? strrchr(w->path, '/') + 1 : w->path;
-		while ((wd = watch_add(w, name)) < 0 && (name = watch_parent(w, name)))
-			;
-		if (w->wd >= 0 && w->wd != wd)
-			inotify_rm_watch(w->fd, w->wd);
-		w->wd = wd;
-		if (wd < 0)
-			return;
-		w->name = name;
-		w->name_len = strcspn(name, "/");
-		if (w->name[w->name_len] == '\0' || !watch_name_exists(w))
-			return;
+	while (w->n > 0)
+		inotify_rm_watch(w->fd, w->levels[--w->n].wd);
+	for (const char *p = w->path + strspn(w->path, "/"); *p; p += strspn(p, "/")) {
+		wd = watch_add(w, p);
+		if (wd == -ENOENT || wd == -ENOTDIR)
+			break;
+		w->levels[w->n++] = (struct watch_level){ wd < 0 ? -1 : wd, p, strcspn(p, "/") };
+		p += strcspn(p, "/");
 	}
 }
 
@@ -100,11 +72,11 @@ watch_concerns(const struct watch *w, const struct inotify_event *e)
 {
 	if (e->mask & IN_Q_OVERFLOW)
 		return true;
-	if (e->wd != w->wd)
-		return false;
-	if (e->mask & (SELF_EVENTS | IN_IGNORED))
-		return true;
-	return e->len > 0 && strlen(e->name) == w->name_len && memcmp(e->name, w->name, w->name_len) == 0;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->levels[i].wd == e->wd && e->len > 0 && strlen(e->name) == w->levels[i].len &&
+		    memcmp(e->name, w->levels[i].name, w->levels[i].len) == 0)
+			return true;
+	return false;
 }
 
 static void
@@ -119,11 +91,7 @@ watch_event_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof(*e) + e->len)) {
 		e = (const struct inotify_event *)(events + at);
-		if (!watch_concerns(w, e))
-			continue;
-		concerned = true;
-		if (e->mask & IN_IGNORED && e->wd == w->wd)
-			w->wd = -1;
+		concerned = concerned || watch_concerns(w, e);
 	}
 	if (!concerned)
 		return;
@@ -134,21 +102,11 @@ watch_event_cb(evutil_socket_t fd, short what, void *arg)
 struct watch *
 watch_new(struct loop *loop, const char *path, watch_cb *cb, void *arg)
 {
-	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	struct watch *w;
+	struct watch *w = memory_alloc(sizeof(*w));
 
-	if (fd < 0)
-		return NULL;
-	w = memory_alloc(sizeof(*w));
-	w->fd = fd;
-	w->wd = -1;
-	w->cb = cb;
-	w->arg = arg;
-	w->path = strdup(path);
-	w->event = event_new(loop_base(loop), fd, EV_READ | EV_PERSIST, watch_event_cb, w);
-	memory_check(w->path && w->event ? 0 : -1);
-	event_add(w->event, NULL);
-	watch_place(w);
+	*w = (struct watch){ .loop = loop, .fd = -1, .cb = cb, .arg = arg, .path = strdup(path) };
+	memory_check(w->path ? 0 : -1);
+	w->levels = memory_alloc((strlen(path) / 2 + 1) * sizeof(*w->levels));
 	return w;
 }
 
@@ -157,8 +115,30 @@ watch_free(struct watch *w)
 {
 	if (!w)
 		return;
-	event_free(w->event);
-	close(w->fd);
+	watch_stop(w);
+	free(w->levels);
 	free(w->path);
 	free(w);
+}
+
+void
+watch_start(struct watch *w)
+{
+	if (w->fd >= 0 || (w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) < 0)
+		return;
+	w->event = event_new(loop_base(w->loop), w->fd, EV_READ | EV_PERSIST, watch_event_cb, w);
+	memory_check(w->event ? 0 : -1);
+	event_add(w->event, NULL);
+	watch_place(w);
+}
+
+void
+watch_stop(struct watch *w)
+{
+	if (w->fd < 0)
+		return;
+	event_free(w->event);
+	close(w->fd);
+	w->fd = -1;
+	w->n = 0;
 }

@@ -1,6 +1,7 @@
 /*
- * A command gets standard input, output and error and no other descriptor. The signals that udsctl ignores have their
- * default action again. It stays in udsctl's process group, so the terminal's ^C reaches both.
+ * A command gets standard input, output and error and no other descriptor. Signals that were
+ * ignored when udsctl was started are ignored in the command, others have their default action. It stays in udsctl's
+ * process group, so the terminal's ^C reaches both.
  *
  * The variables of the message are in udsctl's own environment only while the command is being started, and are set
  * with putenv(): glibc's setenv() keeps a copy of each value for ever.
@@ -8,7 +9,6 @@
 #include "command.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@
 #include "memory.h"
 #include "message.h"
 #include "num.h"
+#include "signals.h"
 
 extern char **environ;
 
@@ -67,16 +68,14 @@ command_start(const char *text, const struct message *m, struct slice input, pid
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)text, NULL }, number[NUM_DIGITS_MAX];
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	sigset_t defaults;
+	sigset_t own;
 	int r;
 
 	if (fd < 0)
 		return fd;
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE);
-	sigaddset(&defaults, SIGXFSZ);
+	signals_own(&own);
 	memory_check(-posix_spawnattr_init(&attributes));
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
+	posix_spawnattr_setsigdefault(&attributes, &own);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 	memory_check(-posix_spawn_file_actions_init(&actions));
 	memory_check(-posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO));

@@ -4,7 +4,7 @@
  * descriptors or memory; then the retry timer is set and nothing is started until it fires. So bursts that the system
  * cannot serve lose no message. A message leaves the queue, and its memory is freed, when its command starts.
  *
- * SIGCHLD says only that some child ended, so each job's pid is polled with waitpid().
+ * Children that are no jobs are reaped, too: those of a process that became udsctl, and orphans if it is process 1.
  */
 #include "handler.h"
 
@@ -140,15 +140,18 @@ static void
 handler_child_cb(evutil_socket_t signo, short what, void *arg)
 {
 	struct handler *h = arg;
-	struct job *job, *next;
+	struct job *job;
 	bool has_ended = false;
 	int status;
+	pid_t pid;
 
 	(void)signo;
 	(void)what;
-	for (job = SLIST_FIRST(&h->jobs); job; job = next) {
-		next = SLIST_NEXT(job, link);
-		if (waitpid(job->pid, &status, WNOHANG) != job->pid)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		SLIST_FOREACH(job, &h->jobs, link)
+		if (job->pid == pid)
+			break;
+		if (!job)
 			continue;
 		has_ended = true;
 		SLIST_REMOVE(&h->jobs, job, job, link);

@@ -100,9 +100,11 @@ recv_pace(struct recv *r)
 static void
 recv_handle_error(struct recv *r, const struct slice *text)
 {
-	if (answers_error_is(text, "ERR max number of clients")) {
+	int complaint = answers_complaint(text);
+
+	if (complaint) {
 		say_verbose("%s: %.*s", client_name(r->client), (int)text->len, (const char *)text->p);
-		client_drop(r->client, EUSERS);
+		client_drop(r->client, complaint);
 		return;
 	}
 	if (r->subscription.asks_missed && r->subscription.confirmed == r->subscription.n) {
@@ -143,7 +145,7 @@ recv_handle_reply(struct recv *r, const uint8_t *frame)
 			return true;
 		if (r->lost_at > 0)
 			say("connection to %s lost; subscribed again after %" PRIu64
-			    " ms, messages sent in between are missing",
+			    " ms, messages sent in between may be missing",
 			    client_name(r->client), loop_now() - r->lost_at);
 		else
 			say_verbose("subscribed at %s", client_name(r->client));

@@ -9,7 +9,9 @@ struct send_options {
 	bool null;  /* messages end with NUL */
 	bool whole; /* all of an input is one message */
 	struct option_rate rate;
-	bool wait_receiver;
+	uint64_t wait_receivers; /* 0: not given */
+	struct option_limit rejoin;
+	bool require_receiver;
 	uint64_t queue_bytes; /* 0: not given */
 	const char *spool;    /* file; or NULL */
 	uint64_t spool_bytes; /* 0: not given */

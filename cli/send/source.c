@@ -164,7 +164,7 @@ source_take(struct source *s, struct slice *ret_message)
 	return status;
 }
 
-/* Writes the batch. Returns whether it is in the file. */
+/* Writes the batch, and consumes it from the input. Returns whether it is in the file. */
 static bool
 source_write_spool(struct source *s)
 {
@@ -180,6 +180,8 @@ source_write_spool(struct source *s)
 	s->stuck = r < 0;
 	if (s->stuck && !timer_is_set(&s->retry))
 		timer_set(&s->retry, RETRY_MS);
+	if (!s->stuck && s->input)
+		input_consume(s->input);
 	return !s->stuck;
 }
 
@@ -206,8 +208,6 @@ source_fill(struct source *s)
 	}
 	if (!s->input)
 		return;
-	if (status != INPUT_OK && !s->stuck)
-		input_consume(s->input);
 	input_want(s->input, status == INPUT_MORE && !s->stuck);
 }
 
@@ -356,6 +356,9 @@ source_say_left(const struct source *s)
 	if (left > 0)
 		say("%" PRIu64 " message%s in '%s', sent at the next start with it", left,
 		    left == 1 ? " stays" : "s stay", s->o->spool);
+	if (s->input && input_lost(s->input) > 0)
+		say("%zu bytes, the beginning of a line that is too long to stay in the pipe, are lost",
+		    input_lost(s->input));
 	if (s->stuck && source_left(s) > left)
 		say("%" PRIu64 " could not be written to it%s", source_left(s) - left,
 		    s->input ? ", and are still in the input" : "");

@@ -28,14 +28,14 @@ struct check {
 };
 
 static int
-check_read_batch(struct check *c, uint64_t offset, struct spool_batch *ret_batch)
+spool_check_read_batch(struct check *c, uint64_t offset, struct spool_batch *ret_batch)
 {
 	return spool_file_batch(c->fd, c->key, offset, c->size, &c->bytes, ret_batch);
 }
 
 /* Whether the bytes at p, with `room` bytes to the end of the file, may be the header of a later batch. */
 static bool
-check_is_candidate(const struct check *c, const uint8_t *p, uint64_t room)
+spool_check_is_candidate(const struct check *c, const uint8_t *p, uint64_t room)
 {
 	struct spool_batch b;
 
@@ -46,7 +46,7 @@ check_is_candidate(const struct check *c, const uint8_t *p, uint64_t room)
 
 /* The first batch from `offset` on. Returns 0, -errno or SPOOL_E_END. */
 static int
-check_search(struct check *c, uint64_t offset, uint64_t *ret_offset, struct spool_batch *ret_batch)
+spool_check_search(struct check *c, uint64_t offset, uint64_t *ret_offset, struct spool_batch *ret_batch)
 {
 	off_t data = lseek(c->fd, (off_t)offset, SEEK_DATA); /* skips holes */
 	uint8_t window[WINDOW];
@@ -62,9 +62,9 @@ check_search(struct check *c, uint64_t offset, uint64_t *ret_offset, struct spoo
 		if ((size_t)n < sizeof(struct spool_batch))
 			break;
 		for (size_t i = 0; i + sizeof(struct spool_batch) <= (size_t)n; i++, offset++) {
-			if (!check_is_candidate(c, window + i, c->size - offset))
+			if (!spool_check_is_candidate(c, window + i, c->size - offset))
 				continue;
-			r = check_read_batch(c, offset, ret_batch);
+			r = spool_check_read_batch(c, offset, ret_batch);
 			if (r <= 0) {
 				*ret_offset = offset;
 				return r;
@@ -76,7 +76,7 @@ check_search(struct check *c, uint64_t offset, uint64_t *ret_offset, struct spoo
 
 /* Replaces the bytes from `offset` to `end`, where b begins, by a batch without messages. */
 static int
-check_fill(const struct check *c, uint64_t offset, uint64_t end, const struct spool_batch *b)
+spool_check_fill(const struct check *c, uint64_t offset, uint64_t end, const struct spool_batch *b)
 {
 	struct spool_batch filler = { .first = b->first, .size = end - offset - sizeof(filler) };
 
@@ -89,14 +89,14 @@ check_fill(const struct check *c, uint64_t offset, uint64_t end, const struct sp
  * emptying of the file; then the batch at SPOOL_START has a higher number than the mark.
  */
 static int
-check_find_start(struct check *c, struct spool_mark *mark)
+spool_check_find_start(struct check *c, struct spool_mark *mark)
 {
 	struct spool_batch b;
-	int r = check_read_batch(c, mark->offset, &b);
+	int r = spool_check_read_batch(c, mark->offset, &b);
 
 	if (r < 0 || (r == 0 && b.first <= mark->number && (b.count == 0 || mark->number - b.first < b.count)))
 		return r < 0 ? r : 0;
-	r = check_read_batch(c, SPOOL_START, &b);
+	r = spool_check_read_batch(c, SPOOL_START, &b);
 	if (r == 0 && b.count > 0 && b.first >= mark->number) {
 		mark->offset = SPOOL_START;
 		mark->number = b.first;
@@ -106,17 +106,17 @@ check_find_start(struct check *c, struct spool_mark *mark)
 
 /* At `offset` there is not the batch expected there. *ret_next: where the next one begins, or 0. */
 static int
-check_mend(struct check *c, uint64_t offset, struct spool_found *found, uint64_t *ret_next)
+spool_check_mend(struct check *c, uint64_t offset, struct spool_found *found, uint64_t *ret_next)
 {
 	struct spool_batch b;
 	uint64_t at;
-	int r = check_search(c, offset + sizeof(b), &at, &b);
+	int r = spool_check_search(c, offset + sizeof(b), &at, &b);
 
 	*ret_next = 0;
 	if (r == SPOOL_E_END)
 		return 0;
 	if (r == 0)
-		r = check_fill(c, offset, at, &b);
+		r = spool_check_fill(c, offset, at, &b);
 	if (r < 0)
 		return r;
 	found->lost += c->unmarked ? 0 : b.first - c->next;
@@ -128,7 +128,7 @@ check_mend(struct check *c, uint64_t offset, struct spool_found *found, uint64_t
 
 /* The first batch may be answered in part; any other begins with the number expected, or tells it, if it is empty. */
 static bool
-check_is_expected(const struct check *c, const struct spool_batch *b, bool first)
+spool_check_is_expected(const struct check *c, const struct spool_batch *b, bool first)
 {
 	if (first || b->count == 0)
 		return b->first + b->count >= c->next;
@@ -136,17 +136,17 @@ check_is_expected(const struct check *c, const struct spool_batch *b, bool first
 }
 
 static int
-check_walk(struct check *c, const struct spool_mark *mark, struct spool_found *found)
+spool_check_walk(struct check *c, const struct spool_mark *mark, struct spool_found *found)
 {
 	uint64_t at = mark->offset, next;
 	struct spool_batch b;
 	int r;
 
 	while (at < c->size) {
-		r = check_read_batch(c, at, &b);
+		r = spool_check_read_batch(c, at, &b);
 		if (r < 0)
 			return r;
-		if (r == 0 && check_is_expected(c, &b, at == mark->offset)) {
+		if (r == 0 && spool_check_is_expected(c, &b, at == mark->offset)) {
 			if (b.count > 0)
 				found->left += b.first + b.count - (b.first > c->next ? b.first : c->next);
 			c->next = b.first + b.count;
@@ -155,7 +155,7 @@ check_walk(struct check *c, const struct spool_mark *mark, struct spool_found *f
 			continue;
 		}
 		found->torn = r == SPOOL_E_END;
-		r = check_mend(c, at, found, &next);
+		r = spool_check_mend(c, at, found, &next);
 		if (r < 0)
 			return r;
 		if (next == 0)
@@ -178,13 +178,13 @@ spool_check(int fd, const struct siphash_key *key, struct spool_mark *mark, stru
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	c.size = (uint64_t)st.st_size;
-	r = check_find_start(&c, mark);
+	r = spool_check_find_start(&c, mark);
 	if (r == 0 && mark->offset > c.size)
 		mark->offset = c.size; /* the file was emptied since */
 	c.next = mark->number;
 	c.unmarked = mark->turn == 0;
 	if (r == 0)
-		r = check_walk(&c, mark, &found);
+		r = spool_check_walk(&c, mark, &found);
 	buf_deinit(&c.bytes);
 	if (r < 0)
 		return r;

@@ -28,16 +28,16 @@ struct head {
 };
 
 /* In sectors of their own: a write that is torn by a loss of power leaves the other mark whole. */
-static const off_t mark_offsets[2] = { 512, 1024 };
+static const off_t spool_file_mark_offsets[2] = { 512, 1024 };
 
 static uint64_t
-head_sum(const struct head *head)
+spool_file_head_sum(const struct head *head)
 {
 	return siphash(&head->key, head, offsetof(struct head, sum));
 }
 
 static uint64_t
-mark_sum(const struct siphash_key *key, const struct spool_mark *mark)
+spool_file_mark_sum(const struct siphash_key *key, const struct spool_mark *mark)
 {
 	return siphash(key, mark, offsetof(struct spool_mark, sum));
 }
@@ -106,10 +106,10 @@ spool_file_create(int fd, const char *path, struct siphash_key *ret_key)
 
 	if (getrandom(&head.key, sizeof(head.key), 0) != sizeof(head.key))
 		return -EIO;
-	head.sum = head_sum(&head);
-	mark.sum = mark_sum(&head.key, &mark);
+	head.sum = spool_file_head_sum(&head);
+	mark.sum = spool_file_mark_sum(&head.key, &mark);
 	memcpy(start, &head, sizeof(head));
-	memcpy(start + mark_offsets[1], &mark, sizeof(mark));
+	memcpy(start + spool_file_mark_offsets[1], &mark, sizeof(mark));
 	r = ftruncate(fd, 0) == 0 ? spool_file_write(fd, start, sizeof(start), 0) : -errno;
 	if (r == 0 && fsync(fd) < 0)
 		r = -errno;
@@ -136,11 +136,11 @@ spool_file_open(int fd, struct siphash_key *ret_key, struct spool_mark *ret_mark
 	memcpy(&head, start, sizeof(head));
 	if (memcmp(head.magic, MAGIC, sizeof(head.magic)) != 0)
 		return SPOOL_E_FOREIGN;
-	if (n < (ssize_t)sizeof(start) || head.sum != head_sum(&head))
+	if (n < (ssize_t)sizeof(start) || head.sum != spool_file_head_sum(&head))
 		return SPOOL_E_DAMAGED;
 	for (size_t i = 0; i < 2; i++) {
-		memcpy(&mark, start + mark_offsets[i], sizeof(mark));
-		if (mark.sum == mark_sum(&head.key, &mark) && mark.turn > best.turn)
+		memcpy(&mark, start + spool_file_mark_offsets[i], sizeof(mark));
+		if (mark.sum == spool_file_mark_sum(&head.key, &mark) && mark.turn > best.turn)
 			best = mark;
 	}
 	*ret_key = head.key;
@@ -158,9 +158,9 @@ spool_file_mark(int fd, const struct siphash_key *key, struct spool_mark *mark, 
 	/* *mark changes only on success: the next attempt goes to the same place, since the other mark is the good one.
 	 */
 	next.turn++;
-	next.sum = mark_sum(key, &next);
+	next.sum = spool_file_mark_sum(key, &next);
 	do
-		n = pwritev2(fd, &iov, 1, mark_offsets[next.turn % 2], durable ? RWF_DSYNC : 0);
+		n = pwritev2(fd, &iov, 1, spool_file_mark_offsets[next.turn % 2], durable ? RWF_DSYNC : 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
@@ -171,7 +171,7 @@ spool_file_mark(int fd, const struct siphash_key *key, struct spool_mark *mark, 
 }
 
 static bool
-spool_batch_is_plausible(const struct spool_batch *b, uint64_t room)
+spool_file_is_plausible(const struct spool_batch *b, uint64_t room)
 {
 	return b->size <= room && b->zero == 0 &&
 	       (b->count == 0 || (b->channel_len > 0 && b->channel_len <= PROTOCOL_NAME_MAX &&
@@ -200,7 +200,7 @@ spool_file_batch(int fd, const struct siphash_key *key, uint64_t offset, uint64_
 	if (r != 0)
 		return r;
 	room = file_size - offset - sizeof(b);
-	if (!spool_batch_is_plausible(&b, b.size))
+	if (!spool_file_is_plausible(&b, b.size))
 		return SPOOL_E_DAMAGED;
 	if (b.size > room)
 		return SPOOL_E_END;

@@ -1,50 +1,48 @@
 /*
- * udsctl send. A message goes from its source into the queue, from the queue to the socket, and leaves the queue when
- * its answer comes: answers come in the order of the messages, so the first in the queue is always the one that the
- * next answer belongs to. After the loss of a connection all that is left in the queue is sent again. Callbacks only
- * record what happened and then call send_advance(), which moves everything as far as it goes; so no callback needs to
- * know what another one waits for.
+ * udsctl send: fills the queue of a delivery from a source, and keeps the time. Callbacks only record what happened and
+ * then call send_advance(), which moves everything as far as it goes; so no callback needs to know what another one
+ * waits for.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "answers.h"
-#include "client.h"
 #include "deadline.h"
+#include "delivery.h"
 #include "loop.h"
 #include "progress.h"
-#include "publish.h"
 #include "rate.h"
 #include "say.h"
 #include "send-options.h"
-#include "sendq.h"
 #include "source.h"
 
 static const struct option_row rows[] = {
-	{ "file", 'f', "FILE", "read FILE instead of standard input (-: standard input); several go in order",
-	  OPTION_LIST, offsetof(struct send_options, files) },
+	{ "file", 'f', "FILE", "read FILE (-: standard input); several go in order", OPTION_LIST,
+	  offsetof(struct send_options, files) },
 	{ "null", '0', NULL, "messages end with a NUL instead of a newline", OPTION_FLAG,
 	  offsetof(struct send_options, null) },
-	{ "whole", 0, NULL, "all of standard input, or of each FILE, is one message", OPTION_FLAG,
-	  offsetof(struct send_options, whole) },
+	{ "whole", 0, NULL, "all of an input is one message", OPTION_FLAG, offsetof(struct send_options, whole) },
 	{ "rate", 0, "RATE", "send at most so many messages: 100/s, 6000/m", OPTION_RATE,
 	  offsetof(struct send_options, rate) },
-	{ "wait-receiver", 0, NULL, "messages wait until a receiver is there", OPTION_FLAG,
-	  offsetof(struct send_options, wait_receiver) },
-	{ "timeout", 0, "DURATION", "give up when no answer comes for so long; 0: never (5s with a MESSAGE, else 0)",
+	{ "wait-receiver", 0, "[=N]", "messages wait until a receiver is there, or N", OPTION_COUNT,
+	  offsetof(struct send_options, wait_receivers) },
+	{ "rejoin", 0, "DURATION", "wait so long for receivers after a reconnect (5s)", OPTION_LIMIT,
+	  offsetof(struct send_options, rejoin) },
+	{ "require-receiver", 0, NULL, "end with status 69 if a message reached nobody", OPTION_FLAG,
+	  offsetof(struct send_options, require_receiver) },
+	{ "timeout", 0, "DURATION", "give up after this long without an answer; 0: never (5s with a MESSAGE, else 0)",
 	  OPTION_TIMEOUT, 0 },
 	{ "queue-bytes", 0, "SIZE", "hold at most this much unanswered (16M)", OPTION_SIZE,
 	  offsetof(struct send_options, queue_bytes) },
-	{ "spool", 0, "FILE", "keep what is not answered in FILE, and send what an earlier run left there first",
-	  OPTION_TEXT, offsetof(struct send_options, spool) },
+	{ "spool", 0, "FILE", "keep what is not answered in FILE, and send it first", OPTION_TEXT,
+	  offsetof(struct send_options, spool) },
 	{ "spool-bytes", 0, "SIZE", "the spool takes at most this much of the disk (1G)", OPTION_SIZE,
 	  offsetof(struct send_options, spool_bytes) },
-	{ "spool-sync", 0, NULL, "messages are on the disk, not only in the file, before they are sent", OPTION_FLAG,
+	{ "spool-sync", 0, NULL, "send messages only after they are on the disk", OPTION_FLAG,
 	  offsetof(struct send_options, spool_sync) },
-	{ "progress", 0, NULL, "say how far it is (by itself on a terminal when it takes long)", OPTION_FLAG,
+	{ "progress", 0, NULL, "say how far it is (by itself on a terminal)", OPTION_FLAG,
 	  offsetof(struct send_options, progress) },
 	{ "no-progress", 0, NULL, "do not", OPTION_FLAG, offsetof(struct send_options, no_progress) },
 	{ "summary", 0, NULL, "at the end say how many messages went where", OPTION_FLAG,
@@ -53,38 +51,31 @@ static const struct option_row rows[] = {
 };
 
 #define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
-#define ARGUMENTS_TIMEOUT ((uint64_t)5000) /* ms, where messages are arguments */
-#define SIGNAL_TIMEOUT ((uint64_t)5000)    /* ms to get what is queued answered after a signal */
-
-/* The greeting with --wait-receiver. */
-static const char wait_receiver[] = "*3\r\n$4\r\nUDSD\r\n$12\r\nWAITRECEIVER\r\n$2\r\nON\r\n";
+/* In ms. */
+#define ARGUMENTS_TIMEOUT ((uint64_t)5000) /* where messages are arguments */
+#define SIGNAL_TIMEOUT ((uint64_t)5000)    /* to get what is queued answered after a signal */
+#define REJOIN ((uint64_t)5000)
 
 struct send {
 	const struct send_options *o;
 	uint64_t queue_bytes;
 	struct loop *loop;
-	struct client *client;
-	struct sendq queue;
+	struct delivery delivery;
 	struct source *source;
-	struct publish publish;
 	struct rate rate;
 	struct deadline answer_deadline, signal_deadline;
 	struct progress progress;
-	bool awaits_ok; /* the next answer is the one to WAITRECEIVER */
 	bool source_ended;
-	bool not_permitted;         /* a message was refused for lack of permission */
-	int signo;                  /* of the signal that came before all input was read; or 0 */
-	uint64_t answered, refused; /* messages */
-	uint64_t written;           /* messages written, on all connections so far: those sent again count again */
-	uint64_t written_distinct;  /* of those, different ones */
-	uint64_t written_from;      /* answered + refused when the connection came up */
+	bool not_permitted; /* a message was refused for lack of permission */
+	int signo;          /* of the signal that came before all input was read; or 0 */
 };
 
 /* With a rate a message enters the queue only when it may be sent: a full queue would go out in one burst. */
 static bool
 send_may_push(struct send *s)
 {
-	return s->o->rate.count == 0 || (client_is_up(s->client) && rate_allows(&s->rate));
+	return s->delivery.queue.bytes < s->queue_bytes &&
+	       (s->o->rate.count == 0 || (client_is_up(s->delivery.client) && rate_allows(&s->rate)));
 }
 
 /* Fills the queue. The input is read only while there is room in the queue. */
@@ -93,18 +84,15 @@ send_fill(struct send *s)
 {
 	enum source_status status = SOURCE_OK;
 	struct slice channel, message;
-	bool blocked = s->o->rate.count > 0 && sendq_has_unsent(&s->queue);
+	bool blocked = s->o->rate.count > 0 && sendq_has_unsent(&s->delivery.queue);
 
 	source_fill(s->source);
-	while (!s->source_ended && !blocked && s->queue.bytes < s->queue_bytes && send_may_push(s)) {
+	while (!s->source_ended && !blocked && send_may_push(s)) {
 		status = source_next(s->source, &message);
 		if (status != SOURCE_OK)
 			break;
-		if (s->o->spool) {
-			channel = source_channel(s->source);
-			publish_use(&s->publish, &channel);
-		}
-		publish_push(&s->publish, &s->queue, &message);
+		channel = source_channel(s->source);
+		delivery_push(&s->delivery, &channel, &message);
 		rate_spend(&s->rate);
 	}
 	if (status == SOURCE_END)
@@ -121,10 +109,12 @@ send_final_status(const struct send *s)
 		return status;
 	if (s->not_permitted)
 		return EX_NOPERM;
-	if (s->refused > 0)
+	if (s->delivery.refused > 0)
 		return EX_PROTOCOL;
 	if (status != EX_OK)
 		return status;
+	if (s->delivery.unreached > 0 && s->o->require_receiver)
+		return EX_UNAVAILABLE;
 	return s->signo ? 128 + s->signo : EX_OK;
 }
 
@@ -133,12 +123,14 @@ static void
 send_advance(void *arg)
 {
 	struct send *s = arg;
+
+	source_settle(s->source);
 	send_fill(s);
-	client_write_queue(s->client, &s->queue);
-	if (s->source_ended && s->queue.frames == 0)
+	delivery_write(&s->delivery);
+	if (s->source_ended && s->delivery.queue.frames == 0)
 		loop_end(s->loop, send_final_status(s));
 	deadline_run(&s->answer_deadline,
-	             s->queue.frames > 0 || !client_is_up(s->client) || source_is_stuck(s->source));
+	             s->delivery.queue.frames > 0 || !client_is_up(s->delivery.client) || source_is_stuck(s->source));
 }
 
 /* Ends the loop; `why` begins the line that says how much is not answered. */
@@ -155,11 +147,7 @@ send_give_up(void *arg, const char *why)
 		loop_end(s->loop, send_final_status(s));
 		return;
 	}
-	if (s->o->wait_receiver && client_is_up(s->client) && !s->awaits_ok)
-		snprintf(explanation, sizeof(explanation), "nobody receives '%s', or a receiver takes nothing",
-		         s->o->common.args[0]);
-	else
-		client_explain(s->client, explanation, sizeof(explanation));
+	delivery_explain(&s->delivery, s->o->common.args[0], explanation, sizeof(explanation));
 	say("%s: %" PRIu64 " of %" PRIu64 " messages were not answered (%s)", why, left, source_taken(s->source),
 	    explanation);
 	loop_end(s->loop, source_is_stuck(s->source) ? EX_IOERR : EX_TEMPFAIL);
@@ -173,7 +161,7 @@ send_signal_cb(void *arg, int signo, bool again)
 	if (source_stop(s->source))
 		s->signo = signo;
 	/* What is in the spool is safe: no need to wait for a daemon that is not there. */
-	if (again || (s->o->spool && !client_is_up(s->client))) {
+	if (again || (s->o->spool && !client_is_up(s->delivery.client))) {
 		send_give_up(s, "interrupted");
 		return;
 	}
@@ -185,141 +173,66 @@ send_signal_cb(void *arg, int signo, bool again)
 }
 
 static void
-send_refused(struct send *s, const struct slice *text)
+send_answered(void *arg, uint64_t n)
 {
-	const struct slice frame = sendq_first(&s->queue);
-	const char *hint = "";
+	struct send *s = arg;
+
+	source_done(s->source, n);
+	deadline_progress(&s->answer_deadline);
+}
+
+static void
+send_refused(void *arg, const struct slice *text, uint64_t size)
+{
+	struct send *s = arg;
 	char where[256];
 
-	source_describe(s->source, s->answered + s->refused + 1, where, sizeof(where));
-	if (answers_error_is(text, "ERR Protocol error: invalid bulk length"))
-		hint = " (it is larger than max_message)";
-	say("%s (%" PRIu64 " bytes) was refused: %.*s%s", where, publish_message_size(&frame), (int)text->len,
-	    (const char *)text->p, hint);
-	s->refused++;
-	source_done(s->source, 1);
+	source_describe(s->source, s->delivery.answered + s->delivery.refused + 1, where, sizeof(where));
+	say("%s (%" PRIu64 " bytes) was refused: %.*s%s", where, size, (int)text->len, (const char *)text->p,
+	    answers_error_is(text, "ERR Protocol error: invalid bulk length") ? " (it is larger than max_message)"
+	                                                                      : "");
 	if (answers_error_is(text, "NOPERM"))
 		s->not_permitted = true;
+	send_answered(s, 1);
 }
 
-/* An error answer belongs to the connection where nothing else is expected, else to the first message in the queue. */
-static void
-send_error(struct send *s, const struct slice *text)
+/* The wait for receivers must not look like a daemon that does not answer. */
+static uint64_t
+send_rejoin(void *arg)
 {
-	bool sent;
+	const struct send *s = arg;
+	uint64_t ms = s->o->rejoin.given ? s->o->rejoin.ms : REJOIN;
+	uint64_t left = deadline_left(&s->answer_deadline), signal_left = deadline_left(&s->signal_deadline);
 
-	if ((s->queue.frames == 0 && !s->awaits_ok) || answers_error_is(text, "ERR max number of clients")) {
-		say_verbose("%s: %.*s", client_name(s->client), (int)text->len, (const char *)text->p);
-		client_drop(s->client, EUSERS);
-		return;
-	}
-	if (s->awaits_ok) {
-		say("%s does not know --wait-receiver: %.*s", client_name(s->client), (int)text->len,
-		    (const char *)text->p);
-		loop_end(s->loop, answers_error_status(text));
-		return;
-	}
-	send_refused(s, text);
-	sent = sendq_first_is_sent(&s->queue);
-	sendq_drop_first(&s->queue);
-	/* The daemon refused the message before it had read all of it: it will read nothing more here. */
-	if (!sent)
-		client_drop(s->client, EPROTO);
+	if (left > signal_left)
+		left = signal_left;
+	if (ms > left / 2)
+		ms = left / 2;
+	return ms < PROTOCOL_WAIT_MS_MAX ? ms : PROTOCOL_WAIT_MS_MAX;
 }
 
-static size_t
-send_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
-{
-	struct send *s = arg;
-	struct answers a;
-	size_t used = 0;
-
-	(void)ret_need;
-	do {
-		answers_read(p + used, len - used, &a);
-		used += a.used;
-		if (a.integers > 0 && (s->awaits_ok || !sendq_answered(&s->queue, a.integers))) {
-			client_end_foreign(s->client);
-			return len;
-		}
-		s->answered += a.integers;
-		if (a.integers > 0) {
-			source_done(s->source, a.integers);
-			deadline_progress(&s->answer_deadline);
-		}
-		switch (a.next) {
-		case ANSWERS_MORE:
-			break;
-		case ANSWERS_ERROR:
-			deadline_progress(&s->answer_deadline);
-			send_error(s, &a.text);
-			break;
-		case ANSWERS_OK:
-			if (s->awaits_ok)
-				s->awaits_ok = false;
-			else
-				client_end_foreign(s->client);
-			break;
-		case ANSWERS_FOREIGN:
-			client_end_foreign(s->client);
-			break;
-		}
-	} while (a.next != ANSWERS_MORE && a.next != ANSWERS_FOREIGN && !loop_is_ending(s->loop));
-	source_settle(s->source);
-	if (!loop_is_ending(s->loop))
-		send_advance(s);
-	return used;
-}
-
-static void
-send_up(void *arg)
-{
-	struct send *s = arg;
-
-	s->awaits_ok = s->o->wait_receiver;
-	s->written_from = s->answered + s->refused;
-}
-
-/* Adds the messages written since the last call on this connection to the sums. */
-static void
-send_count_written(struct send *s)
-{
-	uint64_t done = s->answered + s->refused + sendq_sent_frames(&s->queue);
-
-	s->written += done - s->written_from;
-	if (s->written_distinct < done)
-		s->written_distinct = done;
-	s->written_from = done;
-}
-
-static void
-send_down(void *arg, uint64_t unread)
-{
-	struct send *s = arg;
-
-	(void)unread; /* only an answer counts */
-	send_count_written(s);
-	sendq_rewind(&s->queue);
-	send_advance(s);
-}
-
-static const struct client_ops client_ops = {
-	.up = send_up,
-	.input = send_input,
-	.writable = send_advance,
-	.down = send_down,
+static const struct delivery_ops delivery_ops = {
+	.answered = send_answered,
+	.refused = send_refused,
+	.rejoin = send_rejoin,
+	.moved = send_advance,
 };
 
 static void
-send_print_summary(struct send *s)
+send_print_end(struct send *s)
 {
-	uint64_t reconnects = client_reconnects(s->client);
+	const struct delivery *d = &s->delivery;
+	uint64_t reconnects = client_reconnects(d->client);
 
-	send_count_written(s);
-	say("send: %" PRIu64 " messages, %" PRIu64 " answered, %" PRIu64 " not sent, %" PRIu64 " refused, %" PRIu64
-	    " sent again, %" PRIu64 " reconnect%s",
-	    source_taken(s->source), s->answered, source_left(s->source), s->refused, s->written - s->written_distinct,
-	    reconnects, reconnects == 1 ? "" : "s");
+	source_say_left(s->source);
+	if (s->o->summary)
+		say("send: %" PRIu64 " messages, %" PRIu64 " answered, %" PRIu64 " not sent, %" PRIu64
+		    " refused, %" PRIu64 " reached nobody, %" PRIu64 " sent again, %" PRIu64 " reconnect%s",
+		    source_taken(s->source), d->answered, source_left(s->source), d->refused, d->unreached,
+		    delivery_repeated(&s->delivery), reconnects, reconnects == 1 ? "" : "s");
+	else if (d->unreached > 0)
+		say_at(s->o->require_receiver ? SAY_ALWAYS : SAY_VERBOSE,
+		       "%" PRIu64 " of %" PRIu64 " answered messages reached nobody", d->unreached, d->answered);
 }
 
 static void
@@ -330,8 +243,8 @@ send_progress(void *arg, struct progress_state *ret_state)
 	*ret_state = (struct progress_state){
 		.messages = source_taken(s->source),
 		.bytes = source_bytes(s->source),
-		.answered = s->answered + s->refused,
-		.reconnects = client_reconnects(s->client),
+		.answered = s->delivery.answered + s->delivery.refused,
+		.reconnects = client_reconnects(s->delivery.client),
 	};
 }
 
@@ -339,16 +252,11 @@ static void
 send_setup(struct send *s)
 {
 	const struct send_options *o = s->o;
-	struct client_options options = { .addr = o->common.addr };
-	struct slice channel = source_channel(s->source);
 	uint64_t timeout = options_timeout(&o->common, o->common.n_args > 1 ? ARGUMENTS_TIMEOUT : 0);
+	struct delivery_options options = { .addr = o->common.addr, .wait_receivers = (uint16_t)o->wait_receivers };
 
-	if (o->wait_receiver)
-		options.greeting = (struct slice){ (const uint8_t *)wait_receiver, sizeof(wait_receiver) - 1 };
 	s->loop = loop_new(send_signal_cb, s);
-	s->client = client_new(s->loop, &options, &client_ops, s);
-	sendq_init(&s->queue);
-	publish_use(&s->publish, &channel);
+	delivery_init(&s->delivery, s->loop, &options, &delivery_ops, s);
 	source_start(s->source, s->loop, send_advance, s);
 	rate_init(&s->rate, o->rate.count, o->rate.period);
 	rate_start(&s->rate, s->loop, send_advance, s);
@@ -364,14 +272,27 @@ send_setup(struct send *s)
 static void
 send_teardown(struct send *s)
 {
-	client_free(s->client);
-	sendq_deinit(&s->queue);
+	delivery_deinit(&s->delivery);
 	source_free(s->source);
-	publish_deinit(&s->publish);
 	rate_deinit(&s->rate);
 	deadline_deinit(&s->answer_deadline);
 	deadline_deinit(&s->signal_deadline);
 	loop_free(s->loop);
+}
+
+/* Returns what is wrong with the options, or NULL. */
+static const char *
+send_find_conflict(const struct send_options *o)
+{
+	if (o->files.n > 0 && o->common.n_args > 1)
+		return "messages come from --file or from arguments, not from both";
+	if (o->spool_sync && !o->spool)
+		return "--spool-sync needs --spool";
+	if (o->spool_bytes > 0 && !o->spool)
+		return "--spool-bytes needs --spool";
+	if (o->wait_receivers > PROTOCOL_WAIT_RECEIVERS_MAX)
+		return "--wait-receiver: the daemon waits for at most 65535 receivers";
+	return NULL;
 }
 
 static int
@@ -379,24 +300,23 @@ verb_send_run(const void *options)
 {
 	const struct send_options *o = options;
 	struct send s = { .o = o, .queue_bytes = o->queue_bytes > 0 ? o->queue_bytes : QUEUE_BYTES };
+	const char *conflict = send_find_conflict(o);
 	int status;
 
-	if (o->files.n > 0 && o->common.n_args > 1) {
-		say("send: messages come from --file or from arguments, not from both");
+	if (conflict) {
+		say("send: %s", conflict);
 		return EX_USAGE;
 	}
 	status = source_open(o, &s.source);
 	if (status != EX_OK)
 		return status;
 	send_setup(&s);
-	client_start(s.client);
+	client_start(s.delivery.client);
 	if (!loop_is_ending(s.loop))
 		send_advance(&s);
 	status = loop_run(s.loop);
 	progress_deinit(&s.progress);
-	source_say_left(s.source);
-	if (o->summary)
-		send_print_summary(&s);
+	send_print_end(&s);
 	send_teardown(&s);
 	return status;
 }

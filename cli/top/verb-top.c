@@ -5,7 +5,6 @@
  */
 #include <event2/event.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -18,6 +17,7 @@
 #include "output.h"
 #include "say.h"
 #include "screen.h"
+#include "signals.h"
 #include "top.h"
 
 static const struct option_row rows[] = {
@@ -192,7 +192,8 @@ top_run_on_terminal(struct top *t)
 		events[i] = event_new(loop_base(t->loop), top_events[i].fd, (short)(top_events[i].what | EV_PERSIST),
 		                      top_events[i].cb, t);
 		memory_check(events[i] ? 0 : -1);
-		event_add(events[i], NULL);
+		if (top_events[i].what != EV_SIGNAL || !signals_was_ignored(top_events[i].fd))
+			event_add(events[i], NULL);
 	}
 	timer_init(&t->tick, t->loop, top_tick_cb, t);
 	timer_set(&t->tick, TICK);

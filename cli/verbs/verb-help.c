@@ -1,11 +1,11 @@
 /* udsctl help: opens the manual at the section of the verb; without a manual or a terminal it prints --help's text. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "options.h"
+#include "signals.h"
 #include "verbs.h"
 
 static const struct option_row rows[] = {
@@ -18,9 +18,7 @@ help_open_manual(const char *verb)
 {
 	char pager[128] = "less -R";
 
-	/* main() ignores these; programs that are started from here expect their default actions. */
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGXFSZ, SIG_DFL);
+	signals_restore();
 	if (system("man -w udsctl >/dev/null 2>&1") != 0)
 		return;
 	if (verb) /* man indents the headings of verbs by three columns */

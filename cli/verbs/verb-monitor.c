@@ -68,7 +68,7 @@ monitor_parse(struct slice text, struct notice *ret_notice)
 	           &n.payload_len) != 9)
 		return false;
 	rest = text.len - (size_t)(newline + 1 - text.p);
-	if (rest < channel + 1 || rest - channel - 1 > n.payload_len)
+	if (rest <= channel || rest - channel - 1 > n.payload_len)
 		return false;
 	n.channel = (struct slice){ newline + 1, channel };
 	n.payload = (struct slice){ newline + 1 + channel + 1, rest - channel - 1 };
@@ -131,7 +131,8 @@ monitor_print_line(const struct notice *n)
 		while (payload.len > SHOWN_BYTES - 4 && (payload.p[payload.len] & 0xc0) == 0x80)
 			payload.len--;
 	}
-	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&seconds, &tm));
+	if (!localtime_r(&seconds, &tm) || strftime(when, sizeof(when), "%H:%M:%S", &tm) == 0)
+		strcpy(when, "??:??:??");
 	print("%s.%06lld ", when, n->microseconds);
 	if (n->uid >= 0)
 		print("%s pid %lld ", clients_user(n->uid), n->pid);

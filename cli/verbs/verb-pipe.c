@@ -220,7 +220,7 @@ pipe_signal_cb(void *arg, int signo, bool again)
 		           p->queue.bytes - p->queue.sent_bytes);
 }
 
-static const struct client_ops client_ops = {
+static const struct client_ops pipe_client_ops = {
 	.input = pipe_input,
 	.writable = pipe_advance,
 	.down = pipe_down,
@@ -237,7 +237,7 @@ pipe_setup(struct pipe *p)
 		options.greeting = (struct slice){ p->hello.data, p->hello.len };
 	}
 	p->loop = loop_new(pipe_signal_cb, p);
-	p->client = client_new(p->loop, &options, &client_ops, p);
+	p->client = client_new(p->loop, &options, &pipe_client_ops, p);
 	sendq_init(&p->queue);
 	p->input = input_new(p->loop, &p->standard, 1, INPUT_LINES, pipe_advance, p);
 	p->output = output_new(p->loop, STDOUT_FILENO, pipe_drained, p);

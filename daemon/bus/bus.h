@@ -56,8 +56,9 @@ void bus_dismiss(struct bus *bus, struct client *c);
 void bus_set_limits(struct bus *bus, const struct limits *limits);
 
 /*
- * Other rules hold from now on, for every message; NULL: none. Clients subscribed to a channel that they may not receive
- * are disconnected: by this call, if there are few channels, else by bus_check_rules() in the passes that follow.
+ * Other rules hold from now on, for every message; NULL: none. Clients subscribed to a channel that they may not
+ * receive are disconnected: by this call, if there are few channels, else by bus_check_rules() in the passes that
+ * follow.
  */
 void bus_set_rules(struct bus *bus, const struct access_rules *rules);
 void bus_check_rules(struct bus *bus);

@@ -2,6 +2,7 @@
  * Why a publisher waits, in the order of the checks, and the list that it waits on:
  * - the EXEC of another client is paused, and nothing may come in between: excluded;
  * - nobody receives the channel, and the client has asked to wait for somebody: the channel's waiters;
+ * - fewer receive it than the client has asked to wait for: gathering;
  * - a receiver is clogged, and the channel's policy is to wait: throttled;
  * - a receiver is clogged, the policy is to drop or to disconnect, but its socket has not been tried in this pass:
  *   untried. That receiver may be about to read everything. A publisher waits so once for each message at most.
@@ -11,6 +12,9 @@
  * Hence PUBLISH_LOST: if there is no memory for the message then, the answer is wrong.
  */
 #include "publish.h"
+
+/* Of last_published: what the client knows of the channel does not hold. */
+#define GENERATION_NONE UINT64_MAX
 
 bool
 publish_is_allowed(struct bus *bus, const struct client *c, struct slice name)
@@ -34,17 +38,30 @@ publish_refresh_client(struct bus *bus, const struct channel *channel, struct cl
 	c->last_published.generation = generation;
 }
 
-/* Makes a publisher wait until the channel has a receiver. */
-static bool
-publish_wait_for_receiver(struct bus *bus, struct client *c, const struct publish_request *request)
+void
+publish_set_wait_receivers(struct bus *bus, struct client *c, uint16_t receivers)
 {
-	struct channel *channel;
+	const struct channel *channel = c->last_published.channel; /* it is there, if the client is on its list */
 
-	if (channels_lookup(&bus->router.channels, request->name, request->is_shard, true, &channel) < 0) {
+	c->wait_receivers = receivers;
+	c->last_published.generation = GENERATION_NONE; /* the next message is not published without looking */
+	if (c->in_list == &bus->flow.gathering || (channel && c->in_list == &channel->waiters))
+		flow_resume(&bus->flow, c);
+}
+
+/* Makes a publisher wait until the channel, NULL if it has no receivers, has more of them. */
+static bool
+publish_wait_for_receivers(struct bus *bus, struct client *c, const struct publish_request *request,
+                           struct channel *channel)
+{
+	/* publish_is_more() must not hold when it tries again. */
+	c->last_published.generation = GENERATION_NONE;
+	if (!channel && channels_lookup(&bus->router.channels, request->name, request->is_shard, true, &channel) < 0) {
 		flow_out_of_memory(&bus->flow, c); /* so the caller's reply does not go out */
 		return false;
 	}
-	return flow_wait(&bus->flow, c, &channel->waiters);
+	c->last_published.channel = channel;
+	return flow_wait(&bus->flow, c, channel->n_total > 0 ? &bus->flow.gathering : &channel->waiters);
 }
 
 /* Makes a publisher wait for the next pass, unless it has, while the socket of a clogged receiver is untried. */
@@ -61,8 +78,10 @@ static bool
 publish_wait_for_channel(struct bus *bus, struct client *c, const struct publish_request *request,
                          struct channel *channel, bool has_waited)
 {
+	if (c->wait_receivers > (channel ? channel->n_total : 0))
+		return publish_wait_for_receivers(bus, c, request, channel);
 	if (!channel || channel->n_total == 0)
-		return c->wait_receiver && publish_wait_for_receiver(bus, c, request);
+		return false;
 	if (channel->rule->slow != SLOW_WAIT)
 		return publish_wait_for_untried(bus, c, channel, has_waited);
 	if ((bus->flow.n_clogged == 0 ||

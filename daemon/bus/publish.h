@@ -70,5 +70,8 @@ publish_more(struct bus *bus, struct client *c, struct slice payload, publish_an
  */
 bool publish_wait(struct bus *bus, struct client *c, const struct publish_request *request, uint64_t *memory);
 
+/* From now on what the client publishes waits until its channel has so many receivers. */
+void publish_set_wait_receivers(struct bus *bus, struct client *c, uint16_t receivers);
+
 /* Whether the client may publish to a channel. */
 bool publish_is_allowed(struct bus *bus, const struct client *c, struct slice name);

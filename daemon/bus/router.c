@@ -40,11 +40,11 @@ router_deinit(struct router *router)
 }
 
 static void
-router_wake_channel(struct flow *flow, struct channel *channel)
+router_wake_list(struct flow *flow, struct client_list *list)
 {
 	struct client *c;
 
-	while ((c = TAILQ_FIRST(&channel->waiters)))
+	while ((c = TAILQ_FIRST(list)))
 		flow_resume(flow, c);
 }
 
@@ -55,7 +55,8 @@ router_wake_waiters(struct router *router)
 
 	router->flow->work.done += router->channels.n_unnamed * WORK_VISIT;
 	TAILQ_FOREACH(channel, &router->channels.unnamed, link)
-		router_wake_channel(router->flow, channel); /* publishers wait only on unnamed channels */
+		router_wake_list(router->flow, &channel->waiters); /* publishers wait only on unnamed channels */
+	router_wake_list(router->flow, &router->flow->gathering);
 }
 
 /* The address of the channel or pattern. */
@@ -208,10 +209,12 @@ router_subscribe(struct router *router, struct client *c, enum subscription_kind
 		free(sub);
 		return r;
 	}
+	/* Those to whose channels it does not belong wait again. */
+	router_wake_list(router->flow, &router->flow->gathering);
 	if (kind == SUBSCRIPTION_PATTERN)
-		router_wake_waiters(router); /* where it does not match, they wait again */
+		router_wake_waiters(router);
 	else
-		router_wake_channel(router->flow, sub->channel);
+		router_wake_list(router->flow, &sub->channel->waiters);
 	return 0;
 }
 

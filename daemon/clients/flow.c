@@ -46,6 +46,7 @@ flow_init(struct flow *flow, const struct limits *limits)
 	TAILQ_INIT(&flow->clients);
 	TAILQ_INIT(&flow->ready_users);
 	TAILQ_INIT(&flow->led_users);
+	TAILQ_INIT(&flow->gathering);
 	TAILQ_INIT(&flow->throttled);
 	TAILQ_INIT(&flow->untried);
 	TAILQ_INIT(&flow->excluded);

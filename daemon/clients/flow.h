@@ -34,6 +34,7 @@ struct flow {
 	struct user_list ready_users;
 	size_t n_ready;               /* clients in state READY */
 	struct user_list led_users;   /* that have a leader */
+	struct client_list gathering; /* wait until their channels, which have receivers, have more; see publish.c */
 	struct client_list throttled; /* wait until a receiver or a user is no longer over a limit */
 	struct client_list untried;   /* wait until the sockets of clogged receivers have been tried */
 	struct client_list excluded;  /* wait for the end of the EXEC of `executing` */

@@ -5,6 +5,7 @@
 #include "handlers.h"
 #include "monitor.h"
 #include "num.h"
+#include "patience.h"
 #include "reply.h"
 #include "sessions.h"
 #include "transaction.h"
@@ -139,7 +140,8 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	taps_leave(&bus->taps, &s->client);
 	bus_set_encoding(bus, &s->client, ENCODING_RESP2);
 	transaction_end(bus, s);
-	s->client.wait_receiver = s->no_evict = s->no_touch = false;
+	patience_set(bus, s, 0);
+	s->no_evict = s->no_touch = false;
 	s->database = 0;
 	if (s->reply_mode != REPLY_SKIP) /* as in Redis, SKIP covers RESET too */
 		s->reply_mode = REPLY_ON;

@@ -7,6 +7,8 @@
 #include "handlers.h"
 #include "glob.h"
 #include "listing.h"
+#include "num.h"
+#include "patience.h"
 #include "reply.h"
 #include "sessions.h"
 
@@ -19,11 +21,12 @@ struct held {
 	const struct channel *channels[];
 };
 
-/* Whether a publisher's reply waits for a receiver's socket, or its next command for a clogged receiver. */
+/* Whether a publisher's reply waits for a receiver's socket, or its next command for receivers. */
 static bool
 held_is_publisher(const struct bus *bus, const struct client *c)
 {
-	return c->last_published.channel && (c->out_state == CLIENT_OUT_GATED || c->in_list == &bus->flow.throttled);
+	return c->last_published.channel && (c->out_state == CLIENT_OUT_GATED || c->in_list == &bus->flow.throttled ||
+	                                     c->in_list == &bus->flow.gathering);
 }
 
 static int
@@ -241,16 +244,40 @@ cmd_udsd_reload(struct bus *bus, struct session *s, const struct slice *argv, si
 	return flow_wait(&bus->flow, &s->client, &sessions_of(bus)->reloading) ? COMMAND_WAIT : COMMAND_DONE;
 }
 
+/* Parses the N of WAITRECEIVER. Returns false if it is none. */
+static bool
+udsd_parse_receivers(struct slice word, uint16_t *ret_n)
+{
+	int64_t n = slice_is_word(word, "ON") ? 1 : 0;
+
+	if (n == 0 && !slice_is_word(word, "OFF") &&
+	    (num_parse_resp(word.p, word.len, &n) != 0 || n < 0 || n > PROTOCOL_WAIT_RECEIVERS_MAX))
+		return false;
+	*ret_n = (uint16_t)n;
+	return true;
+}
+
 enum command_result
 cmd_udsd_waitreceiver(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	bool on = slice_is_word(argv[2], "ON");
+	int64_t ms = 0;
+	uint16_t n;
 
-	if (!on && !slice_is_word(argv[2], "OFF")) {
-		reply_error(bus, s, "ERR WAITRECEIVER takes ON or OFF, not '%.*s'", COMMAND_SHOWN(argv[2]));
-		return COMMAND_DONE;
+	if (argc > 3 && (argc != 5 || !slice_is_word(argv[3], "TIMEOUT"))) {
+		reply_error(bus, s, "ERR syntax error");
+	} else if (!udsd_parse_receivers(argv[2], &n)) {
+		reply_error(bus, s, "ERR WAITRECEIVER takes ON, OFF or a number up to %u, not '%.*s'",
+		            (unsigned int)PROTOCOL_WAIT_RECEIVERS_MAX, COMMAND_SHOWN(argv[2]));
+	} else if (argc > 3 &&
+	           (num_parse_resp(argv[4].p, argv[4].len, &ms) != 0 || ms < 1 || ms > (int64_t)PROTOCOL_WAIT_MS_MAX)) {
+		reply_error(bus, s, "ERR WAITRECEIVER: TIMEOUT takes milliseconds, 1 to %llu, not '%.*s'",
+		            (unsigned long long)PROTOCOL_WAIT_MS_MAX, COMMAND_SHOWN(argv[4]));
+	} else if (ms > 0 && patience_set_for(bus, s, n, (uint64_t)ms) < 0) {
+		reply_error(bus, s, "ERR out of memory");
+	} else {
+		if (ms == 0)
+			patience_set(bus, s, n);
+		reply_status(bus, s, "OK");
 	}
-	s->client.wait_receiver = on;
-	reply_status(bus, s, "OK");
 	return COMMAND_DONE;
 }

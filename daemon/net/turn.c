@@ -12,6 +12,7 @@
 #include "conn.h"
 #include "lifetime.h"
 #include "pass.h"
+#include "patience.h"
 #include "timeouts.h"
 
 /* How often slow receivers are looked at while there are some, in ms. */
@@ -77,6 +78,7 @@ turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute_
 	if (bus->flow.now_ms >= turn->tick_due_ms + PAUSE_MS)
 		timeouts_forgive(bus, bus->flow.now_ms - turn->tick_due_ms);
 	timeouts_check_slow(bus);
+	patience_check(bus);
 	if (bus->flow.now_ms - turn->last_sweep_ms < SWEEP_MS)
 		return;
 	turn->last_sweep_ms = bus->flow.now_ms;
@@ -92,8 +94,8 @@ turn_update_tick(struct turn *turn)
 {
 	const struct flow *flow = &loop_bus(turn->loop)->flow;
 	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || flow->n_waiting > 0 ||
-	               flow->chunks.n_free > 0 || flow->chunks.released >= TRIM_MIN ||
-	               loop_bus(turn->loop)->router.channels.n_unnamed > 0 ||
+	               turn->loop->sessions.n_patient > 0 || flow->chunks.n_free > 0 ||
+	               flow->chunks.released >= TRIM_MIN || loop_bus(turn->loop)->router.channels.n_unnamed > 0 ||
 	               turn->loop->sessions.request.argv_cap > ARGS_KEPT;
 	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };

@@ -13,8 +13,8 @@ struct chunk {
 	struct chunk_pool *pool;
 	struct chunk *next; /* in the free list, or in the list of compact copies */
 	uint32_t refs;
-	uint32_t cap; /* bytes of data */
-	uint32_t len; /* bytes written so far; these never change again */
+	uint32_t cap;         /* bytes of data */
+	uint32_t len;         /* bytes written so far; these never change again */
 	struct chunk *copies; /* of pieces of it, made by chunk_compact() */
 	uint32_t copied_from; /* of a copy: where its bytes were */
 	uint8_t data[];

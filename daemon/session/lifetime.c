@@ -11,6 +11,7 @@
 
 #include "job.h"
 #include "monitor.h"
+#include "patience.h"
 #include "reply.h"
 #include "session.h"
 #include "transaction.h"
@@ -30,6 +31,7 @@ session_deinit(struct bus *bus, struct session *s)
 	monitor_leave(bus, s);
 	if (bus->flow.executing == &s->client)
 		flow_log(&bus->flow, &s->client, LOG_LEVEL_WARNING, "closed in the middle of its EXEC");
+	patience_set(bus, s, 0);
 	if (info) {
 		free(info->name);
 		free(info->lib_name);
@@ -77,7 +79,8 @@ session_close_stalled(struct bus *bus)
 		         s->kept);
 		reply_error(
 		    bus, s,
-		    "ERR the rest of a command is missing, and all clients of %s hold %llu bytes of commands, over "
+		    PROTOCOL_TRY_AGAIN
+		    " the rest of a command is missing, and all clients of %s hold %llu bytes of commands, over "
 		    "queue_limit_per_uid",
 		    identity_text(&c->identity).text, (unsigned long long)user->input);
 		bus_finish(bus, c);

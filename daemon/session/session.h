@@ -46,6 +46,8 @@ struct session_info {
 	char *name, *lib_name, *lib_version;
 	struct transaction *transaction; /* or NULL */
 	struct job *job;                 /* a command that is not done, see job.h; or NULL */
+	uint64_t patient_until_ms;       /* flow.now_ms until which wait_receivers holds; 0: always; see patience.h */
+	uint16_t patient_before;         /* what holds then */
 };
 
 static inline struct session *

@@ -31,6 +31,7 @@ struct sessions {
 	struct place place;           /* of the running command, if it may return COMMAND_MORE; else zeroed */
 	struct recvset monitors;      /* sessions in MONITOR */
 	struct client_list reloading; /* sessions that wait for a reload of the configuration */
+	size_t n_patient;             /* sessions with patient_until_ms */
 
 	const struct command *table;                     /* of commands */
 	struct command_stats commands[COMMAND_ROWS_MAX]; /* of each row */

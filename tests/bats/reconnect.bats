@@ -116,3 +116,115 @@ send_line() {
     wait_until has_lines "$DIR/out" 500
     diff <(seq 500) "$DIR/out"
 }
+
+# endless: lines with numbers, without end until $DIR/enough exists; $DIR/written has the last one.
+endless() {
+    "$PYTHON" -c 'import itertools, os, sys
+for n in itertools.count(1):
+    print(n)
+    if n % 100 == 0 and os.path.exists(sys.argv[1] + "/enough"):
+        break
+sys.stdout.flush()
+print(n, file=open(sys.argv[1] + "/written", "w"))' "$DIR"
+}
+
+@test "orderly restarts lose and repeat nothing, at full speed with two receivers: the sender waits for both" {
+    start_udsd
+    background "$UDSCTL" recv numbers >"$DIR/out1" 2>/dev/null
+    background "$UDSCTL" recv -p 'n*' >"$DIR/out2" 2>/dev/null
+    wait_until subscribed 2
+    endless 3>&- | "$UDSCTL" send --summary --rejoin 60s numbers 2>"$DIR/err" 3>&- &
+    local send=$! i
+    PIDS+=("$send")
+    for i in 1 2 3 4 5; do
+        wait_until has_lines "$DIR/out1" $(($(wc -l <"$DIR/out1") + 1000))
+        stop_udsd
+        start_udsd
+    done
+    wait_until has_lines "$DIR/out1" $(($(wc -l <"$DIR/out1") + 1000))
+    : >"$DIR/enough"
+    wait_exit "$send"
+    assert_equal "$status" 0
+    for i in 1 2; do
+        wait_until contains "$DIR/out$i" "$(cat "$DIR/written")"
+        cmp <(seq "$(cat "$DIR/written")") "$DIR/out$i"
+    done
+    contains "$DIR/err" "5 reconnects"
+    refute contains "$DIR/err" "came back"
+}
+
+@test "a receiver that does not come back is waited for no longer than --rejoin, and that is reported" {
+    start_udsd
+    background "$UDSCTL" recv news >"$DIR/out" 2>/dev/null
+    background "$UDSCTL" recv news >/dev/null 2>&1
+    local gone=$!
+    wait_until has_receivers news 2
+    mkfifo "$DIR/fifo"
+    "$UDSCTL" send --rejoin 300ms news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    exec 8>"$DIR/fifo"
+    echo one >&8
+    wait_until has_lines "$DIR/out" 1
+    stop_udsd
+    kill "$gone"
+    wait_exit "$gone"
+    echo two >&8
+    start_udsd
+    wait_until has_lines "$DIR/out" 2
+    echo three >&8
+    exec 8>&-
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_until has_lines "$DIR/out" 3
+    assert_equal "$(cat "$DIR/out")" $'one\ntwo\nthree'
+    assert_equal "$(grep -c "1 of 2 receivers came back to .* within 300 ms" "$DIR/err")" 1
+}
+
+@test "send goes on after a reconnect to a bus that cannot wait for receivers" {
+    run "$PYTHON" - "$S" "$UDSCTL" <<'EOF'
+import re, socket, subprocess, sys
+path, udsctl = sys.argv[1:]
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+server.listen()
+server.settimeout(60)
+send = subprocess.Popen([udsctl, "send", "--summary", "news", "one", "two", "three"], stderr=subprocess.PIPE, text=True)
+
+def connection(answers, greeting):
+    client, _ = server.accept()
+    got = b""
+    while b"three" not in got:
+        got += client.recv(1000)
+    assert got.startswith(b"*5\r\n$4\r\nUDSD\r\n") == greeting, got
+    client.sendall(answers)
+    return client
+
+connection(b":2\r\n", False).close()
+connection(b"-ERR unknown command 'UDSD'\r\n:2\r\n", True).close()
+client = connection(b":2\r\n", False)
+said = send.stderr.read()
+assert send.wait() == 0 and "3 messages, 3 answered, 0 not sent, 0 refused, 0 reached nobody" in said, said
+EOF
+    assert_success
+}
+
+@test "--wait-receiver=N: messages wait for N receivers" {
+    start_udsd
+    "$UDSCTL" send --wait-receiver=2 news one 3>&- &
+    local send=$!
+    PIDS+=("$send")
+    receive news
+    wait_until eval '"$UDSCTL" channels --json news | grep -q "\"waiting\":1"'
+    background "$UDSCTL" recv -n 1 news >"$DIR/out2"
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_until has_lines "$DIR/out2" 1
+    run "$UDSCTL" send --wait-receiver=3 --timeout 200ms news two
+    assert_failure 75
+    assert_output --partial "fewer than 3 receive 'news'"
+    run "$UDSCTL" send --wait-receiver=0 news two
+    assert_failure 64
+    run "$UDSCTL" send --wait-receiver=65536 news two
+    assert_failure 64
+}

@@ -154,6 +154,70 @@ has_no_children() { # PID
     ends_with 143
 }
 
+# with_signals BLOCKED IGNORED COMMAND...: starts it so.
+with_signals() {
+    exec "$PYTHON" -c 'import os, signal, sys
+sys.argv.pop(0)
+blocked, ignored = [[getattr(signal, name) for name in names.split()] for names in sys.argv[:2]]
+for signo in signal.SIGPIPE, signal.SIGXFSZ:
+    signal.signal(signo, signal.SIG_DFL)
+for signo in ignored:
+    signal.signal(signo, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+os.execv(sys.argv[2], sys.argv[2:])' "$@"
+}
+
+@test "signals that were blocked or ignored when udsctl was started: it ends, sees its commands end, and they ignore the same" {
+    start_udsd
+    local bits='sed -n "s/^SigIgn:\s*//p" /proc/self/status; exit 3'
+    background with_signals "SIGCHLD SIGTERM SIGINT" "SIGHUP SIGPIPE" "$UDSCTL" recv --summary --exec "$bits" news >"$DIR/out" 2>"$DIR/err"
+    local recv=$!
+    wait_until subscribed 1
+    "$UDSCTL" send news x
+    wait_until contains "$DIR/err" "failed with status 3"
+    # SIGHUP is bit 0, SIGPIPE bit 12, SIGXFSZ bit 24.
+    assert_equal $((0x$(cat "$DIR/out") & 0x1001001)) $((0x1001))
+    kill -HUP "$recv"
+    kill -TERM "$recv"
+    wait_exit "$recv"
+    assert_equal "$status" 143
+    contains "$DIR/err" "1 commands failed"
+    # With SIGCHLD ignored the kernel would not tell how a command ended.
+    background with_signals "" "SIGCHLD" "$UDSCTL" recv -n 1 --exec "exit 4" news 2>"$DIR/err"
+    recv=$!
+    wait_until subscribed 1
+    "$UDSCTL" send news x
+    wait_exit "$recv"
+    contains "$DIR/err" "failed with status 4"
+}
+
+@test "as process 1 udsctl leaves no zombies of other processes" {
+    unshare -pf --mount-proc true 2>/dev/null || skip "cannot make a namespace for processes"
+    start_udsd
+    # Each command leaves a child behind that udsctl inherits; the last one waits until none of them is left.
+    local left='(exec true) & :'
+    local last='while ps -eo stat=,comm= | grep -q true; do sleep 0.02; done; echo none'
+    background unshare -pf --mount-proc "$UDSCTL" recv -n 5 --exec "if [ \$UDSD_COUNT = 5 ]; then $last; else sh -c '$left'; fi" \
+        news >"$DIR/out"
+    local recv=$!
+    wait_until subscribed 1
+    "$UDSCTL" send news 1 2 3 4 5
+    wait_exit "$recv"
+    assert_equal "$status" 0
+    assert_equal "$(cat "$DIR/out")" none
+    # The other verbs, too.
+    mkfifo "$DIR/fifo"
+    exec 8<>"$DIR/fifo"
+    unshare -pf --mount-proc "$UDSCTL" send news <"$DIR/fifo" 3>&- 8>&- &
+    local unshare=$!
+    PIDS+=("$unshare")
+    wait_until pgrep -P "$unshare"
+    nsenter -t "$(pgrep -P "$unshare")" -p sh -c "sh -c '$left'"
+    wait_until eval '! nsenter -t "$(pgrep -P "'"$unshare"'")" -p -m ps -eo stat= | grep -q Z'
+    exec 8>&-
+    wait_exit "$unshare"
+}
+
 @test "--exec: with a full queue udsctl stops reading, the publisher waits, and no message is lost" {
     start_udsd
     start_recv -n 500 --queue-bytes 1M --jobs 2 news \

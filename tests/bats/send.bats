@@ -210,3 +210,100 @@ PY
     assert_success
     assert_line --regexp '^screen: .{29}\|$'
 }
+
+@test "what the daemon says about the connection is no answer: the message is sent again" {
+    local text spool
+    for text in 'TRYAGAIN uid 0 holds too much' 'ERR max number of clients reached for uid 0' \
+        'ERR out of memory, the message was not published'; do
+        for spool in '' "--spool=$DIR/spool"; do
+            run "$PYTHON" - "$S" "$UDSCTL" "$text" $spool <<'EOF'
+import os, socket, subprocess, sys
+path, udsctl, text, *options = sys.argv[1:]
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+server.listen()
+server.settimeout(60)
+send = subprocess.Popen([udsctl, "send", "-v", "--rejoin=0", "--summary", *options, "news", "one", "two"], stderr=subprocess.PIPE)
+command = b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$3\r\n%s\r\n"
+both = command % b"one" + command % b"two"
+for answer, want in (b":1\r\n-%s\r\n" % text.encode(), both), (b":1\r\n", command % b"two"):
+    client, _ = server.accept()
+    got = b""
+    while len(got) < len(want):
+        got += client.recv(1000)
+    assert got == want, got
+    client.sendall(answer)
+    if answer == b":1\r\n":
+        send.wait()
+    client.close()
+os.unlink(path)
+said = send.stderr.read().decode()
+assert send.returncode == 0, said
+assert text in said and "2 answered, 0 not sent, 0 refused" in said and "1 sent again, 1 reconnect" in said, said
+EOF
+            assert_success
+        done
+    done
+}
+
+@test "a message that stalls while others of its user wait: the daemon closes the connection, and send sends it again" {
+    start_configured '[limits]' 'max_message = 5M' 'queue_limit_per_uid = 1M' 'slow_timeout = 100ms'
+    receive news
+    head -c 4900000 /dev/zero | tr '\0' x >"$DIR/in"
+    run "$PYTHON" - "$S" "$UDSCTL" "$DIR/in" <<'EOF'
+import socket, subprocess, sys
+from resp import Client
+path, udsctl, file = sys.argv[1:]
+# Together with this the message is too much for one user.
+holder = Client(path)
+holder.send_raw(b"*2\r\n$4\r\nECHO\r\n$4900000\r\n" + b"x" * 4000000)
+# Stands in the way: of the first connection it passes on only a part, and then what the daemon says to that.
+proxy = socket.socket(socket.AF_UNIX)
+proxy.bind(path + ".proxy")
+proxy.listen()
+proxy.settimeout(60)
+send = subprocess.Popen([udsctl, "--socket", path + ".proxy", "send", "-v", "--rejoin=0", "--whole", "-f", file, "news"],
+                        stderr=subprocess.PIPE, text=True)
+
+def pass_on(size):
+    """Returns what the daemon says."""
+    client, _ = proxy.accept()
+    hub = Client(path)
+    while size > 0 and (data := client.recv(min(size, 1 << 20))):
+        hub.send_raw(data)
+        size -= len(data)
+    said = hub.sock.recv(1000)
+    client.sendall(said)
+    client.close()
+    return said
+
+said = pass_on(4000000)
+assert said.startswith(b"-TRYAGAIN "), said
+holder.close()
+assert pass_on(4900000 + len(b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$4900000\r\n\r\n")) == b":1\r\n"
+said = send.communicate()[1]
+assert send.returncode == 0 and "TRYAGAIN" in said, said
+EOF
+    assert_success
+    wait_until has_lines "$DIR/out" 1
+}
+
+@test "messages that reach nobody are counted, and --require-receiver makes them a failure" {
+    start_udsd
+    run "$UDSCTL" send --summary news 1 2
+    assert_success
+    assert_output --partial "2 messages, 2 answered, 0 not sent, 0 refused, 2 reached nobody, 0 sent again"
+    run "$UDSCTL" send -v news 1 2
+    assert_success
+    assert_output --partial "2 of 2 answered messages reached nobody"
+    run "$UDSCTL" send news 1 2
+    assert_success
+    assert_output ""
+    run "$UDSCTL" send --require-receiver news 1
+    assert_failure 69
+    assert_output "udsctl: 1 of 1 answered messages reached nobody"
+    receive news
+    run "$UDSCTL" send --require-receiver --summary news $(seq 20)
+    assert_success
+    assert_output --partial "20 answered, 0 not sent, 0 refused, 0 reached nobody"
+}

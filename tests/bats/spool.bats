@@ -200,6 +200,86 @@ mount_small() {
     diff - "$DIR/out" <<<$'one\ntwo\nthree\nfou'
 }
 
+# take_over SIGNAL: udsctl reads $DIR/in through descriptor 8 until its small spool is full, and is ended by the signal;
+# then another one goes on with the same descriptor, and everything must arrive.
+take_over() {
+    exec 8<"$DIR/in"
+    "$UDSCTL" --socket "$DIR/none" send --spool "$SPOOL" --spool-bytes 300K news <&8 2>"$DIR/err" 3>&- &
+    local send=$!
+    PIDS+=("$send")
+    wait_until contains "$DIR/err" "is full (--spool-bytes)"
+    kill "-$1" "$send"
+    wait_exit "$send"
+    : >"$DIR/out"
+    background "$UDSCTL" recv news >"$DIR/out" 2>/dev/null
+    wait_until has_receivers news 1
+    "$UDSCTL" send --spool "$SPOOL" news <&8
+    exec 8<&-
+    "$UDSCTL" send news end
+    wait_until contains "$DIR/out" end
+    diff <(cat "$DIR/in"; echo end) "$DIR/out"
+}
+
+@test "lines of a file are taken whole, whether SIGTERM or kill -9 ends udsctl" {
+    start_udsd
+    # Longer than a block that udsctl reads, so that blocks end within lines.
+    awk 'BEGIN { for (i = 0; i < 3000; i++) printf("%d %0*d\n", i, i * 37 % 900 + 1, 0) }' >"$DIR/in"
+    take_over TERM
+    kill -KILL "${PIDS[-1]}"
+    wait_until has_receivers news 0
+    take_over KILL
+}
+
+@test "a pipe in packet mode, or a small one: every line arrives, in order" {
+    start_udsd
+    receive news
+    run timeout 60 "$PYTHON" - "$UDSCTL" "$SPOOL" <<'EOF'
+import fcntl, os, subprocess, sys
+text = b"".join(b"line %d %s\n" % (n, b"x" * (n % 40)) for n in range(3000))
+for n, (flags, size, step) in enumerate([(os.O_DIRECT, 65536, 24), (os.O_DIRECT, 65536, 1), (os.O_DIRECT, 4096, 7),
+                                         (0, 4096, 5), (0, 65536, 3000), (os.O_DIRECT, 4096, 60000)]):
+    part = text[:len(text) if step > 9 else 4000].rpartition(b"\n")[0] + b"\n"
+    r, w = os.pipe2(flags)
+    fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, size)
+    send = subprocess.Popen([sys.argv[1], "send", "--spool", "%s%d" % (sys.argv[2], n), "news"], stdin=r, pass_fds=[])
+    os.close(r)
+    for at in range(0, len(part), step):
+        os.write(w, part[at:at + step])
+    os.close(w)
+    assert send.wait() == 0
+    sys.stdout.buffer.write(part)
+EOF
+    assert_success
+    wait_until eval '[ "$(stat -c %s "$DIR/out")" -ge '"$((${#output} + 1))"' ]'
+    diff <(echo "$output") "$DIR/out"
+}
+
+@test "a line of 300 kB in a FIFO stays whole when udsctl is killed in the middle of it" {
+    start_udsd
+    receive news
+    mkfifo "$DIR/fifo"
+    exec 8<>"$DIR/fifo"
+    background "$UDSCTL" send --spool "$SPOOL" news <"$DIR/fifo"
+    local send=$!
+    { echo first; head -c 200000 /dev/zero | tr '\0' x; } >&8
+    wait_until has_lines "$DIR/out" 1
+    kill -9 "$send"
+    wait_exit "$send"
+    background "$UDSCTL" send --spool "$SPOOL" news <"$DIR/fifo"
+    { head -c 100000 /dev/zero | tr '\0' x; echo; } >&8
+    wait_until has_lines "$DIR/out" 2
+    assert_equal "$(tail -n 1 "$DIR/out" | tr -d '\n' | wc -c)" 300000
+}
+
+@test "options of the spool without a spool: exit 64" {
+    run "$UDSCTL" send --spool-sync news x
+    assert_failure 64
+    assert_output --partial "--spool-sync needs --spool"
+    run "$UDSCTL" send --spool-bytes 1M news x
+    assert_failure 64
+    assert_output --partial "--spool-bytes needs --spool"
+}
+
 @test "no room even for an empty spool: exit 74, and no broken file remains" {
     mount_small 16k
     head -c 100000 /dev/zero >"$DIR/small/filler" 2>/dev/null || true
@@ -216,6 +296,40 @@ mount_small() {
     run bash -c "ulimit -f 16; exec '$UDSCTL' send --spool '$DIR/spool' --timeout 300ms numbers <'$DIR/in'"
     assert_failure 74
     assert_output --partial "spool '$DIR/spool': File too large; nothing more is read until it can be written"
+}
+
+@test "lines of a file are taken whole, although the disk is full" {
+    start_udsd
+    receive news
+    awk 'BEGIN { for (i = 0; i < 1000; i++) printf("%d %0*d\n", i, i * 37 % 900 + 1, 0) }' >"$DIR/in"
+    exec 8<"$DIR/in"
+    run bash -c "ulimit -f 200; exec '$UDSCTL' -s '$DIR/none' send --spool '$SPOOL' --timeout 300ms news <&8"
+    assert_failure 74
+    run "$UDSCTL" send --spool "$SPOOL" news <&8
+    assert_success
+    exec 8<&-
+    wait_until has_lines "$DIR/out" 1000
+    cmp "$DIR/in" "$DIR/out"
+}
+
+@test "a line that no pipe holds is sent whole; a signal in the middle of it reports what is lost" {
+    start_udsd
+    receive news
+    mkfifo "$DIR/fifo"
+    exec 8<>"$DIR/fifo"
+    "$UDSCTL" send --spool "$SPOOL" news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    { head -c 3000000 /dev/zero | tr '\0' x; echo; head -c 2000000 /dev/zero | tr '\0' y; echo z; } >"$DIR/in"
+    # More of the second line than fits in the pipe, so some of it is taken when all is written.
+    background bash -c "exec head -c 4900000 '$DIR/in' >'$DIR/fifo'"
+    wait_exit $!
+    wait_until has_lines "$DIR/out" 1
+    cmp <(head -n 1 "$DIR/in") "$DIR/out"
+    kill -TERM "$send"
+    wait_exit "$send"
+    assert_equal "$status" 143
+    contains "$DIR/err" "too long to stay in the pipe, are lost"
 }
 
 @test "two processes do not share a spool: the second reports the pid of the first" {

@@ -483,3 +483,63 @@ complete_words() {
         assert_output 'udsctl: writing to standard output: No space left on device'
     done
 }
+
+@test "a daemon that lies about lengths and numbers crashes no verb" {
+    run "$PYTHON" - "$S" "$UDSCTL" <<'EOF'
+import os, socket, subprocess, sys, threading
+path, udsctl = sys.argv[1:]
+huge = (2**64 - 1, 2**64 - 2, 2**63, 2**63 - 1, 2**32, -1, 10**30)
+notice = b"time=%d.1 id=1 uid=0 pid=1 cmd=publish receivers=1 channel=%d payload=%d\nchannel\npayload"
+
+def bulk(text):
+    return b"$%d\r\n%s\r\n" % (len(text), text)
+
+def message(channel, text):
+    return b"*3\r\n" + bulk(b"message") + bulk(channel) + bulk(text)
+
+def publication(*numbers):
+    return b"+OK\r\n" + message(b"__udsd__:published", notice % numbers)
+
+lies = [b"%c%d\r\n" % (kind, n) for n in huge for kind in b"$*%~>=!|:,("]
+lies += [publication(1, n, 99999999) for n in huge] + [publication(1, 7, n) for n in huge]
+lies += [publication(n, 7, 7) for n in huge] + [b"+OK\r\n" + message(b"__udsd__:missed", b"")]
+for kind in b"*%":
+    lies.append(b"%c1\r\n" % kind * 100000)
+lies += [b"*1\r\n" + b"%2\r\n" + bulk(b"name") + b":1\r\n" + bulk(b"name") + b"*0\r\n", b"*1\r\n%0\r\n",
+         b"*1\r\n*3\r\n" + bulk(b"name") * 3, bulk(b""), bulk(b"id=%d uid=%d pid=%d age=%d obl=%d\n" % (huge[:5])),
+         bulk(b"=\n==\n id= uid=\n"), bulk(b"a:\r\n:b\r\n:\r\n"), b"*3\r\n" + bulk(b"subscribe") + bulk(b"c") + b":1\r\n" +
+         b"*3\r\n" + bulk(b"message") + bulk(b"c") + b"$%d\r\n" % (2**64 - 1)]
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+server.listen(100)
+lie = b""
+
+def serve():
+    while True:
+        client, _ = server.accept()
+        try:
+            if client.recv(1000):
+                client.sendall(lie)
+        except OSError:
+            pass
+        client.close()
+
+threading.Thread(target=serve, daemon=True).start()
+verbs = [["stats"], ["stats", "--json"], ["clients"], ["clients", "--json"], ["channels"], ["channels", "--json"],
+         ["monitor", "-n", "1"], ["monitor", "--json", "-n", "1"], ["ping"], ["reload"], ["check"], ["kill", "-u", "0"],
+         ["recv", "-n", "1", "--timeout", "20ms", "c"], ["send", "--timeout", "20ms", "c", "x"],
+         ["top", "--batch", "-n", "1"]] # which ends only when it has an answer
+for lie in lies:
+    running = [subprocess.Popen([udsctl, *verb], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                stdin=subprocess.DEVNULL) for verb in verbs]
+    for verb, process in zip(verbs, running):
+        if verb[0] == "top":
+            process.terminate()
+        said = process.communicate(timeout=60)[0]
+        status = process.returncode
+        assert 0 <= status < 128 or status in (143, -15), (verb, lie[:100], status)
+        assert b"Sanitizer" not in said, (verb, lie[:100], said[:2000])
+os._exit(0)
+EOF
+    assert_success
+}

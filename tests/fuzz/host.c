@@ -452,7 +452,7 @@ host_check_none_is_stuck(const struct host *host)
 		if (!s)
 			continue;
 		assert(s->client.state == CLIENT_OPEN ||
-		       (s->client.state == CLIENT_WAITING && s->client.wait_receiver));
+		       (s->client.state == CLIENT_WAITING && s->client.wait_receivers > 0));
 		assert(s->client.out_state == CLIENT_OUT_IDLE && s->client.out.count == 0);
 		assert(s->client.state == CLIENT_WAITING || peer->sent_at == peer->sent.len);
 	}

@@ -46,16 +46,21 @@ def read():
 
 
 def write():
-    """Whole lines in each write, which a FIFO never tears up to 4096 bytes."""
+    """Writes that end anywhere in a line."""
     global written
     rng = random.Random(seed + 1)
+    text = b""
     with open(fifo, "wb", buffering=0) as f:
         while not full.is_set():
             count = rng.choice((1, 1, 10, 300))
-            f.write(b"".join(b"%d\n" % n for n in range(written + 1, written + count + 1)))
+            text += b"".join(b"%d\n" % n for n in range(written + 1, written + count + 1))
             written += count
+            cut = rng.randint(0, len(text))
+            f.write(text[:cut])
+            text = text[cut:]
             if rng.random() < 0.05:
                 time.sleep(0.005)
+        f.write(text)
 
 
 def start(*args, **kwargs):

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <errno.h>
 
 #include "answers.h"
 
@@ -49,6 +50,40 @@ test_integers_at_every_split(void **state)
 		assert_int_equal(a.used, n > 0 ? ends[n - 1] : 0);
 		assert_int_equal(a.next, ANSWERS_MORE);
 	}
+}
+
+static void
+test_receivers(void **state)
+{
+	struct answers a = read_copy(":3\r\n:0\r\n:10\r\n:00\r\n:0\r\n:12345678901\r\n:7", 36);
+
+	(void)state;
+	assert_int_equal(a.integers, 6);
+	assert_int_equal(a.zeros, 2);
+	assert_int_equal(a.first, 3);
+	assert_int_equal(a.last, 12345678901);
+	a = read_copy(":0\r\n", 4);
+	assert_int_equal(a.zeros, 1);
+	assert_int_equal(a.first, 0);
+	assert_int_equal(a.last, 0);
+}
+
+static int
+complaint_of(const char *text)
+{
+	return answers_complaint(&(struct slice){ (const uint8_t *)text, strlen(text) });
+}
+
+static void
+test_complaints(void **state)
+{
+	(void)state;
+	assert_int_equal(complaint_of("ERR max number of clients reached for uid 7"), EUSERS);
+	assert_int_equal(complaint_of("TRYAGAIN uid 7 holds too much"), ENOBUFS);
+	assert_int_equal(complaint_of("ERR out of memory, the message was not published"), ENOMEM);
+	assert_int_equal(complaint_of("ERR Protocol error: invalid bulk length"), 0);
+	assert_int_equal(complaint_of("NOPERM TRYAGAIN "), 0);
+	assert_int_equal(complaint_of("TRYAGAI"), 0);
 }
 
 static void
@@ -121,6 +156,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_integers_at_every_split),
+		cmocka_unit_test(test_receivers),
+		cmocka_unit_test(test_complaints),
 		cmocka_unit_test(test_error_between),
 		cmocka_unit_test(test_ok),
 		cmocka_unit_test(test_foreign),

@@ -484,7 +484,7 @@ patterns_of_a_user(struct hub *hub)
 static void
 unfinished_input_of_a_user(struct hub *hub)
 {
-	static const char error[] = "-ERR the rest of a command is missing";
+	static const char error[] = "-TRYAGAIN the rest of a command is missing";
 	struct peer *a = user_new(hub, 1, 1000), *b = user_new(hub, 2, 1000), *c = user_new(hub, 3, 1001);
 	struct peer *d = user_new(hub, 4, 1000), *leads, *waits;
 	uint8_t *payload = make_payload(95000);

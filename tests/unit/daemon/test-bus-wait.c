@@ -1,6 +1,8 @@
 /* Publishers that wait for a receiver, and channels that nobody is subscribed to by name. */
 #include "hub.h"
 
+#include "patience.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -147,7 +149,99 @@ wait_receiver_off(struct hub *hub)
 	say(p, "UDSD WAITRECEIVER ON\r\nRESET\r\nPUBLISH x 0\r\n");
 	peer_expect_text(p, "+OK\r\n+RESET\r\n:0\r\n");
 	say(p, "UDSD WAITRECEIVER maybe\r\n");
-	peer_expect_text(p, "-ERR WAITRECEIVER takes ON or OFF, not 'maybe'\r\n");
+	peer_expect_text(p, "-ERR WAITRECEIVER takes ON, OFF or a number up to 65535, not 'maybe'\r\n");
+}
+
+/* Waits for as many receivers as were asked for, by name and by pattern, on channels with and without receivers. */
+static void
+publish_waits_for_receivers(struct hub *hub)
+{
+	struct peer *p = peer_new(hub, 1), *other = peer_new(hub, 1), *r[3];
+
+	for (size_t i = 0; i < 3; i++)
+		r[i] = peer_new(hub, (uid_t)(2 + i));
+	say(p, "UDSD WAITRECEIVER 3\r\nPUBLISH x 0\r\nPUBLISH x 1\r\nPING\r\n");
+	peer_expect_text(p, "+OK\r\n");
+	say(r[0], "SUBSCRIBE x\r\n");
+	say(other, "PUBLISH x other\r\n");
+	peer_expect_text(other, ":1\r\n");
+	say(r[1], "PSUBSCRIBE y*\r\n");
+	say(r[1], "PSUBSCRIBE x*\r\n");
+	peer_expect_text(p, "");
+	assert_int_equal(hub->bus.flow.n_waiting, 1);
+	peer_break(r[0]); /* so it is two again */
+	say(r[2], "SUBSCRIBE x\r\n");
+	peer_expect_text(p, "");
+	say(other, "SUBSCRIBE x\r\n");
+	peer_expect_text(p, ":3\r\n:3\r\n+PONG\r\n");
+	assert_int_equal(hub->bus.flow.n_waiting, 0);
+	peer_break(r[1]);
+	say(p, "PUBLISH x 2\r\n");
+	peer_expect_text(p, "");
+	peer_break(p);
+	assert_int_equal(hub->bus.flow.n_waiting, 0);
+}
+
+/* A message behind one that did not wait, in the same pass. */
+static void
+more_receivers_in_one_pass(struct hub *hub)
+{
+	struct peer *p = peer_new(hub, 1), *r = peer_new(hub, 2), *s = peer_new(hub, 3);
+
+	say(r, "SUBSCRIBE x\r\n");
+	say(p, "PUBLISH x 0\r\nUDSD WAITRECEIVER 2\r\nPUBLISH x 1\r\nUDSD WAITRECEIVER off\r\nPUBLISH x 2\r\n");
+	peer_expect_text(p, ":1\r\n+OK\r\n");
+	say(s, "PUBLISH x other\r\n");
+	peer_expect_text(s, ":1\r\n");
+	peer_expect_text(p, "");
+	say(s, "SUBSCRIBE x\r\n");
+	peer_expect_text(p, ":2\r\n+OK\r\n:2\r\n");
+}
+
+/* As if so much time had passed. The clock of the machine goes on from where it was. */
+static void
+patience_ends(struct hub *hub, uint64_t ms)
+{
+	hub->bus.flow.now_ms += ms;
+	patience_check(&hub->bus);
+	hub_settle(hub);
+}
+
+static void
+waits_for_receivers_for_some_time(struct hub *hub)
+{
+	struct peer *p = peer_new(hub, 1), *q = peer_new(hub, 1), *r = peer_new(hub, 2);
+
+	say(p, "UDSD WAITRECEIVER 2 TIMEOUT 30000\r\nPUBLISH x 0\r\nPUBLISH x 1\r\n");
+	say(q,
+	    "UDSD WAITRECEIVER ON\r\nUDSD WAITRECEIVER 9 TIMEOUT 1\r\nUDSD WAITRECEIVER 2 timeout 60000\r\nPUBLISH x "
+	    "0\r\n");
+	peer_expect_text(p, "+OK\r\n");
+	peer_expect_text(q, "+OK\r\n+OK\r\n+OK\r\n");
+	patience_ends(hub, 0);
+	peer_expect_text(p, "");
+	patience_ends(hub, 30000);
+	peer_expect_text(p, ":0\r\n:0\r\n");
+	say(p, "PUBLISH x 2\r\n");
+	peer_expect_text(p, ":0\r\n");
+	/* Afterwards what was set without TIMEOUT holds again. */
+	peer_expect_text(q, "");
+	patience_ends(hub, 60000);
+	peer_expect_text(q, "");
+	say(r, "SUBSCRIBE x\r\n");
+	peer_expect_text(q, ":1\r\n");
+	say(q, "UDSD WAITRECEIVER 2 TIMEOUT 30000\r\nUDSD WAITRECEIVER off\r\nPUBLISH y 0\r\n");
+	peer_expect_text(q, "+OK\r\n+OK\r\n:0\r\n");
+	patience_ends(hub, 30000);
+	say(q, "UDSD WAITRECEIVER 2 TIMEOUT 30000\r\nPUBLISH x 0\r\n");
+	peer_break(q);
+	assert_int_equal(hub->bus.flow.n_waiting, 0);
+	say(p, "UDSD WAITRECEIVER 70000\r\nUDSD WAITRECEIVER -1\r\nUDSD WAITRECEIVER 1 TIMEOUT 0\r\n"
+	       "UDSD WAITRECEIVER 1 TIMEOUT\r\nUDSD WAITRECEIVER 1 FOR 5\r\n");
+	peer_expect_text(p, "-ERR WAITRECEIVER takes ON, OFF or a number up to 65535, not '70000'\r\n"
+	                    "-ERR WAITRECEIVER takes ON, OFF or a number up to 65535, not '-1'\r\n"
+	                    "-ERR WAITRECEIVER: TIMEOUT takes milliseconds, 1 to 86400000, not '0'\r\n"
+	                    "-ERR syntax error\r\n-ERR syntax error\r\n");
 }
 
 /* The number of unnamed channels is bounded, and none is taken for another one. */
@@ -182,6 +276,9 @@ static const struct conversation conversations[] = {
 	{ "large publish in two reads", large_publish_in_two_reads },
 	{ "receiver leaves at once", receiver_leaves_at_once },
 	{ "wait receiver off", wait_receiver_off },
+	{ "publish waits for receivers", publish_waits_for_receivers },
+	{ "more receivers in one pass", more_receivers_in_one_pass },
+	{ "waits for receivers for some time", waits_for_receivers_for_some_time },
 	{ "many channels without subscribers", many_channels_without_subscribers },
 };
 

@@ -1,0 +1,23 @@
+/*
+ * The signals as udsctl was started with them. What was ignored then stays ignored, here and in programs that udsctl
+ * starts: nohup(1), and a shell without job control for its background commands, expect that.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+
+/*
+ * Call first in main(). Ignores SIGPIPE and SIGXFSZ, which write(2) reports as errors, and unblocks the signals that
+ * udsctl catches. As process 1 of a container, it also gets the orphans of others; they leave no zombies.
+ */
+void signals_init(void);
+
+/* Whether the signal was ignored when udsctl was started. */
+bool signals_was_ignored(int signo);
+
+/* The signals that are ignored only by udsctl itself: programs that it starts get their default action. */
+void signals_own(sigset_t *ret_signals);
+
+/* Gives those their default action in this process. */
+void signals_restore(void);

@@ -1,0 +1,251 @@
+/*
+ * What the daemon sends on a connection: "+OK" for each command of the greeting, then the answers to messages; or an
+ * error in place of one of those; or at any time an error that is about the connection, which ends then. Only the last
+ * leaves the messages in the queue (answers_complaint()).
+ */
+#include "delivery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answers.h"
+#include "loop.h"
+#include "memory.h"
+#include "resp-encode.h"
+#include "say.h"
+
+static const char delivery_command[] = "*3\r\n$7\r\nPUBLISH\r\n";
+
+/* The length of the message in a frame. */
+static uint64_t
+delivery_message_size(struct slice frame)
+{
+	const char *p = (const char *)frame.p + sizeof(delivery_command); /* behind the '$' before the channel */
+	char *end;
+	size_t channel_len = strtoul(p, &end, 10);
+
+	return strtoull(end + 2 + channel_len + 2 + 1, NULL, 10);
+}
+
+/* Adds UDSD WAITRECEIVER to the greeting; ms 0: until further notice. */
+static void
+delivery_add_greeting(struct delivery *d, uint64_t receivers, uint64_t ms)
+{
+	char number[32], timeout[32];
+	struct slice words[] = { { (const uint8_t *)"UDSD", 4 },
+		                 { (const uint8_t *)"WAITRECEIVER", 12 },
+		                 { (const uint8_t *)number, 0 },
+		                 { (const uint8_t *)"TIMEOUT", 7 },
+		                 { (const uint8_t *)timeout, 0 } };
+	size_t n = ms > 0 ? 5 : 3;
+
+	words[2].len = (size_t)snprintf(number, sizeof(number), "%" PRIu64, receivers);
+	words[4].len = (size_t)snprintf(timeout, sizeof(timeout), "%" PRIu64, ms);
+	if (ms == 0 && receivers == 1)
+		words[2] = (struct slice){ (const uint8_t *)"ON", 2 }; /* which all versions know */
+	memory_check(buf_reserve(&d->greeting, resp_command_size(words, n)));
+	d->greeting.len += resp_put_command((char *)d->greeting.data + d->greeting.len, words, n);
+	d->greetings++;
+}
+
+static void
+delivery_up(void *arg)
+{
+	struct delivery *d = arg;
+	uint64_t receivers = d->receivers < PROTOCOL_WAIT_RECEIVERS_MAX ? d->receivers : PROTOCOL_WAIT_RECEIVERS_MAX;
+
+	d->greeting.len = d->greetings = 0;
+	d->rejoin = d->no_rejoin || receivers <= d->options.wait_receivers ? 0 : d->ops->rejoin(d->arg);
+	d->rejoined_at = loop_now() + d->rejoin;
+	d->expected = d->rejoin > 0 ? receivers : 0;
+	if (d->options.wait_receivers > 0)
+		delivery_add_greeting(d, d->options.wait_receivers, 0);
+	if (d->rejoin > 0)
+		delivery_add_greeting(d, receivers, d->rejoin);
+	client_greet(d->client, (struct slice){ d->greeting.data, d->greeting.len });
+	d->written_from = d->answered + d->refused;
+}
+
+static void
+delivery_take_answers(struct delivery *d, const struct answers *a)
+{
+	d->answered += a->integers;
+	d->unreached += a->zeros;
+	if (a->first < d->expected)
+		say("%" PRIu64 " of %" PRIu64 " receivers came back to %s within %" PRIu64
+		    " ms; the others miss what is sent now",
+		    a->first, d->expected, client_name(d->client), d->rejoin);
+	d->expected = 0;
+	d->receivers = a->last;
+	d->ops->answered(d->arg, a->integers);
+}
+
+static void
+delivery_take_error(struct delivery *d, const struct slice *text)
+{
+	int complaint = answers_complaint(text);
+	bool is_sent;
+
+	if (complaint || (d->queue.frames == 0 && d->greetings == 0)) {
+		say_verbose("%s: %.*s", client_name(d->client), (int)text->len, (const char *)text->p);
+		client_drop(d->client, complaint ? complaint : EPROTO);
+	} else if (d->greetings == 1 && d->rejoin > 0) {
+		d->greetings = 0;
+		d->expected = 0;
+		d->no_rejoin = true;
+	} else if (d->greetings > 0) {
+		say("%s does not know --wait-receiver: %.*s", client_name(d->client), (int)text->len,
+		    (const char *)text->p);
+		loop_end(d->loop, answers_error_status(text));
+	} else {
+		d->ops->refused(d->arg, text, delivery_message_size(sendq_first(&d->queue)));
+		d->refused++;
+		is_sent = sendq_first_is_sent(&d->queue);
+		sendq_drop_first(&d->queue);
+		/* The daemon refused the message before it had read all of it: it will read nothing more here. */
+		if (!is_sent)
+			client_drop(d->client, EPROTO);
+	}
+}
+
+static size_t
+delivery_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
+{
+	struct delivery *d = arg;
+	struct answers a;
+	size_t used = 0;
+
+	(void)ret_need;
+	do {
+		answers_read(p + used, len - used, &a);
+		used += a.used;
+		if (a.integers > 0 && (d->greetings > 0 || !sendq_answered(&d->queue, a.integers)))
+			a.next = ANSWERS_FOREIGN;
+		else if (a.integers > 0)
+			delivery_take_answers(d, &a);
+		if (a.next == ANSWERS_ERROR)
+			delivery_take_error(d, &a.text);
+		else if (a.next == ANSWERS_OK && d->greetings > 0)
+			d->greetings--;
+		else if (a.next != ANSWERS_MORE)
+			client_end_foreign(d->client);
+	} while (a.next != ANSWERS_MORE && !loop_is_ending(d->loop));
+	if (!loop_is_ending(d->loop))
+		d->ops->moved(d->arg);
+	return used;
+}
+
+/* Adds the messages written since the last call on this connection to the sums. */
+static void
+delivery_count_written(struct delivery *d)
+{
+	uint64_t done = d->answered + d->refused + sendq_sent_frames(&d->queue);
+
+	d->written += done - d->written_from;
+	if (d->written_distinct < done)
+		d->written_distinct = done;
+	d->written_from = done;
+}
+
+static void
+delivery_down(void *arg, uint64_t unread)
+{
+	struct delivery *d = arg;
+
+	(void)unread; /* only an answer counts */
+	delivery_count_written(d);
+	sendq_rewind(&d->queue);
+	d->ops->moved(d->arg);
+}
+
+static void
+delivery_writable(void *arg)
+{
+	struct delivery *d = arg;
+
+	d->ops->moved(d->arg);
+}
+
+static const struct client_ops delivery_client_ops = {
+	.up = delivery_up,
+	.input = delivery_input,
+	.writable = delivery_writable,
+	.down = delivery_down,
+};
+
+void
+delivery_init(struct delivery *d, struct loop *loop, const struct delivery_options *options,
+              const struct delivery_ops *ops, void *arg)
+{
+	const struct client_options client_options = { .addr = options->addr };
+
+	*d = (struct delivery){ .loop = loop, .ops = ops, .arg = arg, .options = *options };
+	d->client = client_new(loop, &client_options, &delivery_client_ops, d);
+	sendq_init(&d->queue);
+}
+
+void
+delivery_deinit(struct delivery *d)
+{
+	client_free(d->client);
+	sendq_deinit(&d->queue);
+	buf_deinit(&d->prefix);
+	buf_deinit(&d->greeting);
+}
+
+static void
+delivery_set_channel(struct delivery *d, const struct slice *channel)
+{
+	struct buf *prefix = &d->prefix;
+
+	prefix->len = 0;
+	memory_check(buf_append(prefix, delivery_command, sizeof(delivery_command) - 1));
+	memory_check(buf_reserve(prefix, channel->len + RESP_HEADER_MAX + 2));
+	prefix->len += resp_put_bulk((char *)prefix->data + prefix->len, channel->p, channel->len);
+	d->channel = (struct slice){ prefix->data + prefix->len - 2 - channel->len, channel->len };
+}
+
+void
+delivery_push(struct delivery *d, const struct slice *channel, const struct slice *message)
+{
+	const struct buf *prefix = &d->prefix;
+	char *frame;
+
+	if (prefix->len == 0 || channel->len != d->channel.len || memcmp(channel->p, d->channel.p, channel->len) != 0)
+		delivery_set_channel(d, channel);
+	frame = sendq_reserve(&d->queue, prefix->len + message->len + RESP_HEADER_MAX + 2);
+	memcpy(frame, prefix->data, prefix->len);
+	sendq_commit(&d->queue, prefix->len + resp_put_bulk(frame + prefix->len, message->p, message->len), false);
+}
+
+void
+delivery_write(struct delivery *d)
+{
+	/* Nobody misses anything by what is sent only now. */
+	if (d->expected > 0 && d->queue.sent_bytes == 0 && loop_now() >= d->rejoined_at)
+		d->expected = 0;
+	client_write_queue(d->client, &d->queue);
+}
+
+uint64_t
+delivery_repeated(struct delivery *d)
+{
+	delivery_count_written(d);
+	return d->written - d->written_distinct;
+}
+
+void
+delivery_explain(const struct delivery *d, const char *channel, char *text, size_t size)
+{
+	uint16_t receivers = d->options.wait_receivers;
+
+	if (receivers == 0 || !client_is_up(d->client) || d->greetings > 0)
+		client_explain(d->client, text, size);
+	else if (receivers == 1)
+		snprintf(text, size, "nobody receives '%s', or a receiver takes nothing", channel);
+	else
+		snprintf(text, size, "fewer than %u receive '%s', or a receiver takes nothing", receivers, channel);
+}
