@@ -460,7 +460,7 @@ channel_is_received_by(const struct channel *channel, const struct client *c)
 		const struct recvset *set = channel_way(channel, way);
 
 		for (uint32_t i = 0; i < set->n; i++)
-			if (client_is_own(recvset_array(set)[i], c))
+			if (client_is_own(c, recvset_array(set)[i]))
 				return true;
 	}
 	return false;

@@ -122,7 +122,7 @@ uint32_t channel_count_clogged(struct channel *channel, uint64_t clog_generation
 /* Likewise, with those for which just large messages are dropped now; see flow_drops(). */
 uint32_t channel_count_clogged_for_large(const struct channel *channel, struct work *work);
 
-/* Whether one of the receivers is the client or belongs to its process. */
+/* Whether one of the receivers is the client's own, see client_is_own(). */
 bool channel_is_received_by(const struct channel *channel, const struct client *c);
 
 /* Whether the client may receive the channel: a pattern may match channels that its subscriber may not read. */

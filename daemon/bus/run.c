@@ -12,8 +12,8 @@
  * - its barrier has references but no pending span. The replies to its publishers refer to the barrier, and nothing is
  *   written before the end of the pass, which closes the run: so no reply passes a barrier that is not counted up yet.
  *
- * Receivers of the publisher's own process get their spans without the barrier: a program with a single thread may wait
- * for its reply before it reads its messages. A large message is no run, as copying it would cost too much: a receiver
+ * The publisher itself gets its spans without the barrier, and so do receivers of its process if it asked for that: a
+ * program with a single thread may wait for its reply before it reads its messages. A large message is no run, as copying it would cost too much: a receiver
  * gets it as two spans, a head in its form and the shared payload.
  */
 #include "run.h"

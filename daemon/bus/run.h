@@ -28,7 +28,7 @@ struct run {
 	struct stream copies;    /* the same in other forms, and heads of large messages */
 	struct channel *channel; /* NULL: no run is open */
 	struct barrier *barrier; /* counts the spans that carry the run */
-	struct client *own;      /* the publisher, if nobody waits for receivers of its own process; else NULL */
+	struct client *own;      /* the publisher, if it has receivers of its own, for which nobody waits; else NULL */
 	uint32_t start;          /* offset of the run in stream.chunk */
 	uint32_t messages, max_messages;
 	uint32_t large_from; /* of the channel; a message of this length is no part of a run */

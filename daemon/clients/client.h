@@ -86,7 +86,8 @@ struct client {
 	bool is_hidden : 1;    /* a socket of udsd's own: not counted as a client, and shown to nobody */
 	bool hurried : 1;      /* its messages are published at once, whoever is clogged */
 	bool has_waited : 1;   /* has been on flow.untried for the message that it publishes next */
-	/* Of last_published.channel: one of its receivers is of this client's process; the client may publish to it. */
+	bool skips_own : 1;    /* its replies do not wait for receivers of its own process */
+	/* Of last_published.channel: one of its receivers is the client's own, see client_is_own(); the client may publish to it. */
 	bool publishes_to_own : 1, publish_allowed : 1;
 	uint16_t wait_receivers; /* when it publishes to a channel with fewer receivers, it waits for more */
 };
@@ -103,11 +104,16 @@ client_is_live(const struct client *c)
 	return c->state < CLIENT_CLOSING;
 }
 
-/* Whether both belong to the same process, as far as the kernel tells. */
+/*
+ * Whether a message of the publisher goes to the publisher itself, or to another client of its process and the publisher
+ * has said that it skips those. The pid alone does not tell who reads: it is that of the process that connected, and a
+ * child may have taken over the socket since.
+ */
 static inline bool
-client_is_own(const struct client *a, const struct client *b)
+client_is_own(const struct client *publisher, const struct client *receiver)
 {
-	return a == b || (a->identity.pid != 0 && a->identity.pid == b->identity.pid);
+	return publisher == receiver || (publisher->skips_own && publisher->identity.pid != 0 &&
+	                                 publisher->identity.pid == receiver->identity.pid);
 }
 
 /* Otherwise it speaks RESP2, or no RESP at all. */

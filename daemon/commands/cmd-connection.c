@@ -141,7 +141,8 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	bus_set_encoding(bus, &s->client, ENCODING_RESP2);
 	transaction_end(bus, s);
 	patience_set(bus, s, 0);
-	s->no_evict = s->no_touch = false;
+	s->client.skips_own = s->no_evict = s->no_touch = false;
+	s->client.last_published.channel = NULL;
 	s->database = 0;
 	if (s->reply_mode != REPLY_SKIP) /* as in Redis, SKIP covers RESET too */
 		s->reply_mode = REPLY_ON;

@@ -281,3 +281,18 @@ cmd_udsd_waitreceiver(struct bus *bus, struct session *s, const struct slice *ar
 	}
 	return COMMAND_DONE;
 }
+
+enum command_result
+cmd_udsd_waitown(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	bool is_on = slice_is_word(argv[2], "ON");
+
+	if (!is_on && !slice_is_word(argv[2], "OFF")) {
+		reply_error(bus, s, "ERR WAITOWN takes ON or OFF, not '%.*s'", COMMAND_SHOWN(argv[2]));
+		return COMMAND_DONE;
+	}
+	s->client.skips_own = !is_on;
+	s->client.last_published.channel = NULL; /* what it knows of the channel's receivers depends on that */
+	reply_status(bus, s, "OK");
+	return COMMAND_DONE;
+}

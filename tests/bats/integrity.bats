@@ -45,3 +45,42 @@ for i in range(20):
 EOF
     assert_success
 }
+
+
+@test "answered means delivered, also to a child that reads from a connection its parent made" {
+    start_udsd
+    run "$PYTHON" - "$S" "$UDSD_PID" <<'EOF'
+import os, signal, socket, sys
+from resp import Client
+path, pid = sys.argv[1], int(sys.argv[2])
+sender, receiver = Client(path), Client(path)  # both have the pid of this process
+receiver.call("SUBSCRIBE", "c")
+start_r, start_w = os.pipe()
+count_r, count_w = os.pipe()
+if os.fork() == 0:  # the child reads what has come when the daemon is dead
+    os.read(start_r, 1)
+    n = 0
+    try:
+        while receiver.read():
+            n += 1
+    except (EOFError, OSError):
+        pass
+    os.write(count_w, b"%d" % n)
+    os._exit(0)
+answered = 0
+sender.sock.settimeout(2)
+try:
+    for i in range(3000):
+        assert sender.call("PUBLISH", "c", b"x" * 1000) == 1
+        answered += 1
+except socket.timeout:
+    pass  # the receiver's socket is full
+os.kill(pid, signal.SIGKILL)
+os.write(start_w, b"x")
+assert 0 < answered < 3000, answered
+received = int(os.read(count_r, 16))
+assert received >= answered, (received, answered)
+EOF
+    unset "DAEMONS[$UDSD_PID]" # it was killed
+    assert_success
+}

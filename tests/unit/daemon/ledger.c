@@ -79,8 +79,7 @@ check_answered(struct ledger *ledger, const struct message *message, bool at_end
 	      message->channel, message->copies, (long long)message->count);
 	for (size_t i = 0; i < ledger->n_actors; i++) {
 		struct actor *actor = ledger->actors[i];
-		bool is_own =
-		    actor->peer->session.client.identity.pid == message->publisher->peer->session.client.identity.pid;
+		bool is_own = actor == message->publisher;
 
 		if (!at_end && (policy_of(message) != SLOW_WAIT || is_own || actor->peer->fds[0] >= 0))
 			continue;

@@ -135,6 +135,7 @@ own_receivers_are_not_waited_for(struct hub *hub)
 {
 	struct peer *own = receiver(hub, 2), *p = peer_new(hub, 2), *foreign = receiver(hub, 3), *q = peer_new(hub, 4);
 
+	peer_ask(p, "UDSD WAITOWN OFF\r\n", "+OK\r\n");
 	peer_set_full(own, true);
 	say(p, "PUBLISH x 0\r\n");
 	peer_expect_text(p, ":2\r\n");
@@ -159,6 +160,7 @@ own_and_foreign_in_one_pass(struct hub *hub)
 {
 	struct peer *own = receiver(hub, 2), *p = peer_new(hub, 2), *q = peer_new(hub, 4);
 
+	peer_ask(p, "UDSD WAITOWN OFF\r\n", "+OK\r\n");
 	peer_set_full(own, true);
 	for (size_t i = 0; i < 6; i++) {
 		publish_numbers(i % 2 ? q : p, i, 1);
@@ -173,12 +175,36 @@ own_and_foreign_in_one_pass(struct hub *hub)
 	expect_numbers(own, 0, 6);
 }
 
+/* Unless a client asks for that, it waits for others of its process: they may be those of a child that reads later. */
+static void
+same_pid_is_waited_for(struct hub *hub)
+{
+	struct peer *r = receiver(hub, 2), *p = peer_new(hub, 2);
+
+	peer_set_full(r, true);
+	say(p, "PUBLISH x 0\r\n");
+	peer_expect_text(p, "");
+	peer_set_full(r, false);
+	peer_expect_text(p, ":1\r\n");
+	peer_ask(p, "UDSD WAITOWN OFF\r\n", "+OK\r\n");
+	peer_set_full(r, true);
+	say(p, "PUBLISH x 1\r\n");
+	peer_expect_text(p, ":1\r\n");
+	peer_ask(p, "RESET\r\nUDSD WAITOWN X\r\n", "+RESET\r\n-ERR WAITOWN takes ON or OFF, not 'X'\r\n");
+	say(p, "PUBLISH x 2\r\n");
+	peer_expect_text(p, "");
+	peer_set_full(r, false);
+	peer_expect_text(p, ":1\r\n");
+	expect_numbers(r, 0, 3);
+}
+
 /* Clients whose process is not known do not belong together. */
 static void
 unknown_process(struct hub *hub)
 {
 	struct peer *r = receiver(hub, 0), *p = peer_new(hub, 0);
 
+	peer_ask(p, "UDSD WAITOWN OFF\r\n", "+OK\r\n");
 	peer_set_full(r, true);
 	say(p, "PUBLISH x 0\r\n");
 	peer_expect_text(p, "");
@@ -525,6 +551,7 @@ static const struct conversation conversations[] = {
 	{ "reply waits for all encodings", reply_waits_for_all_encodings },
 	{ "own receivers are not waited for", own_receivers_are_not_waited_for },
 	{ "own and foreign in one pass", own_and_foreign_in_one_pass },
+	{ "same pid is waited for", same_pid_is_waited_for },
 	{ "unknown process", unknown_process },
 	{ "dead receiver lets reply go", dead_receiver_lets_reply_go },
 	{ "dead publisher", dead_publisher },
