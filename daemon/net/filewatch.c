@@ -5,12 +5,14 @@
 #include "filewatch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "addr.h"
 #include "log.h"
 
 static void
@@ -53,8 +55,19 @@ filewatch_deinit(struct filewatch *watch)
 int
 filewatch_add(struct filewatch *watch, const char *path)
 {
+	char dir[ADDR_PATH_MAX + 1];
+	char *slash;
+
+	if (watch->fd < 0)
+		return 0;
 	/* Removing a name changes the link count, which counts as IN_ATTRIB. */
-	if (watch->fd >= 0 && inotify_add_watch(watch->fd, path, IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+	if (inotify_add_watch(watch->fd, path, IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF) < 0)
 		return -errno;
+	/* A directory on its way may be renamed: the file is not where it was then, and hears nothing of it. */
+	snprintf(dir, sizeof(dir), "%s", path);
+	while ((slash = strrchr(dir, '/')) && slash > dir) {
+		*slash = '\0';
+		(void)inotify_add_watch(watch->fd, dir, IN_MOVE_SELF | IN_ONLYDIR);
+	}
 	return 0;
 }

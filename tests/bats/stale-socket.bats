@@ -193,6 +193,16 @@ try_window() {
     wait_until is_listening "$S"
 }
 
+@test "the daemon puts its socket back at its place after a directory on the way was renamed" {
+    mkdir -p "$DIR/run/deep"
+    S=$DIR/run/deep/s
+    start_udsd
+    mv "$DIR/run" "$DIR/old"
+    wait_until contains "$LOG" "is put back when"
+    mkdir -p "$DIR/run/deep"
+    wait_until is_listening "$S"
+}
+
 @test "a socket file that cannot be put back does not delay another one" {
     start_udsd --listen "$DIR/two"
     printf 'a file\n' >"$DIR/file"
