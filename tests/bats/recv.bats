@@ -181,7 +181,7 @@ os.execv(sys.argv[2], sys.argv[2:])' "$@"
     kill -TERM "$recv"
     wait_exit "$recv"
     assert_equal "$status" 143
-    contains "$DIR/err" "1 commands failed"
+    contains "$DIR/err" "1 command"
     # With SIGCHLD ignored the kernel would not tell how a command ended.
     background with_signals "" "SIGCHLD" "$UDSCTL" recv -n 1 --exec "exit 4" news 2>"$DIR/err"
     recv=$!
