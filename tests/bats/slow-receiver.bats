@@ -126,7 +126,7 @@ EOF
     assert_success
 }
 
-@test "a program that publishes to itself before it reads does not wait for itself" {
+@test "a program that publishes to itself before it reads does not wait for itself, if it says so" {
     start_udsd
     run "$PYTHON" - "$S" <<'EOF'
 import sys
@@ -134,6 +134,7 @@ from resp import Client
 path = sys.argv[1]
 receiver, sender = Client(path), Client(path)
 receiver.call("SUBSCRIBE", "a")
+assert sender.call("UDSD", "WAITOWN", "OFF") == b"OK"
 for i in range(40):
     assert sender.call("PUBLISH", "a", b"x" * 50000) == 1  # 2 MB, more than any socket holds
 for i in range(40):
@@ -229,6 +230,7 @@ receiver, sender = Client(path), Client(path)
 for channel in "__udsd__:missed", "d.1", "w":
     receiver.call("SUBSCRIBE", channel)
 big = b"x" * 60000
+sender.call("UDSD", "WAITOWN", "OFF")
 sender.call("MULTI")  # EXEC does not wait between its commands
 for channel in ["d.1"] * 12 + ["w"]:
     sender.call("PUBLISH", channel, big)
