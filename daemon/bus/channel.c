@@ -87,7 +87,7 @@ channels_walk(struct channels *channels, struct channel_walk *walk)
 {
 	struct channel *channel = walk->next;
 
-	channels->work->done += WORK_VISIT;
+	channels->work->done += 3 * WORK_VISIT; /* channels are scattered over the memory */
 	if (channel)
 		walk->next = channels_after(channels, channel);
 	return channel;

@@ -126,7 +126,7 @@ conn_close(struct client *c)
 		event_del(&conn->event);
 	close(conn_fd(conn));
 	log_debug("client %llu: closed", (unsigned long long)c->id);
-	loop_bus(loop)->flow.work.done += 2 * WORK_SYSCALL;
+	loop_bus(loop)->flow.work.done += 6 * WORK_SYSCALL;
 	if (conn->origin->ops->end)
 		conn->origin->ops->end(conn);
 	session_deinit(loop_bus(loop), &conn->session);
@@ -149,6 +149,7 @@ conn_receive(struct conn *conn, struct iovec *iov, int n)
 		len = readv(conn_fd(conn), iov, n);
 	if (len >= 0) {
 		bus->flow.stats.bytes_in += (uint64_t)len;
+		bus->flow.work.done += 4 * WORK_BYTES(len); /* of much, into new memory */
 		return len;
 	}
 	/* A Unix socket says so when all is read and its peer has gone without reading all. */
