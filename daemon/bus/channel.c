@@ -391,6 +391,7 @@ channels_lookup(struct channels *channels, struct slice name, bool is_shard, boo
 	struct channel *channel = channels_find(channels, name, is_shard);
 
 	if (!channel) {
+		channels->work->done += 2 * WORK_LOOKUP;
 		if (!make &&
 		    (is_shard || pattern_each_match(&channels->patterns, name, channels_stop_at_first, NULL) == 0)) {
 			*ret_channel = NULL;

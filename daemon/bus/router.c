@@ -184,7 +184,7 @@ router_subscribe(struct router *router, struct client *c, enum subscription_kind
 	struct subscription *sub = malloc(sizeof(*sub));
 	int r = 0;
 
-	router->flow->work.done += 3 * WORK_LOOKUP;
+	router->flow->work.done += 6 * WORK_LOOKUP;
 	if (!sub)
 		return -ENOMEM;
 	*sub = (struct subscription){ .client = c, .kind = kind };

@@ -214,16 +214,19 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 {
 	struct conn *conn = arg;
 	struct session *s = &conn->session;
+	struct flow *flow = &loop_bus(conn->origin->loop)->flow;
 
-	flow_update_time(&loop_bus(conn->origin->loop)->flow);
+	flow_update_time(flow);
+	flow->work.done += WORK_LOOKUP;
 	if (what & EV_WRITE && s->client.out_state == CLIENT_OUT_BLOCKED)
-		flow_set_out_state(&loop_bus(conn->origin->loop)->flow, &s->client, CLIENT_OUT_RECEIVER);
+		flow_set_out_state(flow, &s->client, CLIENT_OUT_RECEIVER);
 	if (what & EV_READ && conn_is_reading(conn))
 		conn_read(conn);
 	if (s->client.state > CLIENT_READY || s->client.clogged)
 		conn_update_events(conn);
-	if (flow_is_pass_full(&loop_bus(conn->origin->loop)->flow))
-		event_base_loopbreak(conn->origin->loop->base); /* the other events that were reported are not lost */
+	/* The other events that were reported are not lost. Room in thousands of sockets must not keep who has sent. */
+	if (what & EV_READ && flow_is_pass_full(flow))
+		event_base_loopbreak(conn->origin->loop->base);
 }
 
 static void
