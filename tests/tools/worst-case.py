@@ -25,7 +25,7 @@ verbose = bool(os.environ.get("VERBOSE"))
 
 # A command may use so many times as much CPU time for each unit of work as PING does.
 FACTOR = 8
-CLIENTS = min(10000 if full else 1000, allow_descriptors(10200) - 200)
+CLIENTS = min(8800 if full else 1000, allow_descriptors(10200) - 1200)  # of 10,000 that one user may have
 CHANNELS, MATCHERS = (100000, 10000) if timed else (20000, 2000)
 ARGUMENTS = 65500 if full else 10000
 LARGE = 16 << 20 if full else 4 << 20
@@ -232,6 +232,7 @@ def rebuild_crowd():
 
 def calibrate():
     data = Client.encode("PING") * BATCH_MOST
+    assert converse(path, user, data)[0] == len(b"+PONG\r\n") * BATCH_MOST, "PING is not answered"
     spent = [measure("PING", user, data) for _ in range(9)]
     idle = sorted(measure("nothing", user, b"\r\n")[0] for _ in range(9))[4]
     return sorted(cpu / work for cpu, work in spent)[4], idle
