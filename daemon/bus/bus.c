@@ -55,16 +55,17 @@ bus_unsubscribe(struct bus *bus, struct client *c, enum subscription_kind kind, 
 	return true;
 }
 
-void
-bus_leave(struct bus *bus, struct client *c)
+bool
+bus_leave_until(struct bus *bus, struct client *c, uint64_t end)
 {
 	struct subscription *sub;
 
 	if (!client_is_subscribed(c))
-		return;
+		return true;
 	run_close(&bus->run);
-	while ((sub = LIST_FIRST(&c->subscriptions)))
+	while ((sub = LIST_FIRST(&c->subscriptions)) && bus->flow.work.done < end)
 		router_unsubscribe(&bus->router, sub);
+	return !sub;
 }
 
 void
@@ -79,7 +80,7 @@ bus_set_encoding(struct bus *bus, struct client *c, enum encoding encoding)
 void
 bus_finish(struct bus *bus, struct client *c)
 {
-	bus_leave(bus, c);
+	bus_leave_until(bus, c, bus->flow.work.done + WORK_TURN); /* of many, the rest ends when it is closed */
 	taps_leave(&bus->taps, c);
 	flow_set_state(&bus->flow, c, CLIENT_CLOSING, NULL);
 	if (c->out_state == CLIENT_OUT_IDLE)
@@ -89,14 +90,14 @@ bus_finish(struct bus *bus, struct client *c)
 void
 bus_kill(struct bus *bus, struct client *c)
 {
-	bus_leave(bus, c);
+	bus_leave_until(bus, c, bus->flow.work.done + WORK_TURN);
 	flow_mark_dead(&bus->flow, c);
 }
 
 void
 bus_stop_output(struct bus *bus, struct client *c)
 {
-	bus_leave(bus, c);
+	bus_leave_until(bus, c, UINT64_MAX);
 	flow_stop_output(&bus->flow, c);
 }
 
@@ -126,21 +127,15 @@ bus_check_channel(struct bus *bus, struct channel *channel)
 {
 	const struct access_rule *rule = access_find(bus->access.rules, channel_name(channel));
 	const struct recvset *set = &channel->receivers;
-	uint32_t i = 0;
 
 	bus->flow.work.done += bus->access.n_rules * WORK_VISIT + set->n * (uint64_t)WORK_VISIT;
-	while (rule->subscribe.is_given && i < set->n) {
+	for (uint32_t i = 0; rule->subscribe.is_given && i < set->n; i++) {
 		struct client *c = recvset_array(set)[i];
-		bool is_last = set->n == 1; /* without it, the channel may be freed */
 
-		if (access_list_admits(&rule->subscribe, &c->identity)) {
-			i++;
+		if (c->state == CLIENT_DEAD || access_list_admits(&rule->subscribe, &c->identity))
 			continue;
-		}
 		flow_log(&bus->flow, c, LOG_LEVEL_INFO, "may not receive one of its channels any more, disconnected");
-		bus_kill(bus, c);
-		if (is_last)
-			return;
+		flow_mark_dead(&bus->flow, c); /* closing it ends its subscriptions, which may take long */
 	}
 }
 
@@ -196,6 +191,8 @@ bus_end_exec(struct bus *bus)
 	flow_deliver_deferred(&bus->flow);
 	if (c->out.count > 0 && c->out_state == CLIENT_OUT_IDLE)
 		flow_set_out_state(&bus->flow, c, CLIENT_OUT_REPLIER);
-	while ((c = TAILQ_FIRST(&bus->flow.excluded)))
+	while ((c = TAILQ_FIRST(&bus->flow.excluded))) {
+		bus->flow.work.done += WORK_VISIT;
 		flow_resume(&bus->flow, c);
+	}
 }

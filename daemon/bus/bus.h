@@ -34,8 +34,10 @@ int bus_subscribe(struct bus *bus, struct client *c, enum subscription_kind kind
 /* Returns whether there was such a subscription. */
 bool bus_unsubscribe(struct bus *bus, struct client *c, enum subscription_kind kind, struct slice name);
 
-/* Ends all subscriptions of the client. */
-void bus_leave(struct bus *bus, struct client *c);
+/*
+ * Ends subscriptions of the client until work.done is `end` (UINT64_MAX: all of them). Returns whether none is left.
+ */
+bool bus_leave_until(struct bus *bus, struct client *c, uint64_t end);
 
 /* Messages that are published from now on are written in that encoding for the client. */
 void bus_set_encoding(struct bus *bus, struct client *c, enum encoding encoding);

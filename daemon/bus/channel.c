@@ -87,7 +87,7 @@ channels_walk(struct channels *channels, struct channel_walk *walk)
 {
 	struct channel *channel = walk->next;
 
-	channels->work->done += WORK_VISIT;
+	channels->work->done += 3 * WORK_VISIT; /* channels are scattered over the memory */
 	if (channel)
 		walk->next = channels_after(channels, channel);
 	return channel;
@@ -391,6 +391,7 @@ channels_lookup(struct channels *channels, struct slice name, bool is_shard, boo
 	struct channel *channel = channels_find(channels, name, is_shard);
 
 	if (!channel) {
+		channels->work->done += 2 * WORK_LOOKUP;
 		if (!make &&
 		    (is_shard || pattern_each_match(&channels->patterns, name, channels_stop_at_first, NULL) == 0)) {
 			*ret_channel = NULL;

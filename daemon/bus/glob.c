@@ -13,6 +13,9 @@
 /* Bytes that have a meaning of their own in patterns. */
 static const bool is_special[256] = { ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
 
+/* What trying anew costs, in looks at a byte. */
+#define GLOB_TRY 8
+
 /* So many bytes of the pattern are looked at in vain before the method changes; fewer in the fuzzer. */
 #ifndef GLOB_PATIENCE
 #define GLOB_PATIENCE 1024
@@ -131,14 +134,17 @@ glob_map_set(const struct glob_text *text, const uint8_t *pattern, size_t len, s
 	return i < len ? i + 1 : len;
 }
 
-/* Moves the places in `at` over one byte, where that is one of `takes`; the others go. Returns whether any is left. */
+/*
+ * Moves the places in `at` over one byte, where that is one of `takes` but none of `except`; the others go. Returns
+ * whether any is left.
+ */
 static bool
-places_step(struct glob_places *at, const struct glob_places *takes, size_t n_words)
+places_step(struct glob_places *at, const struct glob_places *takes, const struct glob_places *except, size_t n_words)
 {
 	uint64_t carry = 0, any = 0;
 
 	for (size_t k = 0; k < n_words; k++) {
-		uint64_t word = at->words[k] & takes->words[k];
+		uint64_t word = at->words[k] & takes->words[k] & ~except->words[k];
 
 		at->words[k] = word << 1 | carry;
 		carry = word >> 63;
@@ -174,27 +180,31 @@ glob_match_places(const uint8_t *pattern, size_t len, struct glob_text *text, si
 	at.words[from / 64] = UINT64_C(1) << from % 64;
 	places_spread(&at, text_len);
 	while (i < len) {
-		struct glob_places takes;
+		/* The places of one byte, and of any byte, are in the map already. */
+		const struct glob_places *takes = &text->below[256], *except = &text->below[0];
+		struct glob_places set;
+		size_t begin = i;
 
-		memset(takes.words, 0, text->n_words * sizeof(uint64_t));
-		text->effort += 2 * text->n_words;
-
+		text->effort += text->n_words;
 		if (pattern[i] == '*') {
 			places_spread(&at, text_len);
 			i++;
 			continue;
 		}
 		if (pattern[i] == '[') {
-			i = glob_map_set(text, pattern, len, i + 1, &takes);
+			memset(set.words, 0, text->n_words * sizeof(uint64_t));
+			i = glob_map_set(text, pattern, len, i + 1, &set);
+			takes = &set;
+			text->effort += text->n_words * (1 + (i - begin) / 2);
 		} else if (pattern[i] == '?') {
-			places_add_range(text, 0, UINT8_MAX, &takes);
 			i++;
 		} else {
 			i += pattern[i] == '\\' && i + 1 < len;
-			places_add_range(text, pattern[i], pattern[i], &takes);
+			takes = &text->below[pattern[i] + 1];
+			except = &text->below[pattern[i]];
 			i++;
 		}
-		if (!places_step(&at, &takes, text->n_words))
+		if (!places_step(&at, takes, except, text->n_words))
 			return false;
 	}
 	return at.words[text_len / 64] >> text_len % 64 & 1;
@@ -205,11 +215,12 @@ glob_match_text(const uint8_t *pattern, size_t pattern_len, struct glob_text *na
 {
 	const uint8_t *text = name->p;
 	size_t text_len = name->len, patience = name->has_map ? GLOB_PATIENCE_MAPPED : GLOB_PATIENCE;
-	size_t p = 0, t = 0, star = 0, resume = 0, next, in_vain = 0;
+	size_t p = 0, t = 0, star = 0, resume = 0, next, in_vain = 0, tried;
 	bool have_star = false;
 	const uint8_t *found;
 
-	name->effort += pattern_len + text_len;
+	/* Each element is passed once, unless it was in vain; memchr() looks at many bytes at once. */
+	name->effort += GLOB_TRY + pattern_len + text_len / 16;
 	/*
 	 * Only the last star ever needs another try. Giving an earlier one more bytes could only make the last one
 	 * begin later, and the last star can take these bytes itself.
@@ -229,7 +240,9 @@ glob_match_text(const uint8_t *pattern, size_t pattern_len, struct glob_text *na
 			t++;
 		} else if (have_star) {
 			/* A set that does not match was read to its end, which is counted as that of the pattern. */
-			in_vain += (p < pattern_len && pattern[p] == '[' ? pattern_len : p + 1) - star;
+			tried = GLOB_TRY + (p < pattern_len && pattern[p] == '[' ? pattern_len : p + 1) - star;
+			name->effort += tried;
+			in_vain += tried;
 			if (in_vain > patience && text_len <= PROTOCOL_NAME_MAX)
 				return glob_match_places(pattern + star, pattern_len - star, name, resume);
 			p = star;

@@ -97,17 +97,18 @@ pass_write(struct bus *bus, const struct pass_ops *ops)
 
 	/* Replies may take as long again: nobody waits for them behind the receivers of others. */
 	for (;;) {
-		if (flow->has_drained)
-			missed_report_drained(&bus->missed);
 		if (flow->work.done < end && (c = TAILQ_FIRST(&flow->receivers))) {
 			flow->n_to_try -= flow->n_to_try > 0;
 			pass_flush(flow, ops, c);
 		} else if (flow->work.done < end && (c = TAILQ_FIRST(&flow->dead))) {
-			ops->close(c);
+			if (bus_leave_until(bus, c, end))
+				ops->close(c);
 		} else if (pass_wake_gated(flow)) {
 			continue;
 		} else if (flow->work.done < end + WORK_OUTPUT && (c = TAILQ_FIRST(&flow->repliers))) {
 			pass_flush(flow, ops, c);
+		} else if (flow->has_drained) {
+			missed_report_drained(&bus->missed); /* seldom: it looks at all that have missed anything */
 		} else {
 			return;
 		}

@@ -18,7 +18,7 @@
 #include "user.h"
 
 /* A pattern counts once more for each so many bytes of it: long ones take longer to match. */
-#define PATTERN_QUOTA_BYTES 64
+#define PATTERN_QUOTA_BYTES 32
 
 #define SUBSCRIPTION(node) ((struct subscription *)((char *)(node)-offsetof(struct subscription, node)))
 
@@ -44,8 +44,10 @@ router_wake_list(struct flow *flow, struct client_list *list)
 {
 	struct client *c;
 
-	while ((c = TAILQ_FIRST(list)))
+	while ((c = TAILQ_FIRST(list))) {
+		flow->work.done += WORK_VISIT;
 		flow_resume(flow, c);
+	}
 }
 
 void
@@ -53,7 +55,7 @@ router_wake_waiters(struct router *router)
 {
 	struct channel *channel;
 
-	router->flow->work.done += router->channels.n_unnamed * WORK_VISIT;
+	router->flow->work.done += router->channels.n_unnamed * 3 * WORK_VISIT;
 	TAILQ_FOREACH(channel, &router->channels.unnamed, link)
 		router_wake_list(router->flow, &channel->waiters); /* publishers wait only on unnamed channels */
 	router_wake_list(router->flow, &router->flow->gathering);
@@ -182,7 +184,7 @@ router_subscribe(struct router *router, struct client *c, enum subscription_kind
 	struct subscription *sub = malloc(sizeof(*sub));
 	int r = 0;
 
-	router->flow->work.done += 3 * WORK_LOOKUP;
+	router->flow->work.done += 6 * WORK_LOOKUP;
 	if (!sub)
 		return -ENOMEM;
 	*sub = (struct subscription){ .client = c, .kind = kind };
@@ -223,7 +225,7 @@ router_find(const struct router *router, const struct client *c, enum subscripti
 {
 	const void *topic;
 
-	router->flow->work.done += 2 * WORK_LOOKUP + WORK_BYTES(name.len);
+	router->flow->work.done += 3 * WORK_LOOKUP + WORK_BYTES(name.len);
 	if (kind == SUBSCRIPTION_PATTERN)
 		topic = pattern_find(&router->channels.patterns, name);
 	else
@@ -237,7 +239,7 @@ router_unsubscribe(struct router *router, struct subscription *sub)
 	struct recvset *set = subscription_receivers(sub);
 	struct client *moved = recvset_remove(set, sub->index);
 
-	router->flow->work.done += 3 * WORK_LOOKUP;
+	router->flow->work.done += 5 * WORK_LOOKUP;
 
 	if (moved)
 		router_find_by_topic(router, moved, subscription_topic(sub))->index = sub->index;

@@ -145,7 +145,7 @@ run_deliver(struct run *run, const struct recvset *set, enum encoding encoding, 
 
 		if (c->encoding != encoding || !channel_admits(run->channel, c))
 			continue;
-		if (c->state == CLIENT_DEAD) {
+		if (!client_is_live(c)) {
 			flow->stats.undelivered += messages;
 			continue;
 		}

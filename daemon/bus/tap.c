@@ -57,6 +57,7 @@ taps_leave(struct taps *taps, struct client *c)
 
 	if (!c->is_tap)
 		return;
+	taps->flow->work.done += taps->n * WORK_VISIT;
 	TAILQ_FOREACH(tap, &taps->list, link)
 		if (tap->client == c)
 			break;
@@ -108,6 +109,7 @@ notice_encode(struct flow *flow, struct notice *notice, bool resp3)
 
 	if (notice->frames[resp3].chunk)
 		return 0;
+	flow->work.done += WORK_QUEUE + WORK_BYTES(len);
 	if (stream_reserve(&flow->unicast, len + published_name.len + 7 + 5 * RESP_HEADER_MAX) < 0)
 		return -ENOMEM;
 	p = stream_end(&flow->unicast);
@@ -155,6 +157,7 @@ taps_show(struct taps *taps, const struct publication *publication, struct slice
 	struct tap *tap;
 
 	notice_begin(&notice, publication, payload);
+	taps->flow->work.done += WORK_LINE + taps->n * WORK_VISIT;
 	TAILQ_FOREACH(tap, &taps->list, link)
 		if (!tap->has_pattern ||
 		    glob_match_at_cost(tap->pattern, tap->len, name->p, name->len, &taps->flow->work.done))

@@ -226,6 +226,7 @@ flow_begin_turn(struct flow *flow, struct client *c)
 			user->credit = (int64_t)WORK_USER;
 	}
 	flow->work.turn_end = flow->work.done + WORK_TURN;
+	flow->work.done += WORK_LOOKUP;
 	return user->credit > 0;
 }
 
@@ -298,8 +299,10 @@ flow_resume_throttled(struct flow *flow)
 {
 	struct client *waiting;
 
-	while ((waiting = TAILQ_FIRST(&flow->throttled)))
+	while ((waiting = TAILQ_FIRST(&flow->throttled))) {
+		flow->work.done += WORK_VISIT;
 		flow_resume(flow, waiting);
+	}
 }
 
 void
@@ -426,7 +429,7 @@ flow_disconnect_slow(struct flow *flow, struct client *c)
 void
 flow_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written, struct barrier *barrier)
 {
-	flow->work.done += WORK_SYSCALL + WORK_BYTES(written);
+	flow->work.done += WORK_SYSCALL + 2 * WORK_BYTES(written);
 	switch (status) {
 	case OUTQ_EMPTY:
 		flow_set_out_state(flow, c, CLIENT_OUT_IDLE);

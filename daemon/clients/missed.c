@@ -203,6 +203,7 @@ missed_report_drained(struct missed_table *table)
 	struct missed *missed, *next;
 
 	table->flow->has_drained = false;
+	table->flow->work.done += table->by_client.n * 3 * WORK_VISIT;
 	for (missed = TAILQ_FIRST(&table->all); missed; missed = next) {
 		next = TAILQ_NEXT(missed, link);
 		if (missed->client->drained && !missed->client->clogged)

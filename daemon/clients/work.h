@@ -20,15 +20,16 @@
 #define WORK_LIMIT ((uint64_t)16 * 1000 * 1000)
 
 /* What common steps cost. */
-#define WORK_COMMAND 60   /* parsing one command and its reply */
-#define WORK_ARGUMENT 20  /* parsing one argument more */
+#define WORK_COMMAND 20   /* parsing one command and its reply */
+#define WORK_ARGUMENT 15  /* parsing one argument */
 #define WORK_SYSCALL 1000 /* a read, a write or a close of a socket */
 #define WORK_VISIT 10     /* looking at one client, channel or other piece of memory in a walk */
 #define WORK_QUEUE 60     /* queueing output for one client */
 #define WORK_LOOKUP 100   /* finding, making or freeing something in a table */
 #define WORK_LINE 1500    /* formatting a line of several figures */
+#define WORK_ERROR 150    /* formatting an error reply */
 
-/* What copying or hashing so many bytes costs. */
+/* What copying or hashing so many bytes costs. Writing them to a socket costs twice as much, reading four times. */
 #define WORK_BYTES(n) ((uint64_t)(n) / 8)
 
 struct work {

@@ -39,6 +39,7 @@ cmd_client_require_user(struct bus *bus, struct session *s, struct slice name, i
 	if (bus_is_admin(bus, &s->client) && name.len < sizeof(text) && !memchr(name.p, '\0', name.len)) {
 		memcpy(text, name.p, name.len);
 		text[name.len] = '\0';
+		bus->flow.work.done += 20 * WORK_SYSCALL;
 		r = userdb_local_user(text, &uid);
 	}
 	if (r < 0) {

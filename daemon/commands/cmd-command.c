@@ -147,9 +147,11 @@ cmd_command_next(const struct command *row)
 }
 
 size_t
-cmd_command_count_all(const struct bus *bus)
+cmd_command_count_all(struct bus *bus)
 {
 	size_t n = 0;
+
+	bus->flow.work.done += COMMAND_ROWS_MAX * WORK_VISIT;
 
 	for (const struct command *row = sessions_of_const(bus)->table; row; row = cmd_command_next(row))
 		n++;
@@ -219,7 +221,7 @@ cmd_command_list(struct bus *bus, struct session *s, const struct slice *argv, s
 	}
 	if (argc > 4 && !cmd_require_name(bus, s, argv[4]))
 		return COMMAND_DONE;
-	bus->flow.work.done += COMMAND_ROWS_MAX * (WORK_VISIT + (argc > 4 ? argv[4].len : 0));
+	bus->flow.work.done += COMMAND_ROWS_MAX * (WORK_LOOKUP + (argc > 4 ? argv[4].len : 0));
 	for (row = table; row->name; row++)
 		n += !fits || fits(row, argv[4]);
 	reply_array(bus, s, n);
@@ -232,8 +234,11 @@ cmd_command_list(struct bus *bus, struct session *s, const struct slice *argv, s
 bool
 cmd_command_require_count(struct bus *bus, struct session *s, size_t argc)
 {
-	if (argc - 2 <= CMD_COMMAND_NAMES_MAX)
+	bus->flow.work.done += WORK_LOOKUP;
+	if (argc - 2 <= CMD_COMMAND_NAMES_MAX) {
+		bus->flow.work.done += (argc - 2) * 2 * WORK_LOOKUP; /* COMMAND DOCS looks twice */
 		return true;
+	}
 	reply_error(bus, s, "ERR too many commands asked for at once; the limit is %d", CMD_COMMAND_NAMES_MAX);
 	return false;
 }
@@ -263,6 +268,7 @@ cmd_help(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	const struct command *parent = rows_find(sessions_of(bus)->table, argv[0]), *row;
 	char line[256];
 
+	bus->flow.work.done += (1 + cmd_command_count_subs(parent)) * 2 * WORK_ERROR;
 	reply_array(bus, s, 1 + 2 * cmd_command_count_subs(parent));
 	snprintf(line, sizeof(line),
 	         "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", rows_upper(parent->name).text);

@@ -16,7 +16,7 @@ bool cmd_command_require_count(struct bus *bus, struct session *s, size_t argc);
 size_t cmd_command_count_subs(const struct command *row);
 
 /* Number of commands, without subcommands. */
-size_t cmd_command_count_all(const struct bus *bus);
+size_t cmd_command_count_all(struct bus *bus);
 
 /* The next command that is no subcommand, or NULL. */
 const struct command *cmd_command_next(const struct command *row);

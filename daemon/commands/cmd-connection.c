@@ -135,7 +135,8 @@ cmd_quit(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 enum command_result
 cmd_reset(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	bus_leave(bus, &s->client);
+	if (!bus_leave_until(bus, &s->client, bus->flow.work.turn_end))
+		return COMMAND_MORE;
 	monitor_leave(bus, s);
 	taps_leave(&bus->taps, &s->client);
 	bus_set_encoding(bus, &s->client, ENCODING_RESP2);

@@ -19,7 +19,7 @@
 #define ARGUMENTS_MAX 64
 
 /* Work that one section costs. Most of it is for what the kernel is asked. */
-#define INFO_WORK (5 * WORK_LINE)
+#define INFO_WORK (2 * WORK_LINE)
 
 #define U(x) ((unsigned long long)(x))
 

@@ -334,7 +334,7 @@ pubsub_reply_counts(struct bus *bus, struct session *s, bool shards, const struc
 		reply_error(bus, s, "ERR %zu channels; one command takes %zu", argc - 2, NUMSUB_MAX);
 		return COMMAND_DONE;
 	}
-	bus->flow.work.done += argc * (WORK_LOOKUP + WORK_COMMAND);
+	bus->flow.work.done += argc * 2 * WORK_LOOKUP;
 	reply_array(bus, s, (argc - 2) * 2);
 	for (size_t i = 2; i < argc; i++) {
 		const struct channel *channel = channels_find(&bus->router.channels, argv[i], shards);

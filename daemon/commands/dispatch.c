@@ -90,6 +90,7 @@ dispatch_refuse_unknown(struct bus *bus, struct session *s, const struct slice *
 	char args[160];
 	int len = 0;
 
+	bus->flow.work.done += FOREIGN_WORK;
 	if (foreign_is_command(argv[0])) {
 		if (dispatch_is_confined(s)) {
 			for (; len < (int)argv[0].len; len++) /* these names are short */
@@ -170,6 +171,7 @@ dispatch_choose(struct bus *bus, struct session *s, const struct slice *argv, si
 	const struct command *row = is_recent ? sessions->recent.row : rows_find(sessions->table, argv[0]), *sub;
 
 	s->last_command = 0;
+	bus->flow.work.done += is_recent ? 0 : WORK_LOOKUP;
 	if (!row || rows_is_sub(row)) {
 		dispatch_refuse_unknown(bus, s, argv, argc);
 		return NULL;

@@ -8,5 +8,8 @@
 
 #include "protocol.h"
 
+/* What looking for a name costs, in units of work. */
+#define FOREIGN_WORK 1500
+
 /* Whether a name, in any case, is one of them. */
 bool foreign_is_command(struct slice name);

@@ -3,9 +3,9 @@
  * left over: the beginning of an unfinished command, or commands that must wait. So an idle client costs no buffer.
  *
  * While s->in exists, its bytes begin with the first command that is not done, and new input goes behind them, so that
- * the order stays. If that command is unfinished, `need` is the length at which the parser can get further; the bytes
- * never exceed it, because what follows the command can run from the shared buffer again. `progress` spares the parser
- * from reading the beginning twice.
+ * the order stays. If that command is unfinished, `need` is the length at which the parser can get further. No more
+ * than that, or the rest of a line, is added, because what follows the command can run from the shared buffer again.
+ * `progress` spares the parser from reading the beginning twice.
  *
  * A large last argument, nearly always the payload of a PUBLISH, is read into a chunk of its own, the tail, which
  * receivers then share: a large message is not copied between the socket of its publisher and those of its receivers.
@@ -142,7 +142,7 @@ static size_t
 input_run(struct bus *bus, struct session *s, struct resp_progress *progress, const uint8_t *p, size_t len,
           bool *ret_more)
 {
-	size_t at = 0;
+	size_t at = 0, argc = progress->argc;
 
 	*ret_more = false;
 	while (at < len && s->client.state == CLIENT_OPEN) {
@@ -162,11 +162,14 @@ input_run(struct bus *bus, struct session *s, struct resp_progress *progress, co
 			else if (!input_run_command(bus, s))
 				return at;
 			at += sessions_of(bus)->request.used;
-			bus->flow.work.done += WORK_COMMAND + WORK_BYTES(sessions_of(bus)->request.used);
+			bus->flow.work.done += WORK_COMMAND + sessions_of(bus)->request.argc * WORK_ARGUMENT +
+			                       WORK_BYTES(sessions_of(bus)->request.used);
+			argc = 0;
 			if (sessions_of(bus)->request.used >= PEEK_MIN)
 				s->sends_large = true;
 			break;
 		case RESP_REQUEST_MORE:
+			bus->flow.work.done += (1 + progress->argc - argc) * WORK_ARGUMENT;
 			*ret_more = true;
 			return at;
 		case RESP_REQUEST_ERROR:
@@ -270,10 +273,15 @@ input_tail_room(struct input *in, size_t size)
 	return (ssize_t)(cap - in->tail->len < size ? cap - in->tail->len : size);
 }
 
-/* Copies to `in` at most as many bytes as its first command needs. Returns the number of bytes, or -ENOMEM. */
+/*
+ * Copies to `in` at most as many bytes as its first command needs: of a line, up to its end. Returns the number of
+ * bytes, or -ENOMEM.
+ */
 static ssize_t
 input_append(struct input *in, const uint8_t *p, size_t len)
 {
+	bool is_line = in->need == in->bytes.len + 1;
+	const uint8_t *newline;
 	ssize_t n;
 
 	if (in->tail) {
@@ -284,7 +292,11 @@ input_append(struct input *in, const uint8_t *p, size_t len)
 		}
 		return n;
 	}
-	if (len > in->need - in->bytes.len)
+	if (is_line && len > PROTOCOL_LINE_MAX)
+		len = PROTOCOL_LINE_MAX;
+	if (is_line && (newline = memchr(p, '\n', len)))
+		len = (size_t)(newline - p) + 1;
+	if (!is_line && len > in->need - in->bytes.len)
 		len = in->need - in->bytes.len;
 	return buf_append(&in->bytes, p, len) < 0 ? -ENOMEM : (ssize_t)len;
 }

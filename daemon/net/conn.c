@@ -126,7 +126,7 @@ conn_close(struct client *c)
 		event_del(&conn->event);
 	close(conn_fd(conn));
 	log_debug("client %llu: closed", (unsigned long long)c->id);
-	loop_bus(loop)->flow.work.done += 2 * WORK_SYSCALL;
+	loop_bus(loop)->flow.work.done += 6 * WORK_SYSCALL;
 	if (conn->origin->ops->end)
 		conn->origin->ops->end(conn);
 	session_deinit(loop_bus(loop), &conn->session);
@@ -149,6 +149,7 @@ conn_receive(struct conn *conn, struct iovec *iov, int n)
 		len = readv(conn_fd(conn), iov, n);
 	if (len >= 0) {
 		bus->flow.stats.bytes_in += (uint64_t)len;
+		bus->flow.work.done += 4 * WORK_BYTES(len); /* of much, into new memory */
 		return len;
 	}
 	/* A Unix socket says so when all is read and its peer has gone without reading all. */
@@ -213,16 +214,19 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 {
 	struct conn *conn = arg;
 	struct session *s = &conn->session;
+	struct flow *flow = &loop_bus(conn->origin->loop)->flow;
 
-	flow_update_time(&loop_bus(conn->origin->loop)->flow);
+	flow_update_time(flow);
+	flow->work.done += WORK_LOOKUP;
 	if (what & EV_WRITE && s->client.out_state == CLIENT_OUT_BLOCKED)
-		flow_set_out_state(&loop_bus(conn->origin->loop)->flow, &s->client, CLIENT_OUT_RECEIVER);
+		flow_set_out_state(flow, &s->client, CLIENT_OUT_RECEIVER);
 	if (what & EV_READ && conn_is_reading(conn))
 		conn_read(conn);
 	if (s->client.state > CLIENT_READY || s->client.clogged)
 		conn_update_events(conn);
-	if (flow_is_pass_full(&loop_bus(conn->origin->loop)->flow))
-		event_base_loopbreak(conn->origin->loop->base); /* the other events that were reported are not lost */
+	/* The other events that were reported are not lost. Room in thousands of sockets must not keep who has sent. */
+	if (what & EV_READ && flow_is_pass_full(flow))
+		event_base_loopbreak(conn->origin->loop->base);
 }
 
 static void

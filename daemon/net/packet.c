@@ -63,6 +63,7 @@ packet_receive(struct conn *conn, struct packet *ret_packet)
 	if (!packet_find_sender(&msg, &ret_packet->sender))
 		return 0; /* only the end of a connection has no sender */
 	loop_bus(conn->origin->loop)->flow.stats.bytes_in += (uint64_t)len;
+	loop_bus(conn->origin->loop)->flow.work.done += WORK_SYSCALL + 2 * WORK_BYTES(len);
 	ret_packet->len = (size_t)len;
 	ret_packet->is_whole = !(msg.msg_flags & MSG_TRUNC);
 	return 1;

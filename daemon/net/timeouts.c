@@ -1,3 +1,7 @@
+/*
+ * Clients that get no event are found by looking at all of them. Those that have to go are only marked dead: the end of
+ * the pass closes as many as it may, since ending the subscriptions of all in one go could take long.
+ */
 #include "timeouts.h"
 
 #include "bus.h"
@@ -14,6 +18,7 @@ timeouts_check_slow(struct bus *bus)
 		int unread = conn_unread(conn_of(c));
 		uint32_t since;
 
+		flow->work.done += WORK_SYSCALL / 2;
 		if (unread < c->out.unread)
 			c->progress_ms = (uint32_t)flow->now_ms;
 		c->out.unread = unread;
@@ -28,7 +33,7 @@ timeouts_check_slow(struct bus *bus)
 		         since, c->out.bytes);
 		flow->stats.slow_receivers++;
 		c->is_slow = true;
-		bus_kill(bus, c);
+		flow_mark_dead(flow, c);
 	}
 }
 
@@ -39,11 +44,12 @@ timeouts_check_gone(struct bus *bus)
 
 	if (bus->flow.n_waiting == 0 && TAILQ_EMPTY(&bus->flow.blocked))
 		return;
+	bus->flow.work.done += bus->flow.stats.clients * WORK_VISIT + bus->flow.n_waiting * WORK_SYSCALL / 2;
 	TAILQ_FOREACH(c, &bus->flow.clients, link)
 		if (((c->state == CLIENT_WAITING && !conn_of(c)->origin->ops->is_writer) ||
 		     (c->state == CLIENT_CLOSING && c->out_state == CLIENT_OUT_GATED)) &&
 		    conn_is_hung_up(conn_of(c)))
-			bus_kill(bus, c);
+			flow_mark_dead(&bus->flow, c);
 }
 
 void
@@ -54,6 +60,7 @@ timeouts_check_idle(struct bus *bus)
 
 	if (flow->limits.idle_timeout == 0)
 		return;
+	flow->work.done += flow->stats.clients * WORK_VISIT;
 	TAILQ_FOREACH(c, &flow->clients, link) {
 		/* The seconds are whole: it may have done something up to one later than they say. */
 		if ((uint64_t)(flow->uptime_s - c->active_s) * 1000 < flow->limits.idle_timeout + 1000 ||
@@ -62,7 +69,7 @@ timeouts_check_idle(struct bus *bus)
 			continue;
 		flow_log(flow, c, LOG_LEVEL_INFO, "did nothing for %u s, disconnected",
 		         flow->uptime_s - c->active_s - 1);
-		bus_kill(bus, c);
+		flow_mark_dead(flow, c);
 	}
 }
 
@@ -73,6 +80,7 @@ timeouts_forgive(struct bus *bus, uint64_t ms)
 	uint32_t now = (uint32_t)flow->now_ms, s = (uint32_t)((ms + 999) / 1000);
 	struct client *c;
 
+	flow->work.done += flow->stats.clients * WORK_VISIT;
 	/* Some have done something since the daemon runs again. */
 	TAILQ_FOREACH(c, &flow->clients, link) {
 		c->progress_ms = now - c->progress_ms > ms ? c->progress_ms + (uint32_t)ms : now;

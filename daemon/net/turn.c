@@ -38,8 +38,8 @@ turn_cpu_us(void)
 }
 
 /*
- * Returns free memory of the heap to the kernel. That walks all free pieces of the heap, of which there may be hundreds of
- * thousands, so it takes no more than a thousandth of the time.
+ * Returns free memory of the heap to the kernel. That walks all free pieces of the heap, of which there may be hundreds
+ * of thousands, so it takes no more than a thousandth of the time.
  */
 static void
 turn_trim_heap(struct turn *turn)

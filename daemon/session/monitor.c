@@ -13,9 +13,13 @@
 #include "reply.h"
 #include "sessions.h"
 
-/* The line shows this much of an argument, in bytes, and this many arguments; the rest is only counted. */
+/*
+ * The line shows this much of an argument, in bytes, and this many arguments, but none that begins behind so many bytes
+ * of the line; the rest is only counted.
+ */
 #define SHOWN_BYTES ((size_t)4096)
 #define SHOWN_ARGS ((size_t)128)
+#define SHOWN_LINE ((size_t)64 * 1024)
 
 int
 monitor_join(struct bus *bus, struct session *s)
@@ -44,16 +48,14 @@ monitor_leave(struct bus *bus, struct session *s)
 static int
 monitor_put_byte(struct buf *line, uint8_t c)
 {
-	static const char escaped[] = "\n\r\t\a\b", names[] = "nrtab";
+	static const char escaped[] = "\n\r\t\a\b\"\\", names[] = "nrtab\"\\", digits[] = "0123456789abcdef";
 	const char *escape = c ? strchr(escaped, c) : NULL;
 
-	if (c == '"' || c == '\\')
-		return buf_printf(line, "\\%c", c);
 	if (escape)
-		return buf_printf(line, "\\%c", names[escape - escaped]);
+		return buf_append(line, (char[]){ '\\', names[escape - escaped] }, 2);
 	if (c >= ' ' && c <= '~')
 		return buf_append(line, &c, 1);
-	return buf_printf(line, "\\x%02x", c);
+	return buf_append(line, (char[]){ '\\', 'x', digits[c >> 4], digits[c & 15] }, 4);
 }
 
 static int
@@ -102,14 +104,14 @@ monitor_put_line(struct buf *line, const struct bus *bus, const struct session *
                  const struct slice *argv, size_t argc)
 {
 	static const uint8_t redacted[] = "(redacted)";
-	size_t shown = argc < SHOWN_ARGS ? argc : SHOWN_ARGS;
 	int r = monitor_put_origin(line, bus, s);
+	size_t i;
 
-	for (size_t i = 0; r == 0 && i < shown; i++)
+	for (i = 0; r == 0 && i < argc && i < SHOWN_ARGS && line->len < SHOWN_LINE; i++)
 		r = monitor_put_argument(
 		    line, monitor_is_secret(row, argv, i) ? (struct slice){ redacted, sizeof(redacted) - 1 } : argv[i]);
-	if (r == 0 && shown < argc)
-		r = buf_printf(line, " ... (%zu more arguments)", argc - shown);
+	if (r == 0 && i < argc)
+		r = buf_printf(line, " ... (%zu more arguments)", argc - i);
 	return r < 0 ? r : buf_append(line, "\r\n", 2);
 }
 
@@ -149,6 +151,7 @@ monitor_show(struct bus *bus, struct session *s, const struct command *row, cons
 	if (row->flags & COMMAND_ADMIN)
 		return;
 	r = monitor_put_line(&line, bus, s, row, argv, argc);
+	flow->work.done += WORK_LINE + 10 * line.len + monitors->n * (WORK_VISIT + WORK_BYTES(line.len));
 	for (uint32_t i = 0; i < monitors->n; i++) {
 		struct client *monitor = recvset_array(monitors)[i];
 

@@ -59,6 +59,7 @@ reply_error(struct bus *bus, struct session *s, const char *format, ...)
 		if (text[i] == '\r' || text[i] == '\n')
 			text[i] = ' ';
 	memcpy(text + len, "\r\n", 2);
+	bus->flow.work.done += WORK_ERROR;
 	sessions_count_error(bus, text + 1);
 	reply_raw(bus, s, text, len + 2);
 }

@@ -66,6 +66,7 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 	for (size_t i = 0; i < argc; i++)
 		bytes += argv[i].len;
 	cost = queued_command_size(argc, bytes);
+	bus->flow.work.done += WORK_LOOKUP + argc * WORK_VISIT;
 	if (transaction->has_failed) {
 		reply_status(bus, s, "QUEUED"); /* like Redis, although it will not run */
 		return;
@@ -81,6 +82,7 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 		reply_error(bus, s, "ERR out of memory");
 		return;
 	}
+	bus->flow.work.done += 2 * WORK_BYTES(bytes); /* into new memory */
 	STAILQ_INSERT_TAIL(&transaction->commands, command, link);
 	transaction->n++;
 	transaction->bytes += cost;

@@ -262,7 +262,7 @@ EOF
 import socket, sys, threading, time
 from resp import Client, Error
 path = sys.argv[1]
-n = 1400
+n = 750
 hostile, other = Client(path), Client(path)
 publishers = [Client(path) for _ in range(50)]
 hostile.send_raw(b"".join(Client.encode("PSUBSCRIBE", b"a*" * 200 + b"b%d" % i) for i in range(n)))

@@ -169,7 +169,8 @@ hub_deinit(struct hub *hub)
 	TAILQ_FOREACH(peer, &hub->peers, link)
 		if (!peer->is_closed)
 			bus_kill(&hub->bus, &peer->session.client);
-	hub_end_pass(hub);
+	while (!TAILQ_EMPTY(&hub->bus.flow.dead))
+		hub_end_pass(hub);
 	while ((peer = TAILQ_FIRST(&hub->peers))) {
 		assert_true(peer->is_closed);
 		TAILQ_REMOVE(&hub->peers, peer, link);
@@ -410,8 +411,8 @@ void
 peer_break(struct peer *peer)
 {
 	bus_kill(&peer->hub->bus, &peer->session.client);
-	hub_end_pass(peer->hub);
-	assert_true(peer->is_closed);
+	while (!peer->is_closed)
+		hub_end_pass(peer->hub);
 }
 
 void
