@@ -39,6 +39,7 @@ channels_init(struct channels *channels, const struct access *access, struct wor
 	if (getrandom(&channels->key, sizeof(channels->key), 0) != sizeof(channels->key))
 		return -errno;
 	channels->patterns.key = channels->key;
+	channels->patterns.bytes = &channels->bytes;
 	return 0;
 }
 
@@ -115,12 +116,20 @@ channels_step_over(struct channels *channels, struct channel *channel, bool is_n
 	}
 }
 
+/* What a channel counts for in channels.bytes. */
+static size_t
+channel_size(const struct channel *channel)
+{
+	return sizeof(*channel) + channel->head_len;
+}
+
 /* Frees an unnamed channel that nobody waits for. */
 static void
 channels_free(struct channels *channels, struct channel *channel)
 {
 	assert(TAILQ_EMPTY(&channel->waiters));
 	channels->work->done += WORK_LOOKUP;
+	channels->bytes -= channel_size(channel);
 	channels_step_over(channels, channel, false);
 	TAILQ_REMOVE(&channels->unnamed, channel, link);
 	channels->n_unnamed--;
@@ -243,6 +252,7 @@ channels_make(struct channels *channels, struct slice name, bool is_shard)
 		free(channel);
 		return NULL;
 	}
+	channels->bytes += channel_size(channel);
 	channels->work->done += WORK_LOOKUP;
 	channels_add_unnamed(channels, channel);
 	return channel;

@@ -63,6 +63,7 @@ struct channels {
 	const struct access *access;
 	struct work *work;
 	const struct channel *pinned;            /* the channel of the open run, which must stay as it is; or NULL */
+	size_t bytes;                            /* memory of all channels and patterns, without their receivers */
 	size_t match_bytes;                      /* of the matches of all channels */
 	uint64_t patterns_generation;            /* is counted up when a pattern comes or goes */
 	uint64_t members_generation;             /* is counted up with every change of a subscription or rule */

@@ -123,6 +123,7 @@ pattern_get(struct pattern_index *index, struct slice text)
 		free(pattern);
 		return NULL;
 	}
+	*index->bytes += sizeof(*pattern) + pattern->len;
 	return pattern;
 }
 
@@ -134,6 +135,7 @@ pattern_remove(struct pattern_index *index, struct pattern *pattern)
 	hashtable_remove(&index->by_literal, &pattern->by_literal);
 	lengths_remove(index, pattern->literal_len);
 	recvset_deinit(&pattern->receivers);
+	*index->bytes -= sizeof(*pattern) + pattern->len;
 	free(pattern);
 }
 

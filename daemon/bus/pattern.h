@@ -31,6 +31,7 @@ struct pattern_index {
 	} * lengths;
 	size_t n_lengths, cap_lengths;
 	struct work *work;
+	size_t *bytes; /* is counted up by the memory of the patterns */
 };
 
 /* All patterns must have been removed. */

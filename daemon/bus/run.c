@@ -13,8 +13,8 @@
  *   written before the end of the pass, which closes the run: so no reply passes a barrier that is not counted up yet.
  *
  * The publisher itself gets its spans without the barrier, and so do receivers of its process if it asked for that: a
- * program with a single thread may wait for its reply before it reads its messages. A large message is no run, as copying it would cost too much: a receiver
- * gets it as two spans, a head in its form and the shared payload.
+ * program with a single thread may wait for its reply before it reads its messages. A large message is no run, as
+ * copying it would cost too much: a receiver gets it as two spans, a head in its form and the shared payload.
  */
 #include "run.h"
 

@@ -87,7 +87,8 @@ struct client {
 	bool hurried : 1;      /* its messages are published at once, whoever is clogged */
 	bool has_waited : 1;   /* has been on flow.untried for the message that it publishes next */
 	bool skips_own : 1;    /* its replies do not wait for receivers of its own process */
-	/* Of last_published.channel: one of its receivers is the client's own, see client_is_own(); the client may publish to it. */
+	/* Of last_published.channel: one of its receivers is the client's own, see client_is_own(); the client may
+	 * publish to it. */
 	bool publishes_to_own : 1, publish_allowed : 1;
 	uint16_t wait_receivers; /* when it publishes to a channel with fewer receivers, it waits for more */
 };
@@ -105,9 +106,9 @@ client_is_live(const struct client *c)
 }
 
 /*
- * Whether a message of the publisher goes to the publisher itself, or to another client of its process and the publisher
- * has said that it skips those. The pid alone does not tell who reads: it is that of the process that connected, and a
- * child may have taken over the socket since.
+ * Whether a message of the publisher goes to the publisher itself, or to another client of its process and the
+ * publisher has said that it skips those. The pid alone does not tell who reads: it is that of the process that
+ * connected, and a child may have taken over the socket since.
  */
 static inline bool
 client_is_own(const struct client *publisher, const struct client *receiver)

@@ -570,6 +570,7 @@ flow_charge_input(struct flow *flow, struct client *c, size_t old, size_t new)
 	bool was_over = user->input > limit, is_much = new > USER_OVER_MIN &&client_is_live(c);
 
 	user->input += new - old;
+	flow->users.input += new - old;
 	if (user->leader && (user->input <= limit || (user->leader == c && !is_much)))
 		flow_end_lead(flow, user);
 	if (user->input <= limit) {

@@ -76,6 +76,7 @@ missed_forget(struct missed_table *table, struct client *c)
 	for (size_t i = 0; i < missed->n; i++)
 		free(missed->counts[i].name);
 	c->user->missed -= missed->charged;
+	table->flow->users.missed -= missed->charged;
 	flow_charge(table->flow, c->user, &missed->charged, 0);
 	free(missed->counts);
 	free(missed);
@@ -113,6 +114,7 @@ missed_find_count(struct missed_table *table, struct missed *missed, struct slic
 	else
 		need = sizeof(*count);
 	missed->client->user->missed += need;
+	flow->users.missed += need;
 	flow_charge(flow, missed->client->user, &missed->charged, missed->charged + need);
 	return count;
 }
@@ -136,6 +138,7 @@ missed_get(struct missed_table *table, struct client *c)
 	flow_log(table->flow, c, LOG_LEVEL_INFO, "is clogged, messages to it are dropped");
 	c->has_missed = true;
 	c->user->missed += sizeof(*missed);
+	table->flow->users.missed += sizeof(*missed);
 	flow_charge(table->flow, c->user, &missed->charged, sizeof(*missed));
 	return missed;
 }

@@ -48,8 +48,8 @@ TAILQ_HEAD(user_list, user);
 /* All users that have clients. */
 struct users {
 	struct hashtable table;
-	uint64_t n_over; /* users that are over */
-	uint64_t queued; /* of all users, see struct user */
+	uint64_t n_over;                /* users that are over */
+	uint64_t queued, input, missed; /* of all users, see struct user */
 };
 
 /* All clients must be gone. */

@@ -105,6 +105,26 @@ info_put_size(struct buf *out, const char *name, uint64_t bytes)
 	return buf_printf(out, "%s:%llu\r\n%s_human:%s\r\n", name, U(bytes), name, human_size_fixed(bytes).text);
 }
 
+/* What the heap takes for a piece of memory beside its bytes, and for a pointer to it in a table. */
+#define INFO_HEAP_EXTRA 24
+
+/*
+ * All memory that clients have taken, by the account that the limits use: output, input, what was missed, channels,
+ * patterns, subscriptions, connections.
+ */
+static uint64_t
+info_accounted_bytes(const struct bus *bus)
+{
+	const struct flow *flow = &bus->flow;
+	const struct channels *channels = &bus->router.channels;
+	uint64_t n_subscriptions = bus->router.subscriptions.n;
+
+	return flow->chunks.bytes + flow->users.input + flow->users.missed + channels->bytes + channels->match_bytes +
+	       (channels->table.n + channels->patterns.by_text.n) * INFO_HEAP_EXTRA +
+	       n_subscriptions * (sizeof(struct subscription) + 2 * INFO_HEAP_EXTRA) +
+	       flow->stats.clients * (2 * sizeof(struct session) + INFO_HEAP_EXTRA);
+}
+
 static int
 info_put_memory(struct buf *out, const struct bus *bus)
 {
@@ -124,8 +144,10 @@ info_put_memory(struct buf *out, const struct bus *bus)
 	                  "maxmemory:0\r\n"
 	                  "maxmemory_policy:noeviction\r\n"
 	                  "mem_fragmentation_ratio:%.2f\r\n"
-	                  "chunk_bytes:%llu\r\n",
-	                  used > 0 ? (double)resident / (double)used : 1.0, U(bus->flow.chunks.bytes));
+	                  "chunk_bytes:%llu\r\n"
+	                  "accounted_bytes:%llu\r\n",
+	                  used > 0 ? (double)resident / (double)used : 1.0, U(bus->flow.chunks.bytes),
+	                  U(info_accounted_bytes(bus)));
 }
 
 static int

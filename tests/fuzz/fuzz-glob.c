@@ -222,6 +222,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *p = data, *end = data + size;
 
 	world.index.work = &world.work;
+	world.index.bytes = &world.bytes;
 	while (p < end) {
 		const uint8_t *newline = memchr(p, '\n', (size_t)(end - p)), *stop = newline ? newline : end;
 

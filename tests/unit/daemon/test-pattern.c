@@ -14,6 +14,7 @@
 #include "prng.h"
 
 static struct work work;
+static size_t bytes;
 
 #define PATTERNS_MAX ((size_t)400)
 
@@ -26,7 +27,7 @@ slice_of(const char *text)
 static void
 get_find_remove(void **state __attribute__((unused)))
 {
-	struct pattern_index index = { .work = &work, .key = { 1, 2 } };
+	struct pattern_index index = { .work = &work, .bytes = &bytes, .key = { 1, 2 } };
 	struct pattern *a, *b;
 
 	assert_null(pattern_find(&index, slice_of("a*")));
@@ -62,7 +63,7 @@ count_one(struct pattern *pattern __attribute__((unused)), void *arg)
 static void
 ended_search(void **state __attribute__((unused)))
 {
-	struct pattern_index index = { .work = &work, .key = { 1, 2 } };
+	struct pattern_index index = { .work = &work, .bytes = &bytes, .key = { 1, 2 } };
 	static const char *const texts[] = { "*", "a*", "?b", "ab", "abc*" };
 	int n = 0;
 
@@ -124,7 +125,7 @@ search(struct pattern_index *index, struct pattern *const *all, size_t n, struct
 static void
 as_trying_all(void **state __attribute__((unused)))
 {
-	struct pattern_index index = { .work = &work, .key = { 3, 4 } };
+	struct pattern_index index = { .work = &work, .bytes = &bytes, .key = { 3, 4 } };
 	struct pattern *all[PATTERNS_MAX];
 	struct prng prng;
 	size_t n = 0;
@@ -167,7 +168,7 @@ as_trying_all(void **state __attribute__((unused)))
 static void
 any_bytes(void **state __attribute__((unused)))
 {
-	struct pattern_index index = { .work = &work, .key = { 5, 6 } };
+	struct pattern_index index = { .work = &work, .bytes = &bytes, .key = { 5, 6 } };
 	struct pattern *all[3];
 	uint8_t long_name[1000];
 
