@@ -4,6 +4,7 @@
  * router itself cannot do that, since runs stand above it.
  */
 #include "bus.h"
+#include "output.h"
 
 #include <assert.h>
 #include <unistd.h>
@@ -98,7 +99,7 @@ void
 bus_stop_output(struct bus *bus, struct client *c)
 {
 	bus_leave_until(bus, c, UINT64_MAX);
-	flow_stop_output(&bus->flow, c);
+	output_stop(&bus->flow, c);
 }
 
 void
@@ -118,7 +119,7 @@ bus_set_limits(struct bus *bus, const struct limits *limits)
 {
 	run_close(&bus->run); /* its replies counted the receivers by the old limits */
 	bus->flow.limits = *limits;
-	flow_check_limits(&bus->flow);
+	output_check_limits(&bus->flow);
 }
 
 /* Disconnects the clients that are subscribed to the channel by name and may not receive it by the present rules. */
@@ -188,7 +189,7 @@ bus_end_exec(struct bus *bus)
 	run_close(&bus->run);
 	if (c->has_missed)
 		missed_report(&bus->missed, c);
-	flow_deliver_deferred(&bus->flow);
+	output_deliver_deferred(&bus->flow);
 	if (c->out.count > 0 && c->out_state == CLIENT_OUT_IDLE)
 		flow_set_out_state(&bus->flow, c, CLIENT_OUT_REPLIER);
 	while ((c = TAILQ_FIRST(&bus->flow.excluded))) {

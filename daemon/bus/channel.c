@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "flow.h"
+#include "output.h"
 #include "resp-encode.h"
 
 /* How many unnamed channels there are at most, beside those that publishers wait for. */
@@ -442,7 +442,7 @@ channel_count_dropping(const struct channel *channel, bool is_large, struct work
 		for (uint32_t i = 0; i < set->n; i++) {
 			const struct client *c = recvset_array(set)[i];
 
-			n += flow_drops(c, is_large) && channel_admits(channel, c);
+			n += output_drops(c, is_large) && channel_admits(channel, c);
 		}
 	}
 	return n;

@@ -120,7 +120,7 @@ void channels_forget_unnamed(struct channels *channels);
 /* How many receivers of an up-to-date channel are clogged. clog_generation: of the flow. */
 uint32_t channel_count_clogged(struct channel *channel, uint64_t clog_generation, struct work *work);
 
-/* Likewise, with those for which just large messages are dropped now; see flow_drops(). */
+/* Likewise, with those for which just large messages are dropped now; see output_drops(). */
 uint32_t channel_count_clogged_for_large(const struct channel *channel, struct work *work);
 
 /* Whether one of the receivers is the client's own, see client_is_own(). */

@@ -24,7 +24,7 @@
 #include <string.h>
 
 #include "channel.h"
-#include "flow.h"
+#include "output.h"
 #include "log.h"
 #include "missed.h"
 #include "resp-encode.h"
@@ -121,7 +121,7 @@ run_deliver_to(struct run *run, struct client *c, const struct piece *piece, str
 {
 	if (c->has_missed && c != run->flow->executing)
 		missed_report(run->missed, c);
-	flow_deliver(run->flow, c, piece->chunk, piece->offset, piece->len, barrier, messages);
+	output_deliver(run->flow, c, piece->chunk, piece->offset, piece->len, barrier, messages);
 }
 
 /*
@@ -149,7 +149,7 @@ run_deliver(struct run *run, const struct recvset *set, enum encoding encoding, 
 			flow->stats.undelivered += messages;
 			continue;
 		}
-		if (slow == SLOW_DROP && flow_drops(c, head != NULL)) {
+		if (slow == SLOW_DROP && output_drops(c, head != NULL)) {
 			missed_add(run->missed, c, channel_name(run->channel), messages);
 			dropped += messages;
 			continue;
@@ -160,7 +160,7 @@ run_deliver(struct run *run, const struct recvset *set, enum encoding encoding, 
 		c->delivered += messages;
 		queued += messages;
 		if (c->clogged && slow == SLOW_DISCONNECT)
-			flow_disconnect_slow(flow, c);
+			output_disconnect_slow(flow, c);
 	}
 	flow->stats.deliveries += queued;
 	run->channel->deliveries += queued;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "flow.h"
+#include "output.h"
 #include "glob.h"
 #include "missed.h"
 #include "resp-encode.h"
@@ -146,7 +146,7 @@ taps_notify(struct taps *taps, struct client *c, struct notice *notice)
 		return;
 	}
 	frame = &notice->frames[resp3];
-	flow_deliver(taps->flow, c, frame->chunk, frame->offset, frame->len, NULL, 0);
+	output_deliver(taps->flow, c, frame->chunk, frame->offset, frame->len, NULL, 0);
 }
 
 void

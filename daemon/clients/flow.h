@@ -130,45 +130,6 @@ void flow_mark_dead(struct flow *flow, struct client *c);
 /* Likewise, and logs that there was no memory for it. */
 void flow_out_of_memory(struct flow *flow, struct client *c);
 
-/* Compares the client's queue with the limits. Call after queueing or writing. */
-void flow_check_clogged(struct flow *flow, struct client *c);
-
-/* Likewise for all clients. Call after the limits have changed. */
-void flow_check_limits(struct flow *flow);
-
-/* Replaces what the user was charged with for some memory (*charged) by cost, both in bytes. */
-void flow_charge(struct flow *flow, struct user *user, size_t *charged, size_t cost);
-
-/* Whether a message to the client is dropped, if the policy is to drop. is_large: the message has its own chunk. */
-bool flow_drops(const struct client *c, bool is_large);
-
-/*
- * Queues output, see outq_push() for barrier and messages. A client for which there is no memory is closed; a dead one
- * gets nothing.
- */
-void flow_queue(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
-                struct barrier *barrier, uint32_t messages);
-
-/* The same for published messages: flow.executing gets them when its EXEC is done. */
-void flow_deliver(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
-                  struct barrier *barrier, uint32_t messages);
-
-/* Ends EXEC: queues what was deferred for flow.executing, and sets that to NULL. */
-void flow_deliver_deferred(struct flow *flow);
-
-/* Copies bytes to the unicast stream. Returns their offset in its chunk, or -ENOMEM. */
-int64_t flow_append_unicast(struct flow *flow, const void *data, size_t len);
-
-/* Drops what is queued for the client, but goes on handling its input. It must have left all channels. */
-void flow_stop_output(struct flow *flow, struct client *c);
-
-/* Disconnects a clogged client: now if its socket is known to be full, else after the next write. */
-void flow_disconnect_slow(struct flow *flow, struct client *c);
-
-/* Call after outq_write() for a client that is not dead, with its results. Sets the out_state. */
-void flow_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written,
-                  struct barrier *barrier);
-
 /*
  * Charges the client's user with new bytes of input in place of old. Returns whether the client has to wait: the user
  * is over the limit, and another client is the one that goes on.
@@ -184,11 +145,4 @@ static inline bool
 flow_is_pass_full(const struct flow *flow)
 {
 	return flow->chunks.bytes > flow->bytes_at_begin + FLOW_PASS_BYTES || work_is_pass_over(&flow->work);
-}
-
-/* Whether flow_check_clogged() has to be called after output was queued. */
-static inline bool
-flow_may_be_clogged(const struct flow *flow, const struct outq *q)
-{
-	return outq_cost(q) > flow->limits.queue_limit || flow->users.n_over > 0;
 }

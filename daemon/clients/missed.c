@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow.h"
+#include "output.h"
 #include "resp-encode.h"
 
 /* Counts of one client. The last one is for all channels that have none of their own, as "*". */
@@ -77,7 +77,7 @@ missed_forget(struct missed_table *table, struct client *c)
 		free(missed->counts[i].name);
 	c->user->missed -= missed->charged;
 	table->flow->users.missed -= missed->charged;
-	flow_charge(table->flow, c->user, &missed->charged, 0);
+	output_charge(table->flow, c->user, &missed->charged, 0);
 	free(missed->counts);
 	free(missed);
 	if (table->by_client.n == 0)
@@ -115,7 +115,7 @@ missed_find_count(struct missed_table *table, struct missed *missed, struct slic
 		need = sizeof(*count);
 	missed->client->user->missed += need;
 	flow->users.missed += need;
-	flow_charge(flow, missed->client->user, &missed->charged, missed->charged + need);
+	output_charge(flow, missed->client->user, &missed->charged, missed->charged + need);
 	return count;
 }
 
@@ -139,7 +139,7 @@ missed_get(struct missed_table *table, struct client *c)
 	c->has_missed = true;
 	c->user->missed += sizeof(*missed);
 	table->flow->users.missed += sizeof(*missed);
-	flow_charge(table->flow, c->user, &missed->charged, sizeof(*missed));
+	output_charge(table->flow, c->user, &missed->charged, sizeof(*missed));
 	return missed;
 }
 
@@ -182,7 +182,7 @@ missed_queue(struct flow *flow, struct client *c, const struct missed_count *cou
 	p += resp_put_bulk(p, payload, len);
 	len = (size_t)(p - (char *)stream_end(&flow->unicast));
 	flow->unicast.chunk->len += (uint32_t)len;
-	flow_queue(flow, c, flow->unicast.chunk, flow->unicast.chunk->len - len, len, NULL, 1);
+	output_queue(flow, c, flow->unicast.chunk, flow->unicast.chunk->len - len, len, NULL, 1);
 }
 
 void

@@ -16,6 +16,7 @@
 
 #include "buf.h"
 #include "lifetime.h"
+#include "output.h"
 #include "publish.h"
 #include "sessions.h"
 
@@ -56,11 +57,11 @@ feed_answer(struct bus *bus, struct session *s, struct barrier *barrier, const c
 
 	if (s->client.state == CLIENT_DEAD)
 		return;
-	offset = flow_append_unicast(&bus->flow, text, len);
+	offset = output_append_unicast(&bus->flow, text, len);
 	if (offset < 0)
 		flow_out_of_memory(&bus->flow, &s->client);
 	else
-		flow_queue(&bus->flow, &s->client, bus->flow.unicast.chunk, (size_t)offset, len, barrier, 0);
+		output_queue(&bus->flow, &s->client, bus->flow.unicast.chunk, (size_t)offset, len, barrier, 0);
 }
 
 void

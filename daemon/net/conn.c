@@ -20,6 +20,7 @@
 
 #include "addr.h"
 #include "lifetime.h"
+#include "output.h"
 #include "pass.h"
 
 /* What a connection takes on the heap beside its struct, about, in bytes. */
@@ -188,7 +189,7 @@ conn_echo(struct conn *conn, size_t len)
 	}
 	memcpy(stream_end(stream), conn->origin->loop->buffer + sent, rest);
 	stream->chunk->len += (uint32_t)rest;
-	flow_queue(&bus->flow, &s->client, stream->chunk, stream->chunk->len - rest, rest, NULL, 0);
+	output_queue(&bus->flow, &s->client, stream->chunk, stream->chunk->len - rest, rest, NULL, 0);
 }
 
 /* Reads, or waits with it for the share of its user; see work.h. */
@@ -264,7 +265,7 @@ conn_flush(struct client *c)
 	if (status == OUTQ_ERROR && conn->origin->ops->is_writer && client_is_live(c))
 		bus_stop_output(bus, c);
 	else
-		flow_flushed(&bus->flow, c, status, written, barrier);
+		output_flushed(&bus->flow, c, status, written, barrier);
 	conn_update_events(conn);
 }
 

@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "command.h"
+#include "output.h"
 #include "reply.h"
 #include "sessions.h"
 
@@ -127,11 +128,11 @@ monitor_send(struct bus *bus, struct client *monitor, const struct buf *line)
 	if (monitor != flow->executing) {
 		reply_raw(bus, session_of(monitor), line->data, line->len);
 	} else {
-		offset = flow_append_unicast(flow, line->data, line->len);
+		offset = output_append_unicast(flow, line->data, line->len);
 		if (offset < 0)
 			flow_out_of_memory(flow, monitor);
 		else
-			flow_deliver(flow, monitor, flow->unicast.chunk, (size_t)offset, line->len, NULL, 0);
+			output_deliver(flow, monitor, flow->unicast.chunk, (size_t)offset, line->len, NULL, 0);
 		return;
 	}
 	if (!monitor->clogged || monitor->state == CLIENT_DEAD)

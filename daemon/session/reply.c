@@ -6,6 +6,7 @@
 
 #include "resp-encode.h"
 #include "sessions.h"
+#include "output.h"
 
 static inline void __attribute__((always_inline))
 reply_header(struct bus *bus, struct session *s, char type, uint64_t value, struct barrier *barrier)
@@ -23,7 +24,7 @@ reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offs
 		return;
 	if (bus->run.messages > 0 && client_is_subscribed(&s->client))
 		run_close(&bus->run);
-	flow_queue(&bus->flow, &s->client, chunk, offset, len, NULL, 0);
+	output_queue(&bus->flow, &s->client, chunk, offset, len, NULL, 0);
 }
 
 void

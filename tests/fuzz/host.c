@@ -9,11 +9,12 @@
 #include <time.h>
 
 #include "chunk.h"
-#include "lifetime.h"
+#include "command-table.h"
 #include "input.h"
+#include "lifetime.h"
+#include "output.h"
 #include "pass.h"
 #include "stream.h"
-#include "command-table.h"
 
 /* More passes mean that something creates work for itself endlessly. */
 #define PASSES_MAX 100000
@@ -197,7 +198,7 @@ host_flush(struct client *c)
 	status = outq_write(&c->out, -1, peer->budget, &written, &barrier);
 	if (status == OUTQ_EMPTY && c->state == CLIENT_CLOSING)
 		peer->was_killed = false;
-	flow_flushed(&bus->flow, c, status, written, barrier);
+	output_flushed(&bus->flow, c, status, written, barrier);
 }
 
 static void

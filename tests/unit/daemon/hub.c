@@ -6,12 +6,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lifetime.h"
+#include "command-table.h"
 #include "input.h"
+#include "lifetime.h"
 #include "log.h"
+#include "output.h"
 #include "pass.h"
 #include "resp-encode.h"
-#include "command-table.h"
 
 #define BUFFER_SIZE ((size_t)256 * 1024)
 #define SMALL_BUFFER_SIZE ((size_t)100)
@@ -103,7 +104,7 @@ flush(struct client *c)
 	before = s->client.out.bytes;
 	status = write_out(peer, &barrier);
 	assert_int_not_equal(status, OUTQ_ERROR);
-	flow_flushed(&bus->flow, c, status, before - s->client.out.bytes, barrier);
+	output_flushed(&bus->flow, c, status, before - s->client.out.bytes, barrier);
 }
 
 static void

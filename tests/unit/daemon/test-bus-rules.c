@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "output.h"
 #include "user.h"
 
 #define SUBSCRIBED(channel) "*3\r\n$9\r\nsubscribe\r\n$1\r\n" channel "\r\n:1\r\n"
@@ -282,7 +283,7 @@ drop_in_order(struct hub *hub)
 	/* A reply, and a message of a channel with policy wait, stand behind the report of what was missed before. */
 	flow_set_state(&hub->bus.flow, &a->session.client, CLIENT_OPEN, NULL);
 	hub->bus.flow.limits.queue_limit = 100000;
-	flow_check_clogged(&hub->bus.flow, &b->session.client); /* drained, as it were */
+	output_check_clogged(&hub->bus.flow, &b->session.client); /* drained, as it were */
 	peer_ask(a, "PUBLISH y 8\r\n", "");
 	peer_set_full(b, false);
 	for (int i = 0; i < 4; i++)

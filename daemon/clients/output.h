@@ -1,0 +1,57 @@
+/*
+ * Output of clients: queues it, compares queues with their limits, charges users with its memory, and decides what a
+ * write means for a client. Whoever is clogged is not written for without end; output.c says how.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow.h"
+
+/* Compares the client's queue with the limits. Call after queueing or writing. */
+void output_check_clogged(struct flow *flow, struct client *c);
+
+/* Likewise for all clients. Call after the limits have changed. */
+void output_check_limits(struct flow *flow);
+
+/* Replaces what the user was charged with for some memory (*charged) by cost, both in bytes. */
+void output_charge(struct flow *flow, struct user *user, size_t *charged, size_t cost);
+
+/* Whether a message to the client is dropped, if the policy is to drop. is_large: the message has its own chunk. */
+bool output_drops(const struct client *c, bool is_large);
+
+/*
+ * Queues output, see outq_push() for barrier and messages. A client for which there is no memory is closed; a dead one
+ * gets nothing.
+ */
+void output_queue(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
+                  struct barrier *barrier, uint32_t messages);
+
+/* The same for published messages: flow.executing gets them when its EXEC is done. */
+void output_deliver(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
+                    struct barrier *barrier, uint32_t messages);
+
+/* Ends EXEC: queues what was deferred for flow.executing, and sets that to NULL. */
+void output_deliver_deferred(struct flow *flow);
+
+/* Copies bytes to the unicast stream. Returns their offset in its chunk, or -ENOMEM. */
+int64_t output_append_unicast(struct flow *flow, const void *data, size_t len);
+
+/* Drops what is queued for the client, but goes on handling its input. It must have left all channels. */
+void output_stop(struct flow *flow, struct client *c);
+
+/* Disconnects a clogged client: now if its socket is known to be full, else after the next write. */
+void output_disconnect_slow(struct flow *flow, struct client *c);
+
+/* Call after outq_write() for a client that is not dead, with its results. Sets the out_state. */
+void output_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written,
+                    struct barrier *barrier);
+
+/* Whether output_check_clogged() has to be called after output was queued. */
+static inline bool
+output_may_be_clogged(const struct flow *flow, const struct outq *q)
+{
+	return outq_cost(q) > flow->limits.queue_limit || flow->users.n_over > 0;
+}
