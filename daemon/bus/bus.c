@@ -1,13 +1,14 @@
 /*
  * The operations that concern several modules, in the order that they need. Whatever changes who receives a message, or
- * in which form, first closes the open run: its messages are for those who were receivers when they were published. The
- * router itself cannot do that, since runs stand above it.
+ * in which form, first closes the open batch: its messages are for those who were receivers when they were published.
+ * The module subscriptions cannot do that itself, since batches stand above it.
  */
 #include "bus.h"
-#include "output.h"
 
 #include <assert.h>
 #include <unistd.h>
+
+#include "output.h"
 
 int
 bus_init(struct bus *bus, const struct limits *limits)
@@ -17,10 +18,10 @@ bus_init(struct bus *bus, const struct limits *limits)
 	*bus = (struct bus){ .access.own_uid = geteuid() };
 	flow_init(&bus->flow, limits);
 	missed_init(&bus->missed, &bus->flow);
-	r = router_init(&bus->router, &bus->flow, &bus->access);
+	r = subscriptions_init(&bus->subscriptions, &bus->flow, &bus->access);
 	if (r < 0)
 		return r;
-	run_init(&bus->run, &bus->flow, &bus->router.channels, &bus->missed);
+	batch_init(&bus->batch, &bus->flow, &bus->subscriptions.channels, &bus->missed);
 	taps_init(&bus->taps, &bus->flow, &bus->missed);
 	return 0;
 }
@@ -31,28 +32,28 @@ bus_deinit(struct bus *bus)
 	assert(bus->taps.n == 0);
 	if (bus->is_checking_rules)
 		channels_end_walk(&bus->rules_walk);
-	run_close(&bus->run);
-	router_deinit(&bus->router);
-	run_deinit(&bus->run);
+	batch_close(&bus->batch);
+	subscriptions_deinit(&bus->subscriptions);
+	batch_deinit(&bus->batch);
 	flow_deinit(&bus->flow);
 }
 
 int
 bus_subscribe(struct bus *bus, struct client *c, enum subscription_kind kind, struct slice name)
 {
-	run_close(&bus->run);
-	return router_subscribe(&bus->router, c, kind, name);
+	batch_close(&bus->batch);
+	return subscriptions_add(&bus->subscriptions, c, kind, name);
 }
 
 bool
 bus_unsubscribe(struct bus *bus, struct client *c, enum subscription_kind kind, struct slice name)
 {
-	struct subscription *sub = router_find(&bus->router, c, kind, name);
+	struct subscription *sub = subscriptions_find(&bus->subscriptions, c, kind, name);
 
 	if (!sub)
 		return false;
-	run_close(&bus->run);
-	router_unsubscribe(&bus->router, sub);
+	batch_close(&bus->batch);
+	subscriptions_remove(&bus->subscriptions, sub);
 	return true;
 }
 
@@ -63,9 +64,9 @@ bus_leave_until(struct bus *bus, struct client *c, uint64_t end)
 
 	if (!client_is_subscribed(c))
 		return true;
-	run_close(&bus->run);
+	batch_close(&bus->batch);
 	while ((sub = LIST_FIRST(&c->subscriptions)) && bus->flow.work.done < end)
-		router_unsubscribe(&bus->router, sub);
+		subscriptions_remove(&bus->subscriptions, sub);
 	return !sub;
 }
 
@@ -74,8 +75,8 @@ bus_set_encoding(struct bus *bus, struct client *c, enum encoding encoding)
 {
 	if (c->encoding == encoding)
 		return;
-	run_close(&bus->run);
-	router_set_encoding(&bus->router, c, encoding);
+	batch_close(&bus->batch);
+	subscriptions_set_encoding(&bus->subscriptions, c, encoding);
 }
 
 void
@@ -117,7 +118,7 @@ bus_dismiss(struct bus *bus, struct client *c)
 void
 bus_set_limits(struct bus *bus, const struct limits *limits)
 {
-	run_close(&bus->run); /* its replies counted the receivers by the old limits */
+	batch_close(&bus->batch); /* its replies counted the receivers by the old limits */
 	bus->flow.limits = *limits;
 	output_check_limits(&bus->flow);
 }
@@ -149,7 +150,7 @@ bus_check_rules(struct bus *bus)
 	if (!bus->is_checking_rules)
 		return;
 	while (bus->flow.work.done < end) {
-		channel = channels_walk(&bus->router.channels, &bus->rules_walk);
+		channel = channels_walk(&bus->subscriptions.channels, &bus->rules_walk);
 		if (channel) {
 			bus_check_channel(bus, channel);
 			continue;
@@ -165,19 +166,19 @@ bus_set_rules(struct bus *bus, const struct access_rules *rules)
 {
 	const struct access_rule *rule;
 
-	run_close(&bus->run);
+	batch_close(&bus->batch);
 	bus->access.rules = rules;
 	bus->access.n_rules = 0;
 	if (rules)
 		STAILQ_FOREACH(rule, rules, link)
 			bus->access.n_rules++;
-	bus->router.channels.members_generation++;
+	bus->subscriptions.channels.members_generation++;
 	if (bus->is_checking_rules)
 		channels_end_walk(&bus->rules_walk);
-	channels_begin_walk(&bus->router.channels, &bus->rules_walk);
+	channels_begin_walk(&bus->subscriptions.channels, &bus->rules_walk);
 	bus->is_checking_rules = true;
 	bus_check_rules(bus);
-	router_wake_waiters(&bus->router);
+	subscriptions_wake_waiters(&bus->subscriptions);
 	flow_resume_throttled(&bus->flow);
 }
 
@@ -186,7 +187,7 @@ bus_end_exec(struct bus *bus)
 {
 	struct client *c = bus->flow.executing;
 
-	run_close(&bus->run);
+	batch_close(&bus->batch);
 	if (c->has_missed)
 		missed_report(&bus->missed, c);
 	output_deliver_deferred(&bus->flow);

@@ -7,15 +7,15 @@
 #include "access.h"
 #include "flow.h"
 #include "missed.h"
-#include "router.h"
-#include "run.h"
+#include "subscriptions.h"
+#include "batch.h"
 #include "tap.h"
 
 struct bus {
 	struct flow flow;
 	struct missed_table missed;
-	struct router router;
-	struct run run;
+	struct subscriptions subscriptions;
+	struct batch batch;
 	struct taps taps;
 	struct access access;
 	bool is_checking_rules; /* with rules_walk, see bus_check_rules() */
@@ -28,7 +28,7 @@ int bus_init(struct bus *bus, const struct limits *limits);
 /* All clients must be gone. */
 void bus_deinit(struct bus *bus);
 
-/* As router_subscribe(), also while a run is open. */
+/* As subscriptions_add(), also while a batch is open. */
 int bus_subscribe(struct bus *bus, struct client *c, enum subscription_kind kind, struct slice name);
 
 /* Returns whether there was such a subscription. */

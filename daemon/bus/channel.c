@@ -7,8 +7,8 @@
  * A channel that nobody is subscribed to by name is "unnamed": it exists for its cache of patterns, or for publishers
  * that wait for a receiver. Names of such channels come from publishers, so their number and the memory of all caches
  * are bounded: the oldest are freed, and looked up anew if they are published to again. Freeing one counts up
- * members_generation, so nobody takes a new channel at the same address for the old one. The channel of the open run is
- * pinned: it is not freed, and its matches stay, since the run refers to their heads.
+ * members_generation, so nobody takes a new channel at the same address for the old one. The channel of the open batch
+ * is pinned: it is not freed, and its matches stay, since the batch refers to their heads.
  */
 #include "channel.h"
 
@@ -367,9 +367,9 @@ channels_refresh(struct channels *channels, struct channel *channel)
 		channel->heads_len += way > 0 ? channel->matches[way - 1].head_len : 0;
 		channels->work->done += WORK_VISIT + (channel->is_restricted ? set->n * WORK_VISIT : 0);
 	}
-	channel->large_from = (uint32_t)(RUN_COPIES_MAX / (channel->n_matches + 1));
-	if (channel->large_from > RUN_LARGE)
-		channel->large_from = RUN_LARGE;
+	channel->large_from = (uint32_t)(BATCH_COPIES_MAX / (channel->n_matches + 1));
+	if (channel->large_from > BATCH_LARGE)
+		channel->large_from = BATCH_LARGE;
 	channel->overlap = false;
 	if (channel->n_matches > 0) {
 		channels->work->done += 2 * (uint64_t)channel->n_total * WORK_VISIT;

@@ -20,10 +20,10 @@
 
 /*
  * From this length on, in bytes, a payload has a chunk of its own, which is shared and never copied; a shorter one,
- * too, if its copies for all ways would take more than RUN_COPIES_MAX.
+ * too, if its copies for all ways would take more than BATCH_COPIES_MAX.
  */
-#define RUN_LARGE ((size_t)16 * 1024)
-#define RUN_COPIES_MAX ((size_t)256 * 1024)
+#define BATCH_LARGE ((size_t)16 * 1024)
+#define BATCH_COPIES_MAX ((size_t)256 * 1024)
 
 /* A pattern that matches a channel, and the head of messages that are delivered through it. */
 struct match {
@@ -39,7 +39,7 @@ struct channel {
 	uint32_t n_matches;
 	uint32_t heads_len;  /* bytes of one message's heads, in all ways together */
 	uint32_t n_total;    /* receivers in all ways, without those that may not receive it */
-	uint32_t large_from; /* payloads from this length on, in bytes, are shared and not copied; see RUN_LARGE */
+	uint32_t large_from; /* payloads from this length on, in bytes, are shared and not copied; see BATCH_LARGE */
 	uint32_t n_clogged;  /* of these; valid while flow.clog_generation is clog_generation */
 	/* Messages: published; queued for a receiver, once for each; not queued for one, as the policy is to drop. */
 	uint64_t messages, deliveries, dropped;
@@ -62,7 +62,7 @@ struct channels {
 	struct pattern_index patterns;
 	const struct access *access;
 	struct work *work;
-	const struct channel *pinned;            /* the channel of the open run, which must stay as it is; or NULL */
+	const struct channel *pinned;            /* the channel of the open batch, which must stay as it is; or NULL */
 	size_t bytes;                            /* memory of all channels and patterns, without their receivers */
 	size_t match_bytes;                      /* of the matches of all channels */
 	uint64_t patterns_generation;            /* is counted up when a pattern comes or goes */

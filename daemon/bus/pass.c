@@ -28,7 +28,7 @@ pass_resume_client(struct bus *bus, const struct pass_ops *ops, struct client *c
 	if (!flow_begin_turn(&bus->flow, c))
 		return false;
 	if (c->has_waited)
-		run_close(&bus->run); /* its message must not join those that were published meanwhile */
+		batch_close(&bus->batch); /* its message must not join those that were published meanwhile */
 	if (c->state == CLIENT_READY)
 		ops->resume(c);
 	flow_end_turn(&bus->flow, c, begin);
@@ -144,7 +144,7 @@ pass_end(struct bus *bus, const struct pass_ops *ops)
 	struct flow *flow = &bus->flow;
 
 	bus_check_rules(bus);
-	run_close(&bus->run);
+	batch_close(&bus->batch);
 	pass_write(bus, ops);
 	if (flow->n_to_try == 0 || TAILQ_EMPTY(&flow->receivers))
 		pass_note_all_tried(flow);

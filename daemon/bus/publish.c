@@ -27,7 +27,7 @@ publish_is_allowed(struct bus *bus, const struct client *c, struct slice name)
 static void
 publish_refresh_client(struct bus *bus, const struct channel *channel, struct client *c)
 {
-	uint64_t generation = bus->router.channels.members_generation;
+	uint64_t generation = bus->subscriptions.channels.members_generation;
 
 	if (c->last_published.channel == channel && c->last_published.generation == generation)
 		return;
@@ -56,7 +56,8 @@ publish_wait_for_receivers(struct bus *bus, struct client *c, const struct publi
 {
 	/* publish_is_more() must not hold when it tries again. */
 	c->last_published.generation = GENERATION_NONE;
-	if (!channel && channels_lookup(&bus->router.channels, request->name, request->is_shard, true, &channel) < 0) {
+	if (!channel &&
+	    channels_lookup(&bus->subscriptions.channels, request->name, request->is_shard, true, &channel) < 0) {
 		flow_out_of_memory(&bus->flow, c); /* so the caller's reply does not go out */
 		return false;
 	}
@@ -111,7 +112,7 @@ publish_wait(struct bus *bus, struct client *c, const struct publish_request *re
 
 	bus->flow.work.done += WORK_LOOKUP;
 	if (!publish_is_allowed(bus, c, request->name) ||
-	    channels_lookup(&bus->router.channels, request->name, request->is_shard, false, &channel) < 0)
+	    channels_lookup(&bus->subscriptions.channels, request->name, request->is_shard, false, &channel) < 0)
 		return false;
 	if (publish_wait_for_channel(bus, c, request, channel, c->has_waited))
 		return true;
@@ -142,14 +143,14 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 {
 	struct slice name = request->name, payload = request->payload;
 	bool is_shard = request->is_shard, may_wait = request->may_wait, has_waited = c->has_waited;
-	struct channel *channel = bus->run.channel;
+	struct channel *channel = bus->batch.channel;
 	uint64_t receivers = 0;
 
 	c->has_waited = false;
 	if (may_wait && bus->flow.executing && bus->flow.executing != c)
 		return flow_wait(&bus->flow, c, &bus->flow.excluded) ? PUBLISH_WAIT : PUBLISH_DEAD;
 	if ((!channel || !channel_is(channel, name, is_shard)) &&
-	    channels_lookup(&bus->router.channels, name, is_shard, false, &channel) < 0)
+	    channels_lookup(&bus->subscriptions.channels, name, is_shard, false, &channel) < 0)
 		return PUBLISH_NOMEM;
 	if (channel)
 		publish_refresh_client(bus, channel, c);
@@ -160,15 +161,15 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 	if (may_wait && c->state == CLIENT_DEAD)
 		return PUBLISH_DEAD;
 	if (channel && channel->n_total > 0) {
-		if (run_open(&bus->run, c, channel, payload.len) < 0)
+		if (batch_open(&bus->batch, c, channel, payload.len) < 0)
 			return PUBLISH_NOMEM;
 		if (may_wait &&
-		    publish_wait_for_untried(bus, c, channel, has_waited)) /* the run before may have clogged it */
+		    publish_wait_for_untried(bus, c, channel, has_waited)) /* the batch before may have clogged it */
 			return PUBLISH_WAIT;
 		receivers = publish_count_receivers(bus, channel, payload.len >= channel->large_from);
 		if (request->answer)
-			request->answer(bus, c, receivers, bus->run.barrier);
-		if (run_append(&bus->run, payload, request->tail) < 0)
+			request->answer(bus, c, receivers, bus->batch.barrier);
+		if (batch_append(&bus->batch, payload, request->tail) < 0)
 			return PUBLISH_LOST;
 	} else {
 		bus->flow.stats.messages++;

@@ -30,25 +30,25 @@ struct publish_request {
 	bool is_shard;
 	bool may_wait; /* false: publish now, even if receivers are clogged or the publisher is dead */
 	struct slice payload;
-	struct chunk *tail;     /* see run_append(); or NULL */
+	struct chunk *tail;     /* see batch_append(); or NULL */
 	publish_answer *answer; /* called before the message is queued for a receiver; NULL: no answer */
 };
 
 enum publish_result publish_message(struct bus *bus, struct client *c, const struct publish_request *request);
 
 /*
- * Whether this is one more message for the open run by a client that has published to its channel before, while nobody
- * is clogged or over a quota. Then publish_more() does the same as publish_message().
+ * Whether this is one more message for the open batch by a client that has published to its channel before, while
+ * nobody is clogged or over a quota. Then publish_more() does the same as publish_message().
  */
 static inline bool
 publish_is_more(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
 {
-	const struct channel *channel = bus->run.channel;
+	const struct channel *channel = bus->batch.channel;
 
 	return channel && c->last_published.channel == channel &&
-	       c->last_published.generation == bus->router.channels.members_generation && c->publish_allowed &&
-	       bus->run.own == run_own(c) && !client_is_subscribed(c) && bus->flow.n_clogged == 0 &&
-	       bus->flow.users.n_over == 0 && bus->taps.n == 0 && run_has_room(&bus->run, len) &&
+	       c->last_published.generation == bus->subscriptions.channels.members_generation && c->publish_allowed &&
+	       bus->batch.own == batch_own(c) && !client_is_subscribed(c) && bus->flow.n_clogged == 0 &&
+	       bus->flow.users.n_over == 0 && bus->taps.n == 0 && batch_has_room(&bus->batch, len) &&
 	       channel_is(channel, name, is_shard);
 }
 
@@ -56,9 +56,9 @@ static inline void
 publish_more(struct bus *bus, struct client *c, struct slice payload, publish_answer *answer)
 {
 	if (answer)
-		answer(bus, c, bus->run.channel->n_total, bus->run.barrier);
-	if (run_put(&bus->run, payload) || bus->flow.users.n_over > 0) /* which the answer may have caused */
-		run_close(&bus->run);
+		answer(bus, c, bus->batch.channel->n_total, bus->batch.barrier);
+	if (batch_put(&bus->batch, payload) || bus->flow.users.n_over > 0) /* which the answer may have caused */
+		batch_close(&bus->batch);
 	bus->flow.stats.messages++;
 	c->published++;
 }

@@ -112,7 +112,8 @@ void flow_make_ready(struct flow *flow, struct client *c);
 bool flow_begin_turn(struct flow *flow, struct client *c);
 void flow_end_turn(struct flow *flow, struct client *c, uint64_t begin);
 
-/* Puts the client on a wait list. Returns false if it has died meanwhile: ending a run may disconnect slow clients. */
+/* Puts the client on a wait list. Returns false if it has died meanwhile: closing a batch may disconnect slow clients.
+ */
 bool flow_wait(struct flow *flow, struct client *c, struct client_list *list);
 
 /* Makes a waiting client try again in the next pass. No-op if it does not wait. */

@@ -158,7 +158,7 @@ missed_add(struct missed_table *table, struct client *c, struct slice channel, u
 	count->messages += messages;
 }
 
-/* Queues the message that reports one count. Uses the stream of replies: a run may be open in the other ones. */
+/* Queues the message that reports one count. Uses the stream of replies: a batch may be open in the other ones. */
 static void
 missed_queue(struct flow *flow, struct client *c, const struct missed_count *count)
 {

@@ -5,7 +5,7 @@
  * wake its publishers and the next message stop them again. While a client is clogged
  * - nothing is read from it, so that it gets no further replies;
  * - publishers to what it receives wait; or the message to it is dropped; or it is disconnected: the policy of the
- *   channel says which (publish.c, run.c).
+ *   channel says which (publish.c, batch.c).
  * The limit decides who may go on, never whether something is queued: whatever is encoded already is queued for all its
  * receivers. So a queue exceeds its limit by about what one pass can add.
  *

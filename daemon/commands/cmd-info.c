@@ -116,8 +116,8 @@ static uint64_t
 info_accounted_bytes(const struct bus *bus)
 {
 	const struct flow *flow = &bus->flow;
-	const struct channels *channels = &bus->router.channels;
-	uint64_t n_subscriptions = bus->router.subscriptions.n;
+	const struct channels *channels = &bus->subscriptions.channels;
+	uint64_t n_subscriptions = bus->subscriptions.table.n;
 
 	return flow->chunks.bytes + flow->users.input + flow->users.missed + channels->bytes + channels->match_bytes +
 	       (channels->table.n + channels->patterns.by_text.n) * INFO_HEAP_EXTRA +
@@ -154,17 +154,18 @@ static int
 info_put_stats(struct buf *out, const struct bus *bus)
 {
 	const struct stats *stats = &bus->flow.stats;
-	const struct router *router = &bus->router;
-	const struct channels *channels = &router->channels;
+	const struct subscriptions *subscriptions = &bus->subscriptions;
+	const struct channels *channels = &subscriptions->channels;
 	const struct info_figure figures[] = {
 		{ "total_connections_received", stats->clients_accepted },
 		{ "total_commands_processed", sessions_count_commands(bus) },
 		{ "total_net_input_bytes", stats->bytes_in },
 		{ "total_net_output_bytes", stats->bytes_out },
 		{ "rejected_connections", stats->clients_refused },
-		{ "pubsub_channels", channels->table.n - channels->n_unnamed - router->n_shards - router->n_reserved },
+		{ "pubsub_channels",
+		  channels->table.n - channels->n_unnamed - subscriptions->n_shards - subscriptions->n_reserved },
 		{ "pubsub_patterns", channels->patterns.by_text.n },
-		{ "pubsubshard_channels", router->n_shards },
+		{ "pubsubshard_channels", subscriptions->n_shards },
 		{ "total_error_replies", stats->errors },
 		{ "messages_published", stats->messages },
 		{ "messages_queued", stats->deliveries },

@@ -102,7 +102,7 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 		enum command_result result;
 
 		if (job_pauses(bus, s, 0)) {
-			run_close(&bus->run);
+			batch_close(&bus->batch);
 			return COMMAND_MORE;
 		}
 		sessions->place = transaction->place;
@@ -133,7 +133,7 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 static void
 multi_begin(struct bus *bus, struct session *s, struct transaction *transaction)
 {
-	run_close(&bus->run); /* messages of others are no part of it, and their answers may wait for s */
+	batch_close(&bus->batch); /* messages of others are no part of it, and their answers may wait for s */
 	bus->flow.executing = &s->client;
 	transaction->is_running = true;
 	transaction->work = 0;

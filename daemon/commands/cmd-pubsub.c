@@ -167,14 +167,14 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 		if (!cmd_require_name(bus, s, argv[i]))
 			continue;
 		r = bus_subscribe(bus, &s->client, kind, argv[i]);
-		if (r == ROUTER_E_TOO_MANY)
+		if (r == SUBSCRIPTIONS_E_TOO_MANY)
 			reply_error(bus, s, "ERR too many subscriptions; the limit for one client is %llu",
 			            (unsigned long long)bus->flow.limits.max_subscriptions);
-		else if (r == ROUTER_E_TOO_MANY_OF_USER)
+		else if (r == SUBSCRIPTIONS_E_TOO_MANY_OF_USER)
 			reply_error(bus, s, "ERR too many subscriptions; the limit for all clients of %s is %llu",
 			            identity_text(&s->client.identity).text,
 			            (unsigned long long)bus->flow.limits.max_subscriptions_per_uid);
-		else if (r == ROUTER_E_TOO_MANY_PATTERNS)
+		else if (r == SUBSCRIPTIONS_E_TOO_MANY_PATTERNS)
 			reply_error(bus, s, "ERR too many patterns; the limit for all clients of %s is %llu",
 			            identity_text(&s->client.identity).text,
 			            (unsigned long long)bus->flow.limits.max_patterns_per_uid);
@@ -337,7 +337,7 @@ pubsub_reply_counts(struct bus *bus, struct session *s, bool shards, const struc
 	bus->flow.work.done += argc * 2 * WORK_LOOKUP;
 	reply_array(bus, s, (argc - 2) * 2);
 	for (size_t i = 2; i < argc; i++) {
-		const struct channel *channel = channels_find(&bus->router.channels, argv[i], shards);
+		const struct channel *channel = channels_find(&bus->subscriptions.channels, argv[i], shards);
 
 		reply_bulk(bus, s, argv[i]);
 		reply_integer(bus, s, channel ? channel->receivers.n : 0);
@@ -360,6 +360,6 @@ cmd_pubsub_shardnumsub(struct bus *bus, struct session *s, const struct slice *a
 enum command_result
 cmd_pubsub_numpat(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	reply_integer(bus, s, bus->router.channels.patterns.by_text.n);
+	reply_integer(bus, s, bus->subscriptions.channels.patterns.by_text.n);
 	return COMMAND_DONE;
 }

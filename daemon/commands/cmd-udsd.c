@@ -169,7 +169,7 @@ udsd_put_channel(struct listing *listing, struct channel *channel)
 static int
 udsd_visit_channel(struct listing *listing, struct channel *channel, const void *arg)
 {
-	int r = channels_update(&listing->bus->router.channels, channel);
+	int r = channels_update(&listing->bus->subscriptions.channels, channel);
 
 	if (r == 0 && !listing->extra)
 		r = held_find(listing->bus, (struct held **)&listing->extra);
@@ -196,7 +196,7 @@ cmd_udsd_channels(struct bus *bus, struct session *s, const struct slice *argv, 
 
 	if (!udsd_require_pattern(bus, s, argv, argc))
 		return COMMAND_DONE;
-	run_close(&bus->run); /* counts and queues what was published */
+	batch_close(&bus->batch); /* counts and queues what was published */
 	return listing_channels(bus, s, udsd_visit_channel, &listed);
 }
 

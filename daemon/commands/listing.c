@@ -54,7 +54,7 @@ listing_begin(struct bus *bus, struct session *s, bool is_clients)
 	if (is_clients)
 		flow_begin_walk(&bus->flow, &listing->clients);
 	else
-		channels_begin_walk(&bus->router.channels, &listing->channels);
+		channels_begin_walk(&bus->subscriptions.channels, &listing->channels);
 	s->client.user->n_listings++;
 	*place = (struct place){ .state = listing, .free = listing_free };
 	return listing;
@@ -152,7 +152,7 @@ listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visi
 	listing = listing_begin(bus, s, false);
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
-	while ((channel = channels_walk(&bus->router.channels, &listing->channels))) {
+	while ((channel = channels_walk(&bus->subscriptions.channels, &listing->channels))) {
 		result = listing_check(bus, s, listing, visit(listing, channel, arg));
 		if (result != COMMAND_WAIT)
 			return result;

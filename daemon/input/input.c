@@ -101,7 +101,7 @@ static int
 input_set_need(struct bus *bus, struct input *in)
 {
 	in->need = sessions_of(bus)->request.need;
-	if (sessions_of(bus)->request.tail_offset > 0 && sessions_of(bus)->request.tail_len >= RUN_LARGE)
+	if (sessions_of(bus)->request.tail_offset > 0 && sessions_of(bus)->request.tail_len >= BATCH_LARGE)
 		return input_begin_tail(bus, in);
 	return 0;
 }

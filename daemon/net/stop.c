@@ -74,7 +74,7 @@ stop_advance(struct stop *stop)
 	}
 	if (c || pass_has_work(bus))
 		return;
-	run_close(&bus->run);
+	batch_close(&bus->batch);
 	stop->is_done = true;
 	TAILQ_FOREACH(c, &bus->flow.clients, link)
 		conn_stop(conn_of(c));

@@ -60,7 +60,7 @@ turn_give_back_memory(struct turn *turn)
 	/* A command with very many arguments has made room for them; the next one makes its own. */
 	if (turn->loop->sessions.request.argv_cap > ARGS_KEPT)
 		resp_request_deinit(&turn->loop->sessions.request);
-	channels_forget_unnamed(&bus->router.channels);
+	channels_forget_unnamed(&bus->subscriptions.channels);
 	chunk_pool_trim(&bus->flow.chunks);
 	if (bus->flow.chunks.n_free == 0 && bus->flow.chunks.released >= TRIM_MIN &&
 	    bus->flow.now_ms >= turn->trim_after_ms)
@@ -95,7 +95,8 @@ turn_update_tick(struct turn *turn)
 	const struct flow *flow = &loop_bus(turn->loop)->flow;
 	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || flow->n_waiting > 0 ||
 	               turn->loop->sessions.n_patient > 0 || flow->chunks.n_free > 0 ||
-	               flow->chunks.released >= TRIM_MIN || loop_bus(turn->loop)->router.channels.n_unnamed > 0 ||
+	               flow->chunks.released >= TRIM_MIN ||
+	               loop_bus(turn->loop)->subscriptions.channels.n_unnamed > 0 ||
 	               turn->loop->sessions.request.argv_cap > ARGS_KEPT;
 	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };

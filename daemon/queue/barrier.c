@@ -1,6 +1,7 @@
 /*
- * A barrier is closed while spans are pending. References (of the open run and of queued replies) and pending spans are
- * counted apart, since only spans close it; it goes back to the pool when both counts are zero, whichever comes last.
+ * A barrier is closed while spans are pending. References (of the open batch and of queued replies) and pending spans
+ * are counted apart, since only spans close it; it goes back to the pool when both counts are zero, whichever comes
+ * last.
  *
  * Opening a barrier calls nobody: it moves the waiters to the pool's ready ring, and the end of the pass takes them
  * from there one by one. Barriers open in the middle of a write or while a client is being closed, when it is not safe

@@ -1,6 +1,6 @@
 /*
  * What makes "answered means delivered" true. A barrier counts the pieces of output (spans) that carry the messages of
- * one run and are not written to their receivers' sockets yet. The replies to the publishers refer to it and are not
+ * one batch and are not written to their receivers' sockets yet. The replies to the publishers refer to it and are not
  * written before the count is zero.
  */
 #pragma once
@@ -23,7 +23,7 @@ struct barrier_pool {
 struct barrier {
 	struct barrier_pool *pool;
 	struct barrier *next_free;
-	uint32_t refs;    /* of the open run and of replies; the barrier lives until refs and pending are 0 */
+	uint32_t refs;    /* of the open batch and of replies; the barrier lives until refs and pending are 0 */
 	uint32_t pending; /* spans that are not written yet; the barrier is open while it is 0 */
 	struct barrier_waiter waiters;
 };

@@ -22,8 +22,8 @@ reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offs
 {
 	if (s->client.state == CLIENT_DEAD || session_is_muted(s))
 		return;
-	if (bus->run.messages > 0 && client_is_subscribed(&s->client))
-		run_close(&bus->run);
+	if (bus->batch.messages > 0 && client_is_subscribed(&s->client))
+		batch_close(&bus->batch);
 	output_queue(&bus->flow, &s->client, chunk, offset, len, NULL, 0);
 }
 

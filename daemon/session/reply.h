@@ -19,8 +19,8 @@ static inline char *__attribute__((always_inline)) reply_reserve(struct bus *bus
 	if (s->client.state == CLIENT_DEAD || session_is_muted(s))
 		return NULL;
 	/* Messages published before this reply must come before it. */
-	if (bus->run.messages > 0 && client_is_subscribed(&s->client))
-		run_close(&bus->run);
+	if (bus->batch.messages > 0 && client_is_subscribed(&s->client))
+		batch_close(&bus->batch);
 	if (stream_reserve(&bus->flow.unicast, room) < 0) {
 		flow_out_of_memory(&bus->flow, &s->client);
 		return NULL;

@@ -16,7 +16,7 @@
 #define SETTLE_NS 10000000 /* pause after which the server sleeps and its CPU time is exact */
 
 /* One measurement. */
-struct run {
+struct batch {
 	const struct measure *m;
 	size_t work, peer;
 	unsigned int round;
@@ -30,13 +30,13 @@ measure_settle(void)
 }
 
 static void
-measure_set(const struct run *run, enum metric metric, double value)
+measure_set(const struct batch *run, enum metric metric, double value)
 {
 	report_set(run->m->report, run->work, run->peer, run->round, metric, value);
 }
 
 static void
-measure_set_traffic(const struct run *run, uint64_t cpu, const struct load_result *result)
+measure_set_traffic(const struct batch *run, uint64_t cpu, const struct load_result *result)
 {
 	measure_set(run, METRIC_CPU, (double)cpu / (double)result->operations);
 	measure_set(run, METRIC_RATE, (double)result->operations * 1e9 / (double)result->ns);
@@ -48,7 +48,7 @@ measure_set_traffic(const struct run *run, uint64_t cpu, const struct load_resul
 }
 
 static struct crowd
-measure_crowd(const struct run *run)
+measure_crowd(const struct batch *run)
 {
 	struct crowd crowd = work_table[run->work].crowd;
 
@@ -58,7 +58,7 @@ measure_crowd(const struct run *run)
 
 /* The floor knows no subscriptions: for it they cost nothing. */
 static struct talk_crowd *
-measure_new_crowd(const struct run *run)
+measure_new_crowd(const struct batch *run)
 {
 	struct crowd crowd = measure_crowd(run);
 	const struct protocol *protocol = peer_table[run->peer].protocol;
@@ -69,7 +69,7 @@ measure_new_crowd(const struct run *run)
 }
 
 static void
-measure_traffic(const struct run *run)
+measure_traffic(const struct batch *run)
 {
 	const struct work *work = &work_table[run->work];
 	struct talk_crowd *crowd = measure_new_crowd(run);
@@ -88,7 +88,7 @@ measure_traffic(const struct run *run)
 }
 
 static void
-measure_visits(const struct run *run)
+measure_visits(const struct batch *run)
 {
 	uint64_t ns = (uint64_t)run->m->milliseconds * 1000000, cpu;
 	struct talk_crowd *crowd = measure_new_crowd(run);
@@ -105,7 +105,7 @@ measure_visits(const struct run *run)
 
 /* One client comes first, so that memory which the server allocates only once is not counted. */
 static void
-measure_memory(const struct run *run)
+measure_memory(const struct batch *run)
 {
 	const struct protocol *protocol = peer_table[run->peer].protocol;
 	struct crowd crowd = measure_crowd(run), single = crowd;
@@ -129,7 +129,7 @@ measure_memory(const struct run *run)
 }
 
 static void
-measure_start(const struct run *run)
+measure_start(const struct batch *run)
 {
 	int fd = talk_hello(&run->scripts[0].hello, -1, run->m->busy);
 
@@ -141,7 +141,7 @@ measure_start(const struct run *run)
 
 /* udsctl recv exits with 0 only if it gets as many lines as were sent. */
 static void
-measure_pipe(const struct run *run)
+measure_pipe(const struct batch *run)
 {
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), fds[2], seq, send, recv;
 	double lines = (double)run->m->lines;
@@ -171,7 +171,7 @@ measure_pipe(const struct run *run)
 }
 
 static void
-measure_work(const struct run *run)
+measure_work(const struct batch *run)
 {
 	switch (work_table[run->work].kind) {
 	case WORK_PUBLISH:
@@ -199,7 +199,7 @@ void
 measure(const struct measure *m, size_t work, size_t peer, unsigned int round, const char *program)
 {
 	const struct work *w = &work_table[work];
-	struct run run = { .m = m, .work = work, .peer = peer, .round = round };
+	struct batch run = { .m = m, .work = work, .peer = peer, .round = round };
 	bool is_pipe = w->kind == WORK_PIPE;
 
 	if (!peer_can(&peer_table[peer], w) || (is_pipe && !m->udsctl) || (w->rounds > 0 && round >= w->rounds))

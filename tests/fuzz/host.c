@@ -314,7 +314,7 @@ host_tick(struct host *host)
 			host->has_waited = true;
 		}
 	resp_request_deinit(&host->sessions.request);
-	channels_forget_unnamed(&bus->router.channels);
+	channels_forget_unnamed(&bus->subscriptions.channels);
 	chunk_pool_trim(&bus->flow.chunks);
 	host_leave();
 }
@@ -494,7 +494,7 @@ host_deinit(struct host *host)
 		free(peer);
 	}
 	assert(host->bus.flow.n_waiting == 0 && host->bus.flow.n_clogged == 0);
-	assert(host->bus.router.subscriptions.n == 0);
+	assert(host->bus.subscriptions.table.n == 0);
 	assert(host->bus.flow.n_ready == 0 && TAILQ_EMPTY(&host->bus.flow.throttled) &&
 	       TAILQ_EMPTY(&host->bus.flow.blocked));
 	host_enter(host);

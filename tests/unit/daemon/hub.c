@@ -183,7 +183,7 @@ hub_deinit(struct hub *hub)
 	}
 	assert_int_equal(hub->bus.flow.n_waiting, 0);
 	assert_int_equal(hub->bus.flow.n_clogged, 0);
-	assert_int_equal(hub->bus.router.subscriptions.n, 0);
+	assert_int_equal(hub->bus.subscriptions.table.n, 0);
 	assert_int_equal(hub->bus.flow.n_ready, 0);
 	assert_true(TAILQ_EMPTY(&hub->bus.flow.throttled));
 	assert_true(TAILQ_EMPTY(&hub->bus.flow.blocked));

@@ -6,7 +6,7 @@
 
 #include "glob.h"
 #include "resp-reply.h"
-#include "router.h"
+#include "subscriptions.h"
 
 #define PAYLOAD_MAX ((size_t)1024 * 1024)
 

@@ -120,10 +120,10 @@ shard_channels(struct hub *hub)
 	                    "*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\nx\r\n$1\r\n2\r\n");
 	peer_ask(a, "PUBSUB CHANNELS\r\nPUBSUB SHARDCHANNELS\r\nPUBSUB SHARDNUMSUB x y\r\nPUBSUB NUMSUB x\r\n",
 	         "*0\r\n*1\r\n$1\r\nx\r\n*4\r\n$1\r\nx\r\n:1\r\n$1\r\ny\r\n:0\r\n*2\r\n$1\r\nx\r\n:0\r\n");
-	assert_int_equal(hub->bus.router.n_shards, 1);
+	assert_int_equal(hub->bus.subscriptions.n_shards, 1);
 	peer_ask(b, "SUNSUBSCRIBE\r\nSUNSUBSCRIBE\r\n",
 	         "*3\r\n$12\r\nsunsubscribe\r\n$1\r\nx\r\n:0\r\n*3\r\n$12\r\nsunsubscribe\r\n$-1\r\n:0\r\n");
-	assert_int_equal(hub->bus.router.n_shards, 0);
+	assert_int_equal(hub->bus.subscriptions.n_shards, 0);
 }
 
 static void

@@ -307,7 +307,7 @@ death_within_a_message(struct hub *hub)
 	free(data);
 }
 
-/* Many runs and publishers wait for one slow receiver; everything arrives in order. */
+/* Many batches and publishers wait for one slow receiver; everything arrives in order. */
 static void
 many_held_replies(struct hub *hub)
 {

@@ -80,7 +80,7 @@ small_and_large(void)
 }
 
 static void
-long_runs(void)
+long_batches(void)
 {
 	struct actor *a = publisher(1), *b = publisher(2);
 
@@ -476,7 +476,7 @@ many_of_everything(void)
 	settle();
 	for (size_t i = 15; i < 20; i++)
 		actor_break(crowd[i]);
-	channels_forget_unnamed(&ledger.hub.bus.router.channels);
+	channels_forget_unnamed(&ledger.hub.bus.subscriptions.channels);
 	chunk_pool_trim(&ledger.hub.bus.flow.chunks);
 	actor_publish(a, "w", 30);
 	settle();
@@ -488,7 +488,7 @@ static const struct {
 	uint64_t step; /* only one place in so many, where many are alike; 0: each place */
 } scenes[] = {
 	{ "small and large messages", small_and_large },
-	{ "long runs", long_runs },
+	{ "long batches", long_batches },
 	{ "own messages", own_messages },
 	{ "transactions", transactions },
 	{ "monitors", monitors },

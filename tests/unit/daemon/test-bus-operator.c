@@ -88,7 +88,7 @@ channels(struct hub *hub)
 	expect_channel(a, "*", &(struct figures){ "x", .receivers = 1, .messages = 3, .deliveries = 3 });
 	say(c, "HELLO 3\r\nPSUBSCRIBE x* ?\r\n");
 	say(a, "PUBLISH x 4\r\n");
-	publish(a, "x", 20000); /* is not part of a run */
+	publish(a, "x", 20000); /* is not part of a batch */
 	expect_channel(
 	    c, "x",
 	    &(struct figures){ "x", .receivers = 1, .pattern_receivers = 2, .messages = 5, .deliveries = 3 + 2 * 3 });

@@ -41,7 +41,7 @@ publish_and_subscribe(struct hub *hub)
 	peer_expect_text(b, MESSAGE("x", "1"));
 	peer_ask(a, "PUBSUB NUMSUB z\r\n", "*2\r\n$1\r\nz\r\n:0\r\n"); /* all or none */
 	assert_int_equal(hub->bus.flow.stats.denied_channels, 6);
-	/* While a run is open, and in a transaction. */
+	/* While a batch is open, and in a transaction. */
 	peer_ask(a, "PUBLISH x 2\r\nMULTI\r\nPUBLISH yes 3\r\nPUBLISH x 4\r\nEXEC\r\n",
 	         ":1\r\n+OK\r\n" DENIED(
 		     "1000", "publish to 'yes'") "+QUEUED\r\n"
@@ -354,7 +354,7 @@ missed_before_large(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
-/* Nor does it overwrite the messages of an open run, which are in no queue yet. */
+/* Nor does it overwrite the messages of an open batch, which are in no queue yet. */
 static void
 missed_before_full_chunk(struct hub *hub)
 {
@@ -734,7 +734,7 @@ patterns_remembered(struct hub *hub)
 		snprintf(text, sizeof(text), "PUBLISH %.*s%d x\r\n", LEN - 10, name, i);
 		peer_ask(a, text, ":151\r\n");
 		b->got.len = 0;
-		assert_in_range(hub->bus.router.channels.match_bytes, 1, 65 * 1024 * 1024);
+		assert_in_range(hub->bus.subscriptions.channels.match_bytes, 1, 65 * 1024 * 1024);
 	}
 	b->got.len = 0;
 	snprintf(text, sizeof(text), "PUBLISH %.*s0 x\r\n", LEN - 10, name);

@@ -264,7 +264,7 @@ many_channels_without_subscribers(struct hub *hub)
 	hub_settle(hub);
 	peer_expect_repeated(p, ":1\r\n", 5000);
 	peer_expect_buf(r, &expected);
-	assert_true(hub->bus.router.channels.table.n < 2000);
+	assert_true(hub->bus.subscriptions.channels.table.n < 2000);
 	say(p, "SUBSCRIBE w\r\n");
 	peer_expect_text(waiter, "+OK\r\n:1\r\n");
 }

@@ -128,7 +128,7 @@ goes_in_the_middle(struct hub *hub)
 	hub_read(peer);
 	peer_break(peer);
 	hub_settle(hub);
-	assert_int_equal(hub->bus.router.subscriptions.n, 0);
+	assert_int_equal(hub->bus.subscriptions.table.n, 0);
 	other->got.len = 0;
 }
 
@@ -301,7 +301,7 @@ message_in_many_ways(struct hub *hub)
 	before = hub->bus.flow.chunks.bytes;
 	while (hub_read(p))
 		continue;
-	run_close(&hub->bus.run);
+	batch_close(&hub->bus.batch);
 	assert_true(hub->bus.flow.chunks.bytes < before + 1024 * 1024);
 	hub_settle(hub);
 	assert_true(r->got.len > 0);

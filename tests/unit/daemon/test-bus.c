@@ -172,7 +172,7 @@ payloads_of_every_size(struct hub *hub)
 
 			peer_publish(publisher, "news", payload);
 			if (round == 0)
-				hub_settle(hub); /* else all messages form one run */
+				hub_settle(hub); /* else all messages form one batch */
 			put_message(&e[0], false, NULL, S("news"), payload);
 			put_message(&e[1], true, NULL, S("news"), payload);
 			put_message(&e[2], false, "n*", S("news"), payload);

@@ -1,0 +1,103 @@
+/*
+ * The open batch: consecutive messages to one channel, which each receiver gets as a single span of output. A batch
+ * ends when a message goes to another channel, before a receiver gets anything else, when its chunk is full, before
+ * subscriptions change, and at the end of the pass.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chunk.h"
+#include "encoding.h"
+#include "protocol.h"
+#include "resp-encode.h"
+#include "client.h"
+
+struct barrier;
+struct channel;
+struct channels;
+struct flow;
+struct missed_table;
+
+struct batch {
+	struct flow *flow;
+	struct channels *channels;
+	struct missed_table *missed;
+	struct stream stream;    /* the messages of the batch, in the form below */
+	struct stream copies;    /* the same in other forms, and heads of large messages */
+	struct channel *channel; /* NULL: no batch is open */
+	struct barrier *barrier; /* counts the spans that carry the batch */
+	struct client *own;      /* the publisher, if it has receivers of its own, for which nobody waits; else NULL */
+	uint32_t start;          /* offset of the batch in stream.chunk */
+	uint32_t messages, max_messages;
+	uint32_t large_from; /* of the channel; a message of this length is no part of a batch */
+	/* The form in which messages are written at once: for receivers by one way, in RESP2 or RESP3. */
+	uint32_t way;
+	enum encoding encoding;
+	struct slice head; /* of each message, as for RESP2 */
+};
+
+/* batch.own for messages of this publisher. Its publishes_to_own must be up to date. */
+static inline struct client *
+batch_own(struct client *publisher)
+{
+	return publisher->publishes_to_own ? publisher : NULL;
+}
+
+/* Whether the open batch has room for one more message of payload_len bytes. */
+static inline bool
+batch_has_room(const struct batch *batch, size_t payload_len)
+{
+	const struct chunk *chunk = batch->stream.chunk;
+
+	return payload_len < batch->large_from &&
+	       chunk->cap - chunk->len >= batch->head.len + payload_len + RESP_HEADER_MAX + 2;
+}
+
+/* No batch is open. */
+void batch_init(struct batch *batch, struct flow *flow, struct channels *channels, struct missed_table *missed);
+
+/* No batch may be open. */
+void batch_deinit(struct batch *batch);
+
+/*
+ * Makes room for one message of payload_len bytes, in the open batch if that fits the publisher and the channel, else
+ * in a new one. The channel must be up to date and have receivers; publishes_to_own must be up to date. The reply to
+ * the publisher has to wait for batch.barrier. Returns 0; or -ENOMEM, and then no batch is open.
+ */
+int batch_open(struct batch *batch, struct client *publisher, struct channel *channel, size_t payload_len);
+
+/* Writes the head of a message. It is stored as for RESP2; RESP3 differs only in the first byte. Returns its end. */
+static inline uint8_t *
+batch_put_head(uint8_t *p, struct slice head, enum encoding encoding)
+{
+	uint8_t *end = slice_put(p, head);
+
+	if (encoding == ENCODING_RESP3)
+		*p = '>';
+	return end;
+}
+
+/* Writes a message for which there is room. Returns whether the batch is full now and has to be closed. */
+static inline bool __attribute__((always_inline)) batch_put(struct batch *batch, struct slice payload)
+{
+	struct chunk *chunk = batch->stream.chunk;
+	uint8_t *p = batch_put_head(stream_end(&batch->stream), batch->head, batch->encoding);
+
+	p += resp_put_header((char *)p, '$', payload.len);
+	p = slice_put(p, payload);
+	*p++ = '\r';
+	*p++ = '\n';
+	chunk->len = (uint32_t)(p - chunk->data);
+	return ++batch->messages == batch->max_messages;
+}
+
+/*
+ * Adds the message that batch_open() made room for. tail: a chunk with the payload as a bulk string ("$LEN\r\n",
+ * payload, CRLF), which a large message then shares; or NULL. Returns 0; or -ENOMEM, and then it was not published.
+ */
+int batch_append(struct batch *batch, struct slice payload, struct chunk *tail);
+
+/* Queues the open batch for its receivers and ends it. No-op if none is open. */
+void batch_close(struct batch *batch);
