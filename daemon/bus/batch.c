@@ -25,9 +25,9 @@
 #include <string.h>
 
 #include "channel.h"
-#include "output.h"
 #include "log.h"
 #include "missed.h"
+#include "output.h"
 #include "resp-encode.h"
 
 /* What the heads of a batch may take in all ways together, in bytes: bounds what copies take. */

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "output.h"
 #include "glob.h"
 #include "missed.h"
+#include "output.h"
 #include "resp-encode.h"
 
 /* How much of a payload a notice shows, in bytes. */

@@ -9,6 +9,7 @@
 
 #include "glob.h"
 #include "pattern.h"
+#include "work.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
