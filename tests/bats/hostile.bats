@@ -258,13 +258,15 @@ EOF
 
 @test "patterns that are slow to match do not keep other clients waiting" {
     start_udsd
-    run "$PYTHON" - "$S" <<'EOF'
+    local publishers=50
+    ! is_sanitized || publishers=8 # matching takes many times as long
+    run "$PYTHON" - "$S" "$publishers" <<'EOF'
 import socket, sys, threading, time
 from resp import Client, Error
 path = sys.argv[1]
 n = 750
 hostile, other = Client(path), Client(path)
-publishers = [Client(path) for _ in range(50)]
+publishers = [Client(path) for _ in range(int(sys.argv[2]))]
 hostile.send_raw(b"".join(Client.encode("PSUBSCRIBE", b"a*" * 200 + b"b%d" % i) for i in range(n)))
 for _ in range(n):
     hostile.read()
