@@ -1,0 +1,70 @@
+/* What others feel of work that takes several passes: who goes first, who has to wait, and for how long at most. */
+#include "hub.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "pass.h"
+
+static void
+forget_output(struct hub *hub)
+{
+	struct peer *peer;
+
+	TAILQ_FOREACH(peer, &hub->peers, link)
+		peer->got.len = 0;
+}
+
+/* Sends n commands of a transaction, which alternate between two, and then EXEC. Passes until that is under way. */
+static void
+begin_exec(struct peer *e, size_t n, const char *one, const char *other)
+{
+	struct hub *hub = e->hub;
+
+	peer_say(e, "MULTI\r\n");
+	for (size_t i = 0; i < n; i++)
+		peer_say(e, i % 2 ? one : other);
+	hub_settle(hub);
+	e->got.len = 0;
+	peer_say(e, "EXEC\r\n");
+	while (e->sent_at < e->sent.len)
+		hub_read(e);
+	for (int i = 0; !hub->bus.flow.executing; i++) {
+		assert_true(i < 20);
+		hub_end_pass(hub);
+	}
+}
+
+/* A reload lowers the limit of memory while EXEC is paused: EXEC is done all the same, and then the others go on. */
+static void
+limits_change_during_exec(struct hub *hub)
+{
+	struct limits limits = hub->bus.flow.limits;
+	struct peer *e, *r, *other;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	e = peer_new(hub, 1);
+	r = peer_new(hub, 2);
+	other = peer_new(hub, 3);
+	peer_say(r, "SUBSCRIBE x y\r\n");
+	begin_exec(e, 30000, "PUBLISH x 1\r\n", "PUBLISH y 1\r\n");
+	limits.queue_limit_per_uid = (uint64_t)1024 * 1024;
+	bus_set_limits(&hub->bus, &limits);
+	peer_say(other, "PUBLISH x 2\r\n");
+	hub_settle(hub);
+	assert_null(hub->bus.flow.executing);
+	peer_expect_text(other, ":1\r\n");
+	assert_null(memmem(e->got.data, e->got.len, "EXECABORT", 9));
+	forget_output(hub);
+}
+
+static const struct conversation conversations[] = {
+	{ "limits change during exec", limits_change_during_exec },
+};
+
+int
+main(void)
+{
+	return hub_hold_all(conversations, sizeof(conversations) / sizeof(conversations[0]));
+}
