@@ -59,8 +59,43 @@ limits_change_during_exec(struct hub *hub)
 	forget_output(hub);
 }
 
+/* A client that misses messages during its own EXEC hears of that behind the replies. */
+static void
+misses_during_own_exec(struct hub *hub)
+{
+	struct access_rules rules = STAILQ_HEAD_INITIALIZER(rules);
+	struct limits limits = hub->bus.flow.limits, small = limits;
+	const uint8_t *report;
+	struct peer *e;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	rules_add(&rules, "d", NULL, NULL, SLOW_DROP);
+	bus_set_rules(&hub->bus, &rules);
+	small.queue_limit = 16 * 1024;
+	e = peer_new(hub, 1);
+	peer_say(e, "HELLO 3\r\nSUBSCRIBE d " PROTOCOL_MISSED "\r\n");
+	hub_settle(hub);
+	bus_set_limits(&hub->bus, &small);
+	begin_exec(e, 100000, "PUBLISH d 1\r\n", "PUBLISH d 1\r\n");
+	for (int i = 0; !e->session.client.has_missed; i++) {
+		assert_true(i < 20);
+		hub_end_pass(hub);
+	}
+	assert_non_null(hub->bus.flow.executing);
+	bus_set_limits(&hub->bus, &limits);
+	hub_end_pass(hub);
+	hub_settle(hub);
+	report = memmem(e->got.data, e->got.len, PROTOCOL_MISSED, strlen(PROTOCOL_MISSED));
+	assert_non_null(report);
+	assert_null(memmem(report, (size_t)(e->got.data + e->got.len - report), "\r\n:", 3));
+	forget_output(hub);
+	hub_drop_rules(hub, &rules);
+}
+
 static const struct conversation conversations[] = {
 	{ "limits change during exec", limits_change_during_exec },
+	{ "misses during own exec", misses_during_own_exec },
 };
 
 int
