@@ -19,13 +19,13 @@
 /* Turns in one pass for each client that is ready at its beginning. */
 #define TURNS_MAX 4
 
-/* Lets the client go on. Returns false if its user has had their share. */
+/* Lets the client go on. Returns false if its user has had their share, unless all others wait for its EXEC. */
 static bool
 pass_resume_client(struct bus *bus, const struct pass_ops *ops, struct client *c)
 {
 	uint64_t begin = bus->flow.work.done;
 
-	if (!flow_begin_turn(&bus->flow, c))
+	if (!flow_begin_turn(&bus->flow, c) && c != bus->flow.executing)
 		return false;
 	if (c->has_waited)
 		run_close(&bus->run); /* its message must not join those that were published meanwhile */
@@ -35,12 +35,30 @@ pass_resume_client(struct bus *bus, const struct pass_ops *ops, struct client *c
 	return true;
 }
 
+/*
+ * Lets a paused EXEC go on before anything else: all others wait for it, so it must not wait for other clients of its
+ * user, nor for room in a pass that was filled from sockets.
+ */
+static void
+pass_resume_exec(struct bus *bus, const struct pass_ops *ops)
+{
+	struct flow *flow = &bus->flow;
+	struct client *c = flow->executing;
+
+	for (bool is_first = true; c && c == flow->executing && c->state == CLIENT_READY; is_first = false) {
+		if (!is_first && flow_is_pass_full(flow))
+			return;
+		pass_resume_client(bus, ops, c);
+	}
+}
+
 void
 pass_resume(struct bus *bus, const struct pass_ops *ops)
 {
 	struct flow *flow = &bus->flow;
 	struct user *user, *refused = NULL;
 
+	pass_resume_exec(bus, ops);
 	/*
 	 * Users take turns, and so do the clients of each, until all have had their share. What is published in several
 	 * turns of one pass is written at once, which costs less; but nobody is resumed again and again.

@@ -6,6 +6,12 @@
 
 #include "pass.h"
 
+static struct peer *
+peer_of_user(struct hub *hub, uid_t uid, pid_t pid)
+{
+	return peer_new_as(hub, &(struct identity){ .pid = pid, .uid = uid });
+}
+
 static void
 forget_output(struct hub *hub)
 {
@@ -93,9 +99,42 @@ misses_during_own_exec(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
+/* Whoever has an EXEC under way goes first, however many other clients its user has: everybody waits for it. */
+static void
+exec_goes_first(struct hub *hub)
+{
+	struct peer *e, *r, *other;
+	struct peer *busy[200];
+	int passes = 0;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	e = peer_of_user(hub, 1000, 1);
+	r = peer_of_user(hub, 2000, 2);
+	other = peer_of_user(hub, 2000, 3);
+	peer_say(r, "SUBSCRIBE x y\r\n");
+	begin_exec(e, 30000, "PUBLISH x 1\r\n", "PUBLISH y 1\r\n");
+	for (int i = 0; i < 200; i++) {
+		busy[i] = peer_of_user(hub, 1000, 100 + i);
+		for (int k = 0; k < 40000; k++)
+			peer_say(busy[i], "PING\r\n");
+		e->session.client.user->credit = (int64_t)WORK_USER;
+		assert_true(hub_read(busy[i]));
+	}
+	peer_say(other, "PUBLISH x 2\r\n");
+	for (; hub->bus.flow.executing; passes++) {
+		hub_read(other);
+		hub_end_pass(hub);
+	}
+	assert_true(passes < 40);
+	hub_settle(hub);
+	forget_output(hub);
+}
+
 static const struct conversation conversations[] = {
 	{ "limits change during exec", limits_change_during_exec },
 	{ "misses during own exec", misses_during_own_exec },
+	{ "exec goes first", exec_goes_first },
 };
 
 int
