@@ -122,6 +122,11 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			transaction->next = STAILQ_NEXT(command, link);
 		sessions->place = (struct place){ 0 };
 	}
+	/* Those who had to wait go first now, and the user pays once more: EXEC after EXEC would stop all others. */
+	if (!TAILQ_EMPTY(&bus->flow.excluded)) {
+		s->client.user->credit -= (int64_t)transaction->work;
+		bus->flow.work.turn_end = bus->flow.work.done;
+	}
 	bus_end_exec(bus);
 	if (transaction->is_too_long)
 		flow_mark_dead(&bus->flow, &s->client);

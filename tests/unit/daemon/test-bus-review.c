@@ -21,6 +21,20 @@ forget_output(struct hub *hub)
 		peer->got.len = 0;
 }
 
+/* The channels c00000, c00001 and so on. */
+static void
+subscribe_many(struct peer *peer, size_t n)
+{
+	char text[64];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "SUBSCRIBE c%05zu\r\n", i);
+		peer_say(peer, text);
+	}
+	hub_settle(peer->hub);
+	forget_output(peer->hub);
+}
+
 /* Sends n commands of a transaction, which alternate between two, and then EXEC. Passes until that is under way. */
 static void
 begin_exec(struct peer *e, size_t n, const char *one, const char *other)
@@ -131,10 +145,42 @@ exec_goes_first(struct hub *hub)
 	forget_output(hub);
 }
 
+/* A client that sends one EXEC after another lets others go on in between. */
+static void
+execs_in_a_row(struct hub *hub)
+{
+	struct peer *e, *r, *other;
+	int passes = 0;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	r = peer_new(hub, 2);
+	subscribe_many(r, 9900);
+	e = peer_of_user(hub, 1000, 1);
+	other = peer_of_user(hub, 2000, 3);
+	for (int i = 0; i < 30; i++) {
+		peer_say(e, "MULTI\r\n");
+		for (int k = 0; k < 9; k++)
+			peer_say(e, "PUBSUB CHANNELS\r\n");
+		peer_say(e, "EXEC\r\n");
+	}
+	while (!hub->bus.flow.executing)
+		assert_true(hub_read(e));
+	peer_say(other, "PUBLISH x 2\r\n");
+	for (; other->got.len == 0; passes++) {
+		hub_read(other);
+		hub_end_pass(hub);
+	}
+	assert_true(passes < 10);
+	hub_settle(hub);
+	forget_output(hub);
+}
+
 static const struct conversation conversations[] = {
 	{ "limits change during exec", limits_change_during_exec },
 	{ "misses during own exec", misses_during_own_exec },
 	{ "exec goes first", exec_goes_first },
+	{ "execs in a row", execs_in_a_row },
 };
 
 int
