@@ -57,20 +57,23 @@ pass_resume(struct bus *bus, const struct pass_ops *ops)
 {
 	struct flow *flow = &bus->flow;
 	struct user *user, *refused = NULL;
+	bool is_first = true;
 
 	pass_resume_exec(bus, ops);
 	/*
 	 * Users take turns, and so do the clients of each, until all have had their share. What is published in several
-	 * turns of one pass is written at once, which costs less; but nobody is resumed again and again.
+	 * turns of one pass is written at once, which costs less; but nobody is resumed again and again. There is one
+	 * turn even in a full pass: what comes from sockets could fill all of them.
 	 */
 	for (size_t n = TURNS_MAX * flow->n_ready;
-	     n > 0 && !flow_is_pass_full(flow) && (user = TAILQ_FIRST(&flow->ready_users));) {
+	     n > 0 && (is_first || !flow_is_pass_full(flow)) && (user = TAILQ_FIRST(&flow->ready_users));) {
 		if (user == refused)
 			break; /* so is everybody else */
 		TAILQ_REMOVE(&flow->ready_users, user, ready_link);
 		TAILQ_INSERT_TAIL(&flow->ready_users, user, ready_link);
 		if (pass_resume_client(bus, ops, TAILQ_FIRST(&user->ready))) {
 			refused = NULL;
+			is_first = false;
 			n--;
 		} else if (!refused) {
 			refused = user;

@@ -176,11 +176,44 @@ execs_in_a_row(struct hub *hub)
 	forget_output(hub);
 }
 
+/* Whoever is ready goes on, although what comes from sockets alone fills every pass. */
+static void
+sockets_fill_every_pass(struct hub *hub)
+{
+	struct peer *busy[40], *r, *victim;
+	struct flow *flow = &hub->bus.flow;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	r = peer_new(hub, 2);
+	subscribe_many(r, 9900);
+	victim = peer_of_user(hub, 3000, 3);
+	for (uid_t i = 0; i < 40; i++)
+		busy[i] = peer_of_user(hub, 1000 + i / 5, 100);
+	peer_say(victim, "PUBSUB CHANNELS c*[0-9]?[0-9]?[0-9]\r\n");
+	hub_read(victim);
+	assert_true(victim->session.has_job);
+	for (int i = 0; victim->got.len == 0; i++) {
+		assert_true(i < 100);
+		for (int k = 0; k < 40 && !flow_is_pass_full(flow); k++) {
+			for (int n = 0; n < 4500; n++)
+				peer_say(busy[k], "PING\r\n");
+			hub_read(busy[k]);
+		}
+		hub_end_pass(hub);
+		for (int k = 0; k < 40; k++)
+			busy[k]->got.len = 0;
+	}
+	hub_settle(hub);
+	forget_output(hub);
+}
+
 static const struct conversation conversations[] = {
 	{ "limits change during exec", limits_change_during_exec },
 	{ "misses during own exec", misses_during_own_exec },
 	{ "exec goes first", exec_goes_first },
 	{ "execs in a row", execs_in_a_row },
+	{ "sockets fill every pass", sockets_fill_every_pass },
 };
 
 int
