@@ -197,18 +197,21 @@ pubsub_name_of(const struct subscription *sub)
 static enum command_result
 pubsub_unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind)
 {
-	struct subscription *sub, *next;
-	size_t n = sessions_of(bus)->place.next;
+	struct place *place = &sessions_of(bus)->place;
+	struct subscription *sub = place->state ? place->state : LIST_FIRST(&s->client.subscriptions), *next;
+	size_t n = place->next;
 
-	for (sub = LIST_FIRST(&s->client.subscriptions); sub; sub = next) {
+	for (; sub; sub = next) {
 		struct slice name;
 
+		if (job_pauses(bus, s, n)) {
+			place->state = sub; /* it stays: nobody else ends subscriptions of a client that goes on */
+			return COMMAND_MORE;
+		}
 		next = LIST_NEXT(sub, link);
 		bus->flow.work.done += WORK_VISIT;
 		if (sub->kind != kind)
 			continue;
-		if (job_pauses(bus, s, n))
-			return COMMAND_MORE;
 		/* Unsubscribing may free the name, so the confirmation comes first, with the count afterwards. */
 		name = pubsub_name_of(sub);
 		reply_confirmation(bus, s, pubsub_words[kind].unsubscribe, &name, pubsub_count(s, kind) - 1);

@@ -208,12 +208,35 @@ sockets_fill_every_pass(struct hub *hub)
 	forget_output(hub);
 }
 
+/* Ending all subscriptions of one kind among very many of another makes progress in every turn. */
+static void
+unsubscribe_among_many(struct hub *hub)
+{
+	struct peer *peer;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	hub->bus.flow.limits.max_subscriptions = 100000;
+	peer = peer_new(hub, 1);
+	peer_say(peer, "PSUBSCRIBE a* b*\r\n");
+	subscribe_many(peer, 60000);
+	peer_say(peer, "PUNSUBSCRIBE\r\n");
+	for (int i = 0; peer->session.client.n_patterns > 0; i++) {
+		assert_true(i < 100);
+		hub_read(peer);
+		hub_end_pass(hub);
+	}
+	hub_settle(hub);
+	forget_output(hub);
+}
+
 static const struct conversation conversations[] = {
 	{ "limits change during exec", limits_change_during_exec },
 	{ "misses during own exec", misses_during_own_exec },
 	{ "exec goes first", exec_goes_first },
 	{ "execs in a row", execs_in_a_row },
 	{ "sockets fill every pass", sockets_fill_every_pass },
+	{ "unsubscribe among many", unsubscribe_among_many },
 };
 
 int
