@@ -230,6 +230,36 @@ unsubscribe_among_many(struct hub *hub)
 	forget_output(hub);
 }
 
+/* A long SUBSCRIBE keeps to rules that come while it is under way. */
+static void
+rules_change_during_subscribe(struct hub *hub)
+{
+	struct access_rules rules = STAILQ_HEAD_INITIALIZER(rules);
+	const struct channel *channel;
+	struct peer *peer;
+	char text[64];
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	peer = peer_new(hub, 1);
+	peer_say(peer, "*8002\r\n$9\r\nSUBSCRIBE\r\n");
+	for (size_t i = 0; i < 8000; i++) {
+		snprintf(text, sizeof(text), "$6\r\nc%05zu\r\n", i);
+		peer_say(peer, text);
+	}
+	peer_say(peer, "$6\r\nsecret\r\n");
+	hub_read(peer);
+	assert_true(peer->session.has_job);
+	rules_add(&rules, "secret", NULL, "uid:4242", SLOW_WAIT);
+	bus_set_rules(&hub->bus, &rules);
+	hub_settle(hub);
+	channel = channels_find(&hub->bus.router.channels, slice_of("secret"), false);
+	assert_true(!channel || channel->receivers.n == 0);
+	assert_non_null(memmem(peer->got.data, peer->got.len, "NOPERM", 6));
+	forget_output(hub);
+	hub_drop_rules(hub, &rules);
+}
+
 static const struct conversation conversations[] = {
 	{ "limits change during exec", limits_change_during_exec },
 	{ "misses during own exec", misses_during_own_exec },
@@ -237,6 +267,7 @@ static const struct conversation conversations[] = {
 	{ "execs in a row", execs_in_a_row },
 	{ "sockets fill every pass", sockets_fill_every_pass },
 	{ "unsubscribe among many", unsubscribe_among_many },
+	{ "rules change during subscribe", rules_change_during_subscribe },
 };
 
 int
