@@ -113,16 +113,16 @@ static void
 pass_write(struct bus *bus, const struct pass_ops *ops)
 {
 	struct flow *flow = &bus->flow;
-	uint64_t end = flow->work.done + WORK_OUTPUT;
+	uint64_t end = flow->work.done + WORK_OUTPUT, close_end = end + WORK_OUTPUT / 2;
 	struct client *c;
 
-	/* Replies may take as long again: nobody waits for them behind the receivers of others. */
+	/* Closing, and then replies, have time of their own: there may always be receivers that are not written yet. */
 	for (;;) {
 		if (flow->work.done < end && (c = TAILQ_FIRST(&flow->receivers))) {
 			flow->n_to_try -= flow->n_to_try > 0;
 			pass_flush(flow, ops, c);
-		} else if (flow->work.done < end && (c = TAILQ_FIRST(&flow->dead))) {
-			if (bus_leave_until(bus, c, end))
+		} else if (flow->work.done < close_end && (c = TAILQ_FIRST(&flow->dead))) {
+			if (bus_leave_until(bus, c, close_end))
 				ops->close(c);
 		} else if (pass_wake_gated(flow)) {
 			continue;

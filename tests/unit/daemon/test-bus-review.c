@@ -260,6 +260,41 @@ rules_change_during_subscribe(struct hub *hub)
 	hub_drop_rules(hub, &rules);
 }
 
+/* Clients are closed although there are always receivers that have to be written to. */
+static void
+always_receivers(struct hub *hub)
+{
+	struct peer *p, *gone;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	p = peer_new(hub, 1);
+	gone = peer_new(hub, 2);
+	for (int i = 0; i < 3000; i++)
+		peer_say(peer_new(hub, 100 + i), "SUBSCRIBE x\r\n");
+	hub_settle(hub);
+	peer_say(p, "PUBLISH x 1\r\n");
+	hub_read(p);
+	hub_end_pass(hub);
+	bus_kill(&hub->bus, &gone->session.client);
+	for (int i = 0; !gone->is_closed; i++) {
+		assert_true(i < 50);
+		peer_say(p, "PUBLISH x 1\r\n");
+		hub_read(p);
+		hub_end_pass(hub);
+	}
+	hub_settle(hub);
+	forget_output(hub);
+	for (int i = 0; i < 100 && hub->bus.flow.stats.clients > 0; i++) {
+		struct peer *peer;
+
+		TAILQ_FOREACH(peer, &hub->peers, link)
+			if (!peer->is_closed)
+				bus_kill(&hub->bus, &peer->session.client);
+		hub_end_pass(hub);
+	}
+}
+
 static const struct conversation conversations[] = {
 	{ "limits change during exec", limits_change_during_exec },
 	{ "misses during own exec", misses_during_own_exec },
@@ -268,6 +303,7 @@ static const struct conversation conversations[] = {
 	{ "sockets fill every pass", sockets_fill_every_pass },
 	{ "unsubscribe among many", unsubscribe_among_many },
 	{ "rules change during subscribe", rules_change_during_subscribe },
+	{ "always receivers", always_receivers },
 };
 
 int
