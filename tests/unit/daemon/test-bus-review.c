@@ -295,6 +295,33 @@ always_receivers(struct hub *hub)
 	}
 }
 
+/* The clients of one user make their lists in the order in which they have asked. */
+static void
+lists_in_order(struct hub *hub)
+{
+	struct peer *a, *b, *r;
+	int passes = 0;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	r = peer_new(hub, 2);
+	subscribe_many(r, 9900);
+	a = peer_of_user(hub, 1000, 1);
+	b = peer_of_user(hub, 1000, 3);
+	for (int i = 0; i < 40; i++)
+		peer_say(a, "PUBSUB CHANNELS c*[0-9]?[0-9]?[0-9]\r\n");
+	peer_say(b, "PUBSUB CHANNELS c*[0-9]?[0-9]?[0-9]\r\n");
+	hub_read(a);
+	assert_true(a->session.has_job);
+	for (; b->got.len == 0; passes++) {
+		hub_read(b);
+		hub_end_pass(hub);
+	}
+	assert_true(passes < 6);
+	hub_settle(hub);
+	forget_output(hub);
+}
+
 static const struct conversation conversations[] = {
 	{ "limits change during exec", limits_change_during_exec },
 	{ "misses during own exec", misses_during_own_exec },
@@ -304,6 +331,7 @@ static const struct conversation conversations[] = {
 	{ "unsubscribe among many", unsubscribe_among_many },
 	{ "rules change during subscribe", rules_change_during_subscribe },
 	{ "always receivers", always_receivers },
+	{ "lists in order", lists_in_order },
 };
 
 int
