@@ -19,13 +19,13 @@
 /* Turns in one pass for each client that is ready at its beginning. */
 #define TURNS_MAX 4
 
-/* Lets the client go on. Returns false if its user has had their share. */
+/* Lets the client go on. Returns false if its user has had their share, unless all others wait for its EXEC. */
 static bool
 pass_resume_client(struct bus *bus, const struct pass_ops *ops, struct client *c)
 {
 	uint64_t begin = bus->flow.work.done;
 
-	if (!flow_begin_turn(&bus->flow, c))
+	if (!flow_begin_turn(&bus->flow, c) && c != bus->flow.executing)
 		return false;
 	if (c->has_waited)
 		batch_close(&bus->batch); /* its message must not join those that were published meanwhile */
@@ -35,24 +35,45 @@ pass_resume_client(struct bus *bus, const struct pass_ops *ops, struct client *c
 	return true;
 }
 
+/*
+ * Lets a paused EXEC go on before anything else: all others wait for it, so it must not wait for other clients of its
+ * user, nor for room in a pass that was filled from sockets.
+ */
+static void
+pass_resume_exec(struct bus *bus, const struct pass_ops *ops)
+{
+	struct flow *flow = &bus->flow;
+	struct client *c = flow->executing;
+
+	for (bool is_first = true; c && c == flow->executing && c->state == CLIENT_READY; is_first = false) {
+		if (!is_first && flow_is_pass_full(flow))
+			return;
+		pass_resume_client(bus, ops, c);
+	}
+}
+
 void
 pass_resume(struct bus *bus, const struct pass_ops *ops)
 {
 	struct flow *flow = &bus->flow;
 	struct user *user, *refused = NULL;
+	bool is_first = true;
 
+	pass_resume_exec(bus, ops);
 	/*
 	 * Users take turns, and so do the clients of each, until all have had their share. What is published in several
-	 * turns of one pass is written at once, which costs less; but nobody is resumed again and again.
+	 * turns of one pass is written at once, which costs less; but nobody is resumed again and again. There is one
+	 * turn even in a full pass: what comes from sockets could fill all of them.
 	 */
 	for (size_t n = TURNS_MAX * flow->n_ready;
-	     n > 0 && !flow_is_pass_full(flow) && (user = TAILQ_FIRST(&flow->ready_users));) {
+	     n > 0 && (is_first || !flow_is_pass_full(flow)) && (user = TAILQ_FIRST(&flow->ready_users));) {
 		if (user == refused)
 			break; /* so is everybody else */
 		TAILQ_REMOVE(&flow->ready_users, user, ready_link);
 		TAILQ_INSERT_TAIL(&flow->ready_users, user, ready_link);
 		if (pass_resume_client(bus, ops, TAILQ_FIRST(&user->ready))) {
 			refused = NULL;
+			is_first = false;
 			n--;
 		} else if (!refused) {
 			refused = user;
@@ -92,16 +113,16 @@ static void
 pass_write(struct bus *bus, const struct pass_ops *ops)
 {
 	struct flow *flow = &bus->flow;
-	uint64_t end = flow->work.done + WORK_OUTPUT;
+	uint64_t end = flow->work.done + WORK_OUTPUT, close_end = end + WORK_OUTPUT / 2;
 	struct client *c;
 
-	/* Replies may take as long again: nobody waits for them behind the receivers of others. */
+	/* Closing, and then replies, have time of their own: there may always be receivers that are not written yet. */
 	for (;;) {
 		if (flow->work.done < end && (c = TAILQ_FIRST(&flow->receivers))) {
 			flow->n_to_try -= flow->n_to_try > 0;
 			pass_flush(flow, ops, c);
-		} else if (flow->work.done < end && (c = TAILQ_FIRST(&flow->dead))) {
-			if (bus_leave_until(bus, c, end))
+		} else if (flow->work.done < close_end && (c = TAILQ_FIRST(&flow->dead))) {
+			if (bus_leave_until(bus, c, close_end))
 				ops->close(c);
 		} else if (pass_wake_gated(flow)) {
 			continue;

@@ -124,6 +124,7 @@ flow_dismiss(struct flow *flow, struct client *c)
 			walk->next = TAILQ_NEXT(c, link);
 	}
 	TAILQ_REMOVE(&flow->clients, c, link);
+	flow_end_listing_turn(c);
 	flow_resume_listing(flow, c->user);
 	users_leave(&flow->users, c->user);
 	group_set_unref(c->identity.groups);
@@ -272,8 +273,17 @@ flow_resume_listing(struct flow *flow, struct user *user)
 {
 	struct client *c = TAILQ_FIRST(&user->listing_waiters);
 
-	if (c && user->n_listings == 0)
-		flow_resume(flow, c);
+	if (!c || user->n_listings > 0 || user->next_lister)
+		return;
+	user->next_lister = c; /* or another client could begin before it is its turn, again and again */
+	flow_resume(flow, c);
+}
+
+void
+flow_end_listing_turn(struct client *c)
+{
+	if (c->user->next_lister == c)
+		c->user->next_lister = NULL;
 }
 
 void

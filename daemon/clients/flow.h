@@ -119,8 +119,11 @@ bool flow_wait(struct flow *flow, struct client *c, struct client_list *list);
 /* Makes a waiting client try again in the next pass. No-op if it does not wait. */
 void flow_resume(struct flow *flow, struct client *c);
 
-/* Lets the next client of the user make a long list, if no other one does. */
+/* Lets the next client of the user make a long list, if no other one does or is about to. */
 void flow_resume_listing(struct flow *flow, struct user *user);
+
+/* The client is not, or no longer, the one that makes its list next. */
+void flow_end_listing_turn(struct client *c);
 
 /* Resumes all that are throttled; those that still have to wait find out by themselves. */
 void flow_resume_throttled(struct flow *flow);

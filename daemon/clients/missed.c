@@ -209,7 +209,7 @@ missed_report_drained(struct missed_table *table)
 	table->flow->work.done += table->by_client.n * 3 * WORK_VISIT;
 	for (missed = TAILQ_FIRST(&table->all); missed; missed = next) {
 		next = TAILQ_NEXT(missed, link);
-		if (missed->client->drained && !missed->client->clogged)
+		if (missed->client->drained && !missed->client->clogged && missed->client != table->flow->executing)
 			missed_report(table, missed->client);
 	}
 }

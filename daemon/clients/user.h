@@ -28,6 +28,7 @@ struct user {
 	struct group_set *groups;           /* of the client that came last; most others share it; or NULL */
 	uint64_t n_listings;                /* long lists that their clients make now: one, or two with EXEC */
 	struct client_list listing_waiters; /* clients that wait until that is done */
+	struct client *next_lister;         /* was the first of these, and makes its list next; or NULL */
 	uint64_t clients;
 	uint64_t subscriptions;
 	uint64_t patterns; /* among them; a long one counts several times */

@@ -122,6 +122,11 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			transaction->next = STAILQ_NEXT(command, link);
 		sessions->place = (struct place){ 0 };
 	}
+	/* Those who had to wait go first now, and the user pays once more: EXEC after EXEC would stop all others. */
+	if (!TAILQ_EMPTY(&bus->flow.excluded)) {
+		s->client.user->credit -= (int64_t)transaction->work;
+		bus->flow.work.turn_end = bus->flow.work.done;
+	}
 	bus_end_exec(bus);
 	if (transaction->is_too_long)
 		flow_mark_dead(&bus->flow, &s->client);
@@ -141,6 +146,27 @@ multi_begin(struct bus *bus, struct session *s, struct transaction *transaction)
 	reply_array(bus, s, transaction->n);
 }
 
+/* Whether a transaction that is checked must not run; then an error was replied. */
+static bool
+multi_is_refused(struct bus *bus, struct session *s, const struct transaction *transaction)
+{
+	if (transaction->has_failed)
+		reply_error(bus, s, "EXECABORT Transaction discarded because of previous errors.");
+	else if (transaction->work > EXEC_WORK)
+		reply_error(bus, s,
+		            "EXECABORT Transaction discarded because of: it takes too long to match its channels with "
+		            "all patterns");
+	else if (transaction->memory > multi_memory_max(bus))
+		reply_error(bus, s,
+		            "EXECABORT Transaction discarded because of: it publishes to too many receivers at once, "
+		            "their queues would take %llu bytes, over a quarter of queue_limit_per_uid (%llu)",
+		            (unsigned long long)transaction->memory,
+		            (unsigned long long)bus->flow.limits.queue_limit_per_uid);
+	else
+		return false;
+	return true;
+}
+
 enum command_result
 cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
@@ -155,19 +181,8 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		result = multi_check(bus, s, transaction);
 	if (result != COMMAND_DONE)
 		return result;
-	if (transaction->has_failed) {
-		reply_error(bus, s, "EXECABORT Transaction discarded because of previous errors.");
-	} else if (!transaction->is_running && transaction->work > EXEC_WORK) {
-		reply_error(bus, s,
-		            "EXECABORT Transaction discarded because of: it takes too long to match its channels with "
-		            "all patterns");
-	} else if (transaction->memory > multi_memory_max(bus)) {
-		reply_error(bus, s,
-		            "EXECABORT Transaction discarded because of: it publishes to too many receivers at once, "
-		            "their queues would take %llu bytes, over a quarter of queue_limit_per_uid (%llu)",
-		            (unsigned long long)transaction->memory,
-		            (unsigned long long)bus->flow.limits.queue_limit_per_uid);
-	} else if (s->client.state != CLIENT_DEAD) {
+	/* Once it runs, nothing can refuse it any more: a reload may have changed the limits since. */
+	if (s->client.state != CLIENT_DEAD && (transaction->is_running || !multi_is_refused(bus, s, transaction))) {
 		if (!transaction->is_running)
 			multi_begin(bus, s, transaction);
 		if (multi_run(bus, s, transaction) == COMMAND_MORE)

@@ -112,6 +112,12 @@ pubsub_count(const struct session *s, enum subscription_kind kind)
 	return kind == SUBSCRIPTION_SHARD ? s->client.n_shards : (uint64_t)s->client.n_channels + s->client.n_patterns;
 }
 
+static bool
+pubsub_may_subscribe(const struct bus *bus, const struct session *s, struct slice name)
+{
+	return access_list_admits(&access_find(bus->access.rules, name)->subscribe, &s->client.identity);
+}
+
 /* Like Redis, subscribes to all of the channels or none. Does not try more than the client may subscribe to. */
 static bool
 pubsub_require_subscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
@@ -124,8 +130,7 @@ pubsub_require_subscribe(struct bus *bus, struct session *s, const struct slice 
 		argc = (size_t)most + 1;
 	bus->flow.work.done += argc * bus->access.n_rules * WORK_VISIT;
 	for (size_t i = 1; i < argc; i++)
-		if (argv[i].len <= PROTOCOL_NAME_MAX &&
-		    !access_list_admits(&access_find(bus->access.rules, argv[i])->subscribe, &s->client.identity)) {
+		if (argv[i].len <= PROTOCOL_NAME_MAX && !pubsub_may_subscribe(bus, s, argv[i])) {
 			pubsub_refuse(bus, s, "subscribe to", argv[i]);
 			return false;
 		}
@@ -166,6 +171,13 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 		bus->flow.work.done += WORK_COMMAND;
 		if (!cmd_require_name(bus, s, argv[i]))
 			continue;
+		if (first > 0 && kind != SUBSCRIPTION_PATTERN) { /* the rules may have changed since all were checked */
+			bus->flow.work.done += bus->access.n_rules * WORK_VISIT;
+			if (!pubsub_may_subscribe(bus, s, argv[i])) {
+				pubsub_refuse(bus, s, "subscribe to", argv[i]);
+				continue;
+			}
+		}
 		r = bus_subscribe(bus, &s->client, kind, argv[i]);
 		if (r == SUBSCRIPTIONS_E_TOO_MANY)
 			reply_error(bus, s, "ERR too many subscriptions; the limit for one client is %llu",
@@ -197,18 +209,21 @@ pubsub_name_of(const struct subscription *sub)
 static enum command_result
 pubsub_unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kind kind)
 {
-	struct subscription *sub, *next;
-	size_t n = sessions_of(bus)->place.next;
+	struct place *place = &sessions_of(bus)->place;
+	struct subscription *sub = place->state ? place->state : LIST_FIRST(&s->client.subscriptions), *next;
+	size_t n = place->next;
 
-	for (sub = LIST_FIRST(&s->client.subscriptions); sub; sub = next) {
+	for (; sub; sub = next) {
 		struct slice name;
 
+		if (job_pauses(bus, s, n)) {
+			place->state = sub; /* it stays: nobody else ends subscriptions of a client that goes on */
+			return COMMAND_MORE;
+		}
 		next = LIST_NEXT(sub, link);
 		bus->flow.work.done += WORK_VISIT;
 		if (sub->kind != kind)
 			continue;
-		if (job_pauses(bus, s, n))
-			return COMMAND_MORE;
 		/* Unsubscribing may free the name, so the confirmation comes first, with the count afterwards. */
 		name = pubsub_name_of(sub);
 		reply_confirmation(bus, s, pubsub_words[kind].unsubscribe, &name, pubsub_count(s, kind) - 1);

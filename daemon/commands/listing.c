@@ -65,8 +65,12 @@ listing_begin(struct bus *bus, struct session *s, bool is_clients)
 static bool
 listing_waits(struct bus *bus, struct session *s)
 {
-	return !sessions_of(bus)->place.state && s->client.user->n_listings > 0 && !bus->flow.executing &&
-	       flow_wait(&bus->flow, &s->client, &s->client.user->listing_waiters);
+	struct user *user = s->client.user;
+
+	if (sessions_of(bus)->place.state || bus->flow.executing)
+		return false;
+	flow_end_listing_turn(&s->client);
+	return (user->n_listings > 0 || user->next_lister) && flow_wait(&bus->flow, &s->client, &user->listing_waiters);
 }
 
 /* Frees the list, and replies an error. */
@@ -74,6 +78,7 @@ static enum command_result
 listing_refuse(struct bus *bus, struct session *s, const char *reason)
 {
 	place_clear(bus, &sessions_of(bus)->place);
+	flow_resume_listing(&bus->flow, s->client.user); /* if it was not begun */
 	reply_error(bus, s, "ERR %s", reason);
 	return COMMAND_DONE;
 }
