@@ -148,7 +148,7 @@ pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(
 
 	siphash_prefix_init(&prefix, &index->key, name.p);
 	glob_text_init(&text, name.p, name.len);
-	index->work->done += WORK_BYTES(name.len) + index->n_lengths * WORK_VISIT;
+	index->work->done += WORK_BYTES(name.len) + index->n_lengths * 5 * WORK_VISIT;
 	for (size_t i = 0; i < index->n_lengths && index->lengths[i].len <= name.len; i++) {
 		uint32_t len = index->lengths[i].len;
 		struct hashtable_node *node = hashtable_first(&index->by_literal, siphash_prefix(&prefix, len));
