@@ -15,7 +15,7 @@ import sys
 import time
 
 from crowd import NOBODY, Crowd, Meter, allow_descriptors, converse, encode_all, plan_crowd
-from resp import Client, Error
+from resp import Client
 
 path, daemon = sys.argv[1], int(sys.argv[2])
 full = "full" in sys.argv[3:]
@@ -147,10 +147,6 @@ def variants(command):
     return list(found.values())
 
 
-class Failure(Exception):
-    pass
-
-
 def measure(name, uid, data, seconds=SECONDS, to=""):
     """Returns CPU time and work; complains when a pass has cost too much."""
     before = meter.figures()
@@ -269,10 +265,9 @@ def try_mixed():
     n = 200 if timed else 20
     hello = encode_all([["HELLO", "3"]])
     many = encode_all([["SUBSCRIBE"] + ["own.%d" % i for i in range(SUBSCRIBED)]])
-    for subscribe, name in ("SUBSCRIBE", "z"), ("PSUBSCRIBE", "z*"), ("PSUBSCRIBE", HOT[:1] + "?" + HOT[2:]):
-        data = encode_all([[subscribe, name], ["PUBLISH", HOT, "x"], [subscribe.replace("S", "UNS", 1)
-                           if subscribe[0] == "S" else "PUNSUBSCRIBE", name]])
-        try_raw("%s %s between messages" % (subscribe, name), hello + data * n)
+    for kind, name in ("", "z"), ("P", "z*"), ("P", HOT[:1] + "?" + HOT[2:]):
+        data = encode_all([[kind + "SUBSCRIBE", name], ["PUBLISH", HOT, "x"], [kind + "UNSUBSCRIBE", name]])
+        try_raw("%sSUBSCRIBE %s between messages" % (kind, name), hello + data * n)
     try_raw("many subscriptions", hello + many)
     try_raw("HELLO 2 and 3 with many subscriptions", hello + many + encode_all([["HELLO", "2"], ["HELLO", "3"]]) * n)
     try_raw("SUBSCRIBE and RESET", encode_all([["SUBSCRIBE"] + ["own.%d" % i for i in range(1000)], ["RESET"]]) * n)
@@ -298,14 +293,15 @@ def try_waiting():
 
 def try_stuck():
     """Clients with many subscriptions do not read, and are disconnected together."""
-    stuck = Crowd(path, user, [[["SUBSCRIBE"] + ["s.%d.%d" % (i, k) for k in range(SUBSCRIBED - 2)]]
-                               for i in range(20 if timed else 4)], last=lambda i: [["SUBSCRIBE", "stuck"]], reads=False)
+    n = 20 if timed else 4
+    plan = [[["SUBSCRIBE"] + ["s.%d.%d" % (i, k) for k in range(SUBSCRIBED - 2)]] for i in range(n)]
+    stuck = Crowd(path, user, plan, last=lambda i: [["SUBSCRIBE", "stuck"]], reads=False)
     before = meter.figures()
     for _ in range(20):
         meter.control.send("PUBLISH", "stuck", "x" * 1000000)
     for _ in range(20):
         meter.control.read()
-    meter.wait_for(lambda figures: int(figures["slow_receivers_closed"]) >= (20 if timed else 4), "disconnects")
+    meter.wait_for(lambda figures: int(figures["slow_receivers_closed"]) >= n, "disconnects")
     judge("stuck clients are disconnected", compare("stuck clients are disconnected", before))
     stuck.end()
 
@@ -339,7 +335,6 @@ def try_paused_exec():
             other.read_to_end()
             other.close()
         if not kills:
-            replies = 0
             assert holder.read() == b"OK"
             for _ in range(50):
                 assert holder.read() == b"QUEUED"
