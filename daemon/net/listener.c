@@ -65,7 +65,7 @@ listener_admit(struct listener *listener, int client_fd)
 	_cleanup_close_ int fd = client_fd;
 	struct identity identity = { 0 };
 
-	flow->work.done += 5 * WORK_SYSCALL;
+	flow->work.done += 10 * WORK_SYSCALL;
 	if (flow->stats.clients >= flow->limits.max_clients) {
 		flow->stats.clients_refused++;
 		if (listener->origin->ops->speaks_resp)
