@@ -253,7 +253,7 @@ rules_change_during_subscribe(struct hub *hub)
 	rules_add(&rules, "secret", NULL, "uid:4242", SLOW_WAIT);
 	bus_set_rules(&hub->bus, &rules);
 	hub_settle(hub);
-	channel = channels_find(&hub->bus.router.channels, slice_of("secret"), false);
+	channel = channels_find(&hub->bus.subscriptions.channels, slice_of("secret"), false);
 	assert_true(!channel || channel->receivers.n == 0);
 	assert_non_null(memmem(peer->got.data, peer->got.len, "NOPERM", 6));
 	forget_output(hub);
