@@ -82,9 +82,10 @@ bus_set_encoding(struct bus *bus, struct client *c, enum encoding encoding)
 void
 bus_finish(struct bus *bus, struct client *c)
 {
-	bus_leave_until(bus, c, bus->flow.work.done + WORK_TURN); /* of many, the rest ends when it is closed */
+	bool has_left = bus_leave_until(bus, c, bus->flow.work.done + WORK_TURN);
+
 	taps_leave(&bus->taps, c);
-	flow_set_state(&bus->flow, c, CLIENT_CLOSING, NULL);
+	flow_set_state(&bus->flow, c, CLIENT_CLOSING, has_left ? NULL : &bus->flow.leaving);
 	if (c->out_state == CLIENT_OUT_IDLE)
 		flow_set_out_state(&bus->flow, c, CLIENT_OUT_REPLIER);
 }

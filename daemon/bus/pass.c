@@ -124,6 +124,9 @@ pass_write(struct bus *bus, const struct pass_ops *ops)
 		} else if (flow->work.done < close_end && (c = TAILQ_FIRST(&flow->dead))) {
 			if (bus_leave_until(bus, c, close_end))
 				ops->close(c);
+		} else if (flow->work.done < close_end && (c = TAILQ_FIRST(&flow->leaving))) {
+			if (bus_leave_until(bus, c, close_end))
+				flow_set_state(flow, c, CLIENT_CLOSING, NULL);
 		} else if (pass_wake_gated(flow)) {
 			continue;
 		} else if (flow->work.done < end + WORK_OUTPUT && (c = TAILQ_FIRST(&flow->repliers))) {
@@ -180,5 +183,6 @@ pass_has_work(const struct bus *bus)
 	const struct flow *flow = &bus->flow;
 
 	return flow->n_ready > 0 || !TAILQ_EMPTY(&flow->receivers) || !TAILQ_EMPTY(&flow->repliers) ||
-	       !TAILQ_EMPTY(&flow->dead) || !TAILQ_EMPTY(&flow->untried) || bus->is_checking_rules;
+	       !TAILQ_EMPTY(&flow->dead) || !TAILQ_EMPTY(&flow->leaving) || !TAILQ_EMPTY(&flow->untried) ||
+	       bus->is_checking_rules;
 }

@@ -35,6 +35,7 @@ flow_init(struct flow *flow, const struct limits *limits)
 	TAILQ_INIT(&flow->receivers);
 	TAILQ_INIT(&flow->repliers);
 	TAILQ_INIT(&flow->blocked);
+	TAILQ_INIT(&flow->leaving);
 	TAILQ_INIT(&flow->dead);
 	work_end_pass(&flow->work);
 	flow->work.share = 1;

@@ -38,6 +38,7 @@ struct flow {
 	struct client_list throttled; /* wait until a receiver or a user is no longer over a limit */
 	struct client_list untried;   /* wait until the sockets of clogged receivers have been tried */
 	struct client_list excluded;  /* wait for the end of the EXEC of `executing` */
+	struct client_list leaving;   /* in state CLOSING, with subscriptions that have not been ended yet */
 	struct client_list dead;
 	/* By out_state: RECEIVER, REPLIER, BLOCKED. */
 	struct client_list receivers, repliers, blocked;
@@ -98,7 +99,8 @@ void flow_end_walk(struct client_walk *walk);
 /* Makes the client hidden: it stands for a socket of udsd's own. */
 void flow_hide(struct flow *flow, struct client *c);
 
-/* Moves the client to a state other than READY, and its list: NULL in OPEN and CLOSING. A dead client stays dead. */
+/* Moves the client to a state other than READY, and its list: NULL in OPEN, and NULL or `leaving` in CLOSING. A dead
+ * client stays dead. */
 void flow_set_state(struct flow *flow, struct client *c, enum client_state state, struct client_list *list);
 void flow_set_out_state(struct flow *flow, struct client *c, enum client_out_state state);
 

@@ -322,6 +322,28 @@ lists_in_order(struct hub *hub)
 	forget_output(hub);
 }
 
+/* Nobody counts on a client that takes no more messages, although it takes long until its output is written. */
+static void
+closing_with_subscriptions(struct hub *hub)
+{
+	struct peer *p, *r;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	p = peer_new(hub, 1);
+	r = peer_new(hub, 2);
+	peer_say(r, "SUBSCRIBE x\r\n");
+	subscribe_many(r, 3000);
+	peer_set_full(r, true);
+	peer_say(r, "PING\r\nQUIT\r\n");
+	hub_settle(hub);
+	assert_int_equal(r->session.client.state, CLIENT_CLOSING);
+	peer_ask(p, "PUBLISH x 1\r\n", ":0\r\n");
+	peer_set_full(r, false);
+	hub_settle(hub);
+	forget_output(hub);
+}
+
 static const struct conversation conversations[] = {
 	{ "limits change during exec", limits_change_during_exec },
 	{ "misses during own exec", misses_during_own_exec },
@@ -332,6 +354,7 @@ static const struct conversation conversations[] = {
 	{ "rules change during subscribe", rules_change_during_subscribe },
 	{ "always receivers", always_receivers },
 	{ "lists in order", lists_in_order },
+	{ "closing with subscriptions", closing_with_subscriptions },
 };
 
 int
