@@ -39,7 +39,7 @@ const char *
 nearest_find(const char *word, size_t len, const char *const *names, size_t n)
 {
 	const char *nearest = NULL;
-	size_t best = len / 3 + 2, d; /* only smaller distances count as near */
+	size_t best = (len + 1) / 3 + 1, d; /* only smaller distances count as near: one letter of three or four */
 
 	if (len == 0 || len > WORD_MAX)
 		return NULL;

@@ -329,6 +329,9 @@ verb_recv_run(const void *options)
 		say("recv: no channel and no pattern; try 'udsctl recv --help'");
 		return EX_USAGE;
 	}
+	for (size_t i = 0; i < o->common.n_args; i++)
+		if (strchr(o->common.args[i], '*'))
+			say("recv: '%s' is taken as the name of one channel; patterns need -p", o->common.args[i]);
 	status = recv_setup(&r);
 	if (status == 0) {
 		deadline_run(&r.deadline, true);

@@ -11,6 +11,7 @@
 #include "answers.h"
 #include "deadline.h"
 #include "delivery.h"
+#include "human.h"
 #include "loop.h"
 #include "progress.h"
 #include "rate.h"
@@ -157,6 +158,7 @@ static void
 send_signal_cb(void *arg, int signo, bool again)
 {
 	struct send *s = arg;
+	uint64_t left;
 
 	if (source_stop(s->source))
 		s->signo = signo;
@@ -167,9 +169,10 @@ send_signal_cb(void *arg, int signo, bool again)
 	}
 	deadline_run(&s->signal_deadline, true);
 	send_advance(s);
+	left = source_left(s->source);
 	if (!loop_is_ending(s->loop))
-		say_notice("%" PRIu64 " messages are not answered yet; interrupt again to give up",
-		           source_left(s->source));
+		say_notice("waiting for the answers to %" PRIu64 " message%s; interrupt again to give up", left,
+		           human_s(left));
 }
 
 static void

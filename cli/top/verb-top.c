@@ -237,6 +237,15 @@ top_read_options(struct top *t, const struct top_options *o)
 	return 0;
 }
 
+/* Whether a screen can be drawn. On a dumb terminal, such as a shell in Emacs, the cursor cannot be moved. */
+static bool
+top_has_screen(void)
+{
+	const char *name = getenv("TERM");
+
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !(name && strcmp(name, "dumb") == 0);
+}
+
 static int
 verb_top_run(const void *options)
 {
@@ -250,7 +259,7 @@ verb_top_run(const void *options)
 		t.loop = loop_new(NULL, NULL);
 		fetch_init(&t.fetch, t.loop, &o->common.addr, &top_fetch_ops, &t);
 		timer_init(&t.due, t.loop, top_due_cb, &t);
-		if (o->batch || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		if (o->batch || !top_has_screen()) {
 			t.batch = output_new(t.loop, STDOUT_FILENO, top_end_if_done_cb, &t);
 			fetch_start(&t.fetch);
 			status = loop_run(t.loop);

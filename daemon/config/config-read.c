@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "config-rows.h"
+#include "nearest.h"
 
 /* The longest text in brackets, in bytes: a pattern may be as long as a channel's name. */
 #define READER_SECTION_MAX (PROTOCOL_NAME_MAX + 16)
@@ -50,14 +51,35 @@ static void __attribute__((format(printf, 2, 3))) reader_mistake(struct reader *
 	buf_printf(reader->mistakes, "%s:%u: %s\n", reader->path, reader->line, text);
 }
 
+/* Whether the row is a key of the section that is being read. */
+static bool
+reader_section_has(const struct reader *reader, const struct config_row *row)
+{
+	return row->scope == reader->scope &&
+	       (reader->scope != SCOPE_CONFIG || strcmp(row->section, reader->section) == 0);
+}
+
 static const struct config_row *
 reader_find_row(const struct reader *reader, const char *key)
 {
 	for (size_t i = 0; i < config_n_rows; i++)
-		if (config_rows[i].scope == reader->scope && strcmp(config_rows[i].key, key) == 0 &&
-		    (reader->scope != SCOPE_CONFIG || strcmp(config_rows[i].section, reader->section) == 0))
+		if (reader_section_has(reader, &config_rows[i]) && strcmp(config_rows[i].key, key) == 0)
 			return &config_rows[i];
 	return NULL;
+}
+
+static void
+reader_unknown_key(struct reader *reader, const char *key)
+{
+	const char *names[32], *nearest;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config_n_rows && n < sizeof(names) / sizeof(names[0]); i++)
+		if (reader_section_has(reader, &config_rows[i]))
+			names[n++] = config_rows[i].key;
+	nearest = nearest_find(key, strlen(key), names, n);
+	reader_mistake(reader, "%.200s: unknown key in [%s]%s%s%s", key, reader->section,
+	               nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
 /* Whether the section has set the row; rows of sections without a name may be set only once in the file. */
@@ -251,7 +273,7 @@ reader_set_key(struct reader *reader, const char *key, const char *value)
 		return;
 	row = reader_find_row(reader, key);
 	if (!row) {
-		reader_mistake(reader, "%.200s: unknown key in [%s]", key, reader->section);
+		reader_unknown_key(reader, key);
 		return;
 	}
 	if (reader_has_seen(reader, row))
@@ -326,7 +348,7 @@ config_read(struct config *config, const char *path, struct buf *mistakes)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 	struct reader reader = { .config = config, .path = path, .file = file, .mistakes = mistakes };
-	int r;
+	int r, error;
 
 	if (!file) {
 		r = -errno;
@@ -340,12 +362,13 @@ config_read(struct config *config, const char *path, struct buf *mistakes)
 	}
 	while ((r = reader_read_line(&reader)) == 0)
 		reader_handle_line(&reader);
+	error = errno;
 	if (r == -ENOMEM)
 		reader_mistake(&reader, "out of memory");
 	reader_end_section(&reader);
 	buf_deinit(&reader.text);
 	if (ferror(file)) {
-		buf_printf(mistakes, "%s: cannot be read\n", path);
+		buf_printf(mistakes, "%s: cannot be read: %s\n", path, strerror(error));
 		return -EIO;
 	}
 	return reader.n_mistakes > 0 ? -EINVAL : 0;

@@ -177,7 +177,11 @@ listener_open_path(struct listener_owner *owner, const struct listener_config *c
 	r = sockfile_listen(fd, addr, &options, SOMAXCONN, ret_file, text, sizeof(text));
 	if (r == 0)
 		return 0;
-	listener_report(owner, "%s", text);
+	if (config->is_default && r != SOCKFILE_E_LIVE && geteuid() != 0 && !getenv("XDG_RUNTIME_DIR"))
+		listener_report(owner, "%s; XDG_RUNTIME_DIR is not set, choose a socket of your own with --listen",
+		                text);
+	else
+		listener_report(owner, "%s", text);
 	return r == SOCKFILE_E_NO_PERMISSION ? LISTENER_E_NO_PERMISSION : LISTENER_E_CONFIG;
 }
 

@@ -37,6 +37,17 @@ EOF
     assert_line "$DIR/conf:15: 'publish = root' stands after [channel alerts.*]; expected it on a line of its own"
 }
 
+@test "the key that was meant is named, and so is the reason why a file cannot be read" {
+    printf '%s\n' '[listener bus]' "lisen = $S" "listen = $S" '[limits]' 'max_client = 3' >"$DIR/conf"
+    run "$UDSD" --config "$DIR/conf" --check-config
+    assert_failure 78
+    assert_line "$DIR/conf:2: lisen: unknown key in [listener bus]; did you mean 'listen'?"
+    assert_line "$DIR/conf:5: max_client: unknown key in [limits]; did you mean 'max_clients'?"
+    run "$UDSD" --config "$DIR" --check-config
+    assert_failure 78
+    assert_output "$DIR: cannot be read: Is a directory"
+}
+
 @test "two listeners with the same address are a mistake; # begins a comment after a value" {
     printf '[listener a]\nlisten = %s # here\n[listener b]\nlisten = %s\n' "$S" "$S" >"$DIR/conf"
     run "$UDSD" --config "$DIR/conf" --check-config

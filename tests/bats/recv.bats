@@ -534,3 +534,13 @@ assert status(pid) == 130
 EOF
     assert_success
 }
+
+@test "a channel named like a pattern is pointed out, and received by its name" {
+    start_udsd
+    start_recv -n 1 -p 'other.*' news 'logs.*'
+    "$UDSCTL" send logs.app 'not for it'
+    "$UDSCTL" send 'logs.*' 'by name'
+    ends_with 0
+    assert_equal "$(cat "$DIR/out")" 'by name'
+    assert_equal "$(cat "$DIR/err")" "udsctl: recv: 'logs.*' is taken as the name of one channel; patterns need -p"
+}

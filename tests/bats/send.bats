@@ -307,3 +307,14 @@ EOF
     assert_success
     assert_output --partial "20 answered, 0 not sent, 0 refused, 0 reached nobody"
 }
+
+@test "after the first signal send says how many answers it waits for, and a second one ends it" {
+    background "$UDSCTL" -v send --timeout 60s news x 2>"$DIR/err"
+    local send=$!
+    wait_until contains "$DIR/err" "waiting for $S"
+    kill -TERM "$send"
+    wait_until contains "$DIR/err" 'waiting for the answers to 1 message; interrupt again to give up'
+    kill -TERM "$send"
+    wait_exit "$send"
+    assert_equal "$status" 75
+}

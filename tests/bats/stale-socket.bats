@@ -226,3 +226,14 @@ try_window() {
         assert_output 755
     done
 }
+
+@test "without XDG_RUNTIME_DIR a user who may not use the service's directory is pointed to --listen" {
+    need_root
+    cp "$UDSD" "$DIR/udsd"
+    run as_nobody timeout 30 "$DIR/udsd" 3>&-
+    assert_failure
+    assert_output --regexp '^udsd: error: /run/udsd/udsd\.sock.*; XDG_RUNTIME_DIR is not set, choose a socket of your own with --listen$'
+    XDG_RUNTIME_DIR=$DIR/none run as_nobody timeout 30 "$DIR/udsd" 3>&-
+    assert_failure 78
+    assert_output "udsd: error: $DIR/none/udsd/udsd.sock: cannot open its directory: No such file or directory"
+}

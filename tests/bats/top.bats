@@ -160,6 +160,12 @@ start_load() {
     tmux_ new-session -d -x 100 -y 30 "ASAN_OPTIONS=detect_leaks=0 TERM=nonsense $UDSCTL top 2>&1; echo ended \$?; exec sleep 1000"
     see "^udsctl: top: TERM: 'nonsense' is not a terminal that is known; try --batch"
     see '^ended 64'
+    tmux_ kill-server
+    wait_until is_gone_server
+    tmux_ new-session -d -x 130 -y 30 "TERM=dumb $UDSCTL top -n 1 2>&1; echo ended \$?; exec sleep 1000"
+    see '^ended 0'
+    see '^CHANNEL .*DROPPED$'
+    see '^ *ID .* STATE'
 }
 
 @test "top: every column is in the manual and the completions" {

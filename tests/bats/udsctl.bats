@@ -267,6 +267,9 @@ with_run() { # DIRECTORY COMMAND...
     run "$UDSCTL" send --wait-reciever news x
     assert_failure 64
     assert_output --partial "did you mean '--wait-receiver'"
+    run "$UDSCTL" foo
+    assert_failure 64
+    assert_output "udsctl: unknown verb 'foo'; try 'udsctl --help'"
     run "$UDSCTL" send
     assert_failure 64
     run "$UDSCTL" recv
