@@ -180,6 +180,7 @@ assert 5 < closed < 20, closed
 for hoarder in hoarders:
     hoarder.close()
 sender = Client(path)
+sender.call("UDSD", "WAITOWN", "OFF")
 for size in (10, 20000, 8000000):
     assert sender.call("PUBLISH", "c", b"y" * size) == 1
     assert receiver.read()[2] == b"y" * size

@@ -48,6 +48,7 @@ three.call("SUBSCRIBE", "a")
 two.call("SUBSCRIBE", "a")
 patterns.call("PSUBSCRIBE", "*")
 patterns.call("SSUBSCRIBE", "s")
+sender.call("UDSD", "WAITOWN", "OFF")
 for size in (0, 10, 5000, 20000, 500000):
     assert sender.call("PUBLISH", "a", b"x" * size) == 3
     for receiver in (three, two, patterns):
