@@ -110,7 +110,8 @@ model_match(const struct model *model, const uint8_t *name, size_t len)
 
 struct world {
 	struct pattern_index index;
-	uint64_t work; /* counted by the index */
+	struct work work; /* counted by the index */
+	size_t bytes;
 	struct pattern *patterns[PATTERNS_MAX];
 	bool found[PATTERNS_MAX];
 	size_t n;
