@@ -32,9 +32,30 @@ multi_memory_max(const struct bus *bus)
  */
 #define EXEC_WORK ((uint64_t)100 * 1000 * 1000)
 
+/* Changes with all that a check looks at: who receives what, and who is clogged. */
+static uint64_t
+multi_generation(const struct bus *bus)
+{
+	return bus->subscriptions.channels.members_generation + bus->flow.clog_generation;
+}
+
+/* Ends that all others wait. They go first now, and the user pays once more: EXEC after EXEC would stop all others. */
+static void
+multi_end(struct bus *bus, struct session *s, const struct transaction *transaction)
+{
+	if (bus->flow.executing != &s->client)
+		return;
+	if (!TAILQ_EMPTY(&bus->flow.excluded)) {
+		s->client.user->credit -= (int64_t)transaction->work;
+		bus->flow.work.turn_end = bus->flow.work.done;
+	}
+	bus_end_exec(bus);
+}
+
 /*
  * EXEC starts only when everything that it publishes can go out without waiting, since nothing may come in between
- * later. Whoever has to wait begins anew, as it was ready for all of it only at that moment.
+ * later. Whoever has to wait begins anew, as it was ready for all of it only at that moment. What the check found in
+ * earlier turns may not hold any more at its end; then it looks again, while all others wait.
  */
 static enum command_result
 multi_check(struct bus *bus, struct session *s, struct transaction *transaction)
@@ -42,6 +63,7 @@ multi_check(struct bus *bus, struct session *s, struct transaction *transaction)
 	if (!transaction->next) {
 		transaction->next = STAILQ_FIRST(&transaction->commands);
 		transaction->memory = transaction->work = 0;
+		transaction->generation = multi_generation(bus);
 	}
 	while (transaction->next && transaction->work <= EXEC_WORK) {
 		const struct queued_command *command = transaction->next;
@@ -55,9 +77,17 @@ multi_check(struct bus *bus, struct session *s, struct transaction *transaction)
 			result = cmd_publish_check(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE,
 			                           &transaction->memory);
 		transaction->next = result == COMMAND_WAIT ? NULL : STAILQ_NEXT(command, link);
-		if (result == COMMAND_WAIT)
+		if (result == COMMAND_WAIT) {
+			multi_end(bus, s, transaction);
 			return COMMAND_WAIT;
+		}
 		transaction->work += bus->flow.work.done - begin;
+	}
+	if (!transaction->next && transaction->generation != multi_generation(bus) && s->has_job &&
+	    bus->flow.executing != &s->client) {
+		batch_close(&bus->batch);
+		bus->flow.executing = &s->client;
+		return COMMAND_MORE;
 	}
 	transaction->is_checked = true;
 	return COMMAND_DONE;
@@ -122,12 +152,7 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			transaction->next = STAILQ_NEXT(command, link);
 		sessions->place = (struct place){ 0 };
 	}
-	/* Those who had to wait go first now, and the user pays once more: EXEC after EXEC would stop all others. */
-	if (!TAILQ_EMPTY(&bus->flow.excluded)) {
-		s->client.user->credit -= (int64_t)transaction->work;
-		bus->flow.work.turn_end = bus->flow.work.done;
-	}
-	bus_end_exec(bus);
+	multi_end(bus, s, transaction);
 	if (transaction->is_too_long)
 		flow_mark_dead(&bus->flow, &s->client);
 	if (transaction->closes)
@@ -188,6 +213,7 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		if (multi_run(bus, s, transaction) == COMMAND_MORE)
 			return COMMAND_MORE;
 	}
+	multi_end(bus, s, transaction);
 	transaction_end(bus, s);
 	return COMMAND_DONE;
 }

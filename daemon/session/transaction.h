@@ -22,6 +22,7 @@ struct transaction {
 	bool closes;           /* the client asked to be closed itself */
 	bool is_too_long;      /* there are too many replies: the client is disconnected at the end */
 	uint64_t memory, work; /* what its messages take in queues, in bytes; what was done for it (work.h) */
+	uint64_t generation;   /* of what it found, when the check began */
 	struct place place;    /* of `next`, if that is not done */
 };
 

@@ -295,6 +295,38 @@ always_receivers(struct hub *hub)
 	}
 }
 
+/* EXEC waits for receivers of all its channels, also of those that it has looked at in an earlier turn. */
+static void
+receiver_goes_during_check(struct hub *hub)
+{
+	struct peer *e, *x, *y;
+
+	if (hub->reading != HUB_WHOLE)
+		return;
+	e = peer_new(hub, 1);
+	x = peer_new(hub, 2);
+	y = peer_new(hub, 3);
+	peer_say(x, "SUBSCRIBE x\r\n");
+	peer_say(y, "SUBSCRIBE y\r\n");
+	peer_say(e, "UDSD WAITRECEIVER ON\r\nMULTI\r\nPUBLISH x 1\r\n");
+	for (int i = 0; i < 9000; i++)
+		peer_say(e, "PUBLISH y 1\r\n");
+	hub_settle(hub);
+	forget_output(hub);
+	peer_say(e, "EXEC\r\n");
+	hub_read(e);
+	assert_true(e->session.has_job && !hub->bus.flow.executing);
+	peer_say(x, "UNSUBSCRIBE\r\n");
+	hub_read(x);
+	hub_settle(hub);
+	assert_int_equal(e->session.client.state, CLIENT_WAITING);
+	peer_expect_text(e, "");
+	peer_say(x, "SUBSCRIBE x\r\n");
+	hub_settle(hub);
+	assert_int_equal(strncmp((const char *)e->got.data, "*9001\r\n:1\r\n:1\r\n", 15), 0);
+	forget_output(hub);
+}
+
 /* The clients of one user make their lists in the order in which they have asked. */
 static void
 lists_in_order(struct hub *hub)
@@ -353,6 +385,7 @@ static const struct conversation conversations[] = {
 	{ "unsubscribe among many", unsubscribe_among_many },
 	{ "rules change during subscribe", rules_change_during_subscribe },
 	{ "always receivers", always_receivers },
+	{ "receiver goes during check", receiver_goes_during_check },
 	{ "lists in order", lists_in_order },
 	{ "closing with subscriptions", closing_with_subscriptions },
 };
