@@ -272,7 +272,7 @@ checks_as_unknown() {
     checks_as_unknown "'x' is not a duration" --timeout x
     checks_as_unknown "did you mean '--warning'" --wrning 5s
     checks_as_unknown 'needs an argument' --warning
-    checks_as_unknown 'too many arguments' extra
+    checks_as_unknown "unexpected argument 'extra'" extra
     checks_as_unknown '--socket' --socket ''
     checks_as_unknown '107' --socket "$(printf '%0200d' 1)"
     UDSD_SOCKET=nosuchhost.invalid:77 checks_as_unknown UDSD_SOCKET
@@ -419,7 +419,8 @@ it: as root, usermod -aG adm nobody, and log in again"
     assert_failure 64
     # Words of other programs.
     local pair
-    for pair in publish:send pub:send PUBLISH:send subscribe:recv sub:recv info:stats version:--version; do
+    for pair in publish:send pub:send PUBLISH:send subscribe:recv sub:recv info:stats version:--version \
+        psubscribe:'recv -p' stop:'systemctl stop udsd'; do
         run "$UDSCTL" "${pair%:*}"
         assert_failure 64
         assert_output "udsctl: unknown verb '${pair%:*}'; did you mean '${pair#*:}'?"
