@@ -366,9 +366,19 @@ it: as root, usermod -aG adm nobody, and log in again"
         # shellcheck disable=SC2086 # a verb and its arguments
         run "$UDSCTL" $verb
         assert_failure 76
-        assert_output --partial "echo listener"
+        assert_output --regexp "an echo listener|in the mode echo"
         assert_output --partial "use 'udsctl pipe'"
     done
+}
+
+@test "a listener in the mode line is not a bus, and the mode is named" {
+    start_udsd --mode line --channel c --deliver yes
+    run "$UDSCTL" ping
+    assert_failure 76
+    assert_output "udsctl: $S: this is not a udsd bus; for a listener in the mode echo or line use 'udsctl pipe'"
+    run "$UDSCTL" recv c
+    assert_failure 76
+    assert_output "udsctl: $S: this is not a udsd bus; for a listener in the mode echo or line use 'udsctl pipe'"
 }
 
 @test "help: the text of --help, or the manual at the verb on a terminal" {
