@@ -26,10 +26,14 @@ main_take_arguments(const struct verb *verb, struct options *o, char **args, siz
 {
 	o->args = args;
 	o->n_args = n;
-	if (n < verb->args_min || n > verb->args_max) {
+	if (n < verb->args_min) {
 		/* A channel is the only argument that a verb needs. */
-		say("%s: %s; try 'udsctl %s --help'", verb->name,
-		    n < verb->args_min ? "no channel" : "too many arguments", verb->name);
+		say("%s: no channel; try 'udsctl %s --help'", verb->name, verb->name);
+		return false;
+	}
+	if (n > verb->args_max) {
+		say("%s: unexpected argument '%s'; try 'udsctl %s --help'", verb->name, args[verb->args_max],
+		    verb->name);
 		return false;
 	}
 	for (size_t i = 0; i < n && i < verb->n_channels; i++) {

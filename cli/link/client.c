@@ -378,7 +378,7 @@ client_name(const struct client *c)
 void
 client_end_foreign(struct client *c)
 {
-	say("%s: this is not a udsd bus; for an echo listener use 'udsctl pipe'", c->name);
+	say("%s: this is not a udsd bus; for a listener in the mode echo or line use 'udsctl pipe'", c->name);
 	loop_end(c->loop, EX_PROTOCOL);
 }
 

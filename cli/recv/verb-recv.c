@@ -172,7 +172,8 @@ recv_read_reply(struct recv *r, const uint8_t *p, size_t len, size_t *ret_need)
 	case RESP_REPLY_NOMEM:
 		memory_check(-1);
 	}
-	say("%s: this is not a udsd bus; for an echo listener use 'udsctl pipe'", client_name(r->client));
+	say("%s: this is not a udsd bus; for a listener in the mode echo or line use 'udsctl pipe'",
+	    client_name(r->client));
 	recv_finish(r, EX_PROTOCOL);
 	return 0;
 }

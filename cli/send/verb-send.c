@@ -11,7 +11,6 @@
 #include "answers.h"
 #include "deadline.h"
 #include "delivery.h"
-#include "human.h"
 #include "loop.h"
 #include "progress.h"
 #include "rate.h"
@@ -134,6 +133,21 @@ send_advance(void *arg)
 	             s->delivery.queue.frames > 0 || !client_is_up(s->delivery.client) || source_is_stuck(s->source));
 }
 
+/* Why messages were not answered; a daemon that has answered all that was sent is not to blame. */
+static void
+send_explain(const struct send *s, char *text, size_t size)
+{
+	const struct delivery *d = &s->delivery;
+	bool holds_back = client_is_up(d->client) && d->greetings == 0 && sendq_sent_frames(&d->queue) == 0;
+
+	if (holds_back && source_is_stuck(s->source))
+		snprintf(text, size, "the spool cannot be written");
+	else if (holds_back && s->o->rate.count > 0)
+		snprintf(text, size, "--rate holds them back");
+	else
+		delivery_explain(d, s->o->common.args[0], text, size);
+}
+
 /* Ends the loop; `why` begins the line that says how much is not answered. */
 static void
 send_give_up(void *arg, const char *why)
@@ -148,7 +162,7 @@ send_give_up(void *arg, const char *why)
 		loop_end(s->loop, send_final_status(s));
 		return;
 	}
-	delivery_explain(&s->delivery, s->o->common.args[0], explanation, sizeof(explanation));
+	send_explain(s, explanation, sizeof(explanation));
 	say("%s: %" PRIu64 " of %" PRIu64 " messages were not answered (%s)", why, left, source_taken(s->source),
 	    explanation);
 	loop_end(s->loop, source_is_stuck(s->source) ? EX_IOERR : EX_TEMPFAIL);
@@ -158,7 +172,6 @@ static void
 send_signal_cb(void *arg, int signo, bool again)
 {
 	struct send *s = arg;
-	uint64_t left;
 
 	if (source_stop(s->source))
 		s->signo = signo;
@@ -169,10 +182,8 @@ send_signal_cb(void *arg, int signo, bool again)
 	}
 	deadline_run(&s->signal_deadline, true);
 	send_advance(s);
-	left = source_left(s->source);
 	if (!loop_is_ending(s->loop))
-		say_notice("waiting for the answers to %" PRIu64 " message%s; interrupt again to give up", left,
-		           human_s(left));
+		say_notice("what has been read is still being sent; interrupt again to give up");
 }
 
 static void

@@ -27,9 +27,22 @@ static const struct verb *const verbs[] = {
 static const struct {
 	const char *word, *meant;
 } verbs_synonyms[] = {
-	{ "publish", "send" }, { "pub", "send" },   { "subscribe", "recv" },    { "sub", "recv" },
-	{ "listen", "recv" },  { "info", "stats" }, { "status", "check" },      { "list", "clients" },
-	{ "health", "check" }, { "cat", "pipe" },   { "version", "--version" },
+	{ "publish", "send" },
+	{ "pub", "send" },
+	{ "subscribe", "recv" },
+	{ "sub", "recv" },
+	{ "listen", "recv" },
+	{ "info", "stats" },
+	{ "status", "check" },
+	{ "list", "clients" },
+	{ "health", "check" },
+	{ "cat", "pipe" },
+	{ "version", "--version" },
+	{ "psubscribe", "recv -p" },
+	{ "start", "systemctl start udsd" },
+	{ "stop", "systemctl stop udsd" },
+	{ "restart", "systemctl restart udsd" },
+	{ "shutdown", "systemctl stop udsd" },
 };
 
 #define HELP_WIDTH 80

@@ -308,13 +308,27 @@ EOF
     assert_output --partial "20 answered, 0 not sent, 0 refused, 0 reached nobody"
 }
 
-@test "after the first signal send says how many answers it waits for, and a second one ends it" {
+@test "after the first signal send says that it goes on, and a second one ends it" {
     background "$UDSCTL" -v send --timeout 60s news x 2>"$DIR/err"
     local send=$!
     wait_until contains "$DIR/err" "waiting for $S"
     kill -TERM "$send"
-    wait_until contains "$DIR/err" 'waiting for the answers to 1 message; interrupt again to give up'
+    wait_until contains "$DIR/err" 'what has been read is still being sent; interrupt again to give up'
     kill -TERM "$send"
     wait_exit "$send"
     assert_equal "$status" 75
+}
+
+@test "messages that --rate holds back are not blamed on the daemon" {
+    start_udsd
+    seq 3 >"$DIR/in"
+    background "$UDSCTL" -v send --rate 1/m --timeout 60s news <"$DIR/in" 2>"$DIR/err"
+    local send=$!
+    wait_until info_is messages_published 1
+    kill -TERM "$send"
+    wait_until contains "$DIR/err" 'interrupt again to give up'
+    kill -TERM "$send"
+    wait_exit "$send"
+    assert_equal "$status" 75
+    contains "$DIR/err" '2 of 3 messages were not answered (--rate holds them back)'
 }

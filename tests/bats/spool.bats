@@ -296,6 +296,10 @@ EOF
     run bash -c "ulimit -f 16; exec '$UDSCTL' send --spool '$DIR/spool' --timeout 300ms numbers <'$DIR/in'"
     assert_failure 74
     assert_output --partial "spool '$DIR/spool': File too large; nothing more is read until it can be written"
+    start_udsd
+    run bash -c "ulimit -f 16; exec '$UDSCTL' send --spool '$DIR/spool' --timeout 300ms numbers <'$DIR/in'"
+    assert_failure 74
+    assert_output --partial "messages were not answered (the spool cannot be written)"
 }
 
 @test "lines of a file are taken whole, although the disk is full" {

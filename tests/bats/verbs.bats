@@ -272,7 +272,7 @@ checks_as_unknown() {
     checks_as_unknown "'x' is not a duration" --timeout x
     checks_as_unknown "did you mean '--warning'" --wrning 5s
     checks_as_unknown 'needs an argument' --warning
-    checks_as_unknown 'too many arguments' extra
+    checks_as_unknown "unexpected argument 'extra'" extra
     checks_as_unknown '--socket' --socket ''
     checks_as_unknown '107' --socket "$(printf '%0200d' 1)"
     UDSD_SOCKET=nosuchhost.invalid:77 checks_as_unknown UDSD_SOCKET
@@ -366,9 +366,19 @@ it: as root, usermod -aG adm nobody, and log in again"
         # shellcheck disable=SC2086 # a verb and its arguments
         run "$UDSCTL" $verb
         assert_failure 76
-        assert_output --partial "echo listener"
+        assert_output --regexp "an echo listener|in the mode echo"
         assert_output --partial "use 'udsctl pipe'"
     done
+}
+
+@test "a listener in the mode line is not a bus, and the mode is named" {
+    start_udsd --mode line --channel c --deliver yes
+    run "$UDSCTL" ping
+    assert_failure 76
+    assert_output "udsctl: $S: this is not a udsd bus; for a listener in the mode echo or line use 'udsctl pipe'"
+    run "$UDSCTL" recv c
+    assert_failure 76
+    assert_output "udsctl: $S: this is not a udsd bus; for a listener in the mode echo or line use 'udsctl pipe'"
 }
 
 @test "help: the text of --help, or the manual at the verb on a terminal" {
@@ -419,7 +429,8 @@ it: as root, usermod -aG adm nobody, and log in again"
     assert_failure 64
     # Words of other programs.
     local pair
-    for pair in publish:send pub:send PUBLISH:send subscribe:recv sub:recv info:stats version:--version; do
+    for pair in publish:send pub:send PUBLISH:send subscribe:recv sub:recv info:stats version:--version \
+        psubscribe:'recv -p' stop:'systemctl stop udsd'; do
         run "$UDSCTL" "${pair%:*}"
         assert_failure 64
         assert_output "udsctl: unknown verb '${pair%:*}'; did you mean '${pair#*:}'?"
