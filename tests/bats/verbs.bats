@@ -426,44 +426,6 @@ it: as root, usermod -aG adm nobody, and log in again"
     done
 }
 
-# complete_words WORD...: the completions of the last word.
-complete_words() {
-    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _udsctl; printf "%s\n" "${COMPREPLY[@]}"' - \
-        "$TOP/completions/udsctl.bash" "$UDSCTL" "$@"
-}
-
-@test "the bash completion offers verbs, options, channels and clients" {
-    run complete_words ''
-    assert_success
-    assert_line stats
-    run complete_words stats --fo
-    assert_output --format
-    run complete_words stats --format open
-    assert_output openmetrics
-    run complete_words help cl
-    assert_output clients
-    # Without a daemon there are no completions, and no error message.
-    run complete_words recv ''
-    assert_output ''
-    start_udsd
-    receive news weather 'two words'
-    run complete_words recv n
-    assert_output news
-    run complete_words channels ''
-    assert_equal "$(sort <<<"$output")" $'news\ntwo words\nweather'
-    run complete_words monitor -c w
-    assert_output weather
-    run complete_words send w
-    assert_output weather
-    run complete_words send weather w
-    assert_output ''
-    run complete_words kill ''
-    assert_output "$("$UDSCTL" clients --ids)"
-    # The completion asks the socket on the command line.
-    UDSD_SOCKET=/nowhere run complete_words --socket "$S" recv n
-    assert_output news
-}
-
 @test "verbs end quietly when the reader of their output leaves, and report other failures" {
     start_udsd
     background bash -c "'$UDSCTL' monitor 2>'$DIR/err' | head -n 1 >'$DIR/lines'; echo \${PIPESTATUS[0]} >'$DIR/status'"
