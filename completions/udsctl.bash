@@ -86,7 +86,7 @@ _udsctl_value_option() {
     -u) echo --user ;;
     -p) echo --pattern ;;
     -n) echo --count ;;
-    --socket | --file | --spool | --channel | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
+    --socket | --file | --spool | --channel | --receivers | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
         --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | --rejoin | --warning | \
         --critical | --stop-timeout) echo "$1" ;;
     --watch | --wait-receiver) [ -z "${2:-}" ] || echo "$1" ;; # only behind "="
@@ -97,12 +97,12 @@ _udsctl_value_option() {
 _udsctl_offer_values() {
     case $1 in
     --socket | --file | --spool) _udsctl_offer_files "$2" ;;
-    --channel) _udsctl_offer "$2" < <(_udsctl_ask channels --names) ;;
+    --channel | --receivers) _udsctl_offer "$2" < <(_udsctl_ask channels --names) ;;
     --user) _udsctl_offer "$2" < <(compgen -u) ;;
     --format) [ "$verb" != stats ] || _udsctl_offer_words "$2" 'text json openmetrics prometheus' ;;
     --sort)
         _udsctl_offer_words "$2" 'channel messages deliveries receivers queued clogged waiting dropped id pid user
-            command name published delivered unsent subscriptions age state'
+            command name published delivered unsent subscriptions age state channels'
         ;;
     esac
 }
@@ -122,7 +122,7 @@ _udsctl_offer_options() {
     ping) options+=' --count --json --timeout' ;;
     stats) options+=' --watch --count --json --format --timeout' ;;
     clients) options+=' --user --pid --json --ids --timeout' ;;
-    channels) options+=' --json --names --timeout' ;;
+    channels) options+=' --json --names --receivers --timeout' ;;
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;

@@ -29,7 +29,7 @@ function __udsctl_words
             case '-s?*'
                 printf 'socket %s\n' (string sub -s 3 -- $word)
                 continue
-            case -f -c -u -p -n --file --spool --channel --user --format --sort --timeout --interval --queue-bytes \
+            case -f -c -u -p -n --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
                 --spool-bytes --rate --count --hello --pattern --exec --jobs --pid --rejoin --warning --critical
                 set waiting other
                 continue
@@ -137,10 +137,12 @@ complete -c udsctl -n "__udsctl_verb stats" -l format -x -a "text json openmetri
     -d "Format of the figures"
 complete -c udsctl -n "__udsctl_verb clients" -l ids -d "Print only the ids"
 complete -c udsctl -n "__udsctl_verb channels" -l names -d "Print only the names"
+complete -c udsctl -n "__udsctl_verb channels" -l receivers -x -a "(__udsctl_ask channels --names)" \
+    -d "List who receives this channel"
 complete -c udsctl -n "__udsctl_verb top" -l interval -x -d "Refresh at this interval"
 complete -c udsctl -n "__udsctl_verb top" -l sort -x \
     -a "channel messages deliveries receivers queued clogged waiting dropped id pid user command name published \
-        delivered unsent subscriptions age state" -d "Sort by this column"
+        delivered unsent subscriptions age state channels" -d "Sort by this column"
 complete -c udsctl -n "__udsctl_verb top" -s n -l count -x -d "Exit after this many refreshes"
 complete -c udsctl -n "__udsctl_verb top" -l batch -d "Print plain text instead of using the terminal"
 complete -c udsctl -n "__udsctl_verb monitor" -s c -l channel -x -a "(__udsctl_ask channels --names)" \

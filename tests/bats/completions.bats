@@ -52,6 +52,7 @@ complete_names() { # SHELL
     completes "$1" 'udsctl send pl' send plain.x
     completes "$1" 'udsctl send help pl' send help pl # a message
     completes "$1" 'udsctl channels pl' channels plain.x
+    completes "$1" 'udsctl channels --receivers=pl' channels --receivers=plain.x
     completes "$1" 'udsctl monitor -c pl' monitor -c plain.x
     completes "$1" 'udsctl monitor --channel=logs:a' monitor --channel=logs:app
     completes "$1" 'udsctl kill ' kill "$("$UDSCTL" clients --ids)"
