@@ -116,7 +116,7 @@ _udsctl_offer_options() {
         ;;
     recv)
         options+=' --pattern --null --raw --count --format --json --exec --jobs --queue-bytes --stop-on-error'
-        options+=' --timeout --summary'
+        options+=' --stop-timeout --timeout --summary'
         ;;
     pipe) options+=' --hello --timeout --queue-bytes' ;;
     ping) options+=' --count --json --timeout' ;;

@@ -30,7 +30,7 @@ function __udsctl_words
                 printf 'socket %s\n' (string sub -s 3 -- $word)
                 continue
             case -f -c -u -p -n --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
-                --spool-bytes --rate --count --hello --pattern --exec --jobs --pid --rejoin --warning --critical
+                --spool-bytes --rate --count --hello --pattern --exec --jobs --pid --rejoin --stop-timeout --warning --critical
                 set waiting other
                 continue
             case '-?*'
@@ -115,6 +115,7 @@ complete -c udsctl -n "__udsctl_verb recv" -l exec -x -d "Run this command for e
 complete -c udsctl -n "__udsctl_verb recv" -l jobs -x -d "Run up to this many commands at once"
 complete -c udsctl -n "__udsctl_verb recv" -l queue-bytes -x -d "Let at most this much wait for its command"
 complete -c udsctl -n "__udsctl_verb recv" -l stop-on-error -d "Exit when a command fails"
+complete -c udsctl -n "__udsctl_verb recv" -l stop-timeout -x -d "After a signal, wait this long for running commands"
 complete -c udsctl -n "__udsctl_verb recv" -l timeout -x -d "Give up after this long without a message"
 complete -c udsctl -n "__udsctl_verb recv" -l summary -d "Report totals at the end"
 

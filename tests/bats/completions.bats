@@ -70,7 +70,7 @@ complete_options() { # SHELL
     completes "$1" 'udsctl top --sort=unse' top --sort=unsent
     completes "$1" 'udsctl send news --summ' send news --summary
     completes "$1" 'udsctl send help --fi' send help --file
-    completes "$1" 'udsctl recv send --stop-' recv send --stop-on-error
+    completes "$1" 'udsctl recv send --stop-o' recv send --stop-on-error
     completes "$1" 'udsctl send --file=a' send '--file=a file'
     completes "$1" 'udsctl send --spool a' send --spool 'a file'
     completes "$1" 'udsctl --verb' --verbose
