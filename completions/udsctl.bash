@@ -1,88 +1,128 @@
 # bash completion for udsctl
+#
+# Readline breaks words at "=" and ":", and replaces only what follows the last break. So the words are put together
+# again, a candidate is compared with the whole word that is being completed, and loses what stands before the break.
+# Nothing that the user typed is evaluated. Candidates are quoted here: readline would take names for names of files,
+# and add a "/" where a directory has the same name.
+
+# Removes the quotes from $1, into _udsctl_plain. _udsctl_quote: the quote that is still open at the end, or nothing.
+_udsctl_unquote() {
+    local text=$1 c i
+    _udsctl_plain='' _udsctl_quote=''
+    for ((i = 0; i < ${#text}; i++)); do
+        c=${text:i:1}
+        case $_udsctl_quote$c in
+        \' | \") _udsctl_quote=$c ;;
+        \'\' | \"\") _udsctl_quote='' ;;
+        \\)
+            ((++i))
+            _udsctl_plain+=${text:i:1}
+            ;;
+        \"\\)
+            case ${text:i+1:1} in
+            [\\\"\$\`]) ((++i)) ;;
+            esac
+            _udsctl_plain+=${text:i:1}
+            ;;
+        *) _udsctl_plain+=$c ;;
+        esac
+    done
+    [[ $text != '~/'* ]] || _udsctl_plain=$HOME${_udsctl_plain#'~'}
+}
+
+# Adds the candidates that begin with the word; $1 stands before each of them.
+_udsctl_offer() {
+    local option=$1 candidate
+    while IFS= read -r candidate; do
+        candidate=$option$candidate
+        [[ -n $candidate && $candidate == "$cur"* ]] || continue
+        candidate=${candidate#"$kept"}
+        case $quote in
+        '') printf -v candidate %q "$candidate" ;;
+        \') candidate=${candidate//\'/"'\\''"} ;;
+        \")
+            candidate=${candidate//\\/\\\\}
+            candidate=${candidate//\"/\\\"}
+            candidate=${candidate//\$/\\\$}
+            candidate=${candidate//\`/\\\`}
+            ;;
+        esac
+        COMPREPLY+=("$candidate")
+    done
+}
+
+_udsctl_offer_words() {
+    # shellcheck disable=SC2086 # a list of words
+    _udsctl_offer "$1" < <(printf '%s\n' $2)
+}
+
+# Files are left to readline: it quotes them, knows "~" and marks directories.
+_udsctl_offer_files() {
+    local option=$1 name path=${cur#"$1"}
+    compopt -o filenames 2>/dev/null
+    [[ $raw != "$option~/"* ]] || path='~'${path#"$HOME"}
+    while IFS= read -r name; do
+        # Behind "-f", readline cannot see that it is a directory.
+        if [[ -n $option && -z $kept && -d $name ]]; then
+            name+=/
+            compopt -o nospace 2>/dev/null
+        fi
+        name=$option$name
+        COMPREPLY+=("${name#"$kept"}")
+    done < <(compgen -f -- "$path")
+}
 
 # Asks the running daemon (channels --names, clients --ids); prints nothing if there is none.
 _udsctl_ask() {
-    local i socket=()
-    for ((i = 1; i + 1 < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-        -s | --socket) socket=(--socket "${COMP_WORDS[i + 1]}") ;;
-        esac
-    done
-    "${COMP_WORDS[0]}" "${socket[@]}" "$@" --timeout 500ms 2>/dev/null
+    "$program" "${socket[@]}" "$@" --timeout 500ms 2>/dev/null </dev/null
 }
 
-# Names may contain blanks; "-o filenames" below makes bash quote them.
-_udsctl_channels() {
-    local name
-    while IFS= read -r name; do
-        [[ $name == "$1"* ]] && COMPREPLY+=("$name")
-    done < <(_udsctl_ask channels --names)
+# The long name of an option that takes a value, or nothing. $1: as it is on the command line, without the value.
+_udsctl_value_option() {
+    case $1 in
+    -s) echo --socket ;;
+    -f) echo --file ;;
+    -c) echo --channel ;;
+    -u) echo --user ;;
+    -p) echo --pattern ;;
+    -n) echo --count ;;
+    --socket | --file | --spool | --channel | --receivers | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
+        --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | --rejoin | --warning | \
+        --critical | --stop-timeout) echo "$1" ;;
+    --watch | --wait-receiver) [ -z "${2:-}" ] || echo "$1" ;; # only behind "="
+    esac
 }
 
-_udsctl() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-    local verbs='send recv pipe ping stats clients channels top monitor kill reload check bench help' options='--socket --verbose --help --version' verb='' i
-
-    COMPREPLY=()
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-        -s | --socket) ((i++)) ;;
-        -*) ;;
-        *)
-            verb=${COMP_WORDS[i]}
-            break
-            ;;
-        esac
-    done
-
-    case $prev in
-    -s | --socket | -f | --file | --spool)
-        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-        return
-        ;;
-    -c | --channel)
-        _udsctl_channels "$cur"
-        return
-        ;;
-    -u | --user)
-        mapfile -t COMPREPLY < <(compgen -u -- "$cur")
-        return
-        ;;
-    --format)
-        [ "$verb" != stats ] || mapfile -t COMPREPLY < <(compgen -W 'text json openmetrics prometheus' -- "$cur")
-        return
-        ;;
+# Offers values of the option $1; $2 stands before the value in the same word.
+_udsctl_offer_values() {
+    case $1 in
+    --socket | --file | --spool) _udsctl_offer_files "$2" ;;
+    --channel | --receivers) _udsctl_offer "$2" < <(_udsctl_ask channels --names) ;;
+    --user) _udsctl_offer "$2" < <(compgen -u) ;;
+    --format) [ "$verb" != stats ] || _udsctl_offer_words "$2" 'text json openmetrics prometheus' ;;
     --sort)
-        mapfile -t COMPREPLY < <(compgen -W 'channel messages deliveries receivers queued clogged waiting dropped id
-            pid user command name published delivered unsent subscriptions age state' -- "$cur")
-        return
-        ;;
-    --timeout | --interval | --queue-bytes | --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | \
-        --pid | --warning | --critical | -n | -p)
-        return
+        _udsctl_offer_words "$2" 'channel messages deliveries receivers queued clogged waiting dropped id pid user
+            command name published delivered unsent subscriptions age state channels'
         ;;
     esac
+}
 
+_udsctl_offer_options() {
+    local options='--socket --verbose --help --version'
     case $verb in
-    '')
-        if [[ $cur != -* ]]; then
-            mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
-            return
-        fi
-        ;;
     send)
-        options+=' --file --null --whole --rate --wait-receiver --rejoin --require-receiver --timeout --queue-bytes --spool'
-        options+=' --spool-bytes --spool-sync --progress --no-progress --summary'
+        options+=' --file --null --whole --rate --wait-receiver --rejoin --require-receiver --timeout --queue-bytes'
+        options+=' --spool --spool-bytes --spool-sync --progress --no-progress --summary'
         ;;
     recv)
         options+=' --pattern --null --raw --count --format --json --exec --jobs --queue-bytes --stop-on-error'
-        options+=' --timeout --summary'
+        options+=' --stop-timeout --timeout --summary'
         ;;
     pipe) options+=' --hello --timeout --queue-bytes' ;;
     ping) options+=' --count --json --timeout' ;;
     stats) options+=' --watch --count --json --format --timeout' ;;
     clients) options+=' --user --pid --json --ids --timeout' ;;
-    channels) options+=' --json --names --timeout' ;;
+    channels) options+=' --json --names --receivers --timeout' ;;
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;
@@ -90,16 +130,86 @@ _udsctl() {
     check) options+=' --warning --critical --timeout' ;;
     bench) options+=' --json --timeout' ;;
     esac
-    if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
-        return
-    fi
-    case $verb in
-    recv | channels) _udsctl_channels "$cur" ;;
-    send) ((COMP_CWORD == i + 1)) && _udsctl_channels "$cur" ;;
-    kill) mapfile -t COMPREPLY < <(compgen -W "$(_udsctl_ask clients --ids)" -- "$cur") ;;
-    help) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
-    esac
+    _udsctl_offer_words '' "$options"
 }
 
-complete -o filenames -F _udsctl udsctl
+# Puts the words before the cursor together again, into raw_words, as they were typed.
+_udsctl_split() {
+    local line=${COMP_LINE:0:COMP_POINT} piece i
+    raw_words=()
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        piece=${COMP_WORDS[i]}
+        ((i < COMP_CWORD)) || piece=
+        if [[ $i -eq 0 || $line == [[:blank:]]* ]]; then
+            raw_words+=('')
+            line=${line#"${line%%[![:blank:]]*}"}
+        fi
+        ((i < COMP_CWORD)) || piece=$line
+        raw_words[${#raw_words[@]} - 1]+=$piece
+        line=${line#"$piece"}
+    done
+}
+
+# What the words before the cursor say: verb, arguments (their number behind the verb), waiting (the option whose value
+# the word is that is being completed), ended (after "--"), socket.
+_udsctl_read_words() {
+    local i word option value
+    for ((i = 1; i + 1 < ${#raw_words[@]}; i++)); do
+        _udsctl_unquote "${raw_words[i]}"
+        word=$_udsctl_plain option='' value=''
+        if [[ -n $waiting ]]; then
+            option=$waiting value=$word waiting=''
+        elif [[ $ended || $word != -?* ]]; then
+            if [[ -n $verb ]]; then ((++arguments)); else verb=$word; fi
+        elif [[ $word == -- ]]; then
+            ended=yes
+        elif [[ $word == --*=* ]]; then
+            option=${word%%=*} value=${word#*=}
+            [[ $value != '~/'* ]] || value=$HOME${value#'~'}
+        elif [[ $word == --* || ${#word} -eq 2 ]]; then
+            waiting=$(_udsctl_value_option "$word")
+        else
+            option=$(_udsctl_value_option "${word:0:2}") value=${word:2}
+        fi
+        [[ $option != --socket ]] || socket=(--socket "$value")
+    done
+}
+
+_udsctl() {
+    local verbs='send recv pipe ping stats clients channels top monitor kill reload check bench help'
+    local raw_words raw cur kept quote program verb='' arguments=0 waiting='' ended='' socket=() option
+    local _udsctl_plain _udsctl_quote
+
+    COMPREPLY=()
+    _udsctl_split
+    _udsctl_unquote "${raw_words[0]}"
+    program=$_udsctl_plain
+    _udsctl_read_words
+    raw=${raw_words[${#raw_words[@]} - 1]}
+    _udsctl_unquote "${raw%"$2"}"
+    kept=$_udsctl_plain
+    _udsctl_unquote "$raw"
+    cur=$_udsctl_plain quote=$_udsctl_quote
+
+    if [[ -n $waiting ]]; then
+        _udsctl_offer_values "$waiting" ''
+    elif [[ ! $ended && $cur == --*=* ]]; then
+        option=$(_udsctl_value_option "${cur%%=*}" attached)
+        _udsctl_offer_values "$option" "${cur%%=*}="
+    elif [[ ! $ended && $cur == -[!-]?* ]]; then
+        option=$(_udsctl_value_option "${cur:0:2}")
+        _udsctl_offer_values "$option" "${cur:0:2}"
+    elif [[ ! $ended && $cur == -* ]]; then
+        _udsctl_offer_options
+    elif [[ -z $verb ]]; then
+        _udsctl_offer_words '' "$verbs"
+    else
+        case $verb,$arguments in
+        recv,* | channels,0 | send,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
+        kill,*) _udsctl_offer '' < <(_udsctl_ask clients --ids) ;;
+        help,0) _udsctl_offer_words '' "$verbs" ;;
+        esac
+    fi
+}
+
+complete -F _udsctl udsctl

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "ask.h"
+#include "buf.h"
 #include "cleanup.h"
 #include "memory.h"
 #include "num.h"
@@ -70,7 +71,7 @@ clients_number(const struct client_entry *client, const char *name)
 }
 
 int
-clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb, void *arg)
+clients_each(struct ask *a, const struct clients_filter *filter, const char *channel, clients_cb *cb, void *arg)
 {
 	const struct resp_node *reply;
 	struct client_entry client;
@@ -81,7 +82,8 @@ clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb,
 	if (status != 0)
 		return status;
 	own = reply->integer;
-	status = ask(a, &reply, "UDSD", "CLIENTS", NULL);
+	/* Without a channel the NULL ends the command before it. */
+	status = ask(a, &reply, "UDSD", "CLIENTS", channel ? "CHANNEL" : NULL, channel, NULL);
 	if (status != 0)
 		return status;
 	lines = reply->text;
@@ -113,20 +115,157 @@ clients_user(long long uid)
 	return users[n++].name;
 }
 
+uint64_t
+clients_subscriptions(const struct client_entry *client)
+{
+	uint64_t own = clients_number(client, "udsd-sub");
+	uint64_t all = clients_number(client, "sub") + clients_number(client, "psub") + clients_number(client, "ssub");
+
+	return all > own ? all - own : 0;
+}
+
+static int
+clients_hex_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Appends the names of a list and counts them. */
+static void
+clients_put_names(struct buf *out, struct slice list, uint64_t *n)
+{
+	if (list.len == 0)
+		return;
+	memory_check(out->len > 0 ? buf_append(out, ",", 1) : 0);
+	++*n;
+	for (size_t i = 0; i < list.len; i++) {
+		uint8_t byte = list.p[i];
+
+		*n += byte == ',';
+		if (byte == '%' && i + 2 < list.len && clients_hex_digit(list.p[i + 1]) >= 0 &&
+		    clients_hex_digit(list.p[i + 2]) >= 0) {
+			byte = (uint8_t)(clients_hex_digit(list.p[i + 1]) << 4 | clients_hex_digit(list.p[i + 2]));
+			i += 2;
+		}
+		memory_check(buf_append(out, byte ? &byte : (const uint8_t *)"?", 1));
+	}
+}
+
+const char *
+clients_channels(const struct client_entry *client)
+{
+	static struct buf text;
+	uint64_t n = 0;
+
+	text.len = 0;
+	clients_put_names(&text, clients_text(client, "channels"), &n);
+	clients_put_names(&text, clients_text(client, "patterns"), &n);
+	if (n < clients_subscriptions(client))
+		memory_check(buf_printf(&text, n > 0 ? ",..." : "..."));
+	memory_check(buf_append(&text, "", 1));
+	return (const char *)text.data;
+}
+
+/* Reads the file of the process, at most `size` bytes. Returns how many; 0 if there is none, or it may not be read. */
+static size_t
+clients_read_proc(long long pid, const char *file, char *text, size_t size)
+{
+	char path[64];
+	_cleanup_fclose_ FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%lld/%s", pid, file);
+	f = pid > 0 ? fopen(path, "re") : NULL;
+	return f ? fread(text, 1, size, f) : 0;
+}
+
 const char *
 clients_program(long long pid)
 {
 	static char name[64];
-	char path[64];
-	_cleanup_fclose_ FILE *f = NULL;
+	size_t n = clients_read_proc(pid, "comm", name, sizeof(name) - 1);
 
-	snprintf(path, sizeof(path), "/proc/%lld/comm", pid);
-	f = pid > 0 ? fopen(path, "re") : NULL;
-	if (!f || !fgets(name, sizeof(name), f))
-		return "-";
+	name[n] = '\0';
 	name[strcspn(name, "\n")] = '\0';
 	name[printable_clean(name, strlen(name), NULL)] = '\0';
-	return name;
+	return *name ? name : "-";
+}
+
+const char *
+clients_command(long long pid, size_t max)
+{
+	static char text[CLIENTS_COMMAND_MAX + 4];
+	char words[4096];
+	size_t n = clients_read_proc(pid, "cmdline", words, sizeof(words) - 1), len;
+	const char *begin = words, *slash;
+
+	words[n] = '\0';
+	while (n > 0 && !words[n - 1])
+		n--;
+	if (n == 0) {
+		const char *program = clients_program(pid);
+
+		snprintf(text, sizeof(text), strcmp(program, "-") == 0 ? "%s" : "[%s]", program);
+		return text;
+	}
+	slash = strrchr(words, '/'); /* of the first word */
+	if (slash && slash[1])
+		begin = slash + 1;
+	len = n - (size_t)(begin - words);
+	for (char *p = words; p < words + n; p++)
+		if (!*p)
+			*p = ' ';
+	if (len > max) {
+		len = max - 3;
+		while (len > 0 && ((uint8_t)begin[len] & 0xc0) == 0x80) /* not inside a character */
+			len--;
+	}
+	snprintf(text, sizeof(text), "%.*s%s", (int)len, begin, begin + len < words + n ? "..." : "");
+	text[printable_clean(text, strlen(text), NULL)] = '\0';
+	return text;
+}
+
+const char *
+clients_unit(long long pid)
+{
+	static char unit[256];
+	static const char *const kinds[] = { ".service", ".scope", ".socket", ".mount", ".swap" };
+	char text[8192], *rest, *line, *part, *path;
+
+	text[clients_read_proc(pid, "cgroup", text, sizeof(text) - 1)] = '\0';
+	snprintf(unit, sizeof(unit), "-");
+	for (rest = text; (line = strsep(&rest, "\n"));) {
+		/* The one hierarchy of cgroup v2, or systemd's own of v1. */
+		path = strncmp(line, "0::", 3) == 0 ? line + 3 : strstr(line, ":name=systemd:");
+		if (!path)
+			continue;
+		/* The innermost unit: a service may have groups of its own, and a user's units are below user@.service.
+		 */
+		while ((part = strsep(&path, "/"))) {
+			const char *dot = strrchr(part, '.');
+
+			for (size_t i = 0; dot && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+				if (strcmp(dot, kinds[i]) == 0)
+					snprintf(unit, sizeof(unit), "%s", part);
+		}
+		if (strcmp(unit, "-") != 0)
+			break;
+	}
+	unit[printable_clean(unit, strlen(unit), NULL)] = '\0';
+	return unit;
+}
+
+const char *
+clients_state(const struct client_entry *client)
+{
+	struct slice flags = clients_text(client, "flags");
+
+	if (clients_number(client, "clogged") > 0)
+		return "clogged";
+	if (flags.len > 0 && memchr(flags.p, 'b', flags.len))
+		return "waits";
+	if (flags.len > 0 && memchr(flags.p, 'O', flags.len))
+		return "monitor";
+	return "";
 }
 
 int

@@ -17,6 +17,12 @@ struct ask;
 /* Fields of a line beyond these are not read. */
 #define CLIENTS_FIELDS_MAX 64
 
+/* What tables show of a command line, in bytes. */
+#define CLIENTS_COMMAND_SHORT ((size_t)40)
+
+/* The longest text of clients_command(), in bytes. */
+#define CLIENTS_COMMAND_MAX ((size_t)4096)
+
 struct clients_field {
 	struct slice name, value;
 };
@@ -39,10 +45,11 @@ struct clients_filter {
 typedef void clients_cb(const struct client_entry *client, void *arg);
 
 /*
- * Asks the daemon for its clients and calls back with each that the filter selects, in the order of their ids, but not
- * with udsctl itself. Returns 0, or an exit status after saying why.
+ * Asks the daemon for its clients, or for those that receive the channel, if that is not NULL. Calls back with each
+ * that the filter selects, in the order of their ids, but not with udsctl itself. Returns 0, or an exit status after
+ * saying why.
  */
-int clients_each(struct ask *a, const struct clients_filter *filter, clients_cb *cb, void *arg);
+int clients_each(struct ask *a, const struct clients_filter *filter, const char *channel, clients_cb *cb, void *arg);
 
 /* Reads the first line of a list of clients and takes it off the lines. Returns false if there is none left. */
 bool clients_next(struct slice *lines, struct client_entry *ret_client);
@@ -54,8 +61,29 @@ uint64_t clients_number(const struct client_entry *client, const char *name);
 /* The user's name, "uid N", or "-" for -1. Valid until the next call. */
 const char *clients_user(long long uid);
 
+/* Its subscriptions, without those to channels of udsd itself. */
+uint64_t clients_subscriptions(const struct client_entry *client);
+
+/*
+ * What it is subscribed to, as people read it: "a,b,c.*", with ",..." at the end if the daemon left some out. Bytes
+ * that the names may have are not replaced. Valid until the next call.
+ */
+const char *clients_channels(const struct client_entry *client);
+
 /* The name of the process as the kernel knows it, or "-". Valid until the next call. */
 const char *clients_program(long long pid);
+
+/*
+ * Its command line with blanks between the words and without the path of the program, of at most max bytes and then
+ * with "..." at the end; or its name in brackets, if it has none; or "-". Valid until the next call.
+ */
+const char *clients_command(long long pid, size_t max);
+
+/* The systemd unit that the process belongs to, or "-". Valid until the next call. */
+const char *clients_unit(long long pid);
+
+/* One word for the state of a client, or nothing. */
+const char *clients_state(const struct client_entry *client);
 
 /* --user and --pid as given; a member of a verb's options. */
 struct clients_selection {

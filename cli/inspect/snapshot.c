@@ -30,7 +30,6 @@ static const char *const snapshot_fields[][SNAPSHOT_VALUES][3] = {
 		[CLIENT_ID] = { "id" },
 		[CLIENT_PID] = { "pid" },
 		[CLIENT_AGE] = { "age" },
-		[CLIENT_SUBSCRIPTIONS] = { "sub", "psub", "ssub" },
 		[CLIENT_UNSENT] = { "obl" },
 		[CLIENT_PUBLISHED] = { "published" },
 		[CLIENT_DELIVERED] = { "delivered" },
@@ -181,7 +180,7 @@ snapshot_read_clients(struct snapshot *s, struct slice text)
 	while (clients_next(&text, &entry)) {
 		struct snapshot_row *row = snapshot_add_row(&s->lists[SNAPSHOT_CLIENTS]);
 		struct slice name;
-		const char *user;
+		const char *user, *channels;
 
 		if (entry.id == 0)
 			return false;
@@ -190,6 +189,9 @@ snapshot_read_clients(struct snapshot *s, struct slice text)
 		user = clients_user(entry.uid);
 		row->name = snapshot_add_text(s, name.p, name.len);
 		row->user = snapshot_add_text(s, user, strlen(user));
+		channels = clients_channels(&entry);
+		row->channels = snapshot_add_text(s, channels, strlen(channels));
+		row->values[CLIENT_SUBSCRIPTIONS] = (double)clients_subscriptions(&entry);
 		row->uid = entry.uid;
 		row->state = snapshot_find_state(&entry);
 	}

@@ -65,8 +65,9 @@ struct snapshot_row {
 	double rates[SNAPSHOT_VALUES]; /* growth of the value a second; means something for totals only */
 
 	/* Of a client. */
-	struct snapshot_text user; /* name, "uid N" or "-" */
-	int64_t uid;               /* -1: anonymous */
+	struct snapshot_text user;     /* name, "uid N" or "-" */
+	struct snapshot_text channels; /* what it is subscribed to, see clients_channels() */
+	int64_t uid;                   /* -1: anonymous */
 	enum snapshot_state state;
 	char command[16]; /* of the process: the reader looks it up, the next snapshot has it from there */
 };

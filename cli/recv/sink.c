@@ -59,6 +59,7 @@ sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *
 		{ o->format && o->common.json, "--format and --json cannot be combined" },
 		{ !o->exec && o->jobs, "--jobs needs --exec" },
 		{ !o->exec && o->stop_on_error, "--stop-on-error needs --exec" },
+		{ !o->exec && o->stop_timeout, "--stop-timeout needs --exec" },
 		{ !o->exec && o->queue_bytes, "--queue-bytes needs --exec" },
 	};
 	struct handler_options commands = {

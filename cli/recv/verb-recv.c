@@ -3,8 +3,8 @@
  * parsing, see sink.c; everything else goes through the parser of replies.
  *
  * The end has two stages. recv_finish() closes the connection and sets the exit status; then the sink still writes what
- * it has, or waits for its commands, and the loop ends when it is idle. Only a second signal ends this earlier, or
- * standard output that has not taken everything SIGNAL_TIMEOUT after the first.
+ * it has, or waits for its commands, and the loop ends when it is idle. Only a second signal ends this earlier, or the
+ * time that the first one leaves: to standard output for the last bytes, or to the commands that run.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -44,6 +44,8 @@ static const struct option_row rows[] = {
 	  offsetof(struct recv_options, queue_bytes) },
 	{ "stop-on-error", 0, NULL, "exit when a command fails", OPTION_FLAG,
 	  offsetof(struct recv_options, stop_on_error) },
+	{ "stop-timeout", 0, "DURATION", "wait this long for commands after a signal (60s)", OPTION_DURATION,
+	  offsetof(struct recv_options, stop_timeout) },
 	{ "timeout", 0, "DURATION", "give up after this long without a message (never)", OPTION_TIMEOUT, 0 },
 	{ "summary", 0, NULL, "report totals at the end", OPTION_FLAG, offsetof(struct recv_options, summary) },
 	{ 0 },
@@ -51,6 +53,8 @@ static const struct option_row rows[] = {
 
 /* ms after a signal within which standard output must take the last bytes. */
 #define SIGNAL_TIMEOUT ((uint64_t)5000)
+/* Default of --stop-timeout; systemd kills a service after 90s. */
+#define STOP_TIMEOUT ((uint64_t)60000)
 
 struct recv {
 	const struct recv_options *o;
@@ -269,8 +273,7 @@ recv_signal_cb(void *arg, int signo, bool again)
 	sink_stop(r->sink);
 	if (sink_commands(r->sink).running > 0)
 		say_notice("waiting for the running commands; another signal ends udsctl at once");
-	else
-		deadline_run(&r->signal_deadline, true);
+	deadline_run(&r->signal_deadline, true);
 	recv_finish(r, 128 + signo);
 	r->status = 128 + signo; /* also if it was finishing already */
 	recv_end_when_idle(r);
@@ -286,6 +289,7 @@ recv_setup(struct recv *r)
 {
 	const struct recv_options *o = r->o;
 	struct client_options options = { .addr = o->common.addr };
+	uint64_t limit;
 	int status;
 
 	r->loop = loop_new(recv_signal_cb, r);
@@ -296,7 +300,8 @@ recv_setup(struct recv *r)
 	options.greeting = (struct slice){ r->subscription.commands.data, r->subscription.commands.len };
 	r->client = client_new(r->loop, &options, &recv_client_ops, r);
 	deadline_init(&r->deadline, r->loop, o->common.timeout, recv_timed_out_cb, r);
-	deadline_init(&r->signal_deadline, r->loop, SIGNAL_TIMEOUT, recv_signal_timed_out_cb, r);
+	limit = !o->exec ? SIGNAL_TIMEOUT : o->stop_timeout > 0 ? o->stop_timeout : STOP_TIMEOUT;
+	deadline_init(&r->signal_deadline, r->loop, limit, recv_signal_timed_out_cb, r);
 	return 0;
 }
 
@@ -309,8 +314,11 @@ recv_print_end(const struct recv *r)
 
 	if (n.running > 0)
 		say("recv: %" PRIu64 " command%s still running", n.running, human_s(n.running));
-	if (n.unhandled > 0)
-		say("recv: %" PRIu64 " message%s received but not handled", n.unhandled, human_s(n.unhandled));
+	if (n.unhandled > 1) /* they are the last ones */
+		say("recv: %" PRIu64 " messages received but not handled: numbers %" PRIu64 " to %" PRIu64, n.unhandled,
+		    messages - n.unhandled + 1, messages);
+	else if (n.unhandled > 0)
+		say("recv: 1 message received but not handled: number %" PRIu64, messages);
 	if (!r->o->summary)
 		return;
 	if (r->o->exec)

@@ -165,6 +165,19 @@ page_draw_foot(struct top *t)
 	return cursor < screen_width() ? (long)cursor : -1;
 }
 
+static enum screen_style
+page_row_style(const struct view *v, const struct snapshot_row *row)
+{
+	bool is_bad = row->values[CHANNEL_CLOGGED] > 0 || row->rates[CHANNEL_DROPPED] > 0;
+	bool is_notable = row->values[CHANNEL_WAITING] > 0;
+
+	if (v->kind == SNAPSHOT_CLIENTS) {
+		is_bad = row->state == STATE_CLOGGED;
+		is_notable = row->state == STATE_FULL || row->state == STATE_WAITS;
+	}
+	return is_bad ? SCREEN_BAD : is_notable ? SCREEN_NOTABLE : SCREEN_PLAIN;
+}
+
 static void
 page_draw(struct top *t)
 {
@@ -188,7 +201,7 @@ page_draw(struct top *t)
 
 		if (row < v->n_rows)
 			page_put_table_line(t, v->rows[row],
-			                    is_selected ? SCREEN_REVERSE : view_row_style(v, v->rows[row]));
+			                    is_selected ? SCREEN_REVERSE : page_row_style(v, v->rows[row]));
 		else
 			page_put_line(t, SCREEN_PLAIN);
 	}

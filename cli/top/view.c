@@ -17,7 +17,8 @@
 #define COLUMNS_MAX 16
 
 enum view_form {
-	VIEW_NAME, /* texts; the name takes the room that is left */
+	VIEW_NAME, /* texts; the channels, or else the name, take the room that is left */
+	VIEW_CHANNELS,
 	VIEW_USER,
 	VIEW_COMMAND,
 	VIEW_STATE,
@@ -64,6 +65,7 @@ static const struct view_column view_columns[SNAPSHOT_LISTS][COLUMNS_MAX] = {
 		{ "subscriptions", "SUBS", VIEW_COUNT, CLIENT_SUBSCRIPTIONS, 5, 8 },
 		{ "age", "AGE", VIEW_AGE, CLIENT_AGE, 6, 11 },
 		{ "state", "STATE", VIEW_STATE, 0, 8, 6 },
+		{ "channels", "CHANNELS", VIEW_CHANNELS, 0, 12, 13 },
 	},
 };
 
@@ -159,6 +161,8 @@ view_cell(const struct view *v, const struct view_column *c, struct snapshot_row
 	switch (c->form) {
 	case VIEW_NAME:
 		return snapshot_text(v->snapshot, row->name);
+	case VIEW_CHANNELS:
+		return snapshot_text(v->snapshot, row->channels);
 	case VIEW_USER:
 		return snapshot_text(v->snapshot, row->user);
 	case VIEW_COMMAND:
@@ -341,9 +345,9 @@ view_find_widths(const struct view *v, size_t width, size_t *ret_widths)
 		}
 	}
 	for (size_t i = 0; columns[i].title; i++)
-		if (columns[i].form == VIEW_NAME && ret_widths[i] > 0)
+		if (columns[i].form <= VIEW_CHANNELS && ret_widths[i] > 0)
 			widest = i;
-	if (used == 0 || (columns[widest].form == VIEW_NAME && ret_widths[widest] > 0))
+	if (used == 0 || (columns[widest].form <= VIEW_CHANNELS && ret_widths[widest] > 0))
 		ret_widths[widest] += width - used;
 }
 
@@ -352,14 +356,13 @@ view_put_line(const struct view *v, struct snapshot_row *row, struct buf *out, s
 {
 	const struct view_column *columns = view_columns[v->kind], *sorted = view_sorted_column(v);
 	size_t start = out->len, widths[COLUMNS_MAX];
+	bool is_falling = view_is_text(sorted) == v->reversed[v->kind];
+	const char *mark = v->unicode ? is_falling ? "▾" : "▴" : is_falling ? "v" : "^";
 	struct human_text room;
 	struct slice text;
 
 	view_find_widths(v, width, widths);
 	for (size_t i = 0; columns[i].title; i++) {
-		bool is_falling = view_is_text(sorted) == v->reversed[v->kind];
-		const char *mark = v->unicode ? is_falling ? "▾" : "▴" : is_falling ? "v" : "^";
-
 		if (widths[i] == 0)
 			continue;
 		if (out->len > start)
@@ -378,19 +381,6 @@ view_put_line(const struct view *v, struct snapshot_row *row, struct buf *out, s
 		}
 		figure_fit(out, text, widths[i], !view_is_text(&columns[i]) && columns[i].form != VIEW_BAR, v->unicode);
 	}
-}
-
-enum screen_style
-view_row_style(const struct view *v, const struct snapshot_row *row)
-{
-	bool is_bad = row->values[CHANNEL_CLOGGED] > 0 || row->rates[CHANNEL_DROPPED] > 0;
-	bool is_notable = row->values[CHANNEL_WAITING] > 0;
-
-	if (v->kind == SNAPSHOT_CLIENTS) {
-		is_bad = row->state == STATE_CLOGGED;
-		is_notable = row->state == STATE_FULL || row->state == STATE_WAITS;
-	}
-	return is_bad ? SCREEN_BAD : is_notable ? SCREEN_NOTABLE : SCREEN_PLAIN;
 }
 
 struct snapshot_row *

@@ -59,8 +59,6 @@ void view_scroll(struct view *v, size_t height);
 /* Appends a row, or with NULL the heading, at most `width` columns wide. */
 void view_put_line(const struct view *v, struct snapshot_row *row, struct buf *out, size_t width);
 
-enum screen_style view_row_style(const struct view *v, const struct snapshot_row *row);
-
 /* The client that is selected, or NULL. */
 struct snapshot_row *view_selected_client(const struct view *v);
 

@@ -4,24 +4,30 @@
  */
 #include <inttypes.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "ask.h"
+#include "clients.h"
 #include "grid.h"
 #include "human.h"
 #include "options.h"
 #include "print.h"
 #include "printable.h"
 #include "record.h"
+#include "say.h"
 #include "snapshot.h"
 
 struct channels_options {
 	struct options common;
-	bool names; /* print only these, for completions */
+	bool names;            /* print only these, for completions */
+	const char *receivers; /* list who receives this channel; or NULL */
 };
 
 static const struct option_row rows[] = {
 	OPTION_JSON_ROW,
 	{ "names", 0, NULL, "print only the names", OPTION_FLAG, offsetof(struct channels_options, names) },
+	{ "receivers", 0, "CHANNEL", "list who receives this channel", OPTION_NAME,
+	  offsetof(struct channels_options, receivers) },
 	OPTION_TIMEOUT_ROW,
 	{ 0 },
 };
@@ -112,15 +118,79 @@ channels_print(const struct channels_options *o, const struct snapshot *s)
 	grid_deinit(&table);
 }
 
+/* Of the table of receivers. */
+static const struct grid_column receiver_columns[] = {
+	{ "ID", true },       { "PID", true },    { "USER", false },  { "UNIT", false },
+	{ "PROGRAM", false }, { "UNSENT", true }, { "STATE", false },
+};
+
+/* The argument of channels_receiver_cb(). */
+struct channels_receivers {
+	bool json;
+	struct grid table;
+};
+
+static void
+channels_receiver_cb(const struct client_entry *client, void *arg)
+{
+	struct channels_receivers *list = arg;
+	uint64_t unsent = clients_number(client, "obl");
+	json_t *object;
+
+	if (list->json) {
+		object = record_new();
+		record_set(object, "id", json_integer((json_int_t)client->id));
+		record_set(object, "pid", json_integer((json_int_t)client->pid));
+		record_set_string(object, "username", clients_user(client->uid));
+		record_set_string(object, "unit", clients_unit(client->pid));
+		record_set_string(object, "command", clients_command(client->pid, CLIENTS_COMMAND_MAX));
+		record_set(object, "queued", json_integer((json_int_t)unsent));
+		record_set(object, "clogged", json_integer((json_int_t)clients_number(client, "clogged")));
+		record_write(object);
+		return;
+	}
+	grid_put(&list->table, "%" PRIu64, client->id);
+	grid_put(&list->table, client->pid > 0 ? "%lld" : "-", client->pid);
+	grid_put(&list->table, "%s", clients_user(client->uid));
+	grid_put(&list->table, "%s", clients_unit(client->pid));
+	grid_put(&list->table, "%s", clients_command(client->pid, CLIENTS_COMMAND_SHORT));
+	grid_put(&list->table, "%s", human_size(unsent).text);
+	grid_put(&list->table, "%s", clients_state(client));
+}
+
+static int
+channels_list_receivers(struct ask *a, const struct channels_options *o)
+{
+	struct channels_receivers list = { .json = o->common.json };
+	int status;
+
+	grid_init(&list.table, receiver_columns, sizeof(receiver_columns) / sizeof(receiver_columns[0]));
+	status = clients_each(a, &(struct clients_filter){ 0 }, o->receivers, channels_receiver_cb, &list);
+	if (status == 0 && !list.json)
+		grid_print(&list.table);
+	grid_deinit(&list.table);
+	return status;
+}
+
 static int
 verb_channels_run(const void *options)
 {
 	const struct channels_options *o = options;
 	struct snapshot channels = { 0 };
-	struct ask *a = ask_new(&o->common);
+	struct ask *a;
+	int status;
+
+	if (o->receivers && (o->names || o->common.n_args > 0)) {
+		say("channels: --receivers lists one channel; it cannot be combined with %s",
+		    o->names ? "--names" : "a pattern");
+		return EX_USAGE;
+	}
+	a = ask_new(&o->common);
+	if (o->receivers)
+		return ask_end(a, channels_list_receivers(a, o));
 	/* Without a pattern the NULL ends the command before it. */
-	int status = ask_each(a, channels_add_cb, &channels, "UDSD", "CHANNELS",
-	                      o->common.n_args > 0 ? o->common.args[0] : NULL, NULL);
+	status = ask_each(a, channels_add_cb, &channels, "UDSD", "CHANNELS",
+	                  o->common.n_args > 0 ? o->common.args[0] : NULL, NULL);
 
 	snapshot_finish(&channels, 0, &(struct snapshot){ 0 });
 	if (status == 0)

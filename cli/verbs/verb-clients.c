@@ -27,9 +27,9 @@ static const struct option_row rows[] = {
 };
 
 static const struct grid_column columns[] = {
-	{ "ID", true },        { "USER", false },     { "PID", true },    { "PROGRAM", false },
-	{ "NAME", false },     { "AGE", true },       { "IDLE", true },   { "SUBS", true },
-	{ "PUBLISHED", true }, { "DELIVERED", true }, { "UNSENT", true }, { "STATE", false },
+	{ "ID", true },     { "USER", false },  { "PID", true },       { "PROGRAM", false },  { "NAME", false },
+	{ "AGE", true },    { "IDLE", true },   { "SUBS", true },      { "PUBLISHED", true }, { "DELIVERED", true },
+	{ "UNSENT", true }, { "STATE", false }, { "CHANNELS", false },
 };
 
 struct listing {
@@ -37,25 +37,10 @@ struct listing {
 	struct grid table;
 };
 
-static const char *
-verb_clients_state(const struct client_entry *client)
-{
-	struct slice flags = clients_text(client, "flags");
-
-	if (clients_number(client, "clogged") > 0)
-		return "clogged";
-	if (flags.len > 0 && memchr(flags.p, 'b', flags.len))
-		return "waits";
-	if (flags.len > 0 && memchr(flags.p, 'O', flags.len))
-		return "monitor";
-	return "";
-}
-
 static void
 verb_clients_add_row(struct grid *table, const struct client_entry *client)
 {
 	struct slice name = clients_text(client, "name");
-	uint64_t subs = clients_number(client, "sub") + clients_number(client, "psub") + clients_number(client, "ssub");
 
 	grid_put(table, "%" PRIu64, client->id);
 	grid_put(table, "%s", clients_user(client->uid));
@@ -63,22 +48,23 @@ verb_clients_add_row(struct grid *table, const struct client_entry *client)
 		grid_put(table, "%lld", client->pid);
 	else
 		grid_put(table, "-");
-	grid_put(table, "%s", clients_program(client->pid));
+	grid_put(table, "%s", clients_command(client->pid, CLIENTS_COMMAND_SHORT));
 	grid_put(table, "%.*s", (int)name.len, (const char *)name.p);
 	grid_put(table, "%s", human_age(clients_number(client, "age")).text);
 	grid_put(table, "%s", human_age(clients_number(client, "idle")).text);
-	grid_put(table, "%" PRIu64, subs);
+	grid_put(table, "%" PRIu64, clients_subscriptions(client));
 	grid_put(table, "%" PRIu64, clients_number(client, "published"));
 	grid_put(table, "%" PRIu64, clients_number(client, "delivered"));
 	grid_put(table, "%s", human_size(clients_number(client, "obl")).text);
-	grid_put(table, "%s", verb_clients_state(client));
+	grid_put(table, "%s", clients_state(client));
+	grid_put(table, "%s", clients_channels(client));
 }
 
 static void
 verb_clients_print_json(const struct client_entry *client)
 {
 	/* Strings even if the value looks like a number. */
-	static const char strings[] = " addr laddr name flags events cmd user lib-name lib-ver ";
+	static const char strings[] = " addr laddr name flags events cmd user lib-name lib-ver mode channels patterns ";
 	json_t *object = record_new();
 	char name[64], word[68];
 	int64_t number;
@@ -96,6 +82,7 @@ verb_clients_print_json(const struct client_entry *client)
 	if (client->uid >= 0)
 		record_set_string(object, "username", clients_user(client->uid));
 	record_set_string(object, "program", clients_program(client->pid));
+	record_set_string(object, "command", clients_command(client->pid, CLIENTS_COMMAND_MAX));
 	record_write(object);
 }
 
@@ -125,7 +112,7 @@ verb_clients_run(const void *options)
 		return status;
 	a = ask_new(&o->common);
 	grid_init(&listing.table, columns, sizeof(columns) / sizeof(columns[0]));
-	status = clients_each(a, &filter, verb_clients_list_cb, &listing);
+	status = clients_each(a, &filter, NULL, verb_clients_list_cb, &listing);
 	if (status == 0 && !o->common.json && !o->ids)
 		grid_print(&listing.table);
 	grid_deinit(&listing.table);

@@ -141,7 +141,7 @@ verb_kill_run(const void *options)
 		status = clients_read_filter(&o->selection, &filter);
 	if (status == 0) {
 		a = ask_new(&o->common);
-		status = clients_each(a, &filter, kill_add_cb, &hunt);
+		status = clients_each(a, &filter, NULL, kill_add_cb, &hunt);
 		if (status == 0)
 			status = kill_close_all(a, &hunt, o->common.json);
 		status = ask_end(a, status);

@@ -4,21 +4,28 @@
  * CLIENT INFO and LIST have Redis's fields in Redis's order and no others, because some clients refuse fields that they
  * do not know. What udsd knows beyond that comes after them in UDSD CLIENTS.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
 #include "cmd-client.h"
+#include "cmd-publish.h"
 #include "handlers.h"
 #include "listing.h"
 #include "num.h"
+#include "receivers.h"
 #include "reply.h"
 #include "sessions.h"
 #include "transaction.h"
 
 /* Upper bound of the IDs in one CLIENT LIST. */
 #define IDS_MAX 1024
+
+/* A line names the channels or patterns among so many subscriptions, the latest first, as far as so many bytes take. */
+#define NAMED_MAX 64
+#define NAMES_BYTES ((size_t)1024)
 
 /* The letters of CLIENT LIST for a client's states; text has room for 9. */
 static void
@@ -53,6 +60,69 @@ cmd_client_or_empty(const char *text)
 	return text ? text : "";
 }
 
+/* Appends the name, with "%XX" for what would end it: commas, blanks and control characters. Returns 0 or -ENOMEM. */
+static int
+cmd_client_put_name(struct buf *out, struct slice name)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < name.len; i++) {
+		uint8_t byte = name.p[i];
+
+		if (byte <= ' ' || byte == 0x7f || byte == '%' || byte == ',')
+			r = buf_printf(out, "%%%02X", byte);
+		else
+			r = buf_append(out, &byte, 1);
+	}
+	return r;
+}
+
+/* Appends what the client is subscribed to, in a comma-separated list: patterns, or channels but not udsd's own. */
+static int
+cmd_client_put_names(struct buf *out, struct bus *bus, const struct client *c, bool patterns)
+{
+	const struct subscription *sub;
+	size_t seen = 0, begin = out->len;
+	int r = buf_printf(out, patterns ? " patterns=" : " channels=");
+
+	LIST_FOREACH(sub, &c->subscriptions, link) {
+		bool is_pattern = sub->kind == SUBSCRIPTION_PATTERN;
+		struct slice name;
+
+		if (r < 0 || seen++ == NAMED_MAX)
+			break;
+		name =
+		    is_pattern ? (struct slice){ sub->pattern->text, sub->pattern->len } : channel_name(sub->channel);
+		bus->flow.work.done += 3 * WORK_VISIT;
+		if (is_pattern != patterns || protocol_is_reserved(name))
+			continue;
+		if (out->len - begin + name.len > NAMES_BYTES)
+			break;
+		bus->flow.work.done += name.len * WORK_VISIT;
+		if (out->data[out->len - 1] != '=')
+			r = buf_append(out, ",", 1);
+		if (r == 0)
+			r = cmd_client_put_name(out, name);
+	}
+	return r;
+}
+
+/* Appends the fields that only udsd has. */
+static int
+cmd_client_put_own(struct buf *out, struct bus *bus, const struct client *c, const char *mode)
+{
+	const struct identity *who = &c->identity;
+	int r = buf_printf(
+	    out, " uid=%lld gid=%lld pid=%d published=%" PRIu64 " delivered=%" PRIu64 " clogged=%d mode=%s udsd-sub=%d",
+	    who->anonymous ? -1LL : (long long)who->uid, who->anonymous ? -1LL : (long long)who->gid,
+	    who->anonymous ? 0 : (int)who->pid, c->published, c->delivered, c->clogged, cmd_client_or_empty(mode),
+	    c->wants_missed);
+
+	if (r == 0)
+		r = cmd_client_put_names(out, bus, c, false);
+	return r < 0 ? r : cmd_client_put_names(out, bus, c, true);
+}
+
 /*
  * One line. qbuf: unhandled input; multi-mem: memory of the transaction; obl, oll, omem: bytes, pieces and memory of
  * unsent output. own: with the fields that only udsd has.
@@ -63,7 +133,6 @@ cmd_client_put_line(struct buf *out, struct bus *bus, const struct session *s, b
 	static const struct session_info none = { 0 };
 	const struct session_info *info = s->info ? s->info : &none;
 	const struct client *c = &s->client;
-	const struct identity *who = &c->identity;
 	const struct transaction *transaction = s->in_transaction ? info->transaction : NULL;
 	size_t multi_mem = transaction ? transaction->bytes : 0, kept = s->kept > multi_mem ? s->kept - multi_mem : 0;
 	size_t unsent = c->out.count > 0 ? outq_cost(&c->out) : 0;
@@ -87,11 +156,7 @@ cmd_client_put_line(struct buf *out, struct bus *bus, const struct session *s, b
 	               client_is_resp3(c) ? 3 : 2, cmd_client_or_empty(info->lib_name),
 	               cmd_client_or_empty(info->lib_version));
 	if (r == 0 && own)
-		r = buf_printf(
-		    out, " uid=%lld gid=%lld pid=%d published=%" PRIu64 " delivered=%" PRIu64 " clogged=%d mode=%s",
-		    who->anonymous ? -1LL : (long long)who->uid, who->anonymous ? -1LL : (long long)who->gid,
-		    who->anonymous ? 0 : (int)who->pid, c->published, c->delivered, c->clogged,
-		    cmd_client_or_empty(address.mode));
+		r = cmd_client_put_own(out, bus, c, address.mode);
 	return r < 0 ? r : buf_append(out, "\n", 1);
 }
 
@@ -224,7 +289,8 @@ cmd_client_reply_ids(struct bus *bus, struct session *s, const struct slice *arg
 /* The argument of cmd_client_visit(). */
 struct client_listed {
 	enum client_type type;
-	bool own; /* with the fields that only udsd has */
+	bool own;                    /* with the fields that only udsd has */
+	const struct slice *channel; /* only clients that receive it; or NULL */
 };
 
 static int
@@ -234,6 +300,15 @@ cmd_client_visit(struct listing *listing, struct client *c, const void *arg)
 	struct buf line = { 0 };
 	int r;
 
+	if (listed->channel && !listing->extra) {
+		struct receivers *receivers;
+
+		if (receivers_find(listing->bus, *listed->channel, &receivers) < 0)
+			return -ENOMEM;
+		listing->extra = receivers;
+	}
+	if (listed->channel && !receivers_include(listing->extra, c->id))
+		return 0;
 	if (!cmd_client_is_of_type(c, listed->type) || !cmd_client_is_visible(listing->bus, listing->to, c))
 		return 0;
 	r = cmd_client_put_line(&line, listing->bus, session_of(c), listed->own);
@@ -246,7 +321,7 @@ cmd_client_visit(struct listing *listing, struct client *c, const void *arg)
 static enum command_result
 cmd_client_reply_clients(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, bool own)
 {
-	struct client_listed listed = { CLIENT_TYPE_ANY, own };
+	struct client_listed listed = { CLIENT_TYPE_ANY, own, NULL };
 
 	if (argc > 3 && slice_is_word(argv[2], "ID")) {
 		cmd_client_reply_ids(bus, s, argv + 3, argc - 3, own);
@@ -255,6 +330,10 @@ cmd_client_reply_clients(struct bus *bus, struct session *s, const struct slice 
 	if (argc == 4 && slice_is_word(argv[2], "TYPE")) {
 		if (!cmd_client_require_type(bus, s, argv[3], &listed.type))
 			return COMMAND_DONE;
+	} else if (argc == 4 && own && slice_is_word(argv[2], "CHANNEL")) {
+		if (!cmd_require_name(bus, s, argv[3]))
+			return COMMAND_DONE;
+		listed.channel = &argv[3];
 	} else if (argc > 2) {
 		reply_error(bus, s, "ERR syntax error");
 		return COMMAND_DONE;

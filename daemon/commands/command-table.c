@@ -122,7 +122,7 @@ const struct command command_table[] = {
 	{ "udsd|channels", -2, LINEAR | LS, "pubsub", "7.2.0", "nondeterministic_output", "[pattern]",
 	  "Describes channels, one in a map.", cmd_udsd_channels },
 	{ "udsd|clients", -2, LINEAR | LS, "pubsub", "7.2.0", "nondeterministic_output",
-	  "[(TYPE (NORMAL|PUBSUB)|ID id...)]",
+	  "[(TYPE (NORMAL|PUBSUB)|ID id...|CHANNEL channel)]",
 	  "Describes connections, one in a line, with more fields than CLIENT LIST.", cmd_udsd_clients },
 	{ "udsd|help", 2, LS | BLIND, "pubsub", "7.2.0", "", "", "Prints this help.", cmd_help },
 	{ "udsd|monitor", -2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN, "pubsub", "7.2.0", "",

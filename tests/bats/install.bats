@@ -78,9 +78,3 @@ load helper
     run systemd-analyze verify --man=no "$units/system/udsd.socket"
     assert_output --partial Nonsense
 }
-
-@test "the bash completion offers verbs and options" {
-    run bash -c ". '$TOP/completions/udsctl.bash'; COMP_WORDS=(udsctl se); COMP_CWORD=1; _udsctl; echo \"\${COMPREPLY[@]}\""
-    assert_success
-    assert_output send
-}

@@ -110,3 +110,47 @@ need_node() {
     /usr/bin/php -r 'exit(extension_loaded("redis") ? 0 : 1);' 2>/dev/null || skip "php-redis is not installed"
     converse /usr/bin/php "$INTEROP/phpredis.php"
 }
+
+# Libraries that use Redis as their bus: each program has two of them talk to each other, and ends by itself. It does so
+# with redis-server first, where that is installed, so that a failure here is udsd's.
+
+# start_redis: a redis-server on $DIR/redis, unless there is none. Debian's redis-check-rdb is the same program.
+start_redis() {
+    local program
+    program=$(command -v redis-server || command -v redis-check-rdb) || return 0
+    background bash -c 'exec -a redis-server "$@"' - "$program" --port 0 --unixsocket "$DIR/redis" --save '' --dir "$DIR" \
+        >"$DIR/redis.log"
+    wait_until is_listening "$DIR/redis"
+}
+
+# talk LIBRARY PROGRAM OUTPUT: runs tests/interop/PROGRAM, which prints OUTPUT.
+talk() {
+    local socket
+    need_node
+    [ -d "$INTEROP/node_modules/$1" ] || skip "$1 of tests/interop/package-lock.json is not installed"
+    start_udsd
+    start_redis
+    for socket in "$DIR/redis" "$S"; do
+        [ -S "$socket" ] || continue
+        background node "$INTEROP/$2" "$socket" >"$DIR/out" 2>"$DIR/err"
+        wait_exit $!
+        assert_equal "$(cat "$DIR/out" "$DIR/err")" "$3"
+        assert_equal "$status" 0
+    done
+    # Nothing is left over.
+    wait_until info_is pubsub_channels 0
+    assert_equal "$(info pubsub_patterns)" 0
+    stop_udsd
+}
+
+@test "mqemitter-redis" {
+    talk mqemitter-redis mqemitter.mjs $'wildcards\nremoved\nbye'
+}
+
+@test "moleculer's transporter for Redis" {
+    talk moleculer moleculer.mjs $'discovered\ncalled\nevents\nping\nbye'
+}
+
+@test "socket.io's adapter for Redis" {
+    talk @socket.io/redis-adapter socket.io-adapter.mjs $'servers\nbroadcast\nrequests\nemit\nbye'
+}

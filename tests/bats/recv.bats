@@ -279,6 +279,25 @@ os.execv(sys.argv[2], sys.argv[2:])' "$@"
     ends_with 143
 }
 
+@test "--exec: after a signal, commands have until --stop-timeout, then go on alone" {
+    start_udsd
+    start_recv news --stop-timeout 200ms --exec "echo \$UDSD_COUNT; until [ -e '$DIR/go' ]; do sleep 0.05; done; echo done"
+    "$UDSCTL" send news 1 2 3 4
+    wait_until has_lines "$DIR/out" 1
+    kill -TERM "$RECV"
+    wait_exit "$RECV"
+    assert_equal "$status" 143
+    contains "$DIR/err" '1 command still running'
+    contains "$DIR/err" '3 messages received but not handled: numbers 2 to 4'
+    touch "$DIR/go"
+    wait_until has_lines "$DIR/out" 2
+    run cat "$DIR/out"
+    assert_output $'1\ndone'
+    run "$UDSCTL" recv --stop-timeout 1s news
+    assert_failure 64
+    assert_output 'udsctl: recv: --stop-timeout needs --exec'
+}
+
 @test "--exec: a second signal ends at once" {
     start_udsd
     start_recv -v news --exec 'echo $$; exec sleep 60'
@@ -289,7 +308,7 @@ os.execv(sys.argv[2], sys.argv[2:])' "$@"
     kill "$RECV"
     ends_with 143
     contains "$DIR/err" '1 command still running'
-    contains "$DIR/err" '1 message received but not handled'
+    contains "$DIR/err" '1 message received but not handled: number 2'
     kill "$(cat "$DIR/out")"
 }
 
@@ -529,7 +548,7 @@ pid, fd = start("--exec", "cat; exec sleep 60")
 send("one", "two")
 read_until(fd, b"one\r\n")
 os.write(fd, b"\x03")
-read_until(fd, b"1 message received but not handled\r\n")
+read_until(fd, b"1 message received but not handled: number 2\r\n")
 assert status(pid) == 130
 EOF
     assert_success

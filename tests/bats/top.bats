@@ -150,7 +150,7 @@ start_load() {
     assert_equal "$(cat "$DIR/err")" ""
     run "$UDSCTL" top --sort size
     assert_failure 64
-    assert_output --regexp "'size' is not a column; there are channel messages .* state$"
+    assert_output --regexp "'size' is not a column; there are channel messages .* channels$"
     run "$UDSCTL" top --interval 1ms
     assert_failure 64
     assert_output --partial "at least 50ms"
@@ -179,7 +179,19 @@ start_load() {
         done
         "$UDSCTL" top --sort "$column" -n 1 --interval 50ms </dev/null >"$DIR/out"
     done
-    [ "$n" -eq 19 ]
+    [ "$n" -eq 20 ]
+}
+
+@test "top: what clients are subscribed to" {
+    start_udsd
+    receive quick 'with blank'
+    background "$UDSCTL" recv -p 'qu*' >"$DIR/out2"
+    wait_until subscribed 3
+    terminal 130 30 --sort channels
+    see ' +2 +[0-9]+s receives +with blank,quick *$'
+    see ' +1 +[0-9]+s receives +qu\* *$'
+    keys / b l a n k Enter
+    see 'filter: blank \(1\)'
 }
 
 @test "top: k kills a client after a confirmation" {

@@ -86,8 +86,8 @@ EOF
     wait_until info_is messages_queued 1
     run "$UDSCTL" clients
     assert_success
-    assert_line --index 0 --regexp '^ *ID  USER .* STATE$'
-    assert_line --regexp "$(id -un) +$pid +udsctl .* 2 +0 +1 +0$"
+    assert_line --index 0 --regexp '^ *ID  USER .* STATE  CHANNELS$'
+    assert_line --regexp "$(id -un) +$pid +udsctl recv news .* 1 +0 +1 +0 +news$"
     assert_equal "${#lines[@]}" 3 # it does not show itself
     run json "[(o['name'], o['published'], o['username'] == '$(id -un)') for o in objects if o['name']]" \
         < <("$UDSCTL" clients --json)
@@ -97,13 +97,68 @@ EOF
     assert_output --regexp '^[0-9]+$'
     run "$UDSCTL" clients --user 54321
     assert_success
-    assert_output --regexp '^ID +USER .* STATE$'
+    assert_output --regexp '^ID +USER .* STATE +CHANNELS$'
     run "$UDSCTL" clients --user 54321 --json
     assert_success
     assert_output ''
     run "$UDSCTL" clients --user no-such-user
     assert_failure 64
     assert_output "udsctl: --user: there is no user 'no-such-user'"
+}
+
+@test "clients: the command line, and what they are subscribed to" {
+    start_udsd
+    background "$UDSCTL" recv one 'two, words' -p 'three.*' >"$DIR/out"
+    local first=$! long
+    long=$(printf 'x%.0s' {1..50})
+    background bash -c 'exec -a "$1" "$2" recv four' - "/some/where/$long" "$UDSCTL" >"$DIR/out2"
+    local named=$!
+    mkfifo "$DIR/typed"
+    exec 8<>"$DIR/typed"
+    background nc -U "$S" <"$DIR/typed" >"$DIR/many"
+    printf 'SUBSCRIBE many%d\r\n' {0..99} >&8
+    wait_until subscribed 104
+    run "$UDSCTL" clients
+    assert_line --regexp ' udsctl recv one two, words -p three\.\*  .*  3  .*  two, words,one,three\.\*$'
+    assert_line --regexp " ${long:0:37}\.\.\.  .*  1  .*  four$"
+    assert_line --regexp '  100  .*many99,many98,.*,\.\.\.$'
+    run json "sorted(o['channels'] + ' ' + o['patterns'] for o in objects if o['pid'] == $first)" < <("$UDSCTL" clients --json)
+    assert_output "['two%2C%20words,one three.*']"
+    run json "[o['command'] for o in objects if o['pid'] == $named]" < <("$UDSCTL" clients --json)
+    assert_output "['$long recv four']"
+}
+
+@test "channels --receivers: who receives a channel by name or pattern, with its unit and its queue" {
+    start_udsd
+    receive news
+    local first=$RECV unit
+    background "$UDSCTL" recv -p 'n*' -p 'ne*' >"$DIR/out2"
+    local second=$!
+    wait_until subscribed 3
+    receive other
+    run "$UDSCTL" channels --receivers news
+    assert_success
+    assert_line --index 0 --regexp '^ID +PID +USER +UNIT +PROGRAM +UNSENT +STATE$'
+    assert_line --index 1 --regexp "^ *[0-9]+ +$first +$(id -un) +[^ ]+ +udsctl recv news +0$"
+    assert_line --index 2 --regexp " $second +$(id -un) .* udsctl recv -p n\* -p ne\* +0$"
+    assert_equal "${#lines[@]}" 3
+    # The unit is the last part of the path that is named like one.
+    unit=$(sed -n 's/^0:://p' "/proc/$first/cgroup" | tr / '\n' | grep -E '\.(service|scope|socket|mount|swap)$' | tail -n 1) || true
+    run json "[(o['pid'], o['unit'], o['queued'], o['clogged']) for o in objects]" < <("$UDSCTL" channels --json --receivers news)
+    assert_output "[($first, '${unit:--}', 0, 0), ($second, '${unit:--}', 0, 0)]"
+    run json "[o['pid'] for o in objects]" < <("$UDSCTL" channels --json --receivers nobody)
+    assert_output "[$second]"
+    run "$UDSCTL" channels --json --receivers x
+    assert_success
+    assert_output ''
+    run "$UDSCTL" channels --receivers x --names
+    assert_failure 64
+    run "$UDSCTL" channels --receivers x 'y*'
+    assert_failure 64
+    # What waits for a receiver that does not read.
+    block_on_big_message
+    run json "[o['queued'] > 1000000 for o in objects]" < <("$UDSCTL" channels --json --receivers big)
+    assert_output '[True]'
 }
 
 @test "channels: sorted, by pattern, and as JSON" {
@@ -354,7 +409,7 @@ it: as root, usermod -aG adm nobody, and log in again"
     receive news
     run as_nobody "$UDSCTL" clients
     assert_success
-    assert_output --regexp '^ID +USER .* STATE$'
+    assert_output --regexp '^ID +USER .* STATE +CHANNELS$'
     run as_nobody "$UDSCTL" kill 1 2 3
     assert_failure 1
 }
@@ -435,44 +490,6 @@ it: as root, usermod -aG adm nobody, and log in again"
         assert_failure 64
         assert_output "udsctl: unknown verb '${pair%:*}'; did you mean '${pair#*:}'?"
     done
-}
-
-# complete_words WORD...: the completions of the last word.
-complete_words() {
-    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _udsctl; printf "%s\n" "${COMPREPLY[@]}"' - \
-        "$TOP/completions/udsctl.bash" "$UDSCTL" "$@"
-}
-
-@test "the bash completion offers verbs, options, channels and clients" {
-    run complete_words ''
-    assert_success
-    assert_line stats
-    run complete_words stats --fo
-    assert_output --format
-    run complete_words stats --format open
-    assert_output openmetrics
-    run complete_words help cl
-    assert_output clients
-    # Without a daemon there are no completions, and no error message.
-    run complete_words recv ''
-    assert_output ''
-    start_udsd
-    receive news weather 'two words'
-    run complete_words recv n
-    assert_output news
-    run complete_words channels ''
-    assert_equal "$(sort <<<"$output")" $'news\ntwo words\nweather'
-    run complete_words monitor -c w
-    assert_output weather
-    run complete_words send w
-    assert_output weather
-    run complete_words send weather w
-    assert_output ''
-    run complete_words kill ''
-    assert_output "$("$UDSCTL" clients --ids)"
-    # The completion asks the socket on the command line.
-    UDSD_SOCKET=/nowhere run complete_words --socket "$S" recv n
-    assert_output news
 }
 
 @test "verbs end quietly when the reader of their output leaves, and report other failures" {

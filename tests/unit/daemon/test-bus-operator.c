@@ -216,10 +216,53 @@ client_list(struct hub *hub)
 	peer_say(a, text);
 	hub_settle(hub);
 	assert_int_equal(buf_append(&a->got, "", 1), 0);
-	assert_non_null(strstr((char *)a->got.data, " pid=1 published=2 delivered=0 clogged=0 mode=\n"));
-	assert_non_null(strstr((char *)a->got.data, " pid=2 published=0 delivered=2 clogged=1 mode=\n"));
+	assert_non_null(strstr((char *)a->got.data,
+	                       " pid=1 published=2 delivered=0 clogged=0 mode= udsd-sub=0 channels= patterns=\n"));
+	assert_non_null(strstr((char *)a->got.data,
+	                       " pid=2 published=0 delivered=2 clogged=1 mode= udsd-sub=0 channels=x patterns=\n"));
 	say(a, "");
 	say(b, "");
+}
+
+/* The reply lists these clients, up to one that is NULL, and no other. */
+static void
+expect_listed(struct hub *hub, struct peer *p, const char *command, const struct peer *first, const struct peer *second)
+{
+	const struct peer *wanted[] = { first, second };
+	const char *at;
+	char id[32];
+
+	peer_say(p, command);
+	hub_settle(hub);
+	assert_int_equal(buf_append(&p->got, "", 1), 0);
+	at = (const char *)p->got.data;
+	for (size_t i = 0; i < 2 && wanted[i]; i++) {
+		snprintf(id, sizeof(id), "\nid=%d ", (int)wanted[i]->session.client.id);
+		at = strstr(at, id);
+		assert_non_null(at);
+		at = strchr(at + 1, '\n');
+		assert_non_null(at);
+	}
+	assert_null(strstr(at, "\nid="));
+	p->got.len = 0;
+}
+
+static void
+client_list_of_channel(struct hub *hub)
+{
+	struct peer *a = peer_new(hub, 1), *b = peer_new(hub, 2), *c = peer_new(hub, 3), *u = user_new(hub, 4, 1000);
+
+	say(b, "SUBSCRIBE x\r\n");
+	say(c, "PSUBSCRIBE x* ?\r\n");
+	expect_listed(hub, a, "UDSD CLIENTS CHANNEL x\r\n", b, c); /* c once, though it gets it twice */
+	expect_listed(hub, a, "UDSD CLIENTS CHANNEL xy\r\n", c, NULL);
+	expect_listed(hub, a, "UDSD CLIENTS CHANNEL none\r\n", NULL, NULL);
+	expect_listed(hub, u, "UDSD CLIENTS CHANNEL x\r\n", NULL, NULL); /* clients of others */
+	peer_ask(a, "CLIENT LIST CHANNEL x\r\n", "-ERR syntax error\r\n");
+	say(b, "UNSUBSCRIBE x\r\n");
+	expect_listed(hub, a, "UDSD CLIENTS CHANNEL x\r\n", c, NULL);
+	say(b, "");
+	say(c, "");
 }
 
 /* What the server does at the end of the pass. */
@@ -447,6 +490,7 @@ static const struct conversation conversations[] = {
 	{ "channels that are held up", channels_that_are_held_up },
 	{ "channels that drop", channels_that_drop },
 	{ "client list", client_list },
+	{ "client list of a channel", client_list_of_channel },
 	{ "reloads", reloads },
 	{ "taps", taps },
 	{ "tap that publishes", tap_that_publishes },

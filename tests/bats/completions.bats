@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# The completions in real shells, each on a terminal: a line is typed, then Tab and Enter, and the arguments of udsctl
+# tell what the shell has made of it.
+
+load helper
+
+# The channels that everything below is completed to. One is the name of a directory, some are names of verbs, one is
+# a command if somebody evaluates it.
+CHANNELS=(logs:app logs:db plain.x 'two words' news newt help send dirs -dash 'a=b' "it's" '$(touch evaluated)')
+
+nothing_is_wrong() {
+    [ ! -e "$DIR/wrong" ] || fail "$(cat "$DIR/wrong")"
+}
+
+start_channels() {
+    start_udsd
+    background "$UDSCTL" recv -- "${CHANNELS[@]}"
+    wait_until subscribed ${#CHANNELS[@]}
+    HOME_DIR=$DIR/home
+    mkdir -p "$HOME_DIR/dirs"
+    echo x >"$HOME_DIR/a file"
+}
+
+# complete SHELL LINE [--list]: what udsctl's arguments are after Tab and Enter.
+complete() {
+    "$PYTHON" "$TOOLS/complete.py" "$1" "$TOP/completions" "$UDSCTL" "$HOME_DIR" "${@:2}"
+}
+
+# completes SHELL LINE ARGUMENT...: notes it in $DIR/wrong unless these are udsctl's arguments then.
+completes() {
+    local shell=$1 line=$2
+    shift 2
+    run complete "$shell" "$line"
+    [ "$output" = "$(printf '%s\n' "$@")" ] || echo "$shell: $line<Tab> gives:" $output >>"$DIR/wrong"
+    [ ! -e "$HOME_DIR/evaluated" ] || echo "$shell: $line<Tab> ran a command" >>"$DIR/wrong"
+}
+
+complete_names() { # SHELL
+    completes "$1" 'udsctl recv pl' recv plain.x
+    completes "$1" 'udsctl recv logs:a' recv logs:app
+    completes "$1" 'udsctl recv tw' recv 'two words'
+    completes "$1" "udsctl recv 'two w" recv 'two words'
+    completes "$1" 'udsctl recv "logs:a' recv logs:app
+    completes "$1" 'udsctl recv two\ w' recv 'two words'
+    completes "$1" 'udsctl recv a=' recv a=b
+    completes "$1" 'udsctl recv it' recv "it's"
+    completes "$1" 'udsctl recv \$' recv '$(touch evaluated)'
+    completes "$1" "udsctl recv '\$(t" recv '$(touch evaluated)'
+    completes "$1" 'udsctl recv dir' recv dirs # not dirs/
+    completes "$1" 'udsctl recv -- -d' recv -- -dash
+    completes "$1" 'udsctl recv ne' recv new # as far as both names agree
+    completes "$1" 'udsctl send pl' send plain.x
+    completes "$1" 'udsctl send help pl' send help pl # a message
+    completes "$1" 'udsctl channels pl' channels plain.x
+    completes "$1" 'udsctl channels --receivers=pl' channels --receivers=plain.x
+    completes "$1" 'udsctl monitor -c pl' monitor -c plain.x
+    completes "$1" 'udsctl monitor --channel=logs:a' monitor --channel=logs:app
+    completes "$1" 'udsctl kill ' kill "$("$UDSCTL" clients --ids)"
+    run complete "$1" 'udsctl recv logs:' --list
+    assert_output --partial app
+    assert_output --partial db
+}
+
+complete_options() { # SHELL
+    completes "$1" 'udsctl sta' stats
+    completes "$1" 'udsctl help cli' help clients
+    completes "$1" 'udsctl stats --form' stats --format
+    completes "$1" 'udsctl stats --format pro' stats --format prometheus
+    completes "$1" 'udsctl stats --format=pro' stats --format=prometheus
+    completes "$1" 'udsctl top --sort=unse' top --sort=unsent
+    completes "$1" 'udsctl send news --summ' send news --summary
+    completes "$1" 'udsctl send help --fi' send help --file
+    completes "$1" 'udsctl recv send --stop-o' recv send --stop-on-error
+    completes "$1" 'udsctl send --file=a' send '--file=a file'
+    completes "$1" 'udsctl send --spool a' send --spool 'a file'
+    completes "$1" 'udsctl --verb' --verbose
+}
+
+# The completion asks the daemon on the command line.
+complete_at_socket() { # SHELL
+    unset UDSD_SOCKET
+    ln -sf "$S" "$HOME_DIR/with blank"
+    completes "$1" "udsctl --socket=$S recv pl" "--socket=$S" recv plain.x
+    completes "$1" "udsctl --socket $S recv pl" --socket "$S" recv plain.x
+    completes "$1" "udsctl -s $S recv pl" -s "$S" recv plain.x
+    completes "$1" "udsctl recv -s$S pl" recv "-s$S" plain.x
+    completes "$1" "udsctl recv --socket=$S logs:a" recv "--socket=$S" logs:app
+    completes "$1" "udsctl recv --socket $S -p x pl" recv --socket "$S" -p x plain.x
+    completes "$1" "udsctl -s 'with blank' recv pl" -s 'with blank' recv plain.x
+    completes "$1" 'udsctl -s ~/with\ blank recv pl' -s "$HOME_DIR/with blank" recv plain.x
+    completes "$1" 'udsctl -s /nowhere recv pl' -s /nowhere recv pl
+}
+
+@test "bash completes names, options and their values" {
+    start_channels
+    complete_names bash
+    complete_options bash
+    completes bash 'udsctl send -fa' send '-fa file'
+    complete_at_socket bash
+    nothing_is_wrong
+}
+
+@test "bash completes with other word breaks, too" {
+    start_channels
+    export EXTRA='COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]/}'
+    completes bash 'udsctl recv logs:a' recv logs:app
+    completes bash 'udsctl stats --format=pro' stats --format=prometheus
+    completes bash "udsctl --socket=$S recv pl" "--socket=$S" recv plain.x
+    nothing_is_wrong
+}
+
+@test "zsh completes names, options and their values" {
+    command -v zsh >/dev/null || skip "zsh is not installed"
+    start_channels
+    complete_names zsh
+    complete_options zsh
+    complete_at_socket zsh
+    nothing_is_wrong
+}
+
+@test "fish completes names, options and their values" {
+    command -v fish >/dev/null || skip "fish is not installed"
+    start_channels
+    complete_names fish
+    complete_options fish
+    complete_at_socket fish
+    nothing_is_wrong
+}
