@@ -48,7 +48,9 @@ struct flow {
 	uint64_t last_id;
 	uint64_t n_clogged, n_waiting, n_subscribed; /* clients */
 	uint64_t clog_generation;                    /* is counted up when a client becomes clogged or drains */
-	/* A client became clogged, and perhaps its socket has not been tried since; so it was in the last round, too.
+	/*
+	 * has_untried: a client has become clogged whose socket perhaps was not tried since. untried_is_old: and all
+	 * output was tried once since then, though perhaps not what was queued in between.
 	 */
 	bool has_untried, untried_is_old;
 	bool has_drained; /* some client is `drained` */

@@ -6,7 +6,7 @@
  * A client's turn ends after WORK_TURN units, and in one pass the clients of one user get WORK_USER units together
  * (user.h); what is not done then goes on in a later pass. Reading ends after WORK_PASS units, writing and closing
  * after WORK_OUTPUT more. A single step that cannot be cut, such as the delivery of one message to all its receivers,
- * may exceed its turn once; WORK_LIMIT is what no pass exceeds.
+ * may exceed its turn once; WORK_LIMIT is what no pass exceeds then, which tests/bats/work.bats proves.
  */
 #pragma once
 
@@ -38,7 +38,7 @@ struct work {
 	uint64_t pass_end; /* likewise for reading in this pass */
 	uint64_t pass_begin;
 	uint64_t max;   /* units of the costliest pass */
-	uint64_t share; /* counts how often all users got a new share */
+	uint64_t share; /* the number of the share that users have now: is counted up with each new one */
 };
 
 /* Whether the client that runs has to stop, and go on in a later pass. */

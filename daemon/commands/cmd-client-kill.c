@@ -207,7 +207,7 @@ cmd_client_kill(struct bus *bus, struct session *s, const struct slice *argv, si
 			else
 				bus_kill(bus, c);
 		}
-		if (job_pauses(bus, s, 0))
+		if (job_must_pause(bus, s, 0))
 			return COMMAND_MORE;
 	}
 	n = killing->n;

@@ -70,7 +70,7 @@ multi_check(struct bus *bus, struct session *s, struct transaction *transaction)
 		uint64_t begin = bus->flow.work.done;
 		enum command_result result = COMMAND_DONE;
 
-		if (job_pauses(bus, s, 0))
+		if (job_must_pause(bus, s, 0))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_VISIT;
 		if (command->row->flags & COMMAND_MAY_WAIT)
@@ -131,7 +131,7 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 		uint64_t begin = bus->flow.work.done;
 		enum command_result result;
 
-		if (job_pauses(bus, s, 0)) {
+		if (job_must_pause(bus, s, 0)) {
 			batch_close(&bus->batch);
 			return COMMAND_MORE;
 		}

@@ -166,7 +166,7 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 	for (size_t i = first > 0 ? first : 1; i < argc; i++) {
 		int r;
 
-		if (job_pauses(bus, s, i))
+		if (job_must_pause(bus, s, i))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_COMMAND;
 		if (!cmd_require_name(bus, s, argv[i]))
@@ -216,7 +216,7 @@ pubsub_unsubscribe_all(struct bus *bus, struct session *s, enum subscription_kin
 	for (; sub; sub = next) {
 		struct slice name;
 
-		if (job_pauses(bus, s, n)) {
+		if (job_must_pause(bus, s, n)) {
 			place->state = sub; /* it stays: nobody else ends subscriptions of a client that goes on */
 			return COMMAND_MORE;
 		}
@@ -244,7 +244,7 @@ pubsub_unsubscribe(struct bus *bus, struct session *s, enum subscription_kind ki
 	if (argc == 1)
 		return pubsub_unsubscribe_all(bus, s, kind);
 	for (size_t i = first > 0 ? first : 1; i < argc; i++) {
-		if (job_pauses(bus, s, i))
+		if (job_must_pause(bus, s, i))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_COMMAND;
 		bus_unsubscribe(bus, &s->client, kind, argv[i]);

@@ -107,7 +107,7 @@ listing_check(struct bus *bus, struct session *s, struct listing *listing, int r
 		return listing_refuse(bus, s, "out of memory");
 	if (listing->out->len > bus->flow.limits.queue_limit_per_uid / 4)
 		return listing_refuse(bus, s, "the reply takes more than a quarter of queue_limit_per_uid");
-	if (!job_pauses(bus, s, 0))
+	if (!job_must_pause(bus, s, 0))
 		return COMMAND_WAIT;
 	output_charge(&bus->flow, s->client.user, &listing->charged, chunk_size(listing->out));
 	return COMMAND_MORE;

@@ -24,7 +24,7 @@ enum command_result {
 
 /* Where a handler that returned COMMAND_MORE goes on. Zeroed when a command runs for the first time. */
 struct place {
-	size_t next; /* for example, the argument that comes next */
+	size_t next; /* where it goes on, as the handler says, such as the number of an argument; 0: it begins */
 	void *state; /* or NULL; freed by `free` if the session ends */
 	void (*free)(struct bus *bus, void *state);
 };
@@ -55,7 +55,11 @@ enum {
 	COMMAND_SHARD_ONE = 1 << 17,    /* the first argument is a shard channel, which Redis treats as a key */
 	COMMAND_SHARD_ALL = 1 << 18,    /* all arguments are shard channels */
 	COMMAND_LINEAR = 1 << 19,       /* the cost grows with the number of channels, clients or arguments */
-	COMMAND_BLIND = 1 << 20, /* neither shows nor changes what others share: runs while another's EXEC is paused */
+	/*
+	 * Neither shows nor changes what others share, so it runs while the EXEC of another client is paused. QUIT has
+	 * it, too: its client could as well just close the connection.
+	 */
+	COMMAND_BLIND = 1 << 20,
 };
 
 struct command {

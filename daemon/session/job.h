@@ -52,7 +52,7 @@ void job_end(struct bus *bus, struct session *s);
  * COMMAND_MORE, and finds next in place.
  */
 static inline bool
-job_pauses(struct bus *bus, const struct session *s, size_t next)
+job_must_pause(struct bus *bus, const struct session *s, size_t next)
 {
 	if (!work_is_turn_over(&bus->flow.work) && !(s->client.clogged && &s->client != bus->flow.executing))
 		return false;
