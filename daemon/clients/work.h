@@ -20,8 +20,8 @@
 #define WORK_LIMIT ((uint64_t)16 * 1000 * 1000)
 
 /* What common steps cost. */
-#define WORK_COMMAND 20   /* parsing one command and its reply */
-#define WORK_ARGUMENT 15  /* parsing one argument */
+#define WORK_COMMAND 30   /* parsing one command with few arguments, and its reply */
+#define WORK_ARGUMENT 15  /* parsing one argument of a command with many */
 #define WORK_SYSCALL 1000 /* a read, a write or a close of a socket */
 #define WORK_VISIT 10     /* looking at one client, channel or other piece of memory in a walk */
 #define WORK_QUEUE 60     /* queueing output for one client */

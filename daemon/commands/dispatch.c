@@ -171,7 +171,8 @@ dispatch_choose(struct bus *bus, struct session *s, const struct slice *argv, si
 	const struct command *row = is_recent ? sessions->recent.row : rows_find(sessions->table, argv[0]), *sub;
 
 	s->last_command = 0;
-	bus->flow.work.done += is_recent ? 0 : WORK_LOOKUP;
+	/* A command that is repeated has few arguments, or charges each of them itself. */
+	bus->flow.work.done += (is_recent ? 0 : WORK_LOOKUP) + argc * WORK_ARGUMENT;
 	if (!row || rows_is_sub(row)) {
 		dispatch_refuse_unknown(bus, s, argv, argc);
 		return NULL;
@@ -233,9 +234,7 @@ dispatch_any(struct bus *bus, struct session *s, const struct slice *argv, size_
 		return flow_wait(&bus->flow, &s->client, &bus->flow.throttled) ? COMMAND_WAIT : COMMAND_DONE;
 	else if (row)
 		result = execute(bus, s, row, execute_stats(bus, row), argv, argc);
-	if (result == COMMAND_MORE)
-		job_begin(bus, s, row, argv, argc);
-	else if (result == COMMAND_DONE && s->reply_mode != REPLY_ON)
+	if (result == COMMAND_DONE && s->reply_mode != REPLY_ON)
 		session_next_reply(s);
 	return result;
 }
@@ -244,15 +243,17 @@ enum command_result
 dispatch(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	struct sessions *sessions = sessions_of(bus);
-	enum command_result result;
 
 	if (!dispatch_is_repeated(sessions, s, argv[0], argc))
 		return dispatch_any(bus, s, argv, argc);
 	s->last_command = sessions->recent.number;
-	result = execute(bus, s, sessions->recent.row, sessions->recent.stats, argv, argc);
-	if (result == COMMAND_MORE)
-		job_begin(bus, s, sessions->recent.row, argv, argc);
-	return result;
+	return execute(bus, s, sessions->recent.row, sessions->recent.stats, argv, argc);
+}
+
+void
+dispatch_keep(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	job_begin(bus, s, &sessions_of(bus)->table[s->last_command - 1], argv, argc);
 }
 
 enum command_result

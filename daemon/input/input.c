@@ -112,8 +112,10 @@ static inline bool __attribute__((always_inline)) input_run_command(struct bus *
 	enum command_result result = dispatch(bus, s, sessions_of(bus)->request.argv, sessions_of(bus)->request.argc);
 
 	switch (result) {
+	case COMMAND_MORE:
+		dispatch_keep(bus, s, sessions_of(bus)->request.argv, sessions_of(bus)->request.argc);
+		return true;
 	case COMMAND_DONE:
-	case COMMAND_MORE: /* the session has a copy */
 		s->client.active_s = bus->flow.uptime_s;
 		return true;
 	case COMMAND_WAIT:
@@ -162,14 +164,12 @@ input_run(struct bus *bus, struct session *s, struct resp_progress *progress, co
 			else if (!input_run_command(bus, s))
 				return at;
 			at += sessions_of(bus)->request.used;
-			bus->flow.work.done += WORK_COMMAND + sessions_of(bus)->request.argc * WORK_ARGUMENT +
-			                       WORK_BYTES(sessions_of(bus)->request.used);
-			argc = 0;
+			bus->flow.work.done += WORK_COMMAND; /* its bytes have been charged when they were read */
 			if (sessions_of(bus)->request.used >= PEEK_MIN)
 				s->sends_large = true;
 			break;
 		case RESP_REQUEST_MORE:
-			bus->flow.work.done += (1 + progress->argc - argc) * WORK_ARGUMENT;
+			bus->flow.work.done += (1 + progress->argc - (at == 0 ? argc : 0)) * WORK_ARGUMENT;
 			*ret_more = true;
 			return at;
 		case RESP_REQUEST_ERROR:
