@@ -24,6 +24,8 @@
 
 /* Free heap from which trimming is worth its cost, in bytes. */
 #define TRIM_MIN ((size_t)1024 * 1024)
+/* Pieces of memory in use up to which trimming takes a few milliseconds at most. */
+#define TRIM_PIECES_MAX ((size_t)200 * 1000)
 
 /* Size of the argument array that an idle loop may keep. */
 #define ARGS_KEPT 1024
@@ -38,9 +40,19 @@ turn_cpu_us(void)
 }
 
 /*
- * Returns free memory of the heap to the kernel. That walks all free pieces of the heap, of which there may be hundreds
- * of thousands, so it takes no more than a thousandth of the time.
+ * Whether it is worth to return free memory of the heap to the kernel, and not too costly: that walks all free pieces
+ * of the heap, and there is at most one between any two that are in use.
  */
+static bool
+turn_should_trim(const struct bus *bus)
+{
+	size_t pieces =
+	    2 * bus->subscriptions.table.n + bus->subscriptions.channels.table.n + 4 * (size_t)bus->flow.stats.clients;
+
+	return bus->flow.chunks.n_free == 0 && bus->flow.chunks.released >= TRIM_MIN && pieces <= TRIM_PIECES_MAX;
+}
+
+/* In addition, it takes no more than a thousandth of the time. */
 static void
 turn_trim_heap(struct turn *turn)
 {
@@ -62,8 +74,7 @@ turn_give_back_memory(struct turn *turn)
 		resp_request_deinit(&turn->loop->sessions.request);
 	channels_forget_unnamed(&bus->subscriptions.channels);
 	chunk_pool_trim(&bus->flow.chunks);
-	if (bus->flow.chunks.n_free == 0 && bus->flow.chunks.released >= TRIM_MIN &&
-	    bus->flow.now_ms >= turn->trim_after_ms)
+	if (turn_should_trim(bus) && bus->flow.now_ms >= turn->trim_after_ms)
 		turn_trim_heap(turn);
 }
 
@@ -95,7 +106,7 @@ turn_update_tick(struct turn *turn)
 	const struct flow *flow = &loop_bus(turn->loop)->flow;
 	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || flow->n_waiting > 0 ||
 	               turn->loop->sessions.n_patient > 0 || flow->chunks.n_free > 0 ||
-	               flow->chunks.released >= TRIM_MIN ||
+	               turn_should_trim(loop_bus(turn->loop)) ||
 	               loop_bus(turn->loop)->subscriptions.channels.n_unnamed > 0 ||
 	               turn->loop->sessions.request.argv_cap > ARGS_KEPT;
 	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
