@@ -24,7 +24,7 @@ timed = not os.environ.get("UNTIMED")
 verbose = bool(os.environ.get("VERBOSE"))
 
 # A command may use so many times as much CPU time for each unit of work as PING does.
-FACTOR = 8
+FACTOR = 12
 CLIENTS = min(8800 if full else 1000, allow_descriptors(10200) - 1200)  # of 10,000 that one user may have
 CHANNELS, MATCHERS = (100000, 10000) if timed else (20000, 2000)
 ARGUMENTS = 65500 if full else 10000
