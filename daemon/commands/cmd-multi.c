@@ -18,8 +18,7 @@ cmd_multi(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	return COMMAND_DONE;
 }
 
-/* What all that one EXEC publishes may take in the queues of its receivers, in bytes, beside the messages themselves.
- */
+/* What all that one EXEC publishes may take in the queues of its receivers beside the messages themselves, in bytes. */
 static uint64_t
 multi_memory_max(const struct bus *bus)
 {
