@@ -70,14 +70,14 @@ void
 batch_init(struct batch *batch, struct flow *flow, struct channels *channels, struct missed_table *missed)
 {
 	*batch = (struct batch){ .flow = flow, .channels = channels, .missed = missed };
-	batch->stream.pool = batch->copies.pool = &flow->chunks;
+	batch->writer.pool = batch->copies.pool = &flow->chunks;
 }
 
 void
 batch_deinit(struct batch *batch)
 {
-	stream_deinit(&batch->stream);
-	stream_deinit(&batch->copies);
+	writer_deinit(&batch->writer);
+	writer_deinit(&batch->copies);
 }
 
 static void
@@ -103,12 +103,12 @@ batch_open(struct batch *batch, struct client *publisher, struct channel *channe
 	batch_close(batch);
 	batch_choose_form(batch, channel);
 	if (payload_len < channel->large_from &&
-	    stream_reserve(&batch->stream, batch->head.len + payload_len + RESP_HEADER_MAX + 2) < 0)
+	    writer_reserve(&batch->writer, batch->head.len + payload_len + RESP_HEADER_MAX + 2) < 0)
 		return -ENOMEM;
 	batch->barrier = barrier_new(&batch->flow->barriers);
 	if (!batch->barrier)
 		return -ENOMEM;
-	chunk = batch->stream.chunk;
+	chunk = batch->writer.chunk;
 	batch->start = chunk ? chunk->len : 0;
 	batch->own = own;
 	batch->channel = channel;
@@ -210,10 +210,10 @@ batch_copy(struct batch *batch, const struct piece *from, uint32_t way, enum enc
 	uint8_t *out;
 
 	batch->flow->work.done += WORK_QUEUE + WORK_BYTES(room) + batch->messages * WORK_VISIT;
-	if (stream_reserve(&batch->copies, room) < 0)
+	if (writer_reserve(&batch->copies, room) < 0)
 		return -ENOMEM;
 	*ret_piece = (struct piece){ batch->copies.chunk, batch->copies.chunk->len, 0 };
-	out = stream_end(&batch->copies);
+	out = writer_end(&batch->copies);
 	for (uint32_t i = 0; i < batch->messages; i++) {
 		const uint8_t *tail = p + old_head;
 		struct slice payload = batch_tail_payload(tail);
@@ -227,7 +227,7 @@ batch_copy(struct batch *batch, const struct piece *from, uint32_t way, enum enc
 			out += p - tail;
 		}
 	}
-	ret_piece->len = (size_t)(out - stream_end(&batch->copies));
+	ret_piece->len = (size_t)(out - writer_end(&batch->copies));
 	batch->copies.chunk->len += (uint32_t)ret_piece->len;
 	return 0;
 }
@@ -244,9 +244,9 @@ batch_frame_large(struct batch *batch, struct chunk *tail, uint32_t way, enum en
 	uint8_t *out;
 
 	batch->flow->work.done += WORK_QUEUE;
-	if (stream_reserve(&batch->copies, head.len + ENCODING_LENGTH_SIZE) < 0)
+	if (writer_reserve(&batch->copies, head.len + ENCODING_LENGTH_SIZE) < 0)
 		return -ENOMEM;
-	out = stream_end(&batch->copies);
+	out = writer_end(&batch->copies);
 	own = (struct piece){ batch->copies.chunk, batch->copies.chunk->len, 0 };
 	switch (encoding) {
 	case ENCODING_RESP2:
@@ -276,7 +276,7 @@ batch_deliver_all(struct batch *batch, struct chunk *tail)
 	struct piece written = { 0 };
 
 	if (!tail)
-		written = (struct piece){ batch->stream.chunk, batch->start, batch->stream.chunk->len - batch->start };
+		written = (struct piece){ batch->writer.chunk, batch->start, batch->writer.chunk->len - batch->start };
 	for (uint32_t way = 0; way <= batch->channel->n_matches; way++) {
 		const struct recvset *set = channel_way(batch->channel, way);
 
@@ -342,7 +342,7 @@ batch_append(struct batch *batch, struct slice payload, struct chunk *tail)
 		if (batch_append_large(batch, payload, tail) < 0)
 			return -ENOMEM;
 	} else if (batch_put(batch, payload) ||
-	           (batch->flow->users.n_over > 0 && batch->stream.chunk->len - batch->start > BATCH_OVER_MAX)) {
+	           (batch->flow->users.n_over > 0 && batch->writer.chunk->len - batch->start > BATCH_OVER_MAX)) {
 		batch_close(batch);
 	}
 	batch->flow->stats.messages++;

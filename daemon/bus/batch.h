@@ -24,12 +24,12 @@ struct batch {
 	struct flow *flow;
 	struct channels *channels;
 	struct missed_table *missed;
-	struct stream stream;    /* the messages of the batch, in the form below */
-	struct stream copies;    /* the same in other forms, and heads of large messages */
+	struct writer writer;    /* the messages of the batch, in the form below */
+	struct writer copies;    /* the same in other forms, and heads of large messages */
 	struct channel *channel; /* NULL: no batch is open */
 	struct barrier *barrier; /* counts the spans that carry the batch */
 	struct client *own;      /* the publisher, if it has receivers of its own, for which nobody waits; else NULL */
-	uint32_t start;          /* offset of the batch in stream.chunk */
+	uint32_t start;          /* offset of the batch in writer.chunk */
 	uint32_t messages, max_messages;
 	uint32_t large_from; /* of the channel; a message of this length is no part of a batch */
 	/* The form in which messages are written at once: for receivers by one way, in RESP2 or RESP3. */
@@ -49,7 +49,7 @@ batch_own(struct client *publisher)
 static inline bool
 batch_has_room(const struct batch *batch, size_t payload_len)
 {
-	const struct chunk *chunk = batch->stream.chunk;
+	const struct chunk *chunk = batch->writer.chunk;
 
 	return payload_len < batch->large_from &&
 	       chunk->cap - chunk->len >= batch->head.len + payload_len + RESP_HEADER_MAX + 2;
@@ -82,8 +82,8 @@ batch_put_head(uint8_t *p, struct slice head, enum encoding encoding)
 /* Writes a message for which there is room. Returns whether the batch is full now and has to be closed. */
 static inline bool __attribute__((always_inline)) batch_put(struct batch *batch, struct slice payload)
 {
-	struct chunk *chunk = batch->stream.chunk;
-	uint8_t *p = batch_put_head(stream_end(&batch->stream), batch->head, batch->encoding);
+	struct chunk *chunk = batch->writer.chunk;
+	uint8_t *p = batch_put_head(writer_end(&batch->writer), batch->head, batch->encoding);
 
 	p += resp_put_header((char *)p, '$', payload.len);
 	p = slice_put(p, payload);

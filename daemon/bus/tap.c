@@ -110,9 +110,9 @@ notice_encode(struct flow *flow, struct notice *notice, bool resp3)
 	if (notice->frames[resp3].chunk)
 		return 0;
 	flow->work.done += WORK_QUEUE + WORK_BYTES(len);
-	if (stream_reserve(&flow->unicast, len + published_name.len + 7 + 5 * RESP_HEADER_MAX) < 0)
+	if (writer_reserve(&flow->unicast, len + published_name.len + 7 + 5 * RESP_HEADER_MAX) < 0)
 		return -ENOMEM;
-	p = stream_end(&flow->unicast);
+	p = writer_end(&flow->unicast);
 	p += resp_put_header((char *)p, resp3 ? '>' : '*', 3);
 	p += resp_put_bulk((char *)p, "message", 7);
 	p += resp_put_bulk((char *)p, published_name.p, published_name.len);
@@ -123,7 +123,7 @@ notice_encode(struct flow *flow, struct notice *notice, bool resp3)
 	if (notice->payload.len > 0)
 		p = mempcpy(p, notice->payload.p, notice->payload.len);
 	p = mempcpy(p, "\r\n", 2);
-	len = (size_t)(p - stream_end(&flow->unicast));
+	len = (size_t)(p - writer_end(&flow->unicast));
 	notice->frames[resp3] = (struct frame){ chunk_ref(flow->unicast.chunk), flow->unicast.chunk->len, len };
 	flow->unicast.chunk->len += (uint32_t)len;
 	return 0;

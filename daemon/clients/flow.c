@@ -50,7 +50,7 @@ flow_deinit(struct flow *flow)
 	assert(flow->stats.clients == 0 && flow->n_clogged == 0 && flow->deferred.len == 0);
 	users_deinit(&flow->users);
 	buf_deinit(&flow->deferred);
-	stream_deinit(&flow->unicast);
+	writer_deinit(&flow->unicast);
 	barrier_pool_deinit(&flow->barriers);
 	chunk_pool_deinit(&flow->chunks);
 }

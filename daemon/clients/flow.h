@@ -25,7 +25,7 @@ struct flow {
 	struct limits limits;
 	struct chunk_pool chunks;
 	struct barrier_pool barriers;
-	struct stream unicast; /* output for a single client: replies, notices and reports */
+	struct writer unicast; /* output for a single client: replies, notices and reports */
 	struct stats stats;
 	struct users users;
 

@@ -158,7 +158,7 @@ missed_add(struct missed_table *table, struct client *c, struct slice channel, u
 	count->messages += messages;
 }
 
-/* Queues the message that reports one count. Uses the stream of replies: a batch may be open in the other ones. */
+/* Queues the message that reports one count. Uses the writer of replies: a batch may be open in the other ones. */
 static void
 missed_queue(struct flow *flow, struct client *c, const struct missed_count *count)
 {
@@ -171,16 +171,16 @@ missed_queue(struct flow *flow, struct client *c, const struct missed_count *cou
 	else
 		payload[len] = '*';
 	len += count->name ? count->name_len : 1;
-	if (stream_reserve(&flow->unicast, len + sizeof(PROTOCOL_MISSED) + 5 * RESP_HEADER_MAX) < 0) {
+	if (writer_reserve(&flow->unicast, len + sizeof(PROTOCOL_MISSED) + 5 * RESP_HEADER_MAX) < 0) {
 		flow_out_of_memory(flow, c);
 		return;
 	}
-	p = (char *)stream_end(&flow->unicast);
+	p = (char *)writer_end(&flow->unicast);
 	p += resp_put_header(p, client_is_resp3(c) ? '>' : '*', 3);
 	p += resp_put_bulk(p, "message", 7);
 	p += resp_put_bulk(p, PROTOCOL_MISSED, sizeof(PROTOCOL_MISSED) - 1);
 	p += resp_put_bulk(p, payload, len);
-	len = (size_t)(p - (char *)stream_end(&flow->unicast));
+	len = (size_t)(p - (char *)writer_end(&flow->unicast));
 	flow->unicast.chunk->len += (uint32_t)len;
 	output_queue(flow, c, flow->unicast.chunk, flow->unicast.chunk->len - len, len, NULL, 1);
 }

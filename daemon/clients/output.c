@@ -238,10 +238,10 @@ output_append_unicast(struct flow *flow, const void *data, size_t len)
 {
 	uint32_t offset;
 
-	if (stream_reserve(&flow->unicast, len) < 0)
+	if (writer_reserve(&flow->unicast, len) < 0)
 		return -ENOMEM;
 	offset = flow->unicast.chunk->len;
-	memcpy(stream_end(&flow->unicast), data, len);
+	memcpy(writer_end(&flow->unicast), data, len);
 	flow->unicast.chunk->len += (uint32_t)len;
 	return offset;
 }

@@ -36,7 +36,7 @@ void output_deliver(struct flow *flow, struct client *c, struct chunk *chunk, si
 /* Ends EXEC: queues what was deferred for flow.executing, and sets that to NULL. */
 void output_deliver_deferred(struct flow *flow);
 
-/* Copies bytes to the unicast stream. Returns their offset in its chunk, or -ENOMEM. */
+/* Copies bytes with flow.unicast. Returns their offset in its chunk, or -ENOMEM. */
 int64_t output_append_unicast(struct flow *flow, const void *data, size_t len);
 
 /* Drops what is queued for the client, but goes on handling its input. It must have left all channels. */

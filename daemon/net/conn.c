@@ -167,7 +167,7 @@ conn_echo(struct conn *conn, size_t len)
 {
 	struct session *s = &conn->session;
 	struct bus *bus = loop_bus(conn->origin->loop);
-	struct stream *stream = &bus->flow.unicast;
+	struct writer *writer = &bus->flow.unicast;
 	size_t rest;
 	ssize_t sent;
 
@@ -183,13 +183,13 @@ conn_echo(struct conn *conn, size_t len)
 	rest = len - (size_t)sent;
 	if (rest == 0)
 		return;
-	if (stream_reserve(stream, rest) < 0) {
+	if (writer_reserve(writer, rest) < 0) {
 		flow_out_of_memory(&bus->flow, &s->client);
 		return;
 	}
-	memcpy(stream_end(stream), conn->origin->loop->buffer + sent, rest);
-	stream->chunk->len += (uint32_t)rest;
-	output_queue(&bus->flow, &s->client, stream->chunk, stream->chunk->len - rest, rest, NULL, 0);
+	memcpy(writer_end(writer), conn->origin->loop->buffer + sent, rest);
+	writer->chunk->len += (uint32_t)rest;
+	output_queue(&bus->flow, &s->client, writer->chunk, writer->chunk->len - rest, rest, NULL, 0);
 }
 
 /* Reads, or waits with it for the share of its user; see work.h. */

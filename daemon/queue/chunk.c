@@ -187,26 +187,26 @@ chunk_compact(struct chunk *chunk, size_t from, size_t len)
 }
 
 void
-stream_deinit(struct stream *stream)
+writer_deinit(struct writer *writer)
 {
-	chunk_unref(stream->chunk);
-	stream->chunk = NULL;
+	chunk_unref(writer->chunk);
+	writer->chunk = NULL;
 }
 
 int
-stream_new_chunk(struct stream *stream, size_t room)
+writer_new_chunk(struct writer *writer, size_t room)
 {
-	struct chunk *chunk = stream->chunk;
+	struct chunk *chunk = writer->chunk;
 
 	if (chunk && chunk->refs == 1 && chunk->cap >= room) {
 		chunk->len = 0; /* nobody else refers to its bytes */
 		chunk_forget_copies(chunk);
 		return 0;
 	}
-	chunk = chunk_new(stream->pool, room);
+	chunk = chunk_new(writer->pool, room);
 	if (!chunk)
 		return -ENOMEM;
-	chunk_unref(stream->chunk);
-	stream->chunk = chunk;
+	chunk_unref(writer->chunk);
+	writer->chunk = chunk;
 	return 0;
 }

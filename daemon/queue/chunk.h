@@ -88,31 +88,31 @@ chunk_unref(struct chunk *chunk)
 }
 
 /* Writes things one behind the other, into one chunk after another. Zero-initialised but for the pool. */
-struct stream {
+struct writer {
 	struct chunk_pool *pool;
 	struct chunk *chunk; /* the one being filled, or NULL */
 };
 
-void stream_deinit(struct stream *stream);
+void writer_deinit(struct writer *writer);
 
-/* For stream_reserve(): the current chunk has not enough room. */
-int stream_new_chunk(struct stream *stream, size_t room);
+/* For writer_reserve(): the current chunk has not enough room. */
+int writer_new_chunk(struct writer *writer, size_t room);
 
 /*
  * Makes room for so many more bytes in one piece. May start the chunk anew if nobody else refers to it: whoever needs
  * what was written before takes a reference. Returns 0 or -ENOMEM.
  */
 static inline int
-stream_reserve(struct stream *stream, size_t room)
+writer_reserve(struct writer *writer, size_t room)
 {
-	if (stream->chunk && stream->chunk->cap - stream->chunk->len >= room)
+	if (writer->chunk && writer->chunk->cap - writer->chunk->len >= room)
 		return 0;
-	return stream_new_chunk(stream, room);
+	return writer_new_chunk(writer, room);
 }
 
 /* Where the next byte goes. The caller then adds to chunk->len what it has written. */
 static inline uint8_t *
-stream_end(const struct stream *stream)
+writer_end(const struct writer *writer)
 {
-	return stream->chunk->data + stream->chunk->len;
+	return writer->chunk->data + writer->chunk->len;
 }

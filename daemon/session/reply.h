@@ -21,11 +21,11 @@ static inline char *__attribute__((always_inline)) reply_reserve(struct bus *bus
 	/* Messages published before this reply must come before it. */
 	if (bus->batch.messages > 0 && client_is_subscribed(&s->client))
 		batch_close(&bus->batch);
-	if (stream_reserve(&bus->flow.unicast, room) < 0) {
+	if (writer_reserve(&bus->flow.unicast, room) < 0) {
 		flow_out_of_memory(&bus->flow, &s->client);
 		return NULL;
 	}
-	return (char *)stream_end(&bus->flow.unicast);
+	return (char *)writer_end(&bus->flow.unicast);
 }
 
 /* Queues len bytes. barrier: NULL, or what they have to wait for. */

@@ -118,33 +118,33 @@ static void
 streams(void **state __attribute__((unused)))
 {
 	struct chunk_pool pool = { 0 };
-	struct stream stream = { .pool = &pool };
+	struct writer writer = { .pool = &pool };
 	struct chunk *first, *second;
 
-	assert_int_equal(stream_reserve(&stream, 100), 0);
-	first = stream.chunk;
-	assert_ptr_equal(stream_end(&stream), first->data);
+	assert_int_equal(writer_reserve(&writer, 100), 0);
+	first = writer.chunk;
+	assert_ptr_equal(writer_end(&writer), first->data);
 	first->len += 100;
-	assert_ptr_equal(stream_end(&stream), first->data + 100);
-	assert_int_equal(stream_reserve(&stream, CHUNK_ROOM - 100), 0); /* just fits */
-	assert_ptr_equal(stream.chunk, first);
+	assert_ptr_equal(writer_end(&writer), first->data + 100);
+	assert_int_equal(writer_reserve(&writer, CHUNK_ROOM - 100), 0); /* just fits */
+	assert_ptr_equal(writer.chunk, first);
 	assert_int_equal(first->len, 100);
-	assert_int_equal(stream_reserve(&stream, CHUNK_ROOM), 0); /* nobody else refers to the chunk: it starts anew */
-	assert_ptr_equal(stream.chunk, first);
+	assert_int_equal(writer_reserve(&writer, CHUNK_ROOM), 0); /* nobody else refers to the chunk: it starts anew */
+	assert_ptr_equal(writer.chunk, first);
 	assert_int_equal(first->len, 0);
 	first->len = 100;
 	chunk_ref(first); /* somebody does: it stays as it is */
-	assert_int_equal(stream_reserve(&stream, CHUNK_ROOM), 0);
-	second = stream.chunk;
+	assert_int_equal(writer_reserve(&writer, CHUNK_ROOM), 0);
+	second = writer.chunk;
 	assert_ptr_not_equal(second, first);
 	assert_int_equal(first->len, 100);
 	assert_int_equal(first->refs, 1);
-	assert_int_equal(stream_reserve(&stream, 200000), 0);
-	assert_true(stream.chunk->cap - stream.chunk->len >= 200000);
+	assert_int_equal(writer_reserve(&writer, 200000), 0);
+	assert_true(writer.chunk->cap - writer.chunk->len >= 200000);
 	chunk_unref(first);
-	stream_deinit(&stream);
-	assert_null(stream.chunk);
-	stream_deinit(&stream);
+	writer_deinit(&writer);
+	assert_null(writer.chunk);
+	writer_deinit(&writer);
 	chunk_pool_deinit(&pool);
 }
 
