@@ -77,7 +77,7 @@ struct command {
 };
 
 /* Upper bound of the number of rows. */
-#define COMMAND_ROWS_MAX 80
+#define COMMAND_ROWS_MAX 160
 
 /* Counters of one row. */
 struct command_stats {

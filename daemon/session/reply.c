@@ -8,6 +8,13 @@
 #include "sessions.h"
 #include "output.h"
 
+/* What replies of the command that runs wait for. */
+static inline struct barrier *
+reply_hold_of(struct bus *bus)
+{
+	return sessions_of(bus)->hold;
+}
+
 static inline void __attribute__((always_inline))
 reply_header(struct bus *bus, struct session *s, char type, uint64_t value, struct barrier *barrier)
 {
@@ -15,6 +22,12 @@ reply_header(struct bus *bus, struct session *s, char type, uint64_t value, stru
 
 	if (p)
 		reply_commit(bus, s, resp_put_header(p, type, value), barrier);
+}
+
+void
+reply_hold(struct bus *bus, struct barrier *barrier)
+{
+	sessions_of(bus)->hold = barrier;
 }
 
 void
@@ -40,7 +53,7 @@ reply_status(struct bus *bus, struct session *s, const char *text)
 	p[0] = '+';
 	memcpy(p + 1, text, len);
 	memcpy(p + 1 + len, "\r\n", 2);
-	reply_commit(bus, s, len + 3, NULL);
+	reply_commit(bus, s, len + 3, reply_hold_of(bus));
 }
 
 void
@@ -69,7 +82,7 @@ void
 reply_integer(struct bus *bus, struct session *s, uint64_t value)
 {
 	bus->flow.work.done += WORK_VISIT;
-	reply_header(bus, s, ':', value, NULL);
+	reply_header(bus, s, ':', value, reply_hold_of(bus));
 }
 
 void
@@ -86,7 +99,7 @@ reply_bulk(struct bus *bus, struct session *s, struct slice data)
 	bus->flow.work.done += 2 * WORK_VISIT + WORK_BYTES(data.len);
 
 	if (p)
-		reply_commit(bus, s, resp_put_bulk(p, data.p, data.len), NULL);
+		reply_commit(bus, s, resp_put_bulk(p, data.p, data.len), reply_hold_of(bus));
 }
 
 void
@@ -147,19 +160,20 @@ void
 reply_array(struct bus *bus, struct session *s, size_t n)
 {
 	bus->flow.work.done += WORK_VISIT;
-	reply_header(bus, s, '*', n, NULL);
+	reply_header(bus, s, '*', n, reply_hold_of(bus));
 }
 
 void
 reply_map(struct bus *bus, struct session *s, size_t n)
 {
-	reply_header(bus, s, client_is_resp3(&s->client) ? '%' : '*', client_is_resp3(&s->client) ? n : 2 * n, NULL);
+	reply_header(bus, s, client_is_resp3(&s->client) ? '%' : '*', client_is_resp3(&s->client) ? n : 2 * n,
+	             reply_hold_of(bus));
 }
 
 void
 reply_set(struct bus *bus, struct session *s, size_t n)
 {
-	reply_header(bus, s, client_is_resp3(&s->client) ? '~' : '*', n, NULL);
+	reply_header(bus, s, client_is_resp3(&s->client) ? '~' : '*', n, reply_hold_of(bus));
 }
 
 void

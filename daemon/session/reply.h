@@ -89,6 +89,13 @@ void reply_verbatim(struct bus *bus, struct session *s, struct slice text);
 
 void reply_null(struct bus *bus, struct session *s);
 
+/*
+ * From now on, what the running command replies with the functions of reply.c that are not inline waits for the barrier
+ * (NULL: for none). A command that holds its reply calls reply_hold(bus, NULL) before its handler returns. What follows
+ * in the queue comes later in any case.
+ */
+void reply_hold(struct bus *bus, struct barrier *barrier);
+
 /* Headers: the caller replies n elements afterwards, of a map n pairs. */
 void reply_array(struct bus *bus, struct session *s, size_t n);
 void reply_map(struct bus *bus, struct session *s, size_t n);

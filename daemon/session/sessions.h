@@ -12,6 +12,8 @@
 #include "resp-request.h"
 #include "session.h"
 
+struct streams;
+
 #define SESSION_ADDRESS_MAX 160
 
 /* The connection of a session, for CLIENT LIST and MONITOR. */
@@ -29,6 +31,8 @@ struct sessions {
 	struct resp_request request;
 	struct chunk *tail;           /* holds the last argument of the running command if that is large; else NULL */
 	struct place place;           /* of the running command, if it may return COMMAND_MORE; else zeroed */
+	struct streams *streams;      /* or NULL: there is no store */
+	struct barrier *hold;         /* what replies of the running command wait for, see reply_hold(); or NULL */
 	struct recvset monitors;      /* sessions in MONITOR */
 	struct client_list reloading; /* sessions that wait for a reload of the configuration */
 	size_t n_patient;             /* sessions with patient_until_ms */

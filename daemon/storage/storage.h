@@ -1,0 +1,148 @@
+/*
+ * The store on disk: records and blocks of bytes under keys, in one SQLite database. A thread of its own makes batches
+ * of changes durable, one flush for each, and fetches blocks; of these functions only storage_open(), storage_load()
+ * and storage_close() block. The store knows nothing of what the bytes mean.
+ *
+ * The caller collects changes in the open batch, hands it over with storage_commit(), and fills the next one meanwhile.
+ * Batches become durable in order, each as a whole or not at all. What is done comes back by storage_collect().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "protocol.h"
+
+struct storage;
+
+struct storage_limits {
+	uint64_t max_bytes;       /* of the database; 0: no limit */
+	uint64_t min_free;        /* bytes of the file system that stay free */
+	uint64_t commit_delay_ms; /* at least so long from the begin of one commit to that of the next */
+};
+
+/* Tables of small records, all of which are read at the start. The key is unique for its owner. */
+enum storage_table {
+	STORAGE_META,
+	STORAGE_STREAMS,
+	STORAGE_GROUPS,
+	STORAGE_CONSUMERS,
+	STORAGE_PENDING,
+	STORAGE_PRODUCERS,
+	STORAGE_LATER,
+	STORAGE_TABLES,
+};
+
+/* Identifies a block within its stream: big-endian, so that the order of bytes is the order of blocks. */
+#define STORAGE_ID_SIZE 16
+
+/*
+ * Opens the store in the directory, which is made if it is missing; makes a database, or recovers one, and starts the
+ * thread. Fails if another process has it open, or if its format is unknown. limits are copied. Returns 0; or -errno
+ * and a sentence in error[].
+ */
+int storage_open(const char *directory, const struct storage_limits *limits, struct storage **ret, char *error,
+                 size_t error_size);
+
+/* Makes what was handed over durable, ends the thread and closes the database. Takes NULL. */
+void storage_close(struct storage *storage);
+
+/* Other limits hold from the next commit on. */
+void storage_set_limits(struct storage *storage, const struct storage_limits *limits);
+
+/* Gets what is stored. Functions return 0, or -errno to stop the load. Slices are valid only during the call. */
+struct storage_loader {
+	void *arg;
+	int (*record)(void *arg, enum storage_table table, uint64_t owner, struct slice key, struct slice value);
+	/* Without its bytes; blocks come by stream and id. n: as given to storage_put_block(). */
+	int (*block)(void *arg, uint64_t stream, const uint8_t id[STORAGE_ID_SIZE], uint32_t n, uint32_t bytes);
+};
+
+/* Reads all records, table by table in the order above, and then the index of all blocks. Call once, before any
+ * commit. Returns 0; or -errno and a sentence in error[]. */
+int storage_load(struct storage *storage, const struct storage_loader *loader, char *error, size_t error_size);
+
+/*
+ * Changes in the open batch, applied in order. Bytes are copied. Each returns 0 or -ENOMEM; then storage_drop_batch()
+ * is the only way on.
+ */
+int storage_put(struct storage *storage, enum storage_table table, uint64_t owner, struct slice key,
+                struct slice value);
+int storage_delete(struct storage *storage, enum storage_table table, uint64_t owner, struct slice key);
+/* All records of the owner. */
+int storage_delete_owner(struct storage *storage, enum storage_table table, uint64_t owner);
+/* Writes or replaces a block. */
+int storage_put_block(struct storage *storage, uint64_t stream, const uint8_t id[STORAGE_ID_SIZE], uint32_t n,
+                      struct slice value);
+/*
+ * All blocks from..to of the stream, both included. Many are deleted little by little after the commit, by later
+ * commits and starts, too; a block in the range that is put later stays.
+ */
+int storage_delete_blocks(struct storage *storage, uint64_t stream, const uint8_t from[STORAGE_ID_SIZE],
+                          const uint8_t to[STORAGE_ID_SIZE]);
+/* Forgets the changes in the open batch. */
+void storage_drop_batch(struct storage *storage);
+size_t storage_batch_bytes(const struct storage *storage);
+
+/* Hands the open batch over. Must not be called while storage_is_committing(), nor after a failure. */
+void storage_commit(struct storage *storage);
+bool storage_is_committing(const struct storage *storage);
+
+/*
+ * Asks for the bytes of a block, as of the last batch that was handed over. Any number may be asked for; the answers
+ * come in that order, as events with this arg. Returns 0 or -ENOMEM.
+ */
+int storage_fetch(struct storage *storage, uint64_t stream, const uint8_t id[STORAGE_ID_SIZE], void *arg);
+
+/*
+ * Begins a copy of the whole store, as of some commit, at `path`, which must not exist. Ends with STORAGE_BACKED_UP.
+ * Returns 0; -EBUSY if a copy is being made; -ENOMEM.
+ */
+int storage_backup(struct storage *storage, const char *path);
+
+enum storage_event_kind {
+	STORAGE_NOTHING,
+	STORAGE_COMMITTED,
+	STORAGE_FETCHED,
+	STORAGE_BACKED_UP,
+	STORAGE_FAILED, /* for good, see STORAGE_DEAD; comes once, instead of all other events */
+};
+
+struct storage_event {
+	enum storage_event_kind kind;
+	int error;     /* FETCHED: 0, -ENOENT, or -errno; BACKED_UP: 0 or -errno */
+	void *arg;     /* FETCHED: as given */
+	uint8_t *data; /* FETCHED without error: the block, which the caller frees with free() */
+	size_t len;
+};
+
+/* Readable when storage_collect() has an event; nothing else may be done with it. */
+int storage_fd(const struct storage *storage);
+
+/* Returns the next event, or STORAGE_NOTHING. Never blocks. */
+enum storage_event_kind storage_collect(struct storage *storage, struct storage_event *ret_event);
+
+enum storage_state {
+	STORAGE_OK,
+	STORAGE_SCARCE, /* max_bytes or min_free is reached: what grows the store should be refused */
+	STORAGE_FULL,   /* a commit does not fit the disk; it is tried again each second */
+	STORAGE_DEAD,   /* a write or flush has failed: nothing is stored until the daemon starts again */
+};
+
+enum storage_state storage_state(const struct storage *storage);
+
+/* Why the state is not OK, for an error reply, such as "No space left on device"; or "". */
+const char *storage_reason(const struct storage *storage);
+
+struct storage_figures {
+	uint64_t bytes;      /* of the database and its log on disk */
+	uint64_t used_bytes; /* of the database, without its free pages */
+	uint64_t free_bytes; /* of the file system */
+	uint64_t commits, failed_commits, fetches;
+	uint64_t commit_us_last, commit_us_max, commit_us_total;
+	uint64_t cpu_us; /* CPU time of the thread */
+};
+
+/* As of the last commit. */
+void storage_get_figures(const struct storage *storage, struct storage_figures *ret_figures);
