@@ -12,8 +12,8 @@
 #include "command-table.h"
 #include "config.h"
 #include "log.h"
-#include "manager.h"
 #include "options.h"
+#include "service-manager.h"
 
 /* Descriptors that are not for clients. */
 #define OTHER_DESCRIPTORS 64
@@ -32,7 +32,7 @@ server_stop(struct server *server, const char *why)
 	if (server->is_stopping)
 		return;
 	log_info("%s: stopping", why);
-	(void)manager_tell("STOPPING=1\nSTATUS=Stopping");
+	(void)service_manager_tell("STOPPING=1\nSTATUS=Stopping");
 	server->is_stopping = true;
 	status_deinit(&server->status);
 	stop_begin(&server->turn.stop, server->config->shutdown_timeout);
@@ -78,7 +78,7 @@ static void
 server_watchdog_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct server *server = arg;
-	bool is_sent = manager_tell("WATCHDOG=1");
+	bool is_sent = service_manager_tell("WATCHDOG=1");
 
 	loop_add_timer(&server->watchdog_timer, is_sent ? server->watchdog_ms : STATUS_RETRY_MS);
 }
@@ -202,7 +202,7 @@ server_init_events(struct server *server)
 
 	evtimer_assign(&server->stop_timer, base, server_stop_timer_cb, server);
 	evtimer_assign(&server->watchdog_timer, base, server_watchdog_cb, server);
-	server->watchdog_ms = manager_watchdog_ms() / 2;
+	server->watchdog_ms = service_manager_watchdog_ms() / 2;
 	status_init(&server->status, &server->loop);
 	TAILQ_INIT(&server->reloading_for);
 	r = signals_init(&server->signals, base);

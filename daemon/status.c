@@ -11,7 +11,7 @@
 #include <event2/event.h>
 
 #include "loop.h"
-#include "manager.h"
+#include "service-manager.h"
 
 static bool
 status_has_changed(const struct status *status)
@@ -30,17 +30,17 @@ status_tell(struct status *status)
 	char rate[32] = "";
 
 	if (status->owes_reloading_us > 0 &&
-	    !manager_tell("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)status->owes_reloading_us))
+	    !service_manager_tell("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)status->owes_reloading_us))
 		return false;
 	status->owes_reloading_us = 0;
 	if (status->rate > 0)
 		snprintf(rate, sizeof(rate), " (%llu/s)", (unsigned long long)status->rate);
-	if (!manager_tell("%sSTATUS=%s%llu client%s; %llu messages published%s, %llu delivered, %llu dropped",
-	                  status->owes_ready ? "READY=1\n" : "",
-	                  status->loop->sessions.reload_failed ? "The last reload failed, see the log; " : "",
-	                  (unsigned long long)stats->clients, stats->clients == 1 ? "" : "s",
-	                  (unsigned long long)stats->messages, rate, (unsigned long long)stats->deliveries,
-	                  (unsigned long long)stats->dropped))
+	if (!service_manager_tell("%sSTATUS=%s%llu client%s; %llu messages published%s, %llu delivered, %llu dropped",
+	                          status->owes_ready ? "READY=1\n" : "",
+	                          status->loop->sessions.reload_failed ? "The last reload failed, see the log; " : "",
+	                          (unsigned long long)stats->clients, stats->clients == 1 ? "" : "s",
+	                          (unsigned long long)stats->messages, rate, (unsigned long long)stats->deliveries,
+	                          (unsigned long long)stats->dropped))
 		return false;
 	status->owes_ready = false;
 	status->told = *stats;
@@ -78,7 +78,7 @@ status_timer_cb(evutil_socket_t fd __attribute__((unused)), short what __attribu
 void
 status_init(struct status *status, struct loop *loop)
 {
-	*status = (struct status){ .loop = loop, .is_on = manager_is_present() };
+	*status = (struct status){ .loop = loop, .is_on = service_manager_is_present() };
 	evtimer_assign(&status->timer, loop->base, status_timer_cb, status);
 }
 
@@ -106,7 +106,7 @@ status_reloading(struct status *status)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	status->owes_reloading_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-	if (manager_tell("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)status->owes_reloading_us))
+	if (service_manager_tell("RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)status->owes_reloading_us))
 		status->owes_reloading_us = 0;
 }
 

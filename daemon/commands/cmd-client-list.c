@@ -11,7 +11,7 @@
 
 #include "buf.h"
 #include "cmd-client.h"
-#include "cmd-publish.h"
+#include "cmd-pubsub.h"
 #include "handlers.h"
 #include "listing.h"
 #include "num.h"

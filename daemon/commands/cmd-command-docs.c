@@ -144,7 +144,7 @@ docs_reply_row(struct bus *bus, struct session *s, const struct command *row)
 		return;
 	reply_text(bus, s, "subcommands");
 	reply_map(bus, s, n);
-	for (const struct command *sub = rows_first_sub(row); sub; sub = rows_next_sub(sub))
+	for (const struct command *sub = command_first_sub(row); sub; sub = command_next_sub(sub))
 		docs_reply_row(bus, s, sub);
 }
 
@@ -163,10 +163,10 @@ cmd_command_docs(struct bus *bus, struct session *s, const struct slice *argv, s
 	if (!cmd_command_require_count(bus, s, argc))
 		return COMMAND_DONE;
 	for (size_t i = 2; i < argc; i++)
-		n += rows_find(table, argv[i]) != NULL;
+		n += command_find(table, argv[i]) != NULL;
 	reply_map(bus, s, n);
 	for (size_t i = 2; i < argc; i++)
-		if ((row = rows_find(table, argv[i])))
+		if ((row = command_find(table, argv[i])))
 			docs_reply_row(bus, s, row);
 	return COMMAND_DONE;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cmd-command.h"
-#include "cmd-publish.h"
+#include "cmd-pubsub.h"
 #include "handlers.h"
 #include "reply.h"
 #include "sessions.h"
@@ -106,7 +106,7 @@ cmd_command_count_subs(const struct command *row)
 {
 	size_t n = 0;
 
-	for (const struct command *sub = rows_first_sub(row); sub; sub = rows_next_sub(sub))
+	for (const struct command *sub = command_first_sub(row); sub; sub = command_next_sub(sub))
 		n++;
 	return n;
 }
@@ -132,16 +132,16 @@ cmd_command_reply_row(struct bus *bus, struct session *s, const struct command *
 		reply_array(bus, s, n_subs);
 	else
 		reply_set(bus, s, 0); /* as in Redis */
-	for (const struct command *sub = rows_first_sub(row); sub; sub = rows_next_sub(sub))
+	for (const struct command *sub = command_first_sub(row); sub; sub = command_next_sub(sub))
 		cmd_command_reply_row(bus, s, sub);
 }
 
 const struct command *
 cmd_command_next(const struct command *row)
 {
-	const struct command *sub = rows_first_sub(row);
+	const struct command *sub = command_first_sub(row);
 
-	for (; sub; sub = rows_next_sub(sub))
+	for (; sub; sub = command_next_sub(sub))
 		row = sub;
 	return row[1].name ? row + 1 : NULL;
 }
@@ -192,7 +192,7 @@ cmd_command_is_of_module(const struct command *row, struct slice name)
 static bool
 cmd_command_fits_pattern(const struct command *row, struct slice pattern)
 {
-	return rows_is_match(pattern, row->name);
+	return command_name_matches(pattern, row->name);
 }
 
 /* The filters of COMMAND LIST. */
@@ -252,7 +252,7 @@ cmd_command_info(struct bus *bus, struct session *s, const struct slice *argv, s
 		return COMMAND_DONE;
 	reply_array(bus, s, argc - 2);
 	for (size_t i = 2; i < argc; i++) {
-		const struct command *row = rows_find(sessions_of(bus)->table, argv[i]);
+		const struct command *row = command_find(sessions_of(bus)->table, argv[i]);
 
 		if (row)
 			cmd_command_reply_row(bus, s, row);
@@ -265,17 +265,17 @@ cmd_command_info(struct bus *bus, struct session *s, const struct slice *argv, s
 enum command_result
 cmd_help(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	const struct command *parent = rows_find(sessions_of(bus)->table, argv[0]), *row;
+	const struct command *parent = command_find(sessions_of(bus)->table, argv[0]), *row;
 	char line[256];
 
 	bus->flow.work.done += (1 + cmd_command_count_subs(parent)) * 2 * WORK_ERROR;
 	reply_array(bus, s, 1 + 2 * cmd_command_count_subs(parent));
 	snprintf(line, sizeof(line),
-	         "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", rows_upper(parent->name).text);
+	         "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", command_name_upper(parent->name).text);
 	reply_status(bus, s, line);
-	for (row = rows_first_sub(parent); row; row = rows_next_sub(row)) {
-		snprintf(line, sizeof(line), "%s%s%s", rows_upper(rows_sub_name(row)).text, row->syntax[0] ? " " : "",
-		         row->syntax);
+	for (row = command_first_sub(parent); row; row = command_next_sub(row)) {
+		snprintf(line, sizeof(line), "%s%s%s", command_name_upper(command_sub_name(row)).text,
+		         row->syntax[0] ? " " : "", row->syntax);
 		reply_status(bus, s, line);
 		snprintf(line, sizeof(line), "    %s", row->summary);
 		reply_status(bus, s, line);

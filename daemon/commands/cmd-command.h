@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "command.h"
-#include "rows.h"
+#include "command-names.h"
 
 /* Upper bound of the names in one COMMAND INFO or DOCS. */
 #define CMD_COMMAND_NAMES_MAX 256

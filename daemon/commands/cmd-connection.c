@@ -5,10 +5,10 @@
 #include "handlers.h"
 #include "monitor.h"
 #include "num.h"
-#include "patience.h"
 #include "reply.h"
 #include "sessions.h"
 #include "transaction.h"
+#include "wait-receivers.h"
 
 /* Upper bound of the arguments of HELLO. */
 #define OPTIONS_MAX 64
@@ -141,7 +141,7 @@ cmd_reset(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	taps_leave(&bus->taps, &s->client);
 	bus_set_encoding(bus, &s->client, ENCODING_RESP2);
 	transaction_end(bus, s);
-	patience_set(bus, s, 0);
+	wait_receivers_set(bus, s, 0);
 	s->client.skips_own = s->no_evict = s->no_touch = false;
 	s->client.last_published.channel = NULL;
 	s->database = 0;

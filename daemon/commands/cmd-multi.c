@@ -1,5 +1,5 @@
 /* MULTI, EXEC and DISCARD. */
-#include "cmd-publish.h"
+#include "cmd-pubsub.h"
 #include "execute.h"
 #include "handlers.h"
 #include "reply.h"

@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cmd-publish.h"
-#include "handlers.h"
+#include "cmd-pubsub.h"
 #include "glob.h"
+#include "handlers.h"
 #include "job.h"
 #include "listing.h"
 #include "publish.h"

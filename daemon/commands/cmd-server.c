@@ -4,11 +4,11 @@
 #include <strings.h>
 #include <time.h>
 
-#include "cmd-publish.h"
+#include "cmd-pubsub.h"
+#include "command-names.h"
 #include "handlers.h"
 #include "monitor.h"
 #include "reply.h"
-#include "rows.h"
 #include "sessions.h"
 
 enum command_result
@@ -124,7 +124,7 @@ config_matches(size_t i, struct slice pattern, struct slice *ret_name)
 	/* Like Redis, text without *, ? and [ is no pattern, even with backslashes. */
 	for (size_t k = 0; k < pattern.len; k++)
 		if (pattern.p[k] && strchr("*?[", pattern.p[k]))
-			return rows_is_match(pattern, name);
+			return command_name_matches(pattern, name);
 	return false;
 }
 

@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd-publish.h"
-#include "handlers.h"
+#include "cmd-pubsub.h"
 #include "glob.h"
+#include "handlers.h"
 #include "listing.h"
 #include "num.h"
-#include "patience.h"
 #include "reply.h"
 #include "sessions.h"
+#include "wait-receivers.h"
 
 /*
  * The channels that publishers wait for, one entry for each publisher, sorted by address. The addresses are only
@@ -272,11 +272,11 @@ cmd_udsd_waitreceiver(struct bus *bus, struct session *s, const struct slice *ar
 	           (num_parse_resp(argv[4].p, argv[4].len, &ms) != 0 || ms < 1 || ms > (int64_t)PROTOCOL_WAIT_MS_MAX)) {
 		reply_error(bus, s, "ERR WAITRECEIVER: TIMEOUT takes milliseconds, 1 to %llu, not '%.*s'",
 		            (unsigned long long)PROTOCOL_WAIT_MS_MAX, COMMAND_SHOWN(argv[4]));
-	} else if (ms > 0 && patience_set_for(bus, s, n, (uint64_t)ms) < 0) {
+	} else if (ms > 0 && wait_receivers_set_for(bus, s, n, (uint64_t)ms) < 0) {
 		reply_error(bus, s, "ERR out of memory");
 	} else {
 		if (ms == 0)
-			patience_set(bus, s, n);
+			wait_receivers_set(bus, s, n);
 		reply_status(bus, s, "OK");
 	}
 	return COMMAND_DONE;

@@ -15,13 +15,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd-publish.h"
+#include "cmd-pubsub.h"
+#include "command-names.h"
 #include "execute.h"
-#include "foreign.h"
 #include "handlers.h"
 #include "job.h"
+#include "redis-only.h"
 #include "reply.h"
-#include "rows.h"
 #include "transaction.h"
 
 #define NOT_IN_SUBSCRIBE                                                                                               \
@@ -58,7 +58,7 @@ dispatch_fits_arity(const struct command *row, size_t argc)
 static void
 dispatch_remember(struct sessions *sessions, struct slice name, const struct command *row)
 {
-	if (name.len > sizeof(sessions->recent.name) || rows_first_sub(row) || dispatch_is_costly(row) ||
+	if (name.len > sizeof(sessions->recent.name) || command_first_sub(row) || dispatch_is_costly(row) ||
 	    row->flags & (COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN))
 		return;
 	memcpy(sessions->recent.name, name.p, name.len);
@@ -90,8 +90,8 @@ dispatch_refuse_unknown(struct bus *bus, struct session *s, const struct slice *
 	char args[160];
 	int len = 0;
 
-	bus->flow.work.done += FOREIGN_WORK;
-	if (foreign_is_command(argv[0])) {
+	bus->flow.work.done += REDIS_ONLY_WORK;
+	if (redis_only_is_command(argv[0])) {
 		if (dispatch_is_confined(s)) {
 			for (; len < (int)argv[0].len; len++) /* these names are short */
 				args[len] = (char)tolower(argv[0].p[len]);
@@ -168,22 +168,22 @@ dispatch_choose(struct bus *bus, struct session *s, const struct slice *argv, si
 {
 	struct sessions *sessions = sessions_of(bus);
 	bool is_recent = dispatch_is_recent(sessions, argv[0]);
-	const struct command *row = is_recent ? sessions->recent.row : rows_find(sessions->table, argv[0]), *sub;
+	const struct command *row = is_recent ? sessions->recent.row : command_find(sessions->table, argv[0]), *sub;
 
 	s->last_command = 0;
 	/* A command that is repeated has few arguments, or charges each of them itself. */
 	bus->flow.work.done += (is_recent ? 0 : WORK_LOOKUP) + argc * WORK_ARGUMENT;
-	if (!row || rows_is_sub(row)) {
+	if (!row || command_is_sub(row)) {
 		dispatch_refuse_unknown(bus, s, argv, argc);
 		return NULL;
 	}
 	if (!is_recent)
 		dispatch_remember(sessions, argv[0], row);
-	if (argc > 1 && rows_first_sub(row)) {
-		sub = rows_find_sub(row, argv[1]);
+	if (argc > 1 && command_first_sub(row)) {
+		sub = command_find_sub(row, argv[1]);
 		if (!sub) {
 			reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.", COMMAND_SHOWN(argv[1]),
-			            rows_upper(row->name).text);
+			            command_name_upper(row->name).text);
 			return NULL;
 		}
 		row = sub;

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "buf.h"
-#include "lifetime.h"
+#include "input-quota.h"
 #include "output.h"
 #include "publish.h"
 #include "sessions.h"
@@ -229,7 +229,7 @@ feed_charge(struct bus *bus, struct session *s)
 	bool was_live = client_is_live(&s->client);
 
 	if (s->feed || s->kept > 0)
-		session_charge_input(bus, s, feed_size(s->feed));
+		input_quota_charge(bus, s, feed_size(s->feed));
 	bus->flow.stats.refused += was_live && !client_is_live(&s->client);
 }
 

@@ -21,7 +21,7 @@
 #include "buf.h"
 #include "chunk.h"
 #include "dispatch.h"
-#include "lifetime.h"
+#include "input-quota.h"
 #include "reply.h"
 #include "resp-encode.h"
 #include "resp-request.h"
@@ -345,7 +345,7 @@ static void
 input_charge(struct bus *bus, struct session *s)
 {
 	if (s->in || s->in_transaction || s->has_job || s->kept > 0)
-		session_charge_input(bus, s, input_size(s->in));
+		input_quota_charge(bus, s, input_size(s->in));
 }
 
 int

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "manager.h"
 #include "packet.h"
+#include "service-manager.h"
 
 /* Returns 0 or -errno. */
 static int
@@ -71,13 +71,13 @@ int
 activation_adopt(struct listeners *listeners, const struct listener_config_list *config)
 {
 	char **names = NULL;
-	int first, n = manager_sockets(&first, &names), r = 0;
+	int first, n = service_manager_sockets(&first, &names), r = 0;
 
 	for (int i = 0; i < n; i++) {
 		int s = activation_adopt_socket(listeners, config, first + i, names && names[i] ? names[i] : "");
 
 		r = r == 0 ? s : r;
 	}
-	manager_free_names(names);
+	service_manager_free_names(names);
 	return r;
 }

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "addr.h"
-#include "mode.h"
+#include "listener-mode.h"
 
 #define LISTENER_NAME_MAX 32
 

@@ -7,7 +7,6 @@
 #include "stop.h"
 
 #include "conn.h"
-#include "lifetime.h"
 #include "log.h"
 #include "pass.h"
 

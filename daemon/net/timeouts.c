@@ -6,7 +6,6 @@
 
 #include "bus.h"
 #include "conn.h"
-#include "lifetime.h"
 
 void
 timeouts_check_slow(struct bus *bus)

@@ -10,10 +10,10 @@
 #include <event2/event.h>
 
 #include "conn.h"
-#include "lifetime.h"
+#include "input-quota.h"
 #include "pass.h"
-#include "patience.h"
 #include "timeouts.h"
+#include "wait-receivers.h"
 
 /* How often slow receivers are looked at while there are some, in ms. */
 #define TICK_MS 100
@@ -89,13 +89,13 @@ turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute_
 	if (bus->flow.now_ms >= turn->tick_due_ms + PAUSE_MS)
 		timeouts_forgive(bus, bus->flow.now_ms - turn->tick_due_ms);
 	timeouts_check_slow(bus);
-	patience_check(bus);
+	wait_receivers_expire(bus);
 	if (bus->flow.now_ms - turn->last_sweep_ms < SWEEP_MS)
 		return;
 	turn->last_sweep_ms = bus->flow.now_ms;
 	timeouts_check_gone(bus);
 	timeouts_check_idle(bus);
-	session_close_stalled(bus);
+	input_quota_close_stalled(bus);
 	turn_give_back_memory(turn);
 }
 
@@ -105,7 +105,7 @@ turn_update_tick(struct turn *turn)
 {
 	const struct flow *flow = &loop_bus(turn->loop)->flow;
 	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || flow->n_waiting > 0 ||
-	               turn->loop->sessions.n_patient > 0 || flow->chunks.n_free > 0 ||
+	               turn->loop->sessions.n_wait_receivers_until > 0 || flow->chunks.n_free > 0 ||
 	               turn_should_trim(loop_bus(turn->loop)) ||
 	               loop_bus(turn->loop)->subscriptions.channels.n_unnamed > 0 ||
 	               turn->loop->sessions.request.argv_cap > ARGS_KEPT;

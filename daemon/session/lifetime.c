@@ -1,20 +1,13 @@
-/*
- * A user is charged for the input that their clients have sent and the daemon has not handled, so that one user cannot
- * fill the memory with it. Over the limit, all clients of the user wait but one, the leader. So large commands that
- * many programs send at once are all handled, one after the other, and memory exceeds the limit by one command at most.
- * A leader that does not send the rest of its command would keep the others waiting for ever; so it is closed when it
- * has sent nothing for slow_timeout.
- */
 #include "lifetime.h"
 
 #include <stdlib.h>
 
 #include "job.h"
 #include "monitor.h"
-#include "patience.h"
 #include "reply.h"
 #include "session.h"
 #include "transaction.h"
+#include "wait-receivers.h"
 
 int
 session_init(struct bus *bus, struct session *s, const struct identity *identity)
@@ -31,7 +24,7 @@ session_deinit(struct bus *bus, struct session *s)
 	monitor_leave(bus, s);
 	if (bus->flow.executing == &s->client)
 		flow_log(&bus->flow, &s->client, LOG_LEVEL_WARNING, "closed in the middle of its EXEC");
-	patience_set(bus, s, 0);
+	wait_receivers_set(bus, s, 0);
 	if (info) {
 		free(info->name);
 		free(info->lib_name);
@@ -45,44 +38,4 @@ session_deinit(struct bus *bus, struct session *s)
 	bus->flow.chunks.released += s->kept;
 	s->kept = 0;
 	bus_dismiss(bus, &s->client);
-}
-
-void
-session_charge_input(struct bus *bus, struct session *s, size_t input)
-{
-	size_t kept =
-	    input + (s->in_transaction ? s->info->transaction->bytes : 0) + (s->has_job ? s->info->job->bytes : 0);
-	bool must_wait = flow_charge_input(&bus->flow, &s->client, s->kept, kept);
-
-	s->kept = (uint32_t)kept;
-	if (must_wait)
-		flow_wait(&bus->flow, &s->client, &bus->flow.throttled);
-}
-
-void
-session_close_stalled(struct bus *bus)
-{
-	struct flow *flow = &bus->flow;
-	struct user *user, *next;
-
-	for (user = TAILQ_FIRST(&flow->led_users); user; user = next) {
-		struct client *c = user->leader;
-		struct session *s = session_of(c);
-
-		next = TAILQ_NEXT(user, leader_link);
-		if (c->state != CLIENT_OPEN || user->input <= user_input_max(&flow->limits) ||
-		    (uint64_t)(flow->uptime_s - user->leader_active_s) * 1000 < flow->limits.slow_timeout + 1000 ||
-		    flow->limits.slow_timeout == 0)
-			continue;
-		flow_log(flow, c, LOG_LEVEL_WARNING,
-		         "has not sent the rest of a command of %u bytes, and others of its user wait; closed",
-		         s->kept);
-		reply_error(
-		    bus, s,
-		    PROTOCOL_TRY_AGAIN
-		    " the rest of a command is missing, and all clients of %s hold %llu bytes of commands, over "
-		    "queue_limit_per_uid",
-		    identity_text(&c->identity).text, (unsigned long long)user->input);
-		bus_finish(bus, c);
-	}
 }

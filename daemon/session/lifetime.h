@@ -1,4 +1,4 @@
-/* The beginning and the end of a session, and the limit for its unhandled input. */
+/* The beginning and the end of a session. */
 #pragma once
 
 #include <stddef.h>
@@ -12,12 +12,3 @@ int session_init(struct bus *bus, struct session *s, const struct identity *iden
 
 /* Leaves all channels and lists and drops unsent output. The caller frees the input before, and s afterwards. */
 void session_deinit(struct bus *bus, struct session *s);
-
-/*
- * Charges the session's user for `input` bytes of memory of unhandled input, and for the transaction. Over the limit,
- * the session waits until others of the user have finished theirs; see lifetime.c.
- */
-void session_charge_input(struct bus *bus, struct session *s, size_t input);
-
-/* Closes sessions that send nothing while others of their user wait for them. Call about once a second. */
-void session_close_stalled(struct bus *bus);

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "output.h"
 #include "resp-encode.h"
 #include "sessions.h"
-#include "output.h"
 
 /* What replies of the command that runs wait for. */
 static inline struct barrier *

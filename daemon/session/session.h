@@ -46,8 +46,9 @@ struct session_info {
 	char *name, *lib_name, *lib_version;
 	struct transaction *transaction; /* or NULL */
 	struct job *job;                 /* a command that is not done, see job.h; or NULL */
-	uint64_t patient_until_ms;       /* flow.now_ms until which wait_receivers holds; 0: always; see patience.h */
-	uint16_t patient_before;         /* what holds then */
+	/* flow.now_ms until which client.wait_receivers holds, 0: always; and what holds then. See wait-receivers.h. */
+	uint64_t wait_receivers_until_ms;
+	uint16_t wait_receivers_before;
 };
 
 static inline struct session *

@@ -29,13 +29,13 @@ struct session_address {
 struct sessions {
 	struct bus bus; /* first */
 	struct resp_request request;
-	struct chunk *tail;           /* holds the last argument of the running command if that is large; else NULL */
-	struct place place;           /* of the running command, if it may return COMMAND_MORE; else zeroed */
-	struct streams *streams;      /* or NULL: there is no store */
-	struct barrier *hold;         /* what replies of the running command wait for, see reply_hold(); or NULL */
-	struct recvset monitors;      /* sessions in MONITOR */
-	struct client_list reloading; /* sessions that wait for a reload of the configuration */
-	size_t n_patient;             /* sessions with patient_until_ms */
+	struct chunk *tail;            /* holds the last argument of the running command if that is large; else NULL */
+	struct place place;            /* of the running command, if it may return COMMAND_MORE; else zeroed */
+	struct streams *streams;       /* or NULL: there is no store */
+	struct barrier *hold;          /* what replies of the running command wait for, see reply_hold(); or NULL */
+	struct recvset monitors;       /* sessions in MONITOR */
+	struct client_list reloading;  /* sessions that wait for a reload of the configuration */
+	size_t n_wait_receivers_until; /* sessions with wait_receivers_until_ms */
 
 	const struct command *table;                     /* of commands */
 	struct command_stats commands[COMMAND_ROWS_MAX]; /* of each row */

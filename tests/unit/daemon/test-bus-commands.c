@@ -1,5 +1,5 @@
 /* Conversations about the commands beside publishing: transactions, MONITOR, CLIENT, shard channels, SHUTDOWN. */
-#include "rows.h"
+#include "command-names.h"
 #include "command-table.h"
 #include "hub.h"
 
@@ -28,12 +28,12 @@ rows_are_sorted(struct hub *hub __attribute__((unused)))
 {
 	for (size_t i = 0; command_table[i].name; i++) {
 		assert_in_range(i, 0, COMMAND_ROWS_MAX - 1);
-		assert_ptr_equal(rows_find(command_table, slice_of(command_table[i].name)), &command_table[i]);
+		assert_ptr_equal(command_find(command_table, slice_of(command_table[i].name)), &command_table[i]);
 		assert_true(i == 0 || strcmp(command_table[i - 1].name, command_table[i].name) < 0);
-		assert_true(strlen(command_table[i].name) < sizeof(struct rows_text));
+		assert_true(strlen(command_table[i].name) < sizeof(struct command_name_text));
 	}
-	assert_null(rows_find(command_table, slice_of("nonsense")));
-	assert_null(rows_find(command_table, slice_of("client|")));
+	assert_null(command_find(command_table, slice_of("nonsense")));
+	assert_null(command_find(command_table, slice_of("client|")));
 }
 
 static void

@@ -1,6 +1,6 @@
 /* Conversations about access rules, policies for slow receivers, and quotas. */
 #include "hub.h"
-#include "lifetime.h"
+#include "input-quota.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -513,12 +513,12 @@ unfinished_input_of_a_user(struct hub *hub)
 	assert_in_range(b->session.client.user->input, 1148576, 3 * 1148576);
 	a->got.len = b->got.len = c->got.len = d->got.len = 0;
 	/* It says no more, and is closed; then the next one goes on. */
-	session_close_stalled(&hub->bus);
+	input_quota_close_stalled(&hub->bus);
 	hub_settle(hub);
 	assert_false(leads->is_closed);
 	hub->bus.flow.start_ms -= 7000;
 	flow_update_time(&hub->bus.flow);
-	session_close_stalled(&hub->bus);
+	input_quota_close_stalled(&hub->bus);
 	hub_settle(hub);
 	assert_true(leads->is_closed);
 	assert_true(leads->got.len > sizeof(error) - 1);

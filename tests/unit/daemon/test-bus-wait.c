@@ -1,7 +1,7 @@
 /* Publishers that wait for a receiver, and channels that nobody is subscribed to by name. */
 #include "hub.h"
 
-#include "patience.h"
+#include "wait-receivers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -200,10 +200,10 @@ more_receivers_in_one_pass(struct hub *hub)
 
 /* As if so much time had passed. The clock of the machine goes on from where it was. */
 static void
-patience_ends(struct hub *hub, uint64_t ms)
+wait_ends(struct hub *hub, uint64_t ms)
 {
 	hub->bus.flow.now_ms += ms;
-	patience_check(&hub->bus);
+	wait_receivers_expire(&hub->bus);
 	hub_settle(hub);
 }
 
@@ -218,21 +218,21 @@ waits_for_receivers_for_some_time(struct hub *hub)
 	    "0\r\n");
 	peer_expect_text(p, "+OK\r\n");
 	peer_expect_text(q, "+OK\r\n+OK\r\n+OK\r\n");
-	patience_ends(hub, 0);
+	wait_ends(hub, 0);
 	peer_expect_text(p, "");
-	patience_ends(hub, 30000);
+	wait_ends(hub, 30000);
 	peer_expect_text(p, ":0\r\n:0\r\n");
 	say(p, "PUBLISH x 2\r\n");
 	peer_expect_text(p, ":0\r\n");
 	/* Afterwards what was set without TIMEOUT holds again. */
 	peer_expect_text(q, "");
-	patience_ends(hub, 60000);
+	wait_ends(hub, 60000);
 	peer_expect_text(q, "");
 	say(r, "SUBSCRIBE x\r\n");
 	peer_expect_text(q, ":1\r\n");
 	say(q, "UDSD WAITRECEIVER 2 TIMEOUT 30000\r\nUDSD WAITRECEIVER off\r\nPUBLISH y 0\r\n");
 	peer_expect_text(q, "+OK\r\n+OK\r\n:0\r\n");
-	patience_ends(hub, 30000);
+	wait_ends(hub, 30000);
 	say(q, "UDSD WAITRECEIVER 2 TIMEOUT 30000\r\nPUBLISH x 0\r\n");
 	peer_break(q);
 	assert_int_equal(hub->bus.flow.n_waiting, 0);

@@ -9,7 +9,7 @@
 #include "protocol.h"
 
 /* What looking for a name costs, in units of work. */
-#define FOREIGN_WORK 1500
+#define REDIS_ONLY_WORK 1500
 
 /* Whether a name, in any case, is one of them. */
-bool foreign_is_command(struct slice name);
+bool redis_only_is_command(struct slice name);

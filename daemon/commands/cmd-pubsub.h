@@ -1,4 +1,4 @@
-/* Checks of PUBLISH and SUBSCRIBE that transactions need before they run them. */
+/* What other commands need of PUBLISH and SUBSCRIBE: whether they may run, and whether a publication would wait. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,9 +1,9 @@
-#include "foreign.h"
+#include "redis-only.h"
 
 #include <string.h>
 
 /* As of Redis 7.0. */
-static const char foreign_names[] =
+static const char redis_only_names[] =
     "acl append asking bgrewriteaof bgsave bitcount bitfield bitfield_ro bitop bitpos blmove blmpop blpop brpop "
     "brpoplpush bzmpop bzpopmax bzpopmin copy dbsize debug decr decrby del dump eval eval_ro evalsha evalsha_ro "
     "exists expire expireat expiretime failover fcall fcall_ro flushall flushdb function geoadd geodist geohash "
@@ -23,11 +23,11 @@ static const char foreign_names[] =
     "zscore zunion zunionstore";
 
 bool
-foreign_is_command(struct slice name)
+redis_only_is_command(struct slice name)
 {
 	size_t len;
 
-	for (const char *p = foreign_names; *p; p += len + strspn(p + len, " ")) {
+	for (const char *p = redis_only_names; *p; p += len + strspn(p + len, " ")) {
 		len = strcspn(p, " ");
 		if (len == name.len && strncasecmp(p, (const char *)name.p, len) == 0)
 			return true;

@@ -11,10 +11,10 @@ struct bus;
 struct session;
 
 /* Sets the number that holds until further notice. */
-void patience_set(struct bus *bus, struct session *s, uint16_t receivers);
+void wait_receivers_set(struct bus *bus, struct session *s, uint16_t receivers);
 
 /* Sets the number for the next `ms` milliseconds, at most PROTOCOL_WAIT_MS_MAX. Returns 0 or -ENOMEM. */
-int patience_set_for(struct bus *bus, struct session *s, uint16_t receivers, uint64_t ms);
+int wait_receivers_set_for(struct bus *bus, struct session *s, uint16_t receivers, uint64_t ms);
 
 /* Ends what is over, and resumes those that wait for it. Call from time to time while sessions wait. */
-void patience_check(struct bus *bus);
+void wait_receivers_expire(struct bus *bus);

@@ -1,4 +1,4 @@
-#include "mode.h"
+#include "listener-mode.h"
 
 #include <errno.h>
 #include <stdio.h>

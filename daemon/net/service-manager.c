@@ -1,5 +1,5 @@
 /* The protocols are few lines each and stable; libsystemd would bring eight libraries and a MiB into the daemon. */
-#include "manager.h"
+#include "service-manager.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 
 /* The number in an environment variable, or 0. */
 static uint64_t
-manager_number_of(const char *variable)
+service_manager_number_of(const char *variable)
 {
 	const char *text = getenv(variable);
 	uint64_t v;
@@ -28,7 +28,7 @@ manager_number_of(const char *variable)
 }
 
 bool
-manager_is_present(void)
+service_manager_is_present(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 
@@ -36,7 +36,7 @@ manager_is_present(void)
 }
 
 bool
-manager_tell(const char *format, ...)
+service_manager_tell(const char *format, ...)
 {
 	char text[512];
 	_cleanup_close_ int fd = -1;
@@ -44,7 +44,7 @@ manager_tell(const char *format, ...)
 	va_list ap;
 
 	/* Errors are ignored: nobody could act on them, and the manager has timeouts of its own. */
-	if (!manager_is_present() || addr_parse(getenv("NOTIFY_SOCKET"), &addr) != 0 || addr.kind == ADDR_TCP)
+	if (!service_manager_is_present() || addr_parse(getenv("NOTIFY_SOCKET"), &addr) != 0 || addr.kind == ADDR_TCP)
 		return true;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
@@ -55,18 +55,18 @@ manager_tell(const char *format, ...)
 }
 
 uint64_t
-manager_watchdog_ms(void)
+service_manager_watchdog_ms(void)
 {
-	uint64_t pid = manager_number_of("WATCHDOG_PID");
+	uint64_t pid = service_manager_number_of("WATCHDOG_PID");
 
 	if (getenv("WATCHDOG_PID") && pid != (uint64_t)getpid())
 		return 0;
-	return manager_number_of("WATCHDOG_USEC") / 1000;
+	return service_manager_number_of("WATCHDOG_USEC") / 1000;
 }
 
 /* The names of n sockets, between colons; NULL when there is no memory. */
 static char **
-manager_read_names(int n)
+service_manager_read_names(int n)
 {
 	const char *text = getenv("LISTEN_FDNAMES");
 	char **names = calloc((size_t)n + 1, sizeof(*names));
@@ -76,7 +76,7 @@ manager_read_names(int n)
 
 		names[i] = text ? strndup(text, len) : strdup("unknown");
 		if (!names[i]) {
-			manager_free_names(names);
+			service_manager_free_names(names);
 			return NULL;
 		}
 		text = text && text[len] ? text + len + 1 : NULL;
@@ -85,12 +85,13 @@ manager_read_names(int n)
 }
 
 int
-manager_sockets(int *ret_first, char ***ret_names)
+service_manager_sockets(int *ret_first, char ***ret_names)
 {
-	uint64_t n = manager_number_of("LISTEN_PID") == (uint64_t)getpid() ? manager_number_of("LISTEN_FDS") : 0;
+	uint64_t n =
+	    service_manager_number_of("LISTEN_PID") == (uint64_t)getpid() ? service_manager_number_of("LISTEN_FDS") : 0;
 
 	*ret_first = FIRST_SOCKET;
-	*ret_names = n > 0 && n <= MANAGER_SOCKETS_MAX ? manager_read_names((int)n) : NULL;
+	*ret_names = n > 0 && n <= SERVICE_MANAGER_SOCKETS_MAX ? service_manager_read_names((int)n) : NULL;
 	/* They are not for children. */
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
@@ -103,7 +104,7 @@ manager_sockets(int *ret_first, char ***ret_names)
 }
 
 void
-manager_free_names(char **names)
+service_manager_free_names(char **names)
 {
 	for (char **name = names; name && *name; name++)
 		free(*name);

@@ -1,4 +1,4 @@
-#include "rows.h"
+#include "command-names.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "glob.h"
 
 bool
-rows_is_match(struct slice pattern, const char *name)
+command_name_matches(struct slice pattern, const char *name)
 {
 	uint8_t small[PROTOCOL_NAME_MAX];
 
@@ -19,7 +19,7 @@ rows_is_match(struct slice pattern, const char *name)
 }
 
 static int
-rows_compare(struct slice name, const char *row_name)
+command_compare_name(struct slice name, const char *row_name)
 {
 	size_t len = strlen(row_name), common = name.len < len ? name.len : len;
 	int r = strncasecmp((const char *)name.p, row_name, common);
@@ -28,7 +28,7 @@ rows_compare(struct slice name, const char *row_name)
 }
 
 const struct command *
-rows_find(const struct command *table, struct slice name)
+command_find(const struct command *table, struct slice name)
 {
 	size_t low = 0, high = 0;
 
@@ -36,7 +36,7 @@ rows_find(const struct command *table, struct slice name)
 		high++;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int r = rows_compare(name, table[middle].name);
+		int r = command_compare_name(name, table[middle].name);
 
 		if (r == 0)
 			return &table[middle];
@@ -49,43 +49,43 @@ rows_find(const struct command *table, struct slice name)
 }
 
 bool
-rows_is_sub(const struct command *row)
+command_is_sub(const struct command *row)
 {
 	return row->name && strchr(row->name, '|');
 }
 
 const struct command *
-rows_first_sub(const struct command *row)
+command_first_sub(const struct command *row)
 {
-	return !rows_is_sub(row) && rows_is_sub(row + 1) ? row + 1 : NULL;
+	return !command_is_sub(row) && command_is_sub(row + 1) ? row + 1 : NULL;
 }
 
 const struct command *
-rows_next_sub(const struct command *row)
+command_next_sub(const struct command *row)
 {
-	return rows_is_sub(row + 1) ? row + 1 : NULL;
+	return command_is_sub(row + 1) ? row + 1 : NULL;
 }
 
 const char *
-rows_sub_name(const struct command *row)
+command_sub_name(const struct command *row)
 {
 	return strchr(row->name, '|') + 1;
 }
 
 const struct command *
-rows_find_sub(const struct command *parent, struct slice name)
+command_find_sub(const struct command *parent, struct slice name)
 {
-	const struct command *row = rows_first_sub(parent);
+	const struct command *row = command_first_sub(parent);
 
-	while (row && !slice_is_word(name, rows_sub_name(row)))
-		row = rows_next_sub(row);
+	while (row && !slice_is_word(name, command_sub_name(row)))
+		row = command_next_sub(row);
 	return row;
 }
 
-struct rows_text
-rows_upper(const char *name)
+struct command_name_text
+command_name_upper(const char *name)
 {
-	struct rows_text upper;
+	struct command_name_text upper;
 	size_t i = 0;
 
 	for (; name[i] && i + 1 < sizeof(upper.text); i++)
