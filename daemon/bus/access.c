@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "userdb.h"
 #include "glob.h"
 #include "num.h"
+#include "userdb.h"
 
 static const struct access_rule rule_everybody = { .slow = SLOW_WAIT, .glob = "" };
 static const struct access_rule rule_reserved = {

@@ -34,7 +34,7 @@ enum slow_policy { SLOW_WAIT, SLOW_DROP, SLOW_DISCONNECT };
 struct access_rule {
 	STAILQ_ENTRY(access_rule) link;
 	struct access_list publish, subscribe;
-	int slow; /* enum slow_policy */
+	int slow; /* enum slow_policy; slow-policy.c decides by it */
 	size_t glob_len;
 	char glob[];
 };

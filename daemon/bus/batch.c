@@ -29,6 +29,8 @@
 #include "missed.h"
 #include "output.h"
 #include "resp-encode.h"
+#include "routing.h"
+#include "slow-policy.h"
 
 /* What the heads of a batch may take in all ways together, in bytes: bounds what copies take. */
 #define HEADS_MAX ((uint32_t)128 * 1024)
@@ -67,9 +69,9 @@ batch_choose_form(struct batch *batch, const struct channel *channel)
 }
 
 void
-batch_init(struct batch *batch, struct flow *flow, struct channels *channels, struct missed_table *missed)
+batch_init(struct batch *batch, struct flow *flow, struct routing *routing, struct missed_table *missed)
 {
-	*batch = (struct batch){ .flow = flow, .channels = channels, .missed = missed };
+	*batch = (struct batch){ .flow = flow, .routing = routing, .missed = missed };
 	batch->writer.pool = batch->copies.pool = &flow->chunks;
 }
 
@@ -86,7 +88,7 @@ batch_end(struct batch *batch)
 	barrier_unref(batch->barrier);
 	batch->barrier = NULL;
 	batch->channel = NULL;
-	batch->channels->pinned = NULL;
+	batch->routing->pinned = NULL;
 	batch->messages = 0;
 }
 
@@ -112,7 +114,7 @@ batch_open(struct batch *batch, struct client *publisher, struct channel *channe
 	batch->start = chunk ? chunk->len : 0;
 	batch->own = own;
 	batch->channel = channel;
-	batch->channels->pinned = channel;
+	batch->routing->pinned = channel;
 	return 0;
 }
 
@@ -151,7 +153,7 @@ batch_deliver(struct batch *batch, const struct recvset *set, enum encoding enco
 			flow->stats.undelivered += messages;
 			continue;
 		}
-		if (slow == SLOW_DROP && output_drops(c, head != NULL)) {
+		if (slow_policy_drops(slow, c, head != NULL)) {
 			missed_add(batch->missed, c, channel_name(batch->channel), messages);
 			dropped += messages;
 			continue;
@@ -162,7 +164,7 @@ batch_deliver(struct batch *batch, const struct recvset *set, enum encoding enco
 		                 messages);
 		c->delivered += messages;
 		queued += messages;
-		if (c->clogged && slow == SLOW_DISCONNECT)
+		if (slow_policy_disconnects(slow, c))
 			output_disconnect_slow(flow, c);
 	}
 	flow->stats.deliveries += queued;

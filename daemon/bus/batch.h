@@ -9,20 +9,20 @@
 #include <stdint.h>
 
 #include "chunk.h"
+#include "client.h"
 #include "encoding.h"
 #include "protocol.h"
 #include "resp-encode.h"
-#include "client.h"
 
 struct barrier;
 struct channel;
-struct channels;
 struct flow;
 struct missed_table;
+struct routing;
 
 struct batch {
 	struct flow *flow;
-	struct channels *channels;
+	struct routing *routing;
 	struct missed_table *missed;
 	struct writer writer;    /* the messages of the batch, in the form below */
 	struct writer copies;    /* the same in other forms, and heads of large messages */
@@ -56,7 +56,7 @@ batch_has_room(const struct batch *batch, size_t payload_len)
 }
 
 /* No batch is open. */
-void batch_init(struct batch *batch, struct flow *flow, struct channels *channels, struct missed_table *missed);
+void batch_init(struct batch *batch, struct flow *flow, struct routing *routing, struct missed_table *missed);
 
 /* No batch may be open. */
 void batch_deinit(struct batch *batch);

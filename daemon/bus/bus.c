@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "output.h"
+#include "output-limit.h"
 
 int
 bus_init(struct bus *bus, const struct limits *limits)
@@ -21,7 +22,7 @@ bus_init(struct bus *bus, const struct limits *limits)
 	r = subscriptions_init(&bus->subscriptions, &bus->flow, &bus->access);
 	if (r < 0)
 		return r;
-	batch_init(&bus->batch, &bus->flow, &bus->subscriptions.channels, &bus->missed);
+	batch_init(&bus->batch, &bus->flow, &bus->subscriptions.channels.routing, &bus->missed);
 	taps_init(&bus->taps, &bus->flow, &bus->missed);
 	return 0;
 }
@@ -121,7 +122,7 @@ bus_set_limits(struct bus *bus, const struct limits *limits)
 {
 	batch_close(&bus->batch); /* its replies counted the receivers by the old limits */
 	bus->flow.limits = *limits;
-	output_check_limits(&bus->flow);
+	output_limit_check_all(&bus->flow);
 }
 
 /* Disconnects the clients that are subscribed to the channel by name and may not receive it by the present rules. */
@@ -173,7 +174,7 @@ bus_set_rules(struct bus *bus, const struct access_rules *rules)
 	if (rules)
 		STAILQ_FOREACH(rule, rules, link)
 			bus->access.n_rules++;
-	bus->subscriptions.channels.members_generation++;
+	bus->subscriptions.channels.routing.members_generation++;
 	if (bus->is_checking_rules)
 		channels_end_walk(&bus->rules_walk);
 	channels_begin_walk(&bus->subscriptions.channels, &bus->rules_walk);

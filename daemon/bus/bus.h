@@ -5,10 +5,10 @@
 #pragma once
 
 #include "access.h"
+#include "batch.h"
 #include "flow.h"
 #include "missed.h"
 #include "subscriptions.h"
-#include "batch.h"
 #include "tap.h"
 
 struct bus {

@@ -1,21 +1,21 @@
 /*
- * Channels and who receives them. A channel remembers the patterns that match its name; they are looked up again only
- * after patterns have come or gone. Receivers reach it by different ways: way 0 is the channel itself, every other way
- * one of the patterns. Who is subscribed in several ways gets a message in each of them.
+ * A channel, and what it knows of its receivers. They receive it in different ways: way 0 is its name, every other way
+ * a pattern that matches the name. Who is subscribed in several ways gets a message in each of them. routing.h finds
+ * the matches, and says when they have to be looked for again.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "access.h"
 #include "client.h"
+#include "hashtable.h"
 #include "pattern.h"
 #include "protocol.h"
 #include "recvset.h"
-#include "siphash.h"
-#include "hashtable.h"
 #include "work.h"
 
 /*
@@ -40,88 +40,35 @@ struct channel {
 	uint32_t heads_len;  /* bytes of one message's heads, in all ways together */
 	uint32_t n_total;    /* receivers in all ways, without those that may not receive it */
 	uint32_t large_from; /* payloads from this length on, in bytes, are shared and not copied; see BATCH_LARGE */
-	uint32_t n_clogged;  /* of these; valid while flow.clog_generation is clog_generation */
+	uint32_t n_clogged;  /* of these; see slow-policy.h */
 	/* Messages: published; queued for a receiver, once for each; not queued for one, as the policy is to drop. */
 	uint64_t messages, deliveries, dropped;
 	bool is_shard;      /* a name space of its own, which patterns do not match */
 	bool overlap;       /* some client receives the channel in more than one way */
 	bool is_restricted; /* its rule says who may receive it */
 	const struct access_rule *rule;
-	uint64_t patterns_generation, members_generation, clog_generation;
-	TAILQ_ENTRY(channel) link;         /* in `named` or `unnamed` */
-	TAILQ_ENTRY(channel) matched_link; /* in `matched`, while n_matches > 0 */
-	struct client_list waiters;        /* publishers that wait for a receiver */
+	uint64_t patterns_generation, members_generation, clog_generation; /* for which its knowledge holds */
+	TAILQ_ENTRY(channel) link;                                         /* of channels.h: `named` or `unnamed` */
+	TAILQ_ENTRY(channel) matched_link;                                 /* routing.matched, while n_matches > 0 */
+	struct client_list waiters;                                        /* publishers that wait for a receiver */
 	uint32_t name_len, name_offset, head_len;
 	/* What stands before each payload, for RESP2: "*3\r\n$7\r\nmessage\r\n$LEN\r\nNAME\r\n", or smessage. */
 	char head[];
 };
 
-struct channels {
-	struct siphash_key key;
-	struct hashtable table; /* of all channels, and shard channels */
-	struct pattern_index patterns;
-	const struct access *access;
-	struct work *work;
-	const struct channel *pinned;            /* the channel of the open batch, which must stay as it is; or NULL */
-	size_t bytes;                            /* memory of all channels and patterns, without their receivers */
-	size_t match_bytes;                      /* of the matches of all channels */
-	uint64_t patterns_generation;            /* is counted up when a pattern comes or goes */
-	uint64_t members_generation;             /* is counted up with every change of a subscription or rule */
-	TAILQ_HEAD(channel_list, channel) named; /* channels that somebody is subscribed to by name */
-	struct channel_list unnamed;             /* all others, oldest first */
-	struct channel_list matched;             /* channels that remember matches, those looked up last at the end */
-	uint32_t n_unnamed;
-	LIST_HEAD(, channel_walk) walks;
-};
+TAILQ_HEAD(channel_list, channel);
 
-/* Stands before a channel, in a walk over several passes. */
-struct channel_walk {
-	LIST_ENTRY(channel_walk) link;
-	struct channel *next; /* or NULL */
-};
+/* A channel in no list and table, or NULL without memory. Nothing is known of its receivers. */
+struct channel *channel_new(struct slice name, bool is_shard);
 
-/* A walk over all channels, named ones first. One that comes or goes meanwhile may be left out or met twice. */
-void channels_begin_walk(struct channels *channels, struct channel_walk *walk);
-struct channel *channels_walk(struct channels *channels, struct channel_walk *walk); /* NULL: the walk has ended */
-void channels_end_walk(struct channel_walk *walk);
+/* It must be in no list and table, have no subscribers and no matches. */
+void channel_free(struct channel *channel);
 
-/* Returns 0 or -errno. */
-int channels_init(struct channels *channels, const struct access *access, struct work *work);
+/* Adds a match. Returns its memory in bytes, or -ENOMEM. */
+ssize_t channel_add_match(struct channel *channel, struct pattern *pattern);
 
-/* All subscriptions must be gone. */
-void channels_deinit(struct channels *channels);
-
-/* The channel of a name, not brought up to date; or NULL. */
-struct channel *channels_find(const struct channels *channels, struct slice name, bool is_shard);
-
-/* Likewise, but makes it if it does not exist; NULL when there is no memory. */
-struct channel *channels_get(struct channels *channels, struct slice name, bool is_shard);
-
-/*
- * The channel of a name, brought up to date. If it does not exist, it is made if anybody receives it or make is set;
- * else *ret_channel is NULL. Returns 0 or -ENOMEM.
- */
-int channels_lookup(struct channels *channels, struct slice name, bool is_shard, bool make,
-                    struct channel **ret_channel);
-
-/* Brings up to date what the channel knows of its receivers. Returns 0 or -ENOMEM. */
-int channels_update(struct channels *channels, struct channel *channel);
-
-/* Call when a channel has got its first subscriber by name; or has lost its last one, or is new. */
-void channels_name(struct channels *channels, struct channel *channel);
-void channels_unname(struct channels *channels, struct channel *channel);
-
-/* Frees a channel without subscribers, if nobody waits for it. */
-void channels_release(struct channels *channels, struct channel *channel);
-
-/* Frees all unnamed channels that nobody waits for. */
-void channels_forget_unnamed(struct channels *channels);
-
-/* How many receivers of an up-to-date channel are clogged. clog_generation: of the flow. */
-uint32_t channel_count_clogged(struct channel *channel, uint64_t clog_generation, struct work *work);
-
-/* Likewise, with those for which just large messages are dropped now; see output_drops(). */
-uint32_t channel_count_clogged_for_large(const struct channel *channel, struct work *work);
+/* Removes all matches. Returns their memory, as channel_add_match() did. */
+size_t channel_drop_matches(struct channel *channel);
 
 /* Whether one of the receivers is the client's own, see client_is_own(). */
 bool channel_is_received_by(const struct channel *channel, const struct client *c);
@@ -144,6 +91,13 @@ channel_is(const struct channel *channel, struct slice name, bool is_shard)
 {
 	return channel->name_len == name.len && channel->is_shard == is_shard &&
 	       slice_is(name, (const uint8_t *)channel->head + channel->name_offset);
+}
+
+/* What the channel knows of its receivers does not hold any more. */
+static inline void
+channel_expire(struct channel *channel)
+{
+	channel->patterns_generation = channel->members_generation = UINT64_MAX;
 }
 
 /* The receivers that way i leads to: 0 is the channel's name, the others are its matches. */

@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hashtable.h"
 #include "protocol.h"
 #include "recvset.h"
 #include "siphash.h"
-#include "hashtable.h"
 
 struct work;
 

@@ -13,6 +13,8 @@
  */
 #include "publish.h"
 
+#include "slow-policy.h"
+
 /* Of last_published: what the client knows of the channel does not hold. */
 #define GENERATION_NONE UINT64_MAX
 
@@ -27,7 +29,7 @@ publish_is_allowed(struct bus *bus, const struct client *c, struct slice name)
 static void
 publish_refresh_client(struct bus *bus, const struct channel *channel, struct client *c)
 {
-	uint64_t generation = bus->subscriptions.channels.members_generation;
+	uint64_t generation = bus->subscriptions.channels.routing.members_generation;
 
 	if (c->last_published.channel == channel && c->last_published.generation == generation)
 		return;
@@ -69,9 +71,7 @@ publish_wait_for_receivers(struct bus *bus, struct client *c, const struct publi
 static bool
 publish_wait_for_untried(struct bus *bus, struct client *c, struct channel *channel, bool has_waited)
 {
-	return !has_waited && bus->flow.has_untried && channel->rule->slow != SLOW_WAIT &&
-	       channel_count_clogged(channel, bus->flow.clog_generation, &bus->flow.work) > 0 &&
-	       flow_wait(&bus->flow, c, &bus->flow.untried);
+	return !has_waited && slow_policy_must_try(&bus->flow, channel) && flow_wait(&bus->flow, c, &bus->flow.untried);
 }
 
 /* Makes a publisher wait if its receivers require it. channel: may be NULL if it has no receivers. */
@@ -83,14 +83,9 @@ publish_wait_for_channel(struct bus *bus, struct client *c, const struct publish
 		return publish_wait_for_receivers(bus, c, request, channel);
 	if (!channel || channel->n_total == 0)
 		return false;
-	if (channel->rule->slow != SLOW_WAIT)
-		return publish_wait_for_untried(bus, c, channel, has_waited);
-	if ((bus->flow.n_clogged == 0 ||
-	     channel_count_clogged(channel, bus->flow.clog_generation, &bus->flow.work) == 0) &&
-	    (bus->flow.users.n_over == 0 || request->payload.len < channel->large_from ||
-	     channel_count_clogged_for_large(channel, &bus->flow.work) == 0))
-		return false;
-	return flow_wait(&bus->flow, c, &bus->flow.throttled);
+	if (slow_policy_must_wait(&bus->flow, channel, request->payload.len))
+		return flow_wait(&bus->flow, c, &bus->flow.throttled);
+	return publish_wait_for_untried(bus, c, channel, has_waited);
 }
 
 /* What the message adds to the queues of its receivers beside the payload, which they share. */
@@ -125,19 +120,6 @@ publish_wait(struct bus *bus, struct client *c, const struct publish_request *re
 	return false;
 }
 
-/* How many receivers a message goes to now: where the policy is to drop, not to those that are clogged. */
-static uint64_t
-publish_count_receivers(struct bus *bus, struct channel *channel, bool is_large)
-{
-	if (channel->rule->slow != SLOW_DROP)
-		return channel->n_total;
-	if (bus->flow.users.n_over > 0 && is_large)
-		return channel->n_total - channel_count_clogged_for_large(channel, &bus->flow.work);
-	return channel->n_total - (bus->flow.n_clogged > 0
-	                               ? channel_count_clogged(channel, bus->flow.clog_generation, &bus->flow.work)
-	                               : 0);
-}
-
 enum publish_result
 publish_message(struct bus *bus, struct client *c, const struct publish_request *request)
 {
@@ -166,7 +148,7 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 		if (may_wait &&
 		    publish_wait_for_untried(bus, c, channel, has_waited)) /* the batch before may have clogged it */
 			return PUBLISH_WAIT;
-		receivers = publish_count_receivers(bus, channel, payload.len >= channel->large_from);
+		receivers = slow_policy_count_receivers(&bus->flow, channel, payload.len);
 		if (request->answer)
 			request->answer(bus, c, receivers, bus->batch.barrier);
 		if (batch_append(&bus->batch, payload, request->tail) < 0)

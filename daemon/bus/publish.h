@@ -46,10 +46,10 @@ publish_is_more(const struct bus *bus, struct client *c, struct slice name, bool
 	const struct channel *channel = bus->batch.channel;
 
 	return channel && c->last_published.channel == channel &&
-	       c->last_published.generation == bus->subscriptions.channels.members_generation && c->publish_allowed &&
-	       bus->batch.own == batch_own(c) && !client_is_subscribed(c) && bus->flow.n_clogged == 0 &&
-	       bus->flow.users.n_over == 0 && bus->taps.n == 0 && batch_has_room(&bus->batch, len) &&
-	       channel_is(channel, name, is_shard);
+	       c->last_published.generation == bus->subscriptions.channels.routing.members_generation &&
+	       c->publish_allowed && bus->batch.own == batch_own(c) && !client_is_subscribed(c) &&
+	       bus->flow.n_clogged == 0 && bus->flow.users.n_over == 0 && bus->taps.n == 0 &&
+	       batch_has_room(&bus->batch, len) && channel_is(channel, name, is_shard);
 }
 
 static inline void

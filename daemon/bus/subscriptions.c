@@ -2,7 +2,7 @@
  * A subscription is linked three times: in the list of its client, in the set of receivers of its channel or pattern
  * (its "topic"), at a known index, and in a table by both, which answers "is this client subscribed to that" and finds
  * the subscription whose index changes when another one leaves the set. A topic lives as long as it has subscribers;
- * channel.c decides what happens to a channel after that.
+ * channels.c decides what happens to a channel after that.
  *
  * Every change counts up members_generation, and one that makes or frees a pattern patterns_generation: that is how
  * channels notice that what they know is out of date.
@@ -139,8 +139,8 @@ subscriptions_release_topic(struct subscriptions *subscriptions, struct subscrip
 	if (subscription_receivers(sub)->n > 0)
 		return;
 	if (sub->kind == SUBSCRIPTION_PATTERN) {
-		pattern_remove(&subscriptions->channels.patterns, sub->pattern);
-		subscriptions->channels.patterns_generation++;
+		pattern_remove(&subscriptions->channels.routing.patterns, sub->pattern);
+		subscriptions->channels.routing.patterns_generation++;
 	} else {
 		channels_release(&subscriptions->channels, sub->channel);
 	}
@@ -169,9 +169,9 @@ subscriptions_link(struct subscriptions *subscriptions, struct subscription *sub
 		sub->client->wants_missed = true;
 	sub->client->user->subscriptions++;
 	sub->client->user->patterns += subscription_patterns(sub);
-	subscriptions->channels.members_generation++;
+	subscriptions->channels.routing.members_generation++;
 	if (sub->kind == SUBSCRIPTION_PATTERN && set->n == 1)
-		subscriptions->channels.patterns_generation++;
+		subscriptions->channels.routing.patterns_generation++;
 	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 1) {
 		channels_name(&subscriptions->channels, sub->channel);
 		subscriptions->n_shards += sub->channel->is_shard;
@@ -192,7 +192,7 @@ subscriptions_add(struct subscriptions *subscriptions, struct client *c, enum su
 		return -ENOMEM;
 	*sub = (struct subscription){ .client = c, .kind = kind };
 	if (kind == SUBSCRIPTION_PATTERN)
-		sub->pattern = pattern_get(&subscriptions->channels.patterns, name);
+		sub->pattern = pattern_get(&subscriptions->channels.routing.patterns, name);
 	else
 		sub->channel = channels_get(&subscriptions->channels, name, kind == SUBSCRIPTION_SHARD);
 	if (!subscription_topic(sub)) {
@@ -231,7 +231,7 @@ subscriptions_find(const struct subscriptions *subscriptions, const struct clien
 
 	subscriptions->flow->work.done += 3 * WORK_LOOKUP + WORK_BYTES(name.len);
 	if (kind == SUBSCRIPTION_PATTERN)
-		topic = pattern_find(&subscriptions->channels.patterns, name);
+		topic = pattern_find(&subscriptions->channels.routing.patterns, name);
 	else
 		topic = channels_find(&subscriptions->channels, name, kind == SUBSCRIPTION_SHARD);
 	return topic ? subscriptions_find_by_topic(subscriptions, c, topic) : NULL;
@@ -256,7 +256,7 @@ subscriptions_remove(struct subscriptions *subscriptions, struct subscription *s
 		sub->client->wants_missed = false;
 	sub->client->user->subscriptions--;
 	sub->client->user->patterns -= subscription_patterns(sub);
-	subscriptions->channels.members_generation++;
+	subscriptions->channels.routing.members_generation++;
 	if (sub->kind != SUBSCRIPTION_PATTERN && set->n == 0) {
 		subscriptions->n_shards -= sub->channel->is_shard;
 		subscriptions->n_reserved -= subscriptions_is_reserved(sub->channel);

@@ -5,11 +5,11 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "channel.h"
+#include "channels.h"
 #include "client.h"
+#include "hashtable.h"
 #include "pattern.h"
 #include "protocol.h"
-#include "hashtable.h"
 
 struct flow;
 
@@ -51,7 +51,7 @@ enum {
 
 /*
  * Subscribes the client, and resumes publishers that wait for such a receiver. No batch may be open. Returns 0,
- * ROUTER_E_* or -ENOMEM.
+ * SUBSCRIPTIONS_E_* or -ENOMEM.
  */
 int subscriptions_add(struct subscriptions *subscriptions, struct client *c, enum subscription_kind kind,
                       struct slice name);

@@ -75,14 +75,14 @@ struct client {
 	uint8_t out_state;
 	uint8_t encoding;      /* enum encoding: how messages are written for it */
 	uint8_t wanted;        /* for the owner of the socket: the events that it waits for there */
-	bool clogged : 1;      /* has too much output unsent, see flow.c */
+	bool clogged : 1;      /* has too much output unsent, see output-limit.h */
 	bool drained : 1;      /* was clogged and is not any more: a report of what it missed is due */
 	bool is_slow : 1;      /* is disconnected if it is still clogged after the next write; or was, for that */
 	bool has_missed : 1;   /* messages that no report has told it of yet */
 	bool wants_missed : 1; /* is subscribed to PROTOCOL_MISSED */
 	bool is_readable : 1;  /* for the owner of the socket: it waits for its turn to be read */
 	bool is_tap : 1;       /* gets a notice of every message (tap.h) */
-	bool is_marked : 1;    /* set only while channel.c looks for clients that receive a channel twice */
+	bool is_marked : 1;    /* set only while routing.c looks for clients that receive a channel twice */
 	bool is_hidden : 1;    /* a socket of udsd's own: not counted as a client, and shown to nobody */
 	bool hurried : 1;      /* its messages are published at once, whoever is clogged */
 	bool has_waited : 1;   /* has been on flow.untried for the message that it publishes next */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output-limit.h"
 #include "output.h"
 #include "resp-encode.h"
 
@@ -77,7 +78,7 @@ missed_forget(struct missed_table *table, struct client *c)
 		free(missed->counts[i].name);
 	c->user->missed -= missed->charged;
 	table->flow->users.missed -= missed->charged;
-	output_charge(table->flow, c->user, &missed->charged, 0);
+	output_limit_charge(table->flow, c->user, &missed->charged, 0);
 	free(missed->counts);
 	free(missed);
 	if (table->by_client.n == 0)
@@ -115,7 +116,7 @@ missed_find_count(struct missed_table *table, struct missed *missed, struct slic
 		need = sizeof(*count);
 	missed->client->user->missed += need;
 	flow->users.missed += need;
-	output_charge(flow, missed->client->user, &missed->charged, missed->charged + need);
+	output_limit_charge(flow, missed->client->user, &missed->charged, missed->charged + need);
 	return count;
 }
 
@@ -139,7 +140,7 @@ missed_get(struct missed_table *table, struct client *c)
 	c->has_missed = true;
 	c->user->missed += sizeof(*missed);
 	table->flow->users.missed += sizeof(*missed);
-	output_charge(table->flow, c->user, &missed->charged, sizeof(*missed));
+	output_limit_charge(table->flow, c->user, &missed->charged, sizeof(*missed));
 	return missed;
 }
 

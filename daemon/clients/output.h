@@ -1,6 +1,6 @@
 /*
- * Output of clients: queues it, compares queues with their limits, charges users with its memory, and decides what a
- * write means for a client. Whoever is clogged is not written for without end; output.c says how.
+ * Output of clients: queues it, and decides what a write means for a client. Afterwards the queue is compared with its
+ * limit, see output-limit.h.
  */
 #pragma once
 
@@ -9,18 +9,6 @@
 #include <stdint.h>
 
 #include "flow.h"
-
-/* Compares the client's queue with the limits. Call after queueing or writing. */
-void output_check_clogged(struct flow *flow, struct client *c);
-
-/* Likewise for all clients. Call after the limits have changed. */
-void output_check_limits(struct flow *flow);
-
-/* Replaces what the user was charged with for some memory (*charged) by cost, both in bytes. */
-void output_charge(struct flow *flow, struct user *user, size_t *charged, size_t cost);
-
-/* Whether a message to the client is dropped, if the policy is to drop. is_large: the message has its own chunk. */
-bool output_drops(const struct client *c, bool is_large);
 
 /*
  * Queues output, see outq_push() for barrier and messages. A client for which there is no memory is closed; a dead one
@@ -48,10 +36,3 @@ void output_disconnect_slow(struct flow *flow, struct client *c);
 /* Call after outq_write() for a client that is not dead, with its results. Sets the out_state. */
 void output_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written,
                     struct barrier *barrier);
-
-/* Whether output_check_clogged() has to be called after output was queued. */
-static inline bool
-output_may_be_clogged(const struct flow *flow, const struct outq *q)
-{
-	return outq_cost(q) > flow->limits.queue_limit || flow->users.n_over > 0;
-}

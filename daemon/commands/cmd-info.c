@@ -119,8 +119,9 @@ info_accounted_bytes(const struct bus *bus)
 	const struct channels *channels = &bus->subscriptions.channels;
 	uint64_t n_subscriptions = bus->subscriptions.table.n;
 
-	return flow->chunks.bytes + flow->users.input + flow->users.missed + channels->bytes + channels->match_bytes +
-	       (channels->table.n + channels->patterns.by_text.n) * INFO_HEAP_EXTRA +
+	return flow->chunks.bytes + flow->users.input + flow->users.missed + channels->bytes +
+	       channels->routing.match_bytes +
+	       (channels->table.n + channels->routing.patterns.by_text.n) * INFO_HEAP_EXTRA +
 	       n_subscriptions * (sizeof(struct subscription) + 2 * INFO_HEAP_EXTRA) +
 	       flow->stats.clients * (2 * sizeof(struct session) + INFO_HEAP_EXTRA);
 }
@@ -164,7 +165,7 @@ info_put_stats(struct buf *out, const struct bus *bus)
 		{ "rejected_connections", stats->clients_refused },
 		{ "pubsub_channels",
 		  channels->table.n - channels->n_unnamed - subscriptions->n_shards - subscriptions->n_reserved },
-		{ "pubsub_patterns", channels->patterns.by_text.n },
+		{ "pubsub_patterns", channels->routing.patterns.by_text.n },
 		{ "pubsubshard_channels", subscriptions->n_shards },
 		{ "total_error_replies", stats->errors },
 		{ "messages_published", stats->messages },

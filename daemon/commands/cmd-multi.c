@@ -35,7 +35,7 @@ multi_memory_max(const struct bus *bus)
 static uint64_t
 multi_generation(const struct bus *bus)
 {
-	return bus->subscriptions.channels.members_generation + bus->flow.clog_generation;
+	return bus->subscriptions.channels.routing.members_generation + bus->flow.clog_generation;
 }
 
 /* Ends that all others wait. They go first now, and the user pays once more: EXEC after EXEC would stop all others. */

@@ -375,6 +375,6 @@ cmd_pubsub_shardnumsub(struct bus *bus, struct session *s, const struct slice *a
 enum command_result
 cmd_pubsub_numpat(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	reply_integer(bus, s, bus->subscriptions.channels.patterns.by_text.n);
+	reply_integer(bus, s, bus->subscriptions.channels.routing.patterns.by_text.n);
 	return COMMAND_DONE;
 }

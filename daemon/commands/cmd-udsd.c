@@ -10,6 +10,7 @@
 #include "num.h"
 #include "reply.h"
 #include "sessions.h"
+#include "slow-policy.h"
 #include "wait-receivers.h"
 
 /*
@@ -146,7 +147,7 @@ udsd_put_channel(struct listing *listing, struct channel *channel)
 		{ "messages", channel->messages },
 		{ "deliveries", channel->deliveries },
 		{ "dropped", channel->dropped },
-		{ "clogged", channel_count_clogged(channel, bus->flow.clog_generation, &bus->flow.work) },
+		{ "clogged", slow_policy_count_clogged(&bus->flow, channel) },
 		{ "queued", udsd_count_unsent(bus, channel) },
 		{ "waiting", udsd_count_waiting(listing, channel) },
 	};
@@ -169,7 +170,7 @@ udsd_put_channel(struct listing *listing, struct channel *channel)
 static int
 udsd_visit_channel(struct listing *listing, struct channel *channel, const void *arg)
 {
-	int r = channels_update(&listing->bus->subscriptions.channels, channel);
+	int r = routing_update(&listing->bus->subscriptions.channels.routing, channel);
 
 	if (r == 0 && !listing->extra)
 		r = held_find(listing->bus, (struct held **)&listing->extra);

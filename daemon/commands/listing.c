@@ -6,6 +6,7 @@
 
 #include "job.h"
 #include "output.h"
+#include "output-limit.h"
 #include "reply.h"
 #include "resp-encode.h"
 
@@ -22,7 +23,7 @@ listing_free(struct bus *bus, void *state)
 		flow_end_walk(&listing->clients);
 	else
 		channels_end_walk(&listing->channels);
-	output_charge(&bus->flow, user, &listing->charged, 0);
+	output_limit_charge(&bus->flow, user, &listing->charged, 0);
 	chunk_unref(listing->out);
 	free(listing->extra);
 	free(listing);
@@ -109,7 +110,7 @@ listing_check(struct bus *bus, struct session *s, struct listing *listing, int r
 		return listing_refuse(bus, s, "the reply takes more than a quarter of queue_limit_per_uid");
 	if (!job_must_pause(bus, s, 0))
 		return COMMAND_WAIT;
-	output_charge(&bus->flow, s->client.user, &listing->charged, chunk_size(listing->out));
+	output_limit_charge(&bus->flow, s->client.user, &listing->charged, chunk_size(listing->out));
 	return COMMAND_MORE;
 }
 

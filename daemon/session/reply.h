@@ -9,6 +9,7 @@
 
 #include "bus.h"
 #include "chunk.h"
+#include "output-limit.h"
 #include "output.h"
 #include "protocol.h"
 #include "session.h"
@@ -38,8 +39,8 @@ reply_commit(struct bus *bus, struct session *s, size_t len, struct barrier *bar
 	chunk->len += (uint32_t)len;
 	/* Most replies only lengthen what is queued already. */
 	if (s->client.out_state < CLIENT_OUT_BLOCKED && outq_extend(&s->client.out, chunk, offset, len, barrier, 0)) {
-		if (output_may_be_clogged(&bus->flow, &s->client.out))
-			output_check_clogged(&bus->flow, &s->client);
+		if (output_limit_must_check(&bus->flow, &s->client.out))
+			output_limit_check(&bus->flow, &s->client);
 		return;
 	}
 	output_queue(&bus->flow, &s->client, chunk, offset, len, barrier, 0);

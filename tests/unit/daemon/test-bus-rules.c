@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "output.h"
+#include "output-limit.h"
 #include "user.h"
 
 #define SUBSCRIBED(channel) "*3\r\n$9\r\nsubscribe\r\n$1\r\n" channel "\r\n:1\r\n"
@@ -283,7 +283,7 @@ drop_in_order(struct hub *hub)
 	/* A reply, and a message of a channel with policy wait, stand behind the report of what was missed before. */
 	flow_set_state(&hub->bus.flow, &a->session.client, CLIENT_OPEN, NULL);
 	hub->bus.flow.limits.queue_limit = 100000;
-	output_check_clogged(&hub->bus.flow, &b->session.client); /* drained, as it were */
+	output_limit_check(&hub->bus.flow, &b->session.client); /* drained, as it were */
 	peer_ask(a, "PUBLISH y 8\r\n", "");
 	peer_set_full(b, false);
 	for (int i = 0; i < 4; i++)
@@ -734,7 +734,7 @@ patterns_remembered(struct hub *hub)
 		snprintf(text, sizeof(text), "PUBLISH %.*s%d x\r\n", LEN - 10, name, i);
 		peer_ask(a, text, ":151\r\n");
 		b->got.len = 0;
-		assert_in_range(hub->bus.subscriptions.channels.match_bytes, 1, 65 * 1024 * 1024);
+		assert_in_range(hub->bus.subscriptions.channels.routing.match_bytes, 1, 65 * 1024 * 1024);
 	}
 	b->got.len = 0;
 	snprintf(text, sizeof(text), "PUBLISH %.*s0 x\r\n", LEN - 10, name);
