@@ -9,8 +9,9 @@
 
 #include "conn.h"
 #include "feed.h"
-#include "input.h"
+#include "leftover.h"
 #include "packet.h"
+#include "requests.h"
 
 /* Reads of one connection when the daemon stops, at most: more than its socket holds by default. */
 #define READS_AT_END 16
@@ -122,7 +123,7 @@ mode_read_route(struct conn *conn)
 
 	while (is_more && done < most && conn_is_reading(conn)) {
 		struct iovec iov[2];
-		int n = input_room(s, conn->origin->loop->buffer, most, iov);
+		int n = requests_room(s, conn->origin->loop->buffer, most, iov);
 		ssize_t len;
 
 		if (n < 0) {
@@ -134,7 +135,7 @@ mode_read_route(struct conn *conn)
 			bus_finish(bus, &s->client);
 		if (len <= 0)
 			return;
-		is_more = input_received(bus, s, iov, n, (size_t)len);
+		is_more = requests_received(bus, s, iov, n, (size_t)len);
 		done += (size_t)len;
 	}
 }
@@ -142,14 +143,14 @@ mode_read_route(struct conn *conn)
 static void
 mode_resume_route(struct conn *conn)
 {
-	input_resume(loop_bus(conn->origin->loop), &conn->session);
+	requests_resume(loop_bus(conn->origin->loop), &conn->session);
 }
 
 static void
 mode_end_route(struct conn *conn)
 {
-	input_free(conn->session.in);
-	conn->session.in = NULL;
+	leftover_free(conn->session.leftover);
+	conn->session.leftover = NULL;
 }
 
 static void

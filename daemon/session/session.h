@@ -10,8 +10,8 @@
 #include "client.h"
 
 struct feed;
-struct input;
 struct job;
+struct leftover;
 struct transaction;
 
 /* CLIENT REPLY: whether commands are answered. Messages and confirmations always go out. */
@@ -25,8 +25,8 @@ enum session_reply_mode {
 struct session {
 	struct client client; /* first */
 	union {
-		struct input *in;  /* route mode: unfinished or unhandled input, or NULL */
-		struct feed *feed; /* other modes: likewise */
+		struct leftover *leftover; /* route mode: unfinished or unhandled input, or NULL */
+		struct feed *feed;         /* other modes: likewise */
 	};
 	struct session_info *info; /* or NULL */
 	uint32_t kept;             /* bytes of input and transaction that its user is charged for */
@@ -36,7 +36,7 @@ struct session {
 	bool in_transaction : 1;
 	bool is_monitor : 1;
 	bool has_job : 1;                /* info->job is not NULL */
-	bool sends_large : 1;            /* the last read began or ended a large command; see input.c */
+	bool sends_large : 1;            /* the last read began or ended a large command; see requests.c */
 	bool no_evict : 1, no_touch : 1; /* CLIENT NO-EVICT and NO-TOUCH: only shown in CLIENT LIST */
 	bool has_reloaded : 1;           /* the reload that its UDSD RELOAD waits for is done */
 };

@@ -10,10 +10,11 @@
 
 #include "chunk.h"
 #include "command-table.h"
-#include "input.h"
+#include "leftover.h"
 #include "lifetime.h"
 #include "output.h"
 #include "pass.h"
+#include "requests.h"
 #include "stream.h"
 
 /* More passes mean that something creates work for itself endlessly. */
@@ -178,7 +179,7 @@ host_resume(struct client *c)
 {
 	struct session *s = session_of(c);
 
-	input_resume(&host_peer_of(s)->host->bus, s);
+	requests_resume(&host_peer_of(s)->host->bus, s);
 }
 
 static void
@@ -208,7 +209,7 @@ host_close(struct client *c)
 	struct peer *peer = host_peer_of(s);
 
 	assert(peer->unsent == SIZE_MAX || (c->out.bytes == peer->unsent && c->out.count == peer->n_spans));
-	input_free(s->in);
+	leftover_free(s->leftover);
 	session_deinit(&peer->host->bus, s);
 	free(peer->socket); /* so that the sanitizer finds any use of it */
 	peer->socket = NULL;
@@ -368,7 +369,7 @@ host_read_once(struct peer *peer, size_t max)
 		free(buffer);
 		return;
 	}
-	n = input_room(s, buffer, len, iov);
+	n = requests_room(s, buffer, len, iov);
 	if (n < 0) {
 		flow_out_of_memory(&host->bus.flow, &s->client);
 	} else {
@@ -380,7 +381,7 @@ host_read_once(struct peer *peer, size_t max)
 		if (taken > first)
 			memcpy(iov[1].iov_base, from + first, taken - first);
 		peer->sent_at += taken;
-		(void)input_received(&host->bus, s, iov, n, taken);
+		(void)requests_received(&host->bus, s, iov, n, taken);
 	}
 	flow_end_turn(&host->bus.flow, &s->client, begin);
 	host_leave();

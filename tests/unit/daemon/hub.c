@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "command-table.h"
-#include "input.h"
+#include "leftover.h"
 #include "lifetime.h"
 #include "log.h"
 #include "output.h"
 #include "pass.h"
+#include "requests.h"
 #include "resp-encode.h"
 
 #define BUFFER_SIZE ((size_t)256 * 1024)
@@ -116,7 +117,7 @@ resume(struct client *c)
 	if (peer->plan)
 		feed_resume(&peer->hub->bus, s, peer->plan);
 	else
-		input_resume(&peer->hub->bus, s);
+		requests_resume(&peer->hub->bus, s);
 }
 
 static void
@@ -128,7 +129,7 @@ close_peer(struct client *c)
 	if (peer->plan)
 		feed_free(s->feed);
 	else
-		input_free(s->in);
+		leftover_free(s->leftover);
 	session_deinit(&peer->hub->bus, s);
 	memset(s, 0xee, sizeof(*s)); /* so that stale references are noticed */
 	peer->is_closed = true;
@@ -260,7 +261,7 @@ read_in_turn(struct peer *peer, size_t max)
 	}
 	/* At the very end of the buffer, so that reading beyond the input is detected. */
 	note_bus(hub, true);
-	n = input_room(s, end - len, len, iov);
+	n = requests_room(s, end - len, len, iov);
 	if (n < 0)
 		flow_out_of_memory(&hub->bus.flow, &s->client);
 	note_bus(hub, false);
@@ -276,8 +277,8 @@ read_in_turn(struct peer *peer, size_t max)
 		memcpy(iov[1].iov_base, from + first, taken - first);
 	peer->sent_at += taken;
 	note_bus(hub, true);
-	if (input_received(&hub->bus, s, iov, n, taken))
-		assert_true(s->sends_large && s->in);
+	if (requests_received(&hub->bus, s, iov, n, taken))
+		assert_true(s->sends_large && s->leftover);
 	note_bus(hub, false);
 	memset(end - len, 0xee, len); /* so that stale references are noticed */
 }

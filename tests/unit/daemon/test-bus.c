@@ -3,7 +3,7 @@
  * different reads; what the peers get must be the same each time.
  */
 #include "hub.h"
-#include "input.h"
+#include "requests.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -494,7 +494,7 @@ long_commands(struct hub *hub)
 	assert_int_equal(hub->bus.flow.stats.errors, 5);
 	assert_true(a->got.len > 7);
 	assert_memory_equal(a->got.data + a->got.len - 7, "+PONG\r\n", 7);
-	assert_null(a->session.in); /* nothing is left of a command that was handled */
+	assert_null(a->session.leftover); /* nothing is left of a command that was handled */
 	a->got.len = 0;
 	free(data);
 }
@@ -517,12 +517,12 @@ large_messages_in_place(struct hub *hub)
 	hub_settle(hub);
 	peer_expect_buf(a, &expected);
 	peer_expect_text(b, ":1\r\n:1\r\n:1\r\n:1\r\n");
-	assert_int_equal(input_room(&b->session, hub->buffer, hub->buffer_size, iov), 1);
+	assert_int_equal(requests_room(&b->session, hub->buffer, hub->buffer_size, iov), 1);
 	assert_int_equal(iov[0].iov_len, room);
 	peer_say(b, "PING\r\n");
 	hub_settle(hub);
 	peer_expect_text(b, "+PONG\r\n");
-	assert_int_equal(input_room(&b->session, hub->buffer, hub->buffer_size, iov), 1);
+	assert_int_equal(requests_room(&b->session, hub->buffer, hub->buffer_size, iov), 1);
 	assert_int_equal(iov[0].iov_len, hub->buffer_size);
 	free(data);
 }
