@@ -1,13 +1,11 @@
 /*
- * A listener opens its socket, accepts at most ACCEPT_BUDGET clients in one callback, and gives each to a new
- * connection. It knows neither the other listeners nor the log's rate limit: it reports refused clients to its owner.
+ * A listener opens its socket and lets at most ACCEPT_BUDGET clients be admitted in one callback. It knows neither the
+ * other listeners nor the log's rate limit: clients that are turned away are reported to its owner.
  */
 #include "listener.h"
 
 #include <errno.h>
 #include <libgen.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,96 +19,17 @@
 #include "conn.h"
 #include "filewatch.h"
 #include "packet.h"
-#include "peercred.h"
 
 /* Connections accepted from one listener in one pass. */
 #define ACCEPT_BUDGET 64
 
-static const char listener_refusal_text[] = "-ERR max number of clients reached\r\n";
-
-/* Refuses a client whose user has max_clients_per_uid already. */
-static void
-listener_refuse_user(struct listener *listener, int fd, const struct identity *identity)
-{
-	char text[128];
-	int len;
-
-	if (identity->anonymous)
-		len = snprintf(text, sizeof(text), "-ERR max number of clients reached for anonymous clients\r\n");
-	else
-		len = snprintf(text, sizeof(text), "-ERR max number of clients reached for uid %u\r\n", identity->uid);
-	loop_bus(listener->owner->loop)->flow.stats.clients_refused++;
-	if (listener->origin->ops->speaks_resp)
-		(void)!send(fd, text, (size_t)len, MSG_NOSIGNAL);
-	listener->owner->refused(listener->owner, LISTENER_USER_FULL, identity);
-	group_set_unref(identity->groups);
-}
-
-/*
- * Keepalive notices a peer that has vanished, but is silent while sent bytes are unacknowledged. The kernel's limit for
- * those holds for a peer that is there and does not read, as well, so slow_timeout must be shorter.
- */
-static void
-listener_limit_silence(int fd, uint64_t slow_timeout)
-{
-	if (slow_timeout > 0 && slow_timeout <= ADDR_TCP_SILENCE_MS)
-		setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){ ADDR_TCP_SILENCE_MS }, sizeof(int));
-}
-
-static void
-listener_admit(struct listener *listener, int client_fd)
-{
-	struct listener_owner *owner = listener->owner;
-	struct flow *flow = &loop_bus(owner->loop)->flow;
-	_cleanup_close_ int fd = client_fd;
-	struct identity identity = { 0 };
-
-	flow->work.done += 10 * WORK_SYSCALL;
-	if (flow->stats.clients >= flow->limits.max_clients) {
-		flow->stats.clients_refused++;
-		if (listener->origin->ops->speaks_resp)
-			(void)!send(fd, listener_refusal_text, sizeof(listener_refusal_text) - 1, MSG_NOSIGNAL);
-		owner->refused(owner, LISTENER_FULL, NULL);
-		return;
-	}
-	if (peercred_read(fd, &identity) < 0)
-		return;
-	if (!users_admit(&flow->users, &identity, &flow->limits)) {
-		listener_refuse_user(listener, fd, &identity);
-		return;
-	}
-	if (listener->addr.kind == ADDR_TCP)
-		listener_limit_silence(fd, flow->limits.slow_timeout);
-	if (conn_new(TAKE_FD(fd), listener->origin, &identity, NULL) < 0) {
-		errno = ENOMEM;
-		owner->refused(owner, LISTENER_NO_RESOURCES, NULL);
-	} else
-		flow->stats.clients_accepted++;
-}
-
-static bool
-listener_is_out_of_resources(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
-/* Accepts up to max clients that have connected. Returns 0, or -errno if accepting further ones cannot work now. */
+/* Returns as admission_accept(). */
 static int
 listener_accept(struct listener *listener, int max)
 {
-	for (int i = 0; i < max; i++) {
-		int fd = accept4(event_get_fd(&listener->event), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct admission admission = { listener->origin, listener->owner->refused, listener->owner };
 
-		if (fd >= 0)
-			listener_admit(listener, fd);
-		else if (errno == EAGAIN)
-			return 0;
-		else if (listener_is_out_of_resources(errno) || errno == EINVAL || errno == EBADF ||
-		         errno == ENOTSOCK || errno == EOPNOTSUPP)
-			return -errno;
-		/* Otherwise one has gone already. */
-	}
-	return 0;
+	return admission_accept(&admission, event_get_fd(&listener->event), max);
 }
 
 static void
@@ -122,8 +41,8 @@ listener_accept_cb(evutil_socket_t fd __attribute__((unused)), short what __attr
 	if (r == 0)
 		return;
 	errno = -r;
-	if (listener_is_out_of_resources(errno)) {
-		listener->owner->refused(listener->owner, LISTENER_NO_RESOURCES, NULL);
+	if (admission_is_out_of_resources(errno)) {
+		listener->owner->refused(listener->owner, ADMISSION_NO_RESOURCES, NULL);
 		return;
 	}
 	/* It is not a socket to accept from; asking again and again would not help. */

@@ -10,28 +10,21 @@
 
 #include <event2/event_struct.h>
 
+#include "admission.h"
 #include "listener-config.h"
 #include "sockfile.h"
 
 struct event_base;
 struct filewatch;
-struct identity;
 struct listener_owner;
 struct loop;
-
-/* Why a client was not accepted. */
-enum listener_refusal {
-	LISTENER_FULL,         /* there are max_clients */
-	LISTENER_USER_FULL,    /* the identity's user has max_clients_per_uid */
-	LISTENER_NO_RESOURCES, /* no descriptors or no memory, as errno tells: accepting has to pause */
-};
 
 /* The list that a listener belongs to, as far as the listener sees it. */
 struct listener_owner {
 	struct loop *loop;
 	struct filewatch *watch;
-	char error[256]; /* why a listener could not be opened last */
-	void (*refused)(struct listener_owner *owner, enum listener_refusal why, const struct identity *identity);
+	char error[256];            /* why a listener could not be opened last */
+	admission_refused *refused; /* is called with the owner */
 };
 
 struct listener {

@@ -53,14 +53,14 @@ listeners_log_user_refused(uint64_t limit, const struct identity *identity)
 }
 
 static void
-listeners_refused_cb(struct listener_owner *owner, enum listener_refusal why, const struct identity *identity)
+listeners_refused_cb(void *owner, enum admission_refusal why, const struct identity *identity)
 {
-	struct listeners *listeners = (struct listeners *)owner;
-	const struct flow *flow = &loop_bus(owner->loop)->flow;
+	struct listeners *listeners = owner; /* is its first member */
+	const struct flow *flow = &loop_bus(listeners->owner.loop)->flow;
 	int error = errno;
 	bool may_log = log_limit_allows(&listeners->accept_log, 1, ACCEPT_LOG_MS, flow->now_ms, NULL);
 
-	if (why == LISTENER_NO_RESOURCES) {
+	if (why == ADMISSION_NO_RESOURCES) {
 		listeners->is_pausing = true;
 		listeners_set_accepting(listeners, false);
 		loop_add_timer(&listeners->accept_timer, ACCEPT_RETRY_MS);
@@ -68,14 +68,14 @@ listeners_refused_cb(struct listener_owner *owner, enum listener_refusal why, co
 	if (!may_log)
 		return;
 	switch (why) {
-	case LISTENER_FULL:
+	case ADMISSION_FULL:
 		log_warning("max_clients is reached (%llu): further clients are turned away",
 		            (unsigned long long)flow->limits.max_clients);
 		break;
-	case LISTENER_USER_FULL:
+	case ADMISSION_USER_FULL:
 		listeners_log_user_refused(flow->limits.max_clients_per_uid, identity);
 		break;
-	case LISTENER_NO_RESOURCES:
+	case ADMISSION_NO_RESOURCES:
 		log_warning("cannot accept more than %llu clients now: %s; new ones wait",
 		            (unsigned long long)flow->stats.clients, strerror(error));
 		break;
