@@ -53,11 +53,12 @@ multi_end(struct bus *bus, struct session *s, const struct transaction *transact
 
 /*
  * EXEC starts only when everything that it publishes can go out without waiting, since nothing may come in between
- * later. Whoever has to wait begins anew, as it was ready for all of it only at that moment. What the check found in
- * earlier turns may not hold any more at its end; then it looks again, while all others wait.
+ * later. Whoever has to wait begins anew, as it was ready for all of it only at that moment. What was found in earlier
+ * turns may not hold any more at the end; then it looks again, while all others wait. Returns COMMAND_DONE when EXEC
+ * may start, or would cost too much, as transaction->work says.
  */
 static enum command_result
-multi_check(struct bus *bus, struct session *s, struct transaction *transaction)
+multi_wait_for_receivers(struct bus *bus, struct session *s, struct transaction *transaction)
 {
 	if (!transaction->next) {
 		transaction->next = STAILQ_FIRST(&transaction->commands);
@@ -67,19 +68,18 @@ multi_check(struct bus *bus, struct session *s, struct transaction *transaction)
 	while (transaction->next && transaction->work <= EXEC_WORK) {
 		const struct queued_command *command = transaction->next;
 		uint64_t begin = bus->flow.work.done;
-		enum command_result result = COMMAND_DONE;
 
 		if (job_must_pause(bus, s, 0))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_VISIT;
-		if (command->row->flags & COMMAND_MAY_WAIT)
-			result = cmd_publish_check(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE,
-			                           &transaction->memory);
-		transaction->next = result == COMMAND_WAIT ? NULL : STAILQ_NEXT(command, link);
-		if (result == COMMAND_WAIT) {
+		if (command->row->flags & COMMAND_MAY_WAIT &&
+		    cmd_publish_must_wait(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE,
+		                          &transaction->memory)) {
+			transaction->next = NULL;
 			multi_end(bus, s, transaction);
 			return COMMAND_WAIT;
 		}
+		transaction->next = STAILQ_NEXT(command, link);
 		transaction->work += bus->flow.work.done - begin;
 	}
 	if (!transaction->next && transaction->generation != multi_generation(bus) && s->has_job &&
@@ -97,7 +97,7 @@ multi_check(struct bus *bus, struct session *s, struct transaction *transaction)
  * middle: a client with too many replies gets no more of them, and is disconnected when all has run.
  */
 static void
-multi_check_output(struct bus *bus, struct session *s, struct transaction *transaction)
+multi_limit_replies(struct bus *bus, struct session *s, struct transaction *transaction)
 {
 	if (transaction->is_too_long ||
 	    outq_cost(&s->client.out) <= bus->flow.limits.queue_limit + bus->flow.limits.max_message)
@@ -144,7 +144,7 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			result = execute(bus, s, command->row, execute_stats(bus, command->row), command->argv,
 			                 command->argc);
 		transaction->work += bus->flow.work.done - begin;
-		multi_check_output(bus, s, transaction);
+		multi_limit_replies(bus, s, transaction);
 		if (result == COMMAND_MORE)
 			transaction->place = sessions->place;
 		else
@@ -202,7 +202,7 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		return COMMAND_DONE;
 	}
 	if (!transaction->is_checked)
-		result = multi_check(bus, s, transaction);
+		result = multi_wait_for_receivers(bus, s, transaction);
 	if (result != COMMAND_DONE)
 		return result;
 	/* Once it runs, nothing can refuse it any more: a reload may have changed the limits since. */

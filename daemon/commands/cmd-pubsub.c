@@ -21,14 +21,13 @@ cmd_require_name(struct bus *bus, struct session *s, struct slice name)
 	return false;
 }
 
-enum command_result
-cmd_publish_check(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard, uint64_t *memory)
+bool
+cmd_publish_must_wait(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard, uint64_t *memory)
 {
 	if (argv[1].len > PROTOCOL_NAME_MAX)
-		return COMMAND_DONE; /* the command itself replies the error */
-	return publish_wait(bus, &s->client, &(struct publish_request){ argv[1], is_shard, .payload = argv[2] }, memory)
-	           ? COMMAND_WAIT
-	           : COMMAND_DONE;
+		return false; /* the command itself replies the error */
+	return publish_wait(bus, &s->client, &(struct publish_request){ argv[1], is_shard, .payload = argv[2] },
+	                    memory);
 }
 
 static void

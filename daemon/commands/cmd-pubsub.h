@@ -16,8 +16,8 @@ bool cmd_require_channels(struct bus *bus, struct session *s, const struct comma
                           size_t argc);
 
 /*
- * Returns COMMAND_DONE if a PUBLISH or SPUBLISH could run now, and adds to *memory what its message would take in the
- * queues of its receivers; or COMMAND_WAIT, and then the session waits.
+ * Returns whether a PUBLISH or SPUBLISH would have to wait now; then the session waits. Otherwise adds to *memory what
+ * its message would take in the queues of its receivers.
  */
-enum command_result cmd_publish_check(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard,
-                                      uint64_t *memory);
+bool cmd_publish_must_wait(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard,
+                           uint64_t *memory);

@@ -100,18 +100,21 @@ listing_reply(struct bus *bus, struct session *s, struct listing *listing, const
 	return COMMAND_DONE;
 }
 
-/* Call after each visit with its result. Returns COMMAND_WAIT to go on at once, else the result of the handler. */
-static enum command_result
-listing_check(struct bus *bus, struct session *s, struct listing *listing, int r)
+/* Call after each visit with its result r. Returns whether the walk goes on at once; else *ret_result ends the turn. */
+static bool
+listing_may_go_on(struct bus *bus, struct session *s, struct listing *listing, int r, enum command_result *ret_result)
 {
-	if (r < 0)
-		return listing_refuse(bus, s, "out of memory");
-	if (listing->out->len > bus->flow.limits.queue_limit_per_uid / 4)
-		return listing_refuse(bus, s, "the reply takes more than a quarter of queue_limit_per_uid");
-	if (!job_must_pause(bus, s, 0))
-		return COMMAND_WAIT;
-	output_limit_charge(&bus->flow, s->client.user, &listing->charged, chunk_size(listing->out));
-	return COMMAND_MORE;
+	if (r < 0) {
+		*ret_result = listing_refuse(bus, s, "out of memory");
+	} else if (listing->out->len > bus->flow.limits.queue_limit_per_uid / 4) {
+		*ret_result = listing_refuse(bus, s, "the reply takes more than a quarter of queue_limit_per_uid");
+	} else if (job_must_pause(bus, s, 0)) {
+		output_limit_charge(&bus->flow, s->client.user, &listing->charged, chunk_size(listing->out));
+		*ret_result = COMMAND_MORE;
+	} else {
+		return true;
+	}
+	return false;
 }
 
 enum command_result
@@ -129,11 +132,9 @@ listing_clients(struct bus *bus, struct session *s, listing_client_visit *visit,
 	listing = listing_begin(bus, s, true);
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
-	while ((c = flow_walk(&bus->flow, &listing->clients))) {
-		result = listing_check(bus, s, listing, visit(listing, c, arg));
-		if (result != COMMAND_WAIT)
+	while ((c = flow_walk(&bus->flow, &listing->clients)))
+		if (!listing_may_go_on(bus, s, listing, visit(listing, c, arg), &result))
 			return result;
-	}
 	len = listing->out->len - HEADER_ROOM;
 	if (listing_put(listing, "\r\n", 2) < 0)
 		return listing_refuse(bus, s, "out of memory");
@@ -158,11 +159,9 @@ listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visi
 	listing = listing_begin(bus, s, false);
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
-	while ((channel = channels_walk(&bus->subscriptions.channels, &listing->channels))) {
-		result = listing_check(bus, s, listing, visit(listing, channel, arg));
-		if (result != COMMAND_WAIT)
+	while ((channel = channels_walk(&bus->subscriptions.channels, &listing->channels)))
+		if (!listing_may_go_on(bus, s, listing, visit(listing, channel, arg), &result))
 			return result;
-	}
 	return listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
 }
 
