@@ -1,7 +1,8 @@
 /*
  * The store on disk: records and blocks of bytes under keys, in one SQLite database. A thread of its own makes batches
  * of changes durable, one flush for each, and fetches blocks; of these functions only storage_open(), storage_load()
- * and storage_close() block. The store knows nothing of what the bytes mean.
+ * and storage_close() block. The store knows nothing of what the bytes mean, but keeps a checksum of each value with
+ * its key, so that damage is found.
  *
  * The caller collects changes in the open batch, hands it over with storage_commit(), and fills the next one meanwhile.
  * Batches become durable in order, each as a whole or not at all. What is done comes back by storage_collect().
@@ -38,17 +39,21 @@ enum storage_table {
 #define STORAGE_ID_SIZE 16
 
 /*
- * Opens the store in the directory, which is made if it is missing; makes a database, or recovers one, and starts the
- * thread. Fails if another process has it open, or if its format is unknown. limits are copied. Returns 0; or -errno
- * and a sentence in error[].
+ * Opens the store in the directory, which is made if it is missing; makes a database, or recovers one. Next comes
+ * storage_load(). Fails if another process has it open, or if its format is unknown. limits are copied. Returns 0; or
+ * -errno and a sentence in error[].
  */
 int storage_open(const char *directory, const struct storage_limits *limits, struct storage **ret, char *error,
                  size_t error_size);
 
-/* Makes what was handed over durable, ends the thread and closes the database. Takes NULL. */
-void storage_close(struct storage *storage);
+/*
+ * Makes durable what was handed over and what is in the open batch, unless storage_load() has not been called or the
+ * store has failed; ends the thread and closes the database. Fetches, a backup and events that were not collected are
+ * dropped. Takes NULL. Returns 0; or -errno if changes are lost: a full disk is tried once more, not waited for.
+ */
+int storage_close(struct storage *storage);
 
-/* Other limits hold from the next commit on. */
+/* Other limits hold from the next commit on. A commit that waits for a full disk is tried again at once. */
 void storage_set_limits(struct storage *storage, const struct storage_limits *limits);
 
 /* Gets what is stored. Functions return 0, or -errno to stop the load. Slices are valid only during the call. */
@@ -57,15 +62,21 @@ struct storage_loader {
 	int (*record)(void *arg, enum storage_table table, uint64_t owner, struct slice key, struct slice value);
 	/* Without its bytes; blocks come by stream and id. n: as given to storage_put_block(). */
 	int (*block)(void *arg, uint64_t stream, const uint8_t id[STORAGE_ID_SIZE], uint32_t n, uint32_t bytes);
+	/* A record whose value does not fit its checksum: it comes here instead. NULL: the load fails. */
+	int (*damaged)(void *arg, enum storage_table table, uint64_t owner, struct slice key);
 };
 
-/* Reads all records, table by table in the order above, and then the index of all blocks. Call once, before any
- * commit. Returns 0; or -errno and a sentence in error[]. */
+/*
+ * Reads all records, table by table in the order above and by owner and key, and then the index of all blocks. Starts
+ * the thread. Call it once, before everything that follows. Returns 0; or -errno and a sentence in error[], and then
+ * only storage_close() may follow.
+ */
 int storage_load(struct storage *storage, const struct storage_loader *loader, char *error, size_t error_size);
 
 /*
- * Changes in the open batch, applied in order. Bytes are copied. Each returns 0 or -ENOMEM; then storage_drop_batch()
- * is the only way on.
+ * Changes in the open batch, applied in order. Bytes are copied. Owners and streams are less than 2^63; a key and its
+ * value take less than 512 MiB. A value of up to 4000 bytes fits one page of the database. Each returns 0; or -ENOMEM,
+ * and then the batch is as it was before.
  */
 int storage_put(struct storage *storage, enum storage_table table, uint64_t owner, struct slice key,
                 struct slice value);
@@ -90,14 +101,16 @@ void storage_commit(struct storage *storage);
 bool storage_is_committing(const struct storage *storage);
 
 /*
- * Asks for the bytes of a block, as of the last batch that was handed over. Any number may be asked for; the answers
- * come in that order, as events with this arg. Returns 0 or -ENOMEM.
+ * Asks for the bytes of a block, as of the last batch that has been handed over, or of a later one. Any number may be
+ * asked for; the answers come in that order, as events with this arg. Goes on while a commit waits for a full disk.
+ * Returns 0; -ENOMEM; or -EIO after a failure.
  */
 int storage_fetch(struct storage *storage, uint64_t stream, const uint8_t id[STORAGE_ID_SIZE], void *arg);
 
 /*
- * Begins a copy of the whole store, as of some commit, at `path`, which must not exist. Ends with STORAGE_BACKED_UP.
- * Returns 0; -EBUSY if a copy is being made; -ENOMEM.
+ * Begins a copy of the whole store, as of some commit, at `path`, which must not exist; it is there when it is whole
+ * and on disk, and until then, PATH.part is. Ends with STORAGE_BACKED_UP. Returns 0; -EBUSY if a copy is being made;
+ * -ENOMEM; or -EIO after a failure.
  */
 int storage_backup(struct storage *storage, const char *path);
 
@@ -106,12 +119,12 @@ enum storage_event_kind {
 	STORAGE_COMMITTED,
 	STORAGE_FETCHED,
 	STORAGE_BACKED_UP,
-	STORAGE_FAILED, /* for good, see STORAGE_DEAD; comes once, instead of all other events */
+	STORAGE_FAILED, /* for good, see STORAGE_DEAD; comes once, and no other event after it */
 };
 
 struct storage_event {
 	enum storage_event_kind kind;
-	int error;     /* FETCHED: 0, -ENOENT, or -errno; BACKED_UP: 0 or -errno */
+	int error;     /* FETCHED: 0, -ENOENT, -EBADMSG if it is damaged, or -errno; BACKED_UP: 0 or -errno */
 	void *arg;     /* FETCHED: as given */
 	uint8_t *data; /* FETCHED without error: the block, which the caller frees with free() */
 	size_t len;
@@ -132,8 +145,9 @@ enum storage_state {
 
 enum storage_state storage_state(const struct storage *storage);
 
-/* Why the state is not OK, for an error reply, such as "No space left on device"; or "". */
-const char *storage_reason(const struct storage *storage);
+/* Why the state is not OK, for an error reply, such as "No space left on device" or "max_bytes = 1G"; or "". Valid
+ * until the next call. */
+const char *storage_reason(struct storage *storage);
 
 struct storage_figures {
 	uint64_t bytes;      /* of the database and its log on disk */
@@ -145,4 +159,4 @@ struct storage_figures {
 };
 
 /* As of the last commit. */
-void storage_get_figures(const struct storage *storage, struct storage_figures *ret_figures);
+void storage_get_figures(struct storage *storage, struct storage_figures *ret_figures);

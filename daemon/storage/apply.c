@@ -1,0 +1,107 @@
+#include "apply.h"
+
+#include "gone.h"
+
+/* Blocks that are gone, and deleted by each transaction beside its own changes. */
+#define APPLY_SWEEP 100
+
+static sqlite3_stmt *
+apply_bind_key(struct database *database, enum database_statement which, const struct change *change)
+{
+	sqlite3_stmt *statement = database_get(database, which);
+
+	sqlite3_bind_int(statement, 1, (int)change->table);
+	sqlite3_bind_int64(statement, 2, (sqlite3_int64)change->owner);
+	if (which != DATABASE_DELETE_OWNER)
+		database_bind_blob(statement, 3, change->key.p, change->key.len);
+	return statement;
+}
+
+static int
+apply_put(struct database *database, const struct change *change)
+{
+	sqlite3_stmt *statement = apply_bind_key(database, DATABASE_PUT, change);
+
+	sqlite3_bind_int64(statement, 4, database_checksum(change->table, change->owner, change->key, change->value));
+	database_bind_blob(statement, 5, change->value.p, change->value.len);
+	return database_run(database, DATABASE_PUT);
+}
+
+static int
+apply_put_block_by(struct database *database, enum database_statement which, const struct change *change, uint32_t crc)
+{
+	sqlite3_stmt *statement = database_get(database, which);
+
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)change->owner);
+	database_bind_blob(statement, 2, change->key.p, change->key.len);
+	sqlite3_bind_int64(statement, 3, change->n);
+	sqlite3_bind_int64(statement, 4, (sqlite3_int64)change->value.len);
+	sqlite3_bind_int64(statement, 5, crc);
+	database_bind_blob(statement, 6, change->value.p, change->value.len);
+	return database_run(database, which);
+}
+
+static int
+apply_put_block(struct database *database, const struct change *change)
+{
+	uint32_t crc = database_checksum(DATABASE_BLOCK + change->n, change->owner, change->key, change->value);
+	int r = gone_except(database, change->owner, change->key.p);
+
+	if (r < 0 || (r = apply_put_block_by(database, DATABASE_UPDATE_BLOCK, change, crc)) < 0 ||
+	    sqlite3_changes(database->sqlite) > 0)
+		return r;
+	return apply_put_block_by(database, DATABASE_INSERT_BLOCK, change, crc);
+}
+
+static int
+apply_all(struct database *database, const struct changes *changes)
+{
+	unsigned int budget = APPLY_DELETE_MAX;
+	struct change change;
+	size_t at = 0;
+	int r = 0;
+
+	while (r == 0 && changes_next(changes, &at, &change)) {
+		switch (change.kind) {
+		case CHANGE_PUT:
+			r = apply_put(database, &change);
+			break;
+		case CHANGE_DELETE:
+			apply_bind_key(database, DATABASE_DELETE, &change);
+			r = database_run(database, DATABASE_DELETE);
+			break;
+		case CHANGE_DELETE_OWNER:
+			apply_bind_key(database, DATABASE_DELETE_OWNER, &change);
+			r = database_run(database, DATABASE_DELETE_OWNER);
+			break;
+		case CHANGE_PUT_BLOCK:
+			r = apply_put_block(database, &change);
+			break;
+		case CHANGE_DELETE_BLOCKS:
+			r = gone_delete(database, change.owner, change.key.p, change.value.p, &budget);
+			break;
+		}
+	}
+	return r;
+}
+
+int
+apply_changes(struct database *database, const struct changes *changes)
+{
+	struct database_failure failure;
+	int r = database_begin(database);
+
+	if (r == 0 && changes)
+		r = apply_all(database, changes);
+	if (r == 0)
+		r = gone_sweep(database, changes ? APPLY_SWEEP : APPLY_DELETE_MAX);
+	if (r == 0)
+		r = database_commit(database);
+	if (r < 0) {
+		failure = database->failure;
+		database_rollback(database);
+		gone_check(database);
+		database->failure = failure;
+	}
+	return r;
+}

@@ -1,0 +1,15 @@
+/* The format of the database: what marks it as udsd's, its tables, how it is written. */
+#pragma once
+
+#include "database.h"
+
+/* "udsd" */
+#define SCHEMA_APPLICATION 0x75647364
+#define SCHEMA_VERSION 1
+
+/*
+ * Prepares a connection that has just been opened; makes the tables if there are none. Only .sqlite and .failure are
+ * used. Returns 0; or a negative errno with the reason in database.failure; -EPROTO: it is not a store, or one of a
+ * newer udsd.
+ */
+int schema_prepare(struct database *database);
