@@ -125,7 +125,10 @@ batch_deliver_to(struct batch *batch, struct client *c, const struct piece *piec
 {
 	if (c->has_missed && c != batch->flow->executing)
 		missed_report(batch->missed, c);
-	output_deliver(batch->flow, c, piece->chunk, piece->offset, piece->len, barrier, messages);
+	if (messages > 0)
+		output_deliver(batch->flow, c, piece->chunk, piece->offset, piece->len, barrier, messages);
+	else
+		output_deliver_part(batch->flow, c, piece->chunk, piece->offset, piece->len);
 }
 
 /*

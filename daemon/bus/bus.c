@@ -77,6 +77,7 @@ bus_set_encoding(struct bus *bus, struct client *c, enum encoding encoding)
 	if (c->encoding == encoding)
 		return;
 	batch_close(&bus->batch);
+	output_pin(&bus->flow, c); /* its next messages come behind the reply that says so */
 	subscriptions_set_encoding(&bus->subscriptions, c, encoding);
 }
 

@@ -146,7 +146,7 @@ taps_notify(struct taps *taps, struct client *c, struct notice *notice)
 		return;
 	}
 	frame = &notice->frames[resp3];
-	output_deliver(taps->flow, c, frame->chunk, frame->offset, frame->len, NULL, 0);
+	output_deliver_part(taps->flow, c, frame->chunk, frame->offset, frame->len);
 }
 
 void

@@ -76,6 +76,7 @@ struct client {
 	uint8_t encoding;      /* enum encoding: how messages are written for it */
 	uint8_t wanted;        /* for the owner of the socket: the events that it waits for there */
 	bool clogged : 1;      /* has too much output unsent, see output-limit.h */
+	bool held_up : 1;      /* has too many replies that wait for a commit: gets no more for now, but clogs nobody */
 	bool drained : 1;      /* was clogged and is not any more: a report of what it missed is due */
 	bool is_slow : 1;      /* is disconnected if it is still clogged after the next write; or was, for that */
 	bool has_missed : 1;   /* messages that no report has told it of yet */
@@ -97,6 +98,13 @@ static inline bool
 client_is_subscribed(const struct client *c)
 {
 	return !LIST_EMPTY(&c->subscriptions);
+}
+
+/* Whether it gets no further replies for now, and so is not read from. */
+static inline bool
+client_is_stalled(const struct client *c)
+{
+	return c->clogged || c->held_up;
 }
 
 static inline bool

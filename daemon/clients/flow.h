@@ -61,6 +61,7 @@ struct flow {
 	 */
 	struct client *executing;
 	struct buf deferred;
+	bool executing_is_pinned; /* output_pin() was called for it meanwhile */
 
 	uint64_t now_ms; /* monotonic clock, as of the last event */
 	uint64_t start_ms;

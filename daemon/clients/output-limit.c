@@ -12,14 +12,21 @@
  * A queue that got long within one pass is no sign that its client is slow, as nothing is written before the end of the
  * pass. That is why disconnecting, and dropping messages, wait until the socket was tried once (has_untried, is_slow).
  *
- * Only this file changes `clogged` of a client and what its user is charged with for output.
+ * Replies that wait for a commit of the store do not count, since messages overtake them: publishers never wait for the
+ * disk. For these there is a limit of its own, over which the client is held up: nothing is read from it until the
+ * commit is done.
+ *
+ * Only this file changes `clogged` and `held_up` of a client and what its user is charged with for output.
  */
 #include "output-limit.h"
+
+/* What a client may have of replies that wait for a commit, in bytes, until it is held up. */
+#define HELD_MAX ((size_t)64 * 1024)
 
 void
 output_limit_check(struct flow *flow, struct client *c)
 {
-	size_t limit = flow->limits.queue_limit, cost = outq_cost(&c->out);
+	size_t limit = flow->limits.queue_limit, cost = outq_cost(&c->out) - outq_held_cost(&c->out);
 	bool clogged = cost > (c->clogged ? limit / 2 : limit) || (c->user->is_over && cost > USER_OVER_MIN);
 
 	if (clogged == c->clogged)
@@ -39,6 +46,19 @@ output_limit_check(struct flow *flow, struct client *c)
 	if (c->state == CLIENT_OPEN)
 		flow_make_ready(flow, c);
 	flow_resume_throttled(flow);
+}
+
+void
+output_limit_check_held(struct flow *flow, struct client *c)
+{
+	bool held_up = outq_held_cost(&c->out) > HELD_MAX;
+
+	if (held_up == c->held_up)
+		return;
+	c->held_up = held_up;
+	/* As when it drains. */
+	if (!held_up && (c->state == CLIENT_OPEN || (c->state == CLIENT_WAITING && c->in_list == &flow->throttled)))
+		flow_make_ready(flow, c);
 }
 
 void

@@ -32,9 +32,12 @@ output_limit_is_reached(const struct client *c, bool is_large)
 	return c->clogged || (c->user->is_over && is_large);
 }
 
+/* Finds out whether the client is held up. Call after writing, if it has replies that wait for a commit, or is. */
+void output_limit_check_held(struct flow *flow, struct client *c);
+
 /* Whether output_limit_check() has to be called after output was queued. */
 static inline bool
 output_limit_must_check(const struct flow *flow, const struct outq *q)
 {
-	return outq_cost(q) > flow->limits.queue_limit || flow->users.n_over > 0;
+	return q->bytes + q->count * OUTQ_SPAN_COST > flow->limits.queue_limit || flow->users.n_over > 0;
 }

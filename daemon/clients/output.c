@@ -8,9 +8,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "outq-held.h"
 #include "output-limit.h"
 
-/* A piece of output that waits for the end of EXEC; has a reference to its chunk. */
+/* A piece of output that waits for the end of EXEC; has a reference to its chunk. messages: 0: a part of one. */
 struct deferred {
 	struct chunk *chunk;
 	size_t offset, len;
@@ -48,6 +49,18 @@ output_disconnect_slow(struct flow *flow, struct client *c)
 	flow_mark_dead(flow, c);
 }
 
+/* Messages do not overtake any more what a commit has released. */
+static void
+output_release(struct flow *flow, struct client *c)
+{
+	int64_t n = outq_release(&c->out);
+
+	if (n < 0)
+		flow_out_of_memory(flow, c);
+	else
+		flow->work.done += (uint64_t)n * WORK_VISIT;
+}
+
 void
 output_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written, struct barrier *barrier)
 {
@@ -60,12 +73,12 @@ output_flushed(struct flow *flow, struct client *c, enum outq_status status, siz
 		break;
 	case OUTQ_FULL:
 	case OUTQ_BUDGET:
-		flow->work.done += (c->out.count - c->out.detached) * WORK_QUEUE;
+		flow->work.done += outq_undetached(&c->out) * WORK_QUEUE;
 		flow_set_out_state(flow, c, CLIENT_OUT_BLOCKED);
 		outq_detach(&c->out, &flow->chunks);
 		break;
 	case OUTQ_GATED:
-		flow->work.done += (c->out.count - c->out.detached) * WORK_QUEUE;
+		flow->work.done += outq_undetached(&c->out) * WORK_QUEUE;
 		flow_set_out_state(flow, c, CLIENT_OUT_GATED);
 		outq_detach(&c->out, &flow->chunks);
 		barrier_wait(barrier, &c->gate);
@@ -79,6 +92,10 @@ output_flushed(struct flow *flow, struct client *c, enum outq_status status, siz
 		c->progress_ms = (uint32_t)flow->now_ms;
 		flow->stats.bytes_out += written;
 	}
+	if (outq_is_held(&c->out))
+		output_release(flow, c);
+	if (c->out.extra || c->held_up)
+		output_limit_check_held(flow, c);
 	if (c->out.count > 0 || c->charged > 0)
 		output_limit_charge_queue(flow, c);
 	if (c->clogged || flow->users.n_over > 0)
@@ -91,27 +108,33 @@ output_flushed(struct flow *flow, struct client *c, enum outq_status status, siz
 /* The part of output_queue() for output that cannot just lengthen the last span. */
 static void __attribute__((noinline))
 output_queue_span(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
-                  struct barrier *barrier, uint32_t messages)
+                  struct barrier *barrier, uint32_t messages, bool is_reply)
 {
 	bool is_waiting = c->out_state >= CLIENT_OUT_BLOCKED;
+	struct outq *q = &c->out;
 	int r;
 
 	flow->work.done += WORK_QUEUE;
+	if (!is_reply && outq_is_held(q)) {
+		output_release(flow, c);
+		q = outq_for_messages(q);
+	}
 	if (is_waiting)
-		r = outq_push_waiting(&c->out, chunk, offset, len, barrier, messages);
+		r = outq_push_waiting(q, chunk, offset, len, barrier, messages);
 	else
-		r = outq_push(&c->out, chunk, offset, len, barrier, messages);
+		r = outq_push(q, chunk, offset, len, barrier, messages);
 	if (r < 0) {
 		flow_out_of_memory(flow, c);
 		return;
 	}
 	if (c->out_state == CLIENT_OUT_IDLE)
 		c->progress_ms = (uint32_t)flow->now_ms;
-	if (c->out_state == CLIENT_OUT_IDLE || (messages > 0 && c->out_state == CLIENT_OUT_REPLIER))
-		flow_set_out_state(flow, c, messages > 0 ? CLIENT_OUT_RECEIVER : CLIENT_OUT_REPLIER);
+	if (c->out_state == CLIENT_OUT_IDLE || (!is_reply && c->out_state == CLIENT_OUT_REPLIER) ||
+	    (c->out_state == CLIENT_OUT_GATED && outq_has_overtaken(&c->out)))
+		flow_set_out_state(flow, c, is_reply ? CLIENT_OUT_REPLIER : CLIENT_OUT_RECEIVER);
 	if (is_waiting || outq_ring_bytes(&c->out) > c->charged)
 		output_limit_charge_queue(flow, c);
-	if (output_limit_must_check(flow, &c->out))
+	if (c->out.extra || output_limit_must_check(flow, &c->out))
 		output_limit_check(flow, c);
 }
 
@@ -128,24 +151,87 @@ output_queue(struct flow *flow, struct client *c, struct chunk *chunk, size_t of
 	else
 		is_extended = outq_extend_copy(&c->out, chunk->data + offset, len, barrier, messages);
 	if (!is_extended)
-		output_queue_span(flow, c, chunk, offset, len, barrier, messages);
+		output_queue_span(flow, c, chunk, offset, len, barrier, messages, messages == 0);
 	else if (output_limit_must_check(flow, &c->out))
 		output_limit_check(flow, c);
+}
+
+static void
+output_defer(struct flow *flow, struct client *c, struct deferred deferred)
+{
+	if (buf_append(&flow->deferred, &deferred, sizeof(deferred)) == 0)
+		chunk_ref(deferred.chunk);
+	else
+		flow_out_of_memory(flow, c);
 }
 
 void
 output_deliver(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
                struct barrier *barrier, uint32_t messages)
 {
-	struct deferred deferred = { chunk, offset, len, messages };
-
 	flow->work.done += WORK_QUEUE / 2;
 	if (c != flow->executing)
 		output_queue(flow, c, chunk, offset, len, barrier, messages);
-	else if (buf_append(&flow->deferred, &deferred, sizeof(deferred)) == 0)
-		chunk_ref(chunk);
 	else
+		output_defer(flow, c, (struct deferred){ chunk, offset, len, messages });
+}
+
+void
+output_deliver_part(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len)
+{
+	if (c == flow->executing || !outq_is_held(&c->out))
+		output_deliver(flow, c, chunk, offset, len, NULL, 0);
+	else if (c->state != CLIENT_DEAD)
+		output_queue_span(flow, c, chunk, offset, len, NULL, 0, false);
+}
+
+void
+output_pin(struct flow *flow, struct client *c)
+{
+	if (c == flow->executing)
+		flow->executing_is_pinned = true; /* and so is the rest of the answer */
+	if (!outq_is_held(&c->out))
+		return;
+	flow->work.done += c->out.count * WORK_VISIT;
+	if (outq_pin(&c->out) < 0)
 		flow_out_of_memory(flow, c);
+	output_limit_check(flow, c);
+}
+
+uint32_t
+output_begin_answer(struct flow *flow, struct client *c)
+{
+	struct chunk *chunk = flow->unicast.chunk;
+	uint32_t at = 0;
+
+	flow->executing_is_pinned = false;
+	flow->work.done += c->out.extra ? c->out.count * WORK_VISIT : 0;
+	if (chunk && chunk->len < chunk->cap)
+		chunk->data[chunk->len++] = 0; /* so that no span has the end of one answer and the begin of the next */
+	if (outq_begin_answer(&c->out, &at) < 0)
+		flow_out_of_memory(flow, c);
+	return at;
+}
+
+void
+output_end_answer(struct flow *flow, struct client *c, uint32_t at)
+{
+	if (outq_is_held(&c->out) && c->state != CLIENT_DEAD)
+		flow->work.done += outq_end_answer(&c->out, at, flow->executing_is_pinned) * WORK_VISIT;
+}
+
+void
+output_kill_waiting_for_commit(struct flow *flow)
+{
+	struct client *c;
+
+	TAILQ_FOREACH(c, &flow->clients, link) {
+		flow->work.done += (1 + c->out.count) * WORK_VISIT;
+		if (c->state == CLIENT_DEAD || !outq_waits_for_commit(&c->out))
+			continue;
+		flow_log(flow, c, LOG_LEVEL_WARNING, "waits for what cannot be stored, disconnected");
+		flow_mark_dead(flow, c);
+	}
 }
 
 int64_t
@@ -170,7 +256,10 @@ output_deliver_deferred(struct flow *flow)
 	flow->executing = NULL;
 	for (size_t at = 0; at < flow->deferred.len; at += sizeof(deferred)) {
 		memcpy(&deferred, flow->deferred.data + at, sizeof(deferred));
-		output_queue(flow, c, deferred.chunk, deferred.offset, deferred.len, NULL, deferred.messages);
+		if (deferred.messages > 0)
+			output_queue(flow, c, deferred.chunk, deferred.offset, deferred.len, NULL, deferred.messages);
+		else
+			output_deliver_part(flow, c, deferred.chunk, deferred.offset, deferred.len);
 		chunk_unref(deferred.chunk);
 	}
 	buf_deinit(&flow->deferred);

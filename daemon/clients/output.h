@@ -21,6 +21,28 @@ void output_queue(struct flow *flow, struct client *c, struct chunk *chunk, size
 void output_deliver(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
                     struct barrier *barrier, uint32_t messages);
 
+/* The same for output that belongs to messages without being one: the first part of a large one, or a notice. */
+void output_deliver_part(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len);
+
+/*
+ * Messages overtake replies that wait for a commit (outq.h), except those that are queued when this is called. Call
+ * before a reply that says which messages come, or in which form.
+ */
+void output_pin(struct flow *flow, struct client *c);
+
+/*
+ * The replies of flow.executing between these calls are one answer, that of EXEC, into which no message may come.
+ * output_begin_answer() returns a number for output_end_answer().
+ */
+uint32_t output_begin_answer(struct flow *flow, struct client *c);
+void output_end_answer(struct flow *flow, struct client *c, uint32_t at);
+
+/*
+ * A commit has failed for good: disconnects all clients that have a reply that waits for one. Afterwards the caller
+ * lets its barrier open; what waited for it goes nowhere.
+ */
+void output_kill_waiting_for_commit(struct flow *flow);
+
 /* Ends EXEC: queues what was deferred for flow.executing, and sets that to NULL. */
 void output_deliver_deferred(struct flow *flow);
 

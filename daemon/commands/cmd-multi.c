@@ -48,6 +48,8 @@ multi_end(struct bus *bus, struct session *s, const struct transaction *transact
 		s->client.user->credit -= (int64_t)transaction->work;
 		bus->flow.work.turn_end = bus->flow.work.done;
 	}
+	if (transaction->is_running)
+		output_end_answer(&bus->flow, &s->client, transaction->answer);
 	bus_end_exec(bus);
 }
 
@@ -167,6 +169,7 @@ multi_begin(struct bus *bus, struct session *s, struct transaction *transaction)
 	transaction->is_running = true;
 	transaction->work = 0;
 	transaction->next = STAILQ_FIRST(&transaction->commands);
+	transaction->answer = output_begin_answer(&bus->flow, &s->client);
 	reply_array(bus, s, transaction->n);
 }
 

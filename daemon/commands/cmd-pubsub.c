@@ -191,8 +191,10 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 			            (unsigned long long)bus->flow.limits.max_patterns_per_uid);
 		else if (r < 0)
 			reply_error(bus, s, "ERR out of memory, not subscribed");
-		else
+		else {
+			output_pin(&bus->flow, &s->client); /* the confirmation comes before the first message */
 			reply_confirmation(bus, s, pubsub_words[kind].subscribe, &argv[i], pubsub_count(s, kind));
+		}
 	}
 	return COMMAND_DONE;
 }

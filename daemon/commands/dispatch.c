@@ -266,7 +266,7 @@ dispatch_continue(struct bus *bus, struct session *s)
 
 	if (dispatch_is_excluded(bus, s, command->row))
 		return flow_wait(&bus->flow, &s->client, &bus->flow.excluded) ? COMMAND_WAIT : COMMAND_DONE;
-	if (s->client.clogged && &s->client != bus->flow.executing)
+	if (client_is_stalled(&s->client) && &s->client != bus->flow.executing)
 		return flow_wait(&bus->flow, &s->client, &bus->flow.throttled) ? COMMAND_WAIT : COMMAND_DONE;
 	sessions->place = job->place;
 	job->place = (struct place){ 0 };

@@ -73,7 +73,7 @@ requests_run(struct bus *bus, struct session *s, struct resp_progress *progress,
 
 	*ret_more = false;
 	while (at < len && s->client.state == CLIENT_OPEN) {
-		if (s->client.clogged) { /* a client that does not read is not read from */
+		if (client_is_stalled(&s->client)) { /* a client that does not read is not read from */
 			flow_set_state(&bus->flow, &s->client, CLIENT_WAITING, &bus->flow.throttled);
 			break;
 		}

@@ -57,7 +57,7 @@ conn_is_reading(const struct conn *conn)
 
 	return s->client.state == CLIENT_OPEN &&
 	       (!conn->origin->loop->stopping || conn->origin->loop->draining == conn) &&
-	       (conn->origin->ops->is_lockstep ? s->client.out.count == 0 : !s->client.clogged);
+	       (conn->origin->ops->is_lockstep ? s->client.out.count == 0 : !client_is_stalled(&s->client));
 }
 
 /*
@@ -223,7 +223,7 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 		flow_set_out_state(flow, &s->client, CLIENT_OUT_RECEIVER);
 	if (what & EV_READ && conn_is_reading(conn))
 		conn_read(conn);
-	if (s->client.state > CLIENT_READY || s->client.clogged)
+	if (s->client.state > CLIENT_READY || client_is_stalled(&s->client))
 		conn_update_events(conn);
 	/* The other events that were reported are not lost. Room in thousands of sockets must not keep who has sent. */
 	if (what & EV_READ && flow_is_pass_full(flow))

@@ -61,8 +61,30 @@ barrier_new(struct barrier_pool *pool)
 	barrier->pool = pool;
 	barrier->refs = 1;
 	barrier->pending = 0;
+	barrier->commit = 0;
 	ring_init(&barrier->waiters);
 	return barrier;
+}
+
+struct barrier *
+barrier_new_commit(struct barrier_pool *pool)
+{
+	struct barrier *barrier = barrier_new(pool);
+
+	if (!barrier)
+		return NULL;
+	pool->last_commit += pool->last_commit == UINT32_MAX ? 2 : 1; /* 0 is no number */
+	barrier->commit = pool->last_commit;
+	barrier_add(barrier);
+	return barrier;
+}
+
+struct barrier *
+barrier_later(struct barrier *a, struct barrier *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return (int32_t)(a->commit - b->commit) >= 0 ? a : b; /* the numbers may have begun anew */
 }
 
 void

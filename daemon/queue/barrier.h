@@ -17,6 +17,7 @@ struct barrier_waiter {
 struct barrier_pool {
 	struct barrier *free;
 	uint32_t n_free;
+	uint32_t last_commit;        /* number of the newest barrier of a commit */
 	struct barrier_waiter ready; /* in the order in which their barriers opened */
 };
 
@@ -25,6 +26,7 @@ struct barrier {
 	struct barrier *next_free;
 	uint32_t refs;    /* of the open batch and of replies; the barrier lives until refs and pending are 0 */
 	uint32_t pending; /* spans that are not written yet; the barrier is open while it is 0 */
+	uint32_t commit;  /* 0; or, of a barrier that waits for the disk, its number: a later one opens later */
 	struct barrier_waiter waiters;
 };
 
@@ -35,6 +37,22 @@ void barrier_pool_deinit(struct barrier_pool *pool);
 
 /* An open barrier with one reference, or NULL when there is no memory. */
 struct barrier *barrier_new(struct barrier_pool *pool);
+
+/*
+ * A barrier that opens when a commit of the store is done: with one reference, and closed until barrier_arrive() is
+ * called once. Messages may overtake the replies that wait for it, see outq.h. NULL without memory.
+ */
+struct barrier *barrier_new_commit(struct barrier_pool *pool);
+
+/* Whether replies wait for the barrier and messages may overtake them. Takes NULL. */
+static inline bool
+barrier_is_overtaken(const struct barrier *barrier)
+{
+	return barrier && barrier->commit && barrier->pending > 0;
+}
+
+/* Of two barriers of commits the one that opens later. Either may be NULL: nothing to wait for. */
+struct barrier *barrier_later(struct barrier *a, struct barrier *b);
 
 /* For the inline functions below: the last reference, or the last pending span, is gone. */
 void barrier_release(struct barrier *barrier);

@@ -9,6 +9,12 @@
  * with the same piece, so that a message to thousands of receivers that do not read is not copied thousands of times.
  * `chunk_bytes` says what the queue keeps from being freed,
  * were it the only one; it counts a chunk once where neighbours share it, which is nearly always exact.
+ *
+ * A held queue consists of three parts, which are written in this order: the spans before the first held one, the queue
+ * `ahead`, and the held spans, which may lengthen the last of them without a look at `extra`. Messages go to `ahead`,
+ * since a queue of its own takes any number of them at constant cost each. The held part begins with a reply whose
+ * commit was under way when that was looked at last: outq_release() moves its begin on, and what is ahead to where it
+ * was. So `ahead` is empty before a held span is written, and as long as it is not empty, there are held spans.
  */
 #include "outq.h"
 
@@ -31,12 +37,6 @@
 /* Bytes of a chunk that several copies share. A larger copy gets a chunk for itself. */
 #define OWN_CHUNK_SIZE ((size_t)4096)
 
-static inline struct span *
-outq_span(struct outq *q, uint32_t i)
-{
-	return &q->ring[(q->head + i) & (q->cap - 1)];
-}
-
 static struct chunk_pool *
 outq_pool(struct outq *q)
 {
@@ -52,7 +52,7 @@ outq_chunk_bytes_of(struct outq *q, uint32_t i)
 	return i > 0 && outq_span(q, i - 1)->chunk == chunk ? 0 : chunk_size(chunk);
 }
 
-static size_t
+size_t
 outq_chunk_bytes_from(struct outq *q, uint32_t i)
 {
 	size_t bytes = 0;
@@ -92,13 +92,67 @@ outq_enlarge(struct outq *q, struct chunk_pool *pool)
 	return 0;
 }
 
+static struct outq_extra *
+outq_get_extra(struct outq *q, struct chunk_pool *pool)
+{
+	static_assert(sizeof(*q->extra) <= CHUNK_RING_SIZE);
+
+	if (q->extra)
+		return q->extra;
+	q->extra = chunk_ring_new(pool, CHUNK_RING_SIZE);
+	if (q->extra)
+		*q->extra = (struct outq_extra){ 0 };
+	return q->extra;
+}
+
+/* The span that is pushed next is the first held one. Returns 0 or -ENOMEM. */
+static int
+outq_begin_hold(struct outq *q, struct chunk_pool *pool)
+{
+	struct outq_extra *extra = outq_get_extra(q, pool);
+
+	if (!extra)
+		return -ENOMEM;
+	extra->held = 1;
+	extra->unheld_bytes = q->bytes;
+	return 0;
+}
+
+void
+outq_free_memory(struct outq *q, struct chunk_pool *pool)
+{
+	if (q->extra) {
+		chunk_unref(q->extra->own);
+		chunk_ring_free(pool, q->extra, CHUNK_RING_SIZE);
+	}
+	if (q->ring)
+		outq_free_ring(q, pool);
+	outq_init(q);
+}
+
+/* Makes room for one span more, in front of which messages will go if it is_overtaken. Returns 0 or -ENOMEM. */
+static int
+outq_make_room(struct outq *q, struct chunk_pool *pool, bool is_overtaken)
+{
+	if (q->count == q->cap && outq_enlarge(q, pool) < 0)
+		return -ENOMEM;
+	if (outq_is_held(q))
+		q->extra->held++;
+	else if (is_overtaken)
+		return outq_begin_hold(q, pool);
+	return 0;
+}
+
 int
 outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier, uint32_t messages)
 {
 	if (outq_extend(q, chunk, offset, len, barrier, messages))
 		return 0;
-	if (q->count == q->cap && outq_enlarge(q, chunk->pool) < 0)
+	if (outq_make_room(q, chunk->pool, messages == 0 && barrier_is_overtaken(barrier)) < 0) {
+		if (q->count == 0)
+			outq_free_memory(q, chunk->pool);
 		return -ENOMEM;
+	}
 	if (barrier && messages > 0)
 		barrier_add(barrier);
 	else if (barrier)
@@ -119,8 +173,12 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 static struct chunk *
 outq_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, size_t *ret_offset)
 {
-	struct chunk *chunk = q->own;
+	struct outq_extra *extra = outq_get_extra(q, pool);
+	struct chunk *chunk;
 
+	if (!extra)
+		return NULL;
+	chunk = extra->own;
 	if (chunk && chunk->cap - chunk->len >= len) {
 		chunk_ref(chunk);
 	} else {
@@ -128,8 +186,8 @@ outq_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t l
 		if (!chunk)
 			return NULL;
 		if (len < OWN_CHUNK_SIZE) {
-			chunk_unref(q->own);
-			q->own = chunk_ref(chunk);
+			chunk_unref(extra->own);
+			extra->own = chunk_ref(chunk);
 		}
 	}
 	*ret_offset = chunk->len;
@@ -147,6 +205,8 @@ outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, siz
 	int r = copy ? outq_push(q, copy, offset, len, barrier, messages) : -ENOMEM;
 
 	chunk_unref(copy);
+	if (q->count == 0)
+		outq_free_memory(q, pool);
 	return r;
 }
 
@@ -204,6 +264,8 @@ outq_detach(struct outq *q, struct chunk_pool *pool)
 {
 	uint32_t first = q->detached;
 
+	if (q->extra && q->extra->ahead.count > 0)
+		outq_detach(&q->extra->ahead, pool);
 	if (first == q->count)
 		return;
 	q->chunk_bytes -= outq_chunk_bytes_from(q, first);
@@ -232,21 +294,11 @@ outq_drop_head(struct outq *q)
 	q->count--;
 }
 
-/* Frees the memory of an empty queue. pool: may be NULL if it has no ring. */
-static void
-outq_free_memory(struct outq *q, struct chunk_pool *pool)
-{
-	chunk_unref(q->own);
-	if (q->ring)
-		outq_free_ring(q, pool);
-	outq_init(q);
-}
-
 uint64_t
 outq_clear(struct outq *q)
 {
 	struct chunk_pool *pool = outq_pool(q);
-	uint64_t messages = 0;
+	uint64_t messages = q->extra && q->extra->ahead.count > 0 ? outq_clear(&q->extra->ahead) : 0;
 
 	while (q->count > 0) {
 		messages += outq_span(q, 0)->messages;
@@ -260,6 +312,8 @@ outq_clear(struct outq *q)
 bool
 outq_has_messages(const struct outq *q)
 {
+	if (q->extra && q->extra->ahead.count > 0)
+		return true;
 	for (uint32_t i = 0; i < q->count; i++)
 		if (q->ring[(q->head + i) & (q->cap - 1)].messages > 0)
 			return true;
@@ -270,10 +324,11 @@ outq_has_messages(const struct outq *q)
 static int
 outq_collect(struct outq *q, struct iovec *iov, size_t *ret_len)
 {
+	uint32_t end = q->extra && q->extra->ahead.count > 0 ? q->count - q->extra->held : q->count;
 	size_t total = 0, skip = q->head_written;
 	int n = 0;
 
-	for (uint32_t i = 0; i < q->count; i++, skip = 0) {
+	for (uint32_t i = 0; i < end; i++, skip = 0) {
 		struct span *span = outq_span(q, i);
 		uint8_t *start = span->chunk->data + span->offset + skip;
 		size_t len = span->len - skip;
@@ -310,6 +365,17 @@ outq_advance(struct outq *q, size_t written)
 	}
 }
 
+/* Takes note that so many bytes were removed from the front. */
+static void
+outq_note_written(struct outq *q, size_t written)
+{
+	struct outq_extra *extra = q->extra;
+
+	extra->unheld_bytes -= written < extra->unheld_bytes ? written : extra->unheld_bytes;
+	if (extra->held > q->count)
+		extra->held = q->count;
+}
+
 static ssize_t
 outq_send(int fd, struct iovec *iov, int n)
 {
@@ -326,6 +392,7 @@ outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct ba
 {
 	struct chunk_pool *pool = outq_pool(q);
 	struct iovec iov[IOV_BATCH];
+	enum outq_status status;
 	size_t len;
 
 	*ret_written = 0;
@@ -333,6 +400,13 @@ outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct ba
 		int n = outq_collect(q, iov, &len);
 		ssize_t written;
 
+		if (n == 0 && outq_has_overtaken(q)) {
+			status = outq_write(&q->extra->ahead, fd, budget - *ret_written, &len, ret_barrier);
+			*ret_written += len;
+			if (status != OUTQ_EMPTY || *ret_written >= budget)
+				return status != OUTQ_EMPTY ? status : OUTQ_BUDGET;
+			continue;
+		}
 		if (n == 0) {
 			*ret_barrier = outq_span(q, 0)->barrier;
 			return OUTQ_GATED;
@@ -344,6 +418,8 @@ outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct ba
 			return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? OUTQ_FULL : OUTQ_ERROR;
 		*ret_written += (size_t)written;
 		outq_advance(q, (size_t)written);
+		if (q->extra)
+			outq_note_written(q, (size_t)written);
 		if ((size_t)written < len)
 			return OUTQ_FULL;
 		if (q->count > 0 && *ret_written >= budget)

@@ -2,6 +2,9 @@
  * The output queue of one client: a ring of spans, each a piece of a chunk. A span carries either messages or replies.
  * The barrier of a messages span counts it until it is written; a replies span is not written before its barrier is
  * open. The queue owns no descriptor; it gets one as an argument.
+ *
+ * From the first reply on that waits for a commit of the store, the queue is held: replies go behind it, but messages
+ * go before it, to outq_for_messages(). So nobody who publishes to this client waits for the disk.
  */
 #pragma once
 
@@ -30,7 +33,15 @@ struct outq {
 	int unread;            /* for the owner of the socket: bytes in it when last looked at; 0 in a new queue */
 	size_t bytes;          /* unsent */
 	size_t chunk_bytes;    /* memory of the chunks that the spans keep from being freed, see outq.c */
-	struct chunk *own;     /* for copies, see outq_push_copy(); or NULL */
+	struct outq_extra *extra;
+};
+
+/* What only queues have that have to wait, allocated on demand. */
+struct outq_extra {
+	struct chunk *own;   /* for copies, see outq_push_copy(); or NULL */
+	uint32_t held;       /* spans from the first one on that messages overtake; 0: the queue is not held */
+	size_t unheld_bytes; /* while it is held: unsent bytes of the spans before */
+	struct outq ahead;   /* messages that go between these and the held ones; never held itself */
 };
 
 enum outq_status {
@@ -101,7 +112,7 @@ int outq_push_waiting(struct outq *q, struct chunk *chunk, size_t offset, size_t
 static inline bool
 outq_extend_copy(struct outq *q, const uint8_t *data, size_t len, const struct barrier *barrier, uint32_t messages)
 {
-	struct chunk *own = q->own;
+	struct chunk *own = q->extra ? q->extra->own : NULL;
 
 	if (!own || len >= OUTQ_SHARED_MIN || own->cap - own->len < len ||
 	    !outq_extend(q, own, own->len, len, barrier, messages))
@@ -120,11 +131,47 @@ void outq_detach(struct outq *q, struct chunk_pool *pool);
  */
 enum outq_status outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct barrier **ret_barrier);
 
-/* What is compared with queue_limit: unsent bytes and the memory of their spans. */
+static inline bool
+outq_is_held(const struct outq *q)
+{
+	return q->extra && q->extra->held > 0;
+}
+
+/* Whether messages wait only for the socket, while replies behind them wait for a commit. */
+static inline bool
+outq_has_overtaken(const struct outq *q)
+{
+	return q->extra && q->extra->ahead.count > 0 && q->extra->held == q->count;
+}
+
+/* Where messages are pushed, and outq_extend()ed. The reference is valid until the queue is written or cleared. */
+static inline struct outq *
+outq_for_messages(struct outq *q)
+{
+	return outq_is_held(q) ? &q->extra->ahead : q;
+}
+
+/* Unsent bytes and the memory of their spans. */
 static inline size_t
 outq_cost(const struct outq *q)
 {
-	return q->bytes + q->count * OUTQ_SPAN_COST;
+	size_t cost = q->bytes + q->count * OUTQ_SPAN_COST;
+
+	return q->extra ? cost + q->extra->ahead.bytes + q->extra->ahead.count * OUTQ_SPAN_COST : cost;
+}
+
+/* The part of it that is held. */
+static inline size_t
+outq_held_cost(const struct outq *q)
+{
+	return outq_is_held(q) ? q->bytes - q->extra->unheld_bytes + q->extra->held * OUTQ_SPAN_COST : 0;
+}
+
+/* Spans that outq_detach() has not dealt with yet. */
+static inline uint32_t
+outq_undetached(const struct outq *q)
+{
+	return q->count - q->detached + (q->extra ? q->extra->ahead.count - q->extra->ahead.detached : 0);
 }
 
 /* Memory of a ring that is longer than the shortest one, in bytes. */
@@ -138,8 +185,23 @@ outq_ring_bytes(const struct outq *q)
 static inline size_t
 outq_memory(const struct outq *q)
 {
-	return q->chunk_bytes + q->cap * sizeof(struct span);
+	size_t memory = q->chunk_bytes + q->cap * sizeof(struct span);
+
+	return q->extra ? memory + CHUNK_RING_SIZE + outq_memory(&q->extra->ahead) : memory;
 }
+
+/* For outq-held.c. Spans are counted from the head on. */
+static inline struct span *
+outq_span(struct outq *q, uint32_t i)
+{
+	return &q->ring[(q->head + i) & (q->cap - 1)];
+}
+
+/* What the spans from i on add to chunk_bytes. */
+size_t outq_chunk_bytes_from(struct outq *q, uint32_t i);
+
+/* Frees the memory of an empty queue. pool: may be NULL if it has none. */
+void outq_free_memory(struct outq *q, struct chunk_pool *pool);
 
 /* Whether anything queued is a message. */
 bool outq_has_messages(const struct outq *q);

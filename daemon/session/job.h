@@ -54,7 +54,8 @@ void job_end(struct bus *bus, struct session *s);
 static inline bool
 job_must_pause(struct bus *bus, const struct session *s, size_t next)
 {
-	if (!work_is_turn_over(&bus->flow.work) && !(s->client.clogged && &s->client != bus->flow.executing))
+	if (!work_is_turn_over(&bus->flow.work) &&
+	    !(client_is_stalled(&s->client) && &s->client != bus->flow.executing))
 		return false;
 	sessions_of(bus)->place.next = next;
 	return true;

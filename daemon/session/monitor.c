@@ -27,6 +27,7 @@ monitor_join(struct bus *bus, struct session *s)
 {
 	int r = recvset_add(&sessions_of(bus)->monitors, &s->client);
 
+	output_pin(&bus->flow, &s->client); /* the reply comes before the first line */
 	if (r == 0)
 		s->is_monitor = true;
 	return r;
@@ -116,7 +117,7 @@ monitor_put_line(struct buf *line, const struct bus *bus, const struct session *
 	return r < 0 ? r : buf_append(line, "\r\n", 2);
 }
 
-/* Queues a line; while the monitor's own EXEC runs, the line comes after its reply. */
+/* Queues a line: after the reply of the monitor's own EXEC, and before replies that wait for a commit. */
 static void
 monitor_send(struct bus *bus, struct client *monitor, const struct buf *line)
 {
@@ -125,17 +126,16 @@ monitor_send(struct bus *bus, struct client *monitor, const struct buf *line)
 
 	if (!client_is_live(monitor))
 		return;
-	if (monitor != flow->executing) {
+	if (monitor != flow->executing && !outq_is_held(&monitor->out)) {
 		reply_raw(bus, session_of(monitor), line->data, line->len);
 	} else {
 		offset = output_append_unicast(flow, line->data, line->len);
 		if (offset < 0)
 			flow_out_of_memory(flow, monitor);
 		else
-			output_deliver(flow, monitor, flow->unicast.chunk, (size_t)offset, line->len, NULL, 0);
-		return;
+			output_deliver_part(flow, monitor, flow->unicast.chunk, (size_t)offset, line->len);
 	}
-	if (!monitor->clogged || monitor->state == CLIENT_DEAD)
+	if (monitor == flow->executing || !monitor->clogged || monitor->state == CLIENT_DEAD)
 		return;
 	flow_log(flow, monitor, LOG_LEVEL_WARNING, "a monitor that does not keep up, disconnected");
 	flow_mark_dead(flow, monitor);

@@ -1,5 +1,6 @@
 #include "reply.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,21 @@ reply_header(struct bus *bus, struct session *s, char type, uint64_t value, stru
 void
 reply_hold(struct bus *bus, struct barrier *barrier)
 {
-	sessions_of(bus)->hold = barrier;
+	struct sessions *sessions = sessions_of(bus);
+
+	assert(!barrier || !sessions->hold || barrier == sessions->hold);
+	sessions->hold = barrier;
+}
+
+static void
+reply_raw_held(struct bus *bus, struct session *s, const void *data, size_t len)
+{
+	char *p = reply_reserve(bus, s, len);
+
+	if (!p)
+		return;
+	memcpy(p, data, len);
+	reply_commit(bus, s, len, reply_hold_of(bus));
 }
 
 void
@@ -37,7 +52,7 @@ reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offs
 		return;
 	if (bus->batch.messages > 0 && client_is_subscribed(&s->client))
 		batch_close(&bus->batch);
-	output_queue(&bus->flow, &s->client, chunk, offset, len, NULL, 0);
+	output_queue(&bus->flow, &s->client, chunk, offset, len, reply_hold_of(bus), 0);
 }
 
 void
@@ -75,7 +90,7 @@ reply_error(struct bus *bus, struct session *s, const char *format, ...)
 	memcpy(text + len, "\r\n", 2);
 	bus->flow.work.done += WORK_ERROR;
 	sessions_count_error(bus, text + 1);
-	reply_raw(bus, s, text, len + 2);
+	reply_raw_held(bus, s, text, len + 2);
 }
 
 void
@@ -141,7 +156,7 @@ reply_verbatim(struct bus *bus, struct session *s, struct slice text)
 		reply_bulk(bus, s, text);
 		return;
 	}
-	reply_header(bus, s, '=', text.len + 4, NULL);
+	reply_header(bus, s, '=', text.len + 4, reply_hold_of(bus));
 	reply_literal(bus, s, "txt:");
 	reply_raw(bus, s, text.p, text.len);
 	reply_literal(bus, s, "\r\n");
@@ -151,9 +166,9 @@ void
 reply_null(struct bus *bus, struct session *s)
 {
 	if (client_is_resp3(&s->client))
-		reply_literal(bus, s, "_\r\n");
+		reply_raw_held(bus, s, "_\r\n", 3);
 	else
-		reply_literal(bus, s, "$-1\r\n");
+		reply_raw_held(bus, s, "$-1\r\n", 5);
 }
 
 void
@@ -181,7 +196,7 @@ reply_integer_signed(struct bus *bus, struct session *s, int64_t value)
 {
 	char text[32];
 
-	reply_raw(bus, s, text, (size_t)snprintf(text, sizeof(text), ":%lld\r\n", (long long)value));
+	reply_raw_held(bus, s, text, (size_t)snprintf(text, sizeof(text), ":%lld\r\n", (long long)value));
 }
 
 void

@@ -94,6 +94,10 @@ void reply_null(struct bus *bus, struct session *s);
  * From now on, what the running command replies with the functions of reply.c that are not inline waits for the barrier
  * (NULL: for none). A command that holds its reply calls reply_hold(bus, NULL) before its handler returns. What follows
  * in the queue comes later in any case.
+ *
+ * Messages overtake a reply that waits for a commit, and then come before the first byte that is held. So a command
+ * holds all of its reply, from the first byte on, with one barrier (barrier_later() finds it, if there are several);
+ * and replies all of it in one turn.
  */
 void reply_hold(struct bus *bus, struct barrier *barrier);
 

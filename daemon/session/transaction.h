@@ -19,6 +19,7 @@ struct transaction {
 	/* While EXEC is under way: the command that it checks or runs next, what its messages will cost, and more. */
 	struct queued_command *next;
 	bool is_checked, is_running;
+	uint32_t answer;       /* of output_begin_answer() */
 	bool closes;           /* the client asked to be closed itself */
 	bool is_too_long;      /* there are too many replies: the client is disconnected at the end */
 	uint64_t memory, work; /* what its messages take in queues, in bytes; what was done for it (work.h) */

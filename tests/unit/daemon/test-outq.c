@@ -263,7 +263,8 @@ memory_is_accounted_for(void **state)
 		}
 		take(rig, prng_below(&prng, 8000));
 		assert_in_range(rig->chunks.bytes - rig->chunks.n_free * CHUNK_SIZE, rig->q.bytes,
-		                outq_memory(&rig->q) + (rig->q.own ? chunk_size(rig->q.own) : 0));
+		                outq_memory(&rig->q) +
+		                    (rig->q.extra && rig->q.extra->own ? chunk_size(rig->q.extra->own) : 0));
 		assert_in_range(rig->q.chunk_bytes, rig->q.bytes, SIZE_MAX);
 	}
 	outq_detach(&rig->q, &rig->chunks);
