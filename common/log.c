@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "human.h"
 #include "nowait.h"
 #include "printable.h"
 
@@ -113,8 +114,8 @@ log_put_line(const char *line, size_t len)
 	if (logger.lost > 0) {
 		n = logger.journal ? snprintf(text, sizeof(text), "<%d>", levels[LOG_LEVEL_WARNING].priority)
 		                   : snprintf(text, sizeof(text), "%s: warning: ", logger.program);
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%llu lines of the log were lost: it took no more\n",
-		              logger.lost);
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "%llu line%s of the log lost: it took no more\n",
+		              logger.lost, human_s(logger.lost));
 		if (nowait_write(&logger.out, text, (size_t)n) != n) {
 			logger.lost++;
 			return;

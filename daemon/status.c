@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "human.h"
 #include "loop.h"
 #include "service-manager.h"
 
@@ -35,12 +36,12 @@ status_tell(struct status *status)
 	status->owes_reloading_us = 0;
 	if (status->rate > 0)
 		snprintf(rate, sizeof(rate), " (%llu/s)", (unsigned long long)status->rate);
-	if (!service_manager_tell("%sSTATUS=%s%llu client%s; %llu messages published%s, %llu delivered, %llu dropped",
+	if (!service_manager_tell("%sSTATUS=%s%llu client%s; %llu message%s published%s, %llu delivered, %llu dropped",
 	                          status->owes_ready ? "READY=1\n" : "",
 	                          status->loop->sessions.reload_failed ? "The last reload failed, see the log; " : "",
-	                          (unsigned long long)stats->clients, stats->clients == 1 ? "" : "s",
-	                          (unsigned long long)stats->messages, rate, (unsigned long long)stats->deliveries,
-	                          (unsigned long long)stats->dropped))
+	                          (unsigned long long)stats->clients, human_s(stats->clients),
+	                          (unsigned long long)stats->messages, human_s(stats->messages), rate,
+	                          (unsigned long long)stats->deliveries, (unsigned long long)stats->dropped))
 		return false;
 	status->owes_ready = false;
 	status->told = *stats;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "answers.h"
+#include "human.h"
 #include "loop.h"
 #include "memory.h"
 #include "resp-encode.h"
@@ -75,9 +76,9 @@ delivery_take_answers(struct delivery *d, const struct answers *a)
 	d->answered += a->integers;
 	d->unreached += a->zeros;
 	if (a->first < d->expected)
-		say("%" PRIu64 " of %" PRIu64 " receivers came back to %s within %" PRIu64
-		    " ms; the others miss what is sent now",
-		    a->first, d->expected, client_name(d->client), d->rejoin);
+		say("%" PRIu64 " of %" PRIu64 " receiver%s came back to %s within %" PRIu64
+		    " ms; what is sent now is missed by the rest",
+		    a->first, d->expected, human_s(d->expected), client_name(d->client), d->rejoin);
 	d->expected = 0;
 	d->receivers = a->last;
 	d->ops->answered(d->arg, a->integers);

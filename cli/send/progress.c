@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "human.h"
 #include "loop.h"
 #include "say.h"
 
@@ -52,9 +53,9 @@ progress_show(struct progress *p, bool last)
 	progress_format_count(rate, sizeof(rate), p->rate, "/s");
 	if (state.reconnects > 0)
 		snprintf(reconnects, sizeof(reconnects), ", %" PRIu64 " reconnect%s", state.reconnects,
-		         state.reconnects == 1 ? "" : "s");
-	say_progress("%" PRIu64 " message%s, %s, %s, %" PRIu64 " unanswered%s", state.messages,
-	             state.messages == 1 ? "" : "s", bytes, rate, state.messages - state.answered, reconnects);
+		         human_s(state.reconnects));
+	say_progress("%" PRIu64 " message%s, %s, %s, %" PRIu64 " unanswered%s", state.messages, human_s(state.messages),
+	             bytes, rate, state.messages - state.answered, reconnects);
 	p->shown = true;
 }
 

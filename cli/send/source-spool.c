@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "human.h"
 #include "say.h"
 #include "send-options.h"
 #include "spool.h"
@@ -49,11 +50,12 @@ source_spool_report_found(const char *path, const struct spool_found *found)
 		say("spool '%s' was damaged: %" PRIu64 " message%s lost", path, found->lost,
 		    found->lost == 1 ? " is" : "s are");
 	if (found->cut > 0)
-		say("spool '%s': %" PRIu64 " bytes at its end are %s; they are cut off", path, found->cut,
+		say("spool '%s': its end, %" PRIu64 " byte%s, is %s; it is cut off", path, found->cut,
+		    human_s(found->cut),
 		    found->torn ? "the beginning of something that was not written to its end" : "damaged");
 	if (found->left > 0)
 		say_notice("spool '%s': %" PRIu64 " message%s left from before %s sent first", path, found->left,
-		           found->left == 1 ? "" : "s", found->left == 1 ? "is" : "are");
+		           human_s(found->left), found->left == 1 ? "is" : "are");
 }
 
 int

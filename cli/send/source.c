@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "human.h"
 #include "input.h"
 #include "loop.h"
 #include "memory.h"
@@ -357,8 +358,8 @@ source_say_left(const struct source *s)
 		say("%" PRIu64 " message%s in '%s', sent at the next start with it", left,
 		    left == 1 ? " stays" : "s stay", s->o->spool);
 	if (s->input && input_lost(s->input) > 0)
-		say("%zu bytes, the beginning of a line that is too long to stay in the pipe, are lost",
-		    input_lost(s->input));
+		say("the beginning of a line that is too long to stay in the pipe, %zu byte%s, is lost",
+		    input_lost(s->input), human_s(input_lost(s->input)));
 	if (s->stuck && source_left(s) > left)
 		say("%" PRIu64 " could not be written to it%s", source_left(s) - left,
 		    s->input ? ", and are still in the input" : "");

@@ -11,6 +11,7 @@
 #include "answers.h"
 #include "deadline.h"
 #include "delivery.h"
+#include "human.h"
 #include "loop.h"
 #include "progress.h"
 #include "rate.h"
@@ -163,8 +164,8 @@ send_give_up(void *arg, const char *why)
 		return;
 	}
 	send_explain(s, explanation, sizeof(explanation));
-	say("%s: %" PRIu64 " of %" PRIu64 " messages were not answered (%s)", why, left, source_taken(s->source),
-	    explanation);
+	say("%s: %" PRIu64 " of %" PRIu64 " message%s %s not answered (%s)", why, left, source_taken(s->source),
+	    human_s(source_taken(s->source)), left == 1 ? "was" : "were", explanation);
 	loop_end(s->loop, source_is_stuck(s->source) ? EX_IOERR : EX_TEMPFAIL);
 }
 
@@ -202,7 +203,8 @@ send_refused(void *arg, const struct slice *text, uint64_t size)
 	char where[256];
 
 	source_describe(s->source, s->delivery.answered + s->delivery.refused + 1, where, sizeof(where));
-	say("%s (%" PRIu64 " bytes) was refused: %.*s%s", where, size, (int)text->len, (const char *)text->p,
+	say("%s (%" PRIu64 " byte%s) was refused: %.*s%s", where, size, human_s(size), (int)text->len,
+	    (const char *)text->p,
 	    answers_error_is(text, "ERR Protocol error: invalid bulk length") ? " (it is larger than max_message)"
 	                                                                      : "");
 	if (answers_error_is(text, "NOPERM"))
@@ -240,13 +242,14 @@ send_print_end(struct send *s)
 
 	source_say_left(s->source);
 	if (s->o->summary)
-		say("send: %" PRIu64 " messages, %" PRIu64 " answered, %" PRIu64 " not sent, %" PRIu64
+		say("send: %" PRIu64 " message%s, %" PRIu64 " answered, %" PRIu64 " not sent, %" PRIu64
 		    " refused, %" PRIu64 " reached nobody, %" PRIu64 " sent again, %" PRIu64 " reconnect%s",
-		    source_taken(s->source), d->answered, source_left(s->source), d->refused, d->unreached,
-		    delivery_repeated(&s->delivery), reconnects, reconnects == 1 ? "" : "s");
+		    source_taken(s->source), human_s(source_taken(s->source)), d->answered, source_left(s->source),
+		    d->refused, d->unreached, delivery_repeated(&s->delivery), reconnects, human_s(reconnects));
 	else if (d->unreached > 0)
 		say_at(s->o->require_receiver ? SAY_ALWAYS : SAY_VERBOSE,
-		       "%" PRIu64 " of %" PRIu64 " answered messages reached nobody", d->unreached, d->answered);
+		       "%" PRIu64 " of %" PRIu64 " answered message%s reached nobody", d->unreached, d->answered,
+		       human_s(d->answered));
 }
 
 static void

@@ -206,6 +206,7 @@ static void
 pipe_signal_cb(void *arg, int signo, bool again)
 {
 	struct pipe *p = arg;
+	uint64_t left;
 
 	if (again) {
 		pipe_give_up(p, "interrupted");
@@ -215,9 +216,10 @@ pipe_signal_cb(void *arg, int signo, bool again)
 	input_stop(p->input);
 	deadline_run(&p->signal_deadline, true);
 	pipe_advance(p);
+	left = p->queue.bytes - p->queue.sent_bytes;
 	if (!loop_is_ending(p->loop))
-		say_notice("%" PRIu64 " bytes are not sent yet; interrupt again to give up",
-		           p->queue.bytes - p->queue.sent_bytes);
+		say_notice("%" PRIu64 " byte%s not sent yet; interrupt again to give up", left,
+		           left == 1 ? " is" : "s are");
 }
 
 static const struct client_ops pipe_client_ops = {

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "human.h"
 #include "log.h"
 #include "missed.h"
 #include "output.h"
@@ -190,7 +191,7 @@ batch_kill_receivers(struct batch *batch, const struct recvset *set, enum encodi
 		flow_mark_dead(batch->flow, c);
 		n++;
 	}
-	log_error("out of memory: %u receivers closed, since they would have missed messages", n);
+	log_error("out of memory: %u receiver%s closed that would have missed messages", n, human_s(n));
 }
 
 /* The payload in a bulk string. */

@@ -7,6 +7,7 @@
  * every message; draining is rare.
  */
 #include "flow.h"
+#include "human.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -146,7 +147,7 @@ flow_may_log(struct flow *flow)
 	bool is_allowed = log_limit_allows(&flow->client_log, CLIENT_LOG_LINES, CLIENT_LOG_MS, flow->now_ms, &omitted);
 
 	if (omitted > 0)
-		log_warning("%u lines about clients were left out", omitted);
+		log_warning("%u line%s about clients left out", omitted, human_s(omitted));
 	return is_allowed;
 }
 

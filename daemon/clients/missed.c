@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "human.h"
 #include "output-limit.h"
 #include "output.h"
 #include "resp-encode.h"
@@ -197,7 +198,8 @@ missed_report(struct missed_table *table, struct client *c)
 		if (c->is_tap || c->wants_missed)
 			missed_queue(table->flow, c, &missed->counts[i]);
 	}
-	flow_log(table->flow, c, LOG_LEVEL_INFO, "missed %" PRIu64 " messages while it was clogged", total);
+	flow_log(table->flow, c, LOG_LEVEL_INFO, "missed %" PRIu64 " message%s while it was clogged", total,
+	         human_s(total));
 	missed_forget(table, c);
 }
 

@@ -19,6 +19,7 @@
  * Only this file changes `clogged` and `held_up` of a client and what its user is charged with for output.
  */
 #include "output-limit.h"
+#include "human.h"
 
 /* What a client may have of replies that wait for a commit, in bytes, until it is held up. */
 #define HELD_MAX ((size_t)64 * 1024)
@@ -33,8 +34,8 @@ output_limit_check(struct flow *flow, struct client *c)
 		return;
 	c->clogged = clogged;
 	flow->clog_generation++;
-	log_debug("client %llu: %s, %zu bytes unsent", (unsigned long long)c->id, clogged ? "clogged" : "drained",
-	          cost);
+	log_debug("client %llu: %s, %zu byte%s unsent", (unsigned long long)c->id, clogged ? "clogged" : "drained",
+	          cost, human_s(cost));
 	if (clogged) {
 		flow->n_clogged++;
 		flow->has_untried = flow->has_untried || c->out_state < CLIENT_OUT_BLOCKED;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "human.h"
 #include "outq-held.h"
 #include "output-limit.h"
 
@@ -29,7 +30,7 @@ output_stop(struct flow *flow, struct client *c)
 	if (lost > 0)
 		/* Clients that write to a channel and never read from it, such as logger(1), always leave like this. */
 		flow_log(flow, c, c->encoding >= ENCODING_LINE ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-		         "gone with up to %llu messages not delivered", (unsigned long long)lost);
+		         "gone with up to %llu message%s not delivered", (unsigned long long)lost, human_s(lost));
 	flow->stats.undelivered += lost;
 	flow->stats.undelivered_slow += c->is_slow ? lost : 0;
 	output_limit_check(flow, c);
@@ -44,7 +45,8 @@ output_disconnect_slow(struct flow *flow, struct client *c)
 	c->is_slow = true;
 	if (c->out_state < CLIENT_OUT_BLOCKED)
 		return;
-	flow_log(flow, c, LOG_LEVEL_WARNING, "is slow, disconnected with %zu bytes unsent", c->out.bytes);
+	flow_log(flow, c, LOG_LEVEL_WARNING, "is slow, disconnected with %zu byte%s unsent", c->out.bytes,
+	         human_s(c->out.bytes));
 	flow->stats.slow_receivers++;
 	flow_mark_dead(flow, c);
 }

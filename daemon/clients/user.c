@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "human.h"
 #include "log.h"
 #include "protocol.h"
 
@@ -99,8 +100,9 @@ user_warn(struct user *user, uint64_t limit, uint64_t now_ms)
 		return;
 	if (!user->anonymous)
 		snprintf(name, sizeof(name), "uid %u", user->uid);
-	log_warning("%s: %llu bytes unsent to %llu clients, over queue_limit_per_uid (%llu)", name,
-	            (unsigned long long)user->queued, (unsigned long long)user->clients, (unsigned long long)limit);
+	log_warning("%s: %llu byte%s unsent to %llu client%s, over queue_limit_per_uid (%llu)", name,
+	            (unsigned long long)user->queued, human_s(user->queued), (unsigned long long)user->clients,
+	            human_s(user->clients), (unsigned long long)limit);
 }
 
 uint64_t

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "human.h"
 #include "input-quota.h"
 #include "output.h"
 #include "publish.h"
@@ -95,7 +96,7 @@ feed_refuse_channel(struct bus *bus, struct session *s, const struct feed_plan *
 static void
 feed_refuse_no_memory(struct bus *bus, struct session *s, const struct feed_plan *plan, size_t len)
 {
-	feed_refuse(bus, s, plan, "out of memory, a message of %zu bytes is lost", len);
+	feed_refuse(bus, s, plan, "out of memory, a message of %zu byte%s is lost", len, human_s(len));
 }
 
 /* Saves the bytes that cannot be handled now. */

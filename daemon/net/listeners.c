@@ -19,6 +19,7 @@
 
 #include "cleanup.h"
 #include "conn.h"
+#include "human.h"
 
 #define ACCEPT_RETRY_MS 500
 
@@ -76,8 +77,8 @@ listeners_refused_cb(void *owner, enum admission_refusal why, const struct ident
 		listeners_log_user_refused(flow->limits.max_clients_per_uid, identity);
 		break;
 	case ADMISSION_NO_RESOURCES:
-		log_warning("cannot accept more than %llu clients now: %s; new ones wait",
-		            (unsigned long long)flow->stats.clients, strerror(error));
+		log_warning("cannot accept more than %llu client%s now: %s; new ones wait",
+		            (unsigned long long)flow->stats.clients, human_s(flow->stats.clients), strerror(error));
 		break;
 	}
 }

@@ -7,6 +7,7 @@
 #include "stop.h"
 
 #include "conn.h"
+#include "human.h"
 #include "log.h"
 #include "pass.h"
 
@@ -94,6 +95,6 @@ stop_log_rest(const struct stop *stop)
 			unread += c->state == CLIENT_READY;
 	}
 	if (unsent > 0 || unread > 0)
-		log_warning("stopping with output unsent to %llu clients, and with input unread of %llu", unsent,
-		            unread);
+		log_warning("stopping with output unsent to %llu client%s, and with input unread of %llu", unsent,
+		            human_s(unsent), unread);
 }

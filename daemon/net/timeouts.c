@@ -6,6 +6,7 @@
 
 #include "bus.h"
 #include "conn.h"
+#include "human.h"
 
 void
 timeouts_check_slow(struct bus *bus)
@@ -28,8 +29,8 @@ timeouts_check_slow(struct bus *bus)
 		if (c->state == CLIENT_DEAD || (c->state != CLIENT_CLOSING && !outq_has_messages(&c->out) &&
 		                                !(c->clogged && (client_is_subscribed(c) || c->user->is_over))))
 			continue;
-		flow_log(flow, c, LOG_LEVEL_WARNING, "took nothing for %u ms, disconnected with %zu bytes unsent",
-		         since, c->out.bytes);
+		flow_log(flow, c, LOG_LEVEL_WARNING, "took nothing for %u ms, disconnected with %zu byte%s unsent",
+		         since, c->out.bytes, human_s(c->out.bytes));
 		flow->stats.slow_receivers++;
 		c->is_slow = true;
 		flow_mark_dead(flow, c);

@@ -7,6 +7,7 @@
  */
 #include "input-quota.h"
 
+#include "human.h"
 #include "job.h"
 #include "reply.h"
 #include "session.h"
@@ -40,8 +41,8 @@ input_quota_close_stalled(struct bus *bus)
 		    flow->limits.slow_timeout == 0)
 			continue;
 		flow_log(flow, c, LOG_LEVEL_WARNING,
-		         "has not sent the rest of a command of %u bytes, and others of its user wait; closed",
-		         s->kept);
+		         "has not sent the rest of a command of %u byte%s, and others of its user wait; closed",
+		         s->kept, human_s(s->kept));
 		reply_error(
 		    bus, s,
 		    PROTOCOL_TRY_AGAIN

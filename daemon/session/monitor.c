@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "command.h"
+#include "human.h"
 #include "output.h"
 #include "reply.h"
 #include "sessions.h"
@@ -71,7 +72,7 @@ monitor_put_argument(struct buf *line, struct slice arg)
 	if (r == 0)
 		r = buf_append(line, "\"", 1);
 	if (r == 0 && shown < arg.len)
-		r = buf_printf(line, "... (%zu more bytes)", arg.len - shown);
+		r = buf_printf(line, "... (%zu more byte%s)", arg.len - shown, human_s(arg.len - shown));
 	return r;
 }
 
@@ -113,7 +114,7 @@ monitor_put_line(struct buf *line, const struct bus *bus, const struct session *
 		r = monitor_put_argument(
 		    line, monitor_is_secret(row, argv, i) ? (struct slice){ redacted, sizeof(redacted) - 1 } : argv[i]);
 	if (r == 0 && i < argc)
-		r = buf_printf(line, " ... (%zu more arguments)", argc - i);
+		r = buf_printf(line, " ... (%zu more argument%s)", argc - i, human_s(argc - i));
 	return r < 0 ? r : buf_append(line, "\r\n", 2);
 }
 

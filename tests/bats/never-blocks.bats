@@ -38,7 +38,7 @@ def is_reported():
         said += os.read(reads, 1 << 20).replace(b"#", b"")
     except BlockingIOError:
         pass
-    return b"lines of the log were lost" in said and b"'many'" in said
+    return b" of the log lost: " in said and b"'many'" in said
 
 wait_until(is_reported, "the number of lost lines")
 daemon.send_signal(signal.SIGTERM)

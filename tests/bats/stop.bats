@@ -50,7 +50,7 @@ load helper
     block_on_big_message
     stop_udsd
     contains "$LOG" 'output unsent'
-    contains "$LOG" '1 messages not delivered'
+    contains "$LOG" '1 message not delivered'
 }
 
 @test "a stop answers every command that was read, even if one pass of the loop cannot handle them all" {
