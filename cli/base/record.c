@@ -73,10 +73,28 @@ record_set_string(json_t *record, const char *key, const char *text)
 	record_set_bytes(record, key, (struct slice){ (const uint8_t *)text, strlen(text) });
 }
 
+/*
+ * Jansson escapes only the control characters that JSON forbids, those of C0. The others, DEL and C1, would command a
+ * terminal; they stand in strings only, which Jansson hands over without splitting a character.
+ */
 static int
 record_append(const char *text, size_t size, void *arg)
 {
-	return buf_append(arg, text, size);
+	const uint8_t *p = (const uint8_t *)text, *end = p + size, *q;
+	int r = 0;
+
+	for (q = p; r == 0 && q < end; q++) {
+		bool is_c1 = *q == 0xc2 && q + 1 < end && q[1] < 0xa0;
+
+		if (!is_c1 && *q != 0x7f)
+			continue;
+		r = buf_append(arg, p, (size_t)(q - p));
+		q += is_c1;
+		if (r == 0)
+			r = buf_printf(arg, "\\u%04x", *q);
+		p = q + 1;
+	}
+	return r == 0 ? buf_append(arg, p, (size_t)(end - p)) : r;
 }
 
 void

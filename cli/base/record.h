@@ -1,6 +1,7 @@
 /*
  * JSON objects of jansson, each printed as one line for programs. The strings of JSON are UTF-8, but bytes from a peer
- * need not be: those are printed as base64. Without memory the program ends.
+ * need not be: those are printed as base64. Control characters are escaped, all of them. Without memory the program
+ * ends.
  */
 #pragma once
 

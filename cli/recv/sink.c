@@ -111,12 +111,9 @@ sink_free(struct sink *s)
 	free(s);
 }
 
-/* JSON escapes the control characters of C0 only. */
 static void
 sink_end_line(struct sink *s)
 {
-	if (s->json && s->clean)
-		s->line.len = printable_clean((char *)s->line.data, s->line.len, NULL);
 	if (s->ends)
 		memory_check(buf_append(&s->line, &s->delimiter, 1));
 }

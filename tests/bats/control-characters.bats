@@ -25,6 +25,28 @@ refute_csi() { # FILE
     assert_output plain
 }
 
+@test "JSON escapes all control characters in strings, and says the same" {
+    start_udsd
+    local name="x${CSI}31m"$'\x7f\xc2\x80\xc2\x9f\xc2\xa0\xc3\xbc\xe2\x82\xac end'
+    background "$UDSCTL" recv --json "$name" >"$DIR/recv"
+    background "$UDSCTL" monitor --json >"$DIR/monitor"
+    wait_until subscribed 1
+    wait_until info_is monitor_clients 1
+    "$UDSCTL" send "$name" "$name"
+    wait_until has_lines "$DIR/recv" 1
+    wait_until has_lines "$DIR/monitor" 1
+    "$UDSCTL" channels --json >"$DIR/channels"
+    local file
+    for file in recv monitor channels; do
+        run "$PYTHON" -c 'import json, re, sys
+text = open(sys.argv[2], encoding="utf-8", newline="").read()
+assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text), text
+assert "\\u009b" in text and "\\u007f" in text and "\u20ac" in text, text
+assert sys.argv[1] in (v for line in text.splitlines() for v in json.loads(line).values()), text' "$name" "$DIR/$file"
+        assert_success
+    done
+}
+
 @test "C1 control characters in messages of udsctl and in lines of the log" {
     need_root
     start_configured 'socket_mode = 0666' '[channel no.*]' 'publish = root'
@@ -53,7 +75,7 @@ refute_csi() { # FILE
 @test "recv replaces control characters on a terminal only, and not with --raw" {
     start_udsd
     run "$PYTHON" - "$UDSCTL" "$S" <<'EOF'
-import os, pty, signal, subprocess, sys
+import json, os, pty, signal, subprocess, sys
 from resp import Client
 udsctl, path = sys.argv[1:]
 signal.alarm(60)
@@ -80,7 +102,7 @@ same(on_terminal(), clean + b"\n")
 same(on_terminal("--raw"), MESSAGE + b"\n")
 # A format may have control characters of its own.
 same(on_terminal("--format", r"\e[1m%c %p %l\e[0m"), b"\x1b[1mnews " + clean + b" %d\x1b[0m\n" % len(MESSAGE))
-assert b"\xc2\x9b" not in on_terminal("--json")
+same(json.loads(on_terminal("--raw", "--format", "%j")), MESSAGE.decode(errors="replace"))
 recv = subprocess.Popen([udsctl, "recv", "-n", "1", "news"], stdout=subprocess.PIPE)
 publish()
 same(recv.stdout.read(), MESSAGE + b"\n")
