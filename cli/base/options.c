@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -90,6 +91,20 @@ options_report_unknown(const struct rules *rules, const char *word, int value)
 		say("%sunknown option '%.*s'; try 'udsctl %s--help'", rules->where, (int)len, word, rules->verb);
 }
 
+/*
+ * Whether the word, which an option has taken as its argument, is another option: then the argument was forgotten. What
+ * must begin so is written as one word with the option.
+ */
+static bool
+options_is_option(const struct rules *rules, const char *word)
+{
+	if (word[0] != '-' || !word[1])
+		return false;
+	if (word[1] == '-')
+		return !word[2] || isalpha((unsigned char)word[2]);
+	return !word[2] && options_find_row(rules, word[1]);
+}
+
 /* Milliseconds; a number alone is in seconds. */
 static int
 options_parse_duration(const char *text, uint64_t *ret_value)
@@ -158,12 +173,27 @@ options_set(struct options *o, const struct option_row *row, const char *text)
 	return NULL;
 }
 
+/*
+ * The argument of the row's option, optarg, or the word behind it where the option may go without and only that can be
+ * meant: an argument of a verb that takes none.
+ */
+static const char *
+options_argument(const struct option_row *row, const struct verb *verb, char **argv)
+{
+	const char *next = argv[optind];
+
+	if (optarg || !row->argument || !verb || verb->args_max > 0 || !next || !isdigit((unsigned char)*next))
+		return optarg;
+	optind++;
+	return next;
+}
+
 int
 options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 {
 	struct rules rules = { 0 };
 	const struct option_row *row;
-	const char *expected;
+	const char *argument, *expected;
 	int value;
 
 	/* '+': options end at the first word; ':': a missing argument is not reported as an unknown option. */
@@ -186,13 +216,19 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 			say("%soption '--%s' needs an argument: %s", rules.where, row->name, row->argument);
 			return -1;
 		}
-		if ((row->kind == OPTION_NAME || row->kind == OPTION_LIST) && !*optarg) {
+		argument = options_argument(row, verb, argv);
+		if (argument && argument == argv[optind - 1] && options_is_option(&rules, argument)) {
+			say("%soption '--%s' needs an argument: %s; to mean '%s', say --%s=%s", rules.where, row->name,
+			    row->argument, argument, row->name, argument);
+			return -1;
+		}
+		if ((row->kind == OPTION_NAME || row->kind == OPTION_LIST) && !*argument) {
 			say("%s--%s: the %s is empty; is a variable unset?", rules.where, row->name, row->argument);
 			return -1;
 		}
-		expected = options_set(o, row, optarg);
+		expected = options_set(o, row, argument);
 		if (expected) {
-			say("%s--%s: '%s' is not %s", rules.where, row->name, optarg, expected);
+			say("%s--%s: '%s' is not %s", rules.where, row->name, argument, expected);
 			return -1;
 		}
 	}

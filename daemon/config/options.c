@@ -172,6 +172,9 @@ options_parse(int argc, char **argv, struct options *ret_options)
 		c = getopt_long(argc, argv, "+:hV", longopts, &index);
 		if (c == -1)
 			break;
+		/* A value that is an option: the value was forgotten. */
+		if (optarg && optarg == argv[optind - 1] && strncmp(optarg, "--", 2) == 0)
+			c = ':';
 		result = options_handle_option(&options, c, longopts[index].name, argv[at]);
 	}
 	if (result == OPTIONS_RUN && optind < argc)

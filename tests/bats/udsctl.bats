@@ -285,6 +285,29 @@ with_run() { # DIRECTORY COMMAND...
     assert_output --partial "107"
 }
 
+@test "an option whose argument was forgotten does not take the next option for it" {
+    local words
+    for words in 'recv -p --timeout 1s' 'recv --pattern -n 1' 'send -f --timeout 1s news' 'recv --exec --jobs 2 x' \
+        'recv -p -- x' 'send --spool --summary news' 'monitor -c --json' 'clients -u --json' 'top --sort --batch' \
+        'stats --format --watch' 'pipe --hello --timeout 1s' 'ping --socket --json' '--socket --verbose ping'; do
+        # shellcheck disable=SC2086 # a verb and its options
+        run "$UDSCTL" $words
+        assert_failure 64
+        assert_output --regexp "option '--[a-z]+' needs an argument: [A-Z]+; to mean '--?[a-z]*', say --[a-z]+=-"
+    done
+    run "$UDSD" --listen --mode echo
+    assert_failure 64
+    assert_output --partial "option '--listen' needs a value"
+    # Other texts may begin with a hyphen, and as one word with the option anything may.
+    start_udsd
+    run bash -c 'echo one | "$0" send -f - --timeout 5s news' "$UDSCTL"
+    assert_success
+    background "$UDSCTL" recv -n 1 --format '- %p' --pattern=--timeout >"$DIR/out"
+    wait_until subscribed 1
+    "$UDSCTL" send -- --timeout x
+    wait_until contains "$DIR/out" '- x'
+}
+
 @test "the socket is found by --socket, \$UDSD_SOCKET and \$XDG_RUNTIME_DIR in this order" {
     start_udsd
     run "$UDSCTL" ping

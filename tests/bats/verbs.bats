@@ -37,6 +37,18 @@ json() {
     run "$UDSCTL" stats --watch=100ms -n 2
     assert_success
     assert_equal "$(grep -c '^messages ' <<<"$output")" 2
+    # A verb without arguments takes the word behind its option, and a number alone is in seconds, as everywhere.
+    local words
+    for words in '-w 1' '--watch 1' '-w 1s' '-w1'; do
+        # shellcheck disable=SC2086 # an option and its argument
+        run "$UDSCTL" stats -n 1 $words
+        assert_success
+    done
+    run "$UDSCTL" stats -w 0
+    assert_failure 64
+    run "$UDSCTL" stats -w 1 2
+    assert_failure 64
+    assert_output --partial "unexpected argument '2'"
     # It ends when the connection does.
     background "$UDSCTL" stats --watch=1h >"$DIR/stats" 2>"$DIR/err"
     local watch=$!
