@@ -152,13 +152,13 @@ log_write(enum log_level level, const char *format, ...)
 }
 
 void
-log_lines(enum log_level level, const char *lines)
+log_lines(enum log_level level, const char *lines, bool bare)
 {
 	int saved_errno = errno;
 
 	for (size_t len; *lines; lines += len + (lines[len] == '\n')) {
 		len = strcspn(lines, "\n");
-		if (logger.journal)
+		if (!bare || logger.journal)
 			log_write(level, "%.*s", (int)len, lines);
 		else if (log_is_on(level))
 			log_put_line(lines, len + (lines[len] == '\n'));

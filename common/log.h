@@ -30,8 +30,11 @@ bool log_is_on(enum log_level level);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes lines as they are, without program and level; in the journal each gets its priority. */
-void log_lines(enum log_level level, const char *lines);
+/*
+ * Writes each of the lines as log_write() does; `bare`: as it is, without program and level, but in the journal with its
+ * priority.
+ */
+void log_lines(enum log_level level, const char *lines, bool bare);
 
 /* Rate limit of log lines: at most max lines in period_ms. Zeroed: nothing was written yet. */
 struct log_limit {

@@ -75,7 +75,7 @@ main(int argc, char **argv)
 	log_init("udsd");
 	config = options_load_config(&options, options.check_config && options.n_listen == 0, &mistakes);
 	if (!config) {
-		log_lines(LOG_LEVEL_ERROR, mistakes.len > 0 ? (char *)mistakes.data : "udsd: out of memory\n");
+		log_lines(LOG_LEVEL_ERROR, mistakes.len > 0 ? (char *)mistakes.data : "udsd: out of memory\n", true);
 		r = EX_CONFIG;
 	} else if (options.check_config || options.print_config) {
 		if (options.print_config)

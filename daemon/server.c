@@ -90,7 +90,7 @@ server_swap_config(struct server *server, struct config *config, struct buf *mis
 	struct config *old = server->config;
 
 	if (!config)
-		log_lines(LOG_LEVEL_ERROR, mistakes->len > 0 ? (const char *)mistakes->data : "out of memory\n");
+		log_lines(LOG_LEVEL_ERROR, mistakes->len > 0 ? (const char *)mistakes->data : "out of memory\n", false);
 	listeners_close_lost(&server->listeners);
 	if (config)
 		listeners_make_way(&server->listeners, &config->listeners);

@@ -2,22 +2,28 @@
  * Reads the configuration file. A line is empty, a section, "key = value", or a mistake that is reported: whatever is
  * passed over in silence may be an access rule.
  *
- * After a mistake the rest is read all the same, so that one check finds them all.
+ * After a mistake the rest is read all the same, so that one check finds them all: a section whose name is wrong is
+ * read as the one that was most likely meant, or else as any section, since each key stands in one kind of section
+ * only.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
 #include "cleanup.h"
 #include "config.h"
 #include "config-rows.h"
+#include "config-text.h"
 #include "nearest.h"
 
 /* The longest text in brackets, in bytes: a pattern may be as long as a channel's name. */
 #define READER_SECTION_MAX (PROTOCOL_NAME_MAX + 16)
+/* The longest name of a kind of section. */
+#define READER_KIND_MAX 8
 
 struct reader {
 	struct config *config;
@@ -29,10 +35,13 @@ struct reader {
 	unsigned int line;
 
 	/* The section that is being read. */
-	char section[READER_SECTION_MAX + 1];
+	char section[READER_SECTION_MAX + READER_KIND_MAX + 1];
 	unsigned int section_line; /* 0: there was none yet */
 	enum config_scope scope;
-	void *base;         /* what its keys set; NULL: none, because the section is a mistake itself */
+	bool is_any; /* it is none of ours: it has the keys of all sections, which set what follows */
+	void *base;  /* what its keys set; NULL: see above, or there was no memory */
+	struct listener_config *any_listener;
+	struct access_rule *any_rule;
 	bool has_bad_value; /* a key has */
 	uint32_t seen;      /* a bit for each row that has been set: here, if the section has a name, else anywhere */
 	uint32_t seen_in_config;
@@ -55,8 +64,8 @@ static void __attribute__((format(printf, 2, 3))) reader_mistake(struct reader *
 static bool
 reader_section_has(const struct reader *reader, const struct config_row *row)
 {
-	return row->scope == reader->scope &&
-	       (reader->scope != SCOPE_CONFIG || strcmp(row->section, reader->section) == 0);
+	return reader->is_any || (row->scope == reader->scope &&
+	                          (reader->scope != SCOPE_CONFIG || strcmp(row->section, reader->section) == 0));
 }
 
 static const struct config_row *
@@ -78,7 +87,8 @@ reader_unknown_key(struct reader *reader, const char *key)
 		if (reader_section_has(reader, &config_rows[i]))
 			names[n++] = config_rows[i].key;
 	nearest = nearest_find(key, strlen(key), names, n);
-	reader_mistake(reader, "%.200s: unknown key in [%s]%s%s%s", key, reader->section,
+	reader_mistake(reader, "%.200s: unknown key%s%s%s%s%s%s", key, reader->is_any ? "" : " in [",
+	               reader->is_any ? "" : reader->section, reader->is_any ? "" : "]",
 	               nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
@@ -86,7 +96,7 @@ reader_unknown_key(struct reader *reader, const char *key)
 static bool
 reader_has_seen(const struct reader *reader, const struct config_row *row)
 {
-	uint32_t seen = reader->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
+	uint32_t seen = row->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
 
 	return seen & UINT32_C(1) << (row - config_rows);
 }
@@ -97,13 +107,11 @@ reader_begin_listener(struct reader *reader, const char *name)
 	const struct listener_config *other;
 
 	reader->scope = SCOPE_LISTENER;
-	if (!*name || strlen(name) >= LISTENER_NAME_MAX) {
+	if (!*name || strlen(name) >= LISTENER_NAME_MAX)
 		reader_mistake(reader, "[%s]: a listener needs a name of 1 to %d characters, like [listener bus]",
 		               reader->section, LISTENER_NAME_MAX - 1);
-		return;
-	}
 	STAILQ_FOREACH(other, &reader->config->listeners, link)
-		if (strcmp(other->name, name) == 0)
+		if (*name && strcmp(other->name, name) == 0)
 			reader_mistake(reader, "[%s]: there is a listener of this name already", reader->section);
 	reader->base = config_add_listener(reader->config, name);
 	if (!reader->base)
@@ -116,13 +124,11 @@ reader_begin_channel(struct reader *reader, const char *glob)
 	const struct access_rule *other;
 
 	reader->scope = SCOPE_CHANNEL;
-	if (!*glob) {
+	if (!*glob)
 		reader_mistake(reader, "[%s]: a channel section needs a name or pattern, like [channel alerts.*]",
 		               reader->section);
-		return;
-	}
 	STAILQ_FOREACH(other, &reader->config->rules, link)
-		if (strcmp(other->glob, glob) == 0)
+		if (*glob && strcmp(other->glob, glob) == 0)
 			reader_mistake(reader, "[%s]: there is a section of this name already", reader->section);
 	reader->base = config_add_rule(reader->config, glob);
 	if (!reader->base)
@@ -172,79 +178,76 @@ reader_section_name(const struct reader *reader, const char *kind)
 	return rest;
 }
 
-/* Without the blanks around it, which it must have room to lose: its end is written over. */
-static char *
-reader_trim(char *text)
+/* Begins the section that reader->section names. Returns false if there is none of its kind. */
+static bool
+reader_begin_named(struct reader *reader)
 {
-	size_t len = strlen(text);
+	const char *name;
 
-	while (len > 0 && isspace((unsigned char)text[len - 1]))
-		text[--len] = '\0';
-	while (isspace((unsigned char)*text))
-		text++;
-	return text;
+	if ((name = reader_section_name(reader, "listener"))) {
+		reader_begin_listener(reader, name);
+		return true;
+	}
+	if ((name = reader_section_name(reader, "channel"))) {
+		reader_begin_channel(reader, name);
+		return true;
+	}
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == SCOPE_CONFIG && strcmp(config_rows[i].section, reader->section) == 0)
+			reader->base = reader->config;
+	return reader->base;
 }
 
-/* The bracket that ends a section. A glob has brackets of its own, around a class of characters. */
-static char *
-reader_find_end(char *line)
+/* Reports the unknown section, and begins the one that was meant. */
+static void
+reader_begin_unknown(struct reader *reader)
 {
-	bool in_class = false;
+	static const char *const kinds[] = { "udsd", "limits", "admin", "listener", "channel" };
+	size_t len = strcspn(reader->section, " \t");
+	const char *nearest = nearest_find(reader->section, len, kinds, sizeof(kinds) / sizeof(kinds[0]));
+	char *behind = reader->section + len;
 
-	for (char *p = line + 1; *p; p++) {
-		if (*p == ']' && !in_class)
-			return p;
-		if (*p == '\\' && p[1])
-			p++;
-		else if (*p == '[' || *p == ']')
-			in_class = *p == '[';
+	if (!nearest) {
+		reader_mistake(reader,
+		               "[%s]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel "
+		               "PATTERN]",
+		               reader->section);
+		reader->is_any = true;
+		return;
 	}
-	return NULL;
+	reader_mistake(reader, "[%s]: unknown section; did you mean [%s%s]?", reader->section, nearest, behind);
+	memmove(reader->section + strlen(nearest), behind, strlen(behind) + 1);
+	memcpy(reader->section, nearest, strlen(nearest));
+	reader->is_any = !reader_begin_named(reader);
 }
 
 static void
 reader_begin_section(struct reader *reader, char *line)
 {
-	char *end = reader_find_end(line), *behind;
-	const char *name;
+	char *end = config_text_find_end(line), *behind = "";
 
 	reader_end_section(reader);
 	reader->section_line = reader->line;
 	reader->scope = SCOPE_CONFIG;
+	reader->is_any = false;
 	reader->base = NULL;
 	reader->seen = 0;
 	reader->has_bad_value = false;
-	if (!end) {
+	if (end) {
+		*end = '\0';
+		behind = config_text_trim(end + 1);
+	} else {
 		reader_mistake(reader, "'%.200s' has no ']' at its end; expected a [section]", line);
-		return;
 	}
-	*end = '\0';
-	behind = reader_trim(end + 1);
-	line = reader_trim(line + 1);
-	snprintf(reader->section, sizeof(reader->section), "%s", line);
-	if (strlen(line) > READER_SECTION_MAX) {
+	line = config_text_trim(line + 1);
+	snprintf(reader->section, READER_SECTION_MAX + 1, "%s", line);
+	if (strlen(line) > READER_SECTION_MAX)
 		reader_mistake(reader, "[%.200s...]: the name is longer than %zu bytes", line, PROTOCOL_NAME_MAX);
-		return;
-	}
 	if (*behind)
 		reader_mistake(reader, "'%.200s' stands after [%s]; expected it on a line of its own", behind,
 		               reader->section);
-	if ((name = reader_section_name(reader, "listener"))) {
-		reader_begin_listener(reader, name);
-		return;
-	}
-	if ((name = reader_section_name(reader, "channel"))) {
-		reader_begin_channel(reader, name);
-		return;
-	}
-	for (size_t i = 0; i < config_n_rows; i++)
-		if (config_rows[i].scope == SCOPE_CONFIG && strcmp(config_rows[i].section, reader->section) == 0)
-			reader->base = reader->config;
-	if (!reader->base)
-		reader_mistake(reader,
-		               "[%s]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel "
-		               "PATTERN]",
-		               reader->section);
+	if (!reader_begin_named(reader))
+		reader_begin_unknown(reader);
 }
 
 /* Reports an address that another listener has already. */
@@ -259,18 +262,28 @@ reader_check_address(struct reader *reader, const char *value)
 			               other->name);
 }
 
+/* What the row's value is stored in; NULL: there was no memory for it. */
+static void *
+reader_base(const struct reader *reader, const struct config_row *row)
+{
+	if (!reader->is_any)
+		return reader->base;
+	return row->scope == SCOPE_LISTENER  ? (void *)reader->any_listener
+	       : row->scope == SCOPE_CHANNEL ? (void *)reader->any_rule
+	                                     : reader->config;
+}
+
 static void
 reader_set_key(struct reader *reader, const char *key, const char *value)
 {
 	const struct config_row *row;
 	struct config_error error;
 	uint32_t bit;
+	void *base;
 
 	if (reader->section_line == 0)
 		reader_mistake(reader, "%.200s: stands before the first section, such as [udsd] or [listener NAME]",
 		               key);
-	if (!reader->base)
-		return;
 	row = reader_find_row(reader, key);
 	if (!row) {
 		reader_unknown_key(reader, key);
@@ -283,10 +296,11 @@ reader_set_key(struct reader *reader, const char *key, const char *value)
 	if (row->scope == SCOPE_CONFIG)
 		reader->seen_in_config |= bit;
 	reader->lines[row - config_rows] = reader->line;
-	if (config_set_value(row, reader->base, value, &error) != 0) {
+	base = reader_base(reader, row);
+	if (base && config_set_value(row, base, value, &error) != 0) {
 		reader->has_bad_value = true;
 		reader_mistake(reader, "%s: %s", key, error.text);
-	} else if (row->type == &config_type_address) {
+	} else if (row->type == &config_type_address && base == reader->base) {
 		reader_check_address(reader, value);
 	}
 }
@@ -319,13 +333,13 @@ reader_read_line(struct reader *reader)
 static void
 reader_handle_line(struct reader *reader)
 {
-	char *text = reader_trim((char *)reader->text.data), *separator = strpbrk(text, "=:");
+	char *text = config_text_trim((char *)reader->text.data), *separator = strpbrk(text, "=:");
 
 	if (*text == '[') {
 		reader_begin_section(reader, text);
 	} else if (separator && separator > text) {
 		*separator = '\0';
-		reader_set_key(reader, reader_trim(text), reader_trim(separator + 1));
+		reader_set_key(reader, config_text_trim(text), config_text_trim(separator + 1));
 	} else if (*text) {
 		reader_mistake(reader, "'%.200s' is neither 'key = value' nor a [section]", text);
 	}
@@ -347,7 +361,7 @@ int
 config_read(struct config *config, const char *path, struct buf *mistakes)
 {
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
-	struct reader reader = { .config = config, .path = path, .file = file, .mistakes = mistakes };
+	struct reader reader = { .config = config, .path = path, .file = file, .mistakes = mistakes, .is_any = true };
 	int r, error;
 
 	if (!file) {
@@ -360,12 +374,17 @@ config_read(struct config *config, const char *path, struct buf *mistakes)
 		reader_mistake(&reader, "the file does not begin with text");
 		return -EINVAL;
 	}
+	reader.any_listener = config_new_listener("");
+	reader.any_rule = access_rule_new("");
 	while ((r = reader_read_line(&reader)) == 0)
 		reader_handle_line(&reader);
 	error = errno;
 	if (r == -ENOMEM)
 		reader_mistake(&reader, "out of memory");
 	reader_end_section(&reader);
+	free(reader.any_listener);
+	if (reader.any_rule)
+		access_rule_free(reader.any_rule);
 	buf_deinit(&reader.text);
 	if (ferror(file)) {
 		buf_printf(mistakes, "%s: cannot be read: %s\n", path, strerror(error));

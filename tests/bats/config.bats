@@ -302,7 +302,9 @@ start_in_etc() {
     printf '[listener one]\nlisten = %s\nmode = fast\n' "$DIR/other" >"$DIR/conf"
     kill -HUP "$UDSD_PID"
     wait_until contains "$LOG" 'was not reloaded'
-    contains "$LOG" "$DIR/conf:3: mode: 'fast' is not a mode"
+    contains "$LOG" "udsd: error: $DIR/conf:3: mode: 'fast' is not a mode"
+    # Every line of a log says which program it is from.
+    refute grep -v '^udsd: [a-z]*: ' "$LOG"
     is_listening "$S"
     [ ! -e "$DIR/other" ]
 }

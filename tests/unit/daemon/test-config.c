@@ -353,14 +353,64 @@ unknown_keys_and_sections(void **state)
 	    "listen = @b\n",
 	    "2: max_clients: unknown key in [udsd]\n"
 	    "3: LOG_LEVEL: unknown key in [udsd]\n"
-	    "4: [limit]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
+	    "4: [limit]: unknown section; did you mean [limits]?\n"
+	    "6: nonsense: unknown key in [limits]\n"
 	    "8: listen: unknown key in [limits]\n"
 	    "9: '= 5' is neither 'key = value' nor a [section]\n"
 	    "12: log_level: unknown key in [listener a]\n"
-	    "13: [Udsd]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
+	    "13: [Udsd]: unknown section; did you mean [udsd]?\n"
 	    "14: []: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
-	    "15: [listeners a]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel "
-	    "PATTERN]\n");
+	    "15: [listeners a]: unknown section; did you mean [listener a]?\n"
+	    "15: [listener a]: there is a listener of this name already\n");
+}
+
+/* One check finds what is wrong inside a section whose name is wrong, too. */
+static void
+mistakes_in_misnamed_sections(void **state)
+{
+	struct rig *rig = *state;
+
+	expect_mistakes(
+	    rig,
+	    "queue_limit = 8X\n"
+	    "[listner bus]\n"
+	    "mode = fast\n"
+	    "lisen = @a\n"
+	    "[chanel alerts.*]\n"
+	    "slow = maybe\n"
+	    "[nonsense]\n"
+	    "socket_mode = 0999\n"
+	    "max_client = 5\n"
+	    "slow = never\n"
+	    "max_clients = 5\n"
+	    "[limits\n"
+	    "max_message = none\n"
+	    "max_clients = 6\n"
+	    "[listener]\n"
+	    "ack = perhaps\n"
+	    "[channel]\n"
+	    "slow = 1\n",
+	    "1: queue_limit: stands before the first section, such as [udsd] or [listener NAME]\n"
+	    "1: queue_limit: '8X' is not a size (try 8M; units are K, M and G)\n"
+	    "2: [listner bus]: unknown section; did you mean [listener bus]?\n"
+	    "3: mode: 'fast' is not a mode (route, echo, line, length or whole)\n"
+	    "4: lisen: unknown key in [listener bus]; did you mean 'listen'?\n"
+	    "2: [listener bus]: 'listen' is missing; expected a path, @name or host:port\n"
+	    "5: [chanel alerts.*]: unknown section; did you mean [channel alerts.*]?\n"
+	    "6: slow: 'maybe' is not a policy (wait, drop or disconnect)\n"
+	    "7: [nonsense]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel "
+	    "PATTERN]\n"
+	    "8: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)\n"
+	    "9: max_client: unknown key; did you mean 'max_clients'?\n"
+	    "10: slow: 'never' is not a policy (wait, drop or disconnect)\n"
+	    "12: '[limits' has no ']' at its end; expected a [section]\n"
+	    "13: max_message: 'none' is not a size (try 8M; units are K, M and G)\n"
+	    "14: max_clients: is set twice\n"
+	    "15: [listener]: a listener needs a name of 1 to 31 characters, like [listener bus]\n"
+	    "16: ack: 'perhaps' is not yes or no\n"
+	    "15: [listener]: 'listen' is missing; expected a path, @name or host:port\n"
+	    "17: [channel]: a channel section needs a name or pattern, like [channel alerts.*]\n"
+	    "18: slow: '1' is not a policy (wait, drop or disconnect)\n");
 }
 
 static void
@@ -570,7 +620,7 @@ long_lines(void **state)
 	assert_non_null(strstr((char *)rig->mistakes.data, "xxx' is neither 'key = value' nor a [section]\n"));
 	assert_non_null(strstr((char *)rig->mistakes.data, "xxx...]: the name is longer than 1024 bytes\n"));
 	assert_non_null(strstr((char *)rig->mistakes.data, "xxx' is not a channel's name of at most 1024 bytes\n"));
-	assert_null(strstr((char *)rig->mistakes.data, ":5:"));
+	assert_non_null(strstr((char *)rig->mistakes.data, ":5: publish: "));
 	buf_deinit(&b);
 }
 
@@ -725,6 +775,7 @@ main(void)
 		TEST(ranges),
 		TEST(addresses),
 		TEST(unknown_keys_and_sections),
+		TEST(mistakes_in_misnamed_sections),
 		TEST(before_the_first_section),
 		TEST(malformed_lines),
 		TEST(text_after_a_section),

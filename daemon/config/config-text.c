@@ -1,0 +1,34 @@
+#include "config-text.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+char *
+config_text_trim(char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 0 && isspace((unsigned char)text[len - 1]))
+		text[--len] = '\0';
+	while (isspace((unsigned char)*text))
+		text++;
+	return text;
+}
+
+/* A glob has brackets of its own, around a class of characters. */
+char *
+config_text_find_end(char *line)
+{
+	bool in_class = false;
+
+	for (char *p = line + 1; *p; p++) {
+		if (*p == ']' && !in_class)
+			return p;
+		if (*p == '\\' && p[1])
+			p++;
+		else if (*p == '[' || *p == ']')
+			in_class = *p == '[';
+	}
+	return NULL;
+}
