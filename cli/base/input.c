@@ -1,8 +1,8 @@
 /*
  * buf holds what was read; before `start` it was handed out.
  *
- * Peeking. What is read stays in the file or pipe until input_consume(), which takes exactly what was handed out and is
- * called once that is safe elsewhere. So the file or pipe always begins with a message: a process that reads on after
+ * Peeking. What is read stays in the file or pipe until input_consume(), which takes exactly the messages that are safe
+ * elsewhere. So the file or pipe always begins with a message: a process that reads on after
  * this one has died, however it died, finds no half ones. The beginning of an unfinished line is in buf and in the pipe
  * at the same time. Since a pipe with bytes in it always polls readable, a timer looks whether the line has gone on. A
  * line for which even the largest pipe has no room has to be taken before it is whole.
@@ -31,7 +31,8 @@ struct input {
 	struct loop *loop;
 	struct input_file *files; /* n_files of them */
 	size_t file, n_files;     /* file: index of the one being read */
-	size_t consumed;          /* index of the first file that input_consume() must look at */
+	size_t consumed;          /* index of the file with the first message that is not consumed */
+	struct buf sizes;         /* a size_t for each message handed out and not consumed: its bytes there */
 	enum input_split split;
 	enum input_state state;
 	bool at_end; /* of the last file */
@@ -147,6 +148,7 @@ input_free(struct input *in)
 	event_free(in->event);
 	timer_deinit(&in->look);
 	buf_deinit(&in->buf);
+	buf_deinit(&in->sizes);
 	peek_deinit(&in->peek);
 	free(in);
 }
@@ -159,17 +161,21 @@ input_enable_peek(struct input *in)
 }
 
 void
-input_consume(struct input *in)
+input_consume(struct input *in, uint64_t n)
 {
-	struct input_file *f;
+	uint64_t number = in->handed - in->sizes.len / sizeof(size_t); /* of messages consumed */
+	size_t bytes = 0, size;
 
-	/* The files before the one that is being read may have handed out something since the last call. */
-	for (size_t i = in->consumed; i <= in->file; i++) {
-		f = &in->files[i];
-		peek_take(&in->peek, f->fd, f->handed_out);
-		f->handed_out = 0;
+	for (uint64_t i = 0; i < n; i++, number++) {
+		while (in->consumed < in->file && in->files[in->consumed + 1].before <= number) {
+			peek_take(&in->peek, in->files[in->consumed++].fd, bytes);
+			bytes = 0;
+		}
+		memcpy(&size, in->sizes.data + i * sizeof(size), sizeof(size));
+		bytes += size;
 	}
-	in->consumed = in->file;
+	peek_take(&in->peek, in->files[in->consumed].fd, bytes);
+	buf_consume(&in->sizes, n * sizeof(size));
 }
 
 /* What to return where nothing is there to hand out. */
@@ -192,13 +198,14 @@ input_nothing(const struct input *in)
 static enum input_status
 input_hand_out(struct input *in, size_t n, size_t skip, struct slice *ret_slice)
 {
-	size_t taken = n + skip < in->taken ? n + skip : in->taken;
+	size_t taken = n + skip < in->taken ? n + skip : in->taken, left;
 
 	*ret_slice = (struct slice){ in->buf.data + in->start, n };
 	in->start += n + skip;
 	in->taken -= taken;
-	if (in->peek.kind != PEEK_NONE)
-		in->files[in->file].handed_out += n + skip - taken;
+	left = in->peek.kind == PEEK_NONE ? 0 : n + skip - taken;
+	if (in->peeks)
+		memory_check(buf_append(&in->sizes, &left, sizeof(left)));
 	in->searched = 0;
 	in->handed++;
 	return INPUT_OK;

@@ -28,9 +28,8 @@ enum input_split {
 
 struct input_file {
 	int fd;
-	const char *name;  /* NULL: standard input */
-	uint64_t before;   /* messages in the files before it; set by the input */
-	size_t handed_out; /* bytes of it that input_consume() takes; likewise */
+	const char *name; /* NULL: standard input */
+	uint64_t before;  /* messages in the files before it; set by the input */
 };
 
 enum input_status {
@@ -51,8 +50,8 @@ void input_free(struct input *in);
 /* Call before anything is read. Has no effect on terminals and sockets. */
 void input_enable_peek(struct input *in);
 
-/* Consumes the messages that were handed out. */
-void input_consume(struct input *in);
+/* Consumes the first n messages of those that were handed out and are not consumed. */
+void input_consume(struct input *in, uint64_t n);
 
 /* The next message; valid until the loop runs again. */
 enum input_status input_next(struct input *in, struct slice *ret_message);

@@ -1,8 +1,9 @@
 /*
  * Without a spool, messages go straight from the input to source_next(). With one, source_fill() moves them as they
  * come, a batch at a time: from the input into the batch, the batch into the file, and only then do they count as read
- * from the input. So each message is always in the input or in the file, whenever the process dies. A batch that
- * cannot be written stays and is tried again every second; nothing is read meanwhile.
+ * from the input. So each message is always in the input or in the file, whenever the process dies. What of a batch
+ * cannot be written stays and is tried again every second, and whenever answers may have made room; nothing is read
+ * meanwhile.
  */
 #include "source.h"
 
@@ -44,8 +45,9 @@ struct source {
 	uint64_t left_before; /* messages that were in it at the start */
 	bool lost;            /* some of those were damaged */
 	bool failed;          /* the spool cannot be read */
-	bool stuck;           /* the spool cannot be written */
-	bool said_full;
+	bool stuck;           /* something cannot be written to the spool */
+	uint64_t stuck_at;    /* when that was last so */
+	bool said_stuck, said_full;
 	struct timer retry;
 };
 
@@ -165,24 +167,33 @@ source_take(struct source *s, struct slice *ret_message)
 	return status;
 }
 
-/* Writes the batch, and consumes it from the input. Returns whether it is in the file. */
+/*
+ * Writes what there is room for, and consumes that from the input. Returns whether all is in the file. On a disk that
+ * stays nearly full, writing fails and works many times a second: that is said once.
+ */
 static bool
 source_write_spool(struct source *s)
 {
+	uint64_t before = spool_left(s->spool);
 	int r = spool_write(s->spool);
 
 	/* The mark frees the room of what is answered; then it may work. */
 	if (r < 0 && spool_mark(s->spool) == 0)
 		r = spool_write(s->spool);
-	if (r < 0 && !s->stuck)
-		say("spool '%s': %s; nothing more is read until it can be written", s->o->spool, strerror(-r));
-	if (r == 0 && s->stuck)
-		say("spool '%s': writing works again", s->o->spool);
+	if (s->input)
+		input_consume(s->input, spool_left(s->spool) - before);
 	s->stuck = r < 0;
-	if (s->stuck && !timer_is_set(&s->retry))
+	if (s->stuck) {
+		s->stuck_at = loop_now();
+		if (!s->said_stuck)
+			say("spool '%s': %s; nothing more is read until it can be written", s->o->spool, strerror(-r));
+		s->said_stuck = true;
+	} else if (s->said_stuck && loop_now() - s->stuck_at >= RETRY_MS) {
+		say("spool '%s': writing works again", s->o->spool);
+		s->said_stuck = false;
+	}
+	if (s->said_stuck && !timer_is_set(&s->retry))
 		timer_set(&s->retry, RETRY_MS);
-	if (!s->stuck && s->input)
-		input_consume(s->input);
 	return !s->stuck;
 }
 

@@ -42,6 +42,32 @@ spool_file_mark_sum(const struct siphash_key *key, const struct spool_mark *mark
 	return siphash(key, mark, offsetof(struct spool_mark, sum));
 }
 
+int
+spool_file_lock(int fd, pid_t *ret_pid)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_SETLK, &l) == 0)
+		return 0;
+	if (errno != EAGAIN && errno != EACCES)
+		return -errno;
+	if (fcntl(fd, F_GETLK, &l) == 0 && l.l_type != F_UNLCK)
+		*ret_pid = l.l_pid;
+	return SPOOL_E_LOCKED;
+}
+
+int
+spool_file_check_trust(int fd, struct stat *ret_st)
+{
+	if (fstat(fd, ret_st) < 0)
+		return -errno;
+	if (!S_ISREG(ret_st->st_mode))
+		return SPOOL_E_FOREIGN;
+	if (ret_st->st_uid != geteuid())
+		return SPOOL_E_OWNER;
+	return ret_st->st_mode & (S_IWGRP | S_IWOTH) ? SPOOL_E_MODE : 0;
+}
+
 uint64_t
 spool_file_batch_sum(const struct siphash_key *key, const void *p, uint64_t size)
 {

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
 
 #include "buf.h"
 #include "siphash.h"
@@ -42,6 +44,12 @@ struct spool_batch {
 	uint16_t channel_len;
 	uint16_t zero;
 };
+
+/* Locks the file for this process. Returns 0, -errno or SPOOL_E_LOCKED; then *ret_pid says by whom, if it is known. */
+int spool_file_lock(int fd, pid_t *ret_pid);
+
+/* Whether only its owner, who is the user of this process, can write to it. Returns 0, -errno or SPOOL_E_*. */
+int spool_file_check_trust(int fd, struct stat *ret_st);
 
 /* The sum for the batch at p, of `size` bytes with its header. */
 uint64_t spool_file_batch_sum(const struct siphash_key *key, const void *p, uint64_t size);

@@ -72,37 +72,6 @@ struct spool {
 	struct batch out; /* being taken out */
 };
 
-static int
-spool_lock(int fd, struct spool_report *report)
-{
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	if (fcntl(fd, F_SETLK, &l) == 0)
-		return 0;
-	if (errno != EAGAIN && errno != EACCES)
-		return -errno;
-	if (fcntl(fd, F_GETLK, &l) == 0 && l.l_type != F_UNLCK)
-		report->pid = l.l_pid;
-	return SPOOL_E_LOCKED;
-}
-
-static int
-spool_check_trust(int fd, struct spool_report *report, uint64_t *ret_size)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return SPOOL_E_FOREIGN;
-	report->uid = st.st_uid;
-	report->mode = st.st_mode & 07777;
-	*ret_size = (uint64_t)st.st_size;
-	if (st.st_uid != geteuid())
-		return SPOOL_E_OWNER;
-	return st.st_mode & (S_IWGRP | S_IWOTH) ? SPOOL_E_MODE : 0;
-}
-
 /* Everything is answered: cuts the file back to its head. The caller writes the mark. */
 static int
 spool_empty(struct spool *s)
@@ -121,12 +90,14 @@ static int
 spool_load(struct spool *s, struct spool_report *report)
 {
 	struct spool_found *found = &report->found;
-	uint64_t size = 0;
-	int r = spool_lock(s->fd, report); /* first, since another process may be writing */
+	struct stat st = { 0 };
+	int r = spool_file_lock(s->fd, &report->pid); /* first, since another process may be writing */
 
 	if (r == 0)
-		r = spool_check_trust(s->fd, report, &size);
-	if (r == 0 && size == 0)
+		r = spool_file_check_trust(s->fd, &st);
+	report->uid = st.st_uid;
+	report->mode = st.st_mode & 07777;
+	if (r == 0 && st.st_size == 0)
 		r = spool_file_create(s->fd, s->options.path, &s->key);
 	if (r == 0)
 		r = spool_file_open(s->fd, &s->key, &s->mark);
@@ -192,46 +163,75 @@ spool_added(const struct spool *s)
 	return s->in.bytes.len;
 }
 
-int
-spool_write(struct spool *s)
+/* Bytes of the first `count` messages of the batch that is being filled, with its header. */
+static uint64_t
+spool_size(const struct spool *s, uint32_t count)
+{
+	uint64_t size = s->in.at;
+	uint32_t len;
+
+	for (; count > 0; count--) {
+		memcpy(&len, s->in.bytes.data + size, sizeof(len));
+		size += sizeof(len) + len;
+	}
+	return size;
+}
+
+/* Writes the first `count` messages, at least one, as a batch. Returns 0 or -errno. */
+static int
+spool_write_first(struct spool *s, uint32_t count)
 {
 	struct batch *b = &s->in, empty;
-	struct spool_batch header = { .first = s->number,
-		                      .size = b->bytes.len - sizeof(header),
-		                      .count = b->left,
-		                      .channel_len = b->channel_len };
+	uint64_t size = count == b->left ? b->bytes.len : spool_size(s, count);
+	struct spool_batch header = {
+		.first = s->number, .size = size - sizeof(header), .count = count, .channel_len = b->channel_len
+	};
 	int r;
 
-	if (b->bytes.len == 0)
-		return 0;
 	memcpy(b->bytes.data, &header, sizeof(header));
-	header.sum = spool_file_batch_sum(&s->key, b->bytes.data, b->bytes.len);
+	header.sum = spool_file_batch_sum(&s->key, b->bytes.data, size);
 	memcpy(b->bytes.data, &header, sizeof(header));
-	r = spool_file_write(s->fd, b->bytes.data, b->bytes.len, s->end);
+	r = spool_file_write(s->fd, b->bytes.data, size, s->end);
 	if (r == 0 && s->options.sync && fdatasync(s->fd) < 0)
 		r = -errno;
 	if (r < 0) {
 		(void)!ftruncate(s->fd, (off_t)s->end);
-		s->pressed = true;
-		s->marked = false;
 		return r;
 	}
-	s->pressed = false;
-	s->number += header.count;
-	s->left += header.count;
+	s->number += count;
+	s->left += count;
+	s->end += size;
+	b->left -= count;
 	/* What was just written is usually taken out next: then it need not be read from the file. */
-	if (s->next == s->end && s->out.left == 0) {
-		s->next += b->bytes.len;
-		s->end = s->next;
+	if (s->next + size == s->end && s->out.left == 0 && b->left == 0) {
+		s->next = s->end;
 		empty = s->out;
 		s->out = *b;
+		s->out.left = count;
 		*b = empty;
-	} else {
-		s->end += b->bytes.len;
 	}
-	b->bytes.len = 0;
-	b->left = 0;
+	if (b->left > 0)
+		memmove(b->bytes.data + b->at, b->bytes.data + size, b->bytes.len - size);
+	b->bytes.len = b->left > 0 ? b->at + b->bytes.len - size : 0;
 	return 0;
+}
+
+int
+spool_write(struct spool *s)
+{
+	uint32_t count = s->in.left;
+	int r = 0;
+
+	while (s->in.left > 0 && count > 0) {
+		r = spool_write_first(s, count);
+		if (r == 0)
+			count = s->in.left;
+		else /* where there is no room for all, there may be for some */
+			count = r == -ENOSPC || r == -EDQUOT || r == -EFBIG ? count / 2 : 0;
+	}
+	s->pressed = r < 0;
+	s->marked = s->marked && r == 0;
+	return r;
 }
 
 bool

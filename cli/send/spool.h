@@ -45,7 +45,10 @@ void spool_add(struct spool *s, const struct slice *message);
 /* Bytes of that batch. */
 uint64_t spool_added(const struct spool *s);
 
-/* Writes the batch. Returns 0, or -errno: then the batch stays, and the call can be repeated. */
+/*
+ * Writes the batch. Returns 0, or -errno: then the messages stay in it for which there was no room, spool_left() counts
+ * the others, and the call can be repeated.
+ */
 int spool_write(struct spool *s);
 
 /* Whether the limit is reached: then add nothing more. */

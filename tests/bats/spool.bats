@@ -153,6 +153,63 @@ mount_small() {
     [ "$(grep -c 'No space left' "$DIR/err")" -le 60 ]
 }
 
+@test "a disk that stays nearly full: what fits is written and sent, piece by piece, and nothing twice" {
+    mount_small 300k
+    start_udsd
+    receive numbers
+    # Room for less than a batch of udsctl's, and none will be made.
+    head -c 200k /dev/zero >"$DIR/small/filler"
+    seq 100000 >"$DIR/in"
+    local run
+    for run in 1 2; do
+        "$UDSCTL" send --spool "$DIR/small/spool" numbers <"$DIR/in" 2>"$DIR/err" 3>&- 8>&- &
+        wait_exit $!
+        assert_equal "$status" 0
+    done
+    wait_until has_lines "$DIR/out" 200000
+    diff <(seq 100000; seq 100000) "$DIR/out"
+    assert_equal "$(grep -c 'No space left on device; nothing more is read' "$DIR/err")" 1
+    [ "$(wc -l <"$DIR/err")" -le 2 ]
+}
+
+@test "the disk is full: what fits is in the spool, the rest in the pipe, and when there is room it goes on" {
+    mount_small 300k
+    head -c 200k /dev/zero >"$DIR/small/filler"
+    seq 50000 >"$DIR/in"
+    exec 8<"$DIR/in"
+    "$UDSCTL" send --spool "$DIR/small/spool" numbers <&8 2>"$DIR/err" 3>&- &
+    local send=$!
+    PIDS+=("$send")
+    wait_until contains "$DIR/err" "No space left on device"
+    # The part of the batch that fits, to the last block or so.
+    wait_until eval '[ "$(size "$DIR/small/spool")" -gt 80000 ]'
+    kill -KILL "$send"
+    wait_exit "$send"
+    start_udsd
+    receive numbers
+    "$UDSCTL" send --spool "$DIR/small/spool" numbers <&8 2>"$DIR/err" 3>&- &
+    send=$!
+    PIDS+=("$send")
+    wait_exit "$send"
+    assert_equal "$status" 0
+    wait_until has_lines "$DIR/out" 50000
+    diff <(seq 50000) "$DIR/out"
+    # Without a daemon, it goes on when somebody makes room.
+    stop_udsd
+    seq 50000 >"$DIR/in"
+    exec 8<"$DIR/in"
+    "$UDSCTL" send --spool "$DIR/small/spool" numbers <&8 2>"$DIR/err" 3>&- &
+    send=$!
+    PIDS+=("$send")
+    wait_until contains "$DIR/err" "No space left on device"
+    mount -o remount,size=2m "$DIR/small"
+    wait_until contains "$DIR/err" "writing works again"
+    exec 8<&-
+    kill -TERM "$send"
+    wait_exit "$send"
+    contains "$DIR/err" "50000 messages stay in"
+}
+
 @test "the disk is full and no daemon runs: it exits with 74, and lines that it did not read are still in the pipe" {
     mount_small 300k
     mkfifo "$DIR/fifo"
@@ -296,10 +353,20 @@ EOF
     run bash -c "ulimit -f 16; exec '$UDSCTL' send --spool '$DIR/spool' --timeout 300ms numbers <'$DIR/in'"
     assert_failure 74
     assert_output --partial "spool '$DIR/spool': File too large; nothing more is read until it can be written"
+    assert_output --regexp "[1-9][0-9]* messages stay in '$DIR/spool'"
+    local before
+    before=$(sed -E 's/.* ([0-9]+) messages stay in .*/\1/' <<<"${output//$'\n'/ }")
     start_udsd
+    receive numbers
+    run bash -c "ulimit -f 16; exec '$UDSCTL' send --spool '$DIR/spool' numbers <'$DIR/in'"
+    assert_success
+    wait_until has_lines "$DIR/out" $((before + 20000))
+    diff <(seq "$before"; seq 20000) "$DIR/out"
+    # Nothing helps where a single message does not fit.
+    head -c 20000 /dev/zero | tr '\0' x >"$DIR/in"
     run bash -c "ulimit -f 16; exec '$UDSCTL' send --spool '$DIR/spool' --timeout 300ms numbers <'$DIR/in'"
     assert_failure 74
-    assert_output --partial "messages were not answered (the spool cannot be written)"
+    assert_output --partial "1 of 1 message was not answered (the spool cannot be written)"
 }
 
 @test "lines of a file are taken whole, although the disk is full" {
