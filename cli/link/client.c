@@ -48,6 +48,7 @@ struct client {
 	struct backoff backoff;
 	size_t greeted; /* bytes of the greeting written */
 	bool stopped;
+	bool has_answered; /* something has come, on any connection */
 
 	uint64_t connects;
 	uint64_t lost_at; /* loop_now() */
@@ -221,6 +222,7 @@ client_input_cb(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 {
 	struct client *c = arg;
 
+	c->has_answered = true;
 	return c->ops->input(c->arg, p, len, ret_need);
 }
 
@@ -389,7 +391,8 @@ client_explain(const struct client *c, char *text, size_t size)
 
 	advice_format(&c->options.addr.addrs[0], c->last_error, advice, sizeof(advice));
 	if (c->state == CLIENT_UP)
-		snprintf(text, size, "no answer from %s", c->name);
+		snprintf(text, size, "no answer from %s%s", c->name,
+		         c->has_answered ? "" : ": it hangs, or its mode is line, length or whole, which never answer");
 	else
 		snprintf(text, size, "no connection to %s: %s%s", c->name, client_reason(c->last_error), advice);
 }

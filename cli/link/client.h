@@ -92,5 +92,9 @@ uint64_t client_reconnects(const struct client *c);
 /* The address as text, valid as long as the client. */
 const char *client_name(const struct client *c);
 
-/* Why nothing comes: "no connection to PATH: REASON" or "no answer from PATH". */
+/* A verb that may wait for ever tells people after so many ms that nothing at all has come. */
+#define CLIENT_SILENCE ((uint64_t)5000)
+
+/* Why nothing comes: "no connection to PATH: REASON" or "no answer from PATH", and if it never has answered what it may
+ * be. */
 void client_explain(const struct client *c, char *text, size_t size);

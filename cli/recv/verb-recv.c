@@ -63,7 +63,7 @@ struct recv {
 	struct sink *sink;
 	struct subscription subscription;
 	struct resp_reply reply;
-	struct deadline deadline, signal_deadline;
+	struct deadline deadline, signal_deadline, silence;
 	uint64_t lost_at; /* loop_now(); 0 before the first loss */
 	uint64_t missed;  /* messages that the daemon dropped */
 	bool finishing;   /* the connection is closed; the sink is not idle yet */
@@ -195,6 +195,7 @@ recv_input(void *arg, const uint8_t *bytes, size_t len, size_t *ret_need)
 	size_t used = 0, need = 0, n;
 	uint64_t before = sink_messages(r->sink);
 
+	deadline_run(&r->silence, false);
 	sink_set_time(r->sink);
 	do {
 		used += sink_take_run(r->sink, bytes + used, len - used, recv_messages_left(r), &need);
@@ -231,11 +232,20 @@ recv_sink_cb(void *arg)
 }
 
 static void
+recv_up(void *arg)
+{
+	struct recv *r = arg;
+
+	deadline_run(&r->silence, true);
+}
+
+static void
 recv_down(void *arg, uint64_t unread)
 {
 	struct recv *r = arg;
 
 	(void)unread;
+	deadline_run(&r->silence, false);
 	if (r->subscription.confirmed >= r->subscription.n)
 		r->lost_at = loop_now();
 	r->subscription.confirmed = 0;
@@ -245,11 +255,24 @@ static void
 recv_timed_out_cb(void *arg, const char *why)
 {
 	struct recv *r = arg;
-	char explanation[256];
+	bool is_subscribed = client_is_up(r->client) && r->subscription.confirmed >= r->subscription.n;
+	char explanation[512];
 
 	client_explain(r->client, explanation, sizeof(explanation));
-	say("%s: %s", why, client_is_up(r->client) ? "no message came" : explanation);
+	say("%s: %s", why, is_subscribed ? "no message came" : explanation);
 	recv_finish(r, EX_TEMPFAIL);
+}
+
+static void
+recv_silence_cb(void *arg, const char *why)
+{
+	struct recv *r = arg;
+	char explanation[512];
+
+	(void)why;
+	client_explain(r->client, explanation, sizeof(explanation));
+	if (!loop_is_ending(r->loop))
+		say("%s; waiting", explanation);
 }
 
 static void
@@ -280,6 +303,7 @@ recv_signal_cb(void *arg, int signo, bool again)
 }
 
 static const struct client_ops recv_client_ops = {
+	.up = recv_up,
 	.input = recv_input,
 	.down = recv_down,
 };
@@ -300,6 +324,7 @@ recv_setup(struct recv *r)
 	options.greeting = (struct slice){ r->subscription.commands.data, r->subscription.commands.len };
 	r->client = client_new(r->loop, &options, &recv_client_ops, r);
 	deadline_init(&r->deadline, r->loop, o->common.timeout, recv_timed_out_cb, r);
+	deadline_init(&r->silence, r->loop, CLIENT_SILENCE, recv_silence_cb, r);
 	limit = !o->exec ? SIGNAL_TIMEOUT : o->stop_timeout > 0 ? o->stop_timeout : STOP_TIMEOUT;
 	deadline_init(&r->signal_deadline, r->loop, limit, recv_signal_timed_out_cb, r);
 	return 0;
@@ -356,6 +381,7 @@ verb_recv_run(const void *options)
 	subscription_deinit(&r.subscription);
 	deadline_deinit(&r.deadline);
 	deadline_deinit(&r.signal_deadline);
+	deadline_deinit(&r.silence);
 	loop_free(r.loop);
 	return status;
 }

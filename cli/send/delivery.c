@@ -2,6 +2,9 @@
  * What the daemon sends on a connection: "+OK" for each command of the greeting, then the answers to messages; or an
  * error in place of one of those; or at any time an error that is about the connection, which ends then. Only the last
  * leaves the messages in the queue (answers_complaint()).
+ *
+ * A listener in the mode line, length or whole cannot be told from a bus before something is sent to it, and publishes
+ * that: so the first message goes alone, and is all that such a listener ever gets.
  */
 #include "delivery.h"
 
@@ -133,6 +136,7 @@ delivery_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 			d->greetings--;
 		else if (a.next != ANSWERS_MORE)
 			client_end_foreign(d->client);
+		d->is_bus = d->is_bus || a.next != ANSWERS_MORE || a.integers > 0;
 	} while (a.next != ANSWERS_MORE && !loop_is_ending(d->loop));
 	if (!loop_is_ending(d->loop))
 		d->ops->moved(d->arg);
@@ -222,13 +226,31 @@ delivery_push(struct delivery *d, const struct slice *channel, const struct slic
 	sendq_commit(&d->queue, prefix->len + resp_put_bulk(frame + prefix->len, message->p, message->len), false);
 }
 
+/* Writes what is left of the first message, once the greeting is answered. */
+static void
+delivery_write_first(struct delivery *d)
+{
+	struct sendq *q = &d->queue;
+	size_t len = q->frames > 0 && d->greetings == 0 ? sendq_first(q).len : 0;
+	struct iovec iov;
+
+	if (q->sent_bytes >= len || sendq_peek(q, &iov, 1) == 0)
+		return;
+	if (iov.iov_len > len - q->sent_bytes)
+		iov.iov_len = len - q->sent_bytes;
+	sendq_sent(q, client_writev(d->client, &iov, 1));
+}
+
 void
 delivery_write(struct delivery *d)
 {
 	/* Nobody misses anything by what is sent only now. */
 	if (d->expected > 0 && d->queue.sent_bytes == 0 && loop_now() >= d->rejoined_at)
 		d->expected = 0;
-	client_write_queue(d->client, &d->queue);
+	if (d->is_bus)
+		client_write_queue(d->client, &d->queue);
+	else
+		delivery_write_first(d);
 }
 
 uint64_t

@@ -48,6 +48,7 @@ struct delivery {
 
 	struct buf greeting;    /* of this connection */
 	unsigned int greetings; /* commands of it that are not answered */
+	bool is_bus;            /* something was answered as a bus answers */
 	bool no_rejoin;         /* the daemon does not know that */
 	uint64_t receivers;     /* that the last answer counted */
 	uint64_t expected;      /* that the first answer of this connection should count; 0: it does not matter */
@@ -69,7 +70,10 @@ void delivery_deinit(struct delivery *d);
 /* Queues a message. */
 void delivery_push(struct delivery *d, const struct slice *channel, const struct slice *message);
 
-/* Writes what the socket takes. Never calls back. */
+/*
+ * Writes what the socket takes; before the first answer no more than one message, since a listener that never answers
+ * publishes what it gets, whatever that is. Never calls back.
+ */
 void delivery_write(struct delivery *d);
 
 /* How many messages were written more than once. */

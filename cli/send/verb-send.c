@@ -64,7 +64,7 @@ struct send {
 	struct delivery delivery;
 	struct source *source;
 	struct rate rate;
-	struct deadline answer_deadline, signal_deadline;
+	struct deadline answer_deadline, signal_deadline, silence;
 	struct progress progress;
 	bool source_ended;
 	bool not_permitted; /* a message was refused for lack of permission */
@@ -132,6 +132,20 @@ send_advance(void *arg)
 		loop_end(s->loop, send_final_status(s));
 	deadline_run(&s->answer_deadline,
 	             s->delivery.queue.frames > 0 || !client_is_up(s->delivery.client) || source_is_stuck(s->source));
+	deadline_run(&s->silence, !s->delivery.is_bus && client_is_up(s->delivery.client) &&
+	                              (s->delivery.queue.frames > 0 || s->delivery.greetings > 0));
+}
+
+static void
+send_silence_cb(void *arg, const char *why)
+{
+	struct send *s = arg;
+	char explanation[512];
+
+	(void)why;
+	client_explain(s->delivery.client, explanation, sizeof(explanation));
+	if (!loop_is_ending(s->loop))
+		say("%s; waiting", explanation);
 }
 
 /* Why messages were not answered; a daemon that has answered all that was sent is not to blame. */
@@ -154,7 +168,7 @@ static void
 send_give_up(void *arg, const char *why)
 {
 	struct send *s = arg;
-	char explanation[256];
+	char explanation[512];
 	uint64_t left;
 
 	source_count_rest(s->source);
@@ -279,6 +293,7 @@ send_setup(struct send *s)
 	rate_start(&s->rate, s->loop, send_advance, s);
 	deadline_init(&s->answer_deadline, s->loop, timeout, send_give_up, s);
 	deadline_init(&s->signal_deadline, s->loop, timeout > 0 ? timeout : SIGNAL_TIMEOUT, send_give_up, s);
+	deadline_init(&s->silence, s->loop, CLIENT_SILENCE, send_silence_cb, s);
 	progress_init(&s->progress, s->loop,
 	              o->no_progress ? PROGRESS_OFF
 	              : o->progress  ? PROGRESS_ON
@@ -294,6 +309,7 @@ send_teardown(struct send *s)
 	rate_deinit(&s->rate);
 	deadline_deinit(&s->answer_deadline);
 	deadline_deinit(&s->signal_deadline);
+	deadline_deinit(&s->silence);
 	loop_free(s->loop);
 }
 

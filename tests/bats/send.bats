@@ -225,15 +225,15 @@ server.listen()
 server.settimeout(60)
 send = subprocess.Popen([udsctl, "send", "-v", "--rejoin=0", "--summary", *options, "news", "one", "two"], stderr=subprocess.PIPE)
 command = b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$3\r\n%s\r\n"
-both = command % b"one" + command % b"two"
-for answer, want in (b":1\r\n-%s\r\n" % text.encode(), both), (b":1\r\n", command % b"two"):
+for talk in [(b"one", b":1"), (b"two", b"-" + text.encode())], [(b"two", b":1")]:
     client, _ = server.accept()
-    got = b""
-    while len(got) < len(want):
-        got += client.recv(1000)
-    assert got == want, got
-    client.sendall(answer)
-    if answer == b":1\r\n":
+    for message, answer in talk:
+        want, got = command % message, b""
+        while len(got) < len(want):
+            got += client.recv(1000)
+        assert got == want, got
+        client.sendall(answer + b"\r\n")
+    if answer == b":1":
         send.wait()
     client.close()
 os.unlink(path)
@@ -244,6 +244,36 @@ EOF
             assert_success
         done
     done
+}
+
+@test "a listener that never answers gets one message at most, and send and recv say what they may have met" {
+    start_configured '[listener lines]' "listen = $DIR/lines" 'mode = line' 'channel = log'
+    receive log
+    local words send recv
+    for words in 'send news' 'send --wait-receiver news' 'send --spool spool news'; do
+        : >"$DIR/out"
+        run bash -c 'cd "$1" && seq 1000 | exec "$2" --socket "$1/lines" ${3/send/send --timeout 300ms}' - "$DIR" "$UDSCTL" "$words"
+        assert_failure 75
+        assert_output --partial "no answer from $DIR/lines: it hangs, or its mode is line, length or whole, which never answer"
+        "$UDSCTL" send log end
+        wait_until grep -qx end "$DIR/out"
+        # The seven lines of one PUBLISH, or less.
+        [ "$(wc -l <"$DIR/out")" -le 10 ]
+    done
+    # Without a timeout they wait, but not in silence.
+    background "$UDSCTL" --socket "$DIR/lines" send --whole news <"$DIR/out" 2>"$DIR/send.err"
+    send=$!
+    background "$UDSCTL" --socket "$DIR/lines" recv news 2>"$DIR/recv.err"
+    recv=$!
+    wait_until contains "$DIR/send.err" 'never answer; waiting'
+    wait_until contains "$DIR/recv.err" 'never answer; waiting'
+    kill "$send" "$recv"
+    run "$UDSCTL" --socket "$DIR/lines" recv --timeout 200ms news
+    assert_failure 75
+    assert_output --partial 'never answer'
+    run "$UDSCTL" --socket "$DIR/lines" ping --timeout 200ms
+    assert_failure 75
+    assert_output --partial 'never answer'
 }
 
 @test "a message that stalls while others of its user wait: the daemon closes the connection, and send sends it again" {
@@ -301,7 +331,7 @@ EOF
     assert_output ""
     run "$UDSCTL" send --require-receiver news 1
     assert_failure 69
-    assert_output "udsctl: 1 of 1 answered messages reached nobody"
+    assert_output "udsctl: 1 of 1 answered message reached nobody"
     receive news
     run "$UDSCTL" send --require-receiver --summary news $(seq 20)
     assert_success
