@@ -240,6 +240,8 @@ page_print(struct top *t)
 void
 page_show(struct top *t)
 {
+	if (!t->batch && screen_is_busy())
+		return;
 	t->n_lines = 0;
 	if (!t->batch && t->mode == TOP_HELP) {
 		for (size_t i = 0; i + 1 < screen_height(); i++) {

@@ -1,3 +1,8 @@
+/*
+ * ncurses writes and sets modes through one descriptor, and its writes would wait for a terminal that takes nothing. So
+ * when the terminal is set up, a file in memory takes the place of that descriptor: ncurses writes there, and `output`
+ * passes it on as the terminal takes it. From then on the modes are set here.
+ */
 #include "screen.h"
 
 #include <langinfo.h>
@@ -7,14 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <termios.h>
 #include <unistd.h>
+
+#include "memory.h"
+#include "print.h"
 
 /* How long the rest of a key's sequence may take after its escape character, in ms. */
 #define ESCAPE_DELAY 25
 
 enum { PAIR_NOTABLE = 1, PAIR_BAD };
 
-static SCREEN *screen_terminal;
+static struct {
+	SCREEN *terminal;
+	FILE *file;                   /* what ncurses writes to: at first the terminal, then a file in memory */
+	struct termios before, modes; /* of the terminal: outside and inside */
+	struct output *output;
+} screen;
 
 /* Of ncurses, by enum screen_style. */
 static int screen_attributes[] = {
@@ -29,14 +44,51 @@ screen_is_unicode(void)
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
+/* Passes on what ncurses has written. */
+static void
+screen_flush(void)
+{
+	int fd = fileno(screen.file);
+	off_t len = lseek(fd, 0, SEEK_CUR);
+
+	if (len <= 0)
+		return;
+	output_commit(screen.output, (size_t)pread(fd, output_reserve(screen.output, (size_t)len), (size_t)len, 0));
+	(void)!ftruncate(fd, 0);
+	lseek(fd, 0, SEEK_SET);
+	output_flush(screen.output);
+}
+
+/* From here on ncurses writes to memory. */
+static void
+screen_divert(void)
+{
+	int fd = memfd_create("screen", MFD_CLOEXEC);
+
+	memory_check(fd);
+	tcgetattr(STDOUT_FILENO, &screen.modes);
+	dup2(fd, fileno(screen.file));
+	close(fd);
+}
+
 int
-screen_init(void)
+screen_init(struct loop *loop, output_cb *drained, void *arg)
 {
 	const char *no_colour = getenv("NO_COLOR");
 
-	screen_terminal = newterm(NULL, stdout, stdin);
-	if (!screen_terminal)
+	tcgetattr(STDOUT_FILENO, &screen.before);
+	screen.file = fdopen(dup(STDOUT_FILENO), "w");
+	memory_check(screen.file ? 0 : -1);
+	screen.terminal = newterm(NULL, screen.file, stdin);
+	if (!screen.terminal) {
+		fclose(screen.file);
 		return -1;
+	}
+	screen.output = output_new(loop, STDOUT_FILENO, drained, arg);
+	cbreak();
+	noecho();
+	nonl();
+	screen_divert();
 	if (!(no_colour && *no_colour) && has_colors() && start_color() == OK) {
 		use_default_colors();
 		if (init_pair(PAIR_NOTABLE, COLOR_YELLOW, -1) == OK && init_pair(PAIR_BAD, COLOR_RED, -1) == OK) {
@@ -44,9 +96,6 @@ screen_init(void)
 			screen_attributes[SCREEN_BAD] = COLOR_PAIR(PAIR_BAD) | A_BOLD;
 		}
 	}
-	cbreak();
-	noecho();
-	nonl();
 	keypad(stdscr, TRUE);
 	nodelay(stdscr, TRUE);
 	set_escdelay(ESCAPE_DELAY);
@@ -57,17 +106,31 @@ screen_init(void)
 void
 screen_deinit(void)
 {
-	if (!screen_terminal)
+	struct slice rest;
+
+	if (!screen.terminal)
 		return;
-	endwin();
-	delscreen(screen_terminal);
-	screen_terminal = NULL;
+	screen_suspend();
+	rest = output_rest(screen.output);
+	print_bytes(rest.p, rest.len);
+	output_free(screen.output);
+	delscreen(screen.terminal);
+	screen.terminal = NULL;
+	fclose(screen.file);
 }
 
 void
 screen_suspend(void)
 {
 	endwin();
+	screen_flush();
+	tcsetattr(STDOUT_FILENO, TCSANOW, &screen.before);
+}
+
+bool
+screen_is_busy(void)
+{
+	return output_pending(screen.output) > 0;
 }
 
 void
@@ -75,7 +138,7 @@ screen_resume(void)
 {
 	struct winsize size;
 
-	reset_prog_mode();
+	tcsetattr(STDOUT_FILENO, TCSANOW, &screen.modes);
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
 		resizeterm(size.ws_row, size.ws_col);
 	clearok(curscr, TRUE);
@@ -112,6 +175,7 @@ screen_show(size_t cursor_line, long cursor_column)
 	if (cursor_column >= 0)
 		move((int)cursor_line, (int)cursor_column);
 	refresh();
+	screen_flush();
 }
 
 unsigned int

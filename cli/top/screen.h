@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "output.h"
 #include "protocol.h"
 
 enum screen_style {
@@ -26,15 +27,21 @@ enum screen_style {
 /* Sets the program's character set from the environment; returns whether it is UTF-8. */
 bool screen_is_unicode(void);
 
-/* Takes the terminal of standard input and output. Returns 0, or -1 if TERM is unknown. */
-int screen_init(void);
+/*
+ * Takes the terminal of standard input and output. `drained` is called when it has taken all that was shown, after
+ * screen_is_busy(). Returns 0, or -1 if TERM is unknown.
+ */
+int screen_init(struct loop *loop, output_cb *drained, void *arg);
 
-/* Gives it back, as it was. */
+/* Gives it back, as it was. What it does not take now is left to print_end(). */
 void screen_deinit(void);
 void screen_suspend(void);
 
 /* Takes it again and reads its size: after a suspend, a resize, or if something else wrote on it. */
 void screen_resume(void);
+
+/* Whether the terminal has not taken all yet, for example since ^S has stopped it: then show nothing new. */
+bool screen_is_busy(void);
 
 /* In columns and lines. */
 size_t screen_width(void);

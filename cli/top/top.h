@@ -53,6 +53,7 @@ struct top {
 	uint64_t kill_id;
 	char kill_who[128];
 	char message[256]; /* the result of the last key, or "" */
+	char said[512];    /* the last message of another module, for when the terminal is given back; or "" */
 };
 
 /* Appends text to the next line of the page. */
@@ -61,7 +62,8 @@ struct top {
 /* Handles a key. The caller shows the page after it. */
 void keys_press(struct top *t, unsigned int key);
 
-/* Draws the whole terminal; or prints the refresh as text, or while there is no connection a line that says so. */
+/* Draws the whole terminal, unless that has not taken the last page; or prints the refresh as text, or while there is
+ * no connection a line that says so. */
 void page_show(struct top *t);
 
 /* Lines about the daemon, appended to t->line. */

@@ -15,6 +15,7 @@
 #include "memory.h"
 #include "options.h"
 #include "output.h"
+#include "print.h"
 #include "say.h"
 #include "screen.h"
 #include "signals.h"
@@ -134,6 +135,13 @@ top_keys_cb(evutil_socket_t fd, short what, void *arg)
 		page_show(t);
 }
 
+/* The terminal takes something again. */
+static void
+top_drained_cb(void *arg)
+{
+	page_show(arg);
+}
+
 /* While nothing comes, the page says for how long. */
 static void
 top_tick_cb(void *arg)
@@ -185,7 +193,6 @@ top_run_on_terminal(struct top *t)
 {
 	struct event *events[N_EVENTS];
 	const char *name = getenv("TERM");
-	char said[512] = "";
 	int status = EX_USAGE;
 
 	for (size_t i = 0; i < N_EVENTS; i++) {
@@ -197,18 +204,16 @@ top_run_on_terminal(struct top *t)
 	}
 	timer_init(&t->tick, t->loop, top_tick_cb, t);
 	timer_set(&t->tick, TICK);
-	if (screen_init() < 0) {
+	if (screen_init(t->loop, top_drained_cb, t) < 0) {
 		say("top: TERM: '%s' is not a terminal that is known; try --batch", name ? name : "");
 	} else {
-		say_capture(said, sizeof(said));
+		say_capture(t->said, sizeof(t->said));
 		fetch_start(&t->fetch);
 		if (!loop_is_ending(t->loop))
 			page_show(t);
 		status = loop_run(t->loop);
 		screen_deinit();
 		say_capture(NULL, 0);
-		if (status != EX_OK && status < 128 && said[0])
-			say("%s", said);
 	}
 	timer_deinit(&t->tick);
 	for (size_t i = 0; i < N_EVENTS; i++)
@@ -270,6 +275,9 @@ verb_top_run(const void *options)
 		timer_deinit(&t.due);
 		fetch_deinit(&t.fetch);
 		loop_free(t.loop);
+		status = print_end(status);
+		if (status != EX_OK && status < 128 && t.said[0])
+			say("%s", t.said);
 	}
 	view_deinit(&t.view);
 	snapshot_deinit(&t.now);

@@ -403,3 +403,35 @@ EOF
     keys l / p y t h o n Enter
     see 'filter: python \(2001\)'
 }
+
+asked() { # how often top has asked for the clients
+    printf 'INFO commandstats\r\n' | nc -N -U "$S" | sed -n 's/^cmdstat_udsd|clients:calls=\([0-9]*\),.*/\1/p'
+}
+
+has_asked() { # N
+    [ "$(asked)" -ge "$1" ]
+}
+
+@test "top: while the terminal is stopped with ^S all else goes on, and it can be ended" {
+    start_load
+    terminal 100 30 --interval 50ms
+    see '^quick '
+    local pid before
+    pid=$(top_pid)
+    keys C-s
+    before=$(asked)
+    wait_until has_asked $((before + 100))
+    # What comes then is the page as it is now.
+    background "$UDSCTL" recv late >/dev/null 2>&1
+    keys C-q
+    see '^late '
+    keys C-s
+    before=$(asked)
+    wait_until has_asked $((before + 20))
+    kill -TERM "$pid"
+    wait_until is_gone "$pid"
+    keys C-q
+    # The cursor may be anywhere: what would have given the screen back found no room.
+    see 'nded 143'
+    diff "$DIR/stty.before" "$DIR/stty.after"
+}
