@@ -123,16 +123,21 @@ start_redis() {
     wait_until is_listening "$DIR/redis"
 }
 
-# talk LIBRARY PROGRAM OUTPUT: runs tests/interop/PROGRAM, which prints OUTPUT.
+# talk LIBRARY PROGRAM OUTPUT: runs tests/interop/PROGRAM, which prints OUTPUT. A library for Python is its module.
 talk() {
-    local socket
-    need_node
-    [ -d "$INTEROP/node_modules/$1" ] || skip "$1 of tests/interop/package-lock.json is not installed"
+    local socket interpreter=node
+    if [ "${2##*.}" = py ]; then
+        interpreter=$PYTHON
+        "$PYTHON" -c "import $1" 2>/dev/null || skip "Debian's package of $1 is not installed"
+    else
+        need_node
+        [ -d "$INTEROP/node_modules/$1" ] || skip "$1 of tests/interop/package-lock.json is not installed"
+    fi
     start_udsd
     start_redis
     for socket in "$DIR/redis" "$S"; do
         [ -S "$socket" ] || continue
-        background node "$INTEROP/$2" "$socket" >"$DIR/out" 2>"$DIR/err"
+        background "$interpreter" "$INTEROP/$2" "$socket" >"$DIR/out" 2>"$DIR/err"
         wait_exit $!
         assert_equal "$(cat "$DIR/out" "$DIR/err")" "$3"
         assert_equal "$status" 0
@@ -153,4 +158,16 @@ talk() {
 
 @test "socket.io's adapter for Redis" {
     talk @socket.io/redis-adapter socket.io-adapter.mjs $'servers\nbroadcast\nrequests\nemit\nbye'
+}
+
+@test "feathers-sync" {
+    talk feathers-sync feathers-sync.mjs $'ready\ncreated\nchanged\nalone\nbye'
+}
+
+@test "channels_redis, the layer of Django Channels" {
+    talk channels_redis.pubsub channels-redis.py $'sent\ngroup\ndiscarded\nbye'
+}
+
+@test "python-socketio's manager for Redis" {
+    talk socketio python-socketio.py $'subscribed\nemitted\nbye'
 }
