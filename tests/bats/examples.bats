@@ -1,13 +1,15 @@
 #!/usr/bin/env bats
-# The examples in udsctl(1), udsd(1), udsd.conf(5) and the README work as printed, but for their paths.
+# The examples in udsctl(1), udsd(1), udsd.conf(5) and the README work as printed, but for their paths; for root, and for
+# an ordinary user.
 
 load helper
+load users
 
 setup() {
     common_setup
     cd "$DIR" || return 1
     GROUPS_STARTED=()
-    export HOME=$DIR PATH=$DIR/bin:$PATH TMPDIR=$DIR
+    export HOME=$DIR PATH=$DIR/bin:$PATH TMPDIR=$DIR LC_ALL=C.UTF-8
     mkdir bin node-exporter
     ln -s "$UDSD" "$UDSCTL" bin/
     touch app.log a.jpg b.jpg
@@ -36,7 +38,7 @@ start_listening() {
 
 # here TEXT: the text with the test's own paths, user and group.
 here() {
-    sed -E "s#/var/lib/(app|prometheus)|/run/udsd|/tmp#$DIR#g; s#--user guest#--user $(id -un)#; s#^publish( *= )root, @[a-z]+#publish\\1$(id -un), @$(id -gn)#
+    sed -E "s#/var/lib/(app|prometheus)|/run/udsd|/tmp#$DIR#g; s#--user guest#--user $(id -un)#; s# root pid # $(id -un) pid #; s#^publish( *= )root, @[a-z]+#publish\\1$(id -un), @$(id -gn)#
         s#^socket_group = messages#socket_group = $(id -gn)#; s#^(\\$|\#|command_line) ##" <<<"$1"
 }
 
@@ -299,4 +301,18 @@ run_recipe() {
         sed "s#/usr/bin/#$DIR/bin/#" >resize.service
     now 'systemd-analyze verify --man=no ./resize.service'
     assert_output ''
+}
+
+@test "an ordinary user: the manuals' examples, and the README's session, recipes and program" {
+    need_root
+    as_nobody test -r "$BATS_TEST_FILENAME" -a -x "$UDSCTL" || skip "other users cannot read this tree"
+    mkdir "$DIR/home"
+    chmod 777 "$DIR/home"
+    local keep=(PATH=/usr/local/bin:/usr/bin:/bin HOME="$DIR/home" TMPDIR="$DIR/home" UDSD_BUILD="$BUILD" UDSD_TEST_PATIENCE="$PATIENCE"
+        ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" LSAN_OPTIONS="${LSAN_OPTIONS:-}")
+    run as_nobody env -i "${keep[@]}" bats -f "^(the examples of|the README's)" "$BATS_TEST_FILENAME" 3>&-
+    echo "$output"
+    assert_success
+    assert_line --index 0 1..7
+    refute_output --partial '# skip'
 }
