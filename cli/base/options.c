@@ -71,19 +71,26 @@ static void
 options_report_unknown(const struct rules *rules, const char *word, int value)
 {
 	const struct option_row *row = options_find_row(rules, value);
-	const char *names[OPTIONS_MAX], *nearest;
-	size_t len = strcspn(word, "=");
+	const char *names[OPTIONS_MAX], *nearest, *meant = NULL;
+	size_t len = strcspn(word, "="), n_meant = 0;
 
 	if (row) {
 		say("%soption '--%s' takes no argument", rules->where, row->name);
+		return;
+	}
+	for (size_t i = 0; i < rules->n; i++) {
+		names[i] = rules->rows[i]->name;
+		if (*names[i] == value)
+			n_meant++, meant = names[i];
+	}
+	if (value && n_meant == 1) {
+		say("%sunknown option '-%c'; did you mean '--%s'?", rules->where, value, meant);
 		return;
 	}
 	if (value) {
 		say("%sunknown option '-%c'; arguments that begin with '-' go behind '--'", rules->where, value);
 		return;
 	}
-	for (size_t i = 0; i < rules->n; i++)
-		names[i] = rules->rows[i]->name;
 	nearest = len > 2 ? nearest_find(word + 2, len - 2, names, rules->n) : NULL;
 	if (nearest)
 		say("%sunknown option '%.*s'; did you mean '--%s'?", rules->where, (int)len, word, nearest);

@@ -91,7 +91,7 @@ record_append(const char *text, size_t size, void *arg)
 		r = buf_append(arg, p, (size_t)(q - p));
 		q += is_c1;
 		if (r == 0)
-			r = buf_printf(arg, "\\u%04x", *q);
+			r = buf_printf(arg, "\\u%04X", *q);
 		p = q + 1;
 	}
 	return r == 0 ? buf_append(arg, p, (size_t)(end - p)) : r;

@@ -32,8 +32,8 @@ advice_format_absent(const struct addr *addr, char *text, size_t size)
 	const char *command = "";
 	struct stat st;
 
-	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-		snprintf(text, size, "; it is not a socket");
+	if (*path && !strchr(path, '/') && stat(path, &st) < 0) {
+		snprintf(text, size, "; it is taken as a path, TCP is host:port");
 		return;
 	}
 	if (strcmp(path, PROTOCOL_SERVICE_SOCKET) == 0)
@@ -85,7 +85,13 @@ advice_format_permission(const char *path, char *text, size_t size)
 void
 advice_format(const struct addr *addr, int error, char *text, size_t size)
 {
+	struct stat st;
+
 	*text = '\0';
+	if (addr->kind == ADDR_PATH && stat(addr->un.sun_path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		snprintf(text, size, "; it is not a socket");
+		return;
+	}
 	switch (error) {
 	case ENOENT:
 	case ECONNREFUSED:

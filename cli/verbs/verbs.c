@@ -33,7 +33,7 @@ static const struct {
 	{ "sub", "recv" },
 	{ "listen", "recv" },
 	{ "info", "stats" },
-	{ "status", "check" },
+	{ "status", "stats" },
 	{ "list", "clients" },
 	{ "health", "check" },
 	{ "cat", "pipe" },
@@ -103,6 +103,10 @@ verbs_print_row(const char *name, int width, const char *text)
 {
 	int room = HELP_WIDTH - width - 3, len = (int)strlen(text);
 
+	if ((int)strlen(name) > width) {
+		print("  %s\n", name);
+		name = "";
+	}
 	for (const char *title = name; len > 0; title = "") {
 		int n = len, next;
 

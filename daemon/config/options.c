@@ -27,7 +27,7 @@ static const struct {
 	{ { "config", required_argument, NULL, 'c' }, "FILE", "read this file instead of " UDSD_CONFIG_FILE },
 	{ { "listen", required_argument, NULL, 'l' },
 	  "ADDRESS",
-	  "listen on a path, @name or host:port; may be given several times" },
+	  "listen on a path, @name or host:port; may be repeated" },
 	{ { "mode", required_argument, NULL, OPT_LISTENER }, "MODE", MODE_LIST " (default: route)" },
 	{ { "channel", required_argument, NULL, OPT_LISTENER },
 	  "CHANNEL",
@@ -56,7 +56,7 @@ static void
 options_print_help(void)
 {
 	printf("usage: udsd [OPTION]...\n"
-	       "Message hub of one host: echoes or routes messages between programs over Unix sockets.\n\n");
+	       "Message hub of one host: programs exchange messages through its Unix sockets.\n\n");
 	for (size_t i = 0; i < N_ROWS; i++) {
 		const char *letter = rows[i].option.val == 'h' ? "-h, " : rows[i].option.val == 'V' ? "-V, " : "";
 		char left[40];
@@ -65,11 +65,13 @@ options_print_help(void)
 		         rows[i].argument ? rows[i].argument : "");
 		printf("  %-20s %s\n", left, rows[i].help);
 	}
-	printf("\nWith --listen and without --config no file is read. udsd stays in the foreground and logs to\n"
-	       "stderr. SIGHUP reloads the configuration file; SIGTERM, SIGINT and SIGQUIT end it after what is\n"
-	       "queued is written, a second one at once.\n"
-	       "Exit status: 0 ended by a signal, 64 wrong usage, 70 internal error, 74 output failed, 77 no\n"
-	       "permission, 78 wrong configuration or a socket in use.\n");
+	printf("\nWith --listen and without --config no file is read. udsd stays in the foreground\n"
+	       "and logs to stderr. SIGHUP reloads the configuration file; SIGTERM, SIGINT and\n"
+	       "SIGQUIT end it after what is queued is written, a second one at once.\n"
+	       "Exit status: 0 ended by a signal, 64 wrong usage, 70 internal error, 74 output\n"
+	       "failed, 77 no permission, 78 wrong configuration or a socket in use.\n"
+	       "\nExample, with 'udsctl --socket /tmp/demo.sock' in other terminals:\n"
+	       "  udsd --listen /tmp/demo.sock\n");
 }
 
 static enum options_result __attribute__((format(printf, 1, 2))) options_usage_error(const char *format, ...)

@@ -41,7 +41,7 @@ refute_csi() { # FILE
         run "$PYTHON" -c 'import json, re, sys
 text = open(sys.argv[2], encoding="utf-8", newline="").read()
 assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text), text
-assert "\\u009b" in text and "\\u007f" in text and "\u20ac" in text, text
+assert "\\u009B" in text and "\\u007F" in text and "\u20ac" in text, text
 assert sys.argv[1] in (v for line in text.splitlines() for v in json.loads(line).values()), text' "$name" "$DIR/$file"
         assert_success
     done

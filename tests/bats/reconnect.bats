@@ -106,6 +106,19 @@ send_line() {
     contains "$DIR/err" '2 messages, 1 reconnect'
 }
 
+@test "recv that has missed nothing says nothing of missing messages, and its own channel is not counted" {
+    background "$UDSCTL" -v recv news >"$DIR/out" 2>"$DIR/err"
+    wait_until contains "$DIR/err" "waiting for $S"
+    start_udsd
+    wait_until has_receivers news 1
+    assert_equal "$(info pubsub_channels) $(info pubsub_patterns)" '1 0'
+    run "$UDSCTL" channels --names
+    assert_output news
+    "$UDSCTL" send news one
+    wait_until contains "$DIR/out" one
+    refute contains "$DIR/err" missing
+}
+
 @test "recv reads the messages that a killed daemon had delivered" {
     start_udsd
     receive numbers

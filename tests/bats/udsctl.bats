@@ -267,6 +267,12 @@ with_run() { # DIRECTORY COMMAND...
     run "$UDSCTL" send --wait-reciever news x
     assert_failure 64
     assert_output --partial "did you mean '--wait-receiver'"
+    run "$UDSCTL" send -t 5 news x
+    assert_failure 64
+    assert_output "udsctl: send: unknown option '-t'; did you mean '--timeout'?"
+    run "$UDSCTL" send -r news x
+    assert_failure 64
+    assert_output "udsctl: send: unknown option '-r'; arguments that begin with '-' go behind '--'"
     run "$UDSCTL" foo
     assert_failure 64
     assert_output "udsctl: unknown verb 'foo'; try 'udsctl --help'"
@@ -370,4 +376,16 @@ with_run() { # DIRECTORY COMMAND...
     run "$UDSCTL" --socket /etc ping
     assert_failure 69
     assert_output 'udsctl: cannot connect to /etc: Connection refused; it is not a socket'
+    : >"$DIR/file"
+    chmod 0 "$DIR/file"
+    run "$UDSCTL" --socket "$DIR/file" ping
+    assert_output --partial 'it is not a socket'
+    if [ "$(id -u)" -eq 0 ]; then
+        run as_nobody "$UDSCTL" --socket /etc/hostname send news x
+        assert_failure 77
+        assert_output 'udsctl: cannot connect to /etc/hostname: Permission denied; it is not a socket'
+    fi
+    run "$UDSCTL" --socket localhost ping
+    assert_failure 69
+    assert_output 'udsctl: cannot connect to localhost: No such file or directory; it is taken as a path, TCP is host:port'
 }

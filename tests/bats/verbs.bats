@@ -481,6 +481,12 @@ it: as root, usermod -aG adm nobody, and log in again"
         [ "$(wc -L <<<"$output")" -le 80 ]
     done
     [ "$n" -ge 12 ]
+    # What is too long for its column has a line of its own.
+    run "$UDSCTL" recv --help
+    assert_line --regexp '^      --stop-timeout DURATION$'
+    run "$UDSD" --help
+    [ "$(wc -L <<<"$output")" -le 80 ]
+    assert_line '  udsd --listen /tmp/demo.sock'
     for verb in '' send recv; do
         run "$UDSCTL" ${verb:+"$verb"} --help
         [ "$(wc -L <<<"$output")" -le 80 ]
@@ -496,7 +502,7 @@ it: as root, usermod -aG adm nobody, and log in again"
     assert_failure 64
     # Words of other programs.
     local pair
-    for pair in publish:send pub:send PUBLISH:send subscribe:recv sub:recv info:stats version:--version \
+    for pair in publish:send pub:send PUBLISH:send subscribe:recv sub:recv info:stats status:stats version:--version \
         psubscribe:'recv -p' stop:'systemctl stop udsd'; do
         run "$UDSCTL" "${pair%:*}"
         assert_failure 64
