@@ -1,5 +1,6 @@
 #include "addr.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -85,6 +86,9 @@ addr_list_parse(const char *text, struct addr_list *ret_list)
 
 	if (!*text)
 		return ADDR_E_EMPTY;
+	/* Nobody means a file of that name. */
+	if (inet_pton(AF_INET, text, &(struct in_addr){ 0 }) == 1)
+		return ADDR_E_PORT;
 	if (text[0] == '@' || strchr(text, '/') || !colon) {
 		r = addr_parse_unix(text, &list.addrs[0]);
 		list.n = 1;
@@ -172,7 +176,7 @@ addr_strerror(int error)
 	case ADDR_E_TOO_LONG:
 		return "the path is too long for a Unix socket; the limit is 107 bytes";
 	case ADDR_E_PORT:
-		return "the port is not a number from 1 to 65535";
+		return "the port is missing, or not a number from 1 to 65535";
 	case ADDR_E_HOST:
 		return "the host is not known; expected host:port with a name or an address";
 	case ADDR_E_TOO_MANY:

@@ -180,7 +180,8 @@ options_parse(int argc, char **argv, struct options *ret_options)
 		result = options_handle_option(&options, c, longopts[index].name, argv[at]);
 	}
 	if (result == OPTIONS_RUN && optind < argc)
-		result = options_usage_error("unexpected argument '%s'", argv[optind]);
+		result = options_usage_error(
+		    "unexpected argument '%s'; a file is for --config, an address for --listen", argv[optind]);
 	if (result == OPTIONS_RUN && options.listener_option && options.n_listen == 0)
 		result = options_usage_error("--%s goes with --listen", options.listener_option);
 	if (result != OPTIONS_RUN)

@@ -154,6 +154,10 @@ EOF
     assert_failure 64
     run "$UDSD" stray
     assert_failure 64
+    assert_line "udsd: unexpected argument 'stray'; a file is for --config, an address for --listen"
+    run "$UDSD" --listen 127.0.0.1
+    assert_failure 78
+    assert_output --partial "--listen '127.0.0.1': the port is missing"
 }
 
 @test "SIGHUP adds and removes listeners and changes limits, and clients stay" {

@@ -104,6 +104,7 @@ mistakes(void **state __attribute__((unused)))
 	} table[] = {
 		{ "", ADDR_E_EMPTY },
 		{ "@", ADDR_E_EMPTY },
+		{ "127.0.0.1", ADDR_E_PORT },
 		{ "127.0.0.1:", ADDR_E_PORT },
 		{ "127.0.0.1:0", ADDR_E_PORT },
 		{ "127.0.0.1:65536", ADDR_E_PORT },

@@ -321,7 +321,7 @@ addresses(void **state)
 	expect_mistakes(rig, "[listener a]\nlisten =\n",
 	                "2: listen: '': the name is empty; expected a path, @name or host:port\n");
 	expect_mistakes(rig, "[listener a]\nlisten = 127.0.0.1:0\n",
-	                "2: listen: '127.0.0.1:0': the port is not a number from 1 to 65535\n");
+	                "2: listen: '127.0.0.1:0': the port is missing, or not a number from 1 to 65535\n");
 	snprintf(text, sizeof(text), "[listener a]\nlisten = /%0120d\n", 0);
 	snprintf(mistake, sizeof(mistake),
 	         "2: listen: '/%0120d': the path is too long for a Unix socket; the limit is 107 bytes\n", 0);
