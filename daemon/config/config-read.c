@@ -297,7 +297,9 @@ reader_set_key(struct reader *reader, const char *key, const char *value)
 		reader->seen_in_config |= bit;
 	reader->lines[row - config_rows] = reader->line;
 	base = reader_base(reader, row);
-	if (base && config_set_value(row, base, value, &error) != 0) {
+	if (!base)
+		return;
+	if (config_set_value(row, base, value, &error) != 0) {
 		reader->has_bad_value = true;
 		reader_mistake(reader, "%s: %s", key, error.text);
 	} else if (row->type == &config_type_address && base == reader->base) {

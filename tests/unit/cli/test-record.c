@@ -79,7 +79,7 @@ test_bytes_are_text_or_base64(void **state)
 	record_set_bytes(record, "surrogate", bytes("\xed\xa0\x80", 3));
 	record_set_bytes(record, "overlong", bytes("\xc0\x80", 2));
 	assert_printed(record,
-	               "{\"empty\":\"\",\"text\":\"\\\"\\\\\\n\\u0000\x7f \xc3\xa9\",\"latin_base64\":\"Y2Fm6Q==\","
+	               "{\"empty\":\"\",\"text\":\"\\\"\\\\\\n\\u0000\\u007F \xc3\xa9\",\"latin_base64\":\"Y2Fm6Q==\","
 	               "\"surrogate_base64\":\"7aCA\",\"overlong_base64\":\"wIA=\"}");
 }
 
