@@ -99,6 +99,14 @@ mount_small() {
     assert_success
 }
 
+@test "kill -9 at random moments on a nearly full disk loses no line either" {
+    mount_small 400k
+    head -c 280k /dev/zero >"$DIR/small/filler"
+    run timeout 120 "$PYTHON" "$TOOLS/spool_kill.py" "$UDSD" "$UDSCTL" "$DIR/small" 15
+    echo "$output"
+    assert_success
+}
+
 @test "SIGTERM without a daemon: it ends at once and reports how many messages stay" {
     mkfifo "$DIR/fifo"
     "$UDSCTL" send --spool "$SPOOL" -v news <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
