@@ -40,6 +40,8 @@ static const struct stats_row rows[] = {
 	{ "pubsub_channels", "channels", COUNT, false, "channels", NULL, "Channels with subscribers." },
 	{ "pubsub_patterns", "patterns", COUNT, false, "patterns", NULL, "Patterns with subscribers." },
 	{ "messages_published", "messages", COUNT, true, "messages_published", NULL, "Messages published." },
+	{ "messages_unreceived", "  reached nobody", COUNT, true, "messages_unreceived", NULL,
+	  "Messages that no receiver got." },
 	{ "messages_queued", "deliveries", COUNT, true, "messages_delivered", NULL,
 	  "Messages queued for a receiver, once for each." },
 	{ "messages_dropped", "  dropped", COUNT, true, "messages_dropped", NULL,

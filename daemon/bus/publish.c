@@ -160,6 +160,7 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 		if (request->answer)
 			request->answer(bus, c, 0, NULL);
 	}
+	bus->flow.stats.unreceived += receivers == 0; /* publish_more() has receivers */
 	c->published++;
 	if (bus->taps.n > 0)
 		taps_show(&bus->taps, &(struct publication){ c, name, is_shard, receivers }, payload);

@@ -6,6 +6,7 @@
 struct stats {
 	uint64_t errors;           /* error replies */
 	uint64_t messages;         /* published */
+	uint64_t unreceived;       /* of these, messages that no receiver got */
 	uint64_t deliveries;       /* messages queued for a receiver: once for each receiver */
 	uint64_t undelivered;      /* of these, lost since the receiver went away or was disconnected */
 	uint64_t undelivered_slow; /* of these, since it was slow */

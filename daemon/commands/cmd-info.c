@@ -169,6 +169,7 @@ info_put_stats(struct buf *out, const struct bus *bus)
 		{ "pubsubshard_channels", subscriptions->n_shards },
 		{ "total_error_replies", stats->errors },
 		{ "messages_published", stats->messages },
+		{ "messages_unreceived", stats->unreceived },
 		{ "messages_queued", stats->deliveries },
 		{ "messages_undelivered", stats->undelivered },
 		{ "messages_undelivered_slow", stats->undelivered_slow },

@@ -16,12 +16,33 @@ json() {
     run "$UDSCTL" stats
     assert_success
     assert_line --regexp '^messages +3 '
+    assert_line --regexp '^  reached nobody +0 '
     assert_line --regexp '^deliveries +3 '
     assert_line --regexp '^clients +2$'
     refute_output --partial $'\033'
     run json "objects[0]['messages_published'], objects[0]['connected_clients'], len(objects), 'messages_published' in objects[0]['rates']" \
         < <("$UDSCTL" stats --json)
     assert_output '(3, 2, 1, True)'
+}
+
+@test "stats counts messages that reached nobody" {
+    start_configured '[channel full]' 'slow = drop' '[limits]' 'queue_limit = 4K'
+    "$UDSCTL" send news one two
+    receive news full
+    "$UDSCTL" send news three
+    run "$UDSCTL" stats
+    assert_line --regexp '^messages +3 '
+    assert_line --regexp '^  reached nobody +2 '
+    assert_equal "$(info messages_unreceived)" 2
+    # Nor does a message that its only receiver misses, since it is too slow.
+    kill -STOP "$RECV"
+    run --separate-stderr bash -c 'head -c 3000000 /dev/zero | tr "\0" x | fold -w 1000 | "$1" send --summary full' - "$UDSCTL"
+    assert_success
+    local lost
+    lost=$(sed -E 's/.* ([0-9]+) reached nobody.*/\1/' <<<"$stderr")
+    [ "$lost" -gt 0 ]
+    assert_equal "$(info messages_unreceived)" $((lost + 2))
+    kill -CONT "$RECV"
 }
 
 @test "stats --watch shows what happens between readings" {
