@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -20,10 +21,15 @@ main_print_version(void)
 	return print_end(EX_OK);
 }
 
-/* Checks what is not an option, and finds the socket. Returns false after reporting a mistake. */
+/*
+ * Checks what is not an option, of which there are n, and finds the socket. Returns false after reporting a mistake.
+ * Behind "--", which stands before args then, even an empty name is meant.
+ */
 static bool
 main_take_arguments(const struct verb *verb, struct options *o, char **args, size_t n)
 {
+	bool may_be_empty = strcmp(args[-1], "--") == 0;
+
 	o->args = args;
 	o->n_args = n;
 	if (n < verb->args_min) {
@@ -37,8 +43,9 @@ main_take_arguments(const struct verb *verb, struct options *o, char **args, siz
 		return false;
 	}
 	for (size_t i = 0; i < n && i < verb->n_channels; i++) {
-		if (!*args[i]) {
-			say("%s: the name of a channel is empty; is a variable unset?", verb->name);
+		if (!*args[i] && !may_be_empty) {
+			say("%s: the name of a channel is empty; is a variable unset? Behind '--' it is taken as it is",
+			    verb->name);
 			return false;
 		}
 	}

@@ -367,6 +367,13 @@ with_run() { # DIRECTORY COMMAND...
     done
     start_udsd
     "$UDSCTL" send news '' # an empty message is one
+    # Whoever says so means the channel whose name is empty.
+    background "$UDSCTL" recv -n 1 -- '' >"$DIR/out"
+    wait_until subscribed 1
+    "$UDSCTL" send --require-receiver -- '' x
+    wait_until contains "$DIR/out" x
+    run "$UDSCTL" send --spool "$DIR/spool" -- '' x
+    assert_failure 64
 }
 
 @test "a missing channel and a path that is not a socket are reported" {
