@@ -5,7 +5,8 @@
 
 #include "buf.h"
 
-/* A new empty directory below $TMPDIR; the caller frees its name. It is removed when the program ends. */
+/* A new empty directory, below $TMPDIR if that is set; the caller frees its name. It is removed when the program ends.
+ */
 char *store_directory(void);
 
 /* Opens the store, and loads it; *ret_content, which may be NULL, gets a line for each record and block. Fails the test
