@@ -74,11 +74,29 @@ database_deinit(struct database *database, bool is_damaged)
 	*database = (struct database){ 0 };
 }
 
-int
-database_fail(struct database *database, int code)
+/*
+ * The errno of the call that has just failed. Statements write only the log, and for a COMMIT only the log's file knows
+ * the error: SQLite does not note it.
+ */
+static int
+database_system_error(struct database *database, bool is_statement)
+{
+	sqlite3_file *log = NULL;
+	int error = 0;
+
+	if (!database->sqlite)
+		return 0;
+	if (is_statement)
+		sqlite3_file_control(database->sqlite, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (log && log->pMethods)
+		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+	return error ? error : sqlite3_system_errno(database->sqlite);
+}
+
+static int
+database_fail_with(struct database *database, int code, int system_error)
 {
 	struct database_failure *failure = &database->failure;
-	int system_error = database->sqlite ? sqlite3_system_errno(database->sqlite) : 0;
 	const char *what = "";
 
 	*failure = (struct database_failure){ .error = EIO };
@@ -121,6 +139,18 @@ database_fail(struct database *database, int code)
 }
 
 int
+database_fail(struct database *database, int code)
+{
+	return database_fail_with(database, code, database_system_error(database, false));
+}
+
+static int
+database_fail_statement(struct database *database, int code)
+{
+	return database_fail_with(database, code, database_system_error(database, true));
+}
+
+int
 database_run(struct database *database, enum database_statement which)
 {
 	sqlite3_stmt *statement = database->statements[which];
@@ -130,7 +160,7 @@ database_run(struct database *database, enum database_statement which)
 		code = sqlite3_step(statement);
 	while (code == SQLITE_ROW);
 	if (code != SQLITE_DONE)
-		database_fail(database, code);
+		database_fail_statement(database, code);
 	sqlite3_reset(statement);
 	return code == SQLITE_DONE ? 0 : -database->failure.error;
 }
@@ -144,7 +174,7 @@ database_row(struct database *database, enum database_statement which)
 	if (code == SQLITE_ROW)
 		return 1;
 	if (code != SQLITE_DONE)
-		database_fail(database, code);
+		database_fail_statement(database, code);
 	sqlite3_reset(statement);
 	return code == SQLITE_DONE ? 0 : -database->failure.error;
 }

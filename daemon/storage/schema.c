@@ -19,7 +19,7 @@ static const char schema_pragmas[] = "PRAGMA locking_mode = EXCLUSIVE;"
 				     "PRAGMA journal_mode = WAL;"
 				     "PRAGMA synchronous = FULL;"
 				     "PRAGMA wal_autocheckpoint = 0;"
-				     "PRAGMA journal_size_limit = 16777216;"
+				     "PRAGMA journal_size_limit = 8388608;"
 				     "PRAGMA cache_size = -8192;"
 				     /* Zeros only what is written anyway. */
 				     "PRAGMA secure_delete = FAST;"

@@ -105,8 +105,7 @@ storage_set_limits(struct storage *storage, const struct storage_limits *limits)
 
 	pthread_mutex_lock(&worker->mutex);
 	worker->limits = *limits;
-	if (storage_state(storage) == STORAGE_FULL)
-		worker->commit_at_ms = 0;
+	worker->commit_at_ms = 0;
 	worker_judge(worker);
 	pthread_cond_signal(&worker->cond);
 	pthread_mutex_unlock(&worker->mutex);

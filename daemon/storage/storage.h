@@ -53,7 +53,7 @@ int storage_open(const char *directory, const struct storage_limits *limits, str
  */
 int storage_close(struct storage *storage);
 
-/* Other limits hold from the next commit on. A commit that waits for a full disk is tried again at once. */
+/* Other limits hold from now on. A commit that waits, for its time or for a full disk, is tried at once. */
 void storage_set_limits(struct storage *storage, const struct storage_limits *limits);
 
 /* Gets what is stored. Functions return 0, or -errno to stop the load. Slices are valid only during the call. */

@@ -324,7 +324,6 @@ worker_run(void *arg)
 	struct worker *worker = arg;
 
 	pthread_mutex_lock(&worker->mutex);
-	worker_measure(worker);
 	while (worker_state(worker) != STORAGE_DEAD && (!worker->must_stop || worker->has_batch)) {
 		if (!worker_round(worker) && !worker->must_stop)
 			worker_wait(worker);
@@ -359,6 +358,9 @@ worker_start(struct worker *worker)
 	sigset_t all, old;
 	int r;
 
+	pthread_mutex_lock(&worker->mutex);
+	worker_measure(worker);
+	pthread_mutex_unlock(&worker->mutex);
 	/* Signals are the loop's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -5,7 +5,8 @@
 
 #include "buf.h"
 
-/* A new empty directory below $TMPDIR; the caller frees its name. It is removed when the program ends. */
+/* A new empty directory, below $TMPDIR if that is set; the caller frees its name. It is removed when the program ends.
+ */
 char *store_directory(void);
 
 /* Opens the store, and loads it; *ret_content, which may be NULL, gets a line for each record and block. Fails the test
@@ -29,3 +30,12 @@ void store_delete_blocks(struct storage *storage, uint64_t stream, uint64_t from
 
 /* Fails the test unless this is the content. */
 void store_assert_content(const struct buf *content, const char *expected);
+
+/* Opens the store. Returns NULL after an error, which must come with a sentence. */
+struct storage *store_try_open(const char *directory);
+
+/* Commit n of a series puts record n, writes block n, and block 0 anew, and deletes block n - 3. A big series has one
+ * commit of many blocks, which a later one deletes. */
+void store_fill_batch(struct storage *storage, int n, bool is_big);
+/* The number of the last commit of the series in the store. All of it must be there, and nothing else. */
+int store_read_number(const char *directory, bool is_big);
