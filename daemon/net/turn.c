@@ -99,7 +99,7 @@ turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute_
 	if (bus->flow.now_ms >= turn->tick_due_ms + PAUSE_MS)
 		timeouts_forgive(bus, bus->flow.now_ms - turn->tick_due_ms);
 	timeouts_check_slow(bus);
-	if (turn->loop->sessions.streams) /* if there is no descriptor for the alarm */
+	if (turn->has_no_alarm)
 		blocked_check(turn->loop->sessions.streams);
 	wait_receivers_expire(bus);
 	if (bus->flow.now_ms - turn->last_sweep_ms < SWEEP_MS)
@@ -116,11 +116,11 @@ static void
 turn_update_tick(struct turn *turn)
 {
 	const struct flow *flow = &loop_bus(turn->loop)->flow;
-	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) ||
-	               timeouts_must_ask(loop_bus(turn->loop)) || turn->loop->sessions.n_wait_receivers_until > 0 ||
-	               flow->chunks.n_free > 0 || turn_should_trim(loop_bus(turn->loop)) ||
-	               loop_bus(turn->loop)->subscriptions.channels.n_unnamed > 0 ||
-	               turn->loop->sessions.request.argv_cap > ARGS_KEPT;
+	bool is_busy =
+	    !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || timeouts_must_ask(loop_bus(turn->loop)) ||
+	    turn->has_no_alarm || turn->loop->sessions.n_wait_receivers_until > 0 || flow->chunks.n_free > 0 ||
+	    turn_should_trim(loop_bus(turn->loop)) || loop_bus(turn->loop)->subscriptions.channels.n_unnamed > 0 ||
+	    turn->loop->sessions.request.argv_cap > ARGS_KEPT;
 	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
 
@@ -164,9 +164,9 @@ turn_end_pass(struct turn *turn)
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
 	pass_end(bus, &conn_pass_ops);
-	turn_update_tick(turn);
 	if (turn->loop->sessions.streams)
-		alarm_set(&turn->deadline, blocked_next_deadline(turn->loop->sessions.streams));
+		turn->has_no_alarm = !alarm_set(&turn->deadline, blocked_next_deadline(turn->loop->sessions.streams));
+	turn_update_tick(turn);
 }
 
 void
