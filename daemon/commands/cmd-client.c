@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blocked.h"
 #include "handlers.h"
+#include "num.h"
 #include "reply.h"
 #include "sessions.h"
 
@@ -137,6 +139,40 @@ cmd_client_reply(struct bus *bus, struct session *s, const struct slice *argv, s
 		reply_error(bus, s, "ERR syntax error");
 	} else if (s->reply_mode != REPLY_OFF) {
 		s->reply_mode = REPLY_SKIP_NEXT;
+	}
+	return COMMAND_DONE;
+}
+
+/* Of the clients that the session may see. Returns NULL if there is none with this ID that is blocked. */
+static struct blocked *
+cmd_client_find_blocked(struct bus *bus, const struct session *s, int64_t id)
+{
+	struct client *c;
+
+	bus->flow.work.done += bus->flow.stats.clients * WORK_VISIT;
+	TAILQ_FOREACH(c, &bus->flow.clients, link)
+		if (c->id == (uint64_t)id)
+			break;
+	return c && session_of(c)->info && cmd_client_is_visible(bus, s, c) ? session_of(c)->info->blocked : NULL;
+}
+
+enum command_result
+cmd_client_unblock(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	bool with_error = argc == 4 && slice_is_word(argv[3], "ERROR");
+	struct blocked *blocked;
+	int64_t id;
+
+	if (argc > 4) {
+		reply_error(bus, s, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try CLIENT HELP.",
+		            COMMAND_SHOWN(argv[1]));
+	} else if (argc == 4 && !with_error && !slice_is_word(argv[3], "TIMEOUT")) {
+		reply_error(bus, s, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+	} else if (num_parse_resp(argv[2].p, argv[2].len, &id) != 0) {
+		reply_error(bus, s, "ERR value is not an integer or out of range");
+	} else {
+		blocked = cmd_client_find_blocked(bus, s, id);
+		reply_integer(bus, s, blocked && blocked_unblock(sessions_of(bus)->streams, blocked, with_error));
 	}
 	return COMMAND_DONE;
 }

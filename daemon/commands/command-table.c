@@ -46,6 +46,8 @@ const struct command command_table[] = {
 	  "Says which library the client uses.", cmd_client_setinfo },
 	{ "client|setname", 3, NOSCRIPT | LS | CONN | BLIND, "connection", "2.6.9", "", "name",
 	  "Sets the name of the connection.", cmd_client_setname },
+	{ "client|unblock", -3, ADMIN | NOSCRIPT | LS | CONN, "connection", "5.0.0", "", "client-id [(TIMEOUT|ERROR)]",
+	  "Ends the waiting of an XREAD or XREADGROUP of another connection.", cmd_client_unblock },
 	{ "cluster", -2, BLIND, "cluster", "3.0.0", "", "subcommand [argument...]", "Is refused: udsd serves one host.",
 	  cmd_cluster },
 	{ "command", -1, LINEAR | LS | CONN | BLIND, "server", "2.8.13", "nondeterministic_output_order", "",

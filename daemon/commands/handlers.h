@@ -13,7 +13,7 @@ command_handler cmd_auth, cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cm
 
 /* cmd-client.c */
 command_handler cmd_client_id, cmd_client_getname, cmd_client_setname, cmd_client_setinfo;
-command_handler cmd_client_no_evict, cmd_client_no_touch, cmd_client_reply;
+command_handler cmd_client_no_evict, cmd_client_no_touch, cmd_client_reply, cmd_client_unblock;
 
 /* cmd-client-list.c, cmd-client-kill.c */
 command_handler cmd_client_info, cmd_client_list, cmd_udsd_clients;

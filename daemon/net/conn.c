@@ -60,17 +60,43 @@ conn_is_reading(const struct conn *conn)
 	       (conn->origin->ops->is_lockstep ? s->client.out.count == 0 : !client_is_stalled(&s->client));
 }
 
+/* Whether the client waits for entries of streams, perhaps for ever: its peer is watched meanwhile. */
+static bool
+conn_is_watched(const struct conn *conn)
+{
+	const struct session *s = &conn->session;
+
+	return s->client.state == CLIENT_WAITING && s->info && s->info->blocked && !conn->origin->loop->stopping;
+}
+
 /*
- * The only place that decides what the event waits for. A client that is ready goes on at once, so nothing is changed
- * for it, which would cost two system calls.
+ * What the event waits for, or what else it goes on to wait for: a client that is ready goes on at once, and one that
+ * waits for entries usually sends nothing, so changing that would cost two system calls for nothing. Once such a client
+ * has sent something (is_readable), only the end of its connection is waited for: libevent reports an error of a socket
+ * as room to write. That is reported once only, since a half-closed connection stays so.
  */
+static short
+conn_wanted_events(const struct conn *conn)
+{
+	const struct client *c = &conn->session.client;
+	short wanted = c->out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0;
+
+	if (conn_is_reading(conn) || (c->state == CLIENT_READY && c->wanted & EV_READ))
+		return (short)(wanted | EV_READ);
+	if (!conn_is_watched(conn))
+		return wanted;
+	if (!c->is_readable)
+		return (short)(wanted | EV_READ);
+	return wanted ? wanted : EV_CLOSED | EV_WRITE | EV_ET;
+}
+
+/* The only place that changes what the event waits for. */
 static void
 conn_update_events(struct conn *conn)
 {
 	const struct session *s = &conn->session;
 	struct bus *bus = loop_bus(conn->origin->loop);
-	bool reads = conn_is_reading(conn) || (s->client.state == CLIENT_READY && s->client.wanted & EV_READ);
-	short wanted = (short)((reads ? EV_READ : 0) | (s->client.out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0));
+	short wanted = conn_wanted_events(conn);
 	int fd = conn_fd(conn);
 
 	if (wanted == conn->session.client.wanted)
@@ -210,6 +236,19 @@ conn_read(struct conn *conn)
 	flow_end_turn(flow, c, begin);
 }
 
+/* The peer of a client that waits for entries has sent something, or has gone, or has taken something. */
+static void
+conn_watch(struct conn *conn, short what)
+{
+	struct flow *flow = &loop_bus(conn->origin->loop)->flow;
+
+	flow->work.done += WORK_SYSCALL;
+	if (conn_is_gone(&conn->session))
+		flow_mark_dead(flow, &conn->session.client);
+	else if (what & EV_READ)
+		conn->session.client.is_readable = true; /* it is read when the command is done */
+}
+
 static void
 conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 {
@@ -223,6 +262,8 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 		flow_set_out_state(flow, &s->client, CLIENT_OUT_RECEIVER);
 	if (what & EV_READ && conn_is_reading(conn))
 		conn_read(conn);
+	else if (conn_is_watched(conn))
+		conn_watch(conn, what);
 	if (s->client.state > CLIENT_READY || client_is_stalled(&s->client))
 		conn_update_events(conn);
 	/* The other events that were reported are not lost. Room in thousands of sockets must not keep who has sent. */
@@ -307,6 +348,20 @@ conn_is_hung_up(const struct conn *conn)
 	struct pollfd pfd = { .fd = conn_fd(conn) };
 
 	return poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR));
+}
+
+/*
+ * Of a Unix socket the kernel tells whether the peer has closed it, or only ends its input. A TCP peer sends the same
+ * for both; as Redis, we take it for gone.
+ */
+bool
+conn_is_gone(const struct session *s)
+{
+	const struct conn *conn = (const struct conn *)s;
+	short gone = POLLHUP | POLLERR | (conn->origin->address[0] ? 0 : POLLRDHUP);
+	struct pollfd pfd = { .fd = conn_fd(conn), .events = POLLRDHUP };
+
+	return poll(&pfd, 1, 0) > 0 && pfd.revents & gone;
 }
 
 bool

@@ -59,8 +59,9 @@ int conn_new(int fd, struct conn_origin *origin, const struct identity *identity
 /* The connection of a client. */
 struct conn *conn_of(struct client *c);
 
-/* For sessions.describe. */
+/* For sessions.describe and sessions.is_gone. */
 void conn_describe(const struct session *s, struct session_address *ret_address);
+bool conn_is_gone(const struct session *s);
 
 /* For modes. */
 int conn_fd(const struct conn *conn);

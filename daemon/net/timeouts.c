@@ -7,6 +7,7 @@
 #include "bus.h"
 #include "conn.h"
 #include "human.h"
+#include "streams-data.h"
 
 void
 timeouts_check_slow(struct bus *bus)
@@ -37,16 +38,33 @@ timeouts_check_slow(struct bus *bus)
 	}
 }
 
+/* Whether its socket reports by itself that the peer has gone (conn.c). */
+static bool
+timeouts_is_watched(const struct client *c)
+{
+	const struct session_info *info = session_of_const(c)->info;
+
+	return info && info->blocked;
+}
+
+bool
+timeouts_must_ask(const struct bus *bus)
+{
+	const struct streams *streams = sessions_of_const(bus)->streams;
+
+	return bus->flow.n_waiting > (streams ? streams->n_blocked : 0);
+}
+
 void
 timeouts_check_gone(struct bus *bus)
 {
 	struct client *c;
 
-	if (bus->flow.n_waiting == 0 && TAILQ_EMPTY(&bus->flow.blocked))
+	if (!timeouts_must_ask(bus) && TAILQ_EMPTY(&bus->flow.blocked))
 		return;
 	bus->flow.work.done += bus->flow.stats.clients * WORK_VISIT + bus->flow.n_waiting * WORK_SYSCALL / 2;
 	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		if (((c->state == CLIENT_WAITING && !conn_of(c)->origin->ops->is_writer) ||
+		if (((c->state == CLIENT_WAITING && !conn_of(c)->origin->ops->is_writer && !timeouts_is_watched(c)) ||
 		     (c->state == CLIENT_CLOSING && c->out_state == CLIENT_OUT_GATED)) &&
 		    conn_is_hung_up(conn_of(c)))
 			flow_mark_dead(&bus->flow, c);

@@ -9,6 +9,7 @@
 
 #include <event2/event.h>
 
+#include "blocked.h"
 #include "conn.h"
 #include "input-quota.h"
 #include "pass.h"
@@ -79,6 +80,15 @@ turn_give_back_memory(struct turn *turn)
 }
 
 static void
+turn_deadline_cb(void *arg)
+{
+	struct turn *turn = arg;
+
+	flow_update_time(&loop_bus(turn->loop)->flow);
+	blocked_check(turn->loop->sessions.streams);
+}
+
+static void
 turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct turn *turn = arg;
@@ -89,6 +99,8 @@ turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute_
 	if (bus->flow.now_ms >= turn->tick_due_ms + PAUSE_MS)
 		timeouts_forgive(bus, bus->flow.now_ms - turn->tick_due_ms);
 	timeouts_check_slow(bus);
+	if (turn->has_no_alarm)
+		blocked_check(turn->loop->sessions.streams);
 	wait_receivers_expire(bus);
 	if (bus->flow.now_ms - turn->last_sweep_ms < SWEEP_MS)
 		return;
@@ -104,11 +116,11 @@ static void
 turn_update_tick(struct turn *turn)
 {
 	const struct flow *flow = &loop_bus(turn->loop)->flow;
-	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || flow->n_waiting > 0 ||
-	               turn->loop->sessions.n_wait_receivers_until > 0 || flow->chunks.n_free > 0 ||
-	               turn_should_trim(loop_bus(turn->loop)) ||
-	               loop_bus(turn->loop)->subscriptions.channels.n_unnamed > 0 ||
-	               turn->loop->sessions.request.argv_cap > ARGS_KEPT;
+	bool is_busy =
+	    !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || timeouts_must_ask(loop_bus(turn->loop)) ||
+	    turn->has_no_alarm || turn->loop->sessions.n_wait_receivers_until > 0 || flow->chunks.n_free > 0 ||
+	    turn_should_trim(loop_bus(turn->loop)) || loop_bus(turn->loop)->subscriptions.channels.n_unnamed > 0 ||
+	    turn->loop->sessions.request.argv_cap > ARGS_KEPT;
 	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
 
@@ -124,7 +136,9 @@ turn_init(struct turn *turn, struct loop *loop)
 	*turn = (struct turn){ .loop = loop };
 	stop_init(&turn->stop, loop);
 	event_assign(&turn->tick, loop->base, -1, 0, turn_tick_cb, turn);
+	alarm_init(&turn->deadline, loop->base, turn_deadline_cb, turn);
 	loop->sessions.describe = conn_describe;
+	loop->sessions.is_gone = conn_is_gone;
 }
 
 void
@@ -138,6 +152,7 @@ turn_deinit(struct turn *turn)
 	while (!TAILQ_EMPTY(&bus->flow.clients))
 		pass_end(bus, &conn_pass_ops);
 	event_del(&turn->tick);
+	alarm_deinit(&turn->deadline);
 }
 
 void
@@ -149,6 +164,8 @@ turn_end_pass(struct turn *turn)
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
 	pass_end(bus, &conn_pass_ops);
+	if (turn->loop->sessions.streams)
+		turn->has_no_alarm = !alarm_set(&turn->deadline, blocked_next_deadline(turn->loop->sessions.streams));
 	turn_update_tick(turn);
 }
 

@@ -8,6 +8,7 @@
 #include "input-quota.h"
 
 #include "human.h"
+#include "blocked.h"
 #include "job.h"
 #include "reply.h"
 #include "session.h"
@@ -18,7 +19,11 @@ input_quota_charge(struct bus *bus, struct session *s, size_t input)
 {
 	size_t kept =
 	    input + (s->in_transaction ? s->info->transaction->bytes : 0) + (s->has_job ? s->info->job->bytes : 0);
-	bool must_wait = flow_charge_input(&bus->flow, &s->client, s->kept, kept);
+	bool must_wait;
+
+	if (input > 0 && s->info && s->info->blocked)
+		kept += s->info->blocked->memory;
+	must_wait = flow_charge_input(&bus->flow, &s->client, s->kept, kept);
 
 	s->kept = (uint32_t)kept;
 	if (must_wait)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "blocked.h"
 #include "job.h"
 #include "monitor.h"
 #include "reply.h"
@@ -29,6 +30,7 @@ session_deinit(struct bus *bus, struct session *s)
 		free(info->name);
 		free(info->lib_name);
 		free(info->lib_version);
+		blocked_free(sessions_of(bus)->streams, info->blocked);
 		job_end(bus, s);
 		transaction_end(bus, s);
 		free(info);

@@ -59,6 +59,13 @@ sessions_count_commands(const struct bus *bus)
 	return n;
 }
 
+bool
+sessions_is_gone(struct bus *bus, const struct session *s)
+{
+	bus->flow.work.done += WORK_SYSCALL;
+	return s->client.state == CLIENT_DEAD || (sessions_of(bus)->is_gone && sessions_of(bus)->is_gone(s));
+}
+
 void
 sessions_describe(const struct bus *bus, const struct session *s, struct session_address *ret_address)
 {

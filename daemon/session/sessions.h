@@ -63,6 +63,7 @@ struct sessions {
 	int64_t start_time;         /* seconds since the epoch */
 	/* Set by the owner of the sockets, or NULL. */
 	void (*describe)(const struct session *s, struct session_address *ret_address);
+	bool (*is_gone)(const struct session *s);
 };
 
 static inline struct sessions *
@@ -89,6 +90,12 @@ uint64_t sessions_count_commands(const struct bus *bus);
 
 /* Call after the administrators have changed: disconnects monitors that are no longer among them. */
 void sessions_check_rights(struct bus *bus);
+
+/*
+ * Whether nobody reads any more what is written to the session, as far as the kernel knows. Costs a system call. Asked
+ * before a waiting session is given what nobody else gets then.
+ */
+bool sessions_is_gone(struct bus *bus, const struct session *s);
 
 /* *ret_address is empty if nobody knows the session's socket. */
 void sessions_describe(const struct bus *bus, const struct session *s, struct session_address *ret_address);

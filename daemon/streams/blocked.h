@@ -9,24 +9,34 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "heap.h"
+#include "protocol.h"
 #include "streams-data.h"
 
-/* A client's place in the list of one stream. A stream that does not exist (yet) is waited for by name. */
+struct blocked_group;
+struct blocked_name;
+
+/* What a client waits for in one stream. One that does not exist (yet) is waited for by name. */
 struct blocked_stream {
-	TAILQ_ENTRY(blocked_stream) link;
-	struct blocked *blocked;
-	struct stream *stream;  /* or NULL: no such stream; then it is found by name */
 	struct stream_id after; /* XREAD: entries larger than this are wanted */
 	uint64_t group;         /* XREADGROUP: the number of the group; or 0 */
-				/* More members belong to blocked.c alone. */
+	/* For blocked.c alone. */
+	struct blocked *blocked;
+	struct slice name;
+	TAILQ_ENTRY(blocked_stream) link;
+	struct blocked_list *list; /* that link is in, or NULL */
+	struct blocked_group *waiting_group;
+	struct blocked_name *waiting_name;
 };
 
 struct blocked {
 	struct client *client;
-	uint64_t deadline_ms;         /* as flow.now_ms; 0: none */
-	size_t at;                    /* in the heap of deadlines */
 	bool is_over;                 /* the deadline has passed, or CLIENT UNBLOCK */
 	bool is_unblocked_with_error; /* CLIENT UNBLOCK ... ERROR */
+	bool is_served;               /* set by XREADGROUP, see blocked_free() */
+	bool is_awake;                /* was woken, and has not begun to wait again */
+	struct heap_node deadline;    /* in streams.deadlines, if there is one */
+	size_t memory;                /* bytes that it takes */
 	size_t n;
 	struct blocked_stream streams[];
 };
@@ -44,24 +54,35 @@ struct blocked_key {
  */
 int blocked_begin(struct streams *streams, struct client *c, const struct blocked_key *keys, size_t n,
                   uint64_t timeout_ms, struct blocked **ret_blocked);
-/* Waits once more, at its old place in the lists, after the command ran again and found nothing. */
+
+/* Waits once more, at its old place, after the command ran again and found nothing. Returns false if the client has
+ * died. */
 bool blocked_again(struct streams *streams, struct blocked *blocked);
-/* Takes NULL. */
+
+/*
+ * Takes NULL. If it was woken for a group, the next one of the group is woken in its place; unless it is_served: then
+ * the command has taken entries, and has called blocked_wake_next() where there are more.
+ */
 void blocked_free(struct streams *streams, struct blocked *blocked);
 
-/* Entries were added: wakes all XREAD, and of each group with entries to give the XREADGROUP that waits longest. */
+/* Entries were added: wakes all XREAD that want them, and of each group the XREADGROUP that waits longest. */
 void blocked_wake(struct streams *streams, struct stream *stream);
-/* An XREADGROUP has taken what it wanted: wakes the next of its group if there is more. */
+/* A group has entries to give: wakes the XREADGROUP that waits longest. */
 void blocked_wake_next(struct streams *streams, struct stream *stream, uint64_t group);
+/* Entries of a group can be claimed, which only some of those that wait for it may want: wakes all. */
+void blocked_wake_claims(struct streams *streams, struct stream *stream, uint64_t group);
 /* The group, or the stream, is gone: those that wait for it run again, and find that out. */
 void blocked_wake_group(struct streams *streams, struct stream *stream, uint64_t group);
 void blocked_wake_all(struct streams *streams, struct stream *stream);
-/* A stream was made: those that waited for its name wait for it now. */
+/* A stream was made, or has its name now: those that waited for that name wait for it now. */
 void blocked_adopt(struct streams *streams, struct stream *stream);
 
 /* CLIENT UNBLOCK. Returns whether the client was blocked. */
 bool blocked_unblock(struct streams *streams, struct blocked *blocked, bool with_error);
 
-/* The next deadline as flow.now_ms, or UINT64_MAX; and: wakes those whose deadline has passed. */
+/*
+ * The next deadline in microseconds of CLOCK_MONOTONIC, or UINT64_MAX; and: wakes those whose deadline has passed. It
+ * may leave some for the next pass.
+ */
 uint64_t blocked_next_deadline(const struct streams *streams);
 void blocked_check(struct streams *streams);

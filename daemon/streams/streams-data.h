@@ -11,6 +11,8 @@
 #include "client.h"
 #include "flow.h"
 #include "hashtable.h"
+#include "heap.h"
+#include "siphash.h"
 #include "storage.h"
 #include "stream-id.h"
 
@@ -21,6 +23,7 @@ struct blocked_stream; /* a client that waits for this stream, see blocked.h */
 
 TAILQ_HEAD(stream_group_list, stream_group);
 TAILQ_HEAD(blocked_list, blocked_stream);
+LIST_HEAD(blocked_group_list, blocked_group);
 
 struct stream {
 	struct hashtable_node node; /* in streams.table, by name */
@@ -42,7 +45,8 @@ struct stream {
 
 	struct stream_group_list groups; /* by name */
 	size_t n_groups;
-	struct blocked_list blocked; /* clients that wait for entries, the longest waiting first */
+	struct blocked_list blocked;              /* XREADs that wait for entries, see blocked.h */
+	struct blocked_group_list blocked_groups; /* groups with an XREADGROUP that waits; all zero: none */
 
 	uint64_t changed_in; /* the number of the batch with its last change, see streams_barrier() */
 	bool is_dirty;       /* on streams.dirty */
@@ -65,6 +69,7 @@ struct streams {
 	struct flow *flow;
 	struct storage *storage;
 	struct streams_limits limits;
+	struct siphash_key key;
 	struct hashtable table;            /* of struct stream */
 	uint64_t last_no;                  /* of a stream or group */
 	uint64_t batch;                    /* the number of the batch that changes go into */
@@ -76,6 +81,8 @@ struct streams {
 	struct client_list throttled; /* wait until queue_bytes are no longer exceeded */
 	struct client_list blocked;   /* wait for entries, see blocked.h */
 	size_t n_blocked;
+	struct hashtable blocked_groups, blocked_names; /* these are blocked.c's, and all zero while nobody waits */
+	struct heap deadlines;
 	uint64_t entries, bytes;                     /* of all streams */
 	uint64_t added, read, acknowledged, claimed; /* since the start */
 						     /* More members belong to streams.c alone. */
