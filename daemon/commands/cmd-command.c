@@ -4,23 +4,32 @@
 
 #include "cmd-command.h"
 #include "cmd-pubsub.h"
+#include "command-keys.h"
 #include "handlers.h"
 #include "reply.h"
 #include "sessions.h"
 
-static const char *const flag_names[COMMAND_SHOWN_FLAGS] = { "admin",    "pubsub",       "noscript", "loading",
-	                                                     "stale",    "skip_slowlog", "fast",     "no_auth",
-	                                                     "no_multi", "allow_busy" };
+static const char *const flag_names[COMMAND_SHOWN_FLAGS] = { "write",    "readonly",     "denyoom",   "admin",
+	                                                     "pubsub",   "noscript",     "blocking",  "loading",
+	                                                     "stale",    "skip_slowlog", "fast",      "no_auth",
+	                                                     "no_multi", "movablekeys",  "allow_busy" };
 
-/* The categories of access rules, in Redis's order: each with the flags of which a row has one. "@slow" is the rest. */
+/* The categories of access rules, in Redis's order: each with the flags of which a row has one, or the group that it is
+ * in. "@slow" is the rest. */
 static const struct {
 	const char *name;
 	unsigned int flags;
+	const char *group;
 } categories[] = {
+	{ "@keyspace", 0, "generic" },
+	{ "@read", COMMAND_READONLY },
+	{ "@write", COMMAND_WRITE },
+	{ "@stream", 0, "stream" },
 	{ "@pubsub", COMMAND_PUBSUB },
 	{ "@admin", COMMAND_ADMIN },
 	{ "@fast", COMMAND_FAST },
-	{ "@slow", 0 },
+	{ "@slow" },
+	{ "@blocking", COMMAND_BLOCKING },
 	{ "@dangerous", COMMAND_ADMIN | COMMAND_DANGEROUS },
 	{ "@connection", COMMAND_CONNECTION },
 	{ "@transaction", COMMAND_TRANSACTION },
@@ -33,6 +42,8 @@ cmd_command_is_of(const struct command *row, size_t category)
 {
 	unsigned int flags = categories[category].flags;
 
+	if (categories[category].group) /* a command with subcommands is in none, as in Redis */
+		return row->run && strcmp(row->group, categories[category].group) == 0;
 	return flags ? row->flags & flags : !(row->flags & COMMAND_FAST);
 }
 
@@ -72,33 +83,91 @@ cmd_command_reply_tips(struct bus *bus, struct session *s, const struct command 
 	}
 }
 
-/* Where the keys stand among the arguments, as Redis specifies it; only shard channels are keys. */
 static void
-cmd_command_reply_keys(struct bus *bus, struct session *s, const struct command *row)
+cmd_command_reply_words(struct bus *bus, struct session *s, struct slice words)
 {
-	bool is_shard = row->flags & (COMMAND_SHARD_ONE | COMMAND_SHARD_ALL);
+	const uint8_t *p = words.p, *end = words.p + words.len, *next;
+	size_t n = words.len > 0;
 
-	reply_set(bus, s, is_shard);
-	if (!is_shard)
-		return;
-	reply_map(bus, s, 3);
+	for (size_t i = 0; i < words.len; i++)
+		n += words.p[i] == ' ';
+	reply_set(bus, s, n);
+	for (; p < end; p = next + 1) {
+		char text[32];
+
+		next = memchr(p, ' ', (size_t)(end - p));
+		if (!next)
+			next = end;
+		snprintf(text, sizeof(text), "%.*s", (int)(next - p), (const char *)p);
+		reply_status(bus, s, text);
+	}
+}
+
+/* One specification of keys, as Redis writes them. */
+static void
+cmd_command_reply_spec(struct bus *bus, struct session *s, const struct command_keys *keys)
+{
+	bool is_keyword = keys->keyword.len > 0;
+
+	reply_map(bus, s, 3 + (keys->notes.len > 0));
+	if (keys->notes.len > 0) {
+		reply_text(bus, s, "notes");
+		reply_bulk(bus, s, keys->notes);
+	}
 	reply_text(bus, s, "flags");
-	reply_set(bus, s, 1);
-	reply_status(bus, s, "not_key");
+	cmd_command_reply_words(bus, s, keys->flags);
 	reply_text(bus, s, "begin_search");
 	reply_map(bus, s, 2);
-	reply_pair(bus, s, "type", "index");
+	reply_pair(bus, s, "type", is_keyword ? "keyword" : "index");
 	reply_text(bus, s, "spec");
-	reply_map(bus, s, 1);
-	reply_pair_integer(bus, s, "index", 1);
+	reply_map(bus, s, 1 + is_keyword);
+	if (is_keyword) {
+		reply_text(bus, s, "keyword");
+		reply_bulk(bus, s, keys->keyword);
+	}
+	reply_pair_integer(bus, s, is_keyword ? "startfrom" : "index", (int64_t)keys->index);
 	reply_text(bus, s, "find_keys");
 	reply_map(bus, s, 2);
 	reply_pair(bus, s, "type", "range");
 	reply_text(bus, s, "spec");
 	reply_map(bus, s, 3);
-	reply_pair_integer(bus, s, "lastkey", row->flags & COMMAND_SHARD_ALL ? -1 : 0);
+	reply_pair_integer(bus, s, "lastkey", is_keyword || keys->is_open ? -1 : 0);
 	reply_pair_integer(bus, s, "keystep", 1);
-	reply_pair_integer(bus, s, "limit", 0);
+	reply_pair_integer(bus, s, "limit", is_keyword ? 2 : 0);
+}
+
+static void
+cmd_command_reply_specs(struct bus *bus, struct session *s, const struct command *row)
+{
+	const char *text = row->keys;
+	struct command_keys keys;
+	size_t n = 0;
+
+	while (command_keys_next(&text, &keys))
+		n++;
+	reply_set(bus, s, n);
+	text = row->keys;
+	while (command_keys_next(&text, &keys))
+		cmd_command_reply_spec(bus, s, &keys);
+}
+
+/* First key, last key and step, which libraries used before there were specifications. */
+static void
+cmd_command_reply_range(struct bus *bus, struct session *s, const struct command *row)
+{
+	const char *text = row->keys;
+	struct command_keys keys;
+	int64_t first = 0, last = 0;
+
+	while (command_keys_next(&text, &keys)) {
+		if (keys.keyword.len > 0)
+			continue;
+		first = first ? first : (int64_t)keys.index;
+		last = keys.is_open ? -1 : (int64_t)keys.index;
+	}
+	reply_integer_signed(bus, s, first);
+	reply_integer_signed(bus, s, last);
+	reply_integer_signed(bus, s, first > 0);
 }
 
 size_t
@@ -115,19 +184,16 @@ cmd_command_count_subs(const struct command *row)
 static void
 cmd_command_reply_row(struct bus *bus, struct session *s, const struct command *row)
 {
-	bool is_shard = row->flags & (COMMAND_SHARD_ONE | COMMAND_SHARD_ALL);
 	size_t n_subs = cmd_command_count_subs(row);
 
 	reply_array(bus, s, 10);
 	reply_text(bus, s, row->name);
 	reply_integer_signed(bus, s, row->arity);
 	cmd_command_reply_flags(bus, s, row);
-	reply_integer(bus, s, is_shard); /* first key, last key, step */
-	reply_integer_signed(bus, s, row->flags & COMMAND_SHARD_ALL ? -1 : is_shard);
-	reply_integer(bus, s, is_shard);
+	cmd_command_reply_range(bus, s, row);
 	cmd_command_reply_categories(bus, s, row);
 	cmd_command_reply_tips(bus, s, row);
-	cmd_command_reply_keys(bus, s, row);
+	cmd_command_reply_specs(bus, s, row);
 	if (n_subs > 0)
 		reply_array(bus, s, n_subs);
 	else

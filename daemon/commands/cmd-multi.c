@@ -74,8 +74,8 @@ multi_wait_for_receivers(struct bus *bus, struct session *s, struct transaction 
 		if (job_must_pause(bus, s, 0))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_VISIT;
-		if (command->row->flags & COMMAND_MAY_WAIT &&
-		    cmd_publish_must_wait(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE,
+		if (command->row->flags & COMMAND_PUBLISHES &&
+		    cmd_publish_must_wait(bus, s, command->argv, command->row->run == cmd_spublish,
 		                          &transaction->memory)) {
 			transaction->next = NULL;
 			multi_end(bus, s, transaction);

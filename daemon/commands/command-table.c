@@ -12,10 +12,17 @@
 #define TRANS (COMMAND_TRANSACTION | NOSCRIPT | LS)
 #define ALWAYS (NOSCRIPT | LS | FAST | COMMAND_NO_AUTH | COMMAND_ALLOW_BUSY)
 #define SUBSCRIBING (PUBSUB | LINEAR | NOSCRIPT | LS | COMMAND_IN_SUBSCRIBE)
-#define SENDING (PUBSUB | LINEAR | LS | FAST | COMMAND_MAY_WAIT)
+#define SENDING (PUBSUB | LINEAR | LS | FAST | COMMAND_MAY_WAIT | COMMAND_PUBLISHES)
 #define UNQUEUED COMMAND_UNQUEUED
 #define LINEAR COMMAND_LINEAR
 #define BLIND COMMAND_BLIND
+#define WRITE COMMAND_WRITE
+#define READ COMMAND_READONLY
+#define DENYOOM COMMAND_DENYOOM
+#define ADMINS COMMAND_NEEDS_ADMIN
+#define KEY_ADD (COMMAND_KEY_ADD | COMMAND_MAY_WAIT)
+#define KEY_READ COMMAND_KEY_READ
+#define KEY_SEE COMMAND_KEY_SEE
 
 /* clang-format off: one row, one command */
 const struct command command_table[] = {
@@ -108,14 +115,14 @@ const struct command command_table[] = {
 	  "Accepts databases 0 to 15; channels are the same in all.", cmd_select },
 	{ "shutdown", -1, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_ALLOW_BUSY | COMMAND_NEEDS_ADMIN, "server",
 	  "1.0.0", "", "[(NOSAVE|SAVE)] [NOW] [FORCE] [ABORT]", "Stops the daemon as SIGTERM does.", cmd_shutdown },
-	{ "spublish", 3, SENDING | COMMAND_SHARD_ONE, "pubsub", "7.0.0", "", "shardchannel message",
-	  "Sends a message to a shard channel.", cmd_spublish },
-	{ "ssubscribe", -2, SUBSCRIBING | COMMAND_SHARD_ALL, "pubsub", "7.0.0", "", "shardchannel...",
-	  "Receives the messages of shard channels.", cmd_ssubscribe },
+	{ "spublish", 3, SENDING, "pubsub", "7.0.0", "", "shardchannel message", "Sends a message to a shard channel.",
+	  cmd_spublish, "1 not_key" },
+	{ "ssubscribe", -2, SUBSCRIBING, "pubsub", "7.0.0", "", "shardchannel...",
+	  "Receives the messages of shard channels.", cmd_ssubscribe, "1.. not_key" },
 	{ "subscribe", -2, SUBSCRIBING, "pubsub", "2.0.0", "", "channel...", "Receives the messages of channels.",
 	  cmd_subscribe },
-	{ "sunsubscribe", -1, SUBSCRIBING | COMMAND_SHARD_ALL, "pubsub", "7.0.0", "", "[shardchannel...]",
-	  "Ends subscriptions to shard channels: to these, or to all.", cmd_sunsubscribe },
+	{ "sunsubscribe", -1, SUBSCRIBING, "pubsub", "7.0.0", "", "[shardchannel...]",
+	  "Ends subscriptions to shard channels: to these, or to all.", cmd_sunsubscribe, "1.. not_key" },
 	{ "time", 1, LS | FAST | BLIND, "server", "2.6.0", "nondeterministic_output", "",
 	  "Returns the time: seconds since 1970, and microseconds.", cmd_time },
 	{ "udsd", -2, 0, "pubsub", "7.2.0", "", "", "Commands that only udsd has.", NULL },
