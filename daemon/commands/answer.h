@@ -32,6 +32,7 @@ void answer_integer(struct answer *answer, int64_t value);
 void answer_bulk(struct answer *answer, struct slice data);
 void answer_text(struct answer *answer, const char *text);
 void answer_null(struct answer *answer);
+void answer_null_array(struct answer *answer); /* RESP2 tells it from answer_null() */
 void answer_id(struct answer *answer, struct stream_id id);
 /* An entry as XRANGE shows it: its id, and its fields and values. */
 void answer_entry(struct answer *answer, struct stream_entry *entry);

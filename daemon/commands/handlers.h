@@ -40,3 +40,15 @@ command_handler cmd_cluster, cmd_config_get, cmd_monitor, cmd_shutdown, cmd_time
 
 /* cmd-info.c */
 command_handler cmd_info;
+
+/* cmd-xadd.c, cmd-xrange.c, cmd-xdel.c, cmd-xtrim.c */
+command_handler cmd_xadd;
+command_handler cmd_xrange, cmd_xrevrange;
+command_handler cmd_xdel, cmd_xdelex;
+command_handler cmd_xlen, cmd_xsetid, cmd_xtrim;
+
+/* cmd-keys.c, cmd-scan.c, cmd-expire.c */
+command_handler cmd_del, cmd_dbsize, cmd_exists, cmd_flush, cmd_rename, cmd_renamenx, cmd_type, cmd_waitaof;
+command_handler cmd_keys, cmd_randomkey, cmd_scan;
+command_handler cmd_expire, cmd_expireat, cmd_expiretime, cmd_persist, cmd_pexpire, cmd_pexpireat, cmd_pexpiretime;
+command_handler cmd_pttl, cmd_ttl;

@@ -11,8 +11,8 @@
  *     ... parse the arguments; keyspace_require_...() ...
  *     if (keyspace_must_wait(bus, s, streams))            (only commands that write)
  *             return COMMAND_WAIT;
- *     stream = streams_find(streams, argv[1]);
- *     ... STREAM_COLD: return keyspace_wait_cold(bus, s, streams); STREAM_ERROR: keyspace_refuse_error(bus, s) ...
+ *     stream = keyspace_find(bus, streams, argv[1]);
+ *     ... STREAM_COLD: return keyspace_wait_cold(bus, s, streams, 0); STREAM_ERROR: keyspace_refuse_error(bus, s) ...
  *     keyspace_hold(bus, streams, stream);
  *     ... reply ...
  *     keyspace_release(bus);
@@ -45,6 +45,11 @@ bool keyspace_require_key(struct bus *bus, struct session *s, struct slice key, 
 /* Both. */
 struct streams *keyspace_open(struct bus *bus, struct session *s, struct slice key, enum keyspace_right right);
 
+/* For a command that MULTI queues: whether the session has the right of its row to all its keys; otherwise replies an
+ * error. */
+bool keyspace_require_queued(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv,
+                             size_t argc);
+
 /* Whether the session may do that, without an error reply; for commands that list keys. Charges the work. */
 bool keyspace_admits(struct bus *bus, const struct session *s, struct slice key, enum keyspace_right right);
 
@@ -54,20 +59,29 @@ bool keyspace_admits(struct bus *bus, const struct session *s, struct slice key,
  */
 bool keyspace_must_wait(struct bus *bus, struct session *s, struct streams *streams);
 
+/* For EXEC, before it begins: whether the command writes, and would have to wait for the disk now; then the session
+ * waits. */
+bool keyspace_exec_must_wait(struct bus *bus, struct session *s, const struct command *row);
+
 /*
  * For commands that let the store grow: whether it may; otherwise replies an error. stream: who made it pays for it;
  * NULL: it would be made now.
  */
 bool keyspace_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream *stream);
 
+/* The stream, or NULL: there is none. Takes a key of any length. */
+struct stream *keyspace_find(struct bus *bus, struct streams *streams, struct slice key);
+
 /* Finds or makes the stream. NULL after an error reply. */
 struct stream *keyspace_get(struct bus *bus, struct session *s, struct streams *streams, struct slice key);
 
 /*
- * After STREAM_COLD, while nothing is changed or replied (beside what the place keeps): the result of the handler. In
- * EXEC, which cannot wait for the disk as all others would wait with it, an error is replied.
+ * After STREAM_COLD, while nothing is replied: the result of the handler. It runs again when the block is there: from
+ * its beginning if next is 0, and then it must have changed nothing; else it finds next, and what it has put into
+ * place.state, in sessions.place. In EXEC, which cannot wait for the disk as all others would wait with it, an error is
+ * replied.
  */
-enum command_result keyspace_wait_cold(struct bus *bus, struct session *s, struct streams *streams);
+enum command_result keyspace_wait_cold(struct bus *bus, struct session *s, struct streams *streams, size_t next);
 
 /* After STREAM_ERROR: replies the error. Returns COMMAND_DONE. */
 enum command_result keyspace_refuse_error(struct bus *bus, struct session *s);
