@@ -4,7 +4,6 @@
 
 #include "cmd-command.h"
 #include "cmd-pubsub.h"
-#include "command-keys.h"
 #include "handlers.h"
 #include "reply.h"
 #include "sessions.h"
@@ -14,21 +13,20 @@ static const char *const flag_names[COMMAND_SHOWN_FLAGS] = { "write",    "readon
 	                                                     "stale",    "skip_slowlog", "fast",      "no_auth",
 	                                                     "no_multi", "movablekeys",  "allow_busy" };
 
-/* The categories of access rules, in Redis's order: each with the flags of which a row has one, or the group that it is
- * in. "@slow" is the rest. */
+/* The categories of access rules, in Redis's order: each with the flags of which a row has one. "@slow" is the rest. */
 static const struct {
 	const char *name;
 	unsigned int flags;
-	const char *group;
+	enum { ANY_GROUP, STREAM_GROUP, OTHER_GROUP } group; /* which ones are in it */
 } categories[] = {
-	{ "@keyspace", 0, "generic" },
+	{ "@keyspace", COMMAND_READONLY | COMMAND_WRITE, OTHER_GROUP },
 	{ "@read", COMMAND_READONLY },
 	{ "@write", COMMAND_WRITE },
-	{ "@stream", 0, "stream" },
+	{ "@stream", ~0U, STREAM_GROUP },
 	{ "@pubsub", COMMAND_PUBSUB },
 	{ "@admin", COMMAND_ADMIN },
 	{ "@fast", COMMAND_FAST },
-	{ "@slow" },
+	{ "@slow", 0 },
 	{ "@blocking", COMMAND_BLOCKING },
 	{ "@dangerous", COMMAND_ADMIN | COMMAND_DANGEROUS },
 	{ "@connection", COMMAND_CONNECTION },
@@ -42,8 +40,9 @@ cmd_command_is_of(const struct command *row, size_t category)
 {
 	unsigned int flags = categories[category].flags;
 
-	if (categories[category].group) /* a command with subcommands is in none, as in Redis */
-		return row->run && strcmp(row->group, categories[category].group) == 0;
+	if (categories[category].group != ANY_GROUP &&
+	    (categories[category].group == STREAM_GROUP) != (strcmp(row->group, "stream") == 0))
+		return false;
 	return flags ? row->flags & flags : !(row->flags & COMMAND_FAST);
 }
 
@@ -81,93 +80,6 @@ cmd_command_reply_tips(struct bus *bus, struct session *s, const struct command 
 		len = strcspn(p, " ");
 		reply_bulk(bus, s, (struct slice){ (const uint8_t *)p, len });
 	}
-}
-
-static void
-cmd_command_reply_words(struct bus *bus, struct session *s, struct slice words)
-{
-	const uint8_t *p = words.p, *end = words.p + words.len, *next;
-	size_t n = words.len > 0;
-
-	for (size_t i = 0; i < words.len; i++)
-		n += words.p[i] == ' ';
-	reply_set(bus, s, n);
-	for (; p < end; p = next + 1) {
-		char text[32];
-
-		next = memchr(p, ' ', (size_t)(end - p));
-		if (!next)
-			next = end;
-		snprintf(text, sizeof(text), "%.*s", (int)(next - p), (const char *)p);
-		reply_status(bus, s, text);
-	}
-}
-
-/* One specification of keys, as Redis writes them. */
-static void
-cmd_command_reply_spec(struct bus *bus, struct session *s, const struct command_keys *keys)
-{
-	bool is_keyword = keys->keyword.len > 0;
-
-	reply_map(bus, s, 3 + (keys->notes.len > 0));
-	if (keys->notes.len > 0) {
-		reply_text(bus, s, "notes");
-		reply_bulk(bus, s, keys->notes);
-	}
-	reply_text(bus, s, "flags");
-	cmd_command_reply_words(bus, s, keys->flags);
-	reply_text(bus, s, "begin_search");
-	reply_map(bus, s, 2);
-	reply_pair(bus, s, "type", is_keyword ? "keyword" : "index");
-	reply_text(bus, s, "spec");
-	reply_map(bus, s, 1 + is_keyword);
-	if (is_keyword) {
-		reply_text(bus, s, "keyword");
-		reply_bulk(bus, s, keys->keyword);
-	}
-	reply_pair_integer(bus, s, is_keyword ? "startfrom" : "index", (int64_t)keys->index);
-	reply_text(bus, s, "find_keys");
-	reply_map(bus, s, 2);
-	reply_pair(bus, s, "type", "range");
-	reply_text(bus, s, "spec");
-	reply_map(bus, s, 3);
-	reply_pair_integer(bus, s, "lastkey", is_keyword || keys->is_open ? -1 : 0);
-	reply_pair_integer(bus, s, "keystep", 1);
-	reply_pair_integer(bus, s, "limit", is_keyword ? 2 : 0);
-}
-
-static void
-cmd_command_reply_specs(struct bus *bus, struct session *s, const struct command *row)
-{
-	const char *text = row->keys;
-	struct command_keys keys;
-	size_t n = 0;
-
-	while (command_keys_next(&text, &keys))
-		n++;
-	reply_set(bus, s, n);
-	text = row->keys;
-	while (command_keys_next(&text, &keys))
-		cmd_command_reply_spec(bus, s, &keys);
-}
-
-/* First key, last key and step, which libraries used before there were specifications. */
-static void
-cmd_command_reply_range(struct bus *bus, struct session *s, const struct command *row)
-{
-	const char *text = row->keys;
-	struct command_keys keys;
-	int64_t first = 0, last = 0;
-
-	while (command_keys_next(&text, &keys)) {
-		if (keys.keyword.len > 0)
-			continue;
-		first = first ? first : (int64_t)keys.index;
-		last = keys.is_open ? -1 : (int64_t)keys.index;
-	}
-	reply_integer_signed(bus, s, first);
-	reply_integer_signed(bus, s, last);
-	reply_integer_signed(bus, s, first > 0);
 }
 
 size_t

@@ -99,7 +99,7 @@ dispatch_refuse_unknown(struct bus *bus, struct session *s, const struct slice *
 			args[len] = '\0';
 			reply_error(bus, s, NOT_IN_SUBSCRIBE, args);
 		} else {
-			reply_error(bus, s, "ERR unknown command '%.*s': udsd routes messages and stores no keys",
+			reply_error(bus, s, "ERR unknown command '%.*s': udsd stores streams and no other keys",
 			            COMMAND_SHOWN(argv[0]));
 		}
 		return;

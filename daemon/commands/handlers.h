@@ -33,10 +33,14 @@ command_handler cmd_multi, cmd_exec, cmd_discard;
 
 /* cmd-command.c, cmd-command-docs.c */
 command_handler cmd_help; /* of any command with subcommands */
-command_handler cmd_command, cmd_command_count, cmd_command_docs, cmd_command_info, cmd_command_list;
+command_handler cmd_command, cmd_command_count, cmd_command_docs, cmd_command_getkeys, cmd_command_info,
+    cmd_command_list;
+
+/* cmd-config.c */
+command_handler cmd_config_get, cmd_config_set;
 
 /* cmd-server.c */
-command_handler cmd_cluster, cmd_config_get, cmd_monitor, cmd_shutdown, cmd_time;
+command_handler cmd_cluster, cmd_monitor, cmd_shutdown, cmd_time;
 
 /* cmd-info.c */
 command_handler cmd_info;
