@@ -147,7 +147,7 @@ cmd_randomkey(struct bus *bus, struct session *s, const struct slice *argv, size
 		return COMMAND_DONE;
 	keyspace_hold(bus, streams, NULL);
 	if (streams->table.n > 0)
-		walk.bucket = (size_t)random() % streams->table.n_buckets;
+		walk.bucket = ((size_t)random() << 33) ^ ((size_t)random() << 10); /* a place in the order of hashes */
 	while (streams->table.n > 0 && !(is_end && is_second) && !work_is_turn_over(&bus->flow.work)) {
 		size_t n = streams_walk(streams, &walk, found, 1, &is_end);
 

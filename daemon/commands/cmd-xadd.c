@@ -82,27 +82,20 @@ xadd_choose_id(const struct streams *streams, const struct stream *stream, struc
 }
 
 /* Trims after the entry was added and its id replied, in as many turns as it takes. */
-static enum command_result
-xadd_trim(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream, const struct xadd *xadd)
-{
-	struct trim_progress progress = trim_resume(bus);
-	enum trim_result result = trim_run(bus, s, streams, stream, &xadd->trim, &progress);
-
-	/* EXEC does not wait for the disk, nor is there a second reply: what is too much now, a later XADD removes. */
-	if (result == TRIM_DONE || result == TRIM_FAILED ||
-	    (result == TRIM_COLD && bus->flow.executing == &s->client) || !trim_pause(bus, &progress, 1))
-		return COMMAND_DONE;
-	return result == TRIM_PAUSED ? COMMAND_MORE : keyspace_wait_cold(bus, s, streams, 1);
-}
-
-/* Goes on with the trim of an XADD that has replied. */
 static enum command_result __attribute__((noinline))
-xadd_continue(struct bus *bus, struct session *s, struct streams *streams, const struct slice *key,
-              const struct xadd *xadd)
+xadd_trim(struct bus *bus, struct session *s, struct streams *streams, struct slice key, const struct xadd *xadd)
 {
-	struct stream *stream = streams_find(streams, *key);
+	struct stream *stream = streams_find(streams, key);
+	struct trim_progress progress = trim_resume(bus);
+	enum stream_step step = STREAM_END;
 
-	return stream ? xadd_trim(bus, s, streams, stream, xadd) : COMMAND_DONE;
+	if (stream)
+		step = trim_run(streams, stream, &xadd->trim, &progress);
+	/* EXEC does not wait for the disk, nor is there a second reply: what is too much now, a later XADD removes. */
+	if (step == STREAM_END || step == STREAM_ERROR || (step == STREAM_COLD && bus->flow.executing == &s->client) ||
+	    !trim_pause(bus, &progress, 1))
+		return COMMAND_DONE;
+	return step == STREAM_MORE ? COMMAND_MORE : keyspace_wait_cold(bus, s, streams, 1);
 }
 
 static enum command_result
@@ -149,6 +142,7 @@ cmd_xadd(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 {
 	bool goes_on = sessions_of(bus)->place.next > 0; /* it has replied */
 	struct streams *streams = goes_on ? sessions_of(bus)->streams : keyspace_open(bus, s, argv[1], KEYSPACE_ADD);
+	struct stream *stream;
 	struct xadd xadd;
 
 	if (!streams)
@@ -162,7 +156,7 @@ cmd_xadd(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		if (!xadd_require_options(bus, s, streams, argv, argc, &xadd))
 			return COMMAND_DONE;
 		if (goes_on)
-			return xadd_continue(bus, s, streams, &argv[1], &xadd);
+			return xadd_trim(bus, s, streams, argv[1], &xadd);
 	}
 	if (argc < xadd.fields + 2 || (argc - xadd.fields) % 2 == 1)
 		return xadd_refuse(bus, s, "ERR wrong number of arguments for 'xadd' command");
@@ -171,8 +165,16 @@ cmd_xadd(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
 	bus->flow.work.done += 4 * argc;
-	if (!xadd_append(bus, s, streams, streams_find(streams, argv[1]), argv[1], &xadd,
+	stream = streams_find(streams, argv[1]);
+	if (xadd.trim.is_given && stream) { /* what it needs is fetched before anything changes */
+		enum stream_step step = trim_prepare(streams, stream, &xadd.trim);
+
+		if (step != STREAM_END)
+			return step == STREAM_COLD ? keyspace_wait_cold(bus, s, streams, 0)
+			                           : keyspace_refuse_error(bus, s);
+	}
+	if (!xadd_append(bus, s, streams, stream, argv[1], &xadd,
 	                 (struct stream_fields){ argv + xadd.fields, (argc - xadd.fields) / 2 }))
 		return COMMAND_DONE;
-	return xadd.trim.is_given ? xadd_continue(bus, s, streams, &argv[1], &xadd) : COMMAND_DONE;
+	return xadd.trim.is_given ? xadd_trim(bus, s, streams, argv[1], &xadd) : COMMAND_DONE;
 }

@@ -45,7 +45,7 @@ cmd_xtrim(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	struct streams *streams = keyspace_open(bus, s, argv[1], KEYSPACE_MANAGE);
 	struct trim_progress progress = trim_resume(bus);
 	struct trim_options options = { 0 };
-	enum trim_result result = TRIM_DONE;
+	enum stream_step step = STREAM_END;
 	struct stream *stream;
 
 	if (!streams || !xtrim_require_options(bus, s, streams, argv, argc, &options))
@@ -54,18 +54,18 @@ cmd_xtrim(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		return COMMAND_WAIT;
 	stream = keyspace_find(bus, streams, argv[1]);
 	if (stream)
-		result = trim_run(bus, s, streams, stream, &options, &progress);
-	if (result == TRIM_FAILED)
+		step = trim_run(streams, stream, &options, &progress);
+	if (step == STREAM_ERROR)
 		return keyspace_refuse_error(bus, s);
-	if (result == TRIM_COLD && progress.removed == 0 && progress.from.ms == 0 && progress.from.seq == 0)
+	if (step == STREAM_COLD && progress.removed == 0 && progress.at.ms == 0 && progress.at.seq == 0)
 		return keyspace_wait_cold(bus, s, streams, 0);
-	if (result != TRIM_DONE && !trim_pause(bus, &progress, 1)) {
+	if (step != STREAM_END && !trim_pause(bus, &progress, 1)) {
 		reply_error(bus, s, "ERR out of memory");
 		return COMMAND_DONE;
 	}
-	if (result == TRIM_PAUSED)
+	if (step == STREAM_MORE)
 		return COMMAND_MORE;
-	if (result == TRIM_COLD)
+	if (step == STREAM_COLD)
 		return keyspace_wait_cold(bus, s, streams, 1);
 	keyspace_hold(bus, streams, stream);
 	reply_integer(bus, s, progress.removed);

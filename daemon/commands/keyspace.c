@@ -15,10 +15,12 @@ keyspace_require_streams(struct bus *bus, struct session *s)
 {
 	struct streams *streams = sessions_of(bus)->streams;
 
-	if (streams && s->database == 0)
+	if (streams && s->database == 0 && !streams->is_dead)
 		return streams;
 	if (!streams)
 		reply_error(bus, s, KEYSPACE_OFF);
+	else if (streams->is_dead)
+		reply_error(bus, s, "%s", streams_failure(streams));
 	else
 		reply_error(bus, s, "ERR streams are in database 0, and this connection has selected database %d",
 		            s->database);

@@ -36,7 +36,8 @@ enum keyspace_right {
 	KEYSPACE_MANAGE = 0,              /* nothing beside the COMMAND_NEEDS_ADMIN of its row */
 };
 
-/* The streams; or NULL after an error reply: there is no store, or the session has selected another database than 0. */
+/* The streams; or NULL after an error reply: there is no store, it has failed, or the
+ * session has selected another database than 0. */
 struct streams *keyspace_require_streams(struct bus *bus, struct session *s);
 
 /* Whether the name is one that a stream may have, and the session has that right; otherwise replies an error. */

@@ -1,18 +1,12 @@
 /*
- * A trim goes on in steps, between which the turn may end, since a stream can have any number of blocks. What a step
- * removes is gone at once: others may see a stream that is trimmed in part. With ACKED, entries are looked at one by
- * one, as those that stay may be anywhere.
+ * What a trim removes is gone at once: with ACKED and DELREF, which look at entries one by one, others may see a stream
+ * that is trimmed in part, between two turns.
  */
 #include "trim.h"
 
 #include <stdlib.h>
 
 #include "group.h"
-#include "job.h"
-
-/* Entries of one step: enough to remove many whole blocks, few enough for one turn. */
-#define TRIM_STEP ((uint64_t)10000)
-#define TRIM_STEP_DELREF ((uint64_t)1000)
 
 static enum trim_taken
 trim_refuse(struct bus *bus, struct session *s, const char *text)
@@ -134,45 +128,13 @@ trim_pause(struct bus *bus, const struct trim_progress *progress, size_t next)
 	return true;
 }
 
-/* Whether enough is gone. */
 static bool
-trim_is_over(const struct stream *stream, const struct trim_options *options, const struct trim_progress *progress)
+trim_is_acked(void *arg, struct stream *stream, struct stream_id id)
 {
-	return (options->trim.limit > 0 && progress->removed >= options->trim.limit) ||
-	       (!options->trim.by_id && stream->length <= options->trim.max_length);
-}
+	struct streams *streams = arg;
 
-/* Removes entries that all groups have seen acknowledged, wherever they are. */
-static enum trim_result
-trim_acked(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream,
-           const struct trim_options *options, struct trim_progress *progress)
-{
-	struct stream_id to = options->trim.by_id ? options->trim.min_id : stream->last;
-	enum refs_result result = REFS_KEPT;
-	struct stream_cursor cursor = { 0 };
-	struct stream_entry entry;
-	enum stream_step step;
-
-	if (options->trim.by_id && !stream_id_prev(&to))
-		return TRIM_DONE;
-	while (!trim_is_over(stream, options, progress)) {
-		if (result == REFS_DELETED || cursor.stream != stream) { /* a cursor does not outlive a change */
-			stream_seek(&cursor, stream, progress->from, to, false);
-			result = REFS_KEPT;
-		}
-		step = stream_step(streams, &cursor, &entry);
-		if (step == STREAM_ENTRY)
-			step = refs_delete(streams, stream, entry.id, REFS_ACKED, &result);
-		if (step != STREAM_ENTRY)
-			return step == STREAM_END ? TRIM_DONE : step == STREAM_COLD ? TRIM_COLD : TRIM_FAILED;
-		progress->removed += result == REFS_DELETED;
-		progress->from = entry.id;
-		if (!stream_id_next(&progress->from))
-			return TRIM_DONE;
-		if (job_must_pause(bus, s, 0))
-			return TRIM_PAUSED;
-	}
-	return TRIM_DONE;
+	streams->flow->work.done += stream->n_groups * (uint64_t)WORK_LOOKUP;
+	return !group_any_needs(stream, id);
 }
 
 static bool
@@ -185,34 +147,26 @@ trim_forget(void *arg, struct stream *stream, struct stream_id id)
 	return true;
 }
 
-enum trim_result
-trim_run(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream,
-         const struct trim_options *options, struct trim_progress *progress)
+enum stream_step
+trim_run(struct streams *streams, struct stream *stream, const struct trim_options *options,
+         struct trim_progress *progress)
 {
-	bool forgets = options->refs == REFS_DELETE && stream->n_groups > 0;
-	uint64_t most = forgets ? TRIM_STEP_DELREF : TRIM_STEP, removed;
+	bool (*may_go)(void *arg, struct stream *stream, struct stream_id id) = NULL;
+	struct stream_trim trim = options->trim;
+	enum stream_step step;
 
-	if (options->refs == REFS_ACKED && stream->n_groups > 0)
-		return trim_acked(bus, s, streams, stream, options, progress);
-	if (most < streams->limits.node_entries)
-		most = streams->limits.node_entries; /* a rough trim removes whole blocks only */
-	while (!trim_is_over(stream, options, progress)) {
-		struct stream_trim trim = options->trim;
-		enum stream_step step;
+	if (options->refs != REFS_KEEP && stream->n_groups > 0)
+		may_go = options->refs == REFS_ACKED ? trim_is_acked : trim_forget;
+	trim.at = progress->at;
+	step = stream_trim(streams, stream, &trim, may_go, streams, &progress->removed);
+	progress->at = trim.at;
+	return step;
+}
 
-		if (trim.limit > 0)
-			trim.limit -= progress->removed;
-		if (trim.limit == 0 || trim.limit > most)
-			trim.limit = most;
-		removed = 0;
-		step = stream_trim(streams, stream, &trim, forgets ? trim_forget : NULL, streams, &removed);
-		progress->removed += removed;
-		if (step == STREAM_COLD || step == STREAM_ERROR)
-			return step == STREAM_COLD ? TRIM_COLD : TRIM_FAILED;
-		if (removed == 0)
-			return TRIM_DONE;
-		if (job_must_pause(bus, s, 0))
-			return TRIM_PAUSED;
-	}
-	return TRIM_DONE;
+enum stream_step
+trim_prepare(struct streams *streams, struct stream *stream, const struct trim_options *options)
+{
+	if (options->refs != REFS_KEEP && stream->n_groups > 0)
+		return STREAM_END;
+	return stream_trim_prepare(streams, stream, &options->trim, 1);
 }

@@ -30,22 +30,22 @@ bool trim_require_valid(struct bus *bus, struct session *s, const struct streams
 
 /* How far a trim has come. */
 struct trim_progress {
-	uint64_t removed;      /* entries */
-	struct stream_id from; /* with ACKED: the first entry that was not looked at */
+	uint64_t removed;    /* entries */
+	struct stream_id at; /* where it goes on */
 };
 
 /* What the running command kept when it paused, or the beginning. */
 struct trim_progress trim_resume(struct bus *bus);
 
-enum trim_result {
-	TRIM_DONE,
-	TRIM_PAUSED, /* the turn is over */
-	TRIM_COLD,   /* a block has to be read from disk first */
-	TRIM_FAILED, /* STREAM_ERROR */
-};
+/* STREAM_END: it is done; STREAM_MORE: the turn is over; STREAM_COLD or STREAM_ERROR. */
+enum stream_step trim_run(struct streams *streams, struct stream *stream, const struct trim_options *options,
+                          struct trim_progress *progress);
 
-enum trim_result trim_run(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream,
-                          const struct trim_options *options, struct trim_progress *progress);
+/*
+ * For a trim that follows when one entry is added: STREAM_END, or STREAM_COLD or STREAM_ERROR if it will need a block
+ * that is not in memory. (With ACKED and DELREF it may be STREAM_COLD nevertheless.)
+ */
+enum stream_step trim_prepare(struct streams *streams, struct stream *stream, const struct trim_options *options);
 
 /* Keeps the progress in the place of the command, which goes on with `next`. Returns false without memory. */
 bool trim_pause(struct bus *bus, const struct trim_progress *progress, size_t next);
