@@ -95,19 +95,31 @@ cmd_command_reply_range(struct bus *bus, struct session *s, const struct command
 	reply_integer_signed(bus, s, first > 0);
 }
 
+/* Shard channels have specifications too, as clients of a cluster need them, but are no keys. */
+static bool
+cmd_command_next_keys(const char **text, struct command_keys *ret_keys)
+{
+	while (command_keys_next(text, ret_keys))
+		if (!slice_is_word(ret_keys->flags, "not_key"))
+			return true;
+	return false;
+}
+
 /* Whether the command that COMMAND GETKEYS names exists and could have these arguments; otherwise replies an error. */
 static const struct command *
 cmd_command_require_call(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	const struct command *row = command_find(sessions_of(bus)->table, argv[0]);
-	const char *mistake = NULL;
+	const char *mistake = NULL, *text;
+	struct command_keys keys;
 
 	if (row && argc > 1 && command_first_sub(row))
 		row = command_find_sub(row, argv[1]);
 	bus->flow.work.done += 2 * WORK_LOOKUP;
+	text = row ? row->keys : NULL;
 	if (!row)
 		mistake = "ERR Invalid command specified";
-	else if (!row->keys)
+	else if (!cmd_command_next_keys(&text, &keys))
 		mistake = "ERR The command has no key arguments";
 	else if (row->arity > 0 ? argc != (size_t)row->arity : argc < (size_t)-row->arity)
 		mistake = "ERR Invalid number of arguments specified for command";
@@ -124,7 +136,7 @@ cmd_command_getkeys(struct bus *bus, struct session *s, const struct slice *argv
 	struct command_keys keys;
 	size_t n = 0, first;
 
-	while (command_keys_next(&text, &keys))
+	while (cmd_command_next_keys(&text, &keys))
 		n += command_keys_find(&keys, argv + 2, argc - 2, &first);
 	if (row && n == 0)
 		reply_error(bus, s, "ERR Invalid arguments specified for command");
@@ -132,7 +144,7 @@ cmd_command_getkeys(struct bus *bus, struct session *s, const struct slice *argv
 		return COMMAND_DONE;
 	reply_array(bus, s, n);
 	text = row->keys;
-	while (command_keys_next(&text, &keys)) {
+	while (cmd_command_next_keys(&text, &keys)) {
 		n = command_keys_find(&keys, argv + 2, argc - 2, &first);
 		for (size_t i = first; i < first + n; i++)
 			reply_bulk(bus, s, argv[2 + i]);

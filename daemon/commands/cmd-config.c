@@ -161,7 +161,7 @@ cmd_config_set(struct bus *bus, struct session *s, const struct slice *argv, siz
 	int64_t n;
 
 	if (argc % 2 == 1) {
-		reply_error(bus, s, "ERR wrong number of arguments for 'config|set' command");
+		reply_error(bus, s, "ERR syntax error");
 		return COMMAND_DONE;
 	}
 	if (!config_require_settable(bus, s, argv, argc))
