@@ -4,8 +4,8 @@
  *     syntax = item *( " " item )
  *     item   = ( name / TOKEN / "[" syntax "]" / "(" syntax *( "|" syntax ) ")" ) [ "..." ]
  *
- * where names are in small and tokens in capital letters. The syntax is ours and always well-formed: nothing is
- * checked.
+ * where names are in small letters, and tokens are not. Parentheses with one alternative are a block. The syntax is
+ * ours and always well-formed: nothing is checked.
  */
 #include <ctype.h>
 #include <string.h>
@@ -87,13 +87,13 @@ docs_reply_item(struct bus *bus, struct session *s, struct slice item)
 			is_multiple = true;
 			item.len -= 3;
 		}
-		kind = item.p[0] == '(' ? CHOICE : isupper(item.p[0]) ? TOKEN : NAME;
+		kind = item.p[0] == '(' ? CHOICE : islower(item.p[0]) ? NAME : TOKEN;
 		if (item.p[0] != '[' && item.p[0] != '(')
 			break;
 		item = (struct slice){ item.p + 1, item.len - 2 };
-		if (kind == CHOICE)
+		if (kind == CHOICE && docs_count(item, '|') > 1)
 			break;
-		is_optional = true;
+		is_optional = is_optional || kind != CHOICE;
 		kind = BLOCK;
 		if (docs_count(item, ' ') > 1)
 			break;

@@ -8,19 +8,26 @@
 #include "reply.h"
 #include "sessions.h"
 
-static const char *const flag_names[COMMAND_SHOWN_FLAGS] = { "admin",    "pubsub",       "noscript", "loading",
-	                                                     "stale",    "skip_slowlog", "fast",     "no_auth",
-	                                                     "no_multi", "allow_busy" };
+static const char *const flag_names[COMMAND_SHOWN_FLAGS] = { "write",    "readonly",     "denyoom",   "admin",
+	                                                     "pubsub",   "noscript",     "blocking",  "loading",
+	                                                     "stale",    "skip_slowlog", "fast",      "no_auth",
+	                                                     "no_multi", "movablekeys",  "allow_busy" };
 
 /* The categories of access rules, in Redis's order: each with the flags of which a row has one. "@slow" is the rest. */
 static const struct {
 	const char *name;
 	unsigned int flags;
+	enum { ANY_GROUP, STREAM_GROUP, OTHER_GROUP } group; /* which ones are in it */
 } categories[] = {
+	{ "@keyspace", COMMAND_READONLY | COMMAND_WRITE, OTHER_GROUP },
+	{ "@read", COMMAND_READONLY },
+	{ "@write", COMMAND_WRITE },
+	{ "@stream", ~0U, STREAM_GROUP },
 	{ "@pubsub", COMMAND_PUBSUB },
 	{ "@admin", COMMAND_ADMIN },
 	{ "@fast", COMMAND_FAST },
 	{ "@slow", 0 },
+	{ "@blocking", COMMAND_BLOCKING },
 	{ "@dangerous", COMMAND_ADMIN | COMMAND_DANGEROUS },
 	{ "@connection", COMMAND_CONNECTION },
 	{ "@transaction", COMMAND_TRANSACTION },
@@ -33,6 +40,9 @@ cmd_command_is_of(const struct command *row, size_t category)
 {
 	unsigned int flags = categories[category].flags;
 
+	if (categories[category].group != ANY_GROUP &&
+	    (categories[category].group == STREAM_GROUP) != (strcmp(row->group, "stream") == 0))
+		return false;
 	return flags ? row->flags & flags : !(row->flags & COMMAND_FAST);
 }
 
@@ -72,35 +82,6 @@ cmd_command_reply_tips(struct bus *bus, struct session *s, const struct command 
 	}
 }
 
-/* Where the keys stand among the arguments, as Redis specifies it; only shard channels are keys. */
-static void
-cmd_command_reply_keys(struct bus *bus, struct session *s, const struct command *row)
-{
-	bool is_shard = row->flags & (COMMAND_SHARD_ONE | COMMAND_SHARD_ALL);
-
-	reply_set(bus, s, is_shard);
-	if (!is_shard)
-		return;
-	reply_map(bus, s, 3);
-	reply_text(bus, s, "flags");
-	reply_set(bus, s, 1);
-	reply_status(bus, s, "not_key");
-	reply_text(bus, s, "begin_search");
-	reply_map(bus, s, 2);
-	reply_pair(bus, s, "type", "index");
-	reply_text(bus, s, "spec");
-	reply_map(bus, s, 1);
-	reply_pair_integer(bus, s, "index", 1);
-	reply_text(bus, s, "find_keys");
-	reply_map(bus, s, 2);
-	reply_pair(bus, s, "type", "range");
-	reply_text(bus, s, "spec");
-	reply_map(bus, s, 3);
-	reply_pair_integer(bus, s, "lastkey", row->flags & COMMAND_SHARD_ALL ? -1 : 0);
-	reply_pair_integer(bus, s, "keystep", 1);
-	reply_pair_integer(bus, s, "limit", 0);
-}
-
 size_t
 cmd_command_count_subs(const struct command *row)
 {
@@ -115,19 +96,16 @@ cmd_command_count_subs(const struct command *row)
 static void
 cmd_command_reply_row(struct bus *bus, struct session *s, const struct command *row)
 {
-	bool is_shard = row->flags & (COMMAND_SHARD_ONE | COMMAND_SHARD_ALL);
 	size_t n_subs = cmd_command_count_subs(row);
 
 	reply_array(bus, s, 10);
 	reply_text(bus, s, row->name);
 	reply_integer_signed(bus, s, row->arity);
 	cmd_command_reply_flags(bus, s, row);
-	reply_integer(bus, s, is_shard); /* first key, last key, step */
-	reply_integer_signed(bus, s, row->flags & COMMAND_SHARD_ALL ? -1 : is_shard);
-	reply_integer(bus, s, is_shard);
+	cmd_command_reply_range(bus, s, row);
 	cmd_command_reply_categories(bus, s, row);
 	cmd_command_reply_tips(bus, s, row);
-	cmd_command_reply_keys(bus, s, row);
+	cmd_command_reply_specs(bus, s, row);
 	if (n_subs > 0)
 		reply_array(bus, s, n_subs);
 	else

@@ -20,3 +20,7 @@ size_t cmd_command_count_all(struct bus *bus);
 
 /* The next command that is no subcommand, or NULL. */
 const struct command *cmd_command_next(const struct command *row);
+
+/* The specifications of the keys; and the first key, the last one and the step, which libraries used before. */
+void cmd_command_reply_specs(struct bus *bus, struct session *s, const struct command *row);
+void cmd_command_reply_range(struct bus *bus, struct session *s, const struct command *row);

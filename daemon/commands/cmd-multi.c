@@ -1,6 +1,7 @@
 /* MULTI, EXEC and DISCARD. */
 #include "cmd-pubsub.h"
 #include "execute.h"
+#include "keyspace.h"
 #include "handlers.h"
 #include "reply.h"
 #include "sessions.h"
@@ -74,9 +75,10 @@ multi_wait_for_receivers(struct bus *bus, struct session *s, struct transaction 
 		if (job_must_pause(bus, s, 0))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_VISIT;
-		if (command->row->flags & COMMAND_MAY_WAIT &&
-		    cmd_publish_must_wait(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE,
-		                          &transaction->memory)) {
+		if (command->row->flags & COMMAND_PUBLISHES
+		        ? cmd_publish_must_wait(bus, s, command->argv, command->row->run == cmd_spublish,
+		                                &transaction->memory)
+		        : keyspace_exec_must_wait(bus, s, command->row)) {
 			transaction->next = NULL;
 			multi_end(bus, s, transaction);
 			return COMMAND_WAIT;
@@ -147,11 +149,13 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			                 command->argc);
 		transaction->work += bus->flow.work.done - begin;
 		multi_limit_replies(bus, s, transaction);
-		if (result == COMMAND_MORE)
+		if (result == COMMAND_MORE) {
 			transaction->place = sessions->place;
-		else
+			sessions->place = (struct place){ 0 };
+		} else {
 			transaction->next = STAILQ_NEXT(command, link);
-		sessions->place = (struct place){ 0 };
+			place_clear(bus, &sessions->place);
+		}
 	}
 	multi_end(bus, s, transaction);
 	if (transaction->is_too_long)

@@ -20,6 +20,7 @@
 #include "execute.h"
 #include "handlers.h"
 #include "job.h"
+#include "keyspace.h"
 #include "redis-only.h"
 #include "reply.h"
 #include "transaction.h"
@@ -98,7 +99,7 @@ dispatch_refuse_unknown(struct bus *bus, struct session *s, const struct slice *
 			args[len] = '\0';
 			reply_error(bus, s, NOT_IN_SUBSCRIBE, args);
 		} else {
-			reply_error(bus, s, "ERR unknown command '%.*s': udsd routes messages and stores no keys",
+			reply_error(bus, s, "ERR unknown command '%.*s': udsd stores streams and no other keys",
 			            COMMAND_SHOWN(argv[0]));
 		}
 		return;
@@ -224,7 +225,7 @@ dispatch_any(struct bus *bus, struct session *s, const struct slice *argv, size_
 	enum command_result result = COMMAND_DONE;
 
 	if (s->in_transaction && row && !(row->flags & COMMAND_UNQUEUED) &&
-	    cmd_require_channels(bus, s, row, argv, argc))
+	    cmd_require_channels(bus, s, row, argv, argc) && keyspace_require_queued(bus, s, row, argv, argc))
 		transaction_add(bus, s, row, argv, argc);
 	else if (s->in_transaction && (!row || !(row->flags & COMMAND_UNQUEUED)))
 		transaction_fail(s);
@@ -273,7 +274,7 @@ dispatch_continue(struct bus *bus, struct session *s)
 	result = execute(bus, s, command->row, execute_stats(bus, command->row), command->argv, command->argc);
 	if (result == COMMAND_DONE) {
 		job_end(bus, s);
-		sessions->place = (struct place){ 0 };
+		place_clear(bus, &sessions->place);
 		session_next_reply(s);
 		return COMMAND_DONE;
 	}

@@ -33,10 +33,26 @@ command_handler cmd_multi, cmd_exec, cmd_discard;
 
 /* cmd-command.c, cmd-command-docs.c */
 command_handler cmd_help; /* of any command with subcommands */
-command_handler cmd_command, cmd_command_count, cmd_command_docs, cmd_command_info, cmd_command_list;
+command_handler cmd_command, cmd_command_count, cmd_command_docs, cmd_command_getkeys, cmd_command_info,
+    cmd_command_list;
+
+/* cmd-config.c */
+command_handler cmd_config_get, cmd_config_set;
 
 /* cmd-server.c */
-command_handler cmd_cluster, cmd_config_get, cmd_monitor, cmd_shutdown, cmd_time;
+command_handler cmd_cluster, cmd_monitor, cmd_shutdown, cmd_time;
 
 /* cmd-info.c */
 command_handler cmd_info;
+
+/* cmd-xadd.c, cmd-xrange.c, cmd-xdel.c, cmd-xtrim.c */
+command_handler cmd_xadd;
+command_handler cmd_xrange, cmd_xrevrange;
+command_handler cmd_xdel, cmd_xdelex;
+command_handler cmd_xlen, cmd_xsetid, cmd_xtrim;
+
+/* cmd-keys.c, cmd-scan.c, cmd-expire.c */
+command_handler cmd_del, cmd_dbsize, cmd_exists, cmd_flush, cmd_rename, cmd_renamenx, cmd_type, cmd_waitaof;
+command_handler cmd_keys, cmd_randomkey, cmd_scan;
+command_handler cmd_expire, cmd_expireat, cmd_expiretime, cmd_persist, cmd_pexpire, cmd_pexpireat, cmd_pexpiretime;
+command_handler cmd_pttl, cmd_ttl;

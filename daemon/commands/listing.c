@@ -19,21 +19,20 @@ listing_free(struct bus *bus, void *state)
 	struct listing *listing = state;
 	struct user *user = listing->to->client.user;
 
-	if (listing->is_clients)
+	if (listing->kind == LISTING_CLIENTS)
 		flow_end_walk(&listing->clients);
-	else
+	else if (listing->kind == LISTING_CHANNELS)
 		channels_end_walk(&listing->channels);
 	output_limit_charge(&bus->flow, user, &listing->charged, 0);
 	chunk_unref(listing->out);
 	free(listing->extra);
 	free(listing);
-	user->n_listings--;
-	flow_resume_listing(&bus->flow, user);
+	listing_leave(bus, user);
 }
 
 /* Returns the list that the command works on, new or begun in an earlier turn; or NULL without memory. */
 static struct listing *
-listing_begin(struct bus *bus, struct session *s, bool is_clients)
+listing_begin(struct bus *bus, struct session *s, int kind)
 {
 	struct place *place = &sessions_of(bus)->place;
 	struct listing *listing = place->state;
@@ -51,19 +50,18 @@ listing_begin(struct bus *bus, struct session *s, bool is_clients)
 	listing->out->len = HEADER_ROOM;
 	listing->bus = bus;
 	listing->to = s;
-	listing->is_clients = is_clients;
-	if (is_clients)
+	listing->kind = kind;
+	if (kind == LISTING_CLIENTS)
 		flow_begin_walk(&bus->flow, &listing->clients);
-	else
+	else if (kind == LISTING_CHANNELS)
 		channels_begin_walk(&bus->subscriptions.channels, &listing->channels);
-	s->client.user->n_listings++;
+	listing_enter(s);
 	*place = (struct place){ .state = listing, .free = listing_free };
 	return listing;
 }
 
-/* Whether another client of the user makes a list; then the session waits. EXEC cannot wait, and excludes the others.
- */
-static bool
+/* EXEC cannot wait, and excludes the others. */
+bool
 listing_waits(struct bus *bus, struct session *s)
 {
 	struct user *user = s->client.user;
@@ -72,6 +70,19 @@ listing_waits(struct bus *bus, struct session *s)
 		return false;
 	flow_end_listing_turn(&s->client);
 	return (user->n_listings > 0 || user->next_lister) && flow_wait(&bus->flow, &s->client, &user->listing_waiters);
+}
+
+void
+listing_enter(struct session *s)
+{
+	s->client.user->n_listings++;
+}
+
+void
+listing_leave(struct bus *bus, struct user *user)
+{
+	user->n_listings--;
+	flow_resume_listing(&bus->flow, user);
 }
 
 /* Frees the list, and replies an error. */
@@ -92,10 +103,7 @@ listing_reply(struct bus *bus, struct session *s, struct listing *listing, const
 	size_t offset = HEADER_ROOM - len;
 
 	memcpy(out->data + offset, header, len);
-	if (out->len < OUTQ_COPY_MAX) /* not worth a chunk of its own */
-		reply_raw(bus, s, out->data + offset, out->len - offset);
-	else
-		reply_chunk(bus, s, out, offset, out->len - offset);
+	reply_chunk(bus, s, out, offset, out->len - offset);
 	place_clear(bus, &sessions_of(bus)->place);
 	return COMMAND_DONE;
 }
@@ -129,7 +137,7 @@ listing_clients(struct bus *bus, struct session *s, listing_client_visit *visit,
 
 	if (listing_waits(bus, s))
 		return COMMAND_WAIT;
-	listing = listing_begin(bus, s, true);
+	listing = listing_begin(bus, s, LISTING_CLIENTS);
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
 	while ((c = flow_walk(&bus->flow, &listing->clients)))
@@ -156,13 +164,46 @@ listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visi
 
 	if (listing_waits(bus, s))
 		return COMMAND_WAIT;
-	listing = listing_begin(bus, s, false);
+	listing = listing_begin(bus, s, LISTING_CHANNELS);
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
 	while ((channel = channels_walk(&bus->subscriptions.channels, &listing->channels)))
 		if (!listing_may_go_on(bus, s, listing, visit(listing, channel, arg), &result))
 			return result;
 	return listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
+}
+
+/* How many streams are looked up at once; they are visited before anything can change. */
+#define LISTING_STREAMS_MAX 64
+
+enum command_result
+listing_streams(struct bus *bus, struct session *s, listing_stream_visit *visit, const void *arg)
+{
+	struct streams *streams = sessions_of(bus)->streams;
+	struct stream *found[LISTING_STREAMS_MAX];
+	struct listing *listing;
+	enum command_result result;
+	char header[HEADER_ROOM];
+	bool is_end = false;
+
+	if (listing_waits(bus, s))
+		return COMMAND_WAIT;
+	listing = listing_begin(bus, s, LISTING_STREAMS);
+	if (!listing)
+		return listing_refuse(bus, s, "out of memory");
+	while (!is_end) {
+		size_t n = streams_walk(streams, &listing->streams, found, LISTING_STREAMS_MAX, &is_end);
+		int r = 0;
+
+		for (size_t i = 0; i < n && r == 0; i++)
+			r = visit(listing, found[i], arg);
+		if (!listing_may_go_on(bus, s, listing, r, &result))
+			return result;
+	}
+	reply_hold(bus, streams_barrier(streams, NULL));
+	result = listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
+	reply_hold(bus, NULL);
+	return result;
 }
 
 int

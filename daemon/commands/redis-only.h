@@ -1,6 +1,6 @@
 /*
- * The commands of Redis that udsd does not have. A client that sends one expects a store of data, so the error reply
- * says that udsd is none.
+ * The commands of Redis that udsd does not have. A client that sends one expects a store of all kinds of data, so the
+ * error reply says what udsd stores.
  */
 #pragma once
 

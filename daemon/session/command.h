@@ -31,35 +31,43 @@ struct place {
 
 enum {
 	/* Flags that Redis has, in the order in which COMMAND INFO lists them. */
-	COMMAND_ADMIN = 1 << 0,
-	COMMAND_PUBSUB = 1 << 1,
-	COMMAND_NOSCRIPT = 1 << 2,
-	COMMAND_LOADING = 1 << 3,
-	COMMAND_STALE = 1 << 4,
-	COMMAND_SKIP_SLOWLOG = 1 << 5,
-	COMMAND_FAST = 1 << 6,
-	COMMAND_NO_AUTH = 1 << 7,
-	COMMAND_NO_MULTI = 1 << 8, /* refused between MULTI and EXEC */
-	COMMAND_ALLOW_BUSY = 1 << 9,
-	COMMAND_SHOWN_FLAGS = 10, /* the number of flags above */
+	COMMAND_WRITE = 1 << 0,
+	COMMAND_READONLY = 1 << 1,
+	COMMAND_DENYOOM = 1 << 2, /* lets the store grow */
+	COMMAND_ADMIN = 1 << 3,
+	COMMAND_PUBSUB = 1 << 4,
+	COMMAND_NOSCRIPT = 1 << 5,
+	COMMAND_BLOCKING = 1 << 6,
+	COMMAND_LOADING = 1 << 7,
+	COMMAND_STALE = 1 << 8,
+	COMMAND_SKIP_SLOWLOG = 1 << 9,
+	COMMAND_FAST = 1 << 10,
+	COMMAND_NO_AUTH = 1 << 11,
+	COMMAND_NO_MULTI = 1 << 12, /* refused between MULTI and EXEC */
+	COMMAND_MOVABLEKEYS = 1 << 13,
+	COMMAND_ALLOW_BUSY = 1 << 14,
+	COMMAND_SHOWN_FLAGS = 15, /* the number of flags above */
 
-	/* Categories that do not follow from the flags above. */
-	COMMAND_DANGEROUS = 1 << 10,
-	COMMAND_CONNECTION = 1 << 11,
-	COMMAND_TRANSACTION = 1 << 12,
+	/* Categories that follow neither from the flags above nor from the group. */
+	COMMAND_DANGEROUS = 1 << 15,
+	COMMAND_CONNECTION = 1 << 16,
+	COMMAND_TRANSACTION = 1 << 17,
 
-	COMMAND_IN_SUBSCRIBE = 1 << 13, /* allowed to a RESP2 client that has subscriptions */
-	COMMAND_UNQUEUED = 1 << 14,     /* runs at once between MULTI and EXEC */
-	COMMAND_NEEDS_ADMIN = 1 << 15,  /* refused unless the client is an administrator */
-	COMMAND_MAY_WAIT = 1 << 16,     /* the handler may return COMMAND_WAIT */
-	COMMAND_SHARD_ONE = 1 << 17,    /* the first argument is a shard channel, which Redis treats as a key */
-	COMMAND_SHARD_ALL = 1 << 18,    /* all arguments are shard channels */
-	COMMAND_LINEAR = 1 << 19,       /* the cost grows with the number of channels, clients or arguments */
+	COMMAND_IN_SUBSCRIBE = 1 << 18, /* allowed to a RESP2 client that has subscriptions */
+	COMMAND_UNQUEUED = 1 << 19,     /* runs at once between MULTI and EXEC */
+	COMMAND_NEEDS_ADMIN = 1 << 20,  /* refused unless the client is an administrator */
+	COMMAND_MAY_WAIT = 1 << 21,     /* may have to wait, and replies little: a user with much output may run it */
+	COMMAND_PUBLISHES = 1 << 22,    /* EXEC has to wait until its message can go out */
+	COMMAND_LINEAR = 1 << 23,       /* the cost grows with the number of channels, clients, entries or arguments */
 	/*
 	 * Neither shows nor changes what others share, so it runs while the EXEC of another client is paused. QUIT has
 	 * it, too: its client could as well just close the connection.
 	 */
-	COMMAND_BLIND = 1 << 20,
+	COMMAND_BLIND = 1 << 24,
+	/* The right to its keys that it needs, see keyspace.h. */
+	COMMAND_KEY_ADD = 1 << 25,
+	COMMAND_KEY_READ = 1 << 26,
+	COMMAND_KEY_SEE = 1 << 27,
 };
 
 struct command {
@@ -74,10 +82,17 @@ struct command {
 	/* The handler. NULL: the command is only a container of subcommands. argv[0] is the command's name, also for a
 	   subcommand. */
 	enum command_result (*run)(struct bus *bus, struct session *s, const struct slice *argv, size_t argc);
+	/*
+	 * Where its keys are, or NULL if it has none. Each specification is "PLACE FLAG...", as in COMMAND INFO;
+	 * several are separated by "; ". The place is the number of an argument ("1"), all from there on ("1.."), or
+	 * the word behind which the first half of the arguments are keys, and where to look for it ("STREAMS:4").
+	 * Behind " # " stand Redis's notes about it.
+	 */
+	const char *keys;
 };
 
 /* Upper bound of the number of rows. */
-#define COMMAND_ROWS_MAX 160
+#define COMMAND_ROWS_MAX 200
 
 /* Counters of one row. */
 struct command_stats {

@@ -52,6 +52,10 @@ reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offs
 		return;
 	if (bus->batch.messages > 0 && client_is_subscribed(&s->client))
 		batch_close(&bus->batch);
+	if (len < OUTQ_COPY_MAX) { /* not worth a chunk of its own */
+		reply_raw_held(bus, s, chunk->data + offset, len);
+		return;
+	}
 	output_queue(&bus->flow, &s->client, chunk, offset, len, reply_hold_of(bus), 0);
 }
 
@@ -169,6 +173,15 @@ reply_null(struct bus *bus, struct session *s)
 		reply_raw_held(bus, s, "_\r\n", 3);
 	else
 		reply_raw_held(bus, s, "$-1\r\n", 5);
+}
+
+void
+reply_null_array(struct bus *bus, struct session *s)
+{
+	if (client_is_resp3(&s->client))
+		reply_raw_held(bus, s, "_\r\n", 3);
+	else
+		reply_raw_held(bus, s, "*-1\r\n", 5);
 }
 
 void

@@ -58,7 +58,7 @@ reply_raw(struct bus *bus, struct session *s, const void *data, size_t len)
 	reply_commit(bus, s, len, NULL);
 }
 
-/* Bytes of a chunk that are a whole reply, or several. */
+/* Bytes of a chunk that are a whole reply, or several. Few of them are copied. */
 void reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offset, size_t len);
 
 #define reply_literal(bus, s, text) reply_raw((bus), (s), (text), sizeof(text) - 1)
@@ -89,6 +89,7 @@ void reply_pair_integer(struct bus *bus, struct session *s, const char *key, int
 void reply_verbatim(struct bus *bus, struct session *s, struct slice text);
 
 void reply_null(struct bus *bus, struct session *s);
+void reply_null_array(struct bus *bus, struct session *s); /* RESP2 tells it from reply_null() */
 
 /*
  * From now on, what the running command replies with the functions of reply.c that are not inline waits for the barrier

@@ -18,7 +18,7 @@ SIOCOUTQ = 0x5411
 SOCKET = "./s"
 CONTROL = b"control_"
 # What MONITOR shows of the control connection.
-CONTROL_LINE = re.compile(rb'\+[\d.]+ \[[^\r\n]*\] "PING" "%s\d+"\r\n' % CONTROL)
+CONTROL_LINE = re.compile(rb'\+[\d.]+ \[[^\r\n]*\] ("PING" "%s\d+"|"WAITAOF" "1" "0" "0")\r\n' % CONTROL)
 
 
 class Gone(Exception):
@@ -69,6 +69,7 @@ class Server:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         atexit.register(self.kill)
+        self.barrier = b""  # what the control connection sends to wait for answers that wait for the disk
         self.connections = {}
         self.last_id = 0
         self.ids = {}
@@ -188,7 +189,8 @@ class Server:
         """
         Waits until all that was sent has been handled and all that it caused has come. What a server has read before it
         reads a PING on the control connection, it has answered before that PING, as far as there was room in the
-        sockets. So it is over when all was read, and a whole round after that brings nothing more.
+        sockets; with a barrier, in the same moment. So it is over when all was read, and a whole round after that
+        brings nothing more.
         """
         end = time.monotonic() + PATIENCE
         while True:
@@ -197,7 +199,7 @@ class Server:
             self.syncs += 1
             marker = CONTROL + b"%d" % self.syncs
             try:
-                self._exchange(self.control, b"PING %s\r\n" % marker, b"\r\n")
+                self._exchange(self.control, b"%sPING %s\r\n" % (self.barrier, marker), marker + b"\r\n")
                 self.control.take()
             except (BrokenPipeError, ConnectionResetError):  # a CLIENT KILL that meant others too
                 self.control = self.reach(self._connect_control)

@@ -76,6 +76,8 @@ class Syntax:
                        max(p.most for p in parts))
         else:
             self = cls.of_list(argument["arguments"])
+            if "optional" not in flags:
+                self.text = "(" + self.text + ")"
         if "multiple" in flags:
             self = cls(self.text + "...", self.least, float("inf"))
         if "optional" in flags:

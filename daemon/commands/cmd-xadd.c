@@ -1,0 +1,180 @@
+/*
+ * XADD, the command that has to be quick: without options it looks at its arguments once, and its entry is copied once,
+ * into the newest block of the stream. Its reply waits for the commit, as all answers do.
+ */
+#include <string.h>
+
+#include "blocked.h"
+#include "handlers.h"
+#include "trim.h"
+
+/* What is parsed of an XADD. */
+struct xadd {
+	struct trim_options trim;
+	bool is_auto;        /* "*" */
+	bool is_auto_seq;    /* "MS-*" */
+	bool makes_no;       /* NOMKSTREAM */
+	struct stream_id id; /* unless is_auto */
+	size_t fields;       /* the number of the argument */
+};
+
+/* An explicit id: "MS-SEQ", "MS", or "MS-*". */
+static bool
+xadd_require_id(struct bus *bus, struct session *s, struct slice text, struct xadd *xadd)
+{
+	if (text.len > 2 && memcmp(text.p + text.len - 2, "-*", 2) == 0) {
+		text.len -= 2;
+		xadd->is_auto_seq = true;
+		if (memchr(text.p, '-', text.len))
+			text.len = 0; /* which is no id */
+	}
+	return keyspace_require_id(bus, s, text, 0, &xadd->id);
+}
+
+/* Parses what stands before the fields. Returns false after an error reply. */
+static bool __attribute__((noinline))
+xadd_require_options(struct bus *bus, struct session *s, const struct streams *streams, const struct slice *argv,
+                     size_t argc, struct xadd *xadd)
+{
+	size_t at = 2;
+
+	for (; at < argc && !xadd->is_auto; at += xadd->is_auto) {
+		enum trim_taken taken;
+
+		if (argv[at].len == 1 && argv[at].p[0] == '*') {
+			xadd->is_auto = true;
+			continue;
+		}
+		taken = trim_take(bus, s, argv, argc, &at, &xadd->trim);
+		if (taken == TRIM_REFUSED)
+			return false;
+		if (taken == TRIM_TAKEN)
+			continue;
+		if (slice_is_word(argv[at], "NOMKSTREAM")) {
+			xadd->makes_no = true;
+			at++;
+			continue;
+		}
+		if (!xadd_require_id(bus, s, argv[at], xadd))
+			return false;
+		at++;
+		break;
+	}
+	xadd->fields = at;
+	return trim_require_valid(bus, s, streams, &xadd->trim);
+}
+
+/* The id of the new entry. Returns NULL, or the text of an error reply. */
+static const char *
+xadd_choose_id(const struct streams *streams, const struct stream *stream, struct xadd *xadd)
+{
+	if (stream->last.ms == UINT64_MAX && stream->last.seq == UINT64_MAX)
+		return "ERR The stream has exhausted the last possible ID, unable to add more items";
+	if (xadd->is_auto) {
+		stream_next_id(stream, streams_now_ms(streams), &xadd->id);
+		return NULL;
+	}
+	if (xadd->is_auto_seq && xadd->id.ms == stream->last.ms && stream->last.seq < UINT64_MAX)
+		xadd->id.seq = stream->last.seq + 1;
+	if (stream_id_cmp(xadd->id, stream->last) <= 0)
+		return "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+	return NULL;
+}
+
+/* Trims after the entry was added and its id replied, in as many turns as it takes. */
+static enum command_result __attribute__((noinline))
+xadd_trim(struct bus *bus, struct session *s, struct streams *streams, struct slice key, const struct xadd *xadd)
+{
+	struct stream *stream = streams_find(streams, key);
+	struct trim_progress progress = trim_resume(bus);
+	enum stream_step step = STREAM_END;
+
+	if (stream)
+		step = trim_run(streams, stream, &xadd->trim, &progress);
+	/* EXEC does not wait for the disk, nor is there a second reply: what is too much now, a later XADD removes. */
+	if (step == STREAM_END || step == STREAM_ERROR || (step == STREAM_COLD && bus->flow.executing == &s->client) ||
+	    !trim_pause(bus, &progress, 1))
+		return COMMAND_DONE;
+	return step == STREAM_MORE ? COMMAND_MORE : keyspace_wait_cold(bus, s, streams, 1);
+}
+
+static enum command_result
+xadd_refuse(struct bus *bus, struct session *s, const char *text)
+{
+	reply_error(bus, s, "%s", text);
+	return COMMAND_DONE;
+}
+
+/* Adds the entry and replies its id. Returns false after another reply. */
+static bool
+xadd_append(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream, struct slice key,
+            struct xadd *xadd, struct stream_fields fields)
+{
+	bool is_new = !stream;
+	const char *mistake;
+
+	if (is_new && xadd->makes_no) {
+		reply_null(bus, s);
+		return false;
+	}
+	if (!keyspace_require_room(bus, s, streams, stream))
+		return false;
+	if (is_new && !(stream = keyspace_get(bus, s, streams, key)))
+		return false;
+	mistake = xadd_choose_id(streams, stream, xadd);
+	if (!mistake && stream_append(streams, stream, xadd->id, fields) < 0)
+		mistake = "ERR out of memory, the entry was not added";
+	if (mistake) {
+		if (is_new)
+			streams_delete(streams, stream);
+		reply_error(bus, s, "%s", mistake);
+		return false;
+	}
+	keyspace_hold(bus, streams, stream);
+	keyspace_reply_id(bus, s, xadd->id);
+	keyspace_release(bus);
+	blocked_wake(streams, stream);
+	return true;
+}
+
+enum command_result
+cmd_xadd(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	bool goes_on = sessions_of(bus)->place.next > 0; /* it has replied */
+	struct streams *streams = goes_on ? sessions_of(bus)->streams : keyspace_open(bus, s, argv[1], KEYSPACE_ADD);
+	struct stream *stream;
+	struct xadd xadd;
+
+	if (!streams)
+		return COMMAND_DONE;
+	if (argv[2].len == 1 && argv[2].p[0] == '*') {
+		xadd.trim.is_given = xadd.makes_no = false;
+		xadd.is_auto = true;
+		xadd.fields = 3;
+	} else {
+		memset(&xadd, 0, sizeof(xadd));
+		if (!xadd_require_options(bus, s, streams, argv, argc, &xadd))
+			return COMMAND_DONE;
+		if (goes_on)
+			return xadd_trim(bus, s, streams, argv[1], &xadd);
+	}
+	if (argc < xadd.fields + 2 || (argc - xadd.fields) % 2 == 1)
+		return xadd_refuse(bus, s, "ERR wrong number of arguments for 'xadd' command");
+	if (!xadd.is_auto && !xadd.is_auto_seq && xadd.id.ms == 0 && xadd.id.seq == 0)
+		return xadd_refuse(bus, s, "ERR The ID specified in XADD must be greater than 0-0");
+	if (keyspace_must_wait(bus, s, streams))
+		return COMMAND_WAIT;
+	bus->flow.work.done += 4 * argc;
+	stream = streams_find(streams, argv[1]);
+	if (xadd.trim.is_given && stream) { /* what it needs is fetched before anything changes */
+		enum stream_step step = trim_prepare(streams, stream, &xadd.trim);
+
+		if (step != STREAM_END)
+			return step == STREAM_COLD ? keyspace_wait_cold(bus, s, streams, 0)
+			                           : keyspace_refuse_error(bus, s);
+	}
+	if (!xadd_append(bus, s, streams, stream, argv[1], &xadd,
+	                 (struct stream_fields){ argv + xadd.fields, (argc - xadd.fields) / 2 }))
+		return COMMAND_DONE;
+	return xadd.trim.is_given ? xadd_trim(bus, s, streams, argv[1], &xadd) : COMMAND_DONE;
+}
