@@ -58,7 +58,7 @@ cmd_xack(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 			continue;
 		work.n++;
 		streams->acknowledged++;
-		xgroup_wake(streams, group, before);
+		xgroup_wake_if_full(streams, group, before);
 	}
 	keyspace_hold(bus, streams, group ? group->stream : NULL);
 	reply_integer(bus, s, work.n);
@@ -131,7 +131,7 @@ cmd_xackdel(struct bus *bus, struct session *s, const struct slice *argv, size_t
 			return xwork_fail(bus, s, &work);
 		answer_integer(&work.answer, result);
 		if (group)
-			xgroup_wake(streams, group, before);
+			xgroup_wake_if_full(streams, group, before);
 	}
 	keyspace_hold(bus, streams, group ? group->stream : NULL);
 	answer_send(&work.answer);
@@ -273,7 +273,8 @@ cmd_xnack(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 			return xwork_fail(bus, s, &work);
 		work.n += step == STREAM_ENTRY;
 	}
-	blocked_wake_next(streams, group->stream, group->no);
+	if (work.n > 0)
+		blocked_wake_claims(streams, group->stream, group->no);
 	keyspace_hold(bus, streams, group->stream);
 	reply_integer(bus, s, work.n);
 	keyspace_release(bus);

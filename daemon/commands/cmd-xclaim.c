@@ -143,7 +143,7 @@ xclaim_one(struct xclaim *claim, struct xwork *work, struct stream_id id)
 	step = stream_find(claim->streams, claim->group->stream, id, &entry);
 	if (step == STREAM_END && pending) { /* it was deleted */
 		group_acknowledge(claim->streams, claim->group, id);
-		xgroup_wake(claim->streams, claim->group, before);
+		xgroup_wake_if_full(claim->streams, claim->group, before);
 	}
 	if (step != STREAM_ENTRY)
 		return step == STREAM_END ? STREAM_ENTRY : step;
@@ -274,7 +274,7 @@ xautoclaim_one(struct xclaim *claim, struct xwork *work, const struct stream_pen
 		if (xwork_add_id(work, id) < 0)
 			return STREAM_ERROR;
 		group_acknowledge(claim->streams, claim->group, id);
-		xgroup_wake(claim->streams, claim->group, before);
+		xgroup_wake_if_full(claim->streams, claim->group, before);
 		work->left--;
 		return STREAM_ENTRY;
 	}

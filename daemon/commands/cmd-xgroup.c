@@ -1,5 +1,4 @@
 /* XGROUP: makes, moves and deletes groups and their consumers. */
-#include "blocked.h"
 #include "handlers.h"
 #include "xgroup.h"
 
@@ -175,7 +174,7 @@ cmd_xgroup_setid(struct bus *bus, struct session *s, const struct slice *argv, s
 	if (!xgroup_require_id(bus, s, group->stream, argv[4], &id))
 		return COMMAND_DONE;
 	group_set_last(streams, group, id, options.entries_read);
-	blocked_wake_next(streams, group->stream, group->no);
+	xgroup_wake(streams, group);
 	xgroup_reply_changed(bus, s, streams, group->stream, -1);
 	return COMMAND_DONE;
 }
@@ -241,7 +240,7 @@ cmd_xgroup_delconsumer(struct bus *bus, struct session *s, const struct slice *a
 	if (consumer) {
 		n = consumer->n_pending;
 		group_delete_consumer(streams, group, consumer);
-		xgroup_wake(streams, group, before);
+		xgroup_wake_if_full(streams, group, before);
 	}
 	xgroup_reply_changed(bus, s, streams, group->stream, (int64_t)n);
 	return COMMAND_DONE;

@@ -17,8 +17,8 @@
 #include "handlers.h"
 #include "keyspace.h"
 #include "reply.h"
-#include "xread-args.h"
 #include "xgroup.h"
+#include "xread-claims.h"
 #include "xread.h"
 
 static bool
@@ -164,12 +164,32 @@ xread_unblock(struct xread *read)
 	read->blocked = NULL;
 }
 
+/* A waiter with CLAIM looks again when the next entry is idle for long enough, which perhaps is not given yet. */
+static void
+xread_retry(struct xread *read)
+{
+	uint64_t after_ms = read->args.claim_ms < XREAD_RETRY_MS ? XREAD_RETRY_MS : read->args.claim_ms;
+
+	for (size_t i = 0; i < read->args.n; i++) {
+		struct stream *stream = streams_find(read->streams, read->keys[i].name);
+		struct stream_group *group = stream ? group_find_no(stream, read->keys[i].group) : NULL;
+		uint64_t due_ms = UINT64_MAX;
+
+		if (group)
+			due_ms = xread_claims_due(&group->pending, streams_now_ms(read->streams), read->args.claim_ms);
+		read->bus->flow.work.done += WORK_LOOKUP + (group ? group->pending.n_entries / 2 : 0);
+		if (due_ms < after_ms)
+			after_ms = due_ms;
+	}
+	blocked_retry(read->streams, read->s->info->blocked, after_ms);
+}
+
 /* Nothing to give: waits, or says so. */
 static enum command_result
 xread_reply_none(struct xread *read)
 {
 	struct session_info *info;
-	int r;
+	int r = -ENOMEM;
 
 	if (read->blocked && read->blocked->is_over) {
 		if (read->blocked->is_unblocked_with_error)
@@ -182,15 +202,19 @@ xread_reply_none(struct xread *read)
 		reply_null_array(read->bus, read->s);
 		return COMMAND_DONE;
 	}
-	if (read->blocked)
-		return blocked_again(read->streams, read->blocked) ? COMMAND_WAIT : COMMAND_DONE;
 	info = session_get_info(read->s);
-	r = info ? blocked_begin(read->streams, &read->s->client, read->keys, read->args.n, read->args.block_ms,
-	                         &info->blocked)
-	         : -ENOMEM;
+	if (read->blocked)
+		r = blocked_again(read->streams, read->blocked) ? 0 : -ESRCH;
+	else if (info)
+		r = blocked_begin(read->streams, &read->s->client, read->keys, read->args.n, read->args.block_ms,
+		                  &info->blocked);
 	if (r == -ENOMEM)
 		reply_error(read->bus, read->s, "ERR out of memory");
-	return r == 0 ? COMMAND_WAIT : COMMAND_DONE;
+	if (r < 0)
+		return COMMAND_DONE;
+	if (read->args.has_claim)
+		xread_retry(read);
+	return COMMAND_WAIT;
 }
 
 /* Replies what was found, if anything. */
@@ -206,14 +230,20 @@ xread_reply(struct xread *read, size_t hole)
 	reply_hold(read->bus, read->hold);
 	answer_send(&read->answer);
 	reply_hold(read->bus, NULL);
-	if (read->args.is_group)
-		for (size_t i = 0; i < read->args.n; i++) {
-			struct stream *stream = streams_find(read->streams, read->keys[i].name);
-
-			if (stream)
-				blocked_wake_next(read->streams, stream, read->keys[i].group);
-		}
 	return COMMAND_DONE;
+}
+
+/* Whether a waiter that was woken has hung up: nothing is given to it then, and the next one is woken. */
+static bool
+xread_is_gone(struct xread *read)
+{
+	const struct sessions *sessions = sessions_of(read->bus);
+
+	read->bus->flow.work.done += WORK_SYSCALL;
+	if (!sessions->is_gone || !sessions->is_gone(read->s))
+		return false;
+	flow_mark_dead(&read->bus->flow, &read->s->client);
+	return true;
 }
 
 /* What the command does that could not serve its first stream. */
@@ -232,6 +262,8 @@ xread_run(struct xread *read)
 
 	if (read->blocked && read->blocked->is_over)
 		return xread_reply_none(read);
+	if (read->blocked && read->args.is_group && xread_is_gone(read))
+		return COMMAND_DONE;
 	if (!xread_require_keys(read) || !xread_require_consumers(read))
 		return xread_give_up(read);
 	answer_begin(&read->answer, read->bus, read->s);

@@ -35,8 +35,9 @@ xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *stre
 }
 
 void
-xgroup_wake(struct streams *streams, struct stream_group *group, uint64_t before)
+xgroup_wake(struct streams *streams, struct stream_group *group)
 {
-	if (before >= streams->limits.max_pending && group->pending.n_entries < streams->limits.max_pending)
+	if (stream_id_cmp(group->stream->last, group->last) > 0 &&
+	    group->pending.n_entries < streams->limits.max_pending)
 		blocked_wake_next(streams, group->stream, group->no);
 }

@@ -14,6 +14,13 @@ struct stream_group *xgroup_require(struct bus *bus, struct session *s, struct s
 bool xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams, struct stream_group *group,
                              struct slice name);
 
-/* What was acknowledged or forgotten makes room among a group's pending entries, of which it had so many before: wakes
- * a reader that waits for that. */
-void xgroup_wake(struct streams *streams, struct stream_group *group, uint64_t before);
+/* Wakes the reader that waits longest, if the group has something to give: call it when that may have become true. */
+void xgroup_wake(struct streams *streams, struct stream_group *group);
+
+/* After pending entries were removed, of which there were so many before: the same, if there was no room for more. */
+static inline void
+xgroup_wake_if_full(struct streams *streams, struct stream_group *group, uint64_t before)
+{
+	if (before >= streams->limits.max_pending)
+		xgroup_wake(streams, group);
+}

@@ -74,3 +74,16 @@ xread_claims_find(struct xread_claims *ret_claims, const struct pending *pending
 	*ret_claims = claims;
 	return 0;
 }
+
+uint64_t
+xread_claims_due(const struct pending *pending, uint64_t now_ms, uint64_t min_idle_ms)
+{
+	struct pending_walk walk = { 0 };
+	const struct stream_pending *entry;
+	uint64_t oldest_ms = UINT64_MAX;
+
+	while ((entry = pending_walk(pending, &walk)))
+		if (entry->delivered_ms < oldest_ms && entry->delivered_ms + min_idle_ms > now_ms)
+			oldest_ms = entry->delivered_ms;
+	return oldest_ms == UINT64_MAX ? UINT64_MAX : oldest_ms + min_idle_ms - now_ms;
+}

@@ -22,3 +22,6 @@ struct xread_claims {
  */
 int xread_claims_find(struct xread_claims *ret_claims, const struct pending *pending, uint64_t now_ms,
                       uint64_t min_idle_ms, uint64_t max);
+
+/* In how many ms the next entry is idle for that long; UINT64_MAX: there is none that is not already. */
+uint64_t xread_claims_due(const struct pending *pending, uint64_t now_ms, uint64_t min_idle_ms);

@@ -4,6 +4,7 @@
 
 #include "group-lag.h"
 #include "streams.h"
+#include "xgroup.h"
 #include "xread-claims.h"
 
 /* One stream in the answer. */
@@ -263,5 +264,9 @@ xread_serve_group(struct xread *read, struct stream *stream, struct stream_group
 	}
 	xread_give(read, stream, group, consumer);
 	xread_close(read, &part);
+	if (read->blocked && part.n > 0) {
+		read->blocked->is_served = true;
+		xgroup_wake(read->streams, group);
+	}
 	return step == STREAM_END || part.is_open ? STREAM_END : step;
 }

@@ -16,6 +16,9 @@
 /* With so many bytes it ends where it would have to wait for a block from disk. */
 #define XREAD_BYTES_COLD ((size_t)64 * 1024)
 
+/* A waiter with CLAIM looks again at most so often for entries that are given after it began to wait. */
+#define XREAD_RETRY_MS ((uint64_t)10)
+
 /* Stands for ">". No entry is pending behind it, so as in Redis nobody can mean it as an id. */
 #define XREAD_NEW STREAM_ID_MAX
 
