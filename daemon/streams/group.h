@@ -1,6 +1,9 @@
 /*
  * A consumer group: how far it has read its stream, its consumers, and the entries that it has given to them and that
  * are not acknowledged yet (pending), in the order of their ids.
+ *
+ * Whoever made the stream pays for the memory of its groups, as for its blocks (stream-owner.h). A group has at most
+ * max_pending pending entries and GROUP_CONSUMERS_MAX consumers, a stream GROUP_MAX groups.
  */
 #pragma once
 
@@ -9,79 +12,81 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "pending.h"
 #include "streams-data.h"
 
 #define GROUP_READ_UNKNOWN UINT64_MAX
 
-struct stream_consumer {
-	TAILQ_ENTRY(stream_consumer) link; /* by name */
-	uint64_t no;                       /* within the group; never used again */
-	uint64_t seen_ms, active_ms;       /* Unix time; active_ms 0: never */
-	uint64_t n_pending;
-	size_t name_len;
-	uint8_t name[];
-};
+#define GROUP_MAX 1024
+#define GROUP_CONSUMERS_MAX 16384
 
-TAILQ_HEAD(stream_consumer_list, stream_consumer);
-
-struct stream_pending {
-	struct stream_id id;
-	struct stream_consumer *consumer;
-	uint64_t delivered_ms; /* Unix time of the last delivery */
-	uint64_t deliveries;
-};
+TAILQ_HEAD(stream_consumers, stream_consumer);
 
 struct stream_group {
-	TAILQ_ENTRY(stream_group) link; /* in stream.groups, by name */
+	TAILQ_ENTRY(stream_group) link; /* in stream.groups, by name; or in stream.gone_groups */
 	uint64_t no;                    /* on disk; never used again */
-	struct stream_id last;          /* the last entry that was given to a consumer */
-	uint64_t entries_read;          /* or GROUP_READ_UNKNOWN */
-	struct stream_consumer_list consumers;
-	size_t n_consumers;
-	uint64_t n_pending;
-	struct group_pending *pending; /* see group.c */
-	bool is_dirty;
+	struct stream *stream;
+	struct stream_id last;              /* the last entry that was given to a consumer */
+	uint64_t entries_read;              /* of all that were ever added, those up to last; or GROUP_READ_UNKNOWN */
+	struct stream_consumer **consumers; /* by name */
+	size_t n_consumers, consumers_cap;
+	struct pending pending;
 	uint8_t *name;
 	size_t name_len;
-	/* More members belong to group.c alone. */
+	/* For the disk. */
+	bool is_dirty, is_stored;          /* the record of the group itself */
+	struct stream_consumer **numbered; /* consumers by number */
+	uint64_t last_consumer_no;
+	struct stream_consumers dirty_consumers;
+	uint64_t *gone; /* numbers of consumers on disk that are gone; has room for all that there are */
+	size_t n_gone, gone_cap;
+	size_t consumer_bytes; /* memory of all consumers */
+	size_t charged;        /* of memory that the maker of the stream pays for */
 };
 
 struct stream_group *group_find(const struct stream *stream, struct slice name);
-/* Makes a group that does not exist. Returns NULL without memory. */
+struct stream_group *group_find_no(const struct stream *stream, uint64_t no);
+/* Makes a group that does not exist; the caller has looked at GROUP_MAX. Returns NULL without memory. */
 struct stream_group *group_new(struct streams *streams, struct stream *stream, struct slice name, struct stream_id last,
                                uint64_t entries_read);
-/* Removes and frees a group, in memory and on disk. Wakes those that wait for it: blocked_wake_group(). */
+/* XGROUP SETID. */
+void group_set_last(struct streams *streams, struct stream_group *group, struct stream_id last, uint64_t entries_read);
+/* Removes a group, in memory and with the next commit on disk. Wakes those that wait for it: blocked_wake_group(). */
 void group_delete(struct streams *streams, struct stream *stream, struct stream_group *group);
 
-/* For streams.c: frees all groups of a stream that goes; writes what has changed into the open batch (0 or -ENOMEM);
- * removes the group from disk in the open batch; takes what was loaded (0 or -errno). */
-void group_free_all(struct stream *stream);
-int group_save(struct storage *storage, struct stream *stream, struct stream_group *group);
-int group_erase(struct storage *storage, struct stream *stream, const struct stream_group *group);
-int group_load(struct streams *streams, struct stream *stream, uint64_t no, struct slice value);
-int group_load_consumer(struct stream_group *group, uint64_t no, struct slice value);
-int group_load_pending(struct stream_group *group, struct slice key, struct slice value);
+void group_init_all(struct stream *stream);
+void group_free_all(struct streams *streams, struct stream *stream);
 
 struct stream_consumer *group_find_consumer(const struct stream_group *group, struct slice name);
-/* Finds or makes it. NULL without memory. *ret_is_new may be NULL. */
-struct stream_consumer *group_get_consumer(struct streams *streams, struct stream *stream, struct stream_group *group,
-                                           struct slice name, bool *ret_is_new);
+/* Makes a consumer that does not exist; the caller has looked at GROUP_CONSUMERS_MAX. Times are Unix time. NULL without
+ * memory. */
+struct stream_consumer *group_new_consumer(struct streams *streams, struct stream_group *group, struct slice name,
+                                           uint64_t now_ms);
 /* Its pending entries go with it, as in Redis. */
-void group_delete_consumer(struct streams *streams, struct stream *stream, struct stream_group *group,
-                           struct stream_consumer *consumer);
+void group_delete_consumer(struct streams *streams, struct stream_group *group, struct stream_consumer *consumer);
+/* The consumer has called now, and perhaps got an entry. That it called reaches the disk only with another change. */
+void group_see_consumer(struct stream_group *group, struct stream_consumer *consumer, uint64_t now_ms, bool is_active);
 
-/* Pending entries. All that change something touch the stream. */
-struct stream_pending *group_find_pending(const struct stream_group *group, struct stream_id id);
-/* The first one whose id is at least `id`, or NULL; valid until something is changed. */
-struct stream_pending *group_next_pending(const struct stream_group *group, struct stream_id id);
-struct stream_pending *group_prev_pending(const struct stream_group *group, struct stream_id id); /* at most */
-/* Gives an entry to a consumer, whether it is pending already or not. Returns NULL without memory. */
-struct stream_pending *group_give(struct streams *streams, struct stream *stream, struct stream_group *group,
-                                  struct stream_consumer *consumer, struct stream_id id);
+/* Pending entries are found with pending_find(&group->pending, id) and its like. */
+
+/*
+ * Gives an entry to a consumer, whether it is pending already or not; NULL: to none, it is given back. The caller sets
+ * delivered_ms and deliveries, which are 0 for a new one. Returns NULL without memory.
+ */
+struct stream_pending *group_give(struct streams *streams, struct stream_group *group, struct stream_consumer *consumer,
+                                  struct stream_id id);
 /* Returns whether it was pending. */
-bool group_acknowledge(struct streams *streams, struct stream *stream, struct stream_group *group, struct stream_id id);
+bool group_acknowledge(struct streams *streams, struct stream_group *group, struct stream_id id);
 
 /* Whether some group of the stream has not been given the entry yet, or has not seen it acknowledged. */
 bool group_any_needs(const struct stream *stream, struct stream_id id);
 /* Drops the entry from the pending entries of all groups. */
 void group_forget_everywhere(struct streams *streams, struct stream *stream, struct stream_id id);
+
+/* For group-store.c: groups and consumers with a given number; NULL without memory. */
+struct stream_group *group_insert(struct streams *streams, struct stream *stream, uint64_t no, struct slice name);
+struct stream_consumer *group_insert_consumer(struct streams *streams, struct stream_group *group, uint64_t no,
+                                              struct slice name);
+struct stream_consumer *group_find_consumer_no(const struct stream_group *group, uint64_t no);
+/* Charges the maker of the group with what it takes now. */
+void group_charge(struct streams *streams, struct stream_group *group);

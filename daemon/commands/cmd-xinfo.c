@@ -1,0 +1,298 @@
+/* XINFO: what there is to know of a stream, its groups and their consumers. */
+#include "group-lag.h"
+#include "handlers.h"
+#include "xgroup.h"
+#include "answer.h"
+
+/* FULL shows so many entries of each list unless COUNT says otherwise. */
+#define XINFO_COUNT 10
+
+/* Work for FULL, after which it is refused: it is one look at everything. */
+#define XINFO_WORK ((uint64_t)6 * 1000 * 1000)
+
+static struct stream *
+xinfo_require_stream(struct bus *bus, struct session *s, struct streams *streams, struct slice key)
+{
+	struct stream *stream = streams_find(streams, key);
+
+	bus->flow.work.done += WORK_LOOKUP;
+	if (!stream)
+		reply_error(bus, s, "ERR no such key");
+	return stream;
+}
+
+static enum command_result
+xinfo_send(struct bus *bus, struct streams *streams, const struct stream *stream, struct answer *answer)
+{
+	keyspace_hold(bus, streams, stream);
+	answer_send(answer);
+	keyspace_release(bus);
+	return COMMAND_DONE;
+}
+
+static void
+xinfo_put_number(struct answer *answer, const char *name, uint64_t value)
+{
+	answer_text(answer, name);
+	answer_integer(answer, (int64_t)value);
+}
+
+static void
+xinfo_put_id(struct answer *answer, const char *name, struct stream_id id)
+{
+	answer_text(answer, name);
+	answer_id(answer, id);
+}
+
+/* What both forms of XINFO STREAM begin with. Blocks take the place of the nodes of Redis's tree. */
+static void
+xinfo_put_stream(struct answer *answer, const struct stream *stream)
+{
+	xinfo_put_number(answer, "length", stream->length);
+	xinfo_put_number(answer, "radix-tree-keys", stream->n_blocks);
+	xinfo_put_number(answer, "radix-tree-nodes", stream->n_blocks + 1);
+	xinfo_put_id(answer, "last-generated-id", stream->last);
+	xinfo_put_id(answer, "max-deleted-entry-id", stream->max_deleted);
+	xinfo_put_number(answer, "entries-added", stream->added);
+	xinfo_put_id(answer, "recorded-first-entry-id", stream_first_id(stream));
+}
+
+/* The first or the last entry, or null. */
+static enum stream_step
+xinfo_put_edge(struct answer *answer, struct streams *streams, struct stream *stream, const char *name, bool is_last)
+{
+	struct stream_cursor cursor;
+	struct stream_entry entry;
+	enum stream_step step;
+
+	answer_text(answer, name);
+	stream_seek(&cursor, stream, STREAM_ID_MIN, STREAM_ID_MAX, is_last);
+	step = stream_step(streams, &cursor, &entry);
+	if (step == STREAM_ENTRY)
+		answer_entry(answer, &entry);
+	else if (step == STREAM_END)
+		answer_null(answer);
+	return step;
+}
+
+static enum command_result
+xinfo_refuse(struct bus *bus, struct session *s, struct streams *streams, struct answer *answer, enum stream_step step)
+{
+	answer_drop(answer);
+	return step == STREAM_COLD ? keyspace_wait_cold(bus, s, streams, 0) : keyspace_refuse_error(bus, s);
+}
+
+static enum command_result
+xinfo_stream(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream)
+{
+	struct answer answer;
+	enum stream_step step;
+
+	answer_begin(&answer, bus, s);
+	answer_map(&answer, 10);
+	xinfo_put_stream(&answer, stream);
+	xinfo_put_number(&answer, "groups", stream->n_groups);
+	step = xinfo_put_edge(&answer, streams, stream, "first-entry", false);
+	if (step == STREAM_ENTRY || step == STREAM_END)
+		step = xinfo_put_edge(&answer, streams, stream, "last-entry", true);
+	if (step == STREAM_COLD || step == STREAM_ERROR)
+		return xinfo_refuse(bus, s, streams, &answer, step);
+	return xinfo_send(bus, streams, stream, &answer);
+}
+
+/* entries-read and lag, which may be unknown. */
+static void
+xinfo_put_read(struct answer *answer, const struct stream_group *group)
+{
+	int64_t lag;
+
+	answer_text(answer, "entries-read");
+	if (group->entries_read == GROUP_READ_UNKNOWN)
+		answer_null(answer);
+	else
+		answer_integer(answer, (int64_t)group->entries_read);
+	answer_text(answer, "lag");
+	if (group_lag_get(group, &lag))
+		answer_integer(answer, lag);
+	else
+		answer_null(answer);
+}
+
+/* The first pending entries of a group (consumer NULL) or of one consumer. */
+static void
+xinfo_put_pending(struct answer *answer, const struct stream_group *group, const struct stream_consumer *consumer,
+                  uint64_t count)
+{
+	uint64_t left = consumer ? consumer->n_pending : group->pending.n_entries, n = left < count ? left : count;
+	struct pending_walk walk = { 0 };
+	const struct stream_pending *pending;
+
+	answer_text(answer, "pending");
+	answer_array(answer, n);
+	while (n > 0 && (pending = pending_walk(&group->pending, &walk))) {
+		answer->bus->flow.work.done += WORK_VISIT / 2;
+		if (consumer && pending->consumer != consumer)
+			continue;
+		n--;
+		answer_array(answer, consumer ? 3 : 4);
+		answer_id(answer, pending->id);
+		if (!consumer)
+			answer_bulk(answer, pending->consumer
+			                        ? (struct slice){ pending->consumer->name, pending->consumer->name_len }
+			                        : (struct slice){ NULL, 0 });
+		answer_integer(answer, (int64_t)pending->delivered_ms);
+		answer_integer(answer, (int64_t)pending->deliveries);
+	}
+}
+
+static void
+xinfo_put_group(struct answer *answer, const struct stream_group *group, uint64_t count)
+{
+	answer_map(answer, 7);
+	answer_text(answer, "name");
+	answer_bulk(answer, (struct slice){ group->name, group->name_len });
+	xinfo_put_id(answer, "last-delivered-id", group->last);
+	xinfo_put_read(answer, group);
+	xinfo_put_number(answer, "pel-count", group->pending.n_entries);
+	xinfo_put_pending(answer, group, NULL, count);
+	answer_text(answer, "consumers");
+	answer_array(answer, group->n_consumers);
+	for (size_t i = 0; i < group->n_consumers; i++) {
+		const struct stream_consumer *consumer = group->consumers[i];
+
+		if (answer_is_too_long(answer))
+			return;
+		answer_map(answer, 5);
+		answer_text(answer, "name");
+		answer_bulk(answer, (struct slice){ consumer->name, consumer->name_len });
+		xinfo_put_number(answer, "seen-time", consumer->seen_ms);
+		answer_text(answer, "active-time");
+		answer_integer(answer, consumer->active_ms > 0 ? (int64_t)consumer->active_ms : -1);
+		xinfo_put_number(answer, "pel-count", consumer->n_pending);
+		xinfo_put_pending(answer, group, consumer, count);
+	}
+}
+
+static enum command_result
+xinfo_full(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream, uint64_t count)
+{
+	uint64_t n = 0, begin = bus->flow.work.done;
+	enum stream_step step = STREAM_END;
+	struct stream_group *group;
+	struct stream_cursor cursor;
+	struct stream_entry entry;
+	struct answer answer;
+	size_t list;
+	bool is_too_much = false;
+
+	answer_begin(&answer, bus, s);
+	answer_map(&answer, 9);
+	xinfo_put_stream(&answer, stream);
+	answer_text(&answer, "entries");
+	list = answer_open(&answer);
+	stream_seek(&cursor, stream, STREAM_ID_MIN, STREAM_ID_MAX, false);
+	while (n < count && !is_too_much && (step = stream_step(streams, &cursor, &entry)) == STREAM_ENTRY) {
+		answer_entry(&answer, &entry);
+		n++;
+		is_too_much = answer_is_too_long(&answer) || bus->flow.work.done - begin > XINFO_WORK;
+	}
+	if (step == STREAM_COLD || step == STREAM_ERROR)
+		return xinfo_refuse(bus, s, streams, &answer, step);
+	answer_close_array(&answer, list, n);
+	answer_text(&answer, "groups");
+	answer_array(&answer, stream->n_groups);
+	TAILQ_FOREACH(group, &stream->groups, link) {
+		xinfo_put_group(&answer, group, count);
+		is_too_much = is_too_much || answer_is_too_long(&answer) || bus->flow.work.done - begin > XINFO_WORK;
+		if (is_too_much)
+			break;
+	}
+	if (is_too_much) {
+		answer_drop(&answer);
+		reply_error(bus, s, "ERR the answer is too long; use COUNT, or XRANGE, XINFO GROUPS and XPENDING");
+		return COMMAND_DONE;
+	}
+	return xinfo_send(bus, streams, stream, &answer);
+}
+
+enum command_result
+cmd_xinfo_stream(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
+	struct stream *stream = streams ? xinfo_require_stream(bus, s, streams, argv[2]) : NULL;
+	int64_t count = XINFO_COUNT;
+
+	if (!stream)
+		return COMMAND_DONE;
+	if (argc == 3)
+		return xinfo_stream(bus, s, streams, stream);
+	if (!slice_is_word(argv[3], "FULL") || (argc != 4 && argc != 6) ||
+	    (argc == 6 && !slice_is_word(argv[4], "COUNT"))) {
+		reply_error(bus, s, "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try XINFO HELP.",
+		            COMMAND_SHOWN(argv[1]));
+		return COMMAND_DONE;
+	}
+	if (argc == 6 && !keyspace_require_integer(bus, s, argv[5], &count))
+		return COMMAND_DONE;
+	if (count < 0)
+		count = XINFO_COUNT;
+	return xinfo_full(bus, s, streams, stream, count > 0 ? (uint64_t)count : UINT64_MAX);
+}
+
+enum command_result
+cmd_xinfo_groups(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
+	struct stream *stream = streams ? xinfo_require_stream(bus, s, streams, argv[2]) : NULL;
+	struct stream_group *group;
+	struct answer answer;
+
+	if (!stream)
+		return COMMAND_DONE;
+	answer_begin(&answer, bus, s);
+	answer_array(&answer, stream->n_groups);
+	TAILQ_FOREACH(group, &stream->groups, link) {
+		answer_map(&answer, 6);
+		answer_text(&answer, "name");
+		answer_bulk(&answer, (struct slice){ group->name, group->name_len });
+		xinfo_put_number(&answer, "consumers", group->n_consumers);
+		xinfo_put_number(&answer, "pending", group->pending.n_entries);
+		xinfo_put_id(&answer, "last-delivered-id", group->last);
+		xinfo_put_read(&answer, group);
+	}
+	return xinfo_send(bus, streams, stream, &answer);
+}
+
+enum command_result
+cmd_xinfo_consumers(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
+	struct stream *stream = streams ? xinfo_require_stream(bus, s, streams, argv[2]) : NULL;
+	struct stream_group *group = stream ? group_find(stream, argv[3]) : NULL;
+	struct answer answer;
+
+	if (!stream)
+		return COMMAND_DONE;
+	if (!group) {
+		reply_error(bus, s, "NOGROUP No such consumer group '%.*s' for key name '%.*s'", COMMAND_SHOWN(argv[3]),
+		            COMMAND_SHOWN(argv[2]));
+		return COMMAND_DONE;
+	}
+	answer_begin(&answer, bus, s);
+	answer_array(&answer, group->n_consumers);
+	for (size_t i = 0; i < group->n_consumers; i++) {
+		const struct stream_consumer *consumer = group->consumers[i];
+		uint64_t now_ms = streams_now_ms(streams);
+
+		answer_map(&answer, 4);
+		answer_text(&answer, "name");
+		answer_bulk(&answer, (struct slice){ consumer->name, consumer->name_len });
+		xinfo_put_number(&answer, "pending", consumer->n_pending);
+		xinfo_put_number(&answer, "idle", now_ms > consumer->seen_ms ? now_ms - consumer->seen_ms : 0);
+		answer_text(&answer, "inactive");
+		answer_integer(&answer, consumer->active_ms == 0       ? -1
+		                        : now_ms > consumer->active_ms ? (int64_t)(now_ms - consumer->active_ms)
+		                                                       : 0);
+	}
+	return xinfo_send(bus, streams, stream, &answer);
+}

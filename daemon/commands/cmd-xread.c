@@ -1,0 +1,313 @@
+/*
+ * XREAD and XREADGROUP. The answer is built stream by stream; what a group gives away is noted meanwhile (struct
+ * xread_gift), and given when the stream is done, so that a command that has to wait for a block from disk has changed
+ * nothing of that stream. When something of it has been given already, or the answer is long, the command ends with
+ * what it has instead of waiting: COUNT is only the most that it returns, and a client goes on where the answer ends.
+ * For the same reason an answer ends after XREAD_BYTES.
+ *
+ * A group with max_pending entries that are not acknowledged has nothing to give: its readers get nothing, or wait with
+ * BLOCK until something is acknowledged.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "blocked.h"
+#include "handlers.h"
+#include "keyspace.h"
+#include "reply.h"
+#include "xgroup.h"
+#include "xread-claims.h"
+#include "xread.h"
+
+static bool
+xread_refuse(struct xread *read, const char *text)
+{
+	reply_error(read->bus, read->s, "ERR %s", text);
+	return false;
+}
+
+/* "+": what comes after the last entry but one, whose id has to be read. Returns ENTRY or why it cannot go on. */
+static enum stream_step
+xread_resolve_last(struct xread *read, struct stream *stream, struct stream_id *ret_after)
+{
+	struct stream_cursor cursor;
+	struct stream_entry entry = { 0 };
+	enum stream_step step = STREAM_END;
+
+	if (stream) {
+		stream_seek(&cursor, stream, STREAM_ID_MIN, STREAM_ID_MAX, true);
+		step = stream_step(read->streams, &cursor, &entry);
+	}
+	if (step == STREAM_COLD || step == STREAM_ERROR)
+		return step;
+	stream_id_prev(&entry.id);
+	*ret_after = entry.id;
+	return STREAM_ENTRY;
+}
+
+/* Resolves an id: "$" and "+" keep the meaning that they have when the command runs first. Returns false after an error
+ * reply, or with another read->step than ENTRY. */
+static bool
+xread_require_after(struct xread *read, struct stream *stream, struct slice text, struct stream_id *ret_after)
+{
+	char special = text.len == 1 ? (char)text.p[0] : '\0';
+
+	if (special == '$' && read->args.is_group)
+		return xread_refuse(
+		    read, "The $ ID is meaningless in the context of XREADGROUP: you want to read the history "
+			  "of this consumer by specifying a proper ID, or use the > ID to get new messages. "
+			  "The $ ID would just return an empty result set.");
+	if (special == '+' && read->args.is_group)
+		return xread_refuse(
+		    read, "The + ID is meaningless in the context of XREADGROUP: you want to read the history "
+			  "of this consumer by specifying a proper ID, or use the > ID to get new messages. "
+			  "The + ID would just return an empty result set.");
+	if (special == '>' && !read->args.is_group)
+		return xread_refuse(read,
+		                    "The > ID can be specified only when calling XREADGROUP using the GROUP <group> "
+		                    "<consumer> option.");
+	if (special == '$')
+		*ret_after = stream ? stream->last : STREAM_ID_MIN;
+	else if (special == '>')
+		*ret_after = XREAD_NEW;
+	else if (special == '+')
+		return (read->step = xread_resolve_last(read, stream, ret_after)) == STREAM_ENTRY;
+	else
+		return keyspace_require_id(read->bus, read->s, text, 0, ret_after);
+	return true;
+}
+
+/* Finds the streams and groups, and resolves the ids, or takes those of the first run. Returns false after an error
+ * reply, or with another read->step than ENTRY. */
+static bool
+xread_require_keys(struct xread *read)
+{
+	read->keys = calloc(read->args.n, sizeof(*read->keys));
+	if (!read->keys)
+		return xread_refuse(read, "out of memory");
+	read->bus->flow.work.done += read->args.n * WORK_LOOKUP;
+	for (size_t i = 0; i < read->args.n; i++) {
+		struct blocked_key *key = &read->keys[i];
+		struct stream *stream = streams_find(read->streams, read->args.names[i]);
+		struct stream_group *group =
+		    stream && read->args.is_group ? group_find(stream, read->args.group) : NULL;
+
+		key->name = read->args.names[i];
+		if (read->args.is_group && !group) {
+			reply_error(
+			    read->bus, read->s,
+			    "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with GROUP option",
+			    COMMAND_SHOWN(key->name), COMMAND_SHOWN(read->args.group));
+			return false;
+		}
+		key->group = group ? group->no : 0;
+		if (read->blocked)
+			key->after = read->blocked->streams[i].after;
+		else if (!xread_require_after(read, stream, read->args.ids[i], &key->after))
+			return false;
+	}
+	return true;
+}
+
+/* Makes the consumer where it is not known yet. */
+static bool
+xread_require_consumers(struct xread *read)
+{
+	for (size_t i = 0; i < read->args.n && read->args.is_group; i++) {
+		struct stream *stream = streams_find(read->streams, read->keys[i].name);
+
+		if (!xgroup_require_consumer(read->bus, read->s, read->streams,
+		                             group_find_no(stream, read->keys[i].group), read->args.consumer))
+			return false;
+	}
+	return true;
+}
+
+/* Serves the i-th stream. Returns STREAM_END, or why it could not. */
+static enum stream_step
+xread_serve(struct xread *read, size_t i)
+{
+	struct stream *stream = streams_find(read->streams, read->keys[i].name);
+
+	if (!stream)
+		return STREAM_END;
+	if (!read->args.is_group)
+		return xread_serve_plain(read, stream, read->keys[i].after);
+	return xread_serve_group(read, stream, group_find_no(stream, read->keys[i].group), read->keys[i].after);
+}
+
+/* Whether the command ends with what it has: the answer is long, or took long. */
+static bool
+xread_is_enough(const struct xread *read)
+{
+	return answer_bytes(&read->answer) >= XREAD_BYTES || read->bus->flow.work.done - read->begin > XREAD_WORK;
+}
+
+static void
+xread_free(struct xread *read)
+{
+	answer_drop(&read->answer);
+	free(read->keys);
+	free(read->gifts);
+}
+
+/* Ends the waiting of a command that is done. */
+static void
+xread_unblock(struct xread *read)
+{
+	if (!read->blocked)
+		return;
+	blocked_free(read->streams, read->blocked);
+	read->s->info->blocked = NULL;
+	read->blocked = NULL;
+}
+
+/* A waiter with CLAIM looks again when the next entry is idle for long enough, which perhaps is not given yet. */
+static void
+xread_retry(struct xread *read)
+{
+	uint64_t after_ms = read->args.claim_ms < XREAD_RETRY_MS ? XREAD_RETRY_MS : read->args.claim_ms;
+
+	for (size_t i = 0; i < read->args.n; i++) {
+		struct stream *stream = streams_find(read->streams, read->keys[i].name);
+		struct stream_group *group = stream ? group_find_no(stream, read->keys[i].group) : NULL;
+		uint64_t due_ms = UINT64_MAX;
+
+		if (group)
+			due_ms = xread_claims_due(&group->pending, streams_now_ms(read->streams), read->args.claim_ms);
+		read->bus->flow.work.done += WORK_LOOKUP + (group ? group->pending.n_entries / 2 : 0);
+		if (due_ms < after_ms)
+			after_ms = due_ms;
+	}
+	blocked_retry(read->streams, read->s->info->blocked, after_ms);
+}
+
+/* Nothing to give: waits, or says so. */
+static enum command_result
+xread_reply_none(struct xread *read)
+{
+	struct session_info *info;
+	int r = -ENOMEM;
+
+	if (read->blocked && read->blocked->is_over) {
+		if (read->blocked->is_unblocked_with_error)
+			reply_error(read->bus, read->s, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+		else
+			reply_null_array(read->bus, read->s);
+		return COMMAND_DONE;
+	}
+	if (!read->args.has_block || read->bus->flow.executing == &read->s->client) {
+		reply_null_array(read->bus, read->s);
+		return COMMAND_DONE;
+	}
+	info = session_get_info(read->s);
+	if (read->blocked)
+		r = blocked_again(read->streams, read->blocked) ? 0 : -ESRCH;
+	else if (info)
+		r = blocked_begin(read->streams, &read->s->client, read->keys, read->args.n, read->args.block_ms,
+		                  &info->blocked);
+	if (r == -ENOMEM)
+		reply_error(read->bus, read->s, "ERR out of memory");
+	if (r < 0)
+		return COMMAND_DONE;
+	if (read->args.has_claim)
+		xread_retry(read);
+	return COMMAND_WAIT;
+}
+
+/* Replies what was found, if anything. */
+static enum command_result
+xread_reply(struct xread *read, size_t hole)
+{
+	if (read->n_served == 0)
+		return xread_reply_none(read);
+	if (client_is_resp3(&read->s->client))
+		answer_close_map(&read->answer, hole, read->n_served);
+	else
+		answer_close_array(&read->answer, hole, read->n_served);
+	reply_hold(read->bus, read->hold);
+	answer_send(&read->answer);
+	reply_hold(read->bus, NULL);
+	return COMMAND_DONE;
+}
+
+/* Whether a waiter that was woken has hung up: nothing is given to it then, and the next one is woken. */
+static bool
+xread_is_gone(struct xread *read)
+{
+	const struct sessions *sessions = sessions_of(read->bus);
+
+	read->bus->flow.work.done += WORK_SYSCALL;
+	if (!sessions->is_gone || !sessions->is_gone(read->s))
+		return false;
+	flow_mark_dead(&read->bus->flow, &read->s->client);
+	return true;
+}
+
+/* What the command does that could not serve its first stream. */
+static enum command_result
+xread_give_up(struct xread *read)
+{
+	if (read->step == STREAM_COLD)
+		return keyspace_wait_cold(read->bus, read->s, read->streams, 0);
+	return read->step == STREAM_ERROR ? keyspace_refuse_error(read->bus, read->s) : COMMAND_DONE;
+}
+
+static enum command_result
+xread_run(struct xread *read)
+{
+	size_t hole;
+
+	if (read->blocked && read->blocked->is_over)
+		return xread_reply_none(read);
+	if (read->blocked && read->args.is_group && xread_is_gone(read))
+		return COMMAND_DONE;
+	if (!xread_require_keys(read) || !xread_require_consumers(read))
+		return xread_give_up(read);
+	answer_begin(&read->answer, read->bus, read->s);
+	hole = answer_open(&read->answer);
+	read->step = STREAM_END;
+	for (size_t i = 0; i < read->args.n && read->step == STREAM_END && !xread_is_enough(read); i++)
+		read->step = xread_serve(read, i);
+	if (read->step != STREAM_END && read->n_served == 0)
+		return xread_give_up(read);
+	return xread_reply(read, hole);
+}
+
+static enum command_result
+xread_command(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	struct xread read = { .bus = bus, .s = s, .begin = bus->flow.work.done, .step = STREAM_ENTRY };
+	enum command_result result = COMMAND_DONE;
+
+	read.streams = keyspace_require_streams(bus, s);
+	read.blocked = s->info ? s->info->blocked : NULL;
+	if (!read.streams || !xread_args_parse(bus, s, argv, argc, &read.args))
+		return COMMAND_DONE;
+	for (size_t i = 0; i < read.args.n; i++)
+		if (!keyspace_require_key(bus, s, read.args.names[i], KEYSPACE_READ)) {
+			xread_unblock(&read);
+			return COMMAND_DONE;
+		}
+	if (read.args.is_group && keyspace_must_wait(bus, s, read.streams))
+		return COMMAND_WAIT;
+	result = xread_run(&read);
+	if (result == COMMAND_DONE)
+		xread_unblock(&read);
+	xread_free(&read);
+	return result;
+}
+
+enum command_result
+cmd_xread(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return xread_command(bus, s, argv, argc);
+}
+
+enum command_result
+cmd_xreadgroup(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return xread_command(bus, s, argv, argc);
+}

@@ -1,0 +1,43 @@
+#include "xgroup.h"
+
+#include "blocked.h"
+
+struct stream_group *
+xgroup_require(struct bus *bus, struct session *s, struct streams *streams, struct slice key, struct slice name)
+{
+	struct stream *stream = streams_find(streams, key);
+	struct stream_group *group = stream ? group_find(stream, name) : NULL;
+
+	bus->flow.work.done += 2 * WORK_LOOKUP;
+	if (!group)
+		reply_error(bus, s, "NOGROUP No such key '%.*s' or consumer group '%.*s'", COMMAND_SHOWN(key),
+		            COMMAND_SHOWN(name));
+	return group;
+}
+
+bool
+xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams, struct stream_group *group,
+                        struct slice name)
+{
+	bus->flow.work.done += WORK_LOOKUP;
+	if (group_find_consumer(group, name))
+		return true;
+	if (name.len > PROTOCOL_NAME_MAX)
+		reply_error(bus, s, "ERR the name of the consumer is too long, %zu bytes; the limit is %zu", name.len,
+		            PROTOCOL_NAME_MAX);
+	else if (group->n_consumers >= GROUP_CONSUMERS_MAX)
+		reply_error(bus, s, "ERR too many consumers; a group has at most %d", GROUP_CONSUMERS_MAX);
+	else if (!group_new_consumer(streams, group, name, streams_now_ms(streams)))
+		reply_error(bus, s, "ERR out of memory, the consumer was not made");
+	else
+		return true;
+	return false;
+}
+
+void
+xgroup_wake(struct streams *streams, struct stream_group *group)
+{
+	if (stream_id_cmp(group->stream->last, group->last) > 0 &&
+	    group->pending.n_entries < streams->limits.max_pending)
+		blocked_wake_next(streams, group->stream, group->no);
+}

@@ -1,0 +1,26 @@
+/* What handlers of commands about groups share. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "group.h"
+#include "keyspace.h"
+
+/* Finds the stream and its group, or replies NOGROUP with the text of XPENDING and XCLAIM. */
+struct stream_group *xgroup_require(struct bus *bus, struct session *s, struct streams *streams, struct slice key,
+                                    struct slice name);
+
+/* Whether the group has the consumer; it is made if not. Otherwise replies an error. */
+bool xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams, struct stream_group *group,
+                             struct slice name);
+
+/* Wakes the reader that waits longest, if the group has something to give: call it when that may have become true. */
+void xgroup_wake(struct streams *streams, struct stream_group *group);
+
+/* After pending entries were removed, of which there were so many before: the same, if there was no room for more. */
+static inline void
+xgroup_wake_if_full(struct streams *streams, struct stream_group *group, uint64_t before)
+{
+	if (before >= streams->limits.max_pending)
+		xgroup_wake(streams, group);
+}

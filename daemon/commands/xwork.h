@@ -1,0 +1,38 @@
+/*
+ * What a command about many ids or pending entries has done so far. It is kept in sessions.place when its turn is over,
+ * or when it waits for a block from disk, and the handler goes on with it when it runs again.
+ */
+#pragma once
+
+#include "answer.h"
+#include "keyspace.h"
+
+struct xwork {
+	struct answer answer; /* if has_answer */
+	bool has_answer;
+	size_t list;           /* where a list begins in the answer whose length is n */
+	uint64_t n;            /* what is counted */
+	struct stream_id at;   /* pending entries from here on */
+	uint64_t left, tries;  /* so many are still wanted, and looked at */
+	struct stream_id *ids; /* collected ids */
+	size_t n_ids, ids_cap;
+};
+
+/* Takes what was kept and returns where the command goes on; or 0, and the work is zeroed: it begins. */
+size_t xwork_begin(struct bus *bus, struct xwork *ret_work);
+
+/* Ends the work without a reply. */
+void xwork_drop(struct xwork *work);
+
+/* Whether the turn is over: then the work is kept, the command returns COMMAND_MORE and goes on at next, not 0. */
+bool xwork_must_pause(struct bus *bus, struct session *s, struct xwork *work, size_t next);
+
+/* After STREAM_COLD: keeps the work, to go on at next, not 0. Returns the result of the handler. */
+enum command_result xwork_wait_cold(struct bus *bus, struct session *s, struct streams *streams, struct xwork *work,
+                                    size_t next);
+
+/* After STREAM_ERROR. Returns the result of the handler. */
+enum command_result xwork_fail(struct bus *bus, struct session *s, struct xwork *work);
+
+/* Returns 0 or -ENOMEM. */
+int xwork_add_id(struct xwork *work, struct stream_id id);

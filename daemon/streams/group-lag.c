@@ -1,0 +1,78 @@
+/*
+ * How many entries a group has read, and how many it has yet to read. The answers are those of Redis, which counts
+ * without reading entries, and does not know where entries were deleted ahead of the group.
+ */
+#include "group-lag.h"
+
+#include "stream.h"
+
+static bool
+group_lag_is_zero(struct stream_id id)
+{
+	return id.ms == 0 && id.seq == 0;
+}
+
+/* Whether an entry may have been deleted behind `id`, and not only before the first one that is left. */
+static bool
+group_lag_has_gaps(const struct stream *stream, struct stream_id id)
+{
+	if (stream->length == 0 || group_lag_is_zero(stream->max_deleted) ||
+	    stream_id_cmp(stream_first_id(stream), stream->max_deleted) > 0)
+		return false;
+	return stream_id_cmp(id, stream->max_deleted) <= 0;
+}
+
+uint64_t
+group_lag_estimate_read(const struct stream *stream, struct stream_id id)
+{
+	struct stream_id first = stream_first_id(stream);
+	int order = stream_id_cmp(id, stream->last);
+
+	if (stream->added == 0)
+		return 0;
+	if (stream->length == 0 && order <= 0)
+		return stream->added;
+	if (order == 0)
+		return stream->added;
+	if (order > 0)
+		return GROUP_READ_UNKNOWN;
+	if (!group_lag_is_zero(stream->max_deleted) && stream_id_cmp(stream->max_deleted, first) >= 0)
+		return GROUP_READ_UNKNOWN;
+	order = stream_id_cmp(id, first);
+	if (order > 0)
+		return GROUP_READ_UNKNOWN;
+	return stream->added - stream->length + (order == 0);
+}
+
+bool
+group_lag_get(const struct stream_group *group, int64_t *ret_lag)
+{
+	const struct stream *stream = group->stream;
+	uint64_t read = group->entries_read;
+
+	if (stream->added == 0) {
+		*ret_lag = 0;
+		return true;
+	}
+	if (read == GROUP_READ_UNKNOWN || group_lag_has_gaps(stream, group->last))
+		read = group_lag_estimate_read(stream, group->last);
+	if (read == GROUP_READ_UNKNOWN)
+		return false;
+	*ret_lag = (int64_t)(stream->added - read);
+	return true;
+}
+
+void
+group_lag_advance(struct streams *streams, struct stream_group *group, struct stream_id id)
+{
+	const struct stream *stream = group->stream;
+	uint64_t read = group->entries_read;
+
+	if (stream_id_cmp(id, group->last) <= 0)
+		return;
+	if (read != GROUP_READ_UNKNOWN && !group_lag_has_gaps(stream, id))
+		read++;
+	else if (stream->added > 0)
+		read = group_lag_estimate_read(stream, id);
+	group_set_last(streams, group, id, read);
+}
