@@ -46,7 +46,7 @@ int storage_open(const char *directory, const struct storage_limits *limits, str
                  size_t error_size);
 
 /* Makes what was handed over durable, ends the thread and closes the database. Takes NULL. */
-void storage_close(struct storage *storage);
+int storage_close(struct storage *storage);
 
 /* Other limits hold from the next commit on. */
 void storage_set_limits(struct storage *storage, const struct storage_limits *limits);
