@@ -34,8 +34,8 @@ struct reader {
 	enum config_scope scope;
 	void *base;         /* what its keys set; NULL: none, because the section is a mistake itself */
 	bool has_bad_value; /* a key has */
-	uint32_t seen;      /* a bit for each row that has been set: here, if the section has a name, else anywhere */
-	uint32_t seen_in_config;
+	uint64_t seen;      /* a bit for each row that has been set: here, if the section has a name, else anywhere */
+	uint64_t seen_in_config;
 	unsigned int lines[CONFIG_ROWS_MAX]; /* where the section has set each of these */
 };
 
@@ -86,9 +86,9 @@ reader_unknown_key(struct reader *reader, const char *key)
 static bool
 reader_has_seen(const struct reader *reader, const struct config_row *row)
 {
-	uint32_t seen = reader->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
+	uint64_t seen = reader->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
 
-	return seen & UINT32_C(1) << (row - config_rows);
+	return seen & UINT64_C(1) << (row - config_rows);
 }
 
 static void
@@ -242,8 +242,8 @@ reader_begin_section(struct reader *reader, char *line)
 			reader->base = reader->config;
 	if (!reader->base)
 		reader_mistake(reader,
-		               "[%s]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel "
-		               "PATTERN]",
+		               "[%s]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or "
+		               "[channel PATTERN]",
 		               reader->section);
 }
 
@@ -264,7 +264,7 @@ reader_set_key(struct reader *reader, const char *key, const char *value)
 {
 	const struct config_row *row;
 	struct config_error error;
-	uint32_t bit;
+	uint64_t bit;
 
 	if (reader->section_line == 0)
 		reader_mistake(reader, "%.200s: stands before the first section, such as [udsd] or [listener NAME]",
@@ -278,7 +278,7 @@ reader_set_key(struct reader *reader, const char *key, const char *value)
 	}
 	if (reader_has_seen(reader, row))
 		reader_mistake(reader, "%s: is set twice", key);
-	bit = UINT32_C(1) << (row - config_rows);
+	bit = UINT64_C(1) << (row - config_rows);
 	reader->seen |= bit;
 	if (row->scope == SCOPE_CONFIG)
 		reader->seen_in_config |= bit;
