@@ -76,6 +76,7 @@ struct streams {
 	struct client_list throttled; /* wait until queue_bytes are no longer exceeded */
 	struct client_list blocked;   /* wait for entries, see blocked.h */
 	size_t n_blocked;
+	size_t n_expiring; /* streams with expires_ms */
 	uint64_t entries, bytes;                     /* of all streams */
 	uint64_t added, read, acknowledged, claimed; /* since the start */
 						     /* More members belong to streams.c alone. */
