@@ -13,15 +13,18 @@
 /* Room for the header of the reply, which is known at the end. */
 #define HEADER_ROOM ((size_t)64)
 
+/* Streams that are found in one step of a walk. */
+#define LISTING_STREAMS_AT_ONCE ((size_t)64)
+
 static void
 listing_free(struct bus *bus, void *state)
 {
 	struct listing *listing = state;
 	struct user *user = listing->to->client.user;
 
-	if (listing->is_clients)
+	if (listing->kind == LISTING_CLIENTS)
 		flow_end_walk(&listing->clients);
-	else
+	else if (listing->kind == LISTING_CHANNELS)
 		channels_end_walk(&listing->channels);
 	output_limit_charge(&bus->flow, user, &listing->charged, 0);
 	chunk_unref(listing->out);
@@ -33,7 +36,7 @@ listing_free(struct bus *bus, void *state)
 
 /* Returns the list that the command works on, new or begun in an earlier turn; or NULL without memory. */
 static struct listing *
-listing_begin(struct bus *bus, struct session *s, bool is_clients)
+listing_begin(struct bus *bus, struct session *s, enum listing_kind kind)
 {
 	struct place *place = &sessions_of(bus)->place;
 	struct listing *listing = place->state;
@@ -51,10 +54,10 @@ listing_begin(struct bus *bus, struct session *s, bool is_clients)
 	listing->out->len = HEADER_ROOM;
 	listing->bus = bus;
 	listing->to = s;
-	listing->is_clients = is_clients;
-	if (is_clients)
+	listing->kind = kind;
+	if (kind == LISTING_CLIENTS)
 		flow_begin_walk(&bus->flow, &listing->clients);
-	else
+	else if (kind == LISTING_CHANNELS)
 		channels_begin_walk(&bus->subscriptions.channels, &listing->channels);
 	s->client.user->n_listings++;
 	*place = (struct place){ .state = listing, .free = listing_free };
@@ -129,7 +132,7 @@ listing_clients(struct bus *bus, struct session *s, listing_client_visit *visit,
 
 	if (listing_waits(bus, s))
 		return COMMAND_WAIT;
-	listing = listing_begin(bus, s, true);
+	listing = listing_begin(bus, s, LISTING_CLIENTS);
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
 	while ((c = flow_walk(&bus->flow, &listing->clients)))
@@ -156,12 +159,41 @@ listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visi
 
 	if (listing_waits(bus, s))
 		return COMMAND_WAIT;
-	listing = listing_begin(bus, s, false);
+	listing = listing_begin(bus, s, LISTING_CHANNELS);
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
 	while ((channel = channels_walk(&bus->subscriptions.channels, &listing->channels)))
 		if (!listing_may_go_on(bus, s, listing, visit(listing, channel, arg), &result))
 			return result;
+	return listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
+}
+
+enum command_result
+listing_streams(struct bus *bus, struct session *s, listing_stream_visit *visit, const void *arg)
+{
+	struct streams *streams = sessions_of(bus)->streams;
+	struct stream *found[LISTING_STREAMS_AT_ONCE];
+	struct listing *listing;
+	enum command_result result;
+	char header[HEADER_ROOM];
+	bool is_end = false;
+	size_t n;
+	int r = 0;
+
+	if (listing_waits(bus, s))
+		return COMMAND_WAIT;
+	listing = listing_begin(bus, s, LISTING_STREAMS);
+	if (!listing)
+		return listing_refuse(bus, s, "out of memory");
+	while (!is_end) {
+		n = streams_walk(streams, &listing->streams, found, LISTING_STREAMS_AT_ONCE, &is_end);
+		for (size_t i = 0; r == 0 && i < n; i++)
+			r = visit(listing, found[i], arg);
+		if (is_end && r == 0)
+			break;
+		if (!listing_may_go_on(bus, s, listing, r, &result))
+			return result;
+	}
 	return listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
 }
 

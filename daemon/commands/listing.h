@@ -1,6 +1,6 @@
 /*
- * Commands that list clients or channels. The list is made in turns, so others never wait for it: each visit encodes
- * one element, and the reply is queued when all are there. What changes meanwhile is listed as it is when it is
+ * Commands that list clients, channels or streams. The list is made in turns, so others never wait for it: each visit
+ * encodes one element, and the reply is queued when all are there. What changes meanwhile is listed as it is when it is
  * visited. The clients of one user make one list at a time, and a list may take a quarter of queue_limit_per_uid.
  */
 #pragma once
@@ -8,6 +8,9 @@
 #include <stddef.h>
 
 #include "sessions.h"
+#include "streams.h"
+
+enum listing_kind { LISTING_CLIENTS, LISTING_CHANNELS, LISTING_STREAMS };
 
 struct listing {
 	struct bus *bus;
@@ -15,24 +18,27 @@ struct listing {
 	size_t n;          /* elements so far, for the header of the reply */
 	struct chunk *out; /* the elements, encoded; or text; behind room for the header */
 	size_t charged;    /* memory of it that the user is charged with, in bytes */
-	bool is_clients;   /* which of the two walks it is */
+	enum listing_kind kind;
 	union {
 		struct client_walk clients;
 		struct channel_walk channels;
+		struct streams_walk streams;
 	};
 	void *extra; /* for visits, NULL at first; freed with free() */
 };
 
-/* What is done with one client or channel. Returns 0 or -ENOMEM. arg: as given to listing_clients() or _channels(). */
+/* What is done with one of them. Returns 0 or -ENOMEM. arg: as given to listing_clients() and so on. */
 typedef int listing_client_visit(struct listing *listing, struct client *c, const void *arg);
 typedef int listing_channel_visit(struct listing *listing, struct channel *channel, const void *arg);
+typedef int listing_stream_visit(struct listing *listing, struct stream *stream, const void *arg);
 
 /*
- * A handler returns the result of one of these. The first one replies a text, the second one an array of
- * listing.n elements. Both call the handler again in later turns.
+ * A handler returns the result of one of these. The first one replies a text, the others an array of
+ * listing.n elements. They call the handler again in later turns.
  */
 enum command_result listing_clients(struct bus *bus, struct session *s, listing_client_visit *visit, const void *arg);
 enum command_result listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visit, const void *arg);
+enum command_result listing_streams(struct bus *bus, struct session *s, listing_stream_visit *visit, const void *arg);
 
 /* Append to the list. Return 0 or -ENOMEM. */
 int listing_put(struct listing *listing, const void *data, size_t len);

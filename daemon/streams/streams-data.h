@@ -42,6 +42,7 @@ struct stream {
 
 	struct stream_group_list groups; /* by name */
 	size_t n_groups;
+	size_t n_blocked;            /* readers and workers that wait for entries */
 	struct blocked_list blocked; /* clients that wait for entries, the longest waiting first */
 
 	uint64_t changed_in; /* the number of the batch with its last change, see streams_barrier() */
