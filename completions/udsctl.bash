@@ -72,7 +72,7 @@ _udsctl_offer_files() {
     done < <(compgen -f -- "$path")
 }
 
-# Asks the running daemon (channels --names, clients --ids); prints nothing if there is none.
+# Asks the running daemon (channels --names, streams --names, clients --ids); prints nothing if there is none.
 _udsctl_ask() {
     "$program" "${socket[@]}" "$@" --timeout 500ms 2>/dev/null </dev/null
 }
@@ -123,6 +123,7 @@ _udsctl_offer_options() {
     stats) options+=' --watch --count --json --format --timeout' ;;
     clients) options+=' --user --pid --json --ids --timeout' ;;
     channels) options+=' --json --names --receivers --timeout' ;;
+    streams) options+=' --json --names --timeout' ;;
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;
@@ -176,7 +177,7 @@ _udsctl_read_words() {
 }
 
 _udsctl() {
-    local verbs='send recv pipe ping stats clients channels top monitor kill reload check bench help'
+    local verbs='send recv pipe ping stats clients channels streams top monitor kill reload check bench help'
     local raw_words raw cur kept quote program verb='' arguments=0 waiting='' ended='' socket=() option
     local _udsctl_plain _udsctl_quote
 
@@ -206,6 +207,7 @@ _udsctl() {
     else
         case $verb,$arguments in
         recv,* | channels,0 | send,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
+        streams,0) _udsctl_offer '' < <(_udsctl_ask streams --names) ;;
         kill,*) _udsctl_offer '' < <(_udsctl_ask clients --ids) ;;
         help,0) _udsctl_offer_words '' "$verbs" ;;
         esac

@@ -1,6 +1,6 @@
 # fish completion for udsctl
 
-set -l verbs send recv pipe ping stats clients channels top monitor kill reload check bench help
+set -l verbs send recv pipe ping stats clients channels streams top monitor kill reload check bench help
 
 # Reads the words before the cursor and prints "verb", "arguments" (how many stand behind the verb) or "socket", each
 # with what it is. A channel may have the name of a verb, so only the first word that is no option counts as one.
@@ -81,6 +81,7 @@ complete -c udsctl -n __udsctl_verb -a ping -d "Ask the daemon for an answer"
 complete -c udsctl -n __udsctl_verb -a stats -d "Show the figures of the daemon"
 complete -c udsctl -n __udsctl_verb -a clients -d "List the connected clients"
 complete -c udsctl -n __udsctl_verb -a channels -d "List the channels with their counters"
+complete -c udsctl -n __udsctl_verb -a streams -d "List the streams and what is in them"
 complete -c udsctl -n __udsctl_verb -a top -d "Watch channels and clients live"
 complete -c udsctl -n __udsctl_verb -a monitor -d "Print messages as they are published"
 complete -c udsctl -n __udsctl_verb -a kill -d "Close the connections of clients"
@@ -137,7 +138,8 @@ complete -c udsctl -n "__udsctl_verb stats" -s n -l count -x -d "Exit after show
 complete -c udsctl -n "__udsctl_verb stats" -l format -x -a "text json openmetrics prometheus" \
     -d "Format of the figures"
 complete -c udsctl -n "__udsctl_verb clients" -l ids -d "Print only the ids"
-complete -c udsctl -n "__udsctl_verb channels" -l names -d "Print only the names"
+complete -c udsctl -n "__udsctl_verb channels streams" -l names -d "Print only the names"
+complete -c udsctl -n "__udsctl_first streams" -a "(__udsctl_ask streams --names)"
 complete -c udsctl -n "__udsctl_verb channels" -l receivers -x -a "(__udsctl_ask channels --names)" \
     -d "List who receives this channel"
 complete -c udsctl -n "__udsctl_verb top" -l interval -x -d "Refresh at this interval"
@@ -155,6 +157,6 @@ complete -c udsctl -n "__udsctl_verb clients monitor kill" -l pid -x -a "(__fish
     -d "Restrict to this process"
 complete -c udsctl -n "__udsctl_verb check" -l warning -x -d "Warn if the answer takes longer"
 complete -c udsctl -n "__udsctl_verb check" -l critical -x -d "Critical if the answer takes longer"
-complete -c udsctl -n "__udsctl_verb stats clients channels monitor kill bench" -l json -d "Print JSON, one object per line"
-complete -c udsctl -n "__udsctl_verb stats clients channels monitor kill reload check bench" \
+complete -c udsctl -n "__udsctl_verb stats clients channels streams monitor kill bench" -l json -d "Print JSON, one object per line"
+complete -c udsctl -n "__udsctl_verb stats clients channels streams monitor kill reload check bench" \
     -l timeout -x -d "Give up after this long without an answer"

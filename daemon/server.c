@@ -71,6 +71,7 @@ server_apply_config(struct server *server)
 	sessions_check_rights(bus);
 	bus_set_rules(bus, &server->config->rules);
 	server->loop.sessions.config_path = server->config->path;
+	store_configure(&server->store, &server->config->store);
 }
 
 /* Runs inside the loop: a loop that hangs sends nothing. */
@@ -101,6 +102,10 @@ server_swap_config(struct server *server, struct config *config, struct buf *mis
 		listeners_restore(&server->listeners);
 		return false;
 	}
+	if (strcmp(config->store.directory, old->store.directory) != 0)
+		log_warning("[store] directory: '%s' takes effect when udsd starts again; until then it is '%s'",
+		            config->store.directory, old->store.directory);
+	memcpy(config->store.directory, old->store.directory, sizeof(config->store.directory));
 	server->config = config;
 	server_apply_config(server);
 	listeners_update(&server->listeners, &config->listeners);
@@ -231,6 +236,8 @@ server_init(struct server *server, const struct options *options, struct config 
 	listeners_init(&server->listeners, &server->loop);
 	r = server_init_events(server);
 	if (r == 0)
+		r = store_open(&server->store, &server->loop, &config->store);
+	if (r == 0)
 		r = activation_adopt(&server->listeners, &config->listeners);
 	if (r == 0)
 		r = listeners_open(&server->listeners, &config->listeners);
@@ -281,6 +288,7 @@ server_deinit(struct server *server)
 	event_del(&server->watchdog_timer);
 	status_deinit(&server->status);
 	turn_deinit(&server->turn);
+	store_close(&server->store);
 	loop_deinit(&server->loop);
 	config_free(server->config);
 }

@@ -13,6 +13,7 @@
 #include "loop.h"
 #include "signals.h"
 #include "status.h"
+#include "store.h"
 #include "turn.h"
 
 struct config;
@@ -23,6 +24,7 @@ struct server {
 	struct config *config;
 	struct loop loop;
 	struct turn turn;
+	struct store store;
 	struct listeners listeners;
 	struct signals signals;
 	struct loader loader;

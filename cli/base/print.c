@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "memory.h"
 #include "nowait.h"
+#include "printable.h"
 #include "say.h"
 
 static struct buf print_buf;
@@ -28,6 +29,20 @@ void
 print_bytes(const void *p, size_t len)
 {
 	memory_check(buf_append(&print_buf, p, len));
+}
+
+void
+print_name(struct slice name)
+{
+	const uint8_t *p = name.p, *end = p + name.len;
+	enum printable_kind kind;
+
+	while (p < end) {
+		p += printable_next(p, (size_t)(end - p), &kind);
+		if (kind == PRINTABLE_CONTROL)
+			return;
+	}
+	print("%.*s\n", (int)name.len, (const char *)name.p);
 }
 
 struct buf *

@@ -6,10 +6,15 @@
 
 #include <stddef.h>
 
+#include "protocol.h"
+
 struct buf;
 
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void print_bytes(const void *p, size_t len);
+
+/* A name and a line end, for completions; nothing if the name is not one line of plain characters. */
+void print_name(struct slice name);
 
 /* What was printed and not written yet. Who writes it removes it. */
 struct buf *print_text(void);

@@ -12,7 +12,6 @@
 #include "human.h"
 #include "options.h"
 #include "print.h"
-#include "printable.h"
 #include "record.h"
 #include "say.h"
 #include "snapshot.h"
@@ -55,21 +54,6 @@ channels_add_cb(const struct resp_node *node, void *arg)
 	return snapshot_read_channel(arg, node, node->elements + 1) ? 0 : ASK_FOREIGN;
 }
 
-/* For completions: names that are not one line of plain characters are left out. */
-static void
-channels_print_name(struct slice name)
-{
-	const uint8_t *p = name.p, *end = p + name.len;
-	enum printable_kind kind;
-
-	while (p < end) {
-		p += printable_next(p, (size_t)(end - p), &kind);
-		if (kind == PRINTABLE_CONTROL)
-			return;
-	}
-	print("%.*s\n", (int)name.len, (const char *)name.p);
-}
-
 static void
 channels_print_json(const struct snapshot_row *channel, struct slice name)
 {
@@ -96,7 +80,7 @@ channels_print(const struct channels_options *o, const struct snapshot *s)
 		struct slice key = snapshot_text(s, channel->key), name = snapshot_text(s, channel->name);
 
 		if (o->names) {
-			channels_print_name(key);
+			print_name(key);
 			continue;
 		}
 		if (o->common.json) {

@@ -10,11 +10,11 @@
 #include "say.h"
 
 /* In the order of the help. A new verb has a file of its own and is named here, and nowhere else. */
-extern const struct verb verb_send, verb_recv, verb_pipe, verb_ping, verb_stats, verb_clients, verb_channels, verb_top,
-    verb_monitor, verb_kill, verb_reload, verb_check, verb_bench, verb_help;
+extern const struct verb verb_send, verb_recv, verb_pipe, verb_ping, verb_stats, verb_clients, verb_channels,
+    verb_streams, verb_top, verb_monitor, verb_kill, verb_reload, verb_check, verb_bench, verb_help;
 
 static const struct verb *const verbs[] = {
-	&verb_send,    &verb_recv, &verb_pipe,   &verb_ping,  &verb_stats, &verb_clients, &verb_channels,
+	&verb_send,    &verb_recv, &verb_pipe,   &verb_ping,  &verb_stats, &verb_clients, &verb_channels, &verb_streams,
 #ifdef VERBS_TOP
 	&verb_top,
 #endif

@@ -13,6 +13,7 @@
 #include "human.h"
 #include "reply.h"
 #include "sessions.h"
+#include "streams.h"
 #include "version.h"
 
 /* Upper bound of the sections that one INFO names. */
@@ -230,6 +231,56 @@ info_put_errorstats(struct buf *out, const struct bus *bus)
 	return r;
 }
 
+static int
+info_put_streams(struct buf *out, const struct bus *bus)
+{
+	static const char *const states[] = {
+		[STORAGE_OK] = "ok",
+		[STORAGE_SCARCE] = "scarce",
+		[STORAGE_FULL] = "full",
+		[STORAGE_DEAD] = "failed",
+	};
+	const struct streams *streams = sessions_of_const(bus)->streams;
+	struct storage_figures disk;
+
+	if (!streams)
+		return buf_printf(out, "store_state:off\r\n");
+	storage_get_figures(streams->storage, &disk);
+	const struct info_figure figures[] = {
+		{ "streams", streams->table.n },
+		{ "stream_entries", streams->entries },
+		{ "stream_bytes", streams->bytes },
+		{ "stream_readers_blocked", streams->n_blocked },
+		{ "stream_entries_added", streams->added },
+		{ "stream_entries_read", streams->read },
+		{ "stream_entries_acknowledged", streams->acknowledged },
+		{ "stream_entries_claimed", streams->claimed },
+		{ "store_bytes", disk.bytes },
+		{ "store_used_bytes", disk.used_bytes },
+		{ "store_free_bytes", disk.free_bytes },
+		{ "store_commits", disk.commits },
+		{ "store_commits_failed", disk.failed_commits },
+		{ "store_commit_usec", disk.commit_us_total },
+		{ "store_commit_usec_last", disk.commit_us_last },
+		{ "store_commit_usec_max", disk.commit_us_max },
+		{ "store_fetches", disk.fetches },
+		{ "store_cpu_usec", disk.cpu_us },
+	};
+	int r = buf_printf(out, "store_state:%s\r\n", states[storage_state(streams->storage)]);
+
+	return r < 0 ? r : INFO_PUT_FIGURES(out, figures);
+}
+
+static int
+info_put_keyspace(struct buf *out, const struct bus *bus)
+{
+	const struct streams *streams = sessions_of_const(bus)->streams;
+
+	if (!streams || streams->table.n == 0)
+		return 0;
+	return buf_printf(out, "db0:keys=%zu,expires=%zu,avg_ttl=0\r\n", streams->table.n, streams->n_expiring);
+}
+
 /* In Redis's order. */
 static const struct {
 	const char *title, *text;
@@ -240,13 +291,14 @@ static const struct {
 	{ .title = "Clients", .put = info_put_clients },
 	{ .title = "Memory", .put = info_put_memory },
 	{ .title = "Persistence", .text = "loading:0\r\n" }, /* libraries wait for it until a server is ready */
+	{ .title = "Streams", .put = info_put_streams },
 	{ .title = "Stats", .put = info_put_stats },
 	{ .title = "Replication", .text = "role:master\r\nconnected_slaves:0\r\n" },
 	{ .title = "CPU", .put = info_put_cpu },
 	{ .title = "Commandstats", .put = info_put_commandstats, .on_demand = true },
 	{ .title = "Errorstats", .put = info_put_errorstats },
 	{ .title = "Cluster", .text = "cluster_enabled:0\r\n" },
-	{ .title = "Keyspace", .text = "" },
+	{ .title = "Keyspace", .put = info_put_keyspace },
 };
 
 static bool

@@ -190,6 +190,8 @@ const struct command command_table[] = {
 	  "[pattern]", "Tells of all messages from now on: who sent what to how many.", cmd_udsd_monitor },
 	{ "udsd|reload", 2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN | COMMAND_MAY_WAIT, "pubsub",
 	  "7.2.0", "", "", "Reads the configuration again, as SIGHUP does.", cmd_udsd_reload },
+	{ "udsd|streams", -2, LINEAR | LS, "stream", "7.2.0", "nondeterministic_output", "[pattern]",
+	  "Describes streams, one in a map.", cmd_udsd_streams },
 	{ "udsd|waitown", 3, LS | FAST | BLIND, "pubsub", "7.2.0", "", "(ON|OFF)",
 	  "Whether replies to PUBLISH wait for receivers of the client's own process.", cmd_udsd_waitown },
 	{ "udsd|waitreceiver", -3, LS | FAST, "pubsub", "7.2.0", "", "(ON|OFF|receivers) [TIMEOUT milliseconds]",

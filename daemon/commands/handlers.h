@@ -11,6 +11,9 @@ typedef enum command_result command_handler(struct bus *bus, struct session *s, 
 /* cmd-connection.c */
 command_handler cmd_auth, cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cmd_select;
 
+/* cmd-udsd-streams.c */
+command_handler cmd_udsd_streams;
+
 /* cmd-client.c */
 command_handler cmd_client_id, cmd_client_getname, cmd_client_setname, cmd_client_setinfo;
 command_handler cmd_client_no_evict, cmd_client_no_touch, cmd_client_reply, cmd_client_unblock;

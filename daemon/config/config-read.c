@@ -43,8 +43,8 @@ struct reader {
 	struct listener_config *any_listener;
 	struct access_rule *any_rule;
 	bool has_bad_value; /* a key has */
-	uint32_t seen;      /* a bit for each row that has been set: here, if the section has a name, else anywhere */
-	uint32_t seen_in_config;
+	uint64_t seen;      /* a bit for each row that has been set: here, if the section has a name, else anywhere */
+	uint64_t seen_in_config;
 	unsigned int lines[CONFIG_ROWS_MAX]; /* where the section has set each of these */
 };
 
@@ -97,8 +97,9 @@ static bool
 reader_has_seen(const struct reader *reader, const struct config_row *row)
 {
 	uint32_t seen = row->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
+	uint64_t seen = reader->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
 
-	return seen & UINT32_C(1) << (row - config_rows);
+	return seen & UINT64_C(1) << (row - config_rows);
 }
 
 static void
@@ -248,6 +249,22 @@ reader_begin_section(struct reader *reader, char *line)
 		               reader->section);
 	if (!reader_begin_named(reader))
 		reader_begin_unknown(reader);
+	if ((name = reader_section_name(reader, "listener"))) {
+		reader_begin_listener(reader, name);
+		return;
+	}
+	if ((name = reader_section_name(reader, "channel"))) {
+		reader_begin_channel(reader, name);
+		return;
+	}
+	for (size_t i = 0; i < config_n_rows; i++)
+		if (config_rows[i].scope == SCOPE_CONFIG && strcmp(config_rows[i].section, reader->section) == 0)
+			reader->base = reader->config;
+	if (!reader->base)
+		reader_mistake(reader,
+		               "[%s]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or "
+		               "[channel PATTERN]",
+		               reader->section);
 }
 
 /* Reports an address that another listener has already. */
@@ -280,6 +297,7 @@ reader_set_key(struct reader *reader, const char *key, const char *value)
 	struct config_error error;
 	uint32_t bit;
 	void *base;
+	uint64_t bit;
 
 	if (reader->section_line == 0)
 		reader_mistake(reader, "%.200s: stands before the first section, such as [udsd] or [listener NAME]",
@@ -291,7 +309,7 @@ reader_set_key(struct reader *reader, const char *key, const char *value)
 	}
 	if (reader_has_seen(reader, row))
 		reader_mistake(reader, "%s: is set twice", key);
-	bit = UINT32_C(1) << (row - config_rows);
+	bit = UINT64_C(1) << (row - config_rows);
 	reader->seen |= bit;
 	if (row->scope == SCOPE_CONFIG)
 		reader->seen_in_config |= bit;

@@ -13,12 +13,25 @@
 #define DURATION &config_type_duration
 #define LIMIT(member, type, initial, min, max)                                                                         \
 	{ SCOPE_CONFIG, "limits", #member, type, IN_CONFIG(limits.member), initial, { min, max } },
+#define STORE(key, type, member, initial, min, max)                                                                    \
+	{ SCOPE_CONFIG, "store", #key, type, IN_CONFIG(store.member), initial, { min, max } },
 
-/* clang-format off: one row, one key */
+/* One row, one key. */
+/* clang-format off */
 const struct config_row config_rows[] = {
 	{ SCOPE_CONFIG, "udsd", "log_level", &config_type_log_level, IN_CONFIG(log_level), "info" },
 	{ SCOPE_CONFIG, "udsd", "shutdown_timeout", DURATION, IN_CONFIG(shutdown_timeout), "5s", { 0, LIMITS_DAY } },
-	LIMITS_ROWS(LIMIT){ SCOPE_CONFIG, "admin", "allow", &config_type_principals, IN_CONFIG(admins), "uid:0" },
+	LIMITS_ROWS(LIMIT)
+	{ SCOPE_CONFIG, "store", "directory", &config_type_store, IN_CONFIG(store.directory), "auto" },
+	STORE(max_bytes, SIZE, disk.max_bytes, "1G", 1024 * 1024, 1024 * LIMITS_GIB)
+	STORE(min_free, SIZE, disk.min_free, "64M", 0, 1024 * LIMITS_GIB)
+	STORE(commit_delay, DURATION, disk.commit_delay_ms, "0", 0, 60 * 1000)
+	STORE(cache, SIZE, streams.cache, "64M", 64 * 1024, 64 * LIMITS_GIB)
+	STORE(queue_bytes, SIZE, streams.queue_bytes, "64M", 64 * 1024, 4 * LIMITS_GIB)
+	STORE(max_streams, COUNT, streams.max_streams, "10000", 1, 10000000)
+	STORE(max_bytes_per_uid, SIZE, streams.max_bytes_per_uid, "512M", 0, 1024 * LIMITS_GIB)
+	STORE(max_pending, COUNT, streams.max_pending, "100000", 1, 100000000)
+	{ SCOPE_CONFIG, "admin", "allow", &config_type_principals, IN_CONFIG(admins), "uid:0" },
 	{ SCOPE_LISTENER, "listener", "listen", &config_type_address, IN_LISTENER(listen), NULL },
 	{ SCOPE_LISTENER, "listener", "type", &config_type_socket, IN_LISTENER(options.type), "stream" },
 	{ SCOPE_LISTENER, "listener", "mode", &config_type_mode, IN_LISTENER(options.mode), "route" },

@@ -23,7 +23,7 @@ struct config_row {
 };
 
 /* There are at most CONFIG_ROWS_MAX. */
-#define CONFIG_ROWS_MAX 32
+#define CONFIG_ROWS_MAX 64
 extern const struct config_row config_rows[];
 extern const size_t config_n_rows;
 

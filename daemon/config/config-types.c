@@ -13,6 +13,7 @@
 #include "log.h"
 #include "num.h"
 #include "protocol.h"
+#include "store-config.h"
 #include "userdb.h"
 
 static int __attribute__((format(printf, 2, 3))) type_fail(struct config_error *error, const char *format, ...)
@@ -260,6 +261,21 @@ const struct config_type config_type_principals = {
 	.parse = type_parse_principals,
 	.print = type_print_principals,
 	.expected = "a user's name, @group, uid:N, gid:N, * or anonymous",
+};
+
+static int
+type_parse_store(const char *text, void *at, struct config_error *ret_error __attribute__((unused)))
+{
+	if ((*text != '/' && strcmp(text, "auto") != 0 && strcmp(text, "none") != 0) || strlen(text) > STORE_PATH_MAX)
+		return -EINVAL;
+	strcpy(at, text);
+	return 0;
+}
+
+const struct config_type config_type_store = {
+	.parse = type_parse_store,
+	.print = type_print_channel,
+	.expected = "a directory that begins with '/', auto or none",
 };
 
 static const char *const type_policies[] = {

@@ -43,6 +43,7 @@ extern const struct config_type config_type_bits;       /* unsigned int: permiss
 extern const struct config_type config_type_user;       /* uid_t; (uid_t)-1 if the text is empty */
 extern const struct config_type config_type_group;      /* gid_t; likewise */
 extern const struct config_type config_type_principals; /* struct access_list */
+extern const struct config_type config_type_store;      /* char[STORE_PATH_MAX + 1]: a directory, "auto" or "none" */
 extern const struct config_type config_type_slow;       /* int: enum slow_policy */
 
 /* Sets *at from text. Returns 0, -ENOMEM or -EINVAL; on failure *at is unchanged and *ret_error says why. */

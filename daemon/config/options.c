@@ -18,7 +18,7 @@
 #include "protocol.h"
 #include "version.h"
 
-enum { OPT_LISTENER = 256, OPT_CHECK_CONFIG, OPT_PRINT_CONFIG };
+enum { OPT_LISTENER = 256, OPT_STORE, OPT_CHECK_CONFIG, OPT_PRINT_CONFIG };
 
 static const struct {
 	struct option option;
@@ -39,6 +39,9 @@ static const struct {
 	{ { "type", required_argument, NULL, OPT_LISTENER },
 	  "TYPE",
 	  "of socket: stream (default), seqpacket or dgram" },
+	{ { "store", required_argument, NULL, OPT_STORE },
+	  "DIRECTORY",
+	  "keep streams in this directory; none: have no streams" },
 	{ { "log-level", required_argument, NULL, 'L' }, "LEVEL", "error, warning, info (default) or debug" },
 	{ { "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 	  NULL,
@@ -126,6 +129,9 @@ options_handle_option(struct options *options, int c, const char *name, const ch
 		return OPTIONS_RUN;
 	case OPT_LISTENER:
 		return options_set_listener(options, name, optarg);
+	case OPT_STORE:
+		options->store = optarg;
+		return OPTIONS_RUN;
 	case 'L':
 		if (log_level_parse(optarg, &level) < 0)
 			return options_usage_error(
@@ -282,6 +288,37 @@ options_add_default_listener(struct config *config, struct buf *mistakes)
 	return 0;
 }
 
+/*
+ * Says which directory has the streams: that of --store, which may be relative, or that of the configuration, or the
+ * one that the service manager made for the service (StateDirectory=).
+ */
+static int
+options_set_store(const struct options *options, struct config *config, struct buf *mistakes)
+{
+	const char *state = getenv("STATE_DIRECTORY");
+	char *directory = config->store.directory;
+	size_t len;
+
+	if (options->store && strcmp(options->store, "none") != 0) {
+		char here[STORE_PATH_MAX] = "";
+
+		if (!*options->store || (*options->store != '/' && !getcwd(here, sizeof(here))) ||
+		    snprintf(directory, STORE_PATH_MAX + 1, "%s%s%s", here, *here ? "/" : "", options->store) >
+		        (int)STORE_PATH_MAX) {
+			buf_printf(mistakes, "udsd: --store '%.200s' is not a directory or its name is too long\n",
+			           options->store);
+			return -EINVAL;
+		}
+	} else if (options->store) {
+		strcpy(directory, "none");
+	} else if (strcmp(directory, "auto") == 0) {
+		len = state ? strcspn(state, ":") : 0;
+		snprintf(directory, STORE_PATH_MAX + 1, "%.*s", len > 0 && len <= STORE_PATH_MAX ? (int)len : 4,
+		         len > 0 && len <= STORE_PATH_MAX ? state : "none");
+	}
+	return 0;
+}
+
 const char *
 options_config_path(const struct options *options)
 {
@@ -311,6 +348,8 @@ options_load_config(const struct options *options, bool needs_file, struct buf *
 	}
 	if (r == 0)
 		r = options_add_listeners(options, config, ret_mistakes);
+	if (r == 0)
+		r = options_set_store(options, config, ret_mistakes);
 	if (r == 0 && STAILQ_EMPTY(&config->listeners))
 		r = options_add_default_listener(config, ret_mistakes);
 	if (r == 0 && options->print_config)

@@ -13,6 +13,7 @@
 #include "conn.h"
 #include "input-quota.h"
 #include "pass.h"
+#include "streams.h"
 #include "timeouts.h"
 #include "wait-receivers.h"
 
@@ -163,6 +164,8 @@ turn_end_pass(struct turn *turn)
 	flow_update_time(&bus->flow);
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
+	if (turn->loop->sessions.streams)
+		streams_commit(turn->loop->sessions.streams);
 	pass_end(bus, &conn_pass_ops);
 	if (turn->loop->sessions.streams)
 		turn->has_no_alarm = !alarm_set(&turn->deadline, blocked_next_deadline(turn->loop->sessions.streams));
@@ -172,7 +175,9 @@ turn_end_pass(struct turn *turn)
 void
 turn_once(struct turn *turn)
 {
-	bool is_busy = pass_has_work(loop_bus(turn->loop)) || stop_has_work(&turn->stop);
+	struct streams *streams = turn->loop->sessions.streams;
+	bool is_busy = pass_has_work(loop_bus(turn->loop)) || stop_has_work(&turn->stop) ||
+	               (streams && streams_want_commit(streams));
 
 	stop_note_clients(&turn->stop);
 	event_base_loop(turn->loop->base, EVLOOP_ONCE | (is_busy ? EVLOOP_NONBLOCK : 0));

@@ -68,6 +68,8 @@ struct stream {
 	size_t n_groups;
 	struct blocked_list blocked;              /* XREADs that wait for entries, see blocked.h */
 	struct blocked_group_list blocked_groups; /* groups with an XREADGROUP that waits; all zero: none */
+	size_t n_blocked;            /* readers and workers that wait for entries */
+	struct blocked_list blocked; /* clients that wait for entries, the longest waiting first */
 
 	uint64_t changed_in;               /* the number of the batch with its last change, see streams_barrier() */
 	bool is_dirty;                     /* on streams.dirty */
@@ -131,6 +133,7 @@ struct streams {
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
 	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
 	int copy_error;
+	size_t n_expiring; /* streams with expires_ms */
 	uint64_t entries, bytes;                     /* of all streams */
 	uint64_t added, read, acknowledged, claimed; /* since the start */
 	uint64_t swept_ms;                           /* when expiring streams were last looked at, as flow.now_ms */

@@ -120,7 +120,7 @@ load_new(const struct work *work, const struct script *scripts, const char *name
 	l->work = work;
 	l->name = name;
 	l->busy = busy;
-	l->n_groups = work->kind == WORK_PUBLISH ? work->publishers : 1;
+	l->n_groups = work->publishers > 0 ? work->publishers : 1;
 	l->n_conns = l->n_groups * each;
 	l->conns = calloc(l->n_conns, sizeof(l->conns[0]));
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -204,6 +204,18 @@ load_conn_settle(struct load *l, struct conn *c)
 		load_conn_send(l, asker);
 }
 
+/* Of answers whose lines are counted, only the line feeds stay: they are what is expected. Returns their number. */
+static size_t
+load_keep_line_feeds(struct load *l, size_t len)
+{
+	size_t n = 0;
+
+	for (char *p = l->block, *end = p + len; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		n++;
+	memset(l->block, '\n', n);
+	return n;
+}
+
 static bool
 load_conn_is_right(const struct load *l, const struct conn *c, size_t len)
 {
@@ -234,6 +246,8 @@ load_conn_read(struct load *l, struct conn *c)
 		return;
 	if (n <= 0)
 		load_conn_fail(l, c, n < 0 ? strerror(errno) : "closed by the server");
+	if (c->group->script->counts_lines)
+		n = (ssize_t)load_keep_line_feeds(l, (size_t)n);
 	if (!load_conn_is_right(l, c, (size_t)n))
 		n = (ssize_t)load_conn_drop_noise(l, c, (size_t)n);
 	if (!load_conn_is_right(l, c, (size_t)n))

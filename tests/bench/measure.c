@@ -176,6 +176,7 @@ measure_work(const struct batch *run)
 	switch (work_table[run->work].kind) {
 	case WORK_PUBLISH:
 	case WORK_PING:
+	case WORK_ADD:
 	case WORK_ECHO:
 	case WORK_REJOIN:
 		measure_traffic(run);

@@ -14,7 +14,7 @@ static char unit[16], reply[256];
 
 /* Raises the limits that the works exceed: they have 10,000 clients of one user. */
 static const char udsd_config[] = "[listener bench]\nlisten = %s\n[limits]\nmax_clients_per_uid = 20000\n"
-				  "max_patterns_per_uid = 20000\n";
+				  "max_patterns_per_uid = 20000\n[store]\nmax_bytes = 64G\nmax_bytes_per_uid = 0\n";
 static const char mosquitto_config[] = "listener 0 %s\nallow_anonymous true\npersistence false\nlog_type error\n"
 				       "user root\nsys_interval 0\nmax_queued_messages 0\nset_tcp_nodelay true\n";
 
@@ -23,6 +23,7 @@ const struct peer peer_table[] = {
 	{
 	    .name = "udsd",
 	    .argv = { "udsd", "--config", proc_config, "--log-level", "warning" },
+	    .store_argv = { "udsd", "--config", proc_config, "--log-level", "warning", "--store", "store" },
 	    .echo_argv = { "udsd", "--listen", proc_socket, "--mode", "echo", "--log-level", "warning" },
 	    .version_argv = { "udsd", "--version" },
 	    .config = udsd_config,
@@ -34,6 +35,16 @@ const struct peer peer_table[] = {
 	    .argv = { "redis-server", "--port", "0", "--unixsocket", proc_socket, "--save", "", "--appendonly", "no",
 	              "--daemonize", "no", "--loglevel", "warning", "--maxclients", "15000",
 	              "--client-output-buffer-limit", "pubsub 0 0 0" },
+	    .store_argv = { "redis-server", "--port", "0", "--unixsocket", proc_socket, "--save", "", "--appendonly",
+	                    "yes", "--appendfsync", "always", "--daemonize", "no", "--loglevel", "warning" },
+	    .version_argv = { "redis-server", "--version" },
+	    .protocol = &protocol_resp,
+	},
+	{
+	    .name = "redis-everysec",
+	    .programs = { "redis-server", "redis-check-rdb" },
+	    .store_argv = { "redis-server", "--port", "0", "--unixsocket", proc_socket, "--save", "", "--appendonly",
+	                    "yes", "--appendfsync", "everysec", "--daemonize", "no", "--loglevel", "warning" },
 	    .version_argv = { "redis-server", "--version" },
 	    .protocol = &protocol_resp,
 	},
@@ -122,7 +133,12 @@ peer_can(const struct peer *peer, const struct work *work)
 {
 	bool is_floor = peer->protocol == &protocol_floor;
 
+	if (work->kind == WORK_ADD)
+		return peer->store_argv[0] != NULL;
+	if (!peer->argv[0])
+		return false;
 	switch (work->kind) {
+	case WORK_ADD:
 	case WORK_PUBLISH:
 	case WORK_PING:
 	case WORK_REJOIN:
@@ -164,5 +180,9 @@ peer_start(const struct peer *peer, const char *program, const struct work *work
 	if (peer->config)
 		peer_write_config(peer);
 	proc_use_port(peer->uses_port);
-	proc_start(peer->name, program, work->kind == WORK_ECHO ? peer->echo_argv : peer->argv, cpu);
+	proc_start(peer->name, program,
+	           work->kind == WORK_ECHO  ? peer->echo_argv
+	           : work->kind == WORK_ADD ? peer->store_argv
+	                                    : peer->argv,
+	           cpu);
 }

@@ -14,6 +14,7 @@ struct peer {
 	const char *programs[2]; /* the first one that is installed; none: the argument of --udsd */
 	const char *argv[22];
 	const char *echo_argv[8];    /* empty: the server cannot echo bytes */
+	const char *store_argv[24];  /* for WORK_ADD; empty: as argv */
 	const char *version_argv[3]; /* empty: the program reports no version */
 	const char *config;          /* contents of proc_config, with one %s for proc_socket; NULL: none */
 	const struct protocol *protocol;

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <err.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
@@ -38,21 +39,24 @@ static struct {
 	volatile sig_atomic_t interrupted;
 } proc = { .directory = "/tmp/udsd-bench.XXXXXX", .log_fd = -1 };
 
+static int
+proc_remove_cb(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	if (ftw->level > 0)
+		(void)!(type == FTW_DP ? rmdir(path) : unlink(path));
+	return 0;
+}
+
 void
 proc_stop(void)
 {
-	DIR *d = opendir(proc.directory);
-	struct dirent *e;
-
 	if (proc.pid > 0) {
 		kill(proc.pid, SIGKILL);
 		waitpid(proc.pid, NULL, 0);
 		proc.pid = 0;
 	}
-	while (d && (e = readdir(d)))
-		unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		closedir(d);
+	nftw(proc.directory, proc_remove_cb, 16, FTW_DEPTH | FTW_PHYS);
 	proc.name = NULL;
 }
 

@@ -99,6 +99,14 @@ resp_publish(const char *channel, const char *payload, unsigned int receivers, s
 	protocol_print(&x->answer, ":%u\r\n", receivers);
 }
 
+static void
+resp_add(const char *stream, const char *payload, struct exchange *x)
+{
+	protocol_print(&x->request, "*5\r\n$4\r\nXADD\r\n$%zu\r\n%s\r\n$1\r\n*\r\n$1\r\nf\r\n$%zu\r\n%s\r\n",
+	               strlen(stream), stream, strlen(payload), payload);
+	protocol_print(&x->answer, "\n\n");
+}
+
 const struct protocol protocol_resp = {
 	.hello = resp_hello,
 	.join = resp_join,
@@ -106,6 +114,7 @@ const struct protocol protocol_resp = {
 	.unsubscribe = resp_unsubscribe,
 	.subscribe_pattern = resp_subscribe_pattern,
 	.publish = resp_publish,
+	.add = resp_add,
 	.ping = resp_ping,
 };
 

@@ -22,6 +22,8 @@ struct protocol {
 	void (*subscribe_pattern)(const char *pattern, unsigned int nth, struct exchange *x);
 	void (*publish)(const char *channel, const char *payload, unsigned int receivers, struct exchange *x,
 	                struct buf *delivery);
+	/* The answer is an id that is not known before: a line feed stands for each of its lines. NULL: no streams. */
+	void (*add)(const char *stream, const char *payload, struct exchange *x);
 	void (*ping)(struct exchange *x);
 	/* A request with an answer, to follow requests without one; NULL: every request has one. */
 	void (*flush)(struct exchange *x);

@@ -35,6 +35,9 @@ script_write_request(const struct work *work, const struct protocol *protocol, c
 		protocol->unsubscribe(channel, 1, &s->batch);
 		protocol->subscribe(channel, 1, &s->batch);
 		break;
+	case WORK_ADD:
+		protocol->add(channel, payload, &s->batch);
+		break;
 	case WORK_PING:
 		protocol->ping(&s->batch);
 		break;
@@ -50,7 +53,7 @@ void
 script_write(const struct work *work, const struct protocol *protocol, unsigned int number, struct script *ret_script)
 {
 	bool flushes = (work->kind == WORK_PUBLISH || work->kind == WORK_REJOIN) && protocol->flush;
-	struct script s = { .noise = protocol->noise };
+	struct script s = { .noise = protocol->noise, .counts_lines = work->kind == WORK_ADD };
 	char channel[8];
 
 	snprintf(channel, sizeof(channel), "c%u", number);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "protocol.h"
 #include "work.h"
 
@@ -15,6 +17,7 @@ struct script {
 	struct exchange batch; /* `depth` requests and all their answers */
 	struct buf delivery;   /* the bytes that each receiver gets of a batch */
 	const char *noise;     /* see struct protocol */
+	bool counts_lines;     /* the bytes of answers are not known, only their lines, see WORK_ADD */
 };
 
 /* Writes the script for the work's channel of that number, from 0. script_deinit() releases it. */

@@ -5,6 +5,8 @@
 
 #define PUBLISH(n, d, s) .kind = WORK_PUBLISH, .publishers = 1, .clients = (n), .depth = (d), .size = (s)
 
+#define ADD(n, c, d, s) .kind = WORK_ADD, .publishers = (n), .clients = (c), .depth = (d), .size = (s)
+
 const struct work work_table[] = {
 	{ "publish-1", "1 publisher, 1 receiver, 64 deep", PUBLISH(1, 64, 16) },
 	{ "publish-10", "1 publisher, 10 receivers, 64 deep", PUBLISH(10, 64, 16) },
@@ -15,6 +17,10 @@ const struct work work_table[] = {
 	{ "publish-64k", "64 KiB, 1 publisher, 1 receiver, 4 deep", PUBLISH(1, 4, 65536) },
 	{ "latency", "1 publisher, 1 receiver, one message at a time", PUBLISH(1, 1, 16) },
 	{ "ping", "PING, 50 clients, 64 deep", WORK_PING, .clients = 50, .depth = 64 },
+	{ "xadd", "XADD to one stream, 50 clients, 64 deep", ADD(1, 50, 64, 40) },
+	{ "xadd-8", "XADD to 8 streams, 50 clients each, 64 deep", ADD(8, 50, 64, 40) },
+	{ "xadd-1k", "XADD of 1 KiB to one stream, 50 clients, 64 deep", ADD(1, 50, 64, 1024) },
+	{ "xadd-single", "XADD by one client, one at a time", ADD(1, 1, 1, 40) },
 	{ "ping-single", "PING, 50 clients, one at a time", WORK_PING, .clients = 50, .depth = 1 },
 	{ "echo-64", "echo of 64 bytes, 50 clients, one at a time", WORK_ECHO, .clients = 50, .depth = 1, .size = 64 },
 	{ "echo-16k", "echo of 16 KiB, 4 clients, one at a time", WORK_ECHO, .clients = 4, .depth = 1, .size = 16384 },

@@ -6,6 +6,7 @@
 enum work_kind {
 	WORK_PUBLISH, /* publishers, each on a channel of its own with receivers */
 	WORK_PING,    /* clients send requests and get replies */
+	WORK_ADD,     /* clients add entries to streams, and each answer waits for the disk */
 	WORK_ECHO,    /* clients get their bytes back */
 	WORK_REJOIN,  /* the receivers of one channel leave it and join it again */
 	WORK_VISIT,   /* a client connects, gets one reply, and closes */
@@ -28,7 +29,7 @@ struct work {
 	const char *name;
 	const char *summary;
 	enum work_kind kind;
-	unsigned int publishers; /* of WORK_PUBLISH, each with a channel of its own */
+	unsigned int publishers; /* of WORK_PUBLISH, each with a channel of its own; of WORK_ADD the streams */
 	unsigned int clients;    /* receivers of each channel, or clients that send requests */
 	unsigned int depth;      /* requests in a batch; the next batch is sent when all are answered */
 	unsigned int size;       /* payload bytes */

@@ -1,0 +1,64 @@
+#include "store.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <event2/event.h>
+
+#include "log.h"
+
+static void
+store_event_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
+{
+	struct store *store = arg;
+
+	streams_collect(&store->streams);
+}
+
+int
+store_open(struct store *store, struct loop *loop, const struct store_config *config)
+{
+	struct storage *storage;
+	char error[512];
+	int r;
+
+	*store = (struct store){ .loop = loop };
+	if (strcmp(config->directory, "none") == 0)
+		return 0;
+	r = storage_open(config->directory, &config->disk, &storage, error, sizeof(error));
+	if (r < 0) {
+		log_error("cannot open the store: %s", error);
+		return r == -EACCES || r == -EPERM ? EX_NOPERM : EX_CONFIG;
+	}
+	r = streams_init(&store->streams, &loop_bus(loop)->flow, storage, &config->streams);
+	if (r < 0)
+		return EX_CONFIG;
+	store->is_open = true;
+	loop->sessions.streams = &store->streams;
+	event_assign(&store->event, loop->base, storage_fd(storage), EV_READ | EV_PERSIST, store_event_cb, store);
+	if (event_add(&store->event, NULL) == 0)
+		return 0;
+	log_error("cannot open the store: %s", strerror(ENOMEM));
+	return EX_SOFTWARE;
+}
+
+void
+store_configure(struct store *store, const struct store_config *config)
+{
+	if (!store->is_open)
+		return;
+	storage_set_limits(store->streams.storage, &config->disk);
+	streams_set_limits(&store->streams, &config->streams);
+}
+
+void
+store_close(struct store *store)
+{
+	if (!store->is_open)
+		return;
+	event_del(&store->event);
+	streams_deinit(&store->streams);
+	store->loop->sessions.streams = NULL;
+	store->is_open = false;
+}

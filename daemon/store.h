@@ -1,0 +1,29 @@
+/* The store of a running daemon: opens it, and lets the loop know of what is durable. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <event2/event_struct.h>
+
+#include "config-data.h"
+#include "loop.h"
+#include "streams.h"
+
+struct store {
+	struct loop *loop;
+	struct streams streams;
+	struct event event; /* the storage thread has done something */
+	bool is_open;
+};
+
+/*
+ * Opens the store that the configuration names, if it names one, and loads it. Returns 0, or an exit status after the
+ * reason was logged.
+ */
+int store_open(struct store *store, struct loop *loop, const struct store_config *config);
+
+/* Other limits hold from now on. The directory stays the same. */
+void store_configure(struct store *store, const struct store_config *config);
+
+/* Makes durable what was changed, and closes the store. All clients must be gone. */
+void store_close(struct store *store);
