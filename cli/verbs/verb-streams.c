@@ -41,7 +41,6 @@ static const struct {
 	{ { "GROUPS", true }, "groups", STREAMS_COUNT },
 	{ { "PENDING", true }, "pending", STREAMS_COUNT },
 	{ { "LAG", true }, "lag", STREAMS_COUNT },
-	{ { "READERS", true }, "readers", STREAMS_COUNT },
 	{ { "LAST ID", false }, "last-id", STREAMS_TEXT },
 	{ { NULL }, "first-id", STREAMS_TEXT },
 	{ { NULL }, "expires", STREAMS_COUNT },

@@ -17,7 +17,7 @@ udsd_count_pending(struct listing *listing, const struct stream *stream, uint64_
 
 	*ret_lag = 0;
 	TAILQ_FOREACH(group, &stream->groups, link) {
-		pending += group->n_pending;
+		pending += group->pending.n_entries;
 		lag = stream_count_after(streams, stream, group->last);
 		*ret_lag = lag != UINT64_MAX && lag > *ret_lag ? lag : *ret_lag;
 	}
@@ -46,7 +46,7 @@ udsd_put_stream(struct listing *listing, struct stream *stream)
 		{ "entries", stream->length },    { "bytes", stream->bytes },
 		{ "added", stream->added },       { "groups", stream->n_groups },
 		{ "pending", pending },           { "lag", lag },
-		{ "readers", stream->n_blocked }, { "expires", stream->expires_ms },
+		 { "expires", stream->expires_ms },
 		{ "uid", stream->uid },
 	};
 	size_t n = sizeof(figures) / sizeof(figures[0]);

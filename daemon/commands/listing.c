@@ -13,9 +13,6 @@
 /* Room for the header of the reply, which is known at the end. */
 #define HEADER_ROOM ((size_t)64)
 
-/* Streams that are found in one step of a walk. */
-#define LISTING_STREAMS_AT_ONCE ((size_t)64)
-
 static void
 listing_free(struct bus *bus, void *state)
 {
@@ -36,7 +33,6 @@ listing_free(struct bus *bus, void *state)
 /* Returns the list that the command works on, new or begun in an earlier turn; or NULL without memory. */
 static struct listing *
 listing_begin(struct bus *bus, struct session *s, int kind)
-listing_begin(struct bus *bus, struct session *s, enum listing_kind kind)
 {
 	struct place *place = &sessions_of(bus)->place;
 	struct listing *listing = place->state;
@@ -185,13 +181,10 @@ listing_streams(struct bus *bus, struct session *s, listing_stream_visit *visit,
 {
 	struct streams *streams = sessions_of(bus)->streams;
 	struct stream *found[LISTING_STREAMS_MAX];
-	struct stream *found[LISTING_STREAMS_AT_ONCE];
 	struct listing *listing;
 	enum command_result result;
 	char header[HEADER_ROOM];
 	bool is_end = false;
-	size_t n;
-	int r = 0;
 
 	if (listing_waits(bus, s))
 		return COMMAND_WAIT;
@@ -211,11 +204,6 @@ listing_streams(struct bus *bus, struct session *s, listing_stream_visit *visit,
 	result = listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
 	reply_hold(bus, NULL);
 	return result;
-		n = streams_walk(streams, &listing->streams, found, LISTING_STREAMS_AT_ONCE, &is_end);
-		for (size_t i = 0; r == 0 && i < n; i++)
-		if (is_end && r == 0)
-			break;
-	return listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
 }
 
 int

@@ -11,8 +11,6 @@
 #include "sessions.h"
 #include "streams.h"
 
-enum listing_kind { LISTING_CLIENTS, LISTING_CHANNELS, LISTING_STREAMS };
-
 struct listing {
 	struct bus *bus;
 	struct session *to;
@@ -20,7 +18,6 @@ struct listing {
 	struct chunk *out; /* the elements, encoded; or text; behind room for the header */
 	size_t charged;    /* memory of it that the user is charged with, in bytes */
 	enum { LISTING_CLIENTS, LISTING_CHANNELS, LISTING_STREAMS } kind;
-	enum listing_kind kind;
 	union {
 		struct client_walk clients;
 		struct channel_walk channels;
@@ -40,7 +37,6 @@ void listing_leave(struct bus *bus, struct user *user);
 
 /* What is done with one client, channel or stream. Returns 0 or -ENOMEM. arg: as given to listing_clients(), for
  * example. */
-/* What is done with one of them. Returns 0 or -ENOMEM. arg: as given to listing_clients() and so on. */
 typedef int listing_client_visit(struct listing *listing, struct client *c, const void *arg);
 typedef int listing_channel_visit(struct listing *listing, struct channel *channel, const void *arg);
 typedef int listing_stream_visit(struct listing *listing, struct stream *stream, const void *arg);
@@ -48,7 +44,6 @@ typedef int listing_stream_visit(struct listing *listing, struct stream *stream,
 /*
  * A handler returns the result of one of these. The first one replies a text, the others an array of
  * listing.n elements. All call the handler again in later turns.
- * listing.n elements. They call the handler again in later turns.
  */
 enum command_result listing_clients(struct bus *bus, struct session *s, listing_client_visit *visit, const void *arg);
 enum command_result listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visit, const void *arg);

@@ -96,8 +96,7 @@ reader_unknown_key(struct reader *reader, const char *key)
 static bool
 reader_has_seen(const struct reader *reader, const struct config_row *row)
 {
-	uint32_t seen = row->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
-	uint64_t seen = reader->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
+	uint64_t seen = row->scope == SCOPE_CONFIG ? reader->seen_in_config : reader->seen;
 
 	return seen & UINT64_C(1) << (row - config_rows);
 }
@@ -210,7 +209,7 @@ reader_begin_unknown(struct reader *reader)
 
 	if (!nearest) {
 		reader_mistake(reader,
-		               "[%s]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel "
+		               "[%s]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or [channel "
 		               "PATTERN]",
 		               reader->section);
 		reader->is_any = true;
@@ -249,22 +248,6 @@ reader_begin_section(struct reader *reader, char *line)
 		               reader->section);
 	if (!reader_begin_named(reader))
 		reader_begin_unknown(reader);
-	if ((name = reader_section_name(reader, "listener"))) {
-		reader_begin_listener(reader, name);
-		return;
-	}
-	if ((name = reader_section_name(reader, "channel"))) {
-		reader_begin_channel(reader, name);
-		return;
-	}
-	for (size_t i = 0; i < config_n_rows; i++)
-		if (config_rows[i].scope == SCOPE_CONFIG && strcmp(config_rows[i].section, reader->section) == 0)
-			reader->base = reader->config;
-	if (!reader->base)
-		reader_mistake(reader,
-		               "[%s]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or "
-		               "[channel PATTERN]",
-		               reader->section);
 }
 
 /* Reports an address that another listener has already. */
@@ -295,9 +278,8 @@ reader_set_key(struct reader *reader, const char *key, const char *value)
 {
 	const struct config_row *row;
 	struct config_error error;
-	uint32_t bit;
-	void *base;
 	uint64_t bit;
+	void *base;
 
 	if (reader->section_line == 0)
 		reader_mistake(reader, "%.200s: stands before the first section, such as [udsd] or [listener NAME]",

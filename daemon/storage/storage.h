@@ -51,7 +51,6 @@ int storage_open(const char *directory, const struct storage_limits *limits, str
  * store has failed; ends the thread and closes the database. Fetches, a backup and events that were not collected are
  * dropped. Takes NULL. Returns 0; or -errno if changes are lost: a full disk is tried once more, not waited for.
  */
-/* Makes what was handed over durable, ends the thread and closes the database. Takes NULL. */
 int storage_close(struct storage *storage);
 
 /* Other limits hold from now on. A commit that waits, for its time or for a full disk, is tried at once. */

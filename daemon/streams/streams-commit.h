@@ -13,6 +13,9 @@ void streams_commit_deinit(struct streams *streams);
 /* Call at the end of each pass, before output is written: hands what was changed to the store, if that is free. */
 void streams_commit(struct streams *streams);
 
+/* Whether streams_commit() has something to do, which must not wait for an event. */
+bool streams_want_commit(const struct streams *streams);
+
 /* Call when storage_fd() is readable: opens the barrier of a batch that is durable, lets clients go on. */
 void streams_collect(struct streams *streams);
 

@@ -68,8 +68,6 @@ struct stream {
 	size_t n_groups;
 	struct blocked_list blocked;              /* XREADs that wait for entries, see blocked.h */
 	struct blocked_group_list blocked_groups; /* groups with an XREADGROUP that waits; all zero: none */
-	size_t n_blocked;            /* readers and workers that wait for entries */
-	struct blocked_list blocked; /* clients that wait for entries, the longest waiting first */
 
 	uint64_t changed_in;               /* the number of the batch with its last change, see streams_barrier() */
 	bool is_dirty;                     /* on streams.dirty */

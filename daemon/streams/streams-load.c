@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "group-later.h"
+#include "group.h"
+#include "group-store.h"
 #include "stream-index.h"
 #include "streams-record.h"
 #include "streams-registry.h"
@@ -121,6 +122,7 @@ load_stream(struct load *load, uint64_t no, struct slice value)
 	stream->expires_ms = record.expires_ms;
 	if (stream->expires_ms > 0)
 		TAILQ_INSERT_TAIL(&streams->expiring, stream, expiring_link);
+	streams->n_expiring += stream->expires_ms > 0;
 	return 0;
 }
 

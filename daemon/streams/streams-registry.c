@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "blocked.h"
-#include "group-later.h"
+#include "group.h"
 #include "stream-owner.h"
 
 #define STREAM(node_) ((struct stream *)((char *)(node_)-offsetof(struct stream, node)))
@@ -133,6 +133,7 @@ streams_remove(struct streams *streams, struct stream *stream)
 	hashtable_remove(&streams->table, &stream->node);
 	if (stream->expires_ms > 0)
 		TAILQ_REMOVE(&streams->expiring, stream, expiring_link);
+	streams->n_expiring -= stream->expires_ms > 0;
 	stream_free_blocks(streams, stream);
 	stream_owner_leave(streams, stream->owner);
 }
@@ -213,6 +214,7 @@ streams_expire(struct streams *streams, struct stream *stream, uint64_t unix_ms)
 {
 	if (stream->expires_ms > 0)
 		TAILQ_REMOVE(&streams->expiring, stream, expiring_link);
+	streams->n_expiring += (unix_ms > 0) - (stream->expires_ms > 0);
 	stream->expires_ms = unix_ms;
 	if (unix_ms > 0)
 		TAILQ_INSERT_TAIL(&streams->expiring, stream, expiring_link);

@@ -26,18 +26,6 @@ void streams_deinit(struct streams *streams);
 
 void streams_set_limits(struct streams *streams, const struct streams_limits *limits);
 
-/* Call at the end of each pass, before output is written: hands what was changed to the store, if that is free. */
-void streams_commit(struct streams *streams);
-
-/* Whether streams_commit() has something to do, which must not wait for an event. */
-bool streams_want_commit(const struct streams *streams);
-
-/* Call when storage_fd() is readable: opens the barrier of a batch that is durable, lets clients go on. */
-void streams_collect(struct streams *streams);
-
-/* Whether anything is not durable yet. */
-bool streams_have_changes(const struct streams *streams);
-
 /*
  * Whether what grows the store may be added. NULL, or the text of an error reply, valid until the next call. uid: who
  * has to pay for it. streams_failure(): likewise, whether anything can be read and changed at all: NULL unless the
