@@ -31,8 +31,8 @@ bool log_is_on(enum log_level level);
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Writes each of the lines as log_write() does; `bare`: as it is, without program and level, but in the journal with its
- * priority.
+ * Writes each of the lines as log_write() does; `bare`: as it is, without program and level, but in the journal with
+ * its priority.
  */
 void log_lines(enum log_level level, const char *lines, bool bare);
 
