@@ -65,6 +65,8 @@ bus_leave_until(struct bus *bus, struct client *c, uint64_t end)
 
 	if (!client_is_subscribed(c))
 		return true;
+	if (bus->flow.is_wide && end != UINT64_MAX)
+		return false; /* who receives the message that is delivered must not change */
 	batch_close(&bus->batch);
 	while ((sub = LIST_FIRST(&c->subscriptions)) && bus->flow.work.done < end)
 		subscriptions_remove(&bus->subscriptions, sub);

@@ -35,7 +35,8 @@ int bus_subscribe(struct bus *bus, struct client *c, enum subscription_kind kind
 bool bus_unsubscribe(struct bus *bus, struct client *c, enum subscription_kind kind, struct slice name);
 
 /*
- * Ends subscriptions of the client until work.done is `end` (UINT64_MAX: all of them). Returns whether none is left.
+ * Ends subscriptions of the client until work.done is `end` (UINT64_MAX: all of them), but none while a wide message is
+ * delivered. Returns whether none is left.
  */
 bool bus_leave_until(struct bus *bus, struct client *c, uint64_t end);
 

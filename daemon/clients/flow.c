@@ -32,6 +32,7 @@ flow_init(struct flow *flow, const struct limits *limits)
 	TAILQ_INIT(&flow->throttled);
 	TAILQ_INIT(&flow->untried);
 	TAILQ_INIT(&flow->excluded);
+	TAILQ_INIT(&flow->wide_waiters);
 	TAILQ_INIT(&flow->receivers);
 	TAILQ_INIT(&flow->repliers);
 	TAILQ_INIT(&flow->blocked);
@@ -39,6 +40,8 @@ flow_init(struct flow *flow, const struct limits *limits)
 	TAILQ_INIT(&flow->dead);
 	work_end_pass(&flow->work);
 	flow->work.share = 1;
+	flow->work.wide = WORK_WIDE;
+	flow->work.step = WORK_TURN;
 	flow_update_time(flow);
 	flow->start_ms = flow->now_ms;
 	flow->uptime_s = 0;
@@ -88,6 +91,32 @@ flow_admit(struct flow *flow, struct client *c, const struct identity *given)
 	LIST_INIT(&c->subscriptions);
 	flow->stats.clients++;
 	return 0;
+}
+
+void
+flow_set_executing(struct flow *flow, struct client *c)
+{
+	flow->executing = c;
+	flow->is_exclusive = c || flow->is_wide;
+}
+
+void
+flow_begin_wide(struct flow *flow)
+{
+	flow->is_wide = flow->is_exclusive = true;
+}
+
+void
+flow_end_wide(struct flow *flow)
+{
+	struct client *c;
+
+	flow->is_wide = false;
+	flow->is_exclusive = flow->executing != NULL;
+	while (!flow->executing && (c = TAILQ_FIRST(&flow->excluded))) {
+		flow->work.done += WORK_VISIT;
+		flow_resume(flow, c);
+	}
 }
 
 void
@@ -211,7 +240,7 @@ flow_begin_turn(struct flow *flow, struct client *c)
 	}
 	flow->work.turn_end = flow->work.done + WORK_TURN;
 	flow->work.done += WORK_LOOKUP;
-	return user->credit > 0;
+	return user->credit > 0 && !(flow->is_wide && flow->wide != c && client_is_subscribed(c));
 }
 
 void

@@ -64,7 +64,7 @@ output_release(struct flow *flow, struct client *c)
 void
 output_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written, struct barrier *barrier)
 {
-	flow->work.done += WORK_SYSCALL + 2 * WORK_BYTES(written);
+	flow->work.done += WORK_WRITE + 2 * WORK_BYTES(written);
 	switch (status) {
 	case OUTQ_EMPTY:
 		flow_set_out_state(flow, c, CLIENT_OUT_IDLE);
@@ -253,7 +253,7 @@ output_deliver_deferred(struct flow *flow)
 	struct client *c = flow->executing;
 	struct deferred deferred;
 
-	flow->executing = NULL;
+	flow_set_executing(flow, NULL);
 	for (size_t at = 0; at < flow->deferred.len; at += sizeof(deferred)) {
 		memcpy(&deferred, flow->deferred.data + at, sizeof(deferred));
 		if (deferred.messages > 0)

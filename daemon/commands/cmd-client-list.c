@@ -303,8 +303,9 @@ cmd_client_visit(struct listing *listing, struct client *c, const void *arg)
 	if (listed->channel && !listing->extra) {
 		struct receivers *receivers;
 
-		if (receivers_find(listing->bus, *listed->channel, &receivers) < 0)
-			return -ENOMEM;
+		r = receivers_find(listing->bus, *listed->channel, &receivers);
+		if (r != 0)
+			return r;
 		listing->extra = receivers;
 	}
 	if (listed->channel && !receivers_include(listing->extra, c->id))

@@ -2,6 +2,7 @@
 #include "cmd-pubsub.h"
 #include "execute.h"
 #include "handlers.h"
+#include "publish.h"
 #include "reply.h"
 #include "sessions.h"
 #include "transaction.h"
@@ -66,17 +67,26 @@ multi_wait_for_receivers(struct bus *bus, struct session *s, struct transaction 
 		transaction->next = STAILQ_FIRST(&transaction->commands);
 		transaction->memory = transaction->work = 0;
 		transaction->generation = multi_generation(bus);
+		transaction->has_paused = false;
 	}
+	if (bus->flow.wide == &s->client)
+		transaction->work += bus->flow.wide_work; /* for the command that is checked now */
 	while (transaction->next && transaction->work <= EXEC_WORK) {
 		const struct queued_command *command = transaction->next;
 		uint64_t begin = bus->flow.work.done;
 
-		if (job_must_pause(bus, s, 0))
+		if (job_must_pause(bus, s, 0)) {
+			transaction->has_paused = true;
 			return COMMAND_MORE;
+		}
 		bus->flow.work.done += WORK_VISIT;
 		if (command->row->flags & COMMAND_MAY_WAIT &&
 		    cmd_publish_must_wait(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE,
 		                          &transaction->memory)) {
+			if (s->client.in_list == &bus->flow.wide_waiters) { /* its receivers are still searched for */
+				transaction->has_paused = true;
+				return COMMAND_WAIT;
+			}
 			transaction->next = NULL;
 			multi_end(bus, s, transaction);
 			return COMMAND_WAIT;
@@ -84,10 +94,10 @@ multi_wait_for_receivers(struct bus *bus, struct session *s, struct transaction 
 		transaction->next = STAILQ_NEXT(command, link);
 		transaction->work += bus->flow.work.done - begin;
 	}
-	if (!transaction->next && transaction->generation != multi_generation(bus) && s->has_job &&
+	if (!transaction->next && transaction->generation != multi_generation(bus) && transaction->has_paused &&
 	    bus->flow.executing != &s->client) {
 		batch_close(&bus->batch);
-		bus->flow.executing = &s->client;
+		flow_set_executing(&bus->flow, &s->client);
 		return COMMAND_MORE;
 	}
 	transaction->is_checked = true;
@@ -118,6 +128,17 @@ multi_refuse(struct bus *bus, struct session *s)
 	return COMMAND_DONE;
 }
 
+/* Whether a command has to wait until the wide batch, to which one before it has published, is delivered. */
+static bool
+multi_waits_for_wide(const struct bus *bus, struct session *s, const struct queued_command *command)
+{
+	if (!batch_is_wide(&bus->batch))
+		return false;
+	return !command || !(command->row->flags & COMMAND_MAY_WAIT) ||
+	       !publish_joins(bus, &s->client, command->argv[1], command->row->flags & COMMAND_SHARD_ONE,
+	                      command->argv[2].len);
+}
+
 /*
  * Runs the commands until all are done or the turn is over. In between, flow.executing makes all others wait whose
  * commands could see or change anything, so for them EXEC happens at once.
@@ -132,8 +153,10 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 		uint64_t begin = bus->flow.work.done;
 		enum command_result result;
 
+		if (multi_waits_for_wide(bus, s, command))
+			return COMMAND_MORE;
 		if (job_must_pause(bus, s, 0)) {
-			batch_close(&bus->batch);
+			batch_send(&bus->batch);
 			return COMMAND_MORE;
 		}
 		sessions->place = transaction->place;
@@ -146,6 +169,8 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			result = execute(bus, s, command->row, execute_stats(bus, command->row), command->argv,
 			                 command->argc);
 		transaction->work += bus->flow.work.done - begin;
+		if (result == COMMAND_WAIT)
+			return COMMAND_WAIT;
 		multi_limit_replies(bus, s, transaction);
 		if (result == COMMAND_MORE)
 			transaction->place = sessions->place;
@@ -153,6 +178,8 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			transaction->next = STAILQ_NEXT(command, link);
 		sessions->place = (struct place){ 0 };
 	}
+	if (multi_waits_for_wide(bus, s, NULL))
+		return COMMAND_MORE;
 	multi_end(bus, s, transaction);
 	if (transaction->is_too_long)
 		flow_mark_dead(&bus->flow, &s->client);
@@ -165,7 +192,7 @@ static void
 multi_begin(struct bus *bus, struct session *s, struct transaction *transaction)
 {
 	batch_close(&bus->batch); /* messages of others are no part of it, and their answers may wait for s */
-	bus->flow.executing = &s->client;
+	flow_set_executing(&bus->flow, &s->client);
 	transaction->is_running = true;
 	transaction->work = 0;
 	transaction->next = STAILQ_FIRST(&transaction->commands);
@@ -212,8 +239,9 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	if (s->client.state != CLIENT_DEAD && (transaction->is_running || !multi_is_refused(bus, s, transaction))) {
 		if (!transaction->is_running)
 			multi_begin(bus, s, transaction);
-		if (multi_run(bus, s, transaction) == COMMAND_MORE)
-			return COMMAND_MORE;
+		result = multi_run(bus, s, transaction);
+		if (result != COMMAND_DONE)
+			return result;
 	}
 	multi_end(bus, s, transaction);
 	transaction_end(bus, s);

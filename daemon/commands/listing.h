@@ -23,7 +23,10 @@ struct listing {
 	void *extra; /* for visits, NULL at first; freed with free() */
 };
 
-/* What is done with one client or channel. Returns 0 or -ENOMEM. arg: as given to listing_clients() or _channels(). */
+/*
+ * What is done with one client or channel. Returns 0, -ENOMEM or ROUTING_E_MORE: then it is visited again in a later
+ * turn. arg: as given to listing_clients() or _channels().
+ */
 typedef int listing_client_visit(struct listing *listing, struct client *c, const void *arg);
 typedef int listing_channel_visit(struct listing *listing, struct channel *channel, const void *arg);
 

@@ -20,6 +20,7 @@ struct transaction {
 	struct queued_command *next;
 	bool is_checked, is_running;
 	uint32_t answer;       /* of output_begin_answer() */
+	bool has_paused;       /* the check took several turns */
 	bool closes;           /* the client asked to be closed itself */
 	bool is_too_long;      /* there are too many replies: the client is disconnected at the end */
 	uint64_t memory, work; /* what its messages take in queues, in bytes; what was done for it (work.h) */
