@@ -235,7 +235,7 @@ dispatch_any(struct bus *bus, struct session *s, const struct slice *argv, size_
 	    cmd_require_channels(bus, s, row, argv, argc))
 		transaction_add(bus, s, row, argv, argc);
 	else if (s->in_transaction && (!row || !(row->flags & COMMAND_UNQUEUED)))
-		transaction_fail(s);
+		transaction_fail(bus, s);
 	else if (row && dispatch_is_excluded(bus, s, row))
 		return flow_wait(&bus->flow, &s->client, &bus->flow.excluded) ? COMMAND_WAIT : COMMAND_DONE;
 	else if (row && dispatch_is_too_much(bus, s, row, argv, argc))

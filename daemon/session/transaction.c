@@ -1,12 +1,23 @@
 #include "transaction.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bus.h"
 #include "reply.h"
 #include "session.h"
+
+/* The size of a block at first; each further one is twice as large, up to the largest. */
+#define BLOCK_FIRST ((size_t)1024)
+#define BLOCK_MAX ((size_t)64 * 1024)
+
+struct transaction_block {
+	SLIST_ENTRY(transaction_block) link;
+	size_t len, cap;
+	_Alignas(max_align_t) uint8_t data[];
+};
 
 int
 transaction_begin(struct session *s)
@@ -24,15 +35,39 @@ transaction_begin(struct session *s)
 }
 
 static void
-transaction_clear(struct transaction *transaction)
+transaction_clear(struct bus *bus, struct transaction *transaction)
 {
-	struct queued_command *command;
+	struct transaction_block *block;
 
-	while ((command = STAILQ_FIRST(&transaction->commands))) {
-		STAILQ_REMOVE_HEAD(&transaction->commands, link);
-		free(command);
+	bus->flow.work.done += WORK_BYTES(transaction->memory_of_blocks) / 2;
+	bus->flow.chunks.released += transaction->memory_of_blocks;
+	STAILQ_INIT(&transaction->commands);
+	while ((block = SLIST_FIRST(&transaction->blocks))) {
+		SLIST_REMOVE_HEAD(&transaction->blocks, link);
+		free(block);
 	}
-	transaction->bytes = 0;
+	transaction->bytes = transaction->memory_of_blocks = 0;
+}
+
+/* Memory for one more command, or NULL. */
+static void *
+transaction_reserve(struct transaction *transaction, size_t size)
+{
+	struct transaction_block *block = SLIST_FIRST(&transaction->blocks);
+	size_t cap = block && 2 * block->cap < BLOCK_MAX ? 2 * block->cap : block ? BLOCK_MAX : BLOCK_FIRST;
+
+	size = (size + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
+	if (!block || block->cap - block->len < size) {
+		cap = size > cap ? size : cap;
+		block = malloc(sizeof(*block) + cap);
+		if (!block)
+			return NULL;
+		*block = (struct transaction_block){ .cap = cap };
+		SLIST_INSERT_HEAD(&transaction->blocks, block, link);
+		transaction->memory_of_blocks += sizeof(*block) + cap;
+	}
+	block->len += size;
+	return block->data + block->len - size;
 }
 
 void
@@ -40,9 +75,7 @@ transaction_end(struct bus *bus, struct session *s)
 {
 	if (!s->in_transaction)
 		return;
-	bus->flow.work.done += s->info->transaction->n * WORK_VISIT;
-	bus->flow.chunks.released += s->info->transaction->bytes;
-	transaction_clear(s->info->transaction);
+	transaction_clear(bus, s->info->transaction);
 	place_clear(bus, &s->info->transaction->place);
 	free(s->info->transaction);
 	s->info->transaction = NULL;
@@ -50,10 +83,10 @@ transaction_end(struct bus *bus, struct session *s)
 }
 
 void
-transaction_fail(struct session *s)
+transaction_fail(struct bus *bus, struct session *s)
 {
 	s->info->transaction->has_failed = true;
-	transaction_clear(s->info->transaction);
+	transaction_clear(bus, s->info->transaction);
 }
 
 void
@@ -62,6 +95,7 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 	struct transaction *transaction = s->info->transaction;
 	size_t limit = bus->flow.limits.max_message + PROTOCOL_REQUEST_ROOM, bytes = 0, cost;
 	struct queued_command *command;
+	void *room;
 
 	for (size_t i = 0; i < argc; i++)
 		bytes += argv[i].len;
@@ -72,16 +106,17 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 		return;
 	}
 	if (transaction->bytes + cost > limit) {
-		transaction_fail(s);
+		transaction_fail(bus, s);
 		reply_error(bus, s, "ERR the transaction takes more than %zu bytes (max_message + 1 MiB)", limit);
 		return;
 	}
-	command = queued_command_new(row, argv, argc, bytes);
-	if (!command) {
-		transaction_fail(s);
+	room = transaction_reserve(transaction, cost);
+	if (!room) {
+		transaction_fail(bus, s);
 		reply_error(bus, s, "ERR out of memory");
 		return;
 	}
+	command = queued_command_put(room, row, argv, argc);
 	bus->flow.work.done += 2 * WORK_BYTES(bytes); /* into new memory */
 	STAILQ_INSERT_TAIL(&transaction->commands, command, link);
 	transaction->n++;

@@ -1,6 +1,7 @@
 /*
  * The commands of a session between MULTI and EXEC: copies, with a limit in bytes. EXEC runs them in one go, so that
- * no message of another client comes in between.
+ * no message of another client comes in between. Many copies share a block of memory, since there may be some hundred
+ * thousand, and freeing them one by one would take long.
  */
 #pragma once
 
@@ -13,9 +14,11 @@
 
 struct transaction {
 	STAILQ_HEAD(, queued_command) commands;
-	size_t n;        /* number of commands, also after a failure */
-	size_t bytes;    /* memory of the commands */
-	bool has_failed; /* a command was refused, so EXEC will be too */
+	size_t n;                               /* number of commands, also after a failure */
+	size_t bytes;                           /* of the commands */
+	SLIST_HEAD(, transaction_block) blocks; /* where the commands are; the first one has room */
+	size_t memory_of_blocks;                /* in bytes */
+	bool has_failed;                        /* a command was refused, so EXEC will be too */
 	/* While EXEC is under way: the command that it checks or runs next, what its messages will cost, and more. */
 	struct queued_command *next;
 	bool is_checked, is_running;
@@ -36,7 +39,7 @@ void transaction_add(struct bus *bus, struct session *s, const struct command *r
                      size_t argc);
 
 /* Makes EXEC fail, and frees the commands. */
-void transaction_fail(struct session *s);
+void transaction_fail(struct bus *bus, struct session *s);
 
 /* Ends and frees the session's transaction, if there is one. */
 void transaction_end(struct bus *bus, struct session *s);
