@@ -79,7 +79,7 @@ multi_wait_for_receivers(struct bus *bus, struct session *s, struct transaction 
 			transaction->has_paused = true;
 			return COMMAND_MORE;
 		}
-		bus->flow.work.done += WORK_VISIT;
+		bus->flow.work.done += 2 * WORK_VISIT; /* commands may be many, and are in no cache */
 		if (command->row->flags & COMMAND_MAY_WAIT &&
 		    cmd_publish_must_wait(bus, s, command->argv, command->row->flags & COMMAND_SHARD_ONE,
 		                          &transaction->memory)) {
