@@ -3,7 +3,7 @@
  * - the EXEC of another client is paused, or a wide message is on its way, and nothing may come in between: excluded;
  * - its channel has to be matched with so many patterns that it may take several passes: wide_waiters;
  * - nobody receives the channel, and the client has asked to wait for somebody: the channel's waiters;
- * - fewer receive it than the client has asked to wait for: gathering;
+ * - fewer receive it than the client has asked to wait for, or only some that may not: gathering;
  * - a receiver is clogged, and the channel's policy is to wait: throttled;
  * - a receiver is clogged, the policy is to drop or to disconnect, but its socket has not been tried in this pass:
  *   untried. That receiver may be about to read everything. A publisher waits so once for each message at most;
@@ -79,7 +79,9 @@ publish_wait_for_receivers(struct bus *bus, struct client *c, const struct publi
 		return false;
 	}
 	c->last_published.channel = channel;
-	return flow_wait(&bus->flow, c, channel->n_total > 0 ? &bus->flow.gathering : &channel->waiters);
+	/* Channels with subscribers are not looked at when a pattern comes, even if these may not receive it. */
+	return flow_wait(&bus->flow, c,
+	                 channel->n_total + channel->receivers.n > 0 ? &bus->flow.gathering : &channel->waiters);
 }
 
 /* Makes a publisher wait for the next pass, unless it has, while the socket of a clogged receiver is untried. */

@@ -341,6 +341,14 @@ flow_out_of_memory(struct flow *flow, struct client *c)
 	flow_mark_dead(flow, c);
 }
 
+/* Whether the leader waits for something else, and there is room for a command of another one meanwhile. */
+static bool
+flow_must_give_lead_up(const struct flow *flow, const struct client *c)
+{
+	return c->user->leader == c && c->state == CLIENT_WAITING &&
+	       c->user->input <= user_input_max(&flow->limits) + flow->limits.max_message;
+}
+
 static void
 flow_end_lead(struct flow *flow, struct user *user)
 {
@@ -358,7 +366,8 @@ flow_charge_input(struct flow *flow, struct client *c, size_t old, size_t new)
 
 	user->input += new - old;
 	flow->users.input += new - old;
-	if (user->leader && (user->input <= limit || (user->leader == c && !is_much)))
+	if (user->leader &&
+	    (user->input <= limit || (user->leader == c && !is_much) || flow_must_give_lead_up(flow, c)))
 		flow_end_lead(flow, user);
 	if (user->input <= limit) {
 		if (was_over)

@@ -46,11 +46,14 @@ stop_has_work(const struct stop *stop)
 static struct client *
 stop_next(const struct stop *stop)
 {
+	struct flow *flow = &loop_bus(stop->loop)->flow;
 	struct client *c;
 
-	TAILQ_FOREACH(c, &loop_bus(stop->loop)->flow.clients, link)
+	TAILQ_FOREACH(c, &flow->clients, link) {
+		flow->work.done += WORK_VISIT;
 		if (c->id > stop->drained_id)
 			break;
+	}
 	return c;
 }
 
