@@ -69,6 +69,9 @@ void bus_check_rules(struct bus *bus);
 /* Ends the EXEC of flow.executing, which then gets what was published to it meanwhile. */
 void bus_end_exec(struct bus *bus);
 
+/* Prepares that: the client gets what is due to it until work.done is `end`. Returns whether that was all. */
+bool bus_deliver_deferred(struct bus *bus, uint64_t end);
+
 static inline bool
 bus_is_admin(const struct bus *bus, const struct client *c)
 {

@@ -129,7 +129,8 @@ pass_write(struct bus *bus, const struct pass_ops *ops)
 			flow->n_to_try -= flow->n_to_try > 0;
 			pass_flush(flow, ops, c);
 		} else if (!flow->is_wide && flow->work.done < close_end && (c = TAILQ_FIRST(&flow->dead))) {
-			if (bus_leave_until(bus, c, close_end))
+			if (bus_leave_until(bus, c, close_end) &&
+			    (c != flow->executing || bus_deliver_deferred(bus, close_end)))
 				ops->close(c);
 		} else if (!flow->is_wide && flow->work.done < close_end && (c = TAILQ_FIRST(&flow->leaving))) {
 			if (bus_leave_until(bus, c, close_end))

@@ -62,7 +62,8 @@ struct flow {
 	 */
 	struct client *executing;
 	struct buf deferred;
-	bool executing_is_pinned; /* output_pin() was called for it meanwhile */
+	size_t deferred_at, deferred_charged; /* how much of it is delivered; what the user is charged with for it */
+	bool executing_is_pinned;             /* output_pin() was called for it meanwhile */
 	/*
 	 * A message takes several passes: matching it with patterns, for the client `wide`, or its delivery.
 	 * is_exclusive: that, or somebody is `executing`; others wait with all that shows or changes what is shared.

@@ -49,9 +49,19 @@ multi_end(struct bus *bus, struct session *s, const struct transaction *transact
 		s->client.user->credit -= (int64_t)transaction->work;
 		bus->flow.work.turn_end = bus->flow.work.done;
 	}
-	if (transaction->is_running)
+	if (transaction->is_running && !transaction->is_answered)
 		output_end_answer(&bus->flow, &s->client, transaction->answer);
 	bus_end_exec(bus);
+}
+
+/* Gives the client the messages to itself, which come behind the answer. Returns whether all are queued. */
+static bool
+multi_deliver_own(struct bus *bus, struct session *s, struct transaction *transaction)
+{
+	if (!transaction->is_answered)
+		output_end_answer(&bus->flow, &s->client, transaction->answer);
+	transaction->is_answered = true;
+	return bus_deliver_deferred(bus, bus->flow.work.turn_end);
 }
 
 /*
@@ -178,7 +188,7 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			transaction->next = STAILQ_NEXT(command, link);
 		sessions->place = (struct place){ 0 };
 	}
-	if (multi_waits_for_wide(bus, s, NULL))
+	if (multi_waits_for_wide(bus, s, NULL) || !multi_deliver_own(bus, s, transaction))
 		return COMMAND_MORE;
 	multi_end(bus, s, transaction);
 	if (transaction->is_too_long)

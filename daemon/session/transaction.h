@@ -23,6 +23,7 @@ struct transaction {
 	struct queued_command *next;
 	bool is_checked, is_running;
 	uint32_t answer;       /* of output_begin_answer() */
+	bool is_answered;      /* all have run, and only what its client receives itself is left */
 	bool has_paused;       /* the check took several turns */
 	bool closes;           /* the client asked to be closed itself */
 	bool is_too_long;      /* there are too many replies: the client is disconnected at the end */
