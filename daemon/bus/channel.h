@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "access.h"
+#include "arena.h"
 #include "client.h"
 #include "hashtable.h"
 #include "pattern.h"
@@ -31,7 +32,7 @@
 /* A pattern that matches a channel, and the head of messages that are delivered through it. */
 struct match {
 	struct pattern *pattern;
-	char *head; /* owned by the channel */
+	char *head; /* in channel.heads */
 	uint32_t head_len;
 };
 
@@ -39,6 +40,7 @@ struct channel {
 	struct hashtable_node node;
 	struct recvset receivers; /* subscribed to the channel by name */
 	struct match *matches;
+	struct arena heads;
 	uint32_t n_matches;
 	uint32_t heads_len;  /* bytes of one message's heads, in all ways together */
 	uint32_t n_total;    /* receivers in all ways, without those that may not receive it */

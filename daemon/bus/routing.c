@@ -40,12 +40,15 @@ routing_deinit(struct routing *routing)
 void
 routing_forget_matches(struct routing *routing, struct channel *channel)
 {
+	size_t bytes;
+
 	if (routing->search.channel == channel)
 		routing->search.channel = NULL;
 	if (channel->n_matches > 0)
 		TAILQ_REMOVE(&routing->matched, channel, matched_link);
-	routing->work->done += channel->n_matches * WORK_QUEUE;
-	routing->match_bytes -= channel_drop_matches(channel);
+	bytes = channel_drop_matches(channel);
+	routing->work->done += bytes > 0 ? WORK_LOOKUP + WORK_BYTES(bytes) / 2 : 0;
+	routing->match_bytes -= bytes;
 }
 
 /* Makes room for more matches: the channels looked up longest ago have to look again. */

@@ -134,7 +134,8 @@ cmd_client_put_line(struct buf *out, struct bus *bus, const struct session *s, b
 	const struct session_info *info = s->info ? s->info : &none;
 	const struct client *c = &s->client;
 	const struct transaction *transaction = s->in_transaction ? info->transaction : NULL;
-	size_t multi_mem = transaction ? transaction->memory_of_blocks : 0, kept = s->kept > multi_mem ? s->kept - multi_mem : 0;
+	size_t multi_mem = transaction ? transaction->memory_of_commands.bytes : 0,
+	       kept = s->kept > multi_mem ? s->kept - multi_mem : 0;
 	size_t unsent = c->out.count > 0 ? outq_cost(&c->out) : 0;
 	struct session_address address;
 	char flags[16];

@@ -16,8 +16,8 @@
 void
 input_quota_charge(struct bus *bus, struct session *s, size_t input)
 {
-	size_t kept =
-	    input + (s->in_transaction ? s->info->transaction->memory_of_blocks : 0) + (s->has_job ? s->info->job->bytes : 0);
+	size_t kept = input + (s->in_transaction ? s->info->transaction->memory_of_commands.bytes : 0) +
+	              (s->has_job ? s->info->job->bytes : 0);
 	bool must_wait = flow_charge_input(&bus->flow, &s->client, s->kept, kept);
 
 	s->kept = (uint32_t)kept;

@@ -1,23 +1,12 @@
 #include "transaction.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bus.h"
 #include "reply.h"
 #include "session.h"
-
-/* The size of a block at first; each further one is twice as large, up to the largest. */
-#define BLOCK_FIRST ((size_t)1024)
-#define BLOCK_MAX ((size_t)64 * 1024)
-
-struct transaction_block {
-	SLIST_ENTRY(transaction_block) link;
-	size_t len, cap;
-	_Alignas(max_align_t) uint8_t data[];
-};
 
 int
 transaction_begin(struct session *s)
@@ -37,37 +26,11 @@ transaction_begin(struct session *s)
 static void
 transaction_clear(struct bus *bus, struct transaction *transaction)
 {
-	struct transaction_block *block;
-
-	bus->flow.work.done += WORK_BYTES(transaction->memory_of_blocks) / 2;
-	bus->flow.chunks.released += transaction->memory_of_blocks;
+	bus->flow.work.done += WORK_BYTES(transaction->memory_of_commands.bytes) / 2;
+	bus->flow.chunks.released += transaction->memory_of_commands.bytes;
 	STAILQ_INIT(&transaction->commands);
-	while ((block = SLIST_FIRST(&transaction->blocks))) {
-		SLIST_REMOVE_HEAD(&transaction->blocks, link);
-		free(block);
-	}
-	transaction->bytes = transaction->memory_of_blocks = 0;
-}
-
-/* Memory for one more command, or NULL. */
-static void *
-transaction_reserve(struct transaction *transaction, size_t size)
-{
-	struct transaction_block *block = SLIST_FIRST(&transaction->blocks);
-	size_t cap = block && 2 * block->cap < BLOCK_MAX ? 2 * block->cap : block ? BLOCK_MAX : BLOCK_FIRST;
-
-	size = (size + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
-	if (!block || block->cap - block->len < size) {
-		cap = size > cap ? size : cap;
-		block = malloc(sizeof(*block) + cap);
-		if (!block)
-			return NULL;
-		*block = (struct transaction_block){ .cap = cap };
-		SLIST_INSERT_HEAD(&transaction->blocks, block, link);
-		transaction->memory_of_blocks += sizeof(*block) + cap;
-	}
-	block->len += size;
-	return block->data + block->len - size;
+	arena_clear(&transaction->memory_of_commands);
+	transaction->bytes = 0;
 }
 
 void
@@ -110,7 +73,7 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 		reply_error(bus, s, "ERR the transaction takes more than %zu bytes (max_message + 1 MiB)", limit);
 		return;
 	}
-	room = transaction_reserve(transaction, cost);
+	room = arena_alloc(&transaction->memory_of_commands, cost);
 	if (!room) {
 		transaction_fail(bus, s);
 		reply_error(bus, s, "ERR out of memory");

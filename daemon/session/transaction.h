@@ -1,7 +1,6 @@
 /*
  * The commands of a session between MULTI and EXEC: copies, with a limit in bytes. EXEC runs them in one go, so that
- * no message of another client comes in between. Many copies share a block of memory, since there may be some hundred
- * thousand, and freeing them one by one would take long.
+ * no message of another client comes in between.
  */
 #pragma once
 
@@ -10,15 +9,15 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "arena.h"
 #include "job.h"
 
 struct transaction {
 	STAILQ_HEAD(, queued_command) commands;
-	size_t n;                               /* number of commands, also after a failure */
-	size_t bytes;                           /* of the commands */
-	SLIST_HEAD(, transaction_block) blocks; /* where the commands are; the first one has room */
-	size_t memory_of_blocks;                /* in bytes */
-	bool has_failed;                        /* a command was refused, so EXEC will be too */
+	size_t n;     /* number of commands, also after a failure */
+	size_t bytes; /* of the commands */
+	struct arena memory_of_commands;
+	bool has_failed; /* a command was refused, so EXEC will be too */
 	/* While EXEC is under way: the command that it checks or runs next, what its messages will cost, and more. */
 	struct queued_command *next;
 	bool is_checked, is_running;

@@ -368,6 +368,18 @@ costs(struct hub *hub)
 	hub_settle(hub);
 	peer_expect_text(p, ":0\r\n");
 	assert_true(hub->bus.flow.work.done < before + 10000);
+	/* What is remembered of many names is forgotten at once. */
+	for (size_t i = 0; i < 40; i++) {
+		memset(name, 'a', 200 + i);
+		name[200 + i] = 0;
+		peer_publish(p, name, S("x"));
+	}
+	hub_settle(hub);
+	peer_expect_repeated(p, ":24576\r\n", 40);
+	before = hub->bus.flow.work.done;
+	channels_forget_unnamed(&hub->bus.subscriptions.channels);
+	assert_true(hub->bus.flow.work.done < before + WORK_LIMIT / 2);
+	assert_int_equal(hub->bus.subscriptions.channels.routing.match_bytes, 0);
 	assert_true(hub->bus.flow.work.max < WORK_LIMIT / 2);
 	for (size_t u = 0; u < 3; u++)
 		users[u]->got.len = 0;
