@@ -11,7 +11,7 @@
  *   receivers are already queued. Whoever changes one of these closes the batch first (bus.c);
  * - its barrier has references but no pending span. The replies to its publishers refer to the barrier, and nothing is
  *   written before the end of the pass, which closes the batch: so no reply passes a barrier that is not counted up
- * yet.
+ *   yet. While it is delivered, the delivery counts as one more span.
  *
  * The publisher itself gets its spans without the barrier, and so do receivers of its process if it asked for that: a
  * program with a single thread may wait for its reply before it reads its messages. A large message is no batch, as
@@ -33,17 +33,11 @@
 #include "routing.h"
 #include "slow-policy.h"
 
-/* What the heads of a batch may take in all ways together, in bytes: bounds what copies take. */
-#define HEADS_MAX ((uint32_t)128 * 1024)
-
 /* A batch is closed from this length on, in bytes, while some user is over their quota: it counts what queues take. */
 #define BATCH_OVER_MAX 4096
 
-/* Messages, or a part of a large one, in one form: for one way and one encoding. */
-struct piece {
-	struct chunk *chunk;
-	size_t offset, len;
-};
+/* So many receivers are visited before the work is looked at. */
+#define BATCH_PORTION 32
 
 static struct slice
 batch_head_of(const struct channel *channel, uint32_t way)
@@ -66,7 +60,7 @@ batch_choose_form(struct batch *batch, const struct channel *channel)
 	batch->encoding = channel_way(channel, way)->n_of[ENCODING_RESP2] > 0 ? ENCODING_RESP2 : ENCODING_RESP3;
 	batch->head = batch_head_of(channel, way);
 	/* A client that gets each message in two ways gets both copies before the next message. */
-	batch->max_messages = channel->overlap ? 1 : HEADS_MAX / channel->heads_len + 1;
+	batch->max_messages = channel->overlap ? 1 : BATCH_HEADS_MAX / channel->heads_len + 1;
 }
 
 void
@@ -91,6 +85,9 @@ batch_end(struct batch *batch)
 	batch->channel = NULL;
 	batch->routing->pinned = NULL;
 	batch->messages = 0;
+	if (batch->is_wide)
+		flow_end_wide(batch->flow);
+	batch->is_wide = false;
 }
 
 int
@@ -114,6 +111,10 @@ batch_open(struct batch *batch, struct client *publisher, struct channel *channe
 	chunk = batch->writer.chunk;
 	batch->start = chunk ? chunk->len : 0;
 	batch->own = own;
+	batch->payer = publisher->user;
+	batch->is_wide = channel->is_wide;
+	if (channel->is_wide)
+		flow_begin_wide(batch->flow);
 	batch->channel = channel;
 	batch->routing->pinned = channel;
 	return 0;
@@ -133,32 +134,34 @@ batch_deliver_to(struct batch *batch, struct client *c, const struct piece *piec
 }
 
 /*
- * Queues a piece for the receivers in `set` that have its encoding. head: the part of a large message before it, or
- * NULL; a receiver that gets the head gets the rest, even if it becomes clogged in between. messages: how many end in
- * the piece.
+ * Queues the pieces for the next few receivers in `set` that have the encoding that is delivered. One that gets the
+ * head of a large message gets the rest, even if it becomes clogged in between.
  */
 static void
-batch_deliver(struct batch *batch, const struct recvset *set, enum encoding encoding, const struct piece *head,
-              const struct piece *piece, uint32_t messages)
+batch_deliver(struct batch *batch, const struct recvset *set)
 {
+	struct delivery *delivery = &batch->delivery;
+	struct channel *channel = delivery->channel;
+	const struct piece *head = delivery->tail ? &delivery->pieces[0] : NULL, *piece = &delivery->pieces[1];
 	struct flow *flow = batch->flow;
-	struct client *const *array = recvset_array(set);
-	int slow = batch->channel->rule->slow;
+	int slow = channel->rule->slow;
 	struct barrier *barrier = slow == SLOW_WAIT ? batch->barrier : NULL;
+	uint32_t messages = delivery->messages, i = delivery->i,
+		 stop = set->n - i > BATCH_PORTION ? i + BATCH_PORTION : set->n;
 	uint64_t queued = 0, dropped = 0;
 
-	flow->work.done += set->n * (uint64_t)WORK_VISIT;
-	for (uint32_t i = 0; i < set->n; i++) {
-		struct client *c = array[i];
+	flow->work.done += (stop - i) * (uint64_t)WORK_VISIT;
+	for (; i < stop; i++) {
+		struct client *c = recvset_array(set)[i];
 
-		if (c->encoding != encoding || !channel_admits(batch->channel, c))
+		if (c->encoding != delivery->encoding || !channel_admits(channel, c))
 			continue;
 		if (!client_is_live(c)) {
 			flow->stats.undelivered += messages;
 			continue;
 		}
 		if (slow_policy_drops(slow, c, head != NULL)) {
-			missed_add(batch->missed, c, channel_name(batch->channel), messages);
+			missed_add(batch->missed, c, channel_name(channel), messages);
 			dropped += messages;
 			continue;
 		}
@@ -172,9 +175,10 @@ batch_deliver(struct batch *batch, const struct recvset *set, enum encoding enco
 			output_disconnect_slow(flow, c);
 	}
 	flow->stats.deliveries += queued;
-	batch->channel->deliveries += queued;
+	channel->deliveries += queued;
 	flow->stats.dropped += dropped;
-	batch->channel->dropped += dropped;
+	channel->dropped += dropped;
+	delivery->i = stop;
 }
 
 /* There is no memory for the form that these receivers need: closes them, since they would miss messages unawares. */
@@ -186,7 +190,7 @@ batch_kill_receivers(struct batch *batch, const struct recvset *set, enum encodi
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct client *c = recvset_array(set)[i];
 
-		if (c->encoding != encoding || !channel_admits(batch->channel, c))
+		if (c->encoding != encoding || !channel_admits(batch->delivery.channel, c))
 			continue;
 		flow_mark_dead(batch->flow, c);
 		n++;
@@ -207,20 +211,22 @@ batch_tail_payload(const uint8_t *tail)
 
 /* Copies the messages of the batch in another form. Returns 0 or -ENOMEM. */
 static int
-batch_copy(struct batch *batch, const struct piece *from, uint32_t way, enum encoding encoding, struct piece *ret_piece)
+batch_copy(struct batch *batch, uint32_t way, enum encoding encoding, struct piece *ret_piece)
 {
-	struct slice head = batch_head_of(batch->channel, way);
+	const struct piece *from = &batch->delivery.written;
+	struct slice head = batch_head_of(batch->delivery.channel, way);
+	uint32_t messages = batch->delivery.messages;
 	size_t old_head = batch->head.len;
-	size_t room = from->len - batch->messages * old_head + batch->messages * head.len;
+	size_t room = from->len - messages * old_head + messages * head.len;
 	const uint8_t *p = from->chunk->data + from->offset;
 	uint8_t *out;
 
-	batch->flow->work.done += WORK_QUEUE + WORK_BYTES(room) + batch->messages * WORK_VISIT;
+	batch->flow->work.done += WORK_QUEUE + WORK_BYTES(room) + messages * WORK_VISIT;
 	if (writer_reserve(&batch->copies, room) < 0)
 		return -ENOMEM;
 	*ret_piece = (struct piece){ batch->copies.chunk, batch->copies.chunk->len, 0 };
 	out = writer_end(&batch->copies);
-	for (uint32_t i = 0; i < batch->messages; i++) {
+	for (uint32_t i = 0; i < messages; i++) {
 		const uint8_t *tail = p + old_head;
 		struct slice payload = batch_tail_payload(tail);
 
@@ -243,7 +249,7 @@ static int
 batch_frame_large(struct batch *batch, struct chunk *tail, uint32_t way, enum encoding encoding,
                   struct piece ret_pieces[2])
 {
-	struct slice head = batch_head_of(batch->channel, way), payload = batch_tail_payload(tail->data);
+	struct slice head = batch_head_of(batch->delivery.channel, way), payload = batch_tail_payload(tail->data);
 	struct piece whole = { tail, 0, tail->len };
 	struct piece bare = { tail, (size_t)(payload.p - tail->data), payload.len };
 	struct piece own;
@@ -275,48 +281,87 @@ batch_frame_large(struct batch *batch, struct chunk *tail, uint32_t way, enum en
 	return 0;
 }
 
-/* Queues the batch for its receivers; or, if tail is not NULL, the large message in that. */
-static void
-batch_deliver_all(struct batch *batch, struct chunk *tail)
+/* Makes the form of the receivers that are next. Returns 0 or -ENOMEM. */
+static int
+batch_make_pieces(struct batch *batch)
 {
-	struct piece written = { 0 };
+	struct delivery *delivery = &batch->delivery;
 
-	if (!tail)
-		written = (struct piece){ batch->writer.chunk, batch->start, batch->writer.chunk->len - batch->start };
-	for (uint32_t way = 0; way <= batch->channel->n_matches; way++) {
-		const struct recvset *set = channel_way(batch->channel, way);
+	if (delivery->tail)
+		return batch_frame_large(batch, delivery->tail, delivery->way, delivery->encoding, delivery->pieces);
+	if (delivery->way != batch->way || delivery->encoding != batch->encoding)
+		return batch_copy(batch, delivery->way, delivery->encoding, &delivery->pieces[1]);
+	delivery->pieces[1] = delivery->written;
+	return 0;
+}
 
-		for (uint32_t left = set->n, e = 0; left > 0; left -= set->n_of[e++]) {
-			struct piece pieces[2]; /* of a batch the second one only */
-			int r = 0;
+bool
+batch_advance(struct batch *batch, uint64_t end)
+{
+	struct delivery *delivery = &batch->delivery;
 
-			if (set->n_of[e] == 0)
+	for (; delivery->channel && delivery->way <= delivery->channel->n_matches; delivery->way++) {
+		const struct recvset *set = channel_way(delivery->channel, delivery->way);
+
+		for (; delivery->encoding < ENCODING_COUNT; delivery->encoding++) {
+			if (set->n_of[delivery->encoding] == 0)
 				continue;
-			if (tail)
-				r = batch_frame_large(batch, tail, way, e, pieces);
-			else if (way == batch->way && e == batch->encoding)
-				pieces[1] = written;
-			else
-				r = batch_copy(batch, &written, way, e, &pieces[1]);
-			if (r == 0)
-				batch_deliver(batch, set, e, tail ? &pieces[0] : NULL, &pieces[1],
-				              tail ? 1 : batch->messages);
-			else
-				batch_kill_receivers(batch, set, e);
+			if (!delivery->has_pieces && batch_make_pieces(batch) < 0) {
+				batch_kill_receivers(batch, set, delivery->encoding);
+				continue;
+			}
+			delivery->has_pieces = true;
+			while (delivery->i < set->n) {
+				if (batch->flow->work.done >= end)
+					return false;
+				batch_deliver(batch, set);
+			}
+			delivery->has_pieces = false;
+			delivery->i = 0;
 		}
+		delivery->encoding = 0;
 	}
+	if (!delivery->channel)
+		return true;
+	chunk_unref(delivery->tail);
+	delivery->channel = NULL;
+	barrier_arrive(batch->barrier);
+	batch_end(batch);
+	return true;
+}
+
+/* Begins the delivery of the open batch; or, if tail is not NULL, of the large message in that, which it takes over. */
+static void
+batch_begin_delivery(struct batch *batch, struct chunk *tail)
+{
+	batch->delivery = (struct delivery){ .channel = batch->channel, .tail = tail };
+	batch->delivery.messages = tail ? 1 : batch->messages;
+	if (!tail)
+		batch->delivery.written =
+		    (struct piece){ batch->writer.chunk, batch->start, batch->writer.chunk->len - batch->start };
+	batch->channel->messages += batch->delivery.messages;
+	batch->channel = NULL;
+	batch->messages = 0;
+	barrier_add(batch->barrier);
+	if (!batch->is_wide)
+		batch_advance(batch, UINT64_MAX);
+}
+
+void
+batch_send(struct batch *batch)
+{
+	if (batch->channel && batch->messages > 0)
+		batch_begin_delivery(batch, NULL);
+	else if (batch->channel)
+		batch_end(batch);
 }
 
 void
 batch_close(struct batch *batch)
 {
-	if (!batch->channel)
-		return;
-	if (batch->messages > 0) {
-		batch->channel->messages += batch->messages;
-		batch_deliver_all(batch, NULL);
-	}
-	batch_end(batch);
+	batch_send(batch);
+	if (batch->delivery.channel)
+		batch_advance(batch, UINT64_MAX);
 }
 
 static int
@@ -333,10 +378,7 @@ batch_append_large(struct batch *batch, struct slice payload, struct chunk *tail
 		}
 		tail->len = (uint32_t)resp_put_bulk((char *)tail->data, payload.p, payload.len);
 	}
-	batch->channel->messages++;
-	batch_deliver_all(batch, tail);
-	chunk_unref(tail);
-	batch_end(batch);
+	batch_begin_delivery(batch, tail);
 	return 0;
 }
 
@@ -349,7 +391,7 @@ batch_append(struct batch *batch, struct slice payload, struct chunk *tail)
 			return -ENOMEM;
 	} else if (batch_put(batch, payload) ||
 	           (batch->flow->users.n_over > 0 && batch->writer.chunk->len - batch->start > BATCH_OVER_MAX)) {
-		batch_close(batch);
+		batch_send(batch);
 	}
 	batch->flow->stats.messages++;
 	return 0;

@@ -2,6 +2,9 @@
  * The open batch: consecutive messages to one channel, which each receiver gets as a single span of output. A batch
  * ends when a message goes to another channel, before a receiver gets anything else, when its chunk is full, before
  * subscriptions change, and at the end of the pass.
+ *
+ * A batch is wide if it goes to so many receivers that delivering it takes longer than a turn. Then it is delivered in
+ * portions, in as many passes as it takes, while flow.is_wide makes all wait who could notice.
  */
 #pragma once
 
@@ -20,6 +23,23 @@ struct flow;
 struct missed_table;
 struct routing;
 
+/* Messages, or a part of a large one, in one form: for one way and one encoding. */
+struct piece {
+	struct chunk *chunk;
+	size_t offset, len;
+};
+
+/* What is delivered of a batch that is closed, and which receivers are next. */
+struct delivery {
+	struct channel *channel; /* NULL: nothing is delivered */
+	struct chunk *tail;      /* see batch_append(); or NULL */
+	struct piece written;    /* otherwise the messages, in the form in which they were written */
+	uint32_t messages;
+	uint32_t way, encoding, i; /* the next receiver: in the set of that way, and only those of this encoding */
+	bool has_pieces;           /* the form for these is made */
+	struct piece pieces[2];    /* of a batch the second one only */
+};
+
 struct batch {
 	struct flow *flow;
 	struct routing *routing;
@@ -27,9 +47,12 @@ struct batch {
 	struct writer writer;    /* the messages of the batch, in the form below */
 	struct writer copies;    /* the same in other forms, and heads of large messages */
 	struct channel *channel; /* NULL: no batch is open */
-	struct barrier *barrier; /* counts the spans that carry the batch */
-	struct client *own;      /* the publisher, if it has receivers of its own, for which nobody waits; else NULL */
-	uint32_t start;          /* offset of the batch in writer.chunk */
+	struct delivery delivery;
+	struct barrier *barrier; /* counts the spans that carry the batch, and the delivery */
+	struct user *payer;      /* the user of the publisher */
+	bool is_wide;
+	struct client *own; /* the publisher, if it has receivers of its own, for which nobody waits; else NULL */
+	uint32_t start;     /* offset of the batch in writer.chunk */
 	uint32_t messages, max_messages;
 	uint32_t large_from; /* of the channel; a message of this length is no part of a batch */
 	/* The form in which messages are written at once: for receivers by one way, in RESP2 or RESP3. */
@@ -99,5 +122,18 @@ static inline bool __attribute__((always_inline)) batch_put(struct batch *batch,
  */
 int batch_append(struct batch *batch, struct slice payload, struct chunk *tail);
 
-/* Queues the open batch for its receivers and ends it. No-op if none is open. */
+/* Queues the open batch for its receivers and ends it. Afterwards none is open or delivered. */
 void batch_close(struct batch *batch);
+
+/* As batch_close(), but if it is wide, batch_advance() delivers it. */
+void batch_send(struct batch *batch);
+
+/* Delivers what batch_send() has left, until work.done is `end`. Returns whether that is all. */
+bool batch_advance(struct batch *batch, uint64_t end);
+
+/* Whether the batch that is open or delivered is wide. */
+static inline bool
+batch_is_wide(const struct batch *batch)
+{
+	return batch->is_wide && (batch->channel || batch->delivery.channel);
+}

@@ -65,6 +65,8 @@ bus_leave_until(struct bus *bus, struct client *c, uint64_t end)
 
 	if (!client_is_subscribed(c))
 		return true;
+	if (bus->flow.is_wide && end != UINT64_MAX)
+		return false; /* who receives the message that is delivered must not change */
 	batch_close(&bus->batch);
 	while ((sub = LIST_FIRST(&c->subscriptions)) && bus->flow.work.done < end)
 		subscriptions_remove(&bus->subscriptions, sub);
@@ -185,15 +187,22 @@ bus_set_rules(struct bus *bus, const struct access_rules *rules)
 	flow_resume_throttled(&bus->flow);
 }
 
+bool
+bus_deliver_deferred(struct bus *bus, uint64_t end)
+{
+	batch_close(&bus->batch);
+	if (bus->flow.executing->has_missed)
+		missed_report(&bus->missed, bus->flow.executing);
+	return output_deliver_deferred(&bus->flow, end);
+}
+
 void
 bus_end_exec(struct bus *bus)
 {
 	struct client *c = bus->flow.executing;
 
-	batch_close(&bus->batch);
-	if (c->has_missed)
-		missed_report(&bus->missed, c);
-	output_deliver_deferred(&bus->flow);
+	bus_deliver_deferred(bus, UINT64_MAX);
+	flow_set_executing(&bus->flow, NULL);
 	if (c->out.count > 0 && c->out_state == CLIENT_OUT_IDLE)
 		flow_set_out_state(&bus->flow, c, CLIENT_OUT_REPLIER);
 	while ((c = TAILQ_FIRST(&bus->flow.excluded))) {

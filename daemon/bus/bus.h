@@ -35,7 +35,8 @@ int bus_subscribe(struct bus *bus, struct client *c, enum subscription_kind kind
 bool bus_unsubscribe(struct bus *bus, struct client *c, enum subscription_kind kind, struct slice name);
 
 /*
- * Ends subscriptions of the client until work.done is `end` (UINT64_MAX: all of them). Returns whether none is left.
+ * Ends subscriptions of the client until work.done is `end` (UINT64_MAX: all of them), but none while a wide message is
+ * delivered. Returns whether none is left.
  */
 bool bus_leave_until(struct bus *bus, struct client *c, uint64_t end);
 
@@ -67,6 +68,9 @@ void bus_check_rules(struct bus *bus);
 
 /* Ends the EXEC of flow.executing, which then gets what was published to it meanwhile. */
 void bus_end_exec(struct bus *bus);
+
+/* Prepares that: the client gets what is due to it until work.done is `end`. Returns whether that was all. */
+bool bus_deliver_deferred(struct bus *bus, uint64_t end);
 
 static inline bool
 bus_is_admin(const struct bus *bus, const struct client *c)

@@ -63,11 +63,11 @@ channel_free(struct channel *channel)
 	free(channel);
 }
 
-/* What a match counts for. */
+/* Memory of the matches. */
 static size_t
-channel_match_size(const struct match *match)
+channel_match_memory(const struct channel *channel)
 {
-	return sizeof(*match) + match->head_len;
+	return channel->heads.bytes + channel->n_matches * sizeof(*channel->matches);
 }
 
 ssize_t
@@ -75,6 +75,7 @@ channel_add_match(struct channel *channel, struct pattern *pattern)
 {
 	struct slice text = { pattern->text, pattern->len }, name = channel_name(channel);
 	struct match *matches = channel->matches;
+	size_t before = channel_match_memory(channel);
 	uint32_t n = channel->n_matches;
 	char *head;
 
@@ -84,23 +85,20 @@ channel_add_match(struct channel *channel, struct pattern *pattern)
 			return -ENOMEM;
 		channel->matches = matches;
 	}
-	head = malloc(channel_head_size(&text, false, name));
+	head = arena_alloc(&channel->heads, channel_head_size(&text, false, name));
 	if (!head)
 		return -ENOMEM;
 	matches[n] = (struct match){ pattern, head, channel_put_head(head, &text, false, name) };
 	channel->n_matches++;
-	return (ssize_t)channel_match_size(&matches[n]);
+	return (ssize_t)(channel_match_memory(channel) - before);
 }
 
 size_t
 channel_drop_matches(struct channel *channel)
 {
-	size_t bytes = 0;
+	size_t bytes = channel_match_memory(channel);
 
-	for (uint32_t i = 0; i < channel->n_matches; i++) {
-		bytes += channel_match_size(&channel->matches[i]);
-		free(channel->matches[i].head);
-	}
+	arena_clear(&channel->heads);
 	free(channel->matches);
 	channel->matches = NULL;
 	channel->n_matches = 0;

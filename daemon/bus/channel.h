@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "access.h"
+#include "arena.h"
 #include "client.h"
 #include "hashtable.h"
 #include "pattern.h"
@@ -25,10 +26,13 @@
 #define BATCH_LARGE ((size_t)16 * 1024)
 #define BATCH_COPIES_MAX ((size_t)256 * 1024)
 
+/* What the heads of a batch may take in all ways together, in bytes: bounds what copies take. */
+#define BATCH_HEADS_MAX ((uint32_t)128 * 1024)
+
 /* A pattern that matches a channel, and the head of messages that are delivered through it. */
 struct match {
 	struct pattern *pattern;
-	char *head; /* owned by the channel */
+	char *head; /* in channel.heads */
 	uint32_t head_len;
 };
 
@@ -36,6 +40,7 @@ struct channel {
 	struct hashtable_node node;
 	struct recvset receivers; /* subscribed to the channel by name */
 	struct match *matches;
+	struct arena heads;
 	uint32_t n_matches;
 	uint32_t heads_len;  /* bytes of one message's heads, in all ways together */
 	uint32_t n_total;    /* receivers in all ways, without those that may not receive it */
@@ -43,9 +48,11 @@ struct channel {
 	uint32_t n_clogged;  /* of these; see slow-policy.h */
 	/* Messages: published; queued for a receiver, once for each; not queued for one, as the policy is to drop. */
 	uint64_t messages, deliveries, dropped;
-	bool is_shard;      /* a name space of its own, which patterns do not match */
-	bool overlap;       /* some client receives the channel in more than one way */
+	bool is_shard; /* a name space of its own, which patterns do not match */
+	bool overlap;  /* some client receives the channel in more than one way; unset if each message is a batch anyway
+	                */
 	bool is_restricted; /* its rule says who may receive it */
+	bool is_wide;       /* delivering a message takes so long that it may need several passes; see batch.h */
 	const struct access_rule *rule;
 	uint64_t patterns_generation, members_generation, clog_generation; /* for which its knowledge holds */
 	TAILQ_ENTRY(channel) link;                                         /* of channels.h: `named` or `unnamed` */

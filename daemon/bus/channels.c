@@ -4,6 +4,9 @@
  * oldest are freed, and looked up anew if they are published to again. Freeing one counts up members_generation, so
  * nobody takes a new channel at the same address for the old one. The channel of the open batch is pinned, and not
  * freed.
+ *
+ * A name that is published to and has no channel gets a candidate: a channel that belongs to this file alone, until its
+ * matches are found. It becomes a channel if it has any.
  */
 #include "channels.h"
 
@@ -102,11 +105,23 @@ channels_free(struct channels *channels, struct channel *channel)
 	channel_free(channel);
 }
 
+static void
+channels_free_candidate(struct channels *channels)
+{
+	if (!channels->candidate)
+		return;
+	channels->work->done += WORK_LOOKUP;
+	routing_forget_matches(&channels->routing, channels->candidate);
+	channel_free(channels->candidate);
+	channels->candidate = NULL;
+}
+
 void
 channels_deinit(struct channels *channels)
 {
 	struct channel *channel;
 
+	channels_free_candidate(channels);
 	while ((channel = TAILQ_FIRST(&channels->unnamed)))
 		channels_free(channels, channel);
 	assert(channels->table.n == 0);
@@ -157,25 +172,36 @@ channels_release(struct channels *channels, struct channel *channel)
 		channels_free(channels, channel);
 }
 
-struct channel *
-channels_find(const struct channels *channels, struct slice name, bool is_shard)
+static uint64_t
+channels_hash(const struct channels *channels, struct slice name)
 {
-	struct hashtable_node *node = hashtable_first(&channels->table, siphash(&channels->key, name.p, name.len));
+	return siphash(&channels->key, name.p, name.len);
+}
+
+static struct channel *
+channels_find_hashed(const struct channels *channels, struct slice name, bool is_shard, uint64_t hash)
+{
+	struct hashtable_node *node = hashtable_first(&channels->table, hash);
 
 	while (node && !channel_is(CHANNEL(node), name, is_shard))
 		node = hashtable_next(node);
 	return node ? CHANNEL(node) : NULL;
 }
 
-static struct channel *
-channels_make(struct channels *channels, struct slice name, bool is_shard)
+struct channel *
+channels_find(const struct channels *channels, struct slice name, bool is_shard)
 {
-	struct channel *channel;
+	return channels_find_hashed(channels, name, is_shard, channels_hash(channels, name));
+}
 
-	channel = channel_new(name, is_shard);
+/* Adds a new channel, NULL if there was no memory for it, to the table. Returns it; or frees it and returns NULL. */
+static struct channel *
+channels_add(struct channels *channels, struct channel *channel, uint64_t hash)
+{
 	if (!channel)
 		return NULL;
-	if (hashtable_insert(&channels->table, &channel->node, siphash(&channels->key, name.p, name.len)) < 0) {
+	if (hashtable_insert(&channels->table, &channel->node, hash) < 0) {
+		routing_forget_matches(&channels->routing, channel);
 		channel_free(channel);
 		return NULL;
 	}
@@ -188,30 +214,68 @@ channels_make(struct channels *channels, struct slice name, bool is_shard)
 struct channel *
 channels_get(struct channels *channels, struct slice name, bool is_shard)
 {
-	struct channel *channel = channels_find(channels, name, is_shard);
+	uint64_t hash = channels_hash(channels, name);
+	struct channel *channel = channels_find_hashed(channels, name, is_shard, hash);
 
-	return channel ? channel : channels_make(channels, name, is_shard);
+	return channel ? channel : channels_add(channels, channel_new(name, is_shard), hash);
+}
+
+/* Makes a channel of a name that has none, if a pattern matches it. As channels_lookup(). */
+static int
+channels_try_candidate(struct channels *channels, struct slice name, uint64_t hash, struct channel **ret_channel)
+{
+	struct channel *channel = channels->candidate;
+	int r;
+
+	if (!channel || !channel_is(channel, name, false)) {
+		channels_free_candidate(channels);
+		channel = channels->candidate = channel_new(name, false);
+		if (!channel)
+			return -ENOMEM;
+	}
+	r = routing_update(&channels->routing, channel);
+	if (r != 0)
+		return r;
+	if (channel->n_matches == 0) {
+		routing_note_unmatched(&channels->routing, hash);
+		channels_free_candidate(channels);
+		*ret_channel = NULL;
+		return 0;
+	}
+	channels->candidate = NULL;
+	channel = channels_add(channels, channel, hash);
+	if (!channel)
+		return -ENOMEM;
+	channel->members_generation = channels->routing.members_generation; /* unless another one was freed for it */
+	*ret_channel = channel;
+	return 0;
 }
 
 int
 channels_lookup(struct channels *channels, struct slice name, bool is_shard, bool make, struct channel **ret_channel)
 {
-	struct channel *channel = channels_find(channels, name, is_shard);
+	uint64_t hash = channels_hash(channels, name);
+	struct channel *channel = channels_find_hashed(channels, name, is_shard, hash);
+	int r;
 
 	if (!channel) {
 		channels->work->done += 2 * WORK_LOOKUP;
-		if (!make && (is_shard || !routing_has_match(&channels->routing, name))) {
+		if (!make && (is_shard || routing_is_unmatched(&channels->routing, hash))) {
 			*ret_channel = NULL;
 			return 0;
 		}
-		channel = channels_make(channels, name, is_shard);
+		if (!make)
+			return channels_try_candidate(channels, name, hash, ret_channel);
+		channel = channels_add(channels, channel_new(name, is_shard), hash);
 		if (!channel)
 			return -ENOMEM;
+		if (routing_is_unmatched(&channels->routing, hash))
+			channel->patterns_generation = channels->routing.patterns_generation;
 	}
-	if (routing_update(&channels->routing, channel) < 0)
-		return -ENOMEM;
-	*ret_channel = channel;
-	return 0;
+	r = routing_update(&channels->routing, channel);
+	if (r == 0)
+		*ret_channel = channel;
+	return r;
 }
 
 void
@@ -221,7 +285,9 @@ channels_forget_unnamed(struct channels *channels)
 
 	for (channel = TAILQ_FIRST(&channels->unnamed); channel; channel = next) {
 		next = TAILQ_NEXT(channel, link);
-		if (channel != channels->routing.pinned)
+		if (channel != channels->routing.pinned && channel != channels->routing.search.channel)
 			channels_release(channels, channel);
 	}
+	if (channels->candidate != channels->routing.search.channel)
+		channels_free_candidate(channels);
 }

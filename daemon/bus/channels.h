@@ -20,6 +20,7 @@ struct channels {
 	struct channel_list named;   /* channels that somebody is subscribed to by name */
 	struct channel_list unnamed; /* all others, oldest first */
 	uint32_t n_unnamed;
+	struct channel *candidate; /* of a name without channel, whose matches are searched for; or NULL */
 	LIST_HEAD(, channel_walk) walks;
 };
 
@@ -48,7 +49,7 @@ struct channel *channels_get(struct channels *channels, struct slice name, bool 
 
 /*
  * The channel of a name, brought up to date. If it does not exist, it is made if anybody receives it or make is set;
- * else *ret_channel is NULL. Returns 0 or -ENOMEM.
+ * else *ret_channel is NULL. Returns 0, -ENOMEM or ROUTING_E_MORE.
  */
 int channels_lookup(struct channels *channels, struct slice name, bool is_shard, bool make,
                     struct channel **ret_channel);

@@ -11,21 +11,28 @@
  * Each pass gives all users a new share of work, unless much was published that has not been tried to be written yet.
  * So who publishes faster than the daemon can write comes to a stop, and what is queued within the daemon stays
  * bounded, while users who have not used up their share go on.
+ *
+ * A message that is matched with very many patterns, or delivered to very many receivers, takes several passes, and
+ * nobody may notice that: meanwhile all others wait with what shows or changes what is shared (flow.is_wide). It begins
+ * only at the end of a pass, with a turn of its publisher, so that in between all others have had a turn.
  */
 #include "pass.h"
 
 #include "bus.h"
 
+/* So many of those that wait for a wide turn are asked in one pass whether their user has a share. */
+#define WIDE_ASKED 64
+
 /* Turns in one pass for each client that is ready at its beginning. */
 #define TURNS_MAX 4
 
-/* Lets the client go on. Returns false if its user has had their share, unless all others wait for its EXEC. */
+/* Lets the client go on. Returns false if its user has had their share, unless all others wait for it. */
 static bool
 pass_resume_client(struct bus *bus, const struct pass_ops *ops, struct client *c)
 {
 	uint64_t begin = bus->flow.work.done;
 
-	if (!flow_begin_turn(&bus->flow, c) && c != bus->flow.executing)
+	if (!flow_begin_turn(&bus->flow, c) && c != bus->flow.executing && c != bus->flow.wide)
 		return false;
 	if (c->has_waited)
 		batch_close(&bus->batch); /* its message must not join those that were published meanwhile */
@@ -46,7 +53,7 @@ pass_resume_exec(struct bus *bus, const struct pass_ops *ops)
 	struct client *c = flow->executing;
 
 	for (bool is_first = true; c && c == flow->executing && c->state == CLIENT_READY; is_first = false) {
-		if (!is_first && flow_is_pass_full(flow))
+		if (flow->is_wide || (!is_first && flow_is_pass_full(flow)))
 			return;
 		pass_resume_client(bus, ops, c);
 	}
@@ -121,10 +128,11 @@ pass_write(struct bus *bus, const struct pass_ops *ops)
 		if (flow->work.done < end && (c = TAILQ_FIRST(&flow->receivers))) {
 			flow->n_to_try -= flow->n_to_try > 0;
 			pass_flush(flow, ops, c);
-		} else if (flow->work.done < close_end && (c = TAILQ_FIRST(&flow->dead))) {
-			if (bus_leave_until(bus, c, close_end))
+		} else if (!flow->is_wide && flow->work.done < close_end && (c = TAILQ_FIRST(&flow->dead))) {
+			if (bus_leave_until(bus, c, close_end) &&
+			    (c != flow->executing || bus_deliver_deferred(bus, close_end)))
 				ops->close(c);
-		} else if (flow->work.done < close_end && (c = TAILQ_FIRST(&flow->leaving))) {
+		} else if (!flow->is_wide && flow->work.done < close_end && (c = TAILQ_FIRST(&flow->leaving))) {
 			if (bus_leave_until(bus, c, close_end))
 				flow_set_state(flow, c, CLIENT_CLOSING, NULL);
 		} else if (pass_wake_gated(flow)) {
@@ -162,13 +170,83 @@ pass_note_all_tried(struct flow *flow)
 	}
 }
 
+/* The client that has a wide turn next, with work.turn_end set for it; or NULL. */
+static struct client *
+pass_choose_wide(struct flow *flow)
+{
+	struct client *c;
+
+	if (flow->executing)
+		return flow->executing->in_list == &flow->wide_waiters ? flow->executing : NULL;
+	for (int i = 0; i < WIDE_ASKED && (c = TAILQ_FIRST(&flow->wide_waiters)); i++) {
+		if (flow_begin_turn(flow, c))
+			return c;
+		flow_wait(flow, c, &flow->wide_waiters); /* behind the others */
+	}
+	return NULL;
+}
+
+/*
+ * Gives a client a wide turn, unless a wide batch is on its way. If its command has to search for matches longer than
+ * a turn, the search is done in this and later passes, and then the client goes on.
+ */
+static void
+pass_give_wide_turn(struct bus *bus, const struct pass_ops *ops)
+{
+	struct flow *flow = &bus->flow;
+	uint64_t begin = flow->work.done;
+	struct client *c = flow->wide;
+	bool has_searched = c != NULL, is_found;
+
+	if (batch_is_wide(&bus->batch))
+		return;
+	if (has_searched) {
+		is_found = c->in_list != &flow->wide_waiters ||
+		           routing_search(&bus->subscriptions.channels.routing, begin + 4 * flow->work.step);
+		flow_end_turn(flow, c, begin);
+		flow->wide_work += flow->work.done - begin;
+		if (!is_found)
+			return;
+	} else {
+		c = flow->wide = pass_choose_wide(flow);
+		if (!c)
+			return;
+		flow_begin_wide(flow);
+		flow->wide_work = 0;
+	}
+	if (c->in_list == &flow->wide_waiters) {
+		flow_make_ready(flow, c);
+		pass_resume_client(bus, ops, c);
+	}
+	if (!has_searched && c->in_list == &flow->wide_waiters)
+		return;
+	flow->wide = NULL;
+	if (!batch_is_wide(&bus->batch))
+		flow_end_wide(flow);
+}
+
+/* Delivers the open batch; if it is wide, a part of it, for which the publisher's user pays. */
+static void
+pass_deliver(struct bus *bus)
+{
+	uint64_t begin = bus->flow.work.done;
+	bool is_wide = batch_is_wide(&bus->batch);
+
+	batch_send(&bus->batch);
+	if (!is_wide)
+		return;
+	batch_advance(&bus->batch, begin + 4 * bus->flow.work.step);
+	bus->batch.payer->credit -= (int64_t)(bus->flow.work.done - begin);
+}
+
 void
 pass_end(struct bus *bus, const struct pass_ops *ops)
 {
 	struct flow *flow = &bus->flow;
 
 	bus_check_rules(bus);
-	batch_close(&bus->batch);
+	pass_give_wide_turn(bus, ops);
+	pass_deliver(bus);
 	pass_write(bus, ops);
 	if (flow->n_to_try == 0 || TAILQ_EMPTY(&flow->receivers))
 		pass_note_all_tried(flow);
@@ -184,5 +262,5 @@ pass_has_work(const struct bus *bus)
 
 	return flow->n_ready > 0 || !TAILQ_EMPTY(&flow->receivers) || !TAILQ_EMPTY(&flow->repliers) ||
 	       !TAILQ_EMPTY(&flow->dead) || !TAILQ_EMPTY(&flow->leaving) || !TAILQ_EMPTY(&flow->untried) ||
-	       bus->is_checking_rules;
+	       !TAILQ_EMPTY(&flow->wide_waiters) || flow->is_wide || bus->is_checking_rules;
 }

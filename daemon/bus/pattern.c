@@ -139,34 +139,48 @@ pattern_remove(struct pattern_index *index, struct pattern *pattern)
 	free(pattern);
 }
 
+/* The first pattern from the cursor on, or NULL. */
+static struct pattern *
+pattern_next(const struct pattern_index *index, struct slice name, struct siphash_prefix *prefix,
+             struct pattern_cursor *cursor)
+{
+	for (; cursor->i < index->n_lengths && index->lengths[cursor->i].len <= name.len; cursor->i++) {
+		if (!cursor->is_inside)
+			cursor->node =
+			    hashtable_first(&index->by_literal, siphash_prefix(prefix, index->lengths[cursor->i].len));
+		cursor->is_inside = cursor->node != NULL;
+		if (cursor->node)
+			return FROM_LITERAL(cursor->node);
+	}
+	return NULL;
+}
+
 int
-pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(struct pattern *pattern, void *arg),
-                   void *arg)
+pattern_search(struct pattern_index *index, struct slice name, struct pattern_cursor *cursor, uint64_t end,
+               int (*visit)(struct pattern *pattern, void *arg), void *arg)
 {
 	struct siphash_prefix prefix;
 	struct glob_text text;
+	struct pattern *pattern;
 
 	siphash_prefix_init(&prefix, &index->key, name.p);
 	glob_text_init(&text, name.p, name.len);
 	index->work->done += WORK_BYTES(name.len) + index->n_lengths * 5 * WORK_VISIT;
-	for (size_t i = 0; i < index->n_lengths && index->lengths[i].len <= name.len; i++) {
-		uint32_t len = index->lengths[i].len;
-		struct hashtable_node *node = hashtable_first(&index->by_literal, siphash_prefix(&prefix, len));
+	while ((pattern = pattern_next(index, name, &prefix, cursor))) {
+		uint64_t before = text.effort;
+		bool is_match = pattern->literal_len == index->lengths[cursor->i].len &&
+		                glob_match_text(pattern->text, pattern->len, &text);
+		int r;
 
-		for (; node; node = hashtable_next(node)) {
-			struct pattern *pattern = FROM_LITERAL(node);
-			uint64_t before = text.effort;
-			bool is_match =
-			    pattern->literal_len == len && glob_match_text(pattern->text, pattern->len, &text);
-			int r;
-
-			index->work->done += WORK_VISIT + text.effort - before;
-			if (!is_match)
-				continue;
-			r = visit(pattern, arg);
-			if (r < 0)
-				return r;
-		}
+		index->work->done += WORK_VISIT + text.effort - before;
+		cursor->node = hashtable_next(cursor->node);
+		cursor->i += !cursor->node;
+		cursor->is_inside = cursor->node != NULL;
+		r = is_match ? visit(pattern, arg) : 0;
+		if (r < 0)
+			return r;
+		if (index->work->done >= end)
+			return PATTERN_E_MORE;
 	}
 	return 0;
 }

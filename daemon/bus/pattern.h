@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,18 @@ struct pattern *pattern_get(struct pattern_index *index, struct slice text);
 /* Frees a pattern without receivers. */
 void pattern_remove(struct pattern_index *index, struct pattern *pattern);
 
-/* Calls visit for each pattern that matches the name. Ends with its first negative result, which it returns; else 0. */
-int pattern_each_match(struct pattern_index *index, struct slice name, int (*visit)(struct pattern *pattern, void *arg),
-                       void *arg);
+/* Where a search over several passes goes on; zeroed at first. It holds until a pattern comes or goes. */
+struct pattern_cursor {
+	size_t i;                    /* in `lengths` */
+	struct hashtable_node *node; /* the next one with a literal beginning of that length, if is_inside */
+	bool is_inside;
+};
+
+#define PATTERN_E_MORE 1 /* there may be more: call again with the same cursor */
+
+/*
+ * Calls visit for each pattern that matches the name, until work.done is `end`, though for one more at least. Returns 0
+ * when all are done, PATTERN_E_MORE, or the first negative result of visit.
+ */
+int pattern_search(struct pattern_index *index, struct slice name, struct pattern_cursor *cursor, uint64_t end,
+                   int (*visit)(struct pattern *pattern, void *arg), void *arg);

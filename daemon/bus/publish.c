@@ -1,11 +1,13 @@
 /*
  * Why a publisher waits, in the order of the checks, and the list that it waits on:
- * - the EXEC of another client is paused, and nothing may come in between: excluded;
+ * - the EXEC of another client is paused, or a wide message is on its way, and nothing may come in between: excluded;
+ * - its channel has to be matched with so many patterns that it may take several passes: wide_waiters;
  * - nobody receives the channel, and the client has asked to wait for somebody: the channel's waiters;
- * - fewer receive it than the client has asked to wait for: gathering;
+ * - fewer receive it than the client has asked to wait for, or only some that may not: gathering;
  * - a receiver is clogged, and the channel's policy is to wait: throttled;
  * - a receiver is clogged, the policy is to drop or to disconnect, but its socket has not been tried in this pass:
- *   untried. That receiver may be about to read everything. A publisher waits so once for each message at most.
+ *   untried. That receiver may be about to read everything. A publisher waits so once for each message at most;
+ * - the message is wide, that is, its delivery may take several passes: wide_waiters.
  * A publisher that has to wait has changed nothing. It tries again from the beginning.
  *
  * The answer is queued before the message is, so that a publisher that receives its own message gets the answer first.
@@ -51,20 +53,35 @@ publish_set_wait_receivers(struct bus *bus, struct client *c, uint16_t receivers
 		flow_resume(&bus->flow, c);
 }
 
+/* Makes a publisher wait for the turn in which its message may take several passes. */
+static bool
+publish_wait_for_wide(struct bus *bus, struct client *c, bool has_waited)
+{
+	c->has_waited = has_waited;
+	return flow_wait(&bus->flow, c, &bus->flow.wide_waiters);
+}
+
 /* Makes a publisher wait until the channel, NULL if it has no receivers, has more of them. */
 static bool
 publish_wait_for_receivers(struct bus *bus, struct client *c, const struct publish_request *request,
                            struct channel *channel)
 {
+	int r = 0;
+
 	/* publish_is_more() must not hold when it tries again. */
 	c->last_published.generation = GENERATION_NONE;
-	if (!channel &&
-	    channels_lookup(&bus->subscriptions.channels, request->name, request->is_shard, true, &channel) < 0) {
+	if (!channel)
+		r = channels_lookup(&bus->subscriptions.channels, request->name, request->is_shard, true, &channel);
+	if (r == ROUTING_E_MORE)
+		return publish_wait_for_wide(bus, c, c->has_waited);
+	if (r < 0) {
 		flow_out_of_memory(&bus->flow, c); /* so the caller's reply does not go out */
 		return false;
 	}
 	c->last_published.channel = channel;
-	return flow_wait(&bus->flow, c, channel->n_total > 0 ? &bus->flow.gathering : &channel->waiters);
+	/* Channels with subscribers are not looked at when a pattern comes, even if these may not receive it. */
+	return flow_wait(&bus->flow, c,
+	                 channel->n_total + channel->receivers.n > 0 ? &bus->flow.gathering : &channel->waiters);
 }
 
 /* Makes a publisher wait for the next pass, unless it has, while the socket of a clogged receiver is untried. */
@@ -104,11 +121,14 @@ bool
 publish_wait(struct bus *bus, struct client *c, const struct publish_request *request, uint64_t *memory)
 {
 	struct channel *channel;
+	int r;
 
 	bus->flow.work.done += WORK_LOOKUP;
-	if (!publish_is_allowed(bus, c, request->name) ||
-	    channels_lookup(&bus->subscriptions.channels, request->name, request->is_shard, false, &channel) < 0)
+	if (!publish_is_allowed(bus, c, request->name))
 		return false;
+	r = channels_lookup(&bus->subscriptions.channels, request->name, request->is_shard, false, &channel);
+	if (r != 0)
+		return r == ROUTING_E_MORE && publish_wait_for_wide(bus, c, c->has_waited);
 	if (publish_wait_for_channel(bus, c, request, channel, c->has_waited))
 		return true;
 	/* Messages to one channel in a row share their spans. */
@@ -120,39 +140,80 @@ publish_wait(struct bus *bus, struct client *c, const struct publish_request *re
 	return false;
 }
 
+/* As channels_lookup(); but who can neither wait nor go on later gets it done. */
+static int
+publish_lookup(struct bus *bus, const struct client *c, const struct publish_request *request,
+               struct channel **ret_channel)
+{
+	int r;
+
+	do
+		r = channels_lookup(&bus->subscriptions.channels, request->name, request->is_shard, false, ret_channel);
+	while (r == ROUTING_E_MORE && !request->may_wait && bus->flow.executing != c);
+	return r;
+}
+
+/* Whether nothing may be published now. */
+static bool
+publish_is_excluded(const struct bus *bus, struct client *c, const struct publish_request *request)
+{
+	return flow_excludes(&bus->flow, c) ||
+	       (batch_is_wide(&bus->batch) &&
+	        !publish_joins(bus, c, request->name, request->is_shard, request->payload.len));
+}
+
+/* Publishes to an up-to-date channel with receivers. */
+static enum publish_result
+publish_to_receivers(struct bus *bus, struct client *c, const struct publish_request *request, struct channel *channel,
+                     bool has_waited, uint64_t *ret_receivers)
+{
+	bool is_wide = channel->is_wide;
+
+	if (is_wide && request->may_wait && bus->flow.wide != c)
+		return publish_wait_for_wide(bus, c, has_waited) ? PUBLISH_WAIT : PUBLISH_DEAD;
+	if (batch_open(&bus->batch, c, channel, request->payload.len) < 0)
+		return PUBLISH_NOMEM;
+	if (request->may_wait &&
+	    publish_wait_for_untried(bus, c, channel, has_waited)) /* the batch before may have clogged it */
+		return PUBLISH_WAIT;
+	*ret_receivers = slow_policy_count_receivers(&bus->flow, channel, request->payload.len);
+	if (request->answer)
+		request->answer(bus, c, *ret_receivers, bus->batch.barrier);
+	if (batch_append(&bus->batch, request->payload, request->tail) < 0)
+		return PUBLISH_LOST;
+	if (is_wide && client_is_subscribed(c))
+		bus->flow.work.turn_end = bus->flow.work.done; /* further replies come after the message */
+	return PUBLISH_DONE;
+}
+
 enum publish_result
 publish_message(struct bus *bus, struct client *c, const struct publish_request *request)
 {
-	struct slice name = request->name, payload = request->payload;
-	bool is_shard = request->is_shard, may_wait = request->may_wait, has_waited = c->has_waited;
 	struct channel *channel = bus->batch.channel;
+	bool may_wait = request->may_wait, has_waited = c->has_waited;
+	enum publish_result result = PUBLISH_DONE;
 	uint64_t receivers = 0;
+	int r = 0;
 
-	c->has_waited = false;
-	if (may_wait && bus->flow.executing && bus->flow.executing != c)
+	if (may_wait && publish_is_excluded(bus, c, request))
 		return flow_wait(&bus->flow, c, &bus->flow.excluded) ? PUBLISH_WAIT : PUBLISH_DEAD;
-	if ((!channel || !channel_is(channel, name, is_shard)) &&
-	    channels_lookup(&bus->subscriptions.channels, name, is_shard, false, &channel) < 0)
+	c->has_waited = false;
+	if (!channel || !channel_is(channel, request->name, request->is_shard))
+		r = publish_lookup(bus, c, request, &channel);
+	if (r == ROUTING_E_MORE)
+		return publish_wait_for_wide(bus, c, has_waited) ? PUBLISH_WAIT : PUBLISH_DEAD;
+	if (r < 0)
 		return PUBLISH_NOMEM;
 	if (channel)
 		publish_refresh_client(bus, channel, c);
-	if (channel ? !c->publish_allowed : !publish_is_allowed(bus, c, name))
+	if (channel ? !c->publish_allowed : !publish_is_allowed(bus, c, request->name))
 		return PUBLISH_DENIED;
 	if (may_wait && publish_wait_for_channel(bus, c, request, channel, has_waited))
 		return PUBLISH_WAIT;
 	if (may_wait && c->state == CLIENT_DEAD)
 		return PUBLISH_DEAD;
 	if (channel && channel->n_total > 0) {
-		if (batch_open(&bus->batch, c, channel, payload.len) < 0)
-			return PUBLISH_NOMEM;
-		if (may_wait &&
-		    publish_wait_for_untried(bus, c, channel, has_waited)) /* the batch before may have clogged it */
-			return PUBLISH_WAIT;
-		receivers = slow_policy_count_receivers(&bus->flow, channel, payload.len);
-		if (request->answer)
-			request->answer(bus, c, receivers, bus->batch.barrier);
-		if (batch_append(&bus->batch, payload, request->tail) < 0)
-			return PUBLISH_LOST;
+		result = publish_to_receivers(bus, c, request, channel, has_waited, &receivers);
 	} else {
 		bus->flow.stats.messages++;
 		if (channel)
@@ -160,9 +221,12 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 		if (request->answer)
 			request->answer(bus, c, 0, NULL);
 	}
+	if (result != PUBLISH_DONE)
+		return result;
 	bus->flow.stats.unreceived += receivers == 0; /* publish_more() has receivers */
 	c->published++;
 	if (bus->taps.n > 0)
-		taps_show(&bus->taps, &(struct publication){ c, name, is_shard, receivers }, payload);
+		taps_show(&bus->taps, &(struct publication){ c, request->name, request->is_shard, receivers },
+		          request->payload);
 	return PUBLISH_DONE;
 }

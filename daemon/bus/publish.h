@@ -15,7 +15,7 @@ struct chunk;
 
 enum publish_result {
 	PUBLISH_DONE,
-	PUBLISH_WAIT,   /* nothing was done; the client is in state WAITING and has to try again */
+	PUBLISH_WAIT,   /* nothing was done; the client is in state WAITING and has to try again. EXEC waits, too. */
 	PUBLISH_DENIED, /* the channel's rule does not admit the client */
 	PUBLISH_NOMEM,  /* nothing was done */
 	PUBLISH_LOST,   /* there was no memory, although the answer is queued already: the client must not get it */
@@ -36,20 +36,24 @@ struct publish_request {
 
 enum publish_result publish_message(struct bus *bus, struct client *c, const struct publish_request *request);
 
-/*
- * Whether this is one more message for the open batch by a client that has published to its channel before, while
- * nobody is clogged or over a quota. Then publish_more() does the same as publish_message().
- */
+/* Whether the open batch takes one more message by a client that has published to its channel before. */
 static inline bool
-publish_is_more(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
+publish_joins(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
 {
 	const struct channel *channel = bus->batch.channel;
 
 	return channel && c->last_published.channel == channel &&
 	       c->last_published.generation == bus->subscriptions.channels.routing.members_generation &&
 	       c->publish_allowed && bus->batch.own == batch_own(c) && !client_is_subscribed(c) &&
-	       bus->flow.n_clogged == 0 && bus->flow.users.n_over == 0 && bus->taps.n == 0 &&
 	       batch_has_room(&bus->batch, len) && channel_is(channel, name, is_shard);
+}
+
+/* Likewise, while nobody is clogged or over a quota. Then publish_more() does the same as publish_message(). */
+static inline bool
+publish_is_more(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
+{
+	return bus->flow.n_clogged == 0 && bus->flow.users.n_over == 0 && bus->taps.n == 0 &&
+	       publish_joins(bus, c, name, is_shard, len);
 }
 
 static inline void
@@ -58,7 +62,7 @@ publish_more(struct bus *bus, struct client *c, struct slice payload, publish_an
 	if (answer)
 		answer(bus, c, bus->batch.channel->n_total, bus->batch.barrier);
 	if (batch_put(&bus->batch, payload) || bus->flow.users.n_over > 0) /* which the answer may have caused */
-		batch_close(&bus->batch);
+		batch_send(&bus->batch);
 	bus->flow.stats.messages++;
 	c->published++;
 }

@@ -4,6 +4,10 @@
  * members_generation for all that depends on subscriptions and rules. So subscribing costs the same however many
  * channels there are, and publishing to a channel where nothing has changed compares two numbers.
  *
+ * Matching a name with many patterns may take long. So a search for matches stops after a while and goes on in a later
+ * turn. Only the one begun last is kept: who needs it whole makes all others wait meanwhile (pass.c). That no pattern
+ * matches a name is remembered by a keyed hash of 64 bits, which nobody can make collide on purpose.
+ *
  * The memory of all caches is bounded: the channels looked up longest ago forget their matches, and look again if they
  * are published to. The channel of the open batch keeps its own, since the batch refers to their heads.
  */
@@ -36,10 +40,15 @@ routing_deinit(struct routing *routing)
 void
 routing_forget_matches(struct routing *routing, struct channel *channel)
 {
+	size_t bytes;
+
+	if (routing->search.channel == channel)
+		routing->search.channel = NULL;
 	if (channel->n_matches > 0)
 		TAILQ_REMOVE(&routing->matched, channel, matched_link);
-	routing->work->done += channel->n_matches * WORK_QUEUE;
-	routing->match_bytes -= channel_drop_matches(channel);
+	bytes = channel_drop_matches(channel);
+	routing->work->done += bytes > 0 ? WORK_LOOKUP + WORK_BYTES(bytes) / 2 : 0;
+	routing->match_bytes -= bytes;
 }
 
 /* Makes room for more matches: the channels looked up longest ago have to look again. */
@@ -56,7 +65,7 @@ routing_limit_matches(struct routing *routing)
 }
 
 /* The argument of routing_add_match(). */
-struct routing_search {
+struct routing_finding {
 	struct routing *routing;
 	struct channel *channel;
 };
@@ -64,8 +73,8 @@ struct routing_search {
 static int
 routing_add_match(struct pattern *pattern, void *arg)
 {
-	struct routing *routing = ((const struct routing_search *)arg)->routing;
-	struct channel *channel = ((const struct routing_search *)arg)->channel;
+	struct routing *routing = ((const struct routing_finding *)arg)->routing;
+	struct channel *channel = ((const struct routing_finding *)arg)->channel;
 	ssize_t bytes = channel_add_match(channel, pattern);
 
 	if (bytes < 0)
@@ -77,33 +86,57 @@ routing_add_match(struct pattern *pattern, void *arg)
 	return 0;
 }
 
-/* Finds the patterns that match. */
+/* Finds the patterns that match, or goes on with that. Returns 0, -ENOMEM or ROUTING_E_MORE. */
 static int
-routing_find_matches(struct routing *routing, struct channel *channel)
+routing_find_matches(struct routing *routing, struct channel *channel, uint64_t end)
 {
-	struct routing_search search = { routing, channel };
+	struct routing_finding finding = { routing, channel };
 	int r;
 
 	assert(channel != routing->pinned);
-	routing_forget_matches(routing, channel);
-	routing_limit_matches(routing);
-	r = pattern_each_match(&routing->patterns, channel_name(channel), routing_add_match, &search);
+	if (routing->search.channel != channel || routing->search.generation != routing->patterns_generation) {
+		if (routing->search.channel)
+			routing_forget_matches(routing, routing->search.channel);
+		routing_forget_matches(routing, channel);
+		routing_limit_matches(routing);
+		routing->search.channel = channel;
+		routing->search.generation = routing->patterns_generation;
+		routing->search.cursor = (struct pattern_cursor){ 0 };
+	}
+	r = pattern_search(&routing->patterns, channel_name(channel), &routing->search.cursor, end, routing_add_match,
+	                   &finding);
+	if (r == PATTERN_E_MORE)
+		return ROUTING_E_MORE;
+	routing->search.channel = NULL;
 	if (r < 0)
 		routing_forget_matches(routing, channel);
 	channel->patterns_generation = r < 0 ? UINT64_MAX : routing->patterns_generation;
 	return r;
 }
 
-static int
-routing_stop_at_first(struct pattern *pattern __attribute__((unused)), void *arg __attribute__((unused)))
+bool
+routing_search(struct routing *routing, uint64_t end)
 {
-	return -EEXIST;
+	return !routing->search.channel || routing->search.generation != routing->patterns_generation ||
+	       routing_find_matches(routing, routing->search.channel, end) != ROUTING_E_MORE;
 }
 
 bool
-routing_has_match(struct routing *routing, struct slice name)
+routing_is_unmatched(const struct routing *routing, uint64_t hash)
 {
-	return pattern_each_match(&routing->patterns, name, routing_stop_at_first, NULL) != 0;
+	size_t i = hash % ROUTING_UNMATCHED;
+
+	return routing->patterns.by_text.n == 0 ||
+	       (routing->unmatched[i].hash == hash && routing->unmatched[i].generation == routing->patterns_generation);
+}
+
+void
+routing_note_unmatched(struct routing *routing, uint64_t hash)
+{
+	size_t i = hash % ROUTING_UNMATCHED;
+
+	routing->unmatched[i].hash = hash;
+	routing->unmatched[i].generation = routing->patterns_generation;
 }
 
 /* Marks the channel's receivers, or clears their marks. Returns whether one was so already. */
@@ -125,13 +158,25 @@ routing_mark_receivers(const struct channel *channel, bool mark)
 	return found;
 }
 
-/* Fills the cache of a channel. Returns 0 or -ENOMEM. */
+/* See WORK_WIDE. */
+static bool
+routing_is_wide(const struct routing *routing, const struct channel *channel)
+{
+	return (uint64_t)channel->n_total * (WORK_VISIT + WORK_QUEUE + WORK_QUEUE / 2) +
+	           (uint64_t)channel->n_matches * (WORK_VISIT + WORK_QUEUE) + WORK_BYTES(channel->heads_len) >
+	       routing->work->wide;
+}
+
+/* Fills the cache of a channel. Returns 0, -ENOMEM or ROUTING_E_MORE. */
 static int
 routing_refresh(struct routing *routing, struct channel *channel)
 {
-	if (channel->patterns_generation != routing->patterns_generation && !channel->is_shard &&
-	    routing_find_matches(routing, channel) < 0)
-		return -ENOMEM;
+	int r = 0;
+
+	if (channel->patterns_generation != routing->patterns_generation && !channel->is_shard)
+		r = routing_find_matches(routing, channel, routing->work->done + routing->work->step);
+	if (r != 0)
+		return r;
 	channel->rule = access_find(routing->access->rules, channel_name(channel));
 	routing->work->done += WORK_LOOKUP + routing->access->n_rules * WORK_VISIT;
 	channel->is_restricted = channel->rule->subscribe.is_given;
@@ -149,8 +194,9 @@ routing_refresh(struct routing *routing, struct channel *channel)
 	channel->large_from = (uint32_t)(BATCH_COPIES_MAX / (channel->n_matches + 1));
 	if (channel->large_from > BATCH_LARGE)
 		channel->large_from = BATCH_LARGE;
+	channel->is_wide = routing_is_wide(routing, channel);
 	channel->overlap = false;
-	if (channel->n_matches > 0) {
+	if (channel->n_matches > 0 && channel->heads_len <= BATCH_HEADS_MAX) {
 		routing->work->done += 2 * (uint64_t)channel->n_total * WORK_VISIT;
 		channel->overlap = routing_mark_receivers(channel, true);
 		routing_mark_receivers(channel, false);

@@ -33,6 +33,7 @@ flow_init(struct flow *flow, const struct limits *limits)
 	TAILQ_INIT(&flow->throttled);
 	TAILQ_INIT(&flow->untried);
 	TAILQ_INIT(&flow->excluded);
+	TAILQ_INIT(&flow->wide_waiters);
 	TAILQ_INIT(&flow->receivers);
 	TAILQ_INIT(&flow->repliers);
 	TAILQ_INIT(&flow->blocked);
@@ -40,6 +41,8 @@ flow_init(struct flow *flow, const struct limits *limits)
 	TAILQ_INIT(&flow->dead);
 	work_end_pass(&flow->work);
 	flow->work.share = 1;
+	flow->work.wide = WORK_WIDE;
+	flow->work.step = WORK_TURN;
 	flow_update_time(flow);
 	flow->start_ms = flow->now_ms;
 	flow->uptime_s = 0;
@@ -89,6 +92,32 @@ flow_admit(struct flow *flow, struct client *c, const struct identity *given)
 	LIST_INIT(&c->subscriptions);
 	flow->stats.clients++;
 	return 0;
+}
+
+void
+flow_set_executing(struct flow *flow, struct client *c)
+{
+	flow->executing = c;
+	flow->is_exclusive = c || flow->is_wide;
+}
+
+void
+flow_begin_wide(struct flow *flow)
+{
+	flow->is_wide = flow->is_exclusive = true;
+}
+
+void
+flow_end_wide(struct flow *flow)
+{
+	struct client *c;
+
+	flow->is_wide = false;
+	flow->is_exclusive = flow->executing != NULL;
+	while (!flow->executing && (c = TAILQ_FIRST(&flow->excluded))) {
+		flow->work.done += WORK_VISIT;
+		flow_resume(flow, c);
+	}
 }
 
 void
@@ -212,7 +241,7 @@ flow_begin_turn(struct flow *flow, struct client *c)
 	}
 	flow->work.turn_end = flow->work.done + WORK_TURN;
 	flow->work.done += WORK_LOOKUP;
-	return user->credit > 0;
+	return user->credit > 0 && !(flow->is_wide && flow->wide != c && client_is_subscribed(c));
 }
 
 void
@@ -313,6 +342,14 @@ flow_out_of_memory(struct flow *flow, struct client *c)
 	flow_mark_dead(flow, c);
 }
 
+/* Whether the leader waits for something else, and there is room for a command of another one meanwhile. */
+static bool
+flow_must_give_lead_up(const struct flow *flow, const struct client *c)
+{
+	return c->user->leader == c && c->state == CLIENT_WAITING &&
+	       c->user->input <= user_input_max(&flow->limits) + flow->limits.max_message;
+}
+
 static void
 flow_end_lead(struct flow *flow, struct user *user)
 {
@@ -330,7 +367,8 @@ flow_charge_input(struct flow *flow, struct client *c, size_t old, size_t new)
 
 	user->input += new - old;
 	flow->users.input += new - old;
-	if (user->leader && (user->input <= limit || (user->leader == c && !is_much)))
+	if (user->leader &&
+	    (user->input <= limit || (user->leader == c && !is_much) || flow_must_give_lead_up(flow, c)))
 		flow_end_lead(flow, user);
 	if (user->input <= limit) {
 		if (was_over)

@@ -32,13 +32,14 @@ struct flow {
 	struct client_list clients; /* all, by id */
 	/* By state: READY (on the list of the user), WAITING (on one of these, or a list of its own), DEAD. */
 	struct user_list ready_users;
-	size_t n_ready;               /* clients in state READY */
-	struct user_list led_users;   /* that have a leader */
-	struct client_list gathering; /* wait until their channels, which have receivers, have more; see publish.c */
-	struct client_list throttled; /* wait until a receiver or a user is no longer over a limit */
-	struct client_list untried;   /* wait until the sockets of clogged receivers have been tried */
-	struct client_list excluded;  /* wait for the end of the EXEC of `executing` */
-	struct client_list leaving;   /* in state CLOSING, with subscriptions that have not been ended yet */
+	size_t n_ready;                  /* clients in state READY */
+	struct user_list led_users;      /* that have a leader */
+	struct client_list gathering;    /* wait until their channels, which have receivers, have more; see publish.c */
+	struct client_list throttled;    /* wait until a receiver or a user is no longer over a limit */
+	struct client_list untried;      /* wait until the sockets of clogged receivers have been tried */
+	struct client_list excluded;     /* wait for the end of what `is_exclusive` tells of */
+	struct client_list wide_waiters; /* wait for a turn as `wide` */
+	struct client_list leaving;      /* in state CLOSING, with subscriptions that have not been ended yet */
 	struct client_list dead;
 	/* By out_state: RECEIVER, REPLIER, BLOCKED. */
 	struct client_list receivers, repliers, blocked;
@@ -61,7 +62,15 @@ struct flow {
 	 */
 	struct client *executing;
 	struct buf deferred;
-	bool executing_is_pinned; /* output_pin() was called for it meanwhile */
+	size_t deferred_at, deferred_charged; /* how much of it is delivered; what the user is charged with for it */
+	bool executing_is_pinned;             /* output_pin() was called for it meanwhile */
+	/*
+	 * A message takes several passes: matching it with patterns, for the client `wide`, or its delivery.
+	 * is_exclusive: that, or somebody is `executing`; others wait with all that shows or changes what is shared.
+	 */
+	struct client *wide;
+	uint64_t wide_work; /* units of the search for it */
+	bool is_wide, is_exclusive;
 
 	uint64_t now_ms; /* monotonic clock, as of the last event */
 	uint64_t start_ms;
@@ -83,6 +92,20 @@ void flow_update_time(struct flow *flow);
  * Initialises a new client. Takes over the reference to the identity's groups, even if it fails. Returns 0 or -ENOMEM.
  */
 int flow_admit(struct flow *flow, struct client *c, const struct identity *identity);
+
+/* All others wait for the EXEC of the client from now on; NULL: that is over. */
+void flow_set_executing(struct flow *flow, struct client *c);
+
+/* All wait for a message that takes several passes, until it is over. */
+void flow_begin_wide(struct flow *flow);
+void flow_end_wide(struct flow *flow);
+
+/* Whether the client has to wait with what shows or changes what is shared. */
+static inline bool
+flow_excludes(const struct flow *flow, const struct client *c)
+{
+	return flow->is_exclusive && (flow->executing ? flow->executing != c : flow->wide != c);
+}
 
 /* Forgets a client that has left all channels and lists. */
 void flow_dismiss(struct flow *flow, struct client *c);
@@ -111,8 +134,8 @@ void flow_set_out_state(struct flow *flow, struct client *c, enum client_out_sta
 void flow_make_ready(struct flow *flow, struct client *c);
 
 /*
- * Begins a turn of the client, or returns false if its user has had their share of work. flow_end_turn() charges the
- * user with the work done since.
+ * Begins a turn of the client, or returns false if its user has had their share of work; or it is subscribed and a wide
+ * message is delivered, as replies must not overtake that. flow_end_turn() charges the user with the work done since.
  */
 bool flow_begin_turn(struct flow *flow, struct client *c);
 void flow_end_turn(struct flow *flow, struct client *c, uint64_t begin);

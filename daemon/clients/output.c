@@ -66,7 +66,7 @@ output_release(struct flow *flow, struct client *c)
 void
 output_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written, struct barrier *barrier)
 {
-	flow->work.done += WORK_SYSCALL + 2 * WORK_BYTES(written);
+	flow->work.done += WORK_WRITE + 2 * WORK_BYTES(written);
 	switch (status) {
 	case OUTQ_EMPTY:
 		flow_set_out_state(flow, c, CLIENT_OUT_IDLE);
@@ -164,10 +164,14 @@ output_queue(struct flow *flow, struct client *c, struct chunk *chunk, size_t of
 static void
 output_defer(struct flow *flow, struct client *c, struct deferred deferred)
 {
+	size_t memory = buf_memory(&flow->deferred);
+
 	if (buf_append(&flow->deferred, &deferred, sizeof(deferred)) == 0)
 		chunk_ref(deferred.chunk);
 	else
 		flow_out_of_memory(flow, c);
+	if (buf_memory(&flow->deferred) != memory)
+		output_limit_charge(flow, c->user, &flow->deferred_charged, buf_memory(&flow->deferred));
 }
 
 void
@@ -181,13 +185,24 @@ output_deliver(struct flow *flow, struct client *c, struct chunk *chunk, size_t 
 		output_defer(flow, c, (struct deferred){ chunk, offset, len, messages });
 }
 
+/* Queues the first part of a message. */
+static void
+output_queue_part(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len)
+{
+	if (!outq_is_held(&c->out))
+		output_queue(flow, c, chunk, offset, len, NULL, 0);
+	else if (c->state != CLIENT_DEAD)
+		output_queue_span(flow, c, chunk, offset, len, NULL, 0, false);
+}
+
 void
 output_deliver_part(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len)
 {
-	if (c == flow->executing || !outq_is_held(&c->out))
-		output_deliver(flow, c, chunk, offset, len, NULL, 0);
-	else if (c->state != CLIENT_DEAD)
-		output_queue_span(flow, c, chunk, offset, len, NULL, 0, false);
+	flow->work.done += WORK_QUEUE / 2;
+	if (c == flow->executing)
+		output_defer(flow, c, (struct deferred){ chunk, offset, len, 0 });
+	else
+		output_queue_part(flow, c, chunk, offset, len);
 }
 
 void
@@ -252,20 +267,26 @@ output_append_unicast(struct flow *flow, const void *data, size_t len)
 	return offset;
 }
 
-void
-output_deliver_deferred(struct flow *flow)
+bool
+output_deliver_deferred(struct flow *flow, uint64_t end)
 {
 	struct client *c = flow->executing;
 	struct deferred deferred;
 
-	flow->executing = NULL;
-	for (size_t at = 0; at < flow->deferred.len; at += sizeof(deferred)) {
-		memcpy(&deferred, flow->deferred.data + at, sizeof(deferred));
+	while (flow->deferred_at < flow->deferred.len) {
+		if (flow->work.done >= end)
+			return false;
+		memcpy(&deferred, flow->deferred.data + flow->deferred_at, sizeof(deferred));
+		flow->deferred_at += sizeof(deferred);
+		flow->work.done += WORK_VISIT;
 		if (deferred.messages > 0)
 			output_queue(flow, c, deferred.chunk, deferred.offset, deferred.len, NULL, deferred.messages);
 		else
-			output_deliver_part(flow, c, deferred.chunk, deferred.offset, deferred.len);
+			output_queue_part(flow, c, deferred.chunk, deferred.offset, deferred.len);
 		chunk_unref(deferred.chunk);
 	}
+	flow->deferred_at = 0;
 	buf_deinit(&flow->deferred);
+	output_limit_charge(flow, c->user, &flow->deferred_charged, 0);
+	return true;
 }

@@ -43,8 +43,8 @@ void output_end_answer(struct flow *flow, struct client *c, uint32_t at);
  */
 void output_kill_waiting_for_commit(struct flow *flow);
 
-/* Ends EXEC: queues what was deferred for flow.executing, and sets that to NULL. */
-void output_deliver_deferred(struct flow *flow);
+/* Queues what was deferred for flow.executing, until work.done is `end`. Returns whether that was all. */
+bool output_deliver_deferred(struct flow *flow, uint64_t end);
 
 /* Copies bytes with flow.unicast. Returns their offset in its chunk, or -ENOMEM. */
 int64_t output_append_unicast(struct flow *flow, const void *data, size_t len);

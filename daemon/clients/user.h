@@ -37,7 +37,7 @@ struct user {
 	uint64_t input;    /* bytes: memory of commands that are not handled yet, and of transactions */
 	/*
 	 * The one client that goes on while `input` is over its limit, so that not all wait for each other; or NULL. It
-	 * is closed if it sends nothing for slow_timeout.
+	 * is closed if it sends nothing for slow_timeout. If it has to wait for receivers, another one goes on.
 	 */
 	struct client *leader;
 	uint32_t leader_active_s;      /* when it last sent something, seconds since the daemon started */

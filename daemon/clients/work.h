@@ -5,8 +5,12 @@
  *
  * A client's turn ends after WORK_TURN units, and in one pass the clients of one user get WORK_USER units together
  * (user.h); what is not done then goes on in a later pass. Reading ends after WORK_PASS units, writing and closing
- * after WORK_OUTPUT more. A single step that cannot be cut, such as the delivery of one message to all its receivers,
- * may exceed its turn once; WORK_LIMIT is what no pass exceeds then, which tests/bats/work.bats proves.
+ * after WORK_OUTPUT more. Matching a name with very many patterns, and delivering a message to very many receivers, is
+ * done in portions (pass.c). A step that cannot be cut, such as the delivery of one message to fewer receivers, may
+ * exceed its turn once; WORK_LIMIT is what no pass exceeds then, which tests/bats/work.bats proves.
+ *
+ * What is left that no limit for one user bounds is a look at all receivers of a channel when some have changed or are
+ * clogged: about 25 units for each. It exceeds WORK_LIMIT where a channel has some 300,000.
  */
 #pragma once
 
@@ -19,10 +23,14 @@
 #define WORK_OUTPUT ((uint64_t)2000 * 1000)
 #define WORK_LIMIT ((uint64_t)16 * 1000 * 1000)
 
+/* A message whose delivery costs more than this is wide: it is delivered in portions. */
+#define WORK_WIDE ((uint64_t)1000 * 1000)
+
 /* What common steps cost. */
 #define WORK_COMMAND 30   /* parsing one command with few arguments, and its reply */
 #define WORK_ARGUMENT 15  /* parsing one argument of a command with many */
-#define WORK_SYSCALL 1000 /* a read, a write or a close of a socket */
+#define WORK_SYSCALL 1000 /* a read or a close of a socket, and the like */
+#define WORK_WRITE 2000   /* a write to a socket, which may wake its reader */
 #define WORK_VISIT 10     /* looking at one client, channel or other piece of memory in a walk */
 #define WORK_QUEUE 60     /* queueing output for one client */
 #define WORK_LOOKUP 100   /* finding, making or freeing something in a table */
@@ -39,6 +47,9 @@ struct work {
 	uint64_t pass_begin;
 	uint64_t max;   /* units of the costliest pass */
 	uint64_t share; /* the number of the share that users have now: is counted up with each new one */
+	/* Constant, but for tests: WORK_WIDE; and what a search for matches may cost in a turn, in a pass four times
+	 * that. */
+	uint64_t wide, step;
 };
 
 /* Whether the client that runs has to stop, and go on in a later pass. */

@@ -134,7 +134,8 @@ cmd_client_put_line(struct buf *out, struct bus *bus, const struct session *s, b
 	const struct session_info *info = s->info ? s->info : &none;
 	const struct client *c = &s->client;
 	const struct transaction *transaction = s->in_transaction ? info->transaction : NULL;
-	size_t multi_mem = transaction ? transaction->bytes : 0, kept = s->kept > multi_mem ? s->kept - multi_mem : 0;
+	size_t multi_mem = transaction ? transaction->memory_of_commands.bytes : 0,
+	       kept = s->kept > multi_mem ? s->kept - multi_mem : 0;
 	size_t unsent = c->out.count > 0 ? outq_cost(&c->out) : 0;
 	struct session_address address;
 	char flags[16];
@@ -303,8 +304,9 @@ cmd_client_visit(struct listing *listing, struct client *c, const void *arg)
 	if (listed->channel && !listing->extra) {
 		struct receivers *receivers;
 
-		if (receivers_find(listing->bus, *listed->channel, &receivers) < 0)
-			return -ENOMEM;
+		r = receivers_find(listing->bus, *listed->channel, &receivers);
+		if (r != 0)
+			return r;
 		listing->extra = receivers;
 	}
 	if (listed->channel && !receivers_include(listing->extra, c->id))

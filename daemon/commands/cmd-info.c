@@ -19,8 +19,9 @@
 /* Upper bound of the sections that one INFO names. */
 #define ARGUMENTS_MAX 64
 
-/* Work that one section costs. Most of it is for what the kernel is asked. */
+/* Work that one section costs; and the one for which a file in /proc is read. */
 #define INFO_WORK (2 * WORK_LINE)
+#define INFO_MEMORY_WORK (10 * WORK_SYSCALL)
 
 #define U(x) ((unsigned long long)(x))
 
@@ -286,10 +287,11 @@ static const struct {
 	const char *title, *text;
 	int (*put)(struct buf *out, const struct bus *bus); /* NULL: the section is always text */
 	bool on_demand;                                     /* not among the default sections */
+	uint64_t work;                                      /* beside INFO_WORK */
 } sections[] = {
 	{ .title = "Server", .put = info_put_server },
 	{ .title = "Clients", .put = info_put_clients },
-	{ .title = "Memory", .put = info_put_memory },
+	{ .title = "Memory", .put = info_put_memory, .work = INFO_MEMORY_WORK },
 	{ .title = "Persistence", .text = "loading:0\r\n" }, /* libraries wait for it until a server is ready */
 	{ .title = "Streams", .put = info_put_streams },
 	{ .title = "Stats", .put = info_put_stats },
@@ -328,7 +330,7 @@ cmd_info(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 			continue;
 		r = buf_printf(&out, "%s# %s\r\n%s", out.len > 0 ? "\r\n" : "", sections[i].title,
 		               sections[i].text ? sections[i].text : "");
-		bus->flow.work.done += sections[i].put ? INFO_WORK : 0;
+		bus->flow.work.done += sections[i].put ? INFO_WORK + sections[i].work : 0;
 		if (r == 0 && sections[i].put)
 			r = sections[i].put(&out, bus);
 	}

@@ -3,6 +3,7 @@
 #include "execute.h"
 #include "keyspace.h"
 #include "handlers.h"
+#include "publish.h"
 #include "reply.h"
 #include "sessions.h"
 #include "transaction.h"
@@ -49,9 +50,19 @@ multi_end(struct bus *bus, struct session *s, const struct transaction *transact
 		s->client.user->credit -= (int64_t)transaction->work;
 		bus->flow.work.turn_end = bus->flow.work.done;
 	}
-	if (transaction->is_running)
+	if (transaction->is_running && !transaction->is_answered)
 		output_end_answer(&bus->flow, &s->client, transaction->answer);
 	bus_end_exec(bus);
+}
+
+/* Gives the client the messages to itself, which come behind the answer. Returns whether all are queued. */
+static bool
+multi_deliver_own(struct bus *bus, struct session *s, struct transaction *transaction)
+{
+	if (!transaction->is_answered)
+		output_end_answer(&bus->flow, &s->client, transaction->answer);
+	transaction->is_answered = true;
+	return bus_deliver_deferred(bus, bus->flow.work.turn_end);
 }
 
 /*
@@ -67,18 +78,27 @@ multi_wait_for_receivers(struct bus *bus, struct session *s, struct transaction 
 		transaction->next = STAILQ_FIRST(&transaction->commands);
 		transaction->memory = transaction->work = 0;
 		transaction->generation = multi_generation(bus);
+		transaction->has_paused = false;
 	}
+	if (bus->flow.wide == &s->client)
+		transaction->work += bus->flow.wide_work; /* for the command that is checked now */
 	while (transaction->next && transaction->work <= EXEC_WORK) {
 		const struct queued_command *command = transaction->next;
 		uint64_t begin = bus->flow.work.done;
 
-		if (job_must_pause(bus, s, 0))
+		if (job_must_pause(bus, s, 0)) {
+			transaction->has_paused = true;
 			return COMMAND_MORE;
-		bus->flow.work.done += WORK_VISIT;
+		}
+		bus->flow.work.done += 2 * WORK_VISIT; /* commands may be many, and are in no cache */
 		if (command->row->flags & COMMAND_PUBLISHES
 		        ? cmd_publish_must_wait(bus, s, command->argv, command->row->run == cmd_spublish,
 		                                &transaction->memory)
 		        : keyspace_exec_must_wait(bus, s, command->row)) {
+			if (s->client.in_list == &bus->flow.wide_waiters) { /* its receivers are still searched for */
+				transaction->has_paused = true;
+				return COMMAND_WAIT;
+			}
 			transaction->next = NULL;
 			multi_end(bus, s, transaction);
 			return COMMAND_WAIT;
@@ -86,10 +106,10 @@ multi_wait_for_receivers(struct bus *bus, struct session *s, struct transaction 
 		transaction->next = STAILQ_NEXT(command, link);
 		transaction->work += bus->flow.work.done - begin;
 	}
-	if (!transaction->next && transaction->generation != multi_generation(bus) && s->has_job &&
+	if (!transaction->next && transaction->generation != multi_generation(bus) && transaction->has_paused &&
 	    bus->flow.executing != &s->client) {
 		batch_close(&bus->batch);
-		bus->flow.executing = &s->client;
+		flow_set_executing(&bus->flow, &s->client);
 		return COMMAND_MORE;
 	}
 	transaction->is_checked = true;
@@ -120,6 +140,17 @@ multi_refuse(struct bus *bus, struct session *s)
 	return COMMAND_DONE;
 }
 
+/* Whether a command has to wait until the wide batch, to which one before it has published, is delivered. */
+static bool
+multi_waits_for_wide(const struct bus *bus, struct session *s, const struct queued_command *command)
+{
+	if (!batch_is_wide(&bus->batch))
+		return false;
+	return !command || !(command->row->flags & COMMAND_MAY_WAIT) ||
+	       !publish_joins(bus, &s->client, command->argv[1], command->row->run == cmd_spublish,
+	                      command->argv[2].len);
+}
+
 /*
  * Runs the commands until all are done or the turn is over. In between, flow.executing makes all others wait whose
  * commands could see or change anything, so for them EXEC happens at once.
@@ -134,8 +165,10 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 		uint64_t begin = bus->flow.work.done;
 		enum command_result result;
 
+		if (multi_waits_for_wide(bus, s, command))
+			return COMMAND_MORE;
 		if (job_must_pause(bus, s, 0)) {
-			batch_close(&bus->batch);
+			batch_send(&bus->batch);
 			return COMMAND_MORE;
 		}
 		sessions->place = transaction->place;
@@ -148,6 +181,8 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			result = execute(bus, s, command->row, execute_stats(bus, command->row), command->argv,
 			                 command->argc);
 		transaction->work += bus->flow.work.done - begin;
+		if (result == COMMAND_WAIT)
+			return COMMAND_WAIT;
 		multi_limit_replies(bus, s, transaction);
 		if (result == COMMAND_MORE) {
 			transaction->place = sessions->place;
@@ -157,6 +192,8 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			place_clear(bus, &sessions->place);
 		}
 	}
+	if (multi_waits_for_wide(bus, s, NULL) || !multi_deliver_own(bus, s, transaction))
+		return COMMAND_MORE;
 	multi_end(bus, s, transaction);
 	if (transaction->is_too_long)
 		flow_mark_dead(&bus->flow, &s->client);
@@ -169,7 +206,7 @@ static void
 multi_begin(struct bus *bus, struct session *s, struct transaction *transaction)
 {
 	batch_close(&bus->batch); /* messages of others are no part of it, and their answers may wait for s */
-	bus->flow.executing = &s->client;
+	flow_set_executing(&bus->flow, &s->client);
 	transaction->is_running = true;
 	transaction->work = 0;
 	transaction->next = STAILQ_FIRST(&transaction->commands);
@@ -216,8 +253,9 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	if (s->client.state != CLIENT_DEAD && (transaction->is_running || !multi_is_refused(bus, s, transaction))) {
 		if (!transaction->is_running)
 			multi_begin(bus, s, transaction);
-		if (multi_run(bus, s, transaction) == COMMAND_MORE)
-			return COMMAND_MORE;
+		result = multi_run(bus, s, transaction);
+		if (result != COMMAND_DONE)
+			return result;
 	}
 	multi_end(bus, s, transaction);
 	transaction_end(bus, s);

@@ -174,7 +174,7 @@ udsd_visit_channel(struct listing *listing, struct channel *channel, const void 
 
 	if (r == 0 && !listing->extra)
 		r = held_find(listing->bus, (struct held **)&listing->extra);
-	if (r < 0 || !udsd_shows_channel(listing, channel, arg))
+	if (r != 0 || !udsd_shows_channel(listing, channel, arg))
 		return r;
 	listing->n++;
 	return udsd_put_channel(listing, channel);

@@ -74,7 +74,7 @@ static bool
 dispatch_is_repeated(const struct sessions *sessions, const struct session *s, struct slice name, size_t argc)
 {
 	return dispatch_is_recent(sessions, name) && dispatch_fits_arity(sessions->recent.row, argc) &&
-	       !sessions->bus.flow.executing && !s->in_transaction && s->reply_mode == REPLY_ON &&
+	       !sessions->bus.flow.is_exclusive && !s->in_transaction && s->reply_mode == REPLY_ON &&
 	       sessions->bus.flow.users.n_over == 0 && !client_is_subscribed(&s->client);
 }
 
@@ -211,11 +211,19 @@ dispatch_is_too_much(const struct bus *bus, const struct session *s, const struc
 	return argc > LARGE_NUMBER || argv[argc - 1].len > LARGE_BYTES || dispatch_is_costly(row);
 }
 
-/* Whether the EXEC of another client is paused, and the command must not come in between. */
+/*
+ * Whether the EXEC of another client is paused, or a wide message on its way, and the command must not come in between.
+ * More messages may join that one, which publish_message() decides.
+ */
 static bool
 dispatch_is_excluded(const struct bus *bus, const struct session *s, const struct command *row)
 {
-	return bus->flow.executing && bus->flow.executing != &s->client && !(row->flags & COMMAND_BLIND);
+	const struct flow *flow = &bus->flow;
+
+	if (!flow->is_exclusive || row->flags & COMMAND_BLIND)
+		return false;
+	return flow_excludes(flow, &s->client) ||
+	       (!flow->executing && batch_is_wide(&bus->batch) && !(row->flags & COMMAND_MAY_WAIT));
 }
 
 static enum command_result __attribute__((noinline))
@@ -228,7 +236,7 @@ dispatch_any(struct bus *bus, struct session *s, const struct slice *argv, size_
 	    cmd_require_channels(bus, s, row, argv, argc) && keyspace_require_queued(bus, s, row, argv, argc))
 		transaction_add(bus, s, row, argv, argc);
 	else if (s->in_transaction && (!row || !(row->flags & COMMAND_UNQUEUED)))
-		transaction_fail(s);
+		transaction_fail(bus, s);
 	else if (row && dispatch_is_excluded(bus, s, row))
 		return flow_wait(&bus->flow, &s->client, &bus->flow.excluded) ? COMMAND_WAIT : COMMAND_DONE;
 	else if (row && dispatch_is_too_much(bus, s, row, argv, argc))

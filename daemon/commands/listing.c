@@ -108,6 +108,18 @@ listing_reply(struct bus *bus, struct session *s, struct listing *listing, const
 	return COMMAND_DONE;
 }
 
+/*
+ * The visit has searched for matches longer than a turn. A search by somebody else would end this one, so the session
+ * waits for a turn in which there is none; in EXEC, all others wait already. A job keeps the place.
+ */
+static enum command_result
+listing_wait_for_search(struct bus *bus, struct session *s)
+{
+	if (!s->has_job || bus->flow.executing)
+		return COMMAND_MORE;
+	return flow_wait(&bus->flow, &s->client, &bus->flow.wide_waiters) ? COMMAND_WAIT : COMMAND_DONE;
+}
+
 /* Call after each visit with its result r. Returns whether the walk goes on at once; else *ret_result ends the turn. */
 static bool
 listing_may_go_on(struct bus *bus, struct session *s, struct listing *listing, int r, enum command_result *ret_result)
@@ -116,9 +128,9 @@ listing_may_go_on(struct bus *bus, struct session *s, struct listing *listing, i
 		*ret_result = listing_refuse(bus, s, "out of memory");
 	} else if (listing->out->len > bus->flow.limits.queue_limit_per_uid / 4) {
 		*ret_result = listing_refuse(bus, s, "the reply takes more than a quarter of queue_limit_per_uid");
-	} else if (job_must_pause(bus, s, 0)) {
+	} else if (r == ROUTING_E_MORE || job_must_pause(bus, s, 0)) {
 		output_limit_charge(&bus->flow, s->client.user, &listing->charged, chunk_size(listing->out));
-		*ret_result = COMMAND_MORE;
+		*ret_result = r == ROUTING_E_MORE ? listing_wait_for_search(bus, s) : COMMAND_MORE;
 	} else {
 		return true;
 	}
@@ -140,9 +152,14 @@ listing_clients(struct bus *bus, struct session *s, listing_client_visit *visit,
 	listing = listing_begin(bus, s, LISTING_CLIENTS);
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
-	while ((c = flow_walk(&bus->flow, &listing->clients)))
-		if (!listing_may_go_on(bus, s, listing, visit(listing, c, arg), &result))
+	while ((c = flow_walk(&bus->flow, &listing->clients))) {
+		int r = visit(listing, c, arg);
+
+		if (r == ROUTING_E_MORE)
+			listing->clients.next = c;
+		if (!listing_may_go_on(bus, s, listing, r, &result))
 			return result;
+	}
 	len = listing->out->len - HEADER_ROOM;
 	if (listing_put(listing, "\r\n", 2) < 0)
 		return listing_refuse(bus, s, "out of memory");
@@ -167,9 +184,14 @@ listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visi
 	listing = listing_begin(bus, s, LISTING_CHANNELS);
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
-	while ((channel = channels_walk(&bus->subscriptions.channels, &listing->channels)))
-		if (!listing_may_go_on(bus, s, listing, visit(listing, channel, arg), &result))
+	while ((channel = channels_walk(&bus->subscriptions.channels, &listing->channels))) {
+		int r = visit(listing, channel, arg);
+
+		if (r == ROUTING_E_MORE)
+			listing->channels.next = channel;
+		if (!listing_may_go_on(bus, s, listing, r, &result))
 			return result;
+	}
 	return listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
 }
 

@@ -35,8 +35,10 @@ bool listing_waits(struct bus *bus, struct session *s);
 void listing_enter(struct session *s);
 void listing_leave(struct bus *bus, struct user *user);
 
-/* What is done with one client, channel or stream. Returns 0 or -ENOMEM. arg: as given to listing_clients(), for
- * example. */
+/*
+ * What is done with one client, channel or stream. Returns 0, -ENOMEM or ROUTING_E_MORE: then it is visited again in a
+ * later turn. arg: as given to listing_clients(), for example.
+ */
 typedef int listing_client_visit(struct listing *listing, struct client *c, const void *arg);
 typedef int listing_channel_visit(struct listing *listing, struct channel *channel, const void *arg);
 typedef int listing_stream_visit(struct listing *listing, struct stream *stream, const void *arg);

@@ -17,9 +17,10 @@ receivers_find(struct bus *bus, struct slice name, struct receivers **ret_receiv
 	struct channel *channel;
 	struct receivers *receivers;
 	size_t n = 0;
+	int r = channels_lookup(&bus->subscriptions.channels, name, false, false, &channel);
 
-	if (channels_lookup(&bus->subscriptions.channels, name, false, false, &channel) < 0)
-		return -ENOMEM;
+	if (r != 0)
+		return r;
 	receivers = malloc(sizeof(*receivers) + (channel ? channel->n_total : 0) * sizeof(receivers->ids[0]));
 	if (!receivers)
 		return -ENOMEM;

@@ -16,7 +16,10 @@ struct receivers {
 	uint64_t ids[]; /* of the clients, ascending */
 };
 
-/* Finds those that may receive it; there may be none. The caller frees *ret_receivers. Returns 0 or -ENOMEM. */
+/*
+ * Finds those that may receive it; there may be none. The caller frees *ret_receivers. Returns 0, -ENOMEM, or
+ * ROUTING_E_MORE if that goes on in a later turn.
+ */
 int receivers_find(struct bus *bus, struct slice channel, struct receivers **ret_receivers);
 
 bool receivers_include(const struct receivers *receivers, uint64_t id);

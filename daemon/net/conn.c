@@ -198,7 +198,7 @@ conn_echo(struct conn *conn, size_t len)
 	ssize_t sent;
 
 	s->client.active_s = bus->flow.uptime_s;
-	bus->flow.work.done += WORK_SYSCALL + 2 * WORK_BYTES(len);
+	bus->flow.work.done += WORK_WRITE + 2 * WORK_BYTES(len);
 	sent = send(conn_fd(conn), conn->origin->loop->buffer, len, MSG_NOSIGNAL);
 	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
 		bus_kill(bus, &s->client);
@@ -303,8 +303,10 @@ conn_flush(struct client *c)
 		return;
 	}
 	status = outq_write(&c->out, conn_fd(conn), WRITE_BUDGET, &written, &barrier);
-	if (status == OUTQ_ERROR && conn->origin->ops->is_writer && client_is_live(c))
+	if (status == OUTQ_ERROR && conn->origin->ops->is_writer && client_is_live(c) && !bus->flow.is_wide)
 		bus_stop_output(bus, c);
+	else if (status == OUTQ_ERROR && conn->origin->ops->is_writer && client_is_live(c))
+		flow_set_out_state(&bus->flow, c, CLIENT_OUT_BLOCKED); /* it must not leave now, and is tried again */
 	else
 		output_flushed(&bus->flow, c, status, written, barrier);
 	conn_update_events(conn);

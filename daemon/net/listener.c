@@ -36,8 +36,11 @@ static void
 listener_accept_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
 	struct listener *listener = arg;
-	int r = listener_accept(listener, ACCEPT_BUDGET);
+	int r = 0;
 
+	/* A new client may be subscribed at once, which must not come in between. They are reported again. */
+	if (!loop_bus(listener->owner->loop)->flow.is_wide)
+		r = listener_accept(listener, ACCEPT_BUDGET);
 	if (r == 0)
 		return;
 	errno = -r;

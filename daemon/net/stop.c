@@ -1,8 +1,8 @@
 /*
  * First all is handled that was read. Then one client after the other is drained: of those that only write, and cannot
  * know what was read, all that they have sent is read; those that were accepted last are read once. That may go on for
- * several passes, which keep the memory for output bounded. Only then are all closed, since until then each may receive
- * what another one has sent.
+ * several passes, which keep the memory for output bounded. Only then are all closed, as many in each pass as it may,
+ * since until then each may receive what another one has sent.
  */
 #include "stop.h"
 
@@ -43,16 +43,32 @@ stop_has_work(const struct stop *stop)
 	return stop->loop->stopping && !stop->is_done;
 }
 
-/* The client to be drained next, or NULL. */
+/* The first client with a higher id, or NULL. */
 static struct client *
-stop_next(const struct stop *stop)
+stop_find_after(const struct stop *stop, uint64_t id)
 {
+	struct flow *flow = &loop_bus(stop->loop)->flow;
 	struct client *c;
 
-	TAILQ_FOREACH(c, &loop_bus(stop->loop)->flow.clients, link)
-		if (c->id > stop->drained_id)
+	TAILQ_FOREACH(c, &flow->clients, link) {
+		flow->work.done += WORK_VISIT;
+		if (c->id > id)
 			break;
+	}
 	return c;
+}
+
+static void
+stop_close_some(struct stop *stop)
+{
+	struct flow *flow = &loop_bus(stop->loop)->flow;
+	struct client *c;
+
+	for (c = stop_find_after(stop, stop->closed_id); c && !flow_is_pass_full(flow); c = TAILQ_NEXT(c, link)) {
+		conn_stop(conn_of(c));
+		stop->closed_id = c->id;
+	}
+	stop->is_done = !c;
 }
 
 void
@@ -64,10 +80,12 @@ stop_advance(struct stop *stop)
 	if (!stop_has_work(stop))
 		return;
 	bus = loop_bus(stop->loop);
-	if (pass_has_work(bus))
+	if (stop->is_closing)
+		stop_close_some(stop);
+	if (stop->is_closing || pass_has_work(bus))
 		return;
-	for (c = stop_next(stop); c && !flow_is_pass_full(&bus->flow) && !loop_is_over(stop->loop);
-	     c = TAILQ_NEXT(c, link)) {
+	for (c = stop_find_after(stop, stop->drained_id);
+	     c && !flow_is_pass_full(&bus->flow) && !loop_is_over(stop->loop); c = TAILQ_NEXT(c, link)) {
 		conn_drain(conn_of(c), c->id > stop->last_id || c->is_readable);
 		stop->n_unread += conn_of(c)->origin->ops->drain && client_is_live(c) && conn_has_input(conn_of(c));
 		stop->drained_id = c->id;
@@ -75,9 +93,8 @@ stop_advance(struct stop *stop)
 	if (c || pass_has_work(bus))
 		return;
 	batch_close(&bus->batch);
-	stop->is_done = true;
-	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		conn_stop(conn_of(c));
+	stop->is_closing = true;
+	stop_close_some(stop);
 }
 
 void

@@ -11,6 +11,8 @@ struct stop {
 	uint64_t last_id;    /* clients with a higher id have not been read at all */
 	uint64_t drained_id; /* of the last client that was drained */
 	uint64_t n_unread;   /* clients that had sent more than was read */
+	bool is_closing;     /* all that was sent is handled */
+	uint64_t closed_id;  /* of the last client that was closed then */
 	bool is_done;        /* all clients are closed, or will be once they have taken their output */
 };
 

@@ -41,6 +41,14 @@ turn_cpu_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+/* About how many pieces of memory are in use. */
+static size_t
+turn_pieces(const struct bus *bus)
+{
+	return 2 * bus->subscriptions.table.n + bus->subscriptions.channels.table.n +
+	       4 * (size_t)bus->flow.stats.clients;
+}
+
 /*
  * Whether it is worth to return free memory of the heap to the kernel, and not too costly: that walks all free pieces
  * of the heap, and there is at most one between any two that are in use.
@@ -48,10 +56,8 @@ turn_cpu_us(void)
 static bool
 turn_should_trim(const struct bus *bus)
 {
-	size_t pieces =
-	    2 * bus->subscriptions.table.n + bus->subscriptions.channels.table.n + 4 * (size_t)bus->flow.stats.clients;
-
-	return bus->flow.chunks.n_free == 0 && bus->flow.chunks.released >= TRIM_MIN && pieces <= TRIM_PIECES_MAX;
+	return bus->flow.chunks.n_free == 0 && bus->flow.chunks.released >= TRIM_MIN &&
+	       turn_pieces(bus) <= TRIM_PIECES_MAX;
 }
 
 /* In addition, it takes no more than a thousandth of the time. */
@@ -62,6 +68,7 @@ turn_trim_heap(struct turn *turn)
 	uint64_t begin = turn_cpu_us();
 
 	flow->chunks.released = 0;
+	flow->work.done += turn_pieces(loop_bus(turn->loop)) * WORK_VISIT;
 	malloc_trim(0);
 	turn->trim_after_ms = flow->now_ms + (turn_cpu_us() - begin);
 }

@@ -1,7 +1,8 @@
 /*
  * A user is charged for the input that their clients have sent and the daemon has not handled, so that one user cannot
  * fill the memory with it. Over the limit, all clients of the user wait but one, the leader. So large commands that
- * many programs send at once are all handled, one after the other, and memory exceeds the limit by one command at most.
+ * many programs send at once are all handled, one after the other, and memory exceeds the limit by one command at most;
+ * by two if the leader has to wait for receivers, since another one takes its place then.
  * A leader that does not send the rest of its command would keep the others waiting for ever; so it is closed when it
  * has sent nothing for slow_timeout.
  */
@@ -17,8 +18,8 @@
 void
 input_quota_charge(struct bus *bus, struct session *s, size_t input)
 {
-	size_t kept =
-	    input + (s->in_transaction ? s->info->transaction->bytes : 0) + (s->has_job ? s->info->job->bytes : 0);
+	size_t kept = input + (s->in_transaction ? s->info->transaction->memory_of_commands.bytes : 0) +
+	              (s->has_job ? s->info->job->bytes : 0);
 	bool must_wait;
 
 	if (input > 0 && s->info && s->info->blocked)

@@ -6,13 +6,11 @@
 #include "session.h"
 
 struct queued_command *
-queued_command_new(const struct command *row, const struct slice *argv, size_t argc, size_t bytes)
+queued_command_put(void *to, const struct command *row, const struct slice *argv, size_t argc)
 {
-	struct queued_command *command = malloc(queued_command_size(argc, bytes));
+	struct queued_command *command = to;
 	uint8_t *p;
 
-	if (!command)
-		return NULL;
 	*command = (struct queued_command){ .row = row, .argc = argc };
 	p = (uint8_t *)&command->argv[argc];
 	for (size_t i = 0; i < argc; i++) {
@@ -40,13 +38,14 @@ job_begin(struct bus *bus, struct session *s, const struct command *row, const s
 	for (size_t i = 0; i < argc; i++)
 		bytes += argv[i].len;
 	if (job)
-		job->command = queued_command_new(row, argv, argc, bytes);
+		job->command = malloc(queued_command_size(argc, bytes));
 	if (!job || !job->command) {
 		free(job);
 		place_clear(bus, &sessions_of(bus)->place);
 		flow_out_of_memory(&bus->flow, &s->client);
 		return;
 	}
+	queued_command_put(job->command, row, argv, argc);
 	bus->flow.work.done += argc * WORK_VISIT + WORK_BYTES(bytes);
 	job->bytes = queued_command_size(argc, bytes);
 	job->place = sessions_of(bus)->place;

@@ -25,9 +25,8 @@ queued_command_size(size_t argc, size_t bytes)
 	return sizeof(struct queued_command) + argc * sizeof(struct slice) + bytes;
 }
 
-/* bytes: the sum of the arguments' lengths. Returns NULL without memory. The caller frees it with free(). */
-struct queued_command *queued_command_new(const struct command *row, const struct slice *argv, size_t argc,
-                                          size_t bytes);
+/* Copies a command to memory of that size, aligned for any type. */
+struct queued_command *queued_command_put(void *to, const struct command *row, const struct slice *argv, size_t argc);
 
 struct job {
 	struct queued_command *command;

@@ -24,14 +24,12 @@ transaction_begin(struct session *s)
 }
 
 static void
-transaction_clear(struct transaction *transaction)
+transaction_clear(struct bus *bus, struct transaction *transaction)
 {
-	struct queued_command *command;
-
-	while ((command = STAILQ_FIRST(&transaction->commands))) {
-		STAILQ_REMOVE_HEAD(&transaction->commands, link);
-		free(command);
-	}
+	bus->flow.work.done += WORK_BYTES(transaction->memory_of_commands.bytes) / 2;
+	bus->flow.chunks.released += transaction->memory_of_commands.bytes;
+	STAILQ_INIT(&transaction->commands);
+	arena_clear(&transaction->memory_of_commands);
 	transaction->bytes = 0;
 }
 
@@ -40,9 +38,7 @@ transaction_end(struct bus *bus, struct session *s)
 {
 	if (!s->in_transaction)
 		return;
-	bus->flow.work.done += s->info->transaction->n * WORK_VISIT;
-	bus->flow.chunks.released += s->info->transaction->bytes;
-	transaction_clear(s->info->transaction);
+	transaction_clear(bus, s->info->transaction);
 	place_clear(bus, &s->info->transaction->place);
 	free(s->info->transaction);
 	s->info->transaction = NULL;
@@ -50,10 +46,10 @@ transaction_end(struct bus *bus, struct session *s)
 }
 
 void
-transaction_fail(struct session *s)
+transaction_fail(struct bus *bus, struct session *s)
 {
 	s->info->transaction->has_failed = true;
-	transaction_clear(s->info->transaction);
+	transaction_clear(bus, s->info->transaction);
 }
 
 void
@@ -62,6 +58,7 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 	struct transaction *transaction = s->info->transaction;
 	size_t limit = bus->flow.limits.max_message + PROTOCOL_REQUEST_ROOM, bytes = 0, cost;
 	struct queued_command *command;
+	void *room;
 
 	for (size_t i = 0; i < argc; i++)
 		bytes += argv[i].len;
@@ -72,16 +69,17 @@ transaction_add(struct bus *bus, struct session *s, const struct command *row, c
 		return;
 	}
 	if (transaction->bytes + cost > limit) {
-		transaction_fail(s);
+		transaction_fail(bus, s);
 		reply_error(bus, s, "ERR the transaction takes more than %zu bytes (max_message + 1 MiB)", limit);
 		return;
 	}
-	command = queued_command_new(row, argv, argc, bytes);
-	if (!command) {
-		transaction_fail(s);
+	room = arena_alloc(&transaction->memory_of_commands, cost);
+	if (!room) {
+		transaction_fail(bus, s);
 		reply_error(bus, s, "ERR out of memory");
 		return;
 	}
+	command = queued_command_put(room, row, argv, argc);
 	bus->flow.work.done += 2 * WORK_BYTES(bytes); /* into new memory */
 	STAILQ_INSERT_TAIL(&transaction->commands, command, link);
 	transaction->n++;

@@ -9,17 +9,21 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "arena.h"
 #include "job.h"
 
 struct transaction {
 	STAILQ_HEAD(, queued_command) commands;
-	size_t n;        /* number of commands, also after a failure */
-	size_t bytes;    /* memory of the commands */
+	size_t n;     /* number of commands, also after a failure */
+	size_t bytes; /* of the commands */
+	struct arena memory_of_commands;
 	bool has_failed; /* a command was refused, so EXEC will be too */
 	/* While EXEC is under way: the command that it checks or runs next, what its messages will cost, and more. */
 	struct queued_command *next;
 	bool is_checked, is_running;
 	uint32_t answer;       /* of output_begin_answer() */
+	bool is_answered;      /* all have run, and only what its client receives itself is left */
+	bool has_paused;       /* the check took several turns */
 	bool closes;           /* the client asked to be closed itself */
 	bool is_too_long;      /* there are too many replies: the client is disconnected at the end */
 	uint64_t memory, work; /* what its messages take in queues, in bytes; what was done for it (work.h) */
@@ -35,7 +39,7 @@ void transaction_add(struct bus *bus, struct session *s, const struct command *r
                      size_t argc);
 
 /* Makes EXEC fail, and frees the commands. */
-void transaction_fail(struct session *s);
+void transaction_fail(struct bus *bus, struct session *s);
 
 /* Ends and frees the session's transaction, if there is one. */
 void transaction_end(struct bus *bus, struct session *s);

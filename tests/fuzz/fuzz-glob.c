@@ -192,7 +192,8 @@ world_look_up(struct world *world, struct slice name)
 	assert(copy || name.len == 0);
 	memcpy(copy, name.p, name.len);
 	memset(world->found, 0, sizeof(world->found));
-	assert(pattern_each_match(&world->index, (struct slice){ copy, name.len }, world_note_found, world) == 0);
+	assert(pattern_search(&world->index, (struct slice){ copy, name.len }, &(struct pattern_cursor){ 0 },
+	                      UINT64_MAX, world_note_found, world) == 0);
 	for (size_t i = 0; i < world->n; i++) {
 		const struct pattern *pattern = world->patterns[i];
 		bool matches = world_match_exact(pattern, copy, name.len);

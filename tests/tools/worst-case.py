@@ -281,6 +281,30 @@ def try_mixed():
                                           for i in range(20)) + Client.encode("EXEC") for k in range(2)))
 
 
+def try_many_patterns():
+    """Patterns of several users, all that each may have, match one channel; or none does, which takes as long."""
+    if os.geteuid() != 0:
+        return  # one user's are not enough
+    n = 1000 if timed else 100  # for each of ten clients
+    crowds = [Crowd(path, 20000 + u, [[["HELLO", "3"], ["PSUBSCRIBE"] + [
+        "*a" + "a" * u + "".join("a?"[i >> k & 1] for k in range(14)) for i in range(n * k, n * k + n)]]
+        for k in range(10)]) for u in range(4)]
+    hello = Client.encode("HELLO", "3")
+    for name in "a" * 250, "a" * 10 + "b" * 240:
+        for command in ["PUBLISH", name, "x"], ["PUBLISH", name, "x" * 20000]:
+            try_raw("%s to patterns of several users" % shown(command), hello + Client.encode(*command) * 10)
+    data = b"".join(Client.encode("PUBLISH", "b" * 240 + "%d" % i, "x") for i in range(10))
+    try_raw("messages to names that no pattern matches", hello + data)
+    try_raw("EXEC of messages to patterns of several users", hello + encode_all(
+        [["MULTI"]] + [["PUBLISH", "a" * (240 + i % 2), "x"] for i in range(10)] + [["EXEC"]]))
+    for words in ["UDSD", "CHANNELS"], ["UDSD", "CLIENTS", "CHANNEL", "a" * 240]:
+        try_raw("%s beside patterns of several users" % shown(words), hello + Client.encode(*words) * 2)
+    for i, patterns in enumerate(crowds):
+        patterns.end()
+        meter.wait_for(lambda figures: int(figures["connected_clients"]) <= CLIENTS + 3 + 10 * (3 - i),
+                       "a client with many patterns to leave")
+
+
 def try_waiting():
     """Many clients wait for receivers, each of another channel, and are woken in vain."""
     waiting = Crowd(path, user, [[["HELLO", "3"]]] * (1000 if timed else 100),
@@ -374,8 +398,9 @@ for command in table:
     if verbose:
         print("# %6.1f s after %s" % (time.monotonic() - begin, command), flush=True)
 
-for name, scenario in (("input", try_input), ("mixed", try_mixed), ("waiting", try_waiting), ("stuck", try_stuck),
-                       ("watched", try_watched), ("exec", try_paused_exec)):
+for name, scenario in (("input", try_input), ("mixed", try_mixed), ("patterns", try_many_patterns),
+                       ("waiting", try_waiting), ("stuck", try_stuck), ("watched", try_watched),
+                       ("exec", try_paused_exec)):
     if any(fnmatch.fnmatch(name, pattern) for pattern in wanted):
         rebuild_crowd()
         scenario()

@@ -164,6 +164,14 @@ hub_init(struct hub *hub, enum hub_reading reading, uint64_t seed)
 }
 
 void
+hub_make_wide(struct hub *hub)
+{
+	hub->bus.flow.work.wide = 0;
+	hub->bus.flow.work.step = 1;
+	hub->bus.subscriptions.channels.routing.members_generation++; /* what channels know of it does not hold */
+}
+
+void
 hub_deinit(struct hub *hub)
 {
 	struct peer *peer;

@@ -62,6 +62,9 @@ struct hub {
 
 void hub_init(struct hub *hub, enum hub_reading reading, uint64_t seed);
 
+/* From now on every message takes several passes: the search for its matches, and its delivery. */
+void hub_make_wide(struct hub *hub);
+
 /* Closes all peers; the bus must be left with nothing. */
 void hub_deinit(struct hub *hub);
 

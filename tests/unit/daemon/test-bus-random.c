@@ -35,6 +35,13 @@ struct world {
 	struct hub hub;
 	struct model models[N_PEERS];
 	struct prng prng;
+	bool is_wide;
+};
+
+/* How the bus reads, and whether each message takes several passes. */
+struct manner {
+	enum hub_reading reading;
+	bool is_wide;
 };
 
 static size_t
@@ -43,10 +50,18 @@ pick(struct world *world, size_t n)
 	return prng_below(&world->prng, n);
 }
 
-/* The bus reads what the peer has sent; passes may end in between. */
+/*
+ * The bus reads what the peer has sent; passes may end in between. If messages are wide, the commands of others would
+ * be done before those that wait; so they are not sent before all of these are done, though not delivered yet.
+ */
 static void
 let_read(struct world *world, struct peer *peer)
 {
+	const struct session *s = &peer->session;
+
+	while (world->is_wide && (peer->sent_at < peer->sent.len || s->leftover || s->client.state != CLIENT_OPEN))
+		if (!hub_read(peer))
+			hub_end_pass(&world->hub);
 	while (hub_read(peer))
 		if (pick(world, 50) == 0)
 			hub_end_pass(&world->hub);
@@ -213,10 +228,12 @@ static uint64_t base_seed;
 static void
 as_the_model_says(void **state)
 {
-	const enum hub_reading *reading = *state;
-	struct world world = { .hub = { .reading = 0 } };
+	const struct manner *manner = *state;
+	struct world world = { .is_wide = manner->is_wide };
 
-	hub_init(&world.hub, *reading, base_seed);
+	hub_init(&world.hub, manner->reading, base_seed);
+	if (manner->is_wide)
+		hub_make_wide(&world.hub);
 	prng_init(&world.prng, base_seed + 1);
 	for (size_t i = 0; i < N_PEERS; i++)
 		begin(&world, &world.models[i], i);
@@ -231,11 +248,13 @@ as_the_model_says(void **state)
 int
 main(void)
 {
-	static const enum hub_reading whole = HUB_WHOLE, small = HUB_SMALL, any = HUB_RANDOM;
+	static const struct manner whole = { HUB_WHOLE, false }, small = { HUB_SMALL, false },
+	                           any = { HUB_RANDOM, false }, wide = { HUB_WHOLE, true };
 	const struct CMUnitTest tests[] = {
 		{ "whole reads", as_the_model_says, NULL, NULL, (void *)&whole },
 		{ "a small buffer", as_the_model_says, NULL, NULL, (void *)&small },
 		{ "random reads", as_the_model_says, NULL, NULL, (void *)&any },
+		{ "wide messages", as_the_model_says, NULL, NULL, (void *)&wide },
 	};
 
 	base_seed = prng_seed();

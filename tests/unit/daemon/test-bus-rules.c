@@ -540,7 +540,7 @@ unfinished_input_of_a_user(struct hub *hub)
 static void
 waiting_input_of_a_user(struct hub *hub)
 {
-	struct peer *r = user_new(hub, 1, 1001), *publishers[6];
+	struct peer *r = user_new(hub, 1, 1001), *publishers[10];
 	struct peer *first = user_new(hub, 8, 1002), *other = user_new(hub, 9, 1002);
 	size_t size = 400000, kept;
 	uint8_t *payload = make_payload(size);
@@ -556,15 +556,15 @@ waiting_input_of_a_user(struct hub *hub)
 	peer_publish(first, "x", (struct slice){ payload, 5000 });
 	hub_settle(hub);
 	assert_true(r->session.client.clogged);
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < 10; i++) {
 		publishers[i] = user_new(hub, 10 + (pid_t)i, 1000);
 		peer_publish(publishers[i], "x", (struct slice){ payload, size });
 		hub_settle(hub);
 		assert_int_equal(publishers[i]->session.client.state, CLIENT_WAITING);
 	}
 	kept = publishers[0]->session.client.user->input;
-	assert_in_range(kept, limit, limit + hub->buffer_size + 2 * 256 * 1024);
-	assert_true(publishers[5]->sent_at < size); /* not all of its input is read */
+	assert_in_range(kept, limit, limit + 2 * 500000 + 4 * 256 * 1024);
+	assert_true(publishers[9]->sent_at < size); /* not all of its input is read */
 	peer_publish(other, "y", (struct slice){ payload, size });
 	hub_settle(hub);
 	peer_expect_text(other, ":0\r\n");
@@ -574,11 +574,11 @@ waiting_input_of_a_user(struct hub *hub)
 	bus_set_limits(&hub->bus, &limits);
 	hub_settle(hub);
 	assert_true(r->session.client.clogged);
-	assert_int_equal(publishers[5]->sent_at, publishers[5]->sent.len);
+	assert_int_equal(publishers[9]->sent_at, publishers[9]->sent.len);
 	peer_set_full(r, false);
 	hub_settle(hub);
 	peer_expect_text(first, ":1\r\n");
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 10; i++)
 		peer_expect_text(publishers[i], ":1\r\n");
 	assert_int_equal(publishers[0]->session.client.user->input, 0);
 	r->got.len = 0;

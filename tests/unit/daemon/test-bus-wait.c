@@ -4,6 +4,7 @@
 #include "wait-receivers.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define S(text) ((struct slice){ (const uint8_t *)(text), sizeof(text) - 1 })
@@ -269,6 +270,65 @@ many_channels_without_subscribers(struct hub *hub)
 	peer_expect_text(waiter, "+OK\r\n:1\r\n");
 }
 
+/* A client of its user sends the beginning of a large message, and later the rest. */
+static void
+begin_large(struct peer *peer, const uint8_t *payload, size_t n)
+{
+	peer_say(peer, "*3\r\n$7\r\nPUBLISH\r\n$1\r\nx\r\n$900000\r\n");
+	peer_send(peer, payload, n);
+}
+
+/* Over the limit for input, one client of a user goes on. If that has to wait for a receiver, another one does. */
+static void
+large_ones_behind_waiting_one(struct hub *hub)
+{
+	struct peer *p = peer_new(hub, 1), *others[] = { peer_new(hub, 2), peer_new(hub, 3) };
+	uint8_t *payload = make_payload(900000);
+
+	hub->bus.flow.limits.max_message = 1000000; /* the limit is 1 MiB more */
+	hub->bus.flow.limits.queue_limit_per_uid = 100000;
+	if (hub->reading == HUB_WHOLE || hub->reading == HUB_RANDOM) {
+		for (size_t i = 0; i < 2; i++)
+			begin_large(others[i], payload, 700000);
+		hub_settle(hub);
+		say(p, "UDSD WAITRECEIVER ON\r\n");
+		begin_large(p, payload, 900000);
+		say(p, "\r\n");
+		assert_int_equal(p->session.client.state, CLIENT_WAITING);
+		for (size_t i = 0; i < 2; i++) {
+			peer_send(others[i], payload + 700000, 200000);
+			say(others[i], "\r\n");
+			peer_expect_text(others[i], ":0\r\n");
+		}
+		p->got.len = 0;
+	}
+	free(payload);
+}
+
+/* Who waits beside subscribers that may not receive the channel any more finds a receiver that comes by a pattern. */
+static void
+publish_waits_beside_refused(struct hub *hub)
+{
+	struct access_rules rules = STAILQ_HEAD_INITIALIZER(rules);
+	struct peer *p = peer_new(hub, 1), *r = peer_new(hub, 2);
+	struct peer *refused = peer_new_as(hub, &(struct identity){ .pid = 3, .uid = 1000 });
+
+	say(p, "UDSD WAITRECEIVER ON\r\n");
+	say(refused, "SUBSCRIBE x\r\n");
+	rules_add(&rules, "x", NULL, "uid:0", SLOW_WAIT);
+	bus_set_rules(&hub->bus, &rules); /* it goes at the end of the pass */
+	peer_say(p, "PUBLISH x 1\r\n");
+	while (hub_read(p))
+		continue;
+	peer_say(r, "PSUBSCRIBE ?\r\n");
+	while (hub_read(r))
+		continue;
+	hub_settle(hub);
+	peer_expect_text(p, "+OK\r\n:1\r\n");
+	refused->got.len = r->got.len = 0;
+	hub_drop_rules(hub, &rules);
+}
+
 static const struct conversation conversations[] = {
 	{ "publish waits for receiver", publish_waits_for_receiver },
 	{ "publish waits for pattern", publish_waits_for_pattern },
@@ -280,6 +340,8 @@ static const struct conversation conversations[] = {
 	{ "more receivers in one pass", more_receivers_in_one_pass },
 	{ "waits for receivers for some time", waits_for_receivers_for_some_time },
 	{ "many channels without subscribers", many_channels_without_subscribers },
+	{ "large ones behind a waiting one", large_ones_behind_waiting_one },
+	{ "publish waits beside refused", publish_waits_beside_refused },
 };
 
 int

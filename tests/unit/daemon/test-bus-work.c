@@ -220,6 +220,44 @@ exec_is_atomic(struct hub *hub)
 	pinger->got.len = 0;
 }
 
+/* What a client receives of its own EXEC comes behind the answer, in turns. */
+static void
+exec_to_itself(struct hub *hub)
+{
+	struct peer *e = peer_new(hub, 1);
+	struct buf expected = { 0 };
+	size_t n = hub->reading == HUB_WHOLE ? 40000 : 300;
+	bool in_turns = false;
+
+	peer_say(e, "HELLO 3\r\nSUBSCRIBE x\r\nPSUBSCRIBE x*\r\n");
+	hub_settle(hub);
+	e->got.len = 0;
+	peer_say(e, "MULTI\r\n");
+	put_text(&expected, "+OK\r\n");
+	for (size_t i = 0; i < n; i++) {
+		peer_say(e, "PUBLISH x 1\r\n");
+		put_text(&expected, "+QUEUED\r\n");
+	}
+	peer_say(e, "EXEC\r\n");
+	buf_printf(&expected, "*%zu\r\n", n);
+	for (size_t i = 0; i < n; i++)
+		put_text(&expected, ":2\r\n");
+	for (size_t i = 0; i < n; i++) {
+		put_message(&expected, true, NULL, S("x"), S("1"));
+		put_message(&expected, true, "x*", S("x"), S("1"));
+	}
+	while (e->sent_at < e->sent.len || hub->bus.flow.executing || e->session.client.state != CLIENT_OPEN) {
+		one_pass(hub);
+		in_turns = in_turns || hub->bus.flow.deferred_at > 0;
+		assert_true(!hub->bus.flow.executing || hub->bus.flow.deferred.len == 0 ||
+		            hub->bus.flow.deferred_charged > 0);
+	}
+	hub_settle(hub);
+	assert_true(in_turns == (hub->reading == HUB_WHOLE));
+	assert_int_equal(hub->bus.flow.deferred_charged, 0);
+	peer_expect_buf(e, &expected);
+}
+
 /* A client that goes in the middle of its EXEC: the others go on. */
 static void
 exec_is_broken(struct hub *hub)
@@ -316,6 +354,7 @@ static const struct conversation conversations[] = {
 	{ "goes in the middle", goes_in_the_middle },
 	{ "list while channels change", list_while_channels_change },
 	{ "exec is atomic", exec_is_atomic },
+	{ "exec to itself", exec_to_itself },
 	{ "exec is broken", exec_is_broken },
 	{ "exec with too many receivers", exec_with_too_many_receivers },
 	{ "message in many ways", message_in_many_ways },

@@ -69,10 +69,12 @@ ended_search(void **state __attribute__((unused)))
 
 	for (size_t i = 0; i < 5; i++)
 		assert_non_null(pattern_get(&index, slice_of(texts[i])));
-	assert_int_equal(pattern_each_match(&index, slice_of("ab"), count_one, &n), -EEXIST);
+	assert_int_equal(
+	    pattern_search(&index, slice_of("ab"), &(struct pattern_cursor){ 0 }, UINT64_MAX, count_one, &n), -EEXIST);
 	assert_int_equal(n, 2);
 	n = 10;
-	assert_int_equal(pattern_each_match(&index, slice_of("ab"), count_one, &n), 0);
+	assert_int_equal(
+	    pattern_search(&index, slice_of("ab"), &(struct pattern_cursor){ 0 }, UINT64_MAX, count_one, &n), 0);
 	assert_int_equal(n, 14);
 	for (size_t i = 0; i < 5; i++)
 		pattern_remove(&index, pattern_find(&index, slice_of(texts[i])));
@@ -113,7 +115,7 @@ search(struct pattern_index *index, struct pattern *const *all, size_t n, struct
 	struct findings findings = { .n = 0 };
 	size_t expected = 0;
 
-	assert_int_equal(pattern_each_match(index, name, note, &findings), 0);
+	assert_int_equal(pattern_search(index, name, &(struct pattern_cursor){ 0 }, UINT64_MAX, note, &findings), 0);
 	for (size_t i = 0; i < n; i++)
 		expected += glob_match(all[i]->text, all[i]->len, name.p, name.len);
 	assert_int_equal(findings.n, expected);
