@@ -32,7 +32,7 @@ static const char schema_tables[] =
     " value BLOB NOT NULL, PRIMARY KEY (kind, owner, key)) WITHOUT ROWID;"
     "CREATE TABLE block (no INTEGER PRIMARY KEY, stream INTEGER NOT NULL, id BLOB NOT NULL, n INTEGER NOT NULL,"
     " bytes INTEGER NOT NULL, crc INTEGER NOT NULL, v BLOB NOT NULL);"
-    "CREATE UNIQUE INDEX block_index ON block (stream, id, n, bytes);"
+    "CREATE INDEX block_index ON block (stream, id, n, bytes);"
     "CREATE TABLE gone (stream INTEGER NOT NULL, first BLOB NOT NULL, last BLOB NOT NULL,"
     " PRIMARY KEY (stream, first)) WITHOUT ROWID;";
 

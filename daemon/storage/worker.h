@@ -14,7 +14,7 @@
 #include "copy.h"
 #include "database.h"
 #include "room.h"
-#include "storage.h"
+#include "storage-data.h"
 #include "storefile.h"
 #include "tidy.h"
 
