@@ -99,7 +99,7 @@ struct storage_event {
 	size_t len;
 };
 
-/* Readable when storage_collect() has an event; nothing else may be done with it. */
+/* Readable until storage_collect() has returned STORAGE_NOTHING; nothing else may be done with it. */
 int storage_fd(const struct storage *storage);
 
 /* Returns the next event, or STORAGE_NOTHING. Never blocks. */
