@@ -146,7 +146,7 @@ multi_waits_for_wide(const struct bus *bus, struct session *s, const struct queu
 {
 	if (!batch_is_wide(&bus->batch))
 		return false;
-	return !command || !(command->row->flags & COMMAND_MAY_WAIT) ||
+	return !command || !(command->row->flags & COMMAND_PUBLISHES) ||
 	       !publish_joins(bus, &s->client, command->argv[1], command->row->run == cmd_spublish,
 	                      command->argv[2].len);
 }

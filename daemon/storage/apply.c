@@ -27,30 +27,36 @@ apply_put(struct database *database, const struct change *change)
 	return database_run(database, DATABASE_PUT);
 }
 
-static int
-apply_put_block_by(struct database *database, enum database_statement which, const struct change *change, uint32_t crc)
-{
-	sqlite3_stmt *statement = database_get(database, which);
-
-	sqlite3_bind_int64(statement, 1, (sqlite3_int64)change->owner);
-	database_bind_blob(statement, 2, change->key.p, change->key.len);
-	sqlite3_bind_int64(statement, 3, change->n);
-	sqlite3_bind_int64(statement, 4, (sqlite3_int64)change->value.len);
-	sqlite3_bind_int64(statement, 5, crc);
-	database_bind_blob(statement, 6, change->value.p, change->value.len);
-	return database_run(database, which);
-}
-
+/* There is at most one block with an id, which is updated. An upsert would need an index of its own for that. */
 static int
 apply_put_block(struct database *database, const struct change *change)
 {
-	uint32_t crc = database_checksum(DATABASE_BLOCK + change->n, change->owner, change->key, change->value);
+	sqlite3_stmt *find = database_get(database, DATABASE_FIND_BLOCK), *put;
+	enum database_statement which = DATABASE_INSERT_BLOCK;
 	int r = gone_except(database, change->owner, change->key.p);
 
-	if (r < 0 || (r = apply_put_block_by(database, DATABASE_UPDATE_BLOCK, change, crc)) < 0 ||
-	    sqlite3_changes(database->sqlite) > 0)
+	if (r < 0)
 		return r;
-	return apply_put_block_by(database, DATABASE_INSERT_BLOCK, change, crc);
+	sqlite3_bind_int64(find, 1, (sqlite3_int64)change->owner);
+	database_bind_blob(find, 2, change->key.p, change->key.len);
+	if ((r = database_row(database, DATABASE_FIND_BLOCK)) < 0)
+		return r;
+	if (r > 0) {
+		which = DATABASE_UPDATE_BLOCK;
+		sqlite3_bind_int64(database_get(database, which), 7, sqlite3_column_int64(find, 0));
+		database_reset(database, DATABASE_FIND_BLOCK);
+	}
+	put = database_get(database, which);
+	if (which == DATABASE_INSERT_BLOCK) {
+		sqlite3_bind_int64(put, 1, (sqlite3_int64)change->owner);
+		database_bind_blob(put, 2, change->key.p, change->key.len);
+	}
+	sqlite3_bind_int64(put, 3, change->n);
+	sqlite3_bind_int64(put, 4, (sqlite3_int64)change->value.len);
+	sqlite3_bind_int64(put, 5,
+	                   database_checksum(DATABASE_BLOCK + change->n, change->owner, change->key, change->value));
+	database_bind_blob(put, 6, change->value.p, change->value.len);
+	return database_run(database, which);
 }
 
 static int

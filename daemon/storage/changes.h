@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "storage.h"
+#include "storage-data.h"
 
 enum change_kind {
 	CHANGE_PUT,

@@ -19,8 +19,8 @@ static const char *const database_sql[DATABASE_STATEMENTS] = {
 			 " ON CONFLICT DO UPDATE SET crc = excluded.crc, value = excluded.value",
 	[DATABASE_DELETE] = "DELETE FROM record WHERE kind = ?1 AND owner = ?2 AND key = ?3",
 	[DATABASE_DELETE_OWNER] = "DELETE FROM record WHERE kind = ?1 AND owner = ?2",
-	/* There is at most one block with an id: where there is none to update, one is inserted. */
-	[DATABASE_UPDATE_BLOCK] = "UPDATE block SET n = ?3, bytes = ?4, crc = ?5, v = ?6 WHERE stream = ?1 AND id = ?2",
+	[DATABASE_FIND_BLOCK] = "SELECT no FROM block WHERE stream = ?1 AND id = ?2",
+	[DATABASE_UPDATE_BLOCK] = "UPDATE block SET n = ?3, bytes = ?4, crc = ?5, v = ?6 WHERE no = ?7",
 	[DATABASE_INSERT_BLOCK] = "INSERT INTO block (stream, id, n, bytes, crc, v) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[DATABASE_GET_BLOCK] = "SELECT n, crc, v FROM block WHERE stream = ?1 AND id = ?2",
 	[DATABASE_FIRST_BLOCK] = "SELECT id FROM block WHERE stream = ?1 AND id BETWEEN ?2 AND ?3 ORDER BY id LIMIT 1",

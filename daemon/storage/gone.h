@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "database.h"
-#include "storage.h"
+#include "storage-data.h"
 
 /* Deletes the blocks first..last of the stream: at most *budget of them, which is lowered, at once; the rest is gone.
  */

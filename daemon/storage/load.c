@@ -43,13 +43,32 @@ load_misfit(struct database *database, const char *table)
 	return -EBADMSG;
 }
 
+/*
+ * Checks the pages of the records, which are few, and read anyway: without that, rows might be missing unnoticed. Those
+ * of the blocks are too many; a block that is missing is found when it is asked for.
+ */
+static int
+load_check(struct database *database)
+{
+	_load_finalize_ sqlite3_stmt *row = NULL;
+	int r = load_prepare(database, "PRAGMA quick_check('record')", &row);
+
+	if (r < 0 || (r = load_step(database, row)) < 0)
+		return r;
+	if (r == 0 || strcmp((const char *)sqlite3_column_text(row, 0), "ok") != 0)
+		return load_misfit(database, "record");
+	return 0;
+}
+
 static int
 load_records(struct database *database, const struct storage_loader *loader)
 {
+	static const char sql[] = "SELECT kind, owner, key, crc, value FROM record ORDER BY kind, owner, key";
 	_load_finalize_ sqlite3_stmt *rows = NULL;
-	int r =
-	    load_prepare(database, "SELECT kind, owner, key, crc, value FROM record ORDER BY kind, owner, key", &rows);
+	int r = load_check(database);
 
+	if (r == 0)
+		r = load_prepare(database, sql, &rows);
 	if (r < 0)
 		return r;
 	while ((r = load_step(database, rows)) > 0) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "database.h"
-#include "storage.h"
+#include "storage-data.h"
 
 /* Calls the functions of the loader for all that is stored. Fails with its error, or with the reason in
  * database.failure. */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "database.h"
-#include "storage.h"
+#include "storage-data.h"
 #include "storefile.h"
 
 struct room {

@@ -12,11 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How a database is made; page_size and auto_vacuum stay what they are in one that exists. */
-static const char schema_pragmas[] = "PRAGMA locking_mode = EXCLUSIVE;"
-				     "PRAGMA page_size = 4096;"
-				     "PRAGMA auto_vacuum = INCREMENTAL;"
-				     "PRAGMA journal_mode = WAL;"
+/* For a database that is made. In one that exists, the second would be written again, for which a full disk may have no
+ * room. */
+static const char schema_layout[] = "PRAGMA page_size = 4096;"
+				    "PRAGMA auto_vacuum = INCREMENTAL;";
+
+static const char schema_pragmas[] = "PRAGMA journal_mode = WAL;"
 				     "PRAGMA synchronous = FULL;"
 				     "PRAGMA wal_autocheckpoint = 0;"
 				     "PRAGMA journal_size_limit = 8388608;"
@@ -32,7 +33,7 @@ static const char schema_tables[] =
     " value BLOB NOT NULL, PRIMARY KEY (kind, owner, key)) WITHOUT ROWID;"
     "CREATE TABLE block (no INTEGER PRIMARY KEY, stream INTEGER NOT NULL, id BLOB NOT NULL, n INTEGER NOT NULL,"
     " bytes INTEGER NOT NULL, crc INTEGER NOT NULL, v BLOB NOT NULL);"
-    "CREATE UNIQUE INDEX block_index ON block (stream, id, n, bytes);"
+    "CREATE INDEX block_index ON block (stream, id, n, bytes);"
     "CREATE TABLE gone (stream INTEGER NOT NULL, first BLOB NOT NULL, last BLOB NOT NULL,"
     " PRIMARY KEY (stream, first)) WITHOUT ROWID;";
 
@@ -120,7 +121,8 @@ schema_prepare(struct database *database)
 	if (version > SCHEMA_VERSION)
 		return schema_refuse(database, "made by a newer udsd (format %lld; this one knows those up to %d)",
 		                     version, SCHEMA_VERSION);
-	if ((r = schema_run(database, schema_pragmas)) < 0 || (r = schema_check_log(database)) < 0)
+	if ((tables == 0 && (r = schema_run(database, schema_layout)) < 0) ||
+	    (r = schema_run(database, schema_pragmas)) < 0 || (r = schema_check_log(database)) < 0)
 		return r;
 	return tables == 0 ? schema_make(database) : 0;
 }

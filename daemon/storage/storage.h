@@ -13,30 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "protocol.h"
+#include "storage-data.h"
 
 struct storage;
-
-struct storage_limits {
-	uint64_t max_bytes;       /* of the database; 0: no limit */
-	uint64_t min_free;        /* bytes of the file system that stay free */
-	uint64_t commit_delay_ms; /* at least so long from the begin of one commit to that of the next */
-};
-
-/* Tables of small records, all of which are read at the start. The key is unique for its owner. */
-enum storage_table {
-	STORAGE_META,
-	STORAGE_STREAMS,
-	STORAGE_GROUPS,
-	STORAGE_CONSUMERS,
-	STORAGE_PENDING,
-	STORAGE_PRODUCERS,
-	STORAGE_LATER,
-	STORAGE_TABLES,
-};
-
-/* Identifies a block within its stream: big-endian, so that the order of bytes is the order of blocks. */
-#define STORAGE_ID_SIZE 16
 
 /*
  * Opens the store in the directory, which is made if it is missing; makes a database, or recovers one. Next comes
@@ -56,18 +35,8 @@ int storage_close(struct storage *storage);
 /* Other limits hold from now on. A commit that waits, for its time or for a full disk, is tried at once. */
 void storage_set_limits(struct storage *storage, const struct storage_limits *limits);
 
-/* Gets what is stored. Functions return 0, or -errno to stop the load. Slices are valid only during the call. */
-struct storage_loader {
-	void *arg;
-	int (*record)(void *arg, enum storage_table table, uint64_t owner, struct slice key, struct slice value);
-	/* Without its bytes; blocks come by stream and id. n: as given to storage_put_block(). */
-	int (*block)(void *arg, uint64_t stream, const uint8_t id[STORAGE_ID_SIZE], uint32_t n, uint32_t bytes);
-	/* A record whose value does not fit its checksum: it comes here instead. NULL: the load fails. */
-	int (*damaged)(void *arg, enum storage_table table, uint64_t owner, struct slice key);
-};
-
 /*
- * Reads all records, table by table in the order above and by owner and key, and then the index of all blocks. Starts
+ * Reads all records, by table, owner and key, and then the index of all blocks, by stream and id. Starts
  * the thread. Call it once, before everything that follows. Returns 0; or -errno and a sentence in error[], and then
  * only storage_close() may follow.
  */
@@ -130,33 +99,17 @@ struct storage_event {
 	size_t len;
 };
 
-/* Readable when storage_collect() has an event; nothing else may be done with it. */
+/* Readable until storage_collect() has returned STORAGE_NOTHING; nothing else may be done with it. */
 int storage_fd(const struct storage *storage);
 
 /* Returns the next event, or STORAGE_NOTHING. Never blocks. */
 enum storage_event_kind storage_collect(struct storage *storage, struct storage_event *ret_event);
-
-enum storage_state {
-	STORAGE_OK,
-	STORAGE_SCARCE, /* max_bytes or min_free is reached: what grows the store should be refused */
-	STORAGE_FULL,   /* a commit does not fit the disk; it is tried again each second */
-	STORAGE_DEAD,   /* a write or flush has failed: nothing is stored until the daemon starts again */
-};
 
 enum storage_state storage_state(const struct storage *storage);
 
 /* Why the state is not OK, for an error reply, such as "No space left on device" or "max_bytes = 1G"; or "". Valid
  * until the next call. */
 const char *storage_reason(struct storage *storage);
-
-struct storage_figures {
-	uint64_t bytes;      /* of the database and its log on disk */
-	uint64_t used_bytes; /* of the database, without its free pages */
-	uint64_t free_bytes; /* of the file system */
-	uint64_t commits, failed_commits, fetches;
-	uint64_t commit_us_last, commit_us_max, commit_us_total;
-	uint64_t cpu_us; /* CPU time of the thread */
-};
 
 /* As of the last commit. */
 void storage_get_figures(struct storage *storage, struct storage_figures *ret_figures);

@@ -14,13 +14,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "apply.h"
-#include "load.h"
 
 #define WORKER_RETRY_MS 1000   /* after no space or memory */
 #define WORKER_IDLE_MS 10      /* before it tidies up */
@@ -74,18 +72,6 @@ worker_judge(struct worker *worker)
 		worker_set_state(worker, state, reason.text);
 }
 
-static void
-worker_drop_fetches(struct fetch_list *list)
-{
-	struct fetch *fetch;
-
-	while ((fetch = STAILQ_FIRST(list))) {
-		STAILQ_REMOVE_HEAD(list, link);
-		free(fetch->data);
-		free(fetch);
-	}
-}
-
 /* Ends all work if the database has failed for good. Returns whether r is no failure at all. */
 static bool
 worker_check(struct worker *worker, int r)
@@ -94,7 +80,7 @@ worker_check(struct worker *worker, int r)
 		return true;
 	if (!worker->database.failure.may_pass && worker_state(worker) != STORAGE_DEAD) {
 		worker_set_state(worker, STORAGE_DEAD, worker->database.failure.text);
-		worker_drop_fetches(&worker->wanted);
+		fetch_drop_all(&worker->wanted);
 		worker->has_failed = true;
 		worker_notify(worker);
 	}
@@ -151,6 +137,7 @@ worker_commit(struct worker *worker)
 		if (worker_state(worker) != STORAGE_DEAD && !worker->must_stop) {
 			worker_set_state(worker, STORAGE_FULL, worker->database.failure.text);
 			worker->commit_at_ms = worker_now_ms() + WORKER_RETRY_MS;
+			worker_measure(worker);
 			return true;
 		}
 		worker->lost = r;
@@ -160,7 +147,9 @@ worker_commit(struct worker *worker)
 		figures->commit_us_total += us;
 		if (us > figures->commit_us_max)
 			figures->commit_us_max = us;
-		worker_set_state(worker, STORAGE_OK, "");
+		/* A store that is scarce of room stays so until it has been measured. */
+		if (worker_state(worker) == STORAGE_FULL)
+			worker_set_state(worker, STORAGE_OK, "");
 		worker_measure(worker);
 		worker->is_committed = true;
 		worker_notify(worker);
@@ -185,27 +174,6 @@ worker_trim_log(struct worker *worker)
 		worker->log_at_ms = worker_now_ms() + WORKER_RETRY_MS;
 }
 
-/* Reads a block, from the batch if that has it and is not durable yet. Without the mutex. */
-static void
-worker_fetch(struct worker *worker, struct fetch *fetch, bool is_in_batch)
-{
-	enum changes_find find = CHANGES_UNTOUCHED;
-	struct slice value;
-
-	if (is_in_batch)
-		find = changes_find_block(&worker->batch, fetch->stream, fetch->id, &value);
-	if (find == CHANGES_UNTOUCHED) {
-		fetch->error = load_block(&worker->database, fetch->stream, fetch->id, &fetch->data, &fetch->len);
-	} else if (find == CHANGES_DELETED) {
-		fetch->error = -ENOENT;
-	} else if ((fetch->data = malloc(value.len + 1))) {
-		memcpy(fetch->data, value.p, value.len);
-		fetch->len = value.len;
-	} else {
-		fetch->error = -ENOMEM;
-	}
-}
-
 static bool
 worker_serve(struct worker *worker)
 {
@@ -217,7 +185,7 @@ worker_serve(struct worker *worker)
 
 		STAILQ_REMOVE_HEAD(&worker->wanted, link);
 		pthread_mutex_unlock(&worker->mutex);
-		worker_fetch(worker, fetch, is_in_batch);
+		fetch_run(fetch, &worker->database, is_in_batch ? &worker->batch : NULL);
 		pthread_mutex_lock(&worker->mutex);
 		worker->figures.fetches++;
 		STAILQ_INSERT_TAIL(&worker->found, fetch, link);
@@ -389,8 +357,8 @@ worker_stop(struct worker *worker)
 void
 worker_deinit(struct worker *worker)
 {
-	worker_drop_fetches(&worker->wanted);
-	worker_drop_fetches(&worker->found);
+	fetch_drop_all(&worker->wanted);
+	fetch_drop_all(&worker->found);
 	changes_deinit(&worker->batch);
 	free(worker->copy_path);
 	close(worker->event_fd);

@@ -8,29 +8,15 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "changes.h"
 #include "copy.h"
 #include "database.h"
+#include "fetch.h"
 #include "room.h"
-#include "storage.h"
+#include "storage-data.h"
 #include "storefile.h"
 #include "tidy.h"
-
-/* A block that is asked for, and then the answer. */
-struct fetch {
-	STAILQ_ENTRY(fetch) link;
-	uint64_t stream;
-	uint8_t id[STORAGE_ID_SIZE];
-	uint64_t batch; /* the last one that had been handed over */
-	void *arg;
-	int error;
-	uint8_t *data;
-	size_t len;
-};
-
-STAILQ_HEAD(fetch_list, fetch);
 
 struct worker {
 	pthread_mutex_t mutex; /* for all members up to `reason` */

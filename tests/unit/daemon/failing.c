@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,12 @@ char *__wrap_strndup(const char *text, size_t max);
 FILE *__wrap_fopen(const char *path, const char *mode);
 void __wrap_log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Some programs have a second thread, which allocates as well. */
 static struct {
-	bool is_on;
-	uint64_t count, first, last, failed;
-	int64_t blocks;
-	uint64_t errors;
+	atomic_bool is_on;
+	atomic_uint_fast64_t count, first, last, failed;
+	atomic_int_fast64_t blocks;
+	atomic_uint_fast64_t errors;
 } state;
 
 void
@@ -68,10 +70,12 @@ failing_errors(void)
 static bool
 fails(void)
 {
+	uint64_t count;
+
 	if (!state.is_on || state.first == 0)
 		return false;
-	state.count++;
-	if (state.count < state.first || state.count > state.last)
+	count = ++state.count;
+	if (count < state.first || count > state.last)
 		return false;
 	state.failed++;
 	errno = ENOMEM;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "cleanup.h"
 
@@ -270,4 +271,16 @@ store_read_number(const char *directory, bool is_big)
 	buf_deinit(&content);
 	buf_deinit(&expected);
 	return n;
+}
+
+void
+store_run_sql(const char *directory, const char *sql)
+{
+	_cleanup_free_ char *path = NULL;
+	sqlite3 *shell;
+
+	assert_true(asprintf(&path, "%s/store.db", directory) > 0);
+	assert_int_equal(sqlite3_open(path, &shell), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(shell, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(shell);
 }

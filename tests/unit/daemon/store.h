@@ -39,3 +39,6 @@ struct storage *store_try_open(const char *directory);
 void store_fill_batch(struct storage *storage, int n, bool is_big);
 /* The number of the last commit of the series in the store. All of it must be there, and nothing else. */
 int store_read_number(const char *directory, bool is_big);
+
+/* Runs SQL on the database of a store that is closed. */
+void store_run_sql(const char *directory, const char *sql);

@@ -148,7 +148,7 @@ each_call_fails(void **state UNUSED)
 
 			/* Allocations are many, and alike. */
 			while (live_with(&faults[i], n, lasts, false))
-				n += faults[i].call == CALL_MALLOC && n > 100 ? 17 : 1;
+				n += faults[i].call == CALL_MALLOC && n > 100 ? 31 : 1;
 			assert_true(n > 1);
 		}
 	}
@@ -161,7 +161,7 @@ some_calls_fail_in_large_batches(void **state UNUSED)
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		for (int lasts = 0; lasts < 2; lasts++) {
 			for (long n = 1 + lasts; live_with(&faults[i], n, lasts, true);)
-				n += 1 + n / 4;
+				n += 1 + n / 2;
 		}
 	}
 }

@@ -1,4 +1,4 @@
-/* The store: deletion of many blocks, space that is given back, limits, commit_delay, copies. */
+/* The store: deletion of many blocks, space that is given back, limits, copies. */
 #include "storage.h"
 
 #include <errno.h>
@@ -237,45 +237,6 @@ scarcity_is_told_and_ends(void **state UNUSED)
 	store_close(storage);
 }
 
-/* A commit that must wait for its time is handed over; reads see it all the same, and closing does not wait. */
-static void
-commit_delay_delays_commits_alone(void **state UNUSED)
-{
-	_cleanup_free_ char *dir = store_directory();
-	struct storage *storage = store_open(dir, NULL);
-	struct storage_limits limits = { .commit_delay_ms = 3600000 };
-	struct storage_event event;
-	struct buf content = { 0 };
-
-	storage_set_limits(storage, &limits);
-	store_put_block(storage, 1, 1, 1, "first");
-	store_put_block(storage, 1, 2, 1, "second");
-	store_commit(storage);
-	store_put_block(storage, 1, 1, 1, "changed");
-	store_put_block(storage, 1, 3, 1, "third");
-	store_delete_blocks(storage, 1, 2, 2);
-	storage_commit(storage);
-	assert_int_equal(store_fetch(storage, 1, 1, &event), 0);
-	assert_int_equal(event.len, 7);
-	assert_memory_equal(event.data, "changed", 7);
-	free(event.data);
-	assert_int_equal(store_fetch(storage, 1, 2, &event), -ENOENT);
-	assert_int_equal(store_fetch(storage, 1, 3, &event), 0);
-	free(event.data);
-	assert_true(storage_is_committing(storage));
-	limits.commit_delay_ms = 3600001;
-	storage_set_limits(storage, &limits);
-	assert_int_equal(store_wait(storage).kind, STORAGE_COMMITTED);
-	store_put_block(storage, 1, 4, 1, "fourth");
-	storage_commit(storage);
-	store_put_block(storage, 1, 5, 1, "fifth");
-	store_close(storage);
-	store_read(dir, &content);
-	store_assert_content(&content, "block 1 1 n 1 bytes 7\nblock 1 3 n 1 bytes 5\nblock 1 4 n 1 bytes 6\n"
-	                               "block 1 5 n 1 bytes 5\n");
-	buf_deinit(&content);
-}
-
 /* The n-th commit puts record n and block n. */
 static void
 commit_number(struct storage *storage, int n)
@@ -365,7 +326,6 @@ main(void)
 		cmocka_unit_test(random_deletions_match_a_model),
 		cmocka_unit_test(space_is_given_back),
 		cmocka_unit_test(scarcity_is_told_and_ends),
-		cmocka_unit_test(commit_delay_delays_commits_alone),
 		cmocka_unit_test(copy_is_one_commit),
 		cmocka_unit_test(copy_that_fails_leaves_nothing),
 	};

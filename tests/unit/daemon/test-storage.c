@@ -251,19 +251,6 @@ write_file(const char *directory, const char *name, const char *bytes)
 	assert_true(fputs(bytes, file) >= 0);
 }
 
-/* Runs SQL on the database of a store that is closed. */
-static void
-run_sql(const char *directory, const char *sql)
-{
-	_cleanup_free_ char *path = NULL;
-	sqlite3 *shell;
-
-	assert_true(asprintf(&path, "%s/store.db", directory) > 0);
-	assert_int_equal(sqlite3_open(path, &shell), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(shell, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(shell);
-}
-
 static void
 assert_refused(const char *directory, int error, const char *sentence)
 {
@@ -284,24 +271,17 @@ what_is_not_a_store_is_refused(void **state UNUSED)
 			    *file = NULL;
 
 	store_close(store_open(newer, NULL));
-	run_sql(newer, "PRAGMA user_version = 2");
+	store_run_sql(newer, "PRAGMA user_version = 2");
 	assert_refused(newer, -EPROTO, "made by a newer udsd (format 2; this one knows those up to 1)");
-	run_sql(newer, "PRAGMA user_version = 1");
+	store_run_sql(newer, "PRAGMA user_version = 1");
 	store_close(store_open(newer, NULL));
-	run_sql(other, "CREATE TABLE t (a)");
+	store_run_sql(other, "CREATE TABLE t (a)");
 	assert_refused(other, -EPROTO, "not a store of udsd, but another program's database");
 	write_file(text_file, "store.db", "This is a text, and a long one, which is no database at all.\n");
 	assert_refused(text_file, -EBADMSG, "the database is damaged");
-	assert_refused(text_file, -EBADMSG, ".recover");
+	assert_refused(text_file, -EBADMSG, "udsd(1) says how to save what is whole");
 	assert_true(asprintf(&file, "%s/store.db", text_file) > 0);
 	assert_refused(file, -ENOTDIR, strerror(ENOTDIR));
-}
-
-static int
-no_record(void *arg UNUSED, enum storage_table table UNUSED, uint64_t owner UNUSED, struct slice key UNUSED,
-          struct slice value UNUSED)
-{
-	return 0;
 }
 
 static int
@@ -309,49 +289,6 @@ no_block(void *arg UNUSED, uint64_t stream UNUSED, const uint8_t id[STORAGE_ID_S
          uint32_t bytes UNUSED)
 {
 	return 0;
-}
-
-static int
-count_damaged(void *arg, enum storage_table table, uint64_t owner, struct slice key)
-{
-	assert_int_equal(table, STORAGE_GROUPS);
-	assert_int_equal(owner, 7);
-	assert_true(key.len == 1 && *key.p == 'b');
-	++*(int *)arg;
-	return 0;
-}
-
-static void
-damage_is_found(void **state UNUSED)
-{
-	_cleanup_free_ char *dir = store_directory();
-	struct storage *storage = store_open(dir, NULL);
-	struct storage_limits limits = { 0 };
-	struct storage_event event;
-	int n = 0;
-	struct storage_loader loader = { .arg = &n, .record = no_record, .block = no_block };
-	char error[400];
-
-	store_put(storage, STORAGE_GROUPS, 7, "a", "whole");
-	store_put(storage, STORAGE_GROUPS, 7, "b", "damaged");
-	store_put_block(storage, 1, 1, 1, "whole");
-	store_put_block(storage, 1, 2, 1, "damaged");
-	store_close(storage);
-	run_sql(dir, "UPDATE record SET value = CAST('damageD' AS BLOB) WHERE key = CAST('b' AS BLOB);"
-	             "UPDATE block SET v = CAST('damageD' AS BLOB) WHERE bytes = 7");
-	assert_int_equal(storage_open(dir, &limits, &storage, error, sizeof(error)), 0);
-	assert_int_equal(storage_load(storage, &loader, error, sizeof(error)), -EBADMSG);
-	assert_non_null(strstr(error, "the database is damaged"));
-	assert_int_equal(storage_close(storage), 0);
-	loader.damaged = count_damaged;
-	assert_int_equal(storage_open(dir, &limits, &storage, error, sizeof(error)), 0);
-	assert_int_equal(storage_load(storage, &loader, error, sizeof(error)), 0);
-	assert_int_equal(n, 1);
-	assert_int_equal(store_fetch(storage, 1, 2, &event), -EBADMSG);
-	assert_int_equal(store_fetch(storage, 1, 1, &event), 0);
-	free(event.data);
-	assert_int_equal(storage_state(storage), STORAGE_OK);
-	store_close(storage);
 }
 
 static int
@@ -391,7 +328,6 @@ main(void)
 		cmocka_unit_test(two_cannot_have_it),
 		cmocka_unit_test(directory_is_made_for_the_owner_alone),
 		cmocka_unit_test(what_is_not_a_store_is_refused),
-		cmocka_unit_test(damage_is_found),
 		cmocka_unit_test(load_can_be_stopped),
 	};
 
