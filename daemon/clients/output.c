@@ -81,7 +81,10 @@ output_flushed(struct flow *flow, struct client *c, enum outq_status status, siz
 		flow->work.done += outq_undetached(&c->out) * WORK_QUEUE;
 		flow_set_out_state(flow, c, CLIENT_OUT_GATED);
 		outq_detach(&c->out, &flow->chunks);
-		barrier_wait(barrier, &c->gate);
+		if (barrier->is_broken)
+			flow_mark_dead(flow, c); /* what it would be told is not true */
+		else
+			barrier_wait(barrier, &c->gate);
 		break;
 	case OUTQ_ERROR:
 		flow_set_out_state(flow, c, CLIENT_OUT_IDLE);

@@ -62,6 +62,7 @@ barrier_new(struct barrier_pool *pool)
 	barrier->refs = 1;
 	barrier->pending = 0;
 	barrier->commit = 0;
+	barrier->is_broken = false;
 	ring_init(&barrier->waiters);
 	return barrier;
 }
@@ -102,20 +103,33 @@ barrier_release(struct barrier *barrier)
 	pool->n_free++;
 }
 
-void
-barrier_open(struct barrier *barrier)
+static void
+barrier_make_waiters_ready(struct barrier *barrier)
 {
 	struct barrier_waiter *from = &barrier->waiters, *to = &barrier->pool->ready;
 
-	if (!ring_is_empty(from)) {
-		from->next->prev = to->prev;
-		to->prev->next = from->next;
-		from->prev->next = to;
-		to->prev = from->prev;
-		ring_init(from);
-	}
+	if (ring_is_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	ring_init(from);
+}
+
+void
+barrier_open(struct barrier *barrier)
+{
+	barrier_make_waiters_ready(barrier);
 	if (barrier->refs == 0)
 		barrier_release(barrier);
+}
+
+void
+barrier_break(struct barrier *barrier)
+{
+	barrier->is_broken = true;
+	barrier_make_waiters_ready(barrier);
 }
 
 void

@@ -27,6 +27,7 @@ struct barrier {
 	uint32_t refs;    /* of the open batch and of replies; the barrier lives until refs and pending are 0 */
 	uint32_t pending; /* spans that are not written yet; the barrier is open while it is 0 */
 	uint32_t commit;  /* 0; or, of a barrier that waits for the disk, its number: a later one opens later */
+	bool is_broken;   /* it never opens: whoever comes to it is disconnected */
 	struct barrier_waiter waiters;
 };
 
@@ -87,6 +88,9 @@ barrier_arrive(struct barrier *barrier)
 	if (--barrier->pending == 0)
 		barrier_open(barrier);
 }
+
+/* What the barrier waits for does not come. Its waiters are ready, and find out that they came to a broken barrier. */
+void barrier_break(struct barrier *barrier);
 
 /* Puts the waiter behind those that wait already. The barrier must be closed. */
 void barrier_wait(struct barrier *barrier, struct barrier_waiter *waiter);

@@ -11,23 +11,47 @@
 #include "client.h"
 #include "flow.h"
 #include "hashtable.h"
+#include "siphash.h"
 #include "storage.h"
 #include "stream-id.h"
 
-struct stream_block; /* in the index of a stream, see block.h */
+struct block; /* in memory, see block.h */
 struct stream_group;
 struct streams;
 struct blocked_stream; /* a client that waits for this stream, see blocked.h */
 
 TAILQ_HEAD(stream_group_list, stream_group);
 TAILQ_HEAD(blocked_list, blocked_stream);
+TAILQ_HEAD(block_list, block);
+
+/* Fields and values, as given: n_fields pairs, so 2 * n_fields slices. */
+struct stream_fields {
+	const struct slice *argv;
+	size_t n_fields;
+};
+
+/* A block in the index of its stream. */
+struct stream_block {
+	struct stream_id first; /* the id of its first entry */
+	uint32_t n;             /* entries, at least one */
+	uint32_t bytes;
+	struct block *block; /* or NULL: it is on disk only */
+};
+
+/* Who has to pay for the streams that they have made. */
+struct stream_owner {
+	struct hashtable_node node; /* in streams.owners, by uid */
+	uid_t uid;
+	uint64_t streams, bytes;
+};
 
 struct stream {
 	struct hashtable_node node; /* in streams.table, by name */
 	uint8_t *name;
 	size_t name_len;
-	uint64_t no;         /* number on disk; never used again */
-	uid_t uid;           /* who made it, and is charged for its bytes */
+	uint64_t no; /* number on disk; never used again */
+	uid_t uid;   /* who made it, and is charged for its bytes */
+	struct stream_owner *owner;
 	uint64_t expires_ms; /* Unix time, or 0 */
 
 	struct stream_id last;        /* the largest id ever */
@@ -40,17 +64,25 @@ struct stream {
 	struct stream_block *blocks;
 	size_t first_block, n_blocks, blocks_cap;
 
-	struct stream_group_list groups; /* by name */
+	struct stream_group_list groups;      /* by name */
+	struct stream_group_list gone_groups; /* deleted in memory, not yet on disk */
 	size_t n_groups;
 	struct blocked_list blocked; /* clients that wait for entries, the longest waiting first */
 
-	uint64_t changed_in; /* the number of the batch with its last change, see streams_barrier() */
-	bool is_dirty;       /* on streams.dirty */
-	TAILQ_ENTRY(stream) dirty_link;
+	uint64_t changed_in;               /* the number of the batch with its last change, see streams_barrier() */
+	bool is_dirty;                     /* on streams.dirty */
+	bool is_stored;                    /* has a record on disk, or in a batch on its way there */
+	TAILQ_ENTRY(stream) dirty_link;    /* of streams.dirty, or of streams.deleted */
+	TAILQ_ENTRY(stream) expiring_link; /* of streams.expiring, while expires_ms is set */
+	struct block_list dirty_blocks;    /* that changed since they were last saved */
+	/* Blocks that are on disk and not here any more: those up to gone_to, if has_gone; and single ones. */
+	bool has_gone;
+	struct stream_id gone_to;
+	struct stream_id *gone;
+	size_t n_gone, gone_cap;
 };
 
 struct blocked;
-struct stream_cache;
 
 struct streams_limits {
 	uint64_t cache;       /* bytes of blocks in memory */
@@ -61,22 +93,46 @@ struct streams_limits {
 	size_t node_entries;        /* CONFIG SET stream-node-max-entries: entries of a block, 100 */
 };
 
+/*
+ * Blocks in memory that may be let go of (`used`, the one that was used last at the end), and those that were fetched
+ * and not used since. Blocks that are not durable, and the last one of each stream, stay in memory and are in neither.
+ */
+struct stream_cache {
+	struct block_list used, fresh;
+	struct block_list fetching;   /* that have been asked for, also of streams that have gone since */
+	struct block_list committing; /* not changed since they were put into the batch under way */
+	size_t bytes;                 /* memory of all blocks */
+	size_t awaited_bytes;         /* of those that are being fetched or are fresh */
+	struct block *wanted;         /* the one that stream_step() has met last and that was asked for */
+};
+
 struct streams {
 	struct flow *flow;
 	struct storage *storage;
 	struct streams_limits limits;
+	struct siphash_key key;
 	struct hashtable table;            /* of struct stream */
+	struct hashtable owners;           /* of struct stream_owner */
 	uint64_t last_no;                  /* of a stream or group */
+	uint64_t saved_no;                 /* last_no as it is on disk */
 	uint64_t batch;                    /* the number of the batch that changes go into */
-	struct barrier *open, *committing; /* of the batch, and of the one under way; or NULL */
-	TAILQ_HEAD(, stream) dirty;
-	size_t dirty_bytes; /* about what the next batch has */
-	struct stream_cache *cache;
-	struct client_list cold;      /* wait for blocks from disk */
+	struct barrier *open, *committing; /* of the batch, and of the one under way; committing may be NULL */
+	TAILQ_HEAD(, stream) dirty;        /* that were changed, perhaps in their groups only */
+	TAILQ_HEAD(, stream) deleted;      /* that are on disk still */
+	TAILQ_HEAD(, stream) expiring;     /* that have a time of expiry, in the order in which they are looked at */
+	size_t dirty_bytes;                /* about what the next batch has */
+	size_t committing_bytes;           /* about what the batch under way has */
+	struct stream_cache cache;
 	struct client_list throttled; /* wait until queue_bytes are no longer exceeded */
 	struct client_list blocked;   /* wait for entries, see blocked.h */
 	size_t n_blocked;
+	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
+	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
+	int copy_error;
 	uint64_t entries, bytes;                     /* of all streams */
 	uint64_t added, read, acknowledged, claimed; /* since the start */
-						     /* More members belong to streams.c alone. */
+	uint64_t swept_ms;                           /* when expiring streams were last looked at, as flow.now_ms */
+	bool is_dead;                                /* the store has failed for good */
+	struct log_limit log;                        /* of lines about blocks and memory */
+	char refusal[160];                           /* text of streams_refusal() */
 };

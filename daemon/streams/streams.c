@@ -1,1 +1,98 @@
 #include "streams.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "human.h"
+#include "stream-cache.h"
+#include "streams-load.h"
+
+int
+streams_init(struct streams *streams, struct flow *flow, struct storage *storage, const struct streams_limits *limits)
+{
+	int r;
+
+	*streams = (struct streams){ .flow = flow, .storage = storage, .limits = *limits };
+	TAILQ_INIT(&streams->throttled);
+	TAILQ_INIT(&streams->blocked);
+	TAILQ_INIT(&streams->copying);
+	stream_cache_init(streams);
+	r = streams_registry_init(streams);
+	if (r == 0)
+		r = streams_commit_init(streams);
+	if (r == 0)
+		r = streams_load(streams);
+	else
+		log_error("streams: %s", strerror(-r));
+	if (r < 0) {
+		streams_commit_deinit(streams);
+		streams_registry_deinit(streams);
+		stream_cache_deinit(streams);
+	}
+	return r;
+}
+
+void
+streams_deinit(struct streams *streams)
+{
+	streams_commit_deinit(streams);
+	streams_registry_deinit(streams);
+	storage_close(streams->storage);
+	stream_cache_deinit(streams);
+}
+
+void
+streams_set_limits(struct streams *streams, const struct streams_limits *limits)
+{
+	streams->limits = *limits;
+}
+
+static const char *
+streams_cannot_write(struct streams *streams)
+{
+	snprintf(streams->refusal, sizeof(streams->refusal), "MISCONF the store cannot be written: %s",
+	         storage_reason(streams->storage));
+	return streams->refusal;
+}
+
+const char *
+streams_failure(struct streams *streams)
+{
+	return streams->is_dead ? streams_cannot_write(streams) : NULL;
+}
+
+const char *
+streams_refusal(struct streams *streams, uid_t uid)
+{
+	uint64_t max = streams->limits.max_bytes_per_uid;
+
+	switch (streams->is_dead ? STORAGE_DEAD : storage_state(streams->storage)) {
+	case STORAGE_OK:
+		break;
+	case STORAGE_SCARCE:
+		snprintf(streams->refusal, sizeof(streams->refusal), "OOM command not allowed: %s",
+		         storage_reason(streams->storage));
+		return streams->refusal;
+	case STORAGE_FULL:
+	case STORAGE_DEAD:
+		return streams_cannot_write(streams);
+	}
+	if (max == 0 || stream_owner_bytes(streams, uid) < max)
+		return NULL;
+	snprintf(streams->refusal, sizeof(streams->refusal),
+	         "OOM command not allowed: the streams of uid %u are full (max_bytes_per_uid = %s)", uid,
+	         human_exact_size(max).text);
+	return streams->refusal;
+}
+
+bool
+streams_wait_cold(struct streams *streams, struct client *c)
+{
+	return stream_cache_wait(streams, c);
+}
+
+int
+streams_backup(struct streams *streams, const char *path)
+{
+	return storage_backup(streams->storage, path);
+}

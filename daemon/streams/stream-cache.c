@@ -1,0 +1,316 @@
+/*
+ * Each block in memory is in exactly one place, see enum block_place. It can be let go of when it is durable and not
+ * the last one of its stream: then the index alone remembers it.
+ *
+ * A command that meets a block on disk asks for it and runs again when it is there. It must find it then, or it could
+ * wait for ever while others push each other's blocks out. So a block that was fetched is "fresh" until it is looked
+ * into, and fresh blocks may take half of the cache, or one block if that is larger, whatever else is used.
+ */
+#include "stream-cache.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stream-index.h"
+
+/* So many blocks are asked for at once: the store has the next ones ready while the first one is worked on. */
+#define CACHE_AHEAD ((size_t)8)
+
+#define CACHE_LOG_LINES 20
+#define CACHE_LOG_MS 10000
+
+void
+stream_cache_init(struct streams *streams)
+{
+	struct stream_cache *cache = &streams->cache;
+
+	*cache = (struct stream_cache){ 0 };
+	TAILQ_INIT(&cache->used);
+	TAILQ_INIT(&cache->fresh);
+	TAILQ_INIT(&cache->committing);
+	TAILQ_INIT(&cache->fetching);
+}
+
+void
+stream_cache_deinit(struct streams *streams)
+{
+	struct stream_cache *cache = &streams->cache;
+	struct block *block;
+
+	while ((block = TAILQ_FIRST(&cache->fetching))) {
+		TAILQ_REMOVE(&cache->fetching, block, link);
+		cache->bytes -= block->memory;
+		block_free(block);
+	}
+	assert(cache->bytes == 0);
+}
+
+static struct block_list *
+stream_cache_list(struct streams *streams, struct block *block)
+{
+	switch ((enum block_place)block->place) {
+	case BLOCK_DIRTY:
+		return &block->stream->dirty_blocks;
+	case BLOCK_COMMITTING:
+		return &streams->cache.committing;
+	case BLOCK_USED:
+		return &streams->cache.used;
+	case BLOCK_FRESH:
+		return &streams->cache.fresh;
+	case BLOCK_FETCHING:
+		return &streams->cache.fetching;
+	case BLOCK_OPEN:
+	case BLOCK_DAMAGED:
+		break;
+	}
+	return NULL;
+}
+
+static bool
+stream_cache_is_awaited(const struct block *block)
+{
+	return block->place == BLOCK_FETCHING || block->place == BLOCK_FRESH;
+}
+
+static void
+stream_cache_move(struct streams *streams, struct block *block, enum block_place place)
+{
+	struct block_list *list = stream_cache_list(streams, block);
+
+	if (list)
+		TAILQ_REMOVE(list, block, link);
+	if (stream_cache_is_awaited(block))
+		streams->cache.awaited_bytes -= block->len;
+	block->place = (uint8_t)place;
+	list = stream_cache_list(streams, block);
+	if (list)
+		TAILQ_INSERT_TAIL(list, block, link);
+	if (stream_cache_is_awaited(block))
+		streams->cache.awaited_bytes += block->len;
+}
+
+void
+stream_cache_account(struct streams *streams, struct block *block)
+{
+	size_t memory = block_memory(block);
+
+	streams->cache.bytes += memory - block->memory;
+	block->memory = memory;
+}
+
+void
+stream_cache_use(struct streams *streams, struct block *block)
+{
+	if (block->place == BLOCK_USED || block->place == BLOCK_FRESH)
+		stream_cache_move(streams, block, BLOCK_USED);
+}
+
+void
+stream_cache_dirty(struct streams *streams, struct block *block)
+{
+	if (block->place != BLOCK_DIRTY)
+		stream_cache_move(streams, block, BLOCK_DIRTY);
+}
+
+void
+stream_cache_saved(struct streams *streams, struct block *block)
+{
+	stream_cache_move(streams, block, BLOCK_COMMITTING);
+	stream_cache_account(streams, block);
+}
+
+void
+stream_cache_close(struct streams *streams, struct block *block)
+{
+	block_seal(block);
+	stream_cache_account(streams, block);
+	if (block->place == BLOCK_OPEN)
+		stream_cache_move(streams, block, BLOCK_USED);
+}
+
+static void
+stream_cache_resume(struct streams *streams, struct block *block)
+{
+	struct client *c;
+
+	if (streams->cache.wanted == block)
+		streams->cache.wanted = NULL;
+	while ((c = TAILQ_FIRST(&block->waiters)))
+		flow_resume(streams->flow, c);
+}
+
+/* Where the index of its stream has it. */
+static struct stream_block *
+stream_cache_slot(struct block *block)
+{
+	struct stream_id first = block->n > 0 ? block_id(block, 0) : block->key;
+
+	return stream_index_at(block->stream, stream_index_search(block->stream, first) - 1);
+}
+
+static void
+stream_cache_free(struct streams *streams, struct block *block)
+{
+	stream_cache_move(streams, block, BLOCK_OPEN);
+	streams->cache.bytes -= block->memory;
+	block_free(block);
+}
+
+void
+stream_cache_drop(struct streams *streams, struct block *block)
+{
+	streams->flow->work.done += WORK_LOOKUP;
+	if (block->place != BLOCK_FETCHING) {
+		stream_cache_free(streams, block);
+		return;
+	}
+	block->stream = NULL; /* stream_cache_fetched() frees it */
+	stream_cache_resume(streams, block);
+}
+
+/* Begins to fetch the block of the index. */
+static int
+stream_cache_ask(struct streams *streams, struct stream *stream, struct stream_block *sb)
+{
+	struct block *block = block_new();
+	uint8_t id[STORAGE_ID_SIZE];
+
+	if (!block)
+		return -ENOMEM;
+	stream_id_put(id, sb->first);
+	if (storage_fetch(streams->storage, stream->no, id, block) < 0) {
+		block_free(block);
+		return -ENOMEM;
+	}
+	streams->flow->work.done += WORK_LOOKUP;
+	block->stream = stream;
+	block->len = sb->bytes;
+	block->is_stored = true;
+	block->key = sb->first;
+	sb->block = block;
+	stream_cache_move(streams, block, BLOCK_FETCHING);
+	stream_cache_account(streams, block);
+	return 0;
+}
+
+int
+stream_cache_fetch(struct streams *streams, struct stream *stream, size_t i, size_t until)
+{
+	struct stream_cache *cache = &streams->cache;
+	struct stream_block *sb = stream_index_at(stream, i);
+
+	if (!sb->block && stream_cache_ask(streams, stream, sb) < 0)
+		return -ENOMEM;
+	cache->wanted = sb->block;
+	for (size_t n = 1; n < CACHE_AHEAD && i != until; n++) {
+		i = until > i ? i + 1 : i - 1;
+		sb = stream_index_at(stream, i);
+		if (!sb->block && (cache->awaited_bytes + sb->bytes > streams->limits.cache / 2 ||
+		                   stream_cache_ask(streams, stream, sb) < 0))
+			break;
+	}
+	return 0;
+}
+
+bool
+stream_cache_wait(struct streams *streams, struct client *c)
+{
+	struct block *block = streams->cache.wanted;
+
+	if (block)
+		return flow_wait(streams->flow, c, &block->waiters);
+	flow_make_ready(streams->flow, c); /* it has gone already */
+	return client_is_live(c);
+}
+
+static void
+stream_cache_damaged(struct streams *streams, struct block *block, int error)
+{
+	struct slice name = { block->stream->name, block->stream->name_len };
+
+	stream_cache_move(streams, block, BLOCK_DAMAGED);
+	block->len = 0;
+	if (log_limit_allows(&streams->log, CACHE_LOG_LINES, CACHE_LOG_MS, streams->flow->now_ms, NULL))
+		log_error("stream '%.*s': the block of entry %llu-%llu cannot be read: %s", (int)name.len,
+		          (const char *)name.p, (unsigned long long)block->key.ms, (unsigned long long)block->key.seq,
+		          error == -EBADMSG ? "it is damaged" : strerror(-error));
+}
+
+void
+stream_cache_fetched(struct streams *streams, const struct storage_event *event)
+{
+	struct block *block = event->arg;
+	struct stream_block *sb;
+	int error = event->error;
+
+	stream_cache_resume(streams, block);
+	streams->flow->work.done += WORK_LOOKUP + 2 * WORK_BYTES(event->len);
+	if (!block->stream) {
+		stream_cache_free(streams, block);
+		free(event->data);
+		return;
+	}
+	sb = stream_cache_slot(block);
+	if (error == 0)
+		error =
+		    event->len == sb->bytes ? block_parse(block, event->data, event->len, sb->first, sb->n) : -EBADMSG;
+	if (error == 0) {
+		stream_cache_move(streams, block, BLOCK_FRESH);
+		stream_cache_account(streams, block);
+		return;
+	}
+	free(event->data);
+	if (error == -ENOMEM) { /* whoever waits for it asks again */
+		sb->block = NULL;
+		stream_cache_free(streams, block);
+	} else {
+		stream_cache_damaged(streams, block, error);
+	}
+}
+
+void
+stream_cache_fail(struct streams *streams)
+{
+	struct block *block;
+
+	while ((block = TAILQ_FIRST(&streams->cache.fetching))) {
+		stream_cache_resume(streams, block);
+		if (block->stream)
+			stream_cache_slot(block)->block = NULL;
+		stream_cache_free(streams, block);
+	}
+}
+
+void
+stream_cache_committed(struct streams *streams)
+{
+	struct block *block;
+
+	while ((block = TAILQ_FIRST(&streams->cache.committing))) {
+		bool is_last = stream_index_last(block->stream)->block == block;
+
+		streams->flow->work.done += WORK_VISIT;
+		stream_cache_move(streams, block, is_last ? BLOCK_OPEN : BLOCK_USED);
+	}
+}
+
+void
+stream_cache_shrink(struct streams *streams)
+{
+	struct stream_cache *cache = &streams->cache;
+
+	while (cache->bytes > streams->limits.cache) {
+		struct block *block = TAILQ_FIRST(&cache->used);
+
+		if (!block && cache->awaited_bytes > streams->limits.cache / 2 &&
+		    TAILQ_FIRST(&cache->fresh) != TAILQ_LAST(&cache->fresh, block_list))
+			block = TAILQ_FIRST(&cache->fresh);
+		if (!block)
+			return;
+		stream_cache_slot(block)->block = NULL;
+		stream_cache_free(streams, block);
+		streams->flow->work.done += WORK_LOOKUP;
+	}
+}

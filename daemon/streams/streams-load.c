@@ -1,0 +1,268 @@
+/*
+ * Records come table by table and by number, so what a record belongs to is there already, and mostly the same as for
+ * the record before. Streams and groups are found by number only here, in two arrays that are in the order in which
+ * they came.
+ */
+#include "streams-load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "group-later.h"
+#include "stream-index.h"
+#include "streams-record.h"
+#include "streams-registry.h"
+
+/* Of damaged records, so many are named in the log. */
+#define LOAD_LOG_LINES 20
+
+struct load_entry {
+	uint64_t no;
+	void *object;
+	struct stream *stream;
+};
+
+struct load_list {
+	struct load_entry *entries;
+	size_t n, cap, found;
+	bool is_sorted;
+};
+
+struct load {
+	struct streams *streams;
+	struct load_list all_streams, groups;
+	uint64_t damaged;
+	uint64_t strays; /* records and blocks that belong to nothing */
+};
+
+static int
+load_remember(struct load_list *list, uint64_t no, void *object, struct stream *stream)
+{
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? 2 * list->cap : 64;
+		struct load_entry *entries = realloc(list->entries, cap * sizeof(*entries));
+
+		if (!entries)
+			return -ENOMEM;
+		list->entries = entries;
+		list->cap = cap;
+	}
+	list->entries[list->n++] = (struct load_entry){ no, object, stream };
+	return 0;
+}
+
+static int
+load_compare(const void *a, const void *b)
+{
+	const struct load_entry *x = a, *y = b;
+
+	return x->no < y->no ? -1 : x->no > y->no;
+}
+
+static struct load_entry *
+load_find(struct load_list *list, uint64_t no)
+{
+	const struct load_entry key = { .no = no };
+	struct load_entry *entry;
+
+	if (list->n == 0)
+		return NULL;
+	if (!list->is_sorted) /* groups come in the order of their streams */
+		qsort(list->entries, list->n, sizeof(*list->entries), load_compare);
+	list->is_sorted = true;
+	if (list->entries[list->found].no == no)
+		return &list->entries[list->found];
+	entry = bsearch(&key, list->entries, list->n, sizeof(key), load_compare);
+	if (entry)
+		list->found = (size_t)(entry - list->entries);
+	return entry;
+}
+
+static const char *const load_nouns[] = {
+	[STORAGE_META] = "record",         [STORAGE_STREAMS] = "record of a stream", [STORAGE_GROUPS] = "group",
+	[STORAGE_CONSUMERS] = "consumer",  [STORAGE_PENDING] = "pending list",       [STORAGE_PRODUCERS] = "producer",
+	[STORAGE_LATER] = "delayed entry",
+};
+
+static void
+load_damaged(struct load *load, enum storage_table table, uint64_t owner, const struct stream *stream)
+{
+	if (load->damaged++ >= LOAD_LOG_LINES)
+		return;
+	if (stream)
+		log_error("the store is damaged: a %s of stream '%s' is left out", load_nouns[table],
+		          (const char *)stream->name);
+	else
+		log_error("the store is damaged: a %s (number %llu) is left out", load_nouns[table],
+		          (unsigned long long)owner);
+}
+
+static int
+load_stream(struct load *load, uint64_t no, struct slice value)
+{
+	struct streams *streams = load->streams;
+	struct stream record, *stream;
+	struct slice name;
+
+	if (no > streams->last_no)
+		streams->last_no = no;
+	if (no == 0 || stream_record_parse(value, &record, &name) < 0 || streams_find(streams, name)) {
+		load_damaged(load, STORAGE_STREAMS, no, NULL);
+		return 0;
+	}
+	stream = streams_add(streams, name, record.uid, no);
+	if (!stream || load_remember(&load->all_streams, no, stream, stream) < 0)
+		return -ENOMEM;
+	stream->last = record.last;
+	stream->max_deleted = record.max_deleted;
+	stream->added = record.added;
+	stream->is_stored = true;
+	stream->expires_ms = record.expires_ms;
+	if (stream->expires_ms > 0)
+		TAILQ_INSERT_TAIL(&streams->expiring, stream, expiring_link);
+	return 0;
+}
+
+static int
+load_group(struct load *load, uint64_t owner, struct slice key, struct slice value)
+{
+	struct load_entry *entry = load_find(&load->all_streams, owner);
+	struct stream_group *group;
+	uint64_t no = 0;
+	int r;
+
+	if (!entry) {
+		load->strays++;
+		return 0;
+	}
+	r = group_load(load->streams, entry->stream, key, value, &group);
+	if (r == -EBADMSG)
+		load_damaged(load, STORAGE_GROUPS, owner, entry->stream);
+	if (r < 0)
+		return r == -EBADMSG ? 0 : r;
+	for (size_t i = 0; i < key.len; i++)
+		no = no << 8 | key.p[i];
+	return load_remember(&load->groups, no, group, entry->stream);
+}
+
+static int
+load_of_group(struct load *load, enum storage_table table, uint64_t owner, struct slice key, struct slice value)
+{
+	struct load_entry *entry;
+	int r;
+
+	entry = load_find(&load->groups, owner);
+	if (!entry) {
+		load->strays++;
+		return 0;
+	}
+	if (table == STORAGE_CONSUMERS)
+		r = group_load_consumer(load->streams, entry->object, key, value);
+	else
+		r = group_load_pending(load->streams, entry->object, key, value);
+	if (r == -EBADMSG) {
+		load_damaged(load, table, owner, entry->stream);
+		return 0;
+	}
+	return r;
+}
+
+static int
+load_meta(struct load *load, struct slice key, struct slice value)
+{
+	struct slice expected = STREAMS_LAST_NO_KEY;
+	const uint8_t *p = value.p;
+	uint64_t no;
+
+	if (key.len != expected.len || !slice_is(key, expected.p))
+		return 0;
+	if (!varint_get(&p, value.p + value.len, &no))
+		load_damaged(load, STORAGE_META, 0, NULL);
+	else
+		load->streams->last_no = load->streams->saved_no = no;
+	return 0;
+}
+
+static int
+load_record(void *arg, enum storage_table table, uint64_t owner, struct slice key, struct slice value)
+{
+	struct load *load = arg;
+
+	switch (table) {
+	case STORAGE_META:
+		return load_meta(load, key, value);
+	case STORAGE_STREAMS:
+		return load_stream(load, owner, value);
+	case STORAGE_GROUPS:
+		return load_group(load, owner, key, value);
+	case STORAGE_CONSUMERS:
+	case STORAGE_PENDING:
+		return load_of_group(load, table, owner, key, value);
+	case STORAGE_PRODUCERS:
+	case STORAGE_LATER:
+	case STORAGE_TABLES:
+		break;
+	}
+	return 0;
+}
+
+static int
+load_block(void *arg, uint64_t no, const uint8_t id[STORAGE_ID_SIZE], uint32_t n, uint32_t bytes)
+{
+	struct load *load = arg;
+	struct load_entry *entry = load_find(&load->all_streams, no);
+	struct stream_id first = stream_id_get(id);
+	const struct stream_block *last;
+	struct stream_block *sb;
+	struct stream *stream;
+
+	if (!entry) {
+		load->strays++;
+		return 0;
+	}
+	stream = entry->stream;
+	last = stream_index_last(stream);
+	if (n == 0 || (last && stream_id_cmp(first, last->first) <= 0)) {
+		load_damaged(load, STORAGE_STREAMS, no, stream);
+		return 0;
+	}
+	if (stream_index_reserve(stream) < 0)
+		return -ENOMEM;
+	sb = stream_index_add(stream, first);
+	sb->n = n;
+	sb->bytes = bytes;
+	stream->length += n;
+	stream->bytes += bytes;
+	stream->owner->bytes += bytes;
+	load->streams->entries += n;
+	load->streams->bytes += bytes;
+	if (stream_id_cmp(stream->last, first) < 0) /* else an id could be given out twice */
+		stream->last = first;
+	if (stream->added < stream->length)
+		stream->added = stream->length;
+	return 0;
+}
+
+int
+streams_load(struct streams *streams)
+{
+	struct load load = { .streams = streams };
+	const struct storage_loader loader = {
+		.arg = &load,
+		.record = load_record,
+		.block = load_block,
+	};
+	char error[256] = "out of memory";
+	int r = storage_load(streams->storage, &loader, error, sizeof(error));
+
+	free(load.all_streams.entries);
+	free(load.groups.entries);
+	if (r < 0)
+		log_error("the store cannot be read: %s", error);
+	if (load.damaged > LOAD_LOG_LINES)
+		log_error("the store is damaged: %llu records in all are left out", (unsigned long long)load.damaged);
+	if (load.strays > 0)
+		log_debug("%llu records in the store belong to nothing", (unsigned long long)load.strays);
+	return r;
+}
