@@ -17,7 +17,7 @@
 #include "stream-index.h"
 
 #define N_STREAMS ((size_t)3)
-#define N_STEPS 8000
+#define N_STEPS 20000
 #define FIELDS_MAX ((size_t)4)
 #define VALUE_MAX ((size_t)20000)
 
