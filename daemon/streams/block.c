@@ -63,7 +63,7 @@ block_reserve(struct block *block, size_t size)
 {
 	size_t need = block->len + size + (block->len == 0 ? BLOCK_HEAD + size : 0), cap = block->cap;
 
-	if (need > UINT32_MAX)
+	if (need > BLOCK_BYTES_MAX)
 		return -ENOMEM;
 	if (need > cap) {
 		uint8_t *data;
@@ -299,7 +299,7 @@ block_parse(struct block *block, uint8_t *data, size_t len, struct stream_id fir
 {
 	uint32_t crc = 0;
 
-	if (len <= BLOCK_HEAD || len > UINT32_MAX || n == 0 || n > len)
+	if (len <= BLOCK_HEAD || len > BLOCK_BYTES_MAX || n == 0 || n > len)
 		return -EBADMSG;
 	for (int i = 0; i < 4; i++)
 		crc |= (uint32_t)data[i] << 8 * i;

@@ -23,6 +23,8 @@
  */
 #define BLOCK_BYTES ((size_t)4000)
 #define BLOCK_BYTES_LARGE ((size_t)16 * 1024)
+/* No block is larger: the store would not take it. */
+#define BLOCK_BYTES_MAX ((size_t)500 * 1024 * 1024)
 /* An entry that takes so many bytes is large. */
 #define BLOCK_LARGE_ENTRY ((size_t)500)
 

@@ -20,17 +20,6 @@
 #define COMMIT_LOG_LINES 5
 #define COMMIT_LOG_MS 10000
 
-/* A closed barrier, or NULL without memory. */
-static struct barrier *
-commit_new_barrier(struct streams *streams)
-{
-	struct barrier *barrier = barrier_new(&streams->flow->barriers);
-
-	if (barrier)
-		barrier_add(barrier);
-	return barrier;
-}
-
 static void
 commit_open_barrier(struct barrier **barrier)
 {
@@ -45,7 +34,7 @@ int
 streams_commit_init(struct streams *streams)
 {
 	streams->batch = 2; /* what was loaded changed in 0 */
-	streams->open = commit_new_barrier(streams);
+	streams->open = barrier_new_commit(&streams->flow->barriers);
 	return streams->open ? 0 : -ENOMEM;
 }
 
@@ -189,7 +178,7 @@ streams_commit(struct streams *streams)
 	stream_cache_shrink(streams);
 	if (!commit_is_due(streams) || streams->is_dead || storage_is_committing(streams->storage))
 		return;
-	next = commit_new_barrier(streams);
+	next = barrier_new_commit(&streams->flow->barriers);
 	if (!next)
 		return;
 	if (!commit_fill(streams)) {

@@ -462,13 +462,13 @@ storage_state(const struct storage *storage)
 }
 
 const char *
-storage_reason(const struct storage *storage)
+storage_reason(struct storage *storage)
 {
 	return storage->reason;
 }
 
 void
-storage_get_figures(const struct storage *storage __attribute__((unused)), struct storage_figures *ret_figures)
+storage_get_figures(struct storage *storage __attribute__((unused)), struct storage_figures *ret_figures)
 {
 	*ret_figures = (struct storage_figures){ 0 };
 }
