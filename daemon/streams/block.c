@@ -10,10 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32c.h"
-
 #define BLOCK_FORMAT 1
-#define BLOCK_HEAD ((uint32_t)21) /* checksum, format, base */
+#define BLOCK_HEAD ((uint32_t)17) /* format, base */
 
 #define ENTRY_SAME_NAMES 1
 
@@ -96,9 +94,8 @@ block_begin(struct block *block, struct stream_id id, struct stream_fields field
 {
 	uint8_t *p = block->data;
 
-	memset(p, 0, 4);
-	p[4] = BLOCK_FORMAT;
-	stream_id_put(p + 5, id);
+	p[0] = BLOCK_FORMAT;
+	stream_id_put(p + 1, id);
 	p = varint_put(p + BLOCK_HEAD, fields.n_fields);
 	for (size_t i = 0; i < fields.n_fields; i++)
 		p = block_put_slice(p, fields.argv[2 * i]);
@@ -166,8 +163,6 @@ block_remove(struct block *block, uint32_t i)
 	uint32_t *offsets = block->offsets + block->first;
 	uint32_t begin = offsets[i];
 
-	if (block->crc_len > begin)
-		block->crc_len = 0;
 	if (i == 0) {
 		block->first++;
 		block->n--;
@@ -214,16 +209,7 @@ block_encode(struct block *block)
 			block->offsets[i] = block->offsets[block->first + i] - gap;
 		block->first = 0;
 		block->len -= gap;
-		block->crc_len = 0;
 	}
-	if (block->crc_len == 0) {
-		block->crc = 0;
-		block->crc_len = 4;
-	}
-	block->crc = crc32c(block->crc, block->data + block->crc_len, block->len - block->crc_len);
-	block->crc_len = block->len;
-	for (int i = 0; i < 4; i++)
-		block->data[i] = (uint8_t)(block->crc >> 8 * i);
 	return (struct slice){ block->data, block->len };
 }
 
@@ -279,9 +265,9 @@ block_check(struct block *block, const uint8_t *data, size_t len, struct stream_
 	struct stream_id id = STREAM_ID_MIN;
 	uint64_t n_names;
 
-	if (data[4] != BLOCK_FORMAT)
+	if (data[0] != BLOCK_FORMAT)
 		return false;
-	block->base = stream_id_get(data + 5);
+	block->base = stream_id_get(data + 1);
 	if (!varint_get(&p, end, &n_names) || n_names > PROTOCOL_ARGS_MAX || !block_skip_slices(&p, end, n_names))
 		return false;
 	block->n_names = (uint32_t)n_names;
@@ -297,13 +283,7 @@ block_check(struct block *block, const uint8_t *data, size_t len, struct stream_
 int
 block_parse(struct block *block, uint8_t *data, size_t len, struct stream_id first, uint32_t n)
 {
-	uint32_t crc = 0;
-
 	if (len <= BLOCK_HEAD || len > BLOCK_BYTES_MAX || n == 0 || n > len)
-		return -EBADMSG;
-	for (int i = 0; i < 4; i++)
-		crc |= (uint32_t)data[i] << 8 * i;
-	if (crc != crc32c(0, data + 4, len - 4))
 		return -EBADMSG;
 	block->offsets = malloc(n * sizeof(uint32_t));
 	if (!block->offsets)
@@ -314,8 +294,7 @@ block_parse(struct block *block, uint8_t *data, size_t len, struct stream_id fir
 		return -EBADMSG;
 	}
 	block->data = data;
-	block->len = block->cap = block->crc_len = (uint32_t)len;
-	block->crc = crc;
+	block->len = block->cap = (uint32_t)len;
 	block->first = 0;
 	block->n = block->offsets_cap = n;
 	return 0;
