@@ -44,8 +44,8 @@ struct block {
 	uint32_t *offsets; /* of the entries: offsets[first .. first + n) */
 	uint32_t len, cap;
 	uint32_t first, n, offsets_cap;
-	uint32_t n_names;
-	uint32_t entries; /* offset of what stands behind the names */
+	uint32_t names, n_names; /* offset behind their number, and that */
+	uint32_t entries;        /* offset of what stands behind the names */
 	struct stream_id base;
 
 	/* Where it belongs; see stream-cache.h. */
@@ -63,7 +63,15 @@ struct block *block_new(void);
 void block_free(struct block *block);
 
 /* At most so many bytes are added for the entry. */
-size_t block_entry_size(struct stream_fields fields);
+static inline size_t
+block_entry_size(struct stream_fields fields)
+{
+	size_t size = 1 + 3 * VARINT_MAX + 2 * fields.n_fields;
+
+	for (size_t i = 0; i < 2 * fields.n_fields; i++)
+		size += fields.argv[i].len + (fields.argv[i].len < 0x80 ? 0 : 4);
+	return size;
+}
 
 /* Adds an entry behind all others. size: block_entry_size(). Returns 0; -ENOMEM, and then it is as before. */
 int block_append(struct block *block, struct stream_id id, struct stream_fields fields, size_t size);
