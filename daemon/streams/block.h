@@ -32,6 +32,7 @@
 enum block_place {
 	BLOCK_OPEN,       /* the last one of its stream, durable */
 	BLOCK_DIRTY,      /* on stream.dirty_blocks */
+	BLOCK_AHEAD,      /* on cache.ahead */
 	BLOCK_COMMITTING, /* on cache.committing */
 	BLOCK_USED,       /* on cache.used */
 	BLOCK_FRESH,      /* on cache.fresh */

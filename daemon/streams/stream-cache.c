@@ -40,6 +40,7 @@ stream_cache_init(struct streams *streams)
 	*cache = (struct stream_cache){ 0 };
 	TAILQ_INIT(&cache->used);
 	TAILQ_INIT(&cache->fresh);
+	TAILQ_INIT(&cache->ahead);
 	TAILQ_INIT(&cache->committing);
 	TAILQ_INIT(&cache->fetching);
 }
@@ -64,6 +65,8 @@ stream_cache_list(struct streams *streams, struct block *block)
 	switch ((enum block_place)block->place) {
 	case BLOCK_DIRTY:
 		return &block->stream->dirty_blocks;
+	case BLOCK_AHEAD:
+		return &streams->cache.ahead;
 	case BLOCK_COMMITTING:
 		return &streams->cache.committing;
 	case BLOCK_USED:
@@ -126,9 +129,9 @@ stream_cache_dirty(struct streams *streams, struct block *block)
 }
 
 void
-stream_cache_saved(struct streams *streams, struct block *block)
+stream_cache_saved(struct streams *streams, struct block *block, enum block_place place)
 {
-	stream_cache_move(streams, block, BLOCK_COMMITTING);
+	stream_cache_move(streams, block, place);
 	stream_cache_account(streams, block);
 }
 

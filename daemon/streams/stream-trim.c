@@ -33,8 +33,9 @@ static void
 trim_forget_key(struct stream *stream, size_t i, struct stream_id key)
 {
 	if (i == 0) {
+		if (!stream->has_gone || stream_id_cmp(key, stream->gone_to) > 0)
+			stream->gone_to = key;
 		stream->has_gone = true;
-		stream->gone_to = key;
 	} else {
 		stream->gone[stream->n_gone++] = key;
 	}

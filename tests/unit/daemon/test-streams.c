@@ -206,7 +206,7 @@ world_trim(struct world *world, struct model *model)
 	enum stream_step status;
 	size_t kept;
 
-	trim.max_length = model->n < 10 ? 0 : model->n - pick(world, model->n / 4 + 1);
+	trim.max_length = model->n < 10 || pick(world, 20) == 0 ? 0 : model->n - pick(world, model->n / 4 + 1);
 	trim.min_id = model->n > 0 ? model->entries[pick(world, model->n / 4 + 1)].id : STREAM_ID_MIN;
 	trim.limit = trim.is_rough ? pick(world, 300) : 0;
 	while ((status = stream_trim(world->streams, stream, &trim, asks ? may_go : NULL, &salt, &removed)) ==
@@ -303,6 +303,17 @@ world_delete_stream(struct world *world, struct model *model)
 	model->last = model->max_deleted = STREAM_ID_MIN;
 }
 
+/* XSETID: ids of an empty stream may begin anew. */
+static void
+world_set_last(struct world *world, struct model *model)
+{
+	if (model->n == 0)
+		model->last = (struct stream_id){ pick(world, 1000), 1 };
+	else
+		model->last.ms += pick(world, 1000);
+	stream_set_last(world->streams, world_find(world, model), model->last);
+}
+
 static void
 world_count(struct world *world, struct model *model)
 {
@@ -318,7 +329,7 @@ static void
 world_step(struct world *world)
 {
 	struct model *model = &world->models[pick(world, N_STREAMS)];
-	size_t step = pick(world, 1000);
+	size_t step = model->n == 0 && pick(world, 4) == 0 ? 999 : pick(world, 1000);
 
 	if (!model->exists || step < 600) {
 		for (size_t n = pick(world, 8); n > 0; n--)
@@ -347,6 +358,8 @@ world_step(struct world *world)
 		keep_reopen(&world->keep);
 	} else if (step < 998) {
 		world_delete_stream(world, model);
+	} else {
+		world_set_last(world, model);
 	}
 }
 
