@@ -10,10 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crc32c.h"
-
 #define BLOCK_FORMAT 1
-#define BLOCK_HEAD ((uint32_t)21) /* checksum, format, base */
+#define BLOCK_HEAD ((uint32_t)17) /* format, base */
 
 #define ENTRY_SAME_NAMES 1
 
@@ -35,26 +33,19 @@ block_free(struct block *block)
 	free(block);
 }
 
-static inline size_t
-block_slice_size(struct slice slice)
+static inline uint8_t *
+block_put_number(uint8_t *p, uint64_t value)
 {
-	return slice.len + (slice.len < 0x80 ? 1 : 5);
+	if (value >= 0x80)
+		return varint_put(p, value);
+	*p = (uint8_t)value;
+	return p + 1;
 }
 
-size_t
-block_entry_size(struct stream_fields fields)
-{
-	size_t size = 1 + 3 * VARINT_MAX;
-
-	for (size_t i = 0; i < 2 * fields.n_fields; i++)
-		size += block_slice_size(fields.argv[i]);
-	return size;
-}
-
-static uint8_t *
+static inline uint8_t *
 block_put_slice(uint8_t *p, struct slice slice)
 {
-	return slice_put(varint_put(p, slice.len), slice);
+	return slice_put(block_put_number(p, slice.len), slice);
 }
 
 /* Room for one more entry of that size, which may be the first one. Returns 0 or -ENOMEM. */
@@ -63,7 +54,7 @@ block_reserve(struct block *block, size_t size)
 {
 	size_t need = block->len + size + (block->len == 0 ? BLOCK_HEAD + size : 0), cap = block->cap;
 
-	if (need > UINT32_MAX)
+	if (need > BLOCK_BYTES_MAX)
 		return -ENOMEM;
 	if (need > cap) {
 		uint8_t *data;
@@ -79,7 +70,7 @@ block_reserve(struct block *block, size_t size)
 		block->cap = (uint32_t)cap;
 	}
 	if (block->first + block->n == block->offsets_cap) {
-		uint32_t new_cap = block->offsets_cap ? block->offsets_cap * 2 : 8;
+		uint32_t new_cap = block->offsets_cap ? block->offsets_cap * 4 : 8;
 		uint32_t *offsets = realloc(block->offsets, new_cap * sizeof(uint32_t));
 
 		if (!offsets)
@@ -90,72 +81,97 @@ block_reserve(struct block *block, size_t size)
 	return 0;
 }
 
+/* Where the names begin, behind their number. */
+static void
+block_set_names(struct block *block)
+{
+	const uint8_t *p = block->data + BLOCK_HEAD;
+
+	block_get_number(&p);
+	block->names = (uint32_t)(p - block->data);
+}
+
 /* What stands before the first entry. */
 static void
 block_begin(struct block *block, struct stream_id id, struct stream_fields fields)
 {
 	uint8_t *p = block->data;
 
-	memset(p, 0, 4);
-	p[4] = BLOCK_FORMAT;
-	stream_id_put(p + 5, id);
+	p[0] = BLOCK_FORMAT;
+	stream_id_put(p + 1, id);
 	p = varint_put(p + BLOCK_HEAD, fields.n_fields);
 	for (size_t i = 0; i < fields.n_fields; i++)
 		p = block_put_slice(p, fields.argv[2 * i]);
 	block->base = id;
 	block->n_names = (uint32_t)fields.n_fields;
+	block_set_names(block);
 	block->entries = block->len = (uint32_t)(p - block->data);
 }
 
-static const uint8_t *
-block_names(const struct block *block)
-{
-	const uint8_t *p = block->data + BLOCK_HEAD;
-
-	while (*p++ >= 0x80)
-		;
-	return p;
-}
-
-static bool
+static inline bool
 block_has_names(const struct block *block, struct stream_fields fields)
 {
-	const uint8_t *p = block_names(block);
+	const uint8_t *p = block->data + block->names;
+	const struct slice *end = fields.argv + 2 * fields.n_fields;
 
 	if (fields.n_fields != block->n_names)
 		return false;
-	for (size_t i = 0; i < fields.n_fields; i++) {
-		struct slice name = block_get_slice(&p), given = fields.argv[2 * i];
+	for (const struct slice *name = fields.argv; name < end; name += 2) {
+		size_t len = *p++;
 
-		if (name.len != given.len || !slice_is(name, given.p))
+		if (len >= 0x80) {
+			p--;
+			len = block_get_slice(&p).len;
+			p -= len;
+		}
+		if (len != name->len || !slice_is(*name, p))
 			return false;
+		p += len;
 	}
 	return true;
+}
+
+/* Writes an entry with names of its own. */
+static uint8_t *
+block_put_fields(uint8_t *p, struct stream_fields fields)
+{
+	p = varint_put(p, fields.n_fields);
+	for (size_t i = 0; i < 2 * fields.n_fields; i++)
+		p = block_put_slice(p, fields.argv[i]);
+	return p;
 }
 
 int
 block_append(struct block *block, struct stream_id id, struct stream_fields fields, size_t size)
 {
-	bool is_same = true;
+	const struct slice *end = fields.argv + 2 * fields.n_fields;
+	uint32_t at = block->first + block->n;
+	bool is_same;
 	uint8_t *p;
 
-	if ((block->cap - block->len < size || block->first + block->n == block->offsets_cap || block->len == 0) &&
-	    block_reserve(block, size) < 0)
-		return -ENOMEM;
-	if (block->len == 0)
-		block_begin(block, id, fields);
-	else
-		is_same = block_has_names(block, fields);
-	block->offsets[block->first + block->n++] = block->len;
+	if (block->cap - block->len < size || at == block->offsets_cap || block->len == 0) {
+		if (block_reserve(block, size) < 0)
+			return -ENOMEM;
+		if (block->len == 0)
+			block_begin(block, id, fields);
+	}
+	is_same = block_has_names(block, fields);
+	block->offsets[at] = block->len;
+	block->n++;
 	p = block->data + block->len;
-	*p++ = is_same ? ENTRY_SAME_NAMES : 0;
-	p = varint_put(p, id.ms - block->base.ms);
-	p = varint_put(p, id.ms == block->base.ms ? id.seq - block->base.seq : id.seq);
-	if (!is_same)
-		p = varint_put(p, fields.n_fields);
-	for (size_t i = 0; i < 2 * fields.n_fields; i++)
-		if (!is_same || i % 2 == 1)
-			p = block_put_slice(p, fields.argv[i]);
+	*p++ = is_same; /* ENTRY_SAME_NAMES */
+	if (id.ms == block->base.ms) {
+		*p++ = 0;
+		id.seq -= block->base.seq;
+	} else {
+		p = block_put_number(p, id.ms - block->base.ms);
+	}
+	p = block_put_number(p, id.seq);
+	if (is_same)
+		for (const struct slice *value = fields.argv + 1; value < end; value += 2)
+			p = block_put_slice(p, *value);
+	else
+		p = block_put_fields(p, fields);
 	block->len = (uint32_t)(p - block->data);
 	return 0;
 }
@@ -166,8 +182,6 @@ block_remove(struct block *block, uint32_t i)
 	uint32_t *offsets = block->offsets + block->first;
 	uint32_t begin = offsets[i];
 
-	if (block->crc_len > begin)
-		block->crc_len = 0;
 	if (i == 0) {
 		block->first++;
 		block->n--;
@@ -214,16 +228,7 @@ block_encode(struct block *block)
 			block->offsets[i] = block->offsets[block->first + i] - gap;
 		block->first = 0;
 		block->len -= gap;
-		block->crc_len = 0;
 	}
-	if (block->crc_len == 0) {
-		block->crc = 0;
-		block->crc_len = 4;
-	}
-	block->crc = crc32c(block->crc, block->data + block->crc_len, block->len - block->crc_len);
-	block->crc_len = block->len;
-	for (int i = 0; i < 4; i++)
-		block->data[i] = (uint8_t)(block->crc >> 8 * i);
 	return (struct slice){ block->data, block->len };
 }
 
@@ -279,9 +284,9 @@ block_check(struct block *block, const uint8_t *data, size_t len, struct stream_
 	struct stream_id id = STREAM_ID_MIN;
 	uint64_t n_names;
 
-	if (data[4] != BLOCK_FORMAT)
+	if (data[0] != BLOCK_FORMAT)
 		return false;
-	block->base = stream_id_get(data + 5);
+	block->base = stream_id_get(data + 1);
 	if (!varint_get(&p, end, &n_names) || n_names > PROTOCOL_ARGS_MAX || !block_skip_slices(&p, end, n_names))
 		return false;
 	block->n_names = (uint32_t)n_names;
@@ -297,13 +302,7 @@ block_check(struct block *block, const uint8_t *data, size_t len, struct stream_
 int
 block_parse(struct block *block, uint8_t *data, size_t len, struct stream_id first, uint32_t n)
 {
-	uint32_t crc = 0;
-
-	if (len <= BLOCK_HEAD || len > UINT32_MAX || n == 0 || n > len)
-		return -EBADMSG;
-	for (int i = 0; i < 4; i++)
-		crc |= (uint32_t)data[i] << 8 * i;
-	if (crc != crc32c(0, data + 4, len - 4))
+	if (len <= BLOCK_HEAD || len > BLOCK_BYTES_MAX || n == 0 || n > len)
 		return -EBADMSG;
 	block->offsets = malloc(n * sizeof(uint32_t));
 	if (!block->offsets)
@@ -314,10 +313,10 @@ block_parse(struct block *block, uint8_t *data, size_t len, struct stream_id fir
 		return -EBADMSG;
 	}
 	block->data = data;
-	block->len = block->cap = block->crc_len = (uint32_t)len;
-	block->crc = crc;
+	block->len = block->cap = (uint32_t)len;
 	block->first = 0;
 	block->n = block->offsets_cap = n;
+	block_set_names(block);
 	return 0;
 }
 
@@ -345,7 +344,7 @@ block_entry(const struct block *block, uint32_t i, struct stream_entry *ret_entr
 	uint8_t flags = *p++;
 
 	ret_entry->id = block_get_id(block, &p);
-	ret_entry->names = flags & ENTRY_SAME_NAMES ? block_names(block) : NULL;
+	ret_entry->names = flags & ENTRY_SAME_NAMES ? block->data + block->names : NULL;
 	ret_entry->n_fields = flags & ENTRY_SAME_NAMES ? block->n_names : block_get_number(&p);
 	ret_entry->p = p;
 	ret_entry->end = block->data + (i + 1 < block->n ? offset[1] : block->len);

@@ -2,12 +2,13 @@
  * A run of entries of one stream, in memory as it is on disk. Knows neither its stream nor where it is stored: only
  * bytes. On disk a block is
  *
- *   crc32c of what follows (4 bytes, the lowest first), format (1), base id (16, as stream_id_put()), names, entries
+ *   format (1 byte), base id (16, as stream_id_put()), names, entries
  *   names:   number, then each with its length: of the fields of the first entry that was in the block
  *   entry:   flags, ms less that of the base, seq (less that of the base if ms is equal), fields
  *   fields:  values, each with its length, where the names are those of the block; else number, names and values
  *
- * with numbers as in varint.h. Bytes from disk are checked by block_parse() and nowhere else.
+ * with numbers as in varint.h. The store finds bytes that were damaged; still nothing that they say is believed before
+ * block_parse() has checked it, and nobody else checks it.
  */
 #pragma once
 
@@ -23,12 +24,15 @@
  */
 #define BLOCK_BYTES ((size_t)4000)
 #define BLOCK_BYTES_LARGE ((size_t)16 * 1024)
+/* No block is larger: the store would not take it. */
+#define BLOCK_BYTES_MAX ((size_t)500 * 1024 * 1024)
 /* An entry that takes so many bytes is large. */
 #define BLOCK_LARGE_ENTRY ((size_t)500)
 
 enum block_place {
 	BLOCK_OPEN,       /* the last one of its stream, durable */
 	BLOCK_DIRTY,      /* on stream.dirty_blocks */
+	BLOCK_AHEAD,      /* on cache.ahead */
 	BLOCK_COMMITTING, /* on cache.committing */
 	BLOCK_USED,       /* on cache.used */
 	BLOCK_FRESH,      /* on cache.fresh */
@@ -37,13 +41,12 @@ enum block_place {
 };
 
 struct block {
-	uint8_t *data;     /* len bytes of cap: as on disk, but for entries removed at the begin, and the checksum */
+	uint8_t *data;     /* len bytes of cap: as on disk, but for entries removed at the begin */
 	uint32_t *offsets; /* of the entries: offsets[first .. first + n) */
 	uint32_t len, cap;
 	uint32_t first, n, offsets_cap;
-	uint32_t n_names;
-	uint32_t entries;      /* offset of what stands behind the names */
-	uint32_t crc, crc_len; /* checksum of data[4 .. crc_len), so that each byte is summed up once; or crc_len 0 */
+	uint32_t names, n_names; /* offset behind their number, and that */
+	uint32_t entries;        /* offset of what stands behind the names */
 	struct stream_id base;
 
 	/* Where it belongs; see stream-cache.h. */
@@ -61,7 +64,15 @@ struct block *block_new(void);
 void block_free(struct block *block);
 
 /* At most so many bytes are added for the entry. */
-size_t block_entry_size(struct stream_fields fields);
+static inline size_t
+block_entry_size(struct stream_fields fields)
+{
+	size_t size = 1 + 3 * VARINT_MAX + 2 * fields.n_fields;
+
+	for (size_t i = 0; i < 2 * fields.n_fields; i++)
+		size += fields.argv[i].len + (fields.argv[i].len < 0x80 ? 0 : 4);
+	return size;
+}
 
 /* Adds an entry behind all others. size: block_entry_size(). Returns 0; -ENOMEM, and then it is as before. */
 int block_append(struct block *block, struct stream_id id, struct stream_fields fields, size_t size);

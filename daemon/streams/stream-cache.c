@@ -4,7 +4,7 @@
  *
  * A command that meets a block on disk asks for it and runs again when it is there. It must find it then, or it could
  * wait for ever while others push each other's blocks out. So a block that was fetched is "fresh" until it is looked
- * into, and fresh blocks may take half of the cache, or one block if that is larger, whatever else is used.
+ * into, and fresh blocks may take half of the cache, whatever else is used, and one at least.
  */
 #include "stream-cache.h"
 
@@ -18,8 +18,19 @@
 /* So many blocks are asked for at once: the store has the next ones ready while the first one is worked on. */
 #define CACHE_AHEAD ((size_t)8)
 
+/* What may be asked for ahead, and stay until it is looked into, whatever the limit of the cache is. In bytes. */
+#define CACHE_AWAITED_MIN ((size_t)64 * 1024)
+
 #define CACHE_LOG_LINES 20
 #define CACHE_LOG_MS 10000
+
+static size_t
+stream_cache_awaited_max(const struct streams *streams)
+{
+	size_t max = streams->limits.cache / 2;
+
+	return max > CACHE_AWAITED_MIN ? max : CACHE_AWAITED_MIN;
+}
 
 void
 stream_cache_init(struct streams *streams)
@@ -29,6 +40,7 @@ stream_cache_init(struct streams *streams)
 	*cache = (struct stream_cache){ 0 };
 	TAILQ_INIT(&cache->used);
 	TAILQ_INIT(&cache->fresh);
+	TAILQ_INIT(&cache->ahead);
 	TAILQ_INIT(&cache->committing);
 	TAILQ_INIT(&cache->fetching);
 }
@@ -53,6 +65,8 @@ stream_cache_list(struct streams *streams, struct block *block)
 	switch ((enum block_place)block->place) {
 	case BLOCK_DIRTY:
 		return &block->stream->dirty_blocks;
+	case BLOCK_AHEAD:
+		return &streams->cache.ahead;
 	case BLOCK_COMMITTING:
 		return &streams->cache.committing;
 	case BLOCK_USED:
@@ -115,9 +129,9 @@ stream_cache_dirty(struct streams *streams, struct block *block)
 }
 
 void
-stream_cache_saved(struct streams *streams, struct block *block)
+stream_cache_saved(struct streams *streams, struct block *block, enum block_place place)
 {
-	stream_cache_move(streams, block, BLOCK_COMMITTING);
+	stream_cache_move(streams, block, place);
 	stream_cache_account(streams, block);
 }
 
@@ -207,7 +221,7 @@ stream_cache_fetch(struct streams *streams, struct stream *stream, size_t i, siz
 	for (size_t n = 1; n < CACHE_AHEAD && i != until; n++) {
 		i = until > i ? i + 1 : i - 1;
 		sb = stream_index_at(stream, i);
-		if (!sb->block && (cache->awaited_bytes + sb->bytes > streams->limits.cache / 2 ||
+		if (!sb->block && (cache->awaited_bytes + sb->bytes > stream_cache_awaited_max(streams) ||
 		                   stream_cache_ask(streams, stream, sb) < 0))
 			break;
 	}
@@ -304,7 +318,7 @@ stream_cache_shrink(struct streams *streams)
 	while (cache->bytes > streams->limits.cache) {
 		struct block *block = TAILQ_FIRST(&cache->used);
 
-		if (!block && cache->awaited_bytes > streams->limits.cache / 2 &&
+		if (!block && cache->awaited_bytes > stream_cache_awaited_max(streams) &&
 		    TAILQ_FIRST(&cache->fresh) != TAILQ_LAST(&cache->fresh, block_list))
 			block = TAILQ_FIRST(&cache->fresh);
 		if (!block)

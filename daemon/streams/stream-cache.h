@@ -21,8 +21,8 @@ void stream_cache_use(struct streams *streams, struct block *block);
 /* The block has changed, and is saved with the next commit. */
 void stream_cache_dirty(struct streams *streams, struct block *block);
 
-/* It has been put into a batch. */
-void stream_cache_saved(struct streams *streams, struct block *block);
+/* It has been put into the open batch (place: BLOCK_AHEAD), or into the one that is handed over (BLOCK_COMMITTING). */
+void stream_cache_saved(struct streams *streams, struct block *block, enum block_place place);
 
 /* It is not the last one of its stream any more. */
 void stream_cache_close(struct streams *streams, struct block *block);

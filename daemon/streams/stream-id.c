@@ -5,6 +5,9 @@
 
 #include "num.h"
 
+/* Redis looks at no longer text. */
+#define ID_TEXT_MAX ((size_t)127)
+
 #define ID_INVALID "ERR Invalid stream ID specified as stream command argument"
 
 bool
@@ -64,13 +67,19 @@ stream_id_format(char text[STREAM_ID_TEXT], struct stream_id id)
 	return len;
 }
 
-/* Decimal digits only, at least one. */
+/* Decimal digits; before them may be blanks and a plus sign, as strtoull() takes them, since Redis does. */
 static bool
 stream_id_parse_number(const uint8_t *p, size_t len, uint64_t *ret_value)
 {
 	uint64_t value = 0;
 
-	if (len == 0 || len > NUM_DIGITS_MAX)
+	for (; len > 0 && (*p == ' ' || (*p >= '\t' && *p <= '\r')); p++, len--)
+		;
+	if (len > 0 && *p == '+') {
+		p++;
+		len--;
+	}
+	if (len == 0)
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		unsigned int digit = (unsigned int)p[i] - '0';
@@ -90,7 +99,7 @@ stream_id_parse(struct slice text, uint64_t missing_seq, struct stream_id *ret_i
 	struct stream_id id = { .seq = missing_seq };
 	size_t len = dash ? (size_t)(dash - text.p) : text.len;
 
-	if (!stream_id_parse_number(text.p, len, &id.ms) ||
+	if (text.len > ID_TEXT_MAX || !stream_id_parse_number(text.p, len, &id.ms) ||
 	    (dash && !stream_id_parse_number(dash + 1, text.len - len - 1, &id.seq)))
 		return false;
 	*ret_id = id;

@@ -33,8 +33,9 @@ static void
 trim_forget_key(struct stream *stream, size_t i, struct stream_id key)
 {
 	if (i == 0) {
+		if (!stream->has_gone || stream_id_cmp(key, stream->gone_to) > 0)
+			stream->gone_to = key;
 		stream->has_gone = true;
-		stream->gone_to = key;
 	} else {
 		stream->gone[stream->n_gone++] = key;
 	}
@@ -222,17 +223,22 @@ enum stream_step
 stream_trim(struct streams *streams, struct stream *stream, struct stream_trim *trim,
             bool (*may_go)(void *arg, struct stream *stream, struct stream_id id), void *arg, uint64_t *ret_removed)
 {
+	struct stream_cursor cursor;
+	struct stream_entry entry;
+	enum stream_step status;
+
 	if (!may_go)
 		return trim_blocks(streams, stream, trim, ret_removed);
+	stream_seek(&cursor, stream, trim->at, STREAM_ID_MAX, false);
 	for (;;) {
-		struct stream_cursor cursor;
-		struct stream_entry entry;
-		enum stream_step status;
+		size_t n_blocks = stream->n_blocks;
 
 		if (work_is_turn_over(&streams->flow->work))
 			return STREAM_MORE;
-		stream_seek(&cursor, stream, trim->at, STREAM_ID_MAX, false);
 		status = stream_step(streams, &cursor, &entry);
+		if (status == STREAM_COLD && stream_id_cmp(stream_index_at(stream, cursor.block)->first, trim->at) > 0)
+			trim->at =
+			    stream_index_at(stream, cursor.block)->first; /* the block before is not needed again */
 		if (status != STREAM_ENTRY)
 			return status;
 		if (!trim_wants(stream, trim, cursor.block, entry.id, *ret_removed))
@@ -241,6 +247,10 @@ stream_trim(struct streams *streams, struct stream *stream, struct stream_trim *
 			if (trim_remove_entry(streams, stream, cursor.block, cursor.at - 1) < 0)
 				return STREAM_ERROR;
 			++*ret_removed;
+			if (stream->n_blocks < n_blocks)
+				cursor.is_inside = false; /* the next block is where this one was */
+			else
+				cursor.at--;
 		}
 		trim->at = entry.id;
 		if (!stream_id_next(&trim->at))

@@ -106,21 +106,27 @@ stream_append(struct streams *streams, struct stream *stream, struct stream_id i
 {
 	struct stream_block *sb = stream_index_last(stream);
 	size_t size = block_entry_size(fields), added;
+	struct block *block;
 
 	assert(stream_id_cmp(id, stream->last) > 0);
 	if (sb && stream_has_room(streams, sb->block, size)) {
-		if (block_append(sb->block, id, fields, size) < 0)
+		block = sb->block;
+		added = block->len;
+		if (block_append(block, id, fields, size) < 0)
 			return -ENOMEM;
+		added = block->len - added;
 	} else {
 		sb = stream_add_block(streams, stream, id, fields, size);
 		if (!sb)
 			return -ENOMEM;
+		block = sb->block;
+		added = block->len;
 	}
-	added = block_bytes(sb->block) - sb->bytes;
 	sb->bytes += (uint32_t)added;
 	sb->n++;
 	stream_account(streams, stream, added);
-	stream_block_dirty(streams, stream, sb->block);
+	if (block->place != BLOCK_DIRTY || block_memory(block) != block->memory)
+		stream_block_dirty(streams, stream, block);
 	streams->dirty_bytes += added;
 	streams->flow->work.done += WORK_VISIT + WORK_BYTES(size);
 	stream->last = id;

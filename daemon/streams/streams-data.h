@@ -30,6 +30,7 @@ struct stream_fields {
 	const struct slice *argv;
 	size_t n_fields;
 };
+
 /* A block in the index of its stream. */
 struct stream_block {
 	struct stream_id first; /* the id of its first entry */
@@ -37,6 +38,7 @@ struct stream_block {
 	uint32_t bytes;
 	struct block *block; /* or NULL: it is on disk only */
 };
+
 /* Who has to pay for the streams that they have made. */
 struct stream_owner {
 	struct hashtable_node node; /* in streams.owners, by uid */
@@ -80,6 +82,10 @@ struct stream {
 	struct stream_id gone_to;
 	struct stream_id *gone;
 	size_t n_gone, gone_cap;
+	/* Likewise, what the open batch deletes already; and how many of the single ones it does. */
+	bool has_erased;
+	struct stream_id erased_to;
+	size_t n_erased;
 };
 
 struct blocked;
@@ -100,6 +106,7 @@ struct streams_limits {
 struct stream_cache {
 	struct block_list used, fresh;
 	struct block_list fetching;   /* that have been asked for, also of streams that have gone since */
+	struct block_list ahead;      /* not changed since they were put into the open batch */
 	struct block_list committing; /* not changed since they were put into the batch under way */
 	size_t bytes;                 /* memory of all blocks */
 	size_t awaited_bytes;         /* of those that are being fetched or are fresh */
@@ -121,7 +128,8 @@ struct streams {
 	TAILQ_HEAD(, stream) deleted;      /* that are on disk still */
 	TAILQ_HEAD(, stream) expiring;     /* that have a time of expiry, in the order in which they are looked at */
 	size_t dirty_bytes;                /* about what the next batch has */
-	size_t committing_bytes;           /* about what the batch under way has */
+	size_t ahead_bytes;      /* dirty_bytes when all that could be was written ahead, see streams-fill.c */
+	size_t committing_bytes; /* about what the batch under way has */
 	struct stream_cache cache;
 	struct client_list throttled; /* wait until queue_bytes are no longer exceeded */
 	struct client_list blocked;   /* wait for entries, see blocked.h */
@@ -131,7 +139,7 @@ struct streams {
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
 	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
 	int copy_error;
-	size_t n_expiring; /* streams with expires_ms */
+	size_t n_expiring;                           /* streams with expires_ms */
 	uint64_t entries, bytes;                     /* of all streams */
 	uint64_t added, read, acknowledged, claimed; /* since the start */
 	uint64_t swept_ms;                           /* when expiring streams were last looked at, as flow.now_ms */

@@ -246,6 +246,13 @@ load_block(void *arg, uint64_t no, const uint8_t id[STORAGE_ID_SIZE], uint32_t n
 	return 0;
 }
 
+static int
+load_damaged_record(void *arg, enum storage_table table, uint64_t owner, struct slice key __attribute__((unused)))
+{
+	load_damaged(arg, table, owner, NULL);
+	return 0;
+}
+
 int
 streams_load(struct streams *streams)
 {
@@ -254,6 +261,7 @@ streams_load(struct streams *streams)
 		.arg = &load,
 		.record = load_record,
 		.block = load_block,
+		.damaged = load_damaged_record,
 	};
 	char error[256] = "out of memory";
 	int r = storage_load(streams->storage, &loader, error, sizeof(error));

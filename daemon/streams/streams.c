@@ -70,7 +70,7 @@ streams_refusal(struct streams *streams, uid_t uid)
 	case STORAGE_OK:
 		break;
 	case STORAGE_SCARCE:
-		snprintf(streams->refusal, sizeof(streams->refusal), "OOM command not allowed: %s",
+		snprintf(streams->refusal, sizeof(streams->refusal), "OOM command not allowed: the store is full (%s)",
 		         storage_reason(streams->storage));
 		return streams->refusal;
 	case STORAGE_FULL:

@@ -41,3 +41,7 @@ fuzz() { # NAME
 @test "the bus withstands any commands and any timing of its clients" {
     fuzz session
 }
+
+@test "blocks of streams: what is taken from a disk can be read, changed and stored again" {
+    fuzz stream-block
+}

@@ -14,6 +14,7 @@ struct item {
 	uint64_t owner;
 	struct buf key, value;
 	uint32_t n;
+	bool is_damaged;
 };
 
 struct memory_disk {
@@ -243,6 +244,7 @@ memory_disk_damage(struct memory_disk *disk, size_t n, size_t byte)
 	struct item *item = &disk->items[disk_search(disk, STORAGE_TABLES, 0, (struct slice){ 0 }) + n];
 
 	item->value.data[byte % item->value.len] ^= 0x10;
+	item->is_damaged = true;
 }
 
 size_t
@@ -297,7 +299,9 @@ storage_load(struct storage *storage, const struct storage_loader *loader, char 
 		struct slice key = { item->key.data, item->key.len }, value = { item->value.data, item->value.len };
 		int r;
 
-		if (item->table < STORAGE_TABLES)
+		if (item->is_damaged && item->table < STORAGE_TABLES)
+			r = loader->damaged(loader->arg, item->table, item->owner, key);
+		else if (item->table < STORAGE_TABLES)
 			r = loader->record(loader->arg, item->table, item->owner, key, value);
 		else
 			r = loader->block(loader->arg, item->owner, item->key.data, item->n, (uint32_t)value.len);
@@ -406,10 +410,11 @@ storage_fetch(struct storage *storage, uint64_t stream, const uint8_t id[STORAGE
 	if (storage->memory == 0)
 		return -ENOMEM;
 	i = disk_search(storage->disk, STORAGE_TABLES, stream, key);
-	if (i < storage->disk->n && item_compare(&storage->disk->items[i], STORAGE_TABLES, stream, key) == 0) {
+	if (i < storage->disk->n && item_compare(&storage->disk->items[i], STORAGE_TABLES, stream, key) == 0)
+		event.error = storage->disk->items[i].is_damaged ? -EBADMSG : 0;
+	if (event.error == 0) {
 		const struct buf *value = &storage->disk->items[i].value;
 
-		event.error = 0;
 		event.data = malloc(value->len);
 		event.len = value->len;
 		assert(event.data);
