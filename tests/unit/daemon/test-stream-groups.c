@@ -40,7 +40,7 @@ struct world {
 	struct model_entry entries[N_IDS];
 	bool has_consumer[N_CONSUMERS];
 	uint64_t active_ms[N_CONSUMERS];
-	size_t end;  /* ids below were given once */
+	size_t end; /* ids below were given once */
 	uint64_t now_ms;
 };
 
@@ -70,9 +70,11 @@ pick(struct world *world, size_t n)
 static void
 world_open(struct world *world)
 {
-	static const struct streams_limits limits = {
-		.cache = 1 << 20, .queue_bytes = 1 << 24, .max_streams = 100, .max_pending = 1 << 20, .node_entries = 100
-	};
+	static const struct streams_limits limits = { .cache = 1 << 20,
+		                                      .queue_bytes = 1 << 24,
+		                                      .max_streams = 100,
+		                                      .max_pending = 1 << 20,
+		                                      .node_entries = 100 };
 
 	world->storage = memory_store_open(world->disk);
 	assert_int_equal(streams_init(&world->streams, &world->flow, world->storage, &limits), 0);
@@ -140,7 +142,8 @@ check_entry(const struct world *world, const struct stream_pending *pending, siz
 	if (entry->consumer < 0)
 		assert_null(pending->consumer);
 	else
-		assert_ptr_equal(pending->consumer, group_find_consumer(world->group, name_of((size_t)entry->consumer)));
+		assert_ptr_equal(pending->consumer,
+		                 group_find_consumer(world->group, name_of((size_t)entry->consumer)));
 }
 
 static void
@@ -209,8 +212,8 @@ step_give(struct world *world, size_t i)
 	assert_non_null(pending);
 	pending->delivered_ms = consumer ? world->now_ms : 0;
 	pending->deliveries = world->entries[i].deliveries + 1;
-	world->entries[i] = (struct model_entry){ true, consumer ? (int)c : -1, pending->delivered_ms,
-		                                  pending->deliveries };
+	world->entries[i] =
+	    (struct model_entry){ true, consumer ? (int)c : -1, pending->delivered_ms, pending->deliveries };
 	if (consumer)
 		group_see_consumer(world->group, consumer, world->now_ms, true);
 	if (consumer)
