@@ -92,6 +92,19 @@ xackdel_one(struct streams *streams, struct stream_group *group, struct stream_i
 	return refs_delete(streams, group->stream, id, refs, ret_result);
 }
 
+/* Who works a group may delete what no group needs any more. What others may need, only administrators delete. */
+static bool
+xackdel_require_right(struct bus *bus, struct session *s, enum refs refs)
+{
+	if (refs == REFS_ACKED || bus_is_admin(bus, &s->client))
+		return true;
+	bus->flow.stats.denied_commands++;
+	reply_error(bus, s,
+	            "NOPERM %s has no permissions to run the 'xackdel' command without ACKED: administrators only",
+	            identity_text(&s->client.identity).text);
+	return false;
+}
+
 enum command_result
 cmd_xackdel(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
@@ -101,7 +114,7 @@ cmd_xackdel(struct bus *bus, struct session *s, const struct slice *argv, size_t
 	struct xwork work;
 	size_t i;
 
-	if (!streams || !refs_require_ids(bus, s, argv, argc, 3, &ids))
+	if (!streams || !refs_require_ids(bus, s, argv, argc, 3, &ids) || !xackdel_require_right(bus, s, ids.refs))
 		return COMMAND_DONE;
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;

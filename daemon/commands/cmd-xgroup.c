@@ -171,7 +171,9 @@ cmd_xgroup_setid(struct bus *bus, struct session *s, const struct slice *argv, s
 		return COMMAND_DONE;
 	if (argc != 5 && argc != 7)
 		return xgroup_refuse_usage(bus, s, argv[1]);
-	if (!xgroup_require_id(bus, s, group->stream, argv[4], &id))
+	if (argv[4].len == 1 && (argv[4].p[0] == '-' || argv[4].p[0] == '+'))
+		id = argv[4].p[0] == '-' ? STREAM_ID_MIN : STREAM_ID_MAX; /* as in Redis, unlike in CREATE */
+	else if (!xgroup_require_id(bus, s, group->stream, argv[4], &id))
 		return COMMAND_DONE;
 	group_set_last(streams, group, id, options.entries_read);
 	xgroup_wake(streams, group);

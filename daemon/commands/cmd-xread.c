@@ -1,9 +1,7 @@
 /*
- * XREAD and XREADGROUP. The answer is built stream by stream; what a group gives away is noted meanwhile (struct
- * xread_gift), and given when the stream is done, so that a command that has to wait for a block from disk has changed
- * nothing of that stream. When something of it has been given already, or the answer is long, the command ends with
- * what it has instead of waiting: COUNT is only the most that it returns, and a client goes on where the answer ends.
- * For the same reason an answer ends after XREAD_BYTES.
+ * XREAD and XREADGROUP. The answer is built stream by stream. Where a block has to be read from disk, the command keeps
+ * what it has and goes on when the block is there; what a group has given until then is given. An answer ends after
+ * XREAD_BYTES: COUNT is only the most that a command returns, and a client goes on where the answer ends.
  *
  * A group with max_pending entries that are not acknowledged has nothing to give: its readers get nothing, or wait with
  * BLOCK until something is acknowledged.
@@ -12,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
-#include "blocked.h"
 #include "handlers.h"
 #include "keyspace.h"
 #include "reply.h"
@@ -84,12 +80,13 @@ xread_require_after(struct xread *read, struct stream *stream, struct slice text
 static bool
 xread_require_keys(struct xread *read)
 {
-	read->keys = calloc(read->args.n, sizeof(*read->keys));
-	if (!read->keys)
+	read->work.extra = read->state = calloc(1, sizeof(*read->state) + read->args.n * sizeof(read->state->keys[0]));
+	if (!read->state)
 		return xread_refuse(read, "out of memory");
+	read->state->begin_ms = streams_now_ms(read->streams);
 	read->bus->flow.work.done += read->args.n * WORK_LOOKUP;
 	for (size_t i = 0; i < read->args.n; i++) {
-		struct blocked_key *key = &read->keys[i];
+		struct blocked_key *key = &read->state->keys[i];
 		struct stream *stream = streams_find(read->streams, read->args.names[i]);
 		struct stream_group *group =
 		    stream && read->args.is_group ? group_find(stream, read->args.group) : NULL;
@@ -116,41 +113,13 @@ static bool
 xread_require_consumers(struct xread *read)
 {
 	for (size_t i = 0; i < read->args.n && read->args.is_group; i++) {
-		struct stream *stream = streams_find(read->streams, read->keys[i].name);
+		struct stream *stream = streams_find(read->streams, read->state->keys[i].name);
 
 		if (!xgroup_require_consumer(read->bus, read->s, read->streams,
-		                             group_find_no(stream, read->keys[i].group), read->args.consumer))
+		                             group_find_no(stream, read->state->keys[i].group), read->args.consumer))
 			return false;
 	}
 	return true;
-}
-
-/* Serves the i-th stream. Returns STREAM_END, or why it could not. */
-static enum stream_step
-xread_serve(struct xread *read, size_t i)
-{
-	struct stream *stream = streams_find(read->streams, read->keys[i].name);
-
-	if (!stream)
-		return STREAM_END;
-	if (!read->args.is_group)
-		return xread_serve_plain(read, stream, read->keys[i].after);
-	return xread_serve_group(read, stream, group_find_no(stream, read->keys[i].group), read->keys[i].after);
-}
-
-/* Whether the command ends with what it has: the answer is long, or took long. */
-static bool
-xread_is_enough(const struct xread *read)
-{
-	return answer_bytes(&read->answer) >= XREAD_BYTES || read->bus->flow.work.done - read->begin > XREAD_WORK;
-}
-
-static void
-xread_free(struct xread *read)
-{
-	answer_drop(&read->answer);
-	free(read->keys);
-	free(read->gifts);
 }
 
 /* Ends the waiting of a command that is done. */
@@ -171,8 +140,8 @@ xread_retry(struct xread *read)
 	uint64_t after_ms = read->args.claim_ms < XREAD_RETRY_MS ? XREAD_RETRY_MS : read->args.claim_ms;
 
 	for (size_t i = 0; i < read->args.n; i++) {
-		struct stream *stream = streams_find(read->streams, read->keys[i].name);
-		struct stream_group *group = stream ? group_find_no(stream, read->keys[i].group) : NULL;
+		struct stream *stream = streams_find(read->streams, read->state->keys[i].name);
+		struct stream_group *group = stream ? group_find_no(stream, read->state->keys[i].group) : NULL;
 		uint64_t due_ms = UINT64_MAX;
 
 		if (group)
@@ -206,7 +175,7 @@ xread_reply_none(struct xread *read)
 	if (read->blocked)
 		r = blocked_again(read->streams, read->blocked) ? 0 : -ESRCH;
 	else if (info)
-		r = blocked_begin(read->streams, &read->s->client, read->keys, read->args.n, read->args.block_ms,
+		r = blocked_begin(read->streams, &read->s->client, read->state->keys, read->args.n, read->args.block_ms,
 		                  &info->blocked);
 	if (r == -ENOMEM)
 		reply_error(read->bus, read->s, "ERR out of memory");
@@ -219,17 +188,20 @@ xread_reply_none(struct xread *read)
 
 /* Replies what was found, if anything. */
 static enum command_result
-xread_reply(struct xread *read, size_t hole)
+xread_reply(struct xread *read)
 {
-	if (read->n_served == 0)
+	struct answer *answer = &read->work.answer;
+
+	if (read->state->n_served == 0)
 		return xread_reply_none(read);
 	if (client_is_resp3(&read->s->client))
-		answer_close_map(&read->answer, hole, read->n_served);
+		answer_close_map(answer, read->state->list, read->state->n_served);
 	else
-		answer_close_array(&read->answer, hole, read->n_served);
+		answer_close_array(answer, read->state->list, read->state->n_served);
 	reply_hold(read->bus, read->hold);
-	answer_send(&read->answer);
+	answer_send(answer);
 	reply_hold(read->bus, NULL);
+	read->work.has_answer = false;
 	return COMMAND_DONE;
 }
 
@@ -246,34 +218,67 @@ xread_is_gone(struct xread *read)
 	return true;
 }
 
-/* What the command does that could not serve its first stream. */
+/* A command that cannot go on. It ends with what it has, if that is anything; EXEC cannot wait. */
 static enum command_result
 xread_give_up(struct xread *read)
 {
-	if (read->step == STREAM_COLD)
+	bool is_exec = read->bus->flow.executing == &read->s->client;
+	bool has_some = read->state && read->work.has_answer && (read->state->n_served > 0 || read->state->part.n > 0);
+	enum command_result result;
+
+	if (has_some && (is_exec || read->step == STREAM_ERROR)) {
+		xread_close(read, NULL);
+		return xread_reply(read);
+	}
+	if (read->step == STREAM_ERROR)
+		return keyspace_refuse_error(read->bus, read->s);
+	if (read->step != STREAM_COLD)
+		return COMMAND_DONE;
+	if (!read->work.has_answer) /* where "+" is had to be read, and nothing else is done */
 		return keyspace_wait_cold(read->bus, read->s, read->streams, 0);
-	return read->step == STREAM_ERROR ? keyspace_refuse_error(read->bus, read->s) : COMMAND_DONE;
+	result = xwork_wait_cold(read->bus, read->s, read->streams, &read->work, 1);
+	read->work = (struct xwork){ 0 };
+	return result;
+}
+
+static bool
+xread_begin(struct xread *read)
+{
+	if (!xread_require_keys(read) || !xread_require_consumers(read))
+		return false;
+	answer_begin(&read->work.answer, read->bus, read->s);
+	read->work.has_answer = true;
+	read->state->list = answer_open(&read->work.answer);
+	return true;
+}
+
+/* Goes on after it has waited for a block from disk. */
+static void
+xread_resume(struct xread *read)
+{
+	read->state = read->work.extra;
+	read->state->is_resumed = true;
+	for (size_t i = 0; i < read->args.n; i++)
+		read->state->keys[i].name = read->args.names[i];
 }
 
 static enum command_result
 xread_run(struct xread *read)
 {
-	size_t hole;
+	bool is_resumed = xwork_begin(read->bus, &read->work) > 0;
 
-	if (read->blocked && read->blocked->is_over)
+	if (is_resumed)
+		xread_resume(read);
+	else if (read->blocked && read->blocked->is_over)
 		return xread_reply_none(read);
-	if (read->blocked && read->args.is_group && xread_is_gone(read))
+	else if (read->blocked && read->args.is_group && xread_is_gone(read))
 		return COMMAND_DONE;
-	if (!xread_require_keys(read) || !xread_require_consumers(read))
+	else if (!xread_begin(read))
 		return xread_give_up(read);
-	answer_begin(&read->answer, read->bus, read->s);
-	hole = answer_open(&read->answer);
 	read->step = STREAM_END;
-	for (size_t i = 0; i < read->args.n && read->step == STREAM_END && !xread_is_enough(read); i++)
-		read->step = xread_serve(read, i);
-	if (read->step != STREAM_END && read->n_served == 0)
-		return xread_give_up(read);
-	return xread_reply(read, hole);
+	while (read->state->at < read->args.n && read->step == STREAM_END && !xread_is_enough(read))
+		read->step = xread_serve(read);
+	return read->step == STREAM_END ? xread_reply(read) : xread_give_up(read);
 }
 
 static enum command_result
@@ -296,7 +301,8 @@ xread_command(struct bus *bus, struct session *s, const struct slice *argv, size
 	result = xread_run(&read);
 	if (result == COMMAND_DONE)
 		xread_unblock(&read);
-	xread_free(&read);
+	xwork_drop(&read.work);
+	free(read.gifts);
 	return result;
 }
 

@@ -3,83 +3,77 @@
 #include <stdlib.h>
 
 #include "group-lag.h"
-#include "streams.h"
 #include "xgroup.h"
 #include "xread-claims.h"
 
-/* One stream in the answer. */
-struct xread_part {
-	struct stream *stream;
-	size_t list; /* where the list of its entries begins in the answer */
-	uint64_t n;  /* entries */
-	bool is_open;
-};
-
-static void
-xread_open(struct xread *read, struct xread_part *part)
+bool
+xread_is_enough(const struct xread *read)
 {
+	return answer_bytes(&read->work.answer) >= XREAD_BYTES || read->bus->flow.work.done - read->begin > XREAD_WORK;
+}
+
+/* Begins the part of the stream in the answer, if it has not begun. */
+static void
+xread_open(struct xread *read, const struct stream *stream)
+{
+	struct xread_part *part = &read->state->part;
+	struct answer *answer = &read->work.answer;
+
 	if (part->is_open)
 		return;
 	part->is_open = true;
 	if (!client_is_resp3(&read->s->client))
-		answer_array(&read->answer, 2);
-	answer_bulk(&read->answer, (struct slice){ part->stream->name, part->stream->name_len });
-	part->list = answer_open(&read->answer);
+		answer_array(answer, 2);
+	answer_bulk(answer, (struct slice){ stream->name, stream->name_len });
+	part->list = answer_open(answer);
 }
 
-static void
-xread_close(struct xread *read, struct xread_part *part)
+void
+xread_close(struct xread *read, struct stream *stream)
 {
-	struct barrier *hold = streams_barrier(read->streams, part->stream);
+	struct xread_state *state = read->state;
 
-	if (!part->is_open)
-		return;
-	answer_close_array(&read->answer, part->list, part->n);
-	read->n_served++;
-	read->hold = barrier_later(read->hold, hold);
-	read->streams->read += part->n;
+	if (state->part.is_open) {
+		answer_close_array(&read->work.answer, state->part.list, state->part.n);
+		state->n_served++;
+		read->streams->read += state->part.n;
+		/* A stream that was served before a wait may have changed since: then all changes are waited for. */
+		read->hold = state->is_resumed ? streams_barrier(read->streams, NULL)
+		                               : barrier_later(read->hold, streams_barrier(read->streams, stream));
+	}
+	state->part = (struct xread_part){ 0 };
+	state->at++;
 }
 
 /* Whether nothing more is taken into the part. */
 static bool
-xread_is_full(const struct xread *read, const struct xread_part *part)
+xread_is_full(const struct xread *read)
 {
-	return part->n >= read->args.count || answer_bytes(&read->answer) >= XREAD_BYTES;
+	return read->state->part.n >= read->args.count || xread_is_enough(read);
 }
 
-/* What a step that found no entry means: STREAM_END to end the part as it is; or the step, for which it is dropped. */
 static enum stream_step
-xread_stop(struct xread *read, enum stream_step step)
+xread_serve_plain(struct xread *read, struct stream *stream)
 {
-	if (step == STREAM_END || answer_bytes(&read->answer) >= XREAD_BYTES_COLD ||
-	    (read->n_served > 0 && read->args.is_group))
-		return STREAM_END;
-	return step;
-}
-
-enum stream_step
-xread_serve_plain(struct xread *read, struct stream *stream, struct stream_id after)
-{
-	size_t begin = answer_bytes(&read->answer);
-	struct xread_part part = { .stream = stream };
-	enum stream_step step = STREAM_ENTRY;
+	struct xread_part *part = &read->state->part;
+	struct stream_id from = part->after;
 	struct stream_cursor cursor;
 	struct stream_entry entry;
 
-	if (stream_id_cmp(stream->last, after) <= 0 || !stream_id_next(&after))
+	if (stream_id_cmp(stream->last, from) <= 0 || !stream_id_next(&from))
 		return STREAM_END;
-	stream_seek(&cursor, stream, after, STREAM_ID_MAX, false);
-	while (!xread_is_full(read, &part) && (step = stream_step(read->streams, &cursor, &entry)) == STREAM_ENTRY) {
-		xread_open(read, &part);
-		answer_entry(&read->answer, &entry);
-		part.n++;
+	stream_seek(&cursor, stream, from, STREAM_ID_MAX, false);
+	while (!xread_is_full(read)) {
+		enum stream_step step = stream_step(read->streams, &cursor, &entry);
+
+		if (step != STREAM_ENTRY)
+			return step;
+		xread_open(read, stream);
+		part->after = entry.id;
+		part->n++;
+		answer_entry(&read->work.answer, &entry);
 	}
-	if (step != STREAM_ENTRY && xread_stop(read, step) != STREAM_END) {
-		answer_cut(&read->answer, begin);
-		return step;
-	}
-	xread_close(read, &part);
-	return step == STREAM_ENTRY ? STREAM_END : step;
+	return STREAM_END;
 }
 
 /* Notes that the answer has an entry. Returns false without memory. */
@@ -103,90 +97,125 @@ xread_note(struct xread *read, struct stream_id id, const struct stream_pending 
 	return true;
 }
 
-static void
-xread_put(struct xread *read, struct stream_entry *entry, const struct stream_pending *pending)
+/* Adds an entry that the group gives. pending: what it was before, or NULL. Returns false without memory. */
+static bool
+xread_put(struct xread *read, const struct stream *stream, struct stream_entry *entry,
+          const struct stream_pending *pending)
 {
-	uint64_t now_ms = streams_now_ms(read->streams);
+	struct answer *answer = &read->work.answer;
 
-	if (!read->args.has_claim) {
-		answer_entry(&read->answer, entry);
-		return;
+	if (!xread_note(read, entry->id, pending))
+		return false;
+	xread_open(read, stream);
+	read->state->part.n++;
+	if (!read->args.has_claim || stream_id_cmp(read->state->keys[read->state->at].after, XREAD_NEW) != 0) {
+		answer_entry(answer, entry);
+		return true;
 	}
-	answer_array(&read->answer, 4);
-	answer_id(&read->answer, entry->id);
-	answer_fields(&read->answer, entry);
-	answer_integer(&read->answer, pending ? pending_idle(pending, now_ms) : 0);
-	answer_integer(&read->answer, pending ? (int64_t)pending->deliveries : 0);
+	answer_array(answer, 4);
+	answer_id(answer, entry->id);
+	answer_fields(answer, entry);
+	answer_integer(answer, pending ? pending_idle(pending, streams_now_ms(read->streams)) : 0);
+	answer_integer(answer, pending ? (int64_t)pending->deliveries : 0);
+	return true;
 }
 
-/* Entries that are pending for the consumer already, after an id. */
+/* Entries that are pending for the consumer already. Of those that were deleted, it gets the ids. */
 static enum stream_step
-xread_serve_history(struct xread *read, struct xread_part *part, const struct stream_group *group,
-                    const struct stream_consumer *consumer, struct stream_id after)
+xread_serve_history(struct xread *read, struct stream *stream, const struct stream_group *group,
+                    const struct stream_consumer *consumer)
 {
+	struct xread_part *part = &read->state->part;
 	struct stream_pending *pending;
 	struct stream_entry entry;
 	uint64_t left = consumer->n_pending;
+	struct stream_id from;
 
-	xread_open(read, part);
-	while (left > 0 && !xread_is_full(read, part) && stream_id_next(&after) &&
-	       (pending = pending_next(&group->pending, after))) {
+	xread_open(read, stream);
+	for (; left > 0 && !xread_is_full(read); part->after = pending->id) {
 		enum stream_step step;
 
+		from = part->after;
+		if (!stream_id_next(&from) || !(pending = pending_next(&group->pending, from)))
+			break;
 		read->bus->flow.work.done += WORK_VISIT;
-		after = pending->id;
 		if (pending->consumer != consumer)
 			continue;
 		left--;
-		step = stream_find(read->streams, part->stream, pending->id, &entry);
-		if (step == STREAM_COLD || step == STREAM_ERROR)
-			return step;
-		if (step == STREAM_ENTRY) {
-			answer_entry(&read->answer, &entry);
-			if (!xread_note(read, pending->id, pending))
-				return STREAM_ERROR;
-		} else {
-			answer_array(&read->answer, 2);
-			answer_id(&read->answer, pending->id);
-			answer_null_array(&read->answer);
+		step = stream_find(read->streams, stream, pending->id, &entry);
+		if (step == STREAM_END) {
+			answer_array(&read->work.answer, 2);
+			answer_id(&read->work.answer, pending->id);
+			answer_null_array(&read->work.answer);
+			part->n++;
+		} else if (step != STREAM_ENTRY || !xread_put(read, stream, &entry, pending)) {
+			return step == STREAM_ENTRY ? STREAM_ERROR : step;
 		}
-		part->n++;
 	}
 	return STREAM_END;
 }
 
+/* Pending entries that are idle for long enough, those that are so for longest first. */
+static enum stream_step
+xread_serve_claims(struct xread *read, struct stream *stream, const struct stream_group *group)
+{
+	struct xread_state *state = read->state;
+	struct xread_claims claims;
+	struct stream_entry entry;
+	enum stream_step step = STREAM_END;
+	uint64_t now_ms = streams_now_ms(read->streams);
+
+	if (xread_claims_find(&claims, &group->pending, now_ms, read->args.claim_ms, read->args.count - state->part.n) <
+	    0)
+		return STREAM_ERROR;
+	read->bus->flow.work.done += group->pending.n_entries / 2 + claims.n * WORK_LOOKUP;
+	for (size_t i = 0; i < claims.n && !xread_is_full(read); i++) {
+		const struct stream_pending *pending = pending_find(&group->pending, claims.found[i].id);
+
+		/* What it has taken itself, before it waited for the disk, it does not take again. */
+		if (state->is_resumed && pending->delivered_ms >= state->begin_ms)
+			continue;
+		step = stream_find(read->streams, stream, pending->id, &entry);
+		if (step == STREAM_END) /* it was deleted */
+			continue;
+		if (step == STREAM_ENTRY && !xread_put(read, stream, &entry, pending))
+			step = STREAM_ERROR;
+		if (step != STREAM_ENTRY)
+			break;
+	}
+	free(claims.found);
+	return step == STREAM_ENTRY ? STREAM_END : step;
+}
+
 /* Entries that the group has not given to anybody yet. */
 static enum stream_step
-xread_serve_new(struct xread *read, struct xread_part *part, const struct stream_group *group)
+xread_serve_new(struct xread *read, struct stream *stream, const struct stream_group *group)
 {
 	uint64_t max = read->streams->limits.max_pending, pending = group->pending.n_entries;
-	struct stream_id after = group->last;
+	struct stream_id from = group->last;
 	struct stream_cursor cursor;
 	struct stream_entry entry;
 
-	if (stream_id_cmp(part->stream->last, after) <= 0 || !stream_id_next(&after))
+	if (stream_id_cmp(stream->last, from) <= 0 || !stream_id_next(&from))
 		return STREAM_END;
-	stream_seek(&cursor, part->stream, after, STREAM_ID_MAX, false);
-	while (!xread_is_full(read, part) && (read->args.is_noack || pending < max)) {
+	stream_seek(&cursor, stream, from, STREAM_ID_MAX, false);
+	for (; !xread_is_full(read) && (read->args.is_noack || pending < max); pending++) {
 		enum stream_step step = stream_step(read->streams, &cursor, &entry);
 
 		if (step != STREAM_ENTRY)
 			return step;
-		xread_open(read, part);
-		xread_put(read, &entry, NULL);
-		if (!xread_note(read, entry.id, NULL))
+		if (!xread_put(read, stream, &entry, NULL))
 			return STREAM_ERROR;
-		part->n++;
-		pending++;
 	}
 	return STREAM_END;
 }
 
 /* Makes in the group true what the answer says. */
 static void
-xread_give(struct xread *read, struct stream *stream, struct stream_group *group, struct stream_consumer *consumer)
+xread_give(struct xread *read, struct stream_group *group, struct stream_consumer *consumer)
 {
 	uint64_t now_ms = streams_now_ms(read->streams);
+	bool is_active = false;
 
 	read->bus->flow.work.done += read->n_gifts * WORK_LOOKUP;
 	for (size_t i = 0; i < read->n_gifts; i++) {
@@ -205,68 +234,54 @@ xread_give(struct xread *read, struct stream *stream, struct stream_group *group
 		pending->delivered_ms = now_ms;
 		/* an entry that is given as new again, after XGROUP SETID, begins anew */
 		pending->deliveries = gift->is_pending ? pending_count(gift->deliveries) : 1;
+		is_active = true;
 	}
-	group_see_consumer(group, consumer, now_ms, read->n_gifts > 0 && !read->args.is_noack);
-}
-
-/* Pending entries that are idle for long enough, those that are so for longest first. */
-static enum stream_step
-xread_serve_claims(struct xread *read, struct xread_part *part, const struct stream_group *group)
-{
-	uint64_t now_ms = streams_now_ms(read->streams);
-	struct xread_claims claims;
-	struct stream_entry entry;
-	enum stream_step step = STREAM_END;
-
-	if (xread_claims_find(&claims, &group->pending, now_ms, read->args.claim_ms, read->args.count) < 0)
-		return STREAM_ERROR;
-	read->bus->flow.work.done += group->pending.n_entries / 2 + claims.n * WORK_LOOKUP;
-	for (size_t i = 0; i < claims.n && !xread_is_full(read, part); i++) {
-		const struct stream_pending *pending = pending_find(&group->pending, claims.found[i].id);
-
-		step = stream_find(read->streams, part->stream, pending->id, &entry);
-		if (step == STREAM_END) /* it was deleted */
-			continue;
-		if (step != STREAM_ENTRY)
-			break;
-		xread_open(read, part);
-		xread_put(read, &entry, pending);
-		if (!xread_note(read, pending->id, pending)) {
-			step = STREAM_ERROR;
-			break;
-		}
-		part->n++;
-	}
-	free(claims.found);
-	return step == STREAM_COLD || step == STREAM_ERROR ? step : STREAM_END;
-}
-
-enum stream_step
-xread_serve_group(struct xread *read, struct stream *stream, struct stream_group *group, struct stream_id after)
-{
-	size_t begin = answer_bytes(&read->answer);
-	struct xread_part part = { .stream = stream };
-	struct stream_consumer *consumer = group_find_consumer(group, read->args.consumer);
-	enum stream_step step = STREAM_END;
-
-	read->n_gifts = 0;
-	if (stream_id_cmp(after, XREAD_NEW) != 0) {
-		step = xread_serve_history(read, &part, group, consumer, after);
-	} else {
-		if (read->args.has_claim)
-			step = xread_serve_claims(read, &part, group);
-		if (step == STREAM_END)
-			step = xread_serve_new(read, &part, group);
-	}
-	if (xread_stop(read, step) != STREAM_END) {
-		answer_cut(&read->answer, begin);
-		return step;
-	}
-	xread_give(read, stream, group, consumer);
-	xread_close(read, &part);
-	if (read->blocked && part.n > 0) {
+	group_see_consumer(group, consumer, now_ms, is_active);
+	if (read->blocked && read->n_gifts > 0) {
 		read->blocked->is_served = true;
 		xgroup_wake(read->streams, group);
 	}
-	return step == STREAM_END || part.is_open ? STREAM_END : step;
+	read->n_gifts = 0;
+}
+
+static enum stream_step
+xread_serve_group(struct xread *read, struct stream *stream, struct stream_group *group)
+{
+	struct stream_consumer *consumer = group_find_consumer(group, read->args.consumer);
+	struct xread_part *part = &read->state->part;
+	enum stream_step step = STREAM_END;
+
+	if (!consumer) /* it was deleted while this waited for the disk */
+		return STREAM_END;
+	if (stream_id_cmp(read->state->keys[read->state->at].after, XREAD_NEW) != 0) {
+		step = xread_serve_history(read, stream, group, consumer);
+	} else {
+		if (read->args.has_claim && !part->has_claimed)
+			step = xread_serve_claims(read, stream, group);
+		part->has_claimed = step == STREAM_END;
+		if (step == STREAM_END)
+			step = xread_serve_new(read, stream, group);
+	}
+	xread_give(read, group, consumer);
+	return step;
+}
+
+enum stream_step
+xread_serve(struct xread *read)
+{
+	struct xread_state *state = read->state;
+	const struct blocked_key *key = &state->keys[state->at];
+	struct stream *stream = streams_find(read->streams, key->name);
+	struct stream_group *group = stream && read->args.is_group ? group_find_no(stream, key->group) : NULL;
+	enum stream_step step = STREAM_END;
+
+	if (!state->part.is_open && state->part.n == 0)
+		state->part.after = key->after;
+	if (group)
+		step = xread_serve_group(read, stream, group);
+	else if (stream && !read->args.is_group)
+		step = xread_serve_plain(read, stream);
+	if (step == STREAM_END)
+		xread_close(read, stream);
+	return step;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "job.h"
+#include "output-limit.h"
 
 void
 xwork_drop(struct xwork *work)
@@ -11,14 +12,19 @@ xwork_drop(struct xwork *work)
 	if (work->has_answer)
 		answer_drop(&work->answer);
 	free(work->ids);
+	free(work->extra);
 	*work = (struct xwork){ 0 };
 }
 
 static void
 xwork_free(struct bus *bus, void *state)
 {
-	xwork_drop(state);
-	free(state);
+	struct xwork *work = state;
+
+	if (work->has_answer)
+		output_limit_charge(&bus->flow, work->answer.s->client.user, &work->charged, 0);
+	xwork_drop(work);
+	free(work);
 }
 
 size_t
@@ -33,6 +39,8 @@ xwork_begin(struct bus *bus, struct xwork *ret_work)
 	}
 	*ret_work = *(struct xwork *)place->state;
 	free(place->state);
+	if (ret_work->has_answer)
+		output_limit_charge(&bus->flow, ret_work->answer.s->client.user, &ret_work->charged, 0);
 	*place = (struct place){ 0 };
 	return next;
 }
@@ -46,6 +54,9 @@ xwork_keep(struct bus *bus, struct xwork *work, size_t next)
 	if (!state)
 		return false;
 	*state = *work;
+	if (work->has_answer && work->answer.out)
+		output_limit_charge(&bus->flow, work->answer.s->client.user, &state->charged,
+		                    chunk_size(work->answer.out));
 	sessions_of(bus)->place = (struct place){ .next = next, .state = state, .free = xwork_free };
 	return true;
 }

@@ -4,6 +4,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "answer.h"
 #include "keyspace.h"
 
@@ -16,6 +20,8 @@ struct xwork {
 	uint64_t left, tries;  /* so many are still wanted, and looked at */
 	struct stream_id *ids; /* collected ids */
 	size_t n_ids, ids_cap;
+	void *extra;    /* what else the command has to know, or NULL; freed with free() */
+	size_t charged; /* memory that the user is charged with while it is kept */
 };
 
 /* Takes what was kept and returns where the command goes on; or 0, and the work is zeroed: it begins. */

@@ -1,0 +1,306 @@
+"""
+stream-groups.py SOCKET MAX_PENDING [CASE]...: consumer groups, where no redis-server that is installed can be compared
+with: what is newer (XREADGROUP with CLAIM, XACKDEL, XNACK), and the limit of pending entries.
+"""
+import sys
+import time
+
+from resp import Client, Error, wait_until
+
+CASES = {}
+
+
+def case(function):
+    CASES[function.__name__] = function
+    return function
+
+
+def expect(got, wanted):
+    assert got == wanted, "got %r, not %r" % (got, wanted)
+
+
+def refused(client, *args):
+    try:
+        reply = client.call(*args)
+    except Error as error:
+        return str(error)
+    raise AssertionError("%r is answered with %r" % (args, reply))
+
+
+def fill(client, key, n, groups=("g",), first=1):
+    """A new stream with n entries, 1-0, 2-0 and so on, and groups that have read none of them."""
+    client.call("DEL", key)
+    for group in groups:
+        client.call("XGROUP", "CREATE", key, group, "0", "MKSTREAM")
+    for i in range(first, first + n):
+        client.call("XADD", key, "%d-0" % i, "f", "v%d" % i)
+
+
+def claim(client, consumer, ms, *more, key="s", group="g", ids=(">",)):
+    return client.call("XREADGROUP", "GROUP", group, consumer, "CLAIM", str(ms), *more, "STREAMS", key, *ids)
+
+
+def entries(reply):
+    """Of the only stream of a reply: (id, deliveries) of each."""
+    return [(entry[0].decode(), entry[3]) for entry in reply[0][1]] if reply else []
+
+
+def pending(client, key="s", group="g"):
+    return [(e[0].decode(), e[1].decode(), e[3]) for e in client.call("XPENDING", key, group, "-", "+", "1000000")]
+
+
+def make_idle(client, consumer, ms, *ids, key="s", group="g"):
+    client.call("XCLAIM", key, group, consumer, "0", *ids, "IDLE", str(ms), "JUSTID")
+
+
+def is_blocked(client, number):
+    return ("blocked_clients:%d\r\n" % number).encode() in client.call("INFO", "clients")
+
+
+@case
+def claim_takes_idle_entries_first(a):
+    fill(a, "s", 2)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    make_idle(a, "c1", 5000, "1-0", "2-0")
+    a.call("XADD", "s", "3-0", "f", "v3")
+    reply = claim(a, "c2", 1000)
+    expect(entries(reply), [("1-0", 1), ("2-0", 1), ("3-0", 0)])
+    expect(reply[0][1][0][:2], [b"1-0", [b"f", b"v1"]])
+    assert 5000 <= reply[0][1][0][2] < 60000 and reply[0][1][2][2] == 0, reply
+    expect(pending(a), [("1-0", "c2", 2), ("2-0", "c2", 2), ("3-0", "c2", 1)])
+    expect(claim(a, "c1", 1000), None)
+
+
+@case
+def claim_takes_the_longest_idle_first_and_count_of_all(a):
+    fill(a, "s", 6)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "COUNT", "5", "STREAMS", "s", ">")
+    for i, ms in enumerate((20000, 50000, 1000, 40000, 30000)):
+        make_idle(a, "c1", ms, "%d-0" % (i + 1))
+    expect(entries(claim(a, "c2", 10000, "COUNT", "3")), [("2-0", 1), ("4-0", 1), ("5-0", 1)])
+    expect(entries(claim(a, "c2", 10000, "COUNT", "3")), [("1-0", 1), ("6-0", 0)])
+    expect(entries(claim(a, "c3", 0, "COUNT", "1")), [("3-0", 1)])
+
+
+@case
+def claim_is_ignored_for_history(a):
+    fill(a, "s", 2)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    reply = claim(a, "c1", 0, ids=("0",))
+    expect([len(entry) for entry in reply[0][1]], [2, 2])
+
+
+@case
+def claim_and_noack(a):
+    fill(a, "s", 2)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "COUNT", "1", "STREAMS", "s", ">")
+    make_idle(a, "c1", 5000, "1-0")
+    expect(entries(claim(a, "c1", 1000, "NOACK")), [("1-0", 1), ("2-0", 0)])
+    expect(pending(a), [("1-0", "c1", 2)])
+
+
+@case
+def claim_skips_deleted_entries_and_takes_what_setid_made_new(a):
+    fill(a, "s", 3)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    a.call("XDEL", "s", "2-0")
+    a.call("XGROUP", "SETID", "s", "g", "0")
+    expect(entries(claim(a, "c2", 0)), [("1-0", 1), ("3-0", 1), ("1-0", 0), ("3-0", 0)])
+    expect([e for e in pending(a) if e[0] != "2-0"], [("1-0", "c2", 1), ("3-0", "c2", 1)])
+
+
+@case
+def claim_refuses_what_is_no_idle_time(a):
+    fill(a, "s", 1)
+    for text in ("x", "5.5", "+10", "-0", ""):
+        expect(refused(a, "XREADGROUP", "GROUP", "g", "c", "CLAIM", text, "STREAMS", "s", ">"),
+               "ERR min-idle-time is not an integer")
+    expect(refused(a, "XREADGROUP", "GROUP", "g", "c", "CLAIM", "-10", "STREAMS", "s", ">"),
+           "ERR min-idle-time must be a positive integer")
+    expect(refused(a, "XREAD", "CLAIM", "10", "STREAMS", "s", "0"), "ERR syntax error")
+    expect(refused(a, "XREADGROUP", "GROUP", "g", "CLAIM", "50", "c", "STREAMS", "s", ">"), "ERR syntax error")
+    expect(entries(claim(a, "c", 2 ** 63 - 1)), [("1-0", 0)])
+
+
+@case
+def a_waiter_with_claim_gets_what_becomes_idle(a, b):
+    fill(a, "s", 1)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    b.send("XREADGROUP", "GROUP", "g", "c2", "BLOCK", "0", "CLAIM", "100", "STREAMS", "s", ">")
+    expect(entries(b.read()), [("1-0", 1)])
+    a.call("XACK", "s", "g", "1-0")
+    # What is given after it began to wait, too.
+    b.send("XREADGROUP", "GROUP", "g", "c2", "BLOCK", "0", "CLAIM", "100", "STREAMS", "s", ">")
+    wait_until(lambda: is_blocked(a, 1), "the waiter")
+    a.call("MULTI")
+    a.call("XADD", "s", "2-0", "f", "v")
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    a.call("EXEC")
+    expect(entries(b.read()), [("2-0", 1)])
+
+
+@case
+def a_waiter_with_claim_and_timeout(a):
+    fill(a, "s", 1)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    begin = time.monotonic()
+    expect(a.call("XREADGROUP", "GROUP", "g", "c2", "BLOCK", "150", "CLAIM", "100000", "STREAMS", "s", ">"), None)
+    assert time.monotonic() - begin >= 0.15
+
+
+@case
+def a_waiter_with_claim_gets_new_entries_at_once(a, b):
+    fill(a, "s", 1)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    b.send("XREADGROUP", "GROUP", "g", "c2", "BLOCK", "0", "CLAIM", "1000000", "STREAMS", "s", ">")
+    wait_until(lambda: is_blocked(a, 1), "the waiter")
+    a.call("XADD", "s", "2-0", "f", "v")
+    expect(entries(b.read()), [("2-0", 0)])
+
+
+@case
+def xnack_gives_back(a, b):
+    fill(a, "s", 3)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    expect(a.call("XNACK", "s", "g", "FAIL", "IDS", "2", "1-0", "9-0"), 1)
+    expect(a.call("XPENDING", "s", "g", "-", "+", "1"), [[b"1-0", b"", -1, 1]])
+    expect(a.call("XPENDING", "s", "g")[0], 3)
+    expect(a.call("XPENDING", "s", "g")[3], [[b"c1", b"2"]])
+    expect(a.call("XNACK", "s", "g", "SILENT", "IDS", "1", "2-0"), 1)
+    expect(a.call("XNACK", "s", "g", "FATAL", "IDS", "1", "3-0"), 1)
+    expect([(e[0], e[2]) for e in pending(a)], [("1-0", 1), ("2-0", 0), ("3-0", 2 ** 63 - 1)])
+    # They are idle for as long as anybody may want.
+    expect(entries(claim(a, "c2", 1000000, "COUNT", "2")), [("1-0", 1), ("2-0", 0)])
+    expect(a.call("XCLAIM", "s", "g", "c3", "1000000", "3-0", "JUSTID"), [b"3-0"])
+    expect(a.call("XNACK", "s", "g", "FAIL", "IDS", "1", "3-0", "RETRYCOUNT", "5"), 1)
+    expect(a.call("XAUTOCLAIM", "s", "g", "c3", "1000000", "0")[1], [[b"3-0", [b"f", b"v3"]]])
+    expect(pending(a)[2], ("3-0", "c3", 6))
+    # Whoever waits with CLAIM has them at once.
+    b.send("XREADGROUP", "GROUP", "g", "c4", "BLOCK", "0", "CLAIM", "1000000", "STREAMS", "s", ">")
+    wait_until(lambda: is_blocked(a, 1), "the waiter")
+    a.call("XNACK", "s", "g", "FAIL", "IDS", "1", "1-0")
+    expect(entries(b.read()), [("1-0", 2)])
+    expect(a.call("XACK", "s", "g", "1-0", "2-0", "3-0"), 3)
+
+
+@case
+def xnack_with_force(a):
+    fill(a, "s", 3)
+    expect(a.call("XNACK", "s", "g", "FAIL", "IDS", "2", "1-0", "9-0", "FORCE"), 1)
+    expect(a.call("XNACK", "s", "g", "FATAL", "IDS", "1", "2-0", "FORCE"), 1)
+    expect(a.call("XNACK", "s", "g", "SILENT", "IDS", "1", "3-0", "FORCE", "RETRYCOUNT", "7"), 1)
+    expect(pending(a), [("1-0", "", 0), ("2-0", "", 2 ** 63 - 1), ("3-0", "", 7)])
+
+
+@case
+def xnack_refuses(a):
+    fill(a, "s", 1)
+    for args in (("NO", "IDS", "1", "1-0"), ("FAIL", "FORCE", "FORCE", "FORCE"), ("FAIL", "IDS", "1", "1-0", "2-0"),
+                 ("FAIL", "IDS", "1", "1-0", "RETRYCOUNT")):
+        expect(refused(a, "XNACK", "s", "g", *args), "ERR syntax error")
+    expect(refused(a, "XNACK", "s", "none", "FAIL", "IDS", "1", "1-0"), "NOGROUP No such key 's' or consumer group 'none'")
+    refused(a, "XNACK", "s", "g", "FAIL", "IDS", "0", "1-0")
+    refused(a, "XNACK", "s", "g", "FAIL", "IDS", "1", "x")
+    refused(a, "XNACK", "s", "g", "FAIL", "IDS", "1", "1-0", "RETRYCOUNT", "-1")
+
+
+@case
+def xackdel(a):
+    both = ("g", "h")
+
+    def read():
+        fill(a, "s", 2, both)
+        for group in both:
+            a.call("XREADGROUP", "GROUP", group, "c", "STREAMS", "s", ">")
+
+    expect(a.call("XACKDEL", "none", "g", "IDS", "2", "1-1", "2-2"), [-1, -1])
+    read()
+    expect(a.call("XACKDEL", "s", "none", "IDS", "2", "1-1", "2-2"), [-1, -1])
+    expect(a.call("XACKDEL", "s", "g", "DELREF", "IDS", "2", "1-0", "2-0"), [1, 1])
+    expect([a.call("XLEN", "s"), pending(a), pending(a, group="h")], [0, [], []])
+    expect(a.call("XACKDEL", "s", "h", "DELREF", "IDS", "2", "1-0", "2-0"), [-1, -1])
+    read()
+    expect(a.call("XACKDEL", "s", "g", "ACKED", "IDS", "2", "1-0", "2-0"), [2, 2])
+    expect([a.call("XLEN", "s"), pending(a), len(pending(a, group="h"))], [2, [], 2])
+    expect(a.call("XACKDEL", "s", "h", "ACKED", "IDS", "2", "1-0", "2-0"), [1, 1])
+    expect([a.call("XLEN", "s"), pending(a, group="h")], [0, []])
+    read()
+    expect(a.call("XACKDEL", "s", "g", "KEEPREF", "IDS", "2", "1-0", "2-0"), [1, 1])
+    expect([a.call("XLEN", "s"), pending(a), len(pending(a, group="h"))], [0, [], 2])
+    expect(a.call("XACKDEL", "s", "h", "IDS", "3", "1-0", "2-0", "3-0"), [1, 1, -1])
+    for args in (("KEEPREF", "DELREF", "IDS", "1", "1-1"), ("IDS", "1", "1-1", "2-2")):
+        expect(refused(a, "XACKDEL", "s", "g", *args), "ERR syntax error")
+    for n in ("abc", "0", "-5"):
+        expect(refused(a, "XACKDEL", "s", "g", "IDS", n, "1-1"), "ERR Number of IDs must be a positive integer")
+    expect(refused(a, "XACKDEL", "s", "g", "IDS", "3", "1-1", "2-2"),
+           "ERR The `numids` parameter must match the number of arguments")
+
+
+@case
+def plus_is_the_last_entry(a, b):
+    fill(a, "s", 3)
+    expect(a.call("XREAD", "STREAMS", "s", "+"), [[b"s", [[b"3-0", [b"f", b"v3"]]]]])
+    a.call("XDEL", "s", "3-0")
+    expect(a.call("XREAD", "STREAMS", "s", "+"), [[b"s", [[b"2-0", [b"f", b"v2"]]]]])
+    expect(a.call("XREAD", "STREAMS", "none", "+"), None)
+    b.send("XREAD", "BLOCK", "0", "STREAMS", "none", "+")
+    wait_until(lambda: is_blocked(a, 1), "the waiter")
+    a.call("XADD", "none", "1-0", "f", "v")
+    expect(b.read(), [[b"none", [[b"1-0", [b"f", b"v"]]]]])
+    a.call("DEL", "none")
+    assert "meaningless" in refused(a, "XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "+")
+
+
+@case
+def consumers_are_made_and_seen_whatever_they_get(a):
+    fill(a, "s", 1)
+    expect(a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")[0][0], b"s")
+    expect(a.call("XREADGROUP", "GROUP", "g", "c2", "STREAMS", "s", ">"), None)
+    expect(a.call("XCLAIM", "s", "g", "c3", "0", "5-0"), [])
+    rows = a.call("XINFO", "CONSUMERS", "s", "g")
+    expect([row[1] for row in rows], [b"c1", b"c2", b"c3"])
+    expect([row[6] for row in rows], [b"inactive"] * 3)
+    expect([row[7] >= 0 for row in rows], [True, False, False])
+
+
+@case
+def no_more_than_max_pending(a, b, max_pending):
+    fill(a, "s", max_pending + 3)
+    got = a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")[0][1]
+    expect(len(got), max_pending)
+    expect(a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">"), None)
+    # Whoever waits goes on when there is room again; claiming and history need none.
+    b.send("XREADGROUP", "GROUP", "g", "c2", "BLOCK", "0", "STREAMS", "s", ">")
+    wait_until(lambda: is_blocked(a, 1), "the waiter")
+    expect(len(a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", "0")[0][1]), max_pending)
+    expect(a.call("XCLAIM", "s", "g", "c3", "0", "1-0", "JUSTID"), [b"1-0"])
+    expect(a.call("XCLAIM", "s", "g", "c3", "0", "%d-0" % (max_pending + 1), "FORCE", "JUSTID"), [])
+    expect(a.call("XACK", "s", "g", "1-0", "2-0"), 2)
+    expect([e[0] for e in b.read()[0][1]], [b"%d-0" % (max_pending + 1), b"%d-0" % (max_pending + 2)])
+    expect(len(a.call("XREADGROUP", "GROUP", "g", "c1", "NOACK", "STREAMS", "s", ">")[0][1]), 1)
+    a.call("XADD", "s", "*", "f", "v")
+    b.send("XREADGROUP", "GROUP", "g", "c2", "BLOCK", "0", "STREAMS", "s", ">")
+    wait_until(lambda: is_blocked(a, 1), "the waiter")
+    a.call("XGROUP", "DELCONSUMER", "s", "g", "c1")
+    expect(len(b.read()[0][1]), 1)
+
+
+def main():
+    path, max_pending = sys.argv[1], int(sys.argv[2])
+    for name in sys.argv[3:] or CASES:
+        function = CASES[name]
+        names = function.__code__.co_varnames[:function.__code__.co_argcount]
+        args = [max_pending if n == "max_pending" else Client(path) for n in names]
+        try:
+            function(*args)
+        except Exception:
+            print("in", name, flush=True)
+            raise
+        for key in "s", "none":
+            args[0].call("DEL", key)
+        for client in args:
+            if isinstance(client, Client):
+                client.close()
+
+
+main()
