@@ -41,6 +41,7 @@ xadd_require_options(struct bus *bus, struct session *s, const struct streams *s
 	for (; at < argc && !xadd->is_auto; at += xadd->is_auto) {
 		enum trim_taken taken;
 
+		bus->flow.work.done += 2 * WORK_VISIT;
 		if (argv[at].len == 1 && argv[at].p[0] == '*') {
 			xadd->is_auto = true;
 			continue;
@@ -164,7 +165,7 @@ cmd_xadd(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		return xadd_refuse(bus, s, "ERR The ID specified in XADD must be greater than 0-0");
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
-	bus->flow.work.done += 4 * argc;
+	bus->flow.work.done += WORK_LOOKUP + 4 * argc;
 	stream = streams_find(streams, argv[1]);
 	if (xadd.trim.is_given && stream) { /* what it needs is fetched before anything changes */
 		enum stream_step step = trim_prepare(streams, stream, &xadd.trim);
