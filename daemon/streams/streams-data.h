@@ -16,6 +16,7 @@
 
 struct stream_block; /* in the index of a stream, see block.h */
 struct stream_group;
+struct producers;
 struct streams;
 struct blocked_stream; /* a client that waits for this stream, see blocked.h */
 
@@ -40,6 +41,7 @@ struct stream {
 	struct stream_block *blocks;
 	size_t first_block, n_blocks, blocks_cap;
 
+	struct producers *producers;     /* what XADD IDMP knows of them, see producers.h; or NULL */
 	struct stream_group_list groups; /* by name */
 	size_t n_groups;
 	struct blocked_list blocked; /* clients that wait for entries, the longest waiting first */

@@ -418,3 +418,73 @@ EOF
     run redis XLEN b
     assert_output 5
 }
+
+@test "a producer that repeats an XADD adds nothing, also after kill -9" {
+    start_store
+    run "$PYTHON" - "$S" "$DIR/ids" <<'EOF'
+import sys
+from resp import Client, Error, wait_until
+client = Client(sys.argv[1])
+call = client.call
+
+def add(*words):
+    return call("XADD", "s", *words, "*", "f", "v")
+
+ids = {(p, i): add("IDMP", p, i) for p in ("p1", "p2") for i in ("a", "b", "\0" * 70000)}
+assert len(set(ids.values())) == call("XLEN", "s") == 6
+for (p, i), id in ids.items():
+    assert add("MAXLEN", "~", "1000", "IDMP", p, i) == id
+auto = call("XADD", "s", "IDMPAUTO", "p1", "*", "a", "1", "b", "2")
+assert call("XADD", "s", "IDMPAUTO", "p1", "*", "b", "2", "a", "1") == auto
+assert call("XADD", "s", "IDMPAUTO", "p1", "*", "a", "2", "b", "1") != auto
+assert call("XADD", "s", "IDMPAUTO", "p2", "*", "a", "1", "b", "2") != auto
+assert call("XLEN", "s") == 9
+# So many are known of each producer, and then the oldest is forgotten.
+first = call("XADD", "ring", "IDMP", "p", "0", "*", "f", "v")
+for i in range(1, 100):
+    call("XADD", "ring", "IDMP", "p", "%d" % i, "*", "f", "v")
+assert call("XADD", "ring", "IDMP", "p", "0", "*", "f", "v") == first
+call("XADD", "ring", "IDMP", "p", "100", "*", "f", "v")
+assert call("XADD", "ring", "IDMP", "p", "0", "*", "f", "v") != first
+# XCFGSET forgets all when it changes something.
+one = call("XADD", "t", "IDMP", "p", "1", "*", "f", "v")
+assert call("XCFGSET", "t", "IDMP-DURATION", "100", "IDMP-MAXSIZE", "100") == b"OK"
+assert call("XADD", "t", "IDMP", "p", "1", "*", "f", "v") == one
+assert call("XCFGSET", "t", "IDMP-DURATION", "1") == b"OK"
+two = call("XADD", "t", "IDMP", "p", "1", "*", "f", "v")
+assert two != one
+wait_until(lambda: call("XADD", "t", "IDMP", "p", "1", "*", "f", "v") != two, "the identifier to be forgotten")
+assert call("XCFGSET", "t", "IDMP-DURATION", "70", "IDMP-MAXSIZE", "2") == b"OK"
+with open(sys.argv[2], "w") as file:
+    print(ids["p2", "b"].decode(), auto.decode(), file=file)
+for words, text in ((["IDMP", "p", "*", "f", "v"], "ERR Invalid stream ID specified as stream command argument"),
+                    (["IDMP", "p", "i", "1-1", "f", "v"],
+                     "ERR IDMP/IDMPAUTO can be used only with auto-generated IDs"),
+                    (["IDMPAUTO", "p", "IDMP", "p", "i", "*", "f", "v"],
+                     "ERR IDMP/IDMPAUTO specified multiple times"),
+                    (["IDMP", "", "i", "*", "f", "v"], "ERR IDMP requires a non-empty producer ID"),
+                    (["IDMP", "p", "", "*", "f", "v"], "ERR IDMP requires a non-empty idempotent ID"),
+                    (["IDMPAUTO", "", "*", "f", "v"], "ERR IDMPAUTO requires a non-empty producer ID")):
+    try:
+        raise AssertionError(call("XADD", "s", *words))
+    except Error as error:
+        assert str(error) == text, error
+EOF
+    assert_success
+    restart_store
+    local id auto first
+    read -r id auto <"$DIR/ids"
+    run redis XADD s IDMP p2 b "*" f v
+    assert_output "b'$id'"
+    run redis XADD s IDMPAUTO p1 "*" b 2 a 1
+    assert_output "b'$auto'"
+    run redis XLEN s
+    assert_output 9
+    # What XCFGSET has set holds still: of three, the first is forgotten.
+    run redis XADD t IDMP q 1 "*" f v
+    first=$output
+    redis XADD t IDMP q 2 "*" f v
+    redis XADD t IDMP q 3 "*" f v
+    run redis XADD t IDMP q 1 "*" f v
+    refute_output "$first"
+}
