@@ -139,17 +139,22 @@ num_parse_resp(const uint8_t *p, size_t len, int64_t *ret_value)
 size_t
 num_put_u64(char *p, uint64_t value)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+				    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+				    "8081828384858687888990919293949596979899";
 	char digits[NUM_DIGITS_MAX];
-	size_t n = 0;
+	size_t at = sizeof(digits);
 
 	if (value < 10) {
 		*p = (char)('0' + value);
 		return 1;
 	}
-	do
-		digits[n++] = (char)('0' + value % 10);
-	while ((value /= 10) > 0);
-	for (size_t i = 0; i < n; i++)
-		p[i] = digits[n - 1 - i];
-	return n;
+	for (; value >= 100; value /= 100)
+		memcpy(&digits[at -= 2], &pairs[2 * (value % 100)], 2);
+	if (value >= 10)
+		memcpy(&digits[at -= 2], &pairs[2 * value], 2);
+	else
+		digits[--at] = (char)('0' + value);
+	memcpy(p, &digits[at], sizeof(digits) - at);
+	return sizeof(digits) - at;
 }

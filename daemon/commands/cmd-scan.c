@@ -101,8 +101,8 @@ cmd_scan(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 {
 	struct streams *streams = keyspace_require_streams(bus, s);
 	struct scan scan = { .count = 10 };
-	struct stream *found[SCAN_MAX];
 	struct streams_walk walk;
+	struct stream *stream;
 	struct answer answer;
 	size_t n = 0, shown = 0, hole;
 	bool is_end = false;
@@ -114,16 +114,14 @@ cmd_scan(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	hole = answer_open(&answer);
 	/* The client may go on with the cursor whenever it likes, so a turn that is over ends the answer. */
 	while (!is_end && n < (size_t)scan.count && n < SCAN_MAX && !work_is_turn_over(&bus->flow.work)) {
-		size_t more = streams_walk(streams, &walk, found, 1, &is_end);
+		bool is_found = streams_walk(streams, &walk, &stream, 1, &is_end) > 0;
 
 		bus->flow.work.done += WORK_VISIT;
-		n += more + (more == 0); /* as an empty bucket is looked at, too */
-		for (size_t i = 0; i < more && !scan.is_empty; i++) {
-			if (!scan_shows(bus, s, found[i], scan.pattern))
-				continue;
-			answer_bulk(&answer, (struct slice){ found[i]->name, found[i]->name_len });
-			shown++;
-		}
+		n++;
+		if (!is_found || scan.is_empty || !scan_shows(bus, s, stream, scan.pattern))
+			continue;
+		answer_bulk(&answer, (struct slice){ stream->name, stream->name_len });
+		shown++;
 	}
 	answer_close_array(&answer, hole, shown);
 	keyspace_hold(bus, streams, NULL);
@@ -140,31 +138,27 @@ cmd_randomkey(struct bus *bus, struct session *s, const struct slice *argv, size
 {
 	struct streams *streams = keyspace_require_streams(bus, s);
 	struct streams_walk walk = { 0 };
-	struct stream *found[SCAN_MAX];
 	bool is_end = false, is_second = false;
+	struct stream *stream;
 
 	if (!streams)
 		return COMMAND_DONE;
 	keyspace_hold(bus, streams, NULL);
-	if (streams->table.n > 0)
-		walk.bucket = ((size_t)random() << 33) ^ ((size_t)random() << 10); /* a place in the order of hashes */
+	walk.bucket = ((size_t)random() << 33) ^ ((size_t)random() << 10); /* a place in the order of hashes */
 	while (streams->table.n > 0 && !(is_end && is_second) && !work_is_turn_over(&bus->flow.work)) {
-		size_t n = streams_walk(streams, &walk, found, 1, &is_end);
-
 		bus->flow.work.done += WORK_VISIT;
-		for (size_t i = 0; i < n; i++)
-			if (scan_shows(bus, s, found[i], NULL)) {
-				reply_bulk(bus, s, (struct slice){ found[i]->name, found[i]->name_len });
-				keyspace_release(bus);
-				return COMMAND_DONE;
-			}
+		if (streams_walk(streams, &walk, &stream, 1, &is_end) > 0 && scan_shows(bus, s, stream, NULL)) {
+			reply_bulk(bus, s, (struct slice){ stream->name, stream->name_len });
+			keyspace_release(bus);
+			return COMMAND_DONE;
+		}
 		if (is_end && !is_second) {
 			walk.bucket = 0;
 			is_second = true;
 			is_end = false;
 		}
 	}
-	keyspace_release(bus);
 	reply_null(bus, s);
+	keyspace_release(bus);
 	return COMMAND_DONE;
 }

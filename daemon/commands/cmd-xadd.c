@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "blocked.h"
+#include "cmd-pubsub.h"
 #include "handlers.h"
+#include "producers.h"
 #include "trim.h"
 
 /* What is parsed of an XADD. */
@@ -16,6 +18,8 @@ struct xadd {
 	bool makes_no;       /* NOMKSTREAM */
 	struct stream_id id; /* unless is_auto */
 	size_t fields;       /* the number of the argument */
+	/* IDMP and IDMPAUTO: the producer, or empty; and what it calls the entry, empty for IDMPAUTO. */
+	struct slice producer, iid;
 };
 
 /* An explicit id: "MS-SEQ", "MS", or "MS-*". */
@@ -31,6 +35,31 @@ xadd_require_id(struct bus *bus, struct session *s, struct slice text, struct xa
 	return keyspace_require_id(bus, s, text, 0, &xadd->id);
 }
 
+/* IDMP with a producer and an identifier, or IDMPAUTO with a producer. */
+static enum trim_taken
+xadd_take_producer(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, size_t *at,
+                   struct xadd *xadd)
+{
+	bool is_auto = slice_is_word(argv[*at], "IDMPAUTO");
+	size_t n = is_auto ? 1 : 2;
+
+	if ((!is_auto && !slice_is_word(argv[*at], "IDMP")) || *at + n >= argc)
+		return TRIM_OTHER;
+	if (xadd->producer.len > 0) {
+		reply_error(bus, s, "ERR IDMP/IDMPAUTO specified multiple times");
+	} else if (argv[*at + 1].len == 0) {
+		reply_error(bus, s, "ERR %s requires a non-empty producer ID", is_auto ? "IDMPAUTO" : "IDMP");
+	} else if (!is_auto && argv[*at + 2].len == 0) {
+		reply_error(bus, s, "ERR IDMP requires a non-empty idempotent ID");
+	} else if (cmd_require_name(bus, s, argv[*at + 1])) {
+		xadd->producer = argv[*at + 1];
+		xadd->iid = is_auto ? (struct slice){ 0 } : argv[*at + 2];
+		*at += 1 + n;
+		return TRIM_TAKEN;
+	}
+	return TRIM_REFUSED;
+}
+
 /* Parses what stands before the fields. Returns false after an error reply. */
 static bool __attribute__((noinline))
 xadd_require_options(struct bus *bus, struct session *s, const struct streams *streams, const struct slice *argv,
@@ -41,11 +70,14 @@ xadd_require_options(struct bus *bus, struct session *s, const struct streams *s
 	for (; at < argc && !xadd->is_auto; at += xadd->is_auto) {
 		enum trim_taken taken;
 
+		bus->flow.work.done += 2 * WORK_VISIT;
 		if (argv[at].len == 1 && argv[at].p[0] == '*') {
 			xadd->is_auto = true;
 			continue;
 		}
 		taken = trim_take(bus, s, argv, argc, &at, &xadd->trim);
+		if (taken == TRIM_OTHER)
+			taken = xadd_take_producer(bus, s, argv, argc, &at, xadd);
 		if (taken == TRIM_REFUSED)
 			return false;
 		if (taken == TRIM_TAKEN)
@@ -61,6 +93,10 @@ xadd_require_options(struct bus *bus, struct session *s, const struct streams *s
 		break;
 	}
 	xadd->fields = at;
+	if (xadd->producer.len > 0 && at <= argc && !xadd->is_auto) {
+		reply_error(bus, s, "ERR IDMP/IDMPAUTO can be used only with auto-generated IDs");
+		return false;
+	}
 	return trim_require_valid(bus, s, streams, &xadd->trim);
 }
 
@@ -79,6 +115,21 @@ xadd_choose_id(const struct streams *streams, const struct stream *stream, struc
 	if (stream_id_cmp(xadd->id, stream->last) <= 0)
 		return "ERR The ID specified in XADD is equal or smaller than the target stream top item";
 	return NULL;
+}
+
+/* Whether the producer has added the entry already: then its id is replied. */
+static bool
+xadd_is_duplicate(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream,
+                  const struct xadd *xadd, struct producer_iid iid)
+{
+	struct stream_id id;
+
+	if (!stream || !producers_find(streams, stream, xadd->producer, iid, streams_now_ms(streams), &id))
+		return false;
+	keyspace_hold(bus, streams, stream);
+	keyspace_reply_id(bus, s, id);
+	keyspace_release(bus);
+	return true;
 }
 
 /* Trims after the entry was added and its id replied, in as many turns as it takes. */
@@ -110,18 +161,26 @@ static bool
 xadd_append(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream, struct slice key,
             struct xadd *xadd, struct stream_fields fields)
 {
-	bool is_new = !stream;
+	bool is_new = !stream, is_idmp = xadd->producer.len > 0;
+	struct producer_iid iid = { 0 };
 	const char *mistake;
 
 	if (is_new && xadd->makes_no) {
 		reply_null(bus, s);
 		return false;
 	}
+	if (is_idmp) {
+		iid = xadd->iid.len > 0 ? producer_iid_of(xadd->iid) : producer_iid_of_fields(fields);
+		if (xadd_is_duplicate(bus, s, streams, stream, xadd, iid))
+			return false;
+	}
 	if (!keyspace_require_room(bus, s, streams, stream))
 		return false;
 	if (is_new && !(stream = keyspace_get(bus, s, streams, key)))
 		return false;
 	mistake = xadd_choose_id(streams, stream, xadd);
+	if (!mistake && is_idmp && producers_reserve(streams, stream, xadd->producer, streams_now_ms(streams)) < 0)
+		mistake = "ERR out of memory, the entry was not added";
 	if (!mistake && stream_append(streams, stream, xadd->id, fields) < 0)
 		mistake = "ERR out of memory, the entry was not added";
 	if (mistake) {
@@ -130,6 +189,8 @@ xadd_append(struct bus *bus, struct session *s, struct streams *streams, struct 
 		reply_error(bus, s, "%s", mistake);
 		return false;
 	}
+	if (is_idmp)
+		producers_add(streams, stream, xadd->producer, iid, xadd->id, streams_now_ms(streams));
 	keyspace_hold(bus, streams, stream);
 	keyspace_reply_id(bus, s, xadd->id);
 	keyspace_release(bus);
@@ -150,6 +211,7 @@ cmd_xadd(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	if (argv[2].len == 1 && argv[2].p[0] == '*') {
 		xadd.trim.is_given = xadd.makes_no = false;
 		xadd.is_auto = true;
+		xadd.producer.len = 0;
 		xadd.fields = 3;
 	} else {
 		memset(&xadd, 0, sizeof(xadd));
@@ -164,7 +226,7 @@ cmd_xadd(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		return xadd_refuse(bus, s, "ERR The ID specified in XADD must be greater than 0-0");
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
-	bus->flow.work.done += 4 * argc;
+	bus->flow.work.done += WORK_LOOKUP + 4 * argc;
 	stream = streams_find(streams, argv[1]);
 	if (xadd.trim.is_given && stream) { /* what it needs is fetched before anything changes */
 		enum stream_step step = trim_prepare(streams, stream, &xadd.trim);

@@ -204,10 +204,14 @@ const struct command command_table[] = {
 	  "request_policy:all_shards response_policy:agg_min", "numlocal numreplicas timeout",
 	  "Is answered when all that the client has changed is on disk.", cmd_waitaof },
 	{ "xadd", -5, WRITE | DENYOOM | FAST | KEY_ADD, "stream", "5.0.0", "nondeterministic_output",
-	  "key [NOMKSTREAM] [(KEEPREF|DELREF|ACKED)] [(MAXLEN|MINID) [(=|~)] threshold [LIMIT count]] id (field "
+	  "key [NOMKSTREAM] [(KEEPREF|DELREF|ACKED)] [(IDMPAUTO producer|IDMP producer iid)] [(MAXLEN|MINID) [(=|~)] "
+	  "threshold [LIMIT count]] id (field "
 	  "value)...",
 	  "Adds an entry to a stream, and returns its ID.", cmd_xadd,
 	  "1 RW update # UPDATE instead of INSERT because of the optional trimming feature" },
+	{ "xcfgset", -2, WRITE | DENYOOM | FAST | ADMINS, "stream", "8.6.0", "",
+	  "key [IDMP-DURATION seconds] [IDMP-MAXSIZE count]",
+	  "Sets how long, and how many, identifiers of producers are known.", cmd_xcfgset, "1 RW update" },
 	{ "xdel", -3, WRITE | LINEAR | FAST | ADMINS, "stream", "5.0.0", "", "key id...",
 	  "Deletes entries, and returns their number.", cmd_xdel, "1 RW delete" },
 	{ "xdelex", -5, WRITE | LINEAR | FAST | ADMINS, "stream", "8.2.0", "",

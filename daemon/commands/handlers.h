@@ -48,11 +48,11 @@ command_handler cmd_cluster, cmd_monitor, cmd_shutdown, cmd_time;
 /* cmd-info.c */
 command_handler cmd_info;
 
-/* cmd-xadd.c, cmd-xrange.c, cmd-xdel.c, cmd-xtrim.c */
+/* cmd-xadd.c, cmd-xrange.c, cmd-xdel.c, cmd-xsetid.c, cmd-xtrim.c */
 command_handler cmd_xadd;
 command_handler cmd_xrange, cmd_xrevrange;
 command_handler cmd_xdel, cmd_xdelex;
-command_handler cmd_xlen, cmd_xsetid, cmd_xtrim;
+command_handler cmd_xcfgset, cmd_xlen, cmd_xsetid, cmd_xtrim;
 
 /* cmd-keys.c, cmd-scan.c, cmd-expire.c */
 command_handler cmd_del, cmd_dbsize, cmd_exists, cmd_flush, cmd_rename, cmd_renamenx, cmd_type, cmd_waitaof;

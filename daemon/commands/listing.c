@@ -195,14 +195,11 @@ listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visi
 	return listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
 }
 
-/* How many streams are looked up at once; they are visited before anything can change. */
-#define LISTING_STREAMS_MAX 64
-
 enum command_result
 listing_streams(struct bus *bus, struct session *s, listing_stream_visit *visit, const void *arg)
 {
 	struct streams *streams = sessions_of(bus)->streams;
-	struct stream *found[LISTING_STREAMS_MAX];
+	struct stream *stream;
 	struct listing *listing;
 	enum command_result result;
 	char header[HEADER_ROOM];
@@ -214,12 +211,12 @@ listing_streams(struct bus *bus, struct session *s, listing_stream_visit *visit,
 	if (!listing)
 		return listing_refuse(bus, s, "out of memory");
 	while (!is_end) {
-		size_t n = streams_walk(streams, &listing->streams, found, LISTING_STREAMS_MAX, &is_end);
 		int r = 0;
 
-		for (size_t i = 0; i < n && r == 0; i++)
-			r = visit(listing, found[i], arg);
-		if (!listing_may_go_on(bus, s, listing, r, &result))
+		if (streams_walk(streams, &listing->streams, &stream, 1, &is_end) > 0)
+			r = visit(listing, stream, arg);
+		/* At the end the walk would begin anew. */
+		if ((r < 0 || !is_end) && !listing_may_go_on(bus, s, listing, r, &result))
 			return result;
 	}
 	reply_hold(bus, streams_barrier(streams, NULL));

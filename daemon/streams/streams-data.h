@@ -18,6 +18,7 @@
 
 struct block; /* in memory, see block.h */
 struct stream_group;
+struct producers;
 struct streams;
 struct blocked_stream; /* a client that waits for this stream, see blocked.h */
 
@@ -65,6 +66,7 @@ struct stream {
 	struct stream_block *blocks;
 	size_t first_block, n_blocks, blocks_cap;
 
+	struct producers *producers;          /* what XADD IDMP knows of them, see producers.h; or NULL */
 	struct stream_group_list groups;      /* by name */
 	struct stream_group_list gone_groups; /* deleted in memory, not yet on disk */
 	size_t n_groups;

@@ -16,6 +16,8 @@ import time
 
 from crowd import NOBODY, Crowd, Meter, allow_descriptors, converse, encode_all, plan_crowd
 from resp import Client
+from worst_streams import HOT as HOT_STREAM
+from worst_streams import Store, blocked, has, is_stored
 
 path, daemon = sys.argv[1], int(sys.argv[2])
 full = "full" in sys.argv[3:]
@@ -141,6 +143,8 @@ def variants(command):
         for i in range(len(inner)):
             for number in range(2):
                 add(Filler(number).fill(inner, i))
+    for arguments in store.variants(" ".join(command.words)) if store else []:
+        add(arguments)
     add([""] * ARGUMENTS)
     add(["x" * 1000] * 1000)
     add(["x" * LARGE])
@@ -214,8 +218,10 @@ crowd = few = None
 
 
 def rebuild_crowd():
-    """Replaces the crowd if a command has closed some of it."""
+    """Replaces the crowd if a command has closed some of it, and streams that a command has changed."""
     global crowd, few
+    if store:
+        store.rebuild()
     if crowd and int(meter.info()["connected_clients"]) == CLIENTS + 3:
         return
     if crowd:
@@ -315,6 +321,17 @@ def try_waiting():
     end_crowd("waiting clients leave", waiting)
 
 
+def try_blocked():
+    """Many clients wait for entries of one stream and of others, and are woken, in part in vain."""
+    if not store or not has(table, "xread"):
+        return
+    n = 500 if timed else 50
+    waiting = Crowd(path, user, [[["HELLO", "3"]]] * n, last=blocked(100))
+    meter.wait_for(lambda figures: int(figures["blocked_clients"]) >= n, "blocked clients")
+    try_raw("entries for blocked clients", encode_all([["XADD", HOT_STREAM, "*", "f", "v"]] * 1000))
+    end_crowd("blocked clients leave", waiting)
+
+
 def try_stuck():
     """Clients with many subscriptions do not read, and are disconnected together."""
     n = 20 if timed else 4
@@ -379,6 +396,7 @@ user = NOBODY if os.geteuid() == 0 else None
 meter = Meter(path, daemon)
 pass_limit = int(meter.info()["pass_work_limit"])
 table = read_table(meter.control)
+store = Store(meter.control, full, has(table, "xreadgroup")) if is_stored(meter.control) else None
 ping = 1
 before = meter.figures()
 rebuild_crowd()
@@ -389,8 +407,9 @@ begin = time.monotonic()
 for command in table:
     if not any(fnmatch.fnmatch(str(command), pattern) for pattern in wanted):
         continue
+    dear = [command.words + arguments for arguments in store.variants(" ".join(command.words))] if store else []
     for number, arguments in enumerate(variants(command)):
-        users = [user, None] if full and user else [user if number % 2 else None]
+        users = [user, None] if user and (full or arguments in dear) else [user if number % 2 else None]
         for uid in users:
             for hello in "23" if full else "23"[number // 2 % 2]:
                 try_command(arguments, uid, hello)
@@ -399,7 +418,7 @@ for command in table:
         print("# %6.1f s after %s" % (time.monotonic() - begin, command), flush=True)
 
 for name, scenario in (("input", try_input), ("mixed", try_mixed), ("patterns", try_many_patterns),
-                       ("waiting", try_waiting), ("stuck", try_stuck), ("watched", try_watched),
+                       ("waiting", try_waiting), ("blocked", try_blocked), ("stuck", try_stuck), ("watched", try_watched),
                        ("exec", try_paused_exec)):
     if any(fnmatch.fnmatch(name, pattern) for pattern in wanted):
         rebuild_crowd()
