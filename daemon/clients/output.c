@@ -154,6 +154,8 @@ output_queue(struct flow *flow, struct client *c, struct chunk *chunk, size_t of
 		output_queue_span(flow, c, chunk, offset, len, barrier, messages, messages == 0);
 	else if (output_limit_must_check(flow, &c->out))
 		output_limit_check(flow, c);
+	if (c->out_state >= CLIENT_OUT_BLOCKED && outq_is_held(&c->out))
+		output_limit_check_held(flow, c); /* it is not written before the commit */
 }
 
 static void
