@@ -70,35 +70,36 @@ conn_is_watched(const struct conn *conn)
 }
 
 /*
- * What the event waits for, or what else it goes on to wait for: a client that is ready goes on at once, and one that
- * waits for entries usually sends nothing, so changing that would cost two system calls for nothing. Once such a client
- * has sent something (is_readable), only the end of its connection is waited for: libevent reports an error of a socket
- * as room to write. That is reported once only, since a half-closed connection stays so.
+ * What the event waits for while the client waits for entries. It usually sends nothing, so it goes on to wait for
+ * input, since to change that would cost two system calls. Once it has sent something (is_readable), only the end of
+ * the connection is waited for: libevent reports an error of a socket as room to write. That is reported once only,
+ * since a half-closed connection stays so.
  */
 static short
-conn_wanted_events(const struct conn *conn)
+conn_watched_events(const struct conn *conn)
 {
 	const struct client *c = &conn->session.client;
-	short wanted = c->out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0;
 
-	if (conn_is_reading(conn) || (c->state == CLIENT_READY && c->wanted & EV_READ))
-		return (short)(wanted | EV_READ);
-	if (!conn_is_watched(conn))
-		return wanted;
-	if (!c->is_readable)
-		return (short)(wanted | EV_READ);
-	return wanted ? wanted : EV_CLOSED | EV_WRITE | EV_ET;
+	if (c->out_state == CLIENT_OUT_BLOCKED)
+		return (short)(EV_WRITE | (c->is_readable ? 0 : EV_READ));
+	return c->is_readable ? EV_CLOSED | EV_WRITE | EV_ET : EV_READ;
 }
 
-/* The only place that changes what the event waits for. */
+/*
+ * The only place that decides what the event waits for. A client that is ready goes on at once, so nothing is changed
+ * for it, which would cost two system calls.
+ */
 static void
 conn_update_events(struct conn *conn)
 {
 	const struct session *s = &conn->session;
 	struct bus *bus = loop_bus(conn->origin->loop);
-	short wanted = conn_wanted_events(conn);
+	bool reads = conn_is_reading(conn) || (s->client.state == CLIENT_READY && s->client.wanted & EV_READ);
+	short wanted = (short)((reads ? EV_READ : 0) | (s->client.out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0));
 	int fd = conn_fd(conn);
 
+	if (!reads && conn_is_watched(conn))
+		wanted = conn_watched_events(conn);
 	if (wanted == conn->session.client.wanted)
 		return;
 	if (conn->session.client.wanted)

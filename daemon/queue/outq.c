@@ -105,7 +105,7 @@ outq_get_extra(struct outq *q, struct chunk_pool *pool)
 	return q->extra;
 }
 
-/* The span that is pushed next is the first held one. Returns 0 or -ENOMEM. */
+/* The span that is pushed next is held, and perhaps the first one that is. Returns 0 or -ENOMEM. */
 static int
 outq_begin_hold(struct outq *q, struct chunk_pool *pool)
 {
@@ -113,13 +113,15 @@ outq_begin_hold(struct outq *q, struct chunk_pool *pool)
 
 	if (!extra)
 		return -ENOMEM;
+	if (extra->held > 0)
+		return 0;
 	extra->held = 1;
 	extra->unheld_bytes = q->bytes;
 	return 0;
 }
 
-void
-outq_free_memory(struct outq *q, struct chunk_pool *pool)
+static inline void
+outq_give_back(struct outq *q, struct chunk_pool *pool)
 {
 	if (q->extra) {
 		chunk_unref(q->extra->own);
@@ -130,17 +132,19 @@ outq_free_memory(struct outq *q, struct chunk_pool *pool)
 	outq_init(q);
 }
 
-/* Makes room for one span more, in front of which messages will go if it is_overtaken. Returns 0 or -ENOMEM. */
-static int
-outq_make_room(struct outq *q, struct chunk_pool *pool, bool is_overtaken)
+void
+outq_free_memory(struct outq *q, struct chunk_pool *pool)
 {
-	if (q->count == q->cap && outq_enlarge(q, pool) < 0)
-		return -ENOMEM;
-	if (outq_is_held(q))
-		q->extra->held++;
-	else if (is_overtaken)
-		return outq_begin_hold(q, pool);
-	return 0;
+	outq_give_back(q, pool);
+}
+
+/* There is no memory. Returns -ENOMEM. */
+static int
+outq_fail(struct outq *q, struct chunk_pool *pool)
+{
+	if (q->count == 0)
+		outq_give_back(q, pool);
+	return -ENOMEM;
 }
 
 int
@@ -148,15 +152,17 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 {
 	if (outq_extend(q, chunk, offset, len, barrier, messages))
 		return 0;
-	if (outq_make_room(q, chunk->pool, messages == 0 && barrier_is_overtaken(barrier)) < 0) {
-		if (q->count == 0)
-			outq_free_memory(q, chunk->pool);
-		return -ENOMEM;
-	}
-	if (barrier && messages > 0)
+	if (q->count == q->cap && outq_enlarge(q, chunk->pool) < 0)
+		return outq_fail(q, chunk->pool);
+	if (outq_is_held(q))
+		q->extra->held++;
+	if (barrier && messages > 0) {
 		barrier_add(barrier);
-	else if (barrier)
+	} else if (barrier) {
+		if (barrier_is_overtaken(barrier) && outq_begin_hold(q, chunk->pool) < 0)
+			return outq_fail(q, chunk->pool);
 		barrier_ref(barrier);
+	}
 	*outq_span(q, q->count++) = (struct span){
 		.chunk = chunk_ref(chunk),
 		.barrier = barrier,
@@ -425,6 +431,6 @@ outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct ba
 		if (q->count > 0 && *ret_written >= budget)
 			return OUTQ_BUDGET;
 	}
-	outq_free_memory(q, pool);
+	outq_give_back(q, pool);
 	return OUTQ_EMPTY;
 }
