@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "outq-copy.h"
 #include "outq-held.h"
 #include "output-limit.h"
 

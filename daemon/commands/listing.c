@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "job.h"
+#include "outq-copy.h"
 #include "output.h"
 #include "output-limit.h"
 #include "reply.h"

@@ -6,22 +6,19 @@
 #include "conn.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
-#include "addr.h"
 #include "lifetime.h"
 #include "output.h"
 #include "pass.h"
+#include "socket-state.h"
 
 /* What a connection takes on the heap beside its struct, about, in bytes. */
 #define CONN_HEAP 256
@@ -343,75 +340,29 @@ conn_stop(struct conn *conn)
 	conn_update_events(conn);
 }
 
-bool
-conn_is_hung_up(const struct conn *conn)
-{
-	struct pollfd pfd = { .fd = conn_fd(conn) };
-
-	return poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR));
-}
-
 /*
  * Of a Unix socket the kernel tells whether the peer has closed it, or only ends its input. A TCP peer sends the same
- * for both; as Redis, we take it for gone.
+ * for both; as Redis does, we take it for gone.
  */
 bool
 conn_is_gone(const struct session *s)
 {
 	const struct conn *conn = (const struct conn *)s;
-	short gone = POLLHUP | POLLERR | (conn->origin->address[0] ? 0 : POLLRDHUP);
-	struct pollfd pfd = { .fd = conn_fd(conn), .events = POLLRDHUP };
 
-	return poll(&pfd, 1, 0) > 0 && pfd.revents & gone;
-}
-
-bool
-conn_is_readable(const struct conn *conn)
-{
-	return poll(&(struct pollfd){ .fd = conn_fd(conn), .events = POLLIN }, 1, 0) > 0;
-}
-
-bool
-conn_has_input(const struct conn *conn)
-{
-	int n = 0;
-
-	return ioctl(conn_fd(conn), FIONREAD, &n) == 0 && n > 0;
-}
-
-int
-conn_unread(const struct conn *conn)
-{
-	int n = 0;
-
-	return ioctl(conn_fd(conn), SIOCOUTQ, &n) == 0 ? n : 0;
-}
-
-/* "IP:PORT" of one end of a TCP connection. */
-static void
-conn_put_address(char *text, const struct sockaddr_storage *storage, socklen_t len)
-{
-	struct addr addr = { .kind = ADDR_TCP, .storage = *storage, .len = len };
-
-	addr_format(&addr, text, SESSION_ADDRESS_MAX);
+	return socket_has_hung_up(conn_fd(conn), !conn->origin->address[0]);
 }
 
 void
 conn_describe(const struct session *s, struct session_address *ret_address)
 {
 	const struct conn *conn = (const struct conn *)s;
-	struct sockaddr_storage storage;
-	socklen_t len = sizeof(storage);
 
 	*ret_address = (struct session_address){ .fd = conn_fd(conn), .mode = conn->origin->mode };
-	if (conn->origin->address[0]) { /* as Redis writes it: no port, and one name for both ends */
-		snprintf(ret_address->peer, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
-		snprintf(ret_address->local, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
+	if (!conn->origin->address[0]) {
+		socket_put_addresses(conn_fd(conn), ret_address->peer, ret_address->local, SESSION_ADDRESS_MAX);
 		return;
 	}
-	if (getpeername(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
-		conn_put_address(ret_address->peer, &storage, len);
-	len = sizeof(storage);
-	if (getsockname(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
-		conn_put_address(ret_address->local, &storage, len);
+	/* As Redis writes it: no port, and one name for both ends. */
+	snprintf(ret_address->peer, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
+	snprintf(ret_address->local, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
 }

@@ -7,6 +7,7 @@
 #include "stop.h"
 
 #include "conn.h"
+#include "socket-state.h"
 #include "log.h"
 #include "pass.h"
 
@@ -68,7 +69,8 @@ stop_advance(struct stop *stop)
 	for (c = stop_next(stop); c && !flow_is_pass_full(&bus->flow) && !loop_is_over(stop->loop);
 	     c = TAILQ_NEXT(c, link)) {
 		conn_drain(conn_of(c), c->id > stop->last_id || c->is_readable);
-		stop->n_unread += conn_of(c)->origin->ops->drain && client_is_live(c) && conn_has_input(conn_of(c));
+		stop->n_unread +=
+		    conn_of(c)->origin->ops->drain && client_is_live(c) && socket_has_input(conn_fd(conn_of(c)));
 		stop->drained_id = c->id;
 	}
 	if (c || pass_has_work(bus))

@@ -9,25 +9,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "blocked-lists.h"
 #include "heap.h"
-#include "protocol.h"
-#include "streams-data.h"
-
-struct blocked_group;
-struct blocked_name;
-
-/* What a client waits for in one stream. One that does not exist (yet) is waited for by name. */
-struct blocked_stream {
-	struct stream_id after; /* XREAD: entries larger than this are wanted */
-	uint64_t group;         /* XREADGROUP: the number of the group; or 0 */
-	/* For blocked.c alone. */
-	struct blocked *blocked;
-	struct slice name;
-	TAILQ_ENTRY(blocked_stream) link;
-	struct blocked_list *list; /* that link is in, or NULL */
-	struct blocked_group *waiting_group;
-	struct blocked_name *waiting_name;
-};
 
 struct blocked {
 	struct client *client;
