@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "job.h"
-#include "outq-copy.h"
 #include "output.h"
 #include "output-limit.h"
 #include "reply.h"

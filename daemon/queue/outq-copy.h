@@ -9,13 +9,6 @@
 #include "outq.h"
 
 /*
- * The largest piece that is copied when it has to wait, in bytes; and the smallest one that all queues share which have
- * to wait with the same piece. A smaller one is copied for each of them.
- */
-#define OUTQ_COPY_MAX ((size_t)16 * 1024)
-#define OUTQ_SHARED_MIN ((size_t)1024)
-
-/*
  * As outq_push(), for a queue that has to wait: queues a copy of a small piece, so that a few bytes do not keep a whole
  * shared chunk from being freed.
  */

@@ -52,6 +52,13 @@ enum outq_status {
 	OUTQ_ERROR,  /* see errno */
 };
 
+/*
+ * The largest piece that is copied when it has to wait, in bytes; and the smallest one that all queues share which have
+ * to wait with the same piece. A smaller one is copied for each of them.
+ */
+#define OUTQ_COPY_MAX ((size_t)16 * 1024)
+#define OUTQ_SHARED_MIN ((size_t)1024)
+
 /* What a span counts for beside its bytes, see outq_cost(). */
 #define OUTQ_SPAN_COST sizeof(struct span)
 
