@@ -72,6 +72,7 @@ blocked_new(struct client *c, const struct blocked_key *keys, size_t n)
 	if (!blocked)
 		return NULL;
 	blocked->client = c;
+	blocked->deadline_us = UINT64_MAX;
 	blocked->memory = memory;
 	blocked->n = n;
 	p = (uint8_t *)&blocked->streams[n];
@@ -87,19 +88,28 @@ blocked_new(struct client *c, const struct blocked_key *keys, size_t n)
 	return blocked;
 }
 
+/* Wakes it at that time, if that is before UINT64_MAX. Returns 0 or -ENOMEM. */
+static int
+blocked_set_alarm(struct streams *streams, struct blocked *blocked, uint64_t us)
+{
+	heap_remove(&streams->deadlines, &blocked->alarm);
+	return us < UINT64_MAX ? heap_add(&streams->deadlines, &blocked->alarm, us) : 0;
+}
+
 int
 blocked_begin(struct streams *streams, struct client *c, const struct blocked_key *keys, size_t n, uint64_t timeout_ms,
               struct blocked **ret_blocked)
 {
 	struct blocked *blocked = blocked_new(c, keys, n);
-	int r = 0;
+	int r;
 
 	if (!blocked)
 		return -ENOMEM;
 	streams->n_blocked++;
 	streams->flow->work.done += n * WORK_LOOKUP + WORK_BYTES(blocked->memory);
 	if (timeout_ms > 0 && timeout_ms <= TIMEOUT_MAX_MS)
-		r = heap_add(&streams->deadlines, &blocked->deadline, blocked_now_us() + timeout_ms * 1000);
+		blocked->deadline_us = blocked_now_us() + timeout_ms * 1000;
+	r = blocked_set_alarm(streams, blocked, blocked->deadline_us);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = blocked_enter(streams, &blocked->streams[i]);
 	if (r == 0 && !flow_wait(streams->flow, c, &streams->blocked))
@@ -115,6 +125,10 @@ bool
 blocked_again(struct streams *streams, struct blocked *blocked)
 {
 	blocked->is_awake = false;
+	if (blocked->alarm.at == 0 && blocked_set_alarm(streams, blocked, blocked->deadline_us) < 0) {
+		flow_out_of_memory(streams->flow, blocked->client);
+		return false;
+	}
 	for (size_t i = 0; i < blocked->n; i++) {
 		streams->flow->work.done += WORK_VISIT;
 		if (!blocked->streams[i].list && blocked_enter(streams, &blocked->streams[i]) < 0) {
@@ -126,11 +140,20 @@ blocked_again(struct streams *streams, struct blocked *blocked)
 }
 
 void
+blocked_retry(struct streams *streams, struct blocked *blocked, uint64_t after_ms)
+{
+	uint64_t us = blocked_now_us() + (after_ms < TIMEOUT_MAX_MS ? after_ms : TIMEOUT_MAX_MS) * 1000;
+
+	if (us < blocked->deadline_us && blocked_set_alarm(streams, blocked, us) < 0)
+		flow_out_of_memory(streams->flow, blocked->client);
+}
+
+void
 blocked_free(struct streams *streams, struct blocked *blocked)
 {
 	if (!blocked)
 		return;
-	heap_remove(&streams->deadlines, &blocked->deadline);
+	heap_remove(&streams->deadlines, &blocked->alarm);
 	for (size_t i = 0; i < blocked->n; i++) {
 		struct blocked_stream *entry = &blocked->streams[i];
 		bool is_last = entry->list && TAILQ_FIRST(entry->list) == entry && !TAILQ_NEXT(entry, link);
@@ -267,11 +290,11 @@ blocked_check(struct streams *streams)
 
 	for (; first && first->key <= now_us && !work_is_pass_over(&streams->flow->work);
 	     first = heap_first(&streams->deadlines)) {
-		struct blocked *blocked = OF(struct blocked, deadline, first);
+		struct blocked *blocked = OF(struct blocked, alarm, first);
 
 		streams->flow->work.done += WORK_LOOKUP;
 		heap_remove(&streams->deadlines, first);
-		blocked->is_over = true;
+		blocked->is_over = blocked->is_over || blocked->deadline_us <= now_us;
 		blocked_rouse(streams, blocked);
 	}
 }

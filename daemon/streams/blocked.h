@@ -18,7 +18,8 @@ struct blocked {
 	bool is_unblocked_with_error; /* CLIENT UNBLOCK ... ERROR */
 	bool is_served;               /* set by XREADGROUP, see blocked_free() */
 	bool is_awake;                /* was woken, and has not begun to wait again */
-	struct heap_node deadline;    /* in streams.deadlines, if there is one */
+	uint64_t deadline_us;         /* of CLOCK_MONOTONIC; UINT64_MAX: none */
+	struct heap_node alarm;       /* in streams.deadlines: the deadline, or an earlier time, see blocked_retry() */
 	size_t memory;                /* bytes that it takes */
 	size_t n;
 	struct blocked_stream streams[];
@@ -41,6 +42,9 @@ int blocked_begin(struct streams *streams, struct client *c, const struct blocke
 /* Waits once more, at its old place, after the command ran again and found nothing. Returns false if the client has
  * died. */
 bool blocked_again(struct streams *streams, struct blocked *blocked);
+
+/* Call after one of these: it is woken after so long, even if nothing happens. Holds until it is woken. */
+void blocked_retry(struct streams *streams, struct blocked *blocked, uint64_t after_ms);
 
 /*
  * Takes NULL. If it was woken for a group, the next one of the group is woken in its place; unless it is_served: then
