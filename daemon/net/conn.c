@@ -57,29 +57,41 @@ conn_is_reading(const struct conn *conn)
 	       (conn->origin->ops->is_lockstep ? s->client.out.count == 0 : !client_is_stalled(&s->client));
 }
 
-/* Whether the client waits for entries of streams, perhaps for ever: its peer is watched meanwhile. */
+/* Whether the client waits for entries of streams, perhaps for ever. */
 static bool
-conn_is_watched(const struct conn *conn)
+conn_is_blocked(const struct conn *conn)
 {
 	const struct session *s = &conn->session;
 
 	return s->client.state == CLIENT_WAITING && s->info && s->info->blocked && !conn->origin->loop->stopping;
 }
 
+/* Whether nothing is read since the client has said goodbye, or has much to get already, and its replies wait. */
+static bool
+conn_is_gated(const struct conn *conn)
+{
+	const struct client *c = &conn->session.client;
+
+	return c->out_state == CLIENT_OUT_GATED && (c->state == CLIENT_CLOSING || c->held_up);
+}
+
 /*
- * What the event waits for while the client waits for entries. It usually sends nothing, so it goes on to wait for
- * input, since to change that would cost two system calls. Once it has sent something (is_readable), only the end of
- * the connection is waited for: libevent reports an error of a socket as room to write. That is reported once only,
- * since a half-closed connection stays so.
+ * What the event waits for while nothing is read, since the peer may go meanwhile. A client that waits for entries
+ * usually sends nothing, so it goes on to wait for input: to change that would cost two system calls. Otherwise, and
+ * once it has sent something (is_readable), only the end of the connection is waited for: libevent reports an error of
+ * a socket as room to write. That is reported once only, since a half-closed connection stays so.
  */
 static short
 conn_watched_events(const struct conn *conn)
 {
 	const struct client *c = &conn->session.client;
+	bool is_blocked = conn_is_blocked(conn), is_quiet = is_blocked && !c->is_readable;
 
+	if (!is_blocked && !conn_is_gated(conn))
+		return 0;
 	if (c->out_state == CLIENT_OUT_BLOCKED)
-		return (short)(EV_WRITE | (c->is_readable ? 0 : EV_READ));
-	return c->is_readable ? EV_CLOSED | EV_WRITE | EV_ET : EV_READ;
+		return (short)(EV_WRITE | (is_quiet ? EV_READ : 0));
+	return is_quiet ? EV_READ : EV_CLOSED | EV_WRITE | EV_ET;
 }
 
 /*
@@ -95,8 +107,8 @@ conn_update_events(struct conn *conn)
 	short wanted = (short)((reads ? EV_READ : 0) | (s->client.out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0));
 	int fd = conn_fd(conn);
 
-	if (!reads && conn_is_watched(conn))
-		wanted = conn_watched_events(conn);
+	if (!reads)
+		wanted = (short)(wanted | conn_watched_events(conn));
 	if (wanted == conn->session.client.wanted)
 		return;
 	if (conn->session.client.wanted)
@@ -234,17 +246,22 @@ conn_read(struct conn *conn)
 	flow_end_turn(flow, c, begin);
 }
 
-/* The peer of a client that waits for entries has sent something, or has gone, or has taken something. */
+/* Something has happened at a socket that is not read: its peer has sent something, has gone, or has taken something.
+ */
 static void
 conn_watch(struct conn *conn, short what)
 {
 	struct flow *flow = &loop_bus(conn->origin->loop)->flow;
+	struct client *c = &conn->session.client;
+	bool is_blocked = conn_is_blocked(conn);
 
+	if (!is_blocked && !conn_is_gated(conn))
+		return;
 	flow->work.done += WORK_SYSCALL;
-	if (conn_is_gone(&conn->session))
-		flow_mark_dead(flow, &conn->session.client);
-	else if (what & EV_READ)
-		conn->session.client.is_readable = true; /* it is read when the command is done */
+	if (is_blocked ? conn_is_gone(&conn->session) : socket_has_hung_up(conn_fd(conn), false))
+		flow_mark_dead(flow, c);
+	else if (is_blocked && what & EV_READ)
+		c->is_readable = true; /* it is read when the command is done */
 }
 
 static void
@@ -260,7 +277,7 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 		flow_set_out_state(flow, &s->client, CLIENT_OUT_RECEIVER);
 	if (what & EV_READ && conn_is_reading(conn))
 		conn_read(conn);
-	else if (conn_is_watched(conn))
+	else if (s->client.wanted)
 		conn_watch(conn, what);
 	if (s->client.state > CLIENT_READY || client_is_stalled(&s->client))
 		conn_update_events(conn);

@@ -64,8 +64,7 @@ timeouts_check_gone(struct bus *bus)
 		return;
 	bus->flow.work.done += bus->flow.stats.clients * WORK_VISIT + bus->flow.n_waiting * WORK_SYSCALL / 2;
 	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		if (((c->state == CLIENT_WAITING && !conn_of(c)->origin->ops->is_writer && !timeouts_is_watched(c)) ||
-		     (c->state == CLIENT_CLOSING && c->out_state == CLIENT_OUT_GATED)) &&
+		if (c->state == CLIENT_WAITING && !conn_of(c)->origin->ops->is_writer && !timeouts_is_watched(c) &&
 		    socket_has_hung_up(conn_fd(conn_of(c)), false))
 			flow_mark_dead(&bus->flow, c);
 }

@@ -108,13 +108,12 @@ def case_workers():
     # One that is killed hands on what it was woken for.
     workers[0], workers[1] = worker("w0"), worker("w1")
     number = [line.split()[0][3:] for line in admin.call("CLIENT", "LIST").decode().splitlines()
-              if " cmd=xreadgroup " in line and "flags=bU" in line][0]
+              if " cmd=xreadgroup " in line and " flags=bU " in line][0]  # they are listed by age
     admin.send_raw(Client.encode("MULTI") + Client.encode("XADD", "s", "4-1", "f", "v") +
                    Client.encode("CLIENT", "KILL", "ID", number) + Client.encode("EXEC"))
     for _ in range(4):
         admin.read()
-    answers = [client for client in (workers[0], workers[1]) if client.read_to_end_or_answer()]
-    assert len(answers) == 1
+    assert workers[0].read_to_end() == b"" and ids(workers[1].read()) == ["4-1"]
 
 
 def case_deadlines():
@@ -259,9 +258,9 @@ def case_overtake():
     publisher.send("PUBLISH", "more", "x")
     admin.call("PING")
     assert not has_answer(publisher)
-    os.kill(daemon, signal.SIGTERM)
-    assert [client.read() for _ in range(4)] == [b"1-2", b"PONG", [b"subscribe", b"more", 2], [b"message", b"more", b"x"]]
-    assert publisher.read() == 1
+    assert not has_answer(client)
+    client.close()
+    assert publisher.read() == 1  # nobody waits for one that has gone
 
 
 def case_random():
@@ -313,14 +312,6 @@ def case_random():
     wait_until(lambda: blocked() == 0, "all to go")
 
 
-def read_to_end_or_answer(client):
-    try:
-        return client.read()
-    except EOFError:
-        return None
-
-
-Client.read_to_end_or_answer = read_to_end_or_answer
 tcp = ("127.0.0.1", int(sys.argv[4])) if len(sys.argv) > 4 else None
 if tcp:
     globals()["case_" + case](tcp)
