@@ -277,7 +277,7 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 		flow_set_out_state(flow, &s->client, CLIENT_OUT_RECEIVER);
 	if (what & EV_READ && conn_is_reading(conn))
 		conn_read(conn);
-	else if (s->client.wanted)
+	else
 		conn_watch(conn, what);
 	if (s->client.state > CLIENT_READY || client_is_stalled(&s->client))
 		conn_update_events(conn);
