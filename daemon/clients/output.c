@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "human.h"
+#include "outq-copy.h"
 #include "outq-held.h"
 #include "output-limit.h"
 
@@ -110,20 +111,15 @@ output_flushed(struct flow *flow, struct client *c, enum outq_status status, siz
 	c->is_slow = c->is_slow && c->state == CLIENT_DEAD;
 }
 
-/* The part of output_queue() for output that cannot just lengthen the last span. */
-static void __attribute__((noinline))
-output_queue_span(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
-                  struct barrier *barrier, uint32_t messages, bool is_reply)
+/* The end of queueing a span: *q is the client's queue, or the part of it where messages go. */
+static inline void __attribute__((always_inline))
+output_push_span(struct flow *flow, struct client *c, struct outq *q, struct chunk *chunk, size_t offset, size_t len,
+                 struct barrier *barrier, uint32_t messages, bool is_reply)
 {
 	bool is_waiting = c->out_state >= CLIENT_OUT_BLOCKED;
-	struct outq *q = &c->out;
 	int r;
 
 	flow->work.done += WORK_QUEUE;
-	if (!is_reply && outq_is_held(q)) {
-		output_release(flow, c);
-		q = outq_for_messages(q);
-	}
 	if (is_waiting)
 		r = outq_push_waiting(q, chunk, offset, len, barrier, messages);
 	else
@@ -134,29 +130,65 @@ output_queue_span(struct flow *flow, struct client *c, struct chunk *chunk, size
 	}
 	if (c->out_state == CLIENT_OUT_IDLE)
 		c->progress_ms = (uint32_t)flow->now_ms;
-	if (c->out_state == CLIENT_OUT_IDLE || (!is_reply && c->out_state == CLIENT_OUT_REPLIER) ||
-	    (c->out_state == CLIENT_OUT_GATED && outq_has_overtaken(&c->out)))
+	if (c->out_state == CLIENT_OUT_IDLE || (!is_reply && c->out_state == CLIENT_OUT_REPLIER))
 		flow_set_out_state(flow, c, is_reply ? CLIENT_OUT_REPLIER : CLIENT_OUT_RECEIVER);
 	if (is_waiting || outq_ring_bytes(&c->out) > c->charged)
 		output_limit_charge_queue(flow, c);
-	if (c->out.extra || output_limit_must_check(flow, &c->out))
+	if (output_limit_must_check(flow, &c->out))
 		output_limit_check(flow, c);
+}
+
+/* Queues for a client whose output has to wait, or waits for a commit. */
+static void __attribute__((noinline))
+output_queue_extra(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
+                   struct barrier *barrier, uint32_t messages, bool is_reply)
+{
+	struct outq *q = &c->out;
+
+	if (!is_reply && outq_is_held(q)) {
+		output_release(flow, c);
+		q = outq_for_messages(q);
+	}
+	output_push_span(flow, c, q, chunk, offset, len, barrier, messages, is_reply);
+	if (c->out_state == CLIENT_OUT_GATED && outq_has_overtaken(&c->out))
+		flow_set_out_state(flow, c, CLIENT_OUT_RECEIVER);
+	output_limit_check(flow, c);
+}
+
+/* The part of output_queue() for output that cannot just lengthen the last span. */
+static void __attribute__((noinline))
+output_queue_span(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
+                  struct barrier *barrier, uint32_t messages)
+{
+	if (c->out.extra)
+		output_queue_extra(flow, c, chunk, offset, len, barrier, messages, messages == 0);
+	else
+		output_push_span(flow, c, &c->out, chunk, offset, len, barrier, messages, messages == 0);
+}
+
+/* The part of output_queue() for clients that cannot be written to. */
+static void __attribute__((noinline))
+output_queue_waiting(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
+                     struct barrier *barrier, uint32_t messages)
+{
+	if (!outq_extend_copy(&c->out, chunk->data + offset, len, barrier, messages))
+		output_queue_span(flow, c, chunk, offset, len, barrier, messages);
+	else if (output_limit_must_check(flow, &c->out))
+		output_limit_check(flow, c);
+	if (outq_is_held(&c->out))
+		output_limit_check_held(flow, c);
 }
 
 void
 output_queue(struct flow *flow, struct client *c, struct chunk *chunk, size_t offset, size_t len,
              struct barrier *barrier, uint32_t messages)
 {
-	bool is_extended;
-
 	if (c->state == CLIENT_DEAD)
 		return;
-	if (c->out_state < CLIENT_OUT_BLOCKED)
-		is_extended = outq_extend(&c->out, chunk, offset, len, barrier, messages);
-	else
-		is_extended = outq_extend_copy(&c->out, chunk->data + offset, len, barrier, messages);
-	if (!is_extended)
-		output_queue_span(flow, c, chunk, offset, len, barrier, messages, messages == 0);
+	if (c->out_state >= CLIENT_OUT_BLOCKED)
+		output_queue_waiting(flow, c, chunk, offset, len, barrier, messages);
+	else if (!outq_extend(&c->out, chunk, offset, len, barrier, messages))
+		output_queue_span(flow, c, chunk, offset, len, barrier, messages);
 	else if (output_limit_must_check(flow, &c->out))
 		output_limit_check(flow, c);
 }
@@ -192,7 +224,7 @@ output_queue_part(struct flow *flow, struct client *c, struct chunk *chunk, size
 	if (!outq_is_held(&c->out))
 		output_queue(flow, c, chunk, offset, len, NULL, 0);
 	else if (c->state != CLIENT_DEAD)
-		output_queue_span(flow, c, chunk, offset, len, NULL, 0, false);
+		output_queue_extra(flow, c, chunk, offset, len, NULL, 0, false);
 }
 
 void

@@ -6,22 +6,19 @@
 #include "conn.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
-#include "addr.h"
 #include "lifetime.h"
 #include "output.h"
 #include "pass.h"
+#include "socket-state.h"
 
 /* What a connection takes on the heap beside its struct, about, in bytes. */
 #define CONN_HEAP 256
@@ -60,45 +57,58 @@ conn_is_reading(const struct conn *conn)
 	       (conn->origin->ops->is_lockstep ? s->client.out.count == 0 : !client_is_stalled(&s->client));
 }
 
-/* Whether the client waits for entries of streams, perhaps for ever: its peer is watched meanwhile. */
+/* Whether the client waits for entries of streams, perhaps for ever. */
 static bool
-conn_is_watched(const struct conn *conn)
+conn_is_blocked(const struct conn *conn)
 {
 	const struct session *s = &conn->session;
 
 	return s->client.state == CLIENT_WAITING && s->info && s->info->blocked && !conn->origin->loop->stopping;
 }
 
-/*
- * What the event waits for, or what else it goes on to wait for: a client that is ready goes on at once, and one that
- * waits for entries usually sends nothing, so changing that would cost two system calls for nothing. Once such a client
- * has sent something (is_readable), only the end of its connection is waited for: libevent reports an error of a socket
- * as room to write. That is reported once only, since a half-closed connection stays so.
- */
-static short
-conn_wanted_events(const struct conn *conn)
+/* Whether nothing is read since the client has said goodbye, or has much to get already, and its replies wait. */
+static bool
+conn_is_gated(const struct conn *conn)
 {
 	const struct client *c = &conn->session.client;
-	short wanted = c->out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0;
 
-	if (conn_is_reading(conn) || (c->state == CLIENT_READY && c->wanted & EV_READ))
-		return (short)(wanted | EV_READ);
-	if (!conn_is_watched(conn))
-		return wanted;
-	if (!c->is_readable)
-		return (short)(wanted | EV_READ);
-	return wanted ? wanted : EV_CLOSED | EV_WRITE | EV_ET;
+	return c->out_state == CLIENT_OUT_GATED && (c->state == CLIENT_CLOSING || c->held_up);
 }
 
-/* The only place that changes what the event waits for. */
+/*
+ * What the event waits for while nothing is read, since the peer may go meanwhile. A client that waits for entries
+ * usually sends nothing, so it goes on to wait for input: to change that would cost two system calls. Otherwise, and
+ * once it has sent something (is_readable), only the end of the connection is waited for: libevent reports an error of
+ * a socket as room to write. That is reported once only, since a half-closed connection stays so.
+ */
+static short
+conn_watched_events(const struct conn *conn)
+{
+	const struct client *c = &conn->session.client;
+	bool is_blocked = conn_is_blocked(conn), is_quiet = is_blocked && !c->is_readable;
+
+	if (!is_blocked && !conn_is_gated(conn))
+		return 0;
+	if (c->out_state == CLIENT_OUT_BLOCKED)
+		return (short)(EV_WRITE | (is_quiet ? EV_READ : 0));
+	return is_quiet ? EV_READ : EV_CLOSED | EV_WRITE | EV_ET;
+}
+
+/*
+ * The only place that decides what the event waits for. A client that is ready goes on at once, so nothing is changed
+ * for it, which would cost two system calls.
+ */
 static void
 conn_update_events(struct conn *conn)
 {
 	const struct session *s = &conn->session;
 	struct bus *bus = loop_bus(conn->origin->loop);
-	short wanted = conn_wanted_events(conn);
+	bool reads = conn_is_reading(conn) || (s->client.state == CLIENT_READY && s->client.wanted & EV_READ);
+	short wanted = (short)((reads ? EV_READ : 0) | (s->client.out_state == CLIENT_OUT_BLOCKED ? EV_WRITE : 0));
 	int fd = conn_fd(conn);
 
+	if (!reads)
+		wanted = (short)(wanted | conn_watched_events(conn));
 	if (wanted == conn->session.client.wanted)
 		return;
 	if (conn->session.client.wanted)
@@ -236,17 +246,22 @@ conn_read(struct conn *conn)
 	flow_end_turn(flow, c, begin);
 }
 
-/* The peer of a client that waits for entries has sent something, or has gone, or has taken something. */
+/* Something has happened at a socket that is not read: its peer has sent something, has gone, or has taken something.
+ */
 static void
 conn_watch(struct conn *conn, short what)
 {
 	struct flow *flow = &loop_bus(conn->origin->loop)->flow;
+	struct client *c = &conn->session.client;
+	bool is_blocked = conn_is_blocked(conn);
 
+	if (!is_blocked && !conn_is_gated(conn))
+		return;
 	flow->work.done += WORK_SYSCALL;
-	if (conn_is_gone(&conn->session))
-		flow_mark_dead(flow, &conn->session.client);
-	else if (what & EV_READ)
-		conn->session.client.is_readable = true; /* it is read when the command is done */
+	if (is_blocked ? conn_is_gone(&conn->session) : socket_has_hung_up(conn_fd(conn), false))
+		flow_mark_dead(flow, c);
+	else if (is_blocked && what & EV_READ)
+		c->is_readable = true; /* it is read when the command is done */
 }
 
 static void
@@ -262,7 +277,7 @@ conn_event_cb(evutil_socket_t fd __attribute__((unused)), short what, void *arg)
 		flow_set_out_state(flow, &s->client, CLIENT_OUT_RECEIVER);
 	if (what & EV_READ && conn_is_reading(conn))
 		conn_read(conn);
-	else if (conn_is_watched(conn))
+	else
 		conn_watch(conn, what);
 	if (s->client.state > CLIENT_READY || client_is_stalled(&s->client))
 		conn_update_events(conn);
@@ -344,75 +359,29 @@ conn_stop(struct conn *conn)
 	conn_update_events(conn);
 }
 
-bool
-conn_is_hung_up(const struct conn *conn)
-{
-	struct pollfd pfd = { .fd = conn_fd(conn) };
-
-	return poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR));
-}
-
 /*
  * Of a Unix socket the kernel tells whether the peer has closed it, or only ends its input. A TCP peer sends the same
- * for both; as Redis, we take it for gone.
+ * for both; as Redis does, we take it for gone.
  */
 bool
 conn_is_gone(const struct session *s)
 {
 	const struct conn *conn = (const struct conn *)s;
-	short gone = POLLHUP | POLLERR | (conn->origin->address[0] ? 0 : POLLRDHUP);
-	struct pollfd pfd = { .fd = conn_fd(conn), .events = POLLRDHUP };
 
-	return poll(&pfd, 1, 0) > 0 && pfd.revents & gone;
-}
-
-bool
-conn_is_readable(const struct conn *conn)
-{
-	return poll(&(struct pollfd){ .fd = conn_fd(conn), .events = POLLIN }, 1, 0) > 0;
-}
-
-bool
-conn_has_input(const struct conn *conn)
-{
-	int n = 0;
-
-	return ioctl(conn_fd(conn), FIONREAD, &n) == 0 && n > 0;
-}
-
-int
-conn_unread(const struct conn *conn)
-{
-	int n = 0;
-
-	return ioctl(conn_fd(conn), SIOCOUTQ, &n) == 0 ? n : 0;
-}
-
-/* "IP:PORT" of one end of a TCP connection. */
-static void
-conn_put_address(char *text, const struct sockaddr_storage *storage, socklen_t len)
-{
-	struct addr addr = { .kind = ADDR_TCP, .storage = *storage, .len = len };
-
-	addr_format(&addr, text, SESSION_ADDRESS_MAX);
+	return socket_has_hung_up(conn_fd(conn), !conn->origin->address[0]);
 }
 
 void
 conn_describe(const struct session *s, struct session_address *ret_address)
 {
 	const struct conn *conn = (const struct conn *)s;
-	struct sockaddr_storage storage;
-	socklen_t len = sizeof(storage);
 
 	*ret_address = (struct session_address){ .fd = conn_fd(conn), .mode = conn->origin->mode };
-	if (conn->origin->address[0]) { /* as Redis writes it: no port, and one name for both ends */
-		snprintf(ret_address->peer, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
-		snprintf(ret_address->local, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
+	if (!conn->origin->address[0]) {
+		socket_put_addresses(conn_fd(conn), ret_address->peer, ret_address->local, SESSION_ADDRESS_MAX);
 		return;
 	}
-	if (getpeername(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
-		conn_put_address(ret_address->peer, &storage, len);
-	len = sizeof(storage);
-	if (getsockname(conn_fd(conn), (struct sockaddr *)&storage, &len) == 0)
-		conn_put_address(ret_address->local, &storage, len);
+	/* As Redis writes it: no port, and one name for both ends. */
+	snprintf(ret_address->peer, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
+	snprintf(ret_address->local, SESSION_ADDRESS_MAX, "%s:0", conn->origin->address);
 }

@@ -86,15 +86,3 @@ void conn_drain(struct conn *conn, bool is_new);
 
 /* Ends the input. The connection is closed once its output is written. */
 void conn_stop(struct conn *conn);
-
-/* Whether the peer is gone for good. Costs a system call. */
-bool conn_is_hung_up(const struct conn *conn);
-
-/* Whether there is something to read: bytes, a packet, which may be empty, or the end of the input. */
-bool conn_is_readable(const struct conn *conn);
-
-/* Whether there are bytes to read. */
-bool conn_has_input(const struct conn *conn);
-
-/* Bytes the peer has not taken, as the kernel counts them (SIOCOUTQ); 0 if it cannot tell. */
-int conn_unread(const struct conn *conn);

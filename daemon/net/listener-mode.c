@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "conn.h"
+#include "socket-state.h"
 #include "feed.h"
 #include "leftover.h"
 #include "packet.h"
@@ -217,7 +218,7 @@ mode_drain_feed(struct conn *conn)
 	feed_hurry(bus, s, plan);
 	if (plan->is_packets && !plan->is_shared) /* a packet is never torn */
 		shutdown(conn_fd(conn), SHUT_RD);
-	for (int i = 0; i < READS_AT_END && s->client.state == CLIENT_OPEN && conn_is_readable(conn); i++)
+	for (int i = 0; i < READS_AT_END && s->client.state == CLIENT_OPEN && socket_is_readable(conn_fd(conn)); i++)
 		conn->origin->ops->read(conn);
 	if (s->client.state != CLIENT_OPEN || plan->is_packets || !conn->origin->address[0])
 		return;

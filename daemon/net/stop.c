@@ -8,6 +8,7 @@
 
 #include "conn.h"
 #include "human.h"
+#include "socket-state.h"
 #include "log.h"
 #include "pass.h"
 
@@ -87,7 +88,8 @@ stop_advance(struct stop *stop)
 	for (c = stop_find_after(stop, stop->drained_id);
 	     c && !flow_is_pass_full(&bus->flow) && !loop_is_over(stop->loop); c = TAILQ_NEXT(c, link)) {
 		conn_drain(conn_of(c), c->id > stop->last_id || c->is_readable);
-		stop->n_unread += conn_of(c)->origin->ops->drain && client_is_live(c) && conn_has_input(conn_of(c));
+		stop->n_unread +=
+		    conn_of(c)->origin->ops->drain && client_is_live(c) && socket_has_input(conn_fd(conn_of(c)));
 		stop->drained_id = c->id;
 	}
 	if (c || pass_has_work(bus))

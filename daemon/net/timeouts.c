@@ -7,6 +7,7 @@
 #include "bus.h"
 #include "conn.h"
 #include "human.h"
+#include "socket-state.h"
 #include "streams-data.h"
 
 void
@@ -16,7 +17,7 @@ timeouts_check_slow(struct bus *bus)
 	struct client *c;
 
 	TAILQ_FOREACH(c, &flow->blocked, out_link) {
-		int unread = conn_unread(conn_of(c));
+		int unread = socket_unread(conn_fd(conn_of(c)));
 		uint32_t since;
 
 		flow->work.done += WORK_SYSCALL / 2;
@@ -64,9 +65,8 @@ timeouts_check_gone(struct bus *bus)
 		return;
 	bus->flow.work.done += bus->flow.stats.clients * WORK_VISIT + bus->flow.n_waiting * WORK_SYSCALL / 2;
 	TAILQ_FOREACH(c, &bus->flow.clients, link)
-		if (((c->state == CLIENT_WAITING && !conn_of(c)->origin->ops->is_writer && !timeouts_is_watched(c)) ||
-		     (c->state == CLIENT_CLOSING && c->out_state == CLIENT_OUT_GATED)) &&
-		    conn_is_hung_up(conn_of(c)))
+		if (c->state == CLIENT_WAITING && !conn_of(c)->origin->ops->is_writer && !timeouts_is_watched(c) &&
+		    socket_has_hung_up(conn_fd(conn_of(c)), false))
 			flow_mark_dead(&bus->flow, c);
 }
 

@@ -124,11 +124,12 @@ static void
 turn_update_tick(struct turn *turn)
 {
 	const struct flow *flow = &loop_bus(turn->loop)->flow;
-	bool is_busy =
-	    !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) || timeouts_must_ask(loop_bus(turn->loop)) ||
-	    turn->has_no_alarm || turn->loop->sessions.n_wait_receivers_until > 0 || flow->chunks.n_free > 0 ||
-	    turn_should_trim(loop_bus(turn->loop)) || loop_bus(turn->loop)->subscriptions.channels.n_unnamed > 0 ||
-	    turn->loop->sessions.request.argv_cap > ARGS_KEPT;
+	bool is_busy = !TAILQ_EMPTY(&flow->blocked) || !TAILQ_EMPTY(&flow->led_users) ||
+	               (flow->n_waiting > 0 && timeouts_must_ask(loop_bus(turn->loop))) || turn->has_no_alarm ||
+	               turn->loop->sessions.n_wait_receivers_until > 0 || flow->chunks.n_free > 0 ||
+	               turn_should_trim(loop_bus(turn->loop)) ||
+	               loop_bus(turn->loop)->subscriptions.channels.n_unnamed > 0 ||
+	               turn->loop->sessions.request.argv_cap > ARGS_KEPT;
 	uint64_t ms = is_busy ? TICK_MS : SWEEP_MS;
 	struct timeval tv = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
 

@@ -3,12 +3,8 @@
  * nothing here. Spans are written in order. The first gated span stops everything behind it, so a client always gets
  * its replies in the order of its commands.
  *
- * Chunks are shared, so a few bytes that wait could keep 64 KiB from being freed. Whatever has to wait is therefore
- * copied if it is small: at once when the queue waits already (outq_push_copy), and otherwise when a write ended early
- * (outq_detach). Small copies share a chunk of the queue's own; of larger ones there is one for all queues that wait
- * with the same piece, so that a message to thousands of receivers that do not read is not copied thousands of times.
- * `chunk_bytes` says what the queue keeps from being freed,
- * were it the only one; it counts a chunk once where neighbours share it, which is nearly always exact.
+ * `chunk_bytes` says what the queue keeps from being freed, were it the only one; it counts a chunk once where
+ * neighbours share it, which is nearly always exact.
  *
  * A held queue consists of three parts, which are written in this order: the spans before the first held one, the queue
  * `ahead`, and the held spans, which may lengthen the last of them without a look at `extra`. Messages go to `ahead`,
@@ -33,9 +29,6 @@
 
 /* Spans in the shortest ring. */
 #define RING_MIN (CHUNK_RING_SIZE / sizeof(struct span))
-
-/* Bytes of a chunk that several copies share. A larger copy gets a chunk for itself. */
-#define OWN_CHUNK_SIZE ((size_t)4096)
 
 static struct chunk_pool *
 outq_pool(struct outq *q)
@@ -92,7 +85,7 @@ outq_enlarge(struct outq *q, struct chunk_pool *pool)
 	return 0;
 }
 
-static struct outq_extra *
+struct outq_extra *
 outq_get_extra(struct outq *q, struct chunk_pool *pool)
 {
 	static_assert(sizeof(*q->extra) <= CHUNK_RING_SIZE);
@@ -105,7 +98,7 @@ outq_get_extra(struct outq *q, struct chunk_pool *pool)
 	return q->extra;
 }
 
-/* The span that is pushed next is the first held one. Returns 0 or -ENOMEM. */
+/* The span that is pushed next is held, and perhaps the first one that is. Returns 0 or -ENOMEM. */
 static int
 outq_begin_hold(struct outq *q, struct chunk_pool *pool)
 {
@@ -113,13 +106,15 @@ outq_begin_hold(struct outq *q, struct chunk_pool *pool)
 
 	if (!extra)
 		return -ENOMEM;
+	if (extra->held > 0)
+		return 0;
 	extra->held = 1;
 	extra->unheld_bytes = q->bytes;
 	return 0;
 }
 
-void
-outq_free_memory(struct outq *q, struct chunk_pool *pool)
+static inline void
+outq_give_back(struct outq *q, struct chunk_pool *pool)
 {
 	if (q->extra) {
 		chunk_unref(q->extra->own);
@@ -130,17 +125,19 @@ outq_free_memory(struct outq *q, struct chunk_pool *pool)
 	outq_init(q);
 }
 
-/* Makes room for one span more, in front of which messages will go if it is_overtaken. Returns 0 or -ENOMEM. */
-static int
-outq_make_room(struct outq *q, struct chunk_pool *pool, bool is_overtaken)
+void
+outq_free_memory(struct outq *q, struct chunk_pool *pool)
 {
-	if (q->count == q->cap && outq_enlarge(q, pool) < 0)
-		return -ENOMEM;
-	if (outq_is_held(q))
-		q->extra->held++;
-	else if (is_overtaken)
-		return outq_begin_hold(q, pool);
-	return 0;
+	outq_give_back(q, pool);
+}
+
+/* There is no memory. Returns -ENOMEM. */
+static int
+outq_fail(struct outq *q, struct chunk_pool *pool)
+{
+	if (q->count == 0)
+		outq_give_back(q, pool);
+	return -ENOMEM;
 }
 
 int
@@ -148,15 +145,17 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 {
 	if (outq_extend(q, chunk, offset, len, barrier, messages))
 		return 0;
-	if (outq_make_room(q, chunk->pool, messages == 0 && barrier_is_overtaken(barrier)) < 0) {
-		if (q->count == 0)
-			outq_free_memory(q, chunk->pool);
-		return -ENOMEM;
-	}
-	if (barrier && messages > 0)
+	if (q->count == q->cap && outq_enlarge(q, chunk->pool) < 0)
+		return outq_fail(q, chunk->pool);
+	if (outq_is_held(q))
+		q->extra->held++;
+	if (barrier && messages > 0) {
 		barrier_add(barrier);
-	else if (barrier)
+	} else if (barrier) {
+		if (barrier_is_overtaken(barrier) && outq_begin_hold(q, chunk->pool) < 0)
+			return outq_fail(q, chunk->pool);
 		barrier_ref(barrier);
+	}
 	*outq_span(q, q->count++) = (struct span){
 		.chunk = chunk_ref(chunk),
 		.barrier = barrier,
@@ -167,111 +166,6 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 	q->bytes += len;
 	q->chunk_bytes += outq_chunk_bytes_of(q, q->count - 1);
 	return 0;
-}
-
-/* Copies to the queue's own chunk, or a new one. Returns it with a reference more, or NULL when there is no memory. */
-static struct chunk *
-outq_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, size_t *ret_offset)
-{
-	struct outq_extra *extra = outq_get_extra(q, pool);
-	struct chunk *chunk;
-
-	if (!extra)
-		return NULL;
-	chunk = extra->own;
-	if (chunk && chunk->cap - chunk->len >= len) {
-		chunk_ref(chunk);
-	} else {
-		chunk = chunk_new_exact(pool, len > OWN_CHUNK_SIZE ? len : OWN_CHUNK_SIZE);
-		if (!chunk)
-			return NULL;
-		if (len < OWN_CHUNK_SIZE) {
-			chunk_unref(extra->own);
-			extra->own = chunk_ref(chunk);
-		}
-	}
-	*ret_offset = chunk->len;
-	memcpy(chunk->data + chunk->len, data, len);
-	chunk->len += (uint32_t)len;
-	return chunk;
-}
-
-static int
-outq_push_copy(struct outq *q, struct chunk_pool *pool, const uint8_t *data, size_t len, struct barrier *barrier,
-               uint32_t messages)
-{
-	size_t offset;
-	struct chunk *copy = outq_copy(q, pool, data, len, &offset);
-	int r = copy ? outq_push(q, copy, offset, len, barrier, messages) : -ENOMEM;
-
-	chunk_unref(copy);
-	if (q->count == 0)
-		outq_free_memory(q, pool);
-	return r;
-}
-
-int
-outq_push_waiting(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
-                  uint32_t messages)
-{
-	struct chunk *copy;
-	int r;
-
-	if (len > OUTQ_COPY_MAX || chunk->cap <= (len > OWN_CHUNK_SIZE ? len : OWN_CHUNK_SIZE))
-		return outq_push(q, chunk, offset, len, barrier, messages);
-	if (len < OUTQ_SHARED_MIN)
-		return outq_push_copy(q, chunk->pool, chunk->data + offset, len, barrier, messages);
-	copy = chunk_compact(chunk, offset, len);
-	r = copy ? outq_push(q, copy, 0, len, barrier, messages) : -ENOMEM;
-	chunk_unref(copy);
-	return r;
-}
-
-/* Replaces the unsent part of a span with a copy, if it is small. Returns false when there is no memory. */
-static bool
-outq_detach_span(struct outq *q, struct chunk_pool *pool, uint32_t i)
-{
-	struct span *span = outq_span(q, i);
-	uint32_t skip = i == 0 ? q->head_written : 0, len = span->len - skip;
-	struct chunk *copy;
-	size_t offset;
-
-	if (len > OUTQ_COPY_MAX || span->chunk->cap <= (span->len > OWN_CHUNK_SIZE ? span->len : OWN_CHUNK_SIZE))
-		return true; /* large enough to keep its chunk, or a copy already */
-	if (span->len >= OUTQ_SHARED_MIN) {
-		copy = chunk_compact(span->chunk, span->offset, span->len);
-		if (!copy)
-			return false;
-		chunk_unref(span->chunk);
-		span->chunk = copy;
-		span->offset = 0;
-		return true;
-	}
-	copy = outq_copy(q, pool, span->chunk->data + span->offset + skip, len, &offset);
-	if (!copy)
-		return false;
-	chunk_unref(span->chunk);
-	span->chunk = copy;
-	span->offset = (uint32_t)offset;
-	span->len = len;
-	if (i == 0)
-		q->head_written = 0;
-	return true;
-}
-
-void
-outq_detach(struct outq *q, struct chunk_pool *pool)
-{
-	uint32_t first = q->detached;
-
-	if (q->extra && q->extra->ahead.count > 0)
-		outq_detach(&q->extra->ahead, pool);
-	if (first == q->count)
-		return;
-	q->chunk_bytes -= outq_chunk_bytes_from(q, first);
-	while (q->detached < q->count && outq_detach_span(q, pool, q->detached))
-		q->detached++;
-	q->chunk_bytes += outq_chunk_bytes_from(q, first);
 }
 
 /* Removes the head span, written or not. */
@@ -425,6 +319,6 @@ outq_write(struct outq *q, int fd, size_t budget, size_t *ret_written, struct ba
 		if (q->count > 0 && *ret_written >= budget)
 			return OUTQ_BUDGET;
 	}
-	outq_free_memory(q, pool);
+	outq_give_back(q, pool);
 	return OUTQ_EMPTY;
 }

@@ -52,6 +52,13 @@ enum outq_status {
 	OUTQ_ERROR,  /* see errno */
 };
 
+/*
+ * The largest piece that is copied when it has to wait, in bytes; and the smallest one that all queues share which have
+ * to wait with the same piece. A smaller one is copied for each of them.
+ */
+#define OUTQ_COPY_MAX ((size_t)16 * 1024)
+#define OUTQ_SHARED_MIN ((size_t)1024)
+
 /* What a span counts for beside its bytes, see outq_cost(). */
 #define OUTQ_SPAN_COST sizeof(struct span)
 
@@ -92,38 +99,6 @@ outq_extend(struct outq *q, const struct chunk *chunk, size_t offset, size_t len
  */
 int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
               uint32_t messages);
-
-/*
- * The largest piece that is copied when it has to wait, in bytes; and the smallest one that all queues share which have
- * to wait with the same piece. A smaller one is copied for each of them.
- */
-#define OUTQ_COPY_MAX ((size_t)16 * 1024)
-#define OUTQ_SHARED_MIN ((size_t)1024)
-
-/*
- * As outq_push(), for a queue that has to wait: queues a copy of a small piece, so that a few bytes do not keep a whole
- * shared chunk from being freed.
- */
-int outq_push_waiting(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
-                      uint32_t messages);
-
-/* First part of outq_push_waiting(): lengthens the last span if it is a copy with room behind it. Returns whether so.
- */
-static inline bool
-outq_extend_copy(struct outq *q, const uint8_t *data, size_t len, const struct barrier *barrier, uint32_t messages)
-{
-	struct chunk *own = q->extra ? q->extra->own : NULL;
-
-	if (!own || len >= OUTQ_SHARED_MIN || own->cap - own->len < len ||
-	    !outq_extend(q, own, own->len, len, barrier, messages))
-		return false;
-	memcpy(own->data + own->len, data, len);
-	own->len += (uint32_t)len;
-	return true;
-}
-
-/* Call when output has to wait: copies the small pieces that were queued since the last call, while there is memory. */
-void outq_detach(struct outq *q, struct chunk_pool *pool);
 
 /*
  * Writes to fd whatever may be written. Stops soon after `budget` bytes. *ret_written is always set, *ret_barrier only
@@ -167,13 +142,6 @@ outq_held_cost(const struct outq *q)
 	return outq_is_held(q) ? q->bytes - q->extra->unheld_bytes + q->extra->held * OUTQ_SPAN_COST : 0;
 }
 
-/* Spans that outq_detach() has not dealt with yet. */
-static inline uint32_t
-outq_undetached(const struct outq *q)
-{
-	return q->count - q->detached + (q->extra ? q->extra->ahead.count - q->extra->ahead.detached : 0);
-}
-
 /* Memory of a ring that is longer than the shortest one, in bytes. */
 static inline size_t
 outq_ring_bytes(const struct outq *q)
@@ -190,12 +158,15 @@ outq_memory(const struct outq *q)
 	return q->extra ? memory + CHUNK_RING_SIZE + outq_memory(&q->extra->ahead) : memory;
 }
 
-/* For outq-held.c. Spans are counted from the head on. */
+/* For the other files outq-*.c. Spans are counted from the head on. */
 static inline struct span *
 outq_span(struct outq *q, uint32_t i)
 {
 	return &q->ring[(q->head + i) & (q->cap - 1)];
 }
+
+/* Likewise. Returns NULL without memory. */
+struct outq_extra *outq_get_extra(struct outq *q, struct chunk_pool *pool);
 
 /* What the spans from i on add to chunk_bytes. */
 size_t outq_chunk_bytes_from(struct outq *q, uint32_t i);

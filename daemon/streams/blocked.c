@@ -15,30 +15,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include "hashtable.h"
-#include "siphash.h"
 
 /* Longer timeouts are none, in ms: about three hundred years. */
 #define TIMEOUT_MAX_MS ((uint64_t)10 * 1000 * 1000 * 1000 * 1000)
 
 #define OF(type, member, p) ((type *)((char *)(p)-offsetof(type, member)))
-
-struct blocked_group {
-	struct hashtable_node node;     /* in streams.blocked_groups, by number */
-	LIST_ENTRY(blocked_group) link; /* in that of the stream */
-	uint64_t no;
-	struct blocked_list waiters;
-};
-
-struct blocked_name {
-	struct hashtable_node node; /* in streams.blocked_names, by name */
-	struct blocked_list waiters;
-	size_t len;
-	uint8_t name[];
-};
 
 static uint64_t
 blocked_now_us(void)
@@ -47,134 +29,6 @@ blocked_now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-static struct blocked_group *
-blocked_find_group(struct streams *streams, uint64_t no)
-{
-	struct hashtable_node *node;
-
-	streams->flow->work.done += WORK_LOOKUP;
-	for (node = hashtable_first(&streams->blocked_groups, no); node; node = hashtable_next(node))
-		return OF(struct blocked_group, node, node); /* the hash is the number */
-	return NULL;
-}
-
-static struct blocked_name *
-blocked_find_name(struct streams *streams, struct slice name)
-{
-	uint64_t hash = siphash(&streams->key, name.p, name.len);
-	struct hashtable_node *node;
-
-	streams->flow->work.done += WORK_LOOKUP;
-	for (node = hashtable_first(&streams->blocked_names, hash); node; node = hashtable_next(node)) {
-		struct blocked_name *waiting = OF(struct blocked_name, node, node);
-
-		if (waiting->len == name.len && memcmp(waiting->name, name.p, name.len) == 0)
-			return waiting;
-	}
-	return NULL;
-}
-
-/* As streams_find(), which stands above this module, but an expired stream is found, too. */
-static struct stream *
-blocked_find_stream(struct streams *streams, struct slice name)
-{
-	uint64_t hash = siphash(&streams->key, name.p, name.len);
-	struct hashtable_node *node;
-
-	streams->flow->work.done += WORK_LOOKUP;
-	for (node = hashtable_first(&streams->table, hash); node; node = hashtable_next(node)) {
-		struct stream *stream = OF(struct stream, node, node);
-
-		if (stream->name_len == name.len && memcmp(stream->name, name.p, name.len) == 0)
-			return stream;
-	}
-	return NULL;
-}
-
-static struct blocked_group *
-blocked_get_group(struct streams *streams, struct stream *stream, uint64_t no)
-{
-	struct blocked_group *group = blocked_find_group(streams, no);
-
-	if (group)
-		return group;
-	group = calloc(1, sizeof(*group));
-	if (!group || hashtable_insert(&streams->blocked_groups, &group->node, no) < 0) {
-		free(group);
-		return NULL;
-	}
-	group->no = no;
-	TAILQ_INIT(&group->waiters);
-	LIST_INSERT_HEAD(&stream->blocked_groups, group, link);
-	return group;
-}
-
-static struct blocked_name *
-blocked_get_name(struct streams *streams, struct slice name)
-{
-	struct blocked_name *waiting = blocked_find_name(streams, name);
-
-	if (waiting)
-		return waiting;
-	waiting = malloc(sizeof(*waiting) + name.len);
-	if (!waiting ||
-	    hashtable_insert(&streams->blocked_names, &waiting->node, siphash(&streams->key, name.p, name.len)) < 0) {
-		free(waiting);
-		return NULL;
-	}
-	TAILQ_INIT(&waiting->waiters);
-	waiting->len = name.len;
-	memcpy(waiting->name, name.p, name.len);
-	return waiting;
-}
-
-/* Puts the entry into its list. Returns 0 or -ENOMEM. */
-static int
-blocked_enter(struct streams *streams, struct blocked_stream *entry)
-{
-	struct stream *stream = blocked_find_stream(streams, entry->name);
-
-	if (entry->group > 0 && !stream)
-		return 0; /* the command finds that out */
-	if (entry->group > 0) {
-		entry->waiting_group = blocked_get_group(streams, stream, entry->group);
-		entry->list = entry->waiting_group ? &entry->waiting_group->waiters : NULL;
-	} else if (stream) {
-		entry->list = &stream->blocked;
-	} else {
-		entry->waiting_name = blocked_get_name(streams, entry->name);
-		entry->list = entry->waiting_name ? &entry->waiting_name->waiters : NULL;
-	}
-	if (!entry->list)
-		return -ENOMEM;
-	TAILQ_INSERT_TAIL(entry->list, entry, link);
-	return 0;
-}
-
-static void
-blocked_leave(struct streams *streams, struct blocked_stream *entry)
-{
-	struct blocked_group *group = entry->waiting_group;
-	struct blocked_name *name = entry->waiting_name;
-
-	if (!entry->list)
-		return;
-	streams->flow->work.done += WORK_VISIT;
-	TAILQ_REMOVE(entry->list, entry, link);
-	entry->list = NULL;
-	entry->waiting_group = NULL;
-	entry->waiting_name = NULL;
-	if (group && TAILQ_EMPTY(&group->waiters)) {
-		hashtable_remove(&streams->blocked_groups, &group->node);
-		LIST_REMOVE(group, link);
-		free(group);
-	}
-	if (name && TAILQ_EMPTY(&name->waiters)) {
-		hashtable_remove(&streams->blocked_names, &name->node);
-		free(name);
-	}
 }
 
 static void
@@ -218,6 +72,7 @@ blocked_new(struct client *c, const struct blocked_key *keys, size_t n)
 	if (!blocked)
 		return NULL;
 	blocked->client = c;
+	blocked->deadline_us = UINT64_MAX;
 	blocked->memory = memory;
 	blocked->n = n;
 	p = (uint8_t *)&blocked->streams[n];
@@ -233,19 +88,28 @@ blocked_new(struct client *c, const struct blocked_key *keys, size_t n)
 	return blocked;
 }
 
+/* Wakes it at that time, if that is before UINT64_MAX. Returns 0 or -ENOMEM. */
+static int
+blocked_set_alarm(struct streams *streams, struct blocked *blocked, uint64_t us)
+{
+	heap_remove(&streams->deadlines, &blocked->alarm);
+	return us < UINT64_MAX ? heap_add(&streams->deadlines, &blocked->alarm, us) : 0;
+}
+
 int
 blocked_begin(struct streams *streams, struct client *c, const struct blocked_key *keys, size_t n, uint64_t timeout_ms,
               struct blocked **ret_blocked)
 {
 	struct blocked *blocked = blocked_new(c, keys, n);
-	int r = 0;
+	int r;
 
 	if (!blocked)
 		return -ENOMEM;
 	streams->n_blocked++;
 	streams->flow->work.done += n * WORK_LOOKUP + WORK_BYTES(blocked->memory);
 	if (timeout_ms > 0 && timeout_ms <= TIMEOUT_MAX_MS)
-		r = heap_add(&streams->deadlines, &blocked->deadline, blocked_now_us() + timeout_ms * 1000);
+		blocked->deadline_us = blocked_now_us() + timeout_ms * 1000;
+	r = blocked_set_alarm(streams, blocked, blocked->deadline_us);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = blocked_enter(streams, &blocked->streams[i]);
 	if (r == 0 && !flow_wait(streams->flow, c, &streams->blocked))
@@ -261,6 +125,10 @@ bool
 blocked_again(struct streams *streams, struct blocked *blocked)
 {
 	blocked->is_awake = false;
+	if (blocked->alarm.at == 0 && blocked_set_alarm(streams, blocked, blocked->deadline_us) < 0) {
+		flow_out_of_memory(streams->flow, blocked->client);
+		return false;
+	}
 	for (size_t i = 0; i < blocked->n; i++) {
 		streams->flow->work.done += WORK_VISIT;
 		if (!blocked->streams[i].list && blocked_enter(streams, &blocked->streams[i]) < 0) {
@@ -272,11 +140,20 @@ blocked_again(struct streams *streams, struct blocked *blocked)
 }
 
 void
+blocked_retry(struct streams *streams, struct blocked *blocked, uint64_t after_ms)
+{
+	uint64_t us = blocked_now_us() + (after_ms < TIMEOUT_MAX_MS ? after_ms : TIMEOUT_MAX_MS) * 1000;
+
+	if (us < blocked->deadline_us && blocked_set_alarm(streams, blocked, us) < 0)
+		flow_out_of_memory(streams->flow, blocked->client);
+}
+
+void
 blocked_free(struct streams *streams, struct blocked *blocked)
 {
 	if (!blocked)
 		return;
-	heap_remove(&streams->deadlines, &blocked->deadline);
+	heap_remove(&streams->deadlines, &blocked->alarm);
 	for (size_t i = 0; i < blocked->n; i++) {
 		struct blocked_stream *entry = &blocked->streams[i];
 		bool is_last = entry->list && TAILQ_FIRST(entry->list) == entry && !TAILQ_NEXT(entry, link);
@@ -413,11 +290,11 @@ blocked_check(struct streams *streams)
 
 	for (; first && first->key <= now_us && !work_is_pass_over(&streams->flow->work);
 	     first = heap_first(&streams->deadlines)) {
-		struct blocked *blocked = OF(struct blocked, deadline, first);
+		struct blocked *blocked = OF(struct blocked, alarm, first);
 
 		streams->flow->work.done += WORK_LOOKUP;
 		heap_remove(&streams->deadlines, first);
-		blocked->is_over = true;
+		blocked->is_over = blocked->is_over || blocked->deadline_us <= now_us;
 		blocked_rouse(streams, blocked);
 	}
 }

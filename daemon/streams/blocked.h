@@ -9,25 +9,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "blocked-lists.h"
 #include "heap.h"
-#include "protocol.h"
-#include "streams-data.h"
-
-struct blocked_group;
-struct blocked_name;
-
-/* What a client waits for in one stream. One that does not exist (yet) is waited for by name. */
-struct blocked_stream {
-	struct stream_id after; /* XREAD: entries larger than this are wanted */
-	uint64_t group;         /* XREADGROUP: the number of the group; or 0 */
-	/* For blocked.c alone. */
-	struct blocked *blocked;
-	struct slice name;
-	TAILQ_ENTRY(blocked_stream) link;
-	struct blocked_list *list; /* that link is in, or NULL */
-	struct blocked_group *waiting_group;
-	struct blocked_name *waiting_name;
-};
 
 struct blocked {
 	struct client *client;
@@ -35,7 +18,8 @@ struct blocked {
 	bool is_unblocked_with_error; /* CLIENT UNBLOCK ... ERROR */
 	bool is_served;               /* set by XREADGROUP, see blocked_free() */
 	bool is_awake;                /* was woken, and has not begun to wait again */
-	struct heap_node deadline;    /* in streams.deadlines, if there is one */
+	uint64_t deadline_us;         /* of CLOCK_MONOTONIC; UINT64_MAX: none */
+	struct heap_node alarm;       /* in streams.deadlines: the deadline, or an earlier time, see blocked_retry() */
 	size_t memory;                /* bytes that it takes */
 	size_t n;
 	struct blocked_stream streams[];
@@ -58,6 +42,9 @@ int blocked_begin(struct streams *streams, struct client *c, const struct blocke
 /* Waits once more, at its old place, after the command ran again and found nothing. Returns false if the client has
  * died. */
 bool blocked_again(struct streams *streams, struct blocked *blocked);
+
+/* Call after one of these: it is woken after so long, even if nothing happens. Holds until it is woken. */
+void blocked_retry(struct streams *streams, struct blocked *blocked, uint64_t after_ms);
 
 /*
  * Takes NULL. If it was woken for a group, the next one of the group is woken in its place; unless it is_served: then

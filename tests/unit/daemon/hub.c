@@ -221,7 +221,7 @@ can_read(const struct peer *peer)
 	const struct session *s = &peer->session;
 
 	return !peer->is_closed && (peer->sent_at < peer->sent.len || peer->has_ended) &&
-	       s->client.state == CLIENT_OPEN && !s->client.clogged;
+	       s->client.state == CLIENT_OPEN && !client_is_stalled(&s->client);
 }
 
 bool

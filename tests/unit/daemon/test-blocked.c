@@ -247,6 +247,12 @@ run(struct rig *rig, struct worker *worker)
 	is_alive = blocked_again(&rig->streams, worker->blocked);
 	failing_set_on(false);
 	assert_true(is_alive == (worker->client.state == CLIENT_WAITING));
+	if (is_alive && prng_below(&rig->prng, 3) == 0) {
+		failing_set_on(true);
+		blocked_retry(&rig->streams, worker->blocked, prng_below(&rig->prng, 3));
+		failing_set_on(false);
+		is_alive = client_is_live(&worker->client);
+	}
 	assert_true(is_alive || worker->client.state == CLIENT_DEAD);
 }
 
@@ -286,8 +292,13 @@ check(struct rig *rig)
 		const struct worker *worker = &rig->workers[i];
 
 		n += worker->exists && worker->blocked;
-		if (worker->exists && worker->client.state == CLIENT_WAITING)
-			assert_false(is_due(rig, worker));
+		if (!worker->exists || worker->client.state != CLIENT_WAITING)
+			continue;
+		assert_false(is_due(rig, worker));
+		/* Who has a deadline, is in the heap. */
+		assert_true(worker->blocked->alarm.at > 0 || worker->blocked->deadline_us == UINT64_MAX);
+		assert_true(worker->blocked->alarm.at == 0 ||
+		            worker->blocked->alarm.key <= worker->blocked->deadline_us);
 	}
 	assert_int_equal(rig->streams.n_blocked, n);
 }
@@ -472,6 +483,16 @@ deadlines(void **state)
 	assert_true(now_us() >= begin + 5000);
 	assert_true(rig->workers[0].blocked->is_over && !rig->workers[0].blocked->is_unblocked_with_error);
 	assert_false(rig->workers[1].blocked->is_over || rig->workers[2].blocked->is_over);
+	assert_in_range(blocked_next_deadline(&rig->streams), begin + 1000000000, now_us() + 1000000000);
+	/* One that looks again has its deadline still. */
+	blocked_retry(&rig->streams, rig->workers[1].blocked, 2000);
+	assert_in_range(blocked_next_deadline(&rig->streams), begin + 2000000, now_us() + 2000000);
+	blocked_retry(&rig->streams, rig->workers[1].blocked, 3);
+	while (rig->workers[1].client.state == CLIENT_WAITING)
+		blocked_check(&rig->streams);
+	assert_false(rig->workers[1].blocked->is_over);
+	assert_int_equal(blocked_next_deadline(&rig->streams), UINT64_MAX);
+	assert_true(blocked_again(&rig->streams, rig->workers[1].blocked));
 	assert_in_range(blocked_next_deadline(&rig->streams), begin + 1000000000, now_us() + 1000000000);
 	assert_true(blocked_unblock(&rig->streams, rig->workers[2].blocked, true));
 	assert_true(rig->workers[2].blocked->is_unblocked_with_error);

@@ -13,6 +13,7 @@
 #include "barrier.h"
 #include "buf.h"
 #include "chunk.h"
+#include "outq-copy.h"
 #include "prng.h"
 
 #define ITEMS_MAX 4096

@@ -13,6 +13,7 @@
 #include "barrier.h"
 #include "buf.h"
 #include "chunk.h"
+#include "outq-copy.h"
 #include "prng.h"
 
 #define PIECES_MAX 200

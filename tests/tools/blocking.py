@@ -1,0 +1,319 @@
+"""
+blocking.py CASE SOCKET [DAEMON-PID]: clients that wait for entries of streams, as they are woken, end, hang up or are
+unblocked. One case each, which prints what went wrong.
+"""
+import os
+import random
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+
+from resp import Client, Error, info, wait_until
+
+case, path = sys.argv[1], sys.argv[2]
+daemon = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+admin = Client(path)
+
+
+def blocked():
+    return int(info(admin)["blocked_clients"])
+
+
+def block(client, *args):
+    """The client waits: as many are blocked as before, and one more."""
+    before = blocked()
+    client.send(*args)
+    wait_until(lambda: blocked() == before + 1, "a client that blocks")
+    return client
+
+
+def xread(client, *streams, ms="0", ids=None):
+    return block(client, "XREAD", "BLOCK", ms, "STREAMS", *streams, *(ids or ["$"] * len(streams)))
+
+
+def worker(name, group="g", stream="s", count="1"):
+    return block(Client(path), "XREADGROUP", "GROUP", group, name, "COUNT", count, "BLOCK", "0", "STREAMS", stream, ">")
+
+
+def ids(answer):
+    """The ids of an answer about one stream."""
+    return [entry[0].decode() for entry in answer[0][1]]
+
+
+def has_answer(client):
+    return client.at < len(client.buffer) or bool(select.select([client.sock], [], [], 0)[0])
+
+
+def call_error(client, *args):
+    try:
+        return client.call(*args)
+    except Error as error:
+        return str(error)
+
+
+def read_error(client):
+    try:
+        return client.read()
+    except Error as error:
+        return str(error)
+
+
+def case_wakes():
+    clients = [xread(Client(path), "s"), xread(Client(path), "other", "s"), xread(Client(path), "s", ids=["5"])]
+    assert not any(map(has_answer, clients))
+    admin.call("XADD", "s", "1-1", "f", "v")
+    assert ids(clients[0].read()) == ["1-1"] and ids(clients[1].read()) == ["1-1"]
+    # The third wants larger ids.
+    admin.call("XADD", "s", "5-0", "f", "v")
+    admin.call("XADD", "s", "5-1", "f", "v")
+    assert ids(clients[2].read())[0] == "5-1"
+    assert blocked() == 0
+    # One that waited for another stream, too, waits there no more.
+    admin.call("XADD", "other", "1-1", "f", "v")
+    assert clients[1].call("PING") == b"PONG"
+    # A stream that goes is waited for by its name.
+    xread(clients[0], "s", "other", ids=["$", "5"])
+    admin.call("DEL", "s")
+    admin.call("XADD", "s", "1-1", "f", "v")
+    admin.call("XADD", "s", "9-1", "f", "v")
+    assert ids(clients[0].read()) == ["9-1"]
+
+
+def case_workers():
+    admin.call("XGROUP", "CREATE", "s", "g", "$", "MKSTREAM")
+    admin.call("XGROUP", "CREATE", "s", "h", "$")
+    workers = [worker("w%d" % i) for i in range(4)]
+    other = worker("w", group="h", count="10")
+    # Each entry wakes the one that waits longest; all in one transaction are shared out.
+    admin.call("XADD", "s", "1-1", "f", "v")
+    assert ids(workers[0].read()) == ["1-1"] and ids(other.read()) == ["1-1"]
+    admin.send_raw(Client.encode("MULTI") + Client.encode("XADD", "s", "2-1", "f", "v") +
+                   Client.encode("XADD", "s", "2-2", "f", "v") + Client.encode("EXEC"))
+    for _ in range(4):
+        admin.read()
+    assert ids(workers[1].read()) == ["2-1"] and ids(workers[2].read()) == ["2-2"]
+    assert not has_answer(workers[3])
+    # One that hangs up while the daemon cannot see it gets nothing.
+    fifth = worker("w5")
+    os.kill(daemon, signal.SIGSTOP)
+    workers[3].close()
+    admin.send("XADD", "s", "3-1", "f", "v")
+    os.kill(daemon, signal.SIGCONT)
+    admin.read()
+    assert ids(fifth.read()) == ["3-1"]
+    wait_until(lambda: blocked() == 0, "the end of one that hung up")
+    # One that is killed hands on what it was woken for.
+    workers[0], workers[1] = worker("w0"), worker("w1")
+    number = [line.split()[0][3:] for line in admin.call("CLIENT", "LIST").decode().splitlines()
+              if " cmd=xreadgroup " in line and " flags=bU " in line][0]  # they are listed by age
+    admin.send_raw(Client.encode("MULTI") + Client.encode("XADD", "s", "4-1", "f", "v") +
+                   Client.encode("CLIENT", "KILL", "ID", number) + Client.encode("EXEC"))
+    for _ in range(4):
+        admin.read()
+    assert workers[0].read_to_end() == b"" and ids(workers[1].read()) == ["4-1"]
+
+
+def case_deadlines():
+    client, begin = Client(path), time.monotonic()
+    assert client.call("XREAD", "BLOCK", "30", "STREAMS", "s", "$") is None
+    assert time.monotonic() - begin >= 0.030
+    # The earlier one of two comes first, though it came later.
+    late, early = xread(Client(path), "s", ms="400"), Client(path)
+    early.send("XREAD", "BLOCK", "50", "STREAMS", "s", "$")
+    assert early.read() is None and not has_answer(late)
+    assert late.read() is None
+    assert blocked() == 0
+    # In a transaction nobody waits.
+    client.send_raw(Client.encode("MULTI") + Client.encode("XREAD", "BLOCK", "0", "STREAMS", "s", "$") +
+                    Client.encode("EXEC"))
+    assert [client.read() for _ in range(3)] == [b"OK", b"QUEUED", [None]]
+
+
+def case_unblock():
+    client = Client(path)
+    number = str(client.call("CLIENT", "ID"))
+    for args, expected in (((), None), (("TIMEOUT",), None), (("timeout",), None),
+                           (("ERROR",), "UNBLOCKED client unblocked via CLIENT UNBLOCK")):
+        xread(client, "s", "other", ms="100000")
+        assert admin.call("CLIENT", "UNBLOCK", number, *args) == 1
+        assert read_error(client) == expected
+        assert admin.call("CLIENT", "UNBLOCK", number, *args) == 0
+    # It does not end what only looks alike, and a client that is not there is none.
+    client.send("UDSD", "WAITRECEIVER", "ON")
+    client.read()
+    client.send("PUBLISH", "nobody", "x")
+    wait_until(lambda: blocked() == 1, "a publisher that waits")
+    assert admin.call("CLIENT", "UNBLOCK", number) == 0
+    assert admin.call("CLIENT", "UNBLOCK", "987654") == 0 and admin.call("CLIENT", "UNBLOCK", "-1") == 0
+    client.close()
+    for args, expected in ((("x",), "ERR value is not an integer or out of range"),
+                           (("1", "x"), "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
+                           (("x", "x"), "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")):
+        assert call_error(admin, "CLIENT", "UNBLOCK", *args) == expected
+
+
+def connect(address):
+    client = Client(path)
+    if address:
+        client.close()
+        client.sock = socket.create_connection(address)
+        client.sock.settimeout(30)
+    return client
+
+
+def case_hang_up(address=None):
+    """All ends of a connection but that of its input alone are noticed, also behind input that is not read."""
+    for with_input in (False, True):
+        for reset in (False, True):
+            client = xread(connect(address), "s")
+            if with_input:
+                client.send("PING")
+                wait_until(lambda: "events= " in admin.call("CLIENT", "LIST").decode(), "its input")
+            if reset:
+                client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            wait_until(lambda: blocked() == 0, "the end of a client that hung up (%s, %s)" % (with_input, reset))
+
+
+def case_half_closed(address=None):
+    """On a Unix socket a client that sends no more gets its answers. On TCP it is taken for gone, as in Redis."""
+    for with_input in (False, True):
+        client = xread(connect(address), "s")
+        if with_input:
+            client.send("PING")
+        client.sock.shutdown(socket.SHUT_WR)
+        if address:
+            assert client.read_to_end() == b""
+            continue
+        admin.call("PING")
+        assert blocked() == 1
+        entry = admin.call("XADD", "s", "*", "f", "v").decode()
+        assert ids(client.read()) == [entry]
+        if with_input:
+            assert client.read() == b"PONG"
+        assert client.read_to_end() == b""
+
+
+def case_list():
+    client = xread(Client(path), "s")
+    line = [line for line in admin.call("CLIENT", "LIST").decode().splitlines() if " cmd=xread " in line][0]
+    assert " flags=bU " in line and " events= " in line, line
+    number = line.split()[0][3:]
+    # What it sends meanwhile comes after that, in order.
+    client.send("PING", "a")
+    client.send("PING", "b")
+    admin.call("XADD", "s", "1-1", "f", "v")
+    assert ids(client.read()) == ["1-1"] and client.read() == b"a" and client.read() == b"b"
+    xread(client, "s")
+    assert admin.call("CLIENT", "KILL", "ID", number) == 1
+    assert client.read_to_end() == b"" and blocked() == 0
+
+
+def case_stop():
+    clients = [xread(Client(path), "s", ms=ms) for ms in ("0", "100000") for _ in range(3)]
+    os.kill(daemon, signal.SIGTERM)
+    assert all(client.read_to_end() == b"" for client in clients)
+
+
+def case_idle():
+    """Many that wait cost nothing while nothing happens."""
+    clients = [Client(path) for _ in range(500)]
+    for i, client in enumerate(clients):
+        client.send("XREAD", "BLOCK", "0" if i % 2 else "1000000", "STREAMS", "s", "s%d" % i, "$", "$")
+    wait_until(lambda: blocked() == 500, "all to wait")
+
+    def switches():
+        with open("/proc/%d/status" % daemon) as status:
+            return sum(int(line.split()[1]) for line in status if "ctxt_switches" in line)
+
+    for _ in range(30):  # it gives back memory at first
+        before = switches()
+        time.sleep(1)
+        if switches() - before <= 2:
+            break
+    else:
+        raise AssertionError("it is woken %d times a second" % (switches() - before))
+    admin.call("XADD", "s", "1-1", "f", "v")
+    assert all(ids(client.read()) == ["1-1"] for client in clients)
+
+
+def case_overtake():
+    """While the disk stands still, messages reach a client that has added something."""
+    client, publisher = Client(path), Client(path)
+    client.call("HELLO", "3")
+    client.call("SUBSCRIBE", "news")
+    assert client.call("XADD", "s", "1-1", "f", "v") == b"1-1"
+    client.send("XADD", "s", "1-2", "f", "v")
+    client.send("PING")
+    for i in range(100):
+        assert publisher.call("PUBLISH", "news", str(i)) == 1
+        assert client.read() == [b"message", b"news", b"%d" % i]
+    assert not has_answer(client)
+    # The confirmation of a subscription comes before its messages, so these wait for the disk.
+    client.send("SUBSCRIBE", "more")
+    wait_until(lambda: admin.call("PUBSUB", "NUMSUB", "more") == [b"more", 1], "the subscription")
+    publisher.send("PUBLISH", "more", "x")
+    admin.call("PING")
+    assert not has_answer(publisher)
+    assert not has_answer(client)
+    client.close()
+    assert publisher.read() == 1  # nobody waits for one that has gone
+
+
+def case_random():
+    """Clients that block, are woken, are unblocked, killed, or go, with streams that come and go."""
+    seed = int(os.environ.get("UDSD_TEST_SEED", random.randrange(1 << 32)))
+    print("UDSD_TEST_SEED=%d" % seed)
+    rng = random.Random(seed)
+    clients = []
+    for _ in range(3000):
+        stream, group = "s%d" % rng.randrange(4), "g%d" % rng.randrange(2)
+        what = rng.randrange(12)
+        if what < 4 and len(clients) < 40:
+            client = Client(path)
+            names = ["s%d" % rng.randrange(4) for _ in range(rng.randrange(1, 4))]
+            ms = rng.choice(["0", "1", "20"])
+            if rng.random() < 0.5:
+                client.send("XREAD", "BLOCK", ms, "STREAMS", *names, *["$"] * len(names))
+            else:
+                client.send("XREADGROUP", "GROUP", group, "c%d" % rng.randrange(3), "COUNT", "1", "BLOCK", ms, "STREAMS",
+                            *names, *[">"] * len(names))
+            if rng.random() < 0.2:
+                client.send("PING")
+            if rng.random() < 0.1:
+                client.sock.shutdown(socket.SHUT_WR)
+            clients.append(client)
+        elif what < 6 and clients:
+            clients.pop(rng.randrange(len(clients))).close()
+        elif what == 6:
+            lines = admin.call("CLIENT", "LIST").decode().splitlines()
+            number = rng.choice(lines).split()[0][3:]
+            call_error(admin, "CLIENT", "UNBLOCK", number, rng.choice(["TIMEOUT", "ERROR"]))
+            if rng.random() < 0.3 and number != str(admin.call("CLIENT", "ID")):
+                admin.call("CLIENT", "KILL", "ID", number)
+        elif what == 7:
+            call_error(admin, "XGROUP", "CREATE", stream, group, "$", "MKSTREAM")
+        elif what == 8 and rng.random() < 0.3:
+            call_error(admin, *rng.choice([("DEL", stream), ("XGROUP", "DESTROY", stream, group), ("FLUSHALL",),
+                                           ("RENAME", stream, "s%d" % rng.randrange(4)), ("PEXPIRE", stream, "1")]))
+        elif what == 9:
+            admin.send_raw(Client.encode("MULTI") + Client.encode("XADD", stream, "*", "f", "v") +
+                           Client.encode("DEL", stream) + Client.encode("XADD", stream, "*", "f", "v") +
+                           Client.encode("EXEC"))
+            for _ in range(5):
+                read_error(admin)
+        else:
+            call_error(admin, "XADD", stream, "*", "f", "v")
+    for client in clients:
+        client.close()
+    wait_until(lambda: blocked() == 0, "all to go")
+
+
+tcp = ("127.0.0.1", int(sys.argv[4])) if len(sys.argv) > 4 else None
+if tcp:
+    globals()["case_" + case](tcp)
+else:
+    globals()["case_" + case]()
