@@ -4,6 +4,7 @@ stream-disk.py UDSD DIR CASE: what udsd's store does on a full disk. DIR is a sm
 """
 import os
 import sys
+import threading
 
 import resp
 from streamhub import Hub, parse_id
@@ -138,8 +139,8 @@ def really_full():
                 f.write(bytes(MIB))
         except OSError:
             pass
-    for i in range(20000):
-        client.send("XADD", "jobs", "*", "f", b"%d" % i + b"x" * 1000)
+    data = b"".join(client.encode("XADD", "jobs", "*", "f", b"%d" % i + b"x" * 1000) for i in range(20000))
+    threading.Thread(target=client.send_raw, args=(data,)).start()
     # Answers come until the disk is full; then new commands of others are refused, and the rest works.
     resp.wait_until(lambda: is_refusal(try_call_once(other)), "a refusal")
     assert str(try_call(other, "XADD", "jobs", "*", "f", "v")).startswith("MISCONF the store cannot be written: "), \
