@@ -31,3 +31,12 @@ export async function publishToBoth(bus, received, text) {
 
 // Each line says that the daemon was restarted and has the subscriptions again.
 export const restarts = () => createInterface({ input: process.stdin });
+
+// from, from + 1, ..., to - 1
+export const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
+
+// Waits until a client is blocked, as INFO says.
+export async function isBlocked(info) {
+	while (!/blocked_clients:[1-9]/.test(await info()))
+		await new Promise((resolve) => setTimeout(resolve, 20));
+}

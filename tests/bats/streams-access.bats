@@ -1,0 +1,174 @@
+#!/usr/bin/env bats
+# Who may do what with streams: real users, the access rules of the channel of the same name, and quotas.
+
+load helper
+load users
+
+setup() {
+    common_setup
+    need_root
+}
+
+# start_hub_of_streams [KEY...]: a daemon with a store, with these keys in [store], and with the sections on stdin.
+start_hub_of_streams() {
+    CONF=$DIR/conf PORT=0
+    printf '%s\n' '[listener bus]' "listen = $S" 'socket_mode = 0666' '[store]' "directory = $DIR/store" "$@" '# rules' \
+        >"$CONF"
+    cat >>"$CONF"
+    start_with_config
+    export UDSD_PID LOG CONF PORT
+}
+
+@test "publish adds, subscribe reads and works groups, administrators delete and trim" {
+    start_hub_of_streams <<'EOF'
+[channel jobs]
+publish   = uid:54001
+subscribe = uid:54002
+[channel secret]
+publish   =
+subscribe =
+[admin]
+allow = uid:54003
+EOF
+    run "$PYTHON" - <<'EOF'
+from users import *
+hub = Hub()
+adder, worker, admin, root, nobody = hub.user(54001), hub.user(54002), hub.user(54003), hub.user(0), hub.user("nobody")
+
+adder.call("XADD", "jobs", "1-1", "f", "v")
+adds = [("XADD", "jobs", "*", "f", "v"), ("XADD", "jobs", "NOMKSTREAM", "*", "f", "v")]
+reads = [
+    ("XRANGE", "jobs", "-", "+"), ("XREVRANGE", "jobs", "+", "-"), ("XREAD", "COUNT", "1", "STREAMS", "jobs", "0"),
+    ("XREAD", "BLOCK", "1", "STREAMS", "jobs", "$"), ("XREAD", "COUNT", "1", "STREAMS", "open", "jobs", "0", "0"),
+    ("XINFO", "STREAM", "jobs"), ("XINFO", "GROUPS", "jobs"), ("XGROUP", "CREATE", "jobs", "g", "0"),
+    ("XGROUP", "CREATECONSUMER", "jobs", "g", "c"), ("XINFO", "CONSUMERS", "jobs", "g"),
+    ("XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "jobs", ">"), ("XPENDING", "jobs", "g"),
+    ("XCLAIM", "jobs", "g", "d", "0", "1-1"), ("XAUTOCLAIM", "jobs", "g", "c", "0", "0"),
+    ("XNACK", "jobs", "g", "FAIL", "IDS", "1", "1-1"), ("XACK", "jobs", "g", "1-1"),
+    ("XGROUP", "SETID", "jobs", "g", "0"), ("XGROUP", "DELCONSUMER", "jobs", "g", "d"), ("XGROUP", "DESTROY", "jobs", "g"),
+]
+administers = [
+    ("XDEL", "jobs", "7-7"), ("XDELEX", "jobs", "IDS", "1", "7-7"), ("XTRIM", "jobs", "MAXLEN", "100"),
+    ("XSETID", "jobs", "18446744073709551615-1"), ("RENAME", "jobs", "other"), ("RENAME", "other", "jobs"),
+    ("EXPIRE", "jobs", "1000"), ("PERSIST", "jobs"), ("UNLINK", "jobs"), ("DEL", "jobs"), ("FLUSHDB",), ("FLUSHALL",),
+]
+for command in adds:
+    assert adder.may(*command) and not worker.may(*command) and not nobody.may(*command), command
+for command in reads:
+    assert not nobody.may(*command) and not adder.may(*command), command
+    assert worker.may(*command), command
+for command in administers:
+    for user in adder, worker, nobody:
+        assert not user.may(*command), command
+text = adder.refused("XREAD", "STREAMS", "jobs", "0")
+assert text.startswith("NOPERM No permissions to access a key: uid 54001 may not ") and "'jobs'" in text, text
+# In a transaction it is refused when it is queued.
+for user, command in (worker, adds[0]), (adder, reads[0]), (worker, administers[0]):
+    assert user.call("MULTI") == b"OK"
+    assert user.refused(*command).startswith("NOPERM ")
+    assert user.refused("EXEC").startswith("EXECABORT ")
+# Nothing of what was refused has happened.
+assert adder.call("XLEN", "jobs") == 3
+# Who may neither add nor read learns nothing of it.
+for command in ("XLEN", "jobs"), ("EXISTS", "jobs"), ("TYPE", "jobs"), ("TTL", "jobs"):
+    if nobody.may(*command):
+        assert nobody.call(*command) in (0, -2, b"none"), command
+assert b"jobs" not in nobody.call("KEYS", "*")
+assert b"jobs" not in nobody.call("SCAN", "0", "COUNT", "1000")[1]
+assert b"jobs" in worker.call("KEYS", "*") and b"jobs" in adder.call("KEYS", "*")
+# Administrators do what the rules of channels do not say; root has always been one.
+for user in admin, root:
+    root.call("DEL", "jobs")
+    adder.call("XADD", "jobs", "1-1", "f", "v")
+    for command in administers:
+        try:
+            user.call(*command)
+        except Error as error:
+            assert not str(error).startswith("NOPERM"), (command, error)
+for user in adder, worker, nobody:
+    assert not user.may("XADD", "secret", "*", "f", "v") and not user.may("XREAD", "STREAMS", "secret", "0")
+    assert not user.may("XGROUP", "CREATE", "secret", "g", "0", "MKSTREAM")
+    # What no section names is everybody's.
+    assert user.may("XADD", "open", "*", "f", "v") and user.may("XRANGE", "open", "-", "+")
+EOF
+    assert_success
+}
+
+@test "a reload that takes a right away ends waiting for what may not be read any more" {
+    start_hub_of_streams </dev/null
+    run "$PYTHON" - <<'EOF'
+from users import *
+hub = Hub()
+reader, worker, root = hub.user(54001), hub.user(54001), hub.user(0)
+root.call("XGROUP", "CREATE", "jobs", "g", "$", "MKSTREAM")
+reader.send("XREAD", "BLOCK", "0", "STREAMS", "jobs", "$")
+worker.send("XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "jobs", ">")
+wait_until(lambda: info(root)["blocked_clients"] == "2", "blocked clients")
+hub.reload("[channel jobs]\nsubscribe = root\n")
+root.call("XADD", "jobs", "*", "f", "secret")
+for client in reader, worker:
+    try:
+        answer = client.read()
+    except (Error, EOFError, ConnectionResetError) as error:
+        assert not isinstance(error, Error) or str(error).startswith("NOPERM"), error
+    else:
+        raise AssertionError("got %r" % answer)
+assert root.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "jobs", ">")[0][1][0][1] == [b"f", b"secret"]
+EOF
+    assert_success
+}
+
+@test "each user's streams have a limit of their own, which others do not feel" {
+    start_hub_of_streams 'max_bytes_per_uid = 4M' </dev/null
+    run "$PYTHON" - <<'EOF'
+from users import *
+hub = Hub()
+greedy, other, root = hub.user(54001), hub.user(54002), hub.user(0)
+
+def fill(user, key):
+    for n in range(100000):
+        try:
+            user.call("XADD", key, "*", "f", "%d" % n + "x" * 10000)
+        except Error as error:
+            assert str(error) == "OOM command not allowed: the streams of uid 54001 are full (max_bytes_per_uid = 4M)", error
+            return n
+
+n = fill(greedy, "one")
+assert 300 < n < 450, n
+# Another stream, or another connection, does not help; trimming does.
+assert fill(greedy, "two") == 0 and fill(hub.user(54001), "three") == 0
+for i in range(200):
+    other.call("XADD", "theirs", "*", "f", "x" * 10000)
+assert root.call("XTRIM", "one", "MAXLEN", "10") == n - 10
+assert fill(greedy, "two") > 200
+assert greedy.call("XLEN", "theirs") == 200
+EOF
+    assert_success
+}
+
+@test "a blocked client is unblocked or killed by its own user, and by no other" {
+    start_hub_of_streams </dev/null
+    run "$PYTHON" - <<'EOF'
+from users import *
+hub = Hub()
+waiter, same, other = hub.user(54001), hub.user(54001), hub.user(54002)
+number = str(waiter.call("CLIENT", "ID"))
+for turn in "unblock", "kill":
+    waiter.send("XREAD", "BLOCK", "0", "STREAMS", "jobs", "$")
+    wait_until(lambda: info(same)["blocked_clients"] == "1", "a blocked client")
+    try:
+        assert other.call("CLIENT", "UNBLOCK", number) == 0
+    except Error as error:
+        assert str(error).startswith("NOPERM"), error
+    assert info(same)["blocked_clients"] == "1"
+    if turn == "unblock":
+        assert same.call("CLIENT", "UNBLOCK", number) == 1
+        assert waiter.read() is None
+    else:
+        assert same.call("CLIENT", "KILL", "ID", number) == 1
+        assert waiter.read_to_end() == b""
+wait_until(lambda: info(same)["blocked_clients"] == "0", "nobody blocked")
+assert other.call("XADD", "jobs", "*", "f", "v")
+EOF
+    assert_success
+}

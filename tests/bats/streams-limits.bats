@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# Limits of streams: what is too large or too much is refused with its reason, and all of what is allowed works.
+
+load helper
+
+@test "long answers: XREAD stops and goes on, XRANGE asks for COUNT" {
+    start_configured '[store]' "directory = $DIR/store" '[limits]' 'queue_limit = 4M' 'queue_limit_per_uid = 64M'
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client, Error
+client = Client(sys.argv[1])
+client.send_raw(b"".join(client.encode("XADD", "big", "*", "f", b"%d" % i + b"x" * 10000) for i in range(1000)))
+ids = [client.read() for _ in range(1000)]
+
+for command in ("XRANGE", "big", "-", "+"), ("XREVRANGE", "big", "+", "-"):
+    try:
+        raise AssertionError("answered with %d entries" % len(client.call(*command)))
+    except Error as error:
+        assert "COUNT" in str(error), error
+assert client.call("PING") == b"PONG"
+assert [entry for entry, _ in client.call("XRANGE", "big", "-", "+", "COUNT", "300")] == ids[:300]
+
+def read_all(ask, start):
+    got, turns = [], 0
+    while len(got) < len(ids):
+        entries = ask(got[-1] if got else start)[0][1]
+        size = sum(len(fields[1]) for _, fields in entries)
+        assert 500000 < size < 1100000 or len(got) + len(entries) == len(ids), size
+        got += [entry for entry, _ in entries]
+        turns += 1
+    assert got == ids and 9 < turns < 22, turns
+
+read_all(lambda start: client.call("XREAD", "STREAMS", "big", start), "0")
+client.call("XGROUP", "CREATE", "big", "g", "0")
+read_all(lambda start: client.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "big", ">"), ">")
+read_all(lambda start: client.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "big", start), "0")
+# A single entry that is larger than that comes whole.
+entry = client.call("XADD", "one", "*", "f", b"y" * 3000000)
+assert client.call("XREAD", "STREAMS", "one", "0") == [[b"one", [[entry, [b"f", b"y" * 3000000]]]]]
+EOF
+    assert_success
+}
+
+@test "entries with many fields, empty ones and all bytes survive a kill" {
+    start_udsd --store "$DIR/store"
+    cat >"$DIR/odd.py" <<'EOF'
+import sys
+from resp import Client
+client = Client(sys.argv[1])
+every = bytes(range(256))
+odd = {
+    "many": [b"f%d" % i if i % 2 == 0 else b"v%d" % i for i in range(20000)],
+    "empty": [b"", b"", b"", b"x"],
+    "bytes": [every, every * 40, b"\r\n", b"$-1\r\n"],
+    "large": [b"n" * 100000, b"v" * 1000000],
+    every[1:101]: [b"f", b"v"],
+}
+for key, fields in odd.items():
+    if sys.argv[2] == "add":
+        # Twice: the second entry has the fields of the first one.
+        client.call("XADD", key, "1-1", *fields)
+        client.call("XADD", key, "1-2", *fields)
+    assert client.call("XRANGE", key, "-", "+") == [[b"1-1", fields], [b"1-2", fields]], key
+    assert client.call("XREVRANGE", key, "+", "-", "COUNT", "1") == [[b"1-2", fields]], key
+EOF
+    run "$PYTHON" "$DIR/odd.py" "$S" add
+    assert_success
+    kill_udsd
+    start_udsd --store "$DIR/store"
+    run "$PYTHON" "$DIR/odd.py" "$S" look
+    assert_success
+}
+
+@test "max_streams and max_pending hold, and end when there is room again" {
+    start_configured '[store]' "directory = $DIR/store" 'max_streams = 10' 'max_pending = 100'
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client, Error
+client = Client(sys.argv[1])
+def refused(*command):
+    try:
+        raise AssertionError("answered: %r" % client.call(*command))
+    except Error as error:
+        return str(error)
+
+for i in range(10):
+    client.call("XADD", "s%d" % i, "*", "f", "v")
+assert "max_streams" in refused("XADD", "s10", "*", "f", "v")
+assert "max_streams" in refused("XGROUP", "CREATE", "s10", "g", "$", "MKSTREAM")
+assert client.call("XADD", "s10", "NOMKSTREAM", "*", "f", "v") is None
+client.call("XADD", "s9", "*", "f", "v")
+assert client.call("DEL", "s8") == 1
+client.call("XADD", "s10", "*", "f", "v")
+
+client.send_raw(b"".join(client.encode("XADD", "s1", "*", "n", "%d" % i) for i in range(300)))
+ids = [client.read() for _ in range(300)]
+client.call("XGROUP", "CREATE", "s1", "g", ids[0])
+def take():
+    answer = client.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s1", ">")
+    return [entry for entry, _ in answer[0][1]] if answer else []
+got = take()
+assert got == ids[1:101], len(got)
+assert take() == []
+assert client.call("XREADGROUP", "GROUP", "g", "c", "BLOCK", "1", "STREAMS", "s1", ">") is None
+assert client.call("XACK", "s1", "g", *got[:30]) == 30
+assert take() == ids[101:131]
+# Who waits for room is woken by an acknowledgement.
+waiter = Client(sys.argv[1])
+waiter.send("XREADGROUP", "GROUP", "g", "d", "BLOCK", "0", "STREAMS", "s1", ">")
+while b"blocked_clients:1" not in client.call("INFO"):
+    pass
+assert client.call("XACK", "s1", "g", got[40]) == 1
+assert waiter.read()[0][1][0][0] == ids[131]
+EOF
+    assert_success
+}
