@@ -24,14 +24,14 @@ example() { # NUMBER
 }
 
 @test "commands, fields, parameters and errors are those of the manual" {
-    start_udsd
+    start_udsd --store "$DIR/store"
     run documented "$MANUAL"
     assert_success
     assert_output ''
 }
 
 @test "the check finds items that the manual lacks" {
-    start_udsd
+    start_udsd --store "$DIR/store"
     refused "commands: 'TIME' is not in the manual" '/^\.It Ic TIME$/d'
     refused "commands: 'PUBLISH channel message' is not in the manual" 's/^(\.It Ic PUBLISH Ar channel) message$/\1/'
     refused "commands: 'CLIENT KILL (address|[ID id] [TYPE (NORMAL|PUBSUB)] [ADDR address] [LADDR address] [USER username] [UID uid] [MAXAGE seconds] [SKIPME (YES|NO)])' is not in the manual" \

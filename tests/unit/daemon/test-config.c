@@ -333,35 +333,35 @@ unknown_keys_and_sections(void **state)
 {
 	struct rig *rig = *state;
 
-	expect_mistakes(
-	    rig,
-	    "[udsd]\n"
-	    "max_clients = 5\n" /* stands elsewhere */
-	    "LOG_LEVEL = info\n"
-	    "[limit]\n"
-	    "max_clients = 5\n"
-	    "nonsense = 5\n"
-	    "[limits]\n"
-	    "listen = @a\n"
-	    "= 5\n"
-	    "[listener a]\n"
-	    "listen = @a\n"
-	    "log_level = info\n"
-	    "[Udsd]\n"
-	    "[]\n"
-	    "[listeners a]\n"
-	    "listen = @b\n",
-	    "2: max_clients: unknown key in [udsd]\n"
-	    "3: LOG_LEVEL: unknown key in [udsd]\n"
-	    "4: [limit]: unknown section; did you mean [limits]?\n"
-	    "6: nonsense: unknown key in [limits]\n"
-	    "8: listen: unknown key in [limits]\n"
-	    "9: '= 5' is neither 'key = value' nor a [section]\n"
-	    "12: log_level: unknown key in [listener a]\n"
-	    "13: [Udsd]: unknown section; did you mean [udsd]?\n"
-	    "14: []: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel PATTERN]\n"
-	    "15: [listeners a]: unknown section; did you mean [listener a]?\n"
-	    "15: [listener a]: there is a listener of this name already\n");
+	expect_mistakes(rig,
+	                "[udsd]\n"
+	                "max_clients = 5\n" /* stands elsewhere */
+	                "LOG_LEVEL = info\n"
+	                "[limit]\n"
+	                "max_clients = 5\n"
+	                "nonsense = 5\n"
+	                "[limits]\n"
+	                "listen = @a\n"
+	                "= 5\n"
+	                "[listener a]\n"
+	                "listen = @a\n"
+	                "log_level = info\n"
+	                "[Udsd]\n"
+	                "[]\n"
+	                "[listeners a]\n"
+	                "listen = @b\n",
+	                "2: max_clients: unknown key in [udsd]\n"
+	                "3: LOG_LEVEL: unknown key in [udsd]\n"
+	                "4: [limit]: unknown section; did you mean [limits]?\n"
+	                "6: nonsense: unknown key in [limits]\n"
+	                "8: listen: unknown key in [limits]\n"
+	                "9: '= 5' is neither 'key = value' nor a [section]\n"
+	                "12: log_level: unknown key in [listener a]\n"
+	                "13: [Udsd]: unknown section; did you mean [udsd]?\n"
+	                "14: []: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or "
+	                "[channel PATTERN]\n"
+	                "15: [listeners a]: unknown section; did you mean [listener a]?\n"
+	                "15: [listener a]: there is a listener of this name already\n");
 }
 
 /* One check finds what is wrong inside a section whose name is wrong, too. */
@@ -398,7 +398,7 @@ mistakes_in_misnamed_sections(void **state)
 	    "2: [listener bus]: 'listen' is missing; expected a path, @name or host:port\n"
 	    "5: [chanel alerts.*]: unknown section; did you mean [channel alerts.*]?\n"
 	    "6: slow: 'maybe' is not a policy (wait, drop or disconnect)\n"
-	    "7: [nonsense]: unknown section; expected [udsd], [limits], [admin], [listener NAME] or [channel "
+	    "7: [nonsense]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or [channel "
 	    "PATTERN]\n"
 	    "8: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)\n"
 	    "9: max_client: unknown key; did you mean 'max_clients'?\n"
