@@ -127,7 +127,7 @@ _udsctl_offer_options() {
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;
-    reload) options+=' --timeout' ;;
+    reload | backup) options+=' --timeout' ;;
     check) options+=' --warning --critical --timeout' ;;
     bench) options+=' --json --timeout' ;;
     esac
@@ -177,7 +177,7 @@ _udsctl_read_words() {
 }
 
 _udsctl() {
-    local verbs='send recv pipe ping stats clients channels streams top monitor kill reload check bench help'
+    local verbs='send recv pipe ping stats clients channels streams top monitor kill reload backup check bench help'
     local raw_words raw cur kept quote program verb='' arguments=0 waiting='' ended='' socket=() option
     local _udsctl_plain _udsctl_quote
 
@@ -208,6 +208,7 @@ _udsctl() {
         case $verb,$arguments in
         recv,* | channels,0 | send,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
         streams,0) _udsctl_offer '' < <(_udsctl_ask streams --names) ;;
+        backup,0) _udsctl_offer_files '' ;;
         kill,*) _udsctl_offer '' < <(_udsctl_ask clients --ids) ;;
         help,0) _udsctl_offer_words '' "$verbs" ;;
         esac

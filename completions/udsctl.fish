@@ -1,6 +1,6 @@
 # fish completion for udsctl
 
-set -l verbs send recv pipe ping stats clients channels streams top monitor kill reload check bench help
+set -l verbs send recv pipe ping stats clients channels streams top monitor kill reload backup check bench help
 
 # Reads the words before the cursor and prints "verb", "arguments" (how many stand behind the verb) or "socket", each
 # with what it is. A channel may have the name of a verb, so only the first word that is no option counts as one.
@@ -86,6 +86,8 @@ complete -c udsctl -n __udsctl_verb -a top -d "Watch channels and clients live"
 complete -c udsctl -n __udsctl_verb -a monitor -d "Print messages as they are published"
 complete -c udsctl -n __udsctl_verb -a kill -d "Close the connections of clients"
 complete -c udsctl -n __udsctl_verb -a reload -d "Make the daemon read its configuration again"
+complete -c udsctl -n __udsctl_verb -a backup -d "Copy the store of streams while the daemon runs"
+complete -c udsctl -n "__udsctl_first backup" -F
 complete -c udsctl -n __udsctl_verb -a check -d "Check the daemon, for monitoring systems"
 complete -c udsctl -n __udsctl_verb -a bench -d "Measure the daemon for three seconds"
 complete -c udsctl -n __udsctl_verb -a help -d "Open the manual"
@@ -158,5 +160,5 @@ complete -c udsctl -n "__udsctl_verb clients monitor kill" -l pid -x -a "(__fish
 complete -c udsctl -n "__udsctl_verb check" -l warning -x -d "Warn if the answer takes longer"
 complete -c udsctl -n "__udsctl_verb check" -l critical -x -d "Critical if the answer takes longer"
 complete -c udsctl -n "__udsctl_verb stats clients channels streams monitor kill bench" -l json -d "Print JSON, one object per line"
-complete -c udsctl -n "__udsctl_verb stats clients channels streams monitor kill reload check bench" \
+complete -c udsctl -n "__udsctl_verb stats clients channels streams monitor kill reload backup check bench" \
     -l timeout -x -d "Give up after this long without an answer"

@@ -1,8 +1,13 @@
 #include "store.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -14,6 +19,20 @@ store_event_cb(evutil_socket_t fd __attribute__((unused)), short what __attribut
 	struct store *store = arg;
 
 	streams_collect(&store->streams);
+}
+
+/* Copies that nobody has taken away before the daemon ended. */
+static void
+store_remove_copies(const char *directory)
+{
+	DIR *d = opendir(directory);
+	const struct dirent *entry;
+
+	while (d && (entry = readdir(d)))
+		if (fnmatch("backup-[0-9]*.db*", entry->d_name, 0) == 0)
+			unlinkat(dirfd(d), entry->d_name, 0);
+	if (d)
+		closedir(d);
 }
 
 int
@@ -35,6 +54,9 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 	if (r < 0)
 		return EX_CONFIG;
 	store->is_open = true;
+	snprintf(store->directory, sizeof(store->directory), "%s", config->directory);
+	store->streams.directory = store->directory;
+	store_remove_copies(store->directory);
 	loop->sessions.streams = &store->streams;
 	event_assign(&store->event, loop->base, storage_fd(storage), EV_READ | EV_PERSIST, store_event_cb, store);
 	if (event_add(&store->event, NULL) == 0)

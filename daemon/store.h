@@ -14,6 +14,7 @@ struct store {
 	struct streams streams;
 	struct event event; /* the storage thread has done something */
 	bool is_open;
+	char directory[STORE_PATH_MAX + 1];
 };
 
 /*

@@ -180,6 +180,8 @@ const struct command command_table[] = {
 	{ "type", 2, READ | FAST | KEY_SEE, "generic", "1.0.0", "", "key", "Returns stream, or none.", cmd_type,
 	  "1 RO" },
 	{ "udsd", -2, 0, "pubsub", "7.2.0", "", "", "Commands that only udsd has.", NULL },
+	{ "udsd|backup", 2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN | COMMAND_MAY_WAIT, "stream",
+	  "7.2.0", "", "", "Copies the store into a file beside it, and returns its path.", cmd_udsd_backup },
 	{ "udsd|channels", -2, LINEAR | LS, "pubsub", "7.2.0", "nondeterministic_output", "[pattern]",
 	  "Describes channels, one in a map.", cmd_udsd_channels },
 	{ "udsd|clients", -2, LINEAR | LS, "pubsub", "7.2.0", "nondeterministic_output",

@@ -11,7 +11,8 @@ typedef enum command_result command_handler(struct bus *bus, struct session *s, 
 /* cmd-connection.c */
 command_handler cmd_auth, cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cmd_select;
 
-/* cmd-udsd-streams.c */
+/* cmd-udsd-backup.c, cmd-udsd-streams.c */
+command_handler cmd_udsd_backup;
 command_handler cmd_udsd_streams;
 
 /* cmd-client.c */
