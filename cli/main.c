@@ -33,8 +33,9 @@ main_take_arguments(const struct verb *verb, struct options *o, char **args, siz
 	o->args = args;
 	o->n_args = n;
 	if (n < verb->args_min) {
-		/* A channel is the only argument that a verb needs. */
-		say("%s: no channel; try 'udsctl %s --help'", verb->name, verb->name);
+		/* Verbs need a channel or, like backup, a file. */
+		say("%s: no %s; try 'udsctl %s --help'", verb->name, verb->n_channels > 0 ? "channel" : "file",
+		    verb->name);
 		return false;
 	}
 	if (n > verb->args_max) {

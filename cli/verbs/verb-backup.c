@@ -62,9 +62,10 @@ backup_take(const char *copy, const char *file)
 	r = to < 0 ? -errno : backup_copy(from, to, st.st_size);
 	if (r == 0 && rename(part, file) < 0)
 		r = -errno;
-	unlink(r == 0 ? copy : part);
+	unlink(copy);
 	if (r < 0) {
-		say("backup: cannot write '%s': %s; the copy is in '%s'", r == 0 ? file : part, strerror(-r), copy);
+		say("backup: cannot write '%s': %s", part, strerror(-r));
+		unlink(part);
 		return to < 0 ? EX_CANTCREAT : EX_IOERR;
 	}
 	print("%s: %s\n", file, human_size((uint64_t)st.st_size).text);
