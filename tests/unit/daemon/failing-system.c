@@ -1,5 +1,6 @@
 #include "failing-system.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -20,6 +21,12 @@ static struct {
 	atomic_long after_sync; /* writes and syncs after a sync has failed */
 	atomic_bool sync_failed;
 } fail;
+
+static struct {
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool is_on;
+} held = { .mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
 
 static sqlite3_vfs *normal;
 static sqlite3_mem_methods memory;
@@ -83,6 +90,10 @@ file_truncate(sqlite3_file *f, sqlite3_int64 size)
 static int
 file_sync(sqlite3_file *f, int flags)
 {
+	pthread_mutex_lock(&held.mutex);
+	while (held.is_on)
+		pthread_cond_wait(&held.cond, &held.mutex);
+	pthread_mutex_unlock(&held.mutex);
 	return CALL(CALL_SYNC, f, xSync, flags);
 }
 
@@ -252,4 +263,13 @@ failing_system_end(void)
 {
 	fail.fault = NULL;
 	atomic_store(&fail.sync_failed, false);
+}
+
+void
+failing_system_hold_flushes(bool hold)
+{
+	pthread_mutex_lock(&held.mutex);
+	held.is_on = hold;
+	pthread_cond_broadcast(&held.cond);
+	pthread_mutex_unlock(&held.mutex);
 }
