@@ -14,9 +14,9 @@
 #define UNUSED __attribute__((unused))
 
 static struct {
-	const struct system_fault *fault; /* or NULL */
-	atomic_long countdown;            /* calls until it fails */
-	atomic_bool lasts;                /* and then each time */
+	_Atomic(const struct system_fault *) fault; /* or NULL */
+	atomic_long countdown;                      /* calls until it fails */
+	atomic_bool lasts;                          /* and then each time */
 	atomic_long failed;
 	atomic_long after_sync; /* writes and syncs after a sync has failed */
 	atomic_bool sync_failed;
@@ -39,9 +39,11 @@ struct file {
 static bool
 system_fails(enum system_call call)
 {
+	const struct system_fault *fault = fail.fault;
+
 	if (atomic_load(&fail.sync_failed) && (call == CALL_WRITE || call == CALL_SYNC))
 		atomic_fetch_add(&fail.after_sync, 1);
-	if (!fail.fault || fail.fault->call != call)
+	if (!fault || fault->call != call)
 		return false;
 	if (atomic_fetch_sub(&fail.countdown, 1) > 1)
 		return false;
@@ -226,12 +228,12 @@ failing_system_install(void)
 void
 failing_system_begin(const struct system_fault *fault, long countdown, bool lasts)
 {
-	fail.fault = fault;
 	atomic_store(&fail.countdown, countdown);
 	atomic_store(&fail.lasts, lasts);
 	atomic_store(&fail.failed, 0);
 	atomic_store(&fail.after_sync, 0);
 	atomic_store(&fail.sync_failed, false);
+	fail.fault = fault;
 }
 
 void

@@ -148,7 +148,7 @@ each_call_fails(void **state UNUSED)
 
 			/* Allocations are many, and alike. */
 			while (live_with(&faults[i], n, lasts, false))
-				n += faults[i].call == CALL_MALLOC && n > 100 ? 31 : 1;
+				n += faults[i].call == CALL_MALLOC ? 1 + n / 30 : 1;
 			assert_true(n > 1);
 		}
 	}
