@@ -1,6 +1,7 @@
 /*
- * SQLite is told not to make checkpoints by itself: it would ignore their errors, and so forget that a flush of the
- * database has failed, and drop the log that still has the pages. database_checkpoint() reports them.
+ * SQLite must not make checkpoints by itself: it would ignore their errors, and so forget that a flush of the database
+ * has failed, and drop the log that still has the pages. database_committed() takes the place of the function that
+ * would make them; database_checkpoint() reports errors.
  */
 #include "database.h"
 

@@ -19,7 +19,6 @@ static const char schema_layout[] = "PRAGMA page_size = 4096;"
 
 static const char schema_pragmas[] = "PRAGMA journal_mode = WAL;"
 				     "PRAGMA synchronous = FULL;"
-				     "PRAGMA wal_autocheckpoint = 0;"
 				     "PRAGMA journal_size_limit = 8388608;"
 				     "PRAGMA cache_size = -8192;"
 				     /* Zeros only what is written anyway. */

@@ -44,8 +44,8 @@ int storage_load(struct storage *storage, const struct storage_loader *loader, c
 
 /*
  * Changes in the open batch, applied in order. Bytes are copied. Owners and streams are less than 2^63; a key and its
- * value take less than 512 MiB. A value of up to 4000 bytes fits one page of the database. Each returns 0; or -ENOMEM,
- * and then the batch is as it was before.
+ * value take less than 512 MiB. A block of up to 4000 bytes fits one page of the database, and so does a record of up
+ * to 900 bytes. Each returns 0; or -ENOMEM, and then the batch is as it was before.
  */
 int storage_put(struct storage *storage, enum storage_table table, uint64_t owner, struct slice key,
                 struct slice value);

@@ -1,5 +1,6 @@
 #include "failing-system.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -13,13 +14,19 @@
 #define UNUSED __attribute__((unused))
 
 static struct {
-	const struct system_fault *fault; /* or NULL */
-	atomic_long countdown;            /* calls until it fails */
-	atomic_bool lasts;                /* and then each time */
+	_Atomic(const struct system_fault *) fault; /* or NULL */
+	atomic_long countdown;                      /* calls until it fails */
+	atomic_bool lasts;                          /* and then each time */
 	atomic_long failed;
 	atomic_long after_sync; /* writes and syncs after a sync has failed */
 	atomic_bool sync_failed;
 } fail;
+
+static struct {
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool is_on;
+} held = { .mutex = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER };
 
 static sqlite3_vfs *normal;
 static sqlite3_mem_methods memory;
@@ -32,9 +39,11 @@ struct file {
 static bool
 system_fails(enum system_call call)
 {
+	const struct system_fault *fault = fail.fault;
+
 	if (atomic_load(&fail.sync_failed) && (call == CALL_WRITE || call == CALL_SYNC))
 		atomic_fetch_add(&fail.after_sync, 1);
-	if (!fail.fault || fail.fault->call != call)
+	if (!fault || fault->call != call)
 		return false;
 	if (atomic_fetch_sub(&fail.countdown, 1) > 1)
 		return false;
@@ -83,6 +92,10 @@ file_truncate(sqlite3_file *f, sqlite3_int64 size)
 static int
 file_sync(sqlite3_file *f, int flags)
 {
+	pthread_mutex_lock(&held.mutex);
+	while (held.is_on)
+		pthread_cond_wait(&held.cond, &held.mutex);
+	pthread_mutex_unlock(&held.mutex);
 	return CALL(CALL_SYNC, f, xSync, flags);
 }
 
@@ -215,12 +228,12 @@ failing_system_install(void)
 void
 failing_system_begin(const struct system_fault *fault, long countdown, bool lasts)
 {
-	fail.fault = fault;
 	atomic_store(&fail.countdown, countdown);
 	atomic_store(&fail.lasts, lasts);
 	atomic_store(&fail.failed, 0);
 	atomic_store(&fail.after_sync, 0);
 	atomic_store(&fail.sync_failed, false);
+	fail.fault = fault;
 }
 
 void
@@ -252,4 +265,13 @@ failing_system_end(void)
 {
 	fail.fault = NULL;
 	atomic_store(&fail.sync_failed, false);
+}
+
+void
+failing_system_hold_flushes(bool hold)
+{
+	pthread_mutex_lock(&held.mutex);
+	held.is_on = hold;
+	pthread_cond_broadcast(&held.cond);
+	pthread_mutex_unlock(&held.mutex);
 }

@@ -40,5 +40,8 @@ bool failing_system_lasts(void);
 /* How often it has failed since the begin, and the writes and syncs that came after a sync had failed. */
 long failing_system_failures(void);
 long failing_system_after_sync(void);
+/* Flushes wait until they may go on. */
+void failing_system_hold_flushes(bool hold);
+
 /* Nothing fails any more. No other thread may use SQLite. */
 void failing_system_end(void);

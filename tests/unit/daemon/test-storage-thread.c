@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "cleanup.h"
+#include "failing-system.h"
 #include "store.h"
 
 #define UNUSED __attribute__((unused))
@@ -94,6 +95,40 @@ fetches_do_not_hold_up_commits(void **state UNUSED)
 	store_close(storage);
 }
 
+/* While a flush takes its time, the loop goes on, and fills the next batch; what it asks for comes afterwards. */
+static void
+flush_holds_up_nothing_else(void **state UNUSED)
+{
+	_cleanup_free_ char *dir = store_directory();
+	struct storage *storage = store_open(dir, NULL);
+	struct storage_limits limits = { .max_bytes = 1 };
+	const uint8_t id[STORAGE_ID_SIZE] = { 0 };
+	struct storage_figures figures;
+	struct storage_event event;
+	struct buf content = { 0 };
+
+	failing_system_hold_flushes(true);
+	store_put(storage, STORAGE_META, 0, "n", "1");
+	storage_commit(storage);
+	store_put(storage, STORAGE_META, 0, "n", "2");
+	assert_int_equal(storage_fetch(storage, 1, id, NULL), 0);
+	storage_set_limits(storage, &limits);
+	storage_get_figures(storage, &figures);
+	assert_int_equal(figures.commits, 0);
+	assert_string_equal(storage_reason(storage), "max_bytes = 1");
+	/* The fetch may have been first. */
+	while (storage_collect(storage, &event) != STORAGE_NOTHING)
+		assert_int_equal(event.kind, STORAGE_FETCHED);
+	assert_true(storage_is_committing(storage));
+	failing_system_hold_flushes(false);
+	while (storage_is_committing(storage))
+		store_wait(storage);
+	store_close(storage);
+	store_read(dir, &content);
+	store_assert_content(&content, "0 0 n=2\n");
+	buf_deinit(&content);
+}
+
 /* Reads "NAME: VALUE" from the file of a thread. */
 static void
 read_status(const char *thread, const char *name, char value[64])
@@ -139,14 +174,22 @@ signals_go_to_other_threads(void **state UNUSED)
 	store_close(storage);
 }
 
+static int
+set_up(void **state UNUSED)
+{
+	failing_system_install();
+	return 0;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commit_delay_delays_commits_alone),
 		cmocka_unit_test(fetches_do_not_hold_up_commits),
+		cmocka_unit_test(flush_holds_up_nothing_else),
 		cmocka_unit_test(signals_go_to_other_threads),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, NULL);
 }
