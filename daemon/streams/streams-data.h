@@ -26,6 +26,7 @@ TAILQ_HEAD(stream_group_list, stream_group);
 TAILQ_HEAD(blocked_list, blocked_stream);
 LIST_HEAD(blocked_group_list, blocked_group);
 TAILQ_HEAD(block_list, block);
+
 /* Fields and values, as given: n_fields pairs, so 2 * n_fields slices. */
 struct stream_fields {
 	const struct slice *argv;
