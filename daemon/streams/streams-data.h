@@ -122,6 +122,7 @@ struct streams {
 	struct streams_limits limits;
 	struct siphash_key key;
 	struct hashtable table;            /* of struct stream */
+	struct stream *last_found;         /* by name, or NULL */
 	struct hashtable owners;           /* of struct stream_owner */
 	uint64_t last_no;                  /* of a stream or group */
 	uint64_t saved_no;                 /* last_no as it is on disk */
