@@ -15,6 +15,9 @@
 
 #define ENTRY_SAME_NAMES 1
 
+/* A part of a block that is not worth being given back. */
+#define BLOCK_SPARE 8
+
 struct block *
 block_new(void)
 {
@@ -201,18 +204,32 @@ block_remove(struct block *block, uint32_t i)
 }
 
 void
+block_prepare(struct block *block, size_t size, uint32_t n)
+{
+	if (size > BLOCK_BYTES_LARGE)
+		return;
+	block->data = malloc(size);
+	block->cap = block->data ? (uint32_t)size : 0;
+	block->offsets = malloc(n * sizeof(uint32_t));
+	block->offsets_cap = block->offsets ? n : 0;
+}
+
+void
 block_seal(struct block *block)
 {
-	uint8_t *data = realloc(block->data, block->len);
-	uint32_t *offsets = realloc(block->offsets, (block->first + block->n) * sizeof(uint32_t));
+	uint32_t n = block->first + block->n;
 
-	if (data) {
-		block->data = data;
-		block->cap = block->len;
+	if (block->cap - block->len >= block->len / BLOCK_SPARE) {
+		uint8_t *data = realloc(block->data, block->len);
+
+		block->data = data ? data : block->data;
+		block->cap = data ? block->len : block->cap;
 	}
-	if (offsets) {
-		block->offsets = offsets;
-		block->offsets_cap = block->first + block->n;
+	if (block->offsets_cap - n >= n / BLOCK_SPARE) {
+		uint32_t *offsets = realloc(block->offsets, n * sizeof(uint32_t));
+
+		block->offsets = offsets ? offsets : block->offsets;
+		block->offsets_cap = offsets ? n : block->offsets_cap;
 	}
 }
 

@@ -63,6 +63,9 @@ struct block {
 struct block *block_new(void);
 void block_free(struct block *block);
 
+/* An empty block will have about so many bytes and entries, if there is memory now. */
+void block_prepare(struct block *block, size_t size, uint32_t n);
+
 /* At most so many bytes are added for the entry. */
 static inline size_t
 block_entry_size(struct stream_fields fields)

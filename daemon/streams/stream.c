@@ -83,11 +83,13 @@ static struct stream_block *
 stream_add_block(struct streams *streams, struct stream *stream, struct stream_id id, struct stream_fields fields,
                  size_t size)
 {
-	struct stream_block *old, *sb;
+	struct stream_block *old = stream_index_last(stream), *sb;
 	struct block *block = block_new();
 
 	if (!block)
 		return NULL;
+	if (old)
+		block_prepare(block, old->bytes + size, old->n + 2);
 	if (stream_index_reserve(stream) < 0 || block_append(block, id, fields, size) < 0) {
 		block_free(block);
 		return NULL;

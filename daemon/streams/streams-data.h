@@ -26,6 +26,7 @@ TAILQ_HEAD(stream_group_list, stream_group);
 TAILQ_HEAD(blocked_list, blocked_stream);
 LIST_HEAD(blocked_group_list, blocked_group);
 TAILQ_HEAD(block_list, block);
+
 /* Fields and values, as given: n_fields pairs, so 2 * n_fields slices. */
 struct stream_fields {
 	const struct slice *argv;
@@ -121,6 +122,7 @@ struct streams {
 	struct streams_limits limits;
 	struct siphash_key key;
 	struct hashtable table;            /* of struct stream */
+	struct stream *last_found;         /* by name, or NULL */
 	struct hashtable owners;           /* of struct stream_owner */
 	uint64_t last_no;                  /* of a stream or group */
 	uint64_t saved_no;                 /* last_no as it is on disk */

@@ -11,6 +11,7 @@
 
 #include "group.h"
 #include "group-store.h"
+#include "producers-store.h"
 #include "stream-index.h"
 #include "streams-record.h"
 #include "streams-registry.h"
@@ -127,47 +128,40 @@ load_stream(struct load *load, uint64_t no, struct slice value)
 }
 
 static int
-load_group(struct load *load, uint64_t owner, struct slice key, struct slice value)
+load_group(struct load *load, const struct load_entry *entry, struct slice key, struct slice value)
 {
-	struct load_entry *entry = load_find(&load->all_streams, owner);
 	struct stream_group *group;
-	uint64_t no = 0;
-	int r;
+	int r = group_load(load->streams, entry->stream, key, value, &group);
 
-	if (!entry) {
-		load->strays++;
-		return 0;
-	}
-	r = group_load(load->streams, entry->stream, key, value, &group);
-	if (r == -EBADMSG)
-		load_damaged(load, STORAGE_GROUPS, owner, entry->stream);
 	if (r < 0)
-		return r == -EBADMSG ? 0 : r;
-	for (size_t i = 0; i < key.len; i++)
-		no = no << 8 | key.p[i];
-	return load_remember(&load->groups, no, group, entry->stream);
+		return r;
+	return load_remember(&load->groups, group->no, group, entry->stream);
 }
 
+/* What belongs to a stream or a group. */
 static int
-load_of_group(struct load *load, enum storage_table table, uint64_t owner, struct slice key, struct slice value)
+load_part(struct load *load, enum storage_table table, uint64_t owner, struct slice key, struct slice value)
 {
-	struct load_entry *entry;
+	bool is_of_stream = table == STORAGE_GROUPS || table == STORAGE_PRODUCERS;
+	struct load_entry *entry = load_find(is_of_stream ? &load->all_streams : &load->groups, owner);
 	int r;
 
-	entry = load_find(&load->groups, owner);
 	if (!entry) {
 		load->strays++;
 		return 0;
 	}
-	if (table == STORAGE_CONSUMERS)
+	if (table == STORAGE_GROUPS)
+		r = load_group(load, entry, key, value);
+	else if (table == STORAGE_PRODUCERS)
+		r = producers_load(load->streams, entry->stream, key, value);
+	else if (table == STORAGE_CONSUMERS)
 		r = group_load_consumer(load->streams, entry->object, key, value);
 	else
 		r = group_load_pending(load->streams, entry->object, key, value);
-	if (r == -EBADMSG) {
-		load_damaged(load, table, owner, entry->stream);
-		return 0;
-	}
-	return r;
+	if (r != -EBADMSG)
+		return r;
+	load_damaged(load, table, owner, entry->stream);
+	return 0;
 }
 
 static int
@@ -197,11 +191,10 @@ load_record(void *arg, enum storage_table table, uint64_t owner, struct slice ke
 	case STORAGE_STREAMS:
 		return load_stream(load, owner, value);
 	case STORAGE_GROUPS:
-		return load_group(load, owner, key, value);
 	case STORAGE_CONSUMERS:
 	case STORAGE_PENDING:
-		return load_of_group(load, table, owner, key, value);
 	case STORAGE_PRODUCERS:
+		return load_part(load, table, owner, key, value);
 	case STORAGE_LATER:
 	case STORAGE_TABLES:
 		break;

@@ -8,6 +8,7 @@
 
 #include "blocked.h"
 #include "group.h"
+#include "producers.h"
 #include "stream-owner.h"
 
 #define STREAM(node_) ((struct stream *)((char *)(node_)-offsetof(struct stream, node)))
@@ -54,12 +55,15 @@ streams_look_up(const struct streams *streams, struct slice name, uint64_t hash)
 struct stream *
 streams_find(struct streams *streams, struct slice name)
 {
-	struct stream *stream = streams_look_up(streams, name, siphash(&streams->key, name.p, name.len));
+	struct stream *stream = streams->last_found;
 
+	if (!stream || stream->name_len != name.len || !slice_is(name, stream->name))
+		stream = streams_look_up(streams, name, siphash(&streams->key, name.p, name.len));
 	if (stream && stream->expires_ms > 0 && streams_now_ms(streams) >= stream->expires_ms) {
 		streams_delete(streams, stream);
 		return NULL;
 	}
+	streams->last_found = stream;
 	return stream;
 }
 
@@ -120,6 +124,7 @@ void
 streams_free(struct streams *streams, struct stream *stream)
 {
 	group_free_all(streams, stream);
+	producers_free(streams, stream);
 	free(stream->name);
 	free(stream->gone);
 	free(stream->blocks);
@@ -131,6 +136,7 @@ static void
 streams_remove(struct streams *streams, struct stream *stream)
 {
 	hashtable_remove(&streams->table, &stream->node);
+	streams->last_found = NULL;
 	if (stream->expires_ms > 0)
 		TAILQ_REMOVE(&streams->expiring, stream, expiring_link);
 	streams->n_expiring -= stream->expires_ms > 0;

@@ -162,15 +162,20 @@ memory_store_open(struct memory_disk *disk)
 	return storage;
 }
 
-static void
+static int
 store_event(struct storage *storage, struct storage_event event)
 {
 	if (storage->n_events == storage->events_cap) {
-		storage->events_cap = storage->events_cap ? 2 * storage->events_cap : 16;
-		storage->events = realloc(storage->events, storage->events_cap * sizeof(event));
-		assert(storage->events);
+		size_t cap = storage->events_cap ? 2 * storage->events_cap : 16;
+		struct storage_event *events = realloc(storage->events, cap * sizeof(event));
+
+		if (!events)
+			return -ENOMEM;
+		storage->events = events;
+		storage->events_cap = cap;
 	}
 	storage->events[storage->n_events++] = event;
+	return 0;
 }
 
 void
@@ -197,7 +202,7 @@ memory_store_finish(struct storage *storage)
 	if (storage->is_committing && !storage->is_committed && !storage->has_failed) {
 		store_apply(storage, &storage->committing);
 		storage->is_committed = true;
-		store_event(storage, (struct storage_event){ .kind = STORAGE_COMMITTED });
+		assert(store_event(storage, (struct storage_event){ .kind = STORAGE_COMMITTED }) == 0);
 	}
 }
 
@@ -322,12 +327,20 @@ store_change(struct storage *storage, enum change_kind kind, enum storage_table 
 		return -ENOMEM;
 	storage->memory -= storage->memory > 0;
 	if (batch->n == batch->cap) {
-		batch->cap = batch->cap ? 2 * batch->cap : 16;
-		batch->changes = realloc(batch->changes, batch->cap * sizeof(change));
-		assert(batch->changes);
+		size_t cap = batch->cap ? 2 * batch->cap : 16;
+		struct change *changes = realloc(batch->changes, cap * sizeof(change));
+
+		if (!changes)
+			return -ENOMEM;
+		batch->changes = changes;
+		batch->cap = cap;
 	}
-	assert(buf_append(&change.item.key, key.p, key.len) == 0 && buf_append(&change.to, to.p, to.len) == 0 &&
-	       buf_append(&change.item.value, value.p, value.len) == 0);
+	if (buf_append(&change.item.key, key.p, key.len) < 0 || buf_append(&change.to, to.p, to.len) < 0 ||
+	    buf_append(&change.item.value, value.p, value.len) < 0) {
+		item_free(&change.item);
+		buf_deinit(&change.to);
+		return -ENOMEM;
+	}
 	batch->changes[batch->n++] = change;
 	batch->bytes += key.len + value.len;
 	return 0;
@@ -417,19 +430,22 @@ storage_fetch(struct storage *storage, uint64_t stream, const uint8_t id[STORAGE
 
 		event.data = malloc(value->len);
 		event.len = value->len;
-		assert(event.data);
+		if (!event.data)
+			return -ENOMEM;
 		memcpy(event.data, value->data, value->len);
 	}
+	if (store_event(storage, event) < 0) {
+		free(event.data);
+		return -ENOMEM;
+	}
 	storage->fetches++;
-	store_event(storage, event);
 	return 0;
 }
 
 int
 storage_backup(struct storage *storage, const char *path __attribute__((unused)))
 {
-	store_event(storage, (struct storage_event){ .kind = STORAGE_BACKED_UP });
-	return 0;
+	return store_event(storage, (struct storage_event){ .kind = STORAGE_BACKED_UP });
 }
 
 int

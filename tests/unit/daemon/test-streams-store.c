@@ -414,6 +414,47 @@ writers_wait_for_the_disk(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* However much comes during a long flush, no pass has much to write at once. */
+static void
+a_long_flush_leaves_little_to_do(void **state __attribute__((unused)))
+{
+	struct keep keep;
+	struct stream *a;
+
+	keep_init(&keep, 1 << 20);
+	keep.limits.queue_bytes = 64 << 20;
+	streams_set_limits(&keep.streams, &keep.limits);
+	memory_store_set_auto(keep.storage, false);
+	a = keep_get(&keep, "a");
+	streams_commit(&keep.streams);
+	for (uint64_t ms = 1; ms <= 20000; ms++) {
+		uint64_t begin = keep.flow.work.done;
+
+		keep_add(&keep, a, ms, 1000);
+		if (ms % 100 > 0)
+			continue;
+		streams_commit(&keep.streams);
+		assert_true(keep.flow.work.done - begin < 1000000);
+		if (ms == 10000) { /* what was written ahead changes again */
+			assert_int_equal(stream_delete(&keep.streams, a, (struct stream_id){ 5 }), STREAM_ENTRY);
+			assert_int_equal(stream_delete(&keep.streams, a, (struct stream_id){ 1 }), STREAM_ENTRY);
+		}
+	}
+	assert_true(keep.streams.dirty_bytes > 20 << 20);
+	memory_store_finish(keep.storage);
+	for (int i = 0; i < 2; i++) {
+		uint64_t begin = keep.flow.work.done;
+
+		streams_collect(&keep.streams);
+		streams_commit(&keep.streams);
+		assert_true(keep.flow.work.done - begin < 1000000);
+		memory_store_finish(keep.storage);
+	}
+	keep_reopen(&keep);
+	assert_int_equal(keep_count(&keep, keep_find(&keep, "a"), 0, 100000), 19998);
+	keep_deinit(&keep);
+}
+
 /* Streams that are there all the time are met exactly once, while others come and go. */
 static void
 a_walk_meets_each_once(void **state __attribute__((unused)))
@@ -471,6 +512,7 @@ main(void)
 		cmocka_unit_test(damaged_blocks),
 		cmocka_unit_test(streams_expire_on_time),
 		cmocka_unit_test(writers_wait_for_the_disk),
+		cmocka_unit_test(a_long_flush_leaves_little_to_do),
 		cmocka_unit_test(a_walk_meets_each_once),
 	};
 
