@@ -44,8 +44,10 @@ xwork_run(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 			output_limit_charge(&bus->flow, s->client.user, &work.charged, 0);
 	}
 	result = run(bus, s, argv, argc, &work, next);
-	if (result == COMMAND_DONE)
+	if (!place->state) /* it was not kept */
 		xwork_drop(&work);
+	else if (result == COMMAND_DONE) /* the client has died before it could wait */
+		place_clear(bus, place);
 	return result;
 }
 
