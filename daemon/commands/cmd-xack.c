@@ -27,21 +27,19 @@ xack_find(struct bus *bus, struct streams *streams, struct slice key, struct sli
 	return stream ? group_find(stream, name) : NULL;
 }
 
-enum command_result
-cmd_xack(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+static enum command_result
+xack_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xwork *work, size_t next)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[1], KEYSPACE_READ);
 	struct stream_group *group;
-	struct xwork work;
 	struct stream_id id;
-	size_t i;
+	size_t i = next;
 
 	if (!streams)
 		return COMMAND_DONE;
-	if (keyspace_must_wait(bus, s, streams))
+	if (next == 0 && keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
 	group = xack_find(bus, streams, argv[1], argv[2]);
-	i = xwork_begin(bus, &work);
 	if (i == 0) {
 		i = 3;
 		if (group && !xack_require_ids(bus, s, argv, argc, i))
@@ -50,20 +48,27 @@ cmd_xack(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 	for (; group && i < argc; i++) {
 		uint64_t before = group->pending.n_entries;
 
-		if (xwork_must_pause(bus, s, &work, i))
+		if (xwork_must_pause(bus, s, work, i))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_LOOKUP;
 		stream_id_parse(argv[i], 0, &id);
 		if (!group_acknowledge(streams, group, id))
 			continue;
-		work.n++;
+		work->n++;
 		streams->acknowledged++;
 		xgroup_wake_if_full(streams, group, before);
 	}
-	keyspace_hold(bus, streams, group ? group->stream : NULL);
-	reply_integer(bus, s, work.n);
+	if (group)
+		keyspace_hold(bus, streams, group->stream);
+	reply_integer(bus, s, work->n);
 	keyspace_release(bus);
 	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_xack(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return xwork_run(bus, s, argv, argc, xack_run);
 }
 
 /* One entry: acknowledges it, and deletes it as far as refs allows it. Returns why it cannot go on, or ENTRY. */
@@ -105,26 +110,24 @@ xackdel_require_right(struct bus *bus, struct session *s, enum refs refs)
 	return false;
 }
 
-enum command_result
-cmd_xackdel(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+static enum command_result
+xackdel_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xwork *work, size_t next)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[1], KEYSPACE_READ);
 	struct stream_group *group;
 	struct refs_ids ids;
-	struct xwork work;
-	size_t i;
+	size_t i = next;
 
 	if (!streams || !refs_require_ids(bus, s, argv, argc, 3, &ids) || !xackdel_require_right(bus, s, ids.refs))
 		return COMMAND_DONE;
-	if (keyspace_must_wait(bus, s, streams))
+	if (next == 0 && keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
 	group = xack_find(bus, streams, argv[1], argv[2]);
-	i = xwork_begin(bus, &work);
 	if (i == 0) {
 		i = ids.first;
-		answer_begin(&work.answer, bus, s);
-		work.has_answer = true;
-		answer_array(&work.answer, ids.n);
+		answer_begin(&work->answer, bus, s);
+		work->has_answer = true;
+		answer_array(&work->answer, ids.n);
 	}
 	for (; i < ids.first + ids.n; i++) {
 		uint64_t before = group ? group->pending.n_entries : 0;
@@ -132,24 +135,32 @@ cmd_xackdel(struct bus *bus, struct session *s, const struct slice *argv, size_t
 		enum stream_step step = STREAM_ENTRY;
 		struct stream_id id;
 
-		if (xwork_must_pause(bus, s, &work, i))
+		if (xwork_must_pause(bus, s, work, i))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_LOOKUP;
 		stream_id_parse(argv[i], 0, &id);
 		if (group)
 			step = xackdel_one(streams, group, id, ids.refs, &result);
 		if (step == STREAM_COLD)
-			return xwork_wait_cold(bus, s, streams, &work, i);
+			return xwork_wait_cold(bus, s, streams, work, i);
 		if (step == STREAM_ERROR)
-			return xwork_fail(bus, s, &work);
-		answer_integer(&work.answer, result);
+			return keyspace_refuse_error(bus, s);
+		answer_integer(&work->answer, result);
 		if (group)
 			xgroup_wake_if_full(streams, group, before);
 	}
-	keyspace_hold(bus, streams, group ? group->stream : NULL);
-	answer_send(&work.answer);
+	if (group)
+		keyspace_hold(bus, streams, group->stream);
+	answer_send(&work->answer);
 	keyspace_release(bus);
+	work->has_answer = false;
 	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_xackdel(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return xwork_run(bus, s, argv, argc, xackdel_run);
 }
 
 enum xnack_mode { XNACK_SILENT, XNACK_FAIL, XNACK_FATAL };
@@ -252,20 +263,18 @@ xnack_one(struct streams *streams, struct stream_group *group, struct stream_id 
 	return STREAM_ENTRY;
 }
 
-enum command_result
-cmd_xnack(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+static enum command_result
+xnack_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xwork *work, size_t next)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[1], KEYSPACE_READ);
 	struct stream_group *group;
 	struct xnack xnack;
-	struct xwork work;
-	size_t i;
+	size_t i = next;
 
 	if (!streams || !xnack_require(bus, s, argv, argc, &xnack))
 		return COMMAND_DONE;
-	if (keyspace_must_wait(bus, s, streams))
+	if (next == 0 && keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
-	i = xwork_begin(bus, &work);
 	if (i == 0)
 		i = xnack.first;
 	group = xgroup_require(bus, s, streams, argv[1], argv[2]);
@@ -275,21 +284,27 @@ cmd_xnack(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		enum stream_step step;
 		struct stream_id id;
 
-		if (xwork_must_pause(bus, s, &work, i))
+		if (xwork_must_pause(bus, s, work, i))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_LOOKUP;
 		stream_id_parse(argv[i], 0, &id);
 		step = xnack_one(streams, group, id, &xnack);
 		if (step == STREAM_COLD)
-			return xwork_wait_cold(bus, s, streams, &work, i);
+			return xwork_wait_cold(bus, s, streams, work, i);
 		if (step == STREAM_ERROR)
-			return xwork_fail(bus, s, &work);
-		work.n += step == STREAM_ENTRY;
+			return keyspace_refuse_error(bus, s);
+		work->n += step == STREAM_ENTRY;
 	}
-	if (work.n > 0)
+	if (work->n > 0)
 		blocked_wake_claims(streams, group->stream, group->no);
 	keyspace_hold(bus, streams, group->stream);
-	reply_integer(bus, s, work.n);
+	reply_integer(bus, s, work->n);
 	keyspace_release(bus);
 	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_xnack(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return xwork_run(bus, s, argv, argc, xnack_run);
 }

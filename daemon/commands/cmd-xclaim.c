@@ -174,17 +174,16 @@ xclaim_require_consumer(struct bus *bus, struct session *s, struct slice name, s
 	return true;
 }
 
-enum command_result
-cmd_xclaim(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+static enum command_result
+xclaim_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xwork *work, size_t next)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[1], KEYSPACE_READ);
 	struct xclaim claim = { .bus = bus, .streams = streams };
-	struct xwork work;
-	size_t i;
+	size_t i = next;
 
 	if (!streams)
 		return COMMAND_DONE;
-	if (keyspace_must_wait(bus, s, streams))
+	if (next == 0 && keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
 	claim.now_ms = streams_now_ms(streams);
 	claim.group = xgroup_require(bus, s, streams, argv[1], argv[2]);
@@ -194,31 +193,33 @@ cmd_xclaim(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 		group_set_last(streams, claim.group, claim.last, claim.group->entries_read);
 	if (!xclaim_require_consumer(bus, s, argv[3], &claim))
 		return COMMAND_DONE;
-	i = xwork_begin(bus, &work);
 	if (i == 0) {
 		i = 5;
-		xclaim_begin_answer(bus, s, &work);
-		work.list = answer_open(&work.answer);
+		xclaim_begin_answer(bus, s, work);
+		work->list = answer_open(&work->answer);
 	}
-	for (; i < 5 + claim.n && answer_bytes(&work.answer) < XREAD_BYTES; i++) {
+	for (; i < 5 + claim.n && answer_bytes(&work->answer) < XREAD_BYTES; i++) {
 		enum stream_step step;
 		struct stream_id id;
 
-		if (xwork_must_pause(bus, s, &work, i))
+		if (xwork_must_pause(bus, s, work, i))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_LOOKUP;
 		stream_id_parse(argv[i], 0, &id);
-		step = xclaim_one(&claim, &work, id);
+		step = xclaim_one(&claim, work, id);
 		if (step == STREAM_COLD)
-			return xwork_wait_cold(bus, s, streams, &work, i);
+			return xwork_wait_cold(bus, s, streams, work, i);
 		if (step == STREAM_ERROR)
-			return xwork_fail(bus, s, &work);
+			return keyspace_refuse_error(bus, s);
 	}
-	answer_close_array(&work.answer, work.list, work.n);
-	keyspace_hold(bus, streams, claim.group->stream);
-	answer_send(&work.answer);
-	keyspace_release(bus);
-	return COMMAND_DONE;
+	answer_close_array(&work->answer, work->list, work->n);
+	return xwork_send(bus, streams, claim.group->stream, work);
+}
+
+enum command_result
+cmd_xclaim(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return xwork_run(bus, s, argv, argc, xclaim_run);
 }
 
 /* COUNT: Redis looks at ten times as many entries, and takes no count for which that would be too many to note. */
@@ -300,55 +301,60 @@ xautoclaim_reply(struct session *s, struct xclaim *claim, struct xwork *work, co
 	answer_send(&work->answer);
 	keyspace_release(bus);
 	work->has_answer = false;
-	xwork_drop(work);
 	return COMMAND_DONE;
 }
 
-enum command_result
-cmd_xautoclaim(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+static enum command_result
+xautoclaim_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xwork *work,
+               size_t next)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[1], KEYSPACE_READ);
 	struct xclaim claim = { .bus = bus, .streams = streams };
 	const struct stream_pending *pending;
 	struct stream_id from;
-	struct xwork work;
 
 	if (!streams || !xautoclaim_require(bus, s, argv, argc, &claim, &from))
 		return COMMAND_DONE;
-	if (keyspace_must_wait(bus, s, streams))
+	if (next == 0 && keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
 	claim.now_ms = streams_now_ms(streams);
 	claim.delivered_ms = (int64_t)claim.now_ms;
 	claim.group = xgroup_require(bus, s, streams, argv[1], argv[2]);
 	if (!claim.group || !xclaim_require_consumer(bus, s, argv[3], &claim))
 		return COMMAND_DONE;
-	if (xwork_begin(bus, &work) == 0) {
-		xclaim_begin_answer(bus, s, &work);
-		work.list = answer_open(&work.answer);
-		work.at = from;
-		work.left = (uint64_t)claim.count;
-		work.tries = (uint64_t)claim.count * XAUTOCLAIM_TRIES;
+	if (next == 0) {
+		xclaim_begin_answer(bus, s, work);
+		work->list = answer_open(&work->answer);
+		work->at = from;
+		work->left = (uint64_t)claim.count;
+		work->tries = (uint64_t)claim.count * XAUTOCLAIM_TRIES;
 	}
 	claim.count = -1;
-	while ((pending = pending_next(&claim.group->pending, work.at)) && work.left > 0 && work.tries > 0 &&
-	       answer_bytes(&work.answer) < XREAD_BYTES) {
+	while ((pending = pending_next(&claim.group->pending, work->at)) && work->left > 0 && work->tries > 0 &&
+	       answer_bytes(&work->answer) < XREAD_BYTES) {
 		struct stream_id id = pending->id;
 		enum stream_step step;
 
-		work.at = id;
-		if (xwork_must_pause(bus, s, &work, 1))
+		work->at = id;
+		if (xwork_must_pause(bus, s, work, 1))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_LOOKUP;
-		step = xautoclaim_one(&claim, &work, pending);
+		step = xautoclaim_one(&claim, work, pending);
 		if (step == STREAM_COLD)
-			return xwork_wait_cold(bus, s, streams, &work, 1);
+			return xwork_wait_cold(bus, s, streams, work, 1);
 		if (step == STREAM_ERROR)
-			return xwork_fail(bus, s, &work);
-		work.tries--;
-		if (!stream_id_next(&work.at)) {
+			return keyspace_refuse_error(bus, s);
+		work->tries--;
+		if (!stream_id_next(&work->at)) {
 			pending = NULL;
 			break;
 		}
 	}
-	return xautoclaim_reply(s, &claim, &work, pending);
+	return xautoclaim_reply(s, &claim, work, pending);
+}
+
+enum command_result
+cmd_xautoclaim(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return xwork_run(bus, s, argv, argc, xautoclaim_run);
 }

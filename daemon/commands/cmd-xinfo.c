@@ -2,7 +2,7 @@
 #include "group-lag.h"
 #include "handlers.h"
 #include "xgroup.h"
-#include "answer.h"
+#include "xwork.h"
 
 /* FULL shows so many entries of each list unless COUNT says otherwise. */
 #define XINFO_COUNT 10
@@ -24,6 +24,14 @@ xinfo_require_stream(struct bus *bus, struct session *s, struct streams *streams
 static enum command_result
 xinfo_send(struct bus *bus, struct streams *streams, const struct stream *stream, struct answer *answer)
 {
+	if (answer_is_too_long(answer)) {
+		struct session *s = answer->s;
+
+		answer_drop(answer);
+		reply_error(bus, s, "ERR the answer is over queue_limit, %llu bytes",
+		            (unsigned long long)bus->flow.limits.queue_limit);
+		return COMMAND_DONE;
+	}
 	keyspace_hold(bus, streams, stream);
 	answer_send(answer);
 	keyspace_release(bus);
@@ -118,6 +126,13 @@ xinfo_put_read(struct answer *answer, const struct stream_group *group)
 		answer_null(answer);
 }
 
+/* Whether FULL is refused. begin: work.done when it began. */
+static bool
+xinfo_is_too_much(const struct answer *answer, uint64_t begin)
+{
+	return answer_is_too_long(answer) || answer->bus->flow.work.done - begin > XINFO_WORK;
+}
+
 /* The first pending entries of a group (consumer NULL) or of one consumer. */
 static void
 xinfo_put_pending(struct answer *answer, const struct stream_group *group, const struct stream_consumer *consumer,
@@ -146,7 +161,7 @@ xinfo_put_pending(struct answer *answer, const struct stream_group *group, const
 }
 
 static void
-xinfo_put_group(struct answer *answer, const struct stream_group *group, uint64_t count)
+xinfo_put_group(struct answer *answer, const struct stream_group *group, uint64_t count, uint64_t begin)
 {
 	answer_map(answer, 7);
 	answer_text(answer, "name");
@@ -157,11 +172,9 @@ xinfo_put_group(struct answer *answer, const struct stream_group *group, uint64_
 	xinfo_put_pending(answer, group, NULL, count);
 	answer_text(answer, "consumers");
 	answer_array(answer, group->n_consumers);
-	for (size_t i = 0; i < group->n_consumers; i++) {
+	for (size_t i = 0; i < group->n_consumers && !xinfo_is_too_much(answer, begin); i++) {
 		const struct stream_consumer *consumer = group->consumers[i];
 
-		if (answer_is_too_long(answer))
-			return;
 		answer_map(answer, 5);
 		answer_text(answer, "name");
 		answer_bulk(answer, (struct slice){ consumer->name, consumer->name_len });
@@ -173,50 +186,64 @@ xinfo_put_group(struct answer *answer, const struct stream_group *group, uint64_
 	}
 }
 
-static enum command_result
-xinfo_full(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream, uint64_t count)
+/* The entries of FULL. Returns END when they are all in the answer, or why it cannot go on. */
+static enum stream_step
+xinfo_put_entries(struct xwork *work, struct streams *streams, struct stream *stream, uint64_t count, uint64_t begin)
 {
-	uint64_t n = 0, begin = bus->flow.work.done;
-	enum stream_step step = STREAM_END;
-	struct stream_group *group;
+	enum stream_step step = STREAM_ENTRY;
 	struct stream_cursor cursor;
 	struct stream_entry entry;
-	struct answer answer;
-	size_t list;
-	bool is_too_much = false;
 
-	answer_begin(&answer, bus, s);
-	answer_map(&answer, 9);
-	xinfo_put_stream(&answer, stream);
-	answer_text(&answer, "entries");
-	list = answer_open(&answer);
-	stream_seek(&cursor, stream, STREAM_ID_MIN, STREAM_ID_MAX, false);
-	while (n < count && !is_too_much && (step = stream_step(streams, &cursor, &entry)) == STREAM_ENTRY) {
-		answer_entry(&answer, &entry);
-		n++;
-		is_too_much = answer_is_too_long(&answer) || bus->flow.work.done - begin > XINFO_WORK;
-	}
-	if (step == STREAM_COLD || step == STREAM_ERROR)
-		return xinfo_refuse(bus, s, streams, &answer, step);
-	answer_close_array(&answer, list, n);
-	answer_text(&answer, "groups");
-	answer_array(&answer, stream->n_groups);
-	TAILQ_FOREACH(group, &stream->groups, link) {
-		xinfo_put_group(&answer, group, count);
-		is_too_much = is_too_much || answer_is_too_long(&answer) || bus->flow.work.done - begin > XINFO_WORK;
-		if (is_too_much)
+	stream_seek(&cursor, stream, work->at, STREAM_ID_MAX, false);
+	while (work->n < count && !xinfo_is_too_much(&work->answer, begin) &&
+	       (step = stream_step(streams, &cursor, &entry)) == STREAM_ENTRY) {
+		work->at = entry.id;
+		work->n++;
+		answer_entry(&work->answer, &entry);
+		if (!stream_id_next(&work->at))
 			break;
 	}
-	if (is_too_much) {
-		answer_drop(&answer);
+	return step == STREAM_ENTRY ? STREAM_END : step;
+}
+
+static enum command_result
+xinfo_full(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream, uint64_t count,
+           struct xwork *work, size_t next)
+{
+	uint64_t begin = bus->flow.work.done;
+	struct answer *answer = &work->answer;
+	struct stream_group *group;
+	enum stream_step step;
+
+	if (next == 0) {
+		answer_begin(answer, bus, s);
+		work->has_answer = true;
+		answer_map(answer, 9);
+		xinfo_put_stream(answer, stream);
+		answer_text(answer, "entries");
+		work->list = answer_open(answer);
+	}
+	step = xinfo_put_entries(work, streams, stream, count, begin);
+	if (step == STREAM_COLD)
+		return xwork_wait_cold(bus, s, streams, work, 1);
+	if (step == STREAM_ERROR)
+		return keyspace_refuse_error(bus, s);
+	answer_close_array(answer, work->list, work->n);
+	answer_text(answer, "groups");
+	answer_array(answer, stream->n_groups);
+	TAILQ_FOREACH(group, &stream->groups, link)
+		if (!xinfo_is_too_much(answer, begin))
+			xinfo_put_group(answer, group, count, begin);
+	if (xinfo_is_too_much(answer, begin)) {
 		reply_error(bus, s, "ERR the answer is too long; use COUNT, or XRANGE, XINFO GROUPS and XPENDING");
 		return COMMAND_DONE;
 	}
-	return xinfo_send(bus, streams, stream, &answer);
+	return xwork_send(bus, streams, stream, work);
 }
 
-enum command_result
-cmd_xinfo_stream(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+static enum command_result
+xinfo_stream_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xwork *work,
+                 size_t next)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
 	struct stream *stream = streams ? xinfo_require_stream(bus, s, streams, argv[2]) : NULL;
@@ -236,7 +263,13 @@ cmd_xinfo_stream(struct bus *bus, struct session *s, const struct slice *argv, s
 		return COMMAND_DONE;
 	if (count < 0)
 		count = XINFO_COUNT;
-	return xinfo_full(bus, s, streams, stream, count > 0 ? (uint64_t)count : UINT64_MAX);
+	return xinfo_full(bus, s, streams, stream, count > 0 ? (uint64_t)count : UINT64_MAX, work, next);
+}
+
+enum command_result
+cmd_xinfo_stream(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return xwork_run(bus, s, argv, argc, xinfo_stream_run);
 }
 
 enum command_result

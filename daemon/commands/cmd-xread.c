@@ -80,7 +80,7 @@ xread_require_after(struct xread *read, struct stream *stream, struct slice text
 static bool
 xread_require_keys(struct xread *read)
 {
-	read->work.extra = read->state = calloc(1, sizeof(*read->state) + read->args.n * sizeof(read->state->keys[0]));
+	read->work->extra = read->state = calloc(1, sizeof(*read->state) + read->args.n * sizeof(read->state->keys[0]));
 	if (!read->state)
 		return xread_refuse(read, "out of memory");
 	read->state->begin_ms = streams_now_ms(read->streams);
@@ -190,7 +190,7 @@ xread_reply_none(struct xread *read)
 static enum command_result
 xread_reply(struct xread *read)
 {
-	struct answer *answer = &read->work.answer;
+	struct answer *answer = &read->work->answer;
 
 	if (read->state->n_served == 0)
 		return xread_reply_none(read);
@@ -201,7 +201,7 @@ xread_reply(struct xread *read)
 	reply_hold(read->bus, read->hold);
 	answer_send(answer);
 	reply_hold(read->bus, NULL);
-	read->work.has_answer = false;
+	read->work->has_answer = false;
 	return COMMAND_DONE;
 }
 
@@ -223,8 +223,7 @@ static enum command_result
 xread_give_up(struct xread *read)
 {
 	bool is_exec = read->bus->flow.executing == &read->s->client;
-	bool has_some = read->state && read->work.has_answer && (read->state->n_served > 0 || read->state->part.n > 0);
-	enum command_result result;
+	bool has_some = read->state && read->work->has_answer && (read->state->n_served > 0 || read->state->part.n > 0);
 
 	if (has_some && (is_exec || read->step == STREAM_ERROR)) {
 		xread_close(read, NULL);
@@ -234,11 +233,9 @@ xread_give_up(struct xread *read)
 		return keyspace_refuse_error(read->bus, read->s);
 	if (read->step != STREAM_COLD)
 		return COMMAND_DONE;
-	if (!read->work.has_answer) /* where "+" is had to be read, and nothing else is done */
+	if (!read->work->has_answer) /* where "+" is had to be read, and nothing else is done */
 		return keyspace_wait_cold(read->bus, read->s, read->streams, 0);
-	result = xwork_wait_cold(read->bus, read->s, read->streams, &read->work, 1);
-	read->work = (struct xwork){ 0 };
-	return result;
+	return xwork_wait_cold(read->bus, read->s, read->streams, read->work, 1);
 }
 
 static bool
@@ -246,9 +243,9 @@ xread_begin(struct xread *read)
 {
 	if (!xread_require_keys(read) || !xread_require_consumers(read))
 		return false;
-	answer_begin(&read->work.answer, read->bus, read->s);
-	read->work.has_answer = true;
-	read->state->list = answer_open(&read->work.answer);
+	answer_begin(&read->work->answer, read->bus, read->s);
+	read->work->has_answer = true;
+	read->state->list = answer_open(&read->work->answer);
 	return true;
 }
 
@@ -256,17 +253,15 @@ xread_begin(struct xread *read)
 static void
 xread_resume(struct xread *read)
 {
-	read->state = read->work.extra;
+	read->state = read->work->extra;
 	read->state->is_resumed = true;
 	for (size_t i = 0; i < read->args.n; i++)
 		read->state->keys[i].name = read->args.names[i];
 }
 
 static enum command_result
-xread_run(struct xread *read)
+xread_run(struct xread *read, bool is_resumed)
 {
-	bool is_resumed = xwork_begin(read->bus, &read->work) > 0;
-
 	if (is_resumed)
 		xread_resume(read);
 	else if (read->blocked && read->blocked->is_over)
@@ -282,9 +277,10 @@ xread_run(struct xread *read)
 }
 
 static enum command_result
-xread_command(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+xread_command(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xwork *work,
+              size_t next)
 {
-	struct xread read = { .bus = bus, .s = s, .begin = bus->flow.work.done, .step = STREAM_ENTRY };
+	struct xread read = { .bus = bus, .s = s, .begin = bus->flow.work.done, .step = STREAM_ENTRY, .work = work };
 	enum command_result result = COMMAND_DONE;
 
 	read.streams = keyspace_require_streams(bus, s);
@@ -296,12 +292,11 @@ xread_command(struct bus *bus, struct session *s, const struct slice *argv, size
 			xread_unblock(&read);
 			return COMMAND_DONE;
 		}
-	if (read.args.is_group && keyspace_must_wait(bus, s, read.streams))
+	if (read.args.is_group && next == 0 && keyspace_must_wait(bus, s, read.streams))
 		return COMMAND_WAIT;
-	result = xread_run(&read);
+	result = xread_run(&read, next > 0);
 	if (result == COMMAND_DONE)
 		xread_unblock(&read);
-	xwork_drop(&read.work);
 	free(read.gifts);
 	return result;
 }
@@ -309,11 +304,11 @@ xread_command(struct bus *bus, struct session *s, const struct slice *argv, size
 enum command_result
 cmd_xread(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return xread_command(bus, s, argv, argc);
+	return xwork_run(bus, s, argv, argc, xread_command);
 }
 
 enum command_result
 cmd_xreadgroup(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return xread_command(bus, s, argv, argc);
+	return xwork_run(bus, s, argv, argc, xread_command);
 }

@@ -60,3 +60,14 @@ command_handler cmd_del, cmd_dbsize, cmd_exists, cmd_flush, cmd_rename, cmd_rena
 command_handler cmd_keys, cmd_randomkey, cmd_scan;
 command_handler cmd_expire, cmd_expireat, cmd_expiretime, cmd_persist, cmd_pexpire, cmd_pexpireat, cmd_pexpiretime;
 command_handler cmd_pttl, cmd_ttl;
+
+/* cmd-xack.c, cmd-xclaim.c, cmd-xpending.c, cmd-xread.c */
+command_handler cmd_xack, cmd_xackdel, cmd_xnack;
+command_handler cmd_xclaim, cmd_xautoclaim;
+command_handler cmd_xpending;
+command_handler cmd_xread, cmd_xreadgroup;
+
+/* cmd-xgroup.c, cmd-xinfo.c */
+command_handler cmd_xgroup_create, cmd_xgroup_setid, cmd_xgroup_destroy;
+command_handler cmd_xgroup_createconsumer, cmd_xgroup_delconsumer;
+command_handler cmd_xinfo_stream, cmd_xinfo_groups, cmd_xinfo_consumers;

@@ -9,7 +9,7 @@
 bool
 xread_is_enough(const struct xread *read)
 {
-	return answer_bytes(&read->work.answer) >= XREAD_BYTES || read->bus->flow.work.done - read->begin > XREAD_WORK;
+	return answer_bytes(&read->work->answer) >= XREAD_BYTES || read->bus->flow.work.done - read->begin > XREAD_WORK;
 }
 
 /* Begins the part of the stream in the answer, if it has not begun. */
@@ -17,7 +17,7 @@ static void
 xread_open(struct xread *read, const struct stream *stream)
 {
 	struct xread_part *part = &read->state->part;
-	struct answer *answer = &read->work.answer;
+	struct answer *answer = &read->work->answer;
 
 	if (part->is_open)
 		return;
@@ -34,7 +34,7 @@ xread_close(struct xread *read, struct stream *stream)
 	struct xread_state *state = read->state;
 
 	if (state->part.is_open) {
-		answer_close_array(&read->work.answer, state->part.list, state->part.n);
+		answer_close_array(&read->work->answer, state->part.list, state->part.n);
 		state->n_served++;
 		read->streams->read += state->part.n;
 		/* A stream that was served before a wait may have changed since: then all changes are waited for. */
@@ -71,7 +71,7 @@ xread_serve_plain(struct xread *read, struct stream *stream)
 		xread_open(read, stream);
 		part->after = entry.id;
 		part->n++;
-		answer_entry(&read->work.answer, &entry);
+		answer_entry(&read->work->answer, &entry);
 	}
 	return STREAM_END;
 }
@@ -102,7 +102,7 @@ static bool
 xread_put(struct xread *read, const struct stream *stream, struct stream_entry *entry,
           const struct stream_pending *pending)
 {
-	struct answer *answer = &read->work.answer;
+	struct answer *answer = &read->work->answer;
 
 	if (!xread_note(read, entry->id, pending))
 		return false;
@@ -144,9 +144,9 @@ xread_serve_history(struct xread *read, struct stream *stream, const struct stre
 		left--;
 		step = stream_find(read->streams, stream, pending->id, &entry);
 		if (step == STREAM_END) {
-			answer_array(&read->work.answer, 2);
-			answer_id(&read->work.answer, pending->id);
-			answer_null_array(&read->work.answer);
+			answer_array(&read->work->answer, 2);
+			answer_id(&read->work->answer, pending->id);
+			answer_null_array(&read->work->answer);
 			part->n++;
 		} else if (step != STREAM_ENTRY || !xread_put(read, stream, &entry, pending)) {
 			return step == STREAM_ENTRY ? STREAM_ERROR : step;

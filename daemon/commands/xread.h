@@ -55,7 +55,7 @@ struct xread {
 	struct blocked *blocked; /* of a command that has waited for entries, or NULL */
 	uint64_t begin;          /* work.done when this turn began */
 	enum stream_step step;   /* ENTRY or END: it goes on; COLD or ERROR: it cannot */
-	struct xwork work;       /* with the answer */
+	struct xwork *work;      /* with the answer */
 	struct xread_state *state;
 	struct barrier *hold; /* what the answer waits for */
 	struct xread_gift *gifts;

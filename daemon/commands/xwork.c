@@ -6,7 +6,7 @@
 #include "job.h"
 #include "output-limit.h"
 
-void
+static void
 xwork_drop(struct xwork *work)
 {
 	if (work->has_answer)
@@ -27,22 +27,38 @@ xwork_free(struct bus *bus, void *state)
 	free(work);
 }
 
-size_t
-xwork_begin(struct bus *bus, struct xwork *ret_work)
+enum command_result
+xwork_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, xwork_handler *run)
 {
 	struct place *place = &sessions_of(bus)->place;
-	size_t next = place->next;
+	struct xwork work = { 0 };
+	size_t next = 0;
+	enum command_result result;
 
-	if (!place->state) {
-		*ret_work = (struct xwork){ 0 };
-		return 0;
+	if (place->state) {
+		work = *(struct xwork *)place->state;
+		next = place->next;
+		free(place->state);
+		*place = (struct place){ 0 };
+		if (work.has_answer)
+			output_limit_charge(&bus->flow, s->client.user, &work.charged, 0);
 	}
-	*ret_work = *(struct xwork *)place->state;
-	free(place->state);
-	if (ret_work->has_answer)
-		output_limit_charge(&bus->flow, ret_work->answer.s->client.user, &ret_work->charged, 0);
-	*place = (struct place){ 0 };
-	return next;
+	result = run(bus, s, argv, argc, &work, next);
+	if (!place->state) /* it was not kept */
+		xwork_drop(&work);
+	else if (result == COMMAND_DONE) /* the client has died before it could wait */
+		place_clear(bus, place);
+	return result;
+}
+
+enum command_result
+xwork_send(struct bus *bus, struct streams *streams, const struct stream *stream, struct xwork *work)
+{
+	keyspace_hold(bus, streams, stream);
+	answer_send(&work->answer);
+	keyspace_release(bus);
+	work->has_answer = false;
+	return COMMAND_DONE;
 }
 
 /* Returns false without memory. */
@@ -73,18 +89,11 @@ xwork_must_pause(struct bus *bus, struct session *s, struct xwork *work, size_t 
 enum command_result
 xwork_wait_cold(struct bus *bus, struct session *s, struct streams *streams, struct xwork *work, size_t next)
 {
-	if (bus->flow.executing == &s->client || !xwork_keep(bus, work, next)) {
-		xwork_drop(work);
-		next = 0;
+	if (bus->flow.executing != &s->client && !xwork_keep(bus, work, next)) {
+		flow_out_of_memory(&bus->flow, &s->client);
+		return COMMAND_DONE;
 	}
 	return keyspace_wait_cold(bus, s, streams, next);
-}
-
-enum command_result
-xwork_fail(struct bus *bus, struct session *s, struct xwork *work)
-{
-	xwork_drop(work);
-	return keyspace_refuse_error(bus, s);
 }
 
 int

@@ -24,11 +24,17 @@ struct xwork {
 	size_t charged; /* memory that the user is charged with while it is kept */
 };
 
-/* Takes what was kept and returns where the command goes on; or 0, and the work is zeroed: it begins. */
-size_t xwork_begin(struct bus *bus, struct xwork *ret_work);
+/* A handler with its work. next: where it goes on; 0: it begins, and the work is all zero. */
+typedef enum command_result xwork_handler(struct bus *bus, struct session *s, const struct slice *argv, size_t argc,
+                                          struct xwork *work, size_t next);
 
-/* Ends the work without a reply. */
-void xwork_drop(struct xwork *work);
+/* Runs a handler with the work that was kept, if any, and drops the work when it is done. */
+enum command_result xwork_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc,
+                              xwork_handler *run);
+
+/* Replies the answer, which waits for what was changed in the stream (NULL: in any). Returns COMMAND_DONE. */
+enum command_result xwork_send(struct bus *bus, struct streams *streams, const struct stream *stream,
+                               struct xwork *work);
 
 /* Whether the turn is over: then the work is kept, the command returns COMMAND_MORE and goes on at next, not 0. */
 bool xwork_must_pause(struct bus *bus, struct session *s, struct xwork *work, size_t next);
@@ -36,9 +42,6 @@ bool xwork_must_pause(struct bus *bus, struct session *s, struct xwork *work, si
 /* After STREAM_COLD: keeps the work, to go on at next, not 0. Returns the result of the handler. */
 enum command_result xwork_wait_cold(struct bus *bus, struct session *s, struct streams *streams, struct xwork *work,
                                     size_t next);
-
-/* After STREAM_ERROR. Returns the result of the handler. */
-enum command_result xwork_fail(struct bus *bus, struct session *s, struct xwork *work);
 
 /* Returns 0 or -ENOMEM. */
 int xwork_add_id(struct xwork *work, struct stream_id id);

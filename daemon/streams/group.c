@@ -16,6 +16,9 @@
 #include "stream-owner.h"
 #include "stream.h"
 
+/* About what a leaf takes in a batch. */
+#define GROUP_LEAF_BYTES 400
+
 static int
 group_compare_names(const uint8_t *a, size_t a_len, struct slice b)
 {
@@ -45,14 +48,6 @@ group_find_no(const struct stream *stream, uint64_t no)
 		if (group->no == no)
 			return group;
 	return NULL;
-}
-
-void
-group_init_all(struct stream *stream)
-{
-	TAILQ_INIT(&stream->groups);
-	TAILQ_INIT(&stream->gone_groups);
-	stream->n_groups = 0;
 }
 
 void
@@ -335,10 +330,23 @@ group_delete_consumer(struct streams *streams, struct stream_group *group, struc
 	stream_touch(streams, group->stream);
 }
 
+/* Pending entries have changed; there were so many leaves, and so many of them dirty. */
+static void
+group_touch_pending(struct streams *streams, struct stream_group *group, size_t leaves, size_t dirty)
+{
+	size_t more = group->pending.n_dirty > dirty ? group->pending.n_dirty - dirty : 0;
+
+	streams->dirty_bytes += more * GROUP_LEAF_BYTES;
+	streams->flow->work.done += more * WORK_LOOKUP; /* of saving them */
+	if (group->pending.n != leaves)
+		group_charge(streams, group);
+	stream_touch(streams, group->stream);
+}
+
 struct stream_pending *
 group_give(struct streams *streams, struct stream_group *group, struct stream_consumer *consumer, struct stream_id id)
 {
-	size_t leaves = group->pending.n;
+	size_t leaves = group->pending.n, dirty = group->pending.n_dirty;
 	struct stream_pending *entry = pending_find(&group->pending, id);
 
 	if (entry && entry->consumer)
@@ -352,25 +360,21 @@ group_give(struct streams *streams, struct stream_group *group, struct stream_co
 	entry->consumer = consumer;
 	if (consumer)
 		consumer->n_pending++;
-	if (group->pending.n != leaves)
-		group_charge(streams, group);
-	stream_touch(streams, group->stream);
+	group_touch_pending(streams, group, leaves, dirty);
 	return entry;
 }
 
 bool
 group_acknowledge(struct streams *streams, struct stream_group *group, struct stream_id id)
 {
-	size_t leaves = group->pending.n;
+	size_t leaves = group->pending.n, dirty = group->pending.n_dirty;
 	struct stream_pending was;
 
 	if (!pending_remove(&group->pending, id, &was))
 		return false;
 	if (was.consumer)
 		was.consumer->n_pending--;
-	if (group->pending.n != leaves)
-		group_charge(streams, group);
-	stream_touch(streams, group->stream);
+	group_touch_pending(streams, group, leaves, dirty);
 	return true;
 }
 

@@ -54,7 +54,14 @@ void group_set_last(struct streams *streams, struct stream_group *group, struct 
 /* Removes a group, in memory and with the next commit on disk. Wakes those that wait for it: blocked_wake_group(). */
 void group_delete(struct streams *streams, struct stream *stream, struct stream_group *group);
 
-void group_init_all(struct stream *stream);
+static inline void
+group_init_all(struct stream *stream)
+{
+	TAILQ_INIT(&stream->groups);
+	TAILQ_INIT(&stream->gone_groups);
+	stream->n_groups = 0;
+}
+
 void group_free_all(struct streams *streams, struct stream *stream);
 
 struct stream_consumer *group_find_consumer(const struct stream_group *group, struct slice name);

@@ -62,7 +62,7 @@ pending_saved(struct pending *pending)
 {
 	struct pending_leaf *leaf;
 
-	pending->n_gone = 0;
+	pending->n_gone = pending->n_dirty = 0;
 	while ((leaf = TAILQ_FIRST(&pending->dirty))) {
 		TAILQ_REMOVE(&pending->dirty, leaf, dirty_link);
 		leaf->is_dirty = false;

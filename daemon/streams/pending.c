@@ -131,6 +131,7 @@ leaf_touch(struct pending *pending, struct pending_leaf *leaf)
 	if (leaf->is_dirty)
 		return;
 	leaf->is_dirty = true;
+	pending->n_dirty++;
 	TAILQ_INSERT_TAIL(&pending->dirty, leaf, dirty_link);
 }
 
@@ -203,8 +204,10 @@ pending_drop_leaf(struct pending *pending, size_t i)
 		memmove(at, at + 1, (pending->n - i - 1) * sizeof(*at));
 	if (--pending->n == 0)
 		pending->first = 0;
-	if (leaf->is_dirty)
+	if (leaf->is_dirty) {
 		TAILQ_REMOVE(&pending->dirty, leaf, dirty_link);
+		pending->n_dirty--;
+	}
 	if (leaf->is_stored)
 		pending->gone[pending->n_gone++] = leaf->no;
 	if (pending->spare)

@@ -39,9 +39,10 @@ struct pending {
 	struct pending_leaf **leaves; /* leaves[first .. first + n), by id */
 	size_t first, n, cap;
 	struct pending_leaves dirty; /* leaves that changed since the last save */
-	struct pending_leaf *spare;  /* an empty one, or NULL */
-	uint64_t *gone;              /* numbers of leaves that are on disk and not here any more */
-	size_t n_gone, cap_gone;     /* cap_gone is at least n + n_gone, so that a removal needs no memory */
+	size_t n_dirty;
+	struct pending_leaf *spare; /* an empty one, or NULL */
+	uint64_t *gone;             /* numbers of leaves that are on disk and not here any more */
+	size_t n_gone, cap_gone;    /* cap_gone is at least n + n_gone, so that a removal needs no memory */
 	uint64_t last_no;
 	uint64_t n_entries;
 };

@@ -199,7 +199,9 @@ class Server:
             self.syncs += 1
             marker = CONTROL + b"%d" % self.syncs
             try:
-                self._exchange(self.control, b"%sPING %s\r\n" % (self.barrier, marker), marker + b"\r\n")
+                if self.barrier:
+                    self._exchange(self.control, self.barrier, b":0\r\n")
+                self._exchange(self.control, b"PING %s\r\n" % marker, marker + b"\r\n")
                 self.control.take()
             except (BrokenPipeError, ConnectionResetError):  # a CLIENT KILL that meant others too
                 self.control = self.reach(self._connect_control)
