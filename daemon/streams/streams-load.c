@@ -3,6 +3,7 @@
  * the record before. Streams and groups are found by number only here, in two arrays that are in the order in which
  * they came.
  */
+#include "producers-store.h"
 #include "streams-load.h"
 
 #include <errno.h>
@@ -165,6 +166,23 @@ load_part(struct load *load, enum storage_table table, uint64_t owner, struct sl
 }
 
 static int
+load_producer(struct load *load, uint64_t owner, struct slice key, struct slice value)
+{
+	struct load_entry *entry = load_find(&load->all_streams, owner);
+	int r;
+
+	if (!entry) {
+		load->strays++;
+		return 0;
+	}
+	r = producers_load(load->streams, entry->stream, key, value);
+	if (r != -EBADMSG)
+		return r;
+	load_damaged(load, STORAGE_PRODUCERS, owner, entry->stream);
+	return 0;
+}
+
+static int
 load_meta(struct load *load, struct slice key, struct slice value)
 {
 	struct slice expected = STREAMS_LAST_NO_KEY;
@@ -193,8 +211,9 @@ load_record(void *arg, enum storage_table table, uint64_t owner, struct slice ke
 	case STORAGE_GROUPS:
 	case STORAGE_CONSUMERS:
 	case STORAGE_PENDING:
-	case STORAGE_PRODUCERS:
 		return load_part(load, table, owner, key, value);
+	case STORAGE_PRODUCERS:
+		return load_producer(load, owner, key, value);
 	case STORAGE_LATER:
 	case STORAGE_TABLES:
 		break;
