@@ -172,7 +172,7 @@ turn_end_pass(struct turn *turn)
 	flow_update_time(&bus->flow);
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
-	if (turn->loop->sessions.streams)
+	if (turn->loop->sessions.streams && !bus->flow.executing) /* EXEC is durable as a whole or not at all */
 		streams_commit(turn->loop->sessions.streams);
 	pass_end(bus, &conn_pass_ops);
 	if (turn->loop->sessions.streams)
