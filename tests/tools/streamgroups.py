@@ -120,8 +120,9 @@ class GroupModel(Model):
             if group is None or group.pending.pop(entry, None) is None:
                 answer.append(-1)
                 continue
+            result = self.delete_by(stream, entry, refs)
             # An entry that is gone from the stream was acknowledged all the same.
-            answer.append(self.delete_by(stream, entry, refs) if entry in stream.fields else 1)
+            answer.append(result if result > 0 else 2 if refs == "ACKED" and stream.is_needed(entry) else 1)
         return answer
 
     def do_xnack(self, args, actual):

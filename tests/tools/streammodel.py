@@ -232,7 +232,7 @@ class Model:
 
     def delete_by(self, stream, entry, refs):
         """The answer of XDELEX for one entry."""
-        if refs == "ACKED" and entry in stream.fields and (stream.is_needed(entry) or not stream.groups):
+        if refs == "ACKED" and entry in stream.fields and stream.is_needed(entry):
             return 2
         if refs == "DELREF":
             stream.forget(entry)
@@ -248,6 +248,8 @@ class Model:
         if stream is None:
             raise Error("ERR no such key")
         entry = parse(args[1])
+        if entry < stream.max_deleted:
+            raise Error("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id")
         if stream.ids and entry < stream.ids[-1]:
             raise Error("ERR The ID specified in XSETID is smaller than the target stream top item")
         stream.last = entry
