@@ -221,7 +221,7 @@ batch_copy(struct batch *batch, uint32_t way, enum encoding encoding, struct pie
 	const uint8_t *p = from->chunk->data + from->offset;
 	uint8_t *out;
 
-	batch->flow->work.done += WORK_QUEUE + WORK_BYTES(room) + messages * WORK_VISIT;
+	batch->flow->work.done += WORK_QUEUE + WORK_FRESH * WORK_BYTES(room) + messages * WORK_VISIT;
 	if (writer_reserve(&batch->copies, room) < 0)
 		return -ENOMEM;
 	*ret_piece = (struct piece){ batch->copies.chunk, batch->copies.chunk->len, 0 };

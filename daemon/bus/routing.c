@@ -79,7 +79,7 @@ routing_add_match(struct pattern *pattern, void *arg)
 
 	if (bytes < 0)
 		return (int)bytes;
-	routing->work->done += WORK_LOOKUP + WORK_BYTES(pattern->len + channel->name_len);
+	routing->work->done += WORK_LOOKUP + WORK_FRESH * WORK_BYTES(pattern->len + channel->name_len);
 	routing->match_bytes += (size_t)bytes;
 	if (channel->n_matches == 1)
 		TAILQ_INSERT_TAIL(&routing->matched, channel, matched_link);

@@ -64,6 +64,18 @@ output_release(struct flow *flow, struct client *c)
 		flow->work.done += (uint64_t)n * WORK_VISIT;
 }
 
+/* What could not be written has to wait: copies the small pieces. */
+static void
+output_detach(struct flow *flow, struct client *c)
+{
+	size_t before = flow->chunks.bytes;
+
+	flow->work.done += outq_undetached(&c->out) * WORK_QUEUE;
+	outq_detach(&c->out, &flow->chunks);
+	if (flow->chunks.bytes > before)
+		flow->work.done += WORK_FRESH * WORK_BYTES(flow->chunks.bytes - before);
+}
+
 void
 output_flushed(struct flow *flow, struct client *c, enum outq_status status, size_t written, struct barrier *barrier)
 {
@@ -76,14 +88,12 @@ output_flushed(struct flow *flow, struct client *c, enum outq_status status, siz
 		break;
 	case OUTQ_FULL:
 	case OUTQ_BUDGET:
-		flow->work.done += outq_undetached(&c->out) * WORK_QUEUE;
 		flow_set_out_state(flow, c, CLIENT_OUT_BLOCKED);
-		outq_detach(&c->out, &flow->chunks);
+		output_detach(flow, c);
 		break;
 	case OUTQ_GATED:
-		flow->work.done += outq_undetached(&c->out) * WORK_QUEUE;
 		flow_set_out_state(flow, c, CLIENT_OUT_GATED);
-		outq_detach(&c->out, &flow->chunks);
+		output_detach(flow, c);
 		if (barrier->is_broken)
 			flow_mark_dead(flow, c); /* what it would be told is not true */
 		else

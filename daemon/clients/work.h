@@ -39,6 +39,7 @@
 
 /* What copying or hashing so many bytes costs. Writing them to a socket costs twice as much, reading four times. */
 #define WORK_BYTES(n) ((uint64_t)(n) / 8)
+#define WORK_FRESH 4 /* so many times as much if that is the first use of the memory */
 
 struct work {
 	uint64_t done;     /* since the start */
