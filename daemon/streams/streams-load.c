@@ -166,23 +166,6 @@ load_part(struct load *load, enum storage_table table, uint64_t owner, struct sl
 }
 
 static int
-load_producer(struct load *load, uint64_t owner, struct slice key, struct slice value)
-{
-	struct load_entry *entry = load_find(&load->all_streams, owner);
-	int r;
-
-	if (!entry) {
-		load->strays++;
-		return 0;
-	}
-	r = producers_load(load->streams, entry->stream, key, value);
-	if (r != -EBADMSG)
-		return r;
-	load_damaged(load, STORAGE_PRODUCERS, owner, entry->stream);
-	return 0;
-}
-
-static int
 load_meta(struct load *load, struct slice key, struct slice value)
 {
 	struct slice expected = STREAMS_LAST_NO_KEY;
@@ -211,9 +194,8 @@ load_record(void *arg, enum storage_table table, uint64_t owner, struct slice ke
 	case STORAGE_GROUPS:
 	case STORAGE_CONSUMERS:
 	case STORAGE_PENDING:
-		return load_part(load, table, owner, key, value);
 	case STORAGE_PRODUCERS:
-		return load_producer(load, owner, key, value);
+		return load_part(load, table, owner, key, value);
 	case STORAGE_LATER:
 	case STORAGE_TABLES:
 		break;
