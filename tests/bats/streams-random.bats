@@ -1,0 +1,17 @@
+#!/usr/bin/env bats
+# Random stream commands: udsd answers as redis-server does, also after it was killed or stopped and started again.
+
+load helper
+
+@test "random stream commands are answered as by redis-server, across kill -9 and stops" {
+    local seed=()
+    [ -z "${UDSD_TEST_SEED:-}" ] || seed=(--seed "$UDSD_TEST_SEED")
+    # A path below the test's own directory may be too long for a socket.
+    local dir
+    dir=$(mktemp -d)
+    run "$PYTHON" "$TOOLS/stream-random.py" --udsd "$UDSD" --dir "$dir" \
+        --steps "${UDSD_STREAM_STEPS:-5000}" "${seed[@]}" 3>&- 8>&-
+    assert_success
+    rm -rf "$dir"
+    echo "# ${lines[0]}: ${lines[1]}" >&3
+}
