@@ -2,8 +2,10 @@
 
 #include "gone.h"
 
+/* Blocks that one transaction deletes at once; so many take some milliseconds. More are gone (gone.h). */
+#define APPLY_DELETE_MAX 250
 /* Blocks that are gone, and deleted by each transaction beside its own changes. */
-#define APPLY_SWEEP 100
+#define APPLY_SWEEP 50
 
 static sqlite3_stmt *
 apply_bind_key(struct database *database, enum database_statement which, const struct change *change)
@@ -91,6 +93,20 @@ apply_all(struct database *database, const struct changes *changes)
 	return r;
 }
 
+/* What a transaction does beside its own changes, if it has some. */
+static int
+apply_tidy(struct database *database, bool has_changes)
+{
+	enum database_statement vacuum = has_changes ? DATABASE_VACUUM_SOME : DATABASE_VACUUM;
+	int r;
+
+	if (database->has_gone || !database->has_spare)
+		return gone_sweep(database, has_changes ? APPLY_SWEEP : APPLY_DELETE_MAX);
+	if ((r = database_run(database, vacuum)) == 0)
+		database->wants_checkpoint = true;
+	return r;
+}
+
 int
 apply_changes(struct database *database, const struct changes *changes)
 {
@@ -100,7 +116,7 @@ apply_changes(struct database *database, const struct changes *changes)
 	if (r == 0 && changes)
 		r = apply_all(database, changes);
 	if (r == 0)
-		r = gone_sweep(database, changes ? APPLY_SWEEP : APPLY_DELETE_MAX);
+		r = apply_tidy(database, changes != NULL);
 	if (r == 0)
 		r = database_commit(database);
 	if (r < 0) {

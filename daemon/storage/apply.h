@@ -4,11 +4,9 @@
 #include "changes.h"
 #include "database.h"
 
-/* Blocks deleted by one transaction; so many take some milliseconds. More are gone (gone.h). */
-#define APPLY_DELETE_MAX 1000
-
 /*
- * Makes the changes durable, in one transaction, which also deletes some blocks that are gone; NULL: only that. Returns
- * 0; or a negative errno with the reason in database.failure, and then nothing has changed.
+ * Makes the changes durable, in one transaction, which also deletes some blocks that are gone and gives back some spare
+ * pages. NULL: does only that, and more of it. Returns 0; or a negative errno with the reason in database.failure, and
+ * then nothing has changed.
  */
 int apply_changes(struct database *database, const struct changes *changes);

@@ -35,6 +35,7 @@ static const char *const database_sql[DATABASE_STATEMENTS] = {
 	[DATABASE_PAGES] = "PRAGMA page_count",
 	[DATABASE_FREE_PAGES] = "PRAGMA freelist_count",
 	[DATABASE_VACUUM] = "PRAGMA incremental_vacuum(100)",
+	[DATABASE_VACUUM_SOME] = "PRAGMA incremental_vacuum(8)",
 };
 
 static int
@@ -227,6 +228,7 @@ database_checkpoint(struct database *database, bool is_last)
 	if (code != SQLITE_OK)
 		return database_fail(database, code);
 	database->log_pages = 0;
+	database->wants_checkpoint = false;
 	return 0;
 }
 

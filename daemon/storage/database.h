@@ -32,6 +32,7 @@ enum database_statement {
 	DATABASE_PAGES,
 	DATABASE_FREE_PAGES,
 	DATABASE_VACUUM,
+	DATABASE_VACUUM_SOME,
 	DATABASE_STATEMENTS,
 };
 
@@ -46,6 +47,8 @@ struct database {
 	sqlite3_stmt *statements[DATABASE_STATEMENTS];
 	int log_pages;                   /* in the log, as of the last commit */
 	bool has_gone;                   /* see gone.h */
+	bool has_spare;                  /* more pages are free than should be, see room.h */
+	bool wants_checkpoint;           /* pages were given back, which makes the file smaller only then */
 	struct database_failure failure; /* the last one */
 };
 

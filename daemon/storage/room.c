@@ -6,6 +6,10 @@
 
 #include "human.h"
 
+/* Free pages that are kept, so that the file does not shrink and grow all the time: so many, and a share of all. */
+#define ROOM_SPARE_PAGES 256
+#define ROOM_SPARE_SHARE 8
+
 void
 room_measure(struct room *room, struct database *database, const struct storefile *file)
 {
@@ -17,6 +21,7 @@ room_measure(struct room *room, struct database *database, const struct storefil
 	    database_number(database, DATABASE_FREE_PAGES, &free_pages) == 0) {
 		room->pages = pages;
 		room->free_pages = free_pages;
+		database->has_spare = free_pages > ROOM_SPARE_PAGES + (pages - free_pages) / ROOM_SPARE_SHARE;
 	}
 	if (stat(file->path, &main) == 0)
 		room->file_bytes = (uint64_t)main.st_size;

@@ -11,7 +11,7 @@ struct room {
 	uint64_t system_bytes;      /* free in the file system */
 };
 
-/* What cannot be learned stays as it was. */
+/* What cannot be learned stays as it was. Also finds out whether the database has spare pages. */
 void room_measure(struct room *room, struct database *database, const struct storefile *file);
 
 uint64_t room_used_bytes(const struct room *room);

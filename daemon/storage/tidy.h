@@ -1,20 +1,18 @@
-/* What is done for the database while there is nothing else to do, in small steps: deleting what is gone, giving free
- * pages back to the file system, and checkpoints. */
+/*
+ * What is done for the database while there is nothing else to do, in small steps: deleting what is gone, giving spare
+ * pages back to the file system, and checkpoints. Functions return 0; or a negative errno with the reason in
+ * database.failure.
+ */
 #pragma once
 
 #include <stdbool.h>
 
 #include "database.h"
-#include "room.h"
 
-struct tidy {
-	bool wants_checkpoint; /* only that makes the file smaller */
-};
+bool tidy_has_work(const struct database *database);
 
-bool tidy_has_work(const struct tidy *tidy, const struct database *database, const struct room *room);
+/* Does one step. */
+int tidy_step(struct database *database);
 
-/* Does one step. Returns 0; or a negative errno with the reason in database.failure. */
-int tidy_step(struct tidy *tidy, struct database *database, const struct room *room);
-
-/* Makes a checkpoint if the log has grown long. Returns likewise. */
-int tidy_log(struct tidy *tidy, struct database *database);
+/* Makes a checkpoint if the log has grown long. */
+int tidy_log(struct database *database);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "apply.h"
+#include "tidy.h"
 
 #define WORKER_RETRY_MS 1000   /* after no space or memory */
 #define WORKER_IDLE_MS 10      /* before it tidies up */
@@ -168,7 +169,7 @@ worker_trim_log(struct worker *worker)
 	if (worker_now_ms() < worker->log_at_ms)
 		return;
 	pthread_mutex_unlock(&worker->mutex);
-	r = tidy_log(&worker->tidy, &worker->database);
+	r = tidy_log(&worker->database);
 	pthread_mutex_lock(&worker->mutex);
 	if (!worker_check(worker, r))
 		worker->log_at_ms = worker_now_ms() + WORKER_RETRY_MS;
@@ -222,13 +223,12 @@ worker_copy(struct worker *worker)
 static bool
 worker_tidy(struct worker *worker)
 {
-	struct room room = worker->room;
 	int r;
 
-	if (worker_now_ms() < worker->tidy_at_ms || !tidy_has_work(&worker->tidy, &worker->database, &room))
+	if (worker_now_ms() < worker->tidy_at_ms || !tidy_has_work(&worker->database))
 		return false;
 	pthread_mutex_unlock(&worker->mutex);
-	r = tidy_step(&worker->tidy, &worker->database, &room);
+	r = tidy_step(&worker->database);
 	pthread_mutex_lock(&worker->mutex);
 	worker->figures.cpu_us = worker_clock_us(CLOCK_THREAD_CPUTIME_ID);
 	if (!worker_check(worker, r))
@@ -248,7 +248,7 @@ worker_wait(struct worker *worker)
 		return;
 	if (worker->has_batch)
 		until = worker->commit_at_ms;
-	if (tidy_has_work(&worker->tidy, &worker->database, &worker->room) && worker->tidy_at_ms < until)
+	if (tidy_has_work(&worker->database) && worker->tidy_at_ms < until)
 		until = worker->tidy_at_ms;
 	if (worker_state(worker) == STORAGE_SCARCE && worker->measure_at_ms < until)
 		until = worker->measure_at_ms;

@@ -16,7 +16,6 @@
 #include "room.h"
 #include "storage-data.h"
 #include "storefile.h"
-#include "tidy.h"
 
 struct worker {
 	pthread_mutex_t mutex; /* for all members up to `reason` */
@@ -45,7 +44,6 @@ struct worker {
 	struct database database;
 	struct copy copy;
 	bool is_copying;
-	struct tidy tidy;
 	uint64_t tidy_at_ms, log_at_ms, measure_at_ms; /* not before */
 };
 
