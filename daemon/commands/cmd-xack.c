@@ -91,7 +91,7 @@ xackdel_one(struct streams *streams, struct stream_group *group, struct stream_i
 	if (step == STREAM_END) { /* it was deleted before */
 		if (refs == REFS_DELETE)
 			group_forget_everywhere(streams, group->stream, id);
-		*ret_result = refs == REFS_ACKED && group_any_needs(group->stream, id) ? REFS_KEPT : REFS_DELETED;
+		*ret_result = REFS_DELETED;
 		return STREAM_ENTRY;
 	}
 	return refs_delete(streams, group->stream, id, refs, ret_result);
@@ -190,7 +190,7 @@ xnack_require_ids(struct bus *bus, struct session *s, const struct slice *argv, 
 		return false;
 	}
 	xnack->n = (size_t)n;
-	return xack_require_ids(bus, s, argv, xnack->first + xnack->n, xnack->first);
+	return true;
 }
 
 static bool
@@ -278,7 +278,7 @@ xnack_run(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	if (i == 0)
 		i = xnack.first;
 	group = xgroup_require(bus, s, streams, argv[1], argv[2]);
-	if (!group)
+	if (!group || (next == 0 && !xack_require_ids(bus, s, argv, xnack.first + xnack.n, xnack.first)))
 		return COMMAND_DONE;
 	for (; i < xnack.first + xnack.n; i++) {
 		enum stream_step step;
