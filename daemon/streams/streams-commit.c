@@ -50,6 +50,24 @@ streams_have_changes(const struct streams *streams)
 	return commit_is_due(streams) || streams->committing;
 }
 
+/*
+ * Nothing is left to be stored, although answers wait for it: what they are about came and went within one batch, such
+ * as a stream that was made and deleted.
+ */
+static void
+commit_open_empty(struct streams *streams)
+{
+	struct barrier *next;
+
+	if (streams->open->refs == 1 || streams->is_dead || storage_is_committing(streams->storage))
+		return;
+	next = barrier_new_commit(&streams->flow->barriers);
+	if (!next)
+		return;
+	commit_open_barrier(&streams->open);
+	streams->open = next;
+}
+
 void
 streams_commit(struct streams *streams)
 {
@@ -57,6 +75,8 @@ streams_commit(struct streams *streams)
 
 	streams_sweep(streams);
 	stream_cache_shrink(streams);
+	if (!commit_is_due(streams))
+		commit_open_empty(streams);
 	if (!commit_is_due(streams) || streams->is_dead)
 		return;
 	if (storage_is_committing(streams->storage)) {

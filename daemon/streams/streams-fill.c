@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "group-store.h"
+#include "producers-store.h"
 #include "stream-cache.h"
 #include "stream-index.h"
 #include "streams-record.h"
@@ -92,7 +93,9 @@ fill_write_stream(struct streams *streams, struct stream *stream)
 			return -ENOMEM;
 	}
 	streams->flow->work.done += stream->n_groups * WORK_VISIT;
-	return group_save_all(streams->storage, stream);
+	if (group_save_all(streams->storage, stream) < 0)
+		return -ENOMEM;
+	return producers_save(streams, stream);
 }
 
 static int
@@ -102,7 +105,9 @@ fill_erase_stream(struct streams *streams, struct stream *stream)
 	    fill_erase_blocks(streams, stream->no, STREAM_ID_MIN, STREAM_ID_MAX) < 0)
 		return -ENOMEM;
 	streams->flow->work.done += stream->n_groups * WORK_LOOKUP;
-	return group_erase_all(streams->storage, stream);
+	if (group_erase_all(streams->storage, stream) < 0)
+		return -ENOMEM;
+	return producers_erase(streams, stream);
 }
 
 static int
@@ -154,6 +159,7 @@ fill_mark_saved(struct streams *streams)
 		while ((block = TAILQ_FIRST(&stream->dirty_blocks)))
 			fill_mark_block(streams, block, BLOCK_COMMITTING);
 		group_saved_all(stream);
+		producers_saved(stream);
 	}
 	while ((block = TAILQ_FIRST(&streams->cache.ahead)))
 		stream_cache_saved(streams, block, BLOCK_COMMITTING);

@@ -3,6 +3,7 @@
  * the record before. Streams and groups are found by number only here, in two arrays that are in the order in which
  * they came.
  */
+#include "producers-store.h"
 #include "streams-load.h"
 
 #include <errno.h>
@@ -171,6 +172,23 @@ load_of_group(struct load *load, enum storage_table table, uint64_t owner, struc
 }
 
 static int
+load_producer(struct load *load, uint64_t owner, struct slice key, struct slice value)
+{
+	struct load_entry *entry = load_find(&load->all_streams, owner);
+	int r;
+
+	if (!entry) {
+		load->strays++;
+		return 0;
+	}
+	r = producers_load(load->streams, entry->stream, key, value);
+	if (r != -EBADMSG)
+		return r;
+	load_damaged(load, STORAGE_PRODUCERS, owner, entry->stream);
+	return 0;
+}
+
+static int
 load_meta(struct load *load, struct slice key, struct slice value)
 {
 	struct slice expected = STREAMS_LAST_NO_KEY;
@@ -202,6 +220,7 @@ load_record(void *arg, enum storage_table table, uint64_t owner, struct slice ke
 	case STORAGE_PENDING:
 		return load_of_group(load, table, owner, key, value);
 	case STORAGE_PRODUCERS:
+		return load_producer(load, owner, key, value);
 	case STORAGE_LATER:
 	case STORAGE_TABLES:
 		break;

@@ -8,6 +8,7 @@
 
 #include "blocked.h"
 #include "group.h"
+#include "producers.h"
 #include "stream-owner.h"
 
 #define STREAM(node_) ((struct stream *)((char *)(node_)-offsetof(struct stream, node)))
@@ -120,6 +121,7 @@ void
 streams_free(struct streams *streams, struct stream *stream)
 {
 	group_free_all(streams, stream);
+	producers_free(streams, stream);
 	free(stream->name);
 	free(stream->gone);
 	free(stream->blocks);
