@@ -181,6 +181,11 @@ class Server:
                     self.drain()
                     self.check(end)
 
+    def forget(self):
+        """Deletes the keys that a file may have left because it was not run to its end."""
+        self.reach(lambda: self._exchange(self.control, b"FLUSHALL\r\n", b"\r\n"))
+        self.control.take()
+
     def drain(self):
         """Returns whether anything came."""
         return any([connection.drain() for connection in self.connections.values()])
