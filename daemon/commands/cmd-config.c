@@ -44,9 +44,6 @@ static const struct {
 	           LIMITS_ROWS(LIMIT) };
 /* clang-format on */
 
-/* As in Redis, and what is shown while streams are off. */
-#define CONFIG_NODE_ENTRIES_DEFAULT 100
-
 /* Upper bound of the patterns in one CONFIG GET. */
 #define PATTERNS_MAX 64
 
@@ -76,7 +73,7 @@ config_value(struct bus *bus, size_t i)
 	const struct streams *streams = sessions_of(bus)->streams;
 
 	if (parameters[i].offset == CONFIG_NODE_ENTRIES)
-		return streams ? streams->limits.node_entries : CONFIG_NODE_ENTRIES_DEFAULT;
+		return streams ? streams->limits.node_entries : STREAMS_NODE_ENTRIES;
 	return *(const uint64_t *)((const char *)&bus->flow.limits + parameters[i].offset);
 }
 

@@ -92,13 +92,16 @@ struct stream {
 
 struct blocked;
 
+/* Entries of a block unless CONFIG SET stream-node-max-entries says otherwise, as in Redis. */
+#define STREAMS_NODE_ENTRIES 100
+
 struct streams_limits {
 	uint64_t cache;       /* bytes of blocks in memory */
 	uint64_t queue_bytes; /* changes that are not durable yet; above it, commands that write wait */
 	uint64_t max_streams;
 	uint64_t max_bytes_per_uid; /* of the streams that a user has made; 0: no limit */
 	uint64_t max_pending;       /* entries that each group may have given and not seen acknowledged */
-	size_t node_entries;        /* CONFIG SET stream-node-max-entries: entries of a block, 100 */
+	size_t node_entries; /* of a block, at most; 0 at first stands for STREAMS_NODE_ENTRIES, later for no limit */
 };
 
 /*

@@ -13,6 +13,8 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 	int r;
 
 	*streams = (struct streams){ .flow = flow, .storage = storage, .limits = *limits };
+	if (limits->node_entries == 0)
+		streams->limits.node_entries = STREAMS_NODE_ENTRIES;
 	TAILQ_INIT(&streams->throttled);
 	TAILQ_INIT(&streams->blocked);
 	TAILQ_INIT(&streams->copying);
@@ -44,7 +46,10 @@ streams_deinit(struct streams *streams)
 void
 streams_set_limits(struct streams *streams, const struct streams_limits *limits)
 {
+	size_t node_entries = streams->limits.node_entries;
+
 	streams->limits = *limits;
+	streams->limits.node_entries = node_entries;
 }
 
 static const char *

@@ -24,6 +24,7 @@ int streams_init(struct streams *streams, struct flow *flow, struct storage *sto
 /* Commits what was changed, and closes the store. All clients must be gone. */
 void streams_deinit(struct streams *streams);
 
+/* node_entries stays: CONFIG SET has set it. */
 void streams_set_limits(struct streams *streams, const struct streams_limits *limits);
 
 /*

@@ -396,6 +396,28 @@ EOF
     assert_success
 }
 
+@test "CONFIG SET stream-node-max-entries holds after a reload, and blocks are as small as it says" {
+    start_store
+    run redis CONFIG GET stream-node-max-entries
+    assert_output "[b'stream-node-max-entries', b'100']"
+    redis CONFIG SET stream-node-max-entries 7
+    redis UDSD RELOAD
+    run redis CONFIG GET stream-node-max-entries
+    assert_output "[b'stream-node-max-entries', b'7']"
+    "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+client = Client(sys.argv[1])
+for i in range(1, 31):
+    client.call("XADD", "s", "1-%d" % i, "f", "v")
+EOF
+    # Only whole blocks go.
+    run redis XTRIM s MAXLEN "~" 20
+    assert_output 7
+    run redis XTRIM s MINID "~" 1-16 LIMIT 0
+    assert_output 7
+}
+
 @test "a transaction is stored as a whole" {
     start_store
     run "$PYTHON" - "$S" <<'EOF'
