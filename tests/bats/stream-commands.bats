@@ -319,6 +319,44 @@ EOF
     assert_success
 }
 
+@test "clients leave in the middle of long commands, and others take their turn" {
+    start_store "cache = 1M"
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from crowd import encode_all
+from resp import Client
+path = sys.argv[1]
+client = Client(path)
+for begin in range(0, 60000, 1000):
+    client.send_raw(encode_all([["XADD", "s", "1-%d" % (begin + i + 1), "f", "v"] for i in range(1000)]))
+    for _ in range(1000):
+        client.read()
+client.send_raw(encode_all([["XADD", "k.%d" % i, "1-1", "f", "v"] for i in range(2000)]))
+for _ in range(2000):
+    client.read()
+keys = ["k.%d" % i for i in range(2000)]
+ids = ["1-%d" % i for i in range(1, 3001)]
+long = [["XRANGE", "s", "-", "+"], ["XREVRANGE", "s", "+", "-"], ["KEYS", "*"], ["EXISTS"] + keys * 20,
+        ["XDEL", "s"] + ids, ["XDELEX", "s", "IDS", "3000"] + ids, ["XADD", "s", "ACKED", "MAXLEN", "50000", "*", "f", "v"]]
+for round in range(6):
+    leaving = []
+    for command in long:
+        for transaction in False, True:
+            other = Client(path)
+            other.send_raw(encode_all([["MULTI"], command, command, ["EXEC"]] if transaction else [command] * 3))
+            leaving.append(other)
+    for i, other in enumerate(leaving):
+        if i % 3 == round % 3:
+            client.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") if i == 12 else other.close()
+    for other in leaving:
+        other.close()
+    assert len(client.call("XRANGE", "s", "-", "+", "COUNT", "20000")) == 20000
+    assert len(client.call("KEYS", "*")) == 2001
+assert client.call("DEL", *keys) == 2000
+EOF
+    assert_success
+}
+
 @test "SCAN and KEYS find all of many streams, while others come and go" {
     start_store
     run "$PYTHON" - "$S" <<'EOF'
