@@ -319,6 +319,75 @@ EOF
     assert_success
 }
 
+@test "KEEPREF, DELREF and ACKED say what deleting means for groups" {
+    start_store
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+call = Client(sys.argv[1]).call
+for i in range(1, 7):
+    call("XADD", "s", "1-%d" % i, "f", "v")
+for group, count in ("g", "4"), ("h", "2"):
+    call("XGROUP", "CREATE", "s", group, "0")
+    call("XREADGROUP", "GROUP", group, "c", "COUNT", count, "STREAMS", "s", ">")
+    call("XACK", "s", group, "1-1", "1-2")
+
+def pending():
+    return call("XPENDING", "s", "g")[0]
+
+# 1-1 and 1-2 are done with; g has not acknowledged the next two, and h has not seen them.
+assert call("XDELEX", "s", "ACKED", "IDS", "3", "1-1", "1-3", "9-9") == [1, 2, -1]
+assert call("XTRIM", "s", "MAXLEN", "0", "ACKED") == 1
+assert call("XADD", "s", "ACKED", "MAXLEN", "1", "2-1", "f", "v") == b"2-1"
+assert call("XLEN", "s") == 5 and pending() == 2
+assert call("XDELEX", "s", "IDS", "1", "1-3") == [1]
+assert pending() == 2
+assert call("XDELEX", "s", "DELREF", "IDS", "2", "1-3", "1-4") == [-1, 1]
+assert pending() == 0
+call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">")
+assert pending() == 3
+assert call("XADD", "s", "MAXLEN", "2", "3-1", "f", "v") == b"3-1"
+assert call("XLEN", "s") == 2 and pending() == 3
+assert call("XTRIM", "s", "DELREF", "MINID", "3") == 1
+assert pending() == 2
+assert call("XADD", "s", "DELREF", "MAXLEN", "0", "4-1", "f", "v") == b"4-1"
+assert call("XLEN", "s") == 0
+EOF
+    assert_success
+}
+
+@test "a trim that looks at each entry goes on in turns, and waits for the disk" {
+    start_store "cache = 1M"
+    "$PYTHON" - "$S" <<'EOF'
+import sys
+from crowd import encode_all
+from resp import Client
+client = Client(sys.argv[1])
+for key in "s", "t":
+    for begin in range(0, 40000, 1000):
+        client.send_raw(encode_all([["XADD", key, "1-%d" % (begin + i + 1), "f", "v" * 50] for i in range(1000)]))
+        for _ in range(1000):
+            client.read()
+    client.call("XGROUP", "CREATE", key, "g", "1-30000")
+EOF
+    restart_store
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+client, other = Client(sys.argv[1]), Client(sys.argv[1])
+client.send("XTRIM", "s", "MAXLEN", "0", "ACKED")
+client.send("XADD", "t", "MAXLEN", "100", "ACKED", "2-1", "f", "v")
+client.send("XLEN", "t")
+for _ in range(20):
+    assert other.call("PING") == b"PONG"
+assert client.read() == 30000
+assert client.read() == b"2-1"
+assert client.read() == 10001
+assert client.call("XLEN", "s") == 10000
+EOF
+    assert_success
+}
+
 @test "clients leave in the middle of long commands, and others take their turn" {
     start_store "cache = 1M"
     run "$PYTHON" - "$S" <<'EOF'
