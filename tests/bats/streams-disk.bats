@@ -38,7 +38,7 @@ make_flush_shim() {
 
 @test "while a flush takes long, messages flow: to others, and to those that wait for the disk themselves" {
     make_flush_shim
-    run "$PYTHON" - "$UDSD" "$DIR/hub" "$DIR/flush.so" <<'EOF2'
+    run "$PYTHON" - "$UDSD" "$DIR/hub" "$DIR/flush.so" <<'EOF'
 import os, select, sys
 import resp
 from streamhub import Hub
@@ -94,7 +94,7 @@ EOF
 
 @test "a flush that fails: no answer to those that waited, streams are off, messages go on, a restart is clean" {
     make_flush_shim
-    run "$PYTHON" - "$UDSD" "$DIR/hub" "$DIR/flush.so" <<'EOF2'
+    run "$PYTHON" - "$UDSD" "$DIR/hub" "$DIR/flush.so" <<'EOF'
 import os, sys
 import resp
 from streamhub import Hub
