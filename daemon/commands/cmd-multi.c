@@ -181,12 +181,12 @@ multi_run(struct bus *bus, struct session *s, struct transaction *transaction)
 			result = execute(bus, s, command->row, execute_stats(bus, command->row), command->argv,
 			                 command->argc);
 		transaction->work += bus->flow.work.done - begin;
-		if (result == COMMAND_WAIT)
-			return COMMAND_WAIT;
 		multi_limit_replies(bus, s, transaction);
-		if (result == COMMAND_MORE) {
+		if (result != COMMAND_DONE) { /* it goes on there */
 			transaction->place = sessions->place;
 			sessions->place = (struct place){ 0 };
+			if (result == COMMAND_WAIT)
+				return COMMAND_WAIT;
 		} else {
 			transaction->next = STAILQ_NEXT(command, link);
 			place_clear(bus, &sessions->place);
