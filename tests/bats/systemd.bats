@@ -74,6 +74,10 @@ setup_file() {
     result_of worker_recipe
 }
 
+@test "the service keeps streams in its state directory, over stops and kills; udsctl backup copies them" {
+    result_of streams
+}
+
 @test "the README's commands for systemd start the service, and remove it" {
     result_of install_recipe
 }
