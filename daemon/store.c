@@ -6,6 +6,7 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -35,6 +36,20 @@ store_remove_copies(const char *directory)
 		closedir(d);
 }
 
+/* What is missing above the directory of a user's store, as the XDG base directory specification wants it. */
+static void
+store_make_parents(const char *directory)
+{
+	char path[STORE_PATH_MAX + 1];
+
+	snprintf(path, sizeof(path), "%s", directory);
+	for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+		*p = '\0';
+		mkdir(path, 0700);
+		*p = '/';
+	}
+}
+
 int
 store_open(struct store *store, struct loop *loop, const struct store_config *config)
 {
@@ -45,7 +60,13 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 	*store = (struct store){ .loop = loop };
 	if (strcmp(config->directory, "none") == 0)
 		return 0;
+	if (config->is_optional)
+		store_make_parents(config->directory);
 	r = storage_open(config->directory, &config->disk, &storage, error, sizeof(error));
+	if (r < 0 && config->is_optional && (r == -EACCES || r == -ENOENT || r == -EROFS || r == -EPERM)) {
+		log_warning("there are no streams: %s", error);
+		return 0;
+	}
 	if (r < 0) {
 		log_error("cannot open the store: %s", error);
 		return r == -EACCES || r == -EPERM ? EX_NOPERM : EX_CONFIG;

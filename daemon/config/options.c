@@ -41,7 +41,7 @@ static const struct {
 	  "of socket: stream (default), seqpacket or dgram" },
 	{ { "store", required_argument, NULL, OPT_STORE },
 	  "DIRECTORY",
-	  "keep streams in this directory; none: have no streams" },
+	  "keep streams in this directory; user: below $XDG_STATE_HOME; none: have no streams" },
 	{ { "log-level", required_argument, NULL, 'L' }, "LEVEL", "error, warning, info (default) or debug" },
 	{ { "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 	  NULL,
@@ -288,6 +288,29 @@ options_add_default_listener(struct config *config, struct buf *mistakes)
 	return 0;
 }
 
+/* Returns 0, or -EINVAL if the path is too long. The parts may be "". */
+static int
+options_set_store_path(struct config *config, const char *directory, const char *separator, const char *name)
+{
+	size_t size = sizeof(config->store.directory);
+
+	return snprintf(config->store.directory, size, "%s%s%s", directory, separator, name) < (int)size ? 0 : -EINVAL;
+}
+
+/* --store user: where programs of a user keep their state. Without a home directory there are no streams. */
+static int
+options_set_store_of_user(struct config *config)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+	config->store.is_optional = true;
+	if (state && *state == '/')
+		return options_set_store_path(config, state, "/", "udsd");
+	if (home && *home == '/' && access(home, F_OK) == 0)
+		return options_set_store_path(config, home, "/.local/state/", "udsd");
+	return options_set_store_path(config, "none", "", "");
+}
+
 /*
  * Says which directory has the streams: that of --store, which may be relative, or that of the configuration, or the
  * one that the service manager made for the service (StateDirectory=).
@@ -295,28 +318,24 @@ options_add_default_listener(struct config *config, struct buf *mistakes)
 static int
 options_set_store(const struct options *options, struct config *config, struct buf *mistakes)
 {
-	const char *state = getenv("STATE_DIRECTORY");
-	char *directory = config->store.directory;
-	size_t len;
+	const char *state = getenv("STATE_DIRECTORY"), *store = options->store;
+	char here[STORE_PATH_MAX] = "";
+	int r = 0;
 
-	if (options->store && strcmp(options->store, "none") != 0) {
-		char here[STORE_PATH_MAX] = "";
-
-		if (!*options->store || (*options->store != '/' && !getcwd(here, sizeof(here))) ||
-		    snprintf(directory, STORE_PATH_MAX + 1, "%s%s%s", here, *here ? "/" : "", options->store) >
-		        (int)STORE_PATH_MAX) {
-			buf_printf(mistakes, "udsd: --store '%.200s' is not a directory or its name is too long\n",
-			           options->store);
-			return -EINVAL;
-		}
-	} else if (options->store) {
-		strcpy(directory, "none");
-	} else if (strcmp(directory, "auto") == 0) {
-		len = state ? strcspn(state, ":") : 0;
-		snprintf(directory, STORE_PATH_MAX + 1, "%.*s", len > 0 && len <= STORE_PATH_MAX ? (int)len : 4,
-		         len > 0 && len <= STORE_PATH_MAX ? state : "none");
+	if (store && strcmp(store, "user") == 0) {
+		r = options_set_store_of_user(config);
+	} else if (store && *store != '/' && strcmp(store, "none") != 0) {
+		r = *store && getcwd(here, sizeof(here)) ? options_set_store_path(config, here, "/", store) : -EINVAL;
+	} else if (store) {
+		r = options_set_store_path(config, store, "", "");
+	} else if (strcmp(config->store.directory, "auto") == 0) {
+		snprintf(here, sizeof(here), "%.*s", state ? (int)strcspn(state, ":") : 0, state ? state : "");
+		r = options_set_store_path(config, *here ? here : "none", "", "");
 	}
-	return 0;
+	if (r < 0)
+		buf_printf(mistakes, "udsd: --store '%.200s': no name, or a path that is too long\n",
+		           store ? store : "");
+	return r;
 }
 
 const char *

@@ -197,3 +197,39 @@ EOF
     echo "# ${lines[-1]}" >&3
     assert_success
 }
+
+@test "--store user keeps streams where the user's state is, and goes without where there is no home" {
+    mkdir "$DIR/home"
+    XDG_STATE_HOME='' HOME=$DIR/home start_udsd --store user
+    redis-cli -s "$S" XADD a '*' f v
+    [ "$(stat -c %a "$DIR/home/.local/state/udsd")" = 700 ]
+    stop_udsd
+    XDG_STATE_HOME=$DIR/state HOME=$DIR/home start_udsd --store user
+    [ "$(redis-cli -s "$S" XLEN a)" = 0 ]
+    [ -e "$DIR/state/udsd/store.db" ]
+    stop_udsd
+    XDG_STATE_HOME='' HOME=$DIR/nowhere start_udsd --store user
+    assert_equal "$(redis-cli -s "$S" XLEN a)" 'ERR streams are off: [store] directory is not set'
+    [ ! -e "$DIR/nowhere" ]
+    stop_udsd
+    touch "$DIR/file"
+    XDG_STATE_HOME=$DIR/file HOME=$DIR/nowhere start_udsd --store user
+    assert_equal "$(redis-cli -s "$S" PING)" PONG
+    contains "$LOG" 'there are no streams'
+}
+
+@test "a backup is whole while entries are added, and a store can be begun from it" {
+    start_udsd --store "$DIR/store"
+    background sh -c 'while :; do echo "XADD a * f v"; done | redis-cli -s "$0" >/dev/null' "$S"
+    wait_until eval '[ "$(redis-cli -s "$S" XLEN a)" -gt 1000 ]'
+    "$UDSCTL" -s "$S" backup "$DIR/copy.db"
+    [ -z "$(find "$DIR/store" -name 'backup*')" ]
+    run "$UDSCTL" -s "$S" backup "$DIR/nowhere/copy.db"
+    assert_failure 73
+    [ -z "$(find "$DIR/store" -name 'backup*')" ]
+    stop_udsd
+    mkdir "$DIR/other"
+    mv "$DIR/copy.db" "$DIR/other/store.db"
+    start_udsd --store "$DIR/other"
+    [ "$(redis-cli -s "$S" XLEN a)" -gt 1000 ]
+}
