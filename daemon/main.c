@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +9,10 @@
 
 #include "buf.h"
 #include "config.h"
+#include "human.h"
 #include "log.h"
 #include "options.h"
+#include "salvage.h"
 #include "server.h"
 
 /* Opens closed standard descriptors. A socket could take their numbers, and the log would go to a client. */
@@ -56,6 +59,23 @@ main_flush_output(void)
 	return EX_IOERR;
 }
 
+/* Saves what is whole of a damaged store. Returns an exit status. */
+static int
+main_salvage(const struct options *options)
+{
+	struct salvage salvage;
+	char error[1024];
+
+	umask(0077);
+	if (salvage_store(options->salvage, options->store, &salvage, error, sizeof(error)) < 0) {
+		fprintf(stderr, "udsd: %s\n", error);
+		return EX_IOERR;
+	}
+	printf("%s: saved %" PRIu64 " blocks and %" PRIu64 " records; found %" PRIu64 " damage%s\n", options->store,
+	       salvage.blocks, salvage.records, salvage.damages, human_s(salvage.damages));
+	return main_flush_output();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -73,6 +93,11 @@ main(int argc, char **argv)
 		break;
 	}
 	log_init("udsd");
+	if (options.salvage) {
+		r = main_salvage(&options);
+		options_deinit(&options);
+		return r;
+	}
 	config = options_load_config(&options, options.check_config && options.n_listen == 0, &mistakes);
 	if (!config) {
 		log_lines(LOG_LEVEL_ERROR, mistakes.len > 0 ? (char *)mistakes.data : "udsd: out of memory\n", true);

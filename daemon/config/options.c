@@ -18,7 +18,7 @@
 #include "protocol.h"
 #include "version.h"
 
-enum { OPT_LISTENER = 256, OPT_STORE, OPT_CHECK_CONFIG, OPT_PRINT_CONFIG };
+enum { OPT_LISTENER = 256, OPT_STORE, OPT_SALVAGE, OPT_CHECK_CONFIG, OPT_PRINT_CONFIG };
 
 static const struct {
 	struct option option;
@@ -42,6 +42,9 @@ static const struct {
 	{ { "store", required_argument, NULL, OPT_STORE },
 	  "DIRECTORY",
 	  "keep streams in this directory; user: below $XDG_STATE_HOME; none: have no streams" },
+	{ { "salvage", required_argument, NULL, OPT_SALVAGE },
+	  "DIRECTORY",
+	  "save what can be read of this store to --store and exit" },
 	{ { "log-level", required_argument, NULL, 'L' }, "LEVEL", "error, warning, info (default) or debug" },
 	{ { "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 	  NULL,
@@ -132,6 +135,9 @@ options_handle_option(struct options *options, int c, const char *name, const ch
 	case OPT_STORE:
 		options->store = optarg;
 		return OPTIONS_RUN;
+	case OPT_SALVAGE:
+		options->salvage = optarg;
+		return OPTIONS_RUN;
 	case 'L':
 		if (log_level_parse(optarg, &level) < 0)
 			return options_usage_error(
@@ -185,6 +191,8 @@ options_parse(int argc, char **argv, struct options *ret_options)
 			c = ':';
 		result = options_handle_option(&options, c, longopts[index].name, argv[at]);
 	}
+	if (result == OPTIONS_RUN && options.salvage && (!options.store || strcmp(options.store, "none") == 0))
+		result = options_usage_error("--salvage: the new store is missing: --store DIRECTORY");
 	if (result == OPTIONS_RUN && optind < argc)
 		result = options_usage_error(
 		    "unexpected argument '%s'; a file is for --config, an address for --listen", argv[optind]);

@@ -14,6 +14,7 @@ struct options {
 	struct listener_config *listener; /* the mode and so on of all these listeners; owned */
 	const char *listener_option;      /* an option that was given for them, or NULL */
 	const char *store;                /* the directory of --store, or NULL */
+	const char *salvage;              /* that of --salvage, which comes with --store; or NULL */
 	int log_level;                    /* enum log_level; -1: as configured */
 	bool check_config, print_config;
 };

@@ -176,7 +176,7 @@ storefile_explain(const struct storefile *file, const struct database *database,
 		return storefile_refuse(&message, r, "%s: another program, such as sqlite3, is using this database",
 		                        file->path);
 	if (r == -EBADMSG)
-		return storefile_refuse(&message, r, "%s: %s; udsd(1) says how to save what is whole", file->path,
-		                        database->failure.text);
+		return storefile_refuse(&message, r, "%s: %s; udsd --salvage saves what can be read, see udsd(1)",
+		                        file->path, database->failure.text);
 	return storefile_refuse(&message, r, "%s: %s", file->path, database->failure.text);
 }

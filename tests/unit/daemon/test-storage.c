@@ -279,7 +279,7 @@ what_is_not_a_store_is_refused(void **state UNUSED)
 	assert_refused(other, -EPROTO, "not a store of udsd, but another program's database");
 	write_file(text_file, "store.db", "This is a text, and a long one, which is no database at all.\n");
 	assert_refused(text_file, -EBADMSG, "the database is damaged");
-	assert_refused(text_file, -EBADMSG, "udsd(1) says how to save what is whole");
+	assert_refused(text_file, -EBADMSG, "udsd --salvage saves what can be read");
 	assert_true(asprintf(&file, "%s/store.db", text_file) > 0);
 	assert_refused(file, -ENOTDIR, strerror(ENOTDIR));
 }
