@@ -91,7 +91,7 @@ xackdel_one(struct streams *streams, struct stream_group *group, struct stream_i
 	if (step == STREAM_END) { /* it was deleted before */
 		if (refs == REFS_DELETE)
 			group_forget_everywhere(streams, group->stream, id);
-		*ret_result = REFS_DELETED;
+		*ret_result = refs == REFS_ACKED && group_any_needs(group->stream, id) ? REFS_KEPT : REFS_DELETED;
 		return STREAM_ENTRY;
 	}
 	return refs_delete(streams, group->stream, id, refs, ret_result);
