@@ -91,7 +91,7 @@ xackdel_one(struct streams *streams, struct stream_group *group, struct stream_i
 	if (step == STREAM_END) { /* it was deleted before */
 		if (refs == REFS_DELETE)
 			group_forget_everywhere(streams, group->stream, id);
-		*ret_result = REFS_DELETED;
+		*ret_result = refs == REFS_ACKED && group_any_needs(group->stream, id) ? REFS_KEPT : REFS_DELETED;
 		return STREAM_ENTRY;
 	}
 	return refs_delete(streams, group->stream, id, refs, ret_result);
@@ -124,6 +124,8 @@ xackdel_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 		return COMMAND_WAIT;
 	group = xack_find(bus, streams, argv[1], argv[2]);
 	if (i == 0) {
+		if (group && !xwork_require_warm(bus, s, streams, group->stream, argv + ids.first, ids.n))
+			return COMMAND_DONE;
 		i = ids.first;
 		answer_begin(&work->answer, bus, s);
 		work->has_answer = true;
@@ -279,6 +281,9 @@ xnack_run(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		i = xnack.first;
 	group = xgroup_require(bus, s, streams, argv[1], argv[2]);
 	if (!group || (next == 0 && !xack_require_ids(bus, s, argv, xnack.first + xnack.n, xnack.first)))
+		return COMMAND_DONE;
+	if (next == 0 && xnack.is_forced &&
+	    !xwork_require_warm(bus, s, streams, group->stream, argv + xnack.first, xnack.n))
 		return COMMAND_DONE;
 	for (; i < xnack.first + xnack.n; i++) {
 		enum stream_step step;

@@ -189,6 +189,8 @@ xclaim_run(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 	claim.group = xgroup_require(bus, s, streams, argv[1], argv[2]);
 	if (!claim.group || !xclaim_require(bus, s, argv, argc, &claim))
 		return COMMAND_DONE;
+	if (next == 0 && !xwork_require_warm(bus, s, streams, claim.group->stream, argv + 5, claim.n))
+		return COMMAND_DONE;
 	if (stream_id_cmp(claim.last, claim.group->last) > 0)
 		group_set_last(streams, claim.group, claim.last, claim.group->entries_read);
 	if (!xclaim_require_consumer(bus, s, argv[3], &claim))
@@ -340,6 +342,8 @@ xautoclaim_run(struct bus *bus, struct session *s, const struct slice *argv, siz
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_LOOKUP;
 		step = xautoclaim_one(&claim, work, pending);
+		if (step == STREAM_COLD && bus->flow.executing == &s->client && work->n + work->n_ids > 0)
+			break; /* EXEC does not wait for the disk: it goes on from here */
 		if (step == STREAM_COLD)
 			return xwork_wait_cold(bus, s, streams, work, 1);
 		if (step == STREAM_ERROR)

@@ -285,6 +285,67 @@ def no_more_than_max_pending(a, b, max_pending):
     expect(len(b.read()[0][1]), 1)
 
 
+@case
+def exec_does_not_wait_for_the_disk_and_does_nothing_by_halves(a):
+    a.call("DEL", "s")
+    for i in range(1, 401):
+        a.call("XADD", "s", "%d-0" % i, "f", "x" * 1000)
+    a.call("XGROUP", "CREATE", "s", "g", "0")
+    a.call("XREADGROUP", "GROUP", "g", "c", "COUNT", "300", "STREAMS", "s", ">")
+    before = pending(a)
+    expect(len(before), 300)
+    for command in (["XCLAIM", "s", "g", "d", "0", "300-0", "1-0", "150-0"],
+                    ["XACKDEL", "s", "g", "IDS", "3", "300-0", "1-0", "150-0"],
+                    ["XNACK", "s", "g", "FAIL", "IDS", "2", "300-0", "301-0", "FORCE"]):
+        a.call("XRANGE", "s", "390-0", "+")  # the newest are in memory, and little else
+        a.call("XREAD", "COUNT", "60", "STREAMS", "s", "320-0")
+        for part in (["MULTI"], command):
+            a.call(*part)
+        a.send("EXEC")
+        expect(a.line(), b"*1")
+        try:
+            answer = a.read()
+        except Error as error:
+            assert "EXEC does not wait for" in str(error), error
+            expect(pending(a), before)
+        else:
+            raise AssertionError("%r found all of it in memory: %r" % (command, answer))
+    expect(len(a.call("XCLAIM", "s", "g", "d", "0", "300-0", "1-0", "150-0")), 3)
+    # XAUTOCLAIM says where to go on.
+    a.call("XCLAIM", "s", "g", "d", "0", *["%d-0" % i for i in range(1, 11)])
+    a.call("MULTI")
+    a.call("XAUTOCLAIM", "s", "g", "e", "0", "0", "COUNT", "300")
+    following, claimed, _ = a.call("EXEC")[0]
+    assert 0 < len(claimed) < 300, len(claimed)
+    expect(following, b"%d-0" % (len(claimed) + 1))
+
+
+@case
+def long_reads_wait_for_the_disk(a):
+    a.call("DEL", "s")
+    for i in range(1, 1001):
+        a.call("XADD", "s", "%d-0" % i, "f", "x" * 1000)
+    for group in "gh":
+        a.call("XGROUP", "CREATE", "s", group, "0")
+    ids = [b"%d-0" % i for i in range(1, 1001)]
+    expect([e[0] for e in a.call("XREAD", "COUNT", "900", "STREAMS", "s", "0")[0][1]], ids[:900])
+    for _ in range(2):
+        got = a.call("XREADGROUP", "GROUP", "g", "c", "COUNT", "200", "STREAMS", "s", ">")[0][1]
+    expect([e[0] for e in got], ids[200:400])
+    expect([e[0] for e in a.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "0")[0][1]], ids[:400])
+    make_idle(a, "c", 100000, *["%d-0" % i for i in range(1, 401)])
+    expect([e[0] for e in claim(a, "d", 1000, "COUNT", "500")[0][1]], ids[:500])
+    expect([e[0] for e in a.call("XCLAIM", "s", "g", "c", "0", *ids[:500:7])], ids[:500:7])
+    n, last = 0, b"0"
+    while True:  # a mebibyte ends an answer
+        reply = a.call("XREAD", "STREAMS", "s", last)
+        if not reply:
+            break
+        n, last = n + len(reply[0][1]), reply[0][1][-1][0]
+    expect(n, 1000)
+    expect(len(a.call("XINFO", "STREAM", "s", "FULL", "COUNT", "300")[15]), 300)
+
+
 def main():
     path, max_pending = sys.argv[1], int(sys.argv[2])
     for name in sys.argv[3:] or CASES:

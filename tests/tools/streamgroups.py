@@ -80,7 +80,7 @@ class GroupModel(Model):
             if entry == start or pending.consumer != consumer or len(rows) == count:
                 continue
             if entry in stream.fields:
-                pending.time, pending.deliveries = now_ms(), pending.deliveries + 1
+                pending.time, pending.deliveries = now_ms(), min(pending.deliveries + 1, NEVER)
             rows.append([text_of(entry), stream.fields.get(entry)])
         return rows
 
