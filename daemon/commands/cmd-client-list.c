@@ -151,7 +151,7 @@ cmd_client_put_line(struct buf *out, struct bus *bus, const struct session *s, b
 	               c->id, address.peer, address.local, address.fd, cmd_client_or_empty(info->name),
 	               bus->flow.uptime_s - c->created_s, bus->flow.uptime_s - c->active_s, flags, s->database,
 	               c->n_channels, c->n_patterns, c->n_shards, transaction ? (int)transaction->n : -1, kept,
-	               multi_mem, c->out.bytes, c->out.count, unsent, sizeof(*s) + kept + multi_mem + unsent,
+	               multi_mem, outq_unsent(&c->out), c->out.count, unsent, sizeof(*s) + kept + multi_mem + unsent,
 	               c->state == CLIENT_OPEN && !c->clogged ? "r" : "", c->out_state == CLIENT_OUT_BLOCKED ? "w" : "",
 	               s->last_command > 0 ? sessions_of_const(bus)->table[s->last_command - 1].name : "NULL",
 	               client_is_resp3(c) ? 3 : 2, cmd_client_or_empty(info->lib_name),

@@ -205,7 +205,8 @@ static bool
 dispatch_is_too_much(const struct bus *bus, const struct session *s, const struct command *row,
                      const struct slice *argv, size_t argc)
 {
-	if (bus->flow.users.n_over == 0 || !s->client.user->is_over ||
+	/* Others may wait for what one of a group takes that was woken. */
+	if (bus->flow.users.n_over == 0 || !s->client.user->is_over || (s->info && s->info->blocked) ||
 	    row->flags & (COMMAND_MAY_WAIT | COMMAND_UNQUEUED) || bus_is_admin(bus, &s->client))
 		return false;
 	return argc > LARGE_NUMBER || argv[argc - 1].len > LARGE_BYTES || dispatch_is_costly(row);

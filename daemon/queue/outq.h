@@ -126,6 +126,13 @@ outq_for_messages(struct outq *q)
 	return outq_is_held(q) ? &q->extra->ahead : q;
 }
 
+/* Unsent bytes, with those of messages that are ahead. */
+static inline size_t
+outq_unsent(const struct outq *q)
+{
+	return q->bytes + (q->extra ? q->extra->ahead.bytes : 0);
+}
+
 /* Unsent bytes and the memory of their spans. */
 static inline size_t
 outq_cost(const struct outq *q)

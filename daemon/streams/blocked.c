@@ -4,8 +4,8 @@
  *   the list, so that adding more entries to the stream does not look at it again; it comes back if the command waits
  *   once more.
  * - of XREADGROUP in that of the group, in the order in which the commands came. It stays there until the command is
- *   done, since it must not lose its place. Of each group one waiter is awake at most: the first one that is alive. It
- *   leaves nothing behind that nobody is woken for: when it is done, or dies, the next one is woken.
+ *   done, since it must not lose its place. Of each group one waiter is woken at a time: the first one that is alive.
+ * It leaves nothing behind that nobody is woken for: when it is done, or dies, the next one is woken.
  *
  * To wake only makes a client ready: its command runs in a turn of its own. Lists of groups and names exist only while
  * somebody waits in them. An entry knows its stream by name only, and refers to no stream that it is not in a list of:
@@ -41,7 +41,8 @@ blocked_rouse(struct streams *streams, struct blocked *blocked)
 		flow_resume(streams->flow, blocked->client);
 }
 
-/* Wakes the first waiter that is alive, if it is not awake already. */
+/* Wakes the first waiter that is alive, if it is not awake already; and the next, if that one cannot take anything now.
+ */
 static void
 blocked_rouse_first(struct streams *streams, struct blocked_group *group)
 {
@@ -55,7 +56,8 @@ blocked_rouse_first(struct streams *streams, struct blocked_group *group)
 			continue;
 		if (!blocked->is_awake)
 			blocked_rouse(streams, blocked);
-		return;
+		if (!client_is_stalled(blocked->client))
+			return;
 	}
 }
 

@@ -449,6 +449,30 @@ next_one_is_woken(void **state)
 	bury(rig);
 }
 
+/* One that does not read what it is sent is woken, but so is the next one: it may be a long time until it can run. */
+static void
+stalled_one_holds_up_nobody(void **state)
+{
+	struct rig *rig = *state;
+	struct source *source = &rig->sources[0];
+	struct blocked_key key = { .name = name_of(source), .group = 7 };
+	struct identity identity = { .uid = 1 };
+
+	create(rig, source);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(flow_admit(&rig->flow, &rig->workers[i].client, &identity), 0);
+		rig->workers[i].exists = true;
+		assert_int_equal(
+		    blocked_begin(&rig->streams, &rig->workers[i].client, &key, 1, 0, &rig->workers[i].blocked), 0);
+	}
+	rig->workers[0].client.held_up = true;
+	source->stream.last.ms = 1;
+	blocked_wake(&rig->streams, &source->stream);
+	assert_int_equal(rig->workers[0].client.state, CLIENT_READY);
+	assert_int_equal(rig->workers[1].client.state, CLIENT_READY);
+	assert_int_equal(rig->workers[2].client.state, CLIENT_WAITING);
+}
+
 static uint64_t
 now_us(void)
 {
@@ -506,6 +530,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(random_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(next_one_is_woken, setup, teardown),
+		cmocka_unit_test_setup_teardown(stalled_one_holds_up_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(deadlines, setup, teardown),
 	};
 

@@ -184,6 +184,14 @@ form_and_monitors(struct hub *hub)
 	r->got.len = 0;
 	assert_memory_equal(m->got.data, "$1\r\na\r\n+OK\r\n*3\r\n", 16);
 	m->got.len = 0;
+	/* From now on in RESP2. */
+	say(r, "ECHO b\r\nHELLO 2\r\n");
+	say(p, "PUBLISH x 2\r\n");
+	peer_expect_text(r, "");
+	commit(hub);
+	assert_memory_equal(r->got.data, "$1\r\nb\r\n*14\r\n", 12);
+	assert_non_null(memmem(r->got.data, r->got.len, "*3\r\n$7\r\nmessage", 15));
+	r->got.len = m->got.len = 0;
 	/* A notice overtakes. */
 	say(m, "ECHO b\r\n");
 	say(p, "PUBLISH x 2\r\n");
