@@ -68,11 +68,34 @@ commit_open_empty(struct streams *streams)
 	streams->open = next;
 }
 
+#define COMMIT_LOG_LINES 5
+#define COMMIT_LOG_MS 60000
+
+/* Says in the log that the store is full, or has room again; at its limit it may be both many times. */
+static void
+commit_note_state(struct streams *streams)
+{
+	enum storage_state state = storage_state(streams->storage);
+
+	if (state == streams->told_state || state == STORAGE_DEAD ||
+	    !log_limit_allows(&streams->state_log, COMMIT_LOG_LINES, COMMIT_LOG_MS, streams->flow->now_ms, NULL))
+		return;
+	streams->told_state = state;
+	if (state == STORAGE_OK)
+		log_info("the store has room again");
+	else if (state == STORAGE_SCARCE)
+		log_warning("the store is full (%s): nothing is added until something is deleted",
+		            storage_reason(streams->storage));
+	else
+		log_error("the store cannot be written: %s; what was changed waits", storage_reason(streams->storage));
+}
+
 void
 streams_commit(struct streams *streams)
 {
 	struct barrier *next;
 
+	commit_note_state(streams);
 	streams_sweep(streams);
 	stream_cache_shrink(streams);
 	if (!commit_is_due(streams))
@@ -120,6 +143,8 @@ commit_resume(struct streams *streams, struct client_list *list)
 static void
 commit_fail(struct streams *streams)
 {
+	log_error("the store has failed: %s; streams are off until the daemon starts again",
+	          storage_reason(streams->storage));
 	streams->is_dead = true;
 	stream_cache_fail(streams);
 	commit_resume(streams, &streams->throttled);

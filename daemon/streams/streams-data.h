@@ -156,5 +156,7 @@ struct streams {
 	uint64_t swept_ms;                           /* when expiring streams were last looked at, as flow.now_ms */
 	bool is_dead;                                /* the store has failed for good */
 	struct log_limit log;                        /* of lines about blocks and memory */
+	enum storage_state told_state;               /* of the store, as the log has it */
+	struct log_limit state_log;
 	char refusal[160];                           /* text of streams_refusal() */
 };

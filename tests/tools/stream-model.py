@@ -145,7 +145,7 @@ class Generator:
         ])]
 
     def rare(self, key):
-        return [self.rng.choice([["DEL", key], ["UNLINK", key], ["XSETID", key, self.entry(key)]])]
+        return [self.rng.choice([["DEL", key], ["UNLINK", key], ["XSETID", key, str(10**15 + self.rng.randrange(3))]])]
 
     def step(self, key):
         makers = [(40, self.xadd), (3, self.xtrim), (14, self.look), (4, self.group), (20, self.readgroup),

@@ -248,8 +248,6 @@ class Model:
         if stream is None:
             raise Error("ERR no such key")
         entry = parse(args[1])
-        if entry < stream.max_deleted:
-            raise Error("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id")
         if stream.ids and entry < stream.ids[-1]:
             raise Error("ERR The ID specified in XSETID is smaller than the target stream top item")
         stream.last = entry
