@@ -21,7 +21,9 @@
 #include "apply.h"
 #include "tidy.h"
 
-#define WORKER_RETRY_MS 1000   /* after no space or memory */
+#define WORKER_RETRY_MS 1000 /* after no space or memory */
+#define WORKER_FULL_TRIES 4  /* so often a disk that has room is believed to be full */
+#define WORKER_ROOM ((uint64_t)16 * 1024 * 1024)
 #define WORKER_IDLE_MS 10      /* before it tidies up */
 #define WORKER_MEASURE_MS 1000 /* while room is scarce */
 #define WORKER_FETCHES 16      /* in a row, while a commit waits */
@@ -119,6 +121,21 @@ worker_try(struct worker *worker)
 	return r;
 }
 
+/*
+ * SQLite says that the disk is full, too, where a damaged database refers to pages that it cannot have. If it says so
+ * again and again while there is room, the failure is one for good: else everybody would wait for ever.
+ */
+static void
+worker_doubt_full(struct worker *worker)
+{
+	struct database_failure *failure = &worker->database.failure;
+
+	if (worker->room.system_bytes < WORKER_ROOM + 4 * worker->batch.len || ++worker->n_full < WORKER_FULL_TRIES)
+		return;
+	failure->may_pass = false;
+	snprintf(failure->text, sizeof(failure->text), "the database is damaged: it has no room, but the disk has");
+}
+
 /* Commits the batch if its time has come. Returns whether it has done something, as all functions for kinds of work. */
 static bool
 worker_commit(struct worker *worker)
@@ -133,6 +150,8 @@ worker_commit(struct worker *worker)
 	r = worker_try(worker);
 	us = worker_clock_us(CLOCK_MONOTONIC) - begin_us;
 	figures->cpu_us = worker_clock_us(CLOCK_THREAD_CPUTIME_ID);
+	if (r == -ENOSPC)
+		worker_doubt_full(worker);
 	if (!worker_check(worker, r)) {
 		figures->failed_commits++;
 		if (worker_state(worker) != STORAGE_DEAD && !worker->must_stop) {
@@ -151,6 +170,7 @@ worker_commit(struct worker *worker)
 		/* A store that is scarce of room stays so until it has been measured. */
 		if (worker_state(worker) == STORAGE_FULL)
 			worker_set_state(worker, STORAGE_OK, "");
+		worker->n_full = 0;
 		worker_measure(worker);
 		worker->is_committed = true;
 		worker_notify(worker);

@@ -44,6 +44,7 @@ struct worker {
 	struct database database;
 	struct copy copy;
 	bool is_copying;
+	unsigned int n_full; /* failures for want of space since the last commit, while the disk had room */
 	uint64_t tidy_at_ms, log_at_ms, measure_at_ms; /* not before */
 };
 
