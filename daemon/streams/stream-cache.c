@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "stream-index.h"
+#include "stream-name.h"
 
 /* So many blocks are asked for at once: the store has the next ones ready while the first one is worked on. */
 #define CACHE_AHEAD ((size_t)8)
@@ -242,14 +243,12 @@ stream_cache_wait(struct streams *streams, struct client *c)
 static void
 stream_cache_damaged(struct streams *streams, struct block *block, int error)
 {
-	struct slice name = { block->stream->name, block->stream->name_len };
-
 	stream_cache_move(streams, block, BLOCK_DAMAGED);
 	block->len = 0;
 	if (log_limit_allows(&streams->log, CACHE_LOG_LINES, CACHE_LOG_MS, streams->flow->now_ms, NULL))
-		log_error("stream '%.*s': the block of entry %llu-%llu cannot be read: %s", (int)name.len,
-		          (const char *)name.p, (unsigned long long)block->key.ms, (unsigned long long)block->key.seq,
-		          error == -EBADMSG ? "it is damaged" : strerror(-error));
+		log_error("stream '%s': the block of entry %llu-%llu cannot be read: %s",
+		          stream_name_text(block->stream).text, (unsigned long long)block->key.ms,
+		          (unsigned long long)block->key.seq, error == -EBADMSG ? "it is damaged" : strerror(-error));
 }
 
 void

@@ -6,6 +6,10 @@
 
 #define INDEX_CAP_MIN ((size_t)2)
 
+/* While it has room for this many times as many blocks, memory is given back; but not of a small one. */
+#define INDEX_SPARSE 8
+#define INDEX_SMALL ((size_t)64)
+
 size_t
 stream_index_search(const struct stream *stream, struct stream_id id)
 {
@@ -54,18 +58,36 @@ stream_index_add(struct stream *stream, struct stream_id first)
 	return sb;
 }
 
+static void
+stream_index_shrink(struct stream *stream)
+{
+	size_t cap = 2 * stream->n_blocks + INDEX_SMALL / 2;
+	struct stream_block *blocks;
+
+	if (stream->blocks_cap <= INDEX_SMALL || stream->n_blocks > stream->blocks_cap / INDEX_SPARSE)
+		return;
+	memmove(stream->blocks, stream->blocks + stream->first_block, stream->n_blocks * sizeof(*blocks));
+	stream->first_block = 0;
+	blocks = realloc(stream->blocks, cap * sizeof(*blocks));
+	if (!blocks)
+		return;
+	stream->blocks = blocks;
+	stream->blocks_cap = cap;
+}
+
 size_t
 stream_index_remove(struct stream *stream, size_t i)
 {
-	size_t behind = stream->n_blocks - i - 1;
+	size_t behind = stream->n_blocks - i - 1, moved = i < behind ? i : behind;
 	struct stream_block *at = stream_index_at(stream, i);
 
 	stream->n_blocks--;
 	if (i < behind) {
 		memmove(at - i + 1, at - i, i * sizeof(*at));
 		stream->first_block++;
-		return i;
+	} else {
+		memmove(at, at + 1, behind * sizeof(*at));
 	}
-	memmove(at, at + 1, behind * sizeof(*at));
-	return behind;
+	stream_index_shrink(stream);
+	return moved;
 }

@@ -10,6 +10,7 @@
 #include "streams-fill.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "group-store.h"
 #include "producers-store.h"
@@ -155,7 +156,9 @@ fill_mark_saved(struct streams *streams)
 		stream->is_dirty = false;
 		stream->is_stored = true;
 		stream->has_erased = false;
-		stream->n_erased = stream->n_gone = 0;
+		stream->n_erased = stream->n_gone = stream->gone_cap = 0;
+		free(stream->gone);
+		stream->gone = NULL;
 		while ((block = TAILQ_FIRST(&stream->dirty_blocks)))
 			fill_mark_block(streams, block, BLOCK_COMMITTING);
 		group_saved_all(stream);

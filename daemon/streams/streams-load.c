@@ -14,6 +14,7 @@
 #include "group-store.h"
 #include "producers-store.h"
 #include "stream-index.h"
+#include "stream-name.h"
 #include "streams-record.h"
 #include "streams-registry.h"
 
@@ -95,7 +96,7 @@ load_damaged(struct load *load, enum storage_table table, uint64_t owner, const 
 		return;
 	if (stream)
 		log_error("the store is damaged: a %s of stream '%s' is left out", load_nouns[table],
-		          (const char *)stream->name);
+		          stream_name_text(stream).text);
 	else
 		log_error("the store is damaged: a %s (number %llu) is left out", load_nouns[table],
 		          (unsigned long long)owner);

@@ -414,6 +414,34 @@ writers_wait_for_the_disk(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* What a stream takes while it is empty does not depend on what it had. */
+static void
+an_empty_stream_is_small(void **state __attribute__((unused)))
+{
+	struct stream_trim trim = { .max_length = 0 };
+	uint64_t removed = 0;
+	struct keep keep;
+	struct stream *a;
+
+	keep_init(&keep, 1 << 20);
+	a = make_cold(&keep);
+	assert_true(a->blocks_cap >= 100);
+	for (uint64_t ms = 101; ms < 10000; ms += 100) /* the first one of each block but the first */
+		while (stream_delete(&keep.streams, a, (struct stream_id){ ms }) == STREAM_COLD)
+			streams_collect(&keep.streams);
+	assert_int_equal(a->n_gone, 99);
+	keep_commit(&keep);
+	assert_int_equal(a->gone_cap, 0);
+	assert_int_equal(stream_trim(&keep.streams, a, &trim, NULL, NULL, &removed), STREAM_END);
+	assert_int_equal(removed, 9901);
+	assert_int_equal(keep.streams.cache.bytes, 0);
+	assert_true(a->blocks_cap <= 64);
+	assert_int_equal(a->bytes, 0);
+	keep_commit(&keep);
+	assert_int_equal(memory_disk_blocks(keep.disk), 0);
+	keep_deinit(&keep);
+}
+
 /* However much comes during a long flush, no pass has much to write at once. */
 static void
 a_long_flush_leaves_little_to_do(void **state __attribute__((unused)))
@@ -512,6 +540,7 @@ main(void)
 		cmocka_unit_test(damaged_blocks),
 		cmocka_unit_test(streams_expire_on_time),
 		cmocka_unit_test(writers_wait_for_the_disk),
+		cmocka_unit_test(an_empty_stream_is_small),
 		cmocka_unit_test(a_long_flush_leaves_little_to_do),
 		cmocka_unit_test(a_walk_meets_each_once),
 	};
