@@ -26,11 +26,14 @@ class Store:
                 self.control.read()
 
     def state(self):
-        """What shows that something was changed."""
+        """What shows that something was changed; None if a group is gone."""
         call = self.control.call
         state = [call("XLEN", HOT), call("XLEN", BIG), call("DBSIZE"), call("TTL", HOT), call("TTL", BIG)]
-        if self.groups and state[0]:
-            state += [call("XINFO", "GROUPS", HOT), call("XPENDING", HOT, GROUP)]
+        try:
+            if self.groups and state[0]:
+                state += [call("XINFO", "GROUPS", HOT), call("XPENDING", HOT, GROUP)]
+        except Error:
+            return None
         return state
 
     def rebuild(self):
@@ -117,7 +120,7 @@ def blocked(count):
     """For a crowd: what client i sends to wait for entries."""
     def last(i):
         if i % 2:
-            return [["XREADGROUP", "GROUP", "g2", "c%d" % i, "BLOCK", "0", "STREAMS", HOT, ">"]]
+            return [["XREADGROUP", "GROUP", GROUP, "c%d" % i, "BLOCK", "0", "STREAMS", HOT, ">"]]
         return [["XREAD", "BLOCK", "0", "STREAMS", HOT] + ["k.%d" % (n + 1) for n in range(count)] +
                 ["$"] * (count + 1)]
     return last
