@@ -107,7 +107,8 @@ bench_check_peers(const char *list)
 		for (i = 0; i < peer_count && !bench_list_has(peer_table[i].name, list, n); i++)
 			;
 		if (i == peer_count)
-			errx(64, "--peers: '%.*s' is none of udsd, redis, redis-everysec, nats, mosquitto and floor", (int)n, list);
+			errx(64, "--peers: '%.*s' is none of udsd, redis, redis-everysec, nats, mosquitto and floor",
+			     (int)n, list);
 	}
 }
 

@@ -11,8 +11,8 @@
 
 struct peer {
 	const char *name;
-	const char *programs[2]; /* the first one that is installed; none: the argument of --udsd */
-	const char *argv[22];
+	const char *programs[2];     /* the first one that is installed; none: the argument of --udsd */
+	const char *argv[22];        /* empty: only for WORK_ADD, and in no column of tables */
 	const char *echo_argv[8];    /* empty: the server cannot echo bytes */
 	const char *store_argv[24];  /* for WORK_ADD; empty: as argv */
 	const char *version_argv[3]; /* empty: the program reports no version */

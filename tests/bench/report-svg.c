@@ -20,7 +20,7 @@
 
 static const char style[] =
     "<style>text{font:12px sans-serif;fill:#1f2328}.v{font-size:10px;fill:#59636e}.udsd{fill:#1f6feb}"
-    ".redis{fill:#d1242f}.nats{fill:#8250df}.mosquitto{fill:#bf8700}.floor{fill:#8c959f}"
+    ".redis{fill:#d1242f}.redis-everysec{fill:#fb8f44}.nats{fill:#8250df}.mosquitto{fill:#bf8700}.floor{fill:#8c959f}"
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.v{fill:#9198a1}.udsd{fill:#58a6ff}.redis{fill:#f85149}"
     ".nats{fill:#bc8cff}.mosquitto{fill:#d29922}.floor{fill:#6e7681}}</style>\n";
 
