@@ -146,8 +146,6 @@ commit_fail(struct streams *streams)
 	log_error("the store has failed: %s; streams are off until the daemon starts again",
 	          storage_reason(streams->storage));
 	streams->is_dead = true;
-	log_error("the store has failed: %s; streams are off until the daemon is started again",
-	          storage_reason(streams->storage));
 	stream_cache_fail(streams);
 	commit_resume(streams, &streams->throttled);
 	commit_resume(streams, &streams->copying);

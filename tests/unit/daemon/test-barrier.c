@@ -56,6 +56,31 @@ order_of_waking(void **state __attribute__((unused)))
 	barrier_pool_deinit(&pool);
 }
 
+/* Waiters of a broken barrier are ready, and it stays closed for those that come later. */
+static void
+breaks(void **state __attribute__((unused)))
+{
+	struct barrier_pool pool;
+	struct barrier *barrier;
+	struct barrier_waiter waiter = { 0 };
+
+	barrier_pool_init(&pool);
+	barrier = barrier_new(&pool);
+	barrier_add(barrier);
+	assert_false(barrier->is_broken);
+	barrier_wait(barrier, &waiter);
+	barrier_break(barrier);
+	assert_ptr_equal(barrier_take_ready(&pool), &waiter);
+	assert_null(barrier_take_ready(&pool));
+	assert_true(barrier->is_broken && barrier->pending > 0);
+	barrier_arrive(barrier);
+	barrier_unref(barrier);
+	barrier = barrier_new(&pool); /* the same one, used again */
+	assert_false(barrier->is_broken);
+	barrier_unref(barrier);
+	barrier_pool_deinit(&pool);
+}
+
 /* A waiter may leave its barrier or the ready ring, from any position. */
 static void
 forgetting(void **state __attribute__((unused)))
@@ -143,6 +168,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_when_all_have_arrived),
+		cmocka_unit_test(breaks),
 		cmocka_unit_test(order_of_waking),
 		cmocka_unit_test(forgetting),
 		cmocka_unit_test(lifetime),
