@@ -5,6 +5,8 @@ whole. It never serves an entry that nobody added, and never ends by itself.
 """
 import os
 import random
+import re
+import select
 import shutil
 
 import resp
@@ -20,13 +22,29 @@ class Asker:
         self.hub, self.client = hub, hub.connect()
 
     def ask(self, *command):
+        self.client.send(*command)
+        resp.wait_until(lambda: self.is_answered() or self.is_full(), "an answer to " + command[0])
         try:
-            return self.client.call(*command)
+            if self.is_answered():
+                return self.client.read()
+            error = resp.Error("it waits until the store can be written")
         except resp.Error as error:
             return error
         except EOFError:
-            self.client = self.hub.connect()
-            return resp.Error("disconnected")
+            error = resp.Error("disconnected")
+        self.client = self.hub.connect()
+        return error
+
+    def is_answered(self):
+        return select.select([self.client.sock], [], [], 0.02)[0]
+
+    def is_full(self):
+        """A damaged file can have no room that SQLite would find."""
+        return "the store cannot be written" in self.log()
+
+    def log(self):
+        with open(self.hub.log) as log:
+            return log.read()
 
 
 def write_all(hub, rng):
@@ -85,10 +103,12 @@ def serve(hub, written):
     for key in KEYS:
         errors += use_all(client, key)
     assert client.ask("PING") == b"PONG"
-    with open(hub.log) as log:
-        text = log.read()
-    assert not errors or "damaged" in text or "malformed" in text, "%d errors, log: %s" % (errors, text)
+    text = client.log()
+    assert not errors or re.search("damaged|malformed|cannot be written", text), "%d errors, log: %s" % (errors, text)
     hub.process.terminate()
+    # What cannot be written keeps a stop waiting; a second signal ends that.
+    if client.is_full():
+        hub.process.terminate()
     status = hub.process.wait(resp.PATIENCE)
     assert status >= 0, "ended with %d: %s" % (status, text)
     return errors
