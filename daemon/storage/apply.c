@@ -1,5 +1,7 @@
 #include "apply.h"
 
+#include <errno.h>
+
 #include "gone.h"
 
 /* Blocks that one transaction deletes at once; so many take some milliseconds. More are gone (gone.h). */
@@ -97,18 +99,24 @@ apply_all(struct database *database, const struct changes *changes)
 static int
 apply_tidy(struct database *database, bool has_changes)
 {
-	enum database_statement vacuum = has_changes ? DATABASE_VACUUM_SOME : DATABASE_VACUUM;
 	int r;
 
-	if (database->has_gone || !database->has_spare)
-		return gone_sweep(database, has_changes ? APPLY_SWEEP : APPLY_DELETE_MAX);
-	if ((r = database_run(database, vacuum)) == 0)
+	if (database->is_untidy)
+		return 0;
+	if (database->has_gone || !database->has_spare) {
+		r = gone_sweep(database, has_changes ? APPLY_SWEEP : APPLY_DELETE_MAX);
+	} else {
+		r = database_run(database, has_changes ? DATABASE_VACUUM_SOME : DATABASE_VACUUM);
 		database->wants_checkpoint = true;
+	}
+	if (r == -EBADMSG)
+		database->is_untidy = true;
 	return r;
 }
 
-int
-apply_changes(struct database *database, const struct changes *changes)
+/* One transaction, which is rolled back if it fails. */
+static int
+apply_once(struct database *database, const struct changes *changes)
 {
 	struct database_failure failure;
 	int r = database_begin(database);
@@ -125,5 +133,17 @@ apply_changes(struct database *database, const struct changes *changes)
 		gone_check(database);
 		database->failure = failure;
 	}
+	return r;
+}
+
+int
+apply_changes(struct database *database, const struct changes *changes)
+{
+	bool was_untidy = database->is_untidy;
+	int r = apply_once(database, changes);
+
+	/* Damage where nothing has to be changed is no reason to fail. */
+	if (database->is_untidy && !was_untidy)
+		r = changes ? apply_once(database, changes) : 0;
 	return r;
 }

@@ -48,6 +48,7 @@ struct database {
 	int log_pages;                   /* in the log, as of the last commit */
 	bool has_gone;                   /* see gone.h */
 	bool has_spare;                  /* more pages are free than should be, see room.h */
+	bool is_untidy;                  /* tidying met damage: it is left alone */
 	bool wants_checkpoint;           /* pages were given back, which makes the file smaller only then */
 	struct database_failure failure; /* the last one */
 };

@@ -8,7 +8,7 @@
 bool
 tidy_has_work(const struct database *database)
 {
-	return database->has_gone || database->has_spare || database->wants_checkpoint;
+	return ((database->has_gone || database->has_spare) && !database->is_untidy) || database->wants_checkpoint;
 }
 
 int
@@ -16,7 +16,7 @@ tidy_step(struct database *database)
 {
 	int r;
 
-	if (!database->has_gone && !database->has_spare)
+	if (database->is_untidy || (!database->has_gone && !database->has_spare))
 		return database_checkpoint(database, false);
 	r = apply_changes(database, NULL);
 	return r < 0 ? r : tidy_log(database);

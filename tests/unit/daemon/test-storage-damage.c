@@ -269,6 +269,45 @@ whole_store_is_saved_as_a_whole(void **state UNUSED)
 	assert_non_null(strstr(error, "there is a store already"));
 }
 
+/* Free pages that are damaged are not given back, and harm nobody who needs none. */
+static void
+damaged_free_pages_harm_nobody(void **state UNUSED)
+{
+	_cleanup_free_ char *dir = store_directory(), *path = NULL;
+	struct storage *storage = store_open(dir, NULL);
+	uint8_t bytes[4000] = { 1 }, id[STORAGE_ID_SIZE] = { 0 }, header[100];
+	struct buf content = { 0 };
+	long trunk;
+	FILE *file;
+
+	for (int i = 0; i < 1000; i++) {
+		id[14] = (uint8_t)(i >> 8);
+		id[15] = (uint8_t)i;
+		assert_int_equal(storage_put_block(storage, 1, id, 1, (struct slice){ bytes, sizeof(bytes) }), 0);
+	}
+	store_put(storage, STORAGE_META, 0, "n", "1");
+	store_close(storage);
+	store_run_sql(dir, "DELETE FROM block");
+	assert_true(asprintf(&path, "%s/store.db", dir) > 0);
+	assert_non_null(file = fopen(path, "r+"));
+	assert_int_equal(fread(header, 1, sizeof(header), file), sizeof(header));
+	trunk = header[32] << 24 | header[33] << 16 | header[34] << 8 | header[35];
+	assert_true(trunk > 1);
+	assert_int_equal(fseek(file, (trunk - 1) * 4096, SEEK_SET), 0);
+	assert_int_equal(fwrite("\377\377\377\377\377\377\377\377", 1, 8, file), 8);
+	fclose(file);
+	storage = store_open(dir, NULL);
+	for (int i = 2; i < 10; i++) {
+		store_put(storage, STORAGE_META, 0, "n", i % 2 == 0 ? "2" : "3");
+		store_commit(storage);
+		assert_int_equal(storage_state(storage), STORAGE_OK);
+	}
+	store_close(storage);
+	store_read(dir, &content);
+	store_assert_content(&content, "0 0 n=3\n");
+	buf_deinit(&content);
+}
+
 static void
 nothing_wrong_comes_from_a_damaged_file(void **state UNUSED)
 {
@@ -315,6 +354,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(damaged_values_are_named),
+		cmocka_unit_test(damaged_free_pages_harm_nobody),
 		cmocka_unit_test(whole_store_is_saved_as_a_whole),
 		cmocka_unit_test(nothing_wrong_comes_from_a_damaged_file),
 	};
