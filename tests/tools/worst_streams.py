@@ -73,7 +73,7 @@ class Store:
             "xreadgroup": [["GROUP", "g0", CONSUMER, "STREAMS", HOT, ">"],
                            ["GROUP", "g1", CONSUMER, "NOACK", "STREAMS", HOT, ">"],
                            ["GROUP", GROUP, CONSUMER, "STREAMS", HOT, "0"],
-                           ["GROUP", GROUP, CONSUMER, "BLOCK", "1", "STREAMS", HOT, ">"],
+                           ["GROUP", GROUP, CONSUMER, "BLOCK", "0", "STREAMS", HOT, ">"],
                            ["GROUP", GROUP, CONSUMER, "STREAMS"] + [HOT] * 50 + ["0"] * 50],
             "xack": [[HOT, GROUP] + ids, [HOT, "g0"] + ids],
             "xackdel": [[HOT, GROUP, refs, "IDS", few] + ids for refs in ("KEEPREF", "DELREF", "ACKED")],
