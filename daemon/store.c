@@ -96,6 +96,16 @@ store_configure(struct store *store, const struct store_config *config)
 }
 
 void
+store_hurry(struct store *store, const struct store_config *config)
+{
+	struct storage_limits limits = config->disk;
+
+	limits.commit_delay_ms = 0;
+	if (store->is_open)
+		storage_set_limits(store->streams.storage, &limits);
+}
+
+void
 store_close(struct store *store)
 {
 	if (!store->is_open)

@@ -26,5 +26,8 @@ int store_open(struct store *store, struct loop *loop, const struct store_config
 /* Other limits hold from now on. The directory stays the same. */
 void store_configure(struct store *store, const struct store_config *config);
 
+/* The daemon is about to stop: what waits for commit_delay waits no longer. */
+void store_hurry(struct store *store, const struct store_config *config);
+
 /* Makes durable what was changed, and closes the store. All clients must be gone. */
 void store_close(struct store *store);

@@ -264,8 +264,6 @@ xread_run(struct xread *read, bool is_resumed)
 {
 	if (is_resumed)
 		xread_resume(read);
-	else if (read->blocked && read->blocked->is_over)
-		return xread_reply_none(read);
 	else if (read->blocked && read->args.is_group && xread_is_gone(read))
 		return COMMAND_DONE;
 	else if (!xread_begin(read))

@@ -233,3 +233,14 @@ EOF
     start_udsd --store "$DIR/other"
     [ "$(redis-cli -s "$S" XLEN a)" -gt 1000 ]
 }
+
+@test "a stop answers what waits for commit_delay" {
+    start_configured '[store]' "directory = $DIR/store" 'commit_delay = 60s'
+    [ -n "$(redis-cli -s "$S" XADD a '*' f v)" ] # the first commit waits for none before it
+    background redis-cli -s "$S" XADD a '*' f w >"$DIR/out"
+    wait_until eval '[ "$(redis-cli -s "$S" CLIENT LIST | grep -c cmd=xadd)" = 1 ]'
+    stop_udsd
+    wait_until grep -q -- - "$DIR/out"
+    start_with_config
+    [ "$(redis-cli -s "$S" XLEN a)" = 2 ]
+}
