@@ -5,6 +5,7 @@
 #include "handlers.h"
 #include "job.h"
 #include "refs.h"
+#include "xwork.h"
 
 /* How a command that deletes ends for the moment. *ret_result: what the handler returns, unless it goes on. */
 static bool
@@ -37,6 +38,8 @@ cmd_xdel(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		for (size_t i = 2; i < argc; i++)
 			if (!keyspace_require_id(bus, s, argv[i], 0, &id))
 				return COMMAND_DONE;
+		if (!xwork_require_warm(bus, s, streams, stream, argv + 2, argc - 2))
+			return COMMAND_DONE;
 	}
 	for (size_t i = begin; stream && i < argc; i++) {
 		enum stream_step step;
@@ -116,6 +119,9 @@ cmd_xdelex(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
 	stream = keyspace_find(bus, streams, argv[1]);
+	if (stream && !sessions_of(bus)->place.state &&
+	    !xwork_require_warm(bus, s, streams, stream, argv + ids.first, ids.n))
+		return COMMAND_DONE;
 	xdelex = xdelex_begin(bus, s, ids.n);
 	for (size_t begin = xdelex ? xdelex->n : 0; xdelex && stream && xdelex->n < ids.n;) {
 		enum refs_result result = REFS_NONE;

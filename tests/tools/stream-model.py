@@ -18,7 +18,8 @@ CLIENTS = 6
 STREAMS = ["s%d" % i for i in range(CLIENTS)]
 GROUPS = ["g", "h"]
 CONSUMERS = ["x", "y", "z"]
-NEVER_COLD = ["XADD", "XACK", "XLEN", "XPENDING", "XGROUP", "TYPE", "EXISTS"]
+COLD = "ERR these entries are on disk, which EXEC does not wait for"
+SHORT = {"XREAD", "XREADGROUP", "XAUTOCLAIM"}  # whose answers end in EXEC where entries are on disk
 IDLE = 10**8  # ms; no run takes so long, so an entry is idle for it only if XCLAIM IDLE says so
 
 
@@ -184,8 +185,7 @@ def first_difference(answer, expected, where=""):
 class Run:
     def __init__(self, args):
         self.args, self.rng = args, random.Random(args.seed)
-        # A cache that holds all entries or a part of them. EXEC does not wait for the disk, and refuses what it would have
-        # to read from there.
+        # A cache that holds all entries or a part of them.
         self.is_cold = self.rng.random() < 0.5
         self.hub = Hub(args.program, args.dir, cache="64K" if self.is_cold else "64M")
         self.model = GroupModel()
@@ -232,7 +232,7 @@ class Run:
     def run_one(self):
         i, key = self.rng.randrange(CLIENTS), self.rng.choice(STREAMS)
         commands = self.generator.steps(key)
-        is_multi = self.rng.random() < 0.1 and (not self.is_cold or all(c[0] in NEVER_COLD for c in commands))
+        is_multi = self.rng.random() < 0.1 and (not self.is_cold or not SHORT.intersection(c[0] for c in commands))
         self.send(i, [["MULTI"]] + commands + [["EXEC"]] if is_multi else commands)
         if is_multi:
             assert self.read(i) == b"OK"
@@ -242,7 +242,9 @@ class Run:
         else:
             answers = [self.read(i) for _ in commands]
         for command, answer in zip(commands, answers):
-            self.check(i, command, answer)
+            # EXEC refuses what has to be read from disk, and then nothing of this command has happened.
+            if not (is_multi and self.is_cold and str(answer).startswith(COLD)):
+                self.check(i, command, answer)
 
     def read_exec(self, i):
         line = self.clients[i].line()

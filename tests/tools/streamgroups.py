@@ -122,7 +122,7 @@ class GroupModel(Model):
                 continue
             result = self.delete_by(stream, entry, refs)
             # An entry that is gone from the stream was acknowledged all the same.
-            answer.append(abs(result))
+            answer.append(result if result > 0 else 2 if refs == "ACKED" and stream.is_needed(entry) else 1)
         return answer
 
     def do_xnack(self, args, actual):
