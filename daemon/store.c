@@ -63,7 +63,8 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 	if (config->is_optional)
 		store_make_parents(config->directory);
 	r = storage_open(config->directory, &config->disk, &storage, error, sizeof(error));
-	if (r < 0 && config->is_optional && (r == -EACCES || r == -ENOENT || r == -EROFS || r == -EPERM)) {
+	if (r < 0 && config->is_optional &&
+	    (r == -EACCES || r == -ENOENT || r == -ENOTDIR || r == -EROFS || r == -EPERM)) {
 		log_warning("there are no streams: %s", error);
 		return 0;
 	}
