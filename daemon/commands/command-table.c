@@ -46,7 +46,7 @@ const struct command command_table[] = {
 	{ "client|no-evict", 3, ADMIN | NOSCRIPT | LS | CONN | BLIND, "connection", "7.0.0", "", "(ON|OFF)",
 	  "Is noted in CLIENT LIST; udsd evicts no clients.", cmd_client_no_evict },
 	{ "client|no-touch", 3, NOSCRIPT | LS | CONN | BLIND, "connection", "7.2.0", "", "(ON|OFF)",
-	  "Is noted in CLIENT LIST; udsd has no keys to touch.", cmd_client_no_touch },
+	  "Is noted in CLIENT LIST; udsd deletes no stream that was not touched.", cmd_client_no_touch },
 	{ "client|reply", 3, NOSCRIPT | LS | CONN | BLIND, "connection", "3.2.0", "", "(ON|OFF|SKIP)",
 	  "Chooses whether commands are answered.", cmd_client_reply },
 	{ "client|setinfo", 4, NOSCRIPT | LS | CONN | BLIND, "connection", "7.2.0",
