@@ -42,6 +42,8 @@ cmd_xtrim(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		step = trim_run(streams, stream, &options, &progress);
 	if (step == STREAM_ERROR)
 		return keyspace_refuse_error(bus, s);
+	if (step == STREAM_COLD && progress.removed > 0 && bus->flow.executing == &s->client)
+		step = STREAM_END; /* EXEC does not wait for the disk: the next trim goes on */
 	if (step == STREAM_COLD && progress.removed == 0 && progress.at.ms == 0 && progress.at.seq == 0)
 		return keyspace_wait_cold(bus, s, streams, 0);
 	if (step != STREAM_END && !trim_pause(bus, &progress, 1)) {
