@@ -19,7 +19,6 @@ STREAMS = ["s%d" % i for i in range(CLIENTS)]
 GROUPS = ["g", "h"]
 CONSUMERS = ["x", "y", "z"]
 COLD = "ERR these entries are on disk, which EXEC does not wait for"
-SHORT = {"XREAD", "XREADGROUP", "XAUTOCLAIM"}  # whose answers end in EXEC where entries are on disk
 IDLE = 10**8  # ms; no run takes so long, so an entry is idle for it only if XCLAIM IDLE says so
 
 
@@ -68,7 +67,7 @@ class Generator:
         options = []
         if rng.random() < 0.05:
             head, tail = self.trimming(key)
-            options = head + self.refs(key) + rng.choice([[], ["="]]) + tail if not self.has_newer else head + tail
+            options = self.refs(key) + head + rng.choice([[], ["="]]) + tail
         if rng.random() < 0.05:
             options = ["NOMKSTREAM"] + options
         ms = (stream.last[0] if stream else 1) + rng.choice([0, 0, 0, 1, 7])
@@ -157,6 +156,12 @@ class Generator:
         return [command for _ in range(self.rng.choice([1, 1, 1, 5, 20])) for command in self.step(key)]
 
 
+def may_be_short(command):
+    """Whether the command ends in EXEC where the first entry is that is on disk only."""
+    return command[0] in ("XREAD", "XREADGROUP", "XAUTOCLAIM") or (
+        command[0] in ("XADD", "XTRIM") and ("ACKED" in command or "DELREF" in command))
+
+
 def as_in_model(command, answer):
     """The answer without what depends on the clock, and without what the model does not have."""
     if not isinstance(answer, list):
@@ -232,7 +237,7 @@ class Run:
     def run_one(self):
         i, key = self.rng.randrange(CLIENTS), self.rng.choice(STREAMS)
         commands = self.generator.steps(key)
-        is_multi = self.rng.random() < 0.1 and (not self.is_cold or not SHORT.intersection(c[0] for c in commands))
+        is_multi = self.rng.random() < 0.1 and (not self.is_cold or not any(map(may_be_short, commands)))
         self.send(i, [["MULTI"]] + commands + [["EXEC"]] if is_multi else commands)
         if is_multi:
             assert self.read(i) == b"OK"
