@@ -102,7 +102,7 @@ def serve(hub, written):
         errors += read_all(client, key, written)
     for key in KEYS:
         errors += use_all(client, key)
-    assert client.ask("PING") == b"PONG"
+    assert client.client.call("PING") == b"PONG"
     text = client.log()
     assert not errors or re.search("damaged|malformed|cannot be written", text), "%d errors, log: %s" % (errors, text)
     hub.process.terminate()

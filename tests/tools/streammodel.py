@@ -204,10 +204,9 @@ class Model:
     def range(self, args, is_reverse):
         count = int(take(args, "COUNT", -1))
         start, end = reversed(args[1:3]) if is_reverse else args[1:3]
-        # The first argument is looked at first.
-        ends = [bound(end, True), bound(start, False)] if is_reverse else [bound(start, False), bound(end, True)]
+        start, end = bound(start, False), bound(end, True)
         stream = self.get(args[0])
-        ids = stream.between(min(ends), max(ends)) if stream and ends[is_reverse] <= ends[not is_reverse] else []
+        ids = stream.between(start, end) if stream and start <= end else []
         ids = ids[::-1] if is_reverse else ids
         return [stream.row(entry) for entry in (ids if count < 0 else ids[:count])]
 
