@@ -73,8 +73,10 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 		return r == -EACCES || r == -EPERM ? EX_NOPERM : EX_CONFIG;
 	}
 	r = streams_init(&store->streams, &loop_bus(loop)->flow, storage, &config->streams);
-	if (r < 0)
+	if (r < 0) {
+		storage_close(storage);
 		return EX_CONFIG;
+	}
 	store->is_open = true;
 	snprintf(store->directory, sizeof(store->directory), "%s", config->directory);
 	store->streams.directory = store->directory;

@@ -118,7 +118,8 @@ xackdel_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 	struct refs_ids ids;
 	size_t i = next;
 
-	if (!streams || !refs_require_ids(bus, s, argv, argc, 3, &ids) || !xackdel_require_right(bus, s, ids.refs))
+	if (!streams || !refs_require_ids(bus, s, argv, argc, 3, next > 0, &ids) ||
+	    !xackdel_require_right(bus, s, ids.refs))
 		return COMMAND_DONE;
 	if (next == 0 && keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;

@@ -102,7 +102,7 @@ xadd_require_options(struct bus *bus, struct session *s, const struct streams *s
 
 /* The id of the new entry. Returns NULL, or the text of an error reply. */
 static const char *
-xadd_choose_id(const struct streams *streams, const struct stream *stream, struct xadd *xadd)
+xadd_choose_id(struct streams *streams, const struct stream *stream, struct xadd *xadd)
 {
 	if (stream->last.ms == UINT64_MAX && stream->last.seq == UINT64_MAX)
 		return "ERR The stream has exhausted the last possible ID, unable to add more items";

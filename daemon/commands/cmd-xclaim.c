@@ -76,17 +76,19 @@ xclaim_option(struct bus *bus, struct session *s, const struct slice *argv, size
 	return true;
 }
 
+/* n: how many ids there are, if an earlier turn has counted them; or 0. */
 static bool
-xclaim_require(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xclaim *claim)
+xclaim_require(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, size_t n,
+               struct xclaim *claim)
 {
 	struct stream_id id;
-	size_t i = 5;
+	size_t i = 5 + n;
 
 	claim->delivered_ms = claim->count = -1;
 	if (!xclaim_require_idle(bus, s, argv[4], "ERR Invalid min-idle-time argument for XCLAIM", claim))
 		return false;
-	bus->flow.work.done += argc * WORK_ARGUMENT;
-	while (i < argc && stream_id_parse(argv[i], 0, &id))
+	bus->flow.work.done += (argc - i) * WORK_ARGUMENT;
+	while (n == 0 && i < argc && stream_id_parse(argv[i], 0, &id))
 		i++;
 	claim->n = i - 5;
 	for (; i < argc; i++)
@@ -187,8 +189,9 @@ xclaim_run(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 		return COMMAND_WAIT;
 	claim.now_ms = streams_now_ms(streams);
 	claim.group = xgroup_require(bus, s, streams, argv[1], argv[2]);
-	if (!claim.group || !xclaim_require(bus, s, argv, argc, &claim))
+	if (!claim.group || !xclaim_require(bus, s, argv, argc, work->left, &claim))
 		return COMMAND_DONE;
+	work->left = claim.n;
 	if (next == 0 && !xwork_require_warm(bus, s, streams, claim.group->stream, argv + 5, claim.n))
 		return COMMAND_DONE;
 	if (stream_id_cmp(claim.last, claim.group->last) > 0)

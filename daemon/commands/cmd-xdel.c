@@ -114,7 +114,7 @@ cmd_xdelex(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 	struct stream *stream;
 	enum command_result stopped;
 
-	if (!streams || !refs_require_ids(bus, s, argv, argc, 2, &ids))
+	if (!streams || !refs_require_ids(bus, s, argv, argc, 2, sessions_of(bus)->place.state, &ids))
 		return COMMAND_DONE;
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;

@@ -128,7 +128,7 @@ xread_unblock(struct xread *read)
 {
 	if (!read->blocked)
 		return;
-	blocked_free(read->streams, read->blocked);
+	blocked_free(sessions_of(read->bus)->streams, read->blocked);
 	read->s->info->blocked = NULL;
 	read->blocked = NULL;
 }
@@ -283,8 +283,10 @@ xread_command(struct bus *bus, struct session *s, const struct slice *argv, size
 
 	read.streams = keyspace_require_streams(bus, s);
 	read.blocked = s->info ? s->info->blocked : NULL;
-	if (!read.streams || !xread_args_parse(bus, s, argv, argc, &read.args))
+	if (!read.streams || !xread_args_parse(bus, s, argv, argc, &read.args)) {
+		xread_unblock(&read);
 		return COMMAND_DONE;
+	}
 	for (size_t i = 0; i < read.args.n; i++)
 		if (!keyspace_require_key(bus, s, read.args.names[i], KEYSPACE_READ)) {
 			xread_unblock(&read);

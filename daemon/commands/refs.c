@@ -47,7 +47,7 @@ refs_delete(struct streams *streams, struct stream *stream, struct stream_id id,
 }
 
 bool
-refs_require_ids(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, size_t at,
+refs_require_ids(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, size_t at, bool is_resumed,
                  struct refs_ids *ret_ids)
 {
 	struct refs_ids ids = { 0 };
@@ -81,8 +81,9 @@ refs_require_ids(struct bus *bus, struct session *s, const struct slice *argv, s
 		reply_error(bus, s, "ERR IDS option is required");
 		return false;
 	}
-	bus->flow.work.done += ids.n * 2 * WORK_VISIT;
-	for (size_t i = 0; i < ids.n; i++)
+	if (!is_resumed)
+		bus->flow.work.done += ids.n * 2 * WORK_VISIT;
+	for (size_t i = 0; i < ids.n && !is_resumed; i++)
 		if (!keyspace_require_id(bus, s, argv[ids.first + i], 0, &id))
 			return false;
 	*ret_ids = ids;

@@ -30,7 +30,7 @@ struct refs_ids {
 	size_t first, n;
 };
 
-/* Reads "[KEEPREF|DELREF|ACKED] IDS numids id..." from argv[at] on, and checks the ids. Returns false after an error
- * reply. */
+/* Reads "[KEEPREF|DELREF|ACKED] IDS numids id..." from argv[at] on, and checks the ids unless is_resumed: then an
+ * earlier turn has. Returns false after an error reply. */
 bool refs_require_ids(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, size_t at,
-                      struct refs_ids *ret_ids);
+                      bool is_resumed, struct refs_ids *ret_ids);

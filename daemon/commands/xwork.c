@@ -40,6 +40,7 @@ xwork_run(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		next = place->next;
 		free(place->state);
 		*place = (struct place){ 0 };
+		work.is_moving = false;
 		if (work.has_answer)
 			output_limit_charge(&bus->flow, s->client.user, &work.charged, 0);
 	}
@@ -80,7 +81,10 @@ xwork_keep(struct bus *bus, struct xwork *work, size_t next)
 bool
 xwork_must_pause(struct bus *bus, struct session *s, struct xwork *work, size_t next)
 {
-	if (!job_must_pause(bus, s, next))
+	bool is_first = !work->is_moving;
+
+	work->is_moving = true;
+	if (is_first || !job_must_pause(bus, s, next))
 		return false;
 	sessions_of(bus)->place.next = 0;
 	return xwork_keep(bus, work, next);

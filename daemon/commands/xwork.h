@@ -21,6 +21,7 @@ struct xwork {
 	struct stream_id *ids; /* collected ids */
 	size_t n_ids, ids_cap;
 	void *extra;    /* what else the command has to know, or NULL; freed with free() */
+	bool is_moving; /* a step was done in this turn, or is */
 	size_t charged; /* memory that the user is charged with while it is kept */
 };
 
@@ -36,7 +37,10 @@ enum command_result xwork_run(struct bus *bus, struct session *s, const struct s
 enum command_result xwork_send(struct bus *bus, struct streams *streams, const struct stream *stream,
                                struct xwork *work);
 
-/* Whether the turn is over: then the work is kept, the command returns COMMAND_MORE and goes on at next, not 0. */
+/*
+ * To be asked before each step: whether the turn is over. Then the work is kept, the command returns COMMAND_MORE and
+ * goes on at next, not 0. Each turn has one step at least, even if looking at the arguments takes all of it.
+ */
 bool xwork_must_pause(struct bus *bus, struct session *s, struct xwork *work, size_t next);
 
 /* After STREAM_COLD: keeps the work, to go on at next, not 0. Returns the result of the handler. */

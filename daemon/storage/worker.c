@@ -301,8 +301,10 @@ worker_round(struct worker *worker)
 			worker->tidy_at_ms = at;
 		return true;
 	}
-	if (worker_state(worker) == STORAGE_SCARCE && worker_now_ms() >= worker->measure_at_ms)
+	if (worker_state(worker) == STORAGE_SCARCE && worker_now_ms() >= worker->measure_at_ms) {
 		worker_measure(worker);
+		return true; /* more may have come while the mutex was released */
+	}
 	return worker_tidy(worker);
 }
 

@@ -50,16 +50,31 @@ streams_have_changes(const struct streams *streams)
 	return commit_is_due(streams) || streams->committing;
 }
 
+static void
+commit_resume(struct streams *streams, struct client_list *list)
+{
+	struct client *c;
+
+	while ((c = TAILQ_FIRST(list))) {
+		streams->flow->work.done += WORK_VISIT;
+		flow_resume(streams->flow, c);
+	}
+}
+
 /*
- * Nothing is left to be stored, although answers wait for it: what they are about came and went within one batch, such
- * as a stream that was made and deleted.
+ * Nothing is left to be stored, although answers may wait for it, or clients for room: what they are about came and
+ * went within one batch, such as a stream that was made and deleted.
  */
 static void
 commit_open_empty(struct streams *streams)
 {
 	struct barrier *next;
 
-	if (streams->open->refs == 1 || streams->is_dead || storage_is_committing(streams->storage))
+	streams->dirty_bytes = streams->ahead_bytes = 0;
+	if (storage_is_committing(streams->storage) || streams->is_dead)
+		return;
+	commit_resume(streams, &streams->throttled);
+	if (streams->open->refs == 1)
 		return;
 	next = barrier_new_commit(&streams->flow->barriers);
 	if (!next)
@@ -128,17 +143,6 @@ streams_commit_deinit(struct streams *streams)
 	commit_open_barrier(&streams->open);
 }
 
-static void
-commit_resume(struct streams *streams, struct client_list *list)
-{
-	struct client *c;
-
-	while ((c = TAILQ_FIRST(list))) {
-		streams->flow->work.done += WORK_VISIT;
-		flow_resume(streams->flow, c);
-	}
-}
-
 /* Nothing that was not durable will be. Clients are not told what is not true: they are disconnected. */
 static void
 commit_fail(struct streams *streams)
@@ -149,6 +153,7 @@ commit_fail(struct streams *streams)
 	stream_cache_fail(streams);
 	commit_resume(streams, &streams->throttled);
 	commit_resume(streams, &streams->copying);
+	commit_resume(streams, &streams->blocked); /* they are told that nothing comes any more */
 	if (streams->committing)
 		barrier_break(streams->committing);
 	barrier_break(streams->open);

@@ -153,10 +153,11 @@ struct streams {
 	size_t n_expiring;                           /* streams with expires_ms */
 	uint64_t entries, bytes;                     /* of all streams */
 	uint64_t added, read, acknowledged, claimed; /* since the start */
+	uint64_t unix_ms, unix_at_ms;                /* see streams_now_ms(): the time, and flow.now_ms at it */
 	uint64_t swept_ms;                           /* when expiring streams were last looked at, as flow.now_ms */
 	bool is_dead;                                /* the store has failed for good */
 	struct log_limit log;                        /* of lines about blocks and memory */
 	enum storage_state told_state;               /* of the store, as the log has it */
 	struct log_limit state_log;
-	char refusal[160];                           /* text of streams_refusal() */
+	char refusal[160]; /* text of streams_refusal() */
 };

@@ -27,12 +27,16 @@ streams_registry_init(struct streams *streams)
 }
 
 uint64_t
-streams_now_ms(const struct streams *streams __attribute__((unused)))
+streams_now_ms(struct streams *streams)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	if (streams->unix_at_ms != streams->flow->now_ms || streams->unix_ms == 0) {
+		clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+		streams->unix_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+		streams->unix_at_ms = streams->flow->now_ms;
+	}
+	return streams->unix_ms;
 }
 
 uint64_t

@@ -41,8 +41,11 @@ struct streams_walk {
 size_t streams_walk(struct streams *streams, struct streams_walk *walk, struct stream **found, size_t max,
                     bool *ret_is_end);
 
-/* Unix time in ms, of this pass. */
-uint64_t streams_now_ms(const struct streams *streams);
+/*
+ * Unix time in ms, as of the last event, like flow.now_ms. It stands still while a command runs: a stream that the
+ * command has found does not expire, and so is not freed, before it is done.
+ */
+uint64_t streams_now_ms(struct streams *streams);
 
 /* Bytes of the streams that the user has made. */
 uint64_t streams_user_bytes(const struct streams *streams, uid_t uid);

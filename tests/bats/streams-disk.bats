@@ -105,11 +105,12 @@ store = os.path.join(directory, "store")
 hub = Hub(program, directory, env={"LD_PRELOAD": shim, "FLUSH_DIR": store})
 fail, hold = os.path.join(store, "fail"), os.path.join(store, "hold")
 
-receiver, adder, reader, blocked, publisher = (hub.connect() for _ in range(5))
+receiver, adder, reader, blocked, idle, publisher = (hub.connect() for _ in range(6))
 receiver.call("SUBSCRIBE", "news")
 answered = [adder.call("XADD", "jobs", "*", "n", "%d" % i) for i in range(100)]
 blocked.send("XREAD", "BLOCK", "0", "STREAMS", "jobs", "$")
-resp.wait_until(lambda: resp.info(publisher)["blocked_clients"] == "1", "a blocked client")
+idle.send("XREAD", "BLOCK", "0", "STREAMS", "other", "$")
+resp.wait_until(lambda: resp.info(publisher)["blocked_clients"] == "2", "two blocked clients")
 open(hold, "w").close()
 adder.send("XADD", "jobs", "*", "n", "lost")
 assert publisher.call("PING") == b"PONG"
@@ -119,6 +120,12 @@ open(fail, "w").close()
 os.unlink(hold)
 for client in adder, reader, blocked:
     assert client.read_to_end() == b"", "an answer about what is not stored"
+# Who waits for what cannot come any more is told so.
+try:
+    raise AssertionError("answered: %r" % idle.read())
+except resp.Error as error:
+    assert str(error).startswith("MISCONF "), error
+assert resp.info(publisher)["blocked_clients"] == "0" and idle.call("PING") == b"PONG"
 assert publisher.call("PUBLISH", "news", "on") == 1
 assert receiver.read() == [b"message", b"news", b"on"]
 for command in [("XADD", "jobs", "*", "n", "x"), ("XADD", "new", "*", "n", "x")]:

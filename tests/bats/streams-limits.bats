@@ -114,3 +114,66 @@ assert waiter.read()[0][1][0][0] == ids[131]
 EOF
     assert_success
 }
+
+@test "commands with as many ids as there may be end" {
+    start_configured '[store]' "directory = $DIR/store" '[limits]' 'queue_limit = 16M' 'queue_limit_per_uid = 256M'
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+client = Client(sys.argv[1])
+client.call("XGROUP", "CREATE", "s", "g", "0", "MKSTREAM")
+ids = ["%d-1" % i for i in range(1, 65000)]
+last = [client.call("XADD", "s", ids[-1], "f", "v")]
+client.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">")
+assert client.call("XCLAIM", "s", "g", "d", "0", *ids, "JUSTID") == last
+# However many options there are.
+assert client.call("XCLAIM", "s", "g", "d", "0", *ids[-10:], *["JUSTID"] * 60000) == last
+assert client.call("XNACK", "s", "g", "FAIL", "IDS", str(len(ids)), *ids) == 1
+assert client.call("XACKDEL", "s", "g", "ACKED", "IDS", str(len(ids)), *ids) == [-1] * (len(ids) - 1) + [1]
+client.call("XADD", "s", "65001-1", "f", "v")
+assert client.call("XDELEX", "s", "IDS", str(len(ids)), *ids[1:], "65001-1") == [-1] * (len(ids) - 1) + [1]
+assert client.call("XDEL", "s", *ids) == 0 and client.call("XACK", "s", "g", *ids) == 0
+EOF
+    assert_success
+}
+
+@test "streams that come and go within a transaction do not count as waiting for the disk" {
+    start_configured '[store]' "directory = $DIR/store" 'queue_bytes = 1M'
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+client = Client(sys.argv[1])
+for i in range(20):
+    client.call("MULTI")
+    client.call("XADD", "s", "*", "f", b"x" * 200000)
+    client.call("DEL", "s")
+    assert client.call("EXEC")[1] == 1
+client.call("XADD", "t", "*", "f", "v")
+EOF
+    assert_success
+}
+
+@test "a command with thousands of streams, of which one expires while it runs" {
+    start_configured '[store]' "directory = $DIR/store"
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client, Error
+client = Client(sys.argv[1])
+def replies(n):
+    for _ in range(n):
+        try:
+            client.read()
+        except Error as error:
+            assert "NOGROUP" in str(error), error
+names = ["k%d" % i for i in range(3000)]
+client.send_raw(b"".join(client.encode("XGROUP", "CREATE", name, "g", "0", "MKSTREAM") for name in names))
+replies(len(names))
+read = client.encode("XREADGROUP", "GROUP", "g", "c", "STREAMS", "e", *names, *[">"] * (len(names) + 1))
+for i in range(50):
+    client.call("XGROUP", "CREATE", "e", "g", "0", "MKSTREAM")
+    client.send_raw(client.encode("PEXPIRE", "e", str(1 + i % 12)) + 4 * read)
+    replies(5)
+    client.call("DEL", "e")
+EOF
+    assert_success
+}

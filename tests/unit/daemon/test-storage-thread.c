@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include <cmocka.h>
 
@@ -92,6 +94,36 @@ fetches_do_not_hold_up_commits(void **state UNUSED)
 		}
 	}
 	assert_true(was_early);
+	store_close(storage);
+}
+
+/* What a measurement of the file system meets: a fetch that comes meanwhile, and room. */
+static _Atomic(struct storage *) measured;
+
+int
+fstatvfs(int fd UNUSED, struct statvfs *ret)
+{
+	struct storage *storage = atomic_exchange(&measured, NULL);
+	const uint8_t id[STORAGE_ID_SIZE] = { 0 };
+
+	*ret = (struct statvfs){ .f_frsize = 4096, .f_bavail = storage ? 1 << 30 : 0 };
+	if (storage)
+		assert_int_equal(storage_fetch(storage, 1, id, NULL), 0);
+	return 0;
+}
+
+static void
+nothing_is_overlooked_while_room_is_measured(void **state UNUSED)
+{
+	_cleanup_free_ char *dir = store_directory();
+	struct storage *storage = store_open(dir, NULL);
+	struct storage_limits limits = { .min_free = 1 << 20 };
+
+	storage_set_limits(storage, &limits);
+	assert_int_equal(storage_state(storage), STORAGE_SCARCE);
+	atomic_store(&measured, storage);
+	assert_int_equal(store_wait(storage).kind, STORAGE_FETCHED);
+	assert_int_equal(storage_state(storage), STORAGE_OK);
 	store_close(storage);
 }
 
@@ -187,6 +219,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commit_delay_delays_commits_alone),
 		cmocka_unit_test(fetches_do_not_hold_up_commits),
+		cmocka_unit_test(nothing_is_overlooked_while_room_is_measured),
 		cmocka_unit_test(flush_holds_up_nothing_else),
 		cmocka_unit_test(signals_go_to_other_threads),
 	};

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void
 answers_wait_for_the_commit(void **state __attribute__((unused)))
@@ -388,6 +389,24 @@ streams_expire_on_time(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* A command that has found a stream may go on with it, however long it takes. */
+static void
+nothing_expires_while_a_command_runs(void **state __attribute__((unused)))
+{
+	struct keep keep;
+	struct stream *a;
+
+	keep_init(&keep, 1 << 20);
+	a = keep_get(&keep, "a");
+	streams_expire(&keep.streams, a, streams_now_ms(&keep.streams) + 1);
+	assert_ptr_equal(keep_find(&keep, "a"), a);
+	usleep(30000);
+	assert_ptr_equal(keep_find(&keep, "a"), a);
+	flow_update_time(&keep.flow);
+	assert_null(keep_find(&keep, "a"));
+	keep_deinit(&keep);
+}
+
 static void
 writers_wait_for_the_disk(void **state __attribute__((unused)))
 {
@@ -408,6 +427,32 @@ writers_wait_for_the_disk(void **state __attribute__((unused)))
 	assert_int_equal(c->state, CLIENT_WAITING);
 	memory_store_finish(keep.storage);
 	streams_collect(&keep.streams);
+	assert_int_equal(c->state, CLIENT_READY);
+	assert_false(streams_must_wait(&keep.streams, c));
+	keep_client_free(&keep, c);
+	keep_deinit(&keep);
+}
+
+/* What has gone before it could be stored is not waited for. */
+static void
+what_comes_and_goes_leaves_nothing_to_wait_for(void **state __attribute__((unused)))
+{
+	struct keep keep;
+	struct client *c;
+
+	keep_init(&keep, 1 << 20);
+	c = keep_client_new(&keep);
+	for (int i = 0; i < 3; i++) {
+		keep_add(&keep, keep_get(&keep, "a"), 1, 400000);
+		streams_delete(&keep.streams, keep_find(&keep, "a"));
+		keep_commit(&keep);
+	}
+	assert_false(streams_must_wait(&keep.streams, c));
+	for (uint64_t ms = 1; ms <= 3; ms++)
+		keep_add(&keep, keep_get(&keep, "a"), ms, 400000);
+	assert_true(streams_must_wait(&keep.streams, c));
+	streams_delete(&keep.streams, keep_find(&keep, "a"));
+	keep_commit(&keep);
 	assert_int_equal(c->state, CLIENT_READY);
 	assert_false(streams_must_wait(&keep.streams, c));
 	keep_client_free(&keep, c);
@@ -539,7 +584,9 @@ main(void)
 		cmocka_unit_test(the_cache_is_bounded),
 		cmocka_unit_test(damaged_blocks),
 		cmocka_unit_test(streams_expire_on_time),
+		cmocka_unit_test(nothing_expires_while_a_command_runs),
 		cmocka_unit_test(writers_wait_for_the_disk),
+		cmocka_unit_test(what_comes_and_goes_leaves_nothing_to_wait_for),
 		cmocka_unit_test(an_empty_stream_is_small),
 		cmocka_unit_test(a_long_flush_leaves_little_to_do),
 		cmocka_unit_test(a_walk_meets_each_once),
