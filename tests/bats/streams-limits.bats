@@ -177,3 +177,36 @@ for i in range(50):
 EOF
     assert_success
 }
+
+@test "in a transaction, a command whose entries are on disk only is refused as a whole" {
+    start_configured '[store]' "directory = $DIR/store" 'cache = 64K'
+    run "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client, Error
+client = Client(sys.argv[1])
+
+def read():
+    try:
+        return client.read()
+    except Error as error:
+        return str(error)
+
+def transaction(*command):
+    client.send_raw(client.encode("MULTI") + client.encode(*command) + client.encode("EXEC"))
+    assert [client.read(), client.read()] == [b"OK", b"QUEUED"]
+    assert client.line() == b"*1"
+    return read()
+
+# Each entry has a block of its own, and only some are in memory. The first refusal fetches what it missed.
+ids = [client.call("XADD", "s", "*", "f", "v" * 20000) for _ in range(40)]
+for command in ("XDEL", "s", ids[-1], ids[0]), ("XDELEX", "s", "IDS", "2", ids[-1], ids[25]):
+    answer = transaction(*command)
+    assert "on disk" in answer, answer
+    assert client.call("XLEN", "s") == 40
+# What is named twice is looked for where the disk begins, once it is gone.
+ids[-3:] = [client.call("XADD", "s", "*", "f", "v" * 20000) for _ in range(3)]
+assert transaction("XDEL", "s", ids[-1], ids[-1]) == 1
+assert transaction("XDELEX", "s", "IDS", "2", ids[-2], ids[-2]) == [1, -1]
+EOF
+    assert_success
+}
