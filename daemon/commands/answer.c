@@ -200,13 +200,6 @@ answer_close_map(struct answer *answer, size_t hole, size_t n)
 }
 
 void
-answer_cut(struct answer *answer, size_t hole)
-{
-	if (answer->out)
-		answer->out->len = (uint32_t)hole;
-}
-
-void
 answer_send(struct answer *answer)
 {
 	struct chunk *out = answer->out;

@@ -44,8 +44,6 @@ void answer_fields(struct answer *answer, struct stream_entry *entry);
 size_t answer_open(struct answer *answer);
 void answer_close_array(struct answer *answer, size_t hole, size_t n);
 void answer_close_map(struct answer *answer, size_t hole, size_t n);
-/* Forgets the hole, and all behind it. */
-void answer_cut(struct answer *answer, size_t hole);
 
 /* Queues it, held as reply_hold() says, and frees it. */
 void answer_send(struct answer *answer);

@@ -105,12 +105,10 @@ keys_rename(struct bus *bus, struct session *s, const struct slice *argv, bool r
 		return COMMAND_DONE;
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
-	stream = keyspace_find(bus, streams, argv[1]);
-	other = keyspace_find(bus, streams, argv[2]);
-	if (!stream) {
-		reply_error(bus, s, "ERR no such key");
+	stream = keyspace_require_stream(bus, s, streams, argv[1]);
+	if (!stream)
 		return COMMAND_DONE;
-	}
+	other = keyspace_find(bus, streams, argv[2]);
 	is_renamed = replaces || !other;
 	if (is_renamed && stream != other && streams_rename(streams, stream, argv[2]) < 0) {
 		reply_error(bus, s, "ERR out of memory, the stream was not renamed");

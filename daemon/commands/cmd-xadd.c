@@ -186,7 +186,9 @@ xadd_append(struct bus *bus, struct session *s, struct streams *streams, struct 
 	if (mistake) {
 		if (is_new)
 			streams_delete(streams, stream);
+		keyspace_hold(bus, streams, is_new ? NULL : stream);
 		reply_error(bus, s, "%s", mistake);
+		keyspace_release(bus);
 		return false;
 	}
 	if (is_idmp)

@@ -49,10 +49,12 @@ xgroup_require_stream(struct bus *bus, struct session *s, struct streams *stream
 {
 	struct stream *stream = streams_find(streams, key);
 
+	keyspace_hold(bus, streams, NULL);
 	if (!stream)
 		reply_error(bus, s,
 		            "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to "
 		            "use the MKSTREAM option to create an empty stream automatically.");
+	keyspace_release(bus);
 	return stream;
 }
 
@@ -64,9 +66,11 @@ xgroup_require_group(struct bus *bus, struct session *s, struct streams *streams
 	struct stream_group *group = stream ? group_find(stream, name) : NULL;
 
 	bus->flow.work.done += 2 * WORK_LOOKUP;
+	keyspace_hold(bus, streams, stream);
 	if (stream && !group)
 		reply_error(bus, s, "NOGROUP No such consumer group '%.*s' for key name '%.*s'", COMMAND_SHOWN(name),
 		            COMMAND_SHOWN(key));
+	keyspace_release(bus);
 	return group;
 }
 
@@ -123,7 +127,9 @@ xgroup_create(struct bus *bus, struct session *s, struct streams *streams, const
 	if (!xgroup_require_id(bus, s, stream, argv[4], &id))
 		return;
 	if (stream && group_find(stream, argv[3])) {
+		keyspace_hold(bus, streams, stream);
 		reply_error(bus, s, "BUSYGROUP Consumer Group name already exists");
+		keyspace_release(bus);
 		return;
 	}
 	if (!xgroup_require_room(bus, s, streams, stream, argv[3]))

@@ -10,17 +10,6 @@
 /* Work for FULL, after which it is refused: it is one look at everything. */
 #define XINFO_WORK ((uint64_t)6 * 1000 * 1000)
 
-static struct stream *
-xinfo_require_stream(struct bus *bus, struct session *s, struct streams *streams, struct slice key)
-{
-	struct stream *stream = streams_find(streams, key);
-
-	bus->flow.work.done += WORK_LOOKUP;
-	if (!stream)
-		reply_error(bus, s, "ERR no such key");
-	return stream;
-}
-
 static enum command_result
 xinfo_send(struct bus *bus, struct streams *streams, const struct stream *stream, struct answer *answer)
 {
@@ -246,7 +235,7 @@ xinfo_stream_run(struct bus *bus, struct session *s, const struct slice *argv, s
                  size_t next)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
-	struct stream *stream = streams ? xinfo_require_stream(bus, s, streams, argv[2]) : NULL;
+	struct stream *stream = streams ? keyspace_require_stream(bus, s, streams, argv[2]) : NULL;
 	int64_t count = XINFO_COUNT;
 
 	if (!stream)
@@ -276,7 +265,7 @@ enum command_result
 cmd_xinfo_groups(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
-	struct stream *stream = streams ? xinfo_require_stream(bus, s, streams, argv[2]) : NULL;
+	struct stream *stream = streams ? keyspace_require_stream(bus, s, streams, argv[2]) : NULL;
 	struct stream_group *group;
 	struct answer answer;
 
@@ -300,15 +289,17 @@ enum command_result
 cmd_xinfo_consumers(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
-	struct stream *stream = streams ? xinfo_require_stream(bus, s, streams, argv[2]) : NULL;
+	struct stream *stream = streams ? keyspace_require_stream(bus, s, streams, argv[2]) : NULL;
 	struct stream_group *group = stream ? group_find(stream, argv[3]) : NULL;
 	struct answer answer;
 
 	if (!stream)
 		return COMMAND_DONE;
 	if (!group) {
+		keyspace_hold(bus, streams, stream);
 		reply_error(bus, s, "NOGROUP No such consumer group '%.*s' for key name '%.*s'", COMMAND_SHOWN(argv[3]),
 		            COMMAND_SHOWN(argv[2]));
+		keyspace_release(bus);
 		return COMMAND_DONE;
 	}
 	answer_begin(&answer, bus, s);

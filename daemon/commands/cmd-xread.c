@@ -93,10 +93,12 @@ xread_require_keys(struct xread *read)
 
 		key->name = read->args.names[i];
 		if (read->args.is_group && !group) {
+			keyspace_hold(read->bus, read->streams, stream);
 			reply_error(
 			    read->bus, read->s,
 			    "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with GROUP option",
 			    COMMAND_SHOWN(key->name), COMMAND_SHOWN(read->args.group));
+			keyspace_release(read->bus);
 			return false;
 		}
 		key->group = group ? group->no : 0;

@@ -96,11 +96,9 @@ cmd_xsetid(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 		return COMMAND_DONE;
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
-	stream = keyspace_find(bus, streams, argv[1]);
-	if (!stream) {
-		reply_error(bus, s, "ERR no such key");
+	stream = keyspace_require_stream(bus, s, streams, argv[1]);
+	if (!stream)
 		return COMMAND_DONE;
-	}
 	step = xsetid_check(streams, stream, &xsetid, &mistake);
 	if (step == STREAM_COLD)
 		return keyspace_wait_cold(bus, s, streams, 0);
@@ -167,11 +165,9 @@ cmd_xcfgset(struct bus *bus, struct session *s, const struct slice *argv, size_t
 	}
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
-	stream = keyspace_find(bus, streams, argv[1]);
-	if (!stream) {
-		reply_error(bus, s, "ERR no such key");
+	stream = keyspace_require_stream(bus, s, streams, argv[1]);
+	if (!stream)
 		return COMMAND_DONE;
-	}
 	if (producers_configure(streams, stream, duration_s, size) < 0) {
 		reply_error(bus, s, "ERR out of memory");
 		return COMMAND_DONE;

@@ -119,6 +119,19 @@ keyspace_find(struct bus *bus, struct streams *streams, struct slice key)
 	return key.len <= PROTOCOL_NAME_MAX ? streams_find(streams, key) : NULL;
 }
 
+struct stream *
+keyspace_require_stream(struct bus *bus, struct session *s, struct streams *streams, struct slice key)
+{
+	struct stream *stream = keyspace_find(bus, streams, key);
+
+	if (stream)
+		return stream;
+	keyspace_hold(bus, streams, NULL);
+	reply_error(bus, s, "ERR no such key");
+	keyspace_release(bus);
+	return NULL;
+}
+
 bool
 keyspace_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream *stream)
 {

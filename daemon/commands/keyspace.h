@@ -87,7 +87,11 @@ enum command_result keyspace_wait_cold(struct bus *bus, struct session *s, struc
 /* After STREAM_ERROR: replies the error. Returns COMMAND_DONE. */
 enum command_result keyspace_refuse_error(struct bus *bus, struct session *s);
 
-/* What is replied in between leaves when what was changed in the stream (NULL: in any) is on disk. */
+/*
+ * What is replied in between leaves when what was changed in the stream (NULL: in any) is on disk. That goes for errors
+ * too that say how a stream is, such as that there is none: who hears that an entry or a group exists already relies on
+ * it.
+ */
 static inline void
 keyspace_hold(struct bus *bus, struct streams *streams, const struct stream *stream)
 {
@@ -99,6 +103,9 @@ keyspace_release(struct bus *bus)
 {
 	reply_hold(bus, NULL);
 }
+
+/* The stream of a command that needs one; or NULL after an error reply. */
+struct stream *keyspace_require_stream(struct bus *bus, struct session *s, struct streams *streams, struct slice key);
 
 /* Arguments; each replies an error and returns false if it is none. */
 bool keyspace_require_integer(struct bus *bus, struct session *s, struct slice text, int64_t *ret_value);

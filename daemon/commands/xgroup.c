@@ -9,9 +9,11 @@ xgroup_require(struct bus *bus, struct session *s, struct streams *streams, stru
 	struct stream_group *group = stream ? group_find(stream, name) : NULL;
 
 	bus->flow.work.done += 2 * WORK_LOOKUP;
+	keyspace_hold(bus, streams, stream);
 	if (!group)
 		reply_error(bus, s, "NOGROUP No such key '%.*s' or consumer group '%.*s'", COMMAND_SHOWN(key),
 		            COMMAND_SHOWN(name));
+	keyspace_release(bus);
 	return group;
 }
 

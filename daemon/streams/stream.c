@@ -197,8 +197,10 @@ stream_enter(struct streams *streams, struct stream_cursor *cursor)
 	if (stream_id_cmp(cursor->from, cursor->to) > 0)
 		return STREAM_END;
 	if (cursor->is_backward) {
-		i--;
 		until = stream_index_search(stream, cursor->from);
+		if (i < until)
+			return STREAM_END; /* the block behind has begun with `from` */
+		i--;
 		until = until > 0 ? until - 1 : 0;
 	} else {
 		if (stream_id_cmp(stream_index_at(stream, i)->first, cursor->to) > 0)

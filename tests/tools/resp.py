@@ -95,6 +95,23 @@ class Client:
         self.send(*args)
         return self.read()
 
+    def try_read(self):
+        """The reply; an error is one too."""
+        try:
+            return self.read()
+        except Error as error:
+            return error
+
+    def try_call(self, *args):
+        self.send(*args)
+        return self.try_read()
+
+    def refusal(self, *args):
+        """The text of the error that the command must be answered with."""
+        reply = self.try_call(*args)
+        assert isinstance(reply, Error), "%r is answered with %r" % (args, reply)
+        return str(reply)
+
     def read_to_end(self):
         """Everything until the daemon closes the connection."""
         data = self.buffer[self.at:]

@@ -7,6 +7,7 @@ hub must go on, forget nobody, and give no entry to a client that was gone befor
 import collections
 import random
 import select
+import socket
 import sys
 
 import resp
@@ -23,10 +24,11 @@ class Waiter:
         self.name = b"c%d" % number
         self.starts = ["$", "$", "$" if hub.is_redis else "+"]
         self.question = None
+        self.is_redis, self.is_half_closed = hub.is_redis, False
 
     def ask(self, rng):
         block = ["BLOCK", str(rng.choice([0, 0, 0, 1, 5, 20, 100000]))]
-        keys = rng.sample(KEYS, rng.choice([1, 1, 2, 3]))
+        keys = rng.choices(KEYS, k=rng.choice([1, 1, 2, 3]))
         if rng.random() < 0.7:
             count = rng.choice([[], ["COUNT", "1"], ["COUNT", "2"]])
             noack = rng.choice([[], [], [], ["NOACK"]])
@@ -43,31 +45,28 @@ class Waiter:
             self.question = ["MULTI"] + command
         else:
             self.client.send(*command)
+        if not self.is_redis and rng.random() < 0.05:  # in udsd that does not keep its answer away
+            self.client.sock.shutdown(socket.SHUT_WR)
+            self.is_half_closed = True
 
     def is_answered(self):
         return self.client.at < len(self.client.buffer) or bool(select.select([self.client.sock], [], [], 0)[0])
 
     def read(self):
         """The answer to the question, read whole; a resp.Error is one too."""
-        answer = self.read_one()
+        answer = self.client.try_read()
         if self.question[0] == "MULTI":
-            assert self.read_one() == b"QUEUED"
+            assert self.client.try_read() == b"QUEUED"
             answer = self.read_exec()
         elif self.question[-1] == "PING":
-            assert self.read_one() == b"PONG"
+            assert self.client.try_read() == b"PONG"
         self.question = None
         return answer
-
-    def read_one(self):
-        try:
-            return self.client.read()
-        except resp.Error as error:
-            return error
 
     def read_exec(self):
         line = self.client.line()
         assert line == b"*1", line
-        return self.read_one()
+        return self.client.try_read()
 
 
 class Chaos:
@@ -83,17 +82,13 @@ class Chaos:
         self.n_waiters += 1
         return Waiter(self.hub, self.n_waiters)
 
-    def call(self, *command):
-        try:
-            return self.main.call(*command)
-        except resp.Error as error:
-            return error
-
     def collect(self):
         """Reads the answers that have come."""
         for waiter in self.waiters:
             if waiter.question and waiter.is_answered():
                 self.note(waiter.read())
+                if waiter.is_half_closed:
+                    self.replace(waiter)
 
     def note(self, answer):
         if isinstance(answer, resp.Error):
@@ -110,7 +105,7 @@ class Chaos:
         if self.rng.random() < 0.2:
             commands = [["MULTI"]] + commands + [["DEL", key]] * self.rng.choice([0, 0, 1]) + [["EXEC"]]
         for command in commands:
-            self.call(*command)
+            self.main.try_call(*command)
 
     def disturb(self):
         rng, key = self.rng, self.rng.choice(KEYS)
@@ -119,13 +114,13 @@ class Chaos:
         if kind < 0.2:
             self.replace(waiter)
         elif kind < 0.35:
-            self.call("CLIENT", "KILL", "ID", waiter.id)
+            self.main.try_call("CLIENT", "KILL", "ID", waiter.id)
             waiter.client.read_to_end()
             self.replace(waiter)
         elif kind < 0.6:
-            self.call("CLIENT", "UNBLOCK", waiter.id, *rng.choice([[], ["TIMEOUT"], ["ERROR"]]))
+            self.main.try_call("CLIENT", "UNBLOCK", waiter.id, *rng.choice([[], ["TIMEOUT"], ["ERROR"]]))
         else:
-            self.call(*rng.choice([
+            self.main.try_call(*rng.choice([
                 ("DEL", key), ("XGROUP", "DESTROY", key, "g"), ("RENAME", key, rng.choice(KEYS)), ("FLUSHALL",),
                 ("PEXPIRE", key, "1"), ("XTRIM", key, "MAXLEN", "0"), ("XGROUP", "SETID", key, "g", rng.choice("0$")),
                 ("XGROUP", "DELCONSUMER", key, "g", waiter.name), ("XGROUP", "CREATE", key, "g", "$", "MKSTREAM"),
@@ -145,7 +140,7 @@ class Chaos:
             if what < 0.5:
                 waiter = self.rng.choice(self.waiters)
                 if not waiter.question:
-                    self.call("XGROUP", "CREATE", self.rng.choice(KEYS), "g", "$", "MKSTREAM")
+                    self.main.try_call("XGROUP", "CREATE", self.rng.choice(KEYS), "g", "$", "MKSTREAM")
                     waiter.ask(self.rng)
             elif what < 0.75:
                 self.add()
@@ -158,7 +153,7 @@ class Chaos:
         """Nobody is forgotten: whoever still waits is unblocked."""
         for waiter in self.waiters:
             if waiter.question:
-                self.call("CLIENT", "UNBLOCK", waiter.id)
+                self.main.try_call("CLIENT", "UNBLOCK", waiter.id)
         self.finish()
 
     def finish(self):
@@ -170,8 +165,8 @@ class Chaos:
     def gone_before(self, rounds):
         """Of many workers that wait, half hang up; what is added then is given to the others only."""
         for turn in range(rounds):
-            self.call("FLUSHALL")
-            self.call("XGROUP", "CREATE", "a", "g", "$", "MKSTREAM")
+            self.main.try_call("FLUSHALL")
+            self.main.try_call("XGROUP", "CREATE", "a", "g", "$", "MKSTREAM")
             workers = [self.new_waiter() for _ in range(10)]
             for worker in workers:
                 worker.client.send("XREADGROUP", "GROUP", "g", worker.name, "COUNT", "1", "BLOCK", "0", "STREAMS", "a", ">")

@@ -26,13 +26,6 @@ def is_refusal(error):
     return str(error).startswith(("OOM ", "MISCONF "))
 
 
-def try_call(client, *command):
-    try:
-        return client.call(*command)
-    except resp.Error as error:
-        return error
-
-
 class Ledger:
     """What was answered and not deleted."""
 
@@ -102,7 +95,7 @@ def four_times():
         ledger.trim(client, 10)
         ledger.check(client)
         resp.wait_until(lambda: size(hub.store) < 6 * MIB, "the files to shrink; they have %d bytes" % size(hub.store))
-        resp.wait_until(lambda: not is_refusal(try_call(client, "XADD", "other", "*", "f", "v")), "room")
+        resp.wait_until(lambda: not is_refusal(client.try_call("XADD", "other", "*", "f", "v")), "room")
     assert min(taken) > 0.8 * taken[0] > 10000, taken
     hub.stop()
     print("%s entries taken" % taken)
@@ -117,7 +110,7 @@ def max_bytes():
         assert size(hub.store) < 16 * MIB, size(hub.store)
         ledger.check(client)
         ledger.trim(client, 10)
-        resp.wait_until(lambda: not is_refusal(try_call(client, "XADD", "other", "*", "f", "v")), "room")
+        resp.wait_until(lambda: not is_refusal(client.try_call("XADD", "other", "*", "f", "v")), "room")
     assert min(taken) > 0.8 * taken[0] > 3000, taken
     hub.kill()
     hub.start()
@@ -142,8 +135,8 @@ def really_full():
     threading.Thread(target=client.send_raw, args=(data,)).start()
     # Answers come until the disk is full; then new commands of others are refused, and the rest works.
     resp.wait_until(lambda: is_refusal(try_call_once(hub)), "a refusal")
-    assert str(try_call(other, "XADD", "jobs", "*", "f", "v")).startswith("MISCONF the store cannot be written: "), \
-        try_call(other, "XADD", "jobs", "*", "f", "v")
+    assert str(other.try_call("XADD", "jobs", "*", "f", "v")).startswith("MISCONF the store cannot be written: "), \
+        other.try_call("XADD", "jobs", "*", "f", "v")
     assert other.call("PUBLISH", "news", "full") == 1
     assert receiver.read() == [b"message", b"news", b"full"]
     os.unlink(filler)
@@ -156,7 +149,7 @@ def really_full():
             assert is_refusal(error), error
             refused += 1
     assert added > 0, "nothing was taken"
-    resp.wait_until(lambda: not is_refusal(try_call(other, "XADD", "other", "*", "f", "v")), "room")
+    resp.wait_until(lambda: not is_refusal(other.try_call("XADD", "other", "*", "f", "v")), "room")
     hub.kill()
     hub.start()
     ledger.check(hub.connect())
@@ -168,7 +161,7 @@ def try_call_once(hub):
     """Adds to another stream; an answer that is held until there is room is not waited for."""
     probe = resp.Client(hub.path, patience=0.5)
     try:
-        return try_call(probe, "XADD", "probe", "*", "f", "v")
+        return probe.try_call("XADD", "probe", "*", "f", "v")
     except TimeoutError:
         return None
     finally:

@@ -19,14 +19,6 @@ def expect(got, wanted):
     assert got == wanted, "got %r, not %r" % (got, wanted)
 
 
-def refused(client, *args):
-    try:
-        reply = client.call(*args)
-    except Error as error:
-        return str(error)
-    raise AssertionError("%r is answered with %r" % (args, reply))
-
-
 def fill(client, key, n, groups=("g",), first=1):
     """A new stream with n entries, 1-0, 2-0 and so on, and groups that have read none of them."""
     client.call("DEL", key)
@@ -113,12 +105,12 @@ def claim_skips_deleted_entries_and_takes_what_setid_made_new(a):
 def claim_refuses_what_is_no_idle_time(a):
     fill(a, "s", 1)
     for text in ("x", "5.5", "+10", "-0", ""):
-        expect(refused(a, "XREADGROUP", "GROUP", "g", "c", "CLAIM", text, "STREAMS", "s", ">"),
+        expect(a.refusal("XREADGROUP", "GROUP", "g", "c", "CLAIM", text, "STREAMS", "s", ">"),
                "ERR min-idle-time is not an integer")
-    expect(refused(a, "XREADGROUP", "GROUP", "g", "c", "CLAIM", "-10", "STREAMS", "s", ">"),
+    expect(a.refusal("XREADGROUP", "GROUP", "g", "c", "CLAIM", "-10", "STREAMS", "s", ">"),
            "ERR min-idle-time must be a positive integer")
-    expect(refused(a, "XREAD", "CLAIM", "10", "STREAMS", "s", "0"), "ERR syntax error")
-    expect(refused(a, "XREADGROUP", "GROUP", "g", "CLAIM", "50", "c", "STREAMS", "s", ">"), "ERR syntax error")
+    expect(a.refusal("XREAD", "CLAIM", "10", "STREAMS", "s", "0"), "ERR syntax error")
+    expect(a.refusal("XREADGROUP", "GROUP", "g", "CLAIM", "50", "c", "STREAMS", "s", ">"), "ERR syntax error")
     expect(entries(claim(a, "c", 2 ** 63 - 1)), [("1-0", 0)])
 
 
@@ -197,11 +189,11 @@ def xnack_refuses(a):
     fill(a, "s", 1)
     for args in (("NO", "IDS", "1", "1-0"), ("FAIL", "FORCE", "FORCE", "FORCE"), ("FAIL", "IDS", "1", "1-0", "2-0"),
                  ("FAIL", "IDS", "1", "1-0", "RETRYCOUNT")):
-        expect(refused(a, "XNACK", "s", "g", *args), "ERR syntax error")
-    expect(refused(a, "XNACK", "s", "none", "FAIL", "IDS", "1", "1-0"), "NOGROUP No such key 's' or consumer group 'none'")
-    refused(a, "XNACK", "s", "g", "FAIL", "IDS", "0", "1-0")
-    refused(a, "XNACK", "s", "g", "FAIL", "IDS", "1", "x")
-    refused(a, "XNACK", "s", "g", "FAIL", "IDS", "1", "1-0", "RETRYCOUNT", "-1")
+        expect(a.refusal("XNACK", "s", "g", *args), "ERR syntax error")
+    expect(a.refusal("XNACK", "s", "none", "FAIL", "IDS", "1", "1-0"), "NOGROUP No such key 's' or consumer group 'none'")
+    a.refusal("XNACK", "s", "g", "FAIL", "IDS", "0", "1-0")
+    a.refusal("XNACK", "s", "g", "FAIL", "IDS", "1", "x")
+    a.refusal("XNACK", "s", "g", "FAIL", "IDS", "1", "1-0", "RETRYCOUNT", "-1")
 
 
 @case
@@ -229,10 +221,10 @@ def xackdel(a):
     expect([a.call("XLEN", "s"), pending(a), len(pending(a, group="h"))], [0, [], 2])
     expect(a.call("XACKDEL", "s", "h", "IDS", "3", "1-0", "2-0", "3-0"), [1, 1, -1])
     for args in (("KEEPREF", "DELREF", "IDS", "1", "1-1"), ("IDS", "1", "1-1", "2-2")):
-        expect(refused(a, "XACKDEL", "s", "g", *args), "ERR syntax error")
+        expect(a.refusal("XACKDEL", "s", "g", *args), "ERR syntax error")
     for n in ("abc", "0", "-5"):
-        expect(refused(a, "XACKDEL", "s", "g", "IDS", n, "1-1"), "ERR Number of IDs must be a positive integer")
-    expect(refused(a, "XACKDEL", "s", "g", "IDS", "3", "1-1", "2-2"),
+        expect(a.refusal("XACKDEL", "s", "g", "IDS", n, "1-1"), "ERR Number of IDs must be a positive integer")
+    expect(a.refusal("XACKDEL", "s", "g", "IDS", "3", "1-1", "2-2"),
            "ERR The `numids` parameter must match the number of arguments")
 
 
@@ -248,7 +240,7 @@ def plus_is_the_last_entry(a, b):
     a.call("XADD", "none", "1-0", "f", "v")
     expect(b.read(), [[b"none", [[b"1-0", [b"f", b"v"]]]]])
     a.call("DEL", "none")
-    assert "meaningless" in refused(a, "XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "+")
+    assert "meaningless" in a.refusal("XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "+")
 
 
 @case

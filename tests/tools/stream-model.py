@@ -206,10 +206,7 @@ class Run:
             client.call("HELLO", "3")
 
     def read(self, i):
-        try:
-            return self.clients[i].read()
-        except resp.Error as error:
-            return error
+        return self.clients[i].try_read()
 
     def pairs(self, i, command, answer):
         """XREAD's answer as in RESP2: RESP3 has a map, which resp.Client reads as a flat list."""

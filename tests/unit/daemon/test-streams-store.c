@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "stream-index.h"
+
 static void
 answers_wait_for_the_commit(void **state __attribute__((unused)))
 {
@@ -389,6 +391,39 @@ streams_expire_on_time(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* A walk backward that ends where a block begins does not want the block before. */
+static void
+a_walk_backward_fetches_no_more_than_it_needs(void **state __attribute__((unused)))
+{
+	struct stream_cursor cursor;
+	struct stream_entry entry;
+	struct stream_id from;
+	struct keep keep;
+	struct stream *a;
+	int n = 0;
+
+	keep_init(&keep, 1 << 20);
+	a = keep_get(&keep, "a");
+	for (uint64_t ms = 1; ms <= 1000; ms++)
+		keep_add(&keep, a, ms, 10);
+	keep_commit(&keep);
+	keep_reopen(&keep);
+	a = keep_find(&keep, "a");
+	assert_true(a->n_blocks > 2);
+	from = stream_index_at(a, 1)->first;
+	while (n < 2) { /* the first one asks for the block */
+		enum stream_step step;
+
+		stream_seek(&cursor, a, from, from, true);
+		while ((step = stream_step(&keep.streams, &cursor, &entry)) == STREAM_ENTRY)
+			assert_int_equal(stream_id_cmp(entry.id, from), 0);
+		assert_int_equal(step, n++ == 0 ? STREAM_COLD : STREAM_END);
+		keep_commit(&keep);
+	}
+	assert_int_equal(memory_store_fetches(keep.storage), 1);
+	keep_deinit(&keep);
+}
+
 /* A command that has found a stream may go on with it, however long it takes. */
 static void
 nothing_expires_while_a_command_runs(void **state __attribute__((unused)))
@@ -584,6 +619,7 @@ main(void)
 		cmocka_unit_test(the_cache_is_bounded),
 		cmocka_unit_test(damaged_blocks),
 		cmocka_unit_test(streams_expire_on_time),
+		cmocka_unit_test(a_walk_backward_fetches_no_more_than_it_needs),
 		cmocka_unit_test(nothing_expires_while_a_command_runs),
 		cmocka_unit_test(writers_wait_for_the_disk),
 		cmocka_unit_test(what_comes_and_goes_leaves_nothing_to_wait_for),
