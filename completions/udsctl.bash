@@ -102,7 +102,8 @@ _udsctl_offer_values() {
     --format) [ "$verb" != stats ] || _udsctl_offer_words "$2" 'text json openmetrics prometheus' ;;
     --sort)
         _udsctl_offer_words "$2" 'channel messages deliveries receivers queued clogged waiting dropped id pid user
-            command name published delivered unsent subscriptions age state channels'
+            command name published delivered unsent subscriptions age state channels stream added entries size
+            groups pending lag owner'
         ;;
     esac
 }

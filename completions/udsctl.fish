@@ -82,7 +82,7 @@ complete -c udsctl -n __udsctl_verb -a stats -d "Show the figures of the daemon"
 complete -c udsctl -n __udsctl_verb -a clients -d "List the connected clients"
 complete -c udsctl -n __udsctl_verb -a channels -d "List the channels with their counters"
 complete -c udsctl -n __udsctl_verb -a streams -d "List the streams and what is in them"
-complete -c udsctl -n __udsctl_verb -a top -d "Watch channels and clients live"
+complete -c udsctl -n __udsctl_verb -a top -d "Watch channels, clients and streams live"
 complete -c udsctl -n __udsctl_verb -a monitor -d "Print messages as they are published"
 complete -c udsctl -n __udsctl_verb -a kill -d "Close the connections of clients"
 complete -c udsctl -n __udsctl_verb -a reload -d "Make the daemon read its configuration again"
@@ -147,7 +147,7 @@ complete -c udsctl -n "__udsctl_verb channels" -l receivers -x -a "(__udsctl_ask
 complete -c udsctl -n "__udsctl_verb top" -l interval -x -d "Refresh at this interval"
 complete -c udsctl -n "__udsctl_verb top" -l sort -x \
     -a "channel messages deliveries receivers queued clogged waiting dropped id pid user command name published \
-        delivered unsent subscriptions age state channels" -d "Sort by this column"
+        delivered unsent subscriptions age state channels stream added entries size groups pending lag owner" -d "Sort by this column"
 complete -c udsctl -n "__udsctl_verb top" -s n -l count -x -d "Exit after this many refreshes"
 complete -c udsctl -n "__udsctl_verb top" -l batch -d "Print plain text instead of using the terminal"
 complete -c udsctl -n "__udsctl_verb monitor" -s c -l channel -x -a "(__udsctl_ask channels --names)" \

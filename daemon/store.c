@@ -83,8 +83,10 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 	store_remove_copies(store->directory);
 	loop->sessions.streams = &store->streams;
 	event_assign(&store->event, loop->base, storage_fd(storage), EV_READ | EV_PERSIST, store_event_cb, store);
-	if (event_add(&store->event, NULL) == 0)
+	if (event_add(&store->event, NULL) == 0) {
+		log_info("streams are kept in %s, %zu so far", store->directory, store->streams.table.n);
 		return 0;
+	}
 	log_error("cannot open the store: %s", strerror(ENOMEM));
 	return EX_SOFTWARE;
 }

@@ -1,7 +1,7 @@
 /*
- * A snapshot is three commands, sent together; the queue of expected replies says which answers are to come, since a
- * kill may stand between them. The answer to UDSD CHANNELS may have more values than the parser takes in one reply, so
- * its elements are read one by one.
+ * A snapshot is four commands, sent together; the queue of expected replies says which answers are to come, since a
+ * kill may stand between them. The answers to UDSD CHANNELS and UDSD STREAMS may have more values than the parser takes
+ * in one reply, so their elements are read one by one.
  */
 #include "fetch.h"
 
@@ -20,11 +20,12 @@
 #define BULK_MAX ((size_t)1024 * 1024 * 1024)
 
 static const char fetch_questions[] =
-    "*6\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$7\r\nclients\r\n$6\r\nmemory\r\n$5\r\nstats\r\n$3\r\ncpu\r\n"
+    "*7\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$7\r\nclients\r\n$6\r\nmemory\r\n$7\r\nstreams\r\n$5\r\nstats\r\n$3\r\ncpu\r\n"
     "*2\r\n$4\r\nUDSD\r\n$8\r\nCHANNELS\r\n"
+    "*2\r\n$4\r\nUDSD\r\n$7\r\nSTREAMS\r\n"
     "*2\r\n$4\r\nUDSD\r\n$7\r\nCLIENTS\r\n";
 
-enum fetch_answer { FETCH_INFO, FETCH_CHANNELS, FETCH_CLIENTS, FETCH_KILLED };
+enum fetch_answer { FETCH_INFO, FETCH_CHANNELS, FETCH_STREAMS, FETCH_CLIENTS, FETCH_KILLED };
 
 static void
 fetch_writable_cb(void *arg)
@@ -43,18 +44,19 @@ fetch_expect(struct fetch *f, enum fetch_answer answer, uint64_t id)
 					.what = answer,
 					.id = id,
 					.left = 1,
-					.by_elements = answer == FETCH_CHANNELS,
+					.by_elements = answer == FETCH_CHANNELS || answer == FETCH_STREAMS,
 				    });
 }
 
 void
 fetch_snapshot(struct fetch *f)
 {
-	if (!client_is_up(f->client) || f->asked_at > 0 || f->replies.n + 3 > REPLIES_EXPECTED_MAX)
+	if (!client_is_up(f->client) || f->asked_at > 0 || f->replies.n + 4 > REPLIES_EXPECTED_MAX)
 		return;
 	snapshot_clear(&f->snapshot);
 	fetch_expect(f, FETCH_INFO, 0);
 	fetch_expect(f, FETCH_CHANNELS, 0);
+	fetch_expect(f, FETCH_STREAMS, 0);
 	fetch_expect(f, FETCH_CLIENTS, 0);
 	f->asked_at = loop_now();
 	memory_check(buf_append(&f->out, fetch_questions, sizeof(fetch_questions) - 1));
@@ -67,7 +69,7 @@ fetch_kill(struct fetch *f, uint64_t id)
 	char text[NUM_DIGITS_MAX];
 	size_t len = num_put_u64(text, id);
 
-	if (!client_is_up(f->client) || f->replies.n + 4 > REPLIES_EXPECTED_MAX) /* a snapshot always has room */
+	if (!client_is_up(f->client) || f->replies.n + 5 > REPLIES_EXPECTED_MAX) /* a snapshot always has room */
 		return false;
 	fetch_expect(f, FETCH_KILLED, id);
 	memory_check(buf_printf(&f->out, "*4\r\n$6\r\nCLIENT\r\n$4\r\nKILL\r\n$2\r\nID\r\n$%zu\r\n%.*s\r\n", len,
@@ -109,7 +111,7 @@ fetch_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, cons
 
 		if (complaint) {
 			client_drop(f->client, complaint);
-		} else {
+		} else if (!expected || expected->what != FETCH_STREAMS) { /* streams may be off: then there are none */
 			say("%s: %.*s", client_name(f->client), (int)node->text.len, (const char *)node->text.p);
 			loop_end(f->loop, answers_error_status(&node->text));
 		}
@@ -122,7 +124,9 @@ fetch_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, cons
 		return is_text && snapshot_read_info(&f->snapshot, node->text);
 	case FETCH_CHANNELS:
 		/* Still by elements: this is no element but another reply in place of the array. */
-		return !expected->by_elements && snapshot_read_channel(&f->snapshot, node, reply->count);
+		return !expected->by_elements && snapshot_read_row(&f->snapshot, SNAPSHOT_CHANNELS, node, reply->count);
+	case FETCH_STREAMS:
+		return !expected->by_elements && snapshot_read_row(&f->snapshot, SNAPSHOT_STREAMS, node, reply->count);
 	case FETCH_CLIENTS:
 		if (!is_text || !snapshot_read_clients(&f->snapshot, node->text))
 			return false;

@@ -1,6 +1,6 @@
 /*
- * Channels and clients are rows of values, so that reading, sorting and rates are written once: a table says which
- * fields of an answer add up to a value. Lists are sorted by what identifies a row; two snapshots are therefore
+ * Channels, clients and streams are rows of values, so that reading, sorting and rates are written once: a table says
+ * which fields of an answer add up to a value. Lists are sorted by what identifies a row; two snapshots are therefore
  * compared in one walk. All names lie in one run of bytes: a snapshot of many thousands of rows takes three pieces of
  * memory, which the next one uses again.
  */
@@ -33,6 +33,15 @@ static const char *const snapshot_fields[][SNAPSHOT_VALUES][3] = {
 		[CLIENT_UNSENT] = { "obl" },
 		[CLIENT_PUBLISHED] = { "published" },
 		[CLIENT_DELIVERED] = { "delivered" },
+	},
+	[SNAPSHOT_STREAMS] = {
+		[STREAM_UID] = { "uid" },
+		[STREAM_ENTRIES] = { "entries" },
+		[STREAM_BYTES] = { "bytes" },
+		[STREAM_ADDED] = { "added" },
+		[STREAM_GROUPS] = { "groups" },
+		[STREAM_PENDING] = { "pending" },
+		[STREAM_LAG] = { "lag" },
 	},
 };
 
@@ -118,7 +127,7 @@ snapshot_read_info(struct snapshot *s, struct slice text)
 }
 
 static double
-snapshot_channel_field_cb(const void *answer, const char *field)
+snapshot_node_field_cb(const void *answer, const char *field)
 {
 	const struct resp_node *nodes = answer;
 
@@ -131,10 +140,11 @@ snapshot_channel_field_cb(const void *answer, const char *field)
 }
 
 bool
-snapshot_read_channel(struct snapshot *s, const struct resp_node *nodes, size_t count)
+snapshot_read_row(struct snapshot *s, enum snapshot_kind kind, const struct resp_node *nodes, size_t count)
 {
 	static const char mark[] = " (shard)";
 	struct snapshot_row *row;
+	const char *user;
 	size_t at = 1;
 
 	if ((nodes->type != RESP_ARRAY && nodes->type != RESP_MAP) || nodes->elements % 2 ||
@@ -144,11 +154,15 @@ snapshot_read_channel(struct snapshot *s, const struct resp_node *nodes, size_t 
 		at += 2;
 	if (at >= count)
 		return false;
-	row = snapshot_add_row(&s->lists[SNAPSHOT_CHANNELS]);
-	snapshot_read_values(row, SNAPSHOT_CHANNELS, snapshot_channel_field_cb, nodes);
+	row = snapshot_add_row(&s->lists[kind]);
+	snapshot_read_values(row, kind, snapshot_node_field_cb, nodes);
 	row->key = row->name = snapshot_add_text(s, nodes[at + 1].text.p, nodes[at + 1].text.len);
-	if (row->values[CHANNEL_IS_SHARD] > 0)
+	if (kind == SNAPSHOT_CHANNELS && row->values[CHANNEL_IS_SHARD] > 0)
 		row->name.len += snapshot_add_text(s, mark, strlen(mark)).len;
+	if (kind == SNAPSHOT_STREAMS) {
+		user = clients_user((long long)row->values[STREAM_UID]);
+		row->user = snapshot_add_text(s, user, strlen(user));
+	}
 	return true;
 }
 

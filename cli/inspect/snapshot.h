@@ -1,6 +1,6 @@
 /*
- * The daemon at one moment, read from its answers to INFO, UDSD CHANNELS and UDSD CLIENTS, and the rates since the
- * moment before. Knows no connection. No memory ends the program, as everywhere in the command line.
+ * The daemon at one moment, read from its answers to INFO, UDSD CHANNELS, UDSD STREAMS and UDSD CLIENTS, and the
+ * rates since the moment before. Knows no connection. No memory ends the program, as everywhere in the command line.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 #include "resp-reply.h"
 #include "stats.h"
 
-enum snapshot_kind { SNAPSHOT_CHANNELS, SNAPSHOT_CLIENTS, SNAPSHOT_LISTS };
+enum snapshot_kind { SNAPSHOT_CHANNELS, SNAPSHOT_CLIENTS, SNAPSHOT_STREAMS, SNAPSHOT_LISTS };
 
 /* The values of a row: counts or bytes; those marked "total" have counted since the daemon's start. */
 enum snapshot_channel_value {
@@ -40,6 +40,16 @@ enum snapshot_client_value {
 	CLIENT_DELIVERED,
 };
 
+enum snapshot_stream_value {
+	STREAM_UID, /* who has made it */
+	STREAM_ENTRIES,
+	STREAM_BYTES,
+	STREAM_ADDED, /* total since the stream was made */
+	STREAM_GROUPS,
+	STREAM_PENDING, /* entries */
+	STREAM_LAG,     /* entries; of the group that is behind most */
+};
+
 /* Of a client, the most telling first. */
 enum snapshot_state {
 	STATE_CLOGGED,
@@ -57,15 +67,16 @@ struct snapshot_text {
 	uint32_t at, len;
 };
 
-/* A channel or a client. The first value and the key together tell it from all others of its list. */
+/* A channel, a client or a stream. The first value and the key together tell it from all others of its list. */
 struct snapshot_row {
-	struct snapshot_text key;  /* a channel's name; empty for a client */
+	struct snapshot_text key;  /* the name of a channel or stream; empty for a client */
 	struct snapshot_text name; /* as people see it */
 	double values[SNAPSHOT_VALUES];
 	double rates[SNAPSHOT_VALUES]; /* growth of the value a second; means something for totals only */
 
+	struct snapshot_text user; /* of a client or stream: name, "uid N" or "-" */
+
 	/* Of a client. */
-	struct snapshot_text user;     /* name, "uid N" or "-" */
 	struct snapshot_text channels; /* what it is subscribed to, see clients_channels() */
 	int64_t uid;                   /* -1: anonymous */
 	enum snapshot_state state;
@@ -91,9 +102,12 @@ void snapshot_deinit(struct snapshot *s);
 /* Empties it and keeps its memory. */
 void snapshot_clear(struct snapshot *s);
 
-/* Read one answer each, in any order; nodes are one element of UDSD CHANNELS. False: no udsd answers so. */
+/*
+ * Read one answer each, in any order; nodes are one element of UDSD CHANNELS or UDSD STREAMS. False: no udsd answers
+ * so.
+ */
 bool snapshot_read_info(struct snapshot *s, struct slice text);
-bool snapshot_read_channel(struct snapshot *s, const struct resp_node *nodes, size_t count);
+bool snapshot_read_row(struct snapshot *s, enum snapshot_kind kind, const struct resp_node *nodes, size_t count);
 bool snapshot_read_clients(struct snapshot *s, struct slice text);
 
 /*

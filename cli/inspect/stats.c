@@ -15,7 +15,7 @@
 #include "print.h"
 #include "record.h"
 
-enum stats_kind { COUNT, SIZE, AGE, SECONDS };
+enum stats_kind { COUNT, SIZE, AGE, SECONDS, STATE };
 
 struct stats_row {
 	const char *field; /* of INFO */
@@ -63,8 +63,9 @@ static const struct stats_row rows[] = {
 	  "Entries acknowledged by consumers." },
 	{ "stream_readers_blocked", "  readers that wait", COUNT, false, "stream_readers_blocked", NULL,
 	  "Clients that wait for entries." },
-	{ "store_bytes", "store on disk", SIZE, false, "store_bytes", NULL, "Size of the store on disk." },
-	{ "store_free_bytes", "  free on disk", SIZE, false, "store_free_bytes", NULL,
+	{ "store_state", "store", STATE, false, "store_ok", NULL, "1 while the store takes new entries, else 0." },
+	{ "store_bytes", "  on disk", SIZE, false, "store_bytes", NULL, "Size of the store on disk." },
+	{ "store_free_bytes", "  free in its file system", SIZE, false, "store_free_bytes", NULL,
 	  "Free space of the store's file system." },
 	{ "store_commits", "  commits", COUNT, true, "store_commits", NULL, "Batches of changes made durable." },
 	{ "store_commits_failed", "  commits failed", COUNT, true, "store_commits_failed", NULL,
@@ -122,6 +123,7 @@ void
 stats_read(struct slice info, struct stats_sample *ret_sample)
 {
 	size_t slow = stats_index("messages_undelivered_slow"), gone = stats_index("messages_undelivered_gone");
+	size_t state = stats_index("store_state");
 	char value[64];
 
 	*ret_sample = (struct stats_sample){ 0 };
@@ -135,6 +137,10 @@ stats_read(struct slice info, struct stats_sample *ret_sample)
 		ret_sample->values[gone] = strtod(value, NULL) - ret_sample->values[slow];
 		ret_sample->given[gone] = true;
 	}
+	/* A daemon without streams has no store that could be well or not. */
+	stats_find_field(info, "store_state", ret_sample->store_state, sizeof(ret_sample->store_state));
+	ret_sample->given[state] = ret_sample->store_state[0] && strcmp(ret_sample->store_state, "off") != 0;
+	ret_sample->values[state] = strcmp(ret_sample->store_state, "ok") == 0;
 	stats_find_field(info, "udsd_version", ret_sample->version, sizeof(ret_sample->version));
 	stats_find_field(info, "run_id", ret_sample->run_id, sizeof(ret_sample->run_id));
 }
@@ -156,11 +162,20 @@ stats_rate(size_t i, const struct stats_sample *sample, const struct stats_sampl
 	return seconds > 0 && more > 0 ? more / seconds : 0;
 }
 
-/* A figure, or its rate. */
+bool
+stats_has(const struct stats_sample *sample, const char *field)
+{
+	return sample->given[stats_index(field)];
+}
+
+/* A figure, or its rate; state: of the store. */
 static void
-stats_put(struct grid *table, enum stats_kind kind, double value, bool is_rate)
+stats_put(struct grid *table, enum stats_kind kind, double value, bool is_rate, const char *state)
 {
 	switch (kind) {
+	case STATE:
+		grid_put(table, "%s", state);
+		break;
 	case COUNT:
 		if (is_rate)
 			grid_put(table, "%s", human_rate(value).text);
@@ -200,9 +215,9 @@ stats_print_text(const struct stats_sample *sample, const struct stats_sample *b
 		if (!rows[i].label || !sample->given[i])
 			continue;
 		grid_put(&table, "%s", rows[i].label);
-		stats_put(&table, rows[i].kind, sample->values[i], false);
+		stats_put(&table, rows[i].kind, sample->values[i], false, sample->store_state);
 		if (rows[i].is_counter)
-			stats_put(&table, rows[i].kind, stats_rate(i, sample, before), true);
+			stats_put(&table, rows[i].kind, stats_rate(i, sample, before), true, "");
 		else
 			grid_put(&table, "%s", "");
 	}
@@ -219,7 +234,9 @@ stats_print_json(const struct stats_sample *sample, const struct stats_sample *b
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!sample->given[i])
 			continue;
-		if (rows[i].kind == SECONDS)
+		if (rows[i].kind == STATE)
+			record_set_string(object, rows[i].field, sample->store_state);
+		else if (rows[i].kind == SECONDS)
 			record_set(object, rows[i].field, json_real(sample->values[i]));
 		else
 			record_set(object, rows[i].field, json_integer((long long)sample->values[i]));
@@ -237,7 +254,9 @@ stats_print_json(const struct stats_sample *sample, const struct stats_sample *b
 static void
 stats_print_metrics(const struct stats_sample *sample, bool is_openmetrics)
 {
-	static const char *const units[] = { [SIZE] = "bytes", [AGE] = "seconds", [SECONDS] = "seconds" };
+	static const char *const units[] = {
+		[SIZE] = "bytes", [AGE] = "seconds", [SECONDS] = "seconds", [STATE] = NULL
+	};
 	const char *family = "";
 
 	for (size_t i = 0; i < N_ROWS; i++) {

@@ -75,16 +75,24 @@ static void
 keys_press_table(struct top *t, unsigned int key)
 {
 	struct view *v = &t->view;
-	bool is_channels = v->kind == SNAPSHOT_CHANNELS;
+	enum snapshot_kind kind;
 
 	switch (key) {
 	case '\t':
+		view_show_next(v);
+		break;
 	case 'c':
 	case 'l':
-		if (key == (is_channels ? 'c' : 'l'))
+	case 't':
+		kind = key == 'c' ? SNAPSHOT_CHANNELS : key == 'l' ? SNAPSHOT_CLIENTS : SNAPSHOT_STREAMS;
+		if (kind == v->kind)
 			return;
+		if (!view_has(v, kind)) {
+			snprintf(t->message, sizeof(t->message), "this daemon has no streams");
+			return;
+		}
 		view_unselect(v);
-		v->kind = is_channels ? SNAPSHOT_CLIENTS : SNAPSHOT_CHANNELS;
+		v->kind = kind;
 		break;
 	case 's':
 	case '>':

@@ -26,7 +26,8 @@
 static const char *const page_help[] = {
 	"What goes through the daemon. Keys:",
 	"",
-	"Tab c l    other view, channels, clients",
+	"Tab c l t  next, channels, clients,",
+	"           streams",
 	"Up Down    select a row (also i j)",
 	"PgUp PgDn  select further (Home End)",
 	"s < >      sort by next, left, right",
@@ -139,6 +140,10 @@ page_put_head(struct top *t, size_t height)
 		report_put_load(t);
 		page_put_line(t, SCREEN_PLAIN);
 	}
+	if (height >= 14 && t->now.taken_at > 0 && view_has(&t->view, SNAPSHOT_STREAMS)) {
+		report_put_streams(t);
+		page_put_line(t, SCREEN_PLAIN);
+	}
 	/* On a terminal it has a line of its own where there is room, so that the table does not jump. */
 	trouble = page_put_trouble(t);
 	if (trouble != SCREEN_PLAIN || (height >= 12 && !t->batch))
@@ -168,10 +173,12 @@ page_draw_foot(struct top *t)
 static enum screen_style
 page_row_style(const struct view *v, const struct snapshot_row *row)
 {
-	bool is_bad = row->values[CHANNEL_CLOGGED] > 0 || row->rates[CHANNEL_DROPPED] > 0;
-	bool is_notable = row->values[CHANNEL_WAITING] > 0;
+	bool is_bad = false, is_notable = false;
 
-	if (v->kind == SNAPSHOT_CLIENTS) {
+	if (v->kind == SNAPSHOT_CHANNELS) {
+		is_bad = row->values[CHANNEL_CLOGGED] > 0 || row->rates[CHANNEL_DROPPED] > 0;
+		is_notable = row->values[CHANNEL_WAITING] > 0;
+	} else if (v->kind == SNAPSHOT_CLIENTS) {
 		is_bad = row->state == STATE_CLOGGED;
 		is_notable = row->state == STATE_FULL || row->state == STATE_WAITS;
 	}
@@ -220,6 +227,9 @@ page_print(struct top *t)
 
 	page_put_head(t, SIZE_MAX);
 	for (size_t i = 0; i < SNAPSHOT_LISTS; i++) {
+		v->kind = first;
+		if (!view_has(v, (enum snapshot_kind)((first + i) % SNAPSHOT_LISTS)))
+			continue;
 		v->kind = (enum snapshot_kind)((first + i) % SNAPSHOT_LISTS);
 		view_update(v);
 		page_put_line(t, SCREEN_PLAIN);

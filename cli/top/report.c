@@ -63,6 +63,32 @@ report_put_load(struct top *t)
 	        report_rate(t, "total_net_output_bytes", true).text);
 }
 
+void
+report_put_streams(struct top *t)
+{
+	TOP_PUT(t, "streams %.0f  entries %s (%s)  added %s/s read %s/s acknowledged %s/s  store %s",
+	        report_value(t, "streams"), human_count(report_value(t, "stream_entries")).text,
+	        human_size((uint64_t)report_value(t, "stream_bytes")).text,
+	        report_rate(t, "stream_entries_added", false).text, report_rate(t, "stream_entries_read", false).text,
+	        report_rate(t, "stream_entries_acknowledged", false).text,
+	        human_size((uint64_t)report_value(t, "store_bytes")).text);
+}
+
+/* Returns whether the store is not well. start: of the line. */
+static bool
+report_put_store(struct top *t, size_t start)
+{
+	const char *state = t->now.info.store_state;
+
+	if (!stats_has(&t->now.info, "store_state") || strcmp(state, "ok") == 0)
+		return false;
+	TOP_PUT(t, "%sstore: %s", t->line.len > start ? "; " : "",
+	        strcmp(state, "scarce") == 0 ? "no room for new entries"
+	        : strcmp(state, "full") == 0 ? "the disk is full"
+	                                     : "failed, see the log of udsd");
+	return true;
+}
+
 /*
  * "slow: pid 4242 consumer, alice (uid 1000): 8.1M unsent and 2 more". A receiver that publishers wait for need not
  * be clogged: then it is the one with the most unsent.
@@ -114,6 +140,7 @@ report_put_warning(struct top *t)
 	double lost = stats_value(rates, "messages_undelivered_slow") + stats_value(rates, "messages_undelivered_gone");
 	const struct snapshot_row *worst = NULL;
 	size_t start = t->line.len;
+	bool is_store_bad;
 
 	for (size_t i = 0; i < channels->n; i++) {
 		double here = channels->rows[i].values[CHANNEL_WAITING];
@@ -135,30 +162,49 @@ report_put_warning(struct top *t)
 		TOP_PUT(t, "%smessages dropped at %s/s", t->line.len > start ? "; " : "", human_count(dropped).text);
 	if (lost > 0)
 		TOP_PUT(t, "%smessages lost at %s/s", t->line.len > start ? "; " : "", human_count(lost).text);
+	is_store_bad = report_put_store(t, start);
 	if (t->line.len == start)
 		return SCREEN_PLAIN;
-	return report_value(t, "clogged_clients") + dropped + lost > 0 ? SCREEN_BAD : SCREEN_NOTABLE;
+	return is_store_bad || report_value(t, "clogged_clients") + dropped + lost > 0 ? SCREEN_BAD : SCREEN_NOTABLE;
+}
+
+/* What there is of it that the list lacks, since the user may not see it. */
+static double
+report_hidden(const struct top *t, enum snapshot_kind kind)
+{
+	static const char *const fields[] = {
+		[SNAPSHOT_CHANNELS] = "pubsub_channels",
+		[SNAPSHOT_CLIENTS] = "connected_clients",
+		[SNAPSHOT_STREAMS] = "streams",
+	};
+	const struct snapshot_list *list = &t->now.lists[kind];
+	double hidden = report_value(t, fields[kind]);
+
+	if (kind != SNAPSHOT_CHANNELS)
+		return hidden - (double)list->n;
+	for (size_t i = 0; i < list->n; i++)
+		hidden -= list->rows[i].values[CHANNEL_NAMED] > 0 && list->rows[i].values[CHANNEL_IS_SHARD] == 0;
+	return hidden;
 }
 
 void
 report_put_tables(struct top *t)
 {
-	const struct snapshot_list *lists = t->now.lists;
-	bool channels = t->view.kind == SNAPSHOT_CHANNELS;
-	double hidden = report_value(t, "connected_clients") - (double)lists[SNAPSHOT_CLIENTS].n;
+	static const char *const names[] = {
+		[SNAPSHOT_CHANNELS] = "Channels",
+		[SNAPSHOT_CLIENTS] = "Clients",
+		[SNAPSHOT_STREAMS] = "Streams",
+	};
+	enum snapshot_kind shown = t->view.kind;
+	double hidden = report_hidden(t, shown);
 
-	TOP_PUT(t, channels ? "[Channels %zu]   Clients %zu " : " Channels %zu   [Clients %zu]",
-	        lists[SNAPSHOT_CHANNELS].n, lists[SNAPSHOT_CLIENTS].n);
+	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_LISTS; kind++)
+		if (view_has(&t->view, kind))
+			TOP_PUT(t, kind == shown ? "%s[%s %zu]" : "%s %s %zu ", kind > 0 ? "  " : "", names[kind],
+			        t->now.lists[kind].n);
 	if (t->view.filter[0])
 		TOP_PUT(t, "  filter: %s (%zu)", t->view.filter, t->view.n_rows);
-	if (channels) {
-		hidden = report_value(t, "pubsub_channels");
-		for (size_t i = 0; i < lists[SNAPSHOT_CHANNELS].n; i++) {
-			const double *values = lists[SNAPSHOT_CHANNELS].rows[i].values;
-
-			hidden -= values[CHANNEL_NAMED] > 0 && values[CHANNEL_IS_SHARD] == 0;
-		}
-	}
 	if (hidden > 0)
-		TOP_PUT(t, "  %.0f %s", hidden, channels ? "more that you may not see" : "of other users, not shown");
+		TOP_PUT(t, "  %.0f %s", hidden,
+		        shown == SNAPSHOT_CLIENTS ? "of other users, not shown" : "more that you may not see");
 }

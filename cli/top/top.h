@@ -70,8 +70,10 @@ void page_show(struct top *t);
 void report_put_title(struct top *t);
 void report_put_traffic(struct top *t);
 void report_put_load(struct top *t);
+void report_put_streams(struct top *t);
 
-/* "[Channels 12]  Clients 40": the tables, the one that is shown in brackets, and what is left out of it. */
+/* "[Channels 12]   Clients 40    Streams 3 ": the tables, the one that is shown in brackets, and what is left out of
+ * it. */
 void report_put_tables(struct top *t);
 
 /* What is wrong, the worst first; SCREEN_PLAIN and no text where nothing is. */

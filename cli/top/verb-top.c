@@ -288,7 +288,7 @@ verb_top_run(const void *options)
 
 const struct verb verb_top = {
 	.name = "top",
-	.summary = "watch channels and clients live, in a terminal",
+	.summary = "watch channels, clients and streams live, in a terminal",
 	.rows = rows,
 	.options_size = sizeof(struct top_options),
 	.run = verb_top_run,

@@ -1,7 +1,6 @@
 /*
- * Two tables of columns say all about a cell: where its value is in a row of the snapshot, how it is written, and how
- * wide. The selection is remembered by what identifies its row, not by its place: rows move, and a key pressed a
- * moment late must not hit another client.
+ * The tables of columns say all about a cell (view-columns.h). The selection is remembered by what identifies its row,
+ * not by its place: rows move, and a key pressed a moment late must not hit another client.
  */
 #include "view.h"
 
@@ -13,67 +12,7 @@
 #include "figure.h"
 #include "human.h"
 #include "memory.h"
-
-#define COLUMNS_MAX 16
-
-enum view_form {
-	VIEW_NAME, /* texts; the channels, or else the name, take the room that is left */
-	VIEW_CHANNELS,
-	VIEW_USER,
-	VIEW_COMMAND,
-	VIEW_STATE,
-	VIEW_NUMBER, /* numbers: with all their digits; pids too are found by the filter */
-	VIEW_COUNT,
-	VIEW_RATE, /* "-" where the snapshot has none */
-	VIEW_BYTES,
-	VIEW_AGE,
-	VIEW_BAR, /* of the column that rows are sorted by */
-};
-
-struct view_column {
-	const char *key; /* for --sort; NULL: not sorted by */
-	const char *title;
-	enum view_form form;
-	size_t value; /* of a number: which one of the row */
-	size_t width; /* at least */
-	size_t rank;  /* the higher, the sooner it is left out for lack of room */
-};
-
-/* Each ends with a column without a title. */
-static const struct view_column view_columns[SNAPSHOT_LISTS][COLUMNS_MAX] = {
-	[SNAPSHOT_CHANNELS] = {
-		{ "channel", "CHANNEL", VIEW_NAME, 0, 16, 1 },
-		{ "messages", "MSG/S", VIEW_RATE, CHANNEL_MESSAGES, 7, 2 },
-		{ "deliveries", "DLV/S", VIEW_RATE, CHANNEL_DELIVERIES, 7, 3 },
-		{ NULL, "", VIEW_BAR, 0, 8, 8 },
-		{ "receivers", "RECV", VIEW_COUNT, CHANNEL_RECEIVERS, 6, 5 },
-		{ "queued", "QUEUED", VIEW_BYTES, CHANNEL_QUEUED, 7, 4 },
-		{ "clogged", "CLOGGED", VIEW_COUNT, CHANNEL_CLOGGED, 8, 6 },
-		{ "waiting", "WAITING", VIEW_COUNT, CHANNEL_WAITING, 8, 7 },
-		{ "dropped", "DROPPED", VIEW_COUNT, CHANNEL_DROPPED, 8, 9 },
-	},
-	[SNAPSHOT_CLIENTS] = {
-		{ "id", "ID", VIEW_NUMBER, CLIENT_ID, 6, 12 },
-		{ "pid", "PID", VIEW_NUMBER, CLIENT_PID, 7, 2 },
-		{ "user", "USER", VIEW_USER, 0, 8, 7 },
-		{ "command", "COMMAND", VIEW_COMMAND, 0, 12, 1 },
-		{ "name", "NAME", VIEW_NAME, 0, 8, 9 },
-		{ "published", "PUB/S", VIEW_RATE, CLIENT_PUBLISHED, 7, 3 },
-		{ "delivered", "DLV/S", VIEW_RATE, CLIENT_DELIVERED, 7, 4 },
-		{ NULL, "", VIEW_BAR, 0, 8, 10 },
-		{ "unsent", "UNSENT", VIEW_BYTES, CLIENT_UNSENT, 7, 5 },
-		{ "subscriptions", "SUBS", VIEW_COUNT, CLIENT_SUBSCRIPTIONS, 5, 8 },
-		{ "age", "AGE", VIEW_AGE, CLIENT_AGE, 6, 11 },
-		{ "state", "STATE", VIEW_STATE, 0, 8, 6 },
-		{ "channels", "CHANNELS", VIEW_CHANNELS, 0, 12, 13 },
-	},
-};
-
-/* Sorted by at first; the bars show it while rows are sorted by a text. */
-static const struct view_column *const view_main_columns[] = {
-	[SNAPSHOT_CHANNELS] = &view_columns[SNAPSHOT_CHANNELS][1],
-	[SNAPSHOT_CLIENTS] = &view_columns[SNAPSHOT_CLIENTS][6],
-};
+#include "view-columns.h"
 
 static const struct view_column *
 view_sorted_column(const struct view *v)
@@ -100,6 +39,25 @@ view_deinit(struct view *v)
 {
 	free(v->rows);
 	buf_deinit(&v->selected_key);
+}
+
+bool
+view_has(const struct view *v, enum snapshot_kind kind)
+{
+	/* What the user has asked for stays, also when a daemon without streams has followed. */
+	return kind != SNAPSHOT_STREAMS || v->kind == kind || stats_has(&v->snapshot->info, "store_state");
+}
+
+void
+view_show_next(struct view *v)
+{
+	enum snapshot_kind next = v->kind;
+
+	do
+		next = (enum snapshot_kind)((next + 1) % SNAPSHOT_LISTS);
+	while (!view_has(v, next));
+	view_unselect(v);
+	v->kind = next;
 }
 
 bool
@@ -333,8 +291,8 @@ view_find_widths(const struct view *v, size_t width, size_t *ret_widths)
 	const struct view_column *columns = view_columns[v->kind];
 	size_t used = 0, widest = v->sort[v->kind]; /* that takes the rest */
 
-	memset(ret_widths, 0, COLUMNS_MAX * sizeof(*ret_widths));
-	for (size_t rank = 0; rank <= COLUMNS_MAX; rank++) {
+	memset(ret_widths, 0, VIEW_COLUMNS_MAX * sizeof(*ret_widths));
+	for (size_t rank = 0; rank <= VIEW_COLUMNS_MAX; rank++) {
 		for (size_t i = 0; columns[i].title; i++) {
 			size_t more = columns[i].width + (used > 0);
 
@@ -355,7 +313,7 @@ void
 view_put_line(const struct view *v, struct snapshot_row *row, struct buf *out, size_t width)
 {
 	const struct view_column *columns = view_columns[v->kind], *sorted = view_sorted_column(v);
-	size_t start = out->len, widths[COLUMNS_MAX];
+	size_t start = out->len, widths[VIEW_COLUMNS_MAX];
 	bool is_falling = view_is_text(sorted) == v->reversed[v->kind];
 	const char *mark = v->unicode ? is_falling ? "▾" : "▴" : is_falling ? "v" : "^";
 	struct human_text room;

@@ -1,6 +1,6 @@
 /*
- * A snapshot as a table: its channels or its clients, those that pass a filter, sorted by a column, with one row that
- * may be selected. Makes lines of text, and does not know where they are shown.
+ * A snapshot as a table: its channels, its clients or its streams, those that pass a filter, sorted by a column, with
+ * one row that may be selected. Makes lines of text, and does not know where they are shown.
  */
 #pragma once
 
@@ -33,6 +33,10 @@ struct view {
 
 void view_init(struct view *v, struct snapshot *snapshot, bool unicode, bool is_local);
 void view_deinit(struct view *v);
+
+/* Whether there is such a table: there are streams only if the daemon has a store. */
+bool view_has(const struct view *v, enum snapshot_kind kind);
+void view_show_next(struct view *v);
 
 /* Sorts by the column with this key, and shows the table that has it. Returns false where no column has it. */
 bool view_sort_by(struct view *v, const char *key);

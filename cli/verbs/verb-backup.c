@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -40,6 +42,18 @@ backup_copy(int from, int to, off_t size)
 	return fsync(to) < 0 ? -errno : 0;
 }
 
+/* Whether both are in one directory, whatever the names of that. */
+static bool
+backup_is_beside(const char *copy, const char *file)
+{
+	char a[4096], b[4096];
+	struct stat x, y;
+
+	snprintf(a, sizeof(a), "%s", copy);
+	snprintf(b, sizeof(b), "%s", file);
+	return stat(dirname(a), &x) == 0 && stat(dirname(b), &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /* Moves the copy to the file. Returns an exit status after saying why it is not 0. */
 static int
 backup_take(const char *copy, const char *file)
@@ -56,6 +70,13 @@ backup_take(const char *copy, const char *file)
 	}
 	if (snprintf(part, sizeof(part), "%s.part", file) >= (int)sizeof(part)) {
 		say("backup: '%.100s...' is too long for a file's name", file);
+		return EX_CANTCREAT;
+	}
+	if (backup_is_beside(copy, file)) {
+		unlink(copy);
+		say("backup: '%s' is in the directory of the store itself, whose files nobody may replace while udsd "
+		    "runs",
+		    file);
 		return EX_CANTCREAT;
 	}
 	to = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -80,8 +101,13 @@ verb_backup_run(const void *options)
 	struct ask *a;
 	const struct resp_node *reply;
 	char copy[4096];
+	struct stat st;
 	int status;
 
+	if (stat(o->args[0], &st) == 0 && S_ISDIR(st.st_mode)) {
+		say("backup: '%s' is a directory; name the file that is to be made", o->args[0]);
+		return EX_CANTCREAT;
+	}
 	patient.has_timeout = true; /* a large store takes its time */
 	patient.timeout = options_timeout(o, 0);
 	a = ask_new(&patient);

@@ -51,7 +51,7 @@ static const struct {
 static int
 channels_add_cb(const struct resp_node *node, void *arg)
 {
-	return snapshot_read_channel(arg, node, node->elements + 1) ? 0 : ASK_FOREIGN;
+	return snapshot_read_row(arg, SNAPSHOT_CHANNELS, node, node->elements + 1) ? 0 : ASK_FOREIGN;
 }
 
 static void

@@ -3,6 +3,7 @@
  * (https://www.monitoring-plugins.org/doc/guidelines.html).
  */
 #include <stdarg.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "ask.h"
@@ -12,6 +13,7 @@
 #include "options.h"
 #include "print.h"
 #include "say.h"
+#include "stats.h"
 
 struct check_options {
 	struct options common;
@@ -54,6 +56,28 @@ check_mistake(const char *text)
 	return check_end(STATUS_UNKNOWN, "%s", text);
 }
 
+/* What is said of a store in this state, and how bad it is; "": nothing. */
+static const char *
+check_store(const char *state, int *ret_status)
+{
+	static const struct {
+		const char *state, *text;
+		int status;
+	} troubles[] = {
+		{ "scarce", "the store has no room for new entries, ", STATUS_WARNING },
+		{ "full", "the disk of the store is full, ", STATUS_CRITICAL },
+		{ "failed", "the store has failed, ", STATUS_CRITICAL },
+	};
+
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+		if (strcmp(state, troubles[i].state) == 0) {
+			*ret_status = troubles[i].status;
+			return troubles[i].text;
+		}
+	}
+	return "";
+}
+
 static int
 verb_check_run(const void *options)
 {
@@ -61,6 +85,10 @@ verb_check_run(const void *options)
 	double warning = (double)(o->warning > 0 ? o->warning : WARNING) / 1000;
 	double critical = (double)(o->critical > 0 ? o->critical : CRITICAL) / 1000, seconds;
 	char error[512] = "no answer";
+	struct stats_sample sample = { 0 };
+	const struct resp_node *reply;
+	int store_status = STATUS_OK;
+	const char *store;
 	struct ask *a;
 	uint64_t start;
 	int status;
@@ -71,14 +99,19 @@ verb_check_run(const void *options)
 	start = loop_now_ns();
 	say_capture(error, sizeof(error)); /* what went wrong belongs into the line */
 	status = ask(a, NULL, "PING", NULL);
-	say_capture(NULL, 0);
 	seconds = (double)(loop_now_ns() - start) / 1e9;
+	if (status == 0)
+		status = ask(a, &reply, "INFO", "streams", NULL);
+	if (status == 0 && (reply->type == RESP_BULK || reply->type == RESP_VERBATIM))
+		stats_read(reply->text, &sample);
+	say_capture(NULL, 0);
 	ask_end(a, EX_OK);
 	if (status != 0)
 		return check_end(STATUS_CRITICAL, "%s", error);
 	status = seconds > critical ? STATUS_CRITICAL : seconds > warning ? STATUS_WARNING : STATUS_OK;
-	return check_end(status, "answered in %.3f ms | latency=%.6fs;%g;%g;0", seconds * 1000, seconds, warning,
-	                 critical);
+	store = check_store(sample.store_state, &store_status);
+	return check_end(store_status > status ? store_status : status, "%sanswered in %.3f ms | latency=%.6fs;%g;%g;0",
+	                 store, seconds * 1000, seconds, warning, critical);
 }
 
 const struct verb verb_check = {

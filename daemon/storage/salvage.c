@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "database.h"
 #include "gone.h"
@@ -205,12 +206,33 @@ salvage_open(const char *directory, struct salvage *count, struct storage **ret,
 	return r;
 }
 
+/* Opening a store that is missing would make it, and one that is open already would look like another server's. */
+static int
+salvage_check(const char *from, const char *to, char *error, size_t error_size)
+{
+	char path[4096];
+	struct stat x, y;
+
+	if (snprintf(path, sizeof(path), "%s/" STOREFILE_DATABASE, from) >= (int)sizeof(path) || stat(path, &x) < 0) {
+		snprintf(error, error_size, "%s: there is no store: %s", from, strerror(errno));
+		return -ENOENT;
+	}
+	if (stat(from, &x) == 0 && stat(to, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino) {
+		snprintf(error, error_size, "%s: is the damaged store itself", to);
+		return -EEXIST;
+	}
+	return 0;
+}
+
 int
 salvage_store(const char *from, const char *to, struct salvage *ret_salvage, char *error, size_t error_size)
 {
 	struct salvaging salvaging = { 0 };
 	struct salvage count = { 0 };
-	int r = storefile_open(from, &salvaging.file, &salvaging.from, error, error_size);
+	int r = salvage_check(from, to, error, error_size);
+
+	if (r == 0)
+		r = storefile_open(from, &salvaging.file, &salvaging.from, error, error_size);
 
 	if (r < 0)
 		return r;

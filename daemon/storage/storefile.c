@@ -16,7 +16,6 @@
 #include "cleanup.h"
 #include "schema.h"
 
-#define STOREFILE_DATABASE "store.db"
 #define STOREFILE_LOCK "store.lock"
 
 struct message {

@@ -6,6 +6,8 @@
 
 #include "database.h"
 
+#define STOREFILE_DATABASE "store.db"
+
 struct storefile {
 	int directory_fd, lock_fd;
 	char *path;     /* of the database */

@@ -285,9 +285,31 @@ run_recipe() {
     assert_line '[channel alerts.*]'
 }
 
+# python_of_readme N: the README's Nth program in Python, for $S.
+python_of_readme() {
+    awk -v n="$1" '/^```$/ { on = 0 } on && i == n; /^```python$/ { on = 1; i++ }' "$TOP/README.md" |
+        sed "s#/tmp/demo.sock#$S#"
+}
+
+@test "the README's workers share the entries of a stream, and take over those of one that died" {
+    start_udsd --store "$DIR/store"
+    python_of_readme 2 >add.py
+    python_of_readme 3 | sed 's/min_idle_time=60000/min_idle_time=1/; s/block=5000/block=50/' >worker.py
+    "$PYTHON" add.py
+    redis-cli -s "$S" XGROUP CREATE jobs resize 0
+    redis-cli -s "$S" XREADGROUP GROUP resize dead COUNT 1 STREAMS jobs '>'
+    background "$PYTHON" -u worker.py worker-1 >one 2>&1
+    wait_until contains one "worker-1 resizes b'a.png'"
+    background "$PYTHON" -u worker.py worker-2 >two 2>&1
+    # Each gets some in the end.
+    wait_until bash -c '"$1" add.py && [ "$(wc -l <one)" -gt 1 ] && [ -s two ]' bash "$PYTHON"
+    refute grep -h Error one two
+    wait_until eval '[ "$(redis-cli -s "$S" XPENDING jobs resize | head -n 1)" = 0 ]'
+}
+
 @test "the README's program in Python publishes and receives" {
     start_udsd
-    sed -n '/^```python$/,/^```$/{//!p}' "$TOP/README.md" | sed "s#/tmp/demo.sock#$S#" >client.py
+    python_of_readme 1 >client.py
     background "$PYTHON" -u client.py >out
     wait_until subscribed 1
     "$UDSCTL" send news 'from a shell'

@@ -48,6 +48,10 @@ END
 @test "--salvage: needs a new store, and one that nobody uses" {
     run -64 "$UDSD" --salvage "$DIR/store"
     assert_line --partial 'the new store is missing: --store DIRECTORY'
+    run -74 "$UDSD" --salvage "$DIR/nowhere" --store "$DIR/new"
+    assert_output "udsd: $DIR/nowhere: there is no store: No such file or directory"
+    [ ! -e "$DIR/nowhere" ]
+    [ ! -e "$DIR/new" ]
     start_with_store "$DIR/store"
     redis-cli -s "$S" XADD jobs '*' a b
     run -74 "$UDSD" --salvage "$DIR/store" --store "$DIR/new"
@@ -57,4 +61,7 @@ END
     assert_output --partial 'found 0 damages'
     run -74 "$UDSD" --salvage "$DIR/store" --store "$DIR/new"
     assert_output --partial 'there is a store already'
+    ln -s "$DIR/store" "$DIR/link"
+    run -74 "$UDSD" --salvage "$DIR/store" --store "$DIR/link"
+    assert_output "udsd: $DIR/link: is the damaged store itself"
 }

@@ -188,3 +188,36 @@ hub.stop()
 EOF
     assert_success
 }
+
+# state_is STATE: of the store, as INFO has it.
+state_is() {
+    info_is store_state "$1"
+}
+
+@test "udsctl check, stats and top say what is wrong with the store" {
+    make_flush_shim
+    LD_PRELOAD=$DIR/flush.so FLUSH_DIR=$DIR/store start_configured '[store]' "directory = $DIR/store" 'min_free = 1000G'
+    wait_until state_is scarce
+    run "$UDSCTL" check
+    assert_failure 1
+    assert_output --regexp '^UDSD WARNING - the store has no room for new entries, answered in [0-9.]+ ms \| latency='
+    run "$UDSCTL" stats
+    assert_line --regexp '^store +scarce$'
+    contains <("$UDSCTL" stats --json) '"store_state":"scarce"'
+    contains <("$UDSCTL" stats --format prometheus) 'udsd_store_ok 0'
+    run "$UDSCTL" top --batch -n 1 --interval 50ms
+    assert_line 'store: no room for new entries'
+    sed -i 's/^min_free.*/min_free = 0/' "$DIR/conf"
+    "$UDSCTL" reload
+    wait_until state_is ok
+    "$UDSCTL" check
+    contains <("$UDSCTL" stats --format prometheus) 'udsd_store_ok 1'
+    touch "$DIR/store/fail"
+    run redis-cli -s "$S" XADD jobs '*' f v
+    wait_until state_is failed
+    run "$UDSCTL" check --warning 1h --critical 2h
+    assert_failure 2
+    assert_output --regexp '^UDSD CRITICAL - the store has failed, answered in '
+    run "$UDSCTL" top --batch -n 1 --interval 50ms
+    assert_line 'store: failed, see the log of udsd'
+}

@@ -227,6 +227,9 @@ EOF
     run "$UDSCTL" -s "$S" backup "$DIR/nowhere/copy.db"
     assert_failure 73
     [ -z "$(find "$DIR/store" -name 'backup*')" ]
+    run "$UDSCTL" -s "$S" backup "$DIR"
+    assert_failure 73
+    assert_output --partial "'$DIR' is a directory"
     stop_udsd
     mkdir "$DIR/other"
     mv "$DIR/copy.db" "$DIR/other/store.db"
@@ -243,4 +246,23 @@ EOF
     wait_until grep -q -- - "$DIR/out"
     start_with_config
     [ "$(redis-cli -s "$S" XLEN a)" = 2 ]
+}
+
+@test "a backup never replaces the store that is open" {
+    local file
+    start_udsd --store "$DIR/store"
+    ask XADD jobs '*' f v
+    ln -s "$DIR/store" "$DIR/link"
+    for file in "$DIR/store/store.db" "$DIR/link/store.db-wal" "$DIR/store/copy.db"; do
+        run "$UDSCTL" -s "$S" backup "$file"
+        assert_failure 73
+        assert_output --partial 'in the directory of the store itself'
+    done
+    run bash -c 'cd "$1" && "$2" -s "$3" backup store.db' bash "$DIR/store" "$UDSCTL" "$S"
+    assert_failure 73
+    assert_equal "$(cd "$DIR/store" && echo *)" 'store.db store.db-wal store.lock'
+    ask XADD jobs '*' f v
+    kill_udsd
+    start_udsd --store "$DIR/store"
+    assert_equal "$(ask XLEN jobs)" :2
 }

@@ -75,7 +75,7 @@ see() {
 
 # rows: the lines of the table, from below the heading to the first empty line.
 rows() {
-    screen | sed -n '/^ *\(CHANNEL\|ID\|PID\|COMMAND\)/,/^$/p' | sed '1d;/^$/d'
+    screen | sed -n '/^ *\(CHANNEL\|ID\|PID\|COMMAND\|STREAM\)/,/^$/p' | sed '1d;/^$/d'
 }
 
 first_row_is() { # REGEXP
@@ -148,9 +148,9 @@ start_load() {
     terminal 100 30 --sort name -n 2 --interval 200ms
     see '^ended 0'
     assert_equal "$(cat "$DIR/err")" ""
-    run "$UDSCTL" top --sort size
+    run "$UDSCTL" top --sort bytes
     assert_failure 64
-    assert_output --regexp "'size' is not a column; there are channel messages .* channels$"
+    assert_output --regexp "'bytes' is not a column; there are channel messages .* channels .* owner$"
     run "$UDSCTL" top --interval 1ms
     assert_failure 64
     assert_output --partial "at least 50ms"
@@ -174,12 +174,51 @@ start_load() {
     for column in $("$UDSCTL" top --sort '?' 2>&1 | sed 's/.*there are //'); do
         n=$((n + 1))
         for file in man/udsctl.1 completions/udsctl.bash completions/_udsctl completions/udsctl.fish; do
-            sed -n '/^\.Ss top/,/^\.Ss monitor/p; /channel messages/,/age state/p' "$TOP/$file" |
+            sed -n '/^\.Ss top/,/^\.Ss monitor/p; /channel messages/,/owner/p' "$TOP/$file" |
                 grep -qw -- "$column" || fail "$file lacks $column"
         done
         "$UDSCTL" top --sort "$column" -n 1 --interval 50ms </dev/null >"$DIR/out"
     done
-    [ "$n" -eq 20 ]
+    [ "$n" -eq 28 ]
+}
+
+@test "top: the streams, if there is a store" {
+    start_udsd --store "$DIR/store"
+    background sh -c 'while echo "XADD busy * f v"; do sleep 0.01; done | redis-cli -s "$0" >/dev/null' "$S"
+    redis-cli -s "$S" XADD idle '*' f v
+    redis-cli -s "$S" XGROUP CREATE busy workers 0 MKSTREAM
+    redis-cli -s "$S" XGROUP CREATE idle workers 0
+    redis-cli -s "$S" XREADGROUP GROUP workers one COUNT 1 STREAMS idle '>'
+    terminal 100 30 --interval 200ms
+    see '^streams 2 +entries [0-9]+ \([0-9.KM]+\) +added [0-9.]+/s read 0/s .* store [0-9.KM]+$'
+    see '\[Channels 0\] +Clients [23] +Streams 2'
+    keys t
+    see '\[Streams 2\]'
+    see "^busy +[1-9][0-9.]* .* $(id -un) *$"
+    wait_until first_row_is '^busy'
+    keys r
+    wait_until first_row_is '^idle'
+    keys '/' i d l e Enter
+    see 'filter: idle \(1\)'
+    see '^idle +0 +1 +[0-9]+ +1 +1 +0 '
+    keys Escape
+    keys Tab
+    see '\[Channels 0\]'
+    keys q
+    see '^ended 0'
+}
+
+@test "top: a daemon without a store has no table of streams" {
+    start_udsd
+    terminal 100 30
+    see '\[Channels 0\] +Clients 1'
+    lacks Streams
+    keys t
+    see 'this daemon has no streams'
+    keys Tab Tab
+    see '\[Channels 0\]'
+    keys q
+    see '^ended 0'
 }
 
 @test "top: what clients are subscribed to" {

@@ -42,9 +42,27 @@ read_channel(struct snapshot *s, const char *name, unsigned int shard, unsigned 
 	         "$17\r\npattern-receivers\r\n:3\r\n$8\r\nmessages\r\n:%u\r\n$6\r\nlatest\r\n:9\r\n",
 	         strlen(name), name, shard, messages);
 	assert_int_equal(resp_reply_parse(&reply, (const uint8_t *)text, strlen(text), 1024), RESP_REPLY_OK);
-	is_channel = snapshot_read_channel(s, reply.nodes, reply.count);
+	is_channel = snapshot_read_row(s, SNAPSHOT_CHANNELS, reply.nodes, reply.count);
 	resp_reply_deinit(&reply);
 	return is_channel;
+}
+
+/* A stream, as the daemon replies it in RESP2. */
+static bool
+read_stream(struct snapshot *s, const char *name, unsigned int added, unsigned int uid)
+{
+	struct resp_reply reply = { 0 };
+	char text[512];
+	bool is_stream;
+
+	snprintf(text, sizeof(text),
+	         "*8\r\n$4\r\nname\r\n$%zu\r\n%s\r\n$5\r\nadded\r\n:%u\r\n$3\r\nlag\r\n:4\r\n"
+	         "$3\r\nuid\r\n:%u\r\n",
+	         strlen(name), name, added, uid);
+	assert_int_equal(resp_reply_parse(&reply, (const uint8_t *)text, strlen(text), 1024), RESP_REPLY_OK);
+	is_stream = snapshot_read_row(s, SNAPSHOT_STREAMS, reply.nodes, reply.count);
+	resp_reply_deinit(&reply);
+	return is_stream;
 }
 
 static bool
@@ -100,6 +118,35 @@ test_values(void **state)
 	assert_true(clients[1].values[CLIENT_PID] == 42);
 	assert_int_equal(clients[1].state, STATE_RECEIVES);
 	snapshot_deinit(&s);
+}
+
+static void
+test_streams(void **state)
+{
+	struct snapshot s = { 0 }, none = { 0 }, next = { 0 };
+	const struct snapshot_row *streams;
+
+	(void)state;
+	read_info(&s, "abc", 100, "1.500000");
+	assert_true(read_stream(&s, "b", 5, 4242424));
+	assert_true(read_stream(&s, "a", 7, 0));
+	snapshot_finish(&s, 1000000, &none);
+	assert_int_equal(s.lists[SNAPSHOT_CHANNELS].n, 0);
+	assert_int_equal(s.lists[SNAPSHOT_STREAMS].n, 2);
+	streams = s.lists[SNAPSHOT_STREAMS].rows;
+	assert_true(is_named(&s, streams[0].name, "a") && is_named(&s, streams[0].user, "root"));
+	assert_true(is_named(&s, streams[1].user, "uid 4242424"));
+	assert_true(streams[1].values[STREAM_LAG] == 4);
+	/* One goes on, and one has been deleted and made again by another user. */
+	read_info(&next, "abc", 100, "1.500000");
+	assert_true(read_stream(&next, "a", 9, 0));
+	assert_true(read_stream(&next, "b", 6, 0));
+	snapshot_finish(&next, 3000000, &s);
+	streams = next.lists[SNAPSHOT_STREAMS].rows;
+	assert_true(streams[0].rates[STREAM_ADDED] == 1);
+	assert_true(streams[1].rates[STREAM_ADDED] == 3);
+	snapshot_deinit(&s);
+	snapshot_deinit(&next);
 }
 
 #define CLIENT(id, published) "id=" #id " name=x published=" #published "\n"
@@ -162,8 +209,8 @@ test_foreign_answers(void **state)
 	assert_false(snapshot_read_info(&s, slice_of("# Server\r\nredis_version:7.2.0\r\nrun_id:abc\r\n")));
 	assert_false(read_clients(&s, "hello=1\n"));
 	assert_true(read_clients(&s, ""));
-	assert_false(snapshot_read_channel(&s, nodes, 2));
-	assert_false(snapshot_read_channel(&s, nodes + 1, 1));
+	assert_false(snapshot_read_row(&s, SNAPSHOT_CHANNELS, nodes, 2));
+	assert_false(snapshot_read_row(&s, SNAPSHOT_CHANNELS, nodes + 1, 1));
 	snapshot_deinit(&s);
 }
 
@@ -172,6 +219,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_foreign_answers),
 	};
