@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -12,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "cleanup.h"
 #include "log.h"
 
 static void
@@ -53,8 +55,10 @@ store_make_parents(const char *directory)
 int
 store_open(struct store *store, struct loop *loop, const struct store_config *config)
 {
+	_cleanup_free_ char *path = NULL;
 	struct storage *storage;
 	char error[512];
+	bool is_short;
 	int r;
 
 	*store = (struct store){ .loop = loop };
@@ -78,7 +82,10 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 		return EX_CONFIG;
 	}
 	store->is_open = true;
-	snprintf(store->directory, sizeof(store->directory), "%s", config->directory);
+	/* Whoever fetches a backup may be in another directory. */
+	path = realpath(config->directory, NULL);
+	is_short = path && strlen(path) < sizeof(store->directory);
+	snprintf(store->directory, sizeof(store->directory), "%s", is_short ? path : config->directory);
 	store->streams.directory = store->directory;
 	store_remove_copies(store->directory);
 	loop->sessions.streams = &store->streams;

@@ -68,7 +68,7 @@ bench_measure(struct ask *a, struct measurement *m)
 {
 	uint64_t *samples = memory_resize(NULL, SAMPLES_MAX * sizeof(*samples)), start, at, before;
 	struct buf commands = { 0 };
-	double cpu_before, cpu;
+	double cpu_before = 0, cpu;
 	size_t n = 0;
 	int status = bench_read_cpu(a, &cpu_before);
 

@@ -106,7 +106,7 @@ schema_make(struct database *database)
 int
 schema_prepare(struct database *database)
 {
-	long long application, version, tables;
+	long long application = 0, version = 0, tables = 0;
 	int r;
 
 	/* The lock comes first: what is another program's is not changed, nor read while it writes. */

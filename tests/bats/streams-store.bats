@@ -248,6 +248,16 @@ EOF
     [ "$(redis-cli -s "$S" XLEN a)" = 2 ]
 }
 
+@test "a store named by a relative path can be copied from any directory" {
+    cd "$DIR"
+    start_udsd --store store
+    cd /
+    ask XADD jobs '*' f v
+    "$UDSCTL" -s "$S" backup "$DIR/copy.db"
+    [ -s "$DIR/copy.db" ]
+    contains "$LOG" "streams are kept in $(realpath "$DIR")/store, 0 so far"
+}
+
 @test "a backup never replaces the store that is open" {
     local file
     start_udsd --store "$DIR/store"
