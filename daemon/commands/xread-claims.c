@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 static bool
-claim_is_older(const struct xread_claim *a, const struct xread_claim *b)
+xread_claim_is_older(const struct xread_claim *a, const struct xread_claim *b)
 {
 	if (a->delivered_ms != b->delivered_ms)
 		return a->delivered_ms < b->delivered_ms;
@@ -15,14 +15,14 @@ claim_is_older(const struct xread_claim *a, const struct xread_claim *b)
 
 /* Puts the claim into the place at the top of a heap of n, moving younger ones up. */
 static void
-claims_sink(struct xread_claim *heap, size_t n, struct xread_claim claim)
+xread_claims_sink(struct xread_claim *heap, size_t n, struct xread_claim claim)
 {
 	size_t at = 0, child;
 
 	for (; (child = 2 * at + 1) < n; at = child) {
-		if (child + 1 < n && claim_is_older(&heap[child], &heap[child + 1]))
+		if (child + 1 < n && xread_claim_is_older(&heap[child], &heap[child + 1]))
 			child++;
-		if (!claim_is_older(&claim, &heap[child]))
+		if (!xread_claim_is_older(&claim, &heap[child]))
 			break;
 		heap[at] = heap[child];
 	}
@@ -30,9 +30,9 @@ claims_sink(struct xread_claim *heap, size_t n, struct xread_claim claim)
 }
 
 static void
-claims_rise(struct xread_claim *heap, size_t at, struct xread_claim claim)
+xread_claims_rise(struct xread_claim *heap, size_t at, struct xread_claim claim)
 {
-	for (; at > 0 && claim_is_older(&heap[(at - 1) / 2], &claim); at = (at - 1) / 2)
+	for (; at > 0 && xread_claim_is_older(&heap[(at - 1) / 2], &claim); at = (at - 1) / 2)
 		heap[at] = heap[(at - 1) / 2];
 	heap[at] = claim;
 }
@@ -61,15 +61,15 @@ xread_claims_find(struct xread_claims *ret_claims, const struct pending *pending
 		if (entry->consumer && (now_ms < entry->delivered_ms || now_ms - entry->delivered_ms < min_idle_ms))
 			continue;
 		if (claims.n < max)
-			claims_rise(claims.found, claims.n++, claim);
-		else if (claim_is_older(&claim, &claims.found[0]))
-			claims_sink(claims.found, max, claim);
+			xread_claims_rise(claims.found, claims.n++, claim);
+		else if (xread_claim_is_older(&claim, &claims.found[0]))
+			xread_claims_sink(claims.found, max, claim);
 	}
 	for (size_t n = claims.n; n > 1; n--) {
 		struct xread_claim last = claims.found[n - 1];
 
 		claims.found[n - 1] = claims.found[0];
-		claims_sink(claims.found, n - 1, last);
+		xread_claims_sink(claims.found, n - 1, last);
 	}
 	*ret_claims = claims;
 	return 0;

@@ -13,7 +13,7 @@
 
 /* Room to remember one more key. Returns 0 or -ENOMEM. */
 static int
-trim_reserve(struct stream *stream)
+stream_trim_reserve(struct stream *stream)
 {
 	size_t cap = stream->gone_cap ? 2 * stream->gone_cap : 4;
 	struct stream_id *gone;
@@ -30,7 +30,7 @@ trim_reserve(struct stream *stream)
 
 /* The block i is not on disk any more as `key`. There must be room if it is not the first block. */
 static void
-trim_forget_key(struct stream *stream, size_t i, struct stream_id key)
+stream_trim_forget_key(struct stream *stream, size_t i, struct stream_id key)
 {
 	if (i == 0) {
 		if (!stream->has_gone || stream_id_cmp(key, stream->gone_to) > 0)
@@ -42,7 +42,7 @@ trim_forget_key(struct stream *stream, size_t i, struct stream_id key)
 }
 
 static void
-trim_count(struct streams *streams, struct stream *stream, uint64_t n)
+stream_trim_count(struct streams *streams, struct stream *stream, uint64_t n)
 {
 	stream->length -= n;
 	streams->entries -= n;
@@ -50,19 +50,19 @@ trim_count(struct streams *streams, struct stream *stream, uint64_t n)
 
 /* Removes block i, which is the first one or has no entries. */
 static void
-trim_remove_block(struct streams *streams, struct stream *stream, size_t i)
+stream_trim_remove_block(struct streams *streams, struct stream *stream, size_t i)
 {
 	struct stream_block *sb = stream_index_at(stream, i);
 	struct block *block = sb->block;
 
-	trim_count(streams, stream, sb->n);
+	stream_trim_count(streams, stream, sb->n);
 	stream->bytes -= sb->bytes;
 	stream->owner->bytes -= sb->bytes;
 	streams->bytes -= sb->bytes;
 	if (!block)
-		trim_forget_key(stream, i, sb->first);
+		stream_trim_forget_key(stream, i, sb->first);
 	else if (block->is_stored)
-		trim_forget_key(stream, i, block->key);
+		stream_trim_forget_key(stream, i, block->key);
 	if (block)
 		stream_cache_drop(streams, block);
 	streams->flow->work.done += WORK_VISIT + WORK_BYTES(stream_index_remove(stream, i) * sizeof(*sb));
@@ -71,25 +71,25 @@ trim_remove_block(struct streams *streams, struct stream *stream, size_t i)
 
 /* Removes an entry of block i, which is in memory, and the block if that was the last one. Returns 0 or -ENOMEM. */
 static int
-trim_remove_entry(struct streams *streams, struct stream *stream, size_t i, uint32_t at)
+stream_trim_remove_entry(struct streams *streams, struct stream *stream, size_t i, uint32_t at)
 {
 	struct stream_block *sb = stream_index_at(stream, i);
 	struct block *block = sb->block;
 
 	if (at == 0 && block->is_stored) { /* it gets another key */
-		if (i > 0 && trim_reserve(stream) < 0)
+		if (i > 0 && stream_trim_reserve(stream) < 0)
 			return -ENOMEM;
-		trim_forget_key(stream, i, block->key);
+		stream_trim_forget_key(stream, i, block->key);
 		block->is_stored = false;
 	}
 	streams->flow->work.done += WORK_VISIT;
 	if (at > 0)
 		streams->flow->work.done += WORK_BYTES(block->len) + (block->n - at) / 4;
 	block_remove(block, at);
-	trim_count(streams, stream, 1);
+	stream_trim_count(streams, stream, 1);
 	stream_block_changed(streams, stream, sb);
 	if (block->n == 0)
-		trim_remove_block(streams, stream, i);
+		stream_trim_remove_block(streams, stream, i);
 	return 0;
 }
 
@@ -110,7 +110,7 @@ stream_delete(struct streams *streams, struct stream *stream, struct stream_id i
 	at = block_search(block, id);
 	if (at == block->n || stream_id_cmp(block_id(block, at), id) != 0)
 		return STREAM_END;
-	if (trim_remove_entry(streams, stream, i, at) < 0)
+	if (stream_trim_remove_entry(streams, stream, i, at) < 0)
 		return STREAM_ERROR;
 	if (stream_id_cmp(id, stream->max_deleted) > 0)
 		stream->max_deleted = id;
@@ -119,7 +119,7 @@ stream_delete(struct streams *streams, struct stream *stream, struct stream_id i
 
 /* Whether all entries of block i are smaller than the id, as far as that is known without reading. */
 static bool
-trim_is_before(const struct stream *stream, size_t i, struct stream_id id)
+stream_trim_is_before(const struct stream *stream, size_t i, struct stream_id id)
 {
 	const struct stream_block *sb = stream_index_at(stream, i);
 
@@ -129,18 +129,18 @@ trim_is_before(const struct stream *stream, size_t i, struct stream_id id)
 }
 
 /* How a trim of whole blocks ends. */
-struct trim_plan {
+struct stream_trim_plan {
 	size_t blocks; /* that go as a whole */
 	uint64_t n;    /* their entries */
 	bool has_rest; /* entries of the next block go too */
 };
 
-static struct trim_plan
-trim_make_plan(struct streams *streams, const struct stream *stream, const struct stream_trim *trim, uint64_t more,
-               uint64_t removed)
+static struct stream_trim_plan
+stream_trim_make_plan(struct streams *streams, const struct stream *stream, const struct stream_trim *trim,
+                      uint64_t more, uint64_t removed)
 {
 	uint64_t length = stream->length + more;
-	struct trim_plan plan = { 0 };
+	struct stream_trim_plan plan = { 0 };
 
 	while (plan.blocks < stream->n_blocks) {
 		const struct stream_block *sb = stream_index_at(stream, plan.blocks);
@@ -149,7 +149,7 @@ trim_make_plan(struct streams *streams, const struct stream *stream, const struc
 		streams->flow->work.done++;
 		if (trim->by_id ? stream_id_cmp(sb->first, trim->min_id) >= 0 : length - plan.n <= trim->max_length)
 			break;
-		is_whole = trim->by_id ? trim_is_before(stream, plan.blocks, trim->min_id)
+		is_whole = trim->by_id ? stream_trim_is_before(stream, plan.blocks, trim->min_id)
 		                       : length - plan.n - sb->n >= trim->max_length;
 		if (trim->is_rough && trim->limit > 0 && removed + plan.n + sb->n > trim->limit)
 			break;
@@ -164,7 +164,7 @@ trim_make_plan(struct streams *streams, const struct stream *stream, const struc
 }
 
 static enum stream_step
-trim_open_rest(struct streams *streams, struct stream *stream, const struct trim_plan *plan)
+stream_trim_open_rest(struct streams *streams, struct stream *stream, const struct stream_trim_plan *plan)
 {
 	enum stream_step status;
 
@@ -177,37 +177,39 @@ trim_open_rest(struct streams *streams, struct stream *stream, const struct trim
 enum stream_step
 stream_trim_prepare(struct streams *streams, struct stream *stream, const struct stream_trim *trim, uint64_t more)
 {
-	struct trim_plan plan = trim_make_plan(streams, stream, trim, more, 0);
+	struct stream_trim_plan plan = stream_trim_make_plan(streams, stream, trim, more, 0);
 
-	return trim_open_rest(streams, stream, &plan);
+	return stream_trim_open_rest(streams, stream, &plan);
 }
 
 /* Without may_go. */
 static enum stream_step
-trim_blocks(struct streams *streams, struct stream *stream, const struct stream_trim *trim, uint64_t *ret_removed)
+stream_trim_blocks(struct streams *streams, struct stream *stream, const struct stream_trim *trim,
+                   uint64_t *ret_removed)
 {
-	struct trim_plan plan = trim_make_plan(streams, stream, trim, 0, *ret_removed);
-	enum stream_step status = trim_open_rest(streams, stream, &plan);
+	struct stream_trim_plan plan = stream_trim_make_plan(streams, stream, trim, 0, *ret_removed);
+	enum stream_step status = stream_trim_open_rest(streams, stream, &plan);
 	uint32_t n;
 
 	if (status != STREAM_END)
 		return status;
 	for (size_t i = 0; i < plan.blocks; i++)
-		trim_remove_block(streams, stream, 0);
+		stream_trim_remove_block(streams, stream, 0);
 	*ret_removed += plan.n;
 	if (!plan.has_rest)
 		return STREAM_END;
 	n = trim->by_id ? block_search(stream_index_at(stream, 0)->block, trim->min_id)
 	                : (uint32_t)(stream->length - trim->max_length);
 	for (uint32_t i = 0; i < n; i++)
-		trim_remove_entry(streams, stream, 0, 0); /* of the first block, which needs no memory */
+		stream_trim_remove_entry(streams, stream, 0, 0); /* of the first block, which needs no memory */
 	*ret_removed += n;
 	return STREAM_END;
 }
 
 /* Whether a trim goes on to the entry at `at` of block i. */
 static bool
-trim_wants(const struct stream *stream, const struct stream_trim *trim, size_t i, struct stream_id id, uint64_t removed)
+stream_trim_wants(const struct stream *stream, const struct stream_trim *trim, size_t i, struct stream_id id,
+                  uint64_t removed)
 {
 	uint32_t n = stream_index_at(stream, i)->n;
 
@@ -215,7 +217,7 @@ trim_wants(const struct stream *stream, const struct stream_trim *trim, size_t i
 		return false;
 	if (trim->by_id)
 		return stream_id_cmp(id, trim->min_id) < 0 &&
-		       (!trim->is_rough || trim_is_before(stream, i, trim->min_id));
+		       (!trim->is_rough || stream_trim_is_before(stream, i, trim->min_id));
 	return stream->length > trim->max_length && (!trim->is_rough || stream->length - n >= trim->max_length);
 }
 
@@ -228,7 +230,7 @@ stream_trim(struct streams *streams, struct stream *stream, struct stream_trim *
 	enum stream_step status;
 
 	if (!may_go)
-		return trim_blocks(streams, stream, trim, ret_removed);
+		return stream_trim_blocks(streams, stream, trim, ret_removed);
 	stream_seek(&cursor, stream, trim->at, STREAM_ID_MAX, false);
 	for (;;) {
 		size_t n_blocks = stream->n_blocks;
@@ -241,10 +243,10 @@ stream_trim(struct streams *streams, struct stream *stream, struct stream_trim *
 			    stream_index_at(stream, cursor.block)->first; /* the block before is not needed again */
 		if (status != STREAM_ENTRY)
 			return status;
-		if (!trim_wants(stream, trim, cursor.block, entry.id, *ret_removed))
+		if (!stream_trim_wants(stream, trim, cursor.block, entry.id, *ret_removed))
 			return STREAM_END;
 		if (may_go(arg, stream, entry.id)) {
-			if (trim_remove_entry(streams, stream, cursor.block, cursor.at - 1) < 0)
+			if (stream_trim_remove_entry(streams, stream, cursor.block, cursor.at - 1) < 0)
 				return STREAM_ERROR;
 			++*ret_removed;
 			if (stream->n_blocks < n_blocks)

@@ -3,7 +3,6 @@
  * the record before. Streams and groups are found by number only here, in two arrays that are in the order in which
  * they came.
  */
-#include "producers-store.h"
 #include "streams-load.h"
 
 #include <errno.h>
@@ -21,89 +20,89 @@
 /* Of damaged records, so many are named in the log. */
 #define LOAD_LOG_LINES 20
 
-struct load_entry {
+struct streams_load_entry {
 	uint64_t no;
 	void *object;
 	struct stream *stream;
 };
 
-struct load_list {
-	struct load_entry *entries;
+struct streams_load_list {
+	struct streams_load_entry *entries;
 	size_t n, cap, found;
 	bool is_sorted;
 };
 
-struct load {
+struct streams_load {
 	struct streams *streams;
-	struct load_list all_streams, groups;
+	struct streams_load_list all_streams, groups;
 	uint64_t damaged;
 	uint64_t strays; /* records and blocks that belong to nothing */
 };
 
 static int
-load_remember(struct load_list *list, uint64_t no, void *object, struct stream *stream)
+streams_load_remember(struct streams_load_list *list, uint64_t no, void *object, struct stream *stream)
 {
 	if (list->n == list->cap) {
 		size_t cap = list->cap ? 2 * list->cap : 64;
-		struct load_entry *entries = realloc(list->entries, cap * sizeof(*entries));
+		struct streams_load_entry *entries = realloc(list->entries, cap * sizeof(*entries));
 
 		if (!entries)
 			return -ENOMEM;
 		list->entries = entries;
 		list->cap = cap;
 	}
-	list->entries[list->n++] = (struct load_entry){ no, object, stream };
+	list->entries[list->n++] = (struct streams_load_entry){ no, object, stream };
 	return 0;
 }
 
 static int
-load_compare(const void *a, const void *b)
+streams_load_compare(const void *a, const void *b)
 {
-	const struct load_entry *x = a, *y = b;
+	const struct streams_load_entry *x = a, *y = b;
 
 	return x->no < y->no ? -1 : x->no > y->no;
 }
 
-static struct load_entry *
-load_find(struct load_list *list, uint64_t no)
+static struct streams_load_entry *
+streams_load_find(struct streams_load_list *list, uint64_t no)
 {
-	const struct load_entry key = { .no = no };
-	struct load_entry *entry;
+	const struct streams_load_entry key = { .no = no };
+	struct streams_load_entry *entry;
 
 	if (list->n == 0)
 		return NULL;
 	if (!list->is_sorted) /* groups come in the order of their streams */
-		qsort(list->entries, list->n, sizeof(*list->entries), load_compare);
+		qsort(list->entries, list->n, sizeof(*list->entries), streams_load_compare);
 	list->is_sorted = true;
 	if (list->entries[list->found].no == no)
 		return &list->entries[list->found];
-	entry = bsearch(&key, list->entries, list->n, sizeof(key), load_compare);
+	entry = bsearch(&key, list->entries, list->n, sizeof(key), streams_load_compare);
 	if (entry)
 		list->found = (size_t)(entry - list->entries);
 	return entry;
 }
 
-static const char *const load_nouns[] = {
+static const char *const streams_load_nouns[] = {
 	[STORAGE_META] = "record",         [STORAGE_STREAMS] = "record of a stream", [STORAGE_GROUPS] = "group",
 	[STORAGE_CONSUMERS] = "consumer",  [STORAGE_PENDING] = "pending list",       [STORAGE_PRODUCERS] = "producer",
 	[STORAGE_LATER] = "delayed entry",
 };
 
 static void
-load_damaged(struct load *load, enum storage_table table, uint64_t owner, const struct stream *stream)
+streams_load_damaged(struct streams_load *load, enum storage_table table, uint64_t owner, const struct stream *stream)
 {
 	if (load->damaged++ >= LOAD_LOG_LINES)
 		return;
 	if (stream)
-		log_error("the store is damaged: a %s of stream '%s' is left out", load_nouns[table],
+		log_error("the store is damaged: a %s of stream '%s' is left out", streams_load_nouns[table],
 		          stream_name_text(stream).text);
 	else
-		log_error("the store is damaged: a %s (number %llu) is left out", load_nouns[table],
+		log_error("the store is damaged: a %s (number %llu) is left out", streams_load_nouns[table],
 		          (unsigned long long)owner);
 }
 
 static int
-load_stream(struct load *load, uint64_t no, struct slice value)
+streams_load_stream(struct streams_load *load, uint64_t no, struct slice value)
 {
 	struct streams *streams = load->streams;
 	struct stream record, *stream;
@@ -112,11 +111,11 @@ load_stream(struct load *load, uint64_t no, struct slice value)
 	if (no > streams->last_no)
 		streams->last_no = no;
 	if (no == 0 || stream_record_parse(value, &record, &name) < 0 || streams_find(streams, name)) {
-		load_damaged(load, STORAGE_STREAMS, no, NULL);
+		streams_load_damaged(load, STORAGE_STREAMS, no, NULL);
 		return 0;
 	}
 	stream = streams_add(streams, name, record.uid, no);
-	if (!stream || load_remember(&load->all_streams, no, stream, stream) < 0)
+	if (!stream || streams_load_remember(&load->all_streams, no, stream, stream) < 0)
 		return -ENOMEM;
 	stream->last = record.last;
 	stream->max_deleted = record.max_deleted;
@@ -130,22 +129,24 @@ load_stream(struct load *load, uint64_t no, struct slice value)
 }
 
 static int
-load_group(struct load *load, const struct load_entry *entry, struct slice key, struct slice value)
+streams_load_group(struct streams_load *load, const struct streams_load_entry *entry, struct slice key,
+                   struct slice value)
 {
 	struct stream_group *group;
 	int r = group_load(load->streams, entry->stream, key, value, &group);
 
 	if (r < 0)
 		return r;
-	return load_remember(&load->groups, group->no, group, entry->stream);
+	return streams_load_remember(&load->groups, group->no, group, entry->stream);
 }
 
 /* What belongs to a stream or a group. */
 static int
-load_part(struct load *load, enum storage_table table, uint64_t owner, struct slice key, struct slice value)
+streams_load_part(struct streams_load *load, enum storage_table table, uint64_t owner, struct slice key,
+                  struct slice value)
 {
 	bool is_of_stream = table == STORAGE_GROUPS || table == STORAGE_PRODUCERS;
-	struct load_entry *entry = load_find(is_of_stream ? &load->all_streams : &load->groups, owner);
+	struct streams_load_entry *entry = streams_load_find(is_of_stream ? &load->all_streams : &load->groups, owner);
 	int r;
 
 	if (!entry) {
@@ -153,7 +154,7 @@ load_part(struct load *load, enum storage_table table, uint64_t owner, struct sl
 		return 0;
 	}
 	if (table == STORAGE_GROUPS)
-		r = load_group(load, entry, key, value);
+		r = streams_load_group(load, entry, key, value);
 	else if (table == STORAGE_PRODUCERS)
 		r = producers_load(load->streams, entry->stream, key, value);
 	else if (table == STORAGE_CONSUMERS)
@@ -162,12 +163,12 @@ load_part(struct load *load, enum storage_table table, uint64_t owner, struct sl
 		r = group_load_pending(load->streams, entry->object, key, value);
 	if (r != -EBADMSG)
 		return r;
-	load_damaged(load, table, owner, entry->stream);
+	streams_load_damaged(load, table, owner, entry->stream);
 	return 0;
 }
 
 static int
-load_meta(struct load *load, struct slice key, struct slice value)
+streams_load_meta(struct streams_load *load, struct slice key, struct slice value)
 {
 	struct slice expected = STREAMS_LAST_NO_KEY;
 	const uint8_t *p = value.p;
@@ -176,27 +177,27 @@ load_meta(struct load *load, struct slice key, struct slice value)
 	if (key.len != expected.len || !slice_is(key, expected.p))
 		return 0;
 	if (!varint_get(&p, value.p + value.len, &no))
-		load_damaged(load, STORAGE_META, 0, NULL);
+		streams_load_damaged(load, STORAGE_META, 0, NULL);
 	else
 		load->streams->last_no = load->streams->saved_no = no;
 	return 0;
 }
 
 static int
-load_record(void *arg, enum storage_table table, uint64_t owner, struct slice key, struct slice value)
+streams_load_record(void *arg, enum storage_table table, uint64_t owner, struct slice key, struct slice value)
 {
-	struct load *load = arg;
+	struct streams_load *load = arg;
 
 	switch (table) {
 	case STORAGE_META:
-		return load_meta(load, key, value);
+		return streams_load_meta(load, key, value);
 	case STORAGE_STREAMS:
-		return load_stream(load, owner, value);
+		return streams_load_stream(load, owner, value);
 	case STORAGE_GROUPS:
 	case STORAGE_CONSUMERS:
 	case STORAGE_PENDING:
 	case STORAGE_PRODUCERS:
-		return load_part(load, table, owner, key, value);
+		return streams_load_part(load, table, owner, key, value);
 	case STORAGE_LATER:
 	case STORAGE_TABLES:
 		break;
@@ -205,10 +206,10 @@ load_record(void *arg, enum storage_table table, uint64_t owner, struct slice ke
 }
 
 static int
-load_block(void *arg, uint64_t no, const uint8_t id[STORAGE_ID_SIZE], uint32_t n, uint32_t bytes)
+streams_load_block(void *arg, uint64_t no, const uint8_t id[STORAGE_ID_SIZE], uint32_t n, uint32_t bytes)
 {
-	struct load *load = arg;
-	struct load_entry *entry = load_find(&load->all_streams, no);
+	struct streams_load *load = arg;
+	struct streams_load_entry *entry = streams_load_find(&load->all_streams, no);
 	struct stream_id first = stream_id_get(id);
 	const struct stream_block *last;
 	struct stream_block *sb;
@@ -221,7 +222,7 @@ load_block(void *arg, uint64_t no, const uint8_t id[STORAGE_ID_SIZE], uint32_t n
 	stream = entry->stream;
 	last = stream_index_last(stream);
 	if (n == 0 || (last && stream_id_cmp(first, last->first) <= 0)) {
-		load_damaged(load, STORAGE_STREAMS, no, stream);
+		streams_load_damaged(load, STORAGE_STREAMS, no, stream);
 		return 0;
 	}
 	if (stream_index_reserve(stream) < 0)
@@ -242,21 +243,22 @@ load_block(void *arg, uint64_t no, const uint8_t id[STORAGE_ID_SIZE], uint32_t n
 }
 
 static int
-load_damaged_record(void *arg, enum storage_table table, uint64_t owner, struct slice key __attribute__((unused)))
+streams_load_damaged_record(void *arg, enum storage_table table, uint64_t owner,
+                            struct slice key __attribute__((unused)))
 {
-	load_damaged(arg, table, owner, NULL);
+	streams_load_damaged(arg, table, owner, NULL);
 	return 0;
 }
 
 int
 streams_load(struct streams *streams)
 {
-	struct load load = { .streams = streams };
+	struct streams_load load = { .streams = streams };
 	const struct storage_loader loader = {
 		.arg = &load,
-		.record = load_record,
-		.block = load_block,
-		.damaged = load_damaged_record,
+		.record = streams_load_record,
+		.block = streams_load_block,
+		.damaged = streams_load_damaged_record,
 	};
 	char error[256] = "out of memory";
 	int r = storage_load(streams->storage, &loader, error, sizeof(error));
