@@ -18,6 +18,8 @@ scan_shows(struct bus *bus, const struct session *s, const struct stream *stream
 	struct slice name = { stream->name, stream->name_len };
 
 	bus->flow.work.done += WORK_VISIT;
+	if (pattern && pattern->len == 1 && pattern->p[0] == '*') /* also an empty name, as in Redis */
+		pattern = NULL;
 	if (pattern && !glob_match_at_cost(pattern->p, pattern->len, name.p, name.len, &bus->flow.work.done))
 		return false;
 	return keyspace_admits(bus, s, name, KEYSPACE_SEE);

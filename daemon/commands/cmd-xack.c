@@ -283,6 +283,8 @@ xnack_run(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	group = xgroup_require(bus, s, streams, argv[1], argv[2]);
 	if (!group || (next == 0 && !xack_require_ids(bus, s, argv, xnack.first + xnack.n, xnack.first)))
 		return COMMAND_DONE;
+	if (next == 0 && xnack.is_forced && !xgroup_require_room(bus, s, streams, group))
+		return COMMAND_DONE;
 	if (next == 0 && xnack.is_forced &&
 	    !xwork_require_warm(bus, s, streams, group->stream, argv + xnack.first, xnack.n))
 		return COMMAND_DONE;

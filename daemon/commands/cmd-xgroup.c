@@ -99,8 +99,8 @@ xgroup_reply_changed(struct bus *bus, struct session *s, struct streams *streams
 
 /* Whether one group more may be made; otherwise replies an error. */
 static bool
-xgroup_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream *stream,
-                    struct slice name)
+xgroup_require_new(struct bus *bus, struct session *s, struct streams *streams, const struct stream *stream,
+                   struct slice name)
 {
 	if (name.len > PROTOCOL_NAME_MAX)
 		reply_error(bus, s, "ERR the name of the group is too long, %zu bytes; the limit is %zu", name.len,
@@ -132,7 +132,7 @@ xgroup_create(struct bus *bus, struct session *s, struct streams *streams, const
 		keyspace_release(bus);
 		return;
 	}
-	if (!xgroup_require_room(bus, s, streams, stream, argv[3]))
+	if (!xgroup_require_new(bus, s, streams, stream, argv[3]))
 		return;
 	if (!stream && (!keyspace_require_key(bus, s, argv[2], KEYSPACE_ADD) ||
 	                !(stream = keyspace_get(bus, s, streams, argv[2]))))

@@ -75,6 +75,18 @@ xread_require_after(struct xread *read, struct stream *stream, struct slice text
 	return true;
 }
 
+/* There is no such group. Returns false after the error reply. */
+static bool
+xread_refuse_group(struct xread *read, struct slice key)
+{
+	keyspace_hold(read->bus, read->streams, NULL);
+	reply_error(read->bus, read->s,
+	            "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with GROUP option",
+	            COMMAND_SHOWN(key), COMMAND_SHOWN(read->args.group));
+	keyspace_release(read->bus);
+	return false;
+}
+
 /* Finds the streams and groups, and resolves the ids, or takes those of the first run. Returns false after an error
  * reply, or with another read->step than ENTRY. */
 static bool
@@ -92,19 +104,15 @@ xread_require_keys(struct xread *read)
 		    stream && read->args.is_group ? group_find(stream, read->args.group) : NULL;
 
 		key->name = read->args.names[i];
-		if (read->args.is_group && !group) {
-			keyspace_hold(read->bus, read->streams, stream);
-			reply_error(
-			    read->bus, read->s,
-			    "NOGROUP No such key '%.*s' or consumer group '%.*s' in XREADGROUP with GROUP option",
-			    COMMAND_SHOWN(key->name), COMMAND_SHOWN(read->args.group));
-			keyspace_release(read->bus);
-			return false;
-		}
+		if (read->args.is_group && !group)
+			return xread_refuse_group(read, key->name);
 		key->group = group ? group->no : 0;
 		if (read->blocked)
 			key->after = read->blocked->streams[i].after;
 		else if (!xread_require_after(read, stream, read->args.ids[i], &key->after))
+			return false;
+		if (group && !read->args.is_noack && stream_id_cmp(key->after, XREAD_NEW) == 0 &&
+		    !xgroup_require_room(read->bus, read->s, read->streams, group))
 			return false;
 	}
 	return true;
@@ -155,6 +163,22 @@ xread_retry(struct xread *read)
 	blocked_retry(read->streams, read->s->info->blocked, after_ms);
 }
 
+/* Whether all groups are still there, after it has waited for the disk: nobody would wake one that waits for another.
+ */
+static bool
+xread_require_groups(struct xread *read)
+{
+	for (size_t i = 0; read->args.is_group && read->state->is_resumed && i < read->args.n; i++) {
+		const struct blocked_key *key = &read->state->keys[i];
+		struct stream *stream = streams_find(read->streams, key->name);
+
+		read->bus->flow.work.done += WORK_LOOKUP;
+		if (!stream || !group_find_no(stream, key->group))
+			return xread_refuse_group(read, key->name);
+	}
+	return true;
+}
+
 /* Nothing to give: waits, or says so. */
 static enum command_result
 xread_reply_none(struct xread *read)
@@ -173,6 +197,8 @@ xread_reply_none(struct xread *read)
 		reply_null_array(read->bus, read->s);
 		return COMMAND_DONE;
 	}
+	if (!xread_require_groups(read))
+		return COMMAND_DONE;
 	info = session_get_info(read->s);
 	if (read->blocked)
 		r = blocked_again(read->streams, read->blocked) ? 0 : -ESRCH;

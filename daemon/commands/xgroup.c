@@ -18,6 +18,16 @@ xgroup_require(struct bus *bus, struct session *s, struct streams *streams, stru
 }
 
 bool
+xgroup_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream_group *group)
+{
+	const char *refusal = streams_group_refusal(streams, group->stream->uid);
+
+	if (refusal)
+		reply_error(bus, s, "%s", refusal);
+	return !refusal;
+}
+
+bool
 xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams, struct stream_group *group,
                         struct slice name)
 {
@@ -29,6 +39,8 @@ xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *stre
 		            PROTOCOL_NAME_MAX);
 	else if (group->n_consumers >= GROUP_CONSUMERS_MAX)
 		reply_error(bus, s, "ERR too many consumers; a group has at most %d", GROUP_CONSUMERS_MAX);
+	else if (!xgroup_require_room(bus, s, streams, group))
+		return false;
 	else if (!group_new_consumer(streams, group, name, streams_now_ms(streams)))
 		reply_error(bus, s, "ERR out of memory, the consumer was not made");
 	else

@@ -10,6 +10,11 @@
 struct stream_group *xgroup_require(struct bus *bus, struct session *s, struct streams *streams, struct slice key,
                                     struct slice name);
 
+/* Whether the group may have more consumers and pending entries: see streams_group_refusal(). Otherwise replies an
+ * error.
+ */
+bool xgroup_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream_group *group);
+
 /* Whether the group has the consumer; it is made if not. Otherwise replies an error. */
 bool xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams, struct stream_group *group,
                              struct slice name);

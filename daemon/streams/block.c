@@ -23,8 +23,10 @@ block_new(void)
 {
 	struct block *block = calloc(1, sizeof(*block));
 
-	if (block)
-		TAILQ_INIT(&block->waiters);
+	if (!block)
+		return NULL;
+	TAILQ_INIT(&block->waiters);
+	TAILQ_INIT(&block->pins);
 	return block;
 }
 

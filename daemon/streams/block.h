@@ -36,6 +36,7 @@ enum block_place {
 	BLOCK_COMMITTING, /* on cache.committing */
 	BLOCK_USED,       /* on cache.used */
 	BLOCK_FRESH,      /* on cache.fresh */
+	BLOCK_PINNED,     /* on `pins` of another one */
 	BLOCK_FETCHING,   /* has no bytes yet */
 	BLOCK_DAMAGED,    /* could not be fetched, or what was fetched is damaged; has no bytes */
 };
@@ -57,6 +58,9 @@ struct block {
 	size_t memory;         /* what cache.bytes counts for it */
 	TAILQ_ENTRY(block) link;
 	struct client_list waiters; /* wait until it is fetched */
+	struct block_list pins;     /* that stay in memory until this one is looked into or goes */
+	struct block *pinned_for;   /* on whose pins it is */
+	uint32_t n_pins;
 };
 
 /* An empty block; NULL without memory. */

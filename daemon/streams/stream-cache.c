@@ -5,6 +5,10 @@
  * A command that meets a block on disk asks for it and runs again when it is there. It must find it then, or it could
  * wait for ever while others push each other's blocks out. So a block that was fetched is "fresh" until it is looked
  * into, and fresh blocks may take half of the cache, whatever else is used, and one at least.
+ *
+ * Nor must it then miss a block that it had before: those that were looked into last are "pinned" when another one is
+ * asked for, until that is looked into, or goes. They count as fresh ones do, but one command at a time may pin its
+ * blocks whatever they take, so that there is always one that goes on.
  */
 #include "stream-cache.h"
 
@@ -74,6 +78,8 @@ stream_cache_list(struct streams *streams, struct block *block)
 		return &streams->cache.used;
 	case BLOCK_FRESH:
 		return &streams->cache.fresh;
+	case BLOCK_PINNED:
+		return &block->pinned_for->pins;
 	case BLOCK_FETCHING:
 		return &streams->cache.fetching;
 	case BLOCK_OPEN:
@@ -86,7 +92,7 @@ stream_cache_list(struct streams *streams, struct block *block)
 static bool
 stream_cache_is_awaited(const struct block *block)
 {
-	return block->place == BLOCK_FETCHING || block->place == BLOCK_FRESH;
+	return block->place == BLOCK_FETCHING || block->place == BLOCK_FRESH || block->place == BLOCK_PINNED;
 }
 
 static void
@@ -98,6 +104,10 @@ stream_cache_move(struct streams *streams, struct block *block, enum block_place
 		TAILQ_REMOVE(list, block, link);
 	if (stream_cache_is_awaited(block))
 		streams->cache.awaited_bytes -= block->len;
+	if (block->place == BLOCK_PINNED) {
+		block->pinned_for->n_pins--;
+		streams->cache.n_pinned--;
+	}
 	block->place = (uint8_t)place;
 	list = stream_cache_list(streams, block);
 	if (list)
@@ -115,11 +125,54 @@ stream_cache_account(struct streams *streams, struct block *block)
 	block->memory = memory;
 }
 
+/* The block is there for whoever waited for it, or will not come. */
+static void
+stream_cache_unpin(struct streams *streams, struct block *block)
+{
+	struct block *pinned;
+
+	while ((pinned = TAILQ_FIRST(&block->pins)))
+		stream_cache_move(streams, pinned, BLOCK_USED);
+}
+
+/* The block is asked for by a command that has looked into the recent ones. */
+static void
+stream_cache_pin(struct streams *streams, struct block *block)
+{
+	struct stream_cache *cache = &streams->cache;
+
+	for (size_t i = 0; i < STREAM_CACHE_RECENT; i++) {
+		struct block *recent = cache->recent[i];
+
+		cache->recent[i] = NULL;
+		if (!recent || recent->place != BLOCK_USED || block->n_pins == STREAM_CACHE_RECENT)
+			continue;
+		if (cache->awaited_bytes + recent->len > stream_cache_awaited_max(streams) &&
+		    cache->n_pinned > block->n_pins)
+			continue;
+		recent->pinned_for = block;
+		stream_cache_move(streams, recent, BLOCK_PINNED);
+		block->n_pins++;
+		cache->n_pinned++;
+	}
+}
+
 void
 stream_cache_use(struct streams *streams, struct block *block)
 {
-	if (block->place == BLOCK_USED || block->place == BLOCK_FRESH)
+	struct stream_cache *cache = &streams->cache;
+	bool is_recent = false;
+
+	if (block->place == BLOCK_USED || block->place == BLOCK_FRESH) {
+		stream_cache_unpin(streams, block);
 		stream_cache_move(streams, block, BLOCK_USED);
+	}
+	for (size_t i = 0; i < STREAM_CACHE_RECENT; i++)
+		is_recent = is_recent || cache->recent[i] == block;
+	if (is_recent)
+		return;
+	cache->recent[cache->at_recent] = block;
+	cache->at_recent = (cache->at_recent + 1) % STREAM_CACHE_RECENT;
 }
 
 void
@@ -168,8 +221,14 @@ stream_cache_slot(struct block *block)
 static void
 stream_cache_free(struct streams *streams, struct block *block)
 {
+	struct stream_cache *cache = &streams->cache;
+
+	stream_cache_unpin(streams, block);
+	for (size_t i = 0; i < STREAM_CACHE_RECENT; i++)
+		if (cache->recent[i] == block)
+			cache->recent[i] = NULL;
 	stream_cache_move(streams, block, BLOCK_OPEN);
-	streams->cache.bytes -= block->memory;
+	cache->bytes -= block->memory;
 	block_free(block);
 }
 
@@ -219,6 +278,7 @@ stream_cache_fetch(struct streams *streams, struct stream *stream, size_t i, siz
 	if (!sb->block && stream_cache_ask(streams, stream, sb) < 0)
 		return -ENOMEM;
 	cache->wanted = sb->block;
+	stream_cache_pin(streams, sb->block);
 	for (size_t n = 1; n < CACHE_AHEAD && i != until; n++) {
 		i = until > i ? i + 1 : i - 1;
 		sb = stream_index_at(stream, i);
@@ -243,6 +303,7 @@ stream_cache_wait(struct streams *streams, struct client *c)
 static void
 stream_cache_damaged(struct streams *streams, struct block *block, int error)
 {
+	stream_cache_unpin(streams, block);
 	stream_cache_move(streams, block, BLOCK_DAMAGED);
 	block->len = 0;
 	if (log_limit_allows(&streams->log, CACHE_LOG_LINES, CACHE_LOG_MS, streams->flow->now_ms, NULL))

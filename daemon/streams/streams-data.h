@@ -105,6 +105,9 @@ struct streams_limits {
 	size_t node_entries; /* of a block, at most; 0 at first stands for STREAMS_NODE_ENTRIES, later for no limit */
 };
 
+/* So many blocks stay in memory for a command that waits for another one. */
+#define STREAM_CACHE_RECENT 4
+
 /*
  * Blocks in memory that may be let go of (`used`, the one that was used last at the end), and those that were fetched
  * and not used since. Blocks that are not durable, and the last one of each stream, stay in memory and are in neither.
@@ -115,8 +118,12 @@ struct stream_cache {
 	struct block_list ahead;      /* not changed since they were put into the open batch */
 	struct block_list committing; /* not changed since they were put into the batch under way */
 	size_t bytes;                 /* memory of all blocks */
-	size_t awaited_bytes;         /* of those that are being fetched or are fresh */
-	struct block *wanted;         /* the one that stream_step() has met last and that was asked for */
+	size_t awaited_bytes;         /* of those that are being fetched, fresh or pinned */
+	size_t n_pinned;
+	/* That were looked into last, each once; some may be NULL. The next one takes the place `at_recent`. */
+	struct block *recent[STREAM_CACHE_RECENT];
+	size_t at_recent;
+	struct block *wanted; /* the one that stream_step() has met last and that was asked for */
 };
 
 struct streams {

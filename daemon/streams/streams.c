@@ -52,6 +52,9 @@ streams_set_limits(struct streams *streams, const struct streams_limits *limits)
 	streams->limits.node_entries = node_entries;
 }
 
+/* Groups may take such a part of max_bytes_per_uid more than entries, so that reading goes on when adding does not. */
+#define GROUP_ROOM_PART 4
+
 static const char *
 streams_cannot_write(struct streams *streams)
 {
@@ -64,6 +67,15 @@ const char *
 streams_failure(struct streams *streams)
 {
 	return streams->is_dead ? streams_cannot_write(streams) : NULL;
+}
+
+static const char *
+streams_owner_is_full(struct streams *streams, uid_t uid)
+{
+	snprintf(streams->refusal, sizeof(streams->refusal),
+	         "OOM command not allowed: the streams of uid %u are full (max_bytes_per_uid = %s)", uid,
+	         human_exact_size(streams->limits.max_bytes_per_uid).text);
+	return streams->refusal;
 }
 
 const char *
@@ -82,12 +94,17 @@ streams_refusal(struct streams *streams, uid_t uid)
 	case STORAGE_DEAD:
 		return streams_cannot_write(streams);
 	}
-	if (max == 0 || stream_owner_bytes(streams, uid) < max)
-		return NULL;
-	snprintf(streams->refusal, sizeof(streams->refusal),
-	         "OOM command not allowed: the streams of uid %u are full (max_bytes_per_uid = %s)", uid,
-	         human_exact_size(max).text);
-	return streams->refusal;
+	return max == 0 || stream_owner_bytes(streams, uid) < max ? NULL : streams_owner_is_full(streams, uid);
+}
+
+const char *
+streams_group_refusal(struct streams *streams, uid_t uid)
+{
+	uint64_t max = streams->limits.max_bytes_per_uid;
+
+	return max == 0 || stream_owner_bytes(streams, uid) < max + max / GROUP_ROOM_PART
+	           ? NULL
+	           : streams_owner_is_full(streams, uid);
 }
 
 bool

@@ -33,6 +33,8 @@ void streams_set_limits(struct streams *streams, const struct streams_limits *li
  * store has failed for good.
  */
 const char *streams_refusal(struct streams *streams, uid_t uid);
+/* Likewise for consumers and pending entries of groups, which may take a quarter more of what a user may have. */
+const char *streams_group_refusal(struct streams *streams, uid_t uid);
 const char *streams_failure(struct streams *streams);
 
 /* Puts the client on the list of those that wait for a block, which stream_step() has asked for. See flow_wait(). */
