@@ -53,8 +53,9 @@ store_make_parents(const char *directory)
 }
 
 int
-store_open(struct store *store, struct loop *loop, const struct store_config *config)
+store_open(struct store *store, struct loop *loop, const struct config *whole)
 {
+	const struct store_config *config = &whole->store;
 	_cleanup_free_ char *path = NULL;
 	struct storage *storage;
 	char error[512];
@@ -81,6 +82,7 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 		storage_close(storage);
 		return EX_CONFIG;
 	}
+	streams_set_rules(&store->streams, &whole->stream_rules);
 	store->is_open = true;
 	/* Whoever fetches a backup may be in another directory. */
 	path = realpath(config->directory, NULL);
@@ -99,12 +101,13 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 }
 
 void
-store_configure(struct store *store, const struct store_config *config)
+store_configure(struct store *store, const struct config *config)
 {
 	if (!store->is_open)
 		return;
-	storage_set_limits(store->streams.storage, &config->disk);
-	streams_set_limits(&store->streams, &config->streams);
+	storage_set_limits(store->streams.storage, &config->store.disk);
+	streams_set_limits(&store->streams, &config->store.streams);
+	streams_set_rules(&store->streams, &config->stream_rules);
 }
 
 void
