@@ -115,6 +115,11 @@ as_session() {
     as "$1" env XDG_RUNTIME_DIR="/run/user/$uid" HOME=/tmp "${@:2}"
 }
 
+# hub COMMAND...: its answer.
+hub() {
+    printf '%s\r\n' "$*" | nc -N -U $SOCKET | tr -d '\r' | tail -n 1
+}
+
 # stream N COMMAND...: udsctl send passes N lines to udsctl recv while COMMAND runs; all must come, at least once.
 stream() {
     local n=$1 recv send
