@@ -41,7 +41,7 @@ static const struct {
 	  "of socket: stream (default), seqpacket or dgram" },
 	{ { "store", required_argument, NULL, OPT_STORE },
 	  "DIRECTORY",
-	  "keep streams in this directory; user: below $XDG_STATE_HOME; none: have no streams" },
+	  "keep streams here; user: below ~/.local; none: nowhere" },
 	{ { "salvage", required_argument, NULL, OPT_SALVAGE },
 	  "DIRECTORY",
 	  "save what can be read of this store to --store and exit" },
