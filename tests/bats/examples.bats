@@ -335,6 +335,6 @@ python_of_readme() {
     run as_nobody env -i "${keep[@]}" bats -f "^(the examples of|the README's)" "$BATS_TEST_FILENAME" 3>&-
     echo "$output"
     assert_success
-    assert_line --index 0 1..7
+    assert_line --index 0 1..8
     refute_output --partial '# skip'
 }
