@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "hashtable.h"
-#include "siphash.h"
+#include "stream-name.h"
 
 #define OF(type, member, p) ((type *)((char *)(p)-offsetof(type, member)))
 
@@ -23,7 +23,7 @@ blocked_find_group(struct streams *streams, uint64_t no)
 struct blocked_name *
 blocked_find_name(struct streams *streams, struct slice name)
 {
-	uint64_t hash = siphash(&streams->key, name.p, name.len);
+	uint64_t hash = stream_name_hash(streams, name);
 	struct hashtable_node *node;
 
 	streams->flow->work.done += WORK_LOOKUP;
@@ -32,23 +32,6 @@ blocked_find_name(struct streams *streams, struct slice name)
 
 		if (waiting->len == name.len && memcmp(waiting->name, name.p, name.len) == 0)
 			return waiting;
-	}
-	return NULL;
-}
-
-/* As streams_find(), which stands above this module, but an expired stream is found, too. */
-static struct stream *
-blocked_find_stream(struct streams *streams, struct slice name)
-{
-	uint64_t hash = siphash(&streams->key, name.p, name.len);
-	struct hashtable_node *node;
-
-	streams->flow->work.done += WORK_LOOKUP;
-	for (node = hashtable_first(&streams->table, hash); node; node = hashtable_next(node)) {
-		struct stream *stream = OF(struct stream, node, node);
-
-		if (stream->name_len == name.len && memcmp(stream->name, name.p, name.len) == 0)
-			return stream;
 	}
 	return NULL;
 }
@@ -80,7 +63,7 @@ blocked_get_name(struct streams *streams, struct slice name)
 		return waiting;
 	waiting = malloc(sizeof(*waiting) + name.len);
 	if (!waiting ||
-	    hashtable_insert(&streams->blocked_names, &waiting->node, siphash(&streams->key, name.p, name.len)) < 0) {
+	    hashtable_insert(&streams->blocked_names, &waiting->node, stream_name_hash(streams, name)) < 0) {
 		free(waiting);
 		return NULL;
 	}
@@ -93,8 +76,10 @@ blocked_get_name(struct streams *streams, struct slice name)
 int
 blocked_enter(struct streams *streams, struct blocked_stream *entry)
 {
-	struct stream *stream = blocked_find_stream(streams, entry->name);
+	/* An expired stream as well: the command finds out when it runs. */
+	struct stream *stream = stream_name_find(streams, entry->name, stream_name_hash(streams, entry->name));
 
+	streams->flow->work.done += WORK_LOOKUP;
 	if (entry->group > 0 && !stream)
 		return 0; /* the command finds that out */
 	if (entry->group > 0) {

@@ -110,7 +110,8 @@ streams_load_stream(struct streams_load *load, uint64_t no, struct slice value)
 
 	if (no > streams->last_no)
 		streams->last_no = no;
-	if (no == 0 || stream_record_parse(value, &record, &name) < 0 || streams_find(streams, name)) {
+	if (no == 0 || stream_record_parse(value, &record, &name) < 0 ||
+	    stream_name_find(streams, name, stream_name_hash(streams, name))) {
 		streams_load_damaged(load, STORAGE_STREAMS, no, NULL);
 		return 0;
 	}

@@ -8,6 +8,7 @@
 #include "blocked.h"
 #include "group-handouts.h"
 #include "producers.h"
+#include "stream-name.h"
 #include "stream-owner.h"
 #include "streams-clock.h"
 
@@ -42,24 +43,13 @@ streams_user_bytes(const struct streams *streams, uid_t uid)
 	return stream_owner_bytes(streams, uid);
 }
 
-static struct stream *
-streams_look_up(const struct streams *streams, struct slice name, uint64_t hash)
-{
-	struct hashtable_node *node;
-
-	for (node = hashtable_first(&streams->table, hash); node; node = hashtable_next(node))
-		if (STREAM(node)->name_len == name.len && slice_is(name, STREAM(node)->name))
-			return STREAM(node);
-	return NULL;
-}
-
 struct stream *
 streams_find(struct streams *streams, struct slice name)
 {
 	struct stream *stream = streams->last_found;
 
 	if (!stream || stream->name_len != name.len || !slice_is(name, stream->name))
-		stream = streams_look_up(streams, name, siphash(&streams->key, name.p, name.len));
+		stream = stream_name_find(streams, name, stream_name_hash(streams, name));
 	if (stream && stream->expires_ms > 0 && streams_now_ms(streams) >= stream->expires_ms) {
 		streams_delete(streams, stream);
 		return NULL;
@@ -90,7 +80,7 @@ streams_add(struct streams *streams, struct slice name, uid_t uid, uint64_t no)
 	group_init_all(stream);
 	TAILQ_INIT(&stream->blocked);
 	TAILQ_INIT(&stream->dirty_blocks);
-	if (hashtable_insert(&streams->table, &stream->node, siphash(&streams->key, name.p, name.len)) < 0) {
+	if (hashtable_insert(&streams->table, &stream->node, stream_name_hash(streams, name)) < 0) {
 		stream_owner_leave(streams, stream->owner);
 		streams_free(streams, stream);
 		return NULL;
@@ -190,8 +180,8 @@ streams_registry_deinit(struct streams *streams)
 int
 streams_rename(struct streams *streams, struct stream *stream, struct slice name)
 {
-	uint64_t hash = siphash(&streams->key, name.p, name.len);
-	struct stream *other = streams_look_up(streams, name, hash);
+	uint64_t hash = stream_name_hash(streams, name);
+	struct stream *other = stream_name_find(streams, name, hash);
 	struct stream_group *group;
 	uint8_t *copy;
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "stream-index.h"
+#include "streams-record.h"
 
 static void
 answers_wait_for_the_commit(void **state __attribute__((unused)))
@@ -391,6 +392,31 @@ streams_expire_on_time(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* Of two streams with one name, which only damage leaves, the first stays; also if its time is over. */
+static void
+names_are_unique_after_a_load(void **state __attribute__((unused)))
+{
+	uint8_t record[STREAM_RECORD_MAX];
+	struct keep keep;
+	struct stream *a;
+
+	keep_init(&keep, 1 << 20);
+	a = keep_get(&keep, "a");
+	keep_add(&keep, a, 1, 10);
+	streams_expire(&keep.streams, a, streams_now_ms(&keep.streams) + 1); /* not before the commit */
+	assert_int_equal(storage_put(keep.storage, STORAGE_STREAMS, a->no + 1, STREAM_RECORD_KEY,
+	                             (struct slice){ record, stream_record_put(record, a) }),
+	                 0);
+	keep_commit(&keep);
+	usleep(30000);
+	keep_reopen(&keep);
+	assert_int_equal(keep.streams.table.n, 1);
+	assert_int_equal(keep.streams.entries, 1);
+	assert_null(keep_find(&keep, "a"));
+	assert_int_equal(keep.streams.entries, 0);
+	keep_deinit(&keep);
+}
+
 /* A walk backward that ends where a block begins does not want the block before. */
 static void
 a_walk_backward_fetches_no_more_than_it_needs(void **state __attribute__((unused)))
@@ -619,6 +645,7 @@ main(void)
 		cmocka_unit_test(the_cache_is_bounded),
 		cmocka_unit_test(damaged_blocks),
 		cmocka_unit_test(streams_expire_on_time),
+		cmocka_unit_test(names_are_unique_after_a_load),
 		cmocka_unit_test(a_walk_backward_fetches_no_more_than_it_needs),
 		cmocka_unit_test(nothing_expires_while_a_command_runs),
 		cmocka_unit_test(writers_wait_for_the_disk),
