@@ -5,23 +5,42 @@
 #include "keyspace.h"
 #include "listing.h"
 #include "reply.h"
+#include "stream-index.h"
 #include "streams.h"
 
-/* Pending entries of all groups, and entries that the group which is behind most has not been given yet. */
+/* Entries that a group with this last id was not given yet; those of its block, if that is on disk, are not counted. */
+static uint64_t
+udsd_count_lag(struct listing *listing, const struct stream *stream, struct stream_id last)
+{
+	uint64_t lag = stream_count_after(sessions_of(listing->bus)->streams, stream, last);
+	size_t i = stream_index_search(stream, last);
+
+	if (lag != UINT64_MAX)
+		return lag;
+	listing->bus->flow.work.done += (stream->n_blocks - i) / 4;
+	for (lag = 0; i < stream->n_blocks; i++)
+		lag += stream_index_at(stream, i)->n;
+	return lag;
+}
+
+/*
+ * Pending entries of all groups, and entries that the group which is behind most has not been given yet. Only of that
+ * one they are counted: the blocks of all groups could be too many for one pass.
+ */
 static uint64_t
 udsd_count_pending(struct listing *listing, const struct stream *stream, uint64_t *ret_lag)
 {
-	struct streams *streams = sessions_of(listing->bus)->streams;
+	struct stream_id least = STREAM_ID_MAX;
 	const struct stream_group *group;
-	uint64_t pending = 0, lag;
+	uint64_t pending = 0;
 
-	*ret_lag = 0;
 	TAILQ_FOREACH(group, &stream->groups, link) {
 		pending += group->pending.n_entries;
-		lag = stream_count_after(streams, stream, group->last);
-		*ret_lag = lag != UINT64_MAX && lag > *ret_lag ? lag : *ret_lag;
+		if (stream_id_cmp(group->last, least) < 0)
+			least = group->last;
 	}
-	listing->bus->flow.work.done += stream->n_groups * WORK_LOOKUP;
+	listing->bus->flow.work.done += stream->n_groups * WORK_VISIT;
+	*ret_lag = udsd_count_lag(listing, stream, least);
 	return pending;
 }
 

@@ -6,8 +6,8 @@
  * wait for ever while others push each other's blocks out. So a block that was fetched is "fresh" until it is looked
  * into, and fresh blocks may take half of the cache, whatever else is used, and one at least.
  *
- * Nor must it then miss a block that it had before: those that were looked into last are "pinned" when another one is
- * asked for, until that is looked into, or goes. They count as fresh ones do, but one command at a time may pin its
+ * Nor must it then miss a block that it had before: those that were looked into last are "pinned" while it waits for
+ * another one, until that is looked into, or goes. They count as fresh ones do, but one command at a time may pin its
  * blocks whatever they take, so that there is always one that goes on.
  */
 #include "stream-cache.h"
@@ -135,7 +135,7 @@ stream_cache_unpin(struct streams *streams, struct block *block)
 		stream_cache_move(streams, pinned, BLOCK_USED);
 }
 
-/* The block is asked for by a command that has looked into the recent ones. */
+/* A command that has looked into the recent ones waits for the block. */
 static void
 stream_cache_pin(struct streams *streams, struct block *block)
 {
@@ -278,7 +278,6 @@ stream_cache_fetch(struct streams *streams, struct stream *stream, size_t i, siz
 	if (!sb->block && stream_cache_ask(streams, stream, sb) < 0)
 		return -ENOMEM;
 	cache->wanted = sb->block;
-	stream_cache_pin(streams, sb->block);
 	for (size_t n = 1; n < CACHE_AHEAD && i != until; n++) {
 		i = until > i ? i + 1 : i - 1;
 		sb = stream_index_at(stream, i);
@@ -294,8 +293,10 @@ stream_cache_wait(struct streams *streams, struct client *c)
 {
 	struct block *block = streams->cache.wanted;
 
-	if (block)
+	if (block) {
+		stream_cache_pin(streams, block);
 		return flow_wait(streams->flow, c, &block->waiters);
+	}
 	flow_make_ready(streams->flow, c); /* it has gone already */
 	return client_is_live(c);
 }

@@ -34,3 +34,7 @@ load helper
 @test "KEYS * shows a stream without a name" {
     "$PYTHON" "$TOOLS/stream-corners.py" "$UDSD" empty_name 3>&- 8>&-
 }
+
+@test "UDSD STREAMS keeps to the work of a pass, with many groups of a large stream" {
+    "$PYTHON" "$TOOLS/stream-corners.py" "$UDSD" many_groups 3>&- 8>&-
+}

@@ -122,6 +122,24 @@ def empty_name(program, directory):
     return hub
 
 
+def many_groups(program, directory):
+    """UDSD STREAMS does not count the blocks of a large stream once for each of its groups."""
+    hub = Hub(program, directory)
+    client = hub.connect()
+    client.call("CONFIG", "SET", "stream-node-max-entries", "1")
+    for first in range(1, 80001, 200):
+        client.send_raw(b"".join(client.encode("XADD", "s", "%d-1" % ms, "", "") for ms in range(first, first + 200)))
+        for ms in range(first, first + 200):
+            assert client.read() == b"%d-1" % ms
+    for i in range(1024):
+        client.call("XGROUP", "CREATE", "s", "g%d" % i, "1-1" if i % 2 else "2-1")
+    row = client.call("UDSD", "STREAMS")[0]
+    assert row[row.index(b"lag") + 1] == 79999, row
+    figures = resp.info(client)
+    assert int(figures["pass_work_max"]) < int(figures["pass_work_limit"]), figures["pass_work_max"]
+    return hub
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         hub = globals()[sys.argv[2]](sys.argv[1], directory)
