@@ -72,7 +72,7 @@ server_apply_config(struct server *server)
 	sessions_check_rights(bus);
 	bus_set_rules(bus, &server->config->rules);
 	server->loop.sessions.config_path = server->config->path;
-	store_configure(&server->store, &server->config->store);
+	store_configure(&server->store, server->config);
 }
 
 /* Runs inside the loop: a loop that hangs sends nothing. */
@@ -237,7 +237,7 @@ server_init(struct server *server, const struct options *options, struct config 
 	listeners_init(&server->listeners, &server->loop);
 	r = server_init_events(server);
 	if (r == 0)
-		r = store_open(&server->store, &server->loop, &config->store);
+		r = store_open(&server->store, &server->loop, config);
 	if (r == 0)
 		r = activation_adopt(&server->listeners, &config->listeners);
 	if (r == 0)

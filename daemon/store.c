@@ -51,8 +51,9 @@ store_make_parents(const char *directory)
 }
 
 int
-store_open(struct store *store, struct loop *loop, const struct store_config *config)
+store_open(struct store *store, struct loop *loop, const struct config *whole)
 {
+	const struct store_config *config = &whole->store;
 	struct storage *storage;
 	char error[512];
 	int r;
@@ -77,6 +78,7 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 		storage_close(storage);
 		return EX_CONFIG;
 	}
+	streams_set_rules(&store->streams, &whole->stream_rules);
 	store->is_open = true;
 	snprintf(store->directory, sizeof(store->directory), "%s", config->directory);
 	store->streams.directory = store->directory;
@@ -92,12 +94,13 @@ store_open(struct store *store, struct loop *loop, const struct store_config *co
 }
 
 void
-store_configure(struct store *store, const struct store_config *config)
+store_configure(struct store *store, const struct config *config)
 {
 	if (!store->is_open)
 		return;
-	storage_set_limits(store->streams.storage, &config->disk);
-	streams_set_limits(&store->streams, &config->streams);
+	storage_set_limits(store->streams.storage, &config->store.disk);
+	streams_set_limits(&store->streams, &config->store.streams);
+	streams_set_rules(&store->streams, &config->stream_rules);
 }
 
 void

@@ -21,10 +21,10 @@ struct store {
  * Opens the store that the configuration names, if it names one, and loads it. Returns 0, or an exit status after the
  * reason was logged.
  */
-int store_open(struct store *store, struct loop *loop, const struct store_config *config);
+int store_open(struct store *store, struct loop *loop, const struct config *config);
 
-/* Other limits hold from now on. The directory stays the same. */
-void store_configure(struct store *store, const struct store_config *config);
+/* Other limits and rules hold from now on; the rules stay the configuration's. The directory stays the same. */
+void store_configure(struct store *store, const struct config *config);
 
 /* The daemon is about to stop: what waits for commit_delay waits no longer. */
 void store_hurry(struct store *store, const struct store_config *config);

@@ -246,7 +246,7 @@ xnack_one(struct streams *streams, struct stream_group *group, struct stream_id 
 	enum stream_step step;
 
 	if (!pending) {
-		if (!xnack->is_forced || group->pending.n_entries >= streams->limits.max_pending)
+		if (!xnack->is_forced || group->pending.n_entries >= stream_rule(streams, group->stream)->max_pending)
 			return STREAM_END;
 		step = stream_find(streams, group->stream, id, &entry);
 		if (step != STREAM_ENTRY)
@@ -263,6 +263,7 @@ xnack_one(struct streams *streams, struct stream_group *group, struct stream_id 
 		return STREAM_ERROR;
 	pending->delivered_ms = 0;
 	pending->deliveries = deliveries;
+	group_take_back(streams, group, pending);
 	return STREAM_ENTRY;
 }
 

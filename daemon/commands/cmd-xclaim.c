@@ -116,6 +116,7 @@ xclaim_give(struct xclaim *claim, struct xwork *work, struct stream_entry *entry
 	pending->deliveries = claim->count >= 0   ? (uint64_t)claim->count
 	                      : claim->is_just_id ? deliveries
 	                                          : pending_count(deliveries);
+	xgroup_hand_out(work->answer.s, claim->streams, claim->group, pending);
 	work->n++;
 	claim->streams->claimed++;
 	group_see_consumer(claim->group, claim->consumer, claim->now_ms, true);
@@ -151,7 +152,7 @@ xclaim_one(struct xclaim *claim, struct xwork *work, struct stream_id id)
 		return step == STREAM_END ? STREAM_ENTRY : step;
 	if (pending && !xclaim_is_idle(claim, pending))
 		return STREAM_ENTRY;
-	if (!pending && before >= claim->streams->limits.max_pending)
+	if (!pending && before >= stream_rule(claim->streams, claim->group->stream)->max_pending)
 		return STREAM_ENTRY;
 	if (pending)
 		deliveries = pending->deliveries;

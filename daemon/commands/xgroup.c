@@ -37,9 +37,18 @@ xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *stre
 }
 
 void
+xgroup_hand_out(struct session *s, struct streams *streams, struct stream_group *group, struct stream_pending *entry)
+{
+	struct session_info *info = group_redelivers(streams, group) ? session_get_info(s) : NULL;
+
+	group_hand_out(streams, group, entry, info ? &info->holder : NULL);
+}
+
+void
 xgroup_wake(struct streams *streams, struct stream_group *group)
 {
-	if (stream_id_cmp(group->stream->last, group->last) > 0 &&
-	    group->pending.n_entries < streams->limits.max_pending)
+	if (group_next_released(streams, group, STREAM_ID_MIN) ||
+	    (stream_id_cmp(group->stream->last, group->last) > 0 &&
+	     group->pending.n_entries < stream_rule(streams, group->stream)->max_pending))
 		blocked_wake_next(streams, group->stream, group->no);
 }

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "group.h"
+#include "group-handouts.h"
 #include "keyspace.h"
 
 /* Finds the stream and its group, or replies NOGROUP with the text of XPENDING and XCLAIM. */
@@ -14,6 +14,10 @@ struct stream_group *xgroup_require(struct bus *bus, struct session *s, struct s
 bool xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams, struct stream_group *group,
                              struct slice name);
 
+/* Call when the session was given an entry, and delivered_ms and deliveries are set: it has it until it ends. */
+void xgroup_hand_out(struct session *s, struct streams *streams, struct stream_group *group,
+                     struct stream_pending *entry);
+
 /* Wakes the reader that waits longest, if the group has something to give: call it when that may have become true. */
 void xgroup_wake(struct streams *streams, struct stream_group *group);
 
@@ -21,6 +25,6 @@ void xgroup_wake(struct streams *streams, struct stream_group *group);
 static inline void
 xgroup_wake_if_full(struct streams *streams, struct stream_group *group, uint64_t before)
 {
-	if (before >= streams->limits.max_pending)
+	if (before >= stream_rule(streams, group->stream)->max_pending)
 		xgroup_wake(streams, group);
 }

@@ -187,11 +187,40 @@ xread_serve_claims(struct xread *read, struct stream *stream, const struct strea
 	return step == STREAM_ENTRY ? STREAM_END : step;
 }
 
+/* Pending entries that were released, or not acknowledged in time. */
+static enum stream_step
+xread_serve_released(struct xread *read, struct stream *stream, struct stream_group *group,
+                     const struct stream_consumer *consumer)
+{
+	struct xread_state *state = read->state;
+	struct stream_id id = STREAM_ID_MIN;
+	struct stream_pending *pending;
+	struct stream_entry entry;
+
+	while (!xread_is_full(read) && (pending = group_next_released(read->streams, group, id))) {
+		bool is_own = state->is_resumed && state->part.n > 0 && pending->consumer == consumer &&
+		              pending->delivered_ms >= state->begin_ms;
+		enum stream_step step = is_own ? STREAM_ENTRY : stream_find(read->streams, stream, pending->id, &entry);
+
+		read->bus->flow.work.done += WORK_LOOKUP;
+		id = pending->id;
+		if (step == STREAM_END) /* it was deleted */
+			group_acknowledge(read->streams, group, id);
+		else if (step != STREAM_ENTRY)
+			return step;
+		else if (!is_own && !xread_put(read, stream, &entry, pending)) /* else it was given before a wait */
+			return STREAM_ERROR;
+		if (!stream_id_next(&id))
+			break;
+	}
+	return STREAM_END;
+}
+
 /* Entries that the group has not given to anybody yet. */
 static enum stream_step
 xread_serve_new(struct xread *read, struct stream *stream, const struct stream_group *group)
 {
-	uint64_t max = read->streams->limits.max_pending, pending = group->pending.n_entries;
+	uint64_t max = stream_rule(read->streams, stream)->max_pending, pending = group->pending.n_entries;
 	struct stream_id from = group->last;
 	struct stream_cursor cursor;
 	struct stream_entry entry;
@@ -234,6 +263,7 @@ xread_give(struct xread *read, struct stream_group *group, struct stream_consume
 		pending->delivered_ms = now_ms;
 		/* an entry that is given as new again, after XGROUP SETID, begins anew */
 		pending->deliveries = gift->is_pending ? pending_count(gift->deliveries) : 1;
+		xgroup_hand_out(read->s, read->streams, group, pending);
 		is_active = true;
 	}
 	group_see_consumer(group, consumer, now_ms, is_active);
@@ -259,6 +289,10 @@ xread_serve_group(struct xread *read, struct stream *stream, struct stream_group
 		if (read->args.has_claim && !part->has_claimed)
 			step = xread_serve_claims(read, stream, group);
 		part->has_claimed = step == STREAM_END;
+		if (read->args.has_claim) /* so that nothing is taken twice */
+			xread_give(read, group, consumer);
+		if (step == STREAM_END)
+			step = xread_serve_released(read, stream, group, consumer);
 		if (step == STREAM_END)
 			step = xread_serve_new(read, stream, group);
 	}

@@ -7,6 +7,7 @@
 #include "limits.h"
 #include "listener-config.h"
 #include "store-config.h"
+#include "stream-rule.h"
 
 struct config {
 	const char *path;          /* the file it was read from, or NULL; not owned */
@@ -14,7 +15,8 @@ struct config {
 	uint64_t shutdown_timeout; /* ms */
 	struct limits limits;
 	struct store_config store;
-	struct access_list admins; /* beside the daemon's own user */
-	struct access_rules rules; /* in the order of the file */
+	struct access_list admins;        /* beside the daemon's own user */
+	struct access_rules rules;        /* in the order of the file */
+	struct stream_rules stream_rules; /* likewise */
 	struct listener_config_list listeners;
 };

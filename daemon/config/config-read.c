@@ -42,6 +42,7 @@ struct reader {
 	void *base;  /* what its keys set; NULL: see above, or there was no memory */
 	struct listener_config *any_listener;
 	struct access_rule *any_rule;
+	struct stream_rule *any_stream_rule;
 	bool has_bad_value; /* a key has */
 	uint64_t seen;      /* a bit for each row that has been set: here, if the section has a name, else anywhere */
 	uint64_t seen_in_config;
@@ -80,7 +81,7 @@ reader_find_row(const struct reader *reader, const char *key)
 static void
 reader_unknown_key(struct reader *reader, const char *key)
 {
-	const char *names[32], *nearest;
+	const char *names[CONFIG_ROWS_MAX], *nearest;
 	size_t n = 0;
 
 	for (size_t i = 0; i < config_n_rows && n < sizeof(names) / sizeof(names[0]); i++)
@@ -135,6 +136,23 @@ reader_begin_channel(struct reader *reader, const char *glob)
 		reader_mistake(reader, "[%s]: out of memory", reader->section);
 }
 
+static void
+reader_begin_stream(struct reader *reader, const char *glob)
+{
+	const struct stream_rule *other;
+
+	reader->scope = SCOPE_STREAM;
+	if (!*glob)
+		reader_mistake(reader, "[%s]: a stream section needs a name or pattern, like [stream jobs.*]",
+		               reader->section);
+	STAILQ_FOREACH(other, &reader->config->stream_rules, link)
+		if (*glob && strcmp(other->glob, glob) == 0)
+			reader_mistake(reader, "[%s]: there is a section of this name already", reader->section);
+	reader->base = config_add_stream_rule(reader->config, glob);
+	if (!reader->base)
+		reader_mistake(reader, "[%s]: out of memory", reader->section);
+}
+
 /* Checks the section as a whole: a listener's required keys, and keys that exclude each other. */
 static void
 reader_end_section(struct reader *reader)
@@ -164,32 +182,22 @@ reader_end_section(struct reader *reader)
 	reader->line = line;
 }
 
-/* The name in a section such as [listener NAME], or NULL for another one. */
-static const char *
-reader_section_name(const struct reader *reader, const char *kind)
-{
-	size_t len = strlen(kind);
-	const char *rest = reader->section + len;
-
-	if (strncmp(reader->section, kind, len) != 0 || (*rest && !isspace((unsigned char)*rest)))
-		return NULL;
-	while (isspace((unsigned char)*rest))
-		rest++;
-	return rest;
-}
-
 /* Begins the section that reader->section names. Returns false if there is none of its kind. */
 static bool
 reader_begin_named(struct reader *reader)
 {
 	const char *name;
 
-	if ((name = reader_section_name(reader, "listener"))) {
+	if ((name = config_text_section_name(reader->section, "listener"))) {
 		reader_begin_listener(reader, name);
 		return true;
 	}
-	if ((name = reader_section_name(reader, "channel"))) {
+	if ((name = config_text_section_name(reader->section, "channel"))) {
 		reader_begin_channel(reader, name);
+		return true;
+	}
+	if ((name = config_text_section_name(reader->section, "stream"))) {
+		reader_begin_stream(reader, name);
 		return true;
 	}
 	for (size_t i = 0; i < config_n_rows; i++)
@@ -202,15 +210,15 @@ reader_begin_named(struct reader *reader)
 static void
 reader_begin_unknown(struct reader *reader)
 {
-	static const char *const kinds[] = { "udsd", "limits", "admin", "listener", "channel" };
+	static const char *const kinds[] = { "udsd", "limits", "admin", "listener", "channel", "stream" };
 	size_t len = strcspn(reader->section, " \t");
 	const char *nearest = nearest_find(reader->section, len, kinds, sizeof(kinds) / sizeof(kinds[0]));
 	char *behind = reader->section + len;
 
 	if (!nearest) {
 		reader_mistake(reader,
-		               "[%s]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or [channel "
-		               "PATTERN]",
+		               "[%s]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], "
+		               "[channel PATTERN] or [stream PATTERN]",
 		               reader->section);
 		reader->is_any = true;
 		return;
@@ -270,6 +278,7 @@ reader_base(const struct reader *reader, const struct config_row *row)
 		return reader->base;
 	return row->scope == SCOPE_LISTENER  ? (void *)reader->any_listener
 	       : row->scope == SCOPE_CHANNEL ? (void *)reader->any_rule
+	       : row->scope == SCOPE_STREAM  ? (void *)reader->any_stream_rule
 	                                     : reader->config;
 }
 
@@ -347,18 +356,6 @@ reader_handle_line(struct reader *reader)
 	}
 }
 
-/* Some editors begin a file with a mark of UTF-8. Returns whether the file begins with that or with text. */
-static bool
-reader_skip_mark(struct reader *reader)
-{
-	int c = getc(reader->file);
-
-	if (c == 0xef)
-		return getc(reader->file) == 0xbb && getc(reader->file) == 0xbf;
-	ungetc(c, reader->file);
-	return true;
-}
-
 int
 config_read(struct config *config, const char *path, struct buf *mistakes)
 {
@@ -371,13 +368,14 @@ config_read(struct config *config, const char *path, struct buf *mistakes)
 		buf_printf(mistakes, "%s: %s\n", path, strerror(errno));
 		return r;
 	}
-	if (!reader_skip_mark(&reader)) {
+	if (!config_text_skip_mark(file)) {
 		reader.line = 1;
 		reader_mistake(&reader, "the file does not begin with text");
 		return -EINVAL;
 	}
 	reader.any_listener = config_new_listener("");
 	reader.any_rule = access_rule_new("");
+	reader.any_stream_rule = stream_rule_new("");
 	while ((r = reader_read_line(&reader)) == 0)
 		reader_handle_line(&reader);
 	error = errno;
@@ -385,6 +383,7 @@ config_read(struct config *config, const char *path, struct buf *mistakes)
 		reader_mistake(&reader, "out of memory");
 	reader_end_section(&reader);
 	free(reader.any_listener);
+	free(reader.any_stream_rule);
 	if (reader.any_rule)
 		access_rule_free(reader.any_rule);
 	buf_deinit(&reader.text);

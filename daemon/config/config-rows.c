@@ -15,6 +15,8 @@
 	{ SCOPE_CONFIG, "limits", #member, type, IN_CONFIG(limits.member), initial, { min, max } },
 #define STORE(key, type, member, initial, min, max)                                                                    \
 	{ SCOPE_CONFIG, "store", #key, type, IN_CONFIG(store.member), initial, { min, max } },
+#define STREAM(key, type, member, initial, min, max)                                                                   \
+	{ SCOPE_STREAM, "stream", #key, type, offsetof(struct stream_rule, member), initial, { min, max } },
 
 /* One row, one key. */
 /* clang-format off */
@@ -30,7 +32,6 @@ const struct config_row config_rows[] = {
 	STORE(queue_bytes, SIZE, streams.queue_bytes, "64M", 64 * 1024, 4 * LIMITS_GIB)
 	STORE(max_streams, COUNT, streams.max_streams, "10000", 1, 10000000)
 	STORE(max_bytes_per_uid, SIZE, streams.max_bytes_per_uid, "512M", 0, 1024 * LIMITS_GIB)
-	STORE(max_pending, COUNT, streams.max_pending, "100000", 1, 100000000)
 	{ SCOPE_CONFIG, "admin", "allow", &config_type_principals, IN_CONFIG(admins), "uid:0" },
 	{ SCOPE_LISTENER, "listener", "listen", &config_type_address, IN_LISTENER(listen), NULL },
 	{ SCOPE_LISTENER, "listener", "type", &config_type_socket, IN_LISTENER(options.type), "stream" },
@@ -44,6 +45,9 @@ const struct config_row config_rows[] = {
 	{ SCOPE_CHANNEL, "channel", "publish", &config_type_principals, IN_RULE(publish), NULL },
 	{ SCOPE_CHANNEL, "channel", "subscribe", &config_type_principals, IN_RULE(subscribe), NULL },
 	{ SCOPE_CHANNEL, "channel", "slow", &config_type_slow, IN_RULE(slow), "wait" },
+	STREAM(max_pending, COUNT, max_pending, "100000", 1, 100000000)
+	STREAM(redeliver, DURATION, redeliver_ms, "0", 0, 30 * LIMITS_DAY)
+	STREAM(retry_delay, &config_type_durations, retry_delay, "", 0, 30 * LIMITS_DAY)
 };
 /* clang-format on */
 

@@ -32,3 +32,27 @@ config_text_find_end(char *line)
 	}
 	return NULL;
 }
+
+const char *
+config_text_section_name(const char *section, const char *kind)
+{
+	size_t len = strlen(kind);
+	const char *rest = section + len;
+
+	if (strncmp(section, kind, len) != 0 || (*rest && !isspace((unsigned char)*rest)))
+		return NULL;
+	while (isspace((unsigned char)*rest))
+		rest++;
+	return rest;
+}
+
+bool
+config_text_skip_mark(FILE *file)
+{
+	int c = getc(file);
+
+	if (c == 0xef)
+		return getc(file) == 0xbb && getc(file) == 0xbf;
+	ungetc(c, file);
+	return true;
+}

@@ -32,6 +32,7 @@ struct config_type {
 /* Named after what the value is, and what a row's member must be. */
 extern const struct config_type config_type_log_level;  /* int: enum log_level */
 extern const struct config_type config_type_duration;   /* uint64_t, in ms */
+extern const struct config_type config_type_durations;  /* struct stream_delays, of up to 30 days each */
 extern const struct config_type config_type_size;       /* uint64_t, in bytes */
 extern const struct config_type config_type_count;      /* uint64_t */
 extern const struct config_type config_type_address;    /* struct addr_list */

@@ -27,6 +27,7 @@ config_new(void)
 		return NULL;
 	STAILQ_INIT(&config->listeners);
 	STAILQ_INIT(&config->rules);
+	STAILQ_INIT(&config->stream_rules);
 	if (config_set_defaults(SCOPE_CONFIG, config) < 0) {
 		config_free(config);
 		return NULL;
@@ -38,6 +39,7 @@ void
 config_free(struct config *config)
 {
 	struct listener_config *listener;
+	struct stream_rule *stream_rule;
 	struct access_rule *rule;
 
 	if (!config)
@@ -49,6 +51,10 @@ config_free(struct config *config)
 	while ((rule = STAILQ_FIRST(&config->rules))) {
 		STAILQ_REMOVE_HEAD(&config->rules, link);
 		access_rule_free(rule);
+	}
+	while ((stream_rule = STAILQ_FIRST(&config->stream_rules))) {
+		STAILQ_REMOVE_HEAD(&config->stream_rules, link);
+		free(stream_rule);
 	}
 	access_list_deinit(&config->admins);
 	free(config);
@@ -88,6 +94,18 @@ config_add_rule(struct config *config, const char *glob)
 	return rule;
 }
 
+struct stream_rule *
+config_add_stream_rule(struct config *config, const char *glob)
+{
+	struct stream_rule *rule = stream_rule_new(glob);
+
+	if (!rule)
+		return NULL;
+	config_set_defaults(SCOPE_STREAM, rule);
+	STAILQ_INSERT_TAIL(&config->stream_rules, rule, link);
+	return rule;
+}
+
 /* Writes the keys of a scope; those without a named section bring their sections along. */
 static void
 config_print_scope(enum config_scope scope, const void *base, FILE *out)
@@ -108,6 +126,7 @@ void
 config_print(const struct config *config, FILE *out)
 {
 	const struct listener_config *listener;
+	const struct stream_rule *stream_rule;
 	const struct access_rule *rule;
 
 	config_print_scope(SCOPE_CONFIG, config, out);
@@ -118,5 +137,9 @@ config_print(const struct config *config, FILE *out)
 	STAILQ_FOREACH(rule, &config->rules, link) {
 		fprintf(out, "\n[channel %s]\n", rule->glob);
 		config_print_scope(SCOPE_CHANNEL, rule, out);
+	}
+	STAILQ_FOREACH(stream_rule, &config->stream_rules, link) {
+		fprintf(out, "\n[stream %s]\n", stream_rule->glob);
+		config_print_scope(SCOPE_STREAM, stream_rule, out);
 	}
 }

@@ -25,6 +25,9 @@ struct listener_config *config_add_listener(struct config *config, const char *n
 /* Adds a rule with the defaults behind the others. Returns it, or NULL when there is no memory. */
 struct access_rule *config_add_rule(struct config *config, const char *glob);
 
+/* Likewise, for streams. */
+struct stream_rule *config_add_stream_rule(struct config *config, const char *glob);
+
 /* Writes the whole configuration in the form that config_read() reads. */
 void config_print(const struct config *config, FILE *out);
 

@@ -170,13 +170,15 @@ turn_end_pass(struct turn *turn)
 	struct bus *bus = loop_bus(turn->loop);
 
 	flow_update_time(&bus->flow);
+	if (turn->loop->sessions.streams && !bus->flow.executing)
+		streams_advance(turn->loop->sessions.streams);
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
 	if (turn->loop->sessions.streams && !bus->flow.executing) /* EXEC is durable as a whole or not at all */
 		streams_commit(turn->loop->sessions.streams);
 	pass_end(bus, &conn_pass_ops);
 	if (turn->loop->sessions.streams)
-		turn->has_no_alarm = !alarm_set(&turn->deadline, blocked_next_deadline(turn->loop->sessions.streams));
+		turn->has_no_alarm = !alarm_set(&turn->deadline, streams_next_deadline(turn->loop->sessions.streams));
 	turn_update_tick(turn);
 }
 
@@ -185,7 +187,7 @@ turn_once(struct turn *turn)
 {
 	struct streams *streams = turn->loop->sessions.streams;
 	bool is_busy = pass_has_work(loop_bus(turn->loop)) || stop_has_work(&turn->stop) ||
-	               (streams && streams_want_commit(streams));
+	               (streams && (streams_want_commit(streams) || streams_have_work(streams)));
 
 	stop_note_clients(&turn->stop);
 	event_base_loop(turn->loop->base, EVLOOP_ONCE | (is_busy ? EVLOOP_NONBLOCK : 0));

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "blocked.h"
+#include "handouts.h"
 #include "job.h"
 #include "monitor.h"
 #include "reply.h"
@@ -31,6 +32,7 @@ session_deinit(struct bus *bus, struct session *s)
 		free(info->lib_name);
 		free(info->lib_version);
 		blocked_free(sessions_of(bus)->streams, info->blocked);
+		holder_end(sessions_of(bus)->streams, info->holder);
 		job_end(bus, s);
 		transaction_end(bus, s);
 		free(info);

@@ -11,6 +11,7 @@
 
 struct feed;
 struct blocked;
+struct holder;
 struct job;
 struct leftover;
 struct transaction;
@@ -47,6 +48,7 @@ struct session_info {
 	char *name, *lib_name, *lib_version;
 	struct transaction *transaction; /* or NULL */
 	struct blocked *blocked;         /* an XREAD or XREADGROUP that waits, see blocked.h; or NULL */
+	struct holder *holder;           /* what it was given of groups, see handouts.h; or NULL */
 	struct job *job;                 /* a command that is not done, see job.h; or NULL */
 	/* flow.now_ms until which client.wait_receivers holds, 0: always; and what holds then. See wait-receivers.h. */
 	uint64_t wait_receivers_until_ms;

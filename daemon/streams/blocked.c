@@ -15,21 +15,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "streams-clock.h"
 
 /* Longer timeouts are none, in ms: about three hundred years. */
 #define TIMEOUT_MAX_MS ((uint64_t)10 * 1000 * 1000 * 1000 * 1000)
 
 #define OF(type, member, p) ((type *)((char *)(p)-offsetof(type, member)))
-
-static uint64_t
-blocked_now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 static void
 blocked_rouse(struct streams *streams, struct blocked *blocked)
@@ -110,7 +102,7 @@ blocked_begin(struct streams *streams, struct client *c, const struct blocked_ke
 	streams->n_blocked++;
 	streams->flow->work.done += n * WORK_LOOKUP + WORK_BYTES(blocked->memory);
 	if (timeout_ms > 0 && timeout_ms <= TIMEOUT_MAX_MS)
-		blocked->deadline_us = blocked_now_us() + timeout_ms * 1000;
+		blocked->deadline_us = streams_now_us() + timeout_ms * 1000;
 	r = blocked_set_alarm(streams, blocked, blocked->deadline_us);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = blocked_enter(streams, &blocked->streams[i]);
@@ -144,7 +136,7 @@ blocked_again(struct streams *streams, struct blocked *blocked)
 void
 blocked_retry(struct streams *streams, struct blocked *blocked, uint64_t after_ms)
 {
-	uint64_t us = blocked_now_us() + (after_ms < TIMEOUT_MAX_MS ? after_ms : TIMEOUT_MAX_MS) * 1000;
+	uint64_t us = streams_now_us() + (after_ms < TIMEOUT_MAX_MS ? after_ms : TIMEOUT_MAX_MS) * 1000;
 
 	if (us < blocked->deadline_us && blocked_set_alarm(streams, blocked, us) < 0)
 		flow_out_of_memory(streams->flow, blocked->client);
@@ -288,7 +280,7 @@ void
 blocked_check(struct streams *streams)
 {
 	struct heap_node *first = heap_first(&streams->deadlines);
-	uint64_t now_us = first ? blocked_now_us() : 0;
+	uint64_t now_us = first ? streams_now_us() : 0;
 
 	for (; first && first->key <= now_us && !work_is_pass_over(&streams->flow->work);
 	     first = heap_first(&streams->deadlines)) {

@@ -1,8 +1,7 @@
 /*
  * Groups in memory; group-store.c has what they are on disk. A group whose stream is on the list of dirty ones has some
  * of these to be saved: its own record (is_dirty), consumers (dirty_consumers, gone), leaves of pending entries.
- * Whatever goes has its place in an array of what has to be deleted from disk reserved since it came, so removal never
- * fails.
+ * Whatever goes has had its place in an array of what is to be deleted from disk since it came: removal never fails.
  *
  * Consumers are kept in two sorted vectors, by name and by number; the latter serves what is read from disk.
  */
@@ -122,6 +121,7 @@ group_clear(struct streams *streams, struct stream_group *group)
 	free(group->gone);
 	free(group->name);
 	pending_deinit(&group->pending);
+	handouts_end(streams, group->handouts);
 }
 
 void
@@ -132,11 +132,11 @@ group_delete(struct streams *streams, struct stream *stream, struct stream_group
 	streams->flow->work.done += group->n_consumers * WORK_VISIT + group->pending.n * WORK_LOOKUP;
 	group_clear(streams, group);
 	*group = (struct stream_group){ .no = group->no, .is_stored = group->is_stored };
-	if (group->is_stored)
-		TAILQ_INSERT_TAIL(&stream->gone_groups, group, link);
 	stream_touch(streams, stream);
 	blocked_wake_group(streams, stream, group->no);
-	if (!group->is_stored)
+	if (group->is_stored)
+		TAILQ_INSERT_TAIL(&stream->gone_groups, group, link);
+	else
 		free(group);
 }
 
@@ -294,8 +294,7 @@ void
 group_see_consumer(struct stream_group *group, struct stream_consumer *consumer, uint64_t now_ms, bool is_active)
 {
 	consumer->seen_ms = now_ms;
-	if (is_active)
-		consumer->active_ms = now_ms;
+	consumer->active_ms = is_active ? now_ms : consumer->active_ms;
 	group_touch_consumer(group, consumer);
 }
 
@@ -304,8 +303,8 @@ group_delete_consumer(struct streams *streams, struct stream_group *group, struc
 {
 	size_t by_name = group_consumer_place(group, (struct slice){ consumer->name, consumer->name_len });
 	size_t by_number = group_number_place(group, consumer->no);
-	struct stream_pending *entry;
 	struct stream_id id = STREAM_ID_MIN;
+	struct stream_pending *entry;
 
 	while (consumer->n_pending > 0 && (entry = pending_next(&group->pending, id))) {
 		id = entry->id;
@@ -374,6 +373,8 @@ group_acknowledge(struct streams *streams, struct stream_group *group, struct st
 		return false;
 	if (was.consumer)
 		was.consumer->n_pending--;
+	if (group->handouts)
+		handouts_forget(streams, group->handouts, &was);
 	group_touch_pending(streams, group, leaves, dirty);
 	return true;
 }

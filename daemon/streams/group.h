@@ -3,7 +3,7 @@
  * are not acknowledged yet (pending), in the order of their ids.
  *
  * Whoever made the stream pays for the memory of its groups, as for its blocks (stream-owner.h). A group has at most
- * max_pending pending entries and GROUP_CONSUMERS_MAX consumers, a stream GROUP_MAX groups.
+ * max_pending (stream-rule.h) pending entries and GROUP_CONSUMERS_MAX consumers, a stream GROUP_MAX groups.
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "handouts.h"
 #include "pending.h"
 #include "streams-data.h"
 
@@ -31,6 +32,7 @@ struct stream_group {
 	struct stream_consumer **consumers; /* by name */
 	size_t n_consumers, consumers_cap;
 	struct pending pending;
+	struct handouts *handouts; /* of a stream whose rule redelivers, once it is needed; or NULL */
 	uint8_t *name;
 	size_t name_len;
 	/* For the disk. */

@@ -20,6 +20,10 @@ struct block; /* in memory, see block.h */
 struct stream_group;
 struct producers;
 struct streams;
+struct handouts; /* see handouts.h */
+struct holder;
+struct stream_rule; /* see stream-rule.h */
+struct stream_rules;
 struct blocked_stream; /* a client that waits for this stream, see blocked.h */
 
 TAILQ_HEAD(stream_group_list, stream_group);
@@ -74,6 +78,9 @@ struct stream {
 	struct blocked_list blocked;              /* XREADs that wait for entries, see blocked.h */
 	struct blocked_group_list blocked_groups; /* groups with an XREADGROUP that waits; all zero: none */
 
+	const struct stream_rule *rule; /* as of the generation; see stream_rule() */
+	uint64_t rules_generation;
+
 	uint64_t changed_in;               /* the number of the batch with its last change, see streams_barrier() */
 	bool is_dirty;                     /* on streams.dirty */
 	bool is_stored;                    /* has a record on disk, or in a batch on its way there */
@@ -101,7 +108,6 @@ struct streams_limits {
 	uint64_t queue_bytes; /* changes that are not durable yet; above it, commands that write wait */
 	uint64_t max_streams;
 	uint64_t max_bytes_per_uid; /* of the streams that a user has made; 0: no limit */
-	uint64_t max_pending;       /* entries that each group may have given and not seen acknowledged */
 	size_t node_entries; /* of a block, at most; 0 at first stands for STREAMS_NODE_ENTRIES, later for no limit */
 };
 
@@ -143,21 +149,30 @@ struct streams {
 	size_t n_blocked;
 	struct hashtable blocked_groups, blocked_names; /* these are blocked.c's, and all zero while nobody waits */
 	struct heap deadlines;
+	const struct stream_rules *rules; /* NULL: none; see streams-rules.h */
+	uint64_t rules_generation;        /* is counted up when there are others; never 0 */
+	uint64_t rules_walk;              /* a place, if must_walk_rules */
+	bool must_walk_rules, has_walked_rules;
+	struct heap handouts_due; /* these are handouts.c's */
+	TAILQ_HEAD(, handouts) handouts_scanned;
+	TAILQ_HEAD(, handouts) handouts_gone;
+	TAILQ_HEAD(, holder) holders_ending;
+	uint64_t handouts_retry_us; /* nothing is scanned until then, if not 0 */
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
 	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
 	int copy_error;
 	/* For UDSD BACKUP: who asked for the copy that is made or has not been answered, or 0; its number and place. */
 	uint64_t copy_for, copy_no;
 	char copy_path[1100];
-	const char *directory;                       /* of the store; its owner's */
-	size_t n_expiring;                           /* streams with expires_ms */
-	uint64_t entries, bytes;                     /* of all streams */
-	uint64_t added, read, acknowledged, claimed; /* since the start */
-	uint64_t unix_ms, unix_at_ms;                /* see streams_now_ms(): the time, and flow.now_ms at it */
-	uint64_t swept_ms;                           /* when expiring streams were last looked at, as flow.now_ms */
-	bool is_dead;                                /* the store has failed for good */
-	struct log_limit log;                        /* of lines about blocks and memory */
-	enum storage_state told_state;               /* of the store, as the log has it */
+	const char *directory;                                 /* of the store; its owner's */
+	size_t n_expiring;                                     /* streams with expires_ms */
+	uint64_t entries, bytes;                               /* of all streams */
+	uint64_t added, read, acknowledged, claimed, released; /* since the start */
+	uint64_t unix_ms, unix_at_ms;  /* see streams_now_ms(): the time, and flow.now_ms at it */
+	uint64_t swept_ms;             /* when expiring streams were last looked at, as flow.now_ms */
+	bool is_dead;                  /* the store has failed for good */
+	struct log_limit log;          /* of lines about blocks and memory */
+	enum storage_state told_state; /* of the store, as the log has it */
 	struct log_limit state_log;
 	char refusal[160]; /* text of streams_refusal() */
 };

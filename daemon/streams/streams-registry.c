@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "blocked.h"
-#include "group.h"
+#include "group-handouts.h"
 #include "producers.h"
 #include "stream-owner.h"
+#include "streams-clock.h"
 
 #define STREAM(node_) ((struct stream *)((char *)(node_)-offsetof(struct stream, node)))
 
@@ -29,11 +29,8 @@ streams_registry_init(struct streams *streams)
 uint64_t
 streams_now_ms(struct streams *streams)
 {
-	struct timespec ts;
-
 	if (streams->unix_at_ms != streams->flow->now_ms || streams->unix_ms == 0) {
-		clock_gettime(CLOCK_REALTIME_COARSE, &ts);
-		streams->unix_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+		streams->unix_ms = streams_unix_ms();
 		streams->unix_at_ms = streams->flow->now_ms;
 	}
 	return streams->unix_ms;
@@ -195,6 +192,7 @@ streams_rename(struct streams *streams, struct stream *stream, struct slice name
 {
 	uint64_t hash = siphash(&streams->key, name.p, name.len);
 	struct stream *other = streams_look_up(streams, name, hash);
+	struct stream_group *group;
 	uint8_t *copy;
 
 	if (other == stream)
@@ -214,6 +212,9 @@ streams_rename(struct streams *streams, struct stream *stream, struct slice name
 	stream->name = copy;
 	stream->name_len = name.len;
 	hashtable_insert(&streams->table, &stream->node, hash); /* needs no memory: the table has buckets */
+	stream->rules_generation = 0;
+	TAILQ_FOREACH(group, &stream->groups, link)
+		group_apply_rule(streams, group, false);
 	stream_touch(streams, stream);
 	blocked_adopt(streams, stream);
 	return 0;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "handouts.h"
 #include "human.h"
 #include "stream-cache.h"
 #include "streams-load.h"
@@ -18,6 +19,8 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 	TAILQ_INIT(&streams->throttled);
 	TAILQ_INIT(&streams->blocked);
 	TAILQ_INIT(&streams->copying);
+	handouts_init_all(streams);
+	streams->rules_generation = 1;
 	stream_cache_init(streams);
 	r = streams_registry_init(streams);
 	if (r == 0)
@@ -29,6 +32,7 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 	if (r < 0) {
 		streams_commit_deinit(streams);
 		streams_registry_deinit(streams);
+		handouts_deinit_all(streams);
 		stream_cache_deinit(streams);
 	}
 	return r;
@@ -39,6 +43,7 @@ streams_deinit(struct streams *streams)
 {
 	streams_commit_deinit(streams);
 	streams_registry_deinit(streams);
+	handouts_deinit_all(streams);
 	storage_close(streams->storage);
 	stream_cache_deinit(streams);
 }

@@ -16,6 +16,7 @@
 #include "stream-trim.h"
 #include "streams-commit.h"
 #include "streams-registry.h"
+#include "streams-rules.h"
 
 /* Loads the store. Takes the storage over, if it succeeds. Returns 0; or -errno, and the reason is logged. */
 int streams_init(struct streams *streams, struct flow *flow, struct storage *storage,

@@ -32,7 +32,7 @@ EOF
     assert_line "$DIR/conf:10: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)"
     assert_line "$DIR/conf:11: socket_group: there is no group 'no-such-group-here'"
     assert_line --partial "[listener bus]: 'listen' is missing"
-    assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or [channel PATTERN]"
+    assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], [channel PATTERN] or [stream PATTERN]"
     assert_line "$DIR/conf:14: 'just words' is neither 'key = value' nor a [section]"
     assert_line "$DIR/conf:15: 'publish = root' stands after [channel alerts.*]; expected it on a line of its own"
 }
@@ -126,6 +126,17 @@ EOF
     while read -r key _; do
         grep -qE "^$key( |=)" "$TOP/conf/udsd.conf" || fail "the sample lacks $key"
     done <"$DIR/keys"
+}
+
+@test "the sample shows the keys of streams with their defaults" {
+    printf '[listener bus]\nlisten = /run/udsd/udsd.sock\n[stream jobs.*]\n' >"$DIR/minimal"
+    "$UDSD" --config "$DIR/minimal" --print-config | sed -n '/^.stream/,$p' >"$DIR/defaults"
+    has_lines "$DIR/defaults" 4
+    sed -n '/^#.stream/,$s/^#//p' "$TOP/conf/udsd.conf" >"$DIR/uncommented"
+    "$UDSD" --config "$DIR/uncommented" --print-config | sed -n '/^.stream/,$p' | diff "$DIR/defaults" -
+    for key in $(sed -n 's/ =.*//p' "$DIR/defaults"); do
+        grep -qE "^\.It Cm $key\$" "$TOP/man/udsd.conf.5" || fail "udsd.conf.5 lacks $key"
+    done
 }
 
 @test "the manuals name every option and every key" {

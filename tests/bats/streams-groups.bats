@@ -4,7 +4,7 @@
 load helper
 
 @test "XREADGROUP with CLAIM, XNACK, XACKDEL, and the limit of pending entries" {
-    start_configured '[store]' "directory = $DIR/store" 'max_pending = 500' 'cache = 64K'
+    start_configured '[store]' "directory = $DIR/store" 'cache = 64K' '[stream *]' 'max_pending = 500'
     run "$PYTHON" "$TOOLS/stream-groups.py" "$S" 500
     assert_success
 }

@@ -72,7 +72,7 @@ EOF
 }
 
 @test "max_streams and max_pending hold, and end when there is room again" {
-    start_configured '[store]' "directory = $DIR/store" 'max_streams = 10' 'max_pending = 100'
+    start_configured '[store]' "directory = $DIR/store" 'max_streams = 10' '[stream *]' 'max_pending = 100'
     run "$PYTHON" - "$S" <<'EOF'
 import sys
 from resp import Client, Error

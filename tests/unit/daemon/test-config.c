@@ -358,8 +358,8 @@ unknown_keys_and_sections(void **state)
 	                "9: '= 5' is neither 'key = value' nor a [section]\n"
 	                "12: log_level: unknown key in [listener a]\n"
 	                "13: [Udsd]: unknown section; did you mean [udsd]?\n"
-	                "14: []: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or "
-	                "[channel PATTERN]\n"
+	                "14: []: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], "
+	                "[channel PATTERN] or [stream PATTERN]\n"
 	                "15: [listeners a]: unknown section; did you mean [listener a]?\n"
 	                "15: [listener a]: there is a listener of this name already\n");
 }
@@ -398,8 +398,8 @@ mistakes_in_misnamed_sections(void **state)
 	    "2: [listener bus]: 'listen' is missing; expected a path, @name or host:port\n"
 	    "5: [chanel alerts.*]: unknown section; did you mean [channel alerts.*]?\n"
 	    "6: slow: 'maybe' is not a policy (wait, drop or disconnect)\n"
-	    "7: [nonsense]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME] or [channel "
-	    "PATTERN]\n"
+	    "7: [nonsense]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], [channel "
+	    "PATTERN] or [stream PATTERN]\n"
 	    "8: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)\n"
 	    "9: max_client: unknown key; did you mean 'max_clients'?\n"
 	    "10: slow: 'never' is not a policy (wait, drop or disconnect)\n"
@@ -695,6 +695,42 @@ wrong_value_changes_nothing(void **state)
 
 #define MANY "root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,root,"
 
+/* [stream PATTERN]: durations in a list, and rules in the order of the file. */
+static void
+streams(void **state)
+{
+	struct rig *rig = *state;
+	const struct stream_rule *rule;
+
+	expect_right(rig, "[stream a.*]\nretry_delay = 1s  2m\t0\n[stream *]\nredeliver = 720h\nmax_pending = 5\n");
+	rule = STAILQ_FIRST(&rig->config->stream_rules);
+	assert_string_equal(rule->glob, "a.*");
+	assert_int_equal(rule->retry_delay.n, 3);
+	assert_int_equal(rule->retry_delay.ms[0], 1000);
+	assert_int_equal(rule->retry_delay.ms[1], 120000);
+	assert_int_equal(rule->retry_delay.ms[2], 0);
+	assert_int_equal(rule->max_pending, 100000);
+	rule = STAILQ_NEXT(rule, link);
+	assert_int_equal(rule->redeliver_ms, 720 * 3600 * 1000ull);
+	assert_int_equal(rule->retry_delay.n, 0);
+	assert_int_equal(rule->max_pending, 5);
+	expect_mistakes(
+	    rig,
+	    "[stream]\nretry_delay = 1s 5\n[stream a]\nretry_delay = 1s 721h\n[stream a]\n"
+	    "retry_delay = 1s,2s\n[stream b]\nretry_delay = 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s\n"
+	    "redeliver = 721h\nmax_pendin = 0\n[strem c]\nmax_pending = 0\n",
+	    "1: [stream]: a stream section needs a name or pattern, like [stream jobs.*]\n"
+	    "2: retry_delay: '5' is not a duration (try 5s; units are ms, s, m and h)\n"
+	    "4: retry_delay: '721h' is out of range; expected up to 720h\n"
+	    "5: [stream a]: there is a section of this name already\n"
+	    "6: retry_delay: '1s,2s' is not a duration (try 5s; units are ms, s, m and h)\n"
+	    "8: retry_delay: there are more than 16 durations\n"
+	    "9: redeliver: '721h' is out of range; expected 0 to 2592000000 ms\n"
+	    "10: max_pendin: unknown key in [stream b]; did you mean 'max_pending'?\n"
+	    "11: [strem c]: unknown section; did you mean [stream c]?\n"
+	    "12: max_pending: '0' is out of range; expected 1 to 100000000\n");
+}
+
 /* What is printed is the same when it is read again. */
 static void
 printed_and_read_again(void **state)
@@ -713,6 +749,9 @@ printed_and_read_again(void **state)
 		"[limits]\nslow_timeout = 1ms\nidle_timeout = 90m\nqueue_limit = 4097\nmax_message = 1G\n",
 		"[admin]\nallow =\n[channel [a]*]\npublish =\nsubscribe = *, anonymous,uid:1 , gid:2\nslow = drop\n",
 		"[channel \\]=;#]\n[channel a#;]\n",
+		"[stream jobs.*]\nmax_pending = 7\nredeliver = 90s\nretry_delay =  1s 10s\t1500ms 1h 0\n[stream "
+		"*]\nretry_delay = 0\n"
+		"[stream [a]\\]]\n",
 		"[channel x]\npublish = " MANY MANY MANY "root\n", /* it is printed with longer names */
 	};
 
@@ -789,6 +828,7 @@ main(void)
 		TEST(other_bytes),
 		TEST(files_that_cannot_be_read),
 		TEST(wrong_value_changes_nothing),
+		TEST(streams),
 		TEST(printed_and_read_again),
 		cmocka_unit_test(without_a_file),
 	};

@@ -123,7 +123,7 @@ test_each(void **state __attribute__((unused)))
 {
 	static const struct limits limits = { .queue_limit = 1 << 20, .queue_limit_per_uid = 1 << 20 };
 	static const struct streams_limits stream_limits = {
-		.cache = 1 << 20, .queue_bytes = 1 << 20, .max_streams = 10, .max_pending = 10000, .node_entries = 100
+		.cache = 1 << 20, .queue_bytes = 1 << 20, .max_streams = 10, .node_entries = 100
 	};
 	struct world *world = calloc(1, sizeof(*world));
 	int error;

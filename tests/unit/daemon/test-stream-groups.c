@@ -73,7 +73,6 @@ world_open(struct world *world)
 	static const struct streams_limits limits = { .cache = 1 << 20,
 		                                      .queue_bytes = 1 << 24,
 		                                      .max_streams = 100,
-		                                      .max_pending = 1 << 20,
 		                                      .node_entries = 100 };
 
 	world->storage = memory_store_open(world->disk);

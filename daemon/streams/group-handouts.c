@@ -1,0 +1,63 @@
+#include "group-handouts.h"
+
+#include "blocked.h"
+
+/* Returns NULL without memory, or if the rule of the stream does not redeliver. */
+static struct handouts *
+group_get_handouts(struct streams *streams, struct stream_group *group)
+{
+	if (!group_redelivers(streams, group))
+		return NULL;
+	if (!group->handouts)
+		group->handouts = handouts_new(streams, group->stream, group->no, &group->pending);
+	return group->handouts;
+}
+
+void
+group_hand_out(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
+               struct holder **holder)
+{
+	struct handouts *handouts = group_get_handouts(streams, group);
+
+	if (handouts && holder && !*holder)
+		*holder = holder_new();
+	if (handouts)
+		handouts_give(streams, handouts, entry, holder ? *holder : NULL);
+	else if (group->handouts) /* of a rule that held before */
+		handouts_forget(streams, group->handouts, entry);
+}
+
+void
+group_take_back(struct streams *streams, struct stream_group *group, struct stream_pending *entry)
+{
+	struct handouts *handouts = group_get_handouts(streams, group);
+
+	if (handouts)
+		handouts_release(streams, handouts, entry);
+	else if (group->handouts)
+		handouts_forget(streams, group->handouts, entry);
+}
+
+struct stream_pending *
+group_next_released(struct streams *streams, struct stream_group *group, struct stream_id id)
+{
+	const struct stream_pending *released;
+
+	if (!group->handouts || group->handouts->released.n_entries == 0 || !group_redelivers(streams, group))
+		return NULL;
+	released = pending_next(&group->handouts->released, id);
+	return released ? pending_find(&group->pending, released->id) : NULL;
+}
+
+void
+group_apply_rule(struct streams *streams, struct stream_group *group, bool has_orphans)
+{
+	struct handouts *handouts;
+
+	streams->flow->work.done += WORK_VISIT;
+	handouts = group->pending.n_entries > 0 ? group_get_handouts(streams, group) : NULL;
+	if (handouts)
+		handouts_scan(streams, handouts, has_orphans);
+	if (handouts && handouts->released.n_entries > 0)
+		blocked_wake_next(streams, group->stream, group->no);
+}

@@ -1,0 +1,26 @@
+/* What the rule of a stream means for its groups: see handouts.h. */
+#pragma once
+
+#include "group.h"
+#include "stream-rule.h"
+
+/*
+ * Call after group_give(), when delivered_ms and deliveries are set. group_hand_out(): the entry was given to a
+ * connection; *holder is made if it is NULL, and holder NULL means that it is not known to whom. group_take_back(): it
+ * was given back. Both do nothing for streams whose rule does not redeliver.
+ */
+void group_hand_out(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
+                    struct holder **holder);
+void group_take_back(struct streams *streams, struct stream_group *group, struct stream_pending *entry);
+
+static inline bool
+group_redelivers(struct streams *streams, struct stream_group *group)
+{
+	return stream_rule_redelivers(stream_rule(streams, group->stream));
+}
+
+/* The first entry from id on that can be given at once though it is pending; or NULL. */
+struct stream_pending *group_next_released(struct streams *streams, struct stream_group *group, struct stream_id id);
+
+/* Call when the rule has changed. has_orphans: see handouts_scan(). */
+void group_apply_rule(struct streams *streams, struct stream_group *group, bool has_orphans);

@@ -1,0 +1,25 @@
+/* The two clocks of streams: the time that people read, and the one for deadlines. */
+#pragma once
+
+#include <stdint.h>
+#include <time.h>
+
+/* Unix time in ms, exact to a few ms. */
+static inline uint64_t
+streams_unix_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* CLOCK_MONOTONIC in microseconds. */
+static inline uint64_t
+streams_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}

@@ -1,0 +1,432 @@
+/*
+ * What groups give again by themselves, against a plain model: connections are given entries, acknowledge them, give
+ * them back and end; rules change; the store is opened anew; and now and then there is no memory.
+ */
+#include "group-handouts.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "failing.h"
+#include "memory-store.h"
+#include "prng.h"
+#include "streams.h"
+#include "streams-clock.h"
+
+#define N_STEPS 20000
+#define N_IDS ((size_t)500)
+#define N_HOLDERS ((size_t)6)
+#define HOUR_MS ((uint64_t)3600 * 1000)
+
+enum state { STATE_NONE, STATE_GIVEN, STATE_DELAYED, STATE_RELEASED, STATE_NEVER };
+
+struct model_entry {
+	enum state state;
+	int holder; /* GIVEN: which connection; -1: not known */
+	uint64_t deliveries;
+	bool is_old; /* was given two hours ago */
+};
+
+struct world {
+	struct flow flow;
+	struct memory_disk *disk;
+	struct streams streams;
+	struct prng prng;
+	struct stream *stream;
+	struct stream_group *group;
+	struct stream_rules rules;
+	struct stream_rule *rule;
+	struct holder *holders[N_HOLDERS];
+	struct model_entry entries[N_IDS];
+};
+
+static const struct slice stream_name = { (const uint8_t *)"jobs.a", 6 }, group_name = { (const uint8_t *)"g", 1 },
+			  consumer_name = { (const uint8_t *)"c", 1 };
+
+static struct stream_id
+id_of(size_t i)
+{
+	return (struct stream_id){ 1 + i, 0 };
+}
+
+static size_t
+pick(struct world *world, size_t n)
+{
+	return prng_below(&world->prng, n);
+}
+
+/* Until nothing is left to do. */
+static void
+advance(struct world *world)
+{
+	do {
+		uint64_t before = world->flow.work.done;
+
+		streams_advance(&world->streams);
+		assert_in_range(world->flow.work.done - before, 0, 600000);
+	} while (streams_have_work(&world->streams) || streams_next_deadline(&world->streams) <= streams_now_us());
+}
+
+static void
+world_open(struct world *world)
+{
+	static const struct streams_limits limits = { .cache = 1 << 20, .queue_bytes = 1 << 24, .max_streams = 10 };
+
+	assert_int_equal(streams_init(&world->streams, &world->flow, memory_store_open(world->disk), &limits), 0);
+	world->flow.work.turn_end = UINT64_MAX;
+	streams_set_rules(&world->streams, &world->rules);
+}
+
+static void
+world_init(struct world *world)
+{
+	static const struct limits limits = { .queue_limit = 1 << 20, .queue_limit_per_uid = 1 << 20 };
+	int error;
+
+	*world = (struct world){ 0 };
+	flow_init(&world->flow, &limits);
+	world->flow.now_ms = 1000000;
+	world->disk = memory_disk_new();
+	STAILQ_INIT(&world->rules);
+	world->rule = stream_rule_new("jobs.*");
+	STAILQ_INSERT_TAIL(&world->rules, world->rule, link);
+	world->rule->retry_delay = (struct stream_delays){ 1, { 0 } };
+	world_open(world);
+	world->stream = streams_get(&world->streams, stream_name, 1000, &error);
+	world->group = group_new(&world->streams, world->stream, group_name, STREAM_ID_MIN, 0);
+	assert_non_null(group_new_consumer(&world->streams, world->group, consumer_name, 1));
+	advance(world);
+}
+
+static void
+world_end_holders(struct world *world)
+{
+	for (size_t h = 0; h < N_HOLDERS; h++) {
+		holder_end(&world->streams, world->holders[h]);
+		world->holders[h] = NULL;
+	}
+}
+
+static void
+world_deinit(struct world *world)
+{
+	world_end_holders(world);
+	streams_deinit(&world->streams);
+	memory_disk_free(world->disk);
+	flow_deinit(&world->flow);
+	free(world->rule);
+}
+
+/* What becomes of an entry that is released. */
+static void
+model_release(struct world *world, struct model_entry *entry)
+{
+	const struct stream_delays *delays = &world->rule->retry_delay;
+	bool is_delayed = delays->n > 1 && entry->deliveries > 1;
+
+	entry->state = entry->deliveries == INT64_MAX ? STATE_NEVER : is_delayed ? STATE_DELAYED : STATE_RELEASED;
+}
+
+/* Gives an entry, as a command does. */
+static void
+give(struct world *world, size_t i, uint64_t delivered_ms, uint64_t deliveries, struct holder **holder)
+{
+	struct stream_consumer *consumer = group_find_consumer(world->group, consumer_name);
+	struct stream_pending *pending = group_give(&world->streams, world->group, consumer, id_of(i));
+
+	assert_non_null(pending);
+	pending->delivered_ms = delivered_ms;
+	pending->deliveries = deliveries;
+	group_hand_out(&world->streams, world->group, pending, holder);
+}
+
+static void
+step_give(struct world *world)
+{
+	size_t i = pick(world, N_IDS), h = pick(world, N_HOLDERS);
+	struct model_entry *entry = &world->entries[i];
+	bool is_old = pick(world, 8) == 0;
+
+	/* What was given so long ago is due at once, but only if that counts. */
+	*entry = (struct model_entry){ STATE_GIVEN, (int)h, 1 + pick(world, 3), is_old };
+	give(world, i, streams_unix_ms() - (is_old ? 2 * HOUR_MS : 0), entry->deliveries, &world->holders[h]);
+	if (is_old && world->rule->redeliver_ms == HOUR_MS)
+		entry->state = STATE_RELEASED;
+}
+
+static void
+step_give_back(struct world *world)
+{
+	size_t i = pick(world, N_IDS);
+	struct model_entry *entry = &world->entries[i];
+	struct stream_pending *pending;
+
+	if (entry->state == STATE_NONE)
+		return;
+	if (pick(world, 10) == 0)
+		entry->deliveries = INT64_MAX;
+	pending = group_give(&world->streams, world->group, NULL, id_of(i));
+	pending->delivered_ms = 0;
+	pending->deliveries = entry->deliveries;
+	group_take_back(&world->streams, world->group, pending);
+	model_release(world, entry);
+}
+
+static void
+step_end_holder(struct world *world)
+{
+	size_t h = pick(world, N_HOLDERS);
+
+	holder_end(&world->streams, world->holders[h]);
+	world->holders[h] = NULL;
+	for (size_t i = 0; i < N_IDS; i++)
+		if (world->entries[i].state == STATE_GIVEN && world->entries[i].holder == (int)h)
+			model_release(world, &world->entries[i]);
+}
+
+/* The daemon starts again: nobody has anything. */
+static void
+step_reopen(struct world *world)
+{
+	world_end_holders(world);
+	streams_deinit(&world->streams);
+	world_open(world);
+	world->stream = streams_find(&world->streams, stream_name);
+	world->group = group_find(world->stream, group_name);
+	for (size_t i = 0; i < N_IDS; i++)
+		if (world->entries[i].state != STATE_NONE)
+			model_release(world, &world->entries[i]);
+}
+
+static void
+step_change_rule(struct world *world)
+{
+	static const struct stream_delays at_once = { 1, { 0 } }, later = { 2, { 0, HOUR_MS } };
+
+	world->rule->retry_delay = pick(world, 2) ? at_once : later;
+	world->rule->redeliver_ms = pick(world, 2) ? HOUR_MS : pick(world, 2) ? 0 : 4 * HOUR_MS;
+	streams_set_rules(&world->streams, &world->rules);
+	for (size_t i = 0; i < N_IDS; i++)
+		if (world->entries[i].state == STATE_GIVEN && world->entries[i].is_old &&
+		    world->rule->redeliver_ms == HOUR_MS)
+			world->entries[i].state = STATE_RELEASED;
+}
+
+static void
+step_new_group(struct world *world)
+{
+	group_delete(&world->streams, world->stream, world->group);
+	world->group = group_new(&world->streams, world->stream, group_name, STREAM_ID_MIN, 0);
+	assert_non_null(group_new_consumer(&world->streams, world->group, consumer_name, 1));
+	memset(world->entries, 0, sizeof(world->entries));
+}
+
+static void
+check(struct world *world)
+{
+	struct handouts *handouts = world->group->handouts;
+	size_t n_handouts = 0, n_released = 0;
+	struct stream_id at = STREAM_ID_MIN;
+
+	for (size_t i = 0; i < N_IDS; i++) {
+		const struct model_entry *entry = &world->entries[i];
+		struct stream_pending *pending = pending_find(&world->group->pending, id_of(i)), *released;
+
+		assert_int_equal(pending != NULL, entry->state != STATE_NONE);
+		if (!pending)
+			continue;
+		assert_int_equal(pending->handout != NULL,
+		                 entry->state == STATE_GIVEN || entry->state == STATE_DELAYED);
+		n_handouts += pending->handout != NULL;
+		if (pending->handout)
+			assert_int_equal(pending->handout->is_delayed, entry->state == STATE_DELAYED);
+		if (entry->state == STATE_GIVEN && entry->holder >= 0)
+			assert_ptr_equal(pending->handout->holder, world->holders[entry->holder]);
+		if (entry->state != STATE_RELEASED)
+			continue;
+		n_released++;
+		released = group_next_released(&world->streams, world->group, at);
+		assert_non_null(released);
+		assert_int_equal(stream_id_cmp(released->id, id_of(i)), 0);
+		at = released->id;
+		stream_id_next(&at);
+	}
+	assert_null(group_next_released(&world->streams, world->group, at));
+	if (handouts) {
+		assert_int_equal(handouts->n, n_handouts);
+		assert_int_equal(handouts->released.n_entries, n_released);
+		assert_true(handouts->charged >= n_handouts * sizeof(struct handout));
+	}
+	assert_int_equal(streams_user_bytes(&world->streams, 1000),
+	                 world->group->charged + (handouts ? handouts->charged : 0));
+}
+
+static void
+step(struct world *world)
+{
+	size_t what = pick(world, 1000), i = pick(world, N_IDS);
+
+	if (what < 500) {
+		step_give(world);
+	} else if (what < 750) {
+		group_acknowledge(&world->streams, world->group, id_of(i));
+		world->entries[i].state = STATE_NONE;
+	} else if (what < 900) {
+		step_give_back(world);
+	} else if (what < 970) {
+		step_end_holder(world);
+	} else if (what < 985) {
+		streams_commit(&world->streams);
+		streams_collect(&world->streams);
+	} else if (what < 990) {
+		step_reopen(world);
+	} else if (what < 998) {
+		step_change_rule(world);
+	} else {
+		step_new_group(world);
+	}
+	advance(world);
+}
+
+static void
+test_random(void **state __attribute__((unused)))
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	world_init(world);
+	prng_init(&world->prng, prng_seed());
+	for (size_t i = 0; i < N_STEPS; i++) {
+		step(world);
+		if (i % 20 == 0)
+			check(world);
+	}
+	streams_delete(&world->streams, world->stream);
+	streams_commit(&world->streams);
+	streams_collect(&world->streams);
+	assert_int_equal(streams_user_bytes(&world->streams, 1000), 0);
+	advance(world);
+	assert_int_equal(world->streams.handouts_due.n, 0);
+	world_deinit(world);
+	free(world);
+}
+
+/* Entries of a stream whose rule came, went and came again; and of one that has got another name. */
+static void
+test_rules_come_and_go(void **state __attribute__((unused)))
+{
+	struct world *world = calloc(1, sizeof(*world));
+	struct holder *first = NULL, *second = NULL;
+
+	world_init(world);
+	streams_set_rules(&world->streams, NULL);
+	advance(world);
+	give(world, 1, streams_unix_ms() - 2 * HOUR_MS, 1, &first);
+	assert_null(first);
+	assert_null(world->group->handouts);
+	world->rule->redeliver_ms = HOUR_MS;
+	streams_set_rules(&world->streams, &world->rules);
+	advance(world);
+	assert_non_null(group_next_released(&world->streams, world->group, STREAM_ID_MIN));
+	give(world, 2, streams_unix_ms(), 1, &first);
+	assert_non_null(first);
+	streams_set_rules(&world->streams, NULL);
+	advance(world);
+	assert_null(group_next_released(&world->streams, world->group, STREAM_ID_MIN));
+	give(world, 2, streams_unix_ms(), 2, &second); /* first does not have it any more */
+	streams_set_rules(&world->streams, &world->rules);
+	holder_end(&world->streams, first);
+	advance(world);
+	assert_null(group_next_released(&world->streams, world->group, id_of(2)));
+	assert_int_equal(streams_rename(&world->streams, world->stream, consumer_name), 0);
+	assert_null(group_next_released(&world->streams, world->group, STREAM_ID_MIN));
+	assert_int_equal(streams_rename(&world->streams, world->stream, stream_name), 0);
+	advance(world);
+	assert_non_null(group_next_released(&world->streams, world->group, STREAM_ID_MIN));
+	world_deinit(world);
+	free(world);
+}
+
+/* Whatever cannot be remembered for lack of memory is given again once there is some. */
+static void
+test_no_memory(void **state __attribute__((unused)))
+{
+	for (uint64_t n = 1, failed = 1; failed > 0; n++) {
+		struct world *world = calloc(1, sizeof(*world));
+		struct holder *holder = NULL;
+
+		world_init(world);
+		world->rule->redeliver_ms = HOUR_MS;
+		world->rule->retry_delay = (struct stream_delays){ 2, { HOUR_MS, 0 } };
+		streams_set_rules(&world->streams, &world->rules);
+		for (size_t i = 0; i < 200; i++) /* they all have room in the group */
+			give(world, i, streams_unix_ms(), 2, NULL);
+		failing_begin(n, 3);
+		failing_set_on(true);
+		for (size_t i = 0; i < 200; i++)
+			give(world, i, streams_unix_ms(), i % 2, &holder);
+		holder_end(&world->streams, holder);
+		while (streams_have_work(&world->streams))
+			streams_advance(&world->streams);
+		failing_set_on(false);
+		failed = failing_end();
+		if (!TAILQ_EMPTY(&world->streams.handouts_scanned)) {
+			assert_true(streams_next_deadline(&world->streams) <= streams_now_us() + 1000000);
+			world->streams.handouts_retry_us = 0;
+		}
+		advance(world);
+		for (size_t i = 0; i < 200; i++) {
+			struct stream_pending *pending = pending_find(&world->group->pending, id_of(i));
+
+			if (pending->handout)
+				assert_true(pending->handout->due.at > 0);
+			else
+				assert_non_null(pending_find(&world->group->handouts->released, id_of(i)));
+		}
+		world_deinit(world);
+		free(world);
+	}
+}
+
+/* A connection that has very many entries costs no pass much, nor does a group that goes. */
+static void
+test_many(void **state __attribute__((unused)))
+{
+	struct world *world = calloc(1, sizeof(*world));
+	struct holder *holder = NULL;
+	size_t n = 0;
+
+	world_init(world);
+	for (size_t i = 0; i < 30000; i++)
+		give(world, i, streams_unix_ms(), 1, &holder);
+	holder_end(&world->streams, holder);
+	advance(world);
+	assert_int_equal(world->group->handouts->released.n_entries, 30000);
+	for (holder = NULL; n < 30000; n++)
+		give(world, n, streams_unix_ms(), 1, &holder);
+	assert_int_equal(world->group->handouts->released.n_entries, 0);
+	n = world->flow.work.done;
+	group_delete(&world->streams, world->stream, world->group);
+	assert_in_range(world->flow.work.done - n, 0, 200000);
+	holder_end(&world->streams, holder);
+	advance(world);
+	world_deinit(world);
+	free(world);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_rules_come_and_go),
+		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
