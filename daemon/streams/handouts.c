@@ -62,7 +62,7 @@ handouts_charge(struct streams *streams, struct handouts *handouts)
 static void
 handout_detach(struct streams *streams, struct handout *handout)
 {
-	streams->flow->work.done += WORK_VISIT;
+	streams->flow->work.done += WORK_LOOKUP;
 	heap_remove(&streams->handouts_due, &handout->due);
 	if (handout->holder)
 		TAILQ_REMOVE(&handout->holder->list, handout, link);
