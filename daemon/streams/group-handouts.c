@@ -58,6 +58,6 @@ group_apply_rule(struct streams *streams, struct stream_group *group, bool has_o
 	handouts = group->pending.n_entries > 0 ? group_get_handouts(streams, group) : NULL;
 	if (handouts)
 		handouts_scan(streams, handouts, has_orphans);
-	if (handouts && handouts->released.n_entries > 0)
-		blocked_wake_next(streams, group->stream, group->no);
+	/* Perhaps max_pending was reached, or something can be given again. */
+	blocked_wake_next(streams, group->stream, group->no);
 }

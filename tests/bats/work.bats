@@ -12,7 +12,7 @@ start_for_work() {
             printf '[listener %s]\nlisten = %s\nmode = %s\nchannel = feed.%s\nsocket_mode = 0666\n' \
                 "$mode" "$S.$mode" "$mode" "$mode"
         done
-        printf '[limits]\nslow_timeout = 1s\n[store]\ndirectory = %s\n' "$DIR/store"
+        printf '[limits]\nslow_timeout = 1s\n[store]\ndirectory = %s\n[stream *]\nretry_delay = 0\n' "$DIR/store"
     } >"$DIR/more"
     [ "$(id -u)" -ne 0 ] || need_root
     start_hub_with <"$DIR/more"

@@ -312,6 +312,12 @@ def the_limit_of_pending_entries_is_that_of_the_stream(hub):
     while len(got) < 2:
         got += read(a, "a", "now.few", "BLOCK", "0")
     expect(sorted(got), [2, 3])
+    # A reload with a larger limit wakes who waits.
+    fill(a, "now.few", 1, 4)
+    b = hub.connect()
+    block(b, a, "b", "now.few")
+    hub.reload("[stream now.few]\nmax_pending = 3\n")
+    expect(numbers(b.read()), [4])
 
 
 @case
