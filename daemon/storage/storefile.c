@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "gather.h"
 #include "schema.h"
 
 #define STOREFILE_LOCK "store.lock"
@@ -113,7 +114,7 @@ storefile_open_database(struct storefile *file, struct database *ret_database, c
 	/* Memory that SQLite counts costs a lock for each allocation. Fails if SQLite is in use already. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	code = sqlite3_open_v2(file->path, &sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-	                       NULL);
+	                       gather_vfs());
 	*ret_database = (struct database){ .sqlite = sqlite };
 	if (code != SQLITE_OK)
 		database_fail(ret_database, code);

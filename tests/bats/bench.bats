@@ -23,6 +23,15 @@ BENCH=$BUILD/tests/bench/udsd-bench
     assert_output --regexp $'\nudsctl recv, per line +ns +[0-9.]+ '
 }
 
+@test "udsd-bench measures streams" {
+    run "$BENCH" --quick --work '@(xadd-1000|tail-10|group|pending)' --udsd "$UDSD" --peers udsd 3>&-
+    assert_success
+    assert_output --regexp $'\nentry added to 1,000 streams in turn +ns +[0-9.]+ '
+    assert_output --regexp $'\nentry to 10 waiting readers, per reader +ns +[0-9.]+ '
+    assert_output --regexp $'\nentry got and acknowledged, by 100 +ns +[0-9.]+ '
+    assert_output --regexp $'\nentry delivered, not acknowledged +B +[0-9.]+ '
+}
+
 @test "udsd-bench fails when a message is lost" {
     printf '#!/bin/sh\nexec %s %s "$@"\n' "$PYTHON" "$TOOLS/wrong-hub.py" >"$DIR/wrong"
     chmod +x "$DIR/wrong"

@@ -9,8 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "entries.h"
 #include "proc.h"
 #include "samples.h"
+#include "stream-script.h"
 #include "talk.h"
 
 #define READ_SIZE 262144
@@ -37,11 +39,12 @@ struct conn {
 	struct group *group;
 	const struct expected *expected;
 	bool is_receiver;
-	bool is_waiting; /* for the replies to a batch */
-	size_t unsent;   /* bytes of the batch that did not fit the socket */
-	uint64_t got;    /* bytes received */
-	uint64_t owed;   /* bytes that must still come */
-	uint64_t sent;   /* time of the outstanding batch, ns */
+	bool is_waiting;        /* for the replies to a batch */
+	size_t unsent;          /* bytes of the batch that did not fit the socket */
+	uint64_t got;           /* bytes received */
+	uint64_t owed;          /* bytes that must still come; of a reader of a tail: entries */
+	struct entries entries; /* of a reader of a tail */
+	uint64_t sent;          /* time of the outstanding batch, ns */
 };
 
 struct load {
@@ -82,18 +85,46 @@ load_expected_init(struct expected *e, const struct buf *batch)
 		memcpy(e->data + i, batch->data, batch->len < len - i ? batch->len : len - i);
 }
 
+/* Whether one client sends, and the others receive what it sends. */
+static bool
+load_spreads(const struct load *l)
+{
+	return l->work->kind == WORK_PUBLISH || l->work->kind == WORK_TAIL;
+}
+
+static bool
+load_conn_reads_tail(const struct load *l, const struct conn *c)
+{
+	return c->is_receiver && l->work->kind == WORK_TAIL;
+}
+
+/* The reader waits for what comes behind the last entry that it has. */
+static void
+load_conn_wait_tail(const struct load *l, struct conn *c)
+{
+	struct buf request = { 0 };
+
+	stream_script_wait("c0", c->entries.last, &request);
+	if (send(c->fd, request.data, request.len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)request.len)
+		load_conn_fail(l, c, "the server takes no request");
+	buf_deinit(&request);
+}
+
 /* To the server, publishers are processes of their own; other clients need not be, and there are thousands. */
 static void
 load_conn_init(const struct load *l, struct conn *c, struct group *g, bool is_receiver)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
-	bool publishes = l->work->kind == WORK_PUBLISH && !is_receiver;
+	bool publishes = load_spreads(l) && !is_receiver;
 
 	c->group = g;
 	c->is_receiver = is_receiver;
 	c->expected = is_receiver ? &g->deliveries : &g->answers;
 	c->fd = talk_hello(&g->script->hello, publishes ? proc_connect_apart() : proc_connect(), l->busy);
-	if (is_receiver || l->work->kind == WORK_REJOIN)
+	c->entries = (struct entries){ .head = ENTRIES_OF_READ, .last = "0-0" };
+	if (load_conn_reads_tail(l, c))
+		load_conn_wait_tail(l, c);
+	else if (is_receiver || l->work->kind == WORK_REJOIN || l->work->kind == WORK_GROUP)
 		talk(c->fd, &g->script->join, l->busy);
 	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0)
 		err(1, "epoll_ctl");
@@ -106,13 +137,13 @@ load_group_init(const struct load *l, struct group *g, const struct script *scri
 	load_expected_init(&g->answers, &script->batch.answer);
 	load_expected_init(&g->deliveries, &script->delivery);
 	for (unsigned int i = 0; i < n; i++)
-		load_conn_init(l, &conns[i], g, l->work->kind == WORK_PUBLISH && i > 0);
+		load_conn_init(l, &conns[i], g, load_spreads(l) && i > 0);
 }
 
 struct load *
 load_new(const struct work *work, const struct script *scripts, const char *name, bool busy)
 {
-	unsigned int each = work->clients + (work->kind == WORK_PUBLISH);
+	unsigned int each = work->clients + (work->kind == WORK_PUBLISH || work->kind == WORK_TAIL);
 	struct load *l = calloc(1, sizeof(*l));
 
 	if (!l)
@@ -179,8 +210,9 @@ load_conn_send(struct load *l, struct conn *c)
 	c->is_waiting = true;
 	c->sent = proc_now();
 	load_conn_owe(l, c, script->batch.answer.len);
-	for (unsigned int i = 1; l->work->kind == WORK_PUBLISH && i < c->group->n_conns; i++)
-		load_conn_owe(l, &c->group->conns[i], script->delivery.len);
+	for (unsigned int i = 1; load_spreads(l) && i < c->group->n_conns; i++)
+		load_conn_owe(l, &c->group->conns[i],
+		              l->work->kind == WORK_TAIL ? l->work->depth : script->delivery.len);
 	l->batches++;
 	l->n_unsent++;
 	c->unsent = script->batch.request.len;
@@ -219,7 +251,8 @@ load_keep_line_feeds(struct load *l, size_t len)
 static bool
 load_conn_is_right(const struct load *l, const struct conn *c, size_t len)
 {
-	return len <= c->owed && memcmp(l->block, c->expected->data + c->got % c->expected->period, len) == 0;
+	return len <= c->owed && (load_conn_reads_tail(l, c) ||
+	                          memcmp(l->block, c->expected->data + c->got % c->expected->period, len) == 0);
 }
 
 /* Removes noise from the block, and returns the length of the rest. */
@@ -237,6 +270,20 @@ load_conn_drop_noise(struct load *l, const struct conn *c, size_t len)
 	return len;
 }
 
+/* Returns how many entries have come, and asks for more when an answer is whole. */
+static size_t
+load_conn_read_tail(struct load *l, struct conn *c, size_t len)
+{
+	bool is_whole;
+	int64_t n = entries_take(&c->entries, l->block, len, &is_whole);
+
+	if (n < 0)
+		load_conn_fail(l, c, "wrong bytes came");
+	if (is_whole)
+		load_conn_wait_tail(l, c);
+	return (size_t)n;
+}
+
 static void
 load_conn_read(struct load *l, struct conn *c)
 {
@@ -246,7 +293,9 @@ load_conn_read(struct load *l, struct conn *c)
 		return;
 	if (n <= 0)
 		load_conn_fail(l, c, n < 0 ? strerror(errno) : "closed by the server");
-	if (c->group->script->counts_lines)
+	if (load_conn_reads_tail(l, c))
+		n = (ssize_t)load_conn_read_tail(l, c, (size_t)n);
+	else if (c->group->script->counts_lines)
 		n = (ssize_t)load_keep_line_feeds(l, (size_t)n);
 	if (!load_conn_is_right(l, c, (size_t)n))
 		n = (ssize_t)load_conn_drop_noise(l, c, (size_t)n);

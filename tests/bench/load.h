@@ -12,7 +12,7 @@
 struct load;
 
 struct load_result {
-	uint64_t operations; /* deliveries of a publish, else requests */
+	uint64_t operations; /* deliveries of a publish or tail, entries of groups, else requests */
 	uint64_t ns;         /* wall time */
 	double p50_us;       /* wall latency of a batch, in microseconds; meaningful for depth 1 */
 	double p99_us;

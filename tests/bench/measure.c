@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "load.h"
+#include "measure-streams.h"
 #include "peer.h"
 #include "proc.h"
 #include "talk.h"
@@ -20,6 +21,7 @@ struct batch {
 	const struct measure *m;
 	size_t work, peer;
 	unsigned int round;
+	const char *program;
 	struct script scripts[SCRIPT_CHANNELS_MAX];
 };
 
@@ -139,6 +141,41 @@ measure_start(const struct batch *run)
 	close(fd);
 }
 
+/* The server is started a second time with what it has on disk, if it has something there. */
+static void
+measure_restart(const struct batch *run, const struct large *large)
+{
+	const struct peer *peer = &peer_table[run->peer];
+
+	proc_end();
+	measure_set(run, METRIC_DISK, measure_large_disk(large));
+	peer_start(peer, run->program, &work_table[run->work], &run->scripts[0], run->m->server_cpu);
+	measure_check_large(large);
+	measure_set(run, METRIC_START, (double)(proc_now() - proc_started()) / 1e6);
+}
+
+static void
+measure_streams(const struct batch *run)
+{
+	const struct work *work = &work_table[run->work];
+	struct large large = { .busy = run->m->busy,
+		               .entries = work->entries / run->m->crowd_part,
+		               .size = work->size };
+
+	if (work->kind == WORK_STREAMS)
+		measure_spread(&large);
+	else if (work->kind == WORK_PENDING)
+		measure_pending(&large);
+	else
+		measure_large(&large);
+	measure_set(run, METRIC_BYTES, large.memory);
+	if (work->kind != WORK_LARGE)
+		return;
+	measure_set(run, METRIC_CPU, (double)large.scan_cpu_ns / large.entries);
+	if (peer_keeps_streams(&peer_table[run->peer], work->kind))
+		measure_restart(run, &large);
+}
+
 /* udsctl recv exits with 0 only if it gets as many lines as were sent. */
 static void
 measure_pipe(const struct batch *run)
@@ -177,6 +214,8 @@ measure_work(const struct batch *run)
 	case WORK_PUBLISH:
 	case WORK_PING:
 	case WORK_ADD:
+	case WORK_TAIL:
+	case WORK_GROUP:
 	case WORK_ECHO:
 	case WORK_REJOIN:
 		measure_traffic(run);
@@ -190,6 +229,11 @@ measure_work(const struct batch *run)
 	case WORK_START:
 		measure_start(run);
 		break;
+	case WORK_STREAMS:
+	case WORK_PENDING:
+	case WORK_LARGE:
+		measure_streams(run);
+		break;
 	case WORK_PIPE:
 		measure_pipe(run);
 		break;
@@ -200,7 +244,7 @@ void
 measure(const struct measure *m, size_t work, size_t peer, unsigned int round, const char *program)
 {
 	const struct work *w = &work_table[work];
-	struct batch run = { .m = m, .work = work, .peer = peer, .round = round };
+	struct batch run = { .m = m, .work = work, .peer = peer, .round = round, .program = program };
 	bool is_pipe = w->kind == WORK_PIPE;
 
 	if (!peer_can(&peer_table[peer], w) || (is_pipe && !m->udsctl) || (w->rounds > 0 && round >= w->rounds))

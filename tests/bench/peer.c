@@ -4,7 +4,9 @@
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "proc.h"
@@ -13,8 +15,9 @@
 static char unit[16], reply[256];
 
 /* Raises the limits that the works exceed: they have 10,000 clients of one user. */
-static const char udsd_config[] = "[listener bench]\nlisten = %s\n[limits]\nmax_clients_per_uid = 20000\n"
-				  "max_patterns_per_uid = 20000\n[store]\nmax_bytes = 64G\nmax_bytes_per_uid = 0\n";
+static const char udsd_config[] =
+    "[listener bench]\nlisten = %s\n[limits]\nmax_clients_per_uid = 20000\n"
+    "max_patterns_per_uid = 20000\n[store]\nmax_bytes = 64G\nmax_bytes_per_uid = 0\nmax_streams = 1000000\n";
 static const char mosquitto_config[] = "listener 0 %s\nallow_anonymous true\npersistence false\nlog_type error\n"
 				       "user root\nsys_interval 0\nmax_queued_messages 0\nset_tcp_nodelay true\n";
 
@@ -116,6 +119,27 @@ peer_find_program(const struct peer *peer, const char *given, char ret_program[P
 	return false;
 }
 
+/* The first line of what a program writes. */
+static void
+peer_read_line(const char *program, const char *const argv[], char *ret_line, size_t size)
+{
+	size_t len = 0;
+	int fds[2];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		err(1, "pipe");
+	pid = proc_spawn(program, argv, fds[0], fds[1]);
+	close(fds[1]);
+	while (len < size - 1 && (n = read(fds[0], ret_line + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fds[0]);
+	waitpid(pid, NULL, 0);
+	ret_line[len] = '\0';
+	ret_line[strcspn(ret_line, "\n")] = '\0';
+}
+
 void
 peer_read_version(const struct peer *peer, const char *program, char *ret_version, size_t size)
 {
@@ -123,7 +147,7 @@ peer_read_version(const struct peer *peer, const char *program, char *ret_versio
 	size_t begin;
 
 	if (peer->version_argv[0])
-		proc_read_line(program, peer->version_argv, line, sizeof(line));
+		peer_read_line(program, peer->version_argv, line, sizeof(line));
 	begin = strcspn(line, "0123456789");
 	snprintf(ret_version, size, "%.*s", (int)strspn(line + begin, "0123456789."), line + begin);
 }
@@ -133,12 +157,14 @@ peer_can(const struct peer *peer, const struct work *work)
 {
 	bool is_floor = peer->protocol == &protocol_floor;
 
-	if (work->kind == WORK_ADD)
+	if (work_is_stored(work))
 		return peer->store_argv[0] != NULL;
 	if (!peer->argv[0])
 		return false;
 	switch (work->kind) {
 	case WORK_ADD:
+	case WORK_TAIL:
+	case WORK_GROUP:
 	case WORK_PUBLISH:
 	case WORK_PING:
 	case WORK_REJOIN:
@@ -149,10 +175,20 @@ peer_can(const struct peer *peer, const struct work *work)
 		return peer->echo_argv[0] != NULL;
 	case WORK_MEMORY:
 		return !is_floor || work->crowd.kind == CROWD_IDLE;
+	case WORK_STREAMS:
+	case WORK_PENDING:
+	case WORK_LARGE:
+		return peer->store_argv[0] != NULL;
 	case WORK_PIPE:
 		return strcmp(peer->name, "udsd") == 0;
 	}
 	return false;
+}
+
+bool
+peer_keeps_streams(const struct peer *peer, enum work_kind kind)
+{
+	return (kind == WORK_STREAMS || kind == WORK_PENDING || kind == WORK_LARGE) && strcmp(peer->name, "udsd") == 0;
 }
 
 static void
@@ -181,8 +217,8 @@ peer_start(const struct peer *peer, const char *program, const struct work *work
 		peer_write_config(peer);
 	proc_use_port(peer->uses_port);
 	proc_start(peer->name, program,
-	           work->kind == WORK_ECHO  ? peer->echo_argv
-	           : work->kind == WORK_ADD ? peer->store_argv
-	                                    : peer->argv,
+	           work->kind == WORK_ECHO                                        ? peer->echo_argv
+	           : work_is_stored(work) || peer_keeps_streams(peer, work->kind) ? peer->store_argv
+	                                                                          : peer->argv,
 	           cpu);
 }

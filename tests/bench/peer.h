@@ -12,9 +12,9 @@
 struct peer {
 	const char *name;
 	const char *programs[2];     /* the first one that is installed; none: the argument of --udsd */
-	const char *argv[22];        /* empty: only for WORK_ADD, and in no column of tables */
+	const char *argv[22];        /* empty: only for works that are stored, and in no column of tables */
 	const char *echo_argv[8];    /* empty: the server cannot echo bytes */
-	const char *store_argv[24];  /* for WORK_ADD; empty: as argv */
+	const char *store_argv[24];  /* for works that are stored; empty: none */
 	const char *version_argv[3]; /* empty: the program reports no version */
 	const char *config;          /* contents of proc_config, with one %s for proc_socket; NULL: none */
 	const struct protocol *protocol;
@@ -32,6 +32,9 @@ bool peer_find_program(const struct peer *peer, const char *given, char ret_prog
 
 /* Writes the version that the program reports, "7.0.15"; "" if it reports none, or does not run. */
 void peer_read_version(const struct peer *peer, const char *program, char *ret_version, size_t size);
+
+/* Whether the server has its large streams on disk. The others have them in memory alone: to write them takes long. */
+bool peer_keeps_streams(const struct peer *peer, enum work_kind kind);
 
 /* Whether the server can do the work. */
 bool peer_can(const struct peer *peer, const struct work *work);

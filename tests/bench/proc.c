@@ -60,6 +60,22 @@ proc_stop(void)
 	proc.name = NULL;
 }
 
+void
+proc_end(void)
+{
+	uint64_t begun = proc_now();
+
+	kill(proc.pid, SIGTERM);
+	while (waitpid(proc.pid, NULL, WNOHANG) == 0) {
+		if (proc.interrupted)
+			errx(1, "interrupted");
+		if (proc_now() - begun > PIPE_PATIENCE_NS)
+			proc_fail("does not end");
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	proc.pid = 0;
+}
+
 static void
 proc_exit_cb(void)
 {
@@ -367,24 +383,4 @@ proc_resident(void)
 	    sscanf(line, "Rss: %lu kB", &kib) != 1)
 		errx(1, "%s: cannot read its memory from /proc/%d/smaps_rollup", proc.name, (int)proc.pid);
 	return (uint64_t)kib * 1024;
-}
-
-void
-proc_read_line(const char *program, const char *const argv[], char *ret_line, size_t size)
-{
-	size_t len = 0;
-	int fds[2];
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		err(1, "pipe");
-	pid = proc_spawn(program, argv, fds[0], fds[1]);
-	close(fds[1]);
-	while (len < size - 1 && (n = read(fds[0], ret_line + len, size - 1 - len)) > 0)
-		len += (size_t)n;
-	close(fds[0]);
-	waitpid(pid, NULL, 0);
-	ret_line[len] = '\0';
-	ret_line[strcspn(ret_line, "\n")] = '\0';
 }

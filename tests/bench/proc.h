@@ -37,6 +37,9 @@ uint64_t proc_started(void);
 /* Kills the server and empties its directory. */
 void proc_stop(void);
 
+/* Ends the server as its administrator would; what it has on disk stays. */
+void proc_end(void);
+
 /* A new blocking connection to the server; the caller closes it. */
 int proc_connect(void);
 
@@ -57,6 +60,3 @@ int proc_spawn(const char *program, const char *const argv[], int in_fd, int out
 
 /* Waits for a process of proc_spawn(), which must exit with 0, and returns its CPU time in ns. */
 uint64_t proc_wait(int pid);
-
-/* Runs a program and writes the first line of its output, without the newline, or "". */
-void proc_read_line(const char *program, const char *const argv[], char *ret_line, size_t size);

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "stream-script.h"
+
+#define GROUP_STREAM "c0"
 
 /* Returns size digits that end with the number. */
 static char *
@@ -36,7 +39,13 @@ script_write_request(const struct work *work, const struct protocol *protocol, c
 		protocol->subscribe(channel, 1, &s->batch);
 		break;
 	case WORK_ADD:
+	case WORK_TAIL:
 		protocol->add(channel, payload, &s->batch);
+		break;
+	case WORK_GROUP:
+		stream_script_rewind(GROUP_STREAM, channel, &s->batch);
+		stream_script_take(GROUP_STREAM, channel, 1, work->entries, work->size, &s->batch);
+		stream_script_done(GROUP_STREAM, channel, 1, work->entries, &s->batch);
 		break;
 	case WORK_PING:
 		protocol->ping(&s->batch);
@@ -44,6 +53,9 @@ script_write_request(const struct work *work, const struct protocol *protocol, c
 	case WORK_VISIT:
 	case WORK_MEMORY:
 	case WORK_START:
+	case WORK_STREAMS:
+	case WORK_PENDING:
+	case WORK_LARGE:
 	case WORK_PIPE:
 		break;
 	}
@@ -53,8 +65,9 @@ void
 script_write(const struct work *work, const struct protocol *protocol, unsigned int number, struct script *ret_script)
 {
 	bool flushes = (work->kind == WORK_PUBLISH || work->kind == WORK_REJOIN) && protocol->flush;
-	struct script s = { .noise = protocol->noise, .counts_lines = work->kind == WORK_ADD };
-	char channel[8];
+	struct script s = { .noise = protocol->noise,
+		            .counts_lines = work->kind == WORK_ADD || work->kind == WORK_TAIL };
+	char channel[16];
 
 	snprintf(channel, sizeof(channel), "c%u", number);
 	if (work->kind != WORK_ECHO)
@@ -64,8 +77,15 @@ script_write(const struct work *work, const struct protocol *protocol, unsigned 
 		if (protocol->flush)
 			protocol->flush(&s.join);
 	}
-	for (unsigned int i = 0; i < work->depth; i++)
+	if (work->kind == WORK_GROUP && number == 0)
+		stream_script_fill(GROUP_STREAM, 1, work->entries, work->size, &s.join);
+	if (work->kind == WORK_GROUP)
+		stream_script_group(GROUP_STREAM, channel, &s.join);
+	for (unsigned int i = 0; i < work->depth; i++) {
+		if (work->streams > 0)
+			snprintf(channel, sizeof(channel), "c%u", (number * work->depth + i) % work->streams);
 		script_write_request(work, protocol, channel, i, &s);
+	}
 	if (flushes)
 		protocol->flush(&s.batch);
 	*ret_script = s;

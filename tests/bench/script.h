@@ -9,7 +9,7 @@
 #include "protocol.h"
 #include "work.h"
 
-#define SCRIPT_CHANNELS_MAX 8
+#define SCRIPT_CHANNELS_MAX 16
 
 struct script {
 	struct exchange hello; /* of every client; may be empty */
@@ -17,7 +17,7 @@ struct script {
 	struct exchange batch; /* `depth` requests and all their answers */
 	struct buf delivery;   /* the bytes that each receiver gets of a batch */
 	const char *noise;     /* see struct protocol */
-	bool counts_lines;     /* the bytes of answers are not known, only their lines, see WORK_ADD */
+	bool counts_lines;     /* the bytes of answers are not known, only their lines, see struct protocol */
 };
 
 /* Writes the script for the work's channel of that number, from 0. script_deinit() releases it. */

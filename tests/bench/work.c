@@ -7,6 +7,8 @@
 
 #define ADD(n, c, d, s) .kind = WORK_ADD, .publishers = (n), .clients = (c), .depth = (d), .size = (s)
 
+#define TAIL(n) .kind = WORK_TAIL, .publishers = 1, .clients = (n), .depth = 64, .size = 16
+
 const struct work work_table[] = {
 	{ "publish-1", "1 publisher, 1 receiver, 64 deep", PUBLISH(1, 64, 16) },
 	{ "publish-10", "1 publisher, 10 receivers, 64 deep", PUBLISH(10, 64, 16) },
@@ -19,8 +21,14 @@ const struct work work_table[] = {
 	{ "ping", "PING, 50 clients, 64 deep", WORK_PING, .clients = 50, .depth = 64 },
 	{ "xadd", "XADD to one stream, 50 clients, 64 deep", ADD(1, 50, 64, 40) },
 	{ "xadd-8", "XADD to 8 streams, 50 clients each, 64 deep", ADD(8, 50, 64, 40) },
+	{ "xadd-16", "XADD to 16 streams in turn, 50 clients, 64 deep", ADD(1, 50, 64, 40), .streams = 16 },
+	{ "xadd-1000", "XADD to 1,000 streams in turn, 48 clients, 64 deep", ADD(16, 3, 64, 40), .streams = 1000 },
 	{ "xadd-1k", "XADD of 1 KiB to one stream, 50 clients, 64 deep", ADD(1, 50, 64, 1024) },
 	{ "xadd-single", "XADD by one client, one at a time", ADD(1, 1, 1, 40) },
+	{ "tail-1", "XADD, 1 reader that waits with XREAD, 64 deep", TAIL(1) },
+	{ "tail-10", "XADD, 10 readers that wait with XREAD, 64 deep", TAIL(10) },
+	{ "tail-100", "XADD, 100 readers that wait with XREAD, 64 deep", TAIL(100) },
+	{ "group", "XREADGROUP and XACK of 100 entries, 16 consumers", WORK_GROUP, 16, 1, 1, 40, .entries = 100 },
 	{ "ping-single", "PING, 50 clients, one at a time", WORK_PING, .clients = 50, .depth = 1 },
 	{ "echo-64", "echo of 64 bytes, 50 clients, one at a time", WORK_ECHO, .clients = 50, .depth = 1, .size = 64 },
 	{ "echo-16k", "echo of 16 KiB, 4 clients, one at a time", WORK_ECHO, .clients = 4, .depth = 1, .size = 16384 },
@@ -38,6 +46,12 @@ const struct work work_table[] = {
 	  .crowd = { CROWD_CHANNELS, 10, 10000, 2 }, .rounds = 3 },
 	{ "pattern", "memory of 9,999 patterns of 1 client", WORK_MEMORY, .crowd = { CROWD_PATTERNS, 1, 9999, 1 },
 	  .rounds = 3 },
+	{ "streams", "memory of 100,000 streams with 1 entry", WORK_STREAMS, .size = 40, .entries = 100000,
+	  .rounds = 1 },
+	{ "pending", "memory of 1,000,000 entries that are delivered and not acknowledged", WORK_PENDING, .size = 40,
+	  .entries = 1000000, .rounds = 1 },
+	{ "large", "10,000,000 entries in one stream: memory, disk, XRANGE by pages of 1,000, restart", WORK_LARGE,
+	  .size = 40, .entries = 10000000, .rounds = 1 },
 	{ "start", "from the start of the process to its first answer", WORK_START },
 	{ "udsctl", "seq | udsctl send, into udsctl recv", WORK_PIPE },
 };
@@ -54,8 +68,16 @@ work_find(const char *name)
 	return i;
 }
 
+bool
+work_is_stored(const struct work *work)
+{
+	return work->kind == WORK_ADD || work->kind == WORK_TAIL || work->kind == WORK_GROUP;
+}
+
 unsigned int
 work_operations(const struct work *work)
 {
-	return work->depth * (work->kind == WORK_PUBLISH ? work->clients : 1);
+	if (work->kind == WORK_GROUP)
+		return work->depth * work->entries;
+	return work->depth * (work->kind == WORK_PUBLISH || work->kind == WORK_TAIL ? work->clients : 1);
 }

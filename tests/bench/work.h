@@ -1,17 +1,23 @@
 /* The works: what each server is measured on. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum work_kind {
 	WORK_PUBLISH, /* publishers, each on a channel of its own with receivers */
 	WORK_PING,    /* clients send requests and get replies */
 	WORK_ADD,     /* clients add entries to streams, and each answer waits for the disk */
+	WORK_TAIL,    /* one client adds entries, readers wait for them */
+	WORK_GROUP,   /* consumers, each of a group of its own, get and acknowledge entries */
 	WORK_ECHO,    /* clients get their bytes back */
 	WORK_REJOIN,  /* the receivers of one channel leave it and join it again */
 	WORK_VISIT,   /* a client connects, gets one reply, and closes */
 	WORK_MEMORY,  /* the memory that the crowd takes */
 	WORK_START,   /* from the start of the process to its first reply */
+	WORK_STREAMS, /* the memory of streams with one entry */
+	WORK_PENDING, /* the memory of entries that are not acknowledged */
+	WORK_LARGE,   /* one stream of many entries: memory, a walk, and a restart */
 	WORK_PIPE,    /* lines through udsctl send and udsctl recv */
 };
 
@@ -29,10 +35,12 @@ struct work {
 	const char *name;
 	const char *summary;
 	enum work_kind kind;
-	unsigned int publishers; /* of WORK_PUBLISH, each with a channel of its own; of WORK_ADD the streams */
+	unsigned int publishers; /* each with a channel, stream or group of its own */
 	unsigned int clients;    /* receivers of each channel, or clients that send requests */
 	unsigned int depth;      /* requests in a batch; the next batch is sent when all are answered */
 	unsigned int size;       /* payload bytes */
+	unsigned int entries;    /* of a request to a group; or of large streams */
+	unsigned int streams;    /* of WORK_ADD, if not one for each publisher: requests go to them in turn */
 	struct crowd crowd;
 	unsigned int rounds; /* limit for works that take long or hardly vary; 0: none */
 };
@@ -43,5 +51,8 @@ extern const size_t work_count;
 /* Returns the index of the work, which must exist. */
 size_t work_find(const char *name);
 
-/* Returns the requests, or deliveries of a publish, in one batch. */
+/* Whether every change is to be on disk. */
+bool work_is_stored(const struct work *work);
+
+/* Returns the requests, entries or deliveries of a publish or tail, in one batch. */
 unsigned int work_operations(const struct work *work);

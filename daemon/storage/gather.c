@@ -1,0 +1,208 @@
+/*
+ * Bytes that follow each other are kept and written as one, before anything else is done with the file: so they are
+ * written at the latest when the file is flushed, and nothing counts as durable before that. An error comes with a
+ * later call then, but of the same transaction or checkpoint, which fails as it would have; what was kept is dropped,
+ * since SQLite writes it again if it tries again.
+ *
+ * Only the log is written so; other files are the system's own.
+ */
+#include "gather.h"
+
+#include <sqlite3.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GATHER_NAME "udsd"
+/* The system's VFS writes less than 128 KiB at once. */
+#define GATHER_BYTES ((size_t)64 * 1024)
+
+struct gather_file {
+	sqlite3_file file;
+	sqlite3_file *real; /* behind this struct */
+	uint8_t *data;      /* GATHER_BYTES; NULL: without memory, nothing is kept */
+	size_t len;
+	sqlite3_int64 at; /* where they belong */
+};
+
+static struct gather_file *
+gather_of(sqlite3_file *file)
+{
+	return (struct gather_file *)(void *)file;
+}
+
+static sqlite3_file *
+gather_real(sqlite3_file *file)
+{
+	return gather_of(file)->real;
+}
+
+static int
+gather_flush(sqlite3_file *file)
+{
+	struct gather_file *g = gather_of(file);
+	size_t len = g->len;
+
+	g->len = 0;
+	return len > 0 ? g->real->pMethods->xWrite(g->real, g->data, (int)len, g->at) : SQLITE_OK;
+}
+
+static int
+gather_close(sqlite3_file *file)
+{
+	int code = gather_flush(file), closed = gather_real(file)->pMethods->xClose(gather_real(file));
+
+	free(gather_of(file)->data);
+	return code == SQLITE_OK ? closed : code;
+}
+
+static int
+gather_read(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
+{
+	int code = gather_flush(file);
+
+	return code == SQLITE_OK ? gather_real(file)->pMethods->xRead(gather_real(file), data, len, at) : code;
+}
+
+static int
+gather_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
+{
+	struct gather_file *g = gather_of(file);
+	size_t n = (size_t)len;
+	int code;
+
+	if (g->len > 0 && (at != g->at + (sqlite3_int64)g->len || n > GATHER_BYTES - g->len)) {
+		code = gather_flush(file);
+		if (code != SQLITE_OK)
+			return code;
+	}
+	if (!g->data || n > GATHER_BYTES)
+		return g->real->pMethods->xWrite(g->real, data, len, at);
+	if (g->len == 0)
+		g->at = at;
+	memcpy(g->data + g->len, data, n);
+	g->len += n;
+	return SQLITE_OK;
+}
+
+static int
+gather_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+	int code = gather_flush(file);
+
+	return code == SQLITE_OK ? gather_real(file)->pMethods->xTruncate(gather_real(file), size) : code;
+}
+
+static int
+gather_sync(sqlite3_file *file, int flags)
+{
+	int code = gather_flush(file);
+
+	return code == SQLITE_OK ? gather_real(file)->pMethods->xSync(gather_real(file), flags) : code;
+}
+
+static int
+gather_size(sqlite3_file *file, sqlite3_int64 *ret_size)
+{
+	int code = gather_flush(file);
+
+	return code == SQLITE_OK ? gather_real(file)->pMethods->xFileSize(gather_real(file), ret_size) : code;
+}
+
+static int
+gather_lock(sqlite3_file *file, int level)
+{
+	return gather_real(file)->pMethods->xLock(gather_real(file), level);
+}
+
+static int
+gather_unlock(sqlite3_file *file, int level)
+{
+	return gather_real(file)->pMethods->xUnlock(gather_real(file), level);
+}
+
+static int
+gather_check_lock(sqlite3_file *file, int *ret_is_reserved)
+{
+	return gather_real(file)->pMethods->xCheckReservedLock(gather_real(file), ret_is_reserved);
+}
+
+/* Some of it, such as growing the file, needs to know what was written; asking for the last error must not write. */
+static int
+gather_control(sqlite3_file *file, int operation, void *arg)
+{
+	int code = operation == SQLITE_FCNTL_LAST_ERRNO ? SQLITE_OK : gather_flush(file);
+
+	return code == SQLITE_OK ? gather_real(file)->pMethods->xFileControl(gather_real(file), operation, arg) : code;
+}
+
+static int
+gather_sector_size(sqlite3_file *file)
+{
+	return gather_real(file)->pMethods->xSectorSize(gather_real(file));
+}
+
+static int
+gather_characteristics(sqlite3_file *file)
+{
+	return gather_real(file)->pMethods->xDeviceCharacteristics(gather_real(file));
+}
+
+static const sqlite3_io_methods gather_methods = {
+	.iVersion = 1,
+	.xClose = gather_close,
+	.xRead = gather_read,
+	.xWrite = gather_write,
+	.xTruncate = gather_truncate,
+	.xSync = gather_sync,
+	.xFileSize = gather_size,
+	.xLock = gather_lock,
+	.xUnlock = gather_unlock,
+	.xCheckReservedLock = gather_check_lock,
+	.xFileControl = gather_control,
+	.xSectorSize = gather_sector_size,
+	.xDeviceCharacteristics = gather_characteristics,
+};
+
+static sqlite3_vfs *
+gather_system(const sqlite3_vfs *vfs)
+{
+	return vfs->pAppData;
+}
+
+static int
+gather_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags)
+{
+	struct gather_file *g = gather_of(file);
+	int code;
+
+	if (!(flags & SQLITE_OPEN_WAL))
+		return gather_system(vfs)->xOpen(gather_system(vfs), path, file, flags, ret_flags);
+	*g = (struct gather_file){ .real = (sqlite3_file *)(void *)(g + 1) };
+	code = gather_system(vfs)->xOpen(gather_system(vfs), path, g->real, flags, ret_flags);
+	if (code != SQLITE_OK)
+		return code;
+	g->data = malloc(GATHER_BYTES);
+	g->file.pMethods = &gather_methods;
+	return SQLITE_OK;
+}
+
+const char *
+gather_vfs(void)
+{
+	static sqlite3_vfs vfs;
+	sqlite3_vfs *system = sqlite3_vfs_find(NULL);
+
+	if (vfs.pAppData == system && system)
+		return GATHER_NAME;
+	if (!system)
+		return NULL;
+	/* All but the files is the system's: its functions take what they need from the struct, which is a copy. */
+	vfs = *system;
+	vfs.pNext = NULL;
+	vfs.zName = GATHER_NAME;
+	vfs.pAppData = system;
+	vfs.szOsFile = (int)sizeof(struct gather_file) + system->szOsFile;
+	vfs.xOpen = gather_open;
+	return sqlite3_vfs_register(&vfs, 0) == SQLITE_OK ? GATHER_NAME : NULL;
+}
