@@ -34,7 +34,7 @@ converse() {
         converse_with redis "$@" "$DIR/r"
     fi
     converse_with udsd "$@" "$S"
-    rm -r "$DIR/store"
+    rm -rf "$DIR/store" "$DIR/appendonlydir"
 }
 
 converse_with() { # KIND COMMAND...

@@ -18,7 +18,8 @@ SIOCOUTQ = 0x5411
 SOCKET = "./s"
 CONTROL = b"control_"
 # What MONITOR shows of the control connection.
-CONTROL_LINE = re.compile(rb'\+[\d.]+ \[[^\r\n]*\] ("PING" "%s\d+"|"WAITAOF" "1" "0" "0")\r\n' % CONTROL)
+CONTROL_LINE = re.compile(
+    rb'\+[\d.]+ \[[^\r\n]*\] ("PING" "%s\d+"|"WAITAOF" "1" "0" "0"|"SELECT" "15"|"FLUSHDB" "SYNC")\r\n' % CONTROL)
 
 
 class Gone(Exception):
@@ -62,14 +63,15 @@ class Connection:
 class Server:
     """Runs in a directory of its own and listens on ./s in it, so that both give their clients the same address."""
 
-    def __init__(self, name, argv, directory):
+    def __init__(self, name, argv, directory, barrier=b"", end_of_barrier=b""):
         self.name, self.directory = name, directory
         self.path = os.path.join(directory, "s")
         self.log = os.path.join(directory, "log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(argv, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         atexit.register(self.kill)
-        self.barrier = b""  # what the control connection sends to wait for answers that wait for the disk
+        # What the control connection sends to wait for the answers that come from another thread, and what it is told.
+        self.barrier, self.end_of_barrier = barrier, end_of_barrier
         self.connections = {}
         self.last_id = 0
         self.ids = {}
@@ -205,7 +207,7 @@ class Server:
             marker = CONTROL + b"%d" % self.syncs
             try:
                 if self.barrier:
-                    self._exchange(self.control, self.barrier, b":0\r\n")
+                    self._exchange(self.control, self.barrier, self.end_of_barrier)
                 self._exchange(self.control, b"PING %s\r\n" % marker, marker + b"\r\n")
                 self.control.take()
             except (BrokenPipeError, ConnectionResetError):  # a CLIENT KILL that meant others too
