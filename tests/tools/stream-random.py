@@ -3,11 +3,13 @@
 Random stream commands from several connections, to udsd and to redis-server: every answer must be equal. Now and then
 udsd is killed with -9, or stopped, and started again: since what was answered is on disk, nothing may differ afterwards.
 
-Ids are always given, since clocks differ. XSETID is left out: which ids it refuses has changed with Redis 7.2. What depends on the clock (idle times) is left out of the comparison.
+Ids are always given, since clocks differ. XSETID is left out: which ids it refuses has changed with Redis 7.2. What
+depends on the clock (idle times) is left out of the comparison.
 """
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,14 +32,14 @@ class Client(resp.Client):
 
 
 class Server:
-    def __init__(self, argv, path, log):
-        self.argv, self.path, self.log = argv, path, log
+    def __init__(self, program, argv, path, log):
+        self.program, self.argv, self.path, self.log = program, argv, path, log
         self.clients = []
         self.start()
 
     def start(self):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.argv, executable=self.program, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         resp.wait_until(self.connect, "a connection to " + self.argv[0])
 
     def connect(self):
@@ -229,7 +231,8 @@ def all_state():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--udsd", required=True)
-    parser.add_argument("--redis-server", default="redis-server")
+    # Debian's redis-check-rdb is the same program under another name.
+    parser.add_argument("--redis-server", default=shutil.which("redis-server") or shutil.which("redis-check-rdb"))
     parser.add_argument("--dir", required=True)
     parser.add_argument("--steps", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=None)
@@ -238,9 +241,9 @@ def main():
     print("seed %d, %d steps" % (seed, args.steps), flush=True)
     rng = random.Random(seed)
     path = [os.path.join(args.dir, name) for name in ("u", "r")]
-    udsd = Server([args.udsd, "--listen", path[0], "--store", os.path.join(args.dir, "store")], path[0],
+    udsd = Server(args.udsd, [args.udsd, "--listen", path[0], "--store", os.path.join(args.dir, "store")], path[0],
                   os.path.join(args.dir, "udsd.log"))
-    redis = Server([args.redis_server, "--port", "0", "--unixsocket", path[1], "--save", "", "--dir", args.dir],
+    redis = Server(args.redis_server, ["redis-server", "--port", "0", "--unixsocket", path[1], "--save", "", "--dir", args.dir],
                    path[1], os.path.join(args.dir, "redis.log"))
     generator = Generator(rng)
     step, counts = 0, {"kills": 0, "stops": 0}
