@@ -71,11 +71,27 @@ keys_rows(const struct top *t, unsigned int key)
 	return 0;
 }
 
+/* Changes to another table. Returns whether it is another one, and there is one. */
+static bool
+keys_show(struct top *t, enum snapshot_kind kind)
+{
+	struct view *v = &t->view;
+
+	if (kind == v->kind)
+		return false;
+	if (!view_has(v, kind)) {
+		snprintf(t->message, sizeof(t->message), "this daemon has no streams");
+		return false;
+	}
+	view_unselect(v);
+	v->kind = kind;
+	return true;
+}
+
 static void
 keys_press_table(struct top *t, unsigned int key)
 {
 	struct view *v = &t->view;
-	enum snapshot_kind kind;
 
 	switch (key) {
 	case '\t':
@@ -84,15 +100,8 @@ keys_press_table(struct top *t, unsigned int key)
 	case 'c':
 	case 'l':
 	case 't':
-		kind = key == 'c' ? SNAPSHOT_CHANNELS : key == 'l' ? SNAPSHOT_CLIENTS : SNAPSHOT_STREAMS;
-		if (kind == v->kind)
+		if (!keys_show(t, key == 'c' ? SNAPSHOT_CHANNELS : key == 'l' ? SNAPSHOT_CLIENTS : SNAPSHOT_STREAMS))
 			return;
-		if (!view_has(v, kind)) {
-			snprintf(t->message, sizeof(t->message), "this daemon has no streams");
-			return;
-		}
-		view_unselect(v);
-		v->kind = kind;
 		break;
 	case 's':
 	case '>':

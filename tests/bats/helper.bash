@@ -27,6 +27,11 @@ is_sanitized() {
     grep -q __asan_init "$UDSD"
 }
 
+# The path of redis-server. Debian's redis-check-rdb is the same program: what runs it must call it redis-server.
+find_redis() {
+    command -v redis-server || command -v redis-check-rdb
+}
+
 common_setup() {
     DIR=$BATS_TEST_TMPDIR
     S=$DIR/s

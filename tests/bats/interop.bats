@@ -114,10 +114,10 @@ need_node() {
 # Libraries that use Redis as their bus: each program has two of them talk to each other, and ends by itself. It does so
 # with redis-server first, where that is installed, so that a failure here is udsd's.
 
-# start_redis: a redis-server on $DIR/redis, unless there is none. Debian's redis-check-rdb is the same program.
+# start_redis: a redis-server on $DIR/redis, unless there is none.
 start_redis() {
     local program
-    program=$(command -v redis-server || command -v redis-check-rdb) || return 0
+    program=$(find_redis) || return 0
     background bash -c 'exec -a redis-server "$@"' - "$program" --port 0 --unixsocket "$DIR/redis" --save '' --dir "$DIR" \
         >"$DIR/redis.log"
     wait_until is_listening "$DIR/redis"

@@ -87,6 +87,6 @@ run_blocked() { # OPTION...
 }
 
 @test "redis-server forgets none either" {
-    command -v redis-server >/dev/null || skip "redis-server is not installed"
-    run_blocked --redis "$(command -v redis-server)"
+    find_redis >/dev/null || skip "redis-server is not installed"
+    run_blocked --redis "$(find_redis)"
 }

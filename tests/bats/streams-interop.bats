@@ -29,7 +29,7 @@ start_udsd_hub() {
 # converse COMMAND...: runs it, with the socket's path as its last argument, with both hubs.
 converse() {
     local redis
-    redis=$(command -v redis-server || command -v redis-check-rdb) || true
+    redis=$(find_redis) || true
     if [ -n "$redis" ]; then
         converse_with redis "$@" "$DIR/r"
     fi

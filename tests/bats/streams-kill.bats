@@ -21,6 +21,6 @@ kill_under_load() { # OPTION...
 }
 
 @test "the ledger agrees with redis-server that syncs its log" {
-    command -v redis-server >/dev/null || skip "redis-server is not installed"
-    kill_under_load --redis "$(command -v redis-server)"
+    find_redis >/dev/null || skip "redis-server is not installed"
+    kill_under_load --redis "$(find_redis)"
 }

@@ -17,6 +17,6 @@ run_model() { # OPTION...
 }
 
 @test "the model agrees with redis-server" {
-    command -v redis-server >/dev/null || skip "redis-server is not installed"
-    run_model --redis "$(command -v redis-server)"
+    find_redis >/dev/null || skip "redis-server is not installed"
+    run_model --redis "$(find_redis)"
 }
