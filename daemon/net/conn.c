@@ -255,8 +255,15 @@ conn_watch(struct conn *conn, short what)
 	struct client *c = &conn->session.client;
 	bool is_blocked = conn_is_blocked(conn);
 
-	if (!is_blocked && !conn_is_gated(conn))
+	if (!is_blocked && !conn_is_gated(conn)) {
+		/* It has just been woken, and may wait again; what is reported once only must be reported again then.
+		 */
+		if (c->wanted & EV_ET) {
+			event_del(&conn->event);
+			c->wanted = 0;
+		}
 		return;
+	}
 	flow->work.done += WORK_SYSCALL;
 	if (is_blocked ? conn_is_gone(&conn->session) : socket_has_hung_up(conn_fd(conn), false))
 		flow_mark_dead(flow, c);

@@ -38,3 +38,7 @@ load helper
 @test "UDSD STREAMS keeps to the work of a pass, with many groups of a large stream" {
     "$PYTHON" "$TOOLS/stream-corners.py" "$UDSD" many_groups 3>&- 8>&-
 }
+
+@test "a reader that hangs up while it is woken in vain is noticed" {
+    "$PYTHON" "$TOOLS/stream-corners.py" "$UDSD" hang_up 3>&- 8>&-
+}

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Single faults of streams that a storm of random commands (stream-storm.py) rarely meets, one case for each."""
+import signal
 import sys
 import tempfile
 
@@ -137,6 +138,29 @@ def many_groups(program, directory):
     assert row[row.index(b"lag") + 1] == 79999, row
     figures = resp.info(client)
     assert int(figures["pass_work_max"]) < int(figures["pass_work_limit"]), figures["pass_work_max"]
+    return hub
+
+
+def hang_up(program, directory):
+    """A reader that hangs up while it is woken in vain is noticed, also if it has sent more."""
+    hub = Hub(program, directory)
+    other = hub.connect()
+
+    def n_blocked():
+        return int(resp.info(other)["stream_readers_blocked"])
+    for n in range(1, 5):
+        client = hub.connect()
+        client.send("XREAD", "BLOCK", "0", "STREAMS", "s", "$")
+        resp.wait_until(n_blocked, "the reader to wait")
+        client.send("PING")
+        assert n_blocked() == 1
+        hub.process.send_signal(signal.SIGSTOP)
+        other.send_raw(b"".join(other.encode(*command) for command in (
+            ["MULTI"], ["XADD", "s", "%d-1" % n, "f", "v"], ["XDEL", "s", "%d-1" % n], ["EXEC"])))
+        client.close()
+        hub.process.send_signal(signal.SIGCONT)
+        assert [other.read() for _ in range(4)][-1] == [b"%d-1" % n, 1]
+        resp.wait_until(lambda: not n_blocked(), "the end of a reader that has hung up")
     return hub
 
 
