@@ -1,7 +1,7 @@
 /*
- * The ledger of work. There is one thread, so whoever works makes all others wait. What walks, matches, hashes, copies,
- * encodes, delivers or writes adds to `done` what it costs, where it does it. One unit is about a nanosecond of a
- * present-day machine (tests/bench/work measures it).
+ * The ledger of work. One thread serves all, so whoever works makes the others wait. What walks, matches, hashes,
+ * copies, encodes, delivers or writes adds to `done` what it costs, where it does it. One unit is about a nanosecond of
+ * a present-day machine (tests/bench/work measures it).
  *
  * A client's turn ends after WORK_TURN units, and in one pass the clients of one user get WORK_USER units together
  * (user.h); what is not done then goes on in a later pass. Reading ends after WORK_PASS units, writing and closing
