@@ -204,16 +204,19 @@ server.listen()
 server.settimeout(60)
 send = subprocess.Popen([udsctl, "send", "--summary", "news", "one", "two", "three"], stderr=subprocess.PIPE, text=True)
 
-def connection(answers, greeting):
+def connection(answers, greeting, last=b"three"):
     client, _ = server.accept()
+    client.settimeout(60)
     got = b""
-    while b"three" not in got:
-        got += client.recv(1000)
+    while last not in got:
+        more = client.recv(1000)
+        assert more, got
+        got += more
     assert got.startswith(b"*5\r\n$4\r\nUDSD\r\n") == greeting, got
     client.sendall(answers)
     return client
 
-connection(b":2\r\n", False).close()
+connection(b":2\r\n", False, b"one").close()  # until something is answered, the first message goes alone
 connection(b"-ERR unknown command 'UDSD'\r\n:2\r\n", True).close()
 client = connection(b":2\r\n", False)
 said = send.stderr.read()
