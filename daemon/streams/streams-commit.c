@@ -147,6 +147,8 @@ streams_commit_deinit(struct streams *streams)
 static void
 commit_fail(struct streams *streams)
 {
+	log_error("the store has failed: %s; streams are off until the daemon starts again",
+	          storage_reason(streams->storage));
 	streams->is_dead = true;
 	stream_cache_fail(streams);
 	commit_resume(streams, &streams->throttled);

@@ -176,6 +176,7 @@ os.unlink(fail)
 assert publisher.refusal("XADD", "jobs", "*", "n", "x").startswith("MISCONF ")
 log = open(hub.log).read()
 assert "Input/output error" in log or "disk I/O error" in log, log
+assert log.count("the store has failed") == 1, log
 hub.process.terminate()
 hub.process.wait(resp.PATIENCE)
 assert hub.process.returncode >= 0, "it was killed by a signal"
