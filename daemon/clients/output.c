@@ -282,20 +282,6 @@ output_end_answer(struct flow *flow, struct client *c, uint32_t at)
 		flow->work.done += outq_end_answer(&c->out, at, flow->executing_is_pinned) * WORK_VISIT;
 }
 
-void
-output_kill_waiting_for_commit(struct flow *flow)
-{
-	struct client *c;
-
-	TAILQ_FOREACH(c, &flow->clients, link) {
-		flow->work.done += (1 + c->out.count) * WORK_VISIT;
-		if (c->state == CLIENT_DEAD || !outq_waits_for_commit(&c->out))
-			continue;
-		flow_log(flow, c, LOG_LEVEL_WARNING, "waits for what cannot be stored, disconnected");
-		flow_mark_dead(flow, c);
-	}
-}
-
 int64_t
 output_append_unicast(struct flow *flow, const void *data, size_t len)
 {

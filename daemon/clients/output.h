@@ -37,12 +37,6 @@ void output_pin(struct flow *flow, struct client *c);
 uint32_t output_begin_answer(struct flow *flow, struct client *c);
 void output_end_answer(struct flow *flow, struct client *c, uint32_t at);
 
-/*
- * A commit has failed for good: disconnects all clients that have a reply that waits for one. Afterwards the caller
- * lets its barrier open; what waited for it goes nowhere.
- */
-void output_kill_waiting_for_commit(struct flow *flow);
-
 /* Queues what was deferred for flow.executing, until work.done is `end`. Returns whether that was all. */
 bool output_deliver_deferred(struct flow *flow, uint64_t end);
 

@@ -287,9 +287,22 @@ xread_resume(struct xread *read)
 		read->state->keys[i].name = read->args.names[i];
 }
 
+/* Whether the worker that was woken has hung up meanwhile: it is given nothing, and the next one is woken instead. */
+static bool
+xread_has_gone(struct xread *read)
+{
+	read->bus->flow.work.done += WORK_SYSCALL / 2;
+	if (!sessions_is_gone(read->bus, read->s))
+		return false;
+	bus_kill(read->bus, &read->s->client);
+	return true;
+}
+
 static enum command_result
 xread_run(struct xread *read, bool is_resumed)
 {
+	if (!is_resumed && read->blocked && read->args.is_group && xread_has_gone(read))
+		return COMMAND_DONE;
 	if (is_resumed)
 		xread_resume(read);
 	else if (read->blocked && read->args.is_group && xread_is_gone(read))
