@@ -2,6 +2,7 @@
 # The directory of the store: who may open it, and what happens where it is not as it should be.
 
 load helper
+load users
 
 # refused_start TEXT OPTION...: the daemon ends with an error, and its log has this text.
 refused_start() {
@@ -27,12 +28,6 @@ sql() {
 db = sqlite3.connect(sys.argv[1])
 db.execute(sys.argv[2])
 db.commit()' "$DIR/store/store.db" "$1"
-}
-
-# reach_as_others: other users reach $DIR.
-reach_as_others() {
-    [ "$(id -u)" -eq 0 ] || skip "needs root to become an ordinary user"
-    chmod a+x "$BATS_RUN_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_TEST_TMPDIR"
 }
 
 @test "without a store, commands for streams say how to turn them on" {
@@ -109,7 +104,7 @@ time.sleep(1000)' "$DIR/store/store.db" >"$DIR/locked"
 }
 
 @test "a directory that may not be written is refused with its name" {
-    reach_as_others
+    need_root
     start_udsd --store "$DIR/store"
     ask XADD jobs '*' f v
     stop_udsd
@@ -183,12 +178,14 @@ EOF
 }
 
 @test "an ordinary user's session" {
-    reach_as_others
+    need_root
     mkdir -m 700 "$DIR/home"
     chown nobody "$DIR/home"
-    export HOME=$DIR/home UDSD UDSCTL PYTHON
+    share_tree
+    export HOME=$DIR/home PYTHON PYTHONPATH=$TREE/tests/tools
+    export UDSD=$SHARED_BUILD/daemon/udsd UDSCTL=$SHARED_BUILD/cli/udsctl
     export -f ordinary_session
-    run setpriv --reuid=nobody --regid=nogroup --clear-groups bash -c ordinary_session 3>&- 8>&-
+    run as_nobody bash -c ordinary_session 3>&- 8>&-
     assert_success
 }
 

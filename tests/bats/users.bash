@@ -10,6 +10,19 @@ as_nobody() {
     setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
 }
 
+# share_tree: makes TREE a tree whose programs and tests other users can run, and SHARED_BUILD its build directory: this
+# one, or a copy in $DIR if it is in a directory that others may not enter.
+share_tree() {
+    TREE=$TOP SHARED_BUILD=$BUILD
+    ! as_nobody sh -c '[ -r "$1" ] && [ -x "$2" ]' sh "$BATS_TEST_FILENAME" "$UDSCTL" || return 0
+    TREE=$DIR/tree SHARED_BUILD=$DIR/tree/build
+    mkdir -p "$SHARED_BUILD/daemon" "$SHARED_BUILD/cli"
+    cp -R "$TOP/README.md" "$TOP/conf" "$TOP/man" "$TOP/completions" "$TOP/systemd" "$TOP/tests" "$TREE"
+    cp "$UDSD" "$SHARED_BUILD/daemon"
+    cp "$UDSCTL" "$SHARED_BUILD/cli"
+    chmod -R a+rX "$TREE"
+}
+
 # start_hub_with [tcp]: a daemon with the sections on stdin, and with a TCP listener as well if asked for.
 start_hub_with() {
     CONF=$DIR/conf PORT=0

@@ -168,6 +168,7 @@ def compare(name, before):
 
 
 def judge(name, spent):
+    """Takes what measure() returns."""
     cpu, work = spent
     ratios.append((cpu / work, name, cpu, work))
     if verbose:
@@ -175,6 +176,20 @@ def judge(name, spent):
     if timed and cpu >= BATCH_NS / 3 and cpu / work > FACTOR * ping:
         failures.append("%s: %.1f ms of CPU time for %d units of work, %.1f times as much as PING" %
                         (name, cpu / 1e6, work, cpu / work / ping))
+
+
+def try_bytes(name, uid, data, seconds=SECONDS, to=""):
+    """
+    Measures and judges. CPU time also grows with what else the machine does, so what seems too much is measured
+    twice more, from the same beginning, and the least counts.
+    """
+    spent = measure(name, uid, data, seconds, to)
+    for _ in range(2):
+        if not timed or spent[0] < BATCH_NS / 3 or spent[0] / spent[1] <= FACTOR * ping:
+            break
+        rebuild_crowd()
+        spent = min(spent, measure(name, uid, data, seconds, to), key=lambda s: s[0] / s[1])
+    judge(name, spent)
 
 
 def batch_size(data, cpu_each, most_bytes):
@@ -192,17 +207,17 @@ def try_command(command, uid, hello):
     data, first = Client.encode(*command), Client.encode("HELLO", hello)
     alone = measure(name, uid, first + data)
     if alone[0] > BATCH_NS / 3:
-        judge(name, alone)
+        try_bytes(name, uid, first + data)
     each = max(1, alone[0] - idle_cpu)
     if each < BATCH_NS / 50:
         n = max(1, min(200, BATCH_BYTES // len(data)))
         each = max(1, measure("%d times %s" % (n, name), uid, first + data * n)[0] - idle_cpu) / n
     n = batch_size(data, each, BATCH_BYTES)
     if n > 1:
-        judge("%d times %s" % (n, name), measure("%d times %s" % (n, name), uid, first + data * n))
+        try_bytes("%d times %s" % (n, name), uid, first + data * n)
     n = batch_size(data, each, EXEC_BYTES)
     inner = encode_all([["MULTI"]]) + data * n + encode_all([["EXEC"]])
-    judge("EXEC of %d times %s" % (n, name), measure("EXEC of %d times %s" % (n, name), uid, first + inner))
+    try_bytes("EXEC of %d times %s" % (n, name), uid, first + inner)
     rebuild_crowd()
 
 
@@ -210,7 +225,7 @@ def try_subscribed(command, uid):
     """By a client that has as many subscriptions as one may have, which leaves afterwards."""
     name = "%s with %d subscriptions" % (shown(command), SUBSCRIBED)
     before = encode_all([["HELLO", "3"], ["SUBSCRIBE"] + ["own.%d" % i for i in range(SUBSCRIBED)]])
-    judge(name, measure(name, uid, before + Client.encode(*command)))
+    try_bytes(name, uid, before + Client.encode(*command))
     rebuild_crowd()
 
 
@@ -242,7 +257,7 @@ def calibrate():
 
 def try_raw(name, data, to="", uid=None):
     """Bytes for one of the listeners, of a user without rights."""
-    judge(name, measure(name, uid or user, data, 5 * SECONDS, to))
+    try_bytes(name, uid or user, data, 5 * SECONDS, to)
 
 
 def try_input():
@@ -281,7 +296,7 @@ def try_mixed():
     data = encode_all([["PSUBSCRIBE"] + matching]) + Client.encode("PUBLISH", "a" * 250, "x" * 100) * 20
     if user:  # the quota of the other one is used up
         name = "messages that match %d patterns" % len(matching)
-        judge(name, measure(name, None, hello + data, 5 * SECONDS))
+        try_bytes(name, None, hello + data, 5 * SECONDS)
     try_raw("EXEC of messages to slow names", b"".join(
         Client.encode("MULTI") + b"".join(Client.encode("PUBLISH", "a" * 900 + "%d.%d" % (k, i), "x")
                                           for i in range(20)) + Client.encode("EXEC") for k in range(2)))
