@@ -130,6 +130,13 @@ struct stream_cache {
 	struct block *recent[STREAM_CACHE_RECENT];
 	size_t at_recent;
 	struct block *wanted; /* the one that stream_step() has met last and that was asked for */
+	/* The client for whose EXEC blocks are kept, see stream_cache_keep(); or NULL. */
+	struct client *keeper;
+	struct client_list keep_waiters; /* want to be the next one */
+	struct block_list kept;          /* that would be on `used` otherwise */
+	size_t kept_bytes, n_kept;       /* of all that the keeper has looked into */
+	uint64_t keep_no;                /* of the keeper, in block.keep_no; never used again */
+	bool is_keeping;                 /* what is looked into now is kept */
 };
 
 struct streams {
