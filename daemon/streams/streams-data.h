@@ -92,10 +92,6 @@ struct stream {
 	struct stream_id gone_to;
 	struct stream_id *gone;
 	size_t n_gone, gone_cap;
-	/* Likewise, what the open batch deletes already; and how many of the single ones it does. */
-	bool has_erased;
-	struct stream_id erased_to;
-	size_t n_erased;
 };
 
 struct blocked;
@@ -157,6 +153,8 @@ struct streams {
 	size_t dirty_bytes;                /* about what the next batch has */
 	size_t ahead_bytes;      /* dirty_bytes when all that could be was written ahead, see streams-fill.c */
 	size_t committing_bytes; /* about what the batch under way has */
+	bool has_filled;         /* something is in the batch and not on `dirty` or `deleted` any more */
+	bool is_filling;         /* it takes several passes; meanwhile commands that write wait */
 	struct stream_cache cache;
 	struct client_list throttled; /* wait until queue_bytes are no longer exceeded */
 	struct client_list blocked;   /* wait for entries, see blocked.h */
