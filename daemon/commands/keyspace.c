@@ -8,7 +8,7 @@
 #include "command-keys.h"
 #include "num.h"
 
-#define KEYSPACE_OFF "ERR streams are off: [store] directory is not set"
+#define KEYSPACE_OFF "ERR streams are off: set [store] directory, or start udsd with --store"
 
 struct streams *
 keyspace_require_streams(struct bus *bus, struct session *s)

@@ -173,8 +173,9 @@ struct streams {
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
 	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
 	int copy_error;
-	/* For UDSD BACKUP: who asked for the copy that is made or has not been answered, or 0; its number and place. */
+	/* For UDSD BACKUP: who asked for the last copy, or 0; its number and place. */
 	uint64_t copy_for, copy_no;
+	bool copy_is_answered;
 	char copy_path[1100];
 	const char *directory;                                 /* of the store; its owner's */
 	size_t n_expiring;                                     /* streams with expires_ms */

@@ -48,7 +48,7 @@ for command in ("XADD s * f v", "XLEN s", "XRANGE s - +", "XREVRANGE s + -", "XD
     try:
         raise AssertionError(client.call(*command.split()))
     except Error as error:
-        assert str(error) == "ERR streams are off: [store] directory is not set", command
+        assert str(error) == "ERR streams are off: set [store] directory, or start udsd with --store", command
 EOF
     assert_success
     run redis WAITAOF 1 0 0
