@@ -574,6 +574,24 @@ two = call("XADD", "t", "IDMP", "p", "1", "*", "f", "v")
 assert two != one
 wait_until(lambda: call("XADD", "t", "IDMP", "p", "1", "*", "f", "v") != two, "the identifier to be forgotten")
 assert call("XCFGSET", "t", "IDMP-DURATION", "70", "IDMP-MAXSIZE", "2") == b"OK"
+
+def figures(key, *full):
+    info = call("XINFO", "STREAM", key, *full)
+    names = info[::2]
+    if b"idmp-duration" not in names:
+        return None
+    begin = names.index(b"recorded-first-entry-id") + 1
+    assert names[begin:begin + 6] == [b"idmp-duration", b"idmp-maxsize", b"pids-tracked", b"iids-tracked",
+                                      b"iids-added", b"iids-duplicates"], names
+    assert names[begin + 6] == (b"entries" if full else b"groups"), names
+    return info[1::2][begin:begin + 6]
+
+call("XADD", "plain", "*", "f", "v")
+assert figures("plain") is figures("plain", "FULL") is None
+assert call("XCFGSET", "plain", "IDMP-DURATION", "9") == b"OK"
+assert figures("plain") == figures("plain", "FULL") == [9, 100, 0, 0, 0, 0]
+assert figures("ring") == figures("ring", "FULL") == [100, 100, 1, 100, 102, 1]
+assert figures("s") == [100, 100, 2, 9, 9, 7]
 with open(sys.argv[2], "w") as file:
     print(ids["p2", "b"].decode(), auto.decode(), file=file)
 for words, text in ((["IDMP", "p", "*", "f", "v"], "ERR Invalid stream ID specified as stream command argument"),
@@ -599,6 +617,8 @@ EOF
     assert_output "b'$auto'"
     run redis XLEN s
     assert_output 9
+    run redis XINFO STREAM ring
+    assert_output --partial "b'iids-tracked', 100, b'iids-added', 102, b'iids-duplicates', 1,"
     # What XCFGSET has set holds still: of three, the first is forgotten.
     run redis XADD t IDMP q 1 "*" f v
     first=$output
