@@ -1,5 +1,6 @@
 /* MULTI, EXEC and DISCARD. */
 #include "cmd-pubsub.h"
+#include "exec-needs.h"
 #include "execute.h"
 #include "keyspace.h"
 #include "handlers.h"
@@ -66,48 +67,72 @@ multi_deliver_own(struct bus *bus, struct session *s, struct transaction *transa
 }
 
 /*
- * EXEC starts only when everything that it publishes can go out without waiting, since nothing may come in between
- * later. Whoever has to wait begins anew, as it was ready for all of it only at that moment. What was found in earlier
- * turns may not hold any more at the end; then it looks again, while all others wait. Returns COMMAND_DONE when EXEC
- * may start, or would cost too much, as transaction->work says.
+ * Whether one command could run to its end now. COMMAND_WAIT: it could not, and the session waits; *ret_is_anew: all
+ * is looked at again then, as it was ready for all of it only at this moment.
  */
 static enum command_result
-multi_wait_for_receivers(struct bus *bus, struct session *s, struct transaction *transaction)
+multi_check(struct bus *bus, struct session *s, struct transaction *transaction, const struct queued_command *command,
+            bool *ret_is_anew)
+{
+	uint64_t begin = bus->flow.work.done;
+
+	bus->flow.work.done += 2 * WORK_VISIT; /* commands may be many, and are in no cache */
+	*ret_is_anew = false;
+	if (!(command->row->flags & COMMAND_PUBLISHES)) {
+		if (!keyspace_exec_must_wait(bus, s, command->row))
+			return exec_needs_fetch(bus, s, transaction, command, ret_is_anew);
+		*ret_is_anew = true;
+	} else if (cmd_publish_must_wait(bus, s, command->argv, command->row->run == cmd_spublish,
+	                                 &transaction->memory)) {
+		*ret_is_anew = s->client.in_list != &bus->flow.wide_waiters; /* else receivers are still searched for */
+	} else {
+		transaction->work += bus->flow.work.done - begin;
+		return COMMAND_DONE;
+	}
+	if (*ret_is_anew)
+		exec_needs_drop(bus, s);
+	return COMMAND_WAIT;
+}
+
+/*
+ * EXEC starts only when everything that it publishes can go out without waiting, and everything that it reads is in
+ * memory, since nothing may come in between later. What was found in earlier turns may not hold any more at the end;
+ * then it looks again, while all others wait. Returns COMMAND_DONE when EXEC may start, or would cost too much, as
+ * transaction->work and needs.is_too_much say.
+ */
+static enum command_result
+multi_wait_until_ready(struct bus *bus, struct session *s, struct transaction *transaction)
 {
 	if (!transaction->next) {
 		transaction->next = STAILQ_FIRST(&transaction->commands);
 		transaction->memory = transaction->work = 0;
 		transaction->generation = multi_generation(bus);
 		transaction->has_paused = false;
+		transaction->needs = (struct exec_needs){ 0 };
 	}
 	if (bus->flow.wide == &s->client)
 		transaction->work += bus->flow.wide_work; /* for the command that is checked now */
-	while (transaction->next && transaction->work <= EXEC_WORK) {
-		const struct queued_command *command = transaction->next;
-		uint64_t begin = bus->flow.work.done;
+	while (transaction->next && transaction->work <= EXEC_WORK && !transaction->needs.is_too_much) {
+		enum command_result result = COMMAND_MORE;
+		bool is_anew = false;
 
-		if (job_must_pause(bus, s, 0)) {
-			transaction->has_paused = true;
-			return COMMAND_MORE;
+		if (!job_must_pause(bus, s, 0))
+			result = multi_check(bus, s, transaction, transaction->next, &is_anew);
+		if (result == COMMAND_DONE) {
+			transaction->next = STAILQ_NEXT(transaction->next, link);
+			continue;
 		}
-		bus->flow.work.done += 2 * WORK_VISIT; /* commands may be many, and are in no cache */
-		if (command->row->flags & COMMAND_PUBLISHES
-		        ? cmd_publish_must_wait(bus, s, command->argv, command->row->run == cmd_spublish,
-		                                &transaction->memory)
-		        : keyspace_exec_must_wait(bus, s, command->row)) {
-			if (s->client.in_list == &bus->flow.wide_waiters) { /* its receivers are still searched for */
-				transaction->has_paused = true;
-				return COMMAND_WAIT;
-			}
+		transaction->has_paused = true;
+		/* Others must not wait for the disk. */
+		if (is_anew || (result == COMMAND_WAIT && s->client.in_list != &bus->flow.wide_waiters &&
+		                bus->flow.executing == &s->client)) {
 			transaction->next = NULL;
 			multi_end(bus, s, transaction);
-			return COMMAND_WAIT;
 		}
-		transaction->next = STAILQ_NEXT(command, link);
-		transaction->work += bus->flow.work.done - begin;
+		return result;
 	}
-	if (!transaction->next && transaction->generation != multi_generation(bus) && transaction->has_paused &&
-	    bus->flow.executing != &s->client) {
+	if (!transaction->next && transaction->has_paused && bus->flow.executing != &s->client &&
+	    (transaction->needs.has_any || transaction->generation != multi_generation(bus))) {
 		batch_close(&bus->batch);
 		flow_set_executing(&bus->flow, &s->client);
 		return COMMAND_MORE;
@@ -224,6 +249,11 @@ multi_is_refused(struct bus *bus, struct session *s, const struct transaction *t
 		reply_error(bus, s,
 		            "EXECABORT Transaction discarded because of: it takes too long to match its channels with "
 		            "all patterns");
+	else if (transaction->needs.is_too_much)
+		reply_error(
+		    bus, s,
+		    "EXECABORT Transaction discarded because of: what it reads from disk takes more than half of "
+		    "the memory for that ([store] cache)");
 	else if (transaction->memory > multi_memory_max(bus))
 		reply_error(bus, s,
 		            "EXECABORT Transaction discarded because of: it publishes to too many receivers at once, "
@@ -246,7 +276,7 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		return COMMAND_DONE;
 	}
 	if (!transaction->is_checked)
-		result = multi_wait_for_receivers(bus, s, transaction);
+		result = multi_wait_until_ready(bus, s, transaction);
 	if (result != COMMAND_DONE)
 		return result;
 	/* Once it runs, nothing can refuse it any more: a reload may have changed the limits since. */

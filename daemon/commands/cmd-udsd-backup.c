@@ -5,12 +5,29 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "handlers.h"
 #include "keyspace.h"
 #include "reply.h"
 #include "streams.h"
+
+/* Whether nobody will take away what was copied last: who asked for it is gone, was not answered, or asks again. */
+static bool
+backup_is_forgotten(struct bus *bus, const struct session *s, const struct streams *streams)
+{
+	const struct client *c;
+
+	if (streams->copy_for == 0)
+		return false;
+	if (!streams->copy_is_answered || streams->copy_for == s->client.id)
+		return true;
+	TAILQ_FOREACH(c, &bus->flow.clients, link) {
+		bus->flow.work.done += WORK_VISIT;
+		if (c->id == streams->copy_for)
+			return !client_is_live(c);
+	}
+	return true;
+}
 
 /* Whether the copy that was asked for last is still being made. */
 static bool
@@ -22,19 +39,19 @@ backup_is_running(const struct streams *streams)
 static enum command_result
 backup_begin(struct bus *bus, struct session *s, struct streams *streams)
 {
+	char path[sizeof(streams->copy_path)];
 	int r;
 
-	if (streams->copy_for != 0)
-		unlink(streams->copy_path); /* whoever asked for it has not taken it away */
-	streams->copy_for = 0;
-	snprintf(streams->copy_path, sizeof(streams->copy_path), "%s/backup-%llu.db", streams->directory,
+	snprintf(path, sizeof(path), "%s/backup-%llu.db", streams->directory,
 	         (unsigned long long)streams_now_ms(streams));
-	r = streams_backup(streams, streams->copy_path);
+	r = streams_backup(streams, path, backup_is_forgotten(bus, s, streams) ? streams->copy_path : NULL);
 	if (r < 0) {
 		reply_error(bus, s, "ERR the store cannot be copied: %s", strerror(-r));
 		return COMMAND_DONE;
 	}
+	memcpy(streams->copy_path, path, sizeof(path));
 	streams->copy_for = s->client.id;
+	streams->copy_is_answered = false;
 	streams->copy_no = streams->copies + 1;
 	return flow_wait(&bus->flow, &s->client, &streams->copying) ? COMMAND_WAIT : COMMAND_DONE;
 }
@@ -44,19 +61,21 @@ cmd_udsd_backup(struct bus *bus, struct session *s, const struct slice *argv __a
                 size_t argc __attribute__((unused)))
 {
 	struct streams *streams = keyspace_require_streams(bus, s);
+	bool is_mine;
 
 	if (!streams)
 		return COMMAND_DONE;
 	bus->flow.work.done += WORK_SYSCALL;
-	if (backup_is_running(streams) && streams->copy_for != s->client.id) {
+	is_mine = streams->copy_for == s->client.id && !streams->copy_is_answered;
+	if (backup_is_running(streams) && !is_mine) {
 		reply_error(bus, s, "ERR a copy of the store is being made already");
 		return COMMAND_DONE;
 	}
-	if (streams->copy_for != s->client.id)
+	if (!is_mine)
 		return backup_begin(bus, s, streams);
 	if (backup_is_running(streams))
 		return flow_wait(&bus->flow, &s->client, &streams->copying) ? COMMAND_WAIT : COMMAND_DONE;
-	streams->copy_for = 0;
+	streams->copy_is_answered = true;
 	if (streams->copy_error == 0)
 		reply_text(bus, s, streams->copy_path);
 	else

@@ -125,8 +125,6 @@ xackdel_run(struct bus *bus, struct session *s, const struct slice *argv, size_t
 		return COMMAND_WAIT;
 	group = xack_find(bus, streams, argv[1], argv[2]);
 	if (i == 0) {
-		if (group && !xwork_require_warm(bus, s, streams, group->stream, argv + ids.first, ids.n))
-			return COMMAND_DONE;
 		i = ids.first;
 		answer_begin(&work->answer, bus, s);
 		work->has_answer = true;
@@ -285,9 +283,6 @@ xnack_run(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 	if (!group || (next == 0 && !xack_require_ids(bus, s, argv, xnack.first + xnack.n, xnack.first)))
 		return COMMAND_DONE;
 	if (next == 0 && xnack.is_forced && !xgroup_require_room(bus, s, streams, group))
-		return COMMAND_DONE;
-	if (next == 0 && xnack.is_forced &&
-	    !xwork_require_warm(bus, s, streams, group->stream, argv + xnack.first, xnack.n))
 		return COMMAND_DONE;
 	for (; i < xnack.first + xnack.n; i++) {
 		enum stream_step step;

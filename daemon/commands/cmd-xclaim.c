@@ -193,8 +193,7 @@ xclaim_run(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 	if (!claim.group || !xclaim_require(bus, s, argv, argc, work->left, &claim))
 		return COMMAND_DONE;
 	work->left = claim.n;
-	if (next == 0 && ((claim.is_forced && !xgroup_require_room(bus, s, streams, claim.group)) ||
-	                  !xwork_require_warm(bus, s, streams, claim.group->stream, argv + 5, claim.n)))
+	if (next == 0 && claim.is_forced && !xgroup_require_room(bus, s, streams, claim.group))
 		return COMMAND_DONE;
 	if (stream_id_cmp(claim.last, claim.group->last) > 0)
 		group_set_last(streams, claim.group, claim.last, claim.group->entries_read);
@@ -228,11 +227,6 @@ cmd_xclaim(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 {
 	return xwork_run(bus, s, argv, argc, xclaim_run);
 }
-
-/* COUNT: Redis looks at ten times as many entries, and takes no count for which that would be too many to note. */
-#define XAUTOCLAIM_COUNT 100
-#define XAUTOCLAIM_TRIES 10
-#define XAUTOCLAIM_COUNT_MAX (INT64_MAX / 16)
 
 static bool
 xautoclaim_require(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xclaim *claim,

@@ -14,8 +14,8 @@ xdel_must_stop(struct bus *bus, struct session *s, struct streams *streams, enum
 {
 	if (step == STREAM_ENTRY || step == STREAM_END)
 		return false;
-	/* EXEC has found all blocks before. One that is missing now went with its last entry, which was named twice. */
-	if (step == STREAM_COLD && bus->flow.executing == &s->client && sessions_of(bus)->place.next == 0)
+	/* EXEC has found all blocks before it began. One that is missing now went with its last entry. */
+	if (step == STREAM_COLD && bus->flow.executing == &s->client)
 		return false;
 	*ret_result = step == STREAM_COLD ? keyspace_wait_cold(bus, s, streams, next) : keyspace_refuse_error(bus, s);
 	return true;
@@ -41,8 +41,6 @@ cmd_xdel(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		for (size_t i = 2; i < argc; i++)
 			if (!keyspace_require_id(bus, s, argv[i], 0, &id))
 				return COMMAND_DONE;
-		if (!xwork_require_warm(bus, s, streams, stream, argv + 2, argc - 2))
-			return COMMAND_DONE;
 	}
 	for (size_t i = begin; stream && i < argc; i++) {
 		enum stream_step step;
@@ -122,9 +120,6 @@ cmd_xdelex(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
 	stream = keyspace_find(bus, streams, argv[1]);
-	if (stream && !sessions_of(bus)->place.state &&
-	    !xwork_require_warm(bus, s, streams, stream, argv + ids.first, ids.n))
-		return COMMAND_DONE;
 	xdelex = xdelex_begin(bus, s, ids.n);
 	for (size_t begin = xdelex ? xdelex->n : 0; xdelex && stream && xdelex->n < ids.n;) {
 		enum refs_result result = REFS_NONE;

@@ -1,6 +1,7 @@
 /* XINFO: what there is to know of a stream, its groups and their consumers. */
 #include "group-lag.h"
 #include "handlers.h"
+#include "producers.h"
 #include "xgroup.h"
 #include "xwork.h"
 
@@ -41,10 +42,15 @@ xinfo_put_id(struct answer *answer, const char *name, struct stream_id id)
 	answer_id(answer, id);
 }
 
-/* What both forms of XINFO STREAM begin with. Blocks take the place of the nodes of Redis's tree. */
+/* What both forms of XINFO STREAM begin with, in a map with `more` others. Blocks take the place of the nodes of
+ * Redis's tree. */
 static void
-xinfo_put_stream(struct answer *answer, const struct stream *stream)
+xinfo_put_stream(struct answer *answer, const struct stream *stream, size_t more)
 {
+	struct producers_figures figures;
+	bool has_producers = producers_get_figures(stream, &figures);
+
+	answer_map(answer, 7 + (has_producers ? 6 : 0) + more);
 	xinfo_put_number(answer, "length", stream->length);
 	xinfo_put_number(answer, "radix-tree-keys", stream->n_blocks);
 	xinfo_put_number(answer, "radix-tree-nodes", stream->n_blocks + 1);
@@ -52,6 +58,14 @@ xinfo_put_stream(struct answer *answer, const struct stream *stream)
 	xinfo_put_id(answer, "max-deleted-entry-id", stream->max_deleted);
 	xinfo_put_number(answer, "entries-added", stream->added);
 	xinfo_put_id(answer, "recorded-first-entry-id", stream_first_id(stream));
+	if (!has_producers)
+		return;
+	xinfo_put_number(answer, "idmp-duration", figures.duration_s);
+	xinfo_put_number(answer, "idmp-maxsize", figures.size);
+	xinfo_put_number(answer, "pids-tracked", figures.producers);
+	xinfo_put_number(answer, "iids-tracked", figures.iids);
+	xinfo_put_number(answer, "iids-added", figures.added);
+	xinfo_put_number(answer, "iids-duplicates", figures.duplicates);
 }
 
 /* The first or the last entry, or null. */
@@ -86,8 +100,7 @@ xinfo_stream(struct bus *bus, struct session *s, struct streams *streams, struct
 	enum stream_step step;
 
 	answer_begin(&answer, bus, s);
-	answer_map(&answer, 10);
-	xinfo_put_stream(&answer, stream);
+	xinfo_put_stream(&answer, stream, 3);
 	xinfo_put_number(&answer, "groups", stream->n_groups);
 	step = xinfo_put_edge(&answer, streams, stream, "first-entry", false);
 	if (step == STREAM_ENTRY || step == STREAM_END)
@@ -207,8 +220,7 @@ xinfo_full(struct bus *bus, struct session *s, struct streams *streams, struct s
 	if (next == 0) {
 		answer_begin(answer, bus, s);
 		work->has_answer = true;
-		answer_map(answer, 9);
-		xinfo_put_stream(answer, stream);
+		xinfo_put_stream(answer, stream, 2);
 		answer_text(answer, "entries");
 		work->list = answer_open(answer);
 	}

@@ -8,7 +8,7 @@
 #include "command-keys.h"
 #include "num.h"
 
-#define KEYSPACE_OFF "ERR streams are off: [store] directory is not set"
+#define KEYSPACE_OFF "ERR streams are off: set [store] directory, or start udsd with --store"
 
 struct streams *
 keyspace_require_streams(struct bus *bus, struct session *s)
@@ -164,7 +164,9 @@ enum command_result
 keyspace_wait_cold(struct bus *bus, struct session *s, struct streams *streams, size_t next)
 {
 	if (bus->flow.executing == &s->client) {
-		reply_error(bus, s, "ERR these entries are on disk, which EXEC does not wait for; read them before it");
+		reply_error(
+		    bus, s,
+		    "ERR these entries are on disk, and EXEC could not know that it needs them before it began");
 		return COMMAND_DONE;
 	}
 	sessions_of(bus)->place.next = next;

@@ -79,8 +79,8 @@ struct stream *keyspace_get(struct bus *bus, struct session *s, struct streams *
 /*
  * After STREAM_COLD, while nothing is replied: the result of the handler. It runs again when the block is there: from
  * its beginning if next is 0, and then it must have changed nothing; else it finds next, and what it has put into
- * place.state, in sessions.place. In EXEC, which cannot wait for the disk as all others would wait with it, an error is
- * replied.
+ * place.state, in sessions.place. In EXEC, which has fetched what it knew of (exec-needs.h) and cannot wait any more,
+ * as all others would wait with it, an error is replied.
  */
 enum command_result keyspace_wait_cold(struct bus *bus, struct session *s, struct streams *streams, size_t next);
 

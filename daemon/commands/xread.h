@@ -14,6 +14,12 @@
 #define XREAD_BYTES ((size_t)1024 * 1024)
 #define XREAD_WORK ((uint64_t)6 * 1000 * 1000)
 
+/* COUNT of XAUTOCLAIM: Redis looks at ten times as many entries, and takes no count for which that would be too many to
+ * note. */
+#define XAUTOCLAIM_COUNT 100
+#define XAUTOCLAIM_TRIES 10
+#define XAUTOCLAIM_COUNT_MAX (INT64_MAX / 16)
+
 /* A waiter with CLAIM looks again at most so often for entries that are given after it began to wait. */
 #define XREAD_RETRY_MS ((uint64_t)10)
 

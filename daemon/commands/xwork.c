@@ -100,23 +100,6 @@ xwork_wait_cold(struct bus *bus, struct session *s, struct streams *streams, str
 	return keyspace_wait_cold(bus, s, streams, next);
 }
 
-bool
-xwork_require_warm(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream,
-                   const struct slice *ids, size_t n)
-{
-	struct stream_entry entry;
-	struct stream_id id;
-
-	for (size_t i = 0; bus->flow.executing == &s->client && i < n; i++) {
-		bus->flow.work.done += WORK_LOOKUP;
-		if (stream_id_parse(ids[i], 0, &id) && stream_find(streams, stream, id, &entry) == STREAM_COLD) {
-			keyspace_wait_cold(bus, s, streams, 0); /* replies the error */
-			return false;
-		}
-	}
-	return true;
-}
-
 int
 xwork_add_id(struct xwork *work, struct stream_id id)
 {

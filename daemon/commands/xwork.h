@@ -47,12 +47,5 @@ bool xwork_must_pause(struct bus *bus, struct session *s, struct xwork *work, si
 enum command_result xwork_wait_cold(struct bus *bus, struct session *s, struct streams *streams, struct xwork *work,
                                     size_t next);
 
-/*
- * For EXEC, which does not wait for the disk: whether the entries with these ids can be found at once, so that nothing
- * is half done; otherwise replies an error. Elsewhere it just says yes.
- */
-bool xwork_require_warm(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream,
-                        const struct slice *ids, size_t n);
-
 /* Returns 0 or -ENOMEM. */
 int xwork_add_id(struct xwork *work, struct stream_id id);

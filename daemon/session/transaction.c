@@ -7,6 +7,8 @@
 #include "bus.h"
 #include "reply.h"
 #include "session.h"
+#include "sessions.h"
+#include "stream-cache.h"
 
 int
 transaction_begin(struct session *s)
@@ -36,8 +38,12 @@ transaction_clear(struct bus *bus, struct transaction *transaction)
 void
 transaction_end(struct bus *bus, struct session *s)
 {
+	struct streams *streams = sessions_of(bus)->streams;
+
 	if (!s->in_transaction)
 		return;
+	if (streams)
+		stream_cache_end_keep(streams, &s->client);
 	transaction_clear(bus, s->info->transaction);
 	place_clear(bus, &s->info->transaction->place);
 	free(s->info->transaction);

@@ -11,6 +11,33 @@
 
 #include "arena.h"
 #include "job.h"
+#include "stream-id.h"
+
+/* Where the look at one command goes on; all zero: at its begin. */
+struct exec_needs_place {
+	size_t at;
+	struct stream_id id;
+	uint64_t n;
+	bool has_begun;
+};
+
+/* What EXEC knows of the blocks of streams that its commands will look into, see exec-needs.h. */
+struct exec_needs {
+	/* What the commands before it may do, at most. */
+	uint64_t removed;                    /* entries that are deleted or acknowledged */
+	uint64_t added;                      /* entries */
+	uint64_t taken;                      /* entries that a group gives, */
+	uint64_t n_reads;                    /* in so many commands */
+	bool has_renamed;                    /* a key */
+	struct slice trimmed;                /* the key that is trimmed last, */
+	struct stream_id trimmed_to;         /* which leaves what comes after this one; */
+	size_t trimmed_blocks;               /* so many blocks go */
+	struct slice moved_key, moved_group; /* the group that is made or moved last, */
+	struct stream_id moved_to;           /* to this id */
+	struct exec_needs_place place;       /* of the command that is looked at */
+	bool has_any;                        /* commands that look into blocks */
+	bool is_too_much;                    /* they do not fit into the cache */
+};
 
 struct transaction {
 	STAILQ_HEAD(, queued_command) commands;
@@ -28,7 +55,8 @@ struct transaction {
 	bool is_too_long;      /* there are too many replies: the client is disconnected at the end */
 	uint64_t memory, work; /* what its messages take in queues, in bytes; what was done for it (work.h) */
 	uint64_t generation;   /* of what it found, when the check began */
-	struct place place;    /* of `next`, if that is not done */
+	struct exec_needs needs;
+	struct place place; /* of `next`, if that is not done */
 };
 
 /* Begins a transaction. Returns 0 or -ENOMEM. */

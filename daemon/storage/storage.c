@@ -211,20 +211,24 @@ storage_fetch(struct storage *storage, uint64_t stream, const uint8_t id[STORAGE
 }
 
 int
-storage_backup(struct storage *storage, const char *path)
+storage_backup(struct storage *storage, const char *path, const char *forgotten)
 {
 	struct worker *worker = &storage->worker;
-	char *copy;
+	char *copy, *old = NULL;
 
 	assert(storage->is_started);
 	if (storage->is_copying)
 		return -EBUSY;
 	if (storage_state(storage) == STORAGE_DEAD)
 		return -EIO;
-	if (!(copy = strdup(path)))
+	copy = strdup(path);
+	if (!copy || (forgotten && !(old = strdup(forgotten)))) {
+		free(copy);
 		return -ENOMEM;
+	}
 	pthread_mutex_lock(&worker->mutex);
 	worker->copy_path = copy;
+	worker->copy_forgotten = old;
 	pthread_cond_signal(&worker->cond);
 	pthread_mutex_unlock(&worker->mutex);
 	storage->is_copying = true;

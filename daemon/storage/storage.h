@@ -78,10 +78,10 @@ int storage_fetch(struct storage *storage, uint64_t stream, const uint8_t id[STO
 
 /*
  * Begins a copy of the whole store, as of some commit, at `path`, which must not exist; it is there when it is whole
- * and on disk, and until then, PATH.part is. Ends with STORAGE_BACKED_UP. Returns 0; -EBUSY if a copy is being made;
- * -ENOMEM; or -EIO after a failure.
+ * and on disk, and until then, PATH.part is. forgotten: an older copy, which is removed before, or NULL. Ends with
+ * STORAGE_BACKED_UP. Returns 0; -EBUSY if a copy is being made; -ENOMEM; or -EIO after a failure.
  */
-int storage_backup(struct storage *storage, const char *path);
+int storage_backup(struct storage *storage, const char *path, const char *forgotten);
 
 enum storage_event_kind {
 	STORAGE_NOTHING,

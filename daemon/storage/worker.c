@@ -219,13 +219,16 @@ worker_serve(struct worker *worker)
 static bool
 worker_copy(struct worker *worker)
 {
-	char *path = worker->copy_path;
+	char *path = worker->copy_path, *forgotten = worker->copy_forgotten;
 	int r = 0;
 
 	if (!path && !worker->is_copying)
 		return false;
-	worker->copy_path = NULL;
+	worker->copy_path = worker->copy_forgotten = NULL;
 	pthread_mutex_unlock(&worker->mutex);
+	if (forgotten)
+		unlink(forgotten);
+	free(forgotten);
 	if (path)
 		r = copy_begin(&worker->copy, &worker->database, path);
 	if (r == 0)
@@ -383,6 +386,7 @@ worker_deinit(struct worker *worker)
 	fetch_drop_all(&worker->found);
 	changes_deinit(&worker->batch);
 	free(worker->copy_path);
+	free(worker->copy_forgotten);
 	close(worker->event_fd);
 	pthread_cond_destroy(&worker->cond);
 	pthread_mutex_destroy(&worker->mutex);

@@ -26,7 +26,7 @@ struct worker {
 	uint64_t batch_no;
 	uint64_t commit_at_ms; /* not before */
 	struct fetch_list wanted, found;
-	char *copy_path;                          /* a copy to begin */
+	char *copy_path, *copy_forgotten;         /* a copy to begin, and one to remove before, or NULL */
 	bool is_committed, is_copied, has_failed; /* events that have not been collected */
 	int copy_error;
 	bool is_signalled; /* event_fd is readable */

@@ -37,6 +37,7 @@ enum block_place {
 	BLOCK_USED,       /* on cache.used */
 	BLOCK_FRESH,      /* on cache.fresh */
 	BLOCK_PINNED,     /* on `pins` of another one */
+	BLOCK_KEPT,       /* on cache.kept */
 	BLOCK_FETCHING,   /* has no bytes yet */
 	BLOCK_DAMAGED,    /* could not be fetched, or what was fetched is damaged; has no bytes */
 };
@@ -61,6 +62,7 @@ struct block {
 	struct block_list pins;     /* that stay in memory until this one is looked into or goes */
 	struct block *pinned_for;   /* on whose pins it is */
 	uint32_t n_pins;
+	uint64_t keep_no; /* of the client for which it was kept last; 0: none yet */
 };
 
 /* An empty block; NULL without memory. */

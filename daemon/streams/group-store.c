@@ -57,7 +57,7 @@ group_get_record(struct slice key, struct slice value, uint64_t *ret_no, uint64_
 }
 
 static int
-group_save(struct storage *storage, const struct stream *stream, const struct stream_group *group)
+group_write(struct storage *storage, const struct stream *stream, const struct stream_group *group)
 {
 	const struct stream_consumer *consumer;
 	int r = 0;
@@ -96,42 +96,51 @@ group_erase(struct storage *storage, const struct stream *stream, const struct s
 	return r < 0 ? r : storage_delete_owner(storage, STORAGE_PENDING, group->no);
 }
 
-int
-group_save_all(struct storage *storage, const struct stream *stream)
+static void
+group_saved(struct stream_group *group)
 {
-	const struct stream_group *group;
-	int r = 0;
+	struct stream_consumer *consumer;
 
-	TAILQ_FOREACH(group, &stream->gone_groups, link)
-		if (r == 0)
-			r = group_erase(storage, stream, group);
-	TAILQ_FOREACH(group, &stream->groups, link)
-		if (r == 0)
-			r = group_save(storage, stream, group);
+	group->is_dirty = false;
+	group->is_stored = true;
+	group->n_gone = 0;
+	while ((consumer = TAILQ_FIRST(&group->dirty_consumers))) {
+		TAILQ_REMOVE(&group->dirty_consumers, consumer, dirty_link);
+		consumer->is_dirty = false;
+		consumer->is_stored = true;
+	}
+	pending_saved(&group->pending);
+}
+
+bool
+group_is_changed(const struct stream_group *group)
+{
+	return group->is_dirty || !group->is_stored || group->n_gone > 0 || !TAILQ_EMPTY(&group->dirty_consumers) ||
+	       pending_is_dirty(&group->pending);
+}
+
+int
+group_save(struct storage *storage, struct stream_group *group)
+{
+	int r = group_write(storage, group->stream, group);
+
+	if (r == 0)
+		group_saved(group);
 	return r;
 }
 
-void
-group_saved_all(struct stream *stream)
+int
+group_save_gone(struct storage *storage, struct stream *stream)
 {
-	struct stream_consumer *consumer;
 	struct stream_group *group;
 
 	while ((group = TAILQ_FIRST(&stream->gone_groups))) {
+		if (group_erase(storage, stream, group) < 0)
+			return -ENOMEM;
 		TAILQ_REMOVE(&stream->gone_groups, group, link);
 		free(group);
 	}
-	TAILQ_FOREACH(group, &stream->groups, link) {
-		group->is_dirty = false;
-		group->is_stored = true;
-		group->n_gone = 0;
-		while ((consumer = TAILQ_FIRST(&group->dirty_consumers))) {
-			TAILQ_REMOVE(&group->dirty_consumers, consumer, dirty_link);
-			consumer->is_dirty = false;
-			consumer->is_stored = true;
-		}
-		pending_saved(&group->pending);
-	}
+	return 0;
 }
 
 int

@@ -4,12 +4,14 @@
 #include "group.h"
 
 /*
- * group_save_all() writes what changed in the groups of a stream into the open batch; group_erase_all() removes them
- * all from disk, for a stream that is deleted. Both return 0 or -ENOMEM. group_saved_all() is called when the batch is
- * complete and will not be dropped; until then, group_save_all() would write the same again.
+ * group_save() writes what has changed in a group into the open batch, and marks it as saved; group_save_gone() removes
+ * those that were deleted. Both return 0; or -ENOMEM, and then what is left is as changed as it was, and is written
+ * again.
  */
-int group_save_all(struct storage *storage, const struct stream *stream);
-void group_saved_all(struct stream *stream);
+bool group_is_changed(const struct stream_group *group);
+int group_save(struct storage *storage, struct stream_group *group);
+int group_save_gone(struct storage *storage, struct stream *stream);
+/* Removes all groups from disk, for a stream that is deleted. Returns 0 or -ENOMEM. */
 int group_erase_all(struct storage *storage, const struct stream *stream);
 
 /*

@@ -1,6 +1,6 @@
 /*
  * A record for each producer, under its name, with all that is known of it; and one under an empty name, with what
- * XCFGSET has set, if anything.
+ * XCFGSET has set, and how many entries and repetitions there were ever.
  */
 #include "producers-store.h"
 
@@ -42,7 +42,7 @@ producers_save(struct streams *streams, struct stream *stream)
 {
 	struct producers *producers = stream->producers;
 	const struct producer *producer;
-	uint8_t record[2 * VARINT_MAX], *p = record;
+	uint8_t record[4 * VARINT_MAX], *p = record;
 	int r = 0;
 
 	if (!producers)
@@ -58,10 +58,12 @@ producers_save(struct streams *streams, struct stream *stream)
 		if (r < 0)
 			return r;
 	}
-	if (!producers->is_configured)
+	if (!producers->is_dirty)
 		return 0;
 	p = varint_put(p, producers->duration_s);
 	p = varint_put(p, producers->size);
+	p = varint_put(p, producers->added);
+	p = varint_put(p, producers->duplicates);
 	return storage_put(streams->storage, STORAGE_PRODUCERS, stream->no, (struct slice){ record, 0 },
 	                   (struct slice){ record, (size_t)(p - record) });
 }
@@ -74,7 +76,7 @@ producers_saved(struct stream *stream)
 
 	if (!producers)
 		return;
-	producers->is_configured = false;
+	producers->is_dirty = false;
 	while ((producer = TAILQ_FIRST(&producers->gone))) {
 		TAILQ_REMOVE(&producers->gone, producer, link);
 		free(producer);
@@ -96,13 +98,16 @@ static int
 producers_load_configuration(struct stream *stream, struct slice value)
 {
 	const uint8_t *p = value.p, *end = p + value.len;
-	uint64_t duration_s, size;
+	uint64_t duration_s, size, added, duplicates;
 
-	if (!varint_get(&p, end, &duration_s) || !varint_get(&p, end, &size) || duration_s == 0 ||
-	    duration_s > PRODUCERS_DURATION_MAX || size == 0 || size > PRODUCERS_SIZE_MAX)
+	if (!varint_get(&p, end, &duration_s) || !varint_get(&p, end, &size) || !varint_get(&p, end, &added) ||
+	    !varint_get(&p, end, &duplicates) || duration_s == 0 || duration_s > PRODUCERS_DURATION_MAX || size == 0 ||
+	    size > PRODUCERS_SIZE_MAX)
 		return -EBADMSG;
 	stream->producers->duration_s = (uint32_t)duration_s;
 	stream->producers->size = (uint32_t)size;
+	stream->producers->added = added;
+	stream->producers->duplicates = duplicates;
 	return 0;
 }
 

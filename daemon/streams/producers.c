@@ -172,6 +172,7 @@ producers_find(struct streams *streams, struct stream *stream, struct slice pid,
 		if (seen->iid.hash[0] != iid.hash[0] || seen->iid.hash[1] != iid.hash[1])
 			continue;
 		stream->producers->duplicates++;
+		stream->producers->is_dirty = true; /* saved when the stream is */
 		*ret_id = seen->id;
 		return true;
 	}
@@ -245,6 +246,7 @@ producers_add(struct streams *streams, struct stream *stream, struct slice pid, 
 	producer->is_dirty = true;
 	stream->producers->iids++;
 	stream->producers->added++;
+	stream->producers->is_dirty = true;
 	streams->dirty_bytes += producer->n * sizeof(producer->ring[0]);
 	stream_touch(streams, stream);
 }
@@ -262,7 +264,7 @@ producers_configure(struct streams *streams, struct stream *stream, uint32_t dur
 		return 0;
 	producers->duration_s = duration_s ? duration_s : producers->duration_s;
 	producers->size = size ? size : producers->size;
-	producers->is_configured = true;
+	producers->is_dirty = true;
 	streams->flow->work.done += producers->table.n * WORK_LOOKUP;
 	while ((producer = TAILQ_FIRST(&producers->used)))
 		producer_forget(streams, stream, producer);
@@ -270,17 +272,22 @@ producers_configure(struct streams *streams, struct stream *stream, uint32_t dur
 	return 0;
 }
 
-void
+bool
 producers_get_figures(const struct stream *stream, struct producers_figures *ret_figures)
 {
 	const struct producers *producers = stream->producers;
 
-	if (producers)
-		*ret_figures =
-		    (struct producers_figures){ producers->duration_s, producers->size,  producers->table.n,
-			                        producers->iids,       producers->added, producers->duplicates };
-	else
-		*ret_figures = (struct producers_figures){ .duration_s = PRODUCERS_DURATION_S, .size = PRODUCERS_SIZE };
+	if (!producers)
+		return false;
+	*ret_figures = (struct producers_figures){
+		.duration_s = producers->duration_s,
+		.size = producers->size,
+		.producers = producers->table.n,
+		.iids = producers->iids,
+		.added = producers->added,
+		.duplicates = producers->duplicates,
+	};
+	return true;
 }
 
 void

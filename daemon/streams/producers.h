@@ -47,8 +47,9 @@ struct producers {
 	struct producer_list dirty; /* changed since they were saved */
 	struct producer_list gone;  /* forgotten, and still on disk */
 	uint32_t duration_s, size;
-	bool is_configured; /* the two above are to be stored */
-	uint64_t iids, added, duplicates;
+	uint64_t iids;              /* of all */
+	uint64_t added, duplicates; /* ever */
+	bool is_dirty;              /* duration_s, size, added or duplicates changed since they were saved */
 };
 
 /* Of an identifier; and of fields and values, in whatever order they are given. */
@@ -73,10 +74,11 @@ int producers_configure(struct streams *streams, struct stream *stream, uint32_t
 struct producers_figures {
 	uint64_t duration_s, size;
 	uint64_t producers, iids;   /* that are known */
-	uint64_t added, duplicates; /* since the start of the daemon */
+	uint64_t added, duplicates; /* ever */
 };
 
-void producers_get_figures(const struct stream *stream, struct producers_figures *ret_figures);
+/* Returns false if no producer was known, and nothing was configured. */
+bool producers_get_figures(const struct stream *stream, struct producers_figures *ret_figures);
 
 /* Finds or makes the producer, as the one that was used last. NULL without memory. */
 struct producer *producers_get(struct streams *streams, struct stream *stream, struct slice pid);

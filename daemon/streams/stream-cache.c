@@ -9,6 +9,9 @@
  * Nor must it then miss a block that it had before: those that were looked into last are "pinned" while it waits for
  * another one, until that is looked into, or goes. They count as fresh ones do, but one command at a time may pin its
  * blocks whatever they take, so that there is always one that goes on.
+ *
+ * EXEC cannot wait once it has begun, so what it needs is fetched before. Meanwhile it is kept, for one client at a
+ * time and in the same half of the cache; and while an EXEC runs nothing is let go of at all.
  */
 #include "stream-cache.h"
 
@@ -48,6 +51,8 @@ stream_cache_init(struct streams *streams)
 	TAILQ_INIT(&cache->ahead);
 	TAILQ_INIT(&cache->committing);
 	TAILQ_INIT(&cache->fetching);
+	TAILQ_INIT(&cache->kept);
+	TAILQ_INIT(&cache->keep_waiters);
 }
 
 void
@@ -80,6 +85,8 @@ stream_cache_list(struct streams *streams, struct block *block)
 		return &streams->cache.fresh;
 	case BLOCK_PINNED:
 		return &block->pinned_for->pins;
+	case BLOCK_KEPT:
+		return &streams->cache.kept;
 	case BLOCK_FETCHING:
 		return &streams->cache.fetching;
 	case BLOCK_OPEN:
@@ -100,6 +107,8 @@ stream_cache_move(struct streams *streams, struct block *block, enum block_place
 {
 	struct block_list *list = stream_cache_list(streams, block);
 
+	if (place == BLOCK_USED && streams->cache.keeper && block->keep_no == streams->cache.keep_no)
+		place = BLOCK_KEPT;
 	if (list)
 		TAILQ_REMOVE(list, block, link);
 	if (stream_cache_is_awaited(block))
@@ -157,12 +166,66 @@ stream_cache_pin(struct streams *streams, struct block *block)
 	}
 }
 
+bool
+stream_cache_keep(struct streams *streams, struct client *c)
+{
+	struct stream_cache *cache = &streams->cache;
+
+	if (cache->keeper)
+		return cache->keeper == c;
+	cache->keeper = c;
+	cache->keep_no++;
+	cache->kept_bytes = cache->n_kept = 0;
+	return true;
+}
+
+void
+stream_cache_end_keep(struct streams *streams, struct client *c)
+{
+	struct stream_cache *cache = &streams->cache;
+	struct client *waiter;
+	struct block *block;
+
+	if (cache->keeper != c)
+		return;
+	cache->keeper = NULL;
+	while ((block = TAILQ_FIRST(&cache->kept))) {
+		streams->flow->work.done += WORK_VISIT;
+		stream_cache_move(streams, block, BLOCK_USED);
+	}
+	while ((waiter = TAILQ_FIRST(&cache->keep_waiters))) {
+		streams->flow->work.done += WORK_VISIT;
+		flow_resume(streams->flow, waiter);
+	}
+}
+
+bool
+stream_cache_may_keep(const struct streams *streams, const struct stream_block *sb)
+{
+	const struct stream_cache *cache = &streams->cache;
+
+	return !cache->is_keeping || cache->n_kept == 0 || (sb->block && sb->block->keep_no == cache->keep_no) ||
+	       cache->kept_bytes + sb->bytes <= stream_cache_awaited_max(streams);
+}
+
+static void
+stream_cache_keep_block(struct stream_cache *cache, struct block *block)
+{
+	if (block->keep_no == cache->keep_no)
+		return;
+	block->keep_no = cache->keep_no;
+	cache->kept_bytes += block->len;
+	cache->n_kept++;
+}
+
 void
 stream_cache_use(struct streams *streams, struct block *block)
 {
 	struct stream_cache *cache = &streams->cache;
 	bool is_recent = false;
 
+	if (cache->is_keeping)
+		stream_cache_keep_block(cache, block);
 	if (block->place == BLOCK_USED || block->place == BLOCK_FRESH) {
 		stream_cache_unpin(streams, block);
 		stream_cache_move(streams, block, BLOCK_USED);
@@ -376,7 +439,7 @@ stream_cache_shrink(struct streams *streams)
 {
 	struct stream_cache *cache = &streams->cache;
 
-	while (cache->bytes > streams->limits.cache) {
+	while (cache->bytes > streams->limits.cache && !streams->flow->executing) {
 		struct block *block = TAILQ_FIRST(&cache->used);
 
 		if (!block && cache->awaited_bytes > stream_cache_awaited_max(streams) &&

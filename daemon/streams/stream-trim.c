@@ -182,6 +182,13 @@ stream_trim_prepare(struct streams *streams, struct stream *stream, const struct
 	return stream_trim_open_rest(streams, stream, &plan);
 }
 
+size_t
+stream_trim_count_blocks(struct streams *streams, const struct stream *stream, const struct stream_trim *trim,
+                         uint64_t more)
+{
+	return stream_trim_make_plan(streams, stream, trim, more, 0).blocks;
+}
+
 /* Without may_go. */
 static enum stream_step
 stream_trim_blocks(struct streams *streams, struct stream *stream, const struct stream_trim *trim,

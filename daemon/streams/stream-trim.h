@@ -37,3 +37,7 @@ enum stream_step stream_trim(struct streams *streams, struct stream *stream, str
  */
 enum stream_step stream_trim_prepare(struct streams *streams, struct stream *stream, const struct stream_trim *trim,
                                      uint64_t more);
+
+/* The number of blocks that such a trim would remove as a whole. */
+size_t stream_trim_count_blocks(struct streams *streams, const struct stream *stream, const struct stream_trim *trim,
+                                uint64_t more);

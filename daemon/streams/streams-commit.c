@@ -1,7 +1,7 @@
 /*
  * Changes are counted into batches: those of the pass, and of passes while a batch is under way, go into the next one.
- * When the store is free, everything that was changed is in the store's open batch (streams-fill.c), and is handed
- * over.
+ * When the store is free, everything that was changed is written into the store's open batch (streams-fill.c), in
+ * several passes if that takes long, and is handed over when nothing is left.
  *
  * The barrier of the batch that is being filled exists at any time, so that an answer never lacks the barrier that it
  * has to wait for. After a failure for good no barrier opens any more: it is broken, see barrier_break().
@@ -35,7 +35,7 @@ streams_commit_init(struct streams *streams)
 static bool
 commit_is_due(const struct streams *streams)
 {
-	return !TAILQ_EMPTY(&streams->dirty) || !TAILQ_EMPTY(&streams->deleted);
+	return !TAILQ_EMPTY(&streams->dirty) || !TAILQ_EMPTY(&streams->deleted) || streams->has_filled;
 }
 
 bool
@@ -83,6 +83,9 @@ commit_open_empty(struct streams *streams)
 	streams->open = next;
 }
 
+/* Work for filling a batch in one pass. */
+#define COMMIT_WORK ((uint64_t)3 * 1000 * 1000)
+
 #define COMMIT_LOG_LINES 5
 #define COMMIT_LOG_MS 60000
 
@@ -111,7 +114,8 @@ streams_commit(struct streams *streams)
 	struct barrier *next;
 
 	commit_note_state(streams);
-	streams_sweep(streams);
+	if (!streams->is_filling)
+		streams_sweep(streams);
 	stream_cache_shrink(streams);
 	if (!commit_is_due(streams))
 		commit_open_empty(streams);
@@ -121,14 +125,17 @@ streams_commit(struct streams *streams)
 		streams_fill_ahead(streams);
 		return;
 	}
+	if (!streams_fill(streams, COMMIT_WORK)) {
+		if (!streams->is_filling)
+			commit_resume(streams, &streams->throttled);
+		return;
+	}
 	next = barrier_new_commit(&streams->flow->barriers);
 	if (!next)
 		return;
-	if (!streams_fill(streams)) {
-		commit_open_barrier(&next);
-		return;
-	}
+	streams_filled(streams);
 	storage_commit(streams->storage);
+	commit_resume(streams, &streams->throttled);
 	streams->committing = streams->open;
 	streams->open = next;
 	streams->batch++;
@@ -137,8 +144,14 @@ streams_commit(struct streams *streams)
 void
 streams_commit_deinit(struct streams *streams)
 {
-	if (!streams->is_dead && commit_is_due(streams) && !streams_fill(streams))
-		log_error("changes of streams are lost");
+	if (!streams->is_dead && commit_is_due(streams)) {
+		if (streams_fill(streams, UINT64_MAX)) {
+			streams_filled(streams);
+		} else { /* a part of it makes no sense */
+			storage_drop_batch(streams->storage);
+			log_error("changes of streams are lost");
+		}
+	}
 	commit_open_barrier(&streams->committing);
 	commit_open_barrier(&streams->open);
 }
@@ -203,7 +216,8 @@ streams_barrier(struct streams *streams, const struct stream *stream)
 bool
 streams_must_wait(struct streams *streams, struct client *c)
 {
-	if (streams->dirty_bytes + streams->committing_bytes <= streams->limits.queue_bytes || streams->is_dead)
+	if ((streams->dirty_bytes + streams->committing_bytes <= streams->limits.queue_bytes && !streams->is_filling) ||
+	    streams->is_dead)
 		return false;
 	return flow_wait(streams->flow, c, &streams->throttled);
 }

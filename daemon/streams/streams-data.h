@@ -92,10 +92,6 @@ struct stream {
 	struct stream_id gone_to;
 	struct stream_id *gone;
 	size_t n_gone, gone_cap;
-	/* Likewise, what the open batch deletes already; and how many of the single ones it does. */
-	bool has_erased;
-	struct stream_id erased_to;
-	size_t n_erased;
 };
 
 struct blocked;
@@ -130,6 +126,13 @@ struct stream_cache {
 	struct block *recent[STREAM_CACHE_RECENT];
 	size_t at_recent;
 	struct block *wanted; /* the one that stream_step() has met last and that was asked for */
+	/* The client for whose EXEC blocks are kept, see stream_cache_keep(); or NULL. */
+	struct client *keeper;
+	struct client_list keep_waiters; /* want to be the next one */
+	struct block_list kept;          /* that would be on `used` otherwise */
+	size_t kept_bytes, n_kept;       /* of all that the keeper has looked into */
+	uint64_t keep_no;                /* of the keeper, in block.keep_no; never used again */
+	bool is_keeping;                 /* what is looked into now is kept */
 };
 
 struct streams {
@@ -150,6 +153,8 @@ struct streams {
 	size_t dirty_bytes;                /* about what the next batch has */
 	size_t ahead_bytes;      /* dirty_bytes when all that could be was written ahead, see streams-fill.c */
 	size_t committing_bytes; /* about what the batch under way has */
+	bool has_filled;         /* something is in the batch and not on `dirty` or `deleted` any more */
+	bool is_filling;         /* it takes several passes; meanwhile commands that write wait */
 	struct stream_cache cache;
 	struct client_list throttled; /* wait until queue_bytes are no longer exceeded */
 	struct client_list blocked;   /* wait for entries, see blocked.h */
@@ -168,8 +173,9 @@ struct streams {
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
 	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
 	int copy_error;
-	/* For UDSD BACKUP: who asked for the copy that is made or has not been answered, or 0; its number and place. */
+	/* For UDSD BACKUP: who asked for the last copy, or 0; its number and place. */
 	uint64_t copy_for, copy_no;
+	bool copy_is_answered;
 	char copy_path[1100];
 	const char *directory;                                 /* of the store; its owner's */
 	size_t n_expiring;                                     /* streams with expires_ms */

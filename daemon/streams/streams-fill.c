@@ -1,11 +1,13 @@
 /*
- * Nothing is marked as saved before all of a batch is complete: without memory the batch is dropped, and everything is
- * as changed as it was. Blocks that were written ahead are in a place of their own meanwhile; one that changes again is
- * written again.
+ * What is written into the open batch is marked as saved at once, piece by piece: a block, a group, a stream. What
+ * changes again is written again, and later changes replace earlier ones within the batch. So the batch may be filled
+ * over several passes, and be short of memory in between: it is whole once nothing is left to be written, at the end of
+ * a pass, and has everything as it is then.
  *
- * Within the batch, keys that are gone are deleted before blocks are written, since an empty stream may begin with a
- * smaller id again (XSETID). What was deleted so far is remembered as well: a key must not be deleted once more after a
- * block was written as it.
+ * So that this moment comes, nothing else begins to change streams meanwhile (is_filling).
+ *
+ * Keys that are gone are deleted before blocks are written, since an empty stream may begin with a smaller id again
+ * (XSETID).
  */
 #include "streams-fill.h"
 
@@ -23,6 +25,9 @@
 #define FILL_AHEAD_PART 64
 #define FILL_AHEAD_WORK ((uint64_t)500 * 1000)
 
+/* What a stream, a block or a group that changed costs beside its bytes: each of its parts is in no cache. */
+#define FILL_PIECE_WORK (3 * (uint64_t)WORK_LOOKUP)
+
 #define FILL_LOG_LINES 5
 #define FILL_LOG_MS 10000
 
@@ -37,34 +42,23 @@ fill_erase_blocks(struct streams *streams, uint64_t no, struct stream_id from, s
 	return storage_delete_blocks(streams->storage, no, first, last);
 }
 
-/* Deletes the keys that are gone and were not deleted in this batch yet. */
+/* Deletes the keys that are gone. */
 static int
 fill_erase_gone(struct streams *streams, struct stream *stream)
 {
 	if (stream->has_gone && fill_erase_blocks(streams, stream->no, STREAM_ID_MIN, stream->gone_to) < 0)
 		return -ENOMEM;
-	if (stream->has_gone && (!stream->has_erased || stream_id_cmp(stream->gone_to, stream->erased_to) > 0))
-		stream->erased_to = stream->gone_to;
-	stream->has_erased = stream->has_erased || stream->has_gone;
 	stream->has_gone = false;
-	for (; stream->n_erased < stream->n_gone; stream->n_erased++) {
-		struct stream_id key = stream->gone[stream->n_erased];
+	for (; stream->n_gone > 0; stream->n_gone--) {
+		struct stream_id key = stream->gone[stream->n_gone - 1];
 
 		if (fill_erase_blocks(streams, stream->no, key, key) < 0)
 			return -ENOMEM;
 	}
+	free(stream->gone);
+	stream->gone = NULL;
+	stream->gone_cap = 0;
 	return 0;
-}
-
-/* The batch was dropped, with what it has deleted. */
-static void
-fill_forget_erased(struct stream *stream)
-{
-	if (stream->has_erased && (!stream->has_gone || stream_id_cmp(stream->gone_to, stream->erased_to) < 0))
-		stream->gone_to = stream->erased_to;
-	stream->has_gone = stream->has_gone || stream->has_erased;
-	stream->has_erased = false;
-	stream->n_erased = 0;
 }
 
 static int
@@ -73,30 +67,69 @@ fill_write_block(struct streams *streams, struct stream *stream, struct block *b
 	struct slice bytes = block_encode(block);
 	uint8_t id[STORAGE_ID_SIZE];
 
-	streams->flow->work.done += WORK_LOOKUP + 2 * WORK_BYTES(bytes.len);
+	streams->flow->work.done += FILL_PIECE_WORK + 2 * WORK_BYTES(bytes.len);
 	stream_id_put(id, block_id(block, 0));
-	return storage_put_block(streams->storage, stream->no, id, block->n, bytes);
+	if (storage_put_block(streams->storage, stream->no, id, block->n, bytes) < 0)
+		return -ENOMEM;
+	block->is_stored = true;
+	block->key = block_id(block, 0);
+	stream_cache_saved(streams, block, BLOCK_AHEAD);
+	return 0;
 }
 
+/* What a stream has beside its blocks. -EAGAIN: the work has to end, and something is left. */
 static int
-fill_write_stream(struct streams *streams, struct stream *stream)
+fill_write_rest(struct streams *streams, struct stream *stream, uint64_t work_end)
+{
+	size_t before = storage_batch_bytes(streams->storage);
+	struct stream_group *group;
+	int r = group_save_gone(streams->storage, stream);
+
+	TAILQ_FOREACH(group, &stream->groups, link) {
+		if (r < 0)
+			return r;
+		streams->flow->work.done += WORK_VISIT + storage_batch_bytes(streams->storage) - before;
+		before = storage_batch_bytes(streams->storage);
+		if (!group_is_changed(group))
+			continue;
+		if (streams->flow->work.done >= work_end)
+			return -EAGAIN;
+		streams->flow->work.done += FILL_PIECE_WORK;
+		r = group_save(streams->storage, group);
+	}
+	streams->flow->work.done += storage_batch_bytes(streams->storage) - before;
+	if (r < 0)
+		return r;
+	r = producers_save(streams, stream);
+	if (r == 0)
+		producers_saved(stream);
+	return r;
+}
+
+/* -EAGAIN: the work has to end, and something is left. */
+static int
+fill_write_stream(struct streams *streams, struct stream *stream, uint64_t work_end)
 {
 	uint8_t record[STREAM_RECORD_MAX];
 	struct slice value = { record, stream_record_put(record, stream) };
 	struct block *block;
+	int r;
 
-	streams->flow->work.done += WORK_LOOKUP;
-	if (storage_put(streams->storage, STORAGE_STREAMS, stream->no, STREAM_RECORD_KEY, value) < 0 ||
-	    fill_erase_gone(streams, stream) < 0)
+	streams->flow->work.done += FILL_PIECE_WORK;
+	if (fill_erase_gone(streams, stream) < 0)
 		return -ENOMEM;
-	TAILQ_FOREACH(block, &stream->dirty_blocks, link) {
+	while ((block = TAILQ_FIRST(&stream->dirty_blocks))) {
+		stream->is_stored = true; /* so what is in the batch is deleted if the stream is */
+		if (streams->flow->work.done >= work_end)
+			return -EAGAIN;
 		if (fill_write_block(streams, stream, block) < 0)
 			return -ENOMEM;
 	}
-	streams->flow->work.done += stream->n_groups * WORK_VISIT;
-	if (group_save_all(streams->storage, stream) < 0)
-		return -ENOMEM;
-	return producers_save(streams, stream);
+	stream->is_stored = true;
+	r = fill_write_rest(streams, stream, work_end);
+	if (r == 0)
+		r = storage_put(streams->storage, STORAGE_STREAMS, stream->no, STREAM_RECORD_KEY, value);
+	return r;
 }
 
 static int
@@ -105,97 +138,70 @@ fill_erase_stream(struct streams *streams, struct stream *stream)
 	if (storage_delete(streams->storage, STORAGE_STREAMS, stream->no, STREAM_RECORD_KEY) < 0 ||
 	    fill_erase_blocks(streams, stream->no, STREAM_ID_MIN, STREAM_ID_MAX) < 0)
 		return -ENOMEM;
-	streams->flow->work.done += stream->n_groups * WORK_LOOKUP;
+	streams->flow->work.done += FILL_PIECE_WORK + stream->n_groups * WORK_LOOKUP;
 	if (group_erase_all(streams->storage, stream) < 0)
 		return -ENOMEM;
 	return producers_erase(streams, stream);
 }
 
 static int
-fill_write_all(struct streams *streams)
+fill_write_all(struct streams *streams, uint64_t work_end)
 {
 	struct stream *stream;
 	uint8_t no[VARINT_MAX];
 	struct slice value = { no, (size_t)(varint_put(no, streams->last_no) - no) };
+	int r = 0;
 
-	TAILQ_FOREACH(stream, &streams->deleted, dirty_link) {
-		if (fill_erase_stream(streams, stream) < 0)
-			return -ENOMEM;
-	}
-	TAILQ_FOREACH(stream, &streams->dirty, dirty_link) {
-		if (fill_write_stream(streams, stream) < 0)
-			return -ENOMEM;
-	}
-	if (streams->saved_no == streams->last_no)
-		return 0;
-	return storage_put(streams->storage, STORAGE_META, 0, STREAMS_LAST_NO_KEY, value);
-}
-
-/* The block is in the batch, as its key is now. */
-static void
-fill_mark_block(struct streams *streams, struct block *block, enum block_place place)
-{
-	block->is_stored = true;
-	block->key = block_id(block, 0);
-	stream_cache_saved(streams, block, place);
-}
-
-/* All of it is in the batch. */
-static void
-fill_mark_saved(struct streams *streams)
-{
-	struct stream *stream;
-	struct block *block;
-
-	while ((stream = TAILQ_FIRST(&streams->deleted))) {
+	while (r == 0 && (stream = TAILQ_FIRST(&streams->deleted))) {
+		if (streams->flow->work.done >= work_end)
+			return -EAGAIN;
+		r = fill_erase_stream(streams, stream);
+		if (r < 0)
+			return r;
 		TAILQ_REMOVE(&streams->deleted, stream, dirty_link);
 		streams_free(streams, stream);
 	}
-	while ((stream = TAILQ_FIRST(&streams->dirty))) {
+	while (r == 0 && (stream = TAILQ_FIRST(&streams->dirty))) {
+		if (streams->flow->work.done >= work_end)
+			return -EAGAIN;
+		r = fill_write_stream(streams, stream, work_end);
+		if (r < 0)
+			return r;
 		TAILQ_REMOVE(&streams->dirty, stream, dirty_link);
 		stream->is_dirty = false;
-		stream->is_stored = true;
-		stream->has_erased = false;
-		stream->n_erased = stream->n_gone = stream->gone_cap = 0;
-		free(stream->gone);
-		stream->gone = NULL;
-		while ((block = TAILQ_FIRST(&stream->dirty_blocks)))
-			fill_mark_block(streams, block, BLOCK_COMMITTING);
-		group_saved_all(stream);
-		producers_saved(stream);
 	}
-	while ((block = TAILQ_FIRST(&streams->cache.ahead)))
-		stream_cache_saved(streams, block, BLOCK_COMMITTING);
-	streams->saved_no = streams->last_no;
-	streams->committing_bytes = streams->dirty_bytes;
-	streams->dirty_bytes = streams->ahead_bytes = 0;
-}
-
-static void
-fill_drop(struct streams *streams)
-{
-	struct stream *stream;
-	struct block *block;
-
-	storage_drop_batch(streams->storage);
-	while ((block = TAILQ_FIRST(&streams->cache.ahead)))
-		stream_cache_dirty(streams, block);
-	TAILQ_FOREACH(stream, &streams->dirty, dirty_link)
-		fill_forget_erased(stream);
-	streams->ahead_bytes = 0;
+	if (streams->saved_no != streams->last_no)
+		r = storage_put(streams->storage, STORAGE_META, 0, STREAMS_LAST_NO_KEY, value);
+	if (r == 0)
+		streams->saved_no = streams->last_no;
+	return r;
 }
 
 bool
-streams_fill(struct streams *streams)
+streams_fill(struct streams *streams, uint64_t work)
 {
-	if (fill_write_all(streams) == 0) {
-		fill_mark_saved(streams);
-		return true;
-	}
-	fill_drop(streams);
-	if (log_limit_allows(&streams->log, FILL_LOG_LINES, FILL_LOG_MS, streams->flow->now_ms, NULL))
+	uint64_t work_end = streams->flow->work.done + work;
+	int r = fill_write_all(streams, work < UINT64_MAX ? work_end : UINT64_MAX);
+
+	streams->has_filled = true;
+	streams->is_filling = r == -EAGAIN;
+	if (r == -ENOMEM && log_limit_allows(&streams->log, FILL_LOG_LINES, FILL_LOG_MS, streams->flow->now_ms, NULL))
 		log_error("out of memory: changes of streams are not stored yet");
-	return false;
+	return r == 0;
+}
+
+void
+streams_filled(struct streams *streams)
+{
+	struct block *block;
+
+	while ((block = TAILQ_FIRST(&streams->cache.ahead))) {
+		streams->flow->work.done += WORK_VISIT;
+		stream_cache_saved(streams, block, BLOCK_COMMITTING);
+	}
+	streams->committing_bytes = streams->dirty_bytes;
+	streams->dirty_bytes = streams->ahead_bytes = 0;
+	streams->has_filled = false;
 }
 
 /* The blocks of a stream that nothing is added to any more. Returns -ENOMEM also when it has done enough. */
@@ -214,7 +220,6 @@ fill_stream_ahead(struct streams *streams, struct stream *stream, uint64_t work_
 		stream->is_stored = true; /* so what is in the batch is deleted if the stream is */
 		if (fill_write_block(streams, stream, block) < 0)
 			return -ENOMEM;
-		fill_mark_block(streams, block, BLOCK_AHEAD);
 	}
 	return 0;
 }

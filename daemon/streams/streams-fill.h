@@ -6,10 +6,13 @@
 #include "streams-data.h"
 
 /*
- * Writes all of it, as it is now. Returns whether it could; else there was no memory, which is logged, and everything
- * is as changed as it was.
+ * Writes what was changed and is not written yet, for about so much work (work.h). Returns whether that was all; else
+ * it goes on at the end of the next pass: is_filling says that it will, unless there was no memory, which is logged.
  */
-bool streams_fill(struct streams *streams);
+bool streams_fill(struct streams *streams, uint64_t work);
+
+/* All was written, and the batch is handed over now. */
+void streams_filled(struct streams *streams);
 
 /*
  * Writes some of what will hardly change again, while another batch is under way, so that streams_fill() has little to

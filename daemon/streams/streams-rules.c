@@ -52,6 +52,8 @@ streams_advance(struct streams *streams)
 {
 	uint64_t work_end = streams->flow->work.done + ADVANCE_WORK;
 
+	if (streams->is_filling)
+		return; /* the batch is to become whole */
 	if (streams->must_walk_rules)
 		streams_walk_rules(streams, work_end);
 	handouts_advance(streams, work_end);

@@ -119,7 +119,7 @@ streams_wait_cold(struct streams *streams, struct client *c)
 }
 
 int
-streams_backup(struct streams *streams, const char *path)
+streams_backup(struct streams *streams, const char *path, const char *forgotten)
 {
-	return storage_backup(streams->storage, path);
+	return storage_backup(streams->storage, path, forgotten);
 }

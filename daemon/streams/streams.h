@@ -43,6 +43,7 @@ bool streams_wait_cold(struct streams *streams, struct client *c);
 
 /*
  * Begins a copy of the store at `path`, which must not exist. Clients that wait on streams.copying are resumed when
- * streams.copies has been counted up; streams.copy_error is the result then. Returns 0; -EBUSY; -ENOMEM.
+ * streams.copies has been counted up; streams.copy_error is the result then. forgotten: an older one, which is removed
+ * before; or NULL. Returns 0; -EBUSY; -ENOMEM.
  */
-int streams_backup(struct streams *streams, const char *path);
+int streams_backup(struct streams *streams, const char *path, const char *forgotten);

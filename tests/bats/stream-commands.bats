@@ -48,7 +48,7 @@ for command in ("XADD s * f v", "XLEN s", "XRANGE s - +", "XREVRANGE s + -", "XD
     try:
         raise AssertionError(client.call(*command.split()))
     except Error as error:
-        assert str(error) == "ERR streams are off: [store] directory is not set", command
+        assert str(error) == "ERR streams are off: set [store] directory, or start udsd with --store", command
 EOF
     assert_success
     run redis WAITAOF 1 0 0
@@ -232,21 +232,11 @@ call = client.call
 def entries(low, high, step=1):
     return [[b"1-%d" % i, [b"n", b"%d" % i, b"x", b"y" * 100]] for i in range(low, high + step, step)]
 
-# EXEC does not wait for the disk, and others do not wait for it.
+# EXEC fetches what it needs before it begins.
 call("MULTI")
 call("XRANGE", "exec", "1-300", "1-700")
 call("XLEN", "exec")
-client.send("EXEC")
-assert client.line() == b"*2"
-try:
-    raise AssertionError(client.read())
-except Error as error:
-    assert str(error) == "ERR these entries are on disk, which EXEC does not wait for; read them before it"
-assert client.read() == 1000
-assert call("XRANGE", "exec", "1-300", "1-700") == entries(300, 700)
-call("MULTI")
-call("XRANGE", "exec", "1-300", "1-700")
-assert call("EXEC") == [entries(300, 700)]
+assert call("EXEC") == [entries(300, 700), 1000]
 
 assert call("XRANGE", "range", "-", "+") == entries(1, 1000)
 assert call("XREVRANGE", "reverse", "+", "-", "COUNT", "500") == entries(1000, 501, -1)
@@ -584,6 +574,24 @@ two = call("XADD", "t", "IDMP", "p", "1", "*", "f", "v")
 assert two != one
 wait_until(lambda: call("XADD", "t", "IDMP", "p", "1", "*", "f", "v") != two, "the identifier to be forgotten")
 assert call("XCFGSET", "t", "IDMP-DURATION", "70", "IDMP-MAXSIZE", "2") == b"OK"
+
+def figures(key, *full):
+    info = call("XINFO", "STREAM", key, *full)
+    names = info[::2]
+    if b"idmp-duration" not in names:
+        return None
+    begin = names.index(b"recorded-first-entry-id") + 1
+    assert names[begin:begin + 6] == [b"idmp-duration", b"idmp-maxsize", b"pids-tracked", b"iids-tracked",
+                                      b"iids-added", b"iids-duplicates"], names
+    assert names[begin + 6] == (b"entries" if full else b"groups"), names
+    return info[1::2][begin:begin + 6]
+
+call("XADD", "plain", "*", "f", "v")
+assert figures("plain") is figures("plain", "FULL") is None
+assert call("XCFGSET", "plain", "IDMP-DURATION", "9") == b"OK"
+assert figures("plain") == figures("plain", "FULL") == [9, 100, 0, 0, 0, 0]
+assert figures("ring") == figures("ring", "FULL") == [100, 100, 1, 100, 102, 1]
+assert figures("s") == [100, 100, 2, 9, 9, 7]
 with open(sys.argv[2], "w") as file:
     print(ids["p2", "b"].decode(), auto.decode(), file=file)
 for words, text in ((["IDMP", "p", "*", "f", "v"], "ERR Invalid stream ID specified as stream command argument"),
@@ -609,6 +617,8 @@ EOF
     assert_output "b'$auto'"
     run redis XLEN s
     assert_output 9
+    run redis XINFO STREAM ring
+    assert_output --partial "b'iids-tracked', 100, b'iids-added', 102, b'iids-duplicates', 1,"
     # What XCFGSET has set holds still: of three, the first is forgotten.
     run redis XADD t IDMP q 1 "*" f v
     first=$output

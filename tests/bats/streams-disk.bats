@@ -92,6 +92,41 @@ EOF
     assert_success
 }
 
+@test "a copy that nobody has taken away is removed before the next one, while others go on" {
+    make_flush_shim
+    run "$PYTHON" - "$UDSD" "$DIR/hub" "$DIR/flush.so" <<'EOF'
+import glob, os, sys
+import resp
+from streamhub import Hub
+
+program, directory, shim = sys.argv[1:]
+os.mkdir(directory)
+store = os.path.join(directory, "store")
+hub = Hub(program, directory, env={"LD_PRELOAD": shim, "FLUSH_DIR": store})
+hold = os.path.join(store, "hold")
+
+def copies():
+    return sorted(glob.glob(os.path.join(store, "backup-*.db")))
+
+forgets, takes, other = (hub.connect() for _ in range(3))
+other.call("XADD", "jobs", "*", "n", "0")
+identity = b"id=%d " % forgets.call("CLIENT", "ID")
+forgotten = [forgets.call("UDSD", "BACKUP").decode()]
+assert copies() == forgotten
+forgets.close()
+resp.wait_until(lambda: identity not in other.call("CLIENT", "LIST"), "the end of a client")
+open(hold, "w").close()
+takes.send("UDSD", "BACKUP")
+for _ in range(3):
+    assert other.call("PING") == b"PONG"
+os.unlink(hold)
+taken = takes.read().decode()
+assert copies() == [taken] and taken not in forgotten, (copies(), taken, forgotten)
+hub.stop()
+EOF
+    assert_success
+}
+
 @test "an error that says what there is waits for the disk, as answers do" {
     make_flush_shim
     run "$PYTHON" - "$UDSD" "$DIR/hub" "$DIR/flush.so" <<'EOF'

@@ -32,8 +32,8 @@ db.commit()' "$DIR/store/store.db" "$1"
 
 @test "without a store, commands for streams say how to turn them on" {
     start_udsd
-    assert_equal "$(ask XADD jobs '*' f v)" '-ERR streams are off: [store] directory is not set'
-    assert_equal "$(ask XREAD STREAMS jobs 0)" '-ERR streams are off: [store] directory is not set'
+    assert_equal "$(ask XADD jobs '*' f v)" '-ERR streams are off: set [store] directory, or start udsd with --store'
+    assert_equal "$(ask XREAD STREAMS jobs 0)" '-ERR streams are off: set [store] directory, or start udsd with --store'
     assert_equal "$(ask PING)" +PONG
 }
 
@@ -206,7 +206,7 @@ EOF
     [ -e "$DIR/state/udsd/store.db" ]
     stop_udsd
     XDG_STATE_HOME='' HOME=$DIR/nowhere start_udsd --store user
-    assert_equal "$(redis-cli -s "$S" XLEN a)" 'ERR streams are off: [store] directory is not set'
+    assert_equal "$(redis-cli -s "$S" XLEN a)" 'ERR streams are off: set [store] directory, or start udsd with --store'
     [ ! -e "$DIR/nowhere" ]
     stop_udsd
     touch "$DIR/file"

@@ -29,6 +29,38 @@ start_for_work() {
     "$UDSCTL" ping
 }
 
+@test "a commit about very many streams is made in portions, and is whole" {
+    start_configured '[store]' "directory = $DIR/store" 'max_streams = 20000'
+    run "$PYTHON" - "$S" 18000 <<'EOF'
+import sys
+from crowd import encode_all
+from resp import Client
+client, n = Client(sys.argv[1]), int(sys.argv[2])
+commands = [["MULTI"]]  # all of it is in one batch
+for i in range(n):
+    commands += [["XGROUP", "CREATE", "s.%d" % i, "g", "$", "MKSTREAM"], ["XADD", "s.%d" % i, "*", "f", "v" * 100],
+                 ["XREADGROUP", "GROUP", "g", "c", "STREAMS", "s.%d" % i, ">"]]
+client.send_raw(encode_all(commands + [["EXEC"]]))
+for _ in commands:
+    client.read()
+assert len(client.read()) == 3 * n
+info = client.call("INFO", "stats").decode()
+figures = {key: int(value) for key, _, value in (line.partition(":") for line in info.split("\r\n"))
+           if key in ("pass_work_max", "pass_work_limit")}
+print(figures)
+assert figures["pass_work_max"] <= figures["pass_work_limit"], figures
+EOF
+    assert_success
+    kill -KILL "$UDSD_PID"
+    wait_exit "$UDSD_PID"
+    start_with_config
+    assert_equal "$("$PYTHON" -c '
+import sys
+from resp import Client
+client = Client(sys.argv[1])
+print(client.call("DBSIZE"), client.call("XPENDING", "s.17999", "g")[0])' "$S")" "18000 1"
+}
+
 @test "SIGTERM in the middle of an EXEC stops the daemon" {
     need_root # clients of one user share their time: the others have to be of another one
     start_for_work

@@ -1,9 +1,11 @@
 /*
  * A preloaded library that makes the disk of a program slow or broken: while the file $FLUSH_DIR/hold exists, fsync()
- * and fdatasync() of files below $FLUSH_DIR wait; while $FLUSH_DIR/fail exists, they fail with EIO.
+ * and fdatasync() of files below $FLUSH_DIR wait, and unlink(), too; while $FLUSH_DIR/fail exists, flushes fail with
+ * EIO.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -49,4 +51,14 @@ int
 fdatasync(int fd)
 {
 	return flush(fd, SYS_fdatasync);
+}
+
+int
+unlink(const char *path)
+{
+	const char *dir = getenv("FLUSH_DIR");
+
+	while (dir && strncmp(path, dir, strlen(dir)) == 0 && flag_is_set(dir, "hold"))
+		usleep(1000);
+	return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }

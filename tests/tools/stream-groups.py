@@ -278,38 +278,77 @@ def no_more_than_max_pending(a, b, max_pending):
 
 
 @case
-def exec_does_not_wait_for_the_disk_and_does_nothing_by_halves(a):
-    a.call("DEL", "s")
+def exec_fetches_what_it_needs_before_it_begins(a):
+    def transaction(*commands):
+        a.call("XRANGE", "s", "390-0", "+")  # the newest are in memory, and little else
+        a.call("XREAD", "COUNT", "60", "STREAMS", "s", "320-0")
+        a.call("MULTI")
+        for command in commands:
+            a.call(*command.split())
+        return a.call("EXEC")
+
+    a.call("DEL", "s", "t")
     for i in range(1, 401):
         a.call("XADD", "s", "%d-0" % i, "f", "x" * 1000)
     a.call("XGROUP", "CREATE", "s", "g", "0")
     a.call("XREADGROUP", "GROUP", "g", "c", "COUNT", "300", "STREAMS", "s", ">")
     before = pending(a)
     expect(len(before), 300)
-    for command in (["XCLAIM", "s", "g", "d", "0", "300-0", "1-0", "150-0"],
-                    ["XACKDEL", "s", "g", "IDS", "3", "300-0", "1-0", "150-0"],
-                    ["XNACK", "s", "g", "FAIL", "IDS", "2", "200-0", "301-0", "FORCE"]):
-        a.call("XRANGE", "s", "390-0", "+")  # the newest are in memory, and little else
-        a.call("XREAD", "COUNT", "60", "STREAMS", "s", "320-0")
-        for part in (["MULTI"], command):
-            a.call(*part)
-        a.send("EXEC")
-        expect(a.line(), b"*1")
-        try:
-            answer = a.read()
-        except Error as error:
-            assert "EXEC does not wait for" in str(error), error
-            expect(pending(a), before)
-        else:
-            raise AssertionError("%r found all of it in memory: %r" % (command, answer))
-    expect(len(a.call("XCLAIM", "s", "g", "d", "0", "300-0", "1-0", "150-0")), 3)
-    # XAUTOCLAIM says where to go on.
-    a.call("XCLAIM", "s", "g", "d", "0", *["%d-0" % i for i in range(1, 11)])
+
+    def ids(entries):
+        return [int(entry[0].split(b"-")[0]) for entry in entries]
+
+    (claimed,) = transaction("XCLAIM s g d 0 300-0 1-0 150-0")
+    expect(ids(claimed), [300, 1, 150])
+    expect(transaction("XACKDEL s g IDS 3 300-0 1-0 150-0"), [[1, 1, 1]])
+    expect(transaction("XNACK s g FAIL IDS 2 200-0 301-0 FORCE"), [2])
+    (following, claimed, _), = transaction("XAUTOCLAIM s g e 0 0 COUNT 20")
+    expect(ids(claimed), list(range(2, 22)))
+    # A command goes further by what those before it have taken.
+    gone = " ".join("%d-0" % i for i in range(2, 30))
+    deleted, seen, acked, history = transaction("XDEL s " + gone, "XRANGE s - + COUNT 5", "XACK s g " + gone,
+                                                "XREADGROUP GROUP g c COUNT 3 STREAMS s 0")
+    expect((deleted, ids(seen), acked), (28, list(range(30, 35)), 28))
+    expect(ids(history[0][1]), [30, 31, 32])
+    # groups that are made and moved within the transaction
+    reads = transaction("XGROUP CREATE s h 0", "XREADGROUP GROUP h c COUNT 3 STREAMS s >",
+                        "XREADGROUP GROUP h c COUNT 3 STREAMS s >", "XGROUP SETID s h 250-0",
+                        "XREADGROUP GROUP h c COUNT 3 STREAMS s >")
+    expect([ids(reads[i][0][1]) for i in (1, 2, 4)],
+           [[30, 31, 32], [33, 34, 35], [251, 252, 253]])
+    # trims, one entry at a time and many at once
+    answers = transaction(*["XADD s MAXLEN 360 %d-0 f v" % i for i in range(500, 520)], "XRANGE s - + COUNT 2")
+    expect(ids(answers[20]), [59, 60])
+    _, seen, info = transaction("XTRIM s MINID 271-0", "XRANGE s - + COUNT 2", "XINFO STREAM s")
+    expect(ids(seen), [271, 272])
+    expect(info[info.index(b"first-entry") + 1][0], b"271-0")
+    answers = transaction("RENAME s t", "XRANGE t 285-0 286-0", "XDEL t 290-0 290-0", "RENAME t s")
+    expect(ids(answers[1]), [285, 286])
+    expect(answers[2], 1)
+
+
+@case
+def exec_needs_no_more_memory_than_there_is(a):
+    a.call("DEL", "big", "other")
+    for i in range(1, 401):
+        a.call("XADD", "big", "%d-0" % i, "f", "x" * 10000)
+    for i in range(1, 401):
+        a.call("XADD", "other", "%d-0" % i, "f", "x" * 1000)
     a.call("MULTI")
-    a.call("XAUTOCLAIM", "s", "g", "e", "0", "0", "COUNT", "300")
-    following, claimed, _ = a.call("EXEC")[0]
-    assert 0 < len(claimed) < 300, len(claimed)
-    expect(following, b"%d-0" % (len(claimed) + 1))
+    a.call("XRANGE", "big", "-", "+")
+    a.call("XADD", "other", "1000-0", "f", "v")
+    try:
+        raise AssertionError(a.call("EXEC"))
+    except Error as error:
+        assert "EXECABORT" in str(error) and "[store] cache" in str(error), error
+    expect(a.call("XLEN", "other"), 400)
+    # Nothing is kept after that: others fetch, also in EXEC.
+    for _ in range(3):
+        a.call("MULTI")
+        a.call("XRANGE", "big", "10-0", "+", "COUNT", "1")
+        a.call("XRANGE", "other", "1-0", "+", "COUNT", "3")
+        expect([len(entries) for entries in a.call("EXEC")], [1, 3])
+    a.call("DEL", "big", "other")
 
 
 @case

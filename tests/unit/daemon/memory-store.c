@@ -443,7 +443,8 @@ storage_fetch(struct storage *storage, uint64_t stream, const uint8_t id[STORAGE
 }
 
 int
-storage_backup(struct storage *storage, const char *path __attribute__((unused)))
+storage_backup(struct storage *storage, const char *path __attribute__((unused)),
+               const char *forgotten __attribute__((unused)))
 {
 	return store_event(storage, (struct storage_event){ .kind = STORAGE_BACKED_UP });
 }

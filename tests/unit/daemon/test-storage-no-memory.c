@@ -86,9 +86,9 @@ live(const char *directory, const char *copy)
 		free(event.data);
 	}
 	do {
-		if ((r = storage_backup(storage, copy)) < 0) {
+		if ((r = storage_backup(storage, copy, "/nowhere")) < 0) {
 			assert_int_equal(r, -ENOMEM);
-			assert_int_equal(storage_backup(storage, copy), 0);
+			assert_int_equal(storage_backup(storage, copy, "/nowhere"), 0);
 		}
 		event = store_wait(storage);
 		assert_int_equal(event.kind, STORAGE_BACKED_UP);

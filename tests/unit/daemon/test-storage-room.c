@@ -271,8 +271,8 @@ copy_is_one_commit(void **state UNUSED)
 	commit_number(storage, ++n);
 	assert_int_equal(store_wait(storage).kind, STORAGE_COMMITTED);
 	before = n;
-	assert_int_equal(storage_backup(storage, path), 0);
-	assert_int_equal(storage_backup(storage, path), -EBUSY);
+	assert_int_equal(storage_backup(storage, path, NULL), 0);
+	assert_int_equal(storage_backup(storage, path, NULL), -EBUSY);
 	do {
 		if (!storage_is_committing(storage))
 			commit_number(storage, ++n);
@@ -283,7 +283,7 @@ copy_is_one_commit(void **state UNUSED)
 	assert_true(n > before + 1);
 	assert_int_not_equal(access(part, F_OK), 0);
 	/* It does not replace a file. */
-	assert_int_equal(storage_backup(storage, path), 0);
+	assert_int_equal(storage_backup(storage, path, NULL), 0);
 	do
 		event = store_wait(storage);
 	while (event.kind == STORAGE_COMMITTED);
@@ -309,13 +309,13 @@ copy_that_fails_leaves_nothing(void **state UNUSED)
 	memset(value, 'x', sizeof(value) - 1);
 	value[sizeof(value) - 1] = '\0';
 	put_many(storage, 1, 3000, value);
-	assert_int_equal(storage_backup(storage, "/nowhere/at/all"), 0);
+	assert_int_equal(storage_backup(storage, "/nowhere/at/all", NULL), 0);
 	event = store_wait(storage);
 	assert_int_equal(event.kind, STORAGE_BACKED_UP);
 	assert_int_equal(event.error, -ENOENT);
 	assert_true(asprintf(&path, "%s/copy", to) > 0);
 	assert_true(asprintf(&part, "%s.part", path) > 0);
-	assert_int_equal(storage_backup(storage, path), 0);
+	assert_int_equal(storage_backup(storage, path, NULL), 0);
 	store_close(storage);
 	assert_int_not_equal(access(part, F_OK), 0);
 	if (access(path, F_OK) == 0) /* it was quick enough */

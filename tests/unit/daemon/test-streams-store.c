@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "group.h"
 #include "stream-index.h"
 #include "streams-record.h"
 
@@ -125,8 +126,8 @@ no_memory_for_a_batch(void **state __attribute__((unused)))
 	for (uint64_t ms = 1; ms <= 250; ms++)
 		keep_add(&keep, a, ms, 10);
 	barrier = barrier_ref(streams_barrier(&keep.streams, a));
-	for (int changes = 0; changes < 4; changes++) {
-		memory_store_set_memory(keep.storage, changes);
+	for (int i = 0; i < 4; i++) { /* a little of it each time, but it is stored as a whole */
+		memory_store_set_memory(keep.storage, i > 0);
 		keep_commit(&keep);
 		assert_true(barrier->pending > 0);
 		assert_int_equal(memory_disk_blocks(keep.disk), 0);
@@ -589,6 +590,66 @@ a_long_flush_leaves_little_to_do(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* A batch about very many streams is filled over several passes. What changes meanwhile is in it as it is at the end.
+ */
+static void
+a_large_batch_is_filled_in_portions(void **state __attribute__((unused)))
+{
+	struct barrier *barrier;
+	struct client *c;
+	struct keep keep;
+	int passes = 0;
+	char name[16];
+
+	keep_init(&keep, 1 << 20);
+	keep.limits.max_streams = 20000;
+	keep.limits.queue_bytes = 64 << 20;
+	streams_set_limits(&keep.streams, &keep.limits);
+	c = keep_client_new(&keep);
+	for (int i = 0; i < 10000; i++) {
+		struct stream *stream;
+
+		snprintf(name, sizeof(name), "s%d", i);
+		stream = keep_get(&keep, name);
+		keep_add(&keep, stream, 1, 10);
+		assert_non_null(group_new(&keep.streams, stream, text_slice("g"), STREAM_ID_MIN, 0));
+	}
+	barrier = barrier_ref(streams_barrier(&keep.streams, keep_find(&keep, "s0")));
+	for (; barrier->pending > 0; passes++) {
+		uint64_t begin = keep.flow.work.done;
+
+		assert_true(passes < 100);
+		assert_int_equal(memory_disk_blocks(keep.disk), 0);
+		streams_commit(&keep.streams);
+		assert_true(keep.flow.work.done - begin < WORK_PASS);
+		streams_collect(&keep.streams);
+		if (passes == 0) { /* what was written already changes, goes, and loses its group */
+			assert_true(streams_must_wait(&keep.streams, c));
+			keep_add(&keep, keep_find(&keep, "s0"), 2, 10);
+			streams_delete(&keep.streams, keep_find(&keep, "s1"));
+			group_delete(&keep.streams, keep_find(&keep, "s2"),
+			             group_find(keep_find(&keep, "s2"), text_slice("g")));
+			stream_delete(&keep.streams, keep_find(&keep, "s3"), (struct stream_id){ 1 });
+			assert_ptr_equal(streams_barrier(&keep.streams, keep_find(&keep, "s0")), barrier);
+		}
+	}
+	assert_true(passes > 2);
+	assert_int_equal(c->state, CLIENT_READY);
+	assert_false(streams_must_wait(&keep.streams, c));
+	barrier_unref(barrier);
+	keep_client_free(&keep, c);
+	memory_store_set_auto(keep.storage, false);
+	keep_reopen(&keep);
+	assert_int_equal(keep.streams.table.n, 9999);
+	assert_int_equal(keep_count(&keep, keep_find(&keep, "s0"), 0, 100), 2);
+	assert_null(keep_find(&keep, "s1"));
+	assert_int_equal(keep_find(&keep, "s2")->n_groups, 0);
+	assert_int_equal(keep_count(&keep, keep_find(&keep, "s3"), 0, 100), 0);
+	assert_int_equal(keep_count(&keep, keep_find(&keep, "s9999"), 0, 100), 1);
+	assert_int_equal(keep_find(&keep, "s9999")->n_groups, 1);
+	keep_deinit(&keep);
+}
+
 /* Streams that are there all the time are met exactly once, while others come and go. */
 static void
 a_walk_meets_each_once(void **state __attribute__((unused)))
@@ -652,6 +713,7 @@ main(void)
 		cmocka_unit_test(what_comes_and_goes_leaves_nothing_to_wait_for),
 		cmocka_unit_test(an_empty_stream_is_small),
 		cmocka_unit_test(a_long_flush_leaves_little_to_do),
+		cmocka_unit_test(a_large_batch_is_filled_in_portions),
 		cmocka_unit_test(a_walk_meets_each_once),
 	};
 
