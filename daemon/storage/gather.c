@@ -4,11 +4,14 @@
  * later call then, but of the same transaction or checkpoint, which fails as it would have; what was kept is dropped,
  * since SQLite writes it again if it tries again.
  *
- * Only the log is written so; other files are the system's own.
+ * So is what a checkpoint reads: pages of the log, most of them one behind the other.
+ *
+ * Only the log and the database are treated so; other files are the system's own.
  */
 #include "gather.h"
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,13 +19,19 @@
 #define GATHER_NAME "udsd"
 /* The system's VFS writes less than 128 KiB at once. */
 #define GATHER_BYTES ((size_t)64 * 1024)
+/* A page of the log that stands so close behind the one before it is the next: there is a header between them. */
+#define GATHER_GAP 64
 
 struct gather_file {
 	sqlite3_file file;
 	sqlite3_file *real; /* behind this struct */
-	uint8_t *data;      /* GATHER_BYTES; NULL: without memory, nothing is kept */
-	size_t len;
-	sqlite3_int64 at; /* where they belong */
+	bool is_log;
+	uint8_t *data;     /* GATHER_BYTES; NULL: without memory, nothing is kept */
+	size_t len;        /* to be written */
+	size_t read_len;   /* or read in advance; never both */
+	sqlite3_int64 at;  /* where either belongs */
+	sqlite3_int64 end; /* of what was read last */
+	int failure;       /* a code that the next flush reports */
 };
 
 static struct gather_file *
@@ -43,6 +52,12 @@ gather_flush(sqlite3_file *file)
 	struct gather_file *g = gather_of(file);
 	size_t len = g->len;
 
+	if (g->failure != SQLITE_OK) {
+		int code = g->failure;
+
+		g->failure = SQLITE_OK;
+		return code;
+	}
 	g->len = 0;
 	return len > 0 ? g->real->pMethods->xWrite(g->real, g->data, (int)len, g->at) : SQLITE_OK;
 }
@@ -56,12 +71,37 @@ gather_close(sqlite3_file *file)
 	return code == SQLITE_OK ? closed : code;
 }
 
+/* Reads more than is asked for. Returns whether it is there now: not so at the end of the file. */
+static bool
+gather_read_ahead(struct gather_file *g, size_t len, sqlite3_int64 at)
+{
+	if (!g->data || len > GATHER_BYTES)
+		return false;
+	g->read_len = 0;
+	if (g->real->pMethods->xRead(g->real, g->data, (int)GATHER_BYTES, at) != SQLITE_OK)
+		return false;
+	g->read_len = GATHER_BYTES;
+	g->at = at;
+	return true;
+}
+
 static int
 gather_read(sqlite3_file *file, void *data, int len, sqlite3_int64 at)
 {
+	struct gather_file *g = gather_of(file);
 	int code = gather_flush(file);
+	bool goes_on = g->is_log && at >= g->end && at <= g->end + GATHER_GAP;
+	sqlite3_int64 end = at + len;
 
-	return code == SQLITE_OK ? gather_real(file)->pMethods->xRead(gather_real(file), data, len, at) : code;
+	if (code != SQLITE_OK)
+		return code;
+	g->end = end;
+	if ((g->read_len > 0 && at >= g->at && end <= g->at + (sqlite3_int64)g->read_len) ||
+	    (goes_on && gather_read_ahead(g, (size_t)len, at))) {
+		memcpy(data, g->data + (at - g->at), (size_t)len);
+		return SQLITE_OK;
+	}
+	return g->real->pMethods->xRead(g->real, data, len, at);
 }
 
 static int
@@ -71,6 +111,9 @@ gather_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 	size_t n = (size_t)len;
 	int code;
 
+	g->read_len = 0;
+	if (g->failure != SQLITE_OK)
+		return gather_flush(file);
 	if (g->len > 0 && (at != g->at + (sqlite3_int64)g->len || n > GATHER_BYTES - g->len)) {
 		code = gather_flush(file);
 		if (code != SQLITE_OK)
@@ -90,6 +133,7 @@ gather_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
 	int code = gather_flush(file);
 
+	gather_of(file)->read_len = 0;
 	return code == SQLITE_OK ? gather_real(file)->pMethods->xTruncate(gather_real(file), size) : code;
 }
 
@@ -127,13 +171,16 @@ gather_check_lock(sqlite3_file *file, int *ret_is_reserved)
 	return gather_real(file)->pMethods->xCheckReservedLock(gather_real(file), ret_is_reserved);
 }
 
-/* Some of it, such as growing the file, needs to know what was written; asking for the last error must not write. */
+/*
+ * To make the file larger needs to know what was written. Nobody looks at the error of that, nor at that of other
+ * operations, so it comes with the next call that writes, which is of the same checkpoint.
+ */
 static int
 gather_control(sqlite3_file *file, int operation, void *arg)
 {
-	int code = operation == SQLITE_FCNTL_LAST_ERRNO ? SQLITE_OK : gather_flush(file);
-
-	return code == SQLITE_OK ? gather_real(file)->pMethods->xFileControl(gather_real(file), operation, arg) : code;
+	if (operation == SQLITE_FCNTL_SIZE_HINT)
+		gather_of(file)->failure = gather_flush(file);
+	return gather_real(file)->pMethods->xFileControl(gather_real(file), operation, arg);
 }
 
 static int
@@ -176,12 +223,13 @@ gather_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, i
 	struct gather_file *g = gather_of(file);
 	int code;
 
-	if (!(flags & SQLITE_OPEN_WAL))
+	if (!(flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB)))
 		return gather_system(vfs)->xOpen(gather_system(vfs), path, file, flags, ret_flags);
 	*g = (struct gather_file){ .real = (sqlite3_file *)(void *)(g + 1) };
 	code = gather_system(vfs)->xOpen(gather_system(vfs), path, g->real, flags, ret_flags);
 	if (code != SQLITE_OK)
 		return code;
+	g->is_log = flags & SQLITE_OPEN_WAL;
 	g->data = malloc(GATHER_BYTES);
 	g->file.pMethods = &gather_methods;
 	return SQLITE_OK;

@@ -37,6 +37,19 @@ room_used_bytes(const struct room *room)
 	return (room->pages - room->free_pages) * DATABASE_PAGE;
 }
 
+/* What changes take on disk, with room in pages that stays empty, the index and the log. */
+#define ROOM_FACTOR 4
+#define ROOM_MARGIN (UINT64_C(64) * 1024)
+
+bool
+room_is_close(const struct room *room, const struct storage_limits *limits, uint64_t bytes)
+{
+	uint64_t more = bytes * ROOM_FACTOR + ROOM_MARGIN;
+
+	return (limits->max_bytes > 0 && room_used_bytes(room) + more >= limits->max_bytes) ||
+	       room->system_bytes < limits->min_free + more;
+}
+
 enum storage_state
 room_judge(const struct room *room, const struct storage_limits *limits, struct room_reason *ret_reason)
 {

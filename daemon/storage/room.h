@@ -16,6 +16,9 @@ void room_measure(struct room *room, struct database *database, const struct sto
 
 uint64_t room_used_bytes(const struct room *room);
 
+/* Whether it may be scarce after changes of so many bytes since it was measured. */
+bool room_is_close(const struct room *room, const struct storage_limits *limits, uint64_t bytes);
+
 struct room_reason {
 	char text[64];
 };

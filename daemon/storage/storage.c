@@ -98,6 +98,14 @@ storage_close(struct storage *storage)
 	return r;
 }
 
+/* Releases the mutex and wakes the thread: in this order, since else it would wake up only to wait for the mutex. */
+static void
+storage_wake(struct worker *worker)
+{
+	pthread_mutex_unlock(&worker->mutex);
+	pthread_cond_signal(&worker->cond);
+}
+
 void
 storage_set_limits(struct storage *storage, const struct storage_limits *limits)
 {
@@ -107,8 +115,7 @@ storage_set_limits(struct storage *storage, const struct storage_limits *limits)
 	worker->limits = *limits;
 	worker->commit_at_ms = 0;
 	worker_judge(worker);
-	pthread_cond_signal(&worker->cond);
-	pthread_mutex_unlock(&worker->mutex);
+	storage_wake(worker);
 }
 
 int
@@ -178,8 +185,7 @@ storage_commit(struct storage *storage)
 	storage->open = empty;
 	worker->batch_no++;
 	worker->has_batch = true;
-	pthread_cond_signal(&worker->cond);
-	pthread_mutex_unlock(&worker->mutex);
+	storage_wake(worker);
 	storage->is_committing = true;
 }
 
@@ -205,8 +211,7 @@ storage_fetch(struct storage *storage, uint64_t stream, const uint8_t id[STORAGE
 	pthread_mutex_lock(&worker->mutex);
 	fetch->batch = worker->batch_no;
 	STAILQ_INSERT_TAIL(&worker->wanted, fetch, link);
-	pthread_cond_signal(&worker->cond);
-	pthread_mutex_unlock(&worker->mutex);
+	storage_wake(worker);
 	return 0;
 }
 
@@ -229,8 +234,7 @@ storage_backup(struct storage *storage, const char *path, const char *forgotten)
 	pthread_mutex_lock(&worker->mutex);
 	worker->copy_path = copy;
 	worker->copy_forgotten = old;
-	pthread_cond_signal(&worker->cond);
-	pthread_mutex_unlock(&worker->mutex);
+	storage_wake(worker);
 	storage->is_copying = true;
 	return 0;
 }

@@ -111,5 +111,5 @@ enum storage_state storage_state(const struct storage *storage);
  * until the next call. */
 const char *storage_reason(struct storage *storage);
 
-/* As of the last commit. */
+/* Of the last commit; room and CPU time are measured within 20 ms after it. */
 void storage_get_figures(struct storage *storage, struct storage_figures *ret_figures);

@@ -24,9 +24,13 @@
 #define WORKER_RETRY_MS 1000 /* after no space or memory */
 #define WORKER_FULL_TRIES 4  /* so often a disk that has room is believed to be full */
 #define WORKER_ROOM ((uint64_t)16 * 1024 * 1024)
-#define WORKER_IDLE_MS 10      /* before it tidies up */
-#define WORKER_MEASURE_MS 1000 /* while room is scarce */
-#define WORKER_FETCHES 16      /* in a row, while a commit waits */
+#define WORKER_IDLE_MS 10 /* before it tidies up */
+/* When the room that is taken is measured: after so many bytes of changes, so long after a commit, while it is scarce.
+ */
+#define WORKER_MEASURE_BYTES ((size_t)256 * 1024)
+#define WORKER_MEASURE_MS 20
+#define WORKER_SCARCE_MS 1000
+#define WORKER_FETCHES 16 /* in a row, while a commit waits */
 
 static uint64_t
 worker_clock_us(clockid_t clock)
@@ -65,6 +69,14 @@ worker_set_state(struct worker *worker, enum storage_state state, const char *re
 	atomic_store(&worker->state, (int)state);
 }
 
+/* Measures the room that is taken at that time, or earlier. */
+static void
+worker_measure_at(struct worker *worker, uint64_t at_ms)
+{
+	if (at_ms < worker->measure_at_ms)
+		worker->measure_at_ms = at_ms;
+}
+
 void
 worker_judge(struct worker *worker)
 {
@@ -73,6 +85,8 @@ worker_judge(struct worker *worker)
 
 	if (worker_state(worker) <= STORAGE_SCARCE)
 		worker_set_state(worker, state, reason.text);
+	if (worker_state(worker) != STORAGE_OK)
+		worker_measure_at(worker, worker_now_ms() + WORKER_SCARCE_MS);
 }
 
 /* Ends all work if the database has failed for good. Returns whether r is no failure at all. */
@@ -100,8 +114,36 @@ worker_measure(struct worker *worker)
 	room_measure(&room, &worker->database, &worker->file);
 	pthread_mutex_lock(&worker->mutex);
 	worker->room = room;
-	worker->measure_at_ms = worker_now_ms() + WORKER_MEASURE_MS;
+	worker->figures.cpu_us = worker_clock_us(CLOCK_THREAD_CPUTIME_ID);
+	worker->unmeasured = 0;
 	worker_judge(worker);
+	worker->measure_at_ms = worker_state(worker) == STORAGE_OK ? UINT64_MAX : worker_now_ms() + WORKER_SCARCE_MS;
+}
+
+/*
+ * A batch of so many bytes is durable: measures the room, at once if a limit may have been reached. Else later, since
+ * that takes longer than a small commit; and on some file systems, after somebody has asked for the size of the log,
+ * the next write changes its time, which costs a write more in the flush.
+ */
+static void
+worker_measure_after(struct worker *worker, size_t len)
+{
+	worker->unmeasured += len;
+	if (worker_state(worker) != STORAGE_OK || room_is_close(&worker->room, &worker->limits, worker->unmeasured))
+		worker_measure(worker);
+	else
+		worker_measure_at(worker,
+		                  worker->unmeasured < WORKER_MEASURE_BYTES ? worker_now_ms() + WORKER_MEASURE_MS : 0);
+}
+
+/* Measures if it is time to. */
+static bool
+worker_measure_due(struct worker *worker)
+{
+	if (worker->measure_at_ms > worker_now_ms())
+		return false;
+	worker_measure(worker);
+	return true; /* more may have come while the mutex was released */
 }
 
 /* Tries to make the batch durable. Returns 0 or -errno. */
@@ -149,7 +191,6 @@ worker_commit(struct worker *worker)
 	worker->commit_at_ms = begin_us / 1000 + worker->limits.commit_delay_ms;
 	r = worker_try(worker);
 	us = worker_clock_us(CLOCK_MONOTONIC) - begin_us;
-	figures->cpu_us = worker_clock_us(CLOCK_THREAD_CPUTIME_ID);
 	if (r == -ENOSPC)
 		worker_doubt_full(worker);
 	if (!worker_check(worker, r)) {
@@ -171,7 +212,7 @@ worker_commit(struct worker *worker)
 		if (worker_state(worker) == STORAGE_FULL)
 			worker_set_state(worker, STORAGE_OK, "");
 		worker->n_full = 0;
-		worker_measure(worker);
+		worker_measure_after(worker, worker->batch.len);
 		worker->is_committed = true;
 		worker_notify(worker);
 	}
@@ -253,7 +294,6 @@ worker_tidy(struct worker *worker)
 	pthread_mutex_unlock(&worker->mutex);
 	r = tidy_step(&worker->database);
 	pthread_mutex_lock(&worker->mutex);
-	worker->figures.cpu_us = worker_clock_us(CLOCK_THREAD_CPUTIME_ID);
 	if (!worker_check(worker, r))
 		worker->tidy_at_ms = worker_now_ms() + WORKER_RETRY_MS;
 	else
@@ -273,7 +313,7 @@ worker_wait(struct worker *worker)
 		until = worker->commit_at_ms;
 	if (tidy_has_work(&worker->database) && worker->tidy_at_ms < until)
 		until = worker->tidy_at_ms;
-	if (worker_state(worker) == STORAGE_SCARCE && worker->measure_at_ms < until)
+	if (worker->measure_at_ms < until)
 		until = worker->measure_at_ms;
 	if (until == UINT64_MAX) {
 		pthread_cond_wait(&worker->cond, &worker->mutex);
@@ -292,6 +332,7 @@ worker_round(struct worker *worker)
 
 	if (worker_commit(worker)) {
 		was_busy = true;
+		worker_measure_due(worker);
 		if (worker_state(worker) <= STORAGE_SCARCE)
 			worker_trim_log(worker);
 	}
@@ -304,11 +345,7 @@ worker_round(struct worker *worker)
 			worker->tidy_at_ms = at;
 		return true;
 	}
-	if (worker_state(worker) == STORAGE_SCARCE && worker_now_ms() >= worker->measure_at_ms) {
-		worker_measure(worker);
-		return true; /* more may have come while the mutex was released */
-	}
-	return worker_tidy(worker);
+	return worker_measure_due(worker) || worker_tidy(worker);
 }
 
 static void *
@@ -353,6 +390,7 @@ worker_start(struct worker *worker)
 
 	pthread_mutex_lock(&worker->mutex);
 	worker_measure(worker);
+	worker->figures.cpu_us = 0;
 	pthread_mutex_unlock(&worker->mutex);
 	/* Signals are the loop's. */
 	sigfillset(&all);

@@ -24,7 +24,8 @@ struct worker {
 	bool must_stop;
 	bool has_batch; /* `batch` is the thread's, until it is durable */
 	uint64_t batch_no;
-	uint64_t commit_at_ms; /* not before */
+	uint64_t commit_at_ms;  /* not before */
+	uint64_t measure_at_ms; /* at the latest; or UINT64_MAX */
 	struct fetch_list wanted, found;
 	char *copy_path, *copy_forgotten;         /* a copy to begin, and one to remove before, or NULL */
 	bool is_committed, is_copied, has_failed; /* events that have not been collected */
@@ -44,8 +45,9 @@ struct worker {
 	struct database database;
 	struct copy copy;
 	bool is_copying;
-	unsigned int n_full; /* failures for want of space since the last commit, while the disk had room */
-	uint64_t tidy_at_ms, log_at_ms, measure_at_ms; /* not before */
+	size_t unmeasured;              /* bytes of changes since the room was measured */
+	unsigned int n_full;            /* failures for want of space since the last commit, while the disk had room */
+	uint64_t tidy_at_ms, log_at_ms; /* not before */
 };
 
 /* Initialises all but what is the thread's. Returns 0 or -errno. */
