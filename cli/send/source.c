@@ -8,16 +8,16 @@
 #include "source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sysexits.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "human.h"
-#include "input.h"
+#include "lines.h"
 #include "loop.h"
 #include "memory.h"
 #include "say.h"
@@ -30,16 +30,24 @@
 #define BATCH_BYTES ((uint64_t)256 * 1024)
 #define RETRY_MS 1000
 
+/* Messages from arguments, which are few, are from one of so many producers that all processes share: else each process
+ * would leave one behind. */
+#define SHARED_PRODUCERS 1024
+
 struct source {
 	const struct send_options *o;
 	struct loop *loop;
-	struct input_file *files;
-	size_t n_files;
-	struct input *input;  /* NULL for messages from arguments */
+	struct lines *lines;
 	struct slice channel; /* of the last message */
-	size_t next_arg;
-	bool ended;    /* nothing more comes in */
-	uint64_t done; /* messages answered or refused */
+	uint64_t done;        /* messages answered or refused */
+
+	struct way way;      /* of new messages */
+	struct buf packed;   /* the same for the spool */
+	struct way spooled;  /* of the message that came from the spool last */
+	struct buf unpacked; /* what that was made from */
+	uint64_t way_serial; /* of the last message */
+	char producer[32];
+	uint64_t token; /* tells apart the messages of processes that share a producer; or 0 */
 
 	struct spool *spool;  /* or NULL */
 	uint64_t left_before; /* messages that were in it at the start */
@@ -51,27 +59,26 @@ struct source {
 	struct timer retry;
 };
 
-/* Opens all files at once, so that a wrong name is found before anything is sent. */
-static int
-source_open_files(struct source *s)
+/* Sets how new messages are sent, and by which name the daemon knows this process, or its spool. */
+static void
+source_set_way(struct source *s)
 {
 	const struct send_options *o = s->o;
-	const char *name;
-	int fd;
+	uint64_t random = 0;
 
-	s->files = memory_alloc((o->files.n + 1) * sizeof(*s->files));
-	if (o->files.n == 0 && o->common.n_args == 1)
-		s->files[s->n_files++] = (struct input_file){ .fd = STDIN_FILENO };
-	for (size_t i = 0; i < o->files.n; i++) {
-		name = strcmp(o->files.texts[i], "-") == 0 ? NULL : o->files.texts[i];
-		fd = name ? open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
-		if (fd < 0) {
-			say("opening '%s': %s", name, strerror(errno));
-			return EX_NOINPUT;
-		}
-		s->files[s->n_files++] = (struct input_file){ .fd = fd, .name = name };
+	s->way = (struct way){ .kind = o->way.kind, .key = o->way.key, .fields = o->way.fields };
+	s->way.n_fields = o->way.n_fields;
+	s->way.due_ms = o->way.due_ms;
+	s->way.origin = s->spool ? spool_number(s->spool) : 0;
+	memory_check(getrandom(&random, sizeof(random), 0) == sizeof(random) ? 0 : -1);
+	if (s->spool) {
+		snprintf(s->producer, sizeof(s->producer), "%016" PRIx64, spool_identity(s->spool));
+	} else if (lines_are_arguments(s->lines)) {
+		snprintf(s->producer, sizeof(s->producer), "send%" PRIu64, random % SHARED_PRODUCERS);
+		s->token = random | 1;
+	} else {
+		snprintf(s->producer, sizeof(s->producer), "%016" PRIx64, random);
 	}
-	return EX_OK;
 }
 
 int
@@ -81,9 +88,8 @@ source_open(const struct send_options *o, struct source **ret_source)
 	int status;
 
 	s->o = o;
-	s->next_arg = 1;
 	s->channel = (struct slice){ (const uint8_t *)o->common.args[0], strlen(o->common.args[0]) };
-	status = source_open_files(s);
+	status = lines_open(o, &s->lines);
 	if (status == EX_OK && o->spool)
 		status = source_spool_open(o, &s->spool, &s->lost);
 	if (status != EX_OK) {
@@ -92,6 +98,7 @@ source_open(const struct send_options *o, struct source **ret_source)
 	}
 	if (s->spool)
 		s->left_before = spool_left(s->spool);
+	source_set_way(s);
 	*ret_source = s;
 	return EX_OK;
 }
@@ -99,15 +106,9 @@ source_open(const struct send_options *o, struct source **ret_source)
 void
 source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg)
 {
-	enum input_split split = s->o->whole ? INPUT_WHOLE : s->o->null ? INPUT_NULS : INPUT_LINES;
-
 	s->loop = loop;
 	timer_init(&s->retry, loop, cb, arg);
-	if (s->n_files == 0)
-		return;
-	s->input = input_new(loop, s->files, s->n_files, split, cb, arg);
-	if (s->spool)
-		input_enable_peek(s->input);
+	lines_start(s->lines, loop, s->spool, cb, arg);
 }
 
 void
@@ -115,56 +116,42 @@ source_free(struct source *s)
 {
 	if (!s)
 		return;
-	input_free(s->input);
+	lines_free(s->lines);
 	spool_close(s->spool);
 	timer_deinit(&s->retry);
-	for (size_t i = 0; i < s->n_files; i++)
-		if (s->files[i].fd != STDIN_FILENO)
-			close(s->files[i].fd);
-	free(s->files);
+	buf_deinit(&s->packed);
+	buf_deinit(&s->unpacked);
 	free(s);
 }
 
+/* --delay counts from when the message was read. */
 static void
-source_report_input(const struct source *s)
+source_set_due(struct source *s)
 {
-	const char *name = input_name(s->input), *quote = name ? "'" : "";
-	uint64_t number;
+	struct timespec now;
+	uint64_t due_ms;
 
-	if (!name)
-		name = "standard input";
-	if (input_error(s->input) == EMSGSIZE) {
-		input_locate(s->input, input_handed(s->input) + 1, &number);
-		say("reading %s%s%s: message %" PRIu64 " is longer than %zu bytes", quote, name, quote, number,
-		    INPUT_MESSAGE_MAX);
-	} else {
-		say("reading %s%s%s: %s", quote, name, quote, strerror(input_error(s->input)));
-	}
+	if (s->o->delay_ms == 0)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	due_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + s->o->delay_ms;
+	if (due_ms == s->way.due_ms)
+		return;
+	s->way.due_ms = due_ms;
+	s->way_serial++;
 }
 
-/* The next message from the arguments or the input. */
-static enum input_status
-source_take(struct source *s, struct slice *ret_message)
+/* A message on its way into the spool. */
+static void
+source_add_to_spool(struct source *s, const struct slice *message)
 {
-	enum input_status status = INPUT_OK;
-	const char *text;
-
-	if (s->ended)
-		return INPUT_END;
-	if (s->input) {
-		status = input_next(s->input, ret_message);
-	} else if (s->next_arg == s->o->common.n_args) {
-		status = INPUT_END;
-	} else {
-		text = s->o->common.args[s->next_arg++];
-		*ret_message = (struct slice){ (const uint8_t *)text, strlen(text) };
+	if (spool_added(s->spool) == 0) {
+		source_set_due(s);
+		s->packed.len = 0;
+		way_put(&s->way, &s->packed);
+		spool_set_way(s->spool, (struct slice){ s->packed.data, s->packed.len });
 	}
-	if (status == INPUT_END || status == INPUT_FAILED) {
-		s->ended = true;
-		if (status == INPUT_FAILED)
-			source_report_input(s);
-	}
-	return status;
+	spool_add(s->spool, message);
 }
 
 /*
@@ -180,8 +167,7 @@ source_write_spool(struct source *s)
 	/* The mark frees the room of what is answered; then it may work. */
 	if (r < 0 && spool_mark(s->spool) == 0)
 		r = spool_write(s->spool);
-	if (s->input)
-		input_consume(s->input, spool_left(s->spool) - before);
+	lines_consume(s->lines, spool_left(s->spool) - before);
 	s->stuck = r < 0;
 	if (s->stuck) {
 		s->stuck_at = loop_now();
@@ -208,66 +194,89 @@ source_fill(struct source *s)
 	if (!source_write_spool(s))
 		return;
 	while (status == INPUT_OK && !spool_is_full(s->spool)) {
-		while (spool_added(s->spool) < BATCH_BYTES && (status = source_take(s, &message)) == INPUT_OK)
-			spool_add(s->spool, &message);
+		while (spool_added(s->spool) < BATCH_BYTES && (status = lines_next(s->lines, &message)) == INPUT_OK)
+			source_add_to_spool(s, &message);
 		if (!source_write_spool(s))
 			break;
 	}
-	if (spool_is_full(s->spool) && !s->ended && !s->said_full) {
+	if (spool_is_full(s->spool) && !lines_are_over(s->lines) && !s->said_full) {
 		say("spool '%s' is full (--spool-bytes): nothing more is read until messages are answered",
 		    s->o->spool);
 		s->said_full = true;
 	}
-	if (!s->input)
-		return;
-	input_want(s->input, status == INPUT_MORE && !s->stuck);
+	lines_want(s->lines, status == INPUT_MORE && !s->stuck);
+}
+
+/* Sets how a message from the spool is sent. */
+static int
+source_unpack_way(struct source *s, struct slice bytes)
+{
+	if (s->way_serial > 0 && bytes.len == s->unpacked.len &&
+	    (bytes.len == 0 || memcmp(bytes.p, s->unpacked.data, bytes.len) == 0))
+		return 0;
+	s->way_serial++;
+	s->unpacked.len = 0;
+	memory_check(buf_append(&s->unpacked, bytes.p, bytes.len));
+	return way_get((struct slice){ s->unpacked.data, s->unpacked.len }, &s->spooled) ? 0 : -EBADMSG;
 }
 
 static enum source_status
-source_next_spooled(struct source *s, struct slice *ret_message)
+source_next_spooled(struct source *s, struct item *ret_item)
 {
-	int r = s->failed ? 0 : spool_next(s->spool, &s->channel, ret_message);
+	struct spool_message message;
+	int r = s->failed ? 0 : spool_next(s->spool, &message);
 
+	if (r > 0 && source_unpack_way(s, message.way) < 0)
+		r = -EBADMSG;
 	if (r < 0) {
 		say("reading spool '%s': %s", s->o->spool, strerror(-r));
-		s->failed = s->ended = true;
+		s->failed = true;
 		loop_end(s->loop, EX_IOERR);
 	}
-	if (r > 0)
+	if (r > 0) {
+		*ret_item = (struct item){ .channel = message.channel,
+			                   .text = message.text,
+			                   .way = &s->spooled,
+			                   .way_serial = s->way_serial,
+			                   .number = message.number,
+			                   .sum = message.sum,
+			                   .producer = { (const uint8_t *)s->producer, strlen(s->producer) } };
 		return SOURCE_OK;
-	return s->ended && spool_added(s->spool) == 0 ? SOURCE_END : SOURCE_LATER;
+	}
+	return s->failed || (lines_are_over(s->lines) && spool_added(s->spool) == 0) ? SOURCE_END : SOURCE_LATER;
 }
 
 enum source_status
-source_next(struct source *s, struct slice *ret_message)
+source_next(struct source *s, struct item *ret_item)
 {
+	uint64_t number = lines_taken(s->lines);
+
 	if (s->spool)
-		return source_next_spooled(s, ret_message);
-	if (s->input && input_next(s->input, ret_message) == INPUT_OK)
-		return SOURCE_OK;
-	switch (source_take(s, ret_message)) {
+		return source_next_spooled(s, ret_item);
+	switch (lines_next(s->lines, &ret_item->text)) {
 	case INPUT_OK:
-		return SOURCE_OK;
+		break;
 	case INPUT_MORE:
 		return SOURCE_LATER;
 	case INPUT_END:
 	case INPUT_FAILED:
-		break;
+		return SOURCE_END;
 	}
-	return SOURCE_END;
-}
-
-struct slice
-source_channel(const struct source *s)
-{
-	return s->channel;
+	source_set_due(s);
+	ret_item->channel = s->channel;
+	ret_item->way = &s->way;
+	ret_item->way_serial = s->way_serial;
+	ret_item->number = number;
+	ret_item->sum = s->token;
+	ret_item->producer = (struct slice){ (const uint8_t *)s->producer, strlen(s->producer) };
+	return SOURCE_OK;
 }
 
 void
 source_want(struct source *s, bool want)
 {
-	if (s->input && !s->spool)
-		input_want(s->input, want);
+	if (!s->spool)
+		lines_want(s->lines, want);
 }
 
 static void
@@ -301,36 +310,27 @@ source_settle(struct source *s)
 bool
 source_stop(struct source *s)
 {
-	if (!s->input || input_is_at_end(s->input))
-		return false;
-	input_stop(s->input);
-	return true;
+	return lines_stop(s->lines);
 }
 
 uint64_t
 source_taken(const struct source *s)
 {
-	return s->left_before + (s->input ? input_handed(s->input) : s->next_arg - 1);
+	return s->left_before + lines_taken(s->lines);
 }
 
 uint64_t
 source_bytes(const struct source *s)
 {
-	uint64_t bytes = 0;
-
-	for (size_t i = 1; i < s->next_arg; i++)
-		bytes += strlen(s->o->common.args[i]);
-	return s->input ? input_handed_bytes(s->input) : bytes;
+	return lines_bytes(s->lines);
 }
 
 void
 source_count_rest(struct source *s)
 {
-	struct slice message;
-
 	/* With a spool the rest of the input is left unread. */
-	while (!(s->spool && s->input) && source_take(s, &message) == INPUT_OK)
-		continue;
+	if (!s->spool || lines_are_arguments(s->lines))
+		lines_count_rest(s->lines);
 }
 
 uint64_t
@@ -348,16 +348,10 @@ source_is_stuck(const struct source *s)
 void
 source_describe(const struct source *s, uint64_t number, char *text, size_t size)
 {
-	const char *name;
-
-	if (number <= s->left_before) {
+	if (number > s->left_before)
+		lines_describe(s->lines, number - s->left_before, text, size);
+	else
 		snprintf(text, size, "message %" PRIu64 " of those left in spool '%s'", number, s->o->spool);
-		return;
-	}
-	number -= s->left_before;
-	name = s->input ? input_locate(s->input, number, &number) : NULL;
-	snprintf(text, size, "%s %" PRIu64 "%s%s%s", s->input && !s->o->null && !s->o->whole ? "line" : "message",
-	         number, name ? " of '" : "", name ? name : "", name ? "'" : "");
 }
 
 void
@@ -368,18 +362,16 @@ source_say_left(const struct source *s)
 	if (left > 0)
 		say("%" PRIu64 " message%s in '%s', sent at the next start with it", left,
 		    left == 1 ? " stays" : "s stay", s->o->spool);
-	if (s->input && input_lost(s->input) > 0)
-		say("the beginning of a line that is too long to stay in the pipe, %zu byte%s, is lost",
-		    input_lost(s->input), human_s(input_lost(s->input)));
+	lines_say_lost(s->lines);
 	if (s->stuck && source_left(s) > left)
 		say("%" PRIu64 " could not be written to it%s", source_left(s) - left,
-		    s->input ? ", and are still in the input" : "");
+		    lines_are_arguments(s->lines) ? "" : ", and are still in the input");
 }
 
 int
 source_exit_status(const struct source *s)
 {
-	if (s->failed || s->stuck || (s->input && input_error(s->input)))
+	if (s->failed || s->stuck || lines_have_failed(s->lines))
 		return EX_IOERR;
 	return s->lost ? EX_DATAERR : EX_OK;
 }

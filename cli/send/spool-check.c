@@ -40,7 +40,7 @@ spool_check_is_candidate(const struct check *c, const uint8_t *p, uint64_t room)
 	struct spool_batch b;
 
 	memcpy(&b, p, sizeof(b));
-	return b.count > 0 && b.zero == 0 && b.size <= room - sizeof(b) && b.first >= c->next &&
+	return b.count > 0 && b.size >= b.channel_len && b.size <= room - sizeof(b) && b.first >= c->next &&
 	       (b.first - c->next < JUMP_MAX || c->unmarked);
 }
 
