@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "advice.h"
 #include "answers.h"
@@ -123,10 +124,11 @@ delivery_retry(struct delivery *d, const struct slice *text)
 	client_drop(d->client, ENOSPC);
 }
 
+/* No message will be taken. */
 static void
-delivery_take_greeting_error(struct delivery *d, const struct slice *text)
+delivery_end_refused(struct delivery *d, const struct slice *text)
 {
-	if (d->options.remember)
+	if (d->greetings == 0 || d->options.remember)
 		say("%s: %.*s%s", client_name(d->client), (int)text->len, (const char *)text->p,
 		    advice_for_error(text));
 	else
@@ -153,8 +155,8 @@ delivery_take_error(struct delivery *d, const struct slice *text)
 	} else if (!is_publish && answers_error_is_temporary(text)) {
 		delivery_retry(d, text);
 		return false;
-	} else if (d->greetings > 0) {
-		delivery_take_greeting_error(d, text);
+	} else if (d->greetings > 0 || (!is_publish && answers_error_status(text) == EX_UNAVAILABLE)) {
+		delivery_end_refused(d, text);
 	} else {
 		d->ops->refused(d->arg, text, frame_message_size(sendq_first(&d->queue)));
 		d->refused++;

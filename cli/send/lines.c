@@ -188,6 +188,12 @@ lines_are_arguments(const struct lines *l)
 	return l->n_files == 0;
 }
 
+int
+lines_input(const struct lines *l)
+{
+	return l->n_files == 1 && !l->files[0].name && !l->o->whole ? l->files[0].fd : -1;
+}
+
 void
 lines_describe(const struct lines *l, uint64_t number, char *text, size_t size)
 {

@@ -49,6 +49,9 @@ void lines_count_rest(struct lines *l);
 uint64_t lines_taken(const struct lines *l);
 uint64_t lines_bytes(const struct lines *l);
 
+/* Standard input, if it is all that is read, and line by line; else -1. */
+int lines_input(const struct lines *l);
+
 /* Whether they are arguments. */
 bool lines_are_arguments(const struct lines *l);
 

@@ -1,9 +1,6 @@
 /*
- * Without a spool, messages go straight from the input to source_next(). With one, source_fill() moves them as they
- * come, a batch at a time: from the input into the batch, the batch into the file, and only then do they count as read
- * from the input. So each message is always in the input or in the file, whenever the process dies. What of a batch
- * cannot be written stays and is tried again every second, and whenever answers may have made room; nothing is read
- * meanwhile.
+ * Without a spool, messages go straight from the input to source_next(). With one, the intake moves them into the spool
+ * first.
  */
 #include "source.h"
 
@@ -14,9 +11,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sysexits.h>
-#include <time.h>
 
-#include "human.h"
+#include "intake.h"
 #include "lines.h"
 #include "loop.h"
 #include "memory.h"
@@ -24,11 +20,6 @@
 #include "send-options.h"
 #include "source-spool.h"
 #include "spool.h"
-#include "timer.h"
-
-/* Bytes in a batch of the spool; more would gain nothing. */
-#define BATCH_BYTES ((uint64_t)256 * 1024)
-#define RETRY_MS 1000
 
 /* Messages from arguments, which are few, are from one of so many producers that all processes share: else each process
  * would leave one behind. */
@@ -41,22 +32,19 @@ struct source {
 	struct slice channel; /* of the last message */
 	uint64_t done;        /* messages answered or refused */
 
-	struct way way;      /* of new messages */
-	struct buf packed;   /* the same for the spool */
-	struct way spooled;  /* of the message that came from the spool last */
-	struct buf unpacked; /* what that was made from */
-	uint64_t way_serial; /* of the last message */
-	char producer[32];
+	struct way way;       /* of new messages */
+	struct intake intake; /* of them, into the spool */
+	struct way spooled;   /* of the message that came from the spool last */
+	struct buf unpacked;  /* what that was made from */
+	uint64_t way_serial;  /* of the last message */
+	char producer_text[32];
+	struct slice producer;
 	uint64_t token; /* tells apart the messages of processes that share a producer; or 0 */
 
 	struct spool *spool;  /* or NULL */
 	uint64_t left_before; /* messages that were in it at the start */
 	bool lost;            /* some of those were damaged */
 	bool failed;          /* the spool cannot be read */
-	bool stuck;           /* something cannot be written to the spool */
-	uint64_t stuck_at;    /* when that was last so */
-	bool said_stuck, said_full;
-	struct timer retry;
 };
 
 /* Sets how new messages are sent, and by which name the daemon knows this process, or its spool. */
@@ -72,13 +60,14 @@ source_set_way(struct source *s)
 	s->way.origin = s->spool ? spool_number(s->spool) : 0;
 	memory_check(getrandom(&random, sizeof(random), 0) == sizeof(random) ? 0 : -1);
 	if (s->spool) {
-		snprintf(s->producer, sizeof(s->producer), "%016" PRIx64, spool_identity(s->spool));
+		snprintf(s->producer_text, sizeof(s->producer_text), "%016" PRIx64, spool_identity(s->spool));
 	} else if (lines_are_arguments(s->lines)) {
-		snprintf(s->producer, sizeof(s->producer), "send%" PRIu64, random % SHARED_PRODUCERS);
+		snprintf(s->producer_text, sizeof(s->producer_text), "send%" PRIu64, random % SHARED_PRODUCERS);
 		s->token = random | 1;
 	} else {
-		snprintf(s->producer, sizeof(s->producer), "%016" PRIx64, random);
+		snprintf(s->producer_text, sizeof(s->producer_text), "%016" PRIx64, random);
 	}
+	s->producer = (struct slice){ (const uint8_t *)s->producer_text, strlen(s->producer_text) };
 }
 
 int
@@ -91,7 +80,7 @@ source_open(const struct send_options *o, struct source **ret_source)
 	s->channel = (struct slice){ (const uint8_t *)o->common.args[0], strlen(o->common.args[0]) };
 	status = lines_open(o, &s->lines);
 	if (status == EX_OK && o->spool)
-		status = source_spool_open(o, &s->spool, &s->lost);
+		status = source_spool_open(o, lines_input(s->lines), &s->spool, &s->intake.doubt, &s->lost);
 	if (status != EX_OK) {
 		source_free(s);
 		return status;
@@ -99,6 +88,7 @@ source_open(const struct send_options *o, struct source **ret_source)
 	if (s->spool)
 		s->left_before = spool_left(s->spool);
 	source_set_way(s);
+	intake_init(&s->intake, o, &s->way, s->lines, s->spool);
 	*ret_source = s;
 	return EX_OK;
 }
@@ -107,7 +97,7 @@ void
 source_start(struct source *s, struct loop *loop, source_cb *cb, void *arg)
 {
 	s->loop = loop;
-	timer_init(&s->retry, loop, cb, arg);
+	intake_start(&s->intake, loop, cb, arg);
 	lines_start(s->lines, loop, s->spool, cb, arg);
 }
 
@@ -118,93 +108,16 @@ source_free(struct source *s)
 		return;
 	lines_free(s->lines);
 	spool_close(s->spool);
-	timer_deinit(&s->retry);
-	buf_deinit(&s->packed);
+	intake_deinit(&s->intake);
 	buf_deinit(&s->unpacked);
 	free(s);
-}
-
-/* --delay counts from when the message was read. */
-static void
-source_set_due(struct source *s)
-{
-	struct timespec now;
-	uint64_t due_ms;
-
-	if (s->o->delay_ms == 0)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	due_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + s->o->delay_ms;
-	if (due_ms == s->way.due_ms)
-		return;
-	s->way.due_ms = due_ms;
-	s->way_serial++;
-}
-
-/* A message on its way into the spool. */
-static void
-source_add_to_spool(struct source *s, const struct slice *message)
-{
-	if (spool_added(s->spool) == 0) {
-		source_set_due(s);
-		s->packed.len = 0;
-		way_put(&s->way, &s->packed);
-		spool_set_way(s->spool, (struct slice){ s->packed.data, s->packed.len });
-	}
-	spool_add(s->spool, message);
-}
-
-/*
- * Writes what there is room for, and consumes that from the input. Returns whether all is in the file. On a disk that
- * stays nearly full, writing fails and works many times a second: that is said once.
- */
-static bool
-source_write_spool(struct source *s)
-{
-	uint64_t before = spool_left(s->spool);
-	int r = spool_write(s->spool);
-
-	/* The mark frees the room of what is answered; then it may work. */
-	if (r < 0 && spool_mark(s->spool) == 0)
-		r = spool_write(s->spool);
-	lines_consume(s->lines, spool_left(s->spool) - before);
-	s->stuck = r < 0;
-	if (s->stuck) {
-		s->stuck_at = loop_now();
-		if (!s->said_stuck)
-			say("spool '%s': %s; nothing more is read until it can be written", s->o->spool, strerror(-r));
-		s->said_stuck = true;
-	} else if (s->said_stuck && loop_now() - s->stuck_at >= RETRY_MS) {
-		say("spool '%s': writing works again", s->o->spool);
-		s->said_stuck = false;
-	}
-	if (s->said_stuck && !timer_is_set(&s->retry))
-		timer_set(&s->retry, RETRY_MS);
-	return !s->stuck;
 }
 
 void
 source_fill(struct source *s)
 {
-	enum input_status status = INPUT_OK;
-	struct slice message;
-
-	if (!s->spool)
-		return;
-	if (!source_write_spool(s))
-		return;
-	while (status == INPUT_OK && !spool_is_full(s->spool)) {
-		while (spool_added(s->spool) < BATCH_BYTES && (status = lines_next(s->lines, &message)) == INPUT_OK)
-			source_add_to_spool(s, &message);
-		if (!source_write_spool(s))
-			break;
-	}
-	if (spool_is_full(s->spool) && !lines_are_over(s->lines) && !s->said_full) {
-		say("spool '%s' is full (--spool-bytes): nothing more is read until messages are answered",
-		    s->o->spool);
-		s->said_full = true;
-	}
-	lines_want(s->lines, status == INPUT_MORE && !s->stuck);
+	if (s->spool)
+		intake_fill(&s->intake);
 }
 
 /* Sets how a message from the spool is sent. */
@@ -224,7 +137,7 @@ static enum source_status
 source_next_spooled(struct source *s, struct item *ret_item)
 {
 	struct spool_message message;
-	int r = s->failed ? 0 : spool_next(s->spool, &message);
+	int r = s->failed || doubt_is_there(&s->intake.doubt) ? 0 : spool_next(s->spool, &message);
 
 	if (r > 0 && source_unpack_way(s, message.way) < 0)
 		r = -EBADMSG;
@@ -240,7 +153,7 @@ source_next_spooled(struct source *s, struct item *ret_item)
 			                   .way_serial = s->way_serial,
 			                   .number = message.number,
 			                   .sum = message.sum,
-			                   .producer = { (const uint8_t *)s->producer, strlen(s->producer) } };
+			                   .producer = s->producer };
 		return SOURCE_OK;
 	}
 	return s->failed || (lines_are_over(s->lines) && spool_added(s->spool) == 0) ? SOURCE_END : SOURCE_LATER;
@@ -262,13 +175,14 @@ source_next(struct source *s, struct item *ret_item)
 	case INPUT_FAILED:
 		return SOURCE_END;
 	}
-	source_set_due(s);
+	if (way_set_due(&s->way, s->o->delay_ms))
+		s->way_serial++;
 	ret_item->channel = s->channel;
 	ret_item->way = &s->way;
 	ret_item->way_serial = s->way_serial;
 	ret_item->number = number;
 	ret_item->sum = s->token;
-	ret_item->producer = (struct slice){ (const uint8_t *)s->producer, strlen(s->producer) };
+	ret_item->producer = s->producer;
 	return SOURCE_OK;
 }
 
@@ -342,7 +256,7 @@ source_left(const struct source *s)
 bool
 source_is_stuck(const struct source *s)
 {
-	return s->stuck;
+	return s->intake.stuck;
 }
 
 void
@@ -363,7 +277,7 @@ source_say_left(const struct source *s)
 		say("%" PRIu64 " message%s in '%s', sent at the next start with it", left,
 		    left == 1 ? " stays" : "s stay", s->o->spool);
 	lines_say_lost(s->lines);
-	if (s->stuck && source_left(s) > left)
+	if (s->intake.stuck && source_left(s) > left)
 		say("%" PRIu64 " could not be written to it%s", source_left(s) - left,
 		    lines_are_arguments(s->lines) ? "" : ", and are still in the input");
 }
@@ -371,7 +285,7 @@ source_say_left(const struct source *s)
 int
 source_exit_status(const struct source *s)
 {
-	if (s->failed || s->stuck || lines_have_failed(s->lines))
+	if (s->failed || s->intake.stuck || lines_have_failed(s->lines))
 		return EX_IOERR;
 	return s->lost ? EX_DATAERR : EX_OK;
 }

@@ -1,9 +1,9 @@
 /*
- * The file has a head (magic, random key), two marks, and from SPOOL_START on batches without gaps. A batch is what
- * one spool_write() wrote: its sum, the number of its first message, the channel, the messages. Message numbers go up
- * by one for as long as the file lives, so an old batch is never taken for a new one. A mark says where the first
- * batch begins that is not answered completely, and the number of the first message that is not answered. Only the
- * marks are ever overwritten.
+ * The file has a head (magic, random key), two marks, an intent (spool-intent.h), and from SPOOL_START on batches
+ * without gaps. A batch is what one spool_write() wrote: its sum, the number of its first message, the channel, the
+ * messages. Message numbers go up by one for as long as the file lives, so an old batch is never taken for a new one. A
+ * mark says where the first batch begins that is not answered completely, and the number of the first message that is
+ * not answered. Only the marks are ever overwritten.
  *
  * Order. A batch is in the file before any of its messages goes to the daemon, and before its input counts as read
  * (input.h); a message is marked after its answer came. So the process may die at any point: what is marked was
@@ -59,6 +59,7 @@ struct spool {
 	uint64_t head_number;   /* of the first message behind that batch */
 	bool marked;            /* `mark` is what the file has */
 
+	struct spool_taking taking;
 	struct buf way;   /* of the next batch */
 	uint64_t next;    /* offset of the batch to be read next */
 	struct batch in;  /* being filled; left counts its messages */
@@ -94,8 +95,11 @@ spool_load(struct spool *s, struct spool_report *report)
 		r = spool_file_create(s->fd, s->options.path, &s->key);
 	if (r == 0)
 		r = spool_file_open(s->fd, &s->key, &s->mark);
-	if (r == 0)
-		r = spool_check(s->fd, &s->key, &s->mark, found);
+	if (r == 0) {
+		s->taking.has_intent = spool_intent_read(s->fd, &s->key, &report->intent);
+		r = spool_check(s->fd, &s->key, s->taking.has_intent ? report->intent.first : UINT64_MAX, &s->mark,
+		                found);
+	}
 	if (r != 0)
 		return r;
 	s->end = found->end;
@@ -114,6 +118,7 @@ spool_open(const struct spool_options *options, struct spool **ret_spool, struct
 
 	*ret_report = (struct spool_report){ 0 };
 	s->options = *options;
+	s->taking.input = -1;
 	/* O_NONBLOCK: do not wait where it is a FIFO or a device. */
 	s->fd = open(options->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 	if (s->fd < 0)
@@ -133,6 +138,18 @@ spool_set_way(struct spool *s, struct slice way)
 	assert(way.len <= SPOOL_WAY_MAX);
 	s->way.len = 0;
 	memory_check(buf_append(&s->way, way.p, way.len));
+}
+
+void
+spool_set_input(struct spool *s, int fd)
+{
+	s->taking.input = fd;
+}
+
+void
+spool_taken(struct spool *s)
+{
+	spool_taking_end(&s->taking, s->fd);
 }
 
 uint64_t
@@ -211,6 +228,8 @@ spool_write(struct spool *s)
 	uint32_t count = s->in.left;
 	int r = 0;
 
+	if (count > 0)
+		spool_taking_begin(&s->taking, s->fd, &s->key, s->number);
 	while (s->in.left > 0 && count > 0) {
 		r = spool_write_first(s, count);
 		if (r == 0)

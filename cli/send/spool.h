@@ -13,6 +13,7 @@
 #include "spool-batch.h"
 #include "spool-check.h"
 #include "spool-file.h"
+#include "spool-intent.h"
 
 struct spool;
 
@@ -25,10 +26,11 @@ struct spool_options {
 
 /* What spool_open() has found. */
 struct spool_report {
-	pid_t pid;   /* SPOOL_E_LOCKED: of the process that has it; 0: not known */
-	uid_t uid;   /* SPOOL_E_OWNER: of the owner */
-	mode_t mode; /* SPOOL_E_MODE */
-	struct spool_found found;
+	pid_t pid;                  /* SPOOL_E_LOCKED: of the process that has it; 0: not known */
+	uid_t uid;                  /* SPOOL_E_OWNER: of the owner */
+	mode_t mode;                /* SPOOL_E_MODE */
+	struct spool_found found;   /* the caller frees found.doubt */
+	struct spool_intent intent; /* where there is found.doubt: what is in doubt */
 };
 
 /*
@@ -48,6 +50,10 @@ uint64_t spool_identity(const struct spool *s);
 
 /* The number that the next message gets. */
 uint64_t spool_number(const struct spool *s);
+
+/* From now on messages come from this input, where they still are until the next spool_taken(); -1: they do not. */
+void spool_set_input(struct spool *s, int fd);
+void spool_taken(struct spool *s);
 
 /* Adds a message to the batch that spool_write() will write. */
 void spool_add(struct spool *s, const struct slice *message);

@@ -1,6 +1,7 @@
 #include "way.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "memory.h"
 
@@ -45,4 +46,17 @@ way_get(struct slice bytes, struct way *ret_way)
 		                 .fields = { bytes.p + sizeof(head) + head.key_len, head.fields_len },
 		                 .n_fields = head.n_fields };
 	return true;
+}
+
+bool
+way_set_due(struct way *way, uint64_t delay_ms)
+{
+	uint64_t due_ms = way->due_ms;
+	struct timespec now;
+
+	if (delay_ms == 0)
+		return false;
+	clock_gettime(CLOCK_REALTIME, &now);
+	way->due_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + delay_ms;
+	return way->due_ms != due_ms;
 }

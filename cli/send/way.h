@@ -36,6 +36,9 @@ struct way {
 	uint32_t n_fields;
 };
 
+/* What comes delay_ms from now is due; delay_ms 0: nothing changes. Returns whether another time is set than before. */
+bool way_set_due(struct way *way, uint64_t delay_ms);
+
 /* Appends what way_get() reads; nothing for WAY_PUBLISH. */
 void way_put(const struct way *way, struct buf *b);
 
