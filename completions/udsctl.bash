@@ -88,7 +88,7 @@ _udsctl_value_option() {
     -n) echo --count ;;
     --socket | --file | --spool | --channel | --receivers | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
         --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | --rejoin | --warning | \
-        --critical | --stop-timeout) echo "$1" ;;
+        --critical | --stop-timeout | --delay | --at | --id | --field) echo "$1" ;;
     --watch | --wait-receiver) [ -z "${2:-}" ] || echo "$1" ;; # only behind "="
     esac
 }
@@ -114,6 +114,7 @@ _udsctl_offer_options() {
     send)
         options+=' --file --null --whole --rate --wait-receiver --rejoin --require-receiver --timeout --queue-bytes'
         options+=' --spool --spool-bytes --spool-sync --progress --no-progress --summary'
+        options+=' --store --delay --at --id --field --print-id'
         ;;
     recv)
         options+=' --pattern --null --raw --count --format --json --exec --jobs --queue-bytes --stop-on-error'

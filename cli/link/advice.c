@@ -106,3 +106,25 @@ advice_format(const struct addr *addr, int error, char *text, size_t size)
 		break;
 	}
 }
+
+const char *
+advice_for_error(const struct slice *text)
+{
+	static const struct {
+		const char *begins, *advice;
+	} rows[] = {
+		{ "ERR streams are off",
+		  "; set directory in the section [store] of udsd.conf(5), or start udsd --store" },
+		{ "ERR too many streams",
+		  "; delete some, or raise max_streams in the section [store] of udsd.conf(5)" },
+		{ "OOM ", "; trim or delete streams (udsctl streams lists them), or raise the limit" },
+		{ "MISCONF ", "; the log of udsd says more" },
+		{ "NOPERM No permissions to access a key",
+		  "; 'publish' in a section [channel] of udsd.conf(5) says who may" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (text->len >= strlen(rows[i].begins) && memcmp(text->p, rows[i].begins, strlen(rows[i].begins)) == 0)
+			return rows[i].advice;
+	return "";
+}

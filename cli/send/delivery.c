@@ -1,7 +1,9 @@
 /*
  * What the daemon sends on a connection: "+OK" for each command of the greeting, then the answers to messages; or an
  * error in place of one of those; or at any time an error that is about the connection, which ends then. Only the last
- * leaves the messages in the queue (answers_complaint()).
+ * leaves the messages in the queue (answers_complaint()), and that the store has no room now: then the connection is
+ * dropped, so that messages behind the one that was refused are sent again behind it. Those that were stored meanwhile
+ * are not stored again.
  *
  * A listener in the mode line, length or whole cannot be told from a bus before something is sent to it, and publishes
  * that: so the first message goes alone, and is all that such a listener ever gets.
@@ -13,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
+#include "advice.h"
 #include "answers.h"
 #include "human.h"
 #include "loop.h"
@@ -21,22 +25,18 @@
 #include "resp-encode.h"
 #include "say.h"
 
-static const char delivery_command[] = "*3\r\n$7\r\nPUBLISH\r\n";
-
-/* The length of the message in a frame. */
-static uint64_t
-delivery_message_size(struct slice frame)
+/* Adds a command that is answered "+OK". */
+static void
+delivery_add_greeting(struct delivery *d, const struct slice *words, size_t n)
 {
-	const char *p = (const char *)frame.p + sizeof(delivery_command); /* behind the '$' before the channel */
-	char *end;
-	size_t channel_len = strtoul(p, &end, 10);
-
-	return strtoull(end + 2 + channel_len + 2 + 1, NULL, 10);
+	memory_check(buf_reserve(&d->greeting, resp_command_size(words, n)));
+	d->greeting.len += resp_put_command((char *)d->greeting.data + d->greeting.len, words, n);
+	d->greetings++;
 }
 
-/* Adds UDSD WAITRECEIVER to the greeting; ms 0: until further notice. */
+/* ms 0: until further notice. */
 static void
-delivery_add_greeting(struct delivery *d, uint64_t receivers, uint64_t ms)
+delivery_add_wait(struct delivery *d, uint64_t receivers, uint64_t ms)
 {
 	char number[32], timeout[32];
 	struct slice words[] = { { (const uint8_t *)"UDSD", 4 },
@@ -50,9 +50,22 @@ delivery_add_greeting(struct delivery *d, uint64_t receivers, uint64_t ms)
 	words[4].len = (size_t)snprintf(timeout, sizeof(timeout), "%" PRIu64, ms);
 	if (ms == 0 && receivers == 1)
 		words[2] = (struct slice){ (const uint8_t *)"ON", 2 }; /* which all versions know */
-	memory_check(buf_reserve(&d->greeting, resp_command_size(words, n)));
-	d->greeting.len += resp_put_command((char *)d->greeting.data + d->greeting.len, words, n);
-	d->greetings++;
+	delivery_add_greeting(d, words, n);
+}
+
+static void
+delivery_add_remember(struct delivery *d)
+{
+	char seconds[32], count[32];
+	struct slice words[] = { { (const uint8_t *)"UDSD", 4 },
+		                 { (const uint8_t *)"IDMP", 4 },
+		                 { (const uint8_t *)d->options.remember, strlen(d->options.remember) },
+		                 { (const uint8_t *)seconds, 0 },
+		                 { (const uint8_t *)count, 0 } };
+
+	words[3].len = (size_t)snprintf(seconds, sizeof(seconds), "%d", WAY_REMEMBER_S);
+	words[4].len = (size_t)snprintf(count, sizeof(count), "%d", WAY_IDENTIFIERS);
+	delivery_add_greeting(d, words, 5);
 }
 
 static void
@@ -66,9 +79,11 @@ delivery_up(void *arg)
 	d->rejoined_at = loop_now() + d->rejoin;
 	d->expected = d->rejoin > 0 ? receivers : 0;
 	if (d->options.wait_receivers > 0)
-		delivery_add_greeting(d, d->options.wait_receivers, 0);
+		delivery_add_wait(d, d->options.wait_receivers, 0);
 	if (d->rejoin > 0)
-		delivery_add_greeting(d, receivers, d->rejoin);
+		delivery_add_wait(d, receivers, d->rejoin);
+	if (d->options.remember)
+		delivery_add_remember(d);
 	client_greet(d->client, (struct slice){ d->greeting.data, d->greeting.len });
 	d->written_from = d->answered + d->refused;
 }
@@ -88,24 +103,62 @@ delivery_take_answers(struct delivery *d, const struct answers *a)
 }
 
 static void
+delivery_take_ids(struct delivery *d, const struct answers *a)
+{
+	d->answered += a->ids;
+	*d->refusal = '\0';
+	d->ops->stored(d->arg, a->id_bytes);
+	d->ops->answered(d->arg, a->ids);
+}
+
+/* All that is not answered is sent again, in order, when the connection has come back: one message, until it works. */
+static void
+delivery_retry(struct delivery *d, const struct slice *text)
+{
+	char refusal[sizeof(d->refusal)];
+
+	snprintf(refusal, sizeof(refusal), "%.*s", (int)text->len, (const char *)text->p);
+	if (strcmp(refusal, d->refusal) != 0)
+		say("%s: %s%s; trying again", client_name(d->client), refusal, advice_for_error(text));
+	memcpy(d->refusal, refusal, sizeof(refusal));
+	client_drop(d->client, ENOSPC);
+}
+
+/* No message will be taken. */
+static void
+delivery_end_refused(struct delivery *d, const struct slice *text)
+{
+	if (d->greetings == 0 || d->options.remember)
+		say("%s: %.*s%s", client_name(d->client), (int)text->len, (const char *)text->p,
+		    advice_for_error(text));
+	else
+		say("%s does not know --wait-receiver: %.*s", client_name(d->client), (int)text->len,
+		    (const char *)text->p);
+	loop_end(d->loop, answers_error_status(text));
+}
+
+/* Returns whether the connection stays. */
+static bool
 delivery_take_error(struct delivery *d, const struct slice *text)
 {
+	bool is_publish = d->queue.frames > 0 && frame_is_publish(sendq_first(&d->queue)), is_sent = true;
 	int complaint = answers_complaint(text);
-	bool is_sent;
 
 	if (complaint || (d->queue.frames == 0 && d->greetings == 0)) {
 		say_verbose("%s: %.*s", client_name(d->client), (int)text->len, (const char *)text->p);
 		client_drop(d->client, complaint ? complaint : EPROTO);
+		return false;
 	} else if (d->greetings == 1 && d->rejoin > 0) {
 		d->greetings = 0;
 		d->expected = 0;
 		d->no_rejoin = true;
-	} else if (d->greetings > 0) {
-		say("%s does not know --wait-receiver: %.*s", client_name(d->client), (int)text->len,
-		    (const char *)text->p);
-		loop_end(d->loop, answers_error_status(text));
+	} else if (!is_publish && answers_error_is_temporary(text)) {
+		delivery_retry(d, text);
+		return false;
+	} else if (d->greetings > 0 || (!is_publish && answers_error_status(text) == EX_UNAVAILABLE)) {
+		delivery_end_refused(d, text);
 	} else {
-		d->ops->refused(d->arg, text, delivery_message_size(sendq_first(&d->queue)));
+		d->ops->refused(d->arg, text, frame_message_size(sendq_first(&d->queue)));
 		d->refused++;
 		is_sent = sendq_first_is_sent(&d->queue);
 		sendq_drop_first(&d->queue);
@@ -113,6 +166,7 @@ delivery_take_error(struct delivery *d, const struct slice *text)
 		if (!is_sent)
 			client_drop(d->client, EPROTO);
 	}
+	return is_sent;
 }
 
 static size_t
@@ -120,6 +174,7 @@ delivery_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 {
 	struct delivery *d = arg;
 	struct answers a;
+	bool goes_on = true;
 	size_t used = 0;
 
 	(void)ret_need;
@@ -130,14 +185,18 @@ delivery_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 			a.next = ANSWERS_FOREIGN;
 		else if (a.integers > 0)
 			delivery_take_answers(d, &a);
+		if (a.ids > 0 && (d->greetings > 0 || !sendq_answered(&d->queue, a.ids)))
+			a.next = ANSWERS_FOREIGN;
+		else if (a.ids > 0)
+			delivery_take_ids(d, &a);
 		if (a.next == ANSWERS_ERROR)
-			delivery_take_error(d, &a.text);
+			goes_on = delivery_take_error(d, &a.text);
 		else if (a.next == ANSWERS_OK && d->greetings > 0)
 			d->greetings--;
-		else if (a.next != ANSWERS_MORE)
+		else if (a.next != ANSWERS_MORE && a.next != ANSWERS_AGAIN)
 			client_end_foreign(d->client);
-		d->is_bus = d->is_bus || a.next != ANSWERS_MORE || a.integers > 0;
-	} while (a.next != ANSWERS_MORE && !loop_is_ending(d->loop));
+		d->is_bus = d->is_bus || a.next != ANSWERS_MORE || a.integers > 0 || a.ids > 0;
+	} while (a.next != ANSWERS_MORE && goes_on && !loop_is_ending(d->loop));
 	if (!loop_is_ending(d->loop))
 		d->ops->moved(d->arg);
 	return used;
@@ -197,33 +256,14 @@ delivery_deinit(struct delivery *d)
 {
 	client_free(d->client);
 	sendq_deinit(&d->queue);
-	buf_deinit(&d->prefix);
+	frame_deinit(&d->frame);
 	buf_deinit(&d->greeting);
 }
 
-static void
-delivery_set_channel(struct delivery *d, const struct slice *channel)
-{
-	struct buf *prefix = &d->prefix;
-
-	prefix->len = 0;
-	memory_check(buf_append(prefix, delivery_command, sizeof(delivery_command) - 1));
-	memory_check(buf_reserve(prefix, channel->len + RESP_HEADER_MAX + 2));
-	prefix->len += resp_put_bulk((char *)prefix->data + prefix->len, channel->p, channel->len);
-	d->channel = (struct slice){ prefix->data + prefix->len - 2 - channel->len, channel->len };
-}
-
 void
-delivery_push(struct delivery *d, const struct slice *channel, const struct slice *message)
+delivery_push(struct delivery *d, const struct item *item)
 {
-	const struct buf *prefix = &d->prefix;
-	char *frame;
-
-	if (prefix->len == 0 || channel->len != d->channel.len || memcmp(channel->p, d->channel.p, channel->len) != 0)
-		delivery_set_channel(d, channel);
-	frame = sendq_reserve(&d->queue, prefix->len + message->len + RESP_HEADER_MAX + 2);
-	memcpy(frame, prefix->data, prefix->len);
-	sendq_commit(&d->queue, prefix->len + resp_put_bulk(frame + prefix->len, message->p, message->len), false);
+	frame_push(&d->frame, &d->queue, item);
 }
 
 /* Writes what is left of the first message, once the greeting is answered. */
@@ -247,7 +287,7 @@ delivery_write(struct delivery *d)
 	/* Nobody misses anything by what is sent only now. */
 	if (d->expected > 0 && d->queue.sent_bytes == 0 && loop_now() >= d->rejoined_at)
 		d->expected = 0;
-	if (d->is_bus)
+	if (d->is_bus && !*d->refusal)
 		client_write_queue(d->client, &d->queue);
 	else
 		delivery_write_first(d);
@@ -265,7 +305,9 @@ delivery_explain(const struct delivery *d, const char *channel, char *text, size
 {
 	uint16_t receivers = d->options.wait_receivers;
 
-	if (receivers == 0 || !client_is_up(d->client) || d->greetings > 0)
+	if (*d->refusal)
+		snprintf(text, size, "%s", d->refusal);
+	else if (receivers == 0 || !client_is_up(d->client) || d->greetings > 0)
 		client_explain(d->client, text, size);
 	else if (receivers == 1)
 		snprintf(text, size, "nobody receives '%s', or a receiver takes nothing", channel);

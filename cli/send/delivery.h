@@ -11,6 +11,7 @@
 #include "addr.h"
 #include "buf.h"
 #include "client.h"
+#include "frame.h"
 #include "protocol.h"
 #include "sendq.h"
 
@@ -19,11 +20,15 @@ struct loop;
 struct delivery_options {
 	struct addr_list addr;
 	uint16_t wait_receivers; /* messages wait for so many; 0: for none */
+	/* The stream that is to know for long what it has, see UDSD IDMP; or NULL. Must outlive the delivery. */
+	const char *remember;
 };
 
 struct delivery_ops {
 	/* The next n messages were answered. */
 	void (*answered)(void *arg, uint64_t n);
+	/* The next messages were stored, with these ids (see answers_next_id()); answered() follows. */
+	void (*stored)(void *arg, struct slice id_bytes);
 	/* The next message, of `size` bytes, was refused, and is not sent again. */
 	void (*refused)(void *arg, const struct slice *text, uint64_t size);
 	/*
@@ -43,13 +48,13 @@ struct delivery {
 	struct delivery_options options;
 	struct client *client;
 	struct sendq queue;
-	struct buf prefix;    /* the bytes of PUBLISH up to the message */
-	struct slice channel; /* within the prefix; of the messages to come */
+	struct frame frame;
 
 	struct buf greeting;    /* of this connection */
 	unsigned int greetings; /* commands of it that are not answered */
 	bool is_bus;            /* something was answered as a bus answers */
 	bool no_rejoin;         /* the daemon does not know that */
+	char refusal[256];      /* why messages are sent again later, like a full store; else empty */
 	uint64_t receivers;     /* that the last answer counted */
 	uint64_t expected;      /* that the first answer of this connection should count; 0: it does not matter */
 	uint64_t rejoin;        /* ms that messages wait for those, at most */
@@ -68,11 +73,11 @@ void delivery_init(struct delivery *d, struct loop *loop, const struct delivery_
 void delivery_deinit(struct delivery *d);
 
 /* Queues a message. */
-void delivery_push(struct delivery *d, const struct slice *channel, const struct slice *message);
+void delivery_push(struct delivery *d, const struct item *item);
 
 /*
  * Writes what the socket takes; before the first answer no more than one message, since a listener that never answers
- * publishes what it gets, whatever that is. Never calls back.
+ * publishes what it gets, whatever that is; nor while the store takes nothing. Never calls back.
  */
 void delivery_write(struct delivery *d);
 

@@ -1,7 +1,9 @@
 /* The options of udsctl send. */
 #pragma once
 
+#include "buf.h"
 #include "options.h"
+#include "way.h"
 
 struct send_options {
 	struct options common;
@@ -18,4 +20,20 @@ struct send_options {
 	bool spool_sync;
 	bool progress, no_progress;
 	bool summary;
+
+	bool store;
+	uint64_t delay_ms; /* 0: not given */
+	const char *at;    /* or NULL */
+	const char *id;    /* or NULL */
+	struct option_list fields;
+	bool print_id;
+
+	/* Set by send_options_complete(). */
+	struct way way;
+	struct buf more; /* of way.fields */
 };
+
+extern const struct option_row send_rows[];
+
+/* Sets what follows from the options. Returns EX_OK, or an exit status after saying what is wrong with them. */
+int send_options_complete(struct send_options *o);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "doubt.h"
 #include "human.h"
 #include "say.h"
 #include "send-options.h"
@@ -59,7 +60,8 @@ source_spool_report_found(const char *path, const struct spool_found *found)
 }
 
 int
-source_spool_open(const struct send_options *o, struct spool **ret_spool, bool *ret_lost)
+source_spool_open(const struct send_options *o, int input, struct spool **ret_spool, struct doubt *ret_doubt,
+                  bool *ret_lost)
 {
 	const struct spool_options options = {
 		.path = o->spool,
@@ -78,6 +80,8 @@ source_spool_open(const struct send_options *o, struct spool **ret_spool, bool *
 	r = spool_open(&options, ret_spool, &report);
 	if (r != 0)
 		return source_spool_report_error(o->spool, r, &report);
+	spool_set_input(*ret_spool, input);
+	doubt_init(ret_doubt, &report, input);
 	source_spool_report_found(o->spool, &report.found);
 	*ret_lost = report.found.lost > 0 || (report.found.cut > 0 && !report.found.torn);
 	return EX_OK;

@@ -1,7 +1,7 @@
 /*
- * Where udsctl send gets its messages, in order: arguments, or the lines of standard input or of files. With a spool
- * those that an earlier run left there come first, and each message is in the file of the spool before it comes out
- * here. The source reports to people what goes wrong with all of these.
+ * Where udsctl send gets its messages, in order. With a spool those that an earlier run left there come first, and each
+ * message is in the file of the spool before it comes out here. The source also says how each message is to be sent. It
+ * reports to people what goes wrong with all of these.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "protocol.h"
+#include "frame.h"
 
 struct loop;
 struct send_options;
@@ -40,10 +40,7 @@ void source_free(struct source *s);
 void source_fill(struct source *s);
 
 /* The next message; valid until the next call. */
-enum source_status source_next(struct source *s, struct slice *ret_message);
-
-/* The channel of the last message; without a spool the same for all. */
-struct slice source_channel(const struct source *s);
+enum source_status source_next(struct source *s, struct item *ret_item);
 
 /* Without a spool: whether to read more input. */
 void source_want(struct source *s, bool want);

@@ -24,6 +24,7 @@ struct check {
 	uint64_t size; /* of the file */
 	uint64_t next; /* number of the message expected next */
 	bool unmarked; /* there is no good mark: that number is not known */
+	uint64_t doubtful;
 	struct buf bytes;
 };
 
@@ -40,7 +41,7 @@ spool_check_is_candidate(const struct check *c, const uint8_t *p, uint64_t room)
 	struct spool_batch b;
 
 	memcpy(&b, p, sizeof(b));
-	return b.count > 0 && b.zero == 0 && b.size <= room - sizeof(b) && b.first >= c->next &&
+	return b.count > 0 && b.size >= b.channel_len && b.size <= room - sizeof(b) && b.first >= c->next &&
 	       (b.first - c->next < JUMP_MAX || c->unmarked);
 }
 
@@ -135,6 +136,15 @@ spool_check_is_expected(const struct check *c, const struct spool_batch *b, bool
 	return b->first == c->next;
 }
 
+/* The messages of the batch that was read. */
+static void
+spool_check_keep(const struct check *c, const struct spool_batch *b, struct spool_found *found)
+{
+	size_t start = sizeof(*b) + b->channel_len + b->way_len;
+
+	memory_check(buf_append(&found->doubt, c->bytes.data + start, c->bytes.len - start));
+}
+
 static int
 spool_check_walk(struct check *c, const struct spool_mark *mark, struct spool_found *found)
 {
@@ -151,6 +161,8 @@ spool_check_walk(struct check *c, const struct spool_mark *mark, struct spool_fo
 				found->left += b.first + b.count - (b.first > c->next ? b.first : c->next);
 			c->next = b.first + b.count;
 			c->unmarked = false;
+			if (b.count > 0 && b.first >= c->doubtful)
+				spool_check_keep(c, &b, found);
 			at += sizeof(b) + b.size;
 			continue;
 		}
@@ -168,9 +180,10 @@ spool_check_walk(struct check *c, const struct spool_mark *mark, struct spool_fo
 }
 
 int
-spool_check(int fd, const struct siphash_key *key, struct spool_mark *mark, struct spool_found *ret_found)
+spool_check(int fd, const struct siphash_key *key, uint64_t doubtful, struct spool_mark *mark,
+            struct spool_found *ret_found)
 {
-	struct check c = { .fd = fd, .key = key };
+	struct check c = { .fd = fd, .key = key, .doubtful = doubtful };
 	struct spool_found found = { 0 };
 	struct stat st;
 	int r;
@@ -186,12 +199,14 @@ spool_check(int fd, const struct siphash_key *key, struct spool_mark *mark, stru
 	if (r == 0)
 		r = spool_check_walk(&c, mark, &found);
 	buf_deinit(&c.bytes);
-	if (r < 0)
-		return r;
-	if (found.end < c.size) {
+	if (r == 0 && found.end < c.size) {
 		found.cut = c.size - found.end;
 		if (ftruncate(fd, (off_t)found.end) < 0)
-			return -errno;
+			r = -errno;
+	}
+	if (r < 0) {
+		buf_deinit(&found.doubt);
+		return r;
 	}
 	*ret_found = found;
 	return 0;

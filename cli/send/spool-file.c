@@ -199,9 +199,9 @@ spool_file_mark(int fd, const struct siphash_key *key, struct spool_mark *mark, 
 static bool
 spool_file_is_plausible(const struct spool_batch *b, uint64_t room)
 {
-	return b->size <= room && b->zero == 0 &&
-	       (b->count == 0 || (b->channel_len > 0 && b->channel_len <= PROTOCOL_NAME_MAX &&
-	                          b->size >= b->channel_len + b->count * (uint64_t)sizeof(uint32_t)));
+	return b->size <= room && (b->count == 0 || (b->channel_len > 0 && b->channel_len <= PROTOCOL_NAME_MAX &&
+	                                             b->size >= b->channel_len + (uint64_t)b->way_len +
+	                                                            b->count * (uint64_t)sizeof(uint32_t)));
 }
 
 int

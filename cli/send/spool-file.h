@@ -32,9 +32,12 @@ struct spool_mark {
 	uint64_t sum;    /* of the above */
 };
 
+/* The most bytes that say how the messages of a batch are to be sent. */
+#define SPOOL_WAY_MAX ((size_t)UINT16_MAX)
+
 /*
- * The header of a batch. Behind it: the name of the channel, then each message with its length, a uint32_t, in front.
- * A batch without messages takes the place of a damaged one; its bytes mean nothing.
+ * The header of a batch. Behind it: the name of the channel, how to send its messages, then each message with its
+ * length, a uint32_t, in front. A batch without messages takes the place of a damaged one; its bytes mean nothing.
  */
 struct spool_batch {
 	uint64_t sum;   /* of all that follows in the batch */
@@ -42,7 +45,7 @@ struct spool_batch {
 	uint64_t size;  /* bytes behind the header */
 	uint32_t count; /* messages */
 	uint16_t channel_len;
-	uint16_t zero;
+	uint16_t way_len; /* 0 before this was possible: published */
 };
 
 /* Locks the file for this process. Returns 0, -errno or SPOOL_E_LOCKED; then *ret_pid says by whom, if it is known. */

@@ -1,9 +1,9 @@
 /*
- * The file has a head (magic, random key), two marks, and from SPOOL_START on batches without gaps. A batch is what
- * one spool_write() wrote: its sum, the number of its first message, the channel, the messages. Message numbers go up
- * by one for as long as the file lives, so an old batch is never taken for a new one. A mark says where the first
- * batch begins that is not answered completely, and the number of the first message that is not answered. Only the
- * marks are ever overwritten.
+ * The file has a head (magic, random key), two marks, an intent (spool-intent.h), and from SPOOL_START on batches
+ * without gaps. A batch is what one spool_write() wrote: its sum, the number of its first message, the channel, the
+ * messages. Message numbers go up by one for as long as the file lives, so an old batch is never taken for a new one. A
+ * mark says where the first batch begins that is not answered completely, and the number of the first message that is
+ * not answered. Only the marks are ever overwritten.
  *
  * Order. A batch is in the file before any of its messages goes to the daemon, and before its input counts as read
  * (input.h); a message is marked after its answer came. So the process may die at any point: what is marked was
@@ -43,14 +43,6 @@
 /* Holes begin and end where the file system's blocks do. */
 #define HOLE_ALIGN UINT64_C(4096)
 
-/* A batch in memory. */
-struct batch {
-	struct buf bytes; /* with its header; empty: none */
-	size_t at;        /* of the next message in it */
-	uint32_t left;    /* messages from there on */
-	uint16_t channel_len;
-};
-
 struct spool {
 	int fd;
 	struct siphash_key key;
@@ -67,6 +59,8 @@ struct spool {
 	uint64_t head_number;   /* of the first message behind that batch */
 	bool marked;            /* `mark` is what the file has */
 
+	struct spool_taking taking;
+	struct buf way;   /* of the next batch */
 	uint64_t next;    /* offset of the batch to be read next */
 	struct batch in;  /* being filled; left counts its messages */
 	struct batch out; /* being taken out */
@@ -101,8 +95,11 @@ spool_load(struct spool *s, struct spool_report *report)
 		r = spool_file_create(s->fd, s->options.path, &s->key);
 	if (r == 0)
 		r = spool_file_open(s->fd, &s->key, &s->mark);
-	if (r == 0)
-		r = spool_check(s->fd, &s->key, &s->mark, found);
+	if (r == 0) {
+		s->taking.has_intent = spool_intent_read(s->fd, &s->key, &report->intent);
+		r = spool_check(s->fd, &s->key, s->taking.has_intent ? report->intent.first : UINT64_MAX, &s->mark,
+		                found);
+	}
 	if (r != 0)
 		return r;
 	s->end = found->end;
@@ -121,6 +118,7 @@ spool_open(const struct spool_options *options, struct spool **ret_spool, struct
 
 	*ret_report = (struct spool_report){ 0 };
 	s->options = *options;
+	s->taking.input = -1;
 	/* O_NONBLOCK: do not wait where it is a FIFO or a device. */
 	s->fd = open(options->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 	if (s->fd < 0)
@@ -135,26 +133,44 @@ spool_open(const struct spool_options *options, struct spool **ret_spool, struct
 }
 
 void
+spool_set_way(struct spool *s, struct slice way)
+{
+	assert(way.len <= SPOOL_WAY_MAX);
+	s->way.len = 0;
+	memory_check(buf_append(&s->way, way.p, way.len));
+}
+
+void
+spool_set_input(struct spool *s, int fd)
+{
+	s->taking.input = fd;
+}
+
+void
+spool_taken(struct spool *s)
+{
+	spool_taking_end(&s->taking, s->fd);
+}
+
+uint64_t
+spool_identity(const struct spool *s)
+{
+	return siphash(&s->key, "producer", strlen("producer"));
+}
+
+uint64_t
+spool_number(const struct spool *s)
+{
+	return s->number;
+}
+
+void
 spool_add(struct spool *s, const struct slice *message)
 {
-	struct batch *b = &s->in;
-	size_t channel_len = strlen(s->options.channel);
-	uint32_t len = (uint32_t)message->len;
+	const char *channel = s->options.channel;
 
-	if (b->bytes.len == 0) {
-		assert(channel_len > 0 && channel_len <= PROTOCOL_NAME_MAX);
-		memory_check(buf_reserve(&b->bytes, sizeof(struct spool_batch)));
-		b->bytes.len = sizeof(struct spool_batch);
-		memory_check(buf_append(&b->bytes, s->options.channel, channel_len));
-		b->channel_len = (uint16_t)channel_len;
-		b->at = b->bytes.len;
-	}
-	memory_check(buf_reserve(&b->bytes, sizeof(len) + len));
-	memcpy(b->bytes.data + b->bytes.len, &len, sizeof(len));
-	if (len > 0)
-		memcpy(b->bytes.data + b->bytes.len + sizeof(len), message->p, len);
-	b->bytes.len += sizeof(len) + len;
-	b->left++;
+	batch_add(&s->in, (struct slice){ (const uint8_t *)channel, strlen(channel) },
+	          (struct slice){ s->way.data, s->way.len }, *message);
 }
 
 uint64_t
@@ -163,28 +179,18 @@ spool_added(const struct spool *s)
 	return s->in.bytes.len;
 }
 
-/* Bytes of the first `count` messages of the batch that is being filled, with its header. */
-static uint64_t
-spool_size(const struct spool *s, uint32_t count)
-{
-	uint64_t size = s->in.at;
-	uint32_t len;
-
-	for (; count > 0; count--) {
-		memcpy(&len, s->in.bytes.data + size, sizeof(len));
-		size += sizeof(len) + len;
-	}
-	return size;
-}
-
 /* Writes the first `count` messages, at least one, as a batch. Returns 0 or -errno. */
 static int
 spool_write_first(struct spool *s, uint32_t count)
 {
 	struct batch *b = &s->in, empty;
-	uint64_t size = count == b->left ? b->bytes.len : spool_size(s, count);
+	uint64_t size = count == b->left ? b->bytes.len : batch_size(b, count);
 	struct spool_batch header = {
-		.first = s->number, .size = size - sizeof(header), .count = count, .channel_len = b->channel_len
+		.first = s->number,
+		.size = size - sizeof(header),
+		.count = count,
+		.channel_len = b->channel_len,
+		.way_len = b->way_len,
 	};
 	int r;
 
@@ -201,18 +207,18 @@ spool_write_first(struct spool *s, uint32_t count)
 	s->number += count;
 	s->left += count;
 	s->end += size;
-	b->left -= count;
 	/* What was just written is usually taken out next: then it need not be read from the file. */
-	if (s->next + size == s->end && s->out.left == 0 && b->left == 0) {
+	if (s->next + size == s->end && s->out.left == 0 && b->left == count) {
 		s->next = s->end;
 		empty = s->out;
 		s->out = *b;
-		s->out.left = count;
 		*b = empty;
+		batch_open(&s->out, &header, header.first);
+		b->left = 0;
+		b->bytes.len = 0;
+	} else {
+		batch_remove(b, count, size);
 	}
-	if (b->left > 0)
-		memmove(b->bytes.data + b->at, b->bytes.data + size, b->bytes.len - size);
-	b->bytes.len = b->left > 0 ? b->at + b->bytes.len - size : 0;
 	return 0;
 }
 
@@ -222,6 +228,8 @@ spool_write(struct spool *s)
 	uint32_t count = s->in.left;
 	int r = 0;
 
+	if (count > 0)
+		spool_taking_begin(&s->taking, s->fd, &s->key, s->number);
 	while (s->in.left > 0 && count > 0) {
 		r = spool_write_first(s, count);
 		if (r == 0)
@@ -246,7 +254,6 @@ spool_read_batch(struct spool *s)
 {
 	struct batch *b = &s->out;
 	struct spool_batch header;
-	uint32_t len;
 	int r;
 
 	do {
@@ -257,32 +264,18 @@ spool_read_batch(struct spool *s)
 			return r < 0 ? r : -EBADMSG;
 		s->next += sizeof(header) + header.size;
 	} while (header.count == 0);
-	b->channel_len = header.channel_len;
-	b->at = sizeof(header) + header.channel_len;
-	b->left = header.count;
-	/* Skips those that an earlier process had marked as answered. */
-	for (uint64_t n = header.first; n < s->mark.number && b->left > 1; n++, b->left--) {
-		memcpy(&len, b->bytes.data + b->at, sizeof(len));
-		b->at += sizeof(len) + len;
-	}
+	batch_open(b, &header, s->mark.number); /* skips those that an earlier process had marked as answered */
 	return 1;
 }
 
 int
-spool_next(struct spool *s, struct slice *ret_channel, struct slice *ret_message)
+spool_next(struct spool *s, struct spool_message *ret_message)
 {
-	struct batch *b = &s->out;
-	uint32_t len;
-	int r = b->left > 0 ? 1 : spool_read_batch(s);
+	int r = s->out.left > 0 ? 1 : spool_read_batch(s);
 
-	if (r <= 0)
-		return r;
-	memcpy(&len, b->bytes.data + b->at, sizeof(len));
-	*ret_channel = (struct slice){ b->bytes.data + sizeof(struct spool_batch), b->channel_len };
-	*ret_message = (struct slice){ b->bytes.data + b->at + sizeof(len), len };
-	b->at += sizeof(len) + len;
-	b->left--;
-	return 1;
+	if (r > 0)
+		batch_take(&s->out, ret_message);
+	return r;
 }
 
 /* Sets head_end and head_number; skips batches without messages. Returns 0 or -errno. */
@@ -385,6 +378,7 @@ spool_close(struct spool *s)
 		(void)spool_empty(s);
 	if (s->end > 0)
 		(void)spool_mark(s);
+	buf_deinit(&s->way);
 	buf_deinit(&s->in.bytes);
 	buf_deinit(&s->out.bytes);
 	if (s->fd >= 0)

@@ -10,8 +10,10 @@
 #include <sys/types.h>
 
 #include "protocol.h"
+#include "spool-batch.h"
 #include "spool-check.h"
 #include "spool-file.h"
+#include "spool-intent.h"
 
 struct spool;
 
@@ -24,10 +26,11 @@ struct spool_options {
 
 /* What spool_open() has found. */
 struct spool_report {
-	pid_t pid;   /* SPOOL_E_LOCKED: of the process that has it; 0: not known */
-	uid_t uid;   /* SPOOL_E_OWNER: of the owner */
-	mode_t mode; /* SPOOL_E_MODE */
-	struct spool_found found;
+	pid_t pid;                  /* SPOOL_E_LOCKED: of the process that has it; 0: not known */
+	uid_t uid;                  /* SPOOL_E_OWNER: of the owner */
+	mode_t mode;                /* SPOOL_E_MODE */
+	struct spool_found found;   /* the caller frees found.doubt */
+	struct spool_intent intent; /* where there is found.doubt: what is in doubt */
 };
 
 /*
@@ -38,6 +41,19 @@ int spool_open(const struct spool_options *options, struct spool **ret_spool, st
 
 /* Writes the mark and closes. Takes NULL. */
 void spool_close(struct spool *s);
+
+/* How to send the messages of the next batch; while none is being filled. At most SPOOL_WAY_MAX bytes, copied. */
+void spool_set_way(struct spool *s, struct slice way);
+
+/* A random number that is the file's own as long as it lives. */
+uint64_t spool_identity(const struct spool *s);
+
+/* The number that the next message gets. */
+uint64_t spool_number(const struct spool *s);
+
+/* From now on messages come from this input, where they still are until the next spool_taken(); -1: they do not. */
+void spool_set_input(struct spool *s, int fd);
+void spool_taken(struct spool *s);
 
 /* Adds a message to the batch that spool_write() will write. */
 void spool_add(struct spool *s, const struct slice *message);
@@ -55,7 +71,7 @@ int spool_write(struct spool *s);
 bool spool_is_full(const struct spool *s);
 
 /* The next message that was written. Valid until the next call. Returns 1, 0 where there is none, or -errno. */
-int spool_next(struct spool *s, struct slice *ret_channel, struct slice *ret_message);
+int spool_next(struct spool *s, struct spool_message *ret_message);
 
 /* The next n messages of those that spool_next() gave are answered. Returns 0 or -errno. */
 int spool_answered(struct spool *s, uint64_t n);

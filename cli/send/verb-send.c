@@ -7,49 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "advice.h"
 #include "answers.h"
 #include "deadline.h"
 #include "delivery.h"
 #include "human.h"
 #include "loop.h"
+#include "output.h"
 #include "progress.h"
 #include "rate.h"
 #include "say.h"
 #include "send-options.h"
 #include "source.h"
-
-static const struct option_row rows[] = {
-	{ "file", 'f', "FILE", "read FILE (-: standard input); several go in order", OPTION_LIST,
-	  offsetof(struct send_options, files) },
-	{ "null", '0', NULL, "messages end with a NUL instead of a newline", OPTION_FLAG,
-	  offsetof(struct send_options, null) },
-	{ "whole", 0, NULL, "all of an input is one message", OPTION_FLAG, offsetof(struct send_options, whole) },
-	{ "rate", 0, "RATE", "send at most so many messages: 100/s, 6000/m", OPTION_RATE,
-	  offsetof(struct send_options, rate) },
-	{ "wait-receiver", 0, "[=N]", "messages wait until a receiver is there, or N", OPTION_COUNT,
-	  offsetof(struct send_options, wait_receivers) },
-	{ "rejoin", 0, "DURATION", "wait so long for receivers after a reconnect (5s)", OPTION_LIMIT,
-	  offsetof(struct send_options, rejoin) },
-	{ "require-receiver", 0, NULL, "end with status 69 if a message reached nobody", OPTION_FLAG,
-	  offsetof(struct send_options, require_receiver) },
-	{ "timeout", 0, "DURATION", "give up after this long without an answer; 0: never (5s with a MESSAGE, else 0)",
-	  OPTION_TIMEOUT, 0 },
-	{ "queue-bytes", 0, "SIZE", "hold at most this much unanswered (16M)", OPTION_SIZE,
-	  offsetof(struct send_options, queue_bytes) },
-	{ "spool", 0, "FILE", "keep what is not answered in FILE, and send it first", OPTION_TEXT,
-	  offsetof(struct send_options, spool) },
-	{ "spool-bytes", 0, "SIZE", "the spool takes at most this much of the disk (1G)", OPTION_SIZE,
-	  offsetof(struct send_options, spool_bytes) },
-	{ "spool-sync", 0, NULL, "send messages only after they are on the disk", OPTION_FLAG,
-	  offsetof(struct send_options, spool_sync) },
-	{ "progress", 0, NULL, "say how far it is (by itself on a terminal)", OPTION_FLAG,
-	  offsetof(struct send_options, progress) },
-	{ "no-progress", 0, NULL, "do not", OPTION_FLAG, offsetof(struct send_options, no_progress) },
-	{ "summary", 0, NULL, "at the end say how many messages went where", OPTION_FLAG,
-	  offsetof(struct send_options, summary) },
-	{ 0 },
-};
 
 #define QUEUE_BYTES ((uint64_t)16 * 1024 * 1024)
 /* In ms. */
@@ -66,6 +37,7 @@ struct send {
 	struct rate rate;
 	struct deadline answer_deadline, signal_deadline, silence;
 	struct progress progress;
+	struct output *ids; /* --print-id; or NULL */
 	bool source_ended;
 	bool not_permitted; /* a message was refused for lack of permission */
 	int signo;          /* of the signal that came before all input was read; or 0 */
@@ -75,7 +47,8 @@ struct send {
 static bool
 send_may_push(struct send *s)
 {
-	return s->delivery.queue.bytes < s->queue_bytes &&
+	return s->delivery.queue.bytes < s->queue_bytes && s->delivery.queue.frames < WAY_WINDOW &&
+	       (!s->ids || output_pending(s->ids) < OUTPUT_HIGH) &&
 	       (s->o->rate.count == 0 || (client_is_up(s->delivery.client) && rate_allows(&s->rate)));
 }
 
@@ -84,16 +57,15 @@ static void
 send_fill(struct send *s)
 {
 	enum source_status status = SOURCE_OK;
-	struct slice channel, message;
+	struct item item;
 	bool blocked = s->o->rate.count > 0 && sendq_has_unsent(&s->delivery.queue);
 
 	source_fill(s->source);
 	while (!s->source_ended && !blocked && send_may_push(s)) {
-		status = source_next(s->source, &message);
+		status = source_next(s->source, &item);
 		if (status != SOURCE_OK)
 			break;
-		channel = source_channel(s->source);
-		delivery_push(&s->delivery, &channel, &message);
+		delivery_push(&s->delivery, &item);
 		rate_spend(&s->rate);
 	}
 	if (status == SOURCE_END)
@@ -128,7 +100,9 @@ send_advance(void *arg)
 	source_settle(s->source);
 	send_fill(s);
 	delivery_write(&s->delivery);
-	if (s->source_ended && s->delivery.queue.frames == 0)
+	if (s->ids)
+		output_flush(s->ids);
+	if (s->source_ended && s->delivery.queue.frames == 0 && (!s->ids || output_pending(s->ids) == 0))
 		loop_end(s->loop, send_final_status(s));
 	deadline_run(&s->answer_deadline,
 	             s->delivery.queue.frames > 0 || !client_is_up(s->delivery.client) || source_is_stuck(s->source));
@@ -202,6 +176,18 @@ send_signal_cb(void *arg, int signo, bool again)
 }
 
 static void
+send_stored(void *arg, struct slice id_bytes)
+{
+	struct send *s = arg;
+	struct slice id;
+
+	while (s->ids && answers_next_id(&id_bytes, &id)) {
+		output_append(s->ids, id.p, id.len);
+		output_append(s->ids, "\n", 1);
+	}
+}
+
+static void
 send_answered(void *arg, uint64_t n)
 {
 	struct send *s = arg;
@@ -220,7 +206,7 @@ send_refused(void *arg, const struct slice *text, uint64_t size)
 	say("%s (%" PRIu64 " byte%s) was refused: %.*s%s", where, size, human_s(size), (int)text->len,
 	    (const char *)text->p,
 	    answers_error_is(text, "ERR Protocol error: invalid bulk length") ? " (it is larger than max_message)"
-	                                                                      : "");
+	                                                                      : advice_for_error(text));
 	if (answers_error_is(text, "NOPERM"))
 		s->not_permitted = true;
 	send_answered(s, 1);
@@ -243,6 +229,7 @@ send_rejoin(void *arg)
 
 static const struct delivery_ops delivery_ops = {
 	.answered = send_answered,
+	.stored = send_stored,
 	.refused = send_refused,
 	.rejoin = send_rejoin,
 	.moved = send_advance,
@@ -284,11 +271,16 @@ send_setup(struct send *s)
 {
 	const struct send_options *o = s->o;
 	uint64_t timeout = options_timeout(&o->common, o->common.n_args > 1 ? ARGUMENTS_TIMEOUT : 0);
-	struct delivery_options options = { .addr = o->common.addr, .wait_receivers = (uint16_t)o->wait_receivers };
+	bool outlives = o->spool || o->id; /* what is known of messages is needed by another process */
+	struct delivery_options options = { .addr = o->common.addr,
+		                            .wait_receivers = (uint16_t)o->wait_receivers,
+		                            .remember = o->store && outlives ? o->common.args[0] : NULL };
 
 	s->loop = loop_new(send_signal_cb, s);
 	delivery_init(&s->delivery, s->loop, &options, &delivery_ops, s);
 	source_start(s->source, s->loop, send_advance, s);
+	if (o->print_id)
+		s->ids = output_new(s->loop, STDOUT_FILENO, send_advance, s);
 	rate_init(&s->rate, o->rate.count, o->rate.period);
 	rate_start(&s->rate, s->loop, send_advance, s);
 	deadline_init(&s->answer_deadline, s->loop, timeout, send_give_up, s);
@@ -306,6 +298,7 @@ send_teardown(struct send *s)
 {
 	delivery_deinit(&s->delivery);
 	source_free(s->source);
+	output_free(s->ids);
 	rate_deinit(&s->rate);
 	deadline_deinit(&s->answer_deadline);
 	deadline_deinit(&s->signal_deadline);
@@ -313,52 +306,46 @@ send_teardown(struct send *s)
 	loop_free(s->loop);
 }
 
-/* Returns what is wrong with the options, or NULL. */
-static const char *
-send_find_conflict(const struct send_options *o)
+/* Who reads the ids has left: what is not stored still has to be told. */
+static int
+send_check_left(const struct send *s, int status)
 {
-	if (o->files.n > 0 && o->common.n_args > 1)
-		return "messages come from --file or from arguments, not from both";
-	if (o->spool_sync && !o->spool)
-		return "--spool-sync needs --spool";
-	if (o->spool_bytes > 0 && !o->spool)
-		return "--spool-bytes needs --spool";
-	if (o->wait_receivers > PROTOCOL_WAIT_RECEIVERS_MAX)
-		return "--wait-receiver: the daemon waits for at most 65535 receivers";
-	return NULL;
+	uint64_t left = source_left(s->source);
+
+	if (status != EX_OK || (left == 0 && s->source_ended))
+		return status;
+	say("standard output was closed: %" PRIu64 " message%s not answered", left, left == 1 ? " was" : "s were");
+	return EX_IOERR;
 }
 
 static int
 verb_send_run(const void *options)
 {
-	const struct send_options *o = options;
-	struct send s = { .o = o, .queue_bytes = o->queue_bytes > 0 ? o->queue_bytes : QUEUE_BYTES };
-	const char *conflict = send_find_conflict(o);
-	int status;
+	struct send_options o = *(const struct send_options *)options;
+	struct send s = { .o = &o, .queue_bytes = o.queue_bytes > 0 ? o.queue_bytes : QUEUE_BYTES };
+	int status = send_options_complete(&o);
 
-	if (conflict) {
-		say("send: %s", conflict);
-		return EX_USAGE;
+	if (status == EX_OK)
+		status = source_open(&o, &s.source);
+	if (status == EX_OK) {
+		send_setup(&s);
+		client_start(s.delivery.client);
+		if (!loop_is_ending(s.loop))
+			send_advance(&s);
+		status = send_check_left(&s, loop_run(s.loop));
+		progress_deinit(&s.progress);
+		send_print_end(&s);
+		send_teardown(&s);
 	}
-	status = source_open(o, &s.source);
-	if (status != EX_OK)
-		return status;
-	send_setup(&s);
-	client_start(s.delivery.client);
-	if (!loop_is_ending(s.loop))
-		send_advance(&s);
-	status = loop_run(s.loop);
-	progress_deinit(&s.progress);
-	send_print_end(&s);
-	send_teardown(&s);
+	buf_deinit(&o.more);
 	return status;
 }
 
 const struct verb verb_send = {
 	.name = "send",
 	.arguments = "CHANNEL [MESSAGE]...",
-	.summary = "publish the messages, or without any the lines of standard input",
-	.rows = rows,
+	.summary = "publish or store the messages, or the lines of standard input",
+	.rows = send_rows,
 	.args_min = 1,
 	.n_channels = 1,
 	.examples = "udsctl send --timeout 1s alerts 'disk is full'\n"

@@ -189,6 +189,8 @@ const struct command command_table[] = {
 	  "[(TYPE (NORMAL|PUBSUB)|ID id...|CHANNEL channel)]",
 	  "Describes connections, one in a line, with more fields than CLIENT LIST.", cmd_udsd_clients },
 	{ "udsd|help", 2, LS | BLIND, "pubsub", "7.2.0", "", "", "Prints this help.", cmd_help },
+	{ "udsd|idmp", 5, WRITE | DENYOOM | FAST | KEY_ADD, "stream", "7.2.0", "", "key seconds count",
+	  "Makes a stream, and has it know identifiers of producers for at least so long.", cmd_udsd_idmp, "2 RW update" },
 	{ "udsd|monitor", -2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN, "pubsub", "7.2.0", "",
 	  "[pattern]", "Tells of all messages from now on: who sent what to how many.", cmd_udsd_monitor },
 	{ "udsd|reload", 2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN | COMMAND_MAY_WAIT, "pubsub",

@@ -30,7 +30,7 @@ command_handler cmd_pubsub_channels, cmd_pubsub_numsub, cmd_pubsub_numpat;
 command_handler cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub;
 
 /* cmd-udsd.c */
-command_handler cmd_udsd_channels, cmd_udsd_monitor, cmd_udsd_reload, cmd_udsd_waitown, cmd_udsd_waitreceiver;
+command_handler cmd_udsd_channels, cmd_udsd_idmp, cmd_udsd_monitor, cmd_udsd_reload, cmd_udsd_waitown, cmd_udsd_waitreceiver;
 
 /* cmd-multi.c */
 command_handler cmd_multi, cmd_exec, cmd_discard;

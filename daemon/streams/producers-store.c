@@ -101,7 +101,7 @@ producers_load_configuration(struct stream *stream, struct slice value)
 	uint64_t duration_s, size, added, duplicates;
 
 	if (!varint_get(&p, end, &duration_s) || !varint_get(&p, end, &size) || !varint_get(&p, end, &added) ||
-	    !varint_get(&p, end, &duplicates) || duration_s == 0 || duration_s > PRODUCERS_DURATION_MAX || size == 0 ||
+	    !varint_get(&p, end, &duplicates) || duration_s == 0 || duration_s > PRODUCERS_KEEP_MAX || size == 0 ||
 	    size > PRODUCERS_SIZE_MAX)
 		return -EBADMSG;
 	stream->producers->duration_s = (uint32_t)duration_s;
@@ -111,9 +111,12 @@ producers_load_configuration(struct stream *stream, struct slice value)
 	return 0;
 }
 
-/* The record with the empty key comes first, so the size is known. */
+/*
+ * The record with the empty key comes first, so the size is known. What a producer was not answered, it sends again
+ * when the daemon is back: so for how long identifiers are known counts anew.
+ */
 int
-producers_load(struct streams *streams, struct stream *stream, struct slice key, struct slice value)
+producers_load(struct streams *streams, struct stream *stream, struct slice key, struct slice value, uint64_t now_ms)
 {
 	const uint8_t *p = value.p, *end = p + value.len;
 	struct producer *producer;
@@ -136,6 +139,7 @@ producers_load(struct streams *streams, struct stream *stream, struct slice key,
 		if (!varint_get(&p, end, &seen.id.ms) || !varint_get(&p, end, &seen.id.seq) ||
 		    !varint_get(&p, end, &seen.ms))
 			return -EBADMSG;
+		seen.ms = now_ms;
 		if (producer_append(streams, stream, producer, seen) < 0)
 			return -ENOMEM;
 	}

@@ -11,4 +11,5 @@
 int producers_save(struct streams *streams, struct stream *stream);
 void producers_saved(struct stream *stream);
 int producers_erase(struct streams *streams, const struct stream *stream);
-int producers_load(struct streams *streams, struct stream *stream, struct slice key, struct slice value);
+int producers_load(struct streams *streams, struct stream *stream, struct slice key, struct slice value,
+                   uint64_t now_ms);

@@ -154,10 +154,27 @@ producers_shrink(struct streams *streams, struct stream *stream, uint64_t now_ms
 	}
 }
 
+/* Nearly always it is new, so all are looked at, in the order in which they lie in memory. */
+static const struct producer_seen *
+producer_find_iid(const struct producer *producer, struct producer_iid iid)
+{
+	uint32_t to_end = producer->cap - producer->first, wrapped = producer->n > to_end ? producer->n - to_end : 0;
+	const struct producer_seen *end = producer->ring + producer->first + producer->n - wrapped;
+
+	for (const struct producer_seen *seen = producer->ring + producer->first; seen < end; seen++)
+		if (seen->iid.hash[0] == iid.hash[0] && seen->iid.hash[1] == iid.hash[1])
+			return seen;
+	for (const struct producer_seen *seen = producer->ring; seen < producer->ring + wrapped; seen++)
+		if (seen->iid.hash[0] == iid.hash[0] && seen->iid.hash[1] == iid.hash[1])
+			return seen;
+	return NULL;
+}
+
 bool
 producers_find(struct streams *streams, struct stream *stream, struct slice pid, struct producer_iid iid,
                uint64_t now_ms, struct stream_id *ret_id)
 {
+	const struct producer_seen *seen;
 	struct producer *producer;
 
 	streams->flow->work.done += WORK_LOOKUP;
@@ -166,17 +183,13 @@ producers_find(struct streams *streams, struct stream *stream, struct slice pid,
 		return false;
 	producer_expire(stream, producer, now_ms);
 	streams->flow->work.done += producer->n;
-	for (uint32_t i = producer->n; i > 0; i--) { /* a retry soon follows */
-		const struct producer_seen *seen = producer_at(producer, i - 1);
-
-		if (seen->iid.hash[0] != iid.hash[0] || seen->iid.hash[1] != iid.hash[1])
-			continue;
-		stream->producers->duplicates++;
-		stream->producers->is_dirty = true; /* saved when the stream is */
-		*ret_id = seen->id;
-		return true;
-	}
-	return false;
+	seen = producer_find_iid(producer, iid);
+	if (!seen)
+		return false;
+	stream->producers->duplicates++;
+	stream->producers->is_dirty = true; /* saved when the stream is */
+	*ret_id = seen->id;
+	return true;
 }
 
 /* A larger ring. Returns 0 or -ENOMEM. */
@@ -268,6 +281,25 @@ producers_configure(struct streams *streams, struct stream *stream, uint32_t dur
 	streams->flow->work.done += producers->table.n * WORK_LOOKUP;
 	while ((producer = TAILQ_FIRST(&producers->used)))
 		producer_forget(streams, stream, producer);
+	stream_touch(streams, stream);
+	return 0;
+}
+
+int
+producers_extend(struct streams *streams, struct stream *stream, uint32_t duration_s, uint32_t size)
+{
+	struct producers *producers;
+
+	if (producers_make(stream) < 0)
+		return -ENOMEM;
+	producers = stream->producers;
+	if (duration_s <= producers->duration_s && size <= producers->size)
+		return 0;
+	if (producers->duration_s < duration_s)
+		producers->duration_s = duration_s;
+	if (producers->size < size)
+		producers->size = size;
+	producers->is_dirty = true;
 	stream_touch(streams, stream);
 	return 0;
 }

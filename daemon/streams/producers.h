@@ -15,6 +15,7 @@
 
 #define PRODUCERS_DURATION_S 100     /* how long an identifier is known, unless XCFGSET says otherwise */
 #define PRODUCERS_DURATION_MAX 86400 /* a day */
+#define PRODUCERS_KEEP_MAX (30 * PRODUCERS_DURATION_MAX) /* of UDSD IDMP */
 #define PRODUCERS_SIZE 100           /* identifiers of each producer */
 #define PRODUCERS_SIZE_MAX 10000
 
@@ -70,6 +71,9 @@ void producers_add(struct streams *streams, struct stream *stream, struct slice 
 
 /* XCFGSET; 0: as it is. All identifiers are forgotten if something changes. Returns 0 or -ENOMEM. */
 int producers_configure(struct streams *streams, struct stream *stream, uint32_t duration_s, uint32_t size);
+
+/* UDSD IDMP: at least these, and nothing is forgotten. Returns 0 or -ENOMEM. */
+int producers_extend(struct streams *streams, struct stream *stream, uint32_t duration_s, uint32_t size);
 
 struct producers_figures {
 	uint64_t duration_s, size;

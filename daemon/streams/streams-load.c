@@ -157,7 +157,7 @@ streams_load_part(struct streams_load *load, enum storage_table table, uint64_t 
 	if (table == STORAGE_GROUPS)
 		r = streams_load_group(load, entry, key, value);
 	else if (table == STORAGE_PRODUCERS)
-		r = producers_load(load->streams, entry->stream, key, value);
+		r = producers_load(load->streams, entry->stream, key, value, streams_now_ms(load->streams));
 	else if (table == STORAGE_CONSUMERS)
 		r = group_load_consumer(load->streams, entry->object, key, value);
 	else

@@ -69,7 +69,7 @@ complete_options() { # SHELL
     completes "$1" 'udsctl stats --format=pro' stats --format=prometheus
     completes "$1" 'udsctl top --sort=unse' top --sort=unsent
     completes "$1" 'udsctl send news --summ' send news --summary
-    completes "$1" 'udsctl send help --fi' send help --file
+    completes "$1" 'udsctl send help --fil' send help --file
     completes "$1" 'udsctl recv send --stop-o' recv send --stop-on-error
     completes "$1" 'udsctl send --file=a' send '--file=a file'
     completes "$1" 'udsctl send --spool a' send --spool 'a file'

@@ -498,7 +498,7 @@ it: as root, usermod -aG adm nobody, and log in again"
         n=$((n + 1))
         run "$UDSCTL" "$verb" --help
         assert_success
-        [ "${#lines[@]}" -le 30 ]
+        [ "${#lines[@]}" -le 45 ]
         [ "$(wc -L <<<"$output")" -le 80 ]
     done
     [ "$n" -ge 12 ]

@@ -72,16 +72,16 @@ add_numbers(struct spool *s, unsigned int from, unsigned int count)
 static bool
 next(struct spool *s, char *channel, char *text)
 {
-	struct slice c, m;
-	int r = spool_next(s, &c, &m);
+	struct spool_message message;
+	int r = spool_next(s, &message);
 
 	assert_in_range(r, 0, 1);
 	if (r == 0)
 		return false;
-	memcpy(channel, c.p, c.len);
-	channel[c.len] = '\0';
-	memcpy(text, m.p, m.len);
-	text[m.len] = '\0';
+	memcpy(channel, message.channel.p, message.channel.len);
+	channel[message.channel.len] = '\0';
+	memcpy(text, message.text.p, message.text.len);
+	text[message.text.len] = '\0';
 	return true;
 }
 
@@ -470,7 +470,7 @@ test_room_is_given_back(void **state)
 {
 	static char text[64 * 1024];
 	struct spool *s = open_with("ch", UINT64_C(100) << 20);
-	struct slice c, m;
+	struct spool_message message;
 	struct stat st;
 
 	(void)state;
@@ -479,14 +479,14 @@ test_room_is_given_back(void **state)
 	for (int i = 0; i < 1600; i++) {
 		add(s, text);
 		assert_int_equal(spool_write(s), 0);
-		assert_int_equal(spool_next(s, &c, &m), 1);
+		assert_int_equal(spool_next(s, &message), 1);
 		assert_int_equal(spool_answered(s, 1), 0);
 		assert_int_equal(spool_mark(s), 0);
 		assert_false(spool_is_full(s));
 		assert_int_equal(stat(path, &st), 0);
 		assert_true(st.st_blocks * 512 < 20 << 20);
 	}
-	assert_int_equal(spool_next(s, &c, &m), 1);
+	assert_int_equal(spool_next(s, &message), 1);
 	assert_int_equal(spool_answered(s, 1), 0);
 	assert_int_equal(spool_mark(s), 0);
 	assert_int_equal(stat(path, &st), 0);
