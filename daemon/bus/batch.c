@@ -29,6 +29,7 @@
 #include "log.h"
 #include "missed.h"
 #include "output.h"
+#include "replay.h"
 #include "resp-encode.h"
 #include "routing.h"
 #include "slow-policy.h"
@@ -64,9 +65,10 @@ batch_choose_form(struct batch *batch, const struct channel *channel)
 }
 
 void
-batch_init(struct batch *batch, struct flow *flow, struct routing *routing, struct missed_table *missed)
+batch_init(struct batch *batch, struct flow *flow, struct routing *routing, struct missed_table *missed,
+           struct replays *replays)
 {
-	*batch = (struct batch){ .flow = flow, .routing = routing, .missed = missed };
+	*batch = (struct batch){ .flow = flow, .routing = routing, .missed = missed, .replays = replays };
 	batch->writer.pool = batch->copies.pool = &flow->chunks;
 }
 
@@ -134,6 +136,36 @@ batch_deliver_to(struct batch *batch, struct client *c, const struct piece *piec
 }
 
 /*
+ * Whether a receiver does not get the messages now: it gets them from the store later, or misses them. That is seldom,
+ * and then costs little beside what the client costs anyway.
+ */
+static bool __attribute__((noinline)) batch_withholds(struct batch *batch, struct client *c)
+{
+	const struct delivery *delivery = &batch->delivery;
+	struct channel *channel = delivery->channel;
+	const struct pattern *pattern = delivery->way > 0 ? channel->matches[delivery->way - 1].pattern : NULL;
+	uint32_t messages = delivery->messages;
+	struct replay *replay;
+
+	if (channel->n_replays > 0 && !LIST_EMPTY(&c->replays) && replay_find(c, channel, pattern))
+		return true;
+	if (!slow_policy_withholds(channel->slow, c, delivery->tail != NULL))
+		return false;
+	if (channel->slow == SLOW_STORE) {
+		replay = replay_begin(batch->replays, c, channel, pattern, batch->stored_before);
+		if (replay)
+			replay->is_slow = true;
+		else
+			flow_out_of_memory(batch->flow, c);
+		return true;
+	}
+	missed_add(batch->missed, c, channel_name(channel), messages);
+	batch->flow->stats.dropped += messages;
+	channel->dropped += messages;
+	return true;
+}
+
+/*
  * Queues the pieces for the next few receivers in `set` that have the encoding that is delivered. One that gets the
  * head of a large message gets the rest, even if it becomes clogged in between.
  */
@@ -144,11 +176,12 @@ batch_deliver(struct batch *batch, const struct recvset *set)
 	struct channel *channel = delivery->channel;
 	const struct piece *head = delivery->tail ? &delivery->pieces[0] : NULL, *piece = &delivery->pieces[1];
 	struct flow *flow = batch->flow;
-	int slow = channel->rule->slow;
+	int slow = channel->slow;
 	struct barrier *barrier = slow == SLOW_WAIT ? batch->barrier : NULL;
 	uint32_t messages = delivery->messages, i = delivery->i,
 		 stop = set->n - i > BATCH_PORTION ? i + BATCH_PORTION : set->n;
-	uint64_t queued = 0, dropped = 0;
+	bool withholds = slow != SLOW_WAIT || channel->n_replays > 0;
+	uint64_t queued = 0;
 
 	flow->work.done += (stop - i) * (uint64_t)WORK_VISIT;
 	for (; i < stop; i++) {
@@ -160,11 +193,8 @@ batch_deliver(struct batch *batch, const struct recvset *set)
 			flow->stats.undelivered += messages;
 			continue;
 		}
-		if (slow_policy_drops(slow, c, head != NULL)) {
-			missed_add(batch->missed, c, channel_name(channel), messages);
-			dropped += messages;
+		if (withholds && batch_withholds(batch, c))
 			continue;
-		}
 		if (head)
 			batch_deliver_to(batch, c, head, NULL, 0);
 		batch_deliver_to(batch, c, piece, batch->own && client_is_own(batch->own, c) ? NULL : barrier,
@@ -176,8 +206,6 @@ batch_deliver(struct batch *batch, const struct recvset *set)
 	}
 	flow->stats.deliveries += queued;
 	channel->deliveries += queued;
-	flow->stats.dropped += dropped;
-	channel->dropped += dropped;
 	delivery->i = stop;
 }
 

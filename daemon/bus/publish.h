@@ -1,6 +1,6 @@
 /*
  * Publishes one message, for commands and for clients that only write: whether the client may, whether it has to wait
- * for receivers, and how many the message goes to.
+ * for receivers, how many the message goes to, and whether it is stored.
  */
 #pragma once
 
@@ -15,11 +15,12 @@ struct chunk;
 
 enum publish_result {
 	PUBLISH_DONE,
-	PUBLISH_WAIT,   /* nothing was done; the client is in state WAITING and has to try again. EXEC waits, too. */
-	PUBLISH_DENIED, /* the channel's rule does not admit the client */
-	PUBLISH_NOMEM,  /* nothing was done */
-	PUBLISH_LOST,   /* there was no memory, although the answer is queued already: the client must not get it */
-	PUBLISH_DEAD,   /* the client has died meanwhile */
+	PUBLISH_WAIT,    /* nothing was done; the client is in state WAITING and has to try again. EXEC waits, too. */
+	PUBLISH_REFUSED, /* it would be stored, and cannot be: bus.refusal is the text of the error reply */
+	PUBLISH_DENIED,  /* the channel's rule does not admit the client */
+	PUBLISH_NOMEM,   /* nothing was done */
+	PUBLISH_LOST,    /* there was no memory, although the answer is queued already: the client must not get it */
+	PUBLISH_DEAD,    /* the client has died meanwhile */
 };
 
 /* Queues the answer to the publisher: the number of receivers. The answer has to wait for the barrier, or NULL. */
@@ -52,7 +53,7 @@ publish_joins(const struct bus *bus, struct client *c, struct slice name, bool i
 static inline bool
 publish_is_more(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
 {
-	return bus->flow.n_clogged == 0 && bus->flow.users.n_over == 0 && bus->taps.n == 0 &&
+	return c->publishes_plainly && bus->flow.n_clogged == 0 && bus->flow.users.n_over == 0 && bus->taps.n == 0 &&
 	       publish_joins(bus, c, name, is_shard, len);
 }
 

@@ -70,6 +70,9 @@ pubsub_publish(struct bus *bus, struct session *s, const struct slice *argv, boo
 		return COMMAND_DONE;
 	case PUBLISH_WAIT:
 		return COMMAND_WAIT;
+	case PUBLISH_REFUSED:
+		reply_error(bus, s, "%s", bus->refusal);
+		return COMMAND_DONE;
 	case PUBLISH_DENIED:
 		pubsub_refuse(bus, s, "publish to", argv[1]);
 		return COMMAND_DONE;
@@ -150,6 +153,45 @@ cmd_require_channels(struct bus *bus, struct session *s, const struct command *r
 	return false;
 }
 
+/* Subscribes to one channel or pattern; replies the confirmation, or an error. Returns whether it is subscribed. */
+static bool
+pubsub_add(struct bus *bus, struct session *s, enum subscription_kind kind, struct slice name)
+{
+	switch (bus_subscribe(bus, &s->client, kind, name)) {
+	case 0:
+	case SUBSCRIPTIONS_E_EXISTS:
+		output_pin(&bus->flow, &s->client); /* the confirmation comes before the first message */
+		reply_confirmation(bus, s, pubsub_words[kind].subscribe, &name, pubsub_count(s, kind));
+		return true;
+	case SUBSCRIPTIONS_E_TOO_MANY:
+		reply_error(bus, s, "ERR too many subscriptions; the limit for one client is %llu",
+		            (unsigned long long)bus->flow.limits.max_subscriptions);
+		return false;
+	case SUBSCRIPTIONS_E_TOO_MANY_OF_USER:
+		reply_error(bus, s, "ERR too many subscriptions; the limit for all clients of %s is %llu",
+		            identity_text(&s->client.identity).text,
+		            (unsigned long long)bus->flow.limits.max_subscriptions_per_uid);
+		return false;
+	case SUBSCRIPTIONS_E_TOO_MANY_PATTERNS:
+		reply_error(bus, s, "ERR too many patterns; the limit for all clients of %s is %llu",
+		            identity_text(&s->client.identity).text,
+		            (unsigned long long)bus->flow.limits.max_patterns_per_uid);
+		return false;
+	default:
+		reply_error(bus, s, "ERR out of memory, not subscribed");
+		return false;
+	}
+}
+
+bool
+cmd_subscribe_one(struct bus *bus, struct session *s, struct slice channel)
+{
+	const struct slice argv[2] = { [1] = channel };
+
+	return cmd_require_name(bus, s, channel) && pubsub_require_subscribe(bus, s, argv, 2) &&
+	       pubsub_add(bus, s, SUBSCRIPTION_CHANNEL, channel);
+}
+
 static enum command_result
 pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind, const struct slice *argv, size_t argc)
 {
@@ -163,8 +205,6 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 	if (first == 0 && kind != SUBSCRIPTION_PATTERN && !pubsub_require_subscribe(bus, s, argv, argc))
 		return COMMAND_DONE;
 	for (size_t i = first > 0 ? first : 1; i < argc; i++) {
-		int r;
-
 		if (job_must_pause(bus, s, i))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_COMMAND;
@@ -177,24 +217,7 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 				continue;
 			}
 		}
-		r = bus_subscribe(bus, &s->client, kind, argv[i]);
-		if (r == SUBSCRIPTIONS_E_TOO_MANY)
-			reply_error(bus, s, "ERR too many subscriptions; the limit for one client is %llu",
-			            (unsigned long long)bus->flow.limits.max_subscriptions);
-		else if (r == SUBSCRIPTIONS_E_TOO_MANY_OF_USER)
-			reply_error(bus, s, "ERR too many subscriptions; the limit for all clients of %s is %llu",
-			            identity_text(&s->client.identity).text,
-			            (unsigned long long)bus->flow.limits.max_subscriptions_per_uid);
-		else if (r == SUBSCRIPTIONS_E_TOO_MANY_PATTERNS)
-			reply_error(bus, s, "ERR too many patterns; the limit for all clients of %s is %llu",
-			            identity_text(&s->client.identity).text,
-			            (unsigned long long)bus->flow.limits.max_patterns_per_uid);
-		else if (r < 0)
-			reply_error(bus, s, "ERR out of memory, not subscribed");
-		else {
-			output_pin(&bus->flow, &s->client); /* the confirmation comes before the first message */
-			reply_confirmation(bus, s, pubsub_words[kind].subscribe, &argv[i], pubsub_count(s, kind));
-		}
+		pubsub_add(bus, s, kind, argv[i]);
 	}
 	return COMMAND_DONE;
 }

@@ -15,6 +15,9 @@ bool cmd_require_name(struct bus *bus, struct session *s, struct slice name);
 bool cmd_require_channels(struct bus *bus, struct session *s, const struct command *row, const struct slice *argv,
                           size_t argc);
 
+/* As SUBSCRIBE of one channel: replies the confirmation, or an error. Returns whether the session is subscribed. */
+bool cmd_subscribe_one(struct bus *bus, struct session *s, struct slice channel);
+
 /*
  * Returns whether a PUBLISH or SPUBLISH would have to wait now; then the session waits. Otherwise adds to *memory what
  * its message would take in the queues of its receivers.

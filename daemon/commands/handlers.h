@@ -14,6 +14,8 @@ command_handler cmd_auth, cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cm
 /* cmd-udsd-backup.c, cmd-udsd-streams.c */
 command_handler cmd_udsd_backup;
 command_handler cmd_udsd_streams;
+/* cmd-udsd-subscribe.c */
+command_handler cmd_udsd_subscribe, cmd_udsd_position;
 
 /* cmd-client.c */
 command_handler cmd_client_id, cmd_client_getname, cmd_client_setname, cmd_client_setinfo;

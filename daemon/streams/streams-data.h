@@ -63,6 +63,7 @@ struct stream {
 
 	struct stream_id last;        /* the largest id ever */
 	struct stream_id max_deleted; /* the largest id deleted, or 0-0 */
+	struct stream_id trimmed_to;  /* since the start all up to here was trimmed; or 0-0 */
 	uint64_t length;              /* entries */
 	uint64_t added;               /* entries ever added; XSETID may set it */
 	uint64_t bytes;               /* of all blocks */
@@ -171,6 +172,7 @@ struct streams {
 	TAILQ_HEAD(, holder) holders_ending;
 	uint64_t handouts_retry_us; /* nothing is scanned until then, if not 0 */
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
+	uint64_t fetched;           /* blocks that came from the disk */
 	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
 	int copy_error;
 	/* For UDSD BACKUP: who asked for the last copy, or 0; its number and place. */
