@@ -51,6 +51,8 @@ stored_append(struct bus *bus, const struct client *publisher, struct slice chan
 	struct stream_id id;
 	int r = 0;
 
+	if (!refusal && stream)
+		refusal = stream_retain_refusal(streams, stream);
 	if (refusal)
 		return refusal;
 	if (!stream && !(stream = streams_get(streams, channel, publisher->identity.uid, &r)))

@@ -165,6 +165,13 @@ turn_deinit(struct turn *turn)
 	alarm_deinit(&turn->deadline);
 }
 
+static void
+turn_commit(struct streams *streams)
+{
+	streams_retain(streams);
+	streams_commit(streams);
+}
+
 /* When streams or replays have something to do. */
 static uint64_t
 turn_next_deadline(const struct turn *turn)
@@ -186,7 +193,7 @@ turn_end_pass(struct turn *turn)
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
 	if (turn->loop->sessions.streams && !bus->flow.executing) /* EXEC is durable as a whole or not at all */
-		streams_commit(turn->loop->sessions.streams);
+		turn_commit(turn->loop->sessions.streams);
 	pass_end(bus, &conn_pass_ops);
 	if (turn->loop->sessions.streams)
 		turn->has_no_alarm = !alarm_set(&turn->deadline, turn_next_deadline(turn));

@@ -79,6 +79,13 @@ struct stream {
 	struct blocked_list blocked;              /* XREADs that wait for entries, see blocked.h */
 	struct blocked_group_list blocked_groups; /* groups with an XREADGROUP that waits; all zero: none */
 
+	/* What it may have until stream_append() notes it for stream-retain.c, in which the rest of this is used. */
+	uint64_t bound_entries, bound_bytes;
+	bool is_kept;      /* it has too much, which a group needs */
+	bool is_retaining; /* on streams.retaining */
+	TAILQ_ENTRY(stream) retain_link;
+	struct heap_node retain_due; /* in streams.retain_due */
+
 	const struct stream_rule *rule; /* as of the generation; see stream_rule() */
 	uint64_t rules_generation;
 
@@ -166,6 +173,11 @@ struct streams {
 	uint64_t rules_generation;        /* is counted up when there are others; never 0 */
 	uint64_t rules_walk;              /* a place, if must_walk_rules */
 	bool must_walk_rules, has_walked_rules;
+	TAILQ_HEAD(, stream) retaining;   /* these are stream-retain.c's: streams that are looked at next */
+	struct heap retain_due;           /* and later */
+	uint64_t trimmed, trimmed_needed; /* entries that it removed; of these, those that a group needed */
+	uint64_t refused_full;            /* entries that were not added since the stream was full */
+	struct log_limit retain_log;
 	struct heap handouts_due; /* these are handouts.c's */
 	TAILQ_HEAD(, handouts) handouts_scanned;
 	TAILQ_HEAD(, handouts) handouts_gone;
