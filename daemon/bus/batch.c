@@ -29,10 +29,10 @@
 #include "log.h"
 #include "missed.h"
 #include "output.h"
-#include "replay.h"
 #include "resp-encode.h"
 #include "routing.h"
 #include "slow-policy.h"
+#include "withhold.h"
 
 /* A batch is closed from this length on, in bytes, while some user is over their quota: it counts what queues take. */
 #define BATCH_OVER_MAX 4096
@@ -136,36 +136,6 @@ batch_deliver_to(struct batch *batch, struct client *c, const struct piece *piec
 }
 
 /*
- * Whether a receiver does not get the messages now: it gets them from the store later, or misses them. That is seldom,
- * and then costs little beside what the client costs anyway.
- */
-static bool __attribute__((noinline)) batch_withholds(struct batch *batch, struct client *c)
-{
-	const struct delivery *delivery = &batch->delivery;
-	struct channel *channel = delivery->channel;
-	const struct pattern *pattern = delivery->way > 0 ? channel->matches[delivery->way - 1].pattern : NULL;
-	uint32_t messages = delivery->messages;
-	struct replay *replay;
-
-	if (channel->n_replays > 0 && !LIST_EMPTY(&c->replays) && replay_find(c, channel, pattern))
-		return true;
-	if (!slow_policy_withholds(channel->slow, c, delivery->tail != NULL))
-		return false;
-	if (channel->slow == SLOW_STORE) {
-		replay = replay_begin(batch->replays, c, channel, pattern, batch->stored_before);
-		if (replay)
-			replay->is_slow = true;
-		else
-			flow_out_of_memory(batch->flow, c);
-		return true;
-	}
-	missed_add(batch->missed, c, channel_name(channel), messages);
-	batch->flow->stats.dropped += messages;
-	channel->dropped += messages;
-	return true;
-}
-
-/*
  * Queues the pieces for the next few receivers in `set` that have the encoding that is delivered. One that gets the
  * head of a large message gets the rest, even if it becomes clogged in between.
  */
@@ -181,6 +151,10 @@ batch_deliver(struct batch *batch, const struct recvset *set)
 	uint32_t messages = delivery->messages, i = delivery->i,
 		 stop = set->n - i > BATCH_PORTION ? i + BATCH_PORTION : set->n;
 	bool withholds = slow != SLOW_WAIT || channel->n_replays > 0;
+	struct withheld withheld = {
+		batch->missed, batch->replays,       channel, delivery->way, delivery->messages,
+		head != NULL,  batch->stored_before,
+	};
 	uint64_t queued = 0;
 
 	flow->work.done += (stop - i) * (uint64_t)WORK_VISIT;
@@ -193,7 +167,7 @@ batch_deliver(struct batch *batch, const struct recvset *set)
 			flow->stats.undelivered += messages;
 			continue;
 		}
-		if (withholds && batch_withholds(batch, c))
+		if (withholds && withhold_messages(&withheld, c))
 			continue;
 		if (head)
 			batch_deliver_to(batch, c, head, NULL, 0);

@@ -8,6 +8,9 @@
 /* Returns whether the name of a channel, or a pattern, is short enough; otherwise replies an error. */
 bool cmd_require_name(struct bus *bus, struct session *s, struct slice name);
 
+/* Counts, logs and replies that the session may not do that: `verb` the channel. */
+void cmd_refuse_channel(struct bus *bus, struct session *s, const char *verb, struct slice name);
+
 /*
  * Returns whether the session has the right to use the channels that a command names; otherwise replies an error. A
  * command that names none may always run.

@@ -25,9 +25,10 @@ command_handler cmd_client_no_evict, cmd_client_no_touch, cmd_client_reply, cmd_
 command_handler cmd_client_info, cmd_client_list, cmd_udsd_clients;
 command_handler cmd_client_kill;
 
-/* cmd-pubsub.c */
-command_handler cmd_publish, cmd_subscribe, cmd_unsubscribe, cmd_psubscribe, cmd_punsubscribe;
-command_handler cmd_spublish, cmd_ssubscribe, cmd_sunsubscribe;
+/* cmd-publish.c, cmd-pubsub.c */
+command_handler cmd_publish, cmd_spublish;
+command_handler cmd_subscribe, cmd_unsubscribe, cmd_psubscribe, cmd_punsubscribe;
+command_handler cmd_ssubscribe, cmd_sunsubscribe;
 command_handler cmd_pubsub_channels, cmd_pubsub_numsub, cmd_pubsub_numpat;
 command_handler cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub;
 

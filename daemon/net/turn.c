@@ -168,7 +168,7 @@ turn_deinit(struct turn *turn)
 static void
 turn_commit(struct streams *streams)
 {
-	streams_retain(streams);
+	streams_retain(streams); /* commands have run since streams_advance() */
 	streams_commit(streams);
 }
 

@@ -60,6 +60,7 @@ streams_advance(struct streams *streams)
 	if (streams->must_walk_rules)
 		streams_walk_rules(streams, work_end);
 	handouts_advance(streams, work_end);
+	streams_retain(streams);
 }
 
 bool
