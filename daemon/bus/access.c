@@ -190,6 +190,13 @@ access_find(const struct access_rules *rules, struct slice channel)
 }
 
 bool
+access_is_stored(const struct access *access, struct slice channel, uint64_t *cost)
+{
+	return access->stored && !protocol_is_reserved(channel) &&
+	       stream_rule_find(access->stored, channel, cost)->published;
+}
+
+bool
 access_is_admin(const struct access *access, const struct identity *identity)
 {
 	if (identity->anonymous)

@@ -1,6 +1,7 @@
 /*
  * Who may publish and subscribe to which channels: the rules of the configuration, and the decision. It depends only on
- * the rule and on the identity from the kernel.
+ * the rule and on the identity from the kernel. Also what the configuration says about slow receivers, and which
+ * channels are stored.
  */
 #pragma once
 
@@ -12,6 +13,7 @@
 
 #include "identity.h"
 #include "protocol.h"
+#include "stream-rule.h"
 
 enum principal_kind { PRINCIPAL_LOCAL, PRINCIPAL_ANONYMOUS, PRINCIPAL_USER, PRINCIPAL_GROUP };
 
@@ -27,8 +29,11 @@ struct access_list {
 	struct principal *principals;
 };
 
-/* What happens when a receiver of the channel is clogged: publishers wait, it misses messages, or is disconnected. */
-enum slow_policy { SLOW_WAIT, SLOW_DROP, SLOW_DISCONNECT };
+/*
+ * What happens when a receiver of the channel is clogged: publishers wait, it misses messages, is disconnected, or gets
+ * from the store later what was published meanwhile.
+ */
+enum slow_policy { SLOW_WAIT, SLOW_DROP, SLOW_DISCONNECT, SLOW_STORE };
 
 /* One section [channel GLOB] of the configuration. */
 struct access_rule {
@@ -71,9 +76,13 @@ const struct access_rule *access_find(const struct access_rules *rules, struct s
 struct access {
 	const struct access_rules *rules; /* NULL: none */
 	size_t n_rules;
-	const struct access_list *admins; /* NULL: root only; own_uid always is one */
+	const struct stream_rules *stored; /* which messages are stored; NULL: none */
+	const struct access_list *admins;  /* NULL: root only; own_uid always is one */
 	uid_t own_uid;
 };
+
+/* Whether what is published to the channel is stored. Counts *cost up by the units of work. */
+bool access_is_stored(const struct access *access, struct slice channel, uint64_t *cost);
 
 /* Whether the identity is an administrator: one of the admins, or the user that the daemon runs as. */
 bool access_is_admin(const struct access *access, const struct identity *identity);

@@ -10,6 +10,7 @@
 
 #include "output.h"
 #include "output-limit.h"
+#include "stream-rule.h"
 
 int
 bus_init(struct bus *bus, const struct limits *limits)
@@ -19,10 +20,11 @@ bus_init(struct bus *bus, const struct limits *limits)
 	*bus = (struct bus){ .access.own_uid = geteuid() };
 	flow_init(&bus->flow, limits);
 	missed_init(&bus->missed, &bus->flow);
-	r = subscriptions_init(&bus->subscriptions, &bus->flow, &bus->access);
+	replays_init(&bus->replays, &bus->flow);
+	r = subscriptions_init(&bus->subscriptions, &bus->flow, &bus->replays, &bus->access);
 	if (r < 0)
 		return r;
-	batch_init(&bus->batch, &bus->flow, &bus->subscriptions.channels.routing, &bus->missed);
+	batch_init(&bus->batch, &bus->flow, &bus->subscriptions.channels.routing, &bus->missed, &bus->replays);
 	taps_init(&bus->taps, &bus->flow, &bus->missed);
 	return 0;
 }
@@ -185,6 +187,15 @@ bus_set_rules(struct bus *bus, const struct access_rules *rules)
 	bus_check_rules(bus);
 	subscriptions_wake_waiters(&bus->subscriptions);
 	flow_resume_throttled(&bus->flow);
+}
+
+void
+bus_set_streams(struct bus *bus, struct streams *streams, const struct stream_rules *rules)
+{
+	batch_close(&bus->batch);
+	bus->streams = streams;
+	bus->access.stored = streams && stream_rules_publish(rules) ? rules : NULL;
+	bus->subscriptions.channels.routing.members_generation++;
 }
 
 bool

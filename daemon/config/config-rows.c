@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config-data.h"
+#include "config-words.h"
 
 #define IN_CONFIG(member) offsetof(struct config, member)
 #define IN_LISTENER(member) offsetof(struct listener_config, member)
@@ -45,6 +46,12 @@ const struct config_row config_rows[] = {
 	{ SCOPE_CHANNEL, "channel", "publish", &config_type_principals, IN_RULE(publish), NULL },
 	{ SCOPE_CHANNEL, "channel", "subscribe", &config_type_principals, IN_RULE(subscribe), NULL },
 	{ SCOPE_CHANNEL, "channel", "slow", &config_type_slow, IN_RULE(slow), "wait" },
+	STREAM(published, &config_type_switch, published, "no", 0, 0)
+	STREAM(max_entries, COUNT, max_entries, "0", 0, 1000000000000)
+	STREAM(max_bytes, SIZE, max_bytes, "0", 0, 1024 * LIMITS_GIB)
+	STREAM(max_age, DURATION, max_age_ms, "0", 0, 3650 * LIMITS_DAY)
+	STREAM(when_full, &config_type_full, when_full, "trim", 0, 0)
+	STREAM(keep, &config_type_keep, keep, "unacked", 0, 0)
 	STREAM(max_pending, COUNT, max_pending, "100000", 1, 100000000)
 	STREAM(redeliver, DURATION, redeliver_ms, "0", 0, 30 * LIMITS_DAY)
 	STREAM(retry_delay, &config_type_durations, retry_delay, "", 0, 30 * LIMITS_DAY)

@@ -13,6 +13,7 @@
 #include "conn.h"
 #include "input-quota.h"
 #include "pass.h"
+#include "replay-turns.h"
 #include "streams.h"
 #include "timeouts.h"
 #include "wait-receivers.h"
@@ -164,6 +165,23 @@ turn_deinit(struct turn *turn)
 	alarm_deinit(&turn->deadline);
 }
 
+static void
+turn_commit(struct streams *streams)
+{
+	streams_retain(streams); /* commands have run since streams_advance() */
+	streams_commit(streams);
+}
+
+/* When streams or replays have something to do. */
+static uint64_t
+turn_next_deadline(const struct turn *turn)
+{
+	uint64_t streams_us = streams_next_deadline(turn->loop->sessions.streams);
+	uint64_t replays_us = replays_next_deadline(loop_bus(turn->loop));
+
+	return streams_us < replays_us ? streams_us : replays_us;
+}
+
 void
 turn_end_pass(struct turn *turn)
 {
@@ -175,10 +193,10 @@ turn_end_pass(struct turn *turn)
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
 	if (turn->loop->sessions.streams && !bus->flow.executing) /* EXEC is durable as a whole or not at all */
-		streams_commit(turn->loop->sessions.streams);
+		turn_commit(turn->loop->sessions.streams);
 	pass_end(bus, &conn_pass_ops);
 	if (turn->loop->sessions.streams)
-		turn->has_no_alarm = !alarm_set(&turn->deadline, streams_next_deadline(turn->loop->sessions.streams));
+		turn->has_no_alarm = !alarm_set(&turn->deadline, turn_next_deadline(turn));
 	turn_update_tick(turn);
 }
 

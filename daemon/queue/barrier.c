@@ -63,6 +63,7 @@ barrier_new(struct barrier_pool *pool)
 	barrier->pending = 0;
 	barrier->commit = 0;
 	barrier->is_broken = false;
+	barrier->followers = NULL;
 	ring_init(&barrier->waiters);
 	return barrier;
 }
@@ -78,6 +79,17 @@ barrier_new_commit(struct barrier_pool *pool)
 	barrier->commit = pool->last_commit;
 	barrier_add(barrier);
 	return barrier;
+}
+
+void
+barrier_follow(struct barrier *barrier, struct barrier *commit)
+{
+	assert(barrier->commit == 0 && commit->pending > 0);
+	barrier->commit = commit->commit;
+	barrier_add(barrier);
+	barrier->next_follower = commit->followers;
+	commit->followers = barrier_ref(barrier);
+	barrier_ref(commit); /* so it is seen that somebody waits for it */
 }
 
 struct barrier *
@@ -120,7 +132,15 @@ barrier_make_waiters_ready(struct barrier *barrier)
 void
 barrier_open(struct barrier *barrier)
 {
+	struct barrier *follower;
+
 	barrier_make_waiters_ready(barrier);
+	while ((follower = barrier->followers)) {
+		barrier->followers = follower->next_follower;
+		barrier->refs--;
+		barrier_arrive(follower);
+		barrier_unref(follower);
+	}
 	if (barrier->refs == 0)
 		barrier_release(barrier);
 }
@@ -130,6 +150,8 @@ barrier_break(struct barrier *barrier)
 {
 	barrier->is_broken = true;
 	barrier_make_waiters_ready(barrier);
+	for (struct barrier *follower = barrier->followers; follower; follower = follower->next_follower)
+		barrier_break(follower);
 }
 
 void

@@ -9,6 +9,7 @@
 
 #include "blocked.h"
 #include "group-handouts.h"
+#include "stream-retain.h"
 #include "streams-registry.h"
 
 /* About so much of a pass. */
@@ -37,9 +38,11 @@ streams_walk_rules(struct streams *streams, uint64_t work_end)
 		size_t n = streams_walk(streams, &walk, found, WALK_STREAMS, &is_end);
 
 		streams->rules_walk = walk.bucket;
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
+			stream_note_full(streams, found[i]);
 			TAILQ_FOREACH(group, &found[i]->groups, link)
 				group_apply_rule(streams, group, !streams->has_walked_rules);
+		}
 	}
 	if (is_end) {
 		streams->must_walk_rules = false;
@@ -57,18 +60,21 @@ streams_advance(struct streams *streams)
 	if (streams->must_walk_rules)
 		streams_walk_rules(streams, work_end);
 	handouts_advance(streams, work_end);
+	streams_retain(streams);
 }
 
 bool
 streams_have_work(const struct streams *streams)
 {
-	return streams->must_walk_rules || handouts_have_work(streams);
+	return streams->must_walk_rules || handouts_have_work(streams) || streams_must_retain(streams);
 }
 
 uint64_t
 streams_next_deadline(const struct streams *streams)
 {
+	uint64_t retain_us = streams_retain_deadline(streams);
 	uint64_t blocked_us = blocked_next_deadline(streams), handouts_us = handouts_next_deadline(streams);
+	uint64_t first_us = blocked_us < handouts_us ? blocked_us : handouts_us;
 
-	return blocked_us < handouts_us ? blocked_us : handouts_us;
+	return retain_us < first_us ? retain_us : first_us;
 }
