@@ -8,6 +8,7 @@
 #include "batch.h"
 #include "flow.h"
 #include "missed.h"
+#include "services.h"
 #include "subscriptions.h"
 #include "tap.h"
 
@@ -17,6 +18,7 @@ struct bus {
 	struct subscriptions subscriptions;
 	struct batch batch;
 	struct taps taps;
+	struct services services;
 	struct access access;
 	bool is_checking_rules; /* with rules_walk, see bus_check_rules() */
 	struct channel_walk rules_walk;

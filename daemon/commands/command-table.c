@@ -13,6 +13,7 @@
 #define ALWAYS (NOSCRIPT | LS | FAST | COMMAND_NO_AUTH | COMMAND_ALLOW_BUSY)
 #define SUBSCRIBING (PUBSUB | LINEAR | NOSCRIPT | LS | COMMAND_IN_SUBSCRIBE)
 #define SENDING (PUBSUB | LINEAR | LS | FAST | COMMAND_MAY_WAIT | COMMAND_PUBLISHES)
+#define SERVING (NOSCRIPT | LS | FAST | COMMAND_NO_MULTI | COMMAND_MAY_WAIT)
 #define UNQUEUED COMMAND_UNQUEUED
 #define LINEAR COMMAND_LINEAR
 #define BLIND COMMAND_BLIND
@@ -181,20 +182,40 @@ const struct command command_table[] = {
 	{ "type", 2, READ | FAST | KEY_SEE, "generic", "1.0.0", "", "key", "Returns stream, or none.", cmd_type,
 	  "1 RO" },
 	{ "udsd", -2, 0, "pubsub", "7.2.0", "", "", "Commands that only udsd has.", NULL },
+	{ "udsd|answer", 4, SERVING, "pubsub", "7.2.0", "", "id payload",
+	  "Answers a request that the worker was given.", cmd_udsd_answer },
+	{ "udsd|ask", -6, SERVING, "pubsub", "7.2.0", "",
+	  "service payload REPLY channel [TIMEOUT milliseconds] [RETRY times] [WAIT milliseconds]",
+	  "Sends a request to a worker, whose answer is published to a channel.", cmd_udsd_ask },
 	{ "udsd|backup", 2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN | COMMAND_MAY_WAIT, "stream",
 	  "7.2.0", "", "", "Copies the store into a file beside it, and returns its path.", cmd_udsd_backup },
+	{ "udsd|call", -4, SERVING | COMMAND_BLOCKING, "pubsub", "7.2.0", "",
+	  "service payload [TIMEOUT milliseconds] [RETRY times] [WAIT milliseconds]",
+	  "Sends a request to a worker, and returns its answer.", cmd_udsd_call },
+	{ "udsd|cancel", 3, LS | FAST | COMMAND_MAY_WAIT, "pubsub", "7.2.0", "", "id", "Ends a request of UDSD ASK.",
+	  cmd_udsd_cancel },
 	{ "udsd|channels", -2, LINEAR | LS, "pubsub", "7.2.0", "nondeterministic_output", "[pattern]",
 	  "Describes channels, one in a map.", cmd_udsd_channels },
 	{ "udsd|clients", -2, LINEAR | LS, "pubsub", "7.2.0", "nondeterministic_output",
 	  "[(TYPE (NORMAL|PUBSUB)|ID id...|CHANNEL channel)]",
 	  "Describes connections, one in a line, with more fields than CLIENT LIST.", cmd_udsd_clients },
+	{ "udsd|fail", 4, SERVING, "pubsub", "7.2.0", "", "id text", "Answers a request with an error.",
+	  cmd_udsd_fail },
 	{ "udsd|help", 2, LS | BLIND, "pubsub", "7.2.0", "", "", "Prints this help.", cmd_help },
 	{ "udsd|monitor", -2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN, "pubsub", "7.2.0", "",
 	  "[pattern]", "Tells of all messages from now on: who sent what to how many.", cmd_udsd_monitor },
+	{ "udsd|next", -2, SERVING | COMMAND_BLOCKING, "pubsub", "7.2.0", "", "[TIMEOUT milliseconds]",
+	  "Returns the next request for the worker, or waits for one.", cmd_udsd_next },
 	{ "udsd|reload", 2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN | COMMAND_MAY_WAIT, "pubsub",
 	  "7.2.0", "", "", "Reads the configuration again, as SIGHUP does.", cmd_udsd_reload },
+	{ "udsd|serve", -3, LS | LINEAR | COMMAND_MAY_WAIT, "pubsub", "7.2.0", "", "service...",
+	  "Makes the client a worker of services.", cmd_udsd_serve },
+	{ "udsd|services", -2, LINEAR | LS, "pubsub", "7.2.0", "nondeterministic_output", "[pattern]",
+	  "Describes services, one in a map.", cmd_udsd_services },
 	{ "udsd|streams", -2, LINEAR | LS, "stream", "7.2.0", "nondeterministic_output", "[pattern]",
 	  "Describes streams, one in a map.", cmd_udsd_streams },
+	{ "udsd|unserve", -2, LS | LINEAR | COMMAND_MAY_WAIT, "pubsub", "7.2.0", "", "[service...]",
+	  "The client does not serve these any more, or none.", cmd_udsd_unserve },
 	{ "udsd|waitown", 3, LS | FAST | BLIND, "pubsub", "7.2.0", "", "(ON|OFF)",
 	  "Whether replies to PUBLISH wait for receivers of the client's own process.", cmd_udsd_waitown },
 	{ "udsd|waitreceiver", -3, LS | FAST, "pubsub", "7.2.0", "", "(ON|OFF|receivers) [TIMEOUT milliseconds]",

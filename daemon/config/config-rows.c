@@ -15,6 +15,8 @@
 	{ SCOPE_CONFIG, "limits", #member, type, IN_CONFIG(limits.member), initial, { min, max } },
 #define STORE(key, type, member, initial, min, max)                                                                    \
 	{ SCOPE_CONFIG, "store", #key, type, IN_CONFIG(store.member), initial, { min, max } },
+#define SERVICE(key, type, member, initial, min, max)                                                                  \
+	{ SCOPE_SERVICE, "service", #key, type, offsetof(struct service_rule, member), initial, { min, max } },
 #define STREAM(key, type, member, initial, min, max)                                                                   \
 	{ SCOPE_STREAM, "stream", #key, type, offsetof(struct stream_rule, member), initial, { min, max } },
 
@@ -45,6 +47,10 @@ const struct config_row config_rows[] = {
 	{ SCOPE_CHANNEL, "channel", "publish", &config_type_principals, IN_RULE(publish), NULL },
 	{ SCOPE_CHANNEL, "channel", "subscribe", &config_type_principals, IN_RULE(subscribe), NULL },
 	{ SCOPE_CHANNEL, "channel", "slow", &config_type_slow, IN_RULE(slow), "wait" },
+	SERVICE(call, &config_type_principals, call, NULL, 0, 0)
+	SERVICE(serve, &config_type_principals, serve, NULL, 0, 0)
+	SERVICE(max_waiting, COUNT, max_waiting, "1000", 0, 100000)
+	SERVICE(timeout, DURATION, timeout_ms, "30s", 1, LIMITS_DAY)
 	STREAM(max_pending, COUNT, max_pending, "100000", 1, 100000000)
 	STREAM(redeliver, DURATION, redeliver_ms, "0", 0, 30 * LIMITS_DAY)
 	STREAM(retry_delay, &config_type_durations, retry_delay, "", 0, 30 * LIMITS_DAY)
