@@ -26,6 +26,7 @@ bus_init(struct bus *bus, const struct limits *limits)
 		return r;
 	batch_init(&bus->batch, &bus->flow, &bus->subscriptions.channels.routing, &bus->missed, &bus->replays);
 	taps_init(&bus->taps, &bus->flow, &bus->missed);
+	services_init(&bus->services, &bus->flow);
 	return 0;
 }
 
@@ -36,6 +37,7 @@ bus_deinit(struct bus *bus)
 	if (bus->is_checking_rules)
 		channels_end_walk(&bus->rules_walk);
 	batch_close(&bus->batch);
+	services_deinit(&bus->services);
 	subscriptions_deinit(&bus->subscriptions);
 	batch_deinit(&bus->batch);
 	flow_deinit(&bus->flow);
@@ -92,6 +94,7 @@ bus_finish(struct bus *bus, struct client *c)
 
 	taps_leave(&bus->taps, c);
 	flow_set_state(&bus->flow, c, CLIENT_CLOSING, has_left ? NULL : &bus->flow.leaving);
+	services_leave(&bus->services, c);
 	if (c->out_state == CLIENT_OUT_IDLE)
 		flow_set_out_state(&bus->flow, c, CLIENT_OUT_REPLIER);
 }
@@ -117,6 +120,7 @@ bus_dismiss(struct bus *bus, struct client *c)
 	if (c == bus->flow.executing)
 		bus_end_exec(bus);
 	taps_leave(&bus->taps, c);
+	services_forget(&bus->services, c);
 	bus_stop_output(bus, c);
 	missed_forget(&bus->missed, c);
 	flow_dismiss(&bus->flow, c);

@@ -8,6 +8,7 @@
 #include "batch.h"
 #include "flow.h"
 #include "missed.h"
+#include "services.h"
 #include "subscriptions.h"
 #include "tap.h"
 
@@ -21,6 +22,7 @@ struct bus {
 	struct replays replays;
 	struct batch batch;
 	struct taps taps;
+	struct services services;
 	struct access access;
 	struct streams *streams; /* or NULL: there is no store */
 	const char *refusal;     /* why publish_message() has refused a message; valid until its next call */

@@ -19,6 +19,7 @@
 struct channel;
 struct client;
 struct replay;
+struct party;
 struct subscription;
 struct user;
 
@@ -65,6 +66,8 @@ struct client {
 
 	/* When its peer last read something, or had nothing to read: the low half of flow.now_ms. */
 	uint32_t progress_ms;
+
+	struct party *party; /* what services know of it, see services-data.h; or NULL */
 
 	uint64_t published; /* messages */
 	/* What publishes_to_own and publish_allowed are about; valid while members_generation is `generation`. */

@@ -134,6 +134,8 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 		reply_error(bus, s, "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
 		return COMMAND_DONE;
 	}
+	if (first == 0 && services_settle(&bus->services, &s->client))
+		return COMMAND_WAIT;
 	/* For patterns, the right to read is checked for each message. */
 	if (first == 0 && kind != SUBSCRIPTION_PATTERN && !pubsub_require_subscribe(bus, s, argv, argc))
 		return COMMAND_DONE;

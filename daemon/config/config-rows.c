@@ -16,6 +16,8 @@
 	{ SCOPE_CONFIG, "limits", #member, type, IN_CONFIG(limits.member), initial, { min, max } },
 #define STORE(key, type, member, initial, min, max)                                                                    \
 	{ SCOPE_CONFIG, "store", #key, type, IN_CONFIG(store.member), initial, { min, max } },
+#define SERVICE(key, type, member, initial, min, max)                                                                  \
+	{ SCOPE_SERVICE, "service", #key, type, offsetof(struct service_rule, member), initial, { min, max } },
 #define STREAM(key, type, member, initial, min, max)                                                                   \
 	{ SCOPE_STREAM, "stream", #key, type, offsetof(struct stream_rule, member), initial, { min, max } },
 
@@ -52,6 +54,10 @@ const struct config_row config_rows[] = {
 	STREAM(max_age, DURATION, max_age_ms, "0", 0, 3650 * LIMITS_DAY)
 	STREAM(when_full, &config_type_full, when_full, "trim", 0, 0)
 	STREAM(keep, &config_type_keep, keep, "unacked", 0, 0)
+	SERVICE(call, &config_type_principals, call, NULL, 0, 0)
+	SERVICE(serve, &config_type_principals, serve, NULL, 0, 0)
+	SERVICE(max_waiting, COUNT, max_waiting, "1000", 0, 100000)
+	SERVICE(timeout, DURATION, timeout_ms, "30s", 1, LIMITS_DAY)
 	STREAM(max_pending, COUNT, max_pending, "100000", 1, 100000000)
 	STREAM(redeliver, DURATION, redeliver_ms, "0", 0, 30 * LIMITS_DAY)
 	STREAM(retry_delay, &config_type_durations, retry_delay, "", 0, 30 * LIMITS_DAY)

@@ -75,7 +75,7 @@ barrier_new_commit(struct barrier_pool *pool)
 
 	if (!barrier)
 		return NULL;
-	pool->last_commit += pool->last_commit == UINT32_MAX ? 2 : 1; /* 0 is no number */
+	pool->last_commit += pool->last_commit == BARRIER_SLOT - 1 ? 3 : 1; /* neither that nor 0 is a number */
 	barrier->commit = pool->last_commit;
 	barrier_add(barrier);
 	return barrier;
@@ -90,6 +90,18 @@ barrier_follow(struct barrier *barrier, struct barrier *commit)
 	barrier->next_follower = commit->followers;
 	commit->followers = barrier_ref(barrier);
 	barrier_ref(commit); /* so it is seen that somebody waits for it */
+}
+
+struct barrier *
+barrier_new_slot(struct barrier_pool *pool)
+{
+	struct barrier *barrier = barrier_new(pool);
+
+	if (!barrier)
+		return NULL;
+	barrier->commit = BARRIER_SLOT;
+	barrier_add(barrier);
+	return barrier;
 }
 
 struct barrier *

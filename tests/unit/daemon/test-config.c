@@ -359,7 +359,7 @@ unknown_keys_and_sections(void **state)
 	                "12: log_level: unknown key in [listener a]\n"
 	                "13: [Udsd]: unknown section; did you mean [udsd]?\n"
 	                "14: []: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], "
-	                "[channel PATTERN] or [stream PATTERN]\n"
+	                "[channel PATTERN], [service PATTERN] or [stream PATTERN]\n"
 	                "15: [listeners a]: unknown section; did you mean [listener a]?\n"
 	                "15: [listener a]: there is a listener of this name already\n");
 }
@@ -399,7 +399,7 @@ mistakes_in_misnamed_sections(void **state)
 	    "5: [chanel alerts.*]: unknown section; did you mean [channel alerts.*]?\n"
 	    "6: slow: 'maybe' is not a policy (wait, drop, disconnect or store)\n"
 	    "7: [nonsense]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], [channel "
-	    "PATTERN] or [stream PATTERN]\n"
+	    "PATTERN], [service PATTERN] or [stream PATTERN]\n"
 	    "8: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)\n"
 	    "9: max_client: unknown key; did you mean 'max_clients'?\n"
 	    "10: slow: 'never' is not a policy (wait, drop, disconnect or store)\n"
