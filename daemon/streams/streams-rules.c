@@ -66,15 +66,19 @@ streams_advance(struct streams *streams)
 bool
 streams_have_work(const struct streams *streams)
 {
-	return streams->must_walk_rules || handouts_have_work(streams) || streams_must_retain(streams);
+	return streams->must_walk_rules || handouts_have_work(streams) || streams_must_retain(streams) ||
+	       streams_have_expired(streams);
 }
 
 uint64_t
 streams_next_deadline(const struct streams *streams)
 {
-	uint64_t retain_us = streams_retain_deadline(streams);
-	uint64_t blocked_us = blocked_next_deadline(streams), handouts_us = handouts_next_deadline(streams);
-	uint64_t first_us = blocked_us < handouts_us ? blocked_us : handouts_us;
+	const uint64_t deadlines[] = { blocked_next_deadline(streams), handouts_next_deadline(streams),
+		                       streams_retain_deadline(streams), streams_next_expiry(streams) };
+	uint64_t first_us = UINT64_MAX;
 
-	return retain_us < first_us ? retain_us : first_us;
+	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
+		if (deadlines[i] < first_us)
+			first_us = deadlines[i];
+	return first_us;
 }
