@@ -57,13 +57,11 @@ into_cut(int fd, const char *name, uint64_t length, struct into_mark *now)
 	uint64_t more = now->length > length ? now->length - length : 0;
 
 	if (now->length < length)
-		say("recv: '%s' is shorter than when it was last written, by %" PRIu64
-		    " bytes; what follows is added at its end",
-		    name, length - now->length);
+		say("recv: '%s' is shorter than when it was last written; what comes is added at its end", name);
 	if (more == 0)
 		return 0;
 	if (ftruncate(fd, (off_t)length) < 0 || fsync(fd) < 0) {
-		say("recv: '%s' cannot be cut to what counts, %" PRIu64 " bytes: %s", name, length, strerror(errno));
+		say("recv: '%s' cannot be cut to what counts of it: %s", name, strerror(errno));
 		return EX_IOERR;
 	}
 	now->length = length;

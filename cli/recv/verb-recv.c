@@ -10,11 +10,11 @@
 static const struct option_row rows[] = {
 	{ "pattern", 'p', "PATTERN", "receive every channel that matches: *, ?, [...]", OPTION_LIST,
 	  offsetof(struct recv_options, patterns) },
-	{ "from", 0, "WHERE", "read streams from here on: first, last, new, an ID, or -10m", OPTION_NAME,
+	{ "from", 0, "WHERE", "read streams from first, last, new, an ID or -10m on", OPTION_NAME,
 	  offsetof(struct recv_options, from) },
-	{ "position", 0, "FILE", "go on in the streams where this file says, and keep it up to date", OPTION_NAME,
+	{ "position", 0, "FILE", "read streams on from where this file says", OPTION_NAME,
 	  offsetof(struct recv_options, position) },
-	{ "into", 0, "FILE", "write the messages of streams to this file, each exactly once", OPTION_NAME,
+	{ "into", 0, "FILE", "write what streams have to this file, exactly once", OPTION_NAME,
 	  offsetof(struct recv_options, into) },
 	{ "null", '0', NULL, "end messages with a NUL instead of a newline", OPTION_FLAG,
 	  offsetof(struct recv_options, null) },
@@ -65,8 +65,7 @@ const struct verb verb_recv = {
 	.args_max = SIZE_MAX,
 	.n_channels = SIZE_MAX,
 	.examples = "udsctl recv -p 'logs.*' --format '%I %c: %p'\n"
-		    "udsctl recv --exec './work \"$UDSD_CHANNEL\"' --jobs 4 jobs\n"
-		    "udsctl recv --position ~/.seen logs.app | grep -i error\n",
+		    "udsctl recv --exec './work \"$UDSD_CHANNEL\"' --jobs 4 jobs\n",
 	.options_size = sizeof(struct recv_options),
 	.run = verb_recv_run,
 };
