@@ -110,6 +110,8 @@ history_missed(void *arg, const struct reader_stream *s, uint64_t n)
 		return;
 	}
 	h->receiver.missed += n;
+	ledger_took(&h->ledger, s->name, &s->place); /* else it would be said again */
+	ledger_handled(&h->ledger);
 	say("missed %" PRIu64 " entr%s of '%.*s' behind %s: removed from the stream before %s read", n,
 	    n == 1 ? "y" : "ies", len, name, id, n == 1 ? "it was" : "they were");
 }
