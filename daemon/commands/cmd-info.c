@@ -257,6 +257,7 @@ info_put_streams(struct buf *out, const struct bus *bus)
 		{ "stream_entries_acknowledged", streams->acknowledged },
 		{ "stream_entries_claimed", streams->claimed },
 		{ "stream_entries_released", streams->released },
+		{ "stream_entries_dead", streams->dead },
 		{ "store_bytes", disk.bytes },
 		{ "store_used_bytes", disk.used_bytes },
 		{ "store_free_bytes", disk.free_bytes },

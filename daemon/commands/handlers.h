@@ -11,6 +11,10 @@ typedef enum command_result command_handler(struct bus *bus, struct session *s, 
 /* cmd-connection.c */
 command_handler cmd_auth, cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cmd_select;
 
+/* cmd-udsd-group.c, cmd-udsd-pending.c */
+command_handler cmd_udsd_group;
+command_handler cmd_udsd_pending;
+
 /* cmd-udsd-backup.c, cmd-udsd-streams.c */
 command_handler cmd_udsd_backup;
 command_handler cmd_udsd_streams;
@@ -61,8 +65,9 @@ command_handler cmd_keys, cmd_randomkey, cmd_scan;
 command_handler cmd_expire, cmd_expireat, cmd_expiretime, cmd_persist, cmd_pexpire, cmd_pexpireat, cmd_pexpiretime;
 command_handler cmd_pttl, cmd_ttl;
 
-/* cmd-xack.c, cmd-xclaim.c, cmd-xpending.c, cmd-xread.c */
-command_handler cmd_xack, cmd_xackdel, cmd_xnack;
+/* cmd-xack.c, cmd-xnack.c, cmd-xclaim.c, cmd-xpending.c, cmd-xread.c */
+command_handler cmd_xack, cmd_xackdel;
+command_handler cmd_xnack, cmd_udsd_nack;
 command_handler cmd_xclaim, cmd_xautoclaim;
 command_handler cmd_xpending;
 command_handler cmd_xread, cmd_xreadgroup;

@@ -53,12 +53,14 @@ xgroup_hand_out(struct session *s, struct streams *streams, struct stream_group 
 {
 	struct session_info *info = group_redelivers(streams, group) ? session_get_info(s) : NULL;
 
-	group_hand_out(streams, group, entry, info ? &info->holder : NULL);
+	group_hand_out(streams, group, entry, &s->client, info ? &info->holder : NULL);
 }
 
 void
 xgroup_wake(struct streams *streams, struct stream_group *group)
 {
+	if (group_is_paused(group))
+		return;
 	if (group_next_released(streams, group, STREAM_ID_MIN) ||
 	    (stream_id_cmp(group->stream->last, group->last) > 0 &&
 	     group->pending.n_entries < stream_rule(streams, group->stream)->max_pending))

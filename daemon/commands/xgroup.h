@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "group-consumers.h"
 #include "group-handouts.h"
 #include "keyspace.h"
 

@@ -46,8 +46,11 @@ const struct config_row config_rows[] = {
 	{ SCOPE_CHANNEL, "channel", "subscribe", &config_type_principals, IN_RULE(subscribe), NULL },
 	{ SCOPE_CHANNEL, "channel", "slow", &config_type_slow, IN_RULE(slow), "wait" },
 	STREAM(max_pending, COUNT, max_pending, "100000", 1, 100000000)
-	STREAM(redeliver, DURATION, redeliver_ms, "0", 0, 30 * LIMITS_DAY)
-	STREAM(retry_delay, &config_type_durations, retry_delay, "", 0, 30 * LIMITS_DAY)
+	STREAM(redeliver, DURATION, delivery.redeliver_ms, "0", 0, 30 * LIMITS_DAY)
+	STREAM(retry_delay, &config_type_durations, delivery.retry_delay, "", 0, 30 * LIMITS_DAY)
+	STREAM(max_deliveries, COUNT, delivery.max_deliveries, "0", 0, STREAM_DELIVERIES_MAX)
+	STREAM(dead_letter, &config_type_channel, delivery.dead_letter, "", 0, 0)
+	STREAM(consumer_timeout, DURATION, delivery.consumer_timeout_ms, "0", 0, 30 * LIMITS_DAY)
 };
 /* clang-format on */
 

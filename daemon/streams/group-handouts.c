@@ -9,18 +9,18 @@ group_get_handouts(struct streams *streams, struct stream_group *group)
 	if (!group_redelivers(streams, group))
 		return NULL;
 	if (!group->handouts)
-		group->handouts = handouts_new(streams, group->stream, group->no, &group->pending);
+		group->handouts = handouts_new(streams, group->stream, group->no, &group->pending, group->values);
 	return group->handouts;
 }
 
 void
 group_hand_out(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
-               struct holder **holder)
+               const struct client *client, struct holder **holder)
 {
 	struct handouts *handouts = group_get_handouts(streams, group);
 
 	if (handouts && holder && !*holder)
-		*holder = holder_new();
+		*holder = holder_new(client);
 	if (handouts)
 		handouts_give(streams, handouts, entry, holder ? *holder : NULL);
 	else if (group->handouts) /* of a rule that held before */
@@ -28,12 +28,13 @@ group_hand_out(struct streams *streams, struct stream_group *group, struct strea
 }
 
 void
-group_take_back(struct streams *streams, struct stream_group *group, struct stream_pending *entry)
+group_take_back(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
+                enum pending_cause cause)
 {
 	struct handouts *handouts = group_get_handouts(streams, group);
 
 	if (handouts)
-		handouts_release(streams, handouts, entry);
+		handouts_release(streams, handouts, entry, cause);
 	else if (group->handouts)
 		handouts_forget(streams, group->handouts, entry);
 }

@@ -22,6 +22,7 @@ struct producers;
 struct streams;
 struct handouts; /* see handouts.h */
 struct holder;
+struct pending_history;
 struct stream_rule; /* see stream-rule.h */
 struct stream_rules;
 struct blocked_stream; /* a client that waits for this stream, see blocked.h */
@@ -168,8 +169,13 @@ struct streams {
 	struct heap handouts_due; /* these are handouts.c's */
 	TAILQ_HEAD(, handouts) handouts_scanned;
 	TAILQ_HEAD(, handouts) handouts_gone;
+	TAILQ_HEAD(, handouts) handouts_doomed; /* groups with entries for their dead-letter stream */
+	TAILQ_HEAD(, pending_history) histories_gone;
 	TAILQ_HEAD(, holder) holders_ending;
 	uint64_t handouts_retry_us; /* nothing is scanned until then, if not 0 */
+	uint64_t doomed_retry_us;   /* dead-letters.c's: nothing is tried until then, if not 0 */
+	bool doomed_is_cold;        /* one waits for a block from disk */
+	struct log_limit doomed_log;
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
 	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
 	int copy_error;
@@ -177,10 +183,10 @@ struct streams {
 	uint64_t copy_for, copy_no;
 	bool copy_is_answered;
 	char copy_path[1100];
-	const char *directory;                                 /* of the store; its owner's */
-	size_t n_expiring;                                     /* streams with expires_ms */
-	uint64_t entries, bytes;                               /* of all streams */
-	uint64_t added, read, acknowledged, claimed, released; /* since the start */
+	const char *directory;                                       /* of the store; its owner's */
+	size_t n_expiring;                                           /* streams with expires_ms */
+	uint64_t entries, bytes;                                     /* of all streams */
+	uint64_t added, read, acknowledged, claimed, released, dead; /* since the start */
 	uint64_t unix_ms, unix_at_ms;  /* see streams_now_ms(): the time, and flow.now_ms at it */
 	uint64_t swept_ms;             /* when expiring streams were last looked at, as flow.now_ms */
 	bool is_dead;                  /* the store has failed for good */

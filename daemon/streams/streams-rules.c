@@ -8,7 +8,9 @@
 #include "streams-rules.h"
 
 #include "blocked.h"
+#include "dead-letters.h"
 #include "group-handouts.h"
+#include "handouts-advance.h"
 #include "streams-registry.h"
 
 /* About so much of a pass. */
@@ -57,18 +59,24 @@ streams_advance(struct streams *streams)
 	if (streams->must_walk_rules)
 		streams_walk_rules(streams, work_end);
 	handouts_advance(streams, work_end);
+	dead_letters_advance(streams, work_end);
 }
 
 bool
 streams_have_work(const struct streams *streams)
 {
-	return streams->must_walk_rules || handouts_have_work(streams);
+	return streams->must_walk_rules || handouts_have_work(streams) || dead_letters_have_work(streams);
 }
 
 uint64_t
 streams_next_deadline(const struct streams *streams)
 {
-	uint64_t blocked_us = blocked_next_deadline(streams), handouts_us = handouts_next_deadline(streams);
+	const uint64_t deadlines[] = { blocked_next_deadline(streams), handouts_next_deadline(streams),
+		                       dead_letters_next_deadline(streams) };
+	uint64_t next = UINT64_MAX;
 
-	return blocked_us < handouts_us ? blocked_us : handouts_us;
+	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
+		if (deadlines[i] < next)
+			next = deadlines[i];
+	return next;
 }
