@@ -193,6 +193,10 @@ const struct command command_table[] = {
 	{ "udsd|help", 2, LS | BLIND, "pubsub", "7.2.0", "", "", "Prints this help.", cmd_help },
 	{ "udsd|idmp", 5, WRITE | DENYOOM | FAST | KEY_ADD, "stream", "7.2.0", "", "key seconds count",
 	  "Makes a stream, and has it know identifiers of producers for at least so long.", cmd_udsd_idmp, "2 RW update" },
+	{ "udsd|later", -3, WRITE | DENYOOM | LINEAR, "stream", "7.2.0", "nondeterministic_output",
+	  "(ADD key [IDMP producer iid] (milliseconds|AT unix-time-milliseconds) (field value)...|LIST [key] [COUNT "
+	  "count]|CANCEL ticket)",
+	  "Adds an entry to a stream later; lists what is to be added, or cancels it.", cmd_udsd_later },
 	{ "udsd|monitor", -2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN, "pubsub", "7.2.0", "",
 	  "[pattern]", "Tells of all messages from now on: who sent what to how many.", cmd_udsd_monitor },
 	{ "udsd|nack", -6, WRITE | FAST | KEY_READ, "stream", "7.2.0", "",

@@ -11,8 +11,9 @@ typedef enum command_result command_handler(struct bus *bus, struct session *s, 
 /* cmd-connection.c */
 command_handler cmd_auth, cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cmd_select;
 
-/* cmd-udsd-group.c, cmd-udsd-pending.c */
+/* cmd-udsd-group.c, cmd-udsd-later.c, cmd-udsd-pending.c */
 command_handler cmd_udsd_group;
+command_handler cmd_udsd_later;
 command_handler cmd_udsd_pending;
 
 /* cmd-udsd-backup.c, cmd-udsd-streams.c */

@@ -15,6 +15,7 @@
 #define PENDING_LEAF_MAX 64
 
 struct handout;
+struct later_entry;
 struct pending_leaf;
 
 TAILQ_HEAD(pending_leaves, pending_leaf);
@@ -62,7 +63,10 @@ struct stream_pending {
 	struct stream_consumer *consumer; /* or NULL: it was given back (XNACK) */
 	uint64_t delivered_ms;            /* Unix time of the last delivery; 0 after it was given back */
 	uint64_t deliveries;
-	struct handout *handout;         /* handouts.c's; or NULL */
+	union {
+		struct handout *handout;   /* handouts.c's; or NULL */
+		struct later_entry *later; /* later.c's */
+	};
 	struct pending_history *history; /* or NULL */
 };
 

@@ -7,6 +7,7 @@
 
 #include "blocked.h"
 #include "group-handouts.h"
+#include "later.h"
 #include "producers.h"
 #include "stream-name.h"
 #include "stream-owner.h"
@@ -132,6 +133,7 @@ streams_remove(struct streams *streams, struct stream *stream)
 		TAILQ_REMOVE(&streams->expiring, stream, expiring_link);
 	streams->n_expiring -= stream->expires_ms > 0;
 	stream_free_blocks(streams, stream);
+	later_end(streams, stream);
 	stream_owner_leave(streams, stream->owner);
 }
 

@@ -11,6 +11,7 @@
 #include "dead-letters.h"
 #include "group-handouts.h"
 #include "handouts-advance.h"
+#include "later.h"
 #include "streams-registry.h"
 
 /* About so much of a pass. */
@@ -60,19 +61,21 @@ streams_advance(struct streams *streams)
 		streams_walk_rules(streams, work_end);
 	handouts_advance(streams, work_end);
 	dead_letters_advance(streams, work_end);
+	later_advance(streams, work_end);
 }
 
 bool
 streams_have_work(const struct streams *streams)
 {
-	return streams->must_walk_rules || handouts_have_work(streams) || dead_letters_have_work(streams);
+	return streams->must_walk_rules || handouts_have_work(streams) || dead_letters_have_work(streams) ||
+	       later_have_work(streams);
 }
 
 uint64_t
 streams_next_deadline(const struct streams *streams)
 {
 	const uint64_t deadlines[] = { blocked_next_deadline(streams), handouts_next_deadline(streams),
-		                       dead_letters_next_deadline(streams) };
+		                       dead_letters_next_deadline(streams), later_next_deadline(streams) };
 	uint64_t next = UINT64_MAX;
 
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)

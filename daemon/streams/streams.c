@@ -4,6 +4,7 @@
 
 #include "handouts-advance.h"
 #include "handouts.h"
+#include "later.h"
 #include "stream-cache.h"
 #include "streams-load.h"
 
@@ -19,6 +20,7 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 	TAILQ_INIT(&streams->blocked);
 	TAILQ_INIT(&streams->copying);
 	handouts_init_all(streams);
+	later_init_all(streams);
 	streams->rules_generation = 1;
 	stream_cache_init(streams);
 	r = streams_registry_init(streams);
@@ -32,6 +34,7 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 		streams_commit_deinit(streams);
 		streams_registry_deinit(streams);
 		handouts_deinit_all(streams);
+		later_deinit_all(streams);
 		stream_cache_deinit(streams);
 	}
 	return r;
@@ -43,6 +46,7 @@ streams_deinit(struct streams *streams)
 	streams_commit_deinit(streams);
 	streams_registry_deinit(streams);
 	handouts_deinit_all(streams);
+	later_deinit_all(streams);
 	storage_close(streams->storage);
 	stream_cache_deinit(streams);
 }
