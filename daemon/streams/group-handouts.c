@@ -1,6 +1,7 @@
 #include "group-handouts.h"
 
 #include "blocked.h"
+#include "group-idle.h"
 
 /* Returns NULL without memory, or if the rule of the stream does not redeliver. */
 static struct handouts *
@@ -59,6 +60,7 @@ group_apply_rule(struct streams *streams, struct stream_group *group, bool has_o
 	handouts = group->pending.n_entries > 0 ? group_get_handouts(streams, group) : NULL;
 	if (handouts)
 		handouts_scan(streams, handouts, has_orphans);
+	group_idle_watch(streams, group);
 	/* Perhaps max_pending was reached, or something can be given again. */
 	blocked_wake_next(streams, group->stream, group->no);
 }

@@ -141,6 +141,7 @@ group_clear(struct streams *streams, struct stream_group *group)
 	free(group->gone);
 	free(group->name);
 	free(group->values);
+	heap_remove(&streams->groups_idle, &group->idle);
 	handouts_take_histories(streams, &group->pending);
 	pending_deinit(&group->pending);
 	handouts_end(streams, group->handouts);

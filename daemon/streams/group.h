@@ -14,6 +14,7 @@
 
 #include "group-values.h"
 #include "handouts.h"
+#include "heap.h"
 #include "pending.h"
 #include "streams-data.h"
 
@@ -37,6 +38,8 @@ struct stream_group {
 	struct group_values *values; /* of its own, or NULL */
 	uint8_t *name;
 	size_t name_len;
+	struct heap_node idle; /* in streams.groups_idle, if consumers may be removed */
+	struct stream_id idle_at;
 	/* For the disk. */
 	bool is_dirty, is_stored;          /* the record of the group itself */
 	struct stream_consumer **numbered; /* consumers by number */

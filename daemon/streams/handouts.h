@@ -88,7 +88,7 @@ struct holder *holder_new(const struct client *client);
 /* The connection is gone: what it has is released in the next passes. Takes NULL. */
 void holder_end(struct streams *streams, struct holder *holder);
 
-/* What follows is for handouts-advance.c. */
+/* What follows is for handouts-advance.c and group-idle.c. */
 
 /* What holds for the group. */
 const struct stream_delivery *handouts_delivery(struct streams *streams, struct handouts *handouts);

@@ -179,6 +179,8 @@ struct streams {
 	uint64_t doomed_retry_us;   /* dead-letters.c's: nothing is tried until then, if not 0 */
 	bool doomed_is_cold;        /* one waits for a block from disk */
 	struct log_limit doomed_log;
+	struct heap groups_idle; /* these are group-idle.c's */
+	uint64_t idle_from_ms, idle_offset_ms;
 	/* These are later.c's. */
 	TAILQ_HEAD(, later) laters, laters_gone; /* of streams, the one that got its first entry last at the end */
 	struct heap laters_due;
@@ -191,10 +193,10 @@ struct streams {
 	uint64_t copy_for, copy_no;
 	bool copy_is_answered;
 	char copy_path[1100];
-	const char *directory;                                                 /* of the store; its owner's */
-	size_t n_expiring;                                                     /* streams with expires_ms */
-	uint64_t entries, bytes;                                               /* of all streams */
-	uint64_t added, read, acknowledged, claimed, released, dead, came_due; /* since the start */
+	const char *directory;   /* of the store; its owner's */
+	size_t n_expiring;       /* streams with expires_ms */
+	uint64_t entries, bytes; /* of all streams */
+	uint64_t added, read, acknowledged, claimed, released, dead, came_due, idle_consumers; /* since the start */
 	uint64_t unix_ms, unix_at_ms;  /* see streams_now_ms(): the time, and flow.now_ms at it */
 	uint64_t swept_ms;             /* when expiring streams were last looked at, as flow.now_ms */
 	bool is_dead;                  /* the store has failed for good */

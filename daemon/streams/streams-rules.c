@@ -10,6 +10,7 @@
 #include "blocked.h"
 #include "dead-letters.h"
 #include "group-handouts.h"
+#include "group-idle.h"
 #include "handouts-advance.h"
 #include "later.h"
 #include "streams-registry.h"
@@ -60,6 +61,7 @@ streams_advance(struct streams *streams)
 	if (streams->must_walk_rules)
 		streams_walk_rules(streams, work_end);
 	handouts_advance(streams, work_end);
+	group_idle_advance(streams, work_end);
 	dead_letters_advance(streams, work_end);
 	later_advance(streams, work_end);
 }
@@ -68,14 +70,15 @@ bool
 streams_have_work(const struct streams *streams)
 {
 	return streams->must_walk_rules || handouts_have_work(streams) || dead_letters_have_work(streams) ||
-	       later_have_work(streams);
+	       later_have_work(streams) || group_idle_have_work(streams);
 }
 
 uint64_t
 streams_next_deadline(const struct streams *streams)
 {
 	const uint64_t deadlines[] = { blocked_next_deadline(streams), handouts_next_deadline(streams),
-		                       dead_letters_next_deadline(streams), later_next_deadline(streams) };
+		                       dead_letters_next_deadline(streams), later_next_deadline(streams),
+		                       group_idle_next_deadline(streams) };
 	uint64_t next = UINT64_MAX;
 
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)

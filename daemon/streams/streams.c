@@ -35,6 +35,7 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 		streams_registry_deinit(streams);
 		handouts_deinit_all(streams);
 		later_deinit_all(streams);
+		heap_deinit(&streams->groups_idle);
 		stream_cache_deinit(streams);
 	}
 	return r;

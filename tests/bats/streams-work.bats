@@ -28,3 +28,7 @@ work() { # CASE...
 @test "UDSD PENDING shows who has an entry, and what became of it" {
     work who_has_an_entry_is_shown
 }
+
+@test "consumers that are idle for too long are removed, and what they had is released" {
+    work idle_consumers_are_removed a_consumer_that_is_removed_may_have_very_many
+}

@@ -289,6 +289,60 @@ def who_has_an_entry_is_shown(hub):
 
 
 @case
+def idle_consumers_are_removed(hub):
+    a, b, c = hub.connect(), hub.connect(), hub.connect()
+    fill(a, "s", 3)
+    begin = time.monotonic()
+    set_values(a, "s", "consumer_timeout", "400ms")
+    expect(read(a, "idle", "s", "COUNT", "2"), [1, 2])
+    expect(read(a, "busy", "s", "COUNT", "1"), [3])
+    block(b, a, "waits", "s", "COUNT", "1")
+    block(c, a, "waits too", "s", "COUNT", "1")
+    while consumers(a, "s") != [b"busy", b"waits", b"waits too"]:
+        expect(a.call("XCLAIM", "s", "g", "busy", "0", "3-0", "JUSTID"), [b"3-0"])
+        assert time.monotonic() - begin < resp.PATIENCE, consumers(a, "s")
+        time.sleep(0.02)
+    assert time.monotonic() - begin >= 0.39
+    expect((numbers(b.read()), numbers(c.read())), ([1], [2]))
+    expect([(e["id"], e["consumer"], e["deliveries"], e["timed_out"]) for e in known(a, "s")],
+           [(b"1-0", b"waits", 2, 1), (b"2-0", b"waits too", 2, 1), (b"3-0", b"busy", 1, 0)])
+    resp.wait_until(lambda: consumers(a, "s") == [], "the end of all")
+    expect([e["state"] for e in known(a, "s")], [b"released"] * 3)
+    expect(read(a, "a", "s"), [1, 2, 3])
+    resp.wait_until(lambda: consumers(a, "s") == [], "the end of a")
+    set_values(a, "s", "consumer_timeout", "")
+    read(a, "a", "s")
+    # At the start nobody is idle yet.
+    set_values(a, "s", "consumer_timeout", "5s")
+    hub.kill()
+    hub.start()
+    a = hub.connect()
+    expect(consumers(a, "s"), [b"a"])
+
+
+@case
+def a_consumer_that_is_removed_may_have_very_many(hub):
+    n, a = 50000, hub.connect()
+    fill(a, "s", n)
+    set_values(a, "s", "retry_delay", "0")
+    got = []
+    while len(got) < n:
+        got += read(a, "c%d" % (len(got) % 2), "s", "COUNT", "5000")
+    set_values(a, "s", "consumer_timeout", "1ms")
+    got = []
+    while len(got) < n:
+        got += read(a, "a", "s", "COUNT", "1000", "BLOCK", "0")
+        a.send_raw(a.encode("XACK", "s", "g", *("%d-0" % i for i in got[-1000:])))
+        a.read()
+    expect(len(set(got)), n)
+    assert figure(a, "pass_work_max") < 16000000, figure(a, "pass_work_max")
+
+
+def consumers(client, key):
+    return sorted(m["name"] for m in maps(client.call("XINFO", "CONSUMERS", key, "g")))
+
+
+@case
 def entries_on_disk_go_too(hub):
     a = hub.connect()
     hub.configure(cache="64K")
