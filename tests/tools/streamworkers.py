@@ -38,9 +38,11 @@ def expect(got, wanted):
 def fill(client, key, n, first=1):
     if first == 1:
         client.call("XGROUP", "CREATE", key, "g", "0", "MKSTREAM")
-    client.send_raw(b"".join(client.encode("XADD", key, "%d-0" % i, "f", "v%d" % i) for i in range(first, first + n)))
-    for _ in range(n):
-        client.read()
+    for begin in range(first, first + n, 10000):
+        part = range(begin, min(begin + 10000, first + n))
+        client.send_raw(b"".join(client.encode("XADD", key, "%d-0" % i, "f", "v%d" % i) for i in part))
+        for _ in part:
+            client.read()
 
 
 def send_read(client, consumer, key, *more, start=">"):
