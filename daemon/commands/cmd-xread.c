@@ -123,11 +123,16 @@ static bool
 xread_require_consumers(struct xread *read)
 {
 	for (size_t i = 0; i < read->args.n && read->args.is_group; i++) {
-		struct stream *stream = streams_find(read->streams, read->state->keys[i].name);
+		struct blocked_key *key = &read->state->keys[i];
+		struct stream_group *group = group_find_no(streams_find(read->streams, key->name), key->group);
+		const struct stream_consumer *consumer;
 
-		if (!xgroup_require_consumer(read->bus, read->s, read->streams,
-		                             group_find_no(stream, read->state->keys[i].group), read->args.consumer))
+		consumer = xgroup_require_consumer(read->bus, read->s, read->streams, group, read->args.consumer);
+		if (!consumer)
 			return false;
+		key->consumer = consumer->no;
+		if (read->blocked)
+			read->blocked->streams[i].consumer = key->consumer;
 	}
 	return true;
 }

@@ -11,6 +11,11 @@ typedef enum command_result command_handler(struct bus *bus, struct session *s, 
 /* cmd-connection.c */
 command_handler cmd_auth, cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cmd_select;
 
+/* cmd-udsd-group.c, cmd-udsd-later.c, cmd-udsd-pending.c */
+command_handler cmd_udsd_group;
+command_handler cmd_udsd_later;
+command_handler cmd_udsd_pending;
+
 /* cmd-udsd-backup.c, cmd-udsd-streams.c */
 command_handler cmd_udsd_backup;
 command_handler cmd_udsd_streams;
@@ -33,7 +38,8 @@ command_handler cmd_pubsub_channels, cmd_pubsub_numsub, cmd_pubsub_numpat;
 command_handler cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub;
 
 /* cmd-udsd.c */
-command_handler cmd_udsd_channels, cmd_udsd_idmp, cmd_udsd_monitor, cmd_udsd_reload, cmd_udsd_waitown, cmd_udsd_waitreceiver;
+command_handler cmd_udsd_channels, cmd_udsd_idmp, cmd_udsd_monitor, cmd_udsd_reload, cmd_udsd_waitown,
+    cmd_udsd_waitreceiver;
 
 /* cmd-udsd-call.c, cmd-udsd-serve.c */
 command_handler cmd_udsd_ask, cmd_udsd_call, cmd_udsd_cancel, cmd_udsd_services;
@@ -68,8 +74,9 @@ command_handler cmd_keys, cmd_randomkey, cmd_scan;
 command_handler cmd_expire, cmd_expireat, cmd_expiretime, cmd_persist, cmd_pexpire, cmd_pexpireat, cmd_pexpiretime;
 command_handler cmd_pttl, cmd_ttl;
 
-/* cmd-xack.c, cmd-xclaim.c, cmd-xpending.c, cmd-xread.c */
-command_handler cmd_xack, cmd_xackdel, cmd_xnack;
+/* cmd-xack.c, cmd-xnack.c, cmd-xclaim.c, cmd-xpending.c, cmd-xread.c */
+command_handler cmd_xack, cmd_xackdel;
+command_handler cmd_xnack, cmd_udsd_nack;
 command_handler cmd_xclaim, cmd_xautoclaim;
 command_handler cmd_xpending;
 command_handler cmd_xread, cmd_xreadgroup;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "group-consumers.h"
 #include "group-handouts.h"
 #include "num.h"
 #include "xread-claims.h"

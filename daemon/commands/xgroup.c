@@ -1,6 +1,7 @@
 #include "xgroup.h"
 
 #include "blocked.h"
+#include "group-idle.h"
 
 struct stream_group *
 xgroup_require(struct bus *bus, struct session *s, struct streams *streams, struct slice key, struct slice name)
@@ -27,25 +28,32 @@ xgroup_require_room(struct bus *bus, struct session *s, struct streams *streams,
 	return !refusal;
 }
 
-bool
+struct stream_consumer *
 xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams, struct stream_group *group,
                         struct slice name)
 {
+	struct stream_consumer *consumer = group_find_consumer(group, name);
+
 	bus->flow.work.done += WORK_LOOKUP;
-	if (group_find_consumer(group, name))
-		return true;
-	if (name.len > PROTOCOL_NAME_MAX)
+	if (consumer)
+		return consumer;
+	if (name.len > PROTOCOL_NAME_MAX) {
 		reply_error(bus, s, "ERR the name of the consumer is too long, %zu bytes; the limit is %zu", name.len,
 		            PROTOCOL_NAME_MAX);
-	else if (group->n_consumers >= GROUP_CONSUMERS_MAX)
+		return NULL;
+	}
+	if (group->n_consumers >= GROUP_CONSUMERS_MAX) {
 		reply_error(bus, s, "ERR too many consumers; a group has at most %d", GROUP_CONSUMERS_MAX);
-	else if (!xgroup_require_room(bus, s, streams, group))
-		return false;
-	else if (!group_new_consumer(streams, group, name, streams_now_ms(streams)))
-		reply_error(bus, s, "ERR out of memory, the consumer was not made");
+		return NULL;
+	}
+	if (!xgroup_require_room(bus, s, streams, group))
+		return NULL;
+	consumer = group_new_consumer(streams, group, name, streams_now_ms(streams));
+	if (consumer)
+		group_idle_watch(streams, group);
 	else
-		return true;
-	return false;
+		reply_error(bus, s, "ERR out of memory, the consumer was not made");
+	return consumer;
 }
 
 void
@@ -53,12 +61,14 @@ xgroup_hand_out(struct session *s, struct streams *streams, struct stream_group 
 {
 	struct session_info *info = group_redelivers(streams, group) ? session_get_info(s) : NULL;
 
-	group_hand_out(streams, group, entry, info ? &info->holder : NULL);
+	group_hand_out(streams, group, entry, &s->client, info ? &info->holder : NULL);
 }
 
 void
 xgroup_wake(struct streams *streams, struct stream_group *group)
 {
+	if (group_is_paused(group))
+		return;
 	if (group_next_released(streams, group, STREAM_ID_MIN) ||
 	    (stream_id_cmp(group->stream->last, group->last) > 0 &&
 	     group->pending.n_entries < stream_rule(streams, group->stream)->max_pending))

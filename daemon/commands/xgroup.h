@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "group-consumers.h"
 #include "group-handouts.h"
 #include "keyspace.h"
 
@@ -15,9 +16,9 @@ struct stream_group *xgroup_require(struct bus *bus, struct session *s, struct s
  */
 bool xgroup_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream_group *group);
 
-/* Whether the group has the consumer; it is made if not. Otherwise replies an error. */
-bool xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams, struct stream_group *group,
-                             struct slice name);
+/* The consumer of the group, which is made if there is none. NULL after an error reply. */
+struct stream_consumer *xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams,
+                                                struct stream_group *group, struct slice name);
 
 /* Call when the session was given an entry, and delivered_ms and deliveries are set: it has it until it ends. */
 void xgroup_hand_out(struct session *s, struct streams *streams, struct stream_group *group,

@@ -260,6 +260,8 @@ xread_give(struct xread *read, struct stream_group *group, struct stream_consume
 			flow_out_of_memory(&read->bus->flow, &read->s->client);
 			return;
 		}
+		if (!gift->is_pending && pending->history)
+			pending_drop_history(&group->pending, pending);
 		pending->delivered_ms = now_ms;
 		/* an entry that is given as new again, after XGROUP SETID, begins anew */
 		pending->deliveries = gift->is_pending ? pending_count(gift->deliveries) : 1;
@@ -285,7 +287,7 @@ xread_serve_group(struct xread *read, struct stream *stream, struct stream_group
 		return STREAM_END;
 	if (stream_id_cmp(read->state->keys[read->state->at].after, XREAD_NEW) != 0) {
 		step = xread_serve_history(read, stream, group, consumer);
-	} else {
+	} else if (!group_is_paused(group)) {
 		if (read->args.has_claim && !part->has_claimed)
 			step = xread_serve_claims(read, stream, group);
 		part->has_claimed = step == STREAM_END;

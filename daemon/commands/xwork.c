@@ -100,6 +100,18 @@ xwork_wait_cold(struct bus *bus, struct session *s, struct streams *streams, str
 	return keyspace_wait_cold(bus, s, streams, next);
 }
 
+bool
+xwork_require_ids(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, size_t first)
+{
+	struct stream_id id;
+
+	bus->flow.work.done += (argc - first) * WORK_ARGUMENT;
+	for (size_t i = first; i < argc; i++)
+		if (!keyspace_require_id(bus, s, argv[i], 0, &id))
+			return false;
+	return true;
+}
+
 int
 xwork_add_id(struct xwork *work, struct stream_id id)
 {

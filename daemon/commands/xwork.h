@@ -47,5 +47,8 @@ bool xwork_must_pause(struct bus *bus, struct session *s, struct xwork *work, si
 enum command_result xwork_wait_cold(struct bus *bus, struct session *s, struct streams *streams, struct xwork *work,
                                     size_t next);
 
+/* Whether argv[first .. argc) are ids; otherwise replies an error. */
+bool xwork_require_ids(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, size_t first);
+
 /* Returns 0 or -ENOMEM. */
 int xwork_add_id(struct xwork *work, struct stream_id id);

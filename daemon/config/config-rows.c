@@ -59,8 +59,11 @@ const struct config_row config_rows[] = {
 	SERVICE(max_waiting, COUNT, max_waiting, "1000", 0, 100000)
 	SERVICE(timeout, DURATION, timeout_ms, "30s", 1, LIMITS_DAY)
 	STREAM(max_pending, COUNT, max_pending, "100000", 1, 100000000)
-	STREAM(redeliver, DURATION, redeliver_ms, "0", 0, 30 * LIMITS_DAY)
-	STREAM(retry_delay, &config_type_durations, retry_delay, "", 0, 30 * LIMITS_DAY)
+	STREAM(redeliver, DURATION, delivery.redeliver_ms, "0", 0, 30 * LIMITS_DAY)
+	STREAM(retry_delay, &config_type_durations, delivery.retry_delay, "", 0, 30 * LIMITS_DAY)
+	STREAM(max_deliveries, COUNT, delivery.max_deliveries, "0", 0, STREAM_DELIVERIES_MAX)
+	STREAM(dead_letter, &config_type_channel, delivery.dead_letter, "", 0, 0)
+	STREAM(consumer_timeout, DURATION, delivery.consumer_timeout_ms, "0", 0, 30 * LIMITS_DAY)
 };
 /* clang-format on */
 

@@ -15,7 +15,7 @@
 #include "num.h"
 #include "protocol.h"
 #include "store-config.h"
-#include "stream-rule.h"
+#include "stream-delays.h"
 #include "userdb.h"
 
 static int __attribute__((format(printf, 2, 3))) type_fail(struct config_error *error, const char *format, ...)
@@ -62,36 +62,16 @@ const struct config_type config_type_duration = {
 static int
 type_parse_durations(const char *text, void *at, struct config_error *ret_error)
 {
-	struct stream_delays delays = { 0 };
-	char word[32];
-
-	for (text += strspn(text, " \t"); *text; text += strspn(text, " \t")) {
-		size_t len = strcspn(text, " \t");
-		uint64_t ms;
-		int r;
-
-		snprintf(word, sizeof(word), "%.*s", (int)len, text);
-		r = len < sizeof(word) ? num_parse_duration(word, &ms) : -EINVAL;
-		if (r == -ERANGE || (r == 0 && ms > 30 * LIMITS_DAY))
-			return type_fail(ret_error, "'%s' is out of range; expected up to 720h", word);
-		if (r < 0)
-			return type_fail(ret_error, "'%s' is not %s", word, config_type_duration.expected);
-		if (delays.n == STREAM_DELAYS_MAX)
-			return type_fail(ret_error, "there are more than %d durations", STREAM_DELAYS_MAX);
-		delays.ms[delays.n++] = ms;
-		text += len;
-	}
-	*(struct stream_delays *)at = delays;
-	return 0;
+	return stream_delays_parse(text, at, ret_error->text, sizeof(ret_error->text));
 }
 
 static void
 type_print_durations(const void *at, FILE *out)
 {
-	const struct stream_delays *delays = at;
+	char delays[STREAM_DELAYS_TEXT];
 
-	for (size_t i = 0; i < delays->n; i++)
-		fprintf(out, "%s%s", i > 0 ? " " : "", human_exact_duration(delays->ms[i]).text);
+	stream_delays_format(at, delays);
+	fputs(delays, out);
 }
 
 const struct config_type config_type_durations = {

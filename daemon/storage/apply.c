@@ -80,6 +80,11 @@ apply_all(struct database *database, const struct changes *changes)
 			apply_bind_key(database, DATABASE_DELETE, &change);
 			r = database_run(database, DATABASE_DELETE);
 			break;
+		case CHANGE_DELETE_RANGE:
+			database_bind_blob(apply_bind_key(database, DATABASE_DELETE_RANGE, &change), 4, change.value.p,
+			                   change.value.len);
+			r = database_run(database, DATABASE_DELETE_RANGE);
+			break;
 		case CHANGE_DELETE_OWNER:
 			apply_bind_key(database, DATABASE_DELETE_OWNER, &change);
 			r = database_run(database, DATABASE_DELETE_OWNER);

@@ -10,6 +10,7 @@
 enum change_kind {
 	CHANGE_PUT,
 	CHANGE_DELETE,
+	CHANGE_DELETE_RANGE, /* of records; key: the first one; value: the last one */
 	CHANGE_DELETE_OWNER,
 	CHANGE_PUT_BLOCK,
 	CHANGE_DELETE_BLOCKS, /* key: the first id; value: the last one */

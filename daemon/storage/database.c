@@ -19,6 +19,7 @@ static const char *const database_sql[DATABASE_STATEMENTS] = {
 	[DATABASE_PUT] = "INSERT INTO record (kind, owner, key, crc, value) VALUES (?1, ?2, ?3, ?4, ?5)"
 			 " ON CONFLICT DO UPDATE SET crc = excluded.crc, value = excluded.value",
 	[DATABASE_DELETE] = "DELETE FROM record WHERE kind = ?1 AND owner = ?2 AND key = ?3",
+	[DATABASE_DELETE_RANGE] = "DELETE FROM record WHERE kind = ?1 AND owner = ?2 AND key BETWEEN ?3 AND ?4",
 	[DATABASE_DELETE_OWNER] = "DELETE FROM record WHERE kind = ?1 AND owner = ?2",
 	[DATABASE_FIND_BLOCK] = "SELECT no FROM block WHERE stream = ?1 AND id = ?2",
 	[DATABASE_UPDATE_BLOCK] = "UPDATE block SET n = ?3, bytes = ?4, crc = ?5, v = ?6 WHERE no = ?7",

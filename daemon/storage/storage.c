@@ -134,6 +134,15 @@ storage_delete(struct storage *storage, enum storage_table table, uint64_t owner
 }
 
 int
+storage_delete_range(struct storage *storage, enum storage_table table, uint64_t owner, struct slice from,
+                     struct slice to)
+{
+	return changes_add(
+	    &storage->open,
+	    &(struct change){ .kind = CHANGE_DELETE_RANGE, .table = table, .owner = owner, .key = from, .value = to });
+}
+
+int
 storage_delete_owner(struct storage *storage, enum storage_table table, uint64_t owner)
 {
 	return changes_add(&storage->open,

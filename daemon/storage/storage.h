@@ -50,6 +50,9 @@ int storage_load(struct storage *storage, const struct storage_loader *loader, c
 int storage_put(struct storage *storage, enum storage_table table, uint64_t owner, struct slice key,
                 struct slice value);
 int storage_delete(struct storage *storage, enum storage_table table, uint64_t owner, struct slice key);
+/* Those of the owner whose keys are from..to, both included. */
+int storage_delete_range(struct storage *storage, enum storage_table table, uint64_t owner, struct slice from,
+                         struct slice to);
 /* All records of the owner. */
 int storage_delete_owner(struct storage *storage, enum storage_table table, uint64_t owner);
 /* Writes or replaces a block. */

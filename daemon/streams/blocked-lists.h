@@ -32,6 +32,7 @@ struct blocked_name {
 struct blocked_stream {
 	struct stream_id after; /* XREAD: entries larger than this are wanted */
 	uint64_t group;         /* XREADGROUP: the number of the group; or 0 */
+	uint64_t consumer;      /* and that of the consumer, which may have gone */
 	/* For this folder alone. */
 	struct blocked *blocked;
 	struct slice name;

@@ -75,6 +75,7 @@ blocked_new(struct client *c, const struct blocked_key *keys, size_t n)
 			.blocked = blocked,
 			.after = keys[i].after,
 			.group = keys[i].group,
+			.consumer = keys[i].consumer,
 			.name = { p, keys[i].name.len },
 		};
 		p = slice_put(p, keys[i].name);

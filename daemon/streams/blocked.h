@@ -29,7 +29,7 @@ struct blocked {
 struct blocked_key {
 	struct slice name;
 	struct stream_id after;
-	uint64_t group;
+	uint64_t group, consumer;
 };
 
 /*

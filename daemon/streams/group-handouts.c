@@ -1,6 +1,7 @@
 #include "group-handouts.h"
 
 #include "blocked.h"
+#include "group-idle.h"
 
 /* Returns NULL without memory, or if the rule of the stream does not redeliver. */
 static struct handouts *
@@ -9,18 +10,18 @@ group_get_handouts(struct streams *streams, struct stream_group *group)
 	if (!group_redelivers(streams, group))
 		return NULL;
 	if (!group->handouts)
-		group->handouts = handouts_new(streams, group->stream, group->no, &group->pending);
+		group->handouts = handouts_new(streams, group->stream, group->no, &group->pending, group->values);
 	return group->handouts;
 }
 
 void
 group_hand_out(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
-               struct holder **holder)
+               const struct client *client, struct holder **holder)
 {
 	struct handouts *handouts = group_get_handouts(streams, group);
 
 	if (handouts && holder && !*holder)
-		*holder = holder_new();
+		*holder = holder_new(client);
 	if (handouts)
 		handouts_give(streams, handouts, entry, holder ? *holder : NULL);
 	else if (group->handouts) /* of a rule that held before */
@@ -28,12 +29,13 @@ group_hand_out(struct streams *streams, struct stream_group *group, struct strea
 }
 
 void
-group_take_back(struct streams *streams, struct stream_group *group, struct stream_pending *entry)
+group_take_back(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
+                enum pending_cause cause)
 {
 	struct handouts *handouts = group_get_handouts(streams, group);
 
 	if (handouts)
-		handouts_release(streams, handouts, entry);
+		handouts_release(streams, handouts, entry, cause);
 	else if (group->handouts)
 		handouts_forget(streams, group->handouts, entry);
 }
@@ -58,6 +60,7 @@ group_apply_rule(struct streams *streams, struct stream_group *group, bool has_o
 	handouts = group->pending.n_entries > 0 ? group_get_handouts(streams, group) : NULL;
 	if (handouts)
 		handouts_scan(streams, handouts, has_orphans);
+	group_idle_watch(streams, group);
 	/* Perhaps max_pending was reached, or something can be given again. */
 	blocked_wake_next(streams, group->stream, group->no);
 }

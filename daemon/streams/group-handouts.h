@@ -1,26 +1,32 @@
-/* What the rule of a stream means for its groups: see handouts.h. */
+/* What a group does by itself, by its own values and the rule of its stream: see handouts.h. */
 #pragma once
 
 #include "group.h"
-#include "stream-rule.h"
 
 /*
  * Call after group_give(), when delivered_ms and deliveries are set. group_hand_out(): the entry was given to a
  * connection; *holder is made if it is NULL, and holder NULL means that it is not known to whom. group_take_back(): it
- * was given back. Both do nothing for streams whose rule does not redeliver.
+ * was given back. Both do nothing for groups that do not redeliver.
  */
 void group_hand_out(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
-                    struct holder **holder);
-void group_take_back(struct streams *streams, struct stream_group *group, struct stream_pending *entry);
+                    const struct client *client, struct holder **holder);
+void group_take_back(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
+                     enum pending_cause cause);
 
 static inline bool
 group_redelivers(struct streams *streams, struct stream_group *group)
 {
-	return stream_rule_redelivers(stream_rule(streams, group->stream));
+	return stream_delivery_redelivers(group_delivery(streams, group->stream, group->values));
+}
+
+static inline bool
+group_is_paused(const struct stream_group *group)
+{
+	return group->values && group->values->is_paused;
 }
 
 /* The first entry from id on that can be given at once though it is pending; or NULL. */
 struct stream_pending *group_next_released(struct streams *streams, struct stream_group *group, struct stream_id id);
 
-/* Call when the rule has changed. has_orphans: see handouts_scan(). */
+/* Call when the rule or the values have changed. has_orphans: see handouts_scan(). */
 void group_apply_rule(struct streams *streams, struct stream_group *group, bool has_orphans);

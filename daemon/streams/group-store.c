@@ -1,8 +1,8 @@
 /*
  * What groups are on disk. The record of a group, under the number of its stream and its own: last id, entries read
- * (0: unknown, else one more), the last number of a consumer, name. That of a consumer, under the numbers of its
- * group and its own: seen, active, name. Pending entries: pending.c. Numbers are varints, but for keys: 8 bytes,
- * big-endian.
+ * (0: unknown, else one more), the last number of a consumer, name with its length, its own values if it has any. That
+ * of a consumer, under the numbers of its group and its own: seen, active, name. Pending entries: pending.c. Numbers
+ * are varints, but for keys: 8 bytes, big-endian.
  *
  * What is read is checked: a record that cannot be right is refused, so memory never holds what commands could not have
  * made.
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "group-consumers.h"
 #include "pending-store.h"
 #include "varint.h"
 
@@ -57,18 +58,27 @@ group_get_record(struct slice key, struct slice value, uint64_t *ret_no, uint64_
 }
 
 static int
+group_put_group(struct storage *storage, const struct stream *stream, const struct stream_group *group)
+{
+	const uint64_t numbers[] = { group->last.ms, group->last.seq, group->entries_read + 1, group->last_consumer_no,
+		                     group->name_len };
+	uint8_t rest[PROTOCOL_NAME_MAX + GROUP_VALUES_BYTES];
+	uint8_t *p = slice_put(rest, (struct slice){ group->name, group->name_len });
+
+	if (group->values)
+		p = group_values_put(p, group->values);
+	return group_put_record(storage, STORAGE_GROUPS, stream->no, group->no, numbers, 5,
+	                        (struct slice){ rest, (size_t)(p - rest) });
+}
+
+static int
 group_write(struct storage *storage, const struct stream *stream, const struct stream_group *group)
 {
 	const struct stream_consumer *consumer;
 	int r = 0;
 
-	if (group->is_dirty || !group->is_stored) {
-		const uint64_t numbers[] = { group->last.ms, group->last.seq, group->entries_read + 1,
-			                     group->last_consumer_no };
-
-		r = group_put_record(storage, STORAGE_GROUPS, stream->no, group->no, numbers, 4,
-		                     (struct slice){ group->name, group->name_len });
-	}
+	if (group->is_dirty || !group->is_stored)
+		r = group_put_group(storage, stream, group);
 	for (size_t i = 0; r == 0 && i < group->n_gone; i++) {
 		uint64_t key = htobe64(group->gone[i]);
 
@@ -158,24 +168,48 @@ group_erase_all(struct storage *storage, const struct stream *stream)
 	return r;
 }
 
+/* What stands behind the name: nothing, or values. Returns 0, -ENOMEM or -EBADMSG. */
+static int
+group_load_values(struct stream_group *group, struct slice rest)
+{
+	const uint8_t *p = rest.p, *end = rest.p + rest.len;
+
+	if (rest.len == 0)
+		return 0;
+	group->values = calloc(1, sizeof(*group->values));
+	if (!group->values)
+		return -ENOMEM;
+	return group_values_get(&p, end, group->values) && p == end ? 0 : -EBADMSG;
+}
+
 int
 group_load(struct streams *streams, struct stream *stream, struct slice key, struct slice value,
            struct stream_group **ret_group)
 {
 	struct stream_group *group;
-	uint64_t no, numbers[4];
-	struct slice name;
+	uint64_t no, numbers[5];
+	struct slice rest, name;
+	int r;
 
-	if (!group_get_record(key, value, &no, numbers, 4, &name) || name.len > PROTOCOL_NAME_MAX ||
-	    group_find(stream, name))
+	if (!group_get_record(key, value, &no, numbers, 5, &rest) || numbers[4] > PROTOCOL_NAME_MAX ||
+	    numbers[4] > rest.len)
+		return -EBADMSG;
+	name = (struct slice){ rest.p, numbers[4] };
+	if (group_find(stream, name))
 		return -EBADMSG;
 	group = group_insert(streams, stream, no, name);
 	if (!group)
 		return -ENOMEM;
+	r = group_load_values(group, (struct slice){ rest.p + name.len, rest.len - name.len });
+	if (r < 0) {
+		group_delete(streams, stream, group);
+		return r;
+	}
 	group->last = (struct stream_id){ numbers[0], numbers[1] };
 	group->entries_read = numbers[2] - 1;
 	group->last_consumer_no = numbers[3];
 	group->is_stored = true;
+	group_charge(streams, group);
 	if (no > streams->last_no)
 		streams->last_no = no;
 	*ret_group = group;

@@ -12,7 +12,9 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "group-values.h"
 #include "handouts.h"
+#include "heap.h"
 #include "pending.h"
 #include "streams-data.h"
 
@@ -32,9 +34,12 @@ struct stream_group {
 	struct stream_consumer **consumers; /* by name */
 	size_t n_consumers, consumers_cap;
 	struct pending pending;
-	struct handouts *handouts; /* of a stream whose rule redelivers, once it is needed; or NULL */
+	struct handouts *handouts;   /* of a group that redelivers, once it is needed; or NULL */
+	struct group_values *values; /* of its own, or NULL */
 	uint8_t *name;
 	size_t name_len;
+	struct heap_node idle; /* in streams.groups_idle, if consumers may be removed */
+	struct stream_id idle_at;
 	/* For the disk. */
 	bool is_dirty, is_stored;          /* the record of the group itself */
 	struct stream_consumer **numbered; /* consumers by number */
@@ -43,7 +48,8 @@ struct stream_group {
 	uint64_t *gone; /* numbers of consumers on disk that are gone; has room for all that there are */
 	size_t n_gone, gone_cap;
 	size_t consumer_bytes; /* memory of all consumers */
-	size_t charged;        /* of memory that the maker of the stream pays for */
+	size_t history_charged;
+	size_t charged; /* of memory that the maker of the stream pays for */
 };
 
 struct stream_group *group_find(const struct stream *stream, struct slice name);
@@ -53,6 +59,9 @@ struct stream_group *group_new(struct streams *streams, struct stream *stream, s
                                uint64_t entries_read);
 /* XGROUP SETID. */
 void group_set_last(struct streams *streams, struct stream_group *group, struct stream_id last, uint64_t entries_read);
+/* Gives the group these values of its own, in place of those it has. What follows from it: group_apply_rule(). Returns
+ * 0 or -ENOMEM. */
+int group_set_values(struct streams *streams, struct stream_group *group, const struct group_values *values);
 /* Removes a group, in memory and with the next commit on disk. Wakes those that wait for it: blocked_wake_group(). */
 void group_delete(struct streams *streams, struct stream *stream, struct stream_group *group);
 
@@ -66,16 +75,6 @@ group_init_all(struct stream *stream)
 
 void group_free_all(struct streams *streams, struct stream *stream);
 
-struct stream_consumer *group_find_consumer(const struct stream_group *group, struct slice name);
-/* Makes a consumer that does not exist; the caller has looked at GROUP_CONSUMERS_MAX. Times are Unix time. NULL without
- * memory. */
-struct stream_consumer *group_new_consumer(struct streams *streams, struct stream_group *group, struct slice name,
-                                           uint64_t now_ms);
-/* Its pending entries go with it, as in Redis. */
-void group_delete_consumer(struct streams *streams, struct stream_group *group, struct stream_consumer *consumer);
-/* The consumer has called now, and perhaps got an entry. That it called reaches the disk only with another change. */
-void group_see_consumer(struct stream_group *group, struct stream_consumer *consumer, uint64_t now_ms, bool is_active);
-
 /* Pending entries are found with pending_find(&group->pending, id) and its like. */
 
 /*
@@ -84,6 +83,8 @@ void group_see_consumer(struct stream_group *group, struct stream_consumer *cons
  */
 struct stream_pending *group_give(struct streams *streams, struct stream_group *group, struct stream_consumer *consumer,
                                   struct stream_id id);
+/* Call after a change of a pending entry, or of its history. */
+void group_change(struct streams *streams, struct stream_group *group, struct stream_pending *entry);
 /* Returns whether it was pending. */
 bool group_acknowledge(struct streams *streams, struct stream_group *group, struct stream_id id);
 
@@ -92,10 +93,9 @@ bool group_any_needs(const struct stream *stream, struct stream_id id);
 /* Drops the entry from the pending entries of all groups. */
 void group_forget_everywhere(struct streams *streams, struct stream *stream, struct stream_id id);
 
-/* For group-store.c: groups and consumers with a given number; NULL without memory. */
+/* For group-store.c: a group with a given number; NULL without memory. */
 struct stream_group *group_insert(struct streams *streams, struct stream *stream, uint64_t no, struct slice name);
-struct stream_consumer *group_insert_consumer(struct streams *streams, struct stream_group *group, uint64_t no,
-                                              struct slice name);
-struct stream_consumer *group_find_consumer_no(const struct stream_group *group, uint64_t no);
 /* Charges the maker of the group with what it takes now. */
 void group_charge(struct streams *streams, struct stream_group *group);
+/* The order of names: less than 0, 0, or more. */
+int group_compare_names(const uint8_t *a, size_t a_len, struct slice b);

@@ -13,8 +13,7 @@
 #include <stdlib.h>
 
 #include "blocked.h"
-#include "stream-owner.h"
-#include "stream-rule.h"
+#include "stream.h"
 #include "streams-clock.h"
 
 /* For how long nothing is scanned once there was no memory for it. */
@@ -28,11 +27,14 @@ handouts_init_all(struct streams *streams)
 {
 	TAILQ_INIT(&streams->handouts_scanned);
 	TAILQ_INIT(&streams->handouts_gone);
+	TAILQ_INIT(&streams->handouts_doomed);
+	TAILQ_INIT(&streams->histories_gone);
 	TAILQ_INIT(&streams->holders_ending);
 }
 
 struct handouts *
-handouts_new(struct streams *streams, struct stream *stream, uint64_t group, struct pending *pending)
+handouts_new(struct streams *streams, struct stream *stream, uint64_t group, struct pending *pending,
+             struct group_values *values)
 {
 	struct handouts *handouts = calloc(1, sizeof(*handouts));
 
@@ -42,16 +44,25 @@ handouts_new(struct streams *streams, struct stream *stream, uint64_t group, str
 	handouts->stream = stream;
 	handouts->group = group;
 	handouts->pending = pending;
+	handouts->values = values;
 	pending_init(&handouts->released);
+	pending_init(&handouts->doomed);
 	TAILQ_INIT(&handouts->list);
 	return handouts;
+}
+
+const struct stream_delivery *
+handouts_delivery(struct streams *streams, struct handouts *handouts)
+{
+	return group_delivery(streams, handouts->stream, handouts->values);
 }
 
 static void
 handouts_charge(struct streams *streams, struct handouts *handouts)
 {
 	size_t n = (handouts->n + HANDOUTS_CHARGED - 1) / HANDOUTS_CHARGED * HANDOUTS_CHARGED;
-	size_t bytes = n * (sizeof(struct handout) + sizeof(struct heap_node *)) + pending_bytes(&handouts->released);
+	size_t bytes = n * (sizeof(struct handout) + sizeof(struct heap_node *)) + pending_bytes(&handouts->released) +
+	               pending_bytes(&handouts->doomed);
 
 	if (bytes != handouts->charged)
 		stream_charge(streams, handouts->stream->uid, (int64_t)bytes - (int64_t)handouts->charged);
@@ -69,7 +80,7 @@ handout_detach(struct streams *streams, struct handout *handout)
 	handout->holder = NULL;
 }
 
-static void
+void
 handout_free(struct streams *streams, struct handout *handout)
 {
 	handout_detach(streams, handout);
@@ -78,12 +89,30 @@ handout_free(struct streams *streams, struct handout *handout)
 	free(handout);
 }
 
-static void
+void
 handouts_stop_scan(struct streams *streams, struct handouts *handouts)
 {
 	if (handouts->is_scanned)
 		TAILQ_REMOVE(&streams->handouts_scanned, handouts, link);
 	handouts->is_scanned = handouts->has_orphans = false;
+}
+
+/* The entry is not released or doomed any more, if it was. */
+static void
+handouts_take(struct streams *streams, struct handouts *handouts, struct stream_id id)
+{
+	if (handouts->released.n_entries > 0)
+		pending_remove(&handouts->released, id, NULL);
+	if (handouts->doomed.n_entries > 0 && pending_remove(&handouts->doomed, id, NULL) &&
+	    handouts->doomed.n_entries == 0)
+		TAILQ_REMOVE(&streams->handouts_doomed, handouts, doomed_link);
+}
+
+void
+handouts_take_histories(struct streams *streams, struct pending *pending)
+{
+	TAILQ_CONCAT(&streams->histories_gone, &pending->histories, link);
+	pending->history_bytes = 0;
 }
 
 void
@@ -92,6 +121,8 @@ handouts_end(struct streams *streams, struct handouts *handouts)
 	if (!handouts)
 		return;
 	handouts_stop_scan(streams, handouts);
+	if (handouts->doomed.n_entries > 0)
+		TAILQ_REMOVE(&streams->handouts_doomed, handouts, doomed_link);
 	stream_charge(streams, handouts->stream->uid, -(int64_t)handouts->charged);
 	handouts->stream = NULL;
 	handouts->pending = NULL;
@@ -118,8 +149,7 @@ handouts_lack_memory(struct streams *streams, struct handouts *handouts)
 void
 handouts_forget(struct streams *streams, struct handouts *handouts, struct stream_pending *entry)
 {
-	if (handouts->released.n_entries > 0)
-		pending_remove(&handouts->released, entry->id, NULL);
+	handouts_take(streams, handouts, entry->id);
 	if (entry->handout)
 		handout_free(streams, entry->handout);
 	entry->handout = NULL;
@@ -137,8 +167,7 @@ handouts_get(struct streams *streams, struct handouts *handouts, struct stream_p
 		handout_detach(streams, handout);
 		return handout;
 	}
-	if (handouts->released.n_entries > 0)
-		pending_remove(&handouts->released, entry->id, NULL);
+	handouts_take(streams, handouts, entry->id);
 	handout = calloc(1, sizeof(*handout));
 	if (!handout)
 		return NULL;
@@ -165,7 +194,7 @@ handouts_redeliver_us(const struct stream_pending *entry, uint64_t redeliver_ms)
 void
 handouts_give(struct streams *streams, struct handouts *handouts, struct stream_pending *entry, struct holder *holder)
 {
-	uint64_t redeliver_ms = stream_rule(streams, handouts->stream)->redeliver_ms;
+	uint64_t redeliver_ms = handouts_delivery(streams, handouts)->redeliver_ms;
 	struct handout *handout = handouts_get(streams, handouts, entry);
 
 	if (handout && redeliver_ms > 0 &&
@@ -176,6 +205,10 @@ handouts_give(struct streams *streams, struct handouts *handouts, struct stream_
 	if (!handout) {
 		handouts_lack_memory(streams, handouts);
 		return;
+	}
+	if (entry->history) {
+		entry->history->is_over = entry->history->is_fatal = false;
+		entry->history->due_ms = 0;
 	}
 	handout->is_delayed = false;
 	handout->holder = holder;
@@ -190,6 +223,10 @@ handouts_offer(struct streams *streams, struct handouts *handouts, struct stream
 	bool is_new = !pending_find(&handouts->released, entry->id);
 
 	streams->flow->work.done += 2 * WORK_LOOKUP;
+	if (entry->history)
+		entry->history->due_ms = 0;
+	if (is_new)
+		handouts_take(streams, handouts, entry->id);
 	if (is_new && !pending_add(&handouts->released, entry->id)) {
 		handouts_forget(streams, handouts, entry);
 		handouts_lack_memory(streams, handouts);
@@ -203,13 +240,44 @@ handouts_offer(struct streams *streams, struct handouts *handouts, struct stream
 	blocked_wake_next(streams, handouts->stream, handouts->group);
 }
 
-void
-handouts_release(struct streams *streams, struct handouts *handouts, struct stream_pending *entry)
+/* Nobody gets the entry any more: it is for the dead-letter stream. */
+static void
+handouts_doom(struct streams *streams, struct handouts *handouts, struct stream_pending *entry)
 {
-	const struct stream_rule *rule = stream_rule(streams, handouts->stream);
-	uint64_t delay_ms = stream_rule_delay(rule, entry->deliveries);
+	bool is_first;
+
+	if (pending_find(&handouts->doomed, entry->id))
+		return;
+	is_first = handouts->doomed.n_entries == 0;
+	handouts_forget(streams, handouts, entry);
+	streams->flow->work.done += 2 * WORK_LOOKUP;
+	if (!pending_add(&handouts->doomed, entry->id)) {
+		handouts_lack_memory(streams, handouts);
+		return;
+	}
+	if (is_first)
+		TAILQ_INSERT_TAIL(&streams->handouts_doomed, handouts, doomed_link);
+	streams->doomed_retry_us = 0;
+	handouts_charge(streams, handouts);
+}
+
+static bool
+handouts_is_doomed(const struct stream_delivery *delivery, const struct stream_pending *entry)
+{
+	return stream_delivery_has_dead_letter(delivery) &&
+	       ((entry->history && entry->history->is_fatal) || entry->deliveries == INT64_MAX ||
+	        (delivery->max_deliveries > 0 && entry->deliveries >= delivery->max_deliveries));
+}
+
+void
+handouts_settle(struct streams *streams, struct handouts *handouts, struct stream_pending *entry, uint64_t delay_ms)
+{
 	struct handout *handout;
 
+	if (handouts_is_doomed(handouts_delivery(streams, handouts), entry)) {
+		handouts_doom(streams, handouts, entry);
+		return;
+	}
 	if (entry->deliveries == INT64_MAX) {
 		handouts_forget(streams, handouts, entry);
 		return;
@@ -227,171 +295,62 @@ handouts_release(struct streams *streams, struct handouts *handouts, struct stre
 	handouts_lack_memory(streams, handouts);
 }
 
+void
+handouts_note(struct streams *streams, struct handouts *handouts, struct stream_pending *entry,
+              enum pending_cause cause, uint64_t delay_ms)
+{
+	struct pending_history *history = pending_get_history(handouts->pending, entry);
+
+	streams->flow->work.done += 2 * WORK_LOOKUP;
+	if (history) {
+		history->ended[cause] = pending_count(history->ended[cause]);
+		history->cause = cause;
+		history->is_over = true;
+		history->consumer = entry->consumer ? entry->consumer->no : history->consumer;
+		history->due_ms = delay_ms > 0 ? streams_unix_ms() + delay_ms : 0;
+	}
+	pending_changed(handouts->pending, entry);
+	stream_touch(streams, handouts->stream);
+}
+
+void
+handouts_release(struct streams *streams, struct handouts *handouts, struct stream_pending *entry,
+                 enum pending_cause cause)
+{
+	uint64_t delay_ms = stream_delivery_delay(handouts_delivery(streams, handouts), entry->deliveries);
+
+	handouts_note(streams, handouts, entry, cause, delay_ms);
+	handouts_settle(streams, handouts, entry, delay_ms);
+}
+
+uint64_t
+handouts_delay_left(struct streams *streams, struct handouts *handouts, const struct stream_pending *entry)
+{
+	uint64_t delay_ms = stream_delivery_delay(handouts_delivery(streams, handouts), entry->deliveries);
+	uint64_t due_ms = entry->history ? entry->history->due_ms : 0, now_ms = streams_unix_ms();
+	uint64_t left_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+
+	/* The clock may have been set back. */
+	return left_ms < delay_ms ? left_ms : delay_ms;
+}
+
 struct holder *
-holder_new(void)
+holder_new(const struct client *client)
 {
 	struct holder *holder = malloc(sizeof(*holder));
 
-	if (holder)
-		TAILQ_INIT(&holder->list);
+	if (!holder)
+		return NULL;
+	TAILQ_INIT(&holder->list);
+	holder->client = client;
 	return holder;
 }
 
 void
 holder_end(struct streams *streams, struct holder *holder)
 {
-	if (holder)
-		TAILQ_INSERT_TAIL(&streams->holders_ending, holder, link);
-}
-
-/* The connection is gone, or the time has come. */
-static void
-handout_let_go(struct streams *streams, struct handout *handout, bool is_due)
-{
-	struct handouts *handouts = handout->handouts;
-	const struct stream_rule *rule;
-	struct stream_pending *entry;
-
-	streams->flow->work.done += WORK_LOOKUP;
-	if (!handouts->stream) {
-		handout_free(streams, handout);
+	if (!holder)
 		return;
-	}
-	entry = pending_find(handouts->pending, handout->id);
-	rule = stream_rule(streams, handouts->stream);
-	if (!stream_rule_redelivers(rule))
-		handouts_forget(streams, handouts, entry);
-	else if (is_due && !handout->is_delayed && rule->redeliver_ms == 0)
-		heap_remove(&streams->handouts_due, &handout->due);
-	else if (is_due)
-		handouts_offer(streams, handouts, entry);
-	else
-		handouts_release(streams, handouts, entry);
-}
-
-/* One entry of a group that is scanned. */
-static void
-handouts_scan_one(struct streams *streams, struct handouts *handouts, struct stream_pending *entry)
-{
-	uint64_t redeliver_ms = stream_rule(streams, handouts->stream)->redeliver_ms;
-
-	streams->flow->work.done += WORK_LOOKUP;
-	if (entry->handout && !entry->handout->is_delayed)
-		handouts_give(streams, handouts, entry, entry->handout->holder);
-	else if (!entry->handout && !pending_find(&handouts->released, entry->id)) {
-		if (handouts->has_orphans || !entry->consumer)
-			handouts_release(streams, handouts, entry);
-		else if (redeliver_ms > 0)
-			handouts_give(streams, handouts, entry, NULL);
-	}
-}
-
-static bool
-handouts_can_scan(const struct streams *streams)
-{
-	return !TAILQ_EMPTY(&streams->handouts_scanned) &&
-	       (streams->handouts_retry_us == 0 || streams_now_us() >= streams->handouts_retry_us);
-}
-
-static void
-handouts_advance_scans(struct streams *streams, uint64_t work_end)
-{
-	struct handouts *handouts = TAILQ_FIRST(&streams->handouts_scanned);
-
-	streams->handouts_retry_us = 0;
-	while (handouts && streams->flow->work.done < work_end && streams->handouts_retry_us == 0) {
-		struct stream_pending *entry = NULL;
-		struct stream_id id;
-
-		if (stream_rule_redelivers(stream_rule(streams, handouts->stream)))
-			entry = pending_next(handouts->pending, handouts->scan_at);
-		if (entry) {
-			id = entry->id;
-			handouts_scan_one(streams, handouts, entry);
-			if (streams->handouts_retry_us > 0) /* it begins again */
-				return;
-			handouts->scan_at = id;
-		}
-		if (!entry || !stream_id_next(&handouts->scan_at)) {
-			handouts_stop_scan(streams, handouts);
-			handouts = TAILQ_FIRST(&streams->handouts_scanned);
-		}
-	}
-}
-
-static void
-handouts_advance_gone(struct streams *streams, uint64_t work_end)
-{
-	struct handouts *handouts;
-
-	while (streams->flow->work.done < work_end && (handouts = TAILQ_FIRST(&streams->handouts_gone))) {
-		struct handout *handout = TAILQ_FIRST(&handouts->list);
-
-		streams->flow->work.done += WORK_VISIT;
-		if (handout) {
-			handout_free(streams, handout);
-			continue;
-		}
-		TAILQ_REMOVE(&streams->handouts_gone, handouts, link);
-		streams->flow->work.done += handouts->released.n * WORK_VISIT;
-		pending_deinit(&handouts->released);
-		free(handouts);
-	}
-}
-
-void
-handouts_advance(struct streams *streams, uint64_t work_end)
-{
-	uint64_t now_us = heap_first(&streams->handouts_due) ? streams_now_us() : 0;
-	struct heap_node *first;
-	struct holder *holder;
-
-	while (streams->flow->work.done < work_end && (first = heap_first(&streams->handouts_due)) &&
-	       first->key <= now_us)
-		handout_let_go(streams, (struct handout *)((char *)first - offsetof(struct handout, due)), true);
-	while (streams->flow->work.done < work_end && (holder = TAILQ_FIRST(&streams->holders_ending))) {
-		struct handout *handout = TAILQ_FIRST(&holder->list);
-
-		if (handout) {
-			handout_let_go(streams, handout, false);
-			continue;
-		}
-		TAILQ_REMOVE(&streams->holders_ending, holder, link);
-		free(holder);
-	}
-	handouts_advance_gone(streams, work_end);
-	if (handouts_can_scan(streams))
-		handouts_advance_scans(streams, work_end);
-}
-
-void
-handouts_deinit_all(struct streams *streams)
-{
-	struct holder *holder;
-
-	handouts_advance_gone(streams, UINT64_MAX);
-	while ((holder = TAILQ_FIRST(&streams->holders_ending))) {
-		TAILQ_REMOVE(&streams->holders_ending, holder, link);
-		free(holder);
-	}
-	heap_deinit(&streams->handouts_due);
-}
-
-bool
-handouts_have_work(const struct streams *streams)
-{
-	return !TAILQ_EMPTY(&streams->holders_ending) || !TAILQ_EMPTY(&streams->handouts_gone) ||
-	       handouts_can_scan(streams);
-}
-
-uint64_t
-handouts_next_deadline(const struct streams *streams)
-{
-	const struct heap_node *first = heap_first(&streams->handouts_due);
-	uint64_t us = first ? first->key : UINT64_MAX;
-
-	if (!TAILQ_EMPTY(&streams->handouts_scanned) && streams->handouts_retry_us > 0 &&
-	    streams->handouts_retry_us < us)
-		us = streams->handouts_retry_us;
-	return us;
+	holder->client = NULL;
+	TAILQ_INSERT_TAIL(&streams->holders_ending, holder, link);
 }

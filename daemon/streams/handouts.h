@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "group-values.h"
 #include "pending.h"
 #include "streams-data.h"
 
@@ -30,17 +31,21 @@ struct handout {
 
 /* Of one connection: what it has. */
 struct holder {
+	const struct client *client; /* NULL: it has gone */
 	struct handout_list list;
 	TAILQ_ENTRY(holder) link; /* in streams.holders_ending */
 };
 
 /* Of one group. */
 struct handouts {
-	TAILQ_ENTRY(handouts) link; /* in streams.handouts_gone or streams.handouts_scanned */
-	struct stream *stream;      /* NULL: the group is gone */
-	uint64_t group;             /* its number */
-	struct pending *pending;    /* the group's */
-	struct pending released;    /* the ids of entries that can be given at once */
+	TAILQ_ENTRY(handouts) link;        /* in streams.handouts_gone or streams.handouts_scanned */
+	struct stream *stream;             /* NULL: the group is gone */
+	uint64_t group;                    /* its number */
+	struct pending *pending;           /* the group's */
+	struct group_values *values;       /* the group's, or NULL */
+	struct pending released;           /* the ids of entries that can be given at once */
+	struct pending doomed;             /* the ids of entries that are for the dead-letter stream */
+	TAILQ_ENTRY(handouts) doomed_link; /* in streams.handouts_doomed, while there are some */
 	struct handout_list list;
 	size_t n;
 	size_t charged;
@@ -49,22 +54,26 @@ struct handouts {
 };
 
 void handouts_init_all(struct streams *streams);
-/* All streams are gone, and all holders have ended. */
-void handouts_deinit_all(struct streams *streams);
 
 /* Without memory: NULL. */
-struct handouts *handouts_new(struct streams *streams, struct stream *stream, uint64_t group, struct pending *pending);
+struct handouts *handouts_new(struct streams *streams, struct stream *stream, uint64_t group, struct pending *pending,
+                              struct group_values *values);
 /* The group goes, with its pending entries. Takes NULL. */
 void handouts_end(struct streams *streams, struct handouts *handouts);
 
+/* The histories of a group that goes are freed in portions, too. */
+void handouts_take_histories(struct streams *streams, struct pending *pending);
+
 /*
- * The entry was given to a connection; NULL: it is not known to which. Or it was released: it can be given again, at
- * once or after its delay; but not if its deliveries are those of XNACK FATAL. What there is no memory for is made up
- * for later.
+ * The entry was given to a connection; NULL: it is not known to which. Or a consumer has given it back: it can be given
+ * again, at once or after its delay; or it is doomed, after too many deliveries or a fatal one; of a group without a
+ * dead-letter stream it stays where it is if its deliveries are those of XNACK FATAL. What there is no memory for is
+ * made up for later.
  */
 void handouts_give(struct streams *streams, struct handouts *handouts, struct stream_pending *entry,
                    struct holder *holder);
-void handouts_release(struct streams *streams, struct handouts *handouts, struct stream_pending *entry);
+void handouts_release(struct streams *streams, struct handouts *handouts, struct stream_pending *entry,
+                      enum pending_cause cause);
 /* The entry is not pending any more, or nothing is to be done about it. */
 void handouts_forget(struct streams *streams, struct handouts *handouts, struct stream_pending *entry);
 
@@ -74,12 +83,23 @@ void handouts_forget(struct streams *streams, struct handouts *handouts, struct 
  */
 void handouts_scan(struct streams *streams, struct handouts *handouts, bool has_orphans);
 
-struct holder *holder_new(void);
+/* NULL without memory. */
+struct holder *holder_new(const struct client *client);
 /* The connection is gone: what it has is released in the next passes. Takes NULL. */
 void holder_end(struct streams *streams, struct holder *holder);
 
-/* Does what is due, up to a value of work.done; and whether there is more, but for what is due at a later time. */
-void handouts_advance(struct streams *streams, uint64_t work_end);
-bool handouts_have_work(const struct streams *streams);
-/* The next time at which something is due, in microseconds of CLOCK_MONOTONIC; or UINT64_MAX. */
-uint64_t handouts_next_deadline(const struct streams *streams);
+/* What follows is for handouts-advance.c and group-idle.c. */
+
+/* What holds for the group. */
+const struct stream_delivery *handouts_delivery(struct streams *streams, struct handouts *handouts);
+/* Takes the handout out of all lists. */
+void handout_free(struct streams *streams, struct handout *handout);
+void handouts_stop_scan(struct streams *streams, struct handouts *handouts);
+/* Notes how a delivery has ended, and for how long the entry is not given again; as far as there is memory for it. */
+void handouts_note(struct streams *streams, struct handouts *handouts, struct stream_pending *entry,
+                   enum pending_cause cause, uint64_t delay_ms);
+/* What becomes of an entry that nobody has any more: it is doomed, or given again, perhaps after a delay. */
+void handouts_settle(struct streams *streams, struct handouts *handouts, struct stream_pending *entry,
+                     uint64_t delay_ms);
+/* Of an entry that was given back before the daemon started: what is left of its delay, in ms. */
+uint64_t handouts_delay_left(struct streams *streams, struct handouts *handouts, const struct stream_pending *entry);

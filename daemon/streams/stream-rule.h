@@ -9,17 +9,27 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "protocol.h"
+#include "stream-delays.h"
 #include "streams-data.h"
 
 #define STREAM_MAX_PENDING 100000
 
-/* Durations of a list, at most. */
-#define STREAM_DELAYS_MAX 16
-
-struct stream_delays {
-	size_t n;
-	uint64_t ms[STREAM_DELAYS_MAX];
+/* What groups do by themselves with the entries that they have given. */
+struct stream_delivery {
+	uint64_t redeliver_ms; /* without acknowledgement for so long: given again; 0: never */
+	/* What was given back is given again after so long: after its first delivery, its second one and so on, the
+	 * last one for all further ones. */
+	struct stream_delays retry_delay;
+	uint64_t max_deliveries;      /* after so many, an entry goes to the dead-letter stream; 0: no limit */
+	uint64_t consumer_timeout_ms; /* a consumer that does nothing for so long is removed; 0: never */
+	char
+	    dead_letter[PROTOCOL_NAME_MAX + 1]; /* its name, "%s" in it stands for that of the stream; "": by default */
+	bool is_own;                            /* the group has values of its own, see group-values.h */
 };
+
+#define STREAM_DELIVERIES_MAX 1000000000
+#define STREAM_DEAD_LETTER "%s.dead"
 
 /* What happens to what a full stream would have too much. */
 enum stream_full { STREAM_FULL_TRIM, STREAM_FULL_REFUSE };
@@ -32,13 +42,10 @@ struct stream_rule {
 	uint64_t max_entries; /* bounds; 0: none */
 	uint64_t max_bytes;
 	uint64_t max_age_ms;
-	int when_full;         /* enum stream_full */
-	int keep;              /* enum stream_keep */
-	uint64_t max_pending;  /* entries that each group may have given and not seen acknowledged */
-	uint64_t redeliver_ms; /* without acknowledgement for so long: given again; 0: never */
-	/* What was released is given again after so long: after its first delivery, its second one and so on, the last
-	 * one for all further ones. */
-	struct stream_delays retry_delay;
+	int when_full;        /* enum stream_full */
+	int keep;             /* enum stream_keep */
+	uint64_t max_pending; /* entries that each group may have given and not seen acknowledged */
+	struct stream_delivery delivery;
 	size_t glob_len;
 	char glob[];
 };
@@ -65,20 +72,30 @@ stream_rule(struct streams *streams, struct stream *stream)
 	                                                             : stream_rule_look_up(streams, stream);
 }
 
-/* Whether groups of such streams give entries again without being asked to. */
+/* Whether entries that cannot be handled go to a dead-letter stream. */
 static inline bool
-stream_rule_redelivers(const struct stream_rule *rule)
+stream_delivery_has_dead_letter(const struct stream_delivery *delivery)
 {
-	return rule->redeliver_ms > 0 || rule->retry_delay.n > 0;
+	return delivery->is_own || delivery->max_deliveries > 0 || delivery->dead_letter[0];
 }
 
-/* How long an entry that was released after so many deliveries waits, in ms. */
-static inline uint64_t
-stream_rule_delay(const struct stream_rule *rule, uint64_t deliveries)
+/* Whether such groups give entries again without being asked to. */
+static inline bool
+stream_delivery_redelivers(const struct stream_delivery *delivery)
 {
-	const struct stream_delays *delays = &rule->retry_delay;
+	return delivery->redeliver_ms > 0 || delivery->retry_delay.n > 0 || delivery->consumer_timeout_ms > 0 ||
+	       stream_delivery_has_dead_letter(delivery);
+}
 
-	if (delays->n == 0 || deliveries == 0)
+/* How long an entry waits that was given back after so many deliveries, in ms. */
+static inline uint64_t
+stream_delivery_delay(const struct stream_delivery *delivery, uint64_t deliveries)
+{
+	const struct stream_delays *delays = &delivery->retry_delay;
+
+	if (delays->n == 0)
 		return 0;
+	if (deliveries == 0) /* the only one was not counted */
+		deliveries = 1;
 	return delays->ms[deliveries <= delays->n ? deliveries - 1 : delays->n - 1];
 }

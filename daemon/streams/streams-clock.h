@@ -14,6 +14,16 @@ streams_unix_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* Likewise, exact. */
+static inline uint64_t
+streams_unix_exact_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
 /* CLOCK_MONOTONIC in nanoseconds, and in microseconds. */
 static inline uint64_t
 streams_now_ns(void)

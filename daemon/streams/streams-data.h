@@ -18,10 +18,12 @@
 
 struct block; /* in memory, see block.h */
 struct stream_group;
+struct later; /* see later.h */
 struct producers;
 struct streams;
 struct handouts; /* see handouts.h */
 struct holder;
+struct pending_history;
 struct stream_rule; /* see stream-rule.h */
 struct stream_rules;
 struct blocked_stream; /* a client that waits for this stream, see blocked.h */
@@ -72,6 +74,7 @@ struct stream {
 	struct stream_block *blocks;
 	size_t first_block, n_blocks, blocks_cap;
 
+	struct later *later;                  /* entries that are added later, see later.h; or NULL */
 	struct producers *producers;          /* what XADD IDMP knows of them, see producers.h; or NULL */
 	struct stream_group_list groups;      /* by name */
 	struct stream_group_list gone_groups; /* deleted in memory, not yet on disk */
@@ -91,6 +94,7 @@ struct stream {
 
 	uint64_t changed_in;            /* the number of the batch with its last change, see streams_barrier() */
 	bool is_dirty;                  /* on streams.dirty */
+	bool has_later;                 /* has had entries that were to be added later */
 	bool is_stored;                 /* has a record on disk, or in a batch on its way there */
 	TAILQ_ENTRY(stream) dirty_link; /* of streams.dirty, or of streams.deleted */
 	struct heap_node expiring;      /* in streams.expiring, while expires_ms is set */
@@ -181,8 +185,20 @@ struct streams {
 	struct heap handouts_due; /* these are handouts.c's */
 	TAILQ_HEAD(, handouts) handouts_scanned;
 	TAILQ_HEAD(, handouts) handouts_gone;
+	TAILQ_HEAD(, handouts) handouts_doomed; /* groups with entries for their dead-letter stream */
+	TAILQ_HEAD(, pending_history) histories_gone;
 	TAILQ_HEAD(, holder) holders_ending;
 	uint64_t handouts_retry_us; /* nothing is scanned until then, if not 0 */
+	uint64_t doomed_retry_us;   /* dead-letters.c's: nothing is tried until then, if not 0 */
+	bool doomed_is_cold;        /* one waits for a block from disk */
+	struct log_limit doomed_log;
+	struct heap groups_idle; /* these are group-idle.c's */
+	uint64_t idle_from_ms, idle_offset_ms;
+	/* These are later.c's. */
+	TAILQ_HEAD(, later) laters, laters_gone; /* of streams, the one that got its first entry last at the end */
+	struct heap laters_due;
+	uint64_t last_later, n_later;
+	struct log_limit later_log;
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
 	uint64_t fetched;           /* blocks that came from the disk */
 	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
@@ -191,9 +207,9 @@ struct streams {
 	uint64_t copy_for, copy_no;
 	bool copy_is_answered;
 	char copy_path[1100];
-	const char *directory;                                 /* of the store; its owner's */
-	uint64_t entries, bytes;                               /* of all streams */
-	uint64_t added, read, acknowledged, claimed, released; /* since the start */
+	const char *directory;   /* of the store; its owner's */
+	uint64_t entries, bytes; /* of all streams */
+	uint64_t added, read, acknowledged, claimed, released, dead, came_due, idle_consumers; /* since the start */
 	uint64_t unix_ms, unix_at_ms;  /* see streams_now_ms(): the time, and flow.now_ms at it */
 	bool is_dead;                  /* the store has failed for good */
 	struct log_limit log;          /* of lines about blocks and memory */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "group-store.h"
+#include "later-store.h"
 #include "producers-store.h"
 #include "stream-cache.h"
 #include "stream-index.h"
@@ -100,6 +101,9 @@ fill_write_rest(struct streams *streams, struct stream *stream, uint64_t work_en
 	streams->flow->work.done += storage_batch_bytes(streams->storage) - before;
 	if (r < 0)
 		return r;
+	r = later_save(streams, stream, work_end);
+	if (r < 0)
+		return r;
 	r = producers_save(streams, stream);
 	if (r == 0)
 		producers_saved(stream);
@@ -140,6 +144,8 @@ fill_erase_stream(struct streams *streams, struct stream *stream)
 		return -ENOMEM;
 	streams->flow->work.done += FILL_PIECE_WORK + stream->n_groups * WORK_LOOKUP;
 	if (group_erase_all(streams->storage, stream) < 0)
+		return -ENOMEM;
+	if (stream->has_later && later_erase(streams, stream) < 0)
 		return -ENOMEM;
 	return producers_erase(streams, stream);
 }

@@ -11,6 +11,7 @@
 
 #include "group.h"
 #include "group-store.h"
+#include "later-store.h"
 #include "producers-store.h"
 #include "stream-index.h"
 #include "stream-name.h"
@@ -143,7 +144,7 @@ static int
 streams_load_part(struct streams_load *load, enum storage_table table, uint64_t owner, struct slice key,
                   struct slice value)
 {
-	bool is_of_stream = table == STORAGE_GROUPS || table == STORAGE_PRODUCERS;
+	bool is_of_stream = table == STORAGE_GROUPS || table == STORAGE_PRODUCERS || table == STORAGE_LATER;
 	struct streams_load_entry *entry = streams_load_find(is_of_stream ? &load->all_streams : &load->groups, owner);
 	int r;
 
@@ -155,6 +156,8 @@ streams_load_part(struct streams_load *load, enum storage_table table, uint64_t 
 		r = streams_load_group(load, entry, key, value);
 	else if (table == STORAGE_PRODUCERS)
 		r = producers_load(load->streams, entry->stream, key, value, streams_now_ms(load->streams));
+	else if (table == STORAGE_LATER)
+		r = later_load(load->streams, entry->stream, key, value);
 	else if (table == STORAGE_CONSUMERS)
 		r = group_load_consumer(load->streams, entry->object, key, value);
 	else
@@ -195,8 +198,8 @@ streams_load_record(void *arg, enum storage_table table, uint64_t owner, struct 
 	case STORAGE_CONSUMERS:
 	case STORAGE_PENDING:
 	case STORAGE_PRODUCERS:
-		return streams_load_part(load, table, owner, key, value);
 	case STORAGE_LATER:
+		return streams_load_part(load, table, owner, key, value);
 	case STORAGE_TABLES:
 		break;
 	}

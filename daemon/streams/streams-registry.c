@@ -7,6 +7,7 @@
 
 #include "blocked.h"
 #include "group-handouts.h"
+#include "later.h"
 #include "producers.h"
 #include "stream-name.h"
 #include "stream-owner.h"
@@ -136,6 +137,7 @@ streams_remove(struct streams *streams, struct stream *stream)
 	streams->last_found = NULL;
 	heap_remove(&streams->expiring, &stream->expiring);
 	stream_free_blocks(streams, stream);
+	later_end(streams, stream);
 	stream_owner_leave(streams, stream->owner);
 }
 

@@ -8,7 +8,11 @@
 #include "streams-rules.h"
 
 #include "blocked.h"
+#include "dead-letters.h"
 #include "group-handouts.h"
+#include "group-idle.h"
+#include "handouts-advance.h"
+#include "later.h"
 #include "stream-retain.h"
 #include "streams-registry.h"
 
@@ -60,21 +64,27 @@ streams_advance(struct streams *streams)
 	if (streams->must_walk_rules)
 		streams_walk_rules(streams, work_end);
 	handouts_advance(streams, work_end);
+	group_idle_advance(streams, work_end);
+	dead_letters_advance(streams, work_end);
+	later_advance(streams, work_end);
 	streams_retain(streams);
 }
 
 bool
 streams_have_work(const struct streams *streams)
 {
-	return streams->must_walk_rules || handouts_have_work(streams) || streams_must_retain(streams) ||
+	return streams->must_walk_rules || handouts_have_work(streams) || dead_letters_have_work(streams) ||
+	       later_have_work(streams) || group_idle_have_work(streams) || streams_must_retain(streams) ||
 	       streams_have_expired(streams);
 }
 
 uint64_t
 streams_next_deadline(const struct streams *streams)
 {
-	const uint64_t deadlines[] = { blocked_next_deadline(streams), handouts_next_deadline(streams),
-		                       streams_retain_deadline(streams), streams_next_expiry(streams) };
+	const uint64_t deadlines[] = { blocked_next_deadline(streams),      handouts_next_deadline(streams),
+		                       dead_letters_next_deadline(streams), later_next_deadline(streams),
+		                       group_idle_next_deadline(streams),   streams_retain_deadline(streams),
+		                       streams_next_expiry(streams) };
 	uint64_t first_us = UINT64_MAX;
 
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)

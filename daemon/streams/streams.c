@@ -1,10 +1,10 @@
 #include "streams.h"
 
 #include <errno.h>
-#include <stdio.h>
 
+#include "handouts-advance.h"
 #include "handouts.h"
-#include "human.h"
+#include "later.h"
 #include "stream-cache.h"
 #include "streams-load.h"
 
@@ -21,6 +21,7 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 	TAILQ_INIT(&streams->copying);
 	handouts_init_all(streams);
 	stream_retain_init(streams);
+	later_init_all(streams);
 	streams->rules_generation = 1;
 	stream_cache_init(streams);
 	r = streams_registry_init(streams);
@@ -35,6 +36,8 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 		streams_registry_deinit(streams);
 		handouts_deinit_all(streams);
 		stream_retain_deinit(streams);
+		later_deinit_all(streams);
+		heap_deinit(&streams->groups_idle);
 		stream_cache_deinit(streams);
 	}
 	return r;
@@ -47,6 +50,7 @@ streams_deinit(struct streams *streams)
 	streams_registry_deinit(streams);
 	handouts_deinit_all(streams);
 	stream_retain_deinit(streams);
+	later_deinit_all(streams);
 	storage_close(streams->storage);
 	stream_cache_deinit(streams);
 }
@@ -58,61 +62,6 @@ streams_set_limits(struct streams *streams, const struct streams_limits *limits)
 
 	streams->limits = *limits;
 	streams->limits.node_entries = node_entries;
-}
-
-/* Groups may take such a part of max_bytes_per_uid more than entries, so that reading goes on when adding does not. */
-#define GROUP_ROOM_PART 4
-
-static const char *
-streams_cannot_write(struct streams *streams)
-{
-	snprintf(streams->refusal, sizeof(streams->refusal), "MISCONF the store cannot be written: %s",
-	         storage_reason(streams->storage));
-	return streams->refusal;
-}
-
-const char *
-streams_failure(struct streams *streams)
-{
-	return streams->is_dead ? streams_cannot_write(streams) : NULL;
-}
-
-static const char *
-streams_owner_is_full(struct streams *streams, uid_t uid)
-{
-	snprintf(streams->refusal, sizeof(streams->refusal),
-	         "OOM command not allowed: the streams of uid %u are full (max_bytes_per_uid = %s)", uid,
-	         human_exact_size(streams->limits.max_bytes_per_uid).text);
-	return streams->refusal;
-}
-
-const char *
-streams_refusal(struct streams *streams, uid_t uid)
-{
-	uint64_t max = streams->limits.max_bytes_per_uid;
-
-	switch (streams->is_dead ? STORAGE_DEAD : storage_state(streams->storage)) {
-	case STORAGE_OK:
-		break;
-	case STORAGE_SCARCE:
-		snprintf(streams->refusal, sizeof(streams->refusal), "OOM command not allowed: the store is full (%s)",
-		         storage_reason(streams->storage));
-		return streams->refusal;
-	case STORAGE_FULL:
-	case STORAGE_DEAD:
-		return streams_cannot_write(streams);
-	}
-	return max == 0 || stream_owner_bytes(streams, uid) < max ? NULL : streams_owner_is_full(streams, uid);
-}
-
-const char *
-streams_group_refusal(struct streams *streams, uid_t uid)
-{
-	uint64_t max = streams->limits.max_bytes_per_uid;
-
-	return max == 0 || stream_owner_bytes(streams, uid) < max + max / GROUP_ROOM_PART
-	           ? NULL
-	           : streams_owner_is_full(streams, uid);
 }
 
 bool

@@ -17,6 +17,7 @@
 #include "stream-trim.h"
 #include "streams-commit.h"
 #include "streams-registry.h"
+#include "streams-room.h"
 #include "streams-rules.h"
 
 /* Loads the store. Takes the storage over, if it succeeds. Returns 0; or -errno, and the reason is logged. */
@@ -28,16 +29,6 @@ void streams_deinit(struct streams *streams);
 
 /* node_entries stays: CONFIG SET has set it. */
 void streams_set_limits(struct streams *streams, const struct streams_limits *limits);
-
-/*
- * Whether what grows the store may be added. NULL, or the text of an error reply, valid until the next call. uid: who
- * has to pay for it. streams_failure(): likewise, whether anything can be read and changed at all: NULL unless the
- * store has failed for good.
- */
-const char *streams_refusal(struct streams *streams, uid_t uid);
-/* Likewise for consumers and pending entries of groups, which may take a quarter more of what a user may have. */
-const char *streams_group_refusal(struct streams *streams, uid_t uid);
-const char *streams_failure(struct streams *streams);
 
 /* Puts the client on the list of those that wait for a block, which stream_step() has asked for. See flow_wait(). */
 bool streams_wait_cold(struct streams *streams, struct client *c);

@@ -18,7 +18,7 @@ redeliver() { # CASE...
 }
 
 @test "retry_delay and redeliver say when entries are given again, and wake who waits" {
-    redeliver retry_delay_grows_with_deliveries what_is_not_acknowledged_in_time_is_given_again
+    redeliver what_is_given_back_waits_longer_each_time what_is_not_acknowledged_in_time_is_given_again
 }
 
 @test "entries are given back by XNACK, and claimed; streams, groups and entries go" {

@@ -6,13 +6,10 @@ That something happens at once is shown by the order of events: in streams "now.
 """
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 
 import resp
-from streamhub import Hub, arguments
+from streamworkers import Worker, block, expect, figure, fill, main, numbers, pending, read, send_read
 
 CASES = {}
 RULES = """
@@ -34,90 +31,6 @@ retry_delay = 1h
 def case(function):
     CASES[function.__name__] = function
     return function
-
-
-class Redeliverer(Hub):
-    rules = RULES
-
-    def configure(self, **store):
-        super().configure(**store)
-        with open(self.argv[-1], "a") as conf:
-            conf.write(self.rules)
-
-    def reload(self, rules):
-        self.rules = rules
-        self.configure()
-        a = self.connect()
-        expect(a.call("UDSD", "RELOAD"), b"OK")
-        a.close()
-
-
-def expect(got, wanted):
-    assert got == wanted, "got %r, not %r" % (got, wanted)
-
-
-def fill(client, key, n, first=1):
-    if first == 1:
-        client.call("XGROUP", "CREATE", key, "g", "0", "MKSTREAM")
-    client.send_raw(b"".join(client.encode("XADD", key, "%d-0" % i, "f", "v%d" % i) for i in range(first, first + n)))
-    for _ in range(n):
-        client.read()
-
-
-def send_read(client, consumer, key, *more, start=">"):
-    client.send("XREADGROUP", "GROUP", "g", consumer, *more, "STREAMS", key, start)
-
-
-def numbers(reply):
-    return [int(e[0].split(b"-")[0]) for e in reply[0][1]] if reply else []
-
-
-def read(client, consumer, key, *more, start=">"):
-    """The numbers of the entries that a consumer gets."""
-    send_read(client, consumer, key, *more, start=start)
-    return numbers(client.read())
-
-
-def block(client, watcher, consumer, key, *more):
-    """Begins to wait."""
-    before = blocked(watcher)
-    send_read(client, consumer, key, "BLOCK", "0", *more)
-    resp.wait_until(lambda: blocked(watcher) > before, "a blocked client")
-
-
-def figure(client, name):
-    text = client.call("INFO").decode()
-    return int(next(line.split(":")[1] for line in text.split("\r\n") if line.startswith(name + ":")))
-
-
-def blocked(client):
-    return figure(client, "blocked_clients")
-
-
-def pending(client, key):
-    """(number, consumer, deliveries) of each."""
-    return [(int(e[0].split(b"-")[0]), e[1].decode(), e[3])
-            for e in client.call("XPENDING", key, "g", "-", "+", "1000000")]
-
-
-class Worker:
-    """A process that reads entries, and then sits on them."""
-
-    def __init__(self, hub, consumer, key, *more):
-        self.process = subprocess.Popen([sys.executable, __file__, "--worker", hub.path, consumer, key, *more],
-                                        stdout=subprocess.PIPE)
-        self.got = [int(n) for n in self.process.stdout.readline().split()]
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
-def work(path, consumer, key, *more):
-    client = resp.Client(path)
-    print(*read(client, consumer, key, *more), flush=True)
-    signal.pause()
 
 
 @case
@@ -180,20 +93,24 @@ def other_streams_behave_as_in_redis(hub):
 
 
 @case
-def retry_delay_grows_with_deliveries(hub):
+def what_is_given_back_waits_longer_each_time(hub):
     a, b = hub.connect(), hub.connect()
     fill(a, "later.s", 1)
     worker = Worker(hub, "w", "later.s")
     block(b, a, "b", "later.s")
-    begin = time.monotonic()
     worker.kill()
-    expect(numbers(b.read()), [1])
+    expect(numbers(b.read()), [1])  # nobody gave it back, so it does not wait
+    begin = time.monotonic()
+    b.call("XNACK", "later.s", "g", "SILENT", "IDS", "1", "1-0")
+    expect(read(a, "a", "later.s", "BLOCK", "0"), [1])
     assert time.monotonic() - begin >= 0.29, time.monotonic() - begin
-    b.close()
-    resp.wait_until(lambda: figure(a, "connected_clients") == 1, "the end of b")
+    a.call("XNACK", "later.s", "g", "FAIL", "IDS", "1", "1-0")
     expect(read(a, "a", "later.s", "BLOCK", "400"), [])
-    a.call("XNACK", "later.s", "g", "FAIL", "RETRYCOUNT", "0", "IDS", "1", "1-0")
-    expect(read(a, "a", "later.s"), [1])
+    hub.kill()  # it goes on to wait
+    hub.start()
+    a = hub.connect()
+    expect(read(a, "a", "later.s", "BLOCK", "400"), [])
+    expect(pending(a, "later.s"), [(1, "", 2)])
 
 
 @case
@@ -417,24 +334,4 @@ def nothing_is_lost_when_workers_die_all_the_time(hub):
     expect(pending(a, "now.s"), [])
 
 
-def main():
-    if sys.argv[1] == "--worker":
-        work(*sys.argv[2:])
-        return
-    names = [name for name in sys.argv[1:] if name in CASES]
-    sys.argv[1:] = [arg for arg in sys.argv[1:] if arg not in CASES]
-    args = arguments()
-    for name in names or CASES:
-        directory = os.path.join(args.dir, name[:20])
-        os.makedirs(directory, exist_ok=True)
-        hub = Redeliverer(args.program, directory)
-        try:
-            CASES[name](hub)
-            hub.stop()
-        except BaseException:
-            print("in", name, flush=True)
-            hub.kill()
-            raise
-
-
-main()
+main(CASES, RULES)

@@ -359,6 +359,13 @@ storage_delete(struct storage *storage, enum storage_table table, uint64_t owner
 }
 
 int
+storage_delete_range(struct storage *storage, enum storage_table table, uint64_t owner, struct slice from,
+                     struct slice to)
+{
+	return store_change(storage, CHANGE_DELETE, table, owner, from, to, (struct slice){ 0 }, 0);
+}
+
+int
 storage_delete_owner(struct storage *storage, enum storage_table table, uint64_t owner)
 {
 	static const uint8_t highest[] = { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,

@@ -705,14 +705,14 @@ streams(void **state)
 	expect_right(rig, "[stream a.*]\nretry_delay = 1s  2m\t0\n[stream *]\nredeliver = 720h\nmax_pending = 5\n");
 	rule = STAILQ_FIRST(&rig->config->stream_rules);
 	assert_string_equal(rule->glob, "a.*");
-	assert_int_equal(rule->retry_delay.n, 3);
-	assert_int_equal(rule->retry_delay.ms[0], 1000);
-	assert_int_equal(rule->retry_delay.ms[1], 120000);
-	assert_int_equal(rule->retry_delay.ms[2], 0);
+	assert_int_equal(rule->delivery.retry_delay.n, 3);
+	assert_int_equal(rule->delivery.retry_delay.ms[0], 1000);
+	assert_int_equal(rule->delivery.retry_delay.ms[1], 120000);
+	assert_int_equal(rule->delivery.retry_delay.ms[2], 0);
 	assert_int_equal(rule->max_pending, 100000);
 	rule = STAILQ_NEXT(rule, link);
-	assert_int_equal(rule->redeliver_ms, 720 * 3600 * 1000ull);
-	assert_int_equal(rule->retry_delay.n, 0);
+	assert_int_equal(rule->delivery.redeliver_ms, 720 * 3600 * 1000ull);
+	assert_int_equal(rule->delivery.retry_delay.n, 0);
 	assert_int_equal(rule->max_pending, 5);
 	expect_mistakes(
 	    rig,

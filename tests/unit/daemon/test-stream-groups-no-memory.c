@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "group-consumers.h"
 #include "failing.h"
 #include "group-store.h"
 #include "memory-store.h"
@@ -90,7 +91,7 @@ step_load_group(struct world *world)
 	static const uint8_t key[8] = { 0, 0, 0, 0, 0, 0, 0, 99 };
 	struct stream_group *group;
 	int r = group_load(&world->streams, world->stream, (struct slice){ key, 8 },
-	                   (struct slice){ (const uint8_t *)"\1\1\1\1h", 5 }, &group);
+	                   (struct slice){ (const uint8_t *)"\1\1\1\1\1h\10\0\0\0\0\0\2hi", 15 }, &group);
 
 	assert_true(r == 0 || r == -ENOMEM);
 	return r == 0;
@@ -112,7 +113,7 @@ step_load_pending(struct world *world)
 {
 	static const uint8_t key[8] = { 0, 0, 0, 0, 0, 1, 0, 0 };
 	int r = group_load_pending(&world->streams, world->group, (struct slice){ key, 8 },
-	                           (struct slice){ (const uint8_t *)"\5\1\1\0\1", 5 });
+	                           (struct slice){ (const uint8_t *)"\5\1\1\0\3\1\0\0\0\0\0\0\0\0\1x", 16 });
 
 	assert_true(r == 0 || r == -ENOMEM);
 	return r == 0;

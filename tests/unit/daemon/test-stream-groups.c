@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "group-consumers.h"
 #include "group-lag.h"
 #include "group-store.h"
 #include "memory-store.h"
@@ -70,10 +71,9 @@ pick(struct world *world, size_t n)
 static void
 world_open(struct world *world)
 {
-	static const struct streams_limits limits = { .cache = 1 << 20,
-		                                      .queue_bytes = 1 << 24,
-		                                      .max_streams = 100,
-		                                      .node_entries = 100 };
+	static const struct streams_limits limits = {
+		.cache = 1 << 20, .queue_bytes = 1 << 24, .max_streams = 100, .node_entries = 100
+	};
 
 	world->storage = memory_store_open(world->disk);
 	assert_int_equal(streams_init(&world->streams, &world->flow, world->storage, &limits), 0);
@@ -355,6 +355,51 @@ test_queue(void **state __attribute__((unused)))
 	free(world);
 }
 
+/* Records of groups with values that nobody could have set. */
+static void
+test_damaged_values(void **state __attribute__((unused)))
+{
+	static const struct {
+		const char *name, *value;
+		size_t len;
+	} bad[] = {
+		{ "a name that is cut", "\1\1\1\1\2h", 6 },
+		{ "too long a name", "\1\1\1\1\x81\10", 6 },
+		{ "cut", "\1\1\1\1\1h\1", 7 },
+		{ "unknown ones", "\1\1\1\1\1h\100\0\0\0\0\0\0", 13 },
+		{ "paused twice", "\1\1\1\1\1h\40\0\0\0\2\0\0", 13 },
+		{ "too many delays", "\1\1\1\1\1h\2\0\0\0\0\21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 30 },
+		{ "too long a delay", "\1\1\1\1\1h\2\0\0\0\0\1\xff\xff\xff\xff\xff\1\0", 19 },
+		{ "too long a time", "\1\1\1\1\1h\1\xff\xff\xff\xff\xff\1\0\0\0\0\0", 18 },
+		{ "a name that has a NUL", "\1\1\1\1\1h\10\0\0\0\0\0\3a\0b", 16 },
+		{ "a dead letter that is cut", "\1\1\1\1\1h\10\0\0\0\0\0\3ab", 15 },
+		{ "more than there is", "\1\1\1\1\1h\10\0\0\0\0\0\2abc", 16 },
+	};
+	static const uint8_t key[8] = { 0, 0, 0, 0, 0, 0, 0, 99 };
+	struct world *world = calloc(1, sizeof(*world));
+	struct stream_group *group;
+
+	world_init(world);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int r = group_load(&world->streams, world->stream, (struct slice){ key, 8 },
+		                   (struct slice){ (const uint8_t *)bad[i].value, bad[i].len }, &group);
+
+		if (r != -EBADMSG)
+			fail_msg("%s: %d", bad[i].name, r);
+		assert_null(group_find_no(world->stream, 99));
+	}
+	assert_int_equal(group_load(&world->streams, world->stream, (struct slice){ key, 8 },
+	                            (struct slice){ (const uint8_t *)"\1\1\1\1\1h\52\1\5\2\1\2\3\4\2ab", 17 }, &group),
+	                 0);
+	assert_int_equal(group->values->set, 42);
+	assert_int_equal(group->values->own.max_deliveries, 5);
+	assert_int_equal(group->values->own.retry_delay.ms[1], 4);
+	assert_string_equal(group->values->own.dead_letter, "ab");
+	assert_true(group->values->is_paused);
+	world_deinit(world);
+	free(world);
+}
+
 /* Records that no group could have saved. */
 static void
 test_damaged(void **state __attribute__((unused)))
@@ -365,11 +410,17 @@ test_damaged(void **state __attribute__((unused)))
 	} bad[] = {
 		{ "empty", "", 0 },
 		{ "cut", "\5\1\1\0", 4 },
-		{ "an unknown consumer", "\5\1\7\0\1", 5 },
-		{ "twice the same id", "\5\1\1\0\1\0\0\1\0\1", 10 },
-		{ "too large a number", "\5\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f\1\0\1", 14 },
-		{ "what is there already", "\1\1\1\0\1", 5 },
-		{ "across what is there", "\0\1\1\0\1\7\1\1\0\1", 10 },
+		{ "an unknown consumer", "\5\1\7\0\2", 5 },
+		{ "twice the same id", "\5\1\1\0\2\0\0\1\0\2", 10 },
+		{ "too large a number", "\5\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f\1\0\2", 14 },
+		{ "a history that is cut", "\5\1\1\0\3\1\0\0\0\0\0\0\0\0", 14 },
+		{ "an unknown cause", "\5\1\1\0\3\1\0\0\0\4\0\0\0\0\0", 15 },
+		{ "unknown flags", "\5\1\1\0\3\1\0\0\0\0\0\0\10\0\0", 15 },
+		{ "a text that is cut", "\5\1\1\0\3\1\0\0\0\0\0\0\0\0\2x", 16 },
+		{ "too long a text", "\5\1\1\0\3\1\0\0\0\0\0\0\0\0\x81\2", 16 },
+		{ "damage behind a history", "\5\1\1\0\3\1\0\0\0\0\0\0\0\0\1x\1", 17 },
+		{ "what is there already", "\1\1\1\0\2", 5 },
+		{ "across what is there", "\0\1\1\0\2\7\1\1\0\2", 10 },
 	};
 	static const uint8_t key[8] = { 0, 0, 0, 0, 0, 0, 0, 9 };
 	struct world *world = calloc(1, sizeof(*world));
@@ -384,12 +435,13 @@ test_damaged(void **state __attribute__((unused)))
 		if (r != -EBADMSG)
 			fail_msg("%s: %d", bad[i].name, r);
 		assert_int_equal(world->group->pending.n_entries, 1);
+		assert_int_equal(world->group->pending.history_bytes, 0);
 	}
 	assert_int_equal(group_load_pending(&world->streams, world->group, (struct slice){ key, 7 },
-	                                    (struct slice){ (const uint8_t *)"\5\1\1\0\1", 5 }),
+	                                    (struct slice){ (const uint8_t *)"\5\1\1\0\2", 5 }),
 	                 -EBADMSG);
 	assert_int_equal(group_load_pending(&world->streams, world->group, (struct slice){ key, 8 },
-	                                    (struct slice){ (const uint8_t *)"\5\1\1\0\1", 5 }),
+	                                    (struct slice){ (const uint8_t *)"\5\1\1\0\2", 5 }),
 	                 0);
 	assert_int_equal(world->group->pending.n_entries, 2);
 	assert_int_equal(group_load_consumer(&world->streams, world->group, (struct slice){ key, 8 },
@@ -406,6 +458,7 @@ main(void)
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_damaged_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

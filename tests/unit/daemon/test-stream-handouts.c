@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "failing.h"
+#include "group-consumers.h"
 #include "memory-store.h"
 #include "prng.h"
 #include "streams.h"
@@ -25,11 +26,16 @@
 
 enum state { STATE_NONE, STATE_GIVEN, STATE_DELAYED, STATE_RELEASED, STATE_NEVER };
 
+#define MAX_DELIVERIES 3
+
 struct model_entry {
 	enum state state;
 	int holder; /* GIVEN: which connection; -1: not known */
 	uint64_t deliveries;
-	bool is_old; /* was given two hours ago */
+	bool is_old;     /* was given two hours ago */
+	bool has_delay;  /* when it was given back */
+	bool is_deleted; /* from the stream */
+	uint64_t ended[PENDING_CAUSES];
 };
 
 struct world {
@@ -43,10 +49,13 @@ struct world {
 	struct stream_rule *rule;
 	struct holder *holders[N_HOLDERS];
 	struct model_entry entries[N_IDS];
+	uint64_t n_dead;
 };
 
 static const struct slice stream_name = { (const uint8_t *)"jobs.a", 6 }, group_name = { (const uint8_t *)"g", 1 },
 			  consumer_name = { (const uint8_t *)"c", 1 };
+
+static const struct slice field[] = { { (const uint8_t *)"f", 1 }, { (const uint8_t *)"v", 1 } };
 
 static struct stream_id
 id_of(size_t i)
@@ -68,8 +77,10 @@ advance(struct world *world)
 		uint64_t before = world->flow.work.done;
 
 		streams_advance(&world->streams);
+		streams_collect(&world->streams); /* what dead letters wait for */
 		assert_in_range(world->flow.work.done - before, 0, 600000);
-	} while (streams_have_work(&world->streams) || streams_next_deadline(&world->streams) <= streams_now_us());
+	} while (streams_have_work(&world->streams) || world->streams.doomed_is_cold ||
+	         streams_next_deadline(&world->streams) <= streams_now_us());
 }
 
 static void
@@ -95,11 +106,14 @@ world_init(struct world *world)
 	STAILQ_INIT(&world->rules);
 	world->rule = stream_rule_new("jobs.*");
 	STAILQ_INSERT_TAIL(&world->rules, world->rule, link);
-	world->rule->retry_delay = (struct stream_delays){ 1, { 0 } };
+	world->rule->delivery.retry_delay = (struct stream_delays){ 1, { 0 } };
 	world_open(world);
 	world->stream = streams_get(&world->streams, stream_name, 1000, &error);
-	world->group = group_new(&world->streams, world->stream, group_name, STREAM_ID_MIN, 0);
+	world->group = group_new(&world->streams, world->stream, group_name, id_of(N_IDS), 0);
 	assert_non_null(group_new_consumer(&world->streams, world->group, consumer_name, 1));
+	for (size_t i = 0; i < N_IDS; i++)
+		assert_int_equal(
+		    stream_append(&world->streams, world->stream, id_of(i), (struct stream_fields){ field, 1 }), 0);
 	advance(world);
 }
 
@@ -122,14 +136,41 @@ world_deinit(struct world *world)
 	free(world->rule);
 }
 
-/* What becomes of an entry that is released. */
-static void
-model_release(struct world *world, struct model_entry *entry)
+static bool
+model_is_own(const struct world *world)
 {
-	const struct stream_delays *delays = &world->rule->retry_delay;
-	bool is_delayed = delays->n > 1 && entry->deliveries > 1;
+	return world->group->values != NULL;
+}
 
-	entry->state = entry->deliveries == INT64_MAX ? STATE_NEVER : is_delayed ? STATE_DELAYED : STATE_RELEASED;
+static bool
+model_delays(const struct world *world, const struct model_entry *entry)
+{
+	return world->rule->delivery.retry_delay.n > 1 && entry->deliveries > 1;
+}
+
+/* What becomes of an entry that nobody has any more. */
+static void
+model_settle(struct world *world, struct model_entry *entry, bool is_delayed)
+{
+	uint64_t max =
+	    model_is_own(world) ? world->group->values->own.max_deliveries : world->rule->delivery.max_deliveries;
+	bool is_fatal = entry->deliveries == INT64_MAX;
+
+	if ((max > 0 && entry->deliveries >= max) || (is_fatal && model_is_own(world))) {
+		world->n_dead += !entry->is_deleted;
+		*entry = (struct model_entry){ .is_deleted = entry->is_deleted || model_is_own(world) };
+		return;
+	}
+	entry->state = is_fatal ? STATE_NEVER : is_delayed ? STATE_DELAYED : STATE_RELEASED;
+}
+
+/* A delivery has ended, and not by being given back. */
+static void
+model_end(struct world *world, struct model_entry *entry, enum pending_cause cause)
+{
+	entry->ended[cause]++;
+	entry->has_delay = false;
+	model_settle(world, entry, false);
 }
 
 /* Gives an entry, as a command does. */
@@ -142,7 +183,7 @@ give(struct world *world, size_t i, uint64_t delivered_ms, uint64_t deliveries, 
 	assert_non_null(pending);
 	pending->delivered_ms = delivered_ms;
 	pending->deliveries = deliveries;
-	group_hand_out(&world->streams, world->group, pending, holder);
+	group_hand_out(&world->streams, world->group, pending, NULL, holder);
 }
 
 static void
@@ -153,10 +194,13 @@ step_give(struct world *world)
 	bool is_old = pick(world, 8) == 0;
 
 	/* What was given so long ago is due at once, but only if that counts. */
-	*entry = (struct model_entry){ STATE_GIVEN, (int)h, 1 + pick(world, 3), is_old };
+	entry->state = STATE_GIVEN;
+	entry->holder = (int)h;
+	entry->deliveries = 1 + pick(world, 3);
+	entry->is_old = is_old;
 	give(world, i, streams_unix_ms() - (is_old ? 2 * HOUR_MS : 0), entry->deliveries, &world->holders[h]);
-	if (is_old && world->rule->redeliver_ms == HOUR_MS)
-		entry->state = STATE_RELEASED;
+	if (is_old && world->rule->delivery.redeliver_ms == HOUR_MS)
+		model_end(world, entry, PENDING_TIMED_OUT);
 }
 
 static void
@@ -173,8 +217,10 @@ step_give_back(struct world *world)
 	pending = group_give(&world->streams, world->group, NULL, id_of(i));
 	pending->delivered_ms = 0;
 	pending->deliveries = entry->deliveries;
-	group_take_back(&world->streams, world->group, pending);
-	model_release(world, entry);
+	group_take_back(&world->streams, world->group, pending, PENDING_FAILED);
+	entry->ended[PENDING_FAILED]++;
+	entry->has_delay = model_delays(world, entry);
+	model_settle(world, entry, entry->has_delay);
 }
 
 static void
@@ -186,7 +232,7 @@ step_end_holder(struct world *world)
 	world->holders[h] = NULL;
 	for (size_t i = 0; i < N_IDS; i++)
 		if (world->entries[i].state == STATE_GIVEN && world->entries[i].holder == (int)h)
-			model_release(world, &world->entries[i]);
+			model_end(world, &world->entries[i], PENDING_DIED);
 }
 
 /* The daemon starts again: nobody has anything. */
@@ -198,9 +244,30 @@ step_reopen(struct world *world)
 	world_open(world);
 	world->stream = streams_find(&world->streams, stream_name);
 	world->group = group_find(world->stream, group_name);
-	for (size_t i = 0; i < N_IDS; i++)
-		if (world->entries[i].state != STATE_NONE)
-			model_release(world, &world->entries[i]);
+	for (size_t i = 0; i < N_IDS; i++) {
+		struct model_entry *entry = &world->entries[i];
+
+		if (entry->state == STATE_GIVEN) { /* which is not counted */
+			entry->deliveries--;
+			model_end(world, entry, PENDING_RELEASED);
+		} else if (entry->state != STATE_NONE) {
+			model_settle(world, entry, entry->state == STATE_DELAYED && model_delays(world, entry));
+		}
+	}
+}
+
+/* Others values hold now. */
+static void
+model_scan(struct world *world)
+{
+	for (size_t i = 0; i < N_IDS; i++) {
+		struct model_entry *entry = &world->entries[i];
+
+		if (entry->state == STATE_GIVEN && entry->is_old && world->rule->delivery.redeliver_ms == HOUR_MS)
+			model_end(world, entry, PENDING_TIMED_OUT);
+		else if (entry->state == STATE_RELEASED || entry->state == STATE_NEVER)
+			model_settle(world, entry, false);
+	}
 }
 
 static void
@@ -208,27 +275,42 @@ step_change_rule(struct world *world)
 {
 	static const struct stream_delays at_once = { 1, { 0 } }, later = { 2, { 0, HOUR_MS } };
 
-	world->rule->retry_delay = pick(world, 2) ? at_once : later;
-	world->rule->redeliver_ms = pick(world, 2) ? HOUR_MS : pick(world, 2) ? 0 : 4 * HOUR_MS;
+	world->rule->delivery.retry_delay = pick(world, 2) ? at_once : later;
+	world->rule->delivery.redeliver_ms = pick(world, 2) ? HOUR_MS : pick(world, 2) ? 0 : 4 * HOUR_MS;
+	world->rule->delivery.max_deliveries = pick(world, 2) ? MAX_DELIVERIES : 0;
 	streams_set_rules(&world->streams, &world->rules);
-	for (size_t i = 0; i < N_IDS; i++)
-		if (world->entries[i].state == STATE_GIVEN && world->entries[i].is_old &&
-		    world->rule->redeliver_ms == HOUR_MS)
-			world->entries[i].state = STATE_RELEASED;
+	model_scan(world);
+}
+
+/* The group gets values of its own, or loses them. */
+static void
+step_change_values(struct world *world)
+{
+	struct group_values values = { 0 };
+
+	if (pick(world, 2))
+		values = (struct group_values){ .set = GROUP_MAX_DELIVERIES,
+			                        .own.max_deliveries = pick(world, 2) ? MAX_DELIVERIES : 0 };
+	assert_int_equal(group_set_values(&world->streams, world->group, &values), 0);
+	group_apply_rule(&world->streams, world->group, false);
+	model_scan(world);
 }
 
 static void
 step_new_group(struct world *world)
 {
 	group_delete(&world->streams, world->stream, world->group);
-	world->group = group_new(&world->streams, world->stream, group_name, STREAM_ID_MIN, 0);
+	world->group = group_new(&world->streams, world->stream, group_name, id_of(N_IDS), 0);
 	assert_non_null(group_new_consumer(&world->streams, world->group, consumer_name, 1));
-	memset(world->entries, 0, sizeof(world->entries));
+	for (size_t i = 0; i < N_IDS; i++)
+		world->entries[i] = (struct model_entry){ .is_deleted = world->entries[i].is_deleted };
 }
 
 static void
 check(struct world *world)
 {
+	static const struct slice dead_name = { (const uint8_t *)"jobs.a.dead", 11 };
+	struct stream *dead = streams_find(&world->streams, dead_name);
 	struct handouts *handouts = world->group->handouts;
 	size_t n_handouts = 0, n_released = 0;
 	struct stream_id at = STREAM_ID_MIN;
@@ -245,6 +327,9 @@ check(struct world *world)
 		n_handouts += pending->handout != NULL;
 		if (pending->handout)
 			assert_int_equal(pending->handout->is_delayed, entry->state == STATE_DELAYED);
+		assert_int_equal(pending->deliveries, entry->deliveries);
+		for (size_t c = 0; c < PENDING_CAUSES; c++)
+			assert_int_equal(pending->history ? pending->history->ended[c] : 0, entry->ended[c]);
 		if (entry->state == STATE_GIVEN && entry->holder >= 0)
 			assert_ptr_equal(pending->handout->holder, world->holders[entry->holder]);
 		if (entry->state != STATE_RELEASED)
@@ -262,8 +347,11 @@ check(struct world *world)
 		assert_int_equal(handouts->released.n_entries, n_released);
 		assert_true(handouts->charged >= n_handouts * sizeof(struct handout));
 	}
+	assert_int_equal(world->streams.handouts_doomed.tqh_first != NULL, false);
+	assert_int_equal(dead ? dead->length : 0, world->n_dead);
 	assert_int_equal(streams_user_bytes(&world->streams, 1000),
-	                 world->group->charged + (handouts ? handouts->charged : 0));
+	                 world->group->charged + (handouts ? handouts->charged : 0) + world->stream->bytes +
+	                     (dead ? dead->bytes : 0));
 }
 
 static void
@@ -275,7 +363,7 @@ step(struct world *world)
 		step_give(world);
 	} else if (what < 750) {
 		group_acknowledge(&world->streams, world->group, id_of(i));
-		world->entries[i].state = STATE_NONE;
+		world->entries[i] = (struct model_entry){ .is_deleted = world->entries[i].is_deleted };
 	} else if (what < 900) {
 		step_give_back(world);
 	} else if (what < 970) {
@@ -285,8 +373,10 @@ step(struct world *world)
 		streams_collect(&world->streams);
 	} else if (what < 990) {
 		step_reopen(world);
-	} else if (what < 998) {
+	} else if (what < 994) {
 		step_change_rule(world);
+	} else if (what < 998) {
+		step_change_values(world);
 	} else {
 		step_new_group(world);
 	}
@@ -306,6 +396,8 @@ test_random(void **state __attribute__((unused)))
 			check(world);
 	}
 	streams_delete(&world->streams, world->stream);
+	streams_delete(&world->streams,
+	               streams_find(&world->streams, (struct slice){ (const uint8_t *)"jobs.a.dead", 11 }));
 	streams_commit(&world->streams);
 	streams_collect(&world->streams);
 	assert_int_equal(streams_user_bytes(&world->streams, 1000), 0);
@@ -328,7 +420,7 @@ test_rules_come_and_go(void **state __attribute__((unused)))
 	give(world, 1, streams_unix_ms() - 2 * HOUR_MS, 1, &first);
 	assert_null(first);
 	assert_null(world->group->handouts);
-	world->rule->redeliver_ms = HOUR_MS;
+	world->rule->delivery.redeliver_ms = HOUR_MS;
 	streams_set_rules(&world->streams, &world->rules);
 	advance(world);
 	assert_non_null(group_next_released(&world->streams, world->group, STREAM_ID_MIN));
@@ -360,8 +452,8 @@ test_no_memory(void **state __attribute__((unused)))
 		struct holder *holder = NULL;
 
 		world_init(world);
-		world->rule->redeliver_ms = HOUR_MS;
-		world->rule->retry_delay = (struct stream_delays){ 2, { HOUR_MS, 0 } };
+		world->rule->delivery.redeliver_ms = HOUR_MS;
+		world->rule->delivery.retry_delay = (struct stream_delays){ 2, { HOUR_MS, 0 } };
 		streams_set_rules(&world->streams, &world->rules);
 		for (size_t i = 0; i < 200; i++) /* they all have room in the group */
 			give(world, i, streams_unix_ms(), 2, NULL);

@@ -1,0 +1,338 @@
+/*
+ * The entries of a stream are in the order of their times, so what is due stands first: a stream is in a heap with the
+ * time of its first entry. An entry that cannot be added holds up those behind it, and is tried again after RETRY_MS.
+ */
+#include "later.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blocked.h"
+#include "stream-name.h"
+#include "stream.h"
+#include "streams-clock.h"
+
+#define RETRY_MS 1000
+
+/* What adding an entry that is due costs, beside its bytes. */
+#define FIRE_WORK (3 * WORK_LOOKUP)
+/* So many fields need no memory of their own meanwhile. */
+#define FIRE_FIELDS 16
+
+/* Beside an entry's bytes, what it takes in a batch. */
+#define LATER_RECORD_BYTES 64
+
+#define LATER_LOG_LINES 5
+#define LATER_LOG_MS 60000
+
+#define LATER(node_) ((struct later *)((char *)(node_)-offsetof(struct later, due)))
+
+void
+later_init_all(struct streams *streams)
+{
+	TAILQ_INIT(&streams->laters);
+	TAILQ_INIT(&streams->laters_gone);
+}
+
+static void
+later_charge(struct later *later)
+{
+	size_t bytes = sizeof(*later) + later->bytes + pending_bytes(&later->set);
+
+	later->stream->owner->bytes += bytes - later->charged;
+	later->charged = bytes;
+}
+
+/* What the stream has of them, made if there is nothing yet. NULL without memory. */
+static struct later *
+later_get(struct streams *streams, struct stream *stream)
+{
+	struct later *later = stream->later;
+
+	if (later)
+		return later;
+	later = calloc(1, sizeof(*later));
+	if (!later)
+		return NULL;
+	later->stream = stream;
+	later->no = ++streams->last_later;
+	pending_init(&later->set);
+	TAILQ_INIT(&later->dirty);
+	TAILQ_INIT(&later->gone);
+	TAILQ_INSERT_TAIL(&streams->laters, later, link);
+	stream->later = later;
+	stream->has_later = true;
+	return later;
+}
+
+const struct later_entry *
+later_next(const struct stream *stream, struct stream_id id)
+{
+	const struct stream_pending *next = stream->later ? pending_next(&stream->later->set, id) : NULL;
+
+	return next ? next->later : NULL;
+}
+
+/* Puts the stream where it belongs in the heap. Returns 0; or -ENOMEM, only if it was not in it. */
+static int
+later_schedule(struct streams *streams, struct later *later, uint64_t not_before_ms)
+{
+	const struct stream_pending *first = pending_next(&later->set, STREAM_ID_MIN);
+	uint64_t due_ms = !first ? 0 : first->id.ms > not_before_ms ? first->id.ms : not_before_ms;
+
+	if (later->due.at > 0 && first && later->due.key == due_ms)
+		return 0;
+	heap_remove(&streams->laters_due, &later->due);
+	return first ? heap_add(&streams->laters_due, &later->due, due_ms) : 0;
+}
+
+/* Takes the entry over, if it returns 0. */
+static int
+later_put(struct streams *streams, struct later *later, struct later_entry *entry)
+{
+	struct stream_pending *place =
+	    pending_find(&later->set, entry->id) ? NULL : pending_add(&later->set, entry->id);
+
+	if (!place)
+		return -ENOMEM;
+	place->later = entry;
+	if (later_schedule(streams, later, 0) < 0) {
+		pending_remove(&later->set, entry->id, NULL);
+		return -ENOMEM;
+	}
+	streams->n_later++;
+	later->bytes += sizeof(*entry) + entry->len;
+	later_charge(later);
+	return 0;
+}
+
+int
+later_insert(struct streams *streams, struct stream *stream, struct stream_id id, uint32_t n_fields, struct slice data)
+{
+	struct later *later = later_get(streams, stream);
+	struct later_entry *entry = later ? malloc(sizeof(*entry) + data.len) : NULL;
+
+	if (!entry)
+		return -ENOMEM;
+	*entry = (struct later_entry){ .id = id, .is_stored = true, .n_fields = n_fields, .len = data.len };
+	slice_put(entry->data, data);
+	if (later_put(streams, later, entry) < 0) {
+		free(entry);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int
+later_add(struct streams *streams, struct stream *stream, uint64_t due_ms, struct stream_fields fields,
+          struct stream_id *ret_id)
+{
+	struct later *later = later_get(streams, stream);
+	struct later_entry *entry;
+	size_t size = 0;
+	uint8_t *p;
+
+	for (size_t i = 0; i < 2 * fields.n_fields; i++)
+		size += VARINT_MAX + fields.argv[i].len;
+	entry = later ? malloc(sizeof(*entry) + size) : NULL;
+	if (!entry)
+		return -ENOMEM;
+	*entry = (struct later_entry){ .id = { due_ms, streams->last_no + 1 }, .n_fields = (uint32_t)fields.n_fields };
+	p = entry->data;
+	for (size_t i = 0; i < 2 * fields.n_fields; i++)
+		p = slice_put(varint_put(p, fields.argv[i].len), fields.argv[i]);
+	entry->len = (size_t)(p - entry->data);
+	if (later_put(streams, later, entry) < 0) {
+		free(entry);
+		return -ENOMEM;
+	}
+	streams->last_no++;
+	TAILQ_INSERT_TAIL(&later->dirty, entry, link);
+	streams->dirty_bytes += entry->len + LATER_RECORD_BYTES;
+	streams->flow->work.done += 4 * WORK_LOOKUP + WORK_BYTES(entry->len);
+	stream_touch(streams, stream);
+	*ret_id = entry->id;
+	return 0;
+}
+
+/* The entry is not kept any more. Who removes it on disk, does not need it: it is freed. */
+static void
+later_remove(struct streams *streams, struct later *later, struct later_entry *entry, bool needs_delete)
+{
+	pending_remove(&later->set, entry->id, NULL);
+	streams->n_later--;
+	later->bytes -= sizeof(*entry) + entry->len;
+	if (!entry->is_stored)
+		TAILQ_REMOVE(&later->dirty, entry, link);
+	if (entry->is_stored && needs_delete)
+		TAILQ_INSERT_TAIL(&later->gone, entry, link);
+	else
+		free(entry);
+}
+
+bool
+later_cancel(struct streams *streams, struct stream *stream, struct stream_id id)
+{
+	struct stream_pending *found = stream->later ? pending_find(&stream->later->set, id) : NULL;
+
+	if (!found)
+		return false;
+	streams->flow->work.done += 4 * WORK_LOOKUP;
+	later_remove(streams, stream->later, found->later, true);
+	later_schedule(streams, stream->later, 0);
+	later_charge(stream->later);
+	stream_touch(streams, stream);
+	return true;
+}
+
+/* Adds the entry to its stream. Returns NULL, or why it cannot. */
+static const char *
+later_append(struct streams *streams, struct stream *stream, const struct later_entry *entry, uint64_t now_ms)
+{
+	struct stream_entry fields = later_fields(entry);
+	struct slice few[2 * FIRE_FIELDS], *argv = few;
+	struct stream_id id;
+	int r;
+
+	if (!stream_next_id(stream, now_ms, &id))
+		return "its IDs are exhausted";
+	if (entry->n_fields > FIRE_FIELDS && !(argv = reallocarray(NULL, 2 * entry->n_fields, sizeof(*argv))))
+		return strerror(ENOMEM);
+	for (size_t i = 0; i < 2 * entry->n_fields; i++)
+		argv[i] = stream_entry_next(&fields);
+	r = stream_append(streams, stream, id, (struct stream_fields){ argv, entry->n_fields });
+	if (argv != few)
+		free(argv);
+	return r < 0 ? strerror(-r) : NULL;
+}
+
+/* Too much is waiting for the disk: it goes on after the next commit. */
+static bool
+later_must_wait(const struct streams *streams)
+{
+	return streams->dirty_bytes + streams->committing_bytes > streams->limits.queue_bytes;
+}
+
+static void
+later_log(struct streams *streams, const struct stream *stream, const char *reason)
+{
+	if (log_limit_allows(&streams->later_log, LATER_LOG_LINES, LATER_LOG_MS, streams->flow->now_ms, NULL))
+		log_error("a delayed entry cannot be added to stream '%s': %s; it is tried again",
+		          stream_name_text(stream).text, reason);
+}
+
+/* Adds what is due of one stream. */
+static void
+later_fire(struct streams *streams, struct later *later, uint64_t now_ms, uint64_t work_end)
+{
+	struct stream *stream = later->stream;
+	bool has_expired = stream->expires_ms > 0 && now_ms >= stream->expires_ms, is_writable;
+	uint64_t added = stream->added, not_before_ms = has_expired ? now_ms + RETRY_MS : 0;
+	struct stream_pending *first;
+
+	is_writable = storage_state(streams->storage) == STORAGE_OK;
+	while (!has_expired && streams->flow->work.done < work_end && !later_must_wait(streams) &&
+	       (first = pending_next(&later->set, STREAM_ID_MIN)) && first->id.ms <= now_ms) {
+		struct later_entry *entry = first->later;
+		const char *reason =
+		    is_writable ? later_append(streams, stream, entry, now_ms) : storage_reason(streams->storage);
+
+		streams->flow->work.done += FIRE_WORK + 2 * WORK_BYTES(entry->len);
+		if (reason) {
+			later_log(streams, stream, reason);
+			not_before_ms = now_ms + RETRY_MS;
+			break;
+		}
+		later->fired_to = entry->is_stored ? entry->id : later->fired_to;
+		later->has_fired |= entry->is_stored;
+		later_remove(streams, later, entry, false);
+		streams->came_due++;
+	}
+	later_schedule(streams, later, not_before_ms);
+	later_charge(later);
+	if (stream->added > added)
+		blocked_wake(streams, stream);
+}
+
+static void
+later_advance_gone(struct streams *streams, uint64_t work_end)
+{
+	struct later_entry *entry;
+	struct later *later;
+
+	while (streams->flow->work.done < work_end && (later = TAILQ_FIRST(&streams->laters_gone))) {
+		struct stream_pending *last = pending_prev(&later->set, STREAM_ID_MAX);
+
+		streams->flow->work.done += 2 * WORK_VISIT;
+		if ((entry = TAILQ_FIRST(&later->gone))) {
+			TAILQ_REMOVE(&later->gone, entry, link);
+			free(entry);
+		} else if (last) {
+			entry = last->later;
+			pending_remove(&later->set, entry->id, NULL);
+			free(entry);
+		} else {
+			TAILQ_REMOVE(&streams->laters_gone, later, link);
+			pending_deinit(&later->set);
+			free(later);
+		}
+	}
+}
+
+void
+later_end(struct streams *streams, struct stream *stream)
+{
+	struct later *later = stream->later;
+
+	if (!later)
+		return;
+	heap_remove(&streams->laters_due, &later->due);
+	TAILQ_REMOVE(&streams->laters, later, link);
+	TAILQ_INSERT_TAIL(&streams->laters_gone, later, link);
+	stream->owner->bytes -= later->charged;
+	streams->n_later -= later->set.n_entries;
+	later->stream = NULL;
+	stream->later = NULL;
+}
+
+void
+later_advance(struct streams *streams, uint64_t work_end)
+{
+	struct heap_node *first = heap_first(&streams->laters_due);
+	uint64_t now_ms = first ? streams_unix_exact_ms() : 0;
+
+	for (; first && first->key <= now_ms && streams->flow->work.done < work_end && !later_must_wait(streams) &&
+	       !streams->is_dead;
+	     first = heap_first(&streams->laters_due))
+		later_fire(streams, LATER(first), now_ms, work_end);
+	later_advance_gone(streams, work_end);
+}
+
+bool
+later_have_work(const struct streams *streams)
+{
+	const struct heap_node *first = heap_first(&streams->laters_due);
+
+	return !TAILQ_EMPTY(&streams->laters_gone) ||
+	       (first && !streams->is_dead && !later_must_wait(streams) && first->key <= streams_unix_exact_ms());
+}
+
+uint64_t
+later_next_deadline(const struct streams *streams)
+{
+	const struct heap_node *first = heap_first(&streams->laters_due);
+	uint64_t now_ms;
+
+	if (!first || streams->is_dead || later_must_wait(streams))
+		return UINT64_MAX;
+	now_ms = streams_unix_exact_ms();
+	return streams_now_us() + (first->key > now_ms ? (first->key - now_ms) * 1000 : 0);
+}
+
+void
+later_deinit_all(struct streams *streams)
+{
+	later_advance_gone(streams, UINT64_MAX);
+	heap_deinit(&streams->laters_due);
+}

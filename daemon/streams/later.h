@@ -1,0 +1,79 @@
+/*
+ * Entries that are added to their stream later (UDSD LATER), at a Unix time. They are kept in the order of their times,
+ * in memory and on disk; when the time has come, an entry is added and is not kept any more, in one commit. They belong
+ * to their stream: they go where it is renamed, and go with it.
+ *
+ * Whoever made the stream pays for their memory as for its blocks.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "block.h"
+#include "pending.h"
+#include "streams-data.h"
+
+TAILQ_HEAD(later_list, later_entry);
+
+struct later_entry {
+	TAILQ_ENTRY(later_entry) link; /* in later.dirty or later.gone, if it is in one */
+	struct stream_id id;           /* its time in ms, and a number that no other has */
+	bool is_stored;
+	uint32_t n_fields;
+	size_t len;
+	uint8_t data[]; /* names and values in turn, as in a block */
+};
+
+/* Of one stream. */
+struct later {
+	TAILQ_ENTRY(later) link; /* in streams.laters or streams.laters_gone */
+	uint64_t no;             /* the order in streams.laters */
+	struct heap_node due;    /* in streams.laters_due; the key is Unix time in ms */
+	struct stream *stream;   /* NULL: it is gone */
+	struct pending set;      /* of entries, by id */
+	size_t bytes, charged;   /* memory of the entries; of all, that the maker of the stream pays for */
+	/* For the disk. */
+	struct later_list dirty, gone; /* to be written; to be deleted */
+	bool has_fired;                /* all up to fired_to have gone */
+	struct stream_id fired_to;
+};
+
+/* Adds fields to the stream at that time. Returns 0 or -ENOMEM. */
+int later_add(struct streams *streams, struct stream *stream, uint64_t due_ms, struct stream_fields fields,
+              struct stream_id *ret_id);
+
+/* Returns whether it was there. */
+bool later_cancel(struct streams *streams, struct stream *stream, struct stream_id id);
+
+/* The first one of the stream from id on, or NULL. */
+const struct later_entry *later_next(const struct stream *stream, struct stream_id id);
+static inline struct stream_entry
+later_fields(const struct later_entry *entry)
+{
+	return (struct stream_entry){ entry->id, entry->n_fields, entry->data, entry->data + entry->len, NULL, false };
+}
+
+static inline uint64_t
+later_count(const struct stream *stream)
+{
+	return stream->later ? stream->later->set.n_entries : 0;
+}
+
+/* The stream goes. */
+void later_end(struct streams *streams, struct stream *stream);
+
+/* Adds what is due, up to a value of work.done; and whether there is more now, or until when there is none. */
+void later_advance(struct streams *streams, uint64_t work_end);
+bool later_have_work(const struct streams *streams);
+/* In microseconds of CLOCK_MONOTONIC, as the clocks are now; or UINT64_MAX. */
+uint64_t later_next_deadline(const struct streams *streams);
+
+void later_init_all(struct streams *streams);
+/* All streams are gone. */
+void later_deinit_all(struct streams *streams);
+
+/* For later-store.c: an entry that was stored; len bytes of n_fields were checked. Returns 0, -EEXIST or -ENOMEM. */
+int later_insert(struct streams *streams, struct stream *stream, struct stream_id id, uint32_t n_fields,
+                 struct slice data);

@@ -1,0 +1,37 @@
+#!/usr/bin/env bats
+# Entries that are added to their stream later. See tests/tools/stream-later.py.
+
+load helper
+
+later() { # CASE...
+    run "$PYTHON" "$TOOLS/stream-later.py" --udsd "$UDSD" --dir "$DIR" "$@" 3>&- 8>&-
+    assert_success
+}
+
+@test "entries come when they are due, in the order of their times" {
+    later entries_come_when_they_are_due arguments_are_checked
+}
+
+@test "delayed entries are listed, cancelled, and survive restarts" {
+    later tickets_are_listed_and_cancelled
+}
+
+@test "a producer that repeats itself delays an entry once" {
+    later a_producer_may_repeat_itself
+}
+
+@test "delayed entries go where their stream is renamed, and go with it" {
+    later they_belong_to_their_stream
+}
+
+@test "delayed entries count as bytes of those who made the stream" {
+    later what_is_full_refuses_them
+}
+
+@test "a hundred thousand entries that are due at once come on time" {
+    later a_hundred_thousand_at_once_are_on_time
+}
+
+@test "each delayed entry comes once, whenever the daemon is killed" {
+    later each_comes_once_whenever_the_daemon_is_killed
+}
