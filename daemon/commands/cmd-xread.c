@@ -15,6 +15,7 @@
 #include "reply.h"
 #include "xgroup.h"
 #include "xread-claims.h"
+#include "xread-shared.h"
 #include "xread.h"
 
 static bool
@@ -227,23 +228,11 @@ xread_reply(struct xread *read)
 	else
 		answer_close_array(answer, read->state->list, read->state->n_served);
 	reply_hold(read->bus, read->hold);
+	xread_shared_keep(read);
 	answer_send(answer);
 	reply_hold(read->bus, NULL);
 	read->work->has_answer = false;
 	return COMMAND_DONE;
-}
-
-/* Whether a waiter that was woken has hung up: nothing is given to it then, and the next one is woken. */
-static bool
-xread_is_gone(struct xread *read)
-{
-	const struct sessions *sessions = sessions_of(read->bus);
-
-	read->bus->flow.work.done += WORK_SYSCALL;
-	if (!sessions->is_gone || !sessions->is_gone(read->s))
-		return false;
-	flow_mark_dead(&read->bus->flow, &read->s->client);
-	return true;
 }
 
 /* A command that cannot go on. It ends with what it has, if that is anything; EXEC cannot wait. */
@@ -266,10 +255,11 @@ xread_give_up(struct xread *read)
 	return xwork_wait_cold(read->bus, read->s, read->streams, read->work, 1);
 }
 
+/* Returns false if the command is over: an error was replied, or what another client has just got. */
 static bool
 xread_begin(struct xread *read)
 {
-	if (!xread_require_keys(read) || !xread_require_consumers(read))
+	if (!xread_require_keys(read) || !xread_require_consumers(read) || xread_shared_reply(read))
 		return false;
 	answer_begin(&read->work->answer, read->bus, read->s);
 	read->work->has_answer = true;
@@ -305,8 +295,6 @@ xread_run(struct xread *read, bool is_resumed)
 		return COMMAND_DONE;
 	if (is_resumed)
 		xread_resume(read);
-	else if (read->blocked && read->args.is_group && xread_is_gone(read))
-		return COMMAND_DONE;
 	else if (!xread_begin(read))
 		return xread_give_up(read);
 	read->step = STREAM_END;

@@ -177,6 +177,7 @@ turn_end_pass(struct turn *turn)
 	if (turn->loop->sessions.streams && !bus->flow.executing) /* EXEC is durable as a whole or not at all */
 		streams_commit(turn->loop->sessions.streams);
 	pass_end(bus, &conn_pass_ops);
+	sessions_end_pass(&turn->loop->sessions);
 	if (turn->loop->sessions.streams)
 		turn->has_no_alarm = !alarm_set(&turn->deadline, streams_next_deadline(turn->loop->sessions.streams));
 	turn_update_tick(turn);

@@ -27,6 +27,7 @@ void
 stream_touch(struct streams *streams, struct stream *stream)
 {
 	stream->changed_in = streams->batch;
+	streams->changes++;
 	if (stream->is_dirty)
 		return;
 	stream->is_dirty = true;

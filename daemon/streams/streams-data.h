@@ -181,6 +181,7 @@ struct streams {
 	size_t n_expiring;                                     /* streams with expires_ms */
 	uint64_t entries, bytes;                               /* of all streams */
 	uint64_t added, read, acknowledged, claimed, released; /* since the start */
+	uint64_t changes;              /* grows when anything but `added` changes what a stream has */
 	uint64_t unix_ms, unix_at_ms;  /* see streams_now_ms(): the time, and flow.now_ms at it */
 	uint64_t swept_ms;             /* when expiring streams were last looked at, as flow.now_ms */
 	bool is_dead;                  /* the store has failed for good */
