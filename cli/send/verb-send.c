@@ -47,7 +47,7 @@ struct send {
 static bool
 send_may_push(struct send *s)
 {
-	return s->delivery.queue.bytes < s->queue_bytes && s->delivery.queue.frames < WAY_WINDOW &&
+	return s->delivery.queue.bytes < s->queue_bytes && (!s->o->store || s->delivery.queue.frames < WAY_WINDOW) &&
 	       (!s->ids || output_pending(s->ids) < OUTPUT_HIGH) &&
 	       (s->o->rate.count == 0 || (client_is_up(s->delivery.client) && rate_allows(&s->rate)));
 }

@@ -46,6 +46,7 @@ stream_touch(struct streams *streams, struct stream *stream)
 	stream->changed_in = streams->batch;
 	if (stream->is_kept)
 		stream_note_full(streams, stream);
+	streams->changes++;
 	if (stream->is_dirty)
 		return;
 	stream->is_dirty = true;
