@@ -161,8 +161,9 @@ xread_retry(struct xread *read)
 		uint64_t due_ms = UINT64_MAX;
 
 		if (group)
-			due_ms = xread_claims_due(&group->pending, streams_now_ms(read->streams), read->args.claim_ms);
-		read->bus->flow.work.done += WORK_LOOKUP + (group ? group->pending.n_entries / 2 : 0);
+			due_ms = xread_claims_due(&group->pending, streams_now_ms(read->streams), read->args.claim_ms,
+			                          &read->bus->flow.work);
+		read->bus->flow.work.done += WORK_LOOKUP;
 		if (due_ms < after_ms)
 			after_ms = due_ms;
 	}
@@ -305,6 +306,8 @@ xread_run(struct xread *read, bool is_resumed)
 	read->step = STREAM_END;
 	while (read->state->at < read->args.n && read->step == STREAM_END && !xread_is_enough(read))
 		read->step = xread_serve(read);
+	if (read->step == STREAM_MORE)
+		return COMMAND_MORE;
 	return read->step == STREAM_END ? xread_reply(read) : xread_give_up(read);
 }
 
