@@ -30,6 +30,8 @@ struct session_address {
 
 /* Rows of commands that are found quickly, a power of two. */
 #define SESSIONS_FOUND 16
+/* A power of two. */
+#define SESSIONS_RECENT_SUBS 8
 
 struct sessions {
 	struct bus bus; /* first */
@@ -74,6 +76,12 @@ struct sessions {
 		} key;
 		uint64_t n; /* entries */
 	} shared;
+	/* Rows of subcommands that were looked up last, by the spelling of both words, see dispatch.c. */
+	struct {
+		const struct command *row; /* or NULL */
+		uint8_t len, sub_len;
+		uint8_t name[8], sub[16];
+	} recent_subs[SESSIONS_RECENT_SUBS];
 	struct {
 		char code[16];
 		uint64_t count;
