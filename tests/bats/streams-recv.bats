@@ -510,6 +510,6 @@ is_sanitized_or_small() { # PID
 @test "without a store it says that streams are off" {
     start_udsd
     run recv --from first a
-    assert_failure 76
+    assert_failure 69
     assert_output --partial 'streams are off'
 }
