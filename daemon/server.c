@@ -71,6 +71,7 @@ server_apply_config(struct server *server)
 	bus->access.admins = &server->config->admins;
 	sessions_check_rights(bus);
 	bus_set_rules(bus, &server->config->rules);
+	services_set_rules(&bus->services, &server->config->service_rules);
 	server->loop.sessions.config_path = server->config->path;
 	store_configure(&server->store, server->config);
 }

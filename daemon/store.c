@@ -91,6 +91,7 @@ store_open(struct store *store, struct loop *loop, const struct config *whole)
 	store->streams.directory = store->directory;
 	store_remove_copies(store->directory);
 	loop->sessions.streams = &store->streams;
+	bus_set_streams(loop_bus(loop), &store->streams, &whole->stream_rules);
 	event_assign(&store->event, loop->base, storage_fd(storage), EV_READ | EV_PERSIST, store_event_cb, store);
 	if (event_add(&store->event, NULL) == 0) {
 		log_info("streams are kept in %s, %zu so far", store->directory, store->streams.table.n);
@@ -108,6 +109,7 @@ store_configure(struct store *store, const struct config *config)
 	storage_set_limits(store->streams.storage, &config->store.disk);
 	streams_set_limits(&store->streams, &config->store.streams);
 	streams_set_rules(&store->streams, &config->stream_rules);
+	bus_set_streams(loop_bus(store->loop), &store->streams, &config->stream_rules);
 }
 
 void
@@ -126,6 +128,7 @@ store_close(struct store *store)
 	if (!store->is_open)
 		return;
 	event_del(&store->event);
+	bus_set_streams(loop_bus(store->loop), NULL, NULL);
 	streams_deinit(&store->streams);
 	store->loop->sessions.streams = NULL;
 	store->is_open = false;

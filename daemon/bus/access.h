@@ -1,6 +1,7 @@
 /*
  * Who may publish and subscribe to which channels: the rules of the configuration, and the decision. It depends only on
- * the rule and on the identity from the kernel.
+ * the rule and on the identity from the kernel. Also what the configuration says about slow receivers, and which
+ * channels are stored.
  */
 #pragma once
 
@@ -10,25 +11,16 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "access-list.h"
 #include "identity.h"
 #include "protocol.h"
+#include "stream-rule.h"
 
-enum principal_kind { PRINCIPAL_LOCAL, PRINCIPAL_ANONYMOUS, PRINCIPAL_USER, PRINCIPAL_GROUP };
-
-struct principal {
-	enum principal_kind kind;
-	uint32_t id; /* uid or gid */
-};
-
-/* A list that was not given admits everybody; an empty one admits nobody. */
-struct access_list {
-	bool is_given;
-	size_t n;
-	struct principal *principals;
-};
-
-/* What happens when a receiver of the channel is clogged: publishers wait, it misses messages, or is disconnected. */
-enum slow_policy { SLOW_WAIT, SLOW_DROP, SLOW_DISCONNECT };
+/*
+ * What happens when a receiver of the channel is clogged: publishers wait, it misses messages, is disconnected, or gets
+ * from the store later what was published meanwhile.
+ */
+enum slow_policy { SLOW_WAIT, SLOW_DROP, SLOW_DISCONNECT, SLOW_STORE };
 
 /* One section [channel GLOB] of the configuration. */
 struct access_rule {
@@ -40,20 +32,6 @@ struct access_rule {
 };
 
 STAILQ_HEAD(access_rules, access_rule);
-
-/*
- * Parses principals separated by commas: a user's name, "@group", "uid:N", "gid:N", "*" for all local users,
- * "anonymous". Returns 0 or -ENOMEM; or, with the principal in bad, -ENOENT if there is no such user or group, -EINVAL
- * if it is none.
- */
-int access_list_parse(const char *text, struct access_list *ret_list, char *bad, size_t bad_size);
-void access_list_deinit(struct access_list *list);
-
-/* Writes a principal in the form that access_list_parse() understands, cut off at size bytes. */
-void principal_format(const struct principal *principal, char *text, size_t size);
-
-/* Whether one of the principals is the identity, or the list was not given. */
-bool access_list_admits(const struct access_list *list, const struct identity *identity);
 
 /* A rule without lists: it admits everybody. NULL when there is no memory. */
 struct access_rule *access_rule_new(const char *glob);
@@ -71,9 +49,13 @@ const struct access_rule *access_find(const struct access_rules *rules, struct s
 struct access {
 	const struct access_rules *rules; /* NULL: none */
 	size_t n_rules;
-	const struct access_list *admins; /* NULL: root only; own_uid always is one */
+	const struct stream_rules *stored; /* which messages are stored; NULL: none */
+	const struct access_list *admins;  /* NULL: root only; own_uid always is one */
 	uid_t own_uid;
 };
+
+/* Whether what is published to the channel is stored. Counts *cost up by the units of work. */
+bool access_is_stored(const struct access *access, struct slice channel, uint64_t *cost);
 
 /* Whether the identity is an administrator: one of the admins, or the user that the daemon runs as. */
 bool access_is_admin(const struct access *access, const struct identity *identity);

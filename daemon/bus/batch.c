@@ -32,6 +32,7 @@
 #include "resp-encode.h"
 #include "routing.h"
 #include "slow-policy.h"
+#include "withhold.h"
 
 /* A batch is closed from this length on, in bytes, while some user is over their quota: it counts what queues take. */
 #define BATCH_OVER_MAX 4096
@@ -64,9 +65,10 @@ batch_choose_form(struct batch *batch, const struct channel *channel)
 }
 
 void
-batch_init(struct batch *batch, struct flow *flow, struct routing *routing, struct missed_table *missed)
+batch_init(struct batch *batch, struct flow *flow, struct routing *routing, struct missed_table *missed,
+           struct replays *replays)
 {
-	*batch = (struct batch){ .flow = flow, .routing = routing, .missed = missed };
+	*batch = (struct batch){ .flow = flow, .routing = routing, .missed = missed, .replays = replays };
 	batch->writer.pool = batch->copies.pool = &flow->chunks;
 }
 
@@ -144,11 +146,16 @@ batch_deliver(struct batch *batch, const struct recvset *set)
 	struct channel *channel = delivery->channel;
 	const struct piece *head = delivery->tail ? &delivery->pieces[0] : NULL, *piece = &delivery->pieces[1];
 	struct flow *flow = batch->flow;
-	int slow = channel->rule->slow;
+	int slow = channel->slow;
 	struct barrier *barrier = slow == SLOW_WAIT ? batch->barrier : NULL;
 	uint32_t messages = delivery->messages, i = delivery->i,
 		 stop = set->n - i > BATCH_PORTION ? i + BATCH_PORTION : set->n;
-	uint64_t queued = 0, dropped = 0;
+	bool withholds = slow != SLOW_WAIT || channel->n_replays > 0;
+	struct withheld withheld = {
+		batch->missed, batch->replays,       channel, delivery->way, delivery->messages,
+		head != NULL,  batch->stored_before,
+	};
+	uint64_t queued = 0;
 
 	flow->work.done += (stop - i) * (uint64_t)WORK_VISIT;
 	for (; i < stop; i++) {
@@ -160,11 +167,8 @@ batch_deliver(struct batch *batch, const struct recvset *set)
 			flow->stats.undelivered += messages;
 			continue;
 		}
-		if (slow_policy_drops(slow, c, head != NULL)) {
-			missed_add(batch->missed, c, channel_name(channel), messages);
-			dropped += messages;
+		if (withholds && withhold_messages(&withheld, c))
 			continue;
-		}
 		if (head)
 			batch_deliver_to(batch, c, head, NULL, 0);
 		batch_deliver_to(batch, c, piece, batch->own && client_is_own(batch->own, c) ? NULL : barrier,
@@ -176,8 +180,6 @@ batch_deliver(struct batch *batch, const struct recvset *set)
 	}
 	flow->stats.deliveries += queued;
 	channel->deliveries += queued;
-	flow->stats.dropped += dropped;
-	channel->dropped += dropped;
 	delivery->i = stop;
 }
 

@@ -16,11 +16,13 @@
 #include "encoding.h"
 #include "protocol.h"
 #include "resp-encode.h"
+#include "stream-id.h"
 
 struct barrier;
 struct channel;
 struct flow;
 struct missed_table;
+struct replays;
 struct routing;
 
 /* Messages, or a part of a large one, in one form: for one way and one encoding. */
@@ -44,6 +46,7 @@ struct batch {
 	struct flow *flow;
 	struct routing *routing;
 	struct missed_table *missed;
+	struct replays *replays;
 	struct writer writer;    /* the messages of the batch, in the form below */
 	struct writer copies;    /* the same in other forms, and heads of large messages */
 	struct channel *channel; /* NULL: no batch is open */
@@ -52,7 +55,8 @@ struct batch {
 	struct user *payer;      /* the user of the publisher */
 	bool is_wide;
 	struct client *own; /* the publisher, if it has receivers of its own, for which nobody waits; else NULL */
-	uint32_t start;     /* offset of the batch in writer.chunk */
+	struct stream_id stored_before; /* if it is stored: the last entry of the stream before its first message */
+	uint32_t start;                 /* offset of the batch in writer.chunk */
 	uint32_t messages, max_messages;
 	uint32_t large_from; /* of the channel; a message of this length is no part of a batch */
 	/* The form in which messages are written at once: for receivers by one way, in RESP2 or RESP3. */
@@ -79,7 +83,8 @@ batch_has_room(const struct batch *batch, size_t payload_len)
 }
 
 /* No batch is open. */
-void batch_init(struct batch *batch, struct flow *flow, struct routing *routing, struct missed_table *missed);
+void batch_init(struct batch *batch, struct flow *flow, struct routing *routing, struct missed_table *missed,
+                struct replays *replays);
 
 /* No batch may be open. */
 void batch_deinit(struct batch *batch);

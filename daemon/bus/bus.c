@@ -10,6 +10,7 @@
 
 #include "output.h"
 #include "output-limit.h"
+#include "stream-rule.h"
 
 int
 bus_init(struct bus *bus, const struct limits *limits)
@@ -19,11 +20,13 @@ bus_init(struct bus *bus, const struct limits *limits)
 	*bus = (struct bus){ .access.own_uid = geteuid() };
 	flow_init(&bus->flow, limits);
 	missed_init(&bus->missed, &bus->flow);
-	r = subscriptions_init(&bus->subscriptions, &bus->flow, &bus->access);
+	replays_init(&bus->replays, &bus->flow);
+	r = subscriptions_init(&bus->subscriptions, &bus->flow, &bus->replays, &bus->access);
 	if (r < 0)
 		return r;
-	batch_init(&bus->batch, &bus->flow, &bus->subscriptions.channels.routing, &bus->missed);
+	batch_init(&bus->batch, &bus->flow, &bus->subscriptions.channels.routing, &bus->missed, &bus->replays);
 	taps_init(&bus->taps, &bus->flow, &bus->missed);
+	services_init(&bus->services, &bus->flow);
 	return 0;
 }
 
@@ -34,6 +37,7 @@ bus_deinit(struct bus *bus)
 	if (bus->is_checking_rules)
 		channels_end_walk(&bus->rules_walk);
 	batch_close(&bus->batch);
+	services_deinit(&bus->services);
 	subscriptions_deinit(&bus->subscriptions);
 	batch_deinit(&bus->batch);
 	flow_deinit(&bus->flow);
@@ -90,6 +94,7 @@ bus_finish(struct bus *bus, struct client *c)
 
 	taps_leave(&bus->taps, c);
 	flow_set_state(&bus->flow, c, CLIENT_CLOSING, has_left ? NULL : &bus->flow.leaving);
+	services_leave(&bus->services, c);
 	if (c->out_state == CLIENT_OUT_IDLE)
 		flow_set_out_state(&bus->flow, c, CLIENT_OUT_REPLIER);
 }
@@ -115,6 +120,7 @@ bus_dismiss(struct bus *bus, struct client *c)
 	if (c == bus->flow.executing)
 		bus_end_exec(bus);
 	taps_leave(&bus->taps, c);
+	services_forget(&bus->services, c);
 	bus_stop_output(bus, c);
 	missed_forget(&bus->missed, c);
 	flow_dismiss(&bus->flow, c);
@@ -185,6 +191,15 @@ bus_set_rules(struct bus *bus, const struct access_rules *rules)
 	bus_check_rules(bus);
 	subscriptions_wake_waiters(&bus->subscriptions);
 	flow_resume_throttled(&bus->flow);
+}
+
+void
+bus_set_streams(struct bus *bus, struct streams *streams, const struct stream_rules *rules)
+{
+	batch_close(&bus->batch);
+	bus->streams = streams;
+	bus->access.stored = streams && stream_rules_publish(rules) ? rules : NULL;
+	bus->subscriptions.channels.routing.members_generation++;
 }
 
 bool

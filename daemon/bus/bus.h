@@ -8,17 +8,25 @@
 #include "batch.h"
 #include "flow.h"
 #include "missed.h"
+#include "services.h"
 #include "subscriptions.h"
 #include "tap.h"
+
+struct streams;
+struct stream_rules;
 
 struct bus {
 	struct flow flow;
 	struct missed_table missed;
 	struct subscriptions subscriptions;
+	struct replays replays;
 	struct batch batch;
 	struct taps taps;
+	struct services services;
 	struct access access;
-	bool is_checking_rules; /* with rules_walk, see bus_check_rules() */
+	struct streams *streams; /* or NULL: there is no store */
+	const char *refusal;     /* why publish_message() has refused a message; valid until its next call */
+	bool is_checking_rules;  /* with rules_walk, see bus_check_rules() */
 	struct channel_walk rules_walk;
 };
 
@@ -65,6 +73,12 @@ void bus_set_limits(struct bus *bus, const struct limits *limits);
  */
 void bus_set_rules(struct bus *bus, const struct access_rules *rules);
 void bus_check_rules(struct bus *bus);
+
+/*
+ * The streams that messages are stored in (NULL: there are none), and the rules that say which messages; they stay the
+ * caller's.
+ */
+void bus_set_streams(struct bus *bus, struct streams *streams, const struct stream_rules *rules);
 
 /* Ends the EXEC of flow.executing, which then gets what was published to it meanwhile. */
 void bus_end_exec(struct bus *bus);

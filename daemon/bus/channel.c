@@ -10,9 +10,9 @@
 
 #include "resp-encode.h"
 
-/* How many bytes channel_put_head() writes. */
+/* How many bytes channel_write_head() writes. */
 static size_t
-channel_head_size(const struct slice *pattern, bool is_shard, struct slice name)
+channel_size_head(const struct slice *pattern, bool is_shard, struct slice name)
 {
 	size_t n = strlen("*3\r\n") + resp_bulk_size(name.len);
 
@@ -23,7 +23,7 @@ channel_head_size(const struct slice *pattern, bool is_shard, struct slice name)
 
 /* Writes the head of a message, for RESP2: everything before its payload. */
 static uint32_t
-channel_put_head(char *head, const struct slice *pattern, bool is_shard, struct slice name)
+channel_write_head(char *head, const struct slice *pattern, bool is_shard, struct slice name)
 {
 	size_t n = resp_put_header(head, '*', pattern ? 4 : 3);
 
@@ -38,6 +38,30 @@ channel_put_head(char *head, const struct slice *pattern, bool is_shard, struct 
 	return (uint32_t)(n + resp_put_bulk(head + n, name.p, name.len));
 }
 
+size_t
+channel_head_size(const struct channel *channel, const struct pattern *pattern)
+{
+	struct slice text;
+
+	if (!pattern)
+		return channel->head_len;
+	text = (struct slice){ pattern->text, pattern->len };
+	return channel_size_head(&text, false, channel_name(channel));
+}
+
+uint32_t
+channel_put_head(const struct channel *channel, const struct pattern *pattern, char *head)
+{
+	struct slice text;
+
+	if (!pattern) {
+		memcpy(head, channel->head, channel->head_len);
+		return channel->head_len;
+	}
+	text = (struct slice){ pattern->text, pattern->len };
+	return channel_write_head(head, &text, false, channel_name(channel));
+}
+
 struct channel *
 channel_new(struct slice name, bool is_shard)
 {
@@ -45,11 +69,11 @@ channel_new(struct slice name, bool is_shard)
 
 	if (name.len > UINT32_MAX / 2)
 		return NULL;
-	channel = malloc(offsetof(struct channel, head) + channel_head_size(NULL, is_shard, name));
+	channel = malloc(offsetof(struct channel, head) + channel_size_head(NULL, is_shard, name));
 	if (!channel)
 		return NULL;
 	*channel = (struct channel){ .name_len = (uint32_t)name.len, .is_shard = is_shard };
-	channel->head_len = channel_put_head(channel->head, NULL, is_shard, name);
+	channel->head_len = channel_write_head(channel->head, NULL, is_shard, name);
 	channel->name_offset = channel->head_len - 2 - channel->name_len;
 	TAILQ_INIT(&channel->waiters);
 	channel_expire(channel);
@@ -85,10 +109,10 @@ channel_add_match(struct channel *channel, struct pattern *pattern)
 			return -ENOMEM;
 		channel->matches = matches;
 	}
-	head = arena_alloc(&channel->heads, channel_head_size(&text, false, name));
+	head = arena_alloc(&channel->heads, channel_size_head(&text, false, name));
 	if (!head)
 		return -ENOMEM;
-	matches[n] = (struct match){ pattern, head, channel_put_head(head, &text, false, name) };
+	matches[n] = (struct match){ pattern, head, channel_write_head(head, &text, false, name) };
 	channel->n_matches++;
 	return (ssize_t)(channel_match_memory(channel) - before);
 }

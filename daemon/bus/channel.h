@@ -52,7 +52,11 @@ struct channel {
 	bool overlap;  /* some client receives the channel in more than one way; unset if each message is a batch anyway
 	                */
 	bool is_restricted; /* its rule says who may receive it */
+	bool is_stored;     /* what is published is added to the stream of that name */
 	bool is_wide;       /* delivering a message takes so long that it may need several passes; see batch.h */
+	int slow;           /* enum slow_policy that holds: SLOW_STORE only if it is stored */
+	uint32_t n_replays; /* receivers that get it from the store for now */
+	struct replay_set replays;
 	const struct access_rule *rule;
 	uint64_t patterns_generation, members_generation, clog_generation; /* for which its knowledge holds */
 	TAILQ_ENTRY(channel) link;                                         /* of channels.h: `named` or `unnamed` */
@@ -76,6 +80,13 @@ ssize_t channel_add_match(struct channel *channel, struct pattern *pattern);
 
 /* Removes all matches. Returns their memory, as channel_add_match() did. */
 size_t channel_drop_matches(struct channel *channel);
+
+/*
+ * The head of a message, for RESP2: everything before its payload. pattern: the one through which it goes, or NULL.
+ * channel_put_head() writes as many bytes as channel_head_size() says, and returns that.
+ */
+size_t channel_head_size(const struct channel *channel, const struct pattern *pattern);
+uint32_t channel_put_head(const struct channel *channel, const struct pattern *pattern, char *head);
 
 /* Whether one of the receivers is the client's own, see client_is_own(). */
 bool channel_is_received_by(const struct channel *channel, const struct client *c);

@@ -1,9 +1,9 @@
 /*
  * A channel that nobody is subscribed to by name is "unnamed": it exists for what it knows of the patterns, or for
- * publishers that wait for a receiver. Names of such channels come from publishers, so their number is bounded: the
- * oldest are freed, and looked up anew if they are published to again. Freeing one counts up members_generation, so
- * nobody takes a new channel at the same address for the old one. The channel of the open batch is pinned, and not
- * freed.
+ * publishers that wait for a receiver, or receivers that are behind. Names of such channels come from publishers, so
+ * their number is bounded: the oldest are freed, and looked up anew if they are published to again. Freeing one counts
+ * up members_generation, so nobody takes a new channel at the same address for the old one. The channel of the open
+ * batch is pinned, and not freed.
  *
  * A name that is published to and has no channel gets a candidate: a channel that belongs to this file alone, until its
  * matches are found. It becomes a channel if it has any.
@@ -89,11 +89,18 @@ channel_size(const struct channel *channel)
 	return sizeof(*channel) + channel->head_len;
 }
 
-/* Frees an unnamed channel that nobody waits for. */
+/* Whether an unnamed channel has to stay: publishers wait for it, or those that a pattern leads to are behind. */
+static bool
+channels_needs(const struct channel *channel)
+{
+	return !TAILQ_EMPTY(&channel->waiters) || channel->n_replays > 0;
+}
+
+/* Frees an unnamed channel that nobody needs. */
 static void
 channels_free(struct channels *channels, struct channel *channel)
 {
-	assert(TAILQ_EMPTY(&channel->waiters));
+	assert(!channels_needs(channel));
 	channels->work->done += WORK_LOOKUP;
 	channels->bytes -= channel_size(channel);
 	channels_step_over(channels, channel, false);
@@ -138,7 +145,7 @@ channels_add_unnamed(struct channels *channels, struct channel *channel)
 	for (int i = 0; i < 4 && channels->n_unnamed > UNNAMED_MAX; i++) {
 		struct channel *oldest = TAILQ_FIRST(&channels->unnamed);
 
-		if (TAILQ_EMPTY(&oldest->waiters) && oldest != channel && oldest != channels->routing.pinned) {
+		if (!channels_needs(oldest) && oldest != channel && oldest != channels->routing.pinned) {
 			channels_free(channels, oldest);
 			continue;
 		}
@@ -168,7 +175,7 @@ channels_name(struct channels *channels, struct channel *channel)
 void
 channels_release(struct channels *channels, struct channel *channel)
 {
-	if (TAILQ_EMPTY(&channel->waiters))
+	if (!channels_needs(channel))
 		channels_free(channels, channel);
 }
 

@@ -19,6 +19,7 @@
 #include "pass.h"
 
 #include "bus.h"
+#include "replay-turns.h"
 
 /* So many of those that wait for a wide turn are asked in one pass whether their user has a share. */
 #define WIDE_ASKED 64
@@ -107,12 +108,16 @@ pass_wake_gated(struct flow *flow)
 
 /* Writes the output of one client; but a paused EXEC is answered as a whole, when it is done. */
 static void
-pass_flush(struct flow *flow, const struct pass_ops *ops, struct client *c)
+pass_flush(struct bus *bus, const struct pass_ops *ops, struct client *c)
 {
+	struct flow *flow = &bus->flow;
+
 	if (c == flow->executing)
 		flow_set_out_state(flow, c, CLIENT_OUT_IDLE);
 	else
 		ops->flush(c);
+	if (!LIST_EMPTY(&c->replays))
+		replays_flushed(&bus->replays, c);
 }
 
 /* Writes and closes as long as the pass may. */
@@ -127,7 +132,7 @@ pass_write(struct bus *bus, const struct pass_ops *ops)
 	for (;;) {
 		if (flow->work.done < end && (c = TAILQ_FIRST(&flow->receivers))) {
 			flow->n_to_try -= flow->n_to_try > 0;
-			pass_flush(flow, ops, c);
+			pass_flush(bus, ops, c);
 		} else if (!flow->is_wide && flow->work.done < close_end && (c = TAILQ_FIRST(&flow->dead))) {
 			if (bus_leave_until(bus, c, close_end) &&
 			    (c != flow->executing || bus_deliver_deferred(bus, close_end)))
@@ -138,7 +143,7 @@ pass_write(struct bus *bus, const struct pass_ops *ops)
 		} else if (pass_wake_gated(flow)) {
 			continue;
 		} else if (flow->work.done < end + WORK_OUTPUT && (c = TAILQ_FIRST(&flow->repliers))) {
-			pass_flush(flow, ops, c);
+			pass_flush(bus, ops, c);
 		} else if (flow->has_drained) {
 			missed_report_drained(&bus->missed); /* seldom: it looks at all that have missed anything */
 		} else {
@@ -247,6 +252,7 @@ pass_end(struct bus *bus, const struct pass_ops *ops)
 	bus_check_rules(bus);
 	pass_give_wide_turn(bus, ops);
 	pass_deliver(bus);
+	replays_advance(bus);
 	pass_write(bus, ops);
 	if (flow->n_to_try == 0 || TAILQ_EMPTY(&flow->receivers))
 		pass_note_all_tried(flow);
@@ -262,5 +268,5 @@ pass_has_work(const struct bus *bus)
 
 	return flow->n_ready > 0 || !TAILQ_EMPTY(&flow->receivers) || !TAILQ_EMPTY(&flow->repliers) ||
 	       !TAILQ_EMPTY(&flow->dead) || !TAILQ_EMPTY(&flow->leaving) || !TAILQ_EMPTY(&flow->untried) ||
-	       !TAILQ_EMPTY(&flow->wide_waiters) || flow->is_wide || bus->is_checking_rules;
+	       !TAILQ_EMPTY(&flow->wide_waiters) || flow->is_wide || bus->is_checking_rules || replays_have_work(bus);
 }

@@ -4,6 +4,7 @@
  * - its channel has to be matched with so many patterns that it may take several passes: wide_waiters;
  * - nobody receives the channel, and the client has asked to wait for somebody: the channel's waiters;
  * - fewer receive it than the client has asked to wait for, or only some that may not: gathering;
+ * - the message is stored, and too much waits for the disk: the streams' throttled;
  * - a receiver is clogged, and the channel's policy is to wait: throttled;
  * - a receiver is clogged, the policy is to drop or to disconnect, but its socket has not been tried in this pass:
  *   untried. That receiver may be about to read everything. A publisher waits so once for each message at most;
@@ -16,6 +17,8 @@
 #include "publish.h"
 
 #include "slow-policy.h"
+#include "stored.h"
+#include "streams.h"
 
 /* Of last_published: what the client knows of the channel does not hold. */
 #define GENERATION_NONE UINT64_MAX
@@ -38,6 +41,7 @@ publish_refresh_client(struct bus *bus, const struct channel *channel, struct cl
 	bus->flow.work.done += ((uint64_t)channel->n_total + channel->n_matches) * WORK_VISIT / 4;
 	c->publishes_to_own = channel_is_received_by(channel, c);
 	c->publish_allowed = access_list_admits(&channel->rule->publish, &c->identity);
+	c->publishes_plainly = c->publish_allowed && !channel->is_stored;
 	c->last_published.channel = channel;
 	c->last_published.generation = generation;
 }
@@ -91,12 +95,24 @@ publish_wait_for_untried(struct bus *bus, struct client *c, struct channel *chan
 	return !has_waited && slow_policy_must_try(&bus->flow, channel) && flow_wait(&bus->flow, c, &bus->flow.untried);
 }
 
+/* Whether the message is stored. channel: up to date; may be NULL if it has no receivers. */
+static bool
+publish_is_stored(struct bus *bus, const struct publish_request *request, const struct channel *channel)
+{
+	if (channel)
+		return channel->is_stored;
+	return bus->access.stored && !request->is_shard &&
+	       access_is_stored(&bus->access, request->name, &bus->flow.work.done);
+}
+
 /* Makes a publisher wait if its receivers require it. channel: may be NULL if it has no receivers. */
 static bool
 publish_wait_for_channel(struct bus *bus, struct client *c, const struct publish_request *request,
-                         struct channel *channel, bool has_waited)
+                         struct channel *channel, bool is_stored, bool has_waited)
 {
-	if (c->wait_receivers > (channel ? channel->n_total : 0))
+	if (is_stored && streams_must_wait(bus->streams, c))
+		return true;
+	if (!is_stored && c->wait_receivers > (channel ? channel->n_total : 0))
 		return publish_wait_for_receivers(bus, c, request, channel);
 	if (!channel || channel->n_total == 0)
 		return false;
@@ -129,7 +145,7 @@ publish_wait(struct bus *bus, struct client *c, const struct publish_request *re
 	r = channels_lookup(&bus->subscriptions.channels, request->name, request->is_shard, false, &channel);
 	if (r != 0)
 		return r == ROUTING_E_MORE && publish_wait_for_wide(bus, c, c->has_waited);
-	if (publish_wait_for_channel(bus, c, request, channel, c->has_waited))
+	if (publish_wait_for_channel(bus, c, request, channel, publish_is_stored(bus, request, channel), c->has_waited))
 		return true;
 	/* Messages to one channel in a row share their spans. */
 	if (channel && !(c->last_published.channel == channel && channel->n_matches == 0 &&
@@ -173,16 +189,37 @@ publish_to_receivers(struct bus *bus, struct client *c, const struct publish_req
 		return publish_wait_for_wide(bus, c, has_waited) ? PUBLISH_WAIT : PUBLISH_DEAD;
 	if (batch_open(&bus->batch, c, channel, request->payload.len) < 0)
 		return PUBLISH_NOMEM;
+	if (channel->is_stored && stored_bind_batch(bus, c, channel, request->payload.len) < 0)
+		return PUBLISH_NOMEM;
 	if (request->may_wait &&
 	    publish_wait_for_untried(bus, c, channel, has_waited)) /* the batch before may have clogged it */
 		return PUBLISH_WAIT;
 	*ret_receivers = slow_policy_count_receivers(&bus->flow, channel, request->payload.len);
+	if (channel->is_stored && (bus->refusal = stored_add_to_batch(bus, c, request->payload)))
+		return PUBLISH_REFUSED;
 	if (request->answer)
 		request->answer(bus, c, *ret_receivers, bus->batch.barrier);
 	if (batch_append(&bus->batch, request->payload, request->tail) < 0)
 		return PUBLISH_LOST;
 	if (is_wide && client_is_subscribed(c))
 		bus->flow.work.turn_end = bus->flow.work.done; /* further replies come after the message */
+	return PUBLISH_DONE;
+}
+
+/* Publishes to a channel that nobody receives now. channel: up to date; may be NULL. */
+static enum publish_result
+publish_to_nobody(struct bus *bus, struct client *c, const struct publish_request *request, struct channel *channel,
+                  bool is_stored)
+{
+	struct barrier *barrier = NULL;
+
+	if (is_stored && (bus->refusal = stored_add(bus, c, request->name, request->payload, &barrier)))
+		return PUBLISH_REFUSED;
+	bus->flow.stats.messages++;
+	if (channel)
+		channel->messages++;
+	if (request->answer)
+		request->answer(bus, c, 0, barrier);
 	return PUBLISH_DONE;
 }
 
@@ -193,6 +230,7 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 	bool may_wait = request->may_wait, has_waited = c->has_waited;
 	enum publish_result result = PUBLISH_DONE;
 	uint64_t receivers = 0;
+	bool is_stored;
 	int r = 0;
 
 	if (may_wait && publish_is_excluded(bus, c, request))
@@ -208,19 +246,15 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 		publish_refresh_client(bus, channel, c);
 	if (channel ? !c->publish_allowed : !publish_is_allowed(bus, c, request->name))
 		return PUBLISH_DENIED;
-	if (may_wait && publish_wait_for_channel(bus, c, request, channel, has_waited))
+	is_stored = publish_is_stored(bus, request, channel);
+	if (may_wait && publish_wait_for_channel(bus, c, request, channel, is_stored, has_waited))
 		return PUBLISH_WAIT;
 	if (may_wait && c->state == CLIENT_DEAD)
 		return PUBLISH_DEAD;
-	if (channel && channel->n_total > 0) {
+	if (channel && channel->n_total > 0)
 		result = publish_to_receivers(bus, c, request, channel, has_waited, &receivers);
-	} else {
-		bus->flow.stats.messages++;
-		if (channel)
-			channel->messages++;
-		if (request->answer)
-			request->answer(bus, c, 0, NULL);
-	}
+	else
+		result = publish_to_nobody(bus, c, request, channel, is_stored);
 	if (result != PUBLISH_DONE)
 		return result;
 	bus->flow.stats.unreceived += receivers == 0; /* publish_more() has receivers */

@@ -1,6 +1,6 @@
 /*
  * Publishes one message, for commands and for clients that only write: whether the client may, whether it has to wait
- * for receivers, and how many the message goes to.
+ * for receivers, how many the message goes to, and whether it is stored.
  */
 #pragma once
 
@@ -15,11 +15,12 @@ struct chunk;
 
 enum publish_result {
 	PUBLISH_DONE,
-	PUBLISH_WAIT,   /* nothing was done; the client is in state WAITING and has to try again. EXEC waits, too. */
-	PUBLISH_DENIED, /* the channel's rule does not admit the client */
-	PUBLISH_NOMEM,  /* nothing was done */
-	PUBLISH_LOST,   /* there was no memory, although the answer is queued already: the client must not get it */
-	PUBLISH_DEAD,   /* the client has died meanwhile */
+	PUBLISH_WAIT,    /* nothing was done; the client is in state WAITING and has to try again. EXEC waits, too. */
+	PUBLISH_REFUSED, /* it would be stored, and cannot be: bus.refusal is the text of the error reply */
+	PUBLISH_DENIED,  /* the channel's rule does not admit the client */
+	PUBLISH_NOMEM,   /* nothing was done */
+	PUBLISH_LOST,    /* there was no memory, although the answer is queued already: the client must not get it */
+	PUBLISH_DEAD,    /* the client has died meanwhile */
 };
 
 /* Queues the answer to the publisher: the number of receivers. The answer has to wait for the barrier, or NULL. */
@@ -36,24 +37,34 @@ struct publish_request {
 
 enum publish_result publish_message(struct bus *bus, struct client *c, const struct publish_request *request);
 
-/* Whether the open batch takes one more message by a client that has published to its channel before. */
-static inline bool
-publish_joins(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
+/* Whether the open batch takes one more message; is_allowed: as far as the client's last_published is up to date. */
+static inline bool __attribute__((always_inline))
+publish_joins_if(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len, bool is_allowed)
 {
 	const struct channel *channel = bus->batch.channel;
 
 	return channel && c->last_published.channel == channel &&
-	       c->last_published.generation == bus->subscriptions.channels.routing.members_generation &&
-	       c->publish_allowed && bus->batch.own == batch_own(c) && !client_is_subscribed(c) &&
-	       batch_has_room(&bus->batch, len) && channel_is(channel, name, is_shard);
+	       c->last_published.generation == bus->subscriptions.channels.routing.members_generation && is_allowed &&
+	       bus->batch.own == batch_own(c) && !client_is_subscribed(c) && batch_has_room(&bus->batch, len) &&
+	       channel_is(channel, name, is_shard);
 }
 
-/* Likewise, while nobody is clogged or over a quota. Then publish_more() does the same as publish_message(). */
+/* Whether the open batch takes one more message by a client that has published to its channel before. */
+static inline bool
+publish_joins(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
+{
+	return publish_joins_if(bus, c, name, is_shard, len, c->publish_allowed);
+}
+
+/*
+ * Likewise, if the message is not stored, while nobody is clogged or over a quota. Then publish_more() does the same as
+ * publish_message().
+ */
 static inline bool
 publish_is_more(const struct bus *bus, struct client *c, struct slice name, bool is_shard, size_t len)
 {
 	return bus->flow.n_clogged == 0 && bus->flow.users.n_over == 0 && bus->taps.n == 0 &&
-	       publish_joins(bus, c, name, is_shard, len);
+	       publish_joins_if(bus, c, name, is_shard, len, c->publishes_plainly);
 }
 
 static inline void

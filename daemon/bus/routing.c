@@ -180,6 +180,11 @@ routing_refresh(struct routing *routing, struct channel *channel)
 	channel->rule = access_find(routing->access->rules, channel_name(channel));
 	routing->work->done += WORK_LOOKUP + routing->access->n_rules * WORK_VISIT;
 	channel->is_restricted = channel->rule->subscribe.is_given;
+	/* As long as somebody gets it from the store, it is stored: nothing is lost for these when rules change. */
+	channel->is_stored =
+	    !channel->is_shard &&
+	    (channel->n_replays > 0 || access_is_stored(routing->access, channel_name(channel), &routing->work->done));
+	channel->slow = channel->rule->slow == SLOW_STORE && !channel->is_stored ? SLOW_WAIT : channel->rule->slow;
 	channel->n_total = 0;
 	channel->heads_len = channel->head_len;
 	for (uint32_t way = 0; way <= channel->n_matches; way++) {

@@ -25,11 +25,11 @@ bool slow_policy_must_try(struct flow *flow, struct channel *channel);
 /* How many receivers a payload of this length goes to now. */
 uint64_t slow_policy_count_receivers(struct flow *flow, struct channel *channel, size_t len);
 
-/* Whether the receiver misses a message. is_large: the message has its own chunk. */
+/* Whether the receiver misses a message, or gets it later. is_large: the message has its own chunk. */
 static inline bool
-slow_policy_drops(int slow, const struct client *c, bool is_large)
+slow_policy_withholds(int slow, const struct client *c, bool is_large)
 {
-	return slow == SLOW_DROP && output_limit_is_reached(c, is_large);
+	return (slow == SLOW_DROP || slow == SLOW_STORE) && output_limit_is_reached(c, is_large);
 }
 
 /* Whether the receiver is to be disconnected, after a message was queued for it. */

@@ -25,9 +25,10 @@
 static const struct slice missed_name = { (const uint8_t *)PROTOCOL_MISSED, sizeof(PROTOCOL_MISSED) - 1 };
 
 int
-subscriptions_init(struct subscriptions *subscriptions, struct flow *flow, const struct access *access)
+subscriptions_init(struct subscriptions *subscriptions, struct flow *flow, struct replays *replays,
+                   const struct access *access)
 {
-	*subscriptions = (struct subscriptions){ .flow = flow };
+	*subscriptions = (struct subscriptions){ .flow = flow, .replays = replays };
 	return channels_init(&subscriptions->channels, access, &flow->work);
 }
 
@@ -241,10 +242,14 @@ void
 subscriptions_remove(struct subscriptions *subscriptions, struct subscription *sub)
 {
 	struct recvset *set = subscription_receivers(sub);
-	struct client *moved = recvset_remove(set, sub->index);
+	struct client *moved;
 
 	subscriptions->flow->work.done += 5 * WORK_LOOKUP;
-
+	if (!LIST_EMPTY(&sub->client->replays) && sub->kind == SUBSCRIPTION_PATTERN)
+		replays_end_for(subscriptions->replays, sub->client, NULL, sub->pattern);
+	else if (!LIST_EMPTY(&sub->client->replays))
+		replays_end_for(subscriptions->replays, sub->client, sub->channel, NULL);
+	moved = recvset_remove(set, sub->index);
 	if (moved)
 		subscriptions_find_by_topic(subscriptions, moved, subscription_topic(sub))->index = sub->index;
 	hashtable_remove(&subscriptions->table, &sub->node);

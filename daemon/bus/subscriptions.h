@@ -10,6 +10,7 @@
 #include "hashtable.h"
 #include "pattern.h"
 #include "protocol.h"
+#include "replay.h"
 
 struct flow;
 
@@ -29,6 +30,7 @@ struct subscription {
 
 struct subscriptions {
 	struct flow *flow;
+	struct replays *replays;
 	struct channels channels;
 	struct hashtable table; /* of all, by client and channel or pattern */
 	uint64_t n_shards;      /* shard channels with subscribers */
@@ -36,7 +38,8 @@ struct subscriptions {
 };
 
 /* Returns 0 or -errno. */
-int subscriptions_init(struct subscriptions *subscriptions, struct flow *flow, const struct access *access);
+int subscriptions_init(struct subscriptions *subscriptions, struct flow *flow, struct replays *replays,
+                       const struct access *access);
 
 /* All subscriptions must be gone. */
 void subscriptions_deinit(struct subscriptions *subscriptions);

@@ -18,11 +18,14 @@
 
 struct channel;
 struct client;
+struct replay;
+struct party;
 struct subscription;
 struct user;
 
 TAILQ_HEAD(client_list, client);
 LIST_HEAD(subscription_list, subscription);
+LIST_HEAD(replay_set, replay);
 
 enum client_state {
 	CLIENT_OPEN,    /* takes commands */
@@ -57,11 +60,14 @@ struct client {
 
 	/* What it receives. */
 	struct subscription_list subscriptions;
-	uint64_t delivered; /* messages queued for it */
+	struct replay_set replays; /* what it gets from the store for now, see bus/replay.h */
+	uint64_t delivered;        /* messages queued for it */
 	uint32_t n_channels, n_patterns, n_shards;
 
 	/* When its peer last read something, or had nothing to read: the low half of flow.now_ms. */
 	uint32_t progress_ms;
+
+	struct party *party; /* what services know of it, see services-data.h; or NULL */
 
 	uint64_t published; /* messages */
 	/* What publishes_to_own and publish_allowed are about; valid while members_generation is `generation`. */
@@ -91,7 +97,8 @@ struct client {
 	/* Of last_published.channel: one of its receivers is the client's own, see client_is_own(); the client may
 	 * publish to it. */
 	bool publishes_to_own : 1, publish_allowed : 1;
-	uint16_t wait_receivers; /* when it publishes to a channel with fewer receivers, it waits for more */
+	bool publishes_plainly : 1; /* it may publish, and the message is not stored */
+	uint16_t wait_receivers;    /* when it publishes to a channel with fewer receivers, it waits for more */
 };
 
 static inline bool

@@ -85,6 +85,8 @@ cmd_hello(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		reply_error(bus, s, WRONGPASS);
 		return COMMAND_DONE;
 	}
+	if ((version == 3) != client_is_resp3(&s->client) && services_settle(&bus->services, &s->client))
+		return COMMAND_WAIT;
 	if (name.p && !cmd_client_set_text(bus, s, CLIENT_NAME, name))
 		return COMMAND_DONE;
 	bus_set_encoding(bus, &s->client, version == 3 ? ENCODING_RESP3 : ENCODING_RESP2);
@@ -135,6 +137,9 @@ cmd_quit(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 enum command_result
 cmd_reset(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
+	services_leave(&bus->services, &s->client);
+	if (services_settle(&bus->services, &s->client))
+		return COMMAND_WAIT;
 	if (!bus_leave_until(bus, &s->client, bus->flow.work.turn_end))
 		return COMMAND_MORE;
 	monitor_leave(bus, s);

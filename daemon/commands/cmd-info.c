@@ -233,6 +233,30 @@ info_put_errorstats(struct buf *out, const struct bus *bus)
 }
 
 static int
+info_put_services(struct buf *out, const struct bus *bus)
+{
+	const struct services *services = &bus->services;
+	const struct info_figure figures[] = {
+		{ "services", services->table.n },
+		{ "service_workers", services->n_workings },
+		{ "service_workers_idle", services->n_parked },
+		{ "service_requests_waiting", services->n_waiting },
+		{ "service_requests_running", services->n_running },
+		{ "service_requests", services->calls },
+		{ "service_requests_answered", services->answered },
+		{ "service_requests_failed", services->failed },
+		{ "service_requests_gone", services->gone },
+		{ "service_requests_timed_out", services->timed_out },
+		{ "service_requests_cancelled", services->cancelled },
+		{ "service_requests_repeated", services->retried },
+		{ "service_requests_unserved", services->unserved },
+		{ "service_requests_refused", services->refused },
+	};
+
+	return INFO_PUT_FIGURES(out, figures);
+}
+
+static int
 info_put_streams(struct buf *out, const struct bus *bus)
 {
 	static const char *const states[] = {
@@ -297,6 +321,7 @@ static const struct {
 	{ .title = "Clients", .put = info_put_clients },
 	{ .title = "Memory", .put = info_put_memory, .work = INFO_MEMORY_WORK },
 	{ .title = "Persistence", .text = "loading:0\r\n" }, /* libraries wait for it until a server is ready */
+	{ .title = "Services", .put = info_put_services },
 	{ .title = "Streams", .put = info_put_streams },
 	{ .title = "Stats", .put = info_put_stats },
 	{ .title = "Replication", .text = "role:master\r\nconnected_slaves:0\r\n" },

@@ -275,6 +275,8 @@ cmd_exec(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 		reply_error(bus, s, "ERR EXEC without MULTI");
 		return COMMAND_DONE;
 	}
+	if (!transaction->is_running && services_settle(&bus->services, &s->client))
+		return COMMAND_WAIT;
 	if (!transaction->is_checked)
 		result = multi_wait_until_ready(bus, s, transaction);
 	if (result != COMMAND_DONE)

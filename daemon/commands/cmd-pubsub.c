@@ -1,4 +1,4 @@
-/* Commands that publish and subscribe, and PUBSUB. */
+/* Commands that subscribe, and PUBSUB. */
 #include <errno.h>
 #include <string.h>
 
@@ -21,78 +21,14 @@ cmd_require_name(struct bus *bus, struct session *s, struct slice name)
 	return false;
 }
 
-bool
-cmd_publish_must_wait(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard, uint64_t *memory)
-{
-	if (argv[1].len > PROTOCOL_NAME_MAX)
-		return false; /* the command itself replies the error */
-	return publish_wait(bus, &s->client, &(struct publish_request){ argv[1], is_shard, .payload = argv[2] },
-	                    memory);
-}
-
-static void
-pubsub_refuse(struct bus *bus, struct session *s, const char *verb, struct slice name)
+void
+cmd_refuse_channel(struct bus *bus, struct session *s, const char *verb, struct slice name)
 {
 	bus->flow.stats.denied_channels++;
 	flow_log(&bus->flow, &s->client, LOG_LEVEL_INFO, "may not %s '%.*s' ([channel %s])", verb, COMMAND_SHOWN(name),
 	         access_find(bus->access.rules, name)->glob);
 	reply_error(bus, s, "NOPERM No permissions to access a channel: %s may not %s '%.*s'",
 	            identity_text(&s->client.identity).text, verb, COMMAND_SHOWN(name));
-}
-
-static void
-pubsub_answer(struct bus *bus, struct client *c, uint64_t receivers, struct barrier *barrier)
-{
-	reply_integer_behind(bus, session_of(c), receivers, barrier);
-}
-
-static enum command_result
-pubsub_publish(struct bus *bus, struct session *s, const struct slice *argv, bool is_shard)
-{
-	if (publish_is_more(bus, &s->client, argv[1], is_shard, argv[2].len)) {
-		publish_more(bus, &s->client, argv[2], pubsub_answer);
-		return COMMAND_DONE;
-	}
-	if (!cmd_require_name(bus, s, argv[1]))
-		return COMMAND_DONE;
-	switch (publish_message(bus, &s->client,
-	                        &(struct publish_request){
-				    .name = argv[1],
-				    .is_shard = is_shard,
-				    /* EXEC has waited for everything that it publishes, and goes out whole. */
-				    .may_wait = !bus->flow.executing,
-				    .payload = argv[2],
-				    .tail = sessions_of(bus)->tail,
-				    .answer = pubsub_answer,
-				})) {
-	case PUBLISH_DONE:
-	case PUBLISH_DEAD:
-		return COMMAND_DONE;
-	case PUBLISH_WAIT:
-		return COMMAND_WAIT;
-	case PUBLISH_DENIED:
-		pubsub_refuse(bus, s, "publish to", argv[1]);
-		return COMMAND_DONE;
-	case PUBLISH_NOMEM:
-		reply_error(bus, s, "ERR out of memory, the message was not published");
-		return COMMAND_DONE;
-	case PUBLISH_LOST:
-		flow_mark_dead(&bus->flow, &s->client); /* its answer, already queued, is wrong */
-		return COMMAND_DONE;
-	}
-	return COMMAND_DONE;
-}
-
-enum command_result
-cmd_publish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
-{
-	return pubsub_publish(bus, s, argv, false);
-}
-
-enum command_result
-cmd_spublish(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
-{
-	return pubsub_publish(bus, s, argv, true);
 }
 
 /* The first element of confirmations. */
@@ -130,7 +66,7 @@ pubsub_require_subscribe(struct bus *bus, struct session *s, const struct slice 
 	bus->flow.work.done += argc * bus->access.n_rules * WORK_VISIT;
 	for (size_t i = 1; i < argc; i++)
 		if (argv[i].len <= PROTOCOL_NAME_MAX && !pubsub_may_subscribe(bus, s, argv[i])) {
-			pubsub_refuse(bus, s, "subscribe to", argv[i]);
+			cmd_refuse_channel(bus, s, "subscribe to", argv[i]);
 			return false;
 		}
 	return true;
@@ -146,8 +82,47 @@ cmd_require_channels(struct bus *bus, struct session *s, const struct command *r
 		return true;
 	if (argv[1].len > PROTOCOL_NAME_MAX || publish_is_allowed(bus, &s->client, argv[1]))
 		return true; /* for a name that is too long, the command itself replies the error */
-	pubsub_refuse(bus, s, "publish to", argv[1]);
+	cmd_refuse_channel(bus, s, "publish to", argv[1]);
 	return false;
+}
+
+/* Subscribes to one channel or pattern; replies the confirmation, or an error. Returns whether it is subscribed. */
+static bool
+pubsub_add(struct bus *bus, struct session *s, enum subscription_kind kind, struct slice name)
+{
+	switch (bus_subscribe(bus, &s->client, kind, name)) {
+	case 0:
+	case SUBSCRIPTIONS_E_EXISTS:
+		output_pin(&bus->flow, &s->client); /* the confirmation comes before the first message */
+		reply_confirmation(bus, s, pubsub_words[kind].subscribe, &name, pubsub_count(s, kind));
+		return true;
+	case SUBSCRIPTIONS_E_TOO_MANY:
+		reply_error(bus, s, "ERR too many subscriptions; the limit for one client is %llu",
+		            (unsigned long long)bus->flow.limits.max_subscriptions);
+		return false;
+	case SUBSCRIPTIONS_E_TOO_MANY_OF_USER:
+		reply_error(bus, s, "ERR too many subscriptions; the limit for all clients of %s is %llu",
+		            identity_text(&s->client.identity).text,
+		            (unsigned long long)bus->flow.limits.max_subscriptions_per_uid);
+		return false;
+	case SUBSCRIPTIONS_E_TOO_MANY_PATTERNS:
+		reply_error(bus, s, "ERR too many patterns; the limit for all clients of %s is %llu",
+		            identity_text(&s->client.identity).text,
+		            (unsigned long long)bus->flow.limits.max_patterns_per_uid);
+		return false;
+	default:
+		reply_error(bus, s, "ERR out of memory, not subscribed");
+		return false;
+	}
+}
+
+bool
+cmd_subscribe_one(struct bus *bus, struct session *s, struct slice channel)
+{
+	const struct slice argv[2] = { [1] = channel };
+
+	return cmd_require_name(bus, s, channel) && pubsub_require_subscribe(bus, s, argv, 2) &&
+	       pubsub_add(bus, s, SUBSCRIPTION_CHANNEL, channel);
 }
 
 static enum command_result
@@ -159,12 +134,12 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 		reply_error(bus, s, "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
 		return COMMAND_DONE;
 	}
+	if (first == 0 && services_settle(&bus->services, &s->client))
+		return COMMAND_WAIT;
 	/* For patterns, the right to read is checked for each message. */
 	if (first == 0 && kind != SUBSCRIPTION_PATTERN && !pubsub_require_subscribe(bus, s, argv, argc))
 		return COMMAND_DONE;
 	for (size_t i = first > 0 ? first : 1; i < argc; i++) {
-		int r;
-
 		if (job_must_pause(bus, s, i))
 			return COMMAND_MORE;
 		bus->flow.work.done += WORK_COMMAND;
@@ -173,28 +148,11 @@ pubsub_subscribe(struct bus *bus, struct session *s, enum subscription_kind kind
 		if (first > 0 && kind != SUBSCRIPTION_PATTERN) { /* the rules may have changed since all were checked */
 			bus->flow.work.done += bus->access.n_rules * WORK_VISIT;
 			if (!pubsub_may_subscribe(bus, s, argv[i])) {
-				pubsub_refuse(bus, s, "subscribe to", argv[i]);
+				cmd_refuse_channel(bus, s, "subscribe to", argv[i]);
 				continue;
 			}
 		}
-		r = bus_subscribe(bus, &s->client, kind, argv[i]);
-		if (r == SUBSCRIPTIONS_E_TOO_MANY)
-			reply_error(bus, s, "ERR too many subscriptions; the limit for one client is %llu",
-			            (unsigned long long)bus->flow.limits.max_subscriptions);
-		else if (r == SUBSCRIPTIONS_E_TOO_MANY_OF_USER)
-			reply_error(bus, s, "ERR too many subscriptions; the limit for all clients of %s is %llu",
-			            identity_text(&s->client.identity).text,
-			            (unsigned long long)bus->flow.limits.max_subscriptions_per_uid);
-		else if (r == SUBSCRIPTIONS_E_TOO_MANY_PATTERNS)
-			reply_error(bus, s, "ERR too many patterns; the limit for all clients of %s is %llu",
-			            identity_text(&s->client.identity).text,
-			            (unsigned long long)bus->flow.limits.max_patterns_per_uid);
-		else if (r < 0)
-			reply_error(bus, s, "ERR out of memory, not subscribed");
-		else {
-			output_pin(&bus->flow, &s->client); /* the confirmation comes before the first message */
-			reply_confirmation(bus, s, pubsub_words[kind].subscribe, &argv[i], pubsub_count(s, kind));
-		}
+		pubsub_add(bus, s, kind, argv[i]);
 	}
 	return COMMAND_DONE;
 }

@@ -206,6 +206,8 @@ cmd_udsd_monitor(struct bus *bus, struct session *s, const struct slice *argv, s
 {
 	if (!udsd_require_pattern(bus, s, argv, argc))
 		return COMMAND_DONE;
+	if (services_settle(&bus->services, &s->client))
+		return COMMAND_WAIT;
 	output_pin(&bus->flow, &s->client); /* the reply comes before the first notice */
 	if (taps_join(&bus->taps, &s->client, argc > 2 ? &argv[2] : NULL) < 0)
 		reply_error(bus, s, "ERR out of memory");

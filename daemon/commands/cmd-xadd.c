@@ -174,7 +174,7 @@ xadd_append(struct bus *bus, struct session *s, struct streams *streams, struct 
 		if (xadd_is_duplicate(bus, s, streams, stream, xadd, iid))
 			return false;
 	}
-	if (!keyspace_require_room(bus, s, streams, stream))
+	if (!keyspace_require_room_for_entry(bus, s, streams, stream))
 		return false;
 	if (is_new && !(stream = keyspace_get(bus, s, streams, key)))
 		return false;

@@ -19,6 +19,8 @@ command_handler cmd_udsd_pending;
 /* cmd-udsd-backup.c, cmd-udsd-streams.c */
 command_handler cmd_udsd_backup;
 command_handler cmd_udsd_streams;
+/* cmd-udsd-subscribe.c */
+command_handler cmd_udsd_subscribe, cmd_udsd_position;
 
 /* cmd-client.c */
 command_handler cmd_client_id, cmd_client_getname, cmd_client_setname, cmd_client_setinfo;
@@ -28,14 +30,19 @@ command_handler cmd_client_no_evict, cmd_client_no_touch, cmd_client_reply, cmd_
 command_handler cmd_client_info, cmd_client_list, cmd_udsd_clients;
 command_handler cmd_client_kill;
 
-/* cmd-pubsub.c */
-command_handler cmd_publish, cmd_subscribe, cmd_unsubscribe, cmd_psubscribe, cmd_punsubscribe;
-command_handler cmd_spublish, cmd_ssubscribe, cmd_sunsubscribe;
+/* cmd-publish.c, cmd-pubsub.c */
+command_handler cmd_publish, cmd_spublish;
+command_handler cmd_subscribe, cmd_unsubscribe, cmd_psubscribe, cmd_punsubscribe;
+command_handler cmd_ssubscribe, cmd_sunsubscribe;
 command_handler cmd_pubsub_channels, cmd_pubsub_numsub, cmd_pubsub_numpat;
 command_handler cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub;
 
 /* cmd-udsd.c */
 command_handler cmd_udsd_channels, cmd_udsd_idmp, cmd_udsd_monitor, cmd_udsd_reload, cmd_udsd_waitown, cmd_udsd_waitreceiver;
+
+/* cmd-udsd-call.c, cmd-udsd-serve.c */
+command_handler cmd_udsd_ask, cmd_udsd_call, cmd_udsd_cancel, cmd_udsd_services;
+command_handler cmd_udsd_answer, cmd_udsd_fail, cmd_udsd_next, cmd_udsd_serve, cmd_udsd_unserve;
 
 /* cmd-multi.c */
 command_handler cmd_multi, cmd_exec, cmd_discard;

@@ -142,6 +142,19 @@ keyspace_require_room(struct bus *bus, struct session *s, struct streams *stream
 	return !refusal;
 }
 
+bool
+keyspace_require_room_for_entry(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream)
+{
+	const char *refusal;
+
+	if (!keyspace_require_room(bus, s, streams, stream))
+		return false;
+	refusal = stream ? stream_retain_refusal(streams, stream) : NULL;
+	if (refusal)
+		reply_error(bus, s, "%s", refusal);
+	return !refusal;
+}
+
 struct stream *
 keyspace_get(struct bus *bus, struct session *s, struct streams *streams, struct slice key)
 {

@@ -70,6 +70,10 @@ bool keyspace_exec_must_wait(struct bus *bus, struct session *s, const struct co
  */
 bool keyspace_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream *stream);
 
+/* Likewise for one more entry: the rule of the stream may say how many it may have. */
+bool keyspace_require_room_for_entry(struct bus *bus, struct session *s, struct streams *streams,
+                                     struct stream *stream);
+
 /* The stream, or NULL: there is none. Takes a key of any length. */
 struct stream *keyspace_find(struct bus *bus, struct streams *streams, struct slice key);
 

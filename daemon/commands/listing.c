@@ -23,6 +23,8 @@ listing_free(struct bus *bus, void *state)
 		flow_end_walk(&listing->clients);
 	else if (listing->kind == LISTING_CHANNELS)
 		channels_end_walk(&listing->channels);
+	else if (listing->kind == LISTING_SERVICES)
+		services_end_walk(&listing->services);
 	output_limit_charge(&bus->flow, user, &listing->charged, 0);
 	chunk_unref(listing->out);
 	free(listing->extra);
@@ -55,6 +57,8 @@ listing_begin(struct bus *bus, struct session *s, int kind)
 		flow_begin_walk(&bus->flow, &listing->clients);
 	else if (kind == LISTING_CHANNELS)
 		channels_begin_walk(&bus->subscriptions.channels, &listing->channels);
+	else if (kind == LISTING_SERVICES)
+		services_begin_walk(&bus->services, &listing->services);
 	listing_enter(s);
 	*place = (struct place){ .state = listing, .free = listing_free };
 	return listing;
@@ -192,6 +196,25 @@ listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visi
 		if (!listing_may_go_on(bus, s, listing, r, &result))
 			return result;
 	}
+	return listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
+}
+
+enum command_result
+listing_services(struct bus *bus, struct session *s, listing_service_visit *visit, const void *arg)
+{
+	struct listing *listing;
+	enum command_result result;
+	char header[HEADER_ROOM];
+	struct service *service;
+
+	if (listing_waits(bus, s))
+		return COMMAND_WAIT;
+	listing = listing_begin(bus, s, LISTING_SERVICES);
+	if (!listing)
+		return listing_refuse(bus, s, "out of memory");
+	while ((service = services_walk(&bus->services, &listing->services)))
+		if (!listing_may_go_on(bus, s, listing, visit(listing, service, arg), &result))
+			return result;
 	return listing_reply(bus, s, listing, header, resp_put_header(header, '*', listing->n));
 }
 

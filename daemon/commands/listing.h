@@ -1,7 +1,8 @@
 /*
- * Commands that list clients, channels or streams. The list is made in turns, so others never wait for it: each visit
- * encodes one element, and the reply is queued when all are there. What changes meanwhile is listed as it is when it is
- * visited. The clients of one user make one list at a time, and a list may take a quarter of queue_limit_per_uid.
+ * Commands that list clients, channels, services or streams. The list is made in turns, so others never wait for it:
+ * each visit encodes one element, and the reply is queued when all are there. What changes meanwhile is listed as it is
+ * when it is visited. The clients of one user make one list at a time, and a list may take a quarter of
+ * queue_limit_per_uid.
  */
 #pragma once
 
@@ -17,10 +18,11 @@ struct listing {
 	size_t n;          /* elements so far, for the header of the reply */
 	struct chunk *out; /* the elements, encoded; or text; behind room for the header */
 	size_t charged;    /* memory of it that the user is charged with, in bytes */
-	enum { LISTING_CLIENTS, LISTING_CHANNELS, LISTING_STREAMS } kind;
+	enum { LISTING_CLIENTS, LISTING_CHANNELS, LISTING_SERVICES, LISTING_STREAMS } kind;
 	union {
 		struct client_walk clients;
 		struct channel_walk channels;
+		struct services_walk services;
 		struct streams_walk streams;
 	};
 	void *extra; /* for visits, NULL at first; freed with free() */
@@ -36,11 +38,12 @@ void listing_enter(struct session *s);
 void listing_leave(struct bus *bus, struct user *user);
 
 /*
- * What is done with one client, channel or stream. Returns 0, -ENOMEM or ROUTING_E_MORE: then it is visited again in a
- * later turn. arg: as given to listing_clients(), for example.
+ * What is done with one client, channel, service or stream. Returns 0, -ENOMEM or ROUTING_E_MORE: then it is visited
+ * again in a later turn. arg: as given to listing_clients(), for example.
  */
 typedef int listing_client_visit(struct listing *listing, struct client *c, const void *arg);
 typedef int listing_channel_visit(struct listing *listing, struct channel *channel, const void *arg);
+typedef int listing_service_visit(struct listing *listing, struct service *service, const void *arg);
 typedef int listing_stream_visit(struct listing *listing, struct stream *stream, const void *arg);
 
 /*
@@ -49,6 +52,7 @@ typedef int listing_stream_visit(struct listing *listing, struct stream *stream,
  */
 enum command_result listing_clients(struct bus *bus, struct session *s, listing_client_visit *visit, const void *arg);
 enum command_result listing_channels(struct bus *bus, struct session *s, listing_channel_visit *visit, const void *arg);
+enum command_result listing_services(struct bus *bus, struct session *s, listing_service_visit *visit, const void *arg);
 enum command_result listing_streams(struct bus *bus, struct session *s, listing_stream_visit *visit, const void *arg);
 
 /* Append to the list. Return 0 or -ENOMEM. */

@@ -42,6 +42,7 @@ struct reader {
 	void *base;  /* what its keys set; NULL: see above, or there was no memory */
 	struct listener_config *any_listener;
 	struct access_rule *any_rule;
+	struct service_rule *any_service_rule;
 	struct stream_rule *any_stream_rule;
 	bool has_bad_value; /* a key has */
 	uint64_t seen;      /* a bit for each row that has been set: here, if the section has a name, else anywhere */
@@ -119,36 +120,18 @@ reader_begin_listener(struct reader *reader, const char *name)
 		reader_mistake(reader, "[%s]: out of memory", reader->section);
 }
 
+/* Begins a section whose name is a pattern, of channels, services or streams. */
 static void
-reader_begin_channel(struct reader *reader, const char *glob)
+reader_begin_pattern(struct reader *reader, enum config_scope scope, const char *what, const char *example,
+                     const char *glob)
 {
-	const struct access_rule *other;
-
-	reader->scope = SCOPE_CHANNEL;
+	reader->scope = scope;
 	if (!*glob)
-		reader_mistake(reader, "[%s]: a channel section needs a name or pattern, like [channel alerts.*]",
-		               reader->section);
-	STAILQ_FOREACH(other, &reader->config->rules, link)
-		if (*glob && strcmp(other->glob, glob) == 0)
-			reader_mistake(reader, "[%s]: there is a section of this name already", reader->section);
-	reader->base = config_add_rule(reader->config, glob);
-	if (!reader->base)
-		reader_mistake(reader, "[%s]: out of memory", reader->section);
-}
-
-static void
-reader_begin_stream(struct reader *reader, const char *glob)
-{
-	const struct stream_rule *other;
-
-	reader->scope = SCOPE_STREAM;
-	if (!*glob)
-		reader_mistake(reader, "[%s]: a stream section needs a name or pattern, like [stream jobs.*]",
-		               reader->section);
-	STAILQ_FOREACH(other, &reader->config->stream_rules, link)
-		if (*glob && strcmp(other->glob, glob) == 0)
-			reader_mistake(reader, "[%s]: there is a section of this name already", reader->section);
-	reader->base = config_add_stream_rule(reader->config, glob);
+		reader_mistake(reader, "[%s]: a %s section needs a name or pattern, like [%s]", reader->section, what,
+		               example);
+	else if (config_has_rule(reader->config, scope, glob))
+		reader_mistake(reader, "[%s]: there is a section of this name already", reader->section);
+	reader->base = config_add_rule(reader->config, scope, glob);
 	if (!reader->base)
 		reader_mistake(reader, "[%s]: out of memory", reader->section);
 }
@@ -193,11 +176,15 @@ reader_begin_named(struct reader *reader)
 		return true;
 	}
 	if ((name = config_text_section_name(reader->section, "channel"))) {
-		reader_begin_channel(reader, name);
+		reader_begin_pattern(reader, SCOPE_CHANNEL, "channel", "channel alerts.*", name);
+		return true;
+	}
+	if ((name = config_text_section_name(reader->section, "service"))) {
+		reader_begin_pattern(reader, SCOPE_SERVICE, "service", "service db.*", name);
 		return true;
 	}
 	if ((name = config_text_section_name(reader->section, "stream"))) {
-		reader_begin_stream(reader, name);
+		reader_begin_pattern(reader, SCOPE_STREAM, "stream", "stream jobs.*", name);
 		return true;
 	}
 	for (size_t i = 0; i < config_n_rows; i++)
@@ -210,7 +197,7 @@ reader_begin_named(struct reader *reader)
 static void
 reader_begin_unknown(struct reader *reader)
 {
-	static const char *const kinds[] = { "udsd", "limits", "admin", "listener", "channel", "stream" };
+	static const char *const kinds[] = { "udsd", "limits", "admin", "listener", "channel", "service", "stream" };
 	size_t len = strcspn(reader->section, " \t");
 	const char *nearest = nearest_find(reader->section, len, kinds, sizeof(kinds) / sizeof(kinds[0]));
 	char *behind = reader->section + len;
@@ -218,7 +205,7 @@ reader_begin_unknown(struct reader *reader)
 	if (!nearest) {
 		reader_mistake(reader,
 		               "[%s]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], "
-		               "[channel PATTERN] or [stream PATTERN]",
+		               "[channel PATTERN], [service PATTERN] or [stream PATTERN]",
 		               reader->section);
 		reader->is_any = true;
 		return;
@@ -278,6 +265,7 @@ reader_base(const struct reader *reader, const struct config_row *row)
 		return reader->base;
 	return row->scope == SCOPE_LISTENER  ? (void *)reader->any_listener
 	       : row->scope == SCOPE_CHANNEL ? (void *)reader->any_rule
+	       : row->scope == SCOPE_SERVICE ? (void *)reader->any_service_rule
 	       : row->scope == SCOPE_STREAM  ? (void *)reader->any_stream_rule
 	                                     : reader->config;
 }
@@ -375,6 +363,7 @@ config_read(struct config *config, const char *path, struct buf *mistakes)
 	}
 	reader.any_listener = config_new_listener("");
 	reader.any_rule = access_rule_new("");
+	reader.any_service_rule = service_rule_new("");
 	reader.any_stream_rule = stream_rule_new("");
 	while ((r = reader_read_line(&reader)) == 0)
 		reader_handle_line(&reader);
@@ -384,8 +373,8 @@ config_read(struct config *config, const char *path, struct buf *mistakes)
 	reader_end_section(&reader);
 	free(reader.any_listener);
 	free(reader.any_stream_rule);
-	if (reader.any_rule)
-		access_rule_free(reader.any_rule);
+	service_rule_free(reader.any_service_rule);
+	access_rule_free(reader.any_rule);
 	buf_deinit(&reader.text);
 	if (ferror(file)) {
 		buf_printf(mistakes, "%s: cannot be read: %s\n", path, strerror(error));

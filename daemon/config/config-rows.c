@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config-data.h"
+#include "config-words.h"
 
 #define IN_CONFIG(member) offsetof(struct config, member)
 #define IN_LISTENER(member) offsetof(struct listener_config, member)
@@ -15,6 +16,8 @@
 	{ SCOPE_CONFIG, "limits", #member, type, IN_CONFIG(limits.member), initial, { min, max } },
 #define STORE(key, type, member, initial, min, max)                                                                    \
 	{ SCOPE_CONFIG, "store", #key, type, IN_CONFIG(store.member), initial, { min, max } },
+#define SERVICE(key, type, member, initial, min, max)                                                                  \
+	{ SCOPE_SERVICE, "service", #key, type, offsetof(struct service_rule, member), initial, { min, max } },
 #define STREAM(key, type, member, initial, min, max)                                                                   \
 	{ SCOPE_STREAM, "stream", #key, type, offsetof(struct stream_rule, member), initial, { min, max } },
 
@@ -45,6 +48,16 @@ const struct config_row config_rows[] = {
 	{ SCOPE_CHANNEL, "channel", "publish", &config_type_principals, IN_RULE(publish), NULL },
 	{ SCOPE_CHANNEL, "channel", "subscribe", &config_type_principals, IN_RULE(subscribe), NULL },
 	{ SCOPE_CHANNEL, "channel", "slow", &config_type_slow, IN_RULE(slow), "wait" },
+	STREAM(published, &config_type_switch, published, "no", 0, 0)
+	STREAM(max_entries, COUNT, max_entries, "0", 0, 1000000000000)
+	STREAM(max_bytes, SIZE, max_bytes, "0", 0, 1024 * LIMITS_GIB)
+	STREAM(max_age, DURATION, max_age_ms, "0", 0, 3650 * LIMITS_DAY)
+	STREAM(when_full, &config_type_full, when_full, "trim", 0, 0)
+	STREAM(keep, &config_type_keep, keep, "unacked", 0, 0)
+	SERVICE(call, &config_type_principals, call, NULL, 0, 0)
+	SERVICE(serve, &config_type_principals, serve, NULL, 0, 0)
+	SERVICE(max_waiting, COUNT, max_waiting, "1000", 0, 100000)
+	SERVICE(timeout, DURATION, timeout_ms, "30s", 1, LIMITS_DAY)
 	STREAM(max_pending, COUNT, max_pending, "100000", 1, 100000000)
 	STREAM(redeliver, DURATION, delivery.redeliver_ms, "0", 0, 30 * LIMITS_DAY)
 	STREAM(retry_delay, &config_type_durations, delivery.retry_delay, "", 0, 30 * LIMITS_DAY)

@@ -8,11 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "config-data.h"
 #include "config-types.h"
-
-/* What offsets are into: struct config, or for sections that have a name struct listener_config, access_rule or
- * stream_rule. */
-enum config_scope { SCOPE_CONFIG, SCOPE_LISTENER, SCOPE_CHANNEL, SCOPE_STREAM };
 
 struct config_row {
 	enum config_scope scope;

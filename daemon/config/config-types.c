@@ -301,18 +301,6 @@ const struct config_type config_type_store = {
 	.expected = "a directory that begins with '/', auto or none",
 };
 
-static const char *const type_policies[] = {
-	[SLOW_WAIT] = "wait",
-	[SLOW_DROP] = "drop",
-	[SLOW_DISCONNECT] = "disconnect",
-};
-
-const struct config_type config_type_slow = {
-	.words = type_policies,
-	.n_words = sizeof(type_policies) / sizeof(type_policies[0]),
-	.expected = "a policy (wait, drop or disconnect)",
-};
-
 static int
 type_parse_word(const struct config_type *type, const char *text, int *at)
 {

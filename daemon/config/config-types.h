@@ -45,7 +45,6 @@ extern const struct config_type config_type_user;       /* uid_t; (uid_t)-1 if t
 extern const struct config_type config_type_group;      /* gid_t; likewise */
 extern const struct config_type config_type_principals; /* struct access_list */
 extern const struct config_type config_type_store;      /* char[STORE_PATH_MAX + 1]: a directory, "auto" or "none" */
-extern const struct config_type config_type_slow;       /* int: enum slow_policy */
 
 /* Sets *at from text. Returns 0, -ENOMEM or -EINVAL; on failure *at is unchanged and *ret_error says why. */
 int config_type_parse(const struct config_type *type, const char *text, const struct config_bounds *bounds, void *at,

@@ -27,6 +27,7 @@ config_new(void)
 		return NULL;
 	STAILQ_INIT(&config->listeners);
 	STAILQ_INIT(&config->rules);
+	STAILQ_INIT(&config->service_rules);
 	STAILQ_INIT(&config->stream_rules);
 	if (config_set_defaults(SCOPE_CONFIG, config) < 0) {
 		config_free(config);
@@ -39,6 +40,7 @@ void
 config_free(struct config *config)
 {
 	struct listener_config *listener;
+	struct service_rule *service_rule;
 	struct stream_rule *stream_rule;
 	struct access_rule *rule;
 
@@ -51,6 +53,10 @@ config_free(struct config *config)
 	while ((rule = STAILQ_FIRST(&config->rules))) {
 		STAILQ_REMOVE_HEAD(&config->rules, link);
 		access_rule_free(rule);
+	}
+	while ((service_rule = STAILQ_FIRST(&config->service_rules))) {
+		STAILQ_REMOVE_HEAD(&config->service_rules, link);
+		service_rule_free(service_rule);
 	}
 	while ((stream_rule = STAILQ_FIRST(&config->stream_rules))) {
 		STAILQ_REMOVE_HEAD(&config->stream_rules, link);
@@ -82,27 +88,52 @@ config_add_listener(struct config *config, const char *name)
 	return listener;
 }
 
-struct access_rule *
-config_add_rule(struct config *config, const char *glob)
+bool
+config_has_rule(const struct config *config, enum config_scope scope, const char *glob)
 {
-	struct access_rule *rule = access_rule_new(glob);
+	const struct access_rule *channel;
+	const struct service_rule *service;
+	const struct stream_rule *stream;
 
-	if (!rule)
-		return NULL;
-	config_set_defaults(SCOPE_CHANNEL, rule);
-	STAILQ_INSERT_TAIL(&config->rules, rule, link);
-	return rule;
+	if (scope == SCOPE_CHANNEL)
+		STAILQ_FOREACH(channel, &config->rules, link)
+			if (strcmp(channel->glob, glob) == 0)
+				return true;
+	if (scope == SCOPE_SERVICE)
+		STAILQ_FOREACH(service, &config->service_rules, link)
+			if (strcmp(service->glob, glob) == 0)
+				return true;
+	if (scope == SCOPE_STREAM)
+		STAILQ_FOREACH(stream, &config->stream_rules, link)
+			if (strcmp(stream->glob, glob) == 0)
+				return true;
+	return false;
 }
 
-struct stream_rule *
-config_add_stream_rule(struct config *config, const char *glob)
+/* Adds a rule without values behind the others of its scope. Returns it, or NULL when there is no memory. */
+static void *
+config_new_rule(struct config *config, enum config_scope scope, const char *glob)
 {
-	struct stream_rule *rule = stream_rule_new(glob);
+	struct access_rule *channel = scope == SCOPE_CHANNEL ? access_rule_new(glob) : NULL;
+	struct service_rule *service = scope == SCOPE_SERVICE ? service_rule_new(glob) : NULL;
+	struct stream_rule *stream = scope == SCOPE_STREAM ? stream_rule_new(glob) : NULL;
 
-	if (!rule)
-		return NULL;
-	config_set_defaults(SCOPE_STREAM, rule);
-	STAILQ_INSERT_TAIL(&config->stream_rules, rule, link);
+	if (channel)
+		STAILQ_INSERT_TAIL(&config->rules, channel, link);
+	if (service)
+		STAILQ_INSERT_TAIL(&config->service_rules, service, link);
+	if (stream)
+		STAILQ_INSERT_TAIL(&config->stream_rules, stream, link);
+	return channel ? (void *)channel : service ? (void *)service : stream;
+}
+
+void *
+config_add_rule(struct config *config, enum config_scope scope, const char *glob)
+{
+	void *rule = config_new_rule(config, scope, glob);
+
+	if (rule)
+		config_set_defaults(scope, rule);
 	return rule;
 }
 
@@ -126,6 +157,7 @@ void
 config_print(const struct config *config, FILE *out)
 {
 	const struct listener_config *listener;
+	const struct service_rule *service_rule;
 	const struct stream_rule *stream_rule;
 	const struct access_rule *rule;
 
@@ -137,6 +169,10 @@ config_print(const struct config *config, FILE *out)
 	STAILQ_FOREACH(rule, &config->rules, link) {
 		fprintf(out, "\n[channel %s]\n", rule->glob);
 		config_print_scope(SCOPE_CHANNEL, rule, out);
+	}
+	STAILQ_FOREACH(service_rule, &config->service_rules, link) {
+		fprintf(out, "\n[service %s]\n", service_rule->glob);
+		config_print_scope(SCOPE_SERVICE, service_rule, out);
 	}
 	STAILQ_FOREACH(stream_rule, &config->stream_rules, link) {
 		fprintf(out, "\n[stream %s]\n", stream_rule->glob);

@@ -22,11 +22,14 @@ struct listener_config *config_new_listener(const char *name);
 /* Adds a listener with the defaults. Returns it, or NULL when there is no memory. */
 struct listener_config *config_add_listener(struct config *config, const char *name);
 
-/* Adds a rule with the defaults behind the others. Returns it, or NULL when there is no memory. */
-struct access_rule *config_add_rule(struct config *config, const char *glob);
+/*
+ * Adds a rule with the defaults, behind the others of its scope: a struct access_rule for SCOPE_CHANNEL, service_rule
+ * for SCOPE_SERVICE, stream_rule for SCOPE_STREAM. Returns it, or NULL when there is no memory.
+ */
+void *config_add_rule(struct config *config, enum config_scope scope, const char *glob);
 
-/* Likewise, for streams. */
-struct stream_rule *config_add_stream_rule(struct config *config, const char *glob);
+/* Whether there is one with this name or pattern already. */
+bool config_has_rule(const struct config *config, enum config_scope scope, const char *glob);
 
 /* Writes the whole configuration in the form that config_read() reads. */
 void config_print(const struct config *config, FILE *out);

@@ -145,6 +145,9 @@ feed_publish(struct bus *bus, struct session *s, const struct feed_plan *plan, s
 	case PUBLISH_WAIT:
 		bus->flow.stats.waits++;
 		return false;
+	case PUBLISH_REFUSED:
+		feed_refuse(bus, s, plan, "%s", bus->refusal);
+		return true;
 	case PUBLISH_DENIED:
 		feed_refuse_channel(bus, s, plan, "publish to");
 		return true;

@@ -72,7 +72,9 @@ conn_is_gated(const struct conn *conn)
 {
 	const struct client *c = &conn->session.client;
 
-	return c->out_state == CLIENT_OUT_GATED && (c->state == CLIENT_CLOSING || c->held_up);
+	return c->out_state == CLIENT_OUT_GATED &&
+	       (c->state == CLIENT_CLOSING || c->held_up ||
+	        (c->in_list && c->in_list == &loop_bus(conn->origin->loop)->services.settling));
 }
 
 /*

@@ -12,6 +12,7 @@
 
 #include "evmem.h"
 #include "log.h"
+#include "service-replies.h"
 #include "signals.h"
 
 /* libevent speaks through the log. */
@@ -73,6 +74,7 @@ loop_init(struct loop *loop, const struct limits *limits, const struct command *
 	r = loop->buffer && loop->base ? loop_make_room_for_timers(loop) : -ENOMEM;
 	if (r == 0)
 		r = sessions_init(&loop->sessions, limits, table);
+	services_set_ops(&loop->sessions.bus.services, &service_replies);
 	if (r < 0) {
 		if (loop->base)
 			event_base_free(loop->base);

@@ -34,6 +34,7 @@ stop_begin(struct stop *stop, uint64_t timeout_ms)
 	flow_update_time(flow);
 	stop->loop->stop_by_ms = flow->now_ms + timeout_ms;
 	stop->loop->stopping = true;
+	services_stop(&loop_bus(stop->loop)->services);
 	TAILQ_FOREACH(c, &flow->clients, link)
 		conn_pause(conn_of(c));
 }

@@ -13,6 +13,8 @@
 #include "conn.h"
 #include "input-quota.h"
 #include "pass.h"
+#include "replay-turns.h"
+#include "services.h"
 #include "streams.h"
 #include "timeouts.h"
 #include "wait-receivers.h"
@@ -93,7 +95,8 @@ turn_deadline_cb(void *arg)
 	struct turn *turn = arg;
 
 	flow_update_time(&loop_bus(turn->loop)->flow);
-	blocked_check(turn->loop->sessions.streams);
+	if (turn->loop->sessions.streams)
+		blocked_check(turn->loop->sessions.streams);
 }
 
 static void
@@ -107,7 +110,7 @@ turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute_
 	if (bus->flow.now_ms >= turn->tick_due_ms + PAUSE_MS)
 		timeouts_forgive(bus, bus->flow.now_ms - turn->tick_due_ms);
 	timeouts_check_slow(bus);
-	if (turn->has_no_alarm)
+	if (turn->has_no_alarm && turn->loop->sessions.streams)
 		blocked_check(turn->loop->sessions.streams);
 	wait_receivers_expire(bus);
 	if (bus->flow.now_ms - turn->last_sweep_ms < SWEEP_MS)
@@ -164,6 +167,29 @@ turn_deinit(struct turn *turn)
 	alarm_deinit(&turn->deadline);
 }
 
+static void
+turn_commit(struct streams *streams)
+{
+	streams_retain(streams); /* commands have run since streams_advance() */
+	streams_commit(streams);
+}
+
+/* When services, streams or replays have something to do. */
+static uint64_t
+turn_next_deadline(const struct turn *turn)
+{
+	const struct streams *streams = turn->loop->sessions.streams;
+	uint64_t next = services_next_deadline(&loop_bus(turn->loop)->services), other;
+
+	if (streams) {
+		other = streams_next_deadline(streams);
+		next = other < next ? other : next;
+		other = replays_next_deadline(loop_bus(turn->loop));
+		next = other < next ? other : next;
+	}
+	return next;
+}
+
 void
 turn_end_pass(struct turn *turn)
 {
@@ -174,11 +200,12 @@ turn_end_pass(struct turn *turn)
 		streams_advance(turn->loop->sessions.streams);
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
+	if (!bus->flow.is_exclusive) /* what an ASK publishes must not come in between */
+		services_advance(&bus->services);
 	if (turn->loop->sessions.streams && !bus->flow.executing) /* EXEC is durable as a whole or not at all */
-		streams_commit(turn->loop->sessions.streams);
+		turn_commit(turn->loop->sessions.streams);
 	pass_end(bus, &conn_pass_ops);
-	if (turn->loop->sessions.streams)
-		turn->has_no_alarm = !alarm_set(&turn->deadline, streams_next_deadline(turn->loop->sessions.streams));
+	turn->has_no_alarm = !alarm_set(&turn->deadline, turn_next_deadline(turn));
 	turn_update_tick(turn);
 }
 
@@ -187,6 +214,7 @@ turn_once(struct turn *turn)
 {
 	struct streams *streams = turn->loop->sessions.streams;
 	bool is_busy = pass_has_work(loop_bus(turn->loop)) || stop_has_work(&turn->stop) ||
+	               services_have_work(&loop_bus(turn->loop)->services) ||
 	               (streams && (streams_want_commit(streams) || streams_have_work(streams)));
 
 	stop_note_clients(&turn->stop);

@@ -63,6 +63,7 @@ barrier_new(struct barrier_pool *pool)
 	barrier->pending = 0;
 	barrier->commit = 0;
 	barrier->is_broken = false;
+	barrier->followers = NULL;
 	ring_init(&barrier->waiters);
 	return barrier;
 }
@@ -74,8 +75,31 @@ barrier_new_commit(struct barrier_pool *pool)
 
 	if (!barrier)
 		return NULL;
-	pool->last_commit += pool->last_commit == UINT32_MAX ? 2 : 1; /* 0 is no number */
+	pool->last_commit += pool->last_commit == BARRIER_SLOT - 1 ? 3 : 1; /* neither that nor 0 is a number */
 	barrier->commit = pool->last_commit;
+	barrier_add(barrier);
+	return barrier;
+}
+
+void
+barrier_follow(struct barrier *barrier, struct barrier *commit)
+{
+	assert(barrier->commit == 0 && commit->pending > 0);
+	barrier->commit = commit->commit;
+	barrier_add(barrier);
+	barrier->next_follower = commit->followers;
+	commit->followers = barrier_ref(barrier);
+	barrier_ref(commit); /* so it is seen that somebody waits for it */
+}
+
+struct barrier *
+barrier_new_slot(struct barrier_pool *pool)
+{
+	struct barrier *barrier = barrier_new(pool);
+
+	if (!barrier)
+		return NULL;
+	barrier->commit = BARRIER_SLOT;
 	barrier_add(barrier);
 	return barrier;
 }
@@ -120,7 +144,15 @@ barrier_make_waiters_ready(struct barrier *barrier)
 void
 barrier_open(struct barrier *barrier)
 {
+	struct barrier *follower;
+
 	barrier_make_waiters_ready(barrier);
+	while ((follower = barrier->followers)) {
+		barrier->followers = follower->next_follower;
+		barrier->refs--;
+		barrier_arrive(follower);
+		barrier_unref(follower);
+	}
 	if (barrier->refs == 0)
 		barrier_release(barrier);
 }
@@ -130,6 +162,8 @@ barrier_break(struct barrier *barrier)
 {
 	barrier->is_broken = true;
 	barrier_make_waiters_ready(barrier);
+	for (struct barrier *follower = barrier->followers; follower; follower = follower->next_follower)
+		barrier_break(follower);
 }
 
 void

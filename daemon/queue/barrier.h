@@ -27,7 +27,9 @@ struct barrier {
 	uint32_t refs;    /* of the open batch and of replies; the barrier lives until refs and pending are 0 */
 	uint32_t pending; /* spans that are not written yet; the barrier is open while it is 0 */
 	uint32_t commit;  /* 0; or, of a barrier that waits for the disk, its number: a later one opens later */
+	uint32_t slot;    /* of BARRIER_SLOT: where the span that waits for its bytes is in its ring, see outq-slot.h */
 	bool is_broken;   /* it never opens: whoever comes to it is disconnected */
+	struct barrier *followers, *next_follower; /* that wait for it; see barrier_follow() */
 	struct barrier_waiter waiters;
 };
 
@@ -44,6 +46,17 @@ struct barrier *barrier_new(struct barrier_pool *pool);
  * called once. Messages may overtake the replies that wait for it, see outq.h. NULL without memory.
  */
 struct barrier *barrier_new_commit(struct barrier_pool *pool);
+
+/*
+ * The barrier, which was open until now and is that of no commit, opens no sooner than that of the commit, which is
+ * closed. From now on messages may overtake what waits for it.
+ */
+void barrier_follow(struct barrier *barrier, struct barrier *commit);
+/* In place of the number of a commit: the barrier of one reply that is not known yet, see outq-slot.h. */
+#define BARRIER_SLOT UINT32_MAX
+
+/* The barrier of one reply that is not known yet: with one reference, and closed until that is filled in. Or NULL. */
+struct barrier *barrier_new_slot(struct barrier_pool *pool);
 
 /* Whether replies wait for the barrier and messages may overtake them. Takes NULL. */
 static inline bool

@@ -60,6 +60,7 @@ chunk_pool_deinit(struct chunk_pool *pool)
 		free(ring);
 	}
 	pool->n_rings = 0;
+	chunk_unref(pool->empty);
 	pool->n_spare = pool->n_free;
 	chunk_pool_trim(pool);
 	assert(pool->bytes == 0);
@@ -116,6 +117,14 @@ chunk_new(struct chunk_pool *pool, size_t cap)
 		pool->n_spare = pool->n_free;
 	chunk_begin(pool, chunk, CHUNK_SIZE);
 	return chunk;
+}
+
+struct chunk *
+chunk_empty(struct chunk_pool *pool)
+{
+	if (!pool->empty)
+		pool->empty = chunk_new_exact(pool, 0);
+	return pool->empty ? chunk_ref(pool->empty) : NULL;
 }
 
 struct chunk *

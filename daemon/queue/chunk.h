@@ -33,6 +33,7 @@ struct chunk_pool {
 	/* Free list of memory for short output queues (outq.c), which come and go with every reply. */
 	struct spare_ring *rings;
 	uint32_t n_rings;
+	struct chunk *empty; /* see chunk_empty(); or NULL */
 };
 
 #define CHUNK_RING_SIZE ((size_t)128)
@@ -52,6 +53,9 @@ struct chunk *chunk_new(struct chunk_pool *pool, size_t cap);
 
 /* Likewise, but from the heap, and not larger than asked for. */
 struct chunk *chunk_new_exact(struct chunk_pool *pool, size_t cap);
+
+/* A chunk without room, for spans whose bytes are not known yet: with one more reference, or NULL. */
+struct chunk *chunk_empty(struct chunk_pool *pool);
 
 /*
  * A chunk with a copy of the bytes at `from` and nothing else, with one reference; or NULL without memory. Whoever

@@ -72,6 +72,18 @@ outq_push_waiting(struct outq *q, struct chunk *chunk, size_t offset, size_t len
 	return r;
 }
 
+struct chunk *
+outq_copy_waiting(struct outq *q, struct chunk *chunk, size_t offset, size_t len, size_t *ret_offset)
+{
+	*ret_offset = offset;
+	if (len > OUTQ_COPY_MAX || chunk->cap <= (len > OWN_CHUNK_SIZE ? len : OWN_CHUNK_SIZE))
+		return chunk_ref(chunk);
+	if (len < OUTQ_SHARED_MIN)
+		return outq_copy(q, chunk->pool, chunk->data + offset, len, ret_offset);
+	*ret_offset = 0;
+	return chunk_compact(chunk, offset, len);
+}
+
 /* Replaces the unsent part of a span with a copy, if it is small. Returns false when there is no memory. */
 static bool
 outq_detach_span(struct outq *q, struct chunk_pool *pool, uint32_t i)
@@ -111,6 +123,8 @@ outq_detach(struct outq *q, struct chunk_pool *pool)
 
 	if (q->extra && q->extra->ahead.count > 0)
 		outq_detach(&q->extra->ahead, pool);
+	if (first > 0 && outq_span(q, 0)->chunk->cap == CHUNK_ROOM && outq_span(q, 0)->barrier)
+		first = q->detached = 0; /* a reply that was filled in later (outq-slot.h), and could not be written */
 	if (first == q->count)
 		return;
 	q->chunk_bytes -= outq_chunk_bytes_from(q, first);

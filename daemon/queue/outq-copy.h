@@ -30,6 +30,12 @@ outq_extend_copy(struct outq *q, const uint8_t *data, size_t len, const struct b
 	return true;
 }
 
+/*
+ * A piece of output as it has to be queued when it waits: a copy of a small piece, and the chunk itself of a large one.
+ * Returns a chunk with a reference more and where the piece is in it, or NULL without memory.
+ */
+struct chunk *outq_copy_waiting(struct outq *q, struct chunk *chunk, size_t offset, size_t len, size_t *ret_offset);
+
 /* Call when output has to wait: copies the small pieces that were queued since the last call, while there is memory. */
 void outq_detach(struct outq *q, struct chunk_pool *pool);
 

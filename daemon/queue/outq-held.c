@@ -33,11 +33,11 @@ outq_merge_ahead(struct outq *q)
 	if (!ring)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < at; i++)
-		ring[i] = *outq_span(q, i);
+		outq_move_span(ring, i, outq_span(q, i));
 	for (uint32_t i = 0; i < ahead->count; i++)
 		ring[at + i] = *outq_span(ahead, i);
 	for (uint32_t i = at; i < q->count; i++)
-		ring[i + ahead->count] = *outq_span(q, i);
+		outq_move_span(ring, i + ahead->count, outq_span(q, i));
 	if (q->detached >= at)
 		q->detached = ahead->detached == ahead->count ? q->detached + ahead->count : at + ahead->detached;
 	if (at == 0)

@@ -76,7 +76,7 @@ outq_enlarge(struct outq *q, struct chunk_pool *pool)
 	if (!ring)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < q->count; i++)
-		ring[i] = *outq_span(q, i);
+		outq_move_span(ring, i, outq_span(q, i));
 	if (q->cap > 0)
 		outq_free_ring(q, pool);
 	q->ring = ring;

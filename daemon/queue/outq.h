@@ -13,9 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "barrier.h"
 #include "chunk.h"
-
-struct barrier;
 
 struct span {
 	struct chunk *chunk;
@@ -170,6 +169,15 @@ static inline struct span *
 outq_span(struct outq *q, uint32_t i)
 {
 	return &q->ring[(q->head + i) & (q->cap - 1)];
+}
+
+/* Likewise: copies a span to place `at` of another ring. */
+static inline void
+outq_move_span(struct span *ring, uint32_t at, const struct span *span)
+{
+	ring[at] = *span;
+	if (span->barrier && span->barrier->commit == BARRIER_SLOT)
+		span->barrier->slot = at;
 }
 
 /* Likewise. Returns NULL without memory. */

@@ -22,25 +22,43 @@ stream_rule_new(const char *glob)
 
 /* A pattern never matches an empty name, but one for all streams means that stream, too. */
 static bool
-rule_matches(const struct stream_rule *rule, const struct stream *stream, uint64_t *cost)
+rule_matches(const struct stream_rule *rule, struct slice name, uint64_t *cost)
 {
-	if (stream->name_len == 0)
+	if (name.len == 0)
 		return strspn(rule->glob, "*") == rule->glob_len;
-	return glob_match_at_cost((const uint8_t *)rule->glob, rule->glob_len, stream->name, stream->name_len, cost);
+	return glob_match_at_cost((const uint8_t *)rule->glob, rule->glob_len, name.p, name.len, cost);
+}
+
+const struct stream_rule *
+stream_rule_find(const struct stream_rules *rules, struct slice name, uint64_t *cost)
+{
+	const struct stream_rule *rule;
+
+	if (rules)
+		STAILQ_FOREACH(rule, rules, link)
+			if (rule_matches(rule, name, cost))
+				return rule;
+	return &rule_default;
+}
+
+bool
+stream_rules_publish(const struct stream_rules *rules)
+{
+	const struct stream_rule *rule;
+
+	if (rules)
+		STAILQ_FOREACH(rule, rules, link)
+			if (rule->published)
+				return true;
+	return false;
 }
 
 const struct stream_rule *
 stream_rule_look_up(struct streams *streams, struct stream *stream)
 {
-	const struct stream_rule *rule;
+	struct slice name = { stream->name, stream->name_len };
 
-	stream->rule = &rule_default;
+	stream->rule = stream_rule_find(streams->rules, name, &streams->flow->work.done);
 	stream->rules_generation = streams->rules_generation;
-	if (streams->rules)
-		STAILQ_FOREACH(rule, streams->rules, link)
-			if (rule_matches(rule, stream, &streams->flow->work.done)) {
-				stream->rule = rule;
-				break;
-			}
 	return stream->rule;
 }

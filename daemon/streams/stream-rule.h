@@ -31,8 +31,19 @@ struct stream_delivery {
 #define STREAM_DELIVERIES_MAX 1000000000
 #define STREAM_DEAD_LETTER "%s.dead"
 
+/* What happens to what a full stream would have too much. */
+enum stream_full { STREAM_FULL_TRIM, STREAM_FULL_REFUSE };
+/* What a bound removes: nothing that a group has not acknowledged, but for max_bytes; or anything. */
+enum stream_keep { STREAM_KEEP_UNACKED, STREAM_KEEP_ANY };
+
 struct stream_rule {
 	STAILQ_ENTRY(stream_rule) link;
+	bool published;       /* what is published to the channel of the same name is added */
+	uint64_t max_entries; /* bounds; 0: none */
+	uint64_t max_bytes;
+	uint64_t max_age_ms;
+	int when_full;        /* enum stream_full */
+	int keep;             /* enum stream_keep */
 	uint64_t max_pending; /* entries that each group may have given and not seen acknowledged */
 	struct stream_delivery delivery;
 	size_t glob_len;
@@ -43,6 +54,12 @@ STAILQ_HEAD(stream_rules, stream_rule);
 
 /* A rule whose values the caller sets; the caller frees it with free(). NULL without memory. */
 struct stream_rule *stream_rule_new(const char *glob);
+
+/* The rule for streams of that name; it may be one that no section gives. rules: may be NULL. Counts *cost up. */
+const struct stream_rule *stream_rule_find(const struct stream_rules *rules, struct slice name, uint64_t *cost);
+
+/* Whether some rule says `published`. rules: may be NULL. */
+bool stream_rules_publish(const struct stream_rules *rules);
 
 /* For stream_rule(). */
 const struct stream_rule *stream_rule_look_up(struct streams *streams, struct stream *stream);

@@ -48,6 +48,15 @@ stream_trim_count(struct streams *streams, struct stream *stream, uint64_t n)
 	streams->entries -= n;
 }
 
+/* From now on it is known that all before the first entry is gone. */
+static void
+stream_trim_note(struct stream *stream)
+{
+	stream->trimmed_to = stream->n_blocks > 0 ? stream_first_id(stream) : stream->last;
+	if (stream->n_blocks > 0)
+		stream_id_prev(&stream->trimmed_to);
+}
+
 /* Removes block i, which is the first one or has no entries. */
 static void
 stream_trim_remove_block(struct streams *streams, struct stream *stream, size_t i)
@@ -203,6 +212,8 @@ stream_trim_blocks(struct streams *streams, struct stream *stream, const struct 
 	for (size_t i = 0; i < plan.blocks; i++)
 		stream_trim_remove_block(streams, stream, 0);
 	*ret_removed += plan.n;
+	if (plan.n > 0)
+		stream_trim_note(stream);
 	if (!plan.has_rest)
 		return STREAM_END;
 	n = trim->by_id ? block_search(stream_index_at(stream, 0)->block, trim->min_id)
@@ -210,7 +221,94 @@ stream_trim_blocks(struct streams *streams, struct stream *stream, const struct 
 	for (uint32_t i = 0; i < n; i++)
 		stream_trim_remove_entry(streams, stream, 0, 0); /* of the first block, which needs no memory */
 	*ret_removed += n;
+	if (n > 0)
+		stream_trim_note(stream);
 	return STREAM_END;
+}
+
+/* Whether the first block goes as a whole. */
+static bool
+stream_trim_block_goes(const struct stream *stream, const struct stream_bounds *bounds)
+{
+	const struct stream_block *sb = stream_index_at(stream, 0);
+
+	if (stream->bytes > bounds->hard_bytes && stream->n_blocks > 1)
+		return true;
+	return stream_trim_is_before(stream, 0, bounds->floor) &&
+	       ((stream->length > bounds->entries && stream->length - sb->n >= bounds->entries) ||
+	        (stream->bytes > bounds->bytes && stream->n_blocks > 1) ||
+	        stream_trim_is_before(stream, 0, bounds->min_id));
+}
+
+/* How many entries of the first block go, which is in memory and does not go as a whole. */
+static uint32_t
+stream_trim_count_going(const struct stream *stream, const struct stream_bounds *bounds)
+{
+	const struct block *block = stream_index_at(stream, 0)->block;
+	uint32_t needed_from = block_search(block, bounds->floor);
+	uint64_t n = block_search(block, bounds->min_id);
+
+	if (stream->length > bounds->entries && stream->length - bounds->entries > n)
+		n = stream->length - bounds->entries;
+	if (stream->bytes > bounds->bytes && stream->n_blocks == 1 && block->n > 1 && n == 0)
+		n = 1;
+	if (n > needed_from)
+		n = needed_from;
+	if (stream->bytes > bounds->hard_bytes && stream->n_blocks == 1 && block->n > 1 && n == 0)
+		n = 1;
+	return (uint32_t)n;
+}
+
+/* Removes entries of the first block that goes in part. STREAM_END: there are none. */
+static enum stream_step
+stream_trim_part(struct streams *streams, struct stream *stream, struct stream_bounds *bounds)
+{
+	const struct stream_block *sb = stream_index_at(stream, 0);
+	bool is_hard = stream->bytes > bounds->hard_bytes;
+	enum stream_step step;
+	uint32_t n;
+
+	if (!is_hard && stream_id_cmp(bounds->floor, sb->first) <= 0)
+		return STREAM_END;
+	step = stream_open_block(streams, stream, 0, 0);
+	if (step != STREAM_ENTRY)
+		return step;
+	n = stream_trim_count_going(stream, bounds);
+	for (uint32_t i = 0; i < n; i++) {
+		bounds->removed_needed += stream_id_cmp(stream_first_id(stream), bounds->floor) >= 0;
+		stream_trim_remove_entry(streams, stream, 0, 0); /* of the first block, which needs no memory */
+	}
+	bounds->removed += n;
+	return n > 0 ? STREAM_ENTRY : STREAM_END;
+}
+
+enum stream_step
+stream_trim_to_bounds(struct streams *streams, struct stream *stream, struct stream_bounds *bounds, uint64_t work_end)
+{
+	enum stream_step step = STREAM_ENTRY;
+	bool is_over = false;
+
+	while (step == STREAM_ENTRY && stream->n_blocks > 0) {
+		const struct stream_block *sb = stream_index_at(stream, 0);
+
+		is_over = stream->length > bounds->entries || stream->bytes > bounds->bytes ||
+		          stream_id_cmp(sb->first, bounds->min_id) < 0;
+		if (!is_over && stream->bytes <= bounds->hard_bytes)
+			break;
+		if (streams->flow->work.done >= work_end) {
+			step = STREAM_MORE;
+		} else if (stream_trim_block_goes(stream, bounds)) {
+			bounds->removed += sb->n;
+			bounds->removed_needed += stream_trim_is_before(stream, 0, bounds->floor) ? 0 : sb->n;
+			stream_trim_remove_block(streams, stream, 0);
+		} else {
+			step = stream_trim_part(streams, stream, bounds);
+		}
+	}
+	bounds->is_kept = step == STREAM_END && is_over;
+	if (bounds->removed > 0)
+		stream_trim_note(stream);
+	return step == STREAM_ENTRY ? STREAM_END : step;
 }
 
 /* Whether a trim goes on to the entry at `at` of block i. */
@@ -256,6 +354,7 @@ stream_trim(struct streams *streams, struct stream *stream, struct stream_trim *
 			if (stream_trim_remove_entry(streams, stream, cursor.block, cursor.at - 1) < 0)
 				return STREAM_ERROR;
 			++*ret_removed;
+			stream_trim_note(stream);
 			if (stream->n_blocks < n_blocks)
 				cursor.is_inside = false; /* the next block is where this one was */
 			else

@@ -9,6 +9,25 @@
 /* Deletes an entry; STREAM_END: there was none; STREAM_COLD or STREAM_ERROR: nothing has changed. */
 enum stream_step stream_delete(struct streams *streams, struct stream *stream, struct stream_id id);
 
+/* What a stream may have, for stream_trim_to_bounds(). */
+struct stream_bounds {
+	uint64_t entries, bytes;
+	uint64_t hard_bytes;     /* whatever the floor */
+	struct stream_id min_id; /* older ones go */
+	struct stream_id floor;  /* nothing from here on goes, but for hard_bytes */
+	/* Results, counted up and set. */
+	uint64_t removed, removed_needed; /* entries; of these, those from the floor on */
+	bool is_kept;                     /* there is too much, but for the floor */
+};
+
+/*
+ * Removes the oldest entries until the stream is within the bounds. For bytes, blocks go as a whole, and the newest
+ * entry stays. STREAM_END: all is done; STREAM_MORE: work.done is work_end; STREAM_COLD: a block was asked for;
+ * STREAM_ERROR: it cannot be read. But for STREAM_END it is called again later.
+ */
+enum stream_step stream_trim_to_bounds(struct streams *streams, struct stream *stream, struct stream_bounds *bounds,
+                                       uint64_t work_end);
+
 /* What a trim leaves. */
 struct stream_trim {
 	bool by_id;    /* entries smaller than min_id go; else all but the newest max_length */

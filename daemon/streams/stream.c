@@ -24,9 +24,28 @@ stream_next_id(const struct stream *stream, uint64_t unix_ms, struct stream_id *
 }
 
 void
+stream_note_full(struct streams *streams, struct stream *stream)
+{
+	if (stream->is_retaining)
+		return;
+	stream->is_retaining = true;
+	TAILQ_INSERT_TAIL(&streams->retaining, stream, retain_link);
+}
+
+void
+stream_unnote_full(struct streams *streams, struct stream *stream)
+{
+	if (stream->is_retaining)
+		TAILQ_REMOVE(&streams->retaining, stream, retain_link);
+	stream->is_retaining = false;
+}
+
+void
 stream_touch(struct streams *streams, struct stream *stream)
 {
 	stream->changed_in = streams->batch;
+	if (stream->is_kept)
+		stream_note_full(streams, stream);
 	if (stream->is_dirty)
 		return;
 	stream->is_dirty = true;
@@ -136,6 +155,8 @@ stream_append(struct streams *streams, struct stream *stream, struct stream_id i
 	stream->added++;
 	streams->entries++;
 	streams->added++;
+	if (stream->length > stream->bound_entries || stream->bytes > stream->bound_bytes)
+		stream_note_full(streams, stream);
 	return 0;
 }
 

@@ -63,6 +63,11 @@ void stream_set_last(struct streams *streams, struct stream *stream, struct stre
 /* Call after any change of what is stored for the stream or one of its groups: it is saved with the next commit. */
 void stream_touch(struct streams *streams, struct stream *stream);
 
+/* stream-retain.c looks at the stream in this pass: it may have too much by its rule. */
+void stream_note_full(struct streams *streams, struct stream *stream);
+/* Not any more. */
+void stream_unnote_full(struct streams *streams, struct stream *stream);
+
 /* The block has changed: what depends on its size and first entry follows. */
 void stream_block_changed(struct streams *streams, struct stream *stream, struct stream_block *sb);
 

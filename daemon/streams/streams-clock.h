@@ -24,12 +24,18 @@ streams_unix_exact_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* CLOCK_MONOTONIC in microseconds. */
+/* CLOCK_MONOTONIC in nanoseconds, and in microseconds. */
 static inline uint64_t
-streams_now_us(void)
+streams_now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static inline uint64_t
+streams_now_us(void)
+{
+	return streams_now_ns() / 1000;
 }

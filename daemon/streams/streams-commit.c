@@ -163,6 +163,7 @@ commit_fail(struct streams *streams)
 	log_error("the store has failed: %s; streams are off until the daemon starts again",
 	          storage_reason(streams->storage));
 	streams->is_dead = true;
+	streams->fetched++; /* who waits for a block finds out that it does not come */
 	stream_cache_fail(streams);
 	commit_resume(streams, &streams->throttled);
 	commit_resume(streams, &streams->copying);
@@ -187,6 +188,7 @@ streams_collect(struct streams *streams)
 			break;
 		case STORAGE_FETCHED:
 			stream_cache_fetched(streams, &event);
+			streams->fetched++;
 			break;
 		case STORAGE_BACKED_UP:
 			streams->copies++;

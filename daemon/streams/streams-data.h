@@ -65,6 +65,7 @@ struct stream {
 
 	struct stream_id last;        /* the largest id ever */
 	struct stream_id max_deleted; /* the largest id deleted, or 0-0 */
+	struct stream_id trimmed_to;  /* since the start all up to here was trimmed; or 0-0 */
 	uint64_t length;              /* entries */
 	uint64_t added;               /* entries ever added; XSETID may set it */
 	uint64_t bytes;               /* of all blocks */
@@ -80,6 +81,13 @@ struct stream {
 	size_t n_groups;
 	struct blocked_list blocked;              /* XREADs that wait for entries, see blocked.h */
 	struct blocked_group_list blocked_groups; /* groups with an XREADGROUP that waits; all zero: none */
+
+	/* What it may have until stream_append() notes it for stream-retain.c, in which the rest of this is used. */
+	uint64_t bound_entries, bound_bytes;
+	bool is_kept;      /* it has too much, which a group needs */
+	bool is_retaining; /* on streams.retaining */
+	TAILQ_ENTRY(stream) retain_link;
+	struct heap_node retain_due; /* in streams.retain_due */
 
 	const struct stream_rule *rule; /* as of the generation; see stream_rule() */
 	uint64_t rules_generation;
@@ -169,6 +177,11 @@ struct streams {
 	uint64_t rules_generation;        /* is counted up when there are others; never 0 */
 	uint64_t rules_walk;              /* a place, if must_walk_rules */
 	bool must_walk_rules, has_walked_rules;
+	TAILQ_HEAD(, stream) retaining;   /* these are stream-retain.c's: streams that are looked at next */
+	struct heap retain_due;           /* and later */
+	uint64_t trimmed, trimmed_needed; /* entries that it removed; of these, those that a group needed */
+	uint64_t refused_full;            /* entries that were not added since the stream was full */
+	struct log_limit retain_log;
 	struct heap handouts_due; /* these are handouts.c's */
 	TAILQ_HEAD(, handouts) handouts_scanned;
 	TAILQ_HEAD(, handouts) handouts_gone;
@@ -187,6 +200,7 @@ struct streams {
 	uint64_t last_later, n_later;
 	struct log_limit later_log;
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
+	uint64_t fetched;           /* blocks that came from the disk */
 	uint64_t copies;            /* that have ended; and with what, 0 or -errno */
 	int copy_error;
 	/* For UDSD BACKUP: who asked for the last copy, or 0; its number and place. */

@@ -128,6 +128,8 @@ static void
 streams_remove(struct streams *streams, struct stream *stream)
 {
 	hashtable_remove(&streams->table, &stream->node);
+	stream_unnote_full(streams, stream);
+	heap_remove(&streams->retain_due, &stream->retain_due);
 	streams->last_found = NULL;
 	if (stream->expires_ms > 0)
 		TAILQ_REMOVE(&streams->expiring, stream, expiring_link);
@@ -205,6 +207,7 @@ streams_rename(struct streams *streams, struct stream *stream, struct slice name
 	stream->name_len = name.len;
 	hashtable_insert(&streams->table, &stream->node, hash); /* needs no memory: the table has buckets */
 	stream->rules_generation = 0;
+	stream_note_full(streams, stream);
 	TAILQ_FOREACH(group, &stream->groups, link)
 		group_apply_rule(streams, group, false);
 	stream_touch(streams, stream);

@@ -12,7 +12,8 @@
 #include "group-handouts.h"
 #include "group-idle.h"
 #include "handouts-advance.h"
-#include "later.h"
+#include "later-due.h"
+#include "stream-retain.h"
 #include "streams-registry.h"
 
 /* About so much of a pass. */
@@ -41,9 +42,11 @@ streams_walk_rules(struct streams *streams, uint64_t work_end)
 		size_t n = streams_walk(streams, &walk, found, WALK_STREAMS, &is_end);
 
 		streams->rules_walk = walk.bucket;
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
+			stream_note_full(streams, found[i]);
 			TAILQ_FOREACH(group, &found[i]->groups, link)
 				group_apply_rule(streams, group, !streams->has_walked_rules);
+		}
 	}
 	if (is_end) {
 		streams->must_walk_rules = false;
@@ -64,21 +67,22 @@ streams_advance(struct streams *streams)
 	group_idle_advance(streams, work_end);
 	dead_letters_advance(streams, work_end);
 	later_advance(streams, work_end);
+	streams_retain(streams);
 }
 
 bool
 streams_have_work(const struct streams *streams)
 {
 	return streams->must_walk_rules || handouts_have_work(streams) || dead_letters_have_work(streams) ||
-	       later_have_work(streams) || group_idle_have_work(streams);
+	       later_have_work(streams) || group_idle_have_work(streams) || streams_must_retain(streams);
 }
 
 uint64_t
 streams_next_deadline(const struct streams *streams)
 {
-	const uint64_t deadlines[] = { blocked_next_deadline(streams), handouts_next_deadline(streams),
+	const uint64_t deadlines[] = { blocked_next_deadline(streams),      handouts_next_deadline(streams),
 		                       dead_letters_next_deadline(streams), later_next_deadline(streams),
-		                       group_idle_next_deadline(streams) };
+		                       group_idle_next_deadline(streams),   streams_retain_deadline(streams) };
 	uint64_t next = UINT64_MAX;
 
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "stream.h"
+#include "stream-retain.h"
 #include "stream-trim.h"
 #include "streams-commit.h"
 #include "streams-registry.h"

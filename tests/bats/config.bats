@@ -32,7 +32,7 @@ EOF
     assert_line "$DIR/conf:10: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)"
     assert_line "$DIR/conf:11: socket_group: there is no group 'no-such-group-here'"
     assert_line --partial "[listener bus]: 'listen' is missing"
-    assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], [channel PATTERN] or [stream PATTERN]"
+    assert_line "$DIR/conf:12: [nonsense]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], [channel PATTERN], [service PATTERN] or [stream PATTERN]"
     assert_line "$DIR/conf:14: 'just words' is neither 'key = value' nor a [section]"
     assert_line "$DIR/conf:15: 'publish = root' stands after [channel alerts.*]; expected it on a line of its own"
 }

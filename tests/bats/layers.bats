@@ -83,7 +83,7 @@ first_header() {
     plant daemon/clients/planted-low.h ''
     plant daemon/bus/planted.c '#include "planted-low.h"'
     assert_nothing_found
-    sed -i 's/\bclients_dep\b/queue_dep/' "$TREE/daemon/bus/meson.build"
+    sed -i 's/\bstreams_dep\b/queue_dep/; s/, services_dep\b//' "$TREE/daemon/bus/meson.build"
     run layers "$TREE"
     assert_failure 1
     assert_line 'daemon/bus/planted.c: includes "planted-low.h" of daemon/clients, which is not below daemon/bus'

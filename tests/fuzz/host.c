@@ -15,6 +15,7 @@
 #include "output.h"
 #include "pass.h"
 #include "requests.h"
+#include "service-replies.h"
 #include "stream.h"
 
 /* More passes mean that something creates work for itself endlessly. */
@@ -271,6 +272,7 @@ host_init(struct host *host, uint64_t queue_limit, uint64_t max_message)
 	allocations_left = 0;
 	host_enter(host);
 	assert(sessions_init(&host->sessions, &limits, command_table) == 0);
+	services_set_ops(&host->sessions.bus.services, &service_replies);
 	bus_set_rules(&host->bus, &host->rules);
 	host_leave();
 }

@@ -171,6 +171,14 @@ def check_channels(bus, manual):
     compare("UDSD CHANNELS", fields, manual.items_of("UDSD CHANNELS FIELDS"))
 
 
+def check_services(bus, manual):
+    worker = Client(sys.argv[2])
+    worker.call("UDSD", "SERVE", "upper")
+    fields = [field for service in decoded(bus.call("UDSD", "SERVICES", "upper")) for field in service[::2]]
+    worker.close()
+    compare("UDSD SERVICES", fields, manual.items_of("UDSD SERVICES FIELDS"))
+
+
 def check_config(bus, manual):
     parameters = pairs(decoded(bus.call("CONFIG", "GET", "*")))
     compare("CONFIG GET", list(parameters), manual.items_of("CONFIG GET PARAMETERS"))
@@ -195,6 +203,7 @@ def main():
     check_info(bus, manual)
     check_clients(bus, manual)
     check_channels(bus, manual)
+    check_services(bus, manual)
     check_config(bus, manual)
     check_violations(sys.argv[2], manual)
     for difference in differences:

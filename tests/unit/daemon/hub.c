@@ -14,6 +14,7 @@
 #include "pass.h"
 #include "requests.h"
 #include "resp-encode.h"
+#include "service-replies.h"
 
 #define BUFFER_SIZE ((size_t)256 * 1024)
 #define SMALL_BUFFER_SIZE ((size_t)100)
@@ -161,6 +162,7 @@ hub_init(struct hub *hub, enum hub_reading reading, uint64_t seed)
 	assert_non_null(hub->buffer);
 	make_pair(hub->fds);
 	assert_int_equal(sessions_init(&hub->sessions, &limits, command_table), 0);
+	services_set_ops(&hub->sessions.bus.services, &service_replies);
 }
 
 void

@@ -359,7 +359,7 @@ unknown_keys_and_sections(void **state)
 	                "12: log_level: unknown key in [listener a]\n"
 	                "13: [Udsd]: unknown section; did you mean [udsd]?\n"
 	                "14: []: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], "
-	                "[channel PATTERN] or [stream PATTERN]\n"
+	                "[channel PATTERN], [service PATTERN] or [stream PATTERN]\n"
 	                "15: [listeners a]: unknown section; did you mean [listener a]?\n"
 	                "15: [listener a]: there is a listener of this name already\n");
 }
@@ -397,12 +397,12 @@ mistakes_in_misnamed_sections(void **state)
 	    "4: lisen: unknown key in [listener bus]; did you mean 'listen'?\n"
 	    "2: [listener bus]: 'listen' is missing; expected a path, @name or host:port\n"
 	    "5: [chanel alerts.*]: unknown section; did you mean [channel alerts.*]?\n"
-	    "6: slow: 'maybe' is not a policy (wait, drop or disconnect)\n"
+	    "6: slow: 'maybe' is not a policy (wait, drop, disconnect or store)\n"
 	    "7: [nonsense]: unknown section; expected [udsd], [limits], [store], [admin], [listener NAME], [channel "
-	    "PATTERN] or [stream PATTERN]\n"
+	    "PATTERN], [service PATTERN] or [stream PATTERN]\n"
 	    "8: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)\n"
 	    "9: max_client: unknown key; did you mean 'max_clients'?\n"
-	    "10: slow: 'never' is not a policy (wait, drop or disconnect)\n"
+	    "10: slow: 'never' is not a policy (wait, drop, disconnect or store)\n"
 	    "12: '[limits' has no ']' at its end; expected a [section]\n"
 	    "13: max_message: 'none' is not a size (try 8M; units are K, M and G)\n"
 	    "14: max_clients: is set twice\n"
@@ -410,7 +410,7 @@ mistakes_in_misnamed_sections(void **state)
 	    "16: ack: 'perhaps' is not yes or no\n"
 	    "15: [listener]: 'listen' is missing; expected a path, @name or host:port\n"
 	    "17: [channel]: a channel section needs a name or pattern, like [channel alerts.*]\n"
-	    "18: slow: '1' is not a policy (wait, drop or disconnect)\n");
+	    "18: slow: '1' is not a policy (wait, drop, disconnect or store)\n");
 }
 
 static void

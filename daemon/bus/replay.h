@@ -1,0 +1,78 @@
+/*
+ * Replays: receivers of a channel that get its messages from the store for now, since they want earlier ones, or had
+ * too much output when one was published. Meanwhile the channel is not delivered to them, and nobody waits for them.
+ * replay-turns.h gives them their messages.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "channel.h"
+#include "stream-id.h"
+
+struct flow;
+
+enum replay_state {
+	REPLAY_READY,   /* gets more when it is its turn */
+	REPLAY_WRITING, /* what it got is not written yet */
+	REPLAY_COLD,    /* the next block is fetched */
+};
+
+/* Of one client, and of one way that leads from the channel to it. */
+struct replay {
+	TAILQ_ENTRY(replay) link;      /* of replays.ready or replays.cold */
+	LIST_ENTRY(replay) of_client;  /* client.replays */
+	LIST_ENTRY(replay) of_channel; /* channel.replays */
+	struct client *client;
+	struct channel *channel;
+	const struct pattern *pattern; /* NULL: it is subscribed to the channel by name */
+	uint8_t state;                 /* enum replay_state */
+	bool is_slow;                  /* the client was slow; it has not asked for earlier messages */
+	struct stream_id at;           /* up to here it has got all */
+	uint64_t
+	    number; /* how many entries were ever added before the next one, as far as that is known; or UINT64_MAX */
+	uint32_t head_len;
+	uint8_t head[]; /* of each message, as for RESP2 */
+};
+
+TAILQ_HEAD(replay_list, replay);
+
+struct replays {
+	struct flow *flow;
+	struct replay_list ready, cold;
+	uint64_t n;       /* all of them */
+	uint64_t fetched; /* streams.fetched when the cold ones were looked at */
+	/* The time that they may take, see replay-turns.c: nanoseconds, and of CLOCK_MONOTONIC. */
+	int64_t credit_ns;
+	uint64_t last_ns, busy_until_ns;
+	uint64_t bytes_in; /* stats.bytes_in at last_ns */
+};
+
+void replays_init(struct replays *replays, struct flow *flow);
+
+/* The replay of that way, or NULL. pattern: NULL for the name. */
+struct replay *replay_find(const struct client *c, const struct channel *channel, const struct pattern *pattern);
+
+/*
+ * From now on the client gets the channel's messages from the store, from behind `at` on. No such replay may exist.
+ * Returns NULL without memory.
+ */
+struct replay *replay_begin(struct replays *replays, struct client *c, struct channel *channel,
+                            const struct pattern *pattern, struct stream_id at);
+
+/* From now on it gets what is published. No batch of the channel may be open that has messages which it got. */
+void replay_end(struct replays *replays, struct replay *replay);
+
+/* Ends those of a subscription that ends: to the channel, or to the pattern if the channel is NULL. */
+void replays_end_for(struct replays *replays, struct client *c, const struct channel *channel,
+                     const struct pattern *pattern);
+
+void replay_set_state(struct replays *replays, struct replay *replay, enum replay_state state);
+
+/* Whether what the client gets from replays is written. */
+bool replay_has_room(const struct client *c);
+
+/* Call when the output of a client with replays was written. */
+void replays_flushed(struct replays *replays, struct client *c);

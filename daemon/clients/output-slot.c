@@ -1,0 +1,53 @@
+/*
+ * A client whose only output is a slot has nothing to write: it goes to out_state GATED at once, so that waiting costs
+ * nothing more. What is filled in behind another slot has to wait, and its user is charged with it.
+ */
+#include "output-slot.h"
+
+#include "outq-slot.h"
+#include "output-limit.h"
+
+struct barrier *
+output_push_slot(struct flow *flow, struct client *c)
+{
+	struct barrier *slot;
+
+	if (c->state == CLIENT_DEAD)
+		return NULL;
+	flow->work.done += WORK_QUEUE;
+	slot = outq_push_slot(&c->out, &flow->chunks, &flow->barriers);
+	if (!slot) {
+		flow_out_of_memory(flow, c);
+		return NULL;
+	}
+	if (c->out_state == CLIENT_OUT_IDLE) {
+		c->progress_ms = (uint32_t)flow->now_ms;
+		flow_set_out_state(flow, c, c->out.count == 1 ? CLIENT_OUT_GATED : CLIENT_OUT_REPLIER);
+		if (c->out.count == 1)
+			barrier_wait(slot, &c->gate);
+	}
+	if (c->out_state >= CLIENT_OUT_BLOCKED)
+		output_limit_charge_queue(flow, c);
+	output_limit_check_held(flow, c);
+	return slot;
+}
+
+void
+output_fill(struct flow *flow, struct client *c, struct barrier *slot, struct chunk *chunk, size_t offset, size_t len)
+{
+	bool must_wait = c->out_state == CLIENT_OUT_BLOCKED || !outq_slot_is_first(&c->out, slot);
+
+	flow->work.done += WORK_QUEUE;
+	if (c->state == CLIENT_DEAD)
+		return;
+	if (outq_fill(&c->out, slot, chunk, offset, len, must_wait) < 0) {
+		flow_out_of_memory(flow, c);
+		return;
+	}
+	if (must_wait) {
+		output_limit_charge_queue(flow, c);
+		output_limit_check_held(flow, c);
+	}
+	if (output_limit_must_check(flow, &c->out))
+		output_limit_check(flow, c);
+}

@@ -1,0 +1,197 @@
+#include "request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "outq-slot.h"
+
+#define REQUEST(node_) ((struct request *)((char *)(node_)-offsetof(struct request, node)))
+
+/* Size of the free list. */
+#define SPARE_MAX 256
+
+static struct request *
+request_allocate(struct services *services)
+{
+	struct request *request = services->spare;
+
+	if (!request)
+		return malloc(sizeof(*request));
+	services->spare = LIST_NEXT(request, call_link);
+	services->n_spare--;
+	return request;
+}
+
+struct request *
+request_new(struct services *services, struct service *service, struct party *caller)
+{
+	struct request *request = request_allocate(services);
+
+	if (!request)
+		return NULL;
+	memset(request, 0, offsetof(struct request, bytes));
+	request->service = service;
+	request->caller = caller;
+	LIST_INSERT_HEAD(&caller->calls, request, call_link);
+	caller->n_calls++;
+	request->charged = REQUEST_COST;
+	party_charge(services, caller, REQUEST_COST);
+	return request;
+}
+
+int
+request_keep_payload(struct services *services, struct request *request, struct slice payload)
+{
+	uint8_t *p = request->bytes;
+
+	if (payload.len > REQUEST_INLINE) {
+		p = malloc(payload.len);
+		if (!p)
+			return -ENOMEM;
+		services->flow->work.done += WORK_FRESH * WORK_BYTES(payload.len);
+		request->charged += payload.len;
+		party_charge(services, request->caller, (int64_t)payload.len);
+	}
+	slice_put(p, payload);
+	request->payload = (struct slice){ p, payload.len };
+	request->has_payload = true;
+	return 0;
+}
+
+int
+request_enter(struct services *services, struct request *request)
+{
+	if (request->node.hash > 0)
+		return 0;
+	return hashtable_insert(&services->requests, &request->node, ++services->last_id);
+}
+
+struct request *
+request_find(struct services *services, uint64_t id)
+{
+	struct hashtable_node *node = hashtable_first(&services->requests, id);
+
+	return node ? REQUEST(node) : NULL;
+}
+
+int
+request_set_alarm(struct services *services, struct request *request, uint64_t us)
+{
+	heap_remove(&services->alarms, &request->alarm);
+	return heap_add(&services->alarms, &request->alarm, us);
+}
+
+void
+request_wait(struct services *services, struct request *request, bool is_first)
+{
+	struct service *service = request->service;
+
+	if (is_first)
+		TAILQ_INSERT_HEAD(&service->waiting, request, link);
+	else
+		TAILQ_INSERT_TAIL(&service->waiting, request, link);
+	service->n_waiting++;
+	services->n_waiting++;
+}
+
+void
+request_run(struct services *services, struct request *request, struct party *worker)
+{
+	request->worker = worker;
+	request->was_given = true;
+	TAILQ_INSERT_TAIL(&worker->running, request, link);
+	worker->n_running++;
+	request->service->n_running++;
+	services->n_running++;
+}
+
+void
+request_stop(struct services *services, struct request *request)
+{
+	struct service *service = request->service;
+
+	if (request->worker) {
+		TAILQ_REMOVE(&request->worker->running, request, link);
+		request->worker->n_running--;
+		service->n_running--;
+		services->n_running--;
+		request->worker = NULL;
+		barrier_unref(request->given);
+		request->given = NULL;
+	} else if (request->link.tqe_prev) {
+		TAILQ_REMOVE(&service->waiting, request, link);
+		service->n_waiting--;
+		services->n_waiting--;
+	}
+	request->link.tqe_prev = NULL;
+}
+
+static void
+request_count(struct services *services, struct request *request, enum request_end how)
+{
+	struct service *service = request->service;
+
+	switch (how) {
+	case REQUEST_ANSWERED:
+	case REQUEST_FAILED:
+		if (!service->latencies)
+			service->latencies = calloc(1, sizeof(*service->latencies));
+		if (service->latencies)
+			latencies_add(service->latencies, services_now_us(services) - request->start_us);
+		if (how == REQUEST_ANSWERED)
+			service->answered++, services->answered++;
+		else
+			service->failed++, services->failed++;
+		break;
+	case REQUEST_TIMED_OUT:
+		service->timed_out++, services->timed_out++;
+		break;
+	case REQUEST_GONE:
+		service->gone++, services->gone++;
+		break;
+	case REQUEST_UNSERVED:
+		services->unserved++;
+		break;
+	case REQUEST_CANCELLED:
+		services->cancelled++;
+		break;
+	}
+}
+
+void
+request_end(struct services *services, struct request *request, enum request_end how, struct slice text)
+{
+	struct service *service = request->service;
+	struct party *caller = request->caller;
+
+	services->flow->work.done += WORK_LOOKUP;
+	request_stop(services, request);
+	request_count(services, request, how);
+	heap_remove(&services->alarms, &request->alarm);
+	if (request->node.hash > 0)
+		hashtable_remove(&services->requests, &request->node);
+	if (how != REQUEST_CANCELLED)
+		services->ops->end(services, request, how, text);
+	if (request->slot) {
+		outq_abandon(request->slot);
+		party_settle(services, caller);
+	}
+	LIST_REMOVE(request, call_link);
+	caller->n_calls--;
+	party_charge(services, caller, -(int64_t)request->charged);
+	party_release(services, caller);
+	service_release(services, service);
+	if (request->payload.len > REQUEST_INLINE) {
+		services->flow->chunks.released += request->payload.len;
+		free((void *)request->payload.p);
+	}
+	free(request->channel);
+	if (services->n_spare == SPARE_MAX) {
+		free(request);
+		return;
+	}
+	LIST_NEXT(request, call_link) = services->spare;
+	services->spare = request;
+	services->n_spare++;
+}

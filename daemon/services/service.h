@@ -1,0 +1,45 @@
+/* The services that have a worker or a request, by name. */
+#pragma once
+
+#include "services-data.h"
+
+/* The service, or NULL. */
+struct service *service_find(struct services *services, struct slice name);
+
+/* Likewise, made if needed. NULL without memory. The caller calls service_release() if it puts nothing into it. */
+struct service *service_get(struct services *services, struct slice name);
+
+/* Frees the service if it has neither workers nor requests. */
+void service_release(struct services *services, struct service *service);
+
+/* For service_rule(). */
+const struct service_rule *service_rule_look_up(struct services *services, struct service *service);
+
+/* The rule of the service, until other rules are set. */
+static inline const struct service_rule *
+service_rule(struct services *services, struct service *service)
+{
+	return service->rules_generation == services->rules_generation ? service->rule
+	                                                               : service_rule_look_up(services, service);
+}
+
+static inline struct slice
+service_name(const struct service *service)
+{
+	return (struct slice){ service->name, service->name_len };
+}
+
+/* CLOCK_MONOTONIC in microseconds, read once in each pass. */
+uint64_t services_now_us(struct services *services);
+
+/* What is known of the client as a party; made if needed. NULL without memory. */
+struct party *party_get(struct services *services, struct client *c);
+
+/* Frees what is known of a client that neither serves nor has requests. Takes NULL. */
+void party_release(struct services *services, struct party *party);
+
+/* Charges the user of the party with more memory, or less. */
+void party_charge(struct services *services, struct party *party, int64_t bytes);
+
+/* A slot of the client was filled in: who waits until all are goes on. */
+void party_settle(struct services *services, struct party *party);
