@@ -63,7 +63,7 @@ num_parse_duration(const char *text, uint64_t *ret_value)
 	static const struct {
 		const char *name;
 		uint64_t ms;
-	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 } };
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 }, { "d", 24 * 3600 * 1000 } };
 	uint64_t v;
 	int r = num_parse_digits(&text, 10, &v);
 

@@ -267,3 +267,19 @@ resp_node_is(const struct resp_node *node, const char *text)
 	return (node->type == RESP_BULK || node->type == RESP_SIMPLE) && node->text.len == len &&
 	       memcmp(node->text.p, text, len) == 0;
 }
+
+const struct resp_node *
+resp_reply_lookup(const struct resp_reply *r, const char *key)
+{
+	size_t at = 1;
+
+	for (size_t i = 0; i + 1 < r->nodes[0].elements; i += 2) {
+		const struct resp_node *name = &r->nodes[at];
+
+		at = name->end;
+		if (resp_node_is(name, key))
+			return &r->nodes[at];
+		at = r->nodes[at].end;
+	}
+	return NULL;
+}

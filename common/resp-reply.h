@@ -77,3 +77,7 @@ void resp_reply_deinit(struct resp_reply *r);
 
 /* Whether the node is a string, bulk or simple, of exactly these bytes. */
 bool resp_node_is(const struct resp_node *node, const char *text);
+
+/* The value of a key in the map, or flat array of keys and values, that the whole reply is; NULL where there is none.
+ */
+const struct resp_node *resp_reply_lookup(const struct resp_reply *r, const char *key);

@@ -88,7 +88,8 @@ _udsctl_value_option() {
     -n) echo --count ;;
     --socket | --file | --spool | --channel | --receivers | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
         --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | --rejoin | --warning | \
-        --critical | --stop-timeout | --delay | --at | --id | --field) echo "$1" ;;
+        --critical | --stop-timeout | --delay | --at | --id | --field | --from | --position | --into | --max-entries | \
+        --older-than | --before | --lag | --pending-age) echo "$1" ;;
     --watch | --wait-receiver) [ -z "${2:-}" ] || echo "$1" ;; # only behind "="
     esac
 }
@@ -96,10 +97,11 @@ _udsctl_value_option() {
 # Offers values of the option $1; $2 stands before the value in the same word.
 _udsctl_offer_values() {
     case $1 in
-    --socket | --file | --spool) _udsctl_offer_files "$2" ;;
+    --socket | --file | --spool | --position | --into) _udsctl_offer_files "$2" ;;
     --channel | --receivers) _udsctl_offer "$2" < <(_udsctl_ask channels --names) ;;
     --user) _udsctl_offer "$2" < <(compgen -u) ;;
-    --format) [ "$verb" != stats ] || _udsctl_offer_words "$2" 'text json openmetrics prometheus' ;;
+    --from) [ "$verb" != recv ] || _udsctl_offer_words "$2" 'first last new' ;;
+    --format) [[ $verb != stats && $verb != groups ]] || _udsctl_offer_words "$2" 'text json openmetrics prometheus' ;;
     --sort)
         _udsctl_offer_words "$2" 'channel messages deliveries receivers queued clogged waiting dropped id pid user
             command name published delivered unsent subscriptions age state channels stream added entries size
@@ -118,7 +120,7 @@ _udsctl_offer_options() {
         ;;
     recv)
         options+=' --pattern --null --raw --count --format --json --exec --jobs --queue-bytes --stop-on-error'
-        options+=' --stop-timeout --timeout --summary'
+        options+=' --stop-timeout --timeout --summary --from --position --into'
         ;;
     pipe) options+=' --hello --timeout --queue-bytes' ;;
     ping) options+=' --count --json --timeout' ;;
@@ -126,11 +128,16 @@ _udsctl_offer_options() {
     clients) options+=' --user --pid --json --ids --timeout' ;;
     channels) options+=' --json --names --receivers --timeout' ;;
     streams) options+=' --json --names --timeout' ;;
+    groups) options+=' --json --format --timeout' ;;
+    pending) options+=' --count --json --timeout' ;;
+    trim) options+=' --max-entries --older-than --before --json --timeout' ;;
+    export) options+=' --from --timeout' ;;
+    import) options+=' --json --timeout' ;;
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;
     reload | backup) options+=' --timeout' ;;
-    check) options+=' --warning --critical --timeout' ;;
+    check) options+=' --warning --critical --lag --pending-age --timeout' ;;
     bench) options+=' --json --timeout' ;;
     esac
     _udsctl_offer_words '' "$options"
@@ -179,7 +186,8 @@ _udsctl_read_words() {
 }
 
 _udsctl() {
-    local verbs='send recv pipe ping stats clients channels streams top monitor kill reload backup check bench help'
+    local verbs='send recv pipe ping stats clients channels streams groups pending top monitor kill trim export import'
+    verbs+=' reload backup check bench help'
     local raw_words raw cur kept quote program verb='' arguments=0 waiting='' ended='' socket=() option
     local _udsctl_plain _udsctl_quote
 
@@ -208,8 +216,14 @@ _udsctl() {
         _udsctl_offer_words '' "$verbs"
     else
         case $verb,$arguments in
-        recv,* | channels,0 | send,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
-        streams,0) _udsctl_offer '' < <(_udsctl_ask streams --names) ;;
+        recv,*) _udsctl_offer '' < <(
+            _udsctl_ask channels --names
+            _udsctl_ask streams --names
+        ) ;;
+        channels,0 | send,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
+        streams,0 | groups,0 | pending,0 | trim,0 | export,0 | import,0 | check,0)
+            _udsctl_offer '' < <(_udsctl_ask streams --names)
+            ;;
         backup,0) _udsctl_offer_files '' ;;
         kill,*) _udsctl_offer '' < <(_udsctl_ask clients --ids) ;;
         help,0) _udsctl_offer_words '' "$verbs" ;;

@@ -1,6 +1,7 @@
 # fish completion for udsctl
 
-set -l verbs send recv pipe ping stats clients channels streams top monitor kill reload backup check bench help
+set -l verbs send recv pipe ping stats clients channels streams groups pending top monitor kill trim export import \
+    reload backup check bench help
 
 # Reads the words before the cursor and prints "verb", "arguments" (how many stand behind the verb) or "socket", each
 # with what it is. A channel may have the name of a verb, so only the first word that is no option counts as one.
@@ -30,7 +31,8 @@ function __udsctl_words
                 printf 'socket %s\n' (string sub -s 3 -- $word)
                 continue
             case -f -c -u -p -n --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
-                --spool-bytes --rate --count --hello --pattern --exec --jobs --pid --rejoin --stop-timeout --warning --critical
+                --spool-bytes --rate --count --hello --pattern --exec --jobs --pid --rejoin --stop-timeout --warning --critical \
+                --from --position --into --max-entries --older-than --before --lag --pending-age
                 set waiting other
                 continue
             case '-?*'
@@ -82,9 +84,14 @@ complete -c udsctl -n __udsctl_verb -a stats -d "Show the figures of the daemon"
 complete -c udsctl -n __udsctl_verb -a clients -d "List the connected clients"
 complete -c udsctl -n __udsctl_verb -a channels -d "List the channels with their counters"
 complete -c udsctl -n __udsctl_verb -a streams -d "List the streams and what is in them"
+complete -c udsctl -n __udsctl_verb -a groups -d "List the groups of streams and how far they are"
+complete -c udsctl -n __udsctl_verb -a pending -d "List what groups have given and not seen acknowledged"
 complete -c udsctl -n __udsctl_verb -a top -d "Watch channels, clients and streams live"
 complete -c udsctl -n __udsctl_verb -a monitor -d "Print messages as they are published"
 complete -c udsctl -n __udsctl_verb -a kill -d "Close the connections of clients"
+complete -c udsctl -n __udsctl_verb -a trim -d "Remove the oldest entries of a stream"
+complete -c udsctl -n __udsctl_verb -a export -d "Print the entries of a stream as JSON, for import"
+complete -c udsctl -n __udsctl_verb -a import -d "Add the entries that export has printed"
 complete -c udsctl -n __udsctl_verb -a reload -d "Make the daemon read its configuration again"
 complete -c udsctl -n __udsctl_verb -a backup -d "Copy the store of streams while the daemon runs"
 complete -c udsctl -n "__udsctl_first backup" -F
@@ -127,6 +134,10 @@ complete -c udsctl -n "__udsctl_verb recv" -l stop-on-error -d "Exit when a comm
 complete -c udsctl -n "__udsctl_verb recv" -l stop-timeout -x -d "After a signal, wait this long for running commands"
 complete -c udsctl -n "__udsctl_verb recv" -l timeout -x -d "Give up after this long without a message"
 complete -c udsctl -n "__udsctl_verb recv" -l summary -d "Report totals at the end"
+complete -c udsctl -n "__udsctl_verb recv" -l from -x -a "first last new" -d "Read streams from here on"
+complete -c udsctl -n "__udsctl_verb recv" -l position -r -F \
+    -d "Read streams on from where this file says"
+complete -c udsctl -n "__udsctl_verb recv" -l into -r -F -d "Write what streams have to this file, exactly once"
 
 complete -c udsctl -n "__udsctl_verb pipe" -l hello -x -d "After each connect, send this line first"
 complete -c udsctl -n "__udsctl_verb pipe" -l timeout -x -d "Give up when nothing can be sent for this long"
@@ -136,18 +147,18 @@ complete -c udsctl -n "__udsctl_verb ping" -s n -l count -x -d "Ask this many ti
 complete -c udsctl -n "__udsctl_verb ping" -l timeout -x -d "Give up after this long without an answer"
 complete -c udsctl -n "__udsctl_verb ping" -l json -d "Print JSON, one object per line"
 
-complete -c udsctl -n "__udsctl_verb recv" -a "(__udsctl_ask channels --names)"
+complete -c udsctl -n "__udsctl_verb recv" -a "(__udsctl_ask channels --names; __udsctl_ask streams --names)"
 complete -c udsctl -n "__udsctl_first send channels" -a "(__udsctl_ask channels --names)"
 complete -c udsctl -n "__udsctl_verb kill" -a "(__udsctl_ask clients --ids)"
 complete -c udsctl -n "__udsctl_first help" -a "$verbs"
 
 complete -c udsctl -n "__udsctl_verb stats" -s w -l watch -d "Show the figures again every second, or at this interval"
 complete -c udsctl -n "__udsctl_verb stats" -s n -l count -x -d "Exit after showing the figures this many times"
-complete -c udsctl -n "__udsctl_verb stats" -l format -x -a "text json openmetrics prometheus" \
+complete -c udsctl -n "__udsctl_verb stats groups" -l format -x -a "text json openmetrics prometheus" \
     -d "Format of the figures"
 complete -c udsctl -n "__udsctl_verb clients" -l ids -d "Print only the ids"
 complete -c udsctl -n "__udsctl_verb channels streams" -l names -d "Print only the names"
-complete -c udsctl -n "__udsctl_first streams" -a "(__udsctl_ask streams --names)"
+complete -c udsctl -n "__udsctl_first streams groups pending trim export import check" -a "(__udsctl_ask streams --names)"
 complete -c udsctl -n "__udsctl_verb channels" -l receivers -x -a "(__udsctl_ask channels --names)" \
     -d "List who receives this channel"
 complete -c udsctl -n "__udsctl_verb top" -l interval -x -d "Refresh at this interval"
@@ -165,6 +176,14 @@ complete -c udsctl -n "__udsctl_verb clients monitor kill" -l pid -x -a "(__fish
     -d "Restrict to this process"
 complete -c udsctl -n "__udsctl_verb check" -l warning -x -d "Warn if the answer takes longer"
 complete -c udsctl -n "__udsctl_verb check" -l critical -x -d "Critical if the answer takes longer"
-complete -c udsctl -n "__udsctl_verb stats clients channels streams monitor kill bench" -l json -d "Print JSON, one object per line"
-complete -c udsctl -n "__udsctl_verb stats clients channels streams monitor kill reload backup check bench" \
+complete -c udsctl -n "__udsctl_verb check" -l lag -x -d "Critical if a group of a stream is behind by more entries"
+complete -c udsctl -n "__udsctl_verb check" -l pending-age -x \
+    -d "Critical if an entry is pending that was added longer ago"
+complete -c udsctl -n "__udsctl_verb pending" -s n -l count -x -d "Show at most this many entries"
+complete -c udsctl -n "__udsctl_verb trim" -l max-entries -x -d "Keep this many"
+complete -c udsctl -n "__udsctl_verb trim" -l older-than -x -d "Remove those that were added longer ago"
+complete -c udsctl -n "__udsctl_verb trim" -l before -x -d "Remove those before this one"
+complete -c udsctl -n "__udsctl_verb export" -l from -x -d "Print only what is behind this entry"
+complete -c udsctl -n "__udsctl_verb stats clients channels streams groups pending monitor kill trim import bench" -l json -d "Print JSON, one object per line"
+complete -c udsctl -n "__udsctl_verb stats clients channels streams groups pending monitor kill trim export import reload backup check bench" \
     -l timeout -x -d "Give up after this long without an answer"

@@ -19,7 +19,8 @@ struct output {
 	struct loop *loop;
 	struct nowait nowait;
 	struct buf buf;
-	size_t start;  /* in buf: of what waits */
+	size_t start; /* in buf: of what waits */
+	uint64_t written;
 	bool was_high; /* more than OUTPUT_HIGH waited since the last `drained` */
 	struct event *write_event, *left_event;
 	output_cb *drained;
@@ -56,6 +57,7 @@ output_flush(struct output *out)
 			return;
 		}
 		out->start += (size_t)n;
+		out->written += (size_t)n;
 	}
 	if (out->start == out->buf.len)
 		out->start = out->buf.len = 0;
@@ -161,4 +163,10 @@ size_t
 output_pending(const struct output *out)
 {
 	return out->buf.len - out->start;
+}
+
+uint64_t
+output_written(const struct output *out)
+{
+	return out->written;
 }

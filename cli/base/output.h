@@ -36,3 +36,6 @@ void output_flush(struct output *out);
 /* What is not written yet, and how many bytes; nothing after an error. Valid until the next call. */
 struct slice output_rest(const struct output *out);
 size_t output_pending(const struct output *out);
+
+/* Bytes written so far. */
+uint64_t output_written(const struct output *out);

@@ -247,6 +247,14 @@ ask_converse(struct ask *a, struct replies_expected expected, ask_cb *cb, void *
 }
 
 static void
+ask_put_words(struct ask *a, const struct slice *words, size_t n)
+{
+	a->out.len = 0;
+	memory_check(buf_reserve(&a->out, resp_command_size(words, n)));
+	a->out.len = resp_put_command((char *)a->out.data, words, n);
+}
+
+static void
 ask_put_command(struct ask *a, va_list ap)
 {
 	struct slice words[WORDS_MAX];
@@ -255,24 +263,36 @@ ask_put_command(struct ask *a, va_list ap)
 
 	while ((word = va_arg(ap, const char *)) && n < WORDS_MAX)
 		words[n++] = (struct slice){ (const uint8_t *)word, strlen(word) };
-	a->out.len = 0;
-	memory_check(buf_reserve(&a->out, resp_command_size(words, n)));
-	a->out.len = resp_put_command((char *)a->out.data, words, n);
+	ask_put_words(a, words, n);
+}
+
+/* Sends what is in out, and waits for its reply, which is copied. */
+static int
+ask_one(struct ask *a, const struct resp_node **ret_reply)
+{
+	int status = ask_converse(a, (struct replies_expected){ .what = ASK_USE_COPY, .left = 1 }, NULL, NULL);
+
+	if (status == 0 && ret_reply)
+		*ret_reply = a->reply.nodes;
+	return status;
 }
 
 int
 ask(struct ask *a, const struct resp_node **ret_reply, ...)
 {
 	va_list ap;
-	int status;
 
 	va_start(ap, ret_reply);
 	ask_put_command(a, ap);
 	va_end(ap);
-	status = ask_converse(a, (struct replies_expected){ .what = ASK_USE_COPY, .left = 1 }, NULL, NULL);
-	if (status == 0 && ret_reply)
-		*ret_reply = a->reply.nodes;
-	return status;
+	return ask_one(a, ret_reply);
+}
+
+int
+ask_words(struct ask *a, const struct resp_node **ret_reply, const struct slice *words, size_t n)
+{
+	ask_put_words(a, words, n);
+	return ask_one(a, ret_reply);
 }
 
 int
@@ -285,6 +305,14 @@ ask_each(struct ask *a, ask_cb *cb, void *arg, ...)
 	va_end(ap);
 	return ask_converse(a, (struct replies_expected){ .what = ASK_USE_CALL, .left = 1, .by_elements = true }, cb,
 	                    arg);
+}
+
+int
+ask_all(struct ask *a, struct slice commands, size_t n, ask_cb *cb, void *arg)
+{
+	a->out.len = 0;
+	memory_check(buf_append(&a->out, commands.p, commands.len));
+	return n == 0 ? 0 : ask_converse(a, (struct replies_expected){ .what = ASK_USE_CALL, .left = n }, cb, arg);
 }
 
 int
@@ -323,6 +351,18 @@ ask_wait(struct ask *a, uint64_t ms)
 {
 	timer_set(&a->timer, ms);
 	return PUMP(a, !timer_is_set(&a->timer));
+}
+
+struct loop *
+ask_loop(const struct ask *a)
+{
+	return a->loop;
+}
+
+int
+ask_until(struct ask *a, const bool *done)
+{
+	return PUMP(a, *done);
 }
 
 uint64_t

@@ -12,6 +12,7 @@
 #include "resp-reply.h"
 
 struct ask;
+struct loop;
 struct options;
 
 /* Instead of a status: there is nothing more to do, and udsctl ends with EX_OK. */
@@ -35,11 +36,17 @@ int ask_end(struct ask *a, int status);
  */
 int ask(struct ask *a, const struct resp_node **ret_reply, ...) __attribute__((sentinel));
 
+/* The same for words of any bytes. */
+int ask_words(struct ask *a, const struct resp_node **ret_reply, const struct slice *words, size_t n);
+
 /* Called with one reply, message or element. Returns 0 to go on, or what the question is to return. */
 typedef int ask_cb(const struct resp_node *node, void *arg);
 
 /* The same where the reply is an array of any length: cb gets each element. */
 int ask_each(struct ask *a, ask_cb *cb, void *arg, ...) __attribute__((sentinel));
+
+/* Sends n encoded commands; cb gets each reply. */
+int ask_all(struct ask *a, struct slice commands, size_t n, ask_cb *cb, void *arg);
 
 /* Sends encoded commands and waits for so many replies and messages, which are only counted. */
 int ask_many(struct ask *a, struct slice commands, size_t replies);
@@ -55,6 +62,10 @@ int ask_flush(struct ask *a);
 
 /* Waits for `ms` milliseconds. */
 int ask_wait(struct ask *a, uint64_t ms);
+
+/* For what else the verb waits for: its loop, and waiting until `done` is true. */
+struct loop *ask_loop(const struct ask *a);
+int ask_until(struct ask *a, const bool *done);
 
 /* How long the last reply took, from the write of its command on, in ns. */
 uint64_t ask_took(const struct ask *a);

@@ -64,7 +64,7 @@ int
 command_start(const char *text, const struct message *m, struct slice input, pid_t *ret_pid)
 {
 	_cleanup_close_ int fd = command_make_input(input.p, input.len);
-	_cleanup_free_ char *channel = NULL, *pattern = NULL, *count = NULL;
+	_cleanup_free_ char *channel = NULL, *pattern = NULL, *count = NULL, *id = NULL;
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)text, NULL }, number[NUM_DIGITS_MAX];
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -83,10 +83,12 @@ command_start(const char *text, const struct message *m, struct slice input, pid
 	channel = command_set_variable("UDSD_CHANNEL", m->channel);
 	pattern = command_set_variable("UDSD_PATTERN", m->pattern);
 	count = command_set_variable("UDSD_COUNT", (struct slice){ (uint8_t *)number, num_put_u64(number, m->number) });
+	id = command_set_variable("UDSD_ID", m->id);
 	r = posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, argv, environ);
 	unsetenv("UDSD_CHANNEL");
 	unsetenv("UDSD_PATTERN");
 	unsetenv("UDSD_COUNT");
+	unsetenv("UDSD_ID");
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	return -r;

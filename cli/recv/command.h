@@ -11,7 +11,7 @@
 struct message;
 
 /*
- * Starts /bin/sh -c TEXT with `input` as standard input and UDSD_CHANNEL, UDSD_PATTERN and UDSD_COUNT of
- * the message in its environment. Returns 0 or -errno; the caller waits for *ret_pid.
+ * Starts /bin/sh -c TEXT with `input` as standard input and UDSD_CHANNEL, UDSD_PATTERN, UDSD_COUNT and
+ * UDSD_ID of the message in its environment. Returns 0 or -errno; the caller waits for *ret_pid.
  */
 int command_start(const char *text, const struct message *m, struct slice input, pid_t *ret_pid);

@@ -31,6 +31,7 @@ static const struct {
 #endif
 	{ 'l', "length of the payload" },
 	{ 'n', "number of the message" },
+	{ 'i', "ID of the entry" },
 	{ 'I', "time in ISO 8601" },
 	{ 'U', "seconds since 1970" },
 };
@@ -201,6 +202,9 @@ format_put_directive(char directive, const struct message *m, bool clean, struct
 		break;
 	case 'n':
 		memory_check(buf_printf(b, "%" PRIu64, m->number));
+		break;
+	case 'i':
+		message_put_text(m->id, false, b);
 		break;
 	case 'I':
 		memory_check(buf_append(b, time, message_format_time(&m->time, false, time)));

@@ -47,6 +47,8 @@ struct handler {
 	STAILQ_HEAD(, item) queue;
 	SLIST_HEAD(, job) jobs;
 	uint64_t queued, queued_bytes, running, failed, unhandled;
+	uint64_t taken;   /* number of the last message */
+	uint64_t skipped; /* of the first one that no command will handle, or whose command has ended udsctl; else 0 */
 	struct event *child_event;
 	struct timer retry;
 	bool stopped;
@@ -56,7 +58,8 @@ struct handler {
 static size_t
 handler_item_size(const struct item *item)
 {
-	return sizeof(*item) + item->message.channel.len + item->message.pattern.len + item->input.len;
+	return sizeof(*item) + item->message.channel.len + item->message.pattern.len + item->message.id.len +
+	       item->input.len;
 }
 
 /* Copies the slice to *p and advances *p. NULL stays NULL. */
@@ -70,12 +73,23 @@ handler_copy_slice(struct slice from, uint8_t **p)
 	return to;
 }
 
+/* No command will handle the message any more. */
 static void
-handler_count_failure(struct handler *h)
+handler_skip(struct handler *h, uint64_t number)
+{
+	if (h->skipped == 0 || number < h->skipped)
+		h->skipped = number;
+}
+
+/* The command for the message failed. */
+static void
+handler_count_failure(struct handler *h, uint64_t number)
 {
 	h->failed++;
-	if (h->options.stop_on_error)
-		handler_stop(h);
+	if (!h->options.stop_on_error)
+		return;
+	handler_skip(h, number);
+	handler_stop(h);
 }
 
 static void
@@ -94,6 +108,7 @@ static bool
 handler_start_first(struct handler *h)
 {
 	const struct item *item = STAILQ_FIRST(&h->queue);
+	uint64_t number = item->message.number;
 	struct job *job;
 	pid_t pid;
 	int r = command_start(h->options.command, &item->message, item->input, &pid);
@@ -103,7 +118,7 @@ handler_start_first(struct handler *h)
 		h->noticed = false;
 		job = memory_alloc(sizeof(*job));
 		job->pid = pid;
-		job->number = item->message.number;
+		job->number = number;
 		SLIST_INSERT_HEAD(&h->jobs, job, link);
 		h->running++;
 		handler_remove_first(h);
@@ -114,15 +129,14 @@ handler_start_first(struct handler *h)
 	case ENFILE:
 	case ENOSPC:
 		if (!h->noticed)
-			say("the command for message %" PRIu64 " cannot be started yet: %s", item->message.number,
-			    strerror(-r));
+			say("the command for message %" PRIu64 " cannot be started yet: %s", number, strerror(-r));
 		h->noticed = true;
 		timer_set(&h->retry, RETRY_DELAY);
 		return false;
 	default:
-		say("the command for message %" PRIu64 " cannot be started: %s", item->message.number, strerror(-r));
+		say("the command for message %" PRIu64 " cannot be started: %s", number, strerror(-r));
 		handler_remove_first(h);
-		handler_count_failure(h);
+		handler_count_failure(h, number);
 		return true;
 	}
 }
@@ -163,7 +177,7 @@ handler_child_cb(evutil_socket_t signo, short what, void *arg)
 			say("the command for message %" PRIu64 " failed with status %d", job->number,
 			    WEXITSTATUS(status));
 		if (status != 0)
-			handler_count_failure(h);
+			handler_count_failure(h, job->number);
 		free(job);
 	}
 	handler_start_some(h);
@@ -221,16 +235,20 @@ handler_take(struct handler *h, const struct message *m, struct slice input)
 	struct item *item;
 	uint8_t *p;
 
+	h->taken = m->number;
 	if (h->stopped) {
 		h->unhandled++;
+		handler_skip(h, m->number);
 		return;
 	}
-	item = memory_resize(NULL, sizeof(*item) + m->channel.len + m->pattern.len + input.len);
+	item = memory_resize(NULL, sizeof(*item) + m->channel.len + m->pattern.len + m->id.len + input.len);
 	p = item->bytes;
 	item->message = *m;
 	item->message.payload = (struct slice){ 0 };
+	item->message.fields = NULL;
 	item->message.channel = handler_copy_slice(m->channel, &p);
 	item->message.pattern = handler_copy_slice(m->pattern, &p);
+	item->message.id = handler_copy_slice(m->id, &p);
 	item->input = handler_copy_slice(input, &p);
 	STAILQ_INSERT_TAIL(&h->queue, item, link);
 	h->queued++;
@@ -243,6 +261,8 @@ handler_stop(struct handler *h)
 {
 	h->stopped = true;
 	h->unhandled += h->queued;
+	if (h->queued > 0)
+		handler_skip(h, STAILQ_FIRST(&h->queue)->message.number);
 	while (!STAILQ_EMPTY(&h->queue))
 		handler_remove_first(h);
 	timer_stop(&h->retry);
@@ -258,6 +278,20 @@ bool
 handler_is_idle(const struct handler *h)
 {
 	return h->running == 0 && h->queued == 0;
+}
+
+uint64_t
+handler_handled(const struct handler *h)
+{
+	uint64_t first = h->skipped > 0 ? h->skipped : h->taken + 1;
+	const struct job *job;
+
+	if (h->queued > 0 && STAILQ_FIRST(&h->queue)->message.number < first)
+		first = STAILQ_FIRST(&h->queue)->message.number;
+	SLIST_FOREACH(job, &h->jobs, link)
+	if (job->number < first)
+		first = job->number;
+	return first - 1;
 }
 
 struct handler_counts

@@ -43,4 +43,7 @@ bool handler_is_full(const struct handler *h);
 /* Whether the queue is empty and no command runs. */
 bool handler_is_idle(const struct handler *h);
 
+/* So many of the first messages are handled: their commands have ended, with --stop-on-error all of them well. */
+uint64_t handler_handled(const struct handler *h);
+
 struct handler_counts handler_counts(const struct handler *h);

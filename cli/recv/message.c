@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "entry.h"
 #include "memory.h"
 #include "printable.h"
 #include "record.h"
@@ -78,7 +79,12 @@ message_put_json(const struct message *m, struct buf *b)
 	record_set_bytes(record, "channel", m->channel);
 	if (m->pattern.p)
 		record_set_bytes(record, "pattern", m->pattern);
-	record_set_bytes(record, "payload", m->payload);
+	if (m->id.p)
+		record_set_bytes(record, "id", m->id);
+	if (m->fields)
+		record_set(record, "fields", entry_fields(m->fields));
+	else
+		record_set_bytes(record, "payload", m->payload);
 	message_put_record(record, &m->time, b);
 }
 

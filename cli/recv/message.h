@@ -9,13 +9,16 @@
 #include "protocol.h"
 
 struct buf;
+struct entry;
 
 struct message {
 	struct slice channel;
 	struct slice pattern; /* that matched; p is NULL if the subscription names the channel */
 	struct slice payload;
-	struct timespec time; /* when it was read */
-	uint64_t number;      /* of this run of udsctl, from 1 on */
+	struct slice id;            /* of the entry of a stream; p is NULL for a message of a channel */
+	const struct entry *fields; /* of an entry that is no message: the payload is its fields as JSON; else NULL */
+	struct timespec time;       /* when it was read; of an entry: when it was added, by its ID */
+	uint64_t number;            /* of this run of udsctl, from 1 on */
 };
 
 /* Room for a time as text, with its NUL. */

@@ -16,4 +16,7 @@ struct recv_options {
 	uint64_t stop_timeout; /* ms; 0: not given */
 	bool stop_on_error;
 	bool summary;
+	const char *from;     /* where to begin in streams; or NULL */
+	const char *position; /* the file of positions; or NULL */
+	const char *into;     /* the file that messages go to; or NULL */
 };

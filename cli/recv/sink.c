@@ -1,6 +1,7 @@
 /*
- * A message goes either to standard output or into the queue of a handler, never to both. Either one says when to stop
- * reading: output when more than OUTPUT_HIGH bytes wait, the handler when its queue is full. Unread messages then fill
+ * A message goes either to standard output, or to a file, or into the queue of a handler, never to two of them. The
+ * file takes everything at once; the others say when to stop reading: output when more than OUTPUT_HIGH bytes wait, the
+ * handler when its queue is full. Unread messages then fill
  * the socket, the daemon's queue of this receiver grows, and in the end publishers wait.
  *
  * The fast path is for payloads printed as they are. Messages that follow one another are mostly of one channel, and
@@ -21,6 +22,7 @@
 #include "format.h"
 #include "handler.h"
 #include "human.h"
+#include "into.h"
 #include "memory.h"
 #include "message.h"
 #include "output.h"
@@ -34,7 +36,8 @@
 #define LINE_MAX_KEPT ((size_t)1024 * 1024)
 
 struct sink {
-	struct output *output;   /* NULL with --exec */
+	struct output *output;   /* NULL with --exec or --into */
+	struct into *file;       /* NULL without --into; belongs to the caller */
 	struct handler *handler; /* NULL without --exec */
 	struct format *format;   /* NULL without --format */
 	bool json;
@@ -61,6 +64,7 @@ sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *
 		{ !o->exec && o->stop_on_error, "--stop-on-error needs --exec" },
 		{ !o->exec && o->stop_timeout, "--stop-timeout needs --exec" },
 		{ !o->exec && o->queue_bytes, "--queue-bytes needs --exec" },
+		{ o->exec && o->into, "--exec and --into cannot be combined" },
 	};
 	struct handler_options commands = {
 		.command = o->exec,
@@ -85,14 +89,14 @@ sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *
 	s = memory_alloc(sizeof(*s));
 	s->format = format;
 	s->json = o->common.json;
-	s->clean = !o->exec && !o->raw && isatty(STDOUT_FILENO) == 1;
+	s->clean = !o->exec && !o->into && !o->raw && isatty(STDOUT_FILENO) == 1;
 	s->plain = !o->exec && !o->format && !o->common.json && !s->clean;
 	s->stop_on_error = o->stop_on_error;
 	s->ends = format ? !format_is_bare(format) : s->json || !o->exec || !o->raw;
 	s->delimiter = o->null ? '\0' : '\n';
 	if (o->exec)
 		s->handler = handler_new(loop, &commands, moved, arg);
-	else
+	else if (!o->into)
 		s->output = output_new(loop, STDOUT_FILENO, moved, arg);
 	*ret_sink = s;
 	return 0;
@@ -154,19 +158,40 @@ sink_take_run(struct sink *s, const uint8_t *bytes, size_t len, uint64_t max, si
 	return (size_t)(p - bytes);
 }
 
-void
-sink_take(struct sink *s, const uint8_t *frame, struct slice channel, struct slice pattern, struct slice payload)
+static void
+sink_append(struct sink *s, struct slice bytes)
 {
-	struct message m = { channel, pattern, payload, s->time, ++s->messages };
-	const uint8_t *p;
+	if (s->file)
+		into_append(s->file, bytes.p, bytes.len);
+	else
+		output_append(s->output, bytes.p, bytes.len);
+}
 
+/* Notes how the frame begins whose payload this is. */
+static void
+sink_note_prefix(struct sink *s, const uint8_t *frame, struct slice payload)
+{
+	const uint8_t *p = payload.p - 2;
+
+	while (*p != '$') /* from the CR behind the length of the payload */
+		p--;
+	s->prefix.len = 0;
+	memory_check(buf_append(&s->prefix, frame, (size_t)(p - frame) + 1));
+}
+
+void
+sink_take(struct sink *s, const uint8_t *frame, const struct message *message)
+{
+	struct message m = *message;
+
+	m.number = ++s->messages;
+	if (!m.id.p)
+		m.time = s->time;
 	if (s->plain) {
-		output_append(s->output, payload.p, payload.len);
-		output_append(s->output, &s->delimiter, 1);
-		for (p = payload.p - 2; *p != '$'; p--) /* from the CR behind the length of the payload */
-			;
-		s->prefix.len = 0;
-		memory_check(buf_append(&s->prefix, frame, (size_t)(p - frame) + 1));
+		sink_append(s, m.payload);
+		sink_append(s, (struct slice){ (const uint8_t *)&s->delimiter, 1 });
+		if (frame)
+			sink_note_prefix(s, frame, m.payload);
 		return;
 	}
 	s->line.len = 0;
@@ -175,12 +200,34 @@ sink_take(struct sink *s, const uint8_t *frame, struct slice channel, struct sli
 	else if (s->json)
 		message_put_json(&m, &s->line);
 	else
-		message_put_text(payload, s->clean, &s->line);
+		message_put_text(m.payload, s->clean, &s->line);
 	sink_end_line(s);
 	if (s->handler)
 		handler_take(s->handler, &m, (struct slice){ s->line.data, s->line.len });
 	else
-		output_append(s->output, s->line.data, s->line.len);
+		sink_append(s, (struct slice){ s->line.data, s->line.len });
+}
+
+uint64_t
+sink_taken(const struct sink *s)
+{
+	if (s->handler)
+		return s->messages;
+	return s->file ? into_appended(s->file) : output_written(s->output) + output_pending(s->output);
+}
+
+uint64_t
+sink_handled(const struct sink *s)
+{
+	if (s->handler)
+		return handler_handled(s->handler);
+	return s->file ? into_synced(s->file) : output_written(s->output);
+}
+
+void
+sink_set_file(struct sink *s, struct into *file)
+{
+	s->file = file;
 }
 
 void
@@ -227,13 +274,13 @@ sink_stop(struct sink *s)
 bool
 sink_is_full(const struct sink *s)
 {
-	return s->handler ? handler_is_full(s->handler) : output_pending(s->output) > OUTPUT_HIGH;
+	return s->handler ? handler_is_full(s->handler) : s->output && output_pending(s->output) > OUTPUT_HIGH;
 }
 
 bool
 sink_is_idle(const struct sink *s)
 {
-	return s->handler ? handler_is_idle(s->handler) : output_pending(s->output) == 0;
+	return s->handler ? handler_is_idle(s->handler) : !s->output || output_pending(s->output) == 0;
 }
 
 bool

@@ -1,5 +1,6 @@
 /*
- * Where udsctl recv puts messages: on standard output, or into commands (--exec); as they are, in a format, or as JSON.
+ * Where udsctl recv puts messages: on standard output, into a file (--into) or into commands (--exec); as they are, in
+ * a format, or as JSON.
  */
 #pragma once
 
@@ -10,7 +11,9 @@
 #include "handler.h"
 #include "protocol.h"
 
+struct into;
 struct loop;
+struct message;
 struct recv_options;
 struct sink;
 
@@ -20,7 +23,10 @@ struct sink;
 /* The sink may have room again, may be idle, or a command has failed. */
 typedef void sink_cb(void *arg);
 
-/* Returns 0, or EX_USAGE after reporting options that contradict each other. The options must outlive the sink. */
+/*
+ * Returns 0, or EX_USAGE after reporting options that contradict each other. The options must outlive the sink. With
+ * --into, sink_set_file() must follow.
+ */
 int sink_new(struct loop *loop, const struct recv_options *o, sink_cb *moved, void *arg, struct sink **ret_sink);
 void sink_free(struct sink *s);
 
@@ -30,11 +36,21 @@ void sink_free(struct sink *s);
  */
 size_t sink_take_run(struct sink *s, const uint8_t *bytes, size_t len, uint64_t max, size_t *ret_need);
 
-/* Takes one message. frame: where it begins in the input. pattern: that matched; p is NULL if none did. */
-void sink_take(struct sink *s, const uint8_t *frame, struct slice channel, struct slice pattern, struct slice payload);
+/*
+ * Takes one message; its number, and its time if it has no ID, are set here. frame: where it begins in the input, NULL
+ * where the next messages do not come in the same form.
+ */
+void sink_take(struct sink *s, const uint8_t *frame, const struct message *message);
+
+/* How far it is with taking and with handling, in the same unit: what was taken up to here is handled up to there. */
+uint64_t sink_taken(const struct sink *s);
+uint64_t sink_handled(const struct sink *s);
 
 /* Reports that the daemon dropped `missed` messages of the channel; "*": of other channels. */
 void sink_report_missed(struct sink *s, uint64_t missed, struct slice channel);
+
+/* Messages taken from now on go to this file, which belongs to the caller. */
+void sink_set_file(struct sink *s, struct into *file);
 
 /* Messages taken from now on bear the current time. */
 void sink_set_time(struct sink *s);

@@ -75,8 +75,9 @@ expire_run(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 	if (is_wanted && when <= now) {
 		streams_delete(streams, stream);
 		stream = NULL;
-	} else if (is_wanted) {
-		streams_expire(streams, stream, (uint64_t)when);
+	} else if (is_wanted && streams_expire(streams, stream, (uint64_t)when) < 0) {
+		reply_error(bus, s, "ERR out of memory");
+		return COMMAND_DONE;
 	}
 	keyspace_hold(bus, streams, stream);
 	reply_integer(bus, s, is_wanted);

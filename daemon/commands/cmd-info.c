@@ -307,7 +307,7 @@ info_put_keyspace(struct buf *out, const struct bus *bus)
 
 	if (!streams || streams->table.n == 0)
 		return 0;
-	return buf_printf(out, "db0:keys=%zu,expires=%zu,avg_ttl=0\r\n", streams->table.n, streams->n_expiring);
+	return buf_printf(out, "db0:keys=%zu,expires=%zu,avg_ttl=0\r\n", streams->table.n, streams->expiring.n);
 }
 
 /* In Redis's order. */

@@ -42,7 +42,7 @@ udsd_group_take_duration(struct bus *bus, struct session *s, const char *name, s
 	if (!udsd_group_take_text(bus, s, name, value, text, sizeof(text)))
 		return false;
 	if (num_parse_u64(text, &ms) < 0 && num_parse_duration(text, &ms) < 0)
-		return udsd_group_refuse(bus, s, name, "is not a duration (try 5s; units are ms, s, m and h)");
+		return udsd_group_refuse(bus, s, name, "is not a duration (try 5s; units are ms, s, m, h and d)");
 	if (ms > STREAM_DELAY_MAX_MS)
 		return udsd_group_refuse(bus, s, name, "is out of range; expected up to 720h");
 	*ret_ms = ms;

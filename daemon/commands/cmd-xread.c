@@ -238,19 +238,6 @@ xread_reply(struct xread *read)
 	return COMMAND_DONE;
 }
 
-/* Whether a waiter that was woken has hung up: nothing is given to it then, and the next one is woken. */
-static bool
-xread_is_gone(struct xread *read)
-{
-	const struct sessions *sessions = sessions_of(read->bus);
-
-	read->bus->flow.work.done += WORK_SYSCALL;
-	if (!sessions->is_gone || !sessions->is_gone(read->s))
-		return false;
-	flow_mark_dead(&read->bus->flow, &read->s->client);
-	return true;
-}
-
 /* A command that cannot go on. It ends with what it has, if that is anything; EXEC cannot wait. */
 static enum command_result
 xread_give_up(struct xread *read)
@@ -296,7 +283,7 @@ xread_resume(struct xread *read)
 static bool
 xread_has_gone(struct xread *read)
 {
-	read->bus->flow.work.done += WORK_SYSCALL / 2;
+	read->bus->flow.work.done += WORK_SYSCALL;
 	if (!sessions_is_gone(read->bus, read->s))
 		return false;
 	bus_kill(read->bus, &read->s->client);
@@ -310,8 +297,6 @@ xread_run(struct xread *read, bool is_resumed)
 		return COMMAND_DONE;
 	if (is_resumed)
 		xread_resume(read);
-	else if (read->blocked && read->args.is_group && xread_is_gone(read))
-		return COMMAND_DONE;
 	else if (!xread_begin(read))
 		return xread_give_up(read);
 	read->step = STREAM_END;

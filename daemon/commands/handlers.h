@@ -38,7 +38,8 @@ command_handler cmd_pubsub_channels, cmd_pubsub_numsub, cmd_pubsub_numpat;
 command_handler cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub;
 
 /* cmd-udsd.c */
-command_handler cmd_udsd_channels, cmd_udsd_idmp, cmd_udsd_monitor, cmd_udsd_reload, cmd_udsd_waitown, cmd_udsd_waitreceiver;
+command_handler cmd_udsd_channels, cmd_udsd_idmp, cmd_udsd_monitor, cmd_udsd_reload, cmd_udsd_waitown,
+    cmd_udsd_waitreceiver;
 
 /* cmd-udsd-call.c, cmd-udsd-serve.c */
 command_handler cmd_udsd_ask, cmd_udsd_call, cmd_udsd_cancel, cmd_udsd_services;

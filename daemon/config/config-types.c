@@ -55,7 +55,7 @@ type_print_duration(const void *at, FILE *out)
 const struct config_type config_type_duration = {
 	.parse_number = num_parse_duration,
 	.print = type_print_duration,
-	.expected = "a duration (try 5s; units are ms, s, m and h)",
+	.expected = "a duration (try 5s; units are ms, s, m, h and d)",
 	.unit = " ms",
 };
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,40 +18,24 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-
-/* Where a function that fails writes why, for people. */
-struct message {
-	char *text;
-	size_t size;
-};
-
-static int __attribute__((format(printf, 3, 4)))
-sockfile_refuse(const struct message *message, int error, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(message->text, message->size, format, ap);
-	va_end(ap);
-	return error;
-}
+#include "refusal.h"
 
 /* For a system call that failed with errno. */
 static int
-sockfile_refuse_errno(const struct message *message, const char *path, const char *what)
+sockfile_refuse_errno(const struct refusal *refusal, const char *path, const char *what)
 {
 	int error = errno == EACCES || errno == EPERM || errno == EROFS ? SOCKFILE_E_NO_PERMISSION : SOCKFILE_E_FAILED;
 
-	return sockfile_refuse(message, error, "%s: %s: %s", path, what, strerror(errno));
+	return refusal_write(refusal, error, "%s: %s: %s", path, what, strerror(errno));
 }
 
 static int
-sockfile_refuse_live(const struct message *message, const char *path, pid_t pid)
+sockfile_refuse_live(const struct refusal *refusal, const char *path, pid_t pid)
 {
 	if (pid > 0)
-		return sockfile_refuse(message, SOCKFILE_E_LIVE, "%s: a running server (pid %d) is using this socket",
-		                       path, (int)pid);
-	return sockfile_refuse(message, SOCKFILE_E_LIVE, "%s: a running server is using this socket", path);
+		return refusal_write(refusal, SOCKFILE_E_LIVE, "%s: a running server (pid %d) is using this socket",
+		                     path, (int)pid);
+	return refusal_write(refusal, SOCKFILE_E_LIVE, "%s: a running server is using this socket", path);
 }
 
 static pid_t
@@ -108,7 +91,7 @@ sockfile_lock_path(const char *path, char lock[ADDR_PATH_MAX + 16])
 }
 
 static int
-sockfile_take_lock(struct sockfile *file, const struct message *message)
+sockfile_take_lock(struct sockfile *file, const struct refusal *refusal)
 {
 	char path[ADDR_PATH_MAX + 16];
 
@@ -117,13 +100,13 @@ sockfile_take_lock(struct sockfile *file, const struct message *message)
 		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 		if (fd < 0 && errno == ENOENT)
-			return sockfile_refuse_errno(message, file->path, "cannot open its directory");
+			return sockfile_refuse_errno(refusal, file->path, "cannot open its directory");
 		if (fd < 0)
-			return sockfile_refuse_errno(message, path, "cannot open the lock");
+			return sockfile_refuse_errno(refusal, path, "cannot open the lock");
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 			return errno == EWOULDBLOCK
-			           ? sockfile_refuse_live(message, file->path, sockfile_find_holder(fd))
-			           : sockfile_refuse_errno(message, path, "cannot lock");
+			           ? sockfile_refuse_live(refusal, file->path, sockfile_find_holder(fd))
+			           : sockfile_refuse_errno(refusal, path, "cannot lock");
 		/* Its last holder may have removed it between the two calls. */
 		if (!sockfile_is_same_file(fd, path))
 			continue;
@@ -144,31 +127,31 @@ sockfile_type_of(int fd)
 
 /* Whether what is at the path may be replaced: nothing, or a socket that nobody uses. Returns 0 or SOCKFILE_E_*. */
 static int
-sockfile_probe(const struct addr *addr, int type, const char *path, const struct message *message)
+sockfile_probe(const struct addr *addr, int type, const char *path, const struct refusal *refusal)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : sockfile_refuse_errno(message, path, "cannot be looked at");
+		return errno == ENOENT ? 0 : sockfile_refuse_errno(refusal, path, "cannot be looked at");
 	if (!S_ISSOCK(st.st_mode))
-		return sockfile_refuse(message, SOCKFILE_E_NOT_SOCKET, "%s: is not a socket; it was left alone", path);
+		return refusal_write(refusal, SOCKFILE_E_NOT_SOCKET, "%s: is not a socket; it was left alone", path);
 	fd = addr_socket(addr, type);
 	if (fd < 0) {
 		errno = -fd;
-		return sockfile_refuse_errno(message, path, "cannot make a socket");
+		return sockfile_refuse_errno(refusal, path, "cannot make a socket");
 	}
 	if (connect(fd, &addr->sa, addr->len) == 0)
-		return sockfile_refuse_live(message, path, sockfile_peer_pid(fd));
+		return sockfile_refuse_live(refusal, path, sockfile_peer_pid(fd));
 	switch (errno) {
 	case ECONNREFUSED:
 	case ENOENT:
 		return 0;
 	case EAGAIN:     /* its backlog is full */
 	case EPROTOTYPE: /* a socket of another type */
-		return sockfile_refuse_live(message, path, 0);
+		return sockfile_refuse_live(refusal, path, 0);
 	default:
-		return sockfile_refuse_errno(message, path, "cannot tell whether the socket is in use");
+		return sockfile_refuse_errno(refusal, path, "cannot tell whether the socket is in use");
 	}
 }
 
@@ -231,7 +214,7 @@ sockfile_bind_hidden(int fd, const struct addr *hidden, const struct sockfile_op
 /* Binds the socket to a hidden name, and renames that to the path when the socket is ready. */
 static int
 sockfile_put_in_place(struct sockfile *file, int fd, const struct sockfile_options *options, int backlog,
-                      const struct message *message)
+                      const struct refusal *refusal)
 {
 	char dir[ADDR_PATH_MAX + 1];
 	_cleanup_close_ int dir_fd = -1;
@@ -245,14 +228,14 @@ sockfile_put_in_place(struct sockfile *file, int fd, const struct sockfile_optio
 	/* The inode number of the lock file makes the name unique in the directory. */
 	if (dir_fd < 0 || fstat(file->lock_fd, &st) < 0 ||
 	    sockfile_temporary_addr(file->path, dir_fd, (unsigned long long)st.st_ino, &hidden) != 0)
-		return sockfile_refuse_errno(message, file->path, "cannot open its directory");
+		return sockfile_refuse_errno(refusal, file->path, "cannot open its directory");
 	r = sockfile_bind_hidden(fd, &hidden, options, backlog, &what);
 	if (r == 0 && (lstat(hidden.un.sun_path, &st) < 0 || rename(hidden.un.sun_path, file->path) < 0))
 		r = -errno;
 	if (r < 0) {
 		unlink(hidden.un.sun_path);
 		errno = -r;
-		return sockfile_refuse_errno(message, file->path, what);
+		return sockfile_refuse_errno(refusal, file->path, what);
 	}
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
@@ -263,17 +246,17 @@ int
 sockfile_listen(int fd, const struct addr *addr, const struct sockfile_options *options, int backlog,
                 struct sockfile *ret_file, char *text, size_t text_size)
 {
-	struct message message = { text, text_size };
+	struct refusal refusal = { text, text_size };
 	struct sockfile file = { .lock_fd = -1 };
 	int r;
 
 	snprintf(file.path, sizeof(file.path), "%s", addr->un.sun_path);
-	r = sockfile_take_lock(&file, &message);
+	r = sockfile_take_lock(&file, &refusal);
 	if (r != 0)
 		return r;
-	r = sockfile_probe(addr, sockfile_type_of(fd), file.path, &message);
+	r = sockfile_probe(addr, sockfile_type_of(fd), file.path, &refusal);
 	if (r == 0)
-		r = sockfile_put_in_place(&file, fd, options, backlog, &message);
+		r = sockfile_put_in_place(&file, fd, options, backlog, &refusal);
 	if (r != 0) {
 		sockfile_close(&file);
 		return r;

@@ -15,25 +15,10 @@
 
 #include "cleanup.h"
 #include "gather.h"
+#include "refusal.h"
 #include "schema.h"
 
 #define STOREFILE_LOCK "store.lock"
-
-struct message {
-	char *text;
-	size_t size;
-};
-
-static int __attribute__((format(printf, 3, 4)))
-storefile_refuse(const struct message *message, int error, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(message->text, message->size, format, ap);
-	va_end(ap);
-	return error;
-}
 
 /* Makes the directory and those above it that are missing, each of them durable. */
 static int
@@ -69,23 +54,23 @@ storefile_make_directory(const char *directory)
 }
 
 static int
-storefile_lock(struct storefile *file, const char *directory, const struct message *message)
+storefile_lock(struct storefile *file, const char *directory, const struct refusal *refusal)
 {
 	char pid[24] = "";
 	ssize_t n;
 
 	file->lock_fd = openat(file->directory_fd, STOREFILE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (file->lock_fd < 0)
-		return storefile_refuse(message, -errno, "%s/%s: %s", directory, STOREFILE_LOCK, strerror(errno));
+		return refusal_write(refusal, -errno, "%s/%s: %s", directory, STOREFILE_LOCK, strerror(errno));
 	if (flock(file->lock_fd, LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EWOULDBLOCK)
-			return storefile_refuse(message, -errno, "%s/%s: cannot lock: %s", directory, STOREFILE_LOCK,
-			                        strerror(errno));
+			return refusal_write(refusal, -errno, "%s/%s: cannot lock: %s", directory, STOREFILE_LOCK,
+			                     strerror(errno));
 		n = pread(file->lock_fd, pid, sizeof(pid) - 1, 0);
 		pid[n > 0 ? n : 0] = '\0';
 		pid[strspn(pid, "0123456789")] = '\0';
-		return storefile_refuse(message, -EBUSY, "%s: a running server%s%s%s is using this store", directory,
-		                        *pid ? " (pid " : "", pid, *pid ? ")" : "");
+		return refusal_write(refusal, -EBUSY, "%s: a running server%s%s%s is using this store", directory,
+		                     *pid ? " (pid " : "", pid, *pid ? ")" : "");
 	}
 	/* On a full disk it has no pid, which is not needed. */
 	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
@@ -95,7 +80,7 @@ storefile_lock(struct storefile *file, const char *directory, const struct messa
 }
 
 static int
-storefile_open_database(struct storefile *file, struct database *ret_database, const struct message *message)
+storefile_open_database(struct storefile *file, struct database *ret_database, const struct refusal *refusal)
 {
 	_cleanup_close_ int fd = -1;
 	sqlite3 *sqlite = NULL;
@@ -105,11 +90,11 @@ storefile_open_database(struct storefile *file, struct database *ret_database, c
 	/* SQLite would give a new file, and with it the log, wider permissions. */
 	fd = openat(file->directory_fd, STOREFILE_DATABASE, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (fd < 0 || fstat(fd, &st) != 0)
-		return storefile_refuse(message, -errno, "%s: %s", file->path, strerror(errno));
+		return refusal_write(refusal, -errno, "%s: %s", file->path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return storefile_refuse(message, -EINVAL, "%s: not a regular file", file->path);
+		return refusal_write(refusal, -EINVAL, "%s: not a regular file", file->path);
 	if (st.st_size == 0 && fsync(file->directory_fd) != 0)
-		return storefile_refuse(message, -errno, "%s: %s", file->path, strerror(errno));
+		return refusal_write(refusal, -errno, "%s: %s", file->path, strerror(errno));
 	close(TAKE_FD(fd));
 	/* Memory that SQLite counts costs a lock for each allocation. Fails if SQLite is in use already. */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -119,7 +104,7 @@ storefile_open_database(struct storefile *file, struct database *ret_database, c
 	if (code != SQLITE_OK)
 		database_fail(ret_database, code);
 	if (code != SQLITE_OK || schema_prepare(ret_database) < 0 || database_init(ret_database, sqlite) < 0) {
-		code = storefile_explain(file, ret_database, message->text, message->size);
+		code = storefile_explain(file, ret_database, refusal->text, refusal->size);
 		database_deinit(ret_database, true);
 		return code;
 	}
@@ -130,7 +115,7 @@ int
 storefile_open(const char *directory, struct storefile *ret_file, struct database *ret_database, char *error,
                size_t error_size)
 {
-	const struct message message = { error, error_size };
+	const struct refusal refusal = { error, error_size };
 	struct storefile file = { .directory_fd = -1, .lock_fd = -1 };
 	int r = storefile_make_directory(directory);
 
@@ -144,9 +129,9 @@ storefile_open(const char *directory, struct storefile *ret_file, struct databas
 			file.log_path = NULL, r = -ENOMEM;
 	}
 	if (r < 0)
-		storefile_refuse(&message, r, "%s: %s", directory, strerror(-r));
-	else if ((r = storefile_lock(&file, directory, &message)) == 0)
-		r = storefile_open_database(&file, ret_database, &message);
+		refusal_write(&refusal, r, "%s: %s", directory, strerror(-r));
+	else if ((r = storefile_lock(&file, directory, &refusal)) == 0)
+		r = storefile_open_database(&file, ret_database, &refusal);
 	if (r < 0) {
 		storefile_close(&file);
 		return r;
@@ -169,14 +154,14 @@ storefile_close(struct storefile *file)
 int
 storefile_explain(const struct storefile *file, const struct database *database, char *error, size_t error_size)
 {
-	const struct message message = { error, error_size };
+	const struct refusal refusal = { error, error_size };
 	int r = -database->failure.error;
 
 	if (r == -EBUSY)
-		return storefile_refuse(&message, r, "%s: another program, such as sqlite3, is using this database",
-		                        file->path);
+		return refusal_write(&refusal, r, "%s: another program, such as sqlite3, is using this database",
+		                     file->path);
 	if (r == -EBADMSG)
-		return storefile_refuse(&message, r, "%s: %s; udsd --salvage saves what can be read, see udsd(1)",
-		                        file->path, database->failure.text);
-	return storefile_refuse(&message, r, "%s: %s", file->path, database->failure.text);
+		return refusal_write(&refusal, r, "%s: %s; udsd --salvage saves what can be read, see udsd(1)",
+		                     file->path, database->failure.text);
+	return refusal_write(&refusal, r, "%s: %s", file->path, database->failure.text);
 }

@@ -1,6 +1,6 @@
 /*
- * How many entries a group has read, and how many it has yet to read. The answers are those of Redis, which counts
- * without reading entries, and does not know where entries were deleted ahead of the group.
+ * How many entries a group has read, and how many it has yet to read. The answers are those of Redis 8.0, which counts
+ * without reading entries, and does not know how many were deleted ahead of the group: then it says so.
  */
 #include "group-lag.h"
 
@@ -12,14 +12,12 @@ group_lag_is_zero(struct stream_id id)
 	return id.ms == 0 && id.seq == 0;
 }
 
-/* Whether an entry may have been deleted behind `id`, and not only before the first one that is left. */
+/* Whether an entry may have been deleted behind `id`. */
 static bool
 group_lag_has_gaps(const struct stream *stream, struct stream_id id)
 {
-	if (stream->length == 0 || group_lag_is_zero(stream->max_deleted) ||
-	    stream_id_cmp(stream_first_id(stream), stream->max_deleted) > 0)
-		return false;
-	return stream_id_cmp(id, stream->max_deleted) <= 0;
+	return stream->length > 0 && !group_lag_is_zero(stream->max_deleted) &&
+	       stream_id_cmp(id, stream->max_deleted) <= 0;
 }
 
 uint64_t
@@ -32,6 +30,8 @@ group_lag_estimate_read(const struct stream *stream, struct stream_id id)
 		return 0;
 	if (stream->length == 0 && order <= 0)
 		return stream->added;
+	if (!group_lag_is_zero(id) && stream_id_cmp(id, stream->max_deleted) < 0)
+		return GROUP_READ_UNKNOWN;
 	if (order == 0)
 		return stream->added;
 	if (order > 0)
@@ -48,10 +48,16 @@ bool
 group_lag_get(const struct stream_group *group, int64_t *ret_lag)
 {
 	const struct stream *stream = group->stream;
+	struct stream_id first = stream_first_id(stream);
 	uint64_t read = group->entries_read;
 
-	if (stream->added == 0) {
+	if (stream->length == 0) {
 		*ret_lag = 0;
+		return true;
+	}
+	/* All that is left comes after what was read and after what was deleted: whatever was trimmed, it is that. */
+	if (stream_id_cmp(group->last, first) < 0 && stream_id_cmp(stream->max_deleted, first) < 0) {
+		*ret_lag = (int64_t)stream->length;
 		return true;
 	}
 	if (read == GROUP_READ_UNKNOWN || group_lag_has_gaps(stream, group->last))
@@ -70,7 +76,8 @@ group_lag_advance(struct streams *streams, struct stream_group *group, struct st
 
 	if (stream_id_cmp(id, group->last) <= 0)
 		return;
-	if (read != GROUP_READ_UNKNOWN && !group_lag_has_gaps(stream, id))
+	if (read != GROUP_READ_UNKNOWN && stream_id_cmp(group->last, stream_first_id(stream)) >= 0 &&
+	    !group_lag_has_gaps(stream, group->last))
 		read++;
 	else if (stream->added > 0)
 		read = group_lag_estimate_read(stream, id);

@@ -25,7 +25,7 @@ stream_delays_parse(const char *text, struct stream_delays *ret_delays, char *er
 			return -EINVAL;
 		}
 		if (r < 0) {
-			snprintf(error, size, "'%s' is not a duration (try 5s; units are ms, s, m and h)", word);
+			snprintf(error, size, "'%s' is not a duration (try 5s; units are ms, s, m, h and d)", word);
 			return -EINVAL;
 		}
 		if (delays.n == STREAM_DELAYS_MAX) {

@@ -92,13 +92,13 @@ struct stream {
 	const struct stream_rule *rule; /* as of the generation; see stream_rule() */
 	uint64_t rules_generation;
 
-	uint64_t changed_in;               /* the number of the batch with its last change, see streams_barrier() */
-	bool is_dirty;                     /* on streams.dirty */
-	bool has_later;                    /* has had entries that were to be added later */
-	bool is_stored;                    /* has a record on disk, or in a batch on its way there */
-	TAILQ_ENTRY(stream) dirty_link;    /* of streams.dirty, or of streams.deleted */
-	TAILQ_ENTRY(stream) expiring_link; /* of streams.expiring, while expires_ms is set */
-	struct block_list dirty_blocks;    /* that changed since they were last saved */
+	uint64_t changed_in;            /* the number of the batch with its last change, see streams_barrier() */
+	bool is_dirty;                  /* on streams.dirty */
+	bool has_later;                 /* has had entries that were to be added later */
+	bool is_stored;                 /* has a record on disk, or in a batch on its way there */
+	TAILQ_ENTRY(stream) dirty_link; /* of streams.dirty, or of streams.deleted */
+	struct heap_node expiring;      /* in streams.expiring, while expires_ms is set */
+	struct block_list dirty_blocks; /* that changed since they were last saved */
 	/* Blocks that are on disk and not here any more: those up to gone_to, if has_gone; and single ones. */
 	bool has_gone;
 	struct stream_id gone_to;
@@ -161,7 +161,7 @@ struct streams {
 	struct barrier *open, *committing; /* of the batch, and of the one under way; committing may be NULL */
 	TAILQ_HEAD(, stream) dirty;        /* that were changed, perhaps in their groups only */
 	TAILQ_HEAD(, stream) deleted;      /* that are on disk still */
-	TAILQ_HEAD(, stream) expiring;     /* that have a time of expiry, in the order in which they are looked at */
+	struct heap expiring;              /* that have a time of expiry */
 	size_t dirty_bytes;                /* about what the next batch has */
 	size_t ahead_bytes;      /* dirty_bytes when all that could be was written ahead, see streams-fill.c */
 	size_t committing_bytes; /* about what the batch under way has */
@@ -208,11 +208,9 @@ struct streams {
 	bool copy_is_answered;
 	char copy_path[1100];
 	const char *directory;   /* of the store; its owner's */
-	size_t n_expiring;       /* streams with expires_ms */
 	uint64_t entries, bytes; /* of all streams */
 	uint64_t added, read, acknowledged, claimed, released, dead, came_due, idle_consumers; /* since the start */
 	uint64_t unix_ms, unix_at_ms;  /* see streams_now_ms(): the time, and flow.now_ms at it */
-	uint64_t swept_ms;             /* when expiring streams were last looked at, as flow.now_ms */
 	bool is_dead;                  /* the store has failed for good */
 	struct log_limit log;          /* of lines about blocks and memory */
 	enum storage_state told_state; /* of the store, as the log has it */

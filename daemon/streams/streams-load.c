@@ -124,10 +124,7 @@ streams_load_stream(struct streams_load *load, uint64_t no, struct slice value)
 	stream->added = record.added;
 	stream->is_stored = true;
 	stream->expires_ms = record.expires_ms;
-	if (stream->expires_ms > 0)
-		TAILQ_INSERT_TAIL(&streams->expiring, stream, expiring_link);
-	streams->n_expiring += stream->expires_ms > 0;
-	return 0;
+	return stream->expires_ms > 0 ? heap_add(&streams->expiring, &stream->expiring, stream->expires_ms) : 0;
 }
 
 static int

@@ -14,17 +14,21 @@
 #include "streams-clock.h"
 
 #define STREAM(node_) ((struct stream *)((char *)(node_)-offsetof(struct stream, node)))
+#define EXPIRING(node_) ((struct stream *)((char *)(node_)-offsetof(struct stream, expiring)))
 
-/* How often streams are looked for that have expired, and how many at once. */
-#define SWEEP_MS 100
+/* So many streams that have expired are deleted in one pass. */
 #define SWEEP_STREAMS 20
+
+/* The clock that people set may jump, so it is looked at after this time at the latest, in ms. */
+#define SWEEP_WAIT_MS ((uint64_t)60 * 1000)
+/* The next look is at a multiple of this, in microseconds: so the timer is not set anew for less. */
+#define SWEEP_STEP_US ((uint64_t)10 * 1000)
 
 int
 streams_registry_init(struct streams *streams)
 {
 	TAILQ_INIT(&streams->dirty);
 	TAILQ_INIT(&streams->deleted);
-	TAILQ_INIT(&streams->expiring);
 	return getrandom(&streams->key, sizeof(streams->key), 0) == sizeof(streams->key) ? 0 : -errno;
 }
 
@@ -131,9 +135,7 @@ streams_remove(struct streams *streams, struct stream *stream)
 	stream_unnote_full(streams, stream);
 	heap_remove(&streams->retain_due, &stream->retain_due);
 	streams->last_found = NULL;
-	if (stream->expires_ms > 0)
-		TAILQ_REMOVE(&streams->expiring, stream, expiring_link);
-	streams->n_expiring -= stream->expires_ms > 0;
+	heap_remove(&streams->expiring, &stream->expiring);
 	stream_free_blocks(streams, stream);
 	later_end(streams, stream);
 	stream_owner_leave(streams, stream->owner);
@@ -179,6 +181,7 @@ streams_registry_deinit(struct streams *streams)
 	}
 	hashtable_deinit(&streams->table);
 	hashtable_deinit(&streams->owners);
+	heap_deinit(&streams->expiring);
 }
 
 int
@@ -215,40 +218,46 @@ streams_rename(struct streams *streams, struct stream *stream, struct slice name
 	return 0;
 }
 
-void
+int
 streams_expire(struct streams *streams, struct stream *stream, uint64_t unix_ms)
 {
-	if (stream->expires_ms > 0)
-		TAILQ_REMOVE(&streams->expiring, stream, expiring_link);
-	streams->n_expiring += (unix_ms > 0) - (stream->expires_ms > 0);
+	heap_remove(&streams->expiring, &stream->expiring);
+	/* There is memory for a stream that was in the heap. */
+	if (unix_ms > 0 && heap_add(&streams->expiring, &stream->expiring, unix_ms) < 0)
+		return -ENOMEM;
 	stream->expires_ms = unix_ms;
-	if (unix_ms > 0)
-		TAILQ_INSERT_TAIL(&streams->expiring, stream, expiring_link);
 	stream_touch(streams, stream);
+	return 0;
+}
+
+bool
+streams_have_expired(const struct streams *streams)
+{
+	const struct heap_node *first = heap_first(&streams->expiring);
+
+	return first && !streams->is_dead && first->key <= streams_unix_ms();
 }
 
 void
 streams_sweep(struct streams *streams)
 {
-	uint64_t now_ms;
+	for (int i = 0; i < SWEEP_STREAMS && streams_have_expired(streams); i++)
+		streams_delete(streams, EXPIRING(heap_first(&streams->expiring)));
+}
 
-	if (TAILQ_EMPTY(&streams->expiring) || streams->is_dead || streams->flow->now_ms - streams->swept_ms < SWEEP_MS)
-		return;
-	streams->swept_ms = streams->flow->now_ms;
-	now_ms = streams_now_ms(streams);
-	for (int i = 0; i < SWEEP_STREAMS; i++) {
-		struct stream *stream = TAILQ_FIRST(&streams->expiring);
+uint64_t
+streams_next_expiry(const struct streams *streams)
+{
+	const struct heap_node *first = streams->is_dead ? NULL : heap_first(&streams->expiring);
+	uint64_t now_ms = first ? streams_unix_ms() : 0, wait_ms = SWEEP_WAIT_MS;
 
-		if (!stream)
-			return;
-		streams->flow->work.done += WORK_VISIT;
-		if (now_ms >= stream->expires_ms) {
-			streams_delete(streams, stream);
-			continue;
-		}
-		TAILQ_REMOVE(&streams->expiring, stream, expiring_link);
-		TAILQ_INSERT_TAIL(&streams->expiring, stream, expiring_link);
-	}
+	if (!first)
+		return UINT64_MAX;
+	if (first->key <= now_ms)
+		wait_ms = 0;
+	else if (first->key - now_ms < wait_ms)
+		wait_ms = first->key - now_ms;
+	return ((streams_now_us() + wait_ms * 1000) / SWEEP_STEP_US + 1) * SWEEP_STEP_US;
 }
 
 static uint64_t

@@ -27,11 +27,14 @@ void streams_delete(struct streams *streams, struct stream *stream);
 void streams_free(struct streams *streams, struct stream *stream);
 /* Another stream of the new name is deleted. Returns 0, -ENOMEM, or -ENAMETOOLONG. */
 int streams_rename(struct streams *streams, struct stream *stream, struct slice name);
-/* unix_ms: 0: never. */
-void streams_expire(struct streams *streams, struct stream *stream, uint64_t unix_ms);
+/* unix_ms: 0: never. Returns 0; or -ENOMEM, unless the stream had a time of expiry, or gets none. */
+int streams_expire(struct streams *streams, struct stream *stream, uint64_t unix_ms);
 
-/* Deletes some of the streams that have expired. Call from time to time. */
+/* Deletes some of the streams that have expired; whether there are any; and when the next one may have, in microseconds
+ * of CLOCK_MONOTONIC, or UINT64_MAX. */
 void streams_sweep(struct streams *streams);
+bool streams_have_expired(const struct streams *streams);
+uint64_t streams_next_expiry(const struct streams *streams);
 
 /* A walk over all streams, which may take several turns: meets each that is there all the time exactly once. */
 struct streams_walk {

@@ -74,7 +74,8 @@ bool
 streams_have_work(const struct streams *streams)
 {
 	return streams->must_walk_rules || handouts_have_work(streams) || dead_letters_have_work(streams) ||
-	       later_have_work(streams) || group_idle_have_work(streams) || streams_must_retain(streams);
+	       later_have_work(streams) || group_idle_have_work(streams) || streams_must_retain(streams) ||
+	       streams_have_expired(streams);
 }
 
 uint64_t
@@ -82,11 +83,12 @@ streams_next_deadline(const struct streams *streams)
 {
 	const uint64_t deadlines[] = { blocked_next_deadline(streams),      handouts_next_deadline(streams),
 		                       dead_letters_next_deadline(streams), later_next_deadline(streams),
-		                       group_idle_next_deadline(streams),   streams_retain_deadline(streams) };
-	uint64_t next = UINT64_MAX;
+		                       group_idle_next_deadline(streams),   streams_retain_deadline(streams),
+		                       streams_next_expiry(streams) };
+	uint64_t first_us = UINT64_MAX;
 
 	for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++)
-		if (deadlines[i] < next)
-			next = deadlines[i];
-	return next;
+		if (deadlines[i] < first_us)
+			first_us = deadlines[i];
+	return first_us;
 }

@@ -24,7 +24,7 @@ EOF
     run "$UDSD" --config "$DIR/conf" --check-config
     assert_failure 78
     assert_line "$DIR/conf:2: log_level: 'loud' is not a log level (error, warning, info or debug)"
-    assert_line "$DIR/conf:3: shutdown_timeout: '5' is not a duration (try 5s; units are ms, s, m and h)"
+    assert_line "$DIR/conf:3: shutdown_timeout: '5' is not a duration (try 5s; units are ms, s, m, h and d)"
     assert_line "$DIR/conf:5: queue_limit: '8X' is not a size (try 8M; units are K, M and G)"
     assert_line "$DIR/conf:6: max_clients: '0' is out of range; expected 1 to 1000000"
     assert_line "$DIR/conf:7: colour: unknown key in [limits]"

@@ -17,7 +17,8 @@ setup() {
     # shellcheck disable=SC2016 # for the script to expand
     printf '#!/bin/sh\necho "${1:-work}: $(cat)" >>%s\n' "$DIR/worked" >work
     sed "s/echo .*:-work}/echo \"mail \$*/" work >bin/mail
-    chmod +x work bin/mail
+    printf '#!/bin/sh\nshift\nexec "$@"\n' >bin/ssh
+    chmod +x work bin/mail bin/ssh
 }
 
 teardown() {
@@ -125,6 +126,19 @@ run_example_of_udsctl() {
         later "${command/recv/recv -n 2}" # jq writes to a file when it ends
         wait_until written out logs.app "$(printf '%0101d' 1)"
         ;;
+    *"recv --into all.log"*)
+        now 'udsctl send --store logs.app kept'
+        later "$command" && wait_until contains all.log kept
+        ;;
+    *"recv --position seen"*) now "$command" && contains worked 'work: kept' ;;
+    *"recv --from last sensors.kitchen")
+        now 'udsctl send --store sensors.kitchen 20 && udsctl send --store sensors.kitchen 21'
+        later "$command" && wait_until contains out 21 && assert_equal "$(cat out)" 21
+        ;;
+    *"ssh other udsctl import jobs")
+        now 'udsctl send --store jobs one' && now "$command"
+        assert_output '0 entries added, 1 there already'
+        ;;
     *"recv --exec './work"*) later "$command" && wait_until written worked jobs 'jobs: 7' ;;
     *"stats --watch") later "$command" && wait_until contains out messages ;;
     *"clients --json | jq"*) now "$command" && assert_output '' ;;
@@ -140,14 +154,14 @@ run_example_of_udsctl() {
 
 @test "the examples of udsctl(1)" {
     local example n=0
-    start_listening
+    start_listening --store "$DIR/store"
     while IFS= read -r -d '' example; do
         echo "$example"
         : >out
         run_example_of_udsctl "$example"
         n=$((n + 1))
     done < <("$PYTHON" "$TOOLS/manual.py" "$TOP/man/udsctl.1")
-    ((n >= 19))
+    ((n >= 24))
 }
 
 @test "the examples of udsd(1)" {

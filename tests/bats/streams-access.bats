@@ -62,6 +62,20 @@ for command in administers:
         assert not user.may(*command), command
 text = adder.refused("XREAD", "STREAMS", "jobs", "0")
 assert text.startswith("NOPERM No permissions to access a key: uid 54001 may not ") and "'jobs'" in text, text
+# Who works a group may delete what no group needs any more, and nothing else.
+for group in "g", "h":
+    worker.call("XGROUP", "CREATE", "jobs", group, "0")
+    worker.call("XREADGROUP", "GROUP", group, "c", "COUNT", "1", "STREAMS", "jobs", ">")
+for refs in [], ["KEEPREF"], ["DELREF"]:
+    text = worker.refused("XACKDEL", "jobs", "g", *refs, "IDS", "1", "1-1")
+    assert text.startswith("NOPERM uid 54002 ") and "'xackdel'" in text and "ACKED" in text, text
+    assert not adder.may("XACKDEL", "jobs", "g", *refs, "IDS", "1", "1-1")
+assert worker.call("XPENDING", "jobs", "g")[0] == 1, "a refused XACKDEL acknowledges nothing"
+assert worker.call("XACKDEL", "jobs", "g", "ACKED", "IDS", "1", "1-1") == [2]
+assert worker.call("XLEN", "jobs") == 3
+assert worker.call("XACKDEL", "jobs", "h", "ACKED", "IDS", "1", "1-1") == [1]
+assert worker.call("XLEN", "jobs") == 2
+adder.call("XADD", "jobs", "*", "f", "v")
 # In a transaction it is refused when it is queued.
 for user, command in (worker, adds[0]), (adder, reads[0]), (worker, administers[0]):
     assert user.call("MULTI") == b"OK"

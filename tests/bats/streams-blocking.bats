@@ -69,6 +69,11 @@ start_with_store() {
     blocking idle
 }
 
+@test "a stream that expires ends a wait, though nobody else does anything" {
+    start_with_store
+    blocking expiry
+}
+
 @test "messages reach a client whose answers wait for the disk" {
     start_configured '[store]' "directory = $DIR/store" 'commit_delay = 60s'
     blocking overtake

@@ -360,7 +360,9 @@ checks_as_unknown() {
     checks_as_unknown "'x' is not a duration" --timeout x
     checks_as_unknown "did you mean '--warning'" --wrning 5s
     checks_as_unknown 'needs an argument' --warning
-    checks_as_unknown "unexpected argument 'extra'" extra
+    checks_as_unknown "unexpected argument 'extra'" jobs extra
+    checks_as_unknown 'needs --lag or --pending-age' jobs
+    checks_as_unknown '--lag needs a number' --lag many
     checks_as_unknown '--socket' --socket ''
     checks_as_unknown '107' --socket "$(printf '%0200d' 1)"
     UDSD_SOCKET=nosuchhost.invalid:77 checks_as_unknown UDSD_SOCKET

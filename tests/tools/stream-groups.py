@@ -352,6 +352,49 @@ def exec_needs_no_more_memory_than_there_is(a):
 
 
 @case
+def lag_is_right_or_unknown(a):
+    def begin(n, *create):
+        a.call("DEL", "s")
+        a.call("XGROUP", "CREATE", "s", "g", *create, "MKSTREAM")
+        for i in range(1, n + 1):
+            a.call("XADD", "s", "%d-0" % i, "f", "v")
+
+    def read(count):
+        a.call("XREADGROUP", "GROUP", "g", "c", "COUNT", count, "STREAMS", "s", ">")
+
+    def figures():
+        info, = a.call("XINFO", "GROUPS", "s")
+        return [info[info.index(name) + 1] for name in (b"entries-read", b"lag")]
+
+    # all that was read, and one more, is deleted
+    begin(2, "$")
+    read("2")
+    expect(figures(), [2, 0])
+    a.call("XADD", "s", "3-0", "f", "v")
+    a.call("XADD", "s", "4-0", "f", "v")
+    expect(figures(), [2, 2])
+    a.call("XDEL", "s", "1-0", "2-0", "3-0")
+    expect(figures(), [2, 1])
+    # something is deleted ahead of the group
+    begin(4, "0")
+    read("2")
+    a.call("XDEL", "s", "3-0")
+    expect(figures(), [2, None])
+    read("2")
+    expect(figures(), [4, 0])
+    # the stream is trimmed ahead of the group
+    begin(5, "0")
+    read("1")
+    expect(figures(), [1, 4])
+    a.call("XTRIM", "s", "MAXLEN", "2")
+    expect(figures(), [1, 2])
+    read("1")
+    expect(figures(), [4, 1])
+    a.call("XTRIM", "s", "MAXLEN", "0")
+    expect(figures(), [4, 0])
+
+
+@case
 def long_reads_wait_for_the_disk(a):
     a.call("DEL", "s")
     for i in range(1, 1001):

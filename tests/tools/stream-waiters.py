@@ -10,7 +10,7 @@ import struct
 import sys
 import time
 
-from resp import Client, info, wait_until
+from resp import Client, Error, info, wait_until
 
 case, path = sys.argv[1], sys.argv[2]
 daemon = int(sys.argv[3]) if len(sys.argv) > 3 else 0
@@ -224,6 +224,24 @@ def case_idle():
         raise AssertionError("it is woken %d times a second" % (switches() - before))
     admin.call("XADD", "s", "1-1", "f", "v")
     assert all(ids(client.read()) == ["1-1"] for client in clients)
+
+
+def case_expiry():
+    """Nobody but the clock ends the wait of a worker whose stream expires; an hour later costs nothing until then."""
+    for key in ("later", "s", "t"):
+        admin.call("XGROUP", "CREATE", key, "g", "$", "MKSTREAM")
+    admin.call("EXPIRE", "later", "3600")
+    workers = [worker("a"), worker("b", stream="t")]
+    admin.call("PEXPIRE", "t", "400")
+    admin.call("PEXPIRE", "s", "200")
+    begin = time.monotonic()
+    for client in workers:
+        try:
+            raise AssertionError(client.read())
+        except Error as error:
+            assert str(error).startswith("NOGROUP"), error
+    assert time.monotonic() - begin < 30
+    assert admin.call("DBSIZE") == 1
 
 
 def case_overtake():

@@ -130,7 +130,7 @@ durations(void **state __attribute__((unused)))
 		{ "ms", -EINVAL, 0 },
 		{ "5S", -EINVAL, 0 },
 		{ "5M", -EINVAL, 0 },
-		{ "5d", -EINVAL, 0 },
+		{ "5d", 0, 432000000 },
 		{ "5 s", -EINVAL, 0 },
 		{ "5s ", -EINVAL, 0 },
 		{ " 5s", -EINVAL, 0 },

@@ -261,12 +261,12 @@ wrong_values(void **state)
 	                "mode = Route\n"
 	                "socket_mode = 0999\n",
 	                "2: log_level: 'loud' is not a log level (error, warning, info or debug)\n"
-	                "3: shutdown_timeout: '5' is not a duration (try 5s; units are ms, s, m and h)\n"
+	                "3: shutdown_timeout: '5' is not a duration (try 5s; units are ms, s, m, h and d)\n"
 	                "5: max_clients: 'many' is not a number\n"
 	                "6: max_message: '8X' is not a size (try 8M; units are K, M and G)\n"
 	                "7: max_subscriptions: '1K' is not a number\n"
 	                "8: queue_limit: '8 M' is not a size (try 8M; units are K, M and G)\n"
-	                "9: slow_timeout: '5 s' is not a duration (try 5s; units are ms, s, m and h)\n"
+	                "9: slow_timeout: '5 s' is not a duration (try 5s; units are ms, s, m, h and d)\n"
 	                "12: mode: 'Route' is not a mode (route, echo, line, length or whole)\n"
 	                "13: socket_mode: '0999' is not an octal file mode up to 0777 (try 0660)\n");
 }
@@ -279,7 +279,7 @@ empty_values(void **state)
 	expect_mistakes(rig,
 	                "[udsd]\nlog_level =\nshutdown_timeout = ; nothing\n[limits]\nmax_clients =\nmax_message=\n",
 	                "2: log_level: '' is not a log level (error, warning, info or debug)\n"
-	                "3: shutdown_timeout: '' is not a duration (try 5s; units are ms, s, m and h)\n"
+	                "3: shutdown_timeout: '' is not a duration (try 5s; units are ms, s, m, h and d)\n"
 	                "5: max_clients: '' is not a number\n"
 	                "6: max_message: '' is not a size (try 8M; units are K, M and G)\n");
 }
@@ -720,10 +720,10 @@ streams(void **state)
 	    "retry_delay = 1s,2s\n[stream b]\nretry_delay = 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s 1s\n"
 	    "redeliver = 721h\nmax_pendin = 0\n[strem c]\nmax_pending = 0\n",
 	    "1: [stream]: a stream section needs a name or pattern, like [stream jobs.*]\n"
-	    "2: retry_delay: '5' is not a duration (try 5s; units are ms, s, m and h)\n"
+	    "2: retry_delay: '5' is not a duration (try 5s; units are ms, s, m, h and d)\n"
 	    "4: retry_delay: '721h' is out of range; expected up to 720h\n"
 	    "5: [stream a]: there is a section of this name already\n"
-	    "6: retry_delay: '1s,2s' is not a duration (try 5s; units are ms, s, m and h)\n"
+	    "6: retry_delay: '1s,2s' is not a duration (try 5s; units are ms, s, m, h and d)\n"
 	    "8: retry_delay: there are more than 16 durations\n"
 	    "9: redeliver: '721h' is out of range; expected 0 to 2592000000 ms\n"
 	    "10: max_pendin: unknown key in [stream b]; did you mean 'max_pending'?\n"

@@ -9,6 +9,7 @@
 
 #include "group.h"
 #include "stream-index.h"
+#include "streams-clock.h"
 #include "streams-record.h"
 
 static void
@@ -393,6 +394,32 @@ streams_expire_on_time(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* The loop is told when it has to look next, so that a daemon without clients deletes streams too. */
+static void
+the_next_expiry_is_known(void **state __attribute__((unused)))
+{
+	struct keep keep;
+	uint64_t now_us;
+
+	keep_init(&keep, 1 << 20);
+	assert_int_equal(streams_next_deadline(&keep.streams), UINT64_MAX);
+	assert_int_equal(streams_expire(&keep.streams, keep_get(&keep, "a"), streams_unix_ms() + 30000), 0);
+	assert_int_equal(streams_expire(&keep.streams, keep_get(&keep, "b"), streams_unix_ms() + 10000), 0);
+	now_us = streams_now_us();
+	assert_in_range(streams_next_deadline(&keep.streams), now_us + 9000000, now_us + 11000000);
+	assert_false(streams_have_work(&keep.streams));
+	assert_int_equal(streams_expire(&keep.streams, keep_find(&keep, "b"), 0), 0);
+	assert_in_range(streams_next_deadline(&keep.streams), now_us + 29000000, now_us + 31000000);
+	assert_int_equal(streams_expire(&keep.streams, keep_find(&keep, "a"), streams_unix_ms() - 1), 0);
+	assert_true(streams_next_deadline(&keep.streams) <= streams_now_us() + 20000);
+	assert_true(streams_have_work(&keep.streams));
+	keep_commit(&keep);
+	assert_false(streams_have_work(&keep.streams));
+	assert_int_equal(streams_next_deadline(&keep.streams), UINT64_MAX);
+	assert_int_equal(keep.streams.table.n, 1);
+	keep_deinit(&keep);
+}
+
 /* Of two streams with one name, which only damage leaves, the first stays; also if its time is over. */
 static void
 names_are_unique_after_a_load(void **state __attribute__((unused)))
@@ -706,6 +733,7 @@ main(void)
 		cmocka_unit_test(the_cache_is_bounded),
 		cmocka_unit_test(damaged_blocks),
 		cmocka_unit_test(streams_expire_on_time),
+		cmocka_unit_test(the_next_expiry_is_known),
 		cmocka_unit_test(names_are_unique_after_a_load),
 		cmocka_unit_test(a_walk_backward_fetches_no_more_than_it_needs),
 		cmocka_unit_test(nothing_expires_while_a_command_runs),
