@@ -13,6 +13,7 @@
 #include "group-consumers.h"
 #include "num.h"
 #include "stream-name.h"
+#include "stream-retain.h"
 #include "stream-trim.h"
 #include "streams-registry.h"
 #include "streams-room.h"
@@ -152,6 +153,8 @@ dead_letter_open(struct streams *streams, const struct stream *stream, const str
 	if (to == stream)
 		return NULL;
 	*ret_reason = streams_refusal(streams, to ? to->uid : stream->uid);
+	if (!*ret_reason && to)
+		*ret_reason = stream_retain_refusal(streams, to);
 	if (*ret_reason)
 		return NULL;
 	to = streams_get(streams, key, stream->uid, &r);
@@ -246,7 +249,7 @@ dead_letter_try(struct streams *streams, struct stream_group *group, struct stre
 		return STREAM_ENTRY;
 	if (log_limit_allows(&streams->doomed_log, DEAD_LOG_LINES, DEAD_LOG_MS, streams->flow->now_ms, NULL))
 		log_error("an entry of stream '%s' cannot go to its dead-letter stream: %s; it stays pending",
-		          stream_name_text(group->stream).text, reason);
+		          stream_name_text(group->stream).text, streams_refusal_reason(reason));
 	return STREAM_ERROR;
 }
 

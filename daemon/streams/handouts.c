@@ -61,11 +61,16 @@ static void
 handouts_charge(struct streams *streams, struct handouts *handouts)
 {
 	size_t n = (handouts->n + HANDOUTS_CHARGED - 1) / HANDOUTS_CHARGED * HANDOUTS_CHARGED;
-	size_t bytes = n * (sizeof(struct handout) + sizeof(struct heap_node *)) + pending_bytes(&handouts->released) +
-	               pending_bytes(&handouts->doomed);
+	size_t leaves = handouts->released.n + handouts->doomed.n, bytes;
 
-	if (bytes != handouts->charged)
-		stream_charge(streams, handouts->stream->uid, (int64_t)bytes - (int64_t)handouts->charged);
+	if (n == handouts->n_charged && leaves == handouts->leaves_charged)
+		return;
+	handouts->n_charged = n;
+	handouts->leaves_charged = leaves;
+	bytes = n * (sizeof(struct handout) + sizeof(struct heap_node *)) + pending_bytes(&handouts->released) +
+	        pending_bytes(&handouts->doomed);
+
+	stream_charge(streams, handouts->stream->uid, (int64_t)bytes - (int64_t)handouts->charged);
 	handouts->charged = bytes;
 }
 

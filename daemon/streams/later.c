@@ -1,6 +1,6 @@
 /*
  * The entries of a stream are in the order of their times, so what is due stands first: a stream is in a heap with the
- * time of its first entry. An entry that cannot be added holds up those behind it, and is tried again after RETRY_MS.
+ * time of its first entry.
  */
 #include "later.h"
 
@@ -8,25 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blocked.h"
-#include "stream-name.h"
 #include "stream.h"
-#include "streams-clock.h"
-
-#define RETRY_MS 1000
-
-/* What adding an entry that is due costs, beside its bytes. */
-#define FIRE_WORK (3 * WORK_LOOKUP)
-/* So many fields need no memory of their own meanwhile. */
-#define FIRE_FIELDS 16
 
 /* Beside an entry's bytes, what it takes in a batch. */
 #define LATER_RECORD_BYTES 64
-
-#define LATER_LOG_LINES 5
-#define LATER_LOG_MS 60000
-
-#define LATER(node_) ((struct later *)((char *)(node_)-offsetof(struct later, due)))
 
 void
 later_init_all(struct streams *streams)
@@ -35,7 +20,7 @@ later_init_all(struct streams *streams)
 	TAILQ_INIT(&streams->laters_gone);
 }
 
-static void
+void
 later_charge(struct later *later)
 {
 	size_t bytes = sizeof(*later) + later->bytes + pending_bytes(&later->set);
@@ -74,8 +59,7 @@ later_next(const struct stream *stream, struct stream_id id)
 	return next ? next->later : NULL;
 }
 
-/* Puts the stream where it belongs in the heap. Returns 0; or -ENOMEM, only if it was not in it. */
-static int
+int
 later_schedule(struct streams *streams, struct later *later, uint64_t not_before_ms)
 {
 	const struct stream_pending *first = pending_next(&later->set, STREAM_ID_MIN);
@@ -156,8 +140,7 @@ later_add(struct streams *streams, struct stream *stream, uint64_t due_ms, struc
 	return 0;
 }
 
-/* The entry is not kept any more. Who removes it on disk, does not need it: it is freed. */
-static void
+void
 later_remove(struct streams *streams, struct later *later, struct later_entry *entry, bool needs_delete)
 {
 	pending_remove(&later->set, entry->id, NULL);
@@ -186,77 +169,8 @@ later_cancel(struct streams *streams, struct stream *stream, struct stream_id id
 	return true;
 }
 
-/* Adds the entry to its stream. Returns NULL, or why it cannot. */
-static const char *
-later_append(struct streams *streams, struct stream *stream, const struct later_entry *entry, uint64_t now_ms)
-{
-	struct stream_entry fields = later_fields(entry);
-	struct slice few[2 * FIRE_FIELDS], *argv = few;
-	struct stream_id id;
-	int r;
-
-	if (!stream_next_id(stream, now_ms, &id))
-		return "its IDs are exhausted";
-	if (entry->n_fields > FIRE_FIELDS && !(argv = reallocarray(NULL, 2 * entry->n_fields, sizeof(*argv))))
-		return strerror(ENOMEM);
-	for (size_t i = 0; i < 2 * entry->n_fields; i++)
-		argv[i] = stream_entry_next(&fields);
-	r = stream_append(streams, stream, id, (struct stream_fields){ argv, entry->n_fields });
-	if (argv != few)
-		free(argv);
-	return r < 0 ? strerror(-r) : NULL;
-}
-
-/* Too much is waiting for the disk: it goes on after the next commit. */
-static bool
-later_must_wait(const struct streams *streams)
-{
-	return streams->dirty_bytes + streams->committing_bytes > streams->limits.queue_bytes;
-}
-
-static void
-later_log(struct streams *streams, const struct stream *stream, const char *reason)
-{
-	if (log_limit_allows(&streams->later_log, LATER_LOG_LINES, LATER_LOG_MS, streams->flow->now_ms, NULL))
-		log_error("a delayed entry cannot be added to stream '%s': %s; it is tried again",
-		          stream_name_text(stream).text, reason);
-}
-
-/* Adds what is due of one stream. */
-static void
-later_fire(struct streams *streams, struct later *later, uint64_t now_ms, uint64_t work_end)
-{
-	struct stream *stream = later->stream;
-	bool has_expired = stream->expires_ms > 0 && now_ms >= stream->expires_ms, is_writable;
-	uint64_t added = stream->added, not_before_ms = has_expired ? now_ms + RETRY_MS : 0;
-	struct stream_pending *first;
-
-	is_writable = storage_state(streams->storage) == STORAGE_OK;
-	while (!has_expired && streams->flow->work.done < work_end && !later_must_wait(streams) &&
-	       (first = pending_next(&later->set, STREAM_ID_MIN)) && first->id.ms <= now_ms) {
-		struct later_entry *entry = first->later;
-		const char *reason =
-		    is_writable ? later_append(streams, stream, entry, now_ms) : storage_reason(streams->storage);
-
-		streams->flow->work.done += FIRE_WORK + 2 * WORK_BYTES(entry->len);
-		if (reason) {
-			later_log(streams, stream, reason);
-			not_before_ms = now_ms + RETRY_MS;
-			break;
-		}
-		later->fired_to = entry->is_stored ? entry->id : later->fired_to;
-		later->has_fired |= entry->is_stored;
-		later_remove(streams, later, entry, false);
-		streams->came_due++;
-	}
-	later_schedule(streams, later, not_before_ms);
-	later_charge(later);
-	if (stream->added > added)
-		blocked_wake(streams, stream);
-}
-
-static void
-later_advance_gone(struct streams *streams, uint64_t work_end)
+void
+later_free_gone(struct streams *streams, uint64_t work_end)
 {
 	struct later_entry *entry;
 	struct later *later;
@@ -297,42 +211,8 @@ later_end(struct streams *streams, struct stream *stream)
 }
 
 void
-later_advance(struct streams *streams, uint64_t work_end)
-{
-	struct heap_node *first = heap_first(&streams->laters_due);
-	uint64_t now_ms = first ? streams_unix_exact_ms() : 0;
-
-	for (; first && first->key <= now_ms && streams->flow->work.done < work_end && !later_must_wait(streams) &&
-	       !streams->is_dead;
-	     first = heap_first(&streams->laters_due))
-		later_fire(streams, LATER(first), now_ms, work_end);
-	later_advance_gone(streams, work_end);
-}
-
-bool
-later_have_work(const struct streams *streams)
-{
-	const struct heap_node *first = heap_first(&streams->laters_due);
-
-	return !TAILQ_EMPTY(&streams->laters_gone) ||
-	       (first && !streams->is_dead && !later_must_wait(streams) && first->key <= streams_unix_exact_ms());
-}
-
-uint64_t
-later_next_deadline(const struct streams *streams)
-{
-	const struct heap_node *first = heap_first(&streams->laters_due);
-	uint64_t now_ms;
-
-	if (!first || streams->is_dead || later_must_wait(streams))
-		return UINT64_MAX;
-	now_ms = streams_unix_exact_ms();
-	return streams_now_us() + (first->key > now_ms ? (first->key - now_ms) * 1000 : 0);
-}
-
-void
 later_deinit_all(struct streams *streams)
 {
-	later_advance_gone(streams, UINT64_MAX);
+	later_free_gone(streams, UINT64_MAX);
 	heap_deinit(&streams->laters_due);
 }

@@ -64,16 +64,24 @@ later_count(const struct stream *stream)
 /* The stream goes. */
 void later_end(struct streams *streams, struct stream *stream);
 
-/* Adds what is due, up to a value of work.done; and whether there is more now, or until when there is none. */
-void later_advance(struct streams *streams, uint64_t work_end);
-bool later_have_work(const struct streams *streams);
-/* In microseconds of CLOCK_MONOTONIC, as the clocks are now; or UINT64_MAX. */
-uint64_t later_next_deadline(const struct streams *streams);
-
 void later_init_all(struct streams *streams);
 /* All streams are gone. */
 void later_deinit_all(struct streams *streams);
 
-/* For later-store.c: an entry that was stored; len bytes of n_fields were checked. Returns 0, -EEXIST or -ENOMEM. */
+/* What follows is for later-due.c and later-store.c. */
+
+/* Frees what is left of streams that are gone, up to a value of work.done. */
+void later_free_gone(struct streams *streams, uint64_t work_end);
+
+/* Puts the stream where it belongs in the heap. Returns 0; or -ENOMEM, only if it was not in it. */
+int later_schedule(struct streams *streams, struct later *later, uint64_t not_before_ms);
+
+/* The entry is not kept any more. needs_delete: it is deleted on disk by itself, if it is there. */
+void later_remove(struct streams *streams, struct later *later, struct later_entry *entry, bool needs_delete);
+
+/* Charges the maker of the stream with what it takes now. */
+void later_charge(struct later *later);
+
+/* An entry that was stored; len bytes of n_fields were checked. Returns 0, -EEXIST or -ENOMEM. */
 int later_insert(struct streams *streams, struct stream *stream, struct stream_id id, uint32_t n_fields,
                  struct slice data);

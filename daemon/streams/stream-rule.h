@@ -23,9 +23,9 @@ struct stream_delivery {
 	struct stream_delays retry_delay;
 	uint64_t max_deliveries;      /* after so many, an entry goes to the dead-letter stream; 0: no limit */
 	uint64_t consumer_timeout_ms; /* a consumer that does nothing for so long is removed; 0: never */
-	char
-	    dead_letter[PROTOCOL_NAME_MAX + 1]; /* its name, "%s" in it stands for that of the stream; "": by default */
-	bool is_own;                            /* the group has values of its own, see group-values.h */
+	bool is_own;                  /* the group has values of its own, see group-values.h */
+	/* Its name, with "%s" for that of the stream; or empty: see STREAM_DEAD_LETTER. */
+	char dead_letter[PROTOCOL_NAME_MAX + 1];
 };
 
 #define STREAM_DELIVERIES_MAX 1000000000

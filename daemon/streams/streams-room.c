@@ -1,6 +1,7 @@
 #include "streams-room.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "human.h"
 #include "stream-owner.h"
@@ -58,4 +59,14 @@ streams_group_refusal(struct streams *streams, uid_t uid)
 	return max == 0 || stream_owner_bytes(streams, uid) < max + max / GROUP_ROOM_PART
 	           ? NULL
 	           : streams_owner_is_full(streams, uid);
+}
+
+const char *
+streams_refusal_reason(const char *refusal)
+{
+	static const char not_allowed[] = "OOM command not allowed: ", misconf[] = "MISCONF ";
+
+	if (strncmp(refusal, not_allowed, sizeof(not_allowed) - 1) == 0)
+		return refusal + sizeof(not_allowed) - 1;
+	return strncmp(refusal, misconf, sizeof(misconf) - 1) == 0 ? refusal + sizeof(misconf) - 1 : refusal;
 }

@@ -12,3 +12,6 @@ const char *streams_refusal(struct streams *streams, uid_t uid);
 /* Likewise for consumers and pending entries of groups, which may take a quarter more of what a user may have. */
 const char *streams_group_refusal(struct streams *streams, uid_t uid);
 const char *streams_failure(struct streams *streams);
+
+/* What such a text says beside its code, for the log. */
+const char *streams_refusal_reason(const char *refusal);

@@ -12,7 +12,7 @@
 #include "group-handouts.h"
 #include "group-idle.h"
 #include "handouts-advance.h"
-#include "later.h"
+#include "later-due.h"
 #include "stream-retain.h"
 #include "streams-registry.h"
 

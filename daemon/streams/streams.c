@@ -20,8 +20,8 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 	TAILQ_INIT(&streams->blocked);
 	TAILQ_INIT(&streams->copying);
 	handouts_init_all(streams);
-	stream_retain_init(streams);
 	later_init_all(streams);
+	stream_retain_init(streams);
 	streams->rules_generation = 1;
 	stream_cache_init(streams);
 	r = streams_registry_init(streams);
@@ -35,9 +35,9 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 		streams_commit_deinit(streams);
 		streams_registry_deinit(streams);
 		handouts_deinit_all(streams);
-		stream_retain_deinit(streams);
 		later_deinit_all(streams);
 		heap_deinit(&streams->groups_idle);
+		stream_retain_deinit(streams);
 		stream_cache_deinit(streams);
 	}
 	return r;
@@ -49,8 +49,9 @@ streams_deinit(struct streams *streams)
 	streams_commit_deinit(streams);
 	streams_registry_deinit(streams);
 	handouts_deinit_all(streams);
-	stream_retain_deinit(streams);
 	later_deinit_all(streams);
+	heap_deinit(&streams->groups_idle);
+	stream_retain_deinit(streams);
 	storage_close(streams->storage);
 	stream_cache_deinit(streams);
 }

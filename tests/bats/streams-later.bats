@@ -25,7 +25,7 @@ later() { # CASE...
 }
 
 @test "delayed entries count as bytes of those who made the stream" {
-    later what_is_full_refuses_them
+    later what_is_full_refuses_them a_full_stream_lets_them_wait
 }
 
 @test "a hundred thousand entries that are due at once come on time" {

@@ -18,7 +18,7 @@ work() { # CASE...
 }
 
 @test "what cannot go to the dead-letter stream stays pending, and goes when it can" {
-    work what_cannot_go_stays_pending
+    work what_cannot_go_stays_pending a_dead_letter_stream_may_be_full
 }
 
 @test "a paused group gives nothing, and those who wait go on to wait" {

@@ -196,6 +196,21 @@ def what_is_full_refuses_them(hub):
 
 
 @case
+def a_full_stream_lets_them_wait(hub):
+    a = hub.connect()
+    for i in range(3):
+        later(a, "ADD", "tight", "0", "n", str(i))
+    wait_length(a, "tight", 1)
+    hub.kill()
+    hub.start()
+    a = hub.connect()
+    for i in range(3):
+        wait_length(a, "tight", 1)
+        expect((values(a, "tight"), figure(a, "stream_entries_later")), ([b"%d" % i], 2 - i))
+        a.call("XTRIM", "tight", "MAXLEN", "0")
+
+
+@case
 def a_hundred_thousand_at_once_are_on_time(hub):
     """In about half of the runs the daemon is killed before they are due."""
     n = int(os.environ.get("UDSD_LATER_N") or 100000)
@@ -266,4 +281,4 @@ def each_comes_once_whenever_the_daemon_is_killed(hub):
     expect(set(got) - set(answered) - unsure, set())
 
 
-main(CASES, "")
+main(CASES, "[stream tight]\nmax_entries = 1\nwhen_full = refuse\n")

@@ -13,6 +13,9 @@ RULES = """
 [stream fixed.*]
 max_deliveries = 2
 dead_letter = graves
+[stream tight.*.dead]
+max_entries = 1
+when_full = refuse
 [stream few.*]
 max_deliveries = 2
 [stream plain.fatal]
@@ -234,6 +237,23 @@ def what_cannot_go_stays_pending(hub):
     resp.wait_until(lambda: a.call("XLEN", "few.s.dead") == 1, "the dead letter")
     expect(entries(a, "few.s.dead")[0]["udsd-status"], b"65")
     expect([e["id"] for e in known(a, "few.s")], [b"2-0", b"3-0"])
+
+
+@case
+def a_dead_letter_stream_may_be_full(hub):
+    a = hub.connect()
+    fill(a, "tight.s", 3)
+    set_values(a, "tight.s", "max_deliveries", "1")
+    read(a, "a", "tight.s")
+    a.call("XNACK", "tight.s", "g", "FAIL", "IDS", "3", "1-0", "2-0", "3-0")
+    expect([e["udsd-id"] for e in entries(a, "tight.s.dead")], [b"1-0"])
+    expect([(e["id"], e["state"]) for e in known(a, "tight.s")], [(b"2-0", b"dead"), (b"3-0", b"dead")])
+    a.call("XTRIM", "tight.s.dead", "MAXLEN", "0")
+    resp.wait_until(lambda: a.call("XLEN", "tight.s.dead") == 1, "the next dead letter")
+    expect(entries(a, "tight.s.dead")[0]["udsd-id"], b"2-0")
+    with open(hub.log) as log:
+        expect("an entry of stream 'tight.s' cannot go to its dead-letter stream: the stream is full (max_entries = 1); "
+               "it stays pending" in log.read(), True)
 
 
 @case

@@ -30,7 +30,9 @@ class Store:
         call = self.control.call
         state = [call("XLEN", HOT), call("XLEN", BIG), call("DBSIZE"), call("TTL", HOT), call("TTL", BIG)]
         try:
+            state += [len(call("UDSD", "LATER", "LIST", HOT, "COUNT", "1"))]
             if self.groups and state[0]:
+                state += [call("UDSD", "GROUP", HOT, GROUP)]
                 state += [call("XINFO", "GROUPS", HOT), call("XPENDING", HOT, GROUP)]
         except Error:
             return None
@@ -40,6 +42,7 @@ class Store:
         if self.known is not None and self.state() == self.known:
             return
         self.control.call("FLUSHALL")
+        self.send([["UDSD", "LATER", "ADD", HOT, "3600000", "f", "v"]] * (self.entries // 10))
         self.send([["XADD", HOT, "1-%d" % (i + 1), "f", "v"] for i in range(self.entries)])
         self.send([["XADD", BIG, "1-%d" % (i + 1), "f", "x" * self.large] for i in range(7)])
         self.send([["XADD", "k.%d" % (i + 1), "1-1", "f", "v"] for i in range(self.streams)])
@@ -90,6 +93,14 @@ class Store:
             "xgroup destroy": [[HOT, GROUP]],
             "xgroup createconsumer": [[HOT, GROUP, "new"]],
             "xgroup delconsumer": [[HOT, GROUP, CONSUMER]],
+            "udsd group": [[HOT, GROUP], [HOT, GROUP, "SET"] + ["retry_delay", "0"] * (self.ids // 2),
+                           [HOT, GROUP, "SET", "consumer_timeout", "1", "max_deliveries", "1"],
+                           [HOT, GROUP, "SET", "dead_letter", BIG, "paused", "1"]],
+            "udsd nack": [[HOT, GROUP, mode, "1-9", "STATUS", "1", "TEXT", "x" * 100000]
+                          for mode in ("SILENT", "FAIL", "FATAL")] + [[BIG, GROUP, "FATAL", "1-1"]],
+            "udsd pending": [[HOT, GROUP], [HOT, GROUP, "1-9000"], [HOT, GROUP, "-", "+", "COUNT", "100"]],
+            "udsd later": [["ADD", HOT, "0"] + fields, ["ADD", HOT, "IDMP", "p", "i", "AT", "0", "f", "x" * self.large],
+                           ["ADD", HOT, "3600000", "f", "v"], ["LIST"], ["LIST", HOT], ["CANCEL", "1-1-1"]],
             "del": [[HOT, BIG], keys],
             "unlink": [keys * 5],
             "exists": [keys * 5],
