@@ -27,7 +27,7 @@ function __udsctl_words
             case '--socket=*'
                 printf 'socket %s\n' (string sub -s 10 -- $word)
                 continue
-            case '-s?*'
+            case '-s*' # not '-s?*': from fish 4 on, ? stands for itself
                 printf 'socket %s\n' (string sub -s 3 -- $word)
                 continue
             case -f -c -u -p -n --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
@@ -35,7 +35,8 @@ function __udsctl_words
                 --from --position --into --max-entries --older-than --before --lag --pending-age
                 set waiting other
                 continue
-            case '-?*'
+            case -
+            case '-*'
                 continue
         end
         if test -z "$verb"
