@@ -105,7 +105,8 @@ xread_require_keys(struct xread *read)
 		    stream && read->args.is_group ? group_find(stream, read->args.group) : NULL;
 
 		key->name = read->args.names[i];
-		if (read->args.is_group && !group)
+		/* One that has another number now was deleted while this waited for it, and made again. */
+		if (read->args.is_group && (!group || (read->blocked && read->blocked->streams[i].group != group->no)))
 			return xread_refuse_group(read, key->name);
 		key->group = group ? group->no : 0;
 		if (read->blocked)
