@@ -15,6 +15,7 @@
 #include "reply.h"
 #include "xgroup.h"
 #include "xread-claims.h"
+#include "xread-shared.h"
 #include "xread.h"
 
 static bool
@@ -232,6 +233,7 @@ xread_reply(struct xread *read)
 	else
 		answer_close_array(answer, read->state->list, read->state->n_served);
 	reply_hold(read->bus, read->hold);
+	xread_shared_keep(read);
 	answer_send(answer);
 	reply_hold(read->bus, NULL);
 	read->work->has_answer = false;
@@ -258,10 +260,11 @@ xread_give_up(struct xread *read)
 	return xwork_wait_cold(read->bus, read->s, read->streams, read->work, 1);
 }
 
+/* Returns false if the command is over: an error was replied, or what another client has just got. */
 static bool
 xread_begin(struct xread *read)
 {
-	if (!xread_require_keys(read) || !xread_require_consumers(read))
+	if (!xread_require_keys(read) || !xread_require_consumers(read) || xread_shared_reply(read))
 		return false;
 	answer_begin(&read->work->answer, read->bus, read->s);
 	read->work->has_answer = true;

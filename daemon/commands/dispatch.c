@@ -49,17 +49,48 @@ dispatch_is_recent(const struct sessions *sessions, struct slice name)
 	return name.len == sessions->recent.len && slice_is(name, sessions->recent.name);
 }
 
+/* Where a command of that name is remembered once it was found; NULL: nowhere. */
+static struct found_command *
+dispatch_found(struct sessions *sessions, struct slice name)
+{
+	if (name.len == 0 || name.len > sizeof(sessions->found[0].name))
+		return NULL;
+	return &sessions->found[(name.len * 8 + name.p[0] + name.p[name.len - 1]) % SESSIONS_FOUND];
+}
+
+/* The row of a name; *ret_has_subs: it has subcommands. Returns NULL if there is none. */
+static const struct command *
+dispatch_find(struct sessions *sessions, struct slice name, bool *ret_has_subs)
+{
+	struct found_command *found = dispatch_found(sessions, name);
+	const struct command *row;
+
+	if (found && found->row && found->len == name.len && slice_is(name, found->name)) {
+		*ret_has_subs = found->has_subs;
+		return found->row;
+	}
+	row = command_find(sessions->table, name);
+	if (!row || command_is_sub(row))
+		return NULL;
+	*ret_has_subs = command_first_sub(row) != NULL;
+	if (found) {
+		*found = (struct found_command){ .row = row, .has_subs = *ret_has_subs, .len = (uint8_t)name.len };
+		memcpy(found->name, name.p, name.len);
+	}
+	return row;
+}
+
 static bool
 dispatch_fits_arity(const struct command *row, size_t argc)
 {
 	return row->arity > 0 ? argc == (size_t)row->arity : argc >= (size_t)-row->arity;
 }
 
-/* Remembers a row unless it has subcommands, or a check of the row itself could stop it. */
+/* Remembers a row without subcommands, unless a check of the row itself could stop it. */
 static void
 dispatch_remember(struct sessions *sessions, struct slice name, const struct command *row)
 {
-	if (name.len > sizeof(sessions->recent.name) || command_first_sub(row) || dispatch_is_costly(row) ||
+	if (name.len > sizeof(sessions->recent.name) || dispatch_is_costly(row) ||
 	    row->flags & (COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN))
 		return;
 	memcpy(sessions->recent.name, name.p, name.len);
@@ -168,19 +199,20 @@ static const struct command *
 dispatch_choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	struct sessions *sessions = sessions_of(bus);
-	bool is_recent = dispatch_is_recent(sessions, argv[0]);
-	const struct command *row = is_recent ? sessions->recent.row : command_find(sessions->table, argv[0]), *sub;
+	bool is_recent = dispatch_is_recent(sessions, argv[0]), has_subs = false;
+	const struct command *row = is_recent ? sessions->recent.row : dispatch_find(sessions, argv[0], &has_subs),
+			     *sub;
 
 	s->last_command = 0;
 	/* A command that is repeated has few arguments, or charges each of them itself. */
 	bus->flow.work.done += (is_recent ? 0 : WORK_LOOKUP) + argc * WORK_ARGUMENT;
-	if (!row || command_is_sub(row)) {
+	if (!row) {
 		dispatch_refuse_unknown(bus, s, argv, argc);
 		return NULL;
 	}
-	if (!is_recent)
+	if (!is_recent && !has_subs)
 		dispatch_remember(sessions, argv[0], row);
-	if (argc > 1 && command_first_sub(row)) {
+	if (argc > 1 && has_subs) {
 		sub = command_find_sub(row, argv[1]);
 		if (!sub) {
 			reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.", COMMAND_SHOWN(argv[1]),

@@ -36,6 +36,7 @@ xread_close(struct xread *read, struct stream *stream)
 	if (state->part.is_open) {
 		answer_close_array(&read->work->answer, state->part.list, state->part.n);
 		state->n_served++;
+		read->n_sent = state->part.n;
 		read->streams->read += state->part.n;
 		/* A stream that was served before a wait may have changed since: then all changes are waited for. */
 		read->hold = state->is_resumed ? streams_barrier(read->streams, NULL)

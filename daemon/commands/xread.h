@@ -64,6 +64,7 @@ struct xread {
 	struct xwork *work;      /* with the answer */
 	struct xread_state *state;
 	struct barrier *hold; /* what the answer waits for */
+	uint64_t n_sent;      /* entries of the stream that was served last */
 	struct xread_gift *gifts;
 	size_t n_gifts, gifts_cap;
 };

@@ -44,6 +44,7 @@ void
 stream_touch(struct streams *streams, struct stream *stream)
 {
 	stream->changed_in = streams->batch;
+	streams->changes++;
 	if (stream->is_kept)
 		stream_note_full(streams, stream);
 	if (stream->is_dirty)

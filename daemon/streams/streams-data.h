@@ -210,6 +210,7 @@ struct streams {
 	const char *directory;   /* of the store; its owner's */
 	uint64_t entries, bytes; /* of all streams */
 	uint64_t added, read, acknowledged, claimed, released, dead, came_due, idle_consumers; /* since the start */
+	uint64_t changes;              /* grows when anything but `added` changes what a stream has */
 	uint64_t unix_ms, unix_at_ms;  /* see streams_now_ms(): the time, and flow.now_ms at it */
 	bool is_dead;                  /* the store has failed for good */
 	struct log_limit log;          /* of lines about blocks and memory */
