@@ -3,6 +3,7 @@
 #include "group.h"
 #include "handlers.h"
 #include "keyspace.h"
+#include "later.h"
 #include "listing.h"
 #include "reply.h"
 #include "stream-index.h"
@@ -24,22 +25,25 @@ udsd_count_lag(struct listing *listing, const struct stream *stream, struct stre
 }
 
 /*
- * Pending entries of all groups, and entries that the group which is behind most has not been given yet. Only of that
- * one they are counted: the blocks of all groups could be too many for one pass.
+ * Pending entries of all groups, those of them that wait for their delay, and entries that the group which is behind
+ * most has not been given yet. Only of that one they are counted: the blocks of all groups could be too many for one
+ * pass.
  */
 static uint64_t
-udsd_count_pending(struct listing *listing, const struct stream *stream, uint64_t *ret_lag)
+udsd_count_pending(struct listing *listing, const struct stream *stream, uint64_t *ret_lag, uint64_t *ret_delayed)
 {
 	struct stream_id least = STREAM_ID_MAX;
 	const struct stream_group *group;
-	uint64_t pending = 0;
+	uint64_t pending = 0, delayed = 0;
 
 	TAILQ_FOREACH(group, &stream->groups, link) {
 		pending += group->pending.n_entries;
+		delayed += group->handouts ? group->handouts->n_delayed : 0;
 		if (stream_id_cmp(group->last, least) < 0)
 			least = group->last;
 	}
 	listing->bus->flow.work.done += stream->n_groups * WORK_VISIT;
+	*ret_delayed = delayed;
 	*ret_lag = udsd_count_lag(listing, stream, least);
 	return pending;
 }
@@ -57,7 +61,7 @@ udsd_put_id(struct listing *listing, const char *name, struct stream_id id)
 static int
 udsd_put_stream(struct listing *listing, struct stream *stream)
 {
-	uint64_t lag, pending = udsd_count_pending(listing, stream, &lag);
+	uint64_t lag, delayed, pending = udsd_count_pending(listing, stream, &lag, &delayed);
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -67,6 +71,9 @@ udsd_put_stream(struct listing *listing, struct stream *stream)
 		{ "added", stream->added },
 		{ "groups", stream->n_groups },
 		{ "pending", pending },
+		{ "delayed", delayed },
+		{ "dead", stream->dead },
+		{ "later", later_count(stream) },
 		{ "lag", lag },
 		{ "expires", stream->expires_ms },
 		{ "uid", stream->uid },

@@ -99,6 +99,15 @@ turn_deadline_cb(void *arg)
 		blocked_check(turn->loop->sessions.streams);
 }
 
+/* What waits for a time of day is looked at when the pass ends. */
+static void
+turn_clock_cb(void *arg)
+{
+	struct turn *turn = arg;
+
+	flow_update_time(&loop_bus(turn->loop)->flow);
+}
+
 static void
 turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
@@ -149,6 +158,7 @@ turn_init(struct turn *turn, struct loop *loop)
 	stop_init(&turn->stop, loop);
 	event_assign(&turn->tick, loop->base, -1, 0, turn_tick_cb, turn);
 	alarm_init(&turn->deadline, loop->base, turn_deadline_cb, turn);
+	clock_watch_init(&turn->clock, loop->base, turn_clock_cb, turn);
 	loop->sessions.describe = conn_describe;
 	loop->sessions.is_gone = conn_is_gone;
 }
@@ -165,6 +175,7 @@ turn_deinit(struct turn *turn)
 		pass_end(bus, &conn_pass_ops);
 	event_del(&turn->tick);
 	alarm_deinit(&turn->deadline);
+	clock_watch_deinit(&turn->clock);
 }
 
 static void
@@ -207,6 +218,9 @@ turn_end_pass(struct turn *turn)
 	pass_end(bus, &conn_pass_ops);
 	sessions_end_pass(&turn->loop->sessions);
 	turn->has_no_alarm = !alarm_set(&turn->deadline, turn_next_deadline(turn));
+	if (turn->loop->sessions.streams && streams_want_clock(turn->loop->sessions.streams) &&
+	    !clock_watch_open(&turn->clock))
+		turn->has_no_alarm = true;
 	turn_update_tick(turn);
 }
 

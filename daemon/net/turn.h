@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 
 #include "alarm.h"
+#include "clock-watch.h"
 #include "loop.h"
 #include "stop.h"
 
@@ -20,9 +21,10 @@ struct turn {
 	bool is_ticking;
 	uint64_t tick_due_ms;
 	uint64_t last_sweep_ms;
-	struct alarm deadline;  /* of clients that wait for entries of streams */
-	bool has_no_alarm;      /* they are looked at with each tick instead */
-	uint64_t trim_after_ms; /* when the heap may be trimmed again */
+	struct alarm deadline;    /* of clients that wait for entries of streams */
+	struct clock_watch clock; /* while entries wait for a time of day */
+	bool has_no_alarm;        /* they are looked at with each tick instead */
+	uint64_t trim_after_ms;   /* when the heap may be trimmed again */
 };
 
 void turn_init(struct turn *turn, struct loop *loop);

@@ -188,6 +188,7 @@ dead_letter_end(struct streams *streams, struct stream_group *group, struct stre
 	if (is_work && !group_any_needs(stream, id))
 		stream_delete(streams, stream, id);
 	streams->dead++;
+	stream->dead++;
 	blocked_wake_next(streams, stream, group->no);
 }
 

@@ -83,6 +83,8 @@ handout_detach(struct streams *streams, struct handout *handout)
 	if (handout->holder)
 		TAILQ_REMOVE(&handout->holder->list, handout, link);
 	handout->holder = NULL;
+	handout->handouts->n_delayed -= handout->is_delayed;
+	handout->is_delayed = false;
 }
 
 void
@@ -215,7 +217,6 @@ handouts_give(struct streams *streams, struct handouts *handouts, struct stream_
 		entry->history->is_over = entry->history->is_fatal = false;
 		entry->history->due_ms = 0;
 	}
-	handout->is_delayed = false;
 	handout->holder = holder;
 	if (holder)
 		TAILQ_INSERT_TAIL(&holder->list, handout, link);
@@ -294,6 +295,7 @@ handouts_settle(struct streams *streams, struct handouts *handouts, struct strea
 	handout = handouts_get(streams, handouts, entry);
 	if (handout && heap_add(&streams->handouts_due, &handout->due, streams_now_us() + delay_ms * 1000) == 0) {
 		handout->is_delayed = true;
+		handouts->n_delayed++;
 		return;
 	}
 	handouts_forget(streams, handouts, entry);

@@ -47,7 +47,7 @@ struct handouts {
 	struct pending doomed;             /* the ids of entries that are for the dead-letter stream */
 	TAILQ_ENTRY(handouts) doomed_link; /* in streams.handouts_doomed, while there are some */
 	struct handout_list list;
-	size_t n;
+	size_t n, n_delayed;
 	size_t charged, n_charged, leaves_charged; /* bytes that are charged, and for what */
 	bool is_scanned, has_orphans;              /* see handouts_scan() */
 	struct stream_id scan_at;

@@ -75,6 +75,7 @@ struct stream {
 	struct stream_block *blocks;
 	size_t first_block, n_blocks, blocks_cap;
 
+	uint64_t dead;                        /* entries that have gone to dead letters since the start */
 	struct later *later;                  /* entries that are added later, see later.h; or NULL */
 	struct producers *producers;          /* what XADD IDMP knows of them, see producers.h; or NULL */
 	struct stream_group_list groups;      /* by name */

@@ -92,3 +92,9 @@ streams_next_deadline(const struct streams *streams)
 			first_us = deadlines[i];
 	return first_us;
 }
+
+bool
+streams_want_clock(const struct streams *streams)
+{
+	return streams->laters_due.n > 0;
+}

@@ -186,3 +186,77 @@ assert other.call("XADD", "jobs", "*", "f", "v")
 EOF
     assert_success
 }
+
+@test "who works a group sets its values, and names only dead-letter streams that they may add to" {
+    start_hub_of_streams <<'EOF'
+[channel jobs]
+publish   = uid:54001
+subscribe = uid:54002
+[channel graves]
+publish   = uid:54001
+[channel jobs.dead]
+publish   =
+EOF
+    run "$PYTHON" - <<'EOF'
+from users import *
+hub = Hub()
+adder, worker, root, nobody = hub.user(54001), hub.user(54002), hub.user(0), hub.user("nobody")
+adder.call("XADD", "jobs", "1-1", "f", "v")
+worker.call("XGROUP", "CREATE", "jobs", "g", "0")
+worker.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "jobs", ">")
+works = [("UDSD", "GROUP", "jobs", "g"), ("UDSD", "GROUP", "jobs", "g", "SET", "max_deliveries", "3"),
+         ("UDSD", "PENDING", "jobs", "g"), ("UDSD", "NACK", "jobs", "g", "FAIL", "1-1")]
+for command in works:
+    assert not nobody.may(*command) and not adder.may(*command), command
+    assert worker.may(*command), command
+assert worker.refused("UDSD", "GROUP", "jobs", "g", "SET", "dead_letter", "graves").startswith("NOPERM")
+for name in "%s.dead", "open", "%s.open":
+    worker.call("UDSD", "GROUP", "jobs", "g", "SET", "dead_letter", name)
+worker.call("UDSD", "GROUP", "jobs", "g", "SET", "dead_letter", "")
+# The daemon itself adds to the default one, for whoever made the stream.
+worker.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "jobs", ">")
+worker.call("UDSD", "NACK", "jobs", "g", "FATAL", "1-1", "TEXT", "broken")
+entry = dict(zip(*[iter(root.call("XRANGE", "jobs.dead", "-", "+")[0][1])] * 2))
+assert entry[b"udsd-text"] == b"broken", entry
+streams = [dict(zip(*[iter(m)] * 2)) for m in root.call("UDSD", "STREAMS", "jobs*")]
+assert [m[b"uid"] for m in streams] == [54001, 54001], streams
+EOF
+    assert_success
+}
+
+@test "who may add to a stream delays entries, lists and cancels them; others do not see them" {
+    start_hub_of_streams 'max_bytes_per_uid = 1M' <<'EOF'
+[channel jobs]
+publish   = uid:54001
+subscribe = uid:54002
+EOF
+    run "$PYTHON" - <<'EOF'
+from users import *
+hub = Hub()
+adder, worker, root, nobody = hub.user(54001), hub.user(54002), hub.user(0), hub.user("nobody")
+ticket = adder.call("UDSD", "LATER", "ADD", "jobs", "3600000", "f", "v")
+for user in worker, nobody:
+    assert user.refused("UDSD", "LATER", "ADD", "jobs", "0", "f", "v").startswith("NOPERM")
+    assert user.refused("UDSD", "LATER", "LIST", "jobs").startswith("NOPERM")
+    assert user.refused("UDSD", "LATER", "CANCEL", ticket).startswith("NOPERM")
+    assert user.call("UDSD", "LATER", "LIST") == []
+nobody.call("UDSD", "LATER", "ADD", "open", "3600000", "f", "v")
+assert len(worker.call("UDSD", "LATER", "LIST")) == 1
+assert len(adder.call("UDSD", "LATER", "LIST")) == 2
+assert adder.call("UDSD", "LATER", "CANCEL", ticket) == 1
+# They count for whoever made the stream, and nobody else feels that.
+for _ in range(100):
+    try:
+        adder.call("UDSD", "LATER", "ADD", "jobs", "3600000", "f", "x" * 20000)
+    except Error as error:
+        assert "max_bytes_per_uid" in str(error) and "54001" in str(error), error
+        break
+else:
+    raise AssertionError("there is no limit")
+nobody.call("UDSD", "LATER", "ADD", "open", "0", "f", "x" * 20000)
+wait_until(lambda: nobody.call("XLEN", "open") == 1, "a delayed entry")
+root.call("DEL", "jobs")
+adder.call("UDSD", "LATER", "ADD", "jobs", "0", "f", "x" * 20000)
+EOF
+    assert_success
+}

@@ -28,6 +28,13 @@ later() { # CASE...
     later what_is_full_refuses_them a_full_stream_lets_them_wait
 }
 
+@test "the clock of the machine may be set" {
+    command -v gcc >/dev/null || skip "no gcc"
+    ! is_sanitized || skip "a sanitizer wants to be the first library"
+    gcc -shared -fPIC -o "$DIR/clock.so" "$TOOLS/clock-shim.c"
+    CLOCK_SHIM=$DIR/clock.so later the_clock_may_be_set
+}
+
 @test "a hundred thousand entries that are due at once come on time" {
     later a_hundred_thousand_at_once_are_on_time
 }

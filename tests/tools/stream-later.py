@@ -5,6 +5,7 @@ That an entry is on time is said by its id, which has the time when it was added
 """
 import os
 import random
+import struct
 import time
 
 import resp
@@ -208,6 +209,35 @@ def a_full_stream_lets_them_wait(hub):
         wait_length(a, "tight", 1)
         expect((values(a, "tight"), figure(a, "stream_entries_later")), ([b"%d" % i], 2 - i))
         a.call("XTRIM", "tight", "MAXLEN", "0")
+
+
+@case
+def the_clock_may_be_set(hub):
+    """With clock-shim.c, which CLOCK_SHIM names."""
+    hub.stop()
+    path = os.path.join(os.path.dirname(hub.path), "offset")
+
+    def set_clock(ms):
+        with open(path, "r+b" if os.path.exists(path) else "wb") as offset:
+            offset.write(struct.pack("=q", ms))
+
+    set_clock(0)
+    hub.env = dict(hub.env, LD_PRELOAD=os.environ["CLOCK_SHIM"], CLOCK_OFFSET=path)
+    hub.start()
+    a, b = hub.connect(), hub.connect()
+    later(a, "ADD", "s", "3600000", "n", "an hour")
+    later(a, "ADD", "s", "7200000", "n", "two hours")
+    b.send("XREAD", "BLOCK", "0", "STREAMS", "s", "$")
+    resp.wait_until(lambda: figure(a, "blocked_clients") == 1, "a blocked client")
+    set_clock(3700000)  # the daemon sleeps
+    expect(b.read()[0][1][0][1], [b"n", b"an hour"])
+    set_clock(-3600000)
+    later(a, "ADD", "t", "300", "n", "soon")
+    wait_length(a, "t", 1)
+    expect((a.call("XLEN", "s"), len(listed(a, "s"))), (1, 1))
+    expect(int(a.call("XRANGE", "t", "-", "+")[0][0].split(b"-")[0]) < now_ms() - 3000000, True)
+    set_clock(3700000 + 7200000)
+    wait_length(a, "s", 2)
 
 
 @case

@@ -153,6 +153,7 @@ def what_is_too_often_given_goes_to_the_dead_letters(hub):
         "udsd-text": "not \xc3 now".encode()}])
     expect(pending(a, "s"), [])
     expect(figure(a, "stream_entries_dead"), 1)
+    expect(maps(a.call("UDSD", "STREAMS", "s"))[0]["dead"], 1)
     # A group with values of its own is there to be worked off: what no group needs goes.
     expect([e["f"] for e in entries(a, "s")], [b"v2", b"v3"])
     hub.kill()
@@ -290,6 +291,7 @@ def who_has_an_entry_is_shown(hub):
     expect((first["pid"], first["uid"], first["client"], first["died"]), (0, 0, 0, 1))
     expect((second["state"], second["consumer"], second["client"]), (b"delayed", b"", 0))
     assert 3500000 < second["due_ms"] <= 3600000, second
+    expect([maps(a.call("UDSD", "STREAMS", "s"))[0][n] for n in ("pending", "delayed", "dead", "later")], [2, 1, 0, 0])
     expect([e["id"] for e in maps(a.call("UDSD", "PENDING", "s", "g", "2"))], [b"2-0"])
     expect([e["id"] for e in maps(a.call("UDSD", "PENDING", "s", "g", "-", "(2-0"))], [b"1-0"])
     expect([e["id"] for e in maps(a.call("UDSD", "PENDING", "s", "g", "-", "+", "COUNT", "1"))], [b"1-0"])

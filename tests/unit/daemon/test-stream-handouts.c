@@ -312,7 +312,7 @@ check(struct world *world)
 	static const struct slice dead_name = { (const uint8_t *)"jobs.a.dead", 11 };
 	struct stream *dead = streams_find(&world->streams, dead_name);
 	struct handouts *handouts = world->group->handouts;
-	size_t n_handouts = 0, n_released = 0;
+	size_t n_handouts = 0, n_released = 0, n_delayed = 0;
 	struct stream_id at = STREAM_ID_MIN;
 
 	for (size_t i = 0; i < N_IDS; i++) {
@@ -325,6 +325,7 @@ check(struct world *world)
 		assert_int_equal(pending->handout != NULL,
 		                 entry->state == STATE_GIVEN || entry->state == STATE_DELAYED);
 		n_handouts += pending->handout != NULL;
+		n_delayed += entry->state == STATE_DELAYED;
 		if (pending->handout)
 			assert_int_equal(pending->handout->is_delayed, entry->state == STATE_DELAYED);
 		assert_int_equal(pending->deliveries, entry->deliveries);
@@ -344,6 +345,7 @@ check(struct world *world)
 	assert_null(group_next_released(&world->streams, world->group, at));
 	if (handouts) {
 		assert_int_equal(handouts->n, n_handouts);
+		assert_int_equal(handouts->n_delayed, n_delayed);
 		assert_int_equal(handouts->released.n_entries, n_released);
 		assert_true(handouts->charged >= n_handouts * sizeof(struct handout));
 	}
