@@ -61,6 +61,7 @@ services_forget(struct services *services, struct client *c)
 		return;
 	calls_drop(services, c);
 	workers_leave(services, c);
+	party_free(services, c->party);
 }
 
 void

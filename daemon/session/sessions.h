@@ -26,6 +26,9 @@ struct session_address {
 /* Number of error codes with a counter of their own. */
 #define SESSIONS_ERROR_CODES 8
 
+/* A power of two. */
+#define SESSIONS_RECENT_SUBS 8
+
 struct sessions {
 	struct bus bus; /* first */
 	struct resp_request request;
@@ -50,6 +53,12 @@ struct sessions {
 		size_t len;
 		uint8_t name[16];
 	} recent;
+	/* Rows of subcommands that were looked up last, by the spelling of both words, see dispatch.c. */
+	struct {
+		const struct command *row; /* or NULL */
+		uint8_t len, sub_len;
+		uint8_t name[8], sub[16];
+	} recent_subs[SESSIONS_RECENT_SUBS];
 	struct {
 		char code[16];
 		uint64_t count;
