@@ -214,6 +214,9 @@ service_end(struct services *services, const struct request *request, enum reque
 		service_put_too_much(bus, error, request, text.len);
 		is_answer = false;
 	}
+	if (!is_answer && how != REQUEST_FAILED)
+		service_show(bus, request->caller->client, "error", service_name(request->service),
+		             (struct slice){ (const uint8_t *)error, strlen(error) }, true);
 	if (request->channel)
 		service_publish(bus, request, is_answer ? NULL : error, text);
 	else if (request->slot)
