@@ -260,7 +260,9 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 	bus->flow.stats.unreceived += receivers == 0; /* publish_more() has receivers */
 	c->published++;
 	if (bus->taps.n > 0)
-		taps_show(&bus->taps, &(struct publication){ c, request->name, request->is_shard, receivers },
-		          request->payload);
+		taps_show(
+		    &bus->taps,
+		    &(struct publication){ c, request->name, request->is_shard ? "spublish" : "publish", receivers },
+		    request->payload);
 	return PUBLISH_DONE;
 }

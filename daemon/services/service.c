@@ -101,6 +101,15 @@ service_release(struct services *services, struct service *service)
 	free(service);
 }
 
+void
+service_desert(struct services *services, struct service *service)
+{
+	if (service->n_workers > 0 || service->n_waiting == 0 || service->is_deserted)
+		return;
+	service->is_deserted = true;
+	TAILQ_INSERT_TAIL(&services->deserted, service, deserted_link);
+}
+
 const struct service_rule *
 service_rule_look_up(struct services *services, struct service *service)
 {

@@ -12,6 +12,9 @@ struct service *service_get(struct services *services, struct slice name);
 /* Frees the service if it has neither workers nor requests. */
 void service_release(struct services *services, struct service *service);
 
+/* If requests wait for the service and nobody serves it, they are ended in the next passes (calls_check_deserted()). */
+void service_desert(struct services *services, struct service *service);
+
 /* For service_rule(). */
 const struct service_rule *service_rule_look_up(struct services *services, struct service *service);
 

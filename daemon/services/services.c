@@ -67,7 +67,11 @@ services_forget(struct services *services, struct client *c)
 void
 services_stop(struct services *services)
 {
+	struct service *service;
+
 	services->is_stopping = true;
+	TAILQ_FOREACH(service, &services->all, link)
+		service_desert(services, service);
 }
 
 uint64_t

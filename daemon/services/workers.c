@@ -78,10 +78,7 @@ workers_remove(struct services *services, struct serving *serving)
 	free(serving);
 	service->n_workers--;
 	services->n_workings--;
-	if (service->n_workers == 0 && service->n_waiting > 0 && !service->is_deserted) {
-		service->is_deserted = true;
-		TAILQ_INSERT_TAIL(&services->deserted, service, deserted_link);
-	}
+	service_desert(services, service);
 	service_release(services, service);
 }
 
