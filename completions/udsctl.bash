@@ -105,7 +105,7 @@ _udsctl_offer_values() {
     --sort)
         _udsctl_offer_words "$2" 'channel messages deliveries receivers queued clogged waiting dropped id pid user
             command name published delivered unsent subscriptions age state channels stream added entries size
-            groups pending lag owner'
+            group source given behind unacknowledged consumers groups pending lag owner'
         ;;
     esac
 }

@@ -165,7 +165,8 @@ complete -c udsctl -n "__udsctl_verb channels" -l receivers -x -a "(__udsctl_ask
 complete -c udsctl -n "__udsctl_verb top" -l interval -x -d "Refresh at this interval"
 complete -c udsctl -n "__udsctl_verb top" -l sort -x \
     -a "channel messages deliveries receivers queued clogged waiting dropped id pid user command name published \
-        delivered unsent subscriptions age state channels stream added entries size groups pending lag owner" -d "Sort by this column"
+        delivered unsent subscriptions age state channels stream added entries size group source given behind unacknowledged \
+        consumers groups pending lag owner" -d "Sort by this column"
 complete -c udsctl -n "__udsctl_verb top" -s n -l count -x -d "Exit after this many refreshes"
 complete -c udsctl -n "__udsctl_verb top" -l batch -d "Print plain text instead of using the terminal"
 complete -c udsctl -n "__udsctl_verb monitor" -s c -l channel -x -a "(__udsctl_ask channels --names)" \
