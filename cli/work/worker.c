@@ -19,7 +19,7 @@
 #include "control.h"
 #include "crew.h"
 #include "deadline.h"
-#include "groups.h"
+#include "setup.h"
 #include "human.h"
 #include "supply.h"
 #include "loop.h"
@@ -32,7 +32,7 @@
 /* ms to get everything answered, or written, once no command runs any more. */
 #define END_TIMEOUT ((uint64_t)5000)
 /* ms until the setup is tried again that the daemon has refused. */
-#define SETUP_RETRY ((uint64_t)1000)
+#define SETUP_RETRY_MS ((uint64_t)1000)
 
 struct worker {
 	const struct plan *plan;
@@ -40,7 +40,7 @@ struct worker {
 	struct loop *loop;
 	struct control *control;
 	struct supply *supply;
-	struct groups groups;
+	struct setup setup;
 	struct crew *crew;       /* NULL with --print */
 	struct printer *printer; /* NULL without */
 	struct timer again;      /* the setup */
@@ -183,7 +183,7 @@ worker_claim_list(struct worker *w, struct job_list *list)
 	struct job *job;
 
 	TAILQ_FOREACH(job, list, link)
-		groups_claim(&w->groups, job);
+		setup_claim(&w->setup, job);
 }
 
 /* Jobs are claimed three times in the time after which they would be given to others. */
@@ -192,12 +192,12 @@ worker_lease_cb(void *arg)
 {
 	struct worker *w = arg;
 
-	if (!w->is_ready || w->groups.lease_ms == 0)
+	if (!w->is_ready || w->setup.lease_ms == 0)
 		return;
 	worker_claim_list(w, worker_jobs(w));
 	if (w->crew)
 		worker_claim_list(w, crew_queue(w->crew));
-	timer_set(&w->lease, w->groups.lease_ms / 3 + 1);
+	timer_set(&w->lease, w->setup.lease_ms / 3 + 1);
 }
 
 static void
@@ -207,7 +207,7 @@ worker_set_up_cb(void *arg)
 
 	w->is_ready = false;
 	if (control_is_up(w->control) && supply_is_up(w->supply))
-		groups_begin(&w->groups);
+		setup_begin(&w->setup);
 }
 
 static void
@@ -221,28 +221,28 @@ worker_control_reply_cb(void *arg, const struct control_request *request, const 
 		worker_check_end(w);
 		return;
 	}
-	switch (groups_reply(&w->groups, request, nodes, &status)) {
-	case GROUPS_GO_ON:
+	switch (setup_reply(&w->setup, request, nodes, &status)) {
+	case SETUP_GO_ON:
 		if (job)
 			job->held_at = loop_now();
 		break;
-	case GROUPS_CLAIM:
+	case SETUP_CLAIM:
 		worker_claim_list(w, worker_jobs(w));
-		groups_finish(&w->groups);
+		setup_finish(&w->setup);
 		break;
-	case GROUPS_READY:
+	case SETUP_READY:
 		w->is_ready = true;
 		worker_lease_cb(w);
 		worker_go_on(w);
 		break;
-	case GROUPS_LOST:
+	case SETUP_LOST:
 		if (job)
 			job->is_lost = true;
 		break;
-	case GROUPS_LATER:
-		timer_set(&w->again, SETUP_RETRY);
+	case SETUP_LATER:
+		timer_set(&w->again, SETUP_RETRY_MS);
 		break;
-	case GROUPS_END:
+	case SETUP_END:
 		loop_end(w->loop, status);
 		break;
 	}
@@ -311,7 +311,7 @@ worker_refused_cb(void *arg, bool again, int status)
 
 	w->is_ready = false;
 	if (again)
-		timer_set(&w->again, SETUP_RETRY);
+		timer_set(&w->again, SETUP_RETRY_MS);
 	else
 		loop_end(w->loop, status);
 }
@@ -382,7 +382,7 @@ worker_begin(struct worker *w, const struct work_options *o)
 	w->loop = loop_new(worker_signal_cb, w);
 	w->control = control_new(w->loop, &o->common.addr, &worker_control_ops, w);
 	w->supply = supply_new(w->loop, &o->common.addr, w->plan, &worker_supply_ops, w);
-	w->groups = (struct groups){ .plan = w->plan, .control = w->control };
+	w->setup = (struct setup){ .plan = w->plan, .control = w->control };
 	if (o->print)
 		w->printer = printer_new(w->loop, worker_printed_cb, worker_moved_cb, w);
 	else

@@ -239,16 +239,14 @@ killed 2 139 was killed: Segmentation fault'
 
 @test "SIGTERM: what runs ends, the rest goes to the next worker at once and counts for nothing" {
     start_store
-    mkfifo "$DIR/go"
     add jobs a b c d
-    work_on --jobs 2 jobs -- sh -c "read -r word; echo begin \$word >>'$DIR/ran'; head -n 1 '$DIR/go'; echo end \$word >>'$DIR/ran'"
+    work_on --jobs 2 jobs -- sh -c "read -r word; echo begin \$word >>'$DIR/ran'; until [ -e '$DIR/go' ]; do sleep 0.05; done; echo end \$word >>'$DIR/ran'"
     wait_until has ran 'begin b'
     kill "$WORKER"
     assert_equal "$("$UDSCTL" work --print --drain jobs | tr '\n' ' ')" 'c d '
     ! has ran 'begin c'
     is_running "$WORKER"
-    echo >"$DIR/go"
-    echo >"$DIR/go" || true
+    touch "$DIR/go"
     wait_exit "$WORKER"
     assert_equal "$status" 143
     assert_equal "$(grep -c end "$DIR/ran") $(length jobs)" '2 0'
@@ -290,18 +288,15 @@ killed 2 139 was killed: Segmentation fault'
 
 @test "the daemon is killed while a job runs: it is done once, and acknowledged to the new daemon" {
     start_store
-    mkfifo "$DIR/go"
     add jobs a b
     # shellcheck disable=SC2016
-    work_on --jobs 2 --count 2 jobs -- sh -c "read -r word; echo begin \$word \$UDSD_ATTEMPT >>'$DIR/ran'; head -n 1 '$DIR/go'; echo end \$word >>'$DIR/ran'"
+    work_on --jobs 2 --count 2 jobs -- sh -c "read -r word; echo begin \$word \$UDSD_ATTEMPT >>'$DIR/ran'; until [ -e '$DIR/go' ]; do sleep 0.05; done; echo end \$word >>'$DIR/ran'"
     wait_until has ran 'begin b 1'
     kill_udsd
     start_store
-    work_on jobs -- sh -c "cat >>'$DIR/ran'"
-    wait_until states_are jobs 'running running'
     wait_until held jobs 2
-    echo >"$DIR/go"
-    echo >"$DIR/go"
+    work_on jobs -- sh -c "cat >>'$DIR/ran'"
+    touch "$DIR/go"
     wait_until length_is jobs 0
     assert_equal "$(sort "$DIR/ran" | tr '\n' ' ')" 'begin a 1 begin b 1 end a end b '
 }
@@ -439,9 +434,9 @@ is_blocked() {
 }
 
 @test "a lease is extended while the command runs" {
-    start_configured '[store]' "directory = $DIR/store" '[stream *]' 'redeliver = 200ms'
+    start_configured '[store]' "directory = $DIR/store" '[stream *]' 'redeliver = 2s'
     add jobs a
-    work_on --count 1 jobs -- sh -c "echo begin >>'$DIR/ran'; sleep 1.5"
+    work_on --count 1 jobs -- sh -c "echo begin >>'$DIR/ran'; sleep 5"
     work_on --count 1 jobs -- sh -c "echo begin >>'$DIR/ran'"
     wait_until length_is jobs 0
     assert_equal "$(wc -l <"$DIR/ran")" 1
