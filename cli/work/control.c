@@ -40,6 +40,12 @@ struct control {
 	double trip_ns;
 };
 
+static bool
+control_is_verdict(enum control_kind kind)
+{
+	return kind >= CONTROL_DONE;
+}
+
 static void
 control_write(void *arg)
 {
@@ -74,7 +80,7 @@ control_pop(struct control *c)
 	struct control_frame *frame = STAILQ_FIRST(&c->frames);
 
 	STAILQ_REMOVE_HEAD(&c->frames, link);
-	c->verdicts -= frame->request.kind == CONTROL_VERDICT;
+	c->verdicts -= control_is_verdict(frame->request.kind);
 	free(frame);
 }
 
@@ -117,9 +123,9 @@ control_take(struct control *c)
 		client_end_foreign(c->client);
 		return false;
 	}
-	if (is_error && frame->request.kind == CONTROL_VERDICT && !control_take_refusal(c, &node->text))
+	if (is_error && control_is_verdict(frame->request.kind) && !control_take_refusal(c, &node->text))
 		return false;
-	if (frame->request.kind == CONTROL_VERDICT && !is_error) {
+	if (control_is_verdict(frame->request.kind) && !is_error) {
 		c->is_refused = false;
 		c->trip_ns += ((double)(loop_now_ns() - frame->sent_at) - c->trip_ns) / 8;
 	}
@@ -174,7 +180,7 @@ control_down(void *arg, uint64_t unread)
 	STAILQ_CONCAT(&frames, &c->frames);
 	while ((frame = STAILQ_FIRST(&frames))) {
 		STAILQ_REMOVE_HEAD(&frames, link);
-		if (frame->request.kind == CONTROL_VERDICT)
+		if (control_is_verdict(frame->request.kind))
 			STAILQ_INSERT_TAIL(&c->frames, frame, link);
 		else
 			free(frame);
@@ -231,7 +237,7 @@ control_send(struct control *c, struct control_request request, const struct sli
 	*frame = (struct control_frame){ .request = request };
 	frame->len = resp_put_command((char *)frame->bytes, words, n);
 	STAILQ_INSERT_TAIL(&c->frames, frame, link);
-	c->verdicts += request.kind == CONTROL_VERDICT;
+	c->verdicts += control_is_verdict(request.kind);
 	if (!c->next)
 		c->next = frame;
 	if (!timer_is_set(&c->timer))
@@ -257,12 +263,12 @@ control_verdicts(const struct control *c)
 }
 
 bool
-control_has_verdict(const struct control *c, size_t stream, const char *id)
+control_has_done(const struct control *c, size_t stream, const char *id)
 {
 	const struct control_frame *frame;
 
 	STAILQ_FOREACH(frame, &c->frames, link)
-		if (frame->request.kind == CONTROL_VERDICT && frame->request.stream == stream &&
+		if (frame->request.kind == CONTROL_DONE && frame->request.stream == stream &&
 		    strcmp(frame->request.id, id) == 0)
 			return true;
 	return false;

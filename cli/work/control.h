@@ -22,7 +22,9 @@ enum control_kind {
 	CONTROL_SET,
 	CONTROL_CLAIM,
 	CONTROL_SYNC,
-	CONTROL_VERDICT, /* what became of a job */
+	/* Verdicts: what became of a job. */
+	CONTROL_DONE,
+	CONTROL_BACK, /* it is given back */
 };
 
 struct control_request {
@@ -49,9 +51,9 @@ void control_send(struct control *c, struct control_request request, const struc
 void control_renew(struct control *c);
 
 bool control_is_up(const struct control *c);
-/* Verdicts that are not answered; and whether one of them is about this job. */
+/* Verdicts that are not answered; and whether one of them is that this job is done. */
 uint64_t control_verdicts(const struct control *c);
-bool control_has_verdict(const struct control *c, size_t stream, const char *id);
+bool control_has_done(const struct control *c, size_t stream, const char *id);
 /* How long the daemon took lately to answer a verdict, in ns; 0: not known. */
 double control_trip_ns(const struct control *c);
 /* The address as text. */

@@ -22,9 +22,9 @@ verdict_word(const char *text)
 }
 
 static void
-verdict_send(struct control *c, const struct job *job, const struct slice *words, size_t n)
+verdict_send(struct control *c, enum control_kind kind, const struct job *job, const struct slice *words, size_t n)
 {
-	struct control_request request = { .kind = CONTROL_VERDICT, .stream = job->stream };
+	struct control_request request = { .kind = kind, .stream = job->stream };
 
 	memcpy(request.id, job->id, sizeof(request.id));
 	control_send(c, request, words, n);
@@ -38,7 +38,7 @@ verdict_done(struct control *c, const struct plan *plan, const struct job *job)
 		                       verdict_word("IDS"),       verdict_word("1"),
 		                       verdict_word(job->id) };
 
-	verdict_send(c, job, words, sizeof(words) / sizeof(words[0]));
+	verdict_send(c, CONTROL_DONE, job, words, sizeof(words) / sizeof(words[0]));
 }
 
 /* how: SILENT, FAIL, FATAL or RETURN. text NULL: nothing is kept about it. */
@@ -59,7 +59,7 @@ verdict_give_back(struct control *c, const struct plan *plan, const struct job *
 		                       verdict_word(text ?: "") };
 	size_t n = sizeof(words) / sizeof(words[0]);
 
-	verdict_send(c, job, words, text ? n : n - 4);
+	verdict_send(c, CONTROL_BACK, job, words, text ? n : n - 4);
 }
 
 void

@@ -217,7 +217,7 @@ worker_control_reply_cb(void *arg, const struct control_request *request, const 
 	struct job *job = request->kind == CONTROL_CLAIM ? worker_find_job(w, request->stream, request->id) : NULL;
 	int status;
 
-	if (request->kind == CONTROL_VERDICT) {
+	if (request->kind == CONTROL_DONE || request->kind == CONTROL_BACK) {
 		worker_check_end(w);
 		return;
 	}
@@ -273,10 +273,11 @@ worker_entry_cb(void *arg, size_t stream, const struct resp_node *entry)
 	if (!job)
 		return false;
 	known = worker_find_job(w, stream, job->id);
-	/* It was given to somebody else, or to nobody, while the connection was lost; what became of it is said or will
-	 * be.
+	/*
+	 * It was released while the connection was lost, or its lease has ended. It is done, or runs on here. But what
+	 * was given back may be given to this worker before the daemon has answered that.
 	 */
-	if (known || control_has_verdict(w->control, stream, job->id)) {
+	if (known || control_has_done(w->control, stream, job->id)) {
 		if (known)
 			known->is_lost = false;
 		job_free(job);
