@@ -109,7 +109,8 @@ xread_put(struct xread *read, const struct stream *stream, struct stream_entry *
 		return false;
 	xread_open(read, stream);
 	read->state->part.n++;
-	if (!read->args.has_claim || stream_id_cmp(read->state->keys[read->state->at].after, XREAD_NEW) != 0) {
+	if (!(read->args.has_claim || read->args.tells_deliveries) ||
+	    stream_id_cmp(read->state->keys[read->state->at].after, XREAD_NEW) != 0) {
 		answer_entry(answer, entry);
 		return true;
 	}
