@@ -11,7 +11,6 @@
 #include "producers.h"
 #include "stream-name.h"
 #include "stream-owner.h"
-#include "stream-tails.h"
 #include "streams-clock.h"
 
 #define STREAM(node_) ((struct stream *)((char *)(node_)-offsetof(struct stream, node)))
@@ -137,7 +136,6 @@ streams_remove(struct streams *streams, struct stream *stream)
 	heap_remove(&streams->retain_due, &stream->retain_due);
 	streams->last_found = NULL;
 	heap_remove(&streams->expiring, &stream->expiring);
-	stream_tails_leave(streams, stream);
 	stream_free_blocks(streams, stream);
 	later_end(streams, stream);
 	stream_owner_leave(streams, stream->owner);

@@ -6,7 +6,6 @@
 #include "handouts.h"
 #include "later.h"
 #include "stream-cache.h"
-#include "stream-tails.h"
 #include "streams-load.h"
 
 int
@@ -25,7 +24,6 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 	stream_retain_init(streams);
 	streams->rules_generation = 1;
 	stream_cache_init(streams);
-	stream_tails_init(streams);
 	r = streams_registry_init(streams);
 	if (r == 0)
 		r = streams_commit_init(streams);
@@ -41,7 +39,6 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 		heap_deinit(&streams->groups_idle);
 		stream_retain_deinit(streams);
 		stream_cache_deinit(streams);
-		stream_tails_deinit(streams);
 	}
 	return r;
 }
@@ -57,7 +54,6 @@ streams_deinit(struct streams *streams)
 	stream_retain_deinit(streams);
 	storage_close(streams->storage);
 	stream_cache_deinit(streams);
-	stream_tails_deinit(streams);
 }
 
 void
