@@ -195,7 +195,7 @@ publish_to_receivers(struct bus *bus, struct client *c, const struct publish_req
 	    publish_wait_for_untried(bus, c, channel, has_waited)) /* the batch before may have clogged it */
 		return PUBLISH_WAIT;
 	*ret_receivers = slow_policy_count_receivers(&bus->flow, channel, request->payload.len);
-	if (channel->is_stored && (bus->refusal = stored_add_to_batch(bus, c, request->payload)))
+	if (channel->is_stored && (bus->refusal = stored_add_to_batch(bus, c, request)))
 		return PUBLISH_REFUSED;
 	if (request->answer)
 		request->answer(bus, c, *ret_receivers, bus->batch.barrier);
@@ -213,7 +213,7 @@ publish_to_nobody(struct bus *bus, struct client *c, const struct publish_reques
 {
 	struct barrier *barrier = NULL;
 
-	if (is_stored && (bus->refusal = stored_add(bus, c, request->name, request->payload, &barrier)))
+	if (is_stored && (bus->refusal = stored_add(bus, c, request, &barrier)))
 		return PUBLISH_REFUSED;
 	bus->flow.stats.messages++;
 	if (channel)

@@ -16,7 +16,7 @@
 #define PRODUCERS_DURATION_S 100     /* how long an identifier is known, unless XCFGSET says otherwise */
 #define PRODUCERS_DURATION_MAX 86400 /* a day */
 #define PRODUCERS_KEEP_MAX (30 * PRODUCERS_DURATION_MAX) /* of UDSD IDMP */
-#define PRODUCERS_SIZE 100           /* identifiers of each producer */
+#define PRODUCERS_SIZE 100                               /* identifiers of each producer */
 #define PRODUCERS_SIZE_MAX 10000
 
 struct producer_iid {
