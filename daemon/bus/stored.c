@@ -77,6 +77,7 @@ stored_add(struct bus *bus, const struct client *publisher, const struct publish
 	else
 		refusal = stored_append(bus, publisher, request, streams_find(bus->streams, request->name));
 	*ret_barrier = bus->streams->open;
+	bus->flow.stats.stored += !refusal;
 	return refusal;
 }
 
