@@ -148,10 +148,10 @@ dead_letter_open(struct streams *streams, const struct stream *stream, const str
 	*ret_reason = "no stream can have its name";
 	if (key.len == 0 || protocol_is_reserved(key))
 		return NULL;
-	to = streams_find(streams, key);
-	*ret_reason = "it is the stream itself";
-	if (to == stream)
+	*ret_reason = "it is the stream itself"; /* which must not be looked for: it may have expired */
+	if (key.len == stream->name_len && slice_is(key, stream->name))
 		return NULL;
+	to = streams_find(streams, key);
 	*ret_reason = streams_refusal(streams, to ? to->uid : stream->uid);
 	if (!*ret_reason && to)
 		*ret_reason = stream_retain_refusal(streams, to);
