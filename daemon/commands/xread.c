@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "dead-letters.h"
 #include "group-lag.h"
 #include "xgroup.h"
 #include "xread-claims.h"
@@ -157,7 +158,7 @@ xread_serve_history(struct xread *read, struct stream *stream, const struct stre
 
 /* Pending entries that are idle for long enough, those that are so for longest first. */
 static enum stream_step
-xread_serve_claims(struct xread *read, struct stream *stream, const struct stream_group *group)
+xread_serve_claims(struct xread *read, struct stream *stream, struct stream_group *group)
 {
 	struct xread_state *state = read->state;
 	struct xread_claims claims;
@@ -177,6 +178,8 @@ xread_serve_claims(struct xread *read, struct stream *stream, const struct strea
 			continue;
 		step = stream_find(read->streams, stream, pending->id, &entry);
 		if (step == STREAM_END) /* it was deleted */
+			continue;
+		if (step == STREAM_ENTRY && dead_letters_instead(read->streams, group, pending->id))
 			continue;
 		if (step == STREAM_ENTRY && !xread_put(read, stream, &entry, pending))
 			step = STREAM_ERROR;

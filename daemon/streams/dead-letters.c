@@ -11,6 +11,7 @@
 
 #include "blocked.h"
 #include "group-consumers.h"
+#include "group-handouts.h"
 #include "num.h"
 #include "stream-name.h"
 #include "stream-retain.h"
@@ -259,6 +260,17 @@ dead_letters_try(struct streams *streams, struct stream_group *group, struct str
 {
 	if (group->handouts && group->handouts->doomed.n_entries > 0 && pending_find(&group->handouts->doomed, id))
 		dead_letter_try(streams, group, id);
+}
+
+bool
+dead_letters_instead(struct streams *streams, struct stream_group *group, struct stream_id id)
+{
+	struct stream_pending *pending = pending_find(&group->pending, id);
+
+	if (!pending || !group_doom(streams, group, pending))
+		return false;
+	dead_letters_try(streams, group, id);
+	return true;
 }
 
 /* Sends off the entries of one group until one has to wait. Returns whether one has. */

@@ -232,8 +232,13 @@ class Storm:
         client = self.hub.connect()
 
         def are_gone():
+            nonlocal client
             self.assert_alive()
-            figures = resp.info(client)
+            try:
+                figures = resp.info(client)
+            except (OSError, EOFError):  # a CLIENT KILL of one that is gone has met it
+                client = self.hub.connect()
+                return False
             return int(figures["connected_clients"]) == 1 and int(figures["stream_readers_blocked"]) == 0
         resp.wait_until(are_gone, "the end of all clients")
         return client
