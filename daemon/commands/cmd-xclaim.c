@@ -1,4 +1,5 @@
 /* XCLAIM and XAUTOCLAIM: pending entries change their consumer. */
+#include "dead-letters.h"
 #include "handlers.h"
 #include "num.h"
 #include "xgroup.h"
@@ -99,12 +100,15 @@ xclaim_require(struct bus *bus, struct session *s, const struct slice *argv, siz
 	return true;
 }
 
-/* Gives an entry that exists to the consumer and adds it to the answer. Returns ENTRY, or ERROR without memory. */
+/* Gives an entry that exists to the consumer and adds it to the answer, unless it was given often enough. Returns
+ * ENTRY, or ERROR without memory. */
 static enum stream_step
 xclaim_give(struct xclaim *claim, struct xwork *work, struct stream_entry *entry, uint64_t deliveries)
 {
 	struct stream_pending *pending;
 
+	if (claim->count < 0 && !claim->is_just_id && dead_letters_instead(claim->streams, claim->group, entry->id))
+		return STREAM_ENTRY;
 	if (claim->is_just_id)
 		answer_id(&work->answer, entry->id);
 	else

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "dead-letters.h"
 #include "group-lag.h"
 #include "xgroup.h"
 #include "xread-claims.h"
@@ -178,7 +179,7 @@ xread_find_claims(struct xread *read, const struct stream_group *group)
 
 /* Pending entries that are idle for long enough, those that are so for longest first. */
 static enum stream_step
-xread_serve_claims(struct xread *read, struct stream *stream, const struct stream_group *group)
+xread_serve_claims(struct xread *read, struct stream *stream, struct stream_group *group)
 {
 	enum stream_step step = xread_find_claims(read, group);
 	struct xread_state *state = read->state;
@@ -199,6 +200,8 @@ xread_serve_claims(struct xread *read, struct stream *stream, const struct strea
 			continue;
 		step = stream_find(read->streams, stream, pending->id, &entry);
 		if (step == STREAM_END) /* it was deleted */
+			continue;
+		if (step == STREAM_ENTRY && dead_letters_instead(read->streams, group, pending->id))
 			continue;
 		if (step == STREAM_ENTRY && !xread_put(read, stream, &entry, pending))
 			step = STREAM_ERROR;

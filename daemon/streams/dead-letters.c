@@ -11,6 +11,7 @@
 
 #include "blocked.h"
 #include "group-consumers.h"
+#include "group-handouts.h"
 #include "num.h"
 #include "stream-name.h"
 #include "stream-retain.h"
@@ -148,10 +149,10 @@ dead_letter_open(struct streams *streams, const struct stream *stream, const str
 	*ret_reason = "no stream can have its name";
 	if (key.len == 0 || protocol_is_reserved(key))
 		return NULL;
-	to = streams_find(streams, key);
-	*ret_reason = "it is the stream itself";
-	if (to == stream)
+	*ret_reason = "it is the stream itself"; /* which must not be looked for: it may have expired */
+	if (key.len == stream->name_len && slice_is(key, stream->name))
 		return NULL;
+	to = streams_find(streams, key);
 	*ret_reason = streams_refusal(streams, to ? to->uid : stream->uid);
 	if (!*ret_reason && to)
 		*ret_reason = stream_retain_refusal(streams, to);
@@ -259,6 +260,17 @@ dead_letters_try(struct streams *streams, struct stream_group *group, struct str
 {
 	if (group->handouts && group->handouts->doomed.n_entries > 0 && pending_find(&group->handouts->doomed, id))
 		dead_letter_try(streams, group, id);
+}
+
+bool
+dead_letters_instead(struct streams *streams, struct stream_group *group, struct stream_id id)
+{
+	struct stream_pending *pending = pending_find(&group->pending, id);
+
+	if (!pending || !group_doom(streams, group, pending))
+		return false;
+	dead_letters_try(streams, group, id);
+	return true;
 }
 
 /* Sends off the entries of one group until one has to wait. Returns whether one has. */

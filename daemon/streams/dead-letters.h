@@ -21,6 +21,9 @@ void dead_letter_get_name(const struct stream *stream, const struct stream_deliv
 /* Call after an entry was given back: if it is doomed it goes now, unless it has to wait. */
 void dead_letters_try(struct streams *streams, struct stream_group *group, struct stream_id id);
 
+/* Whether an entry that is about to be given again may not be: then it goes, too. */
+bool dead_letters_instead(struct streams *streams, struct stream_group *group, struct stream_id id);
+
 /* Sends off what is doomed, up to a value of work.done; and whether there is more now, or until when there is none. */
 void dead_letters_advance(struct streams *streams, uint64_t work_end);
 bool dead_letters_have_work(const struct streams *streams);

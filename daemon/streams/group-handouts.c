@@ -51,6 +51,23 @@ group_offer(struct streams *streams, struct stream_group *group, struct stream_p
 		handouts_forget(streams, group->handouts, entry);
 }
 
+bool
+group_doom(struct streams *streams, struct stream_group *group, struct stream_pending *entry)
+{
+	uint64_t max = group_delivery(streams, group->stream, group->values)->max_deliveries;
+	struct handouts *handouts;
+
+	if (max == 0 || entry->deliveries < max)
+		return false;
+	handouts = group_get_handouts(streams, group);
+	if (!handouts)
+		return false;
+	if (!entry->history || !entry->history->is_over)
+		handouts_note(streams, handouts, entry, PENDING_TIMED_OUT, 0);
+	handouts_settle(streams, handouts, entry, 0);
+	return true;
+}
+
 struct stream_pending *
 group_next_released(struct streams *streams, struct stream_group *group, struct stream_id id)
 {

@@ -15,6 +15,9 @@ void group_take_back(struct streams *streams, struct stream_group *group, struct
                      enum pending_cause cause);
 void group_offer(struct streams *streams, struct stream_group *group, struct stream_pending *entry);
 
+/* Whether the entry, which is pending, may not be delivered once more: max_deliveries. Then it is doomed. */
+bool group_doom(struct streams *streams, struct stream_group *group, struct stream_pending *entry);
+
 static inline bool
 group_redelivers(struct streams *streams, struct stream_group *group)
 {

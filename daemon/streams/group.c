@@ -164,6 +164,19 @@ group_delete(struct streams *streams, struct stream *stream, struct stream_group
 }
 
 void
+group_retire_all(struct streams *streams, struct stream *stream)
+{
+	struct stream_group *group;
+
+	streams->flow->work.done += stream->n_groups * WORK_VISIT;
+	TAILQ_FOREACH(group, &stream->groups, link) {
+		heap_remove(&streams->groups_idle, &group->idle);
+		handouts_end(streams, group->handouts);
+		group->handouts = NULL;
+	}
+}
+
+void
 group_free_all(struct streams *streams, struct stream *stream)
 {
 	struct stream_group *group;

@@ -73,6 +73,8 @@ group_init_all(struct stream *stream)
 	stream->n_groups = 0;
 }
 
+/* The stream is deleted: its groups do nothing by themselves any more. */
+void group_retire_all(struct streams *streams, struct stream *stream);
 void group_free_all(struct streams *streams, struct stream *stream);
 
 /* Pending entries are found with pending_find(&group->pending, id) and its like. */

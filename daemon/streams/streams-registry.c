@@ -137,6 +137,7 @@ streams_remove(struct streams *streams, struct stream *stream)
 	streams->last_found = NULL;
 	heap_remove(&streams->expiring, &stream->expiring);
 	stream_free_blocks(streams, stream);
+	group_retire_all(streams, stream);
 	later_end(streams, stream);
 	stream_owner_leave(streams, stream->owner);
 }

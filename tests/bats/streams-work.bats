@@ -14,7 +14,12 @@ work() { # CASE...
 
 @test "what is given too often, or cannot be handled, goes to the dead-letter stream with its history" {
     work what_is_too_often_given_goes_to_the_dead_letters fatal_entries_go_at_once \
-        a_dead_letter_that_comes_back_knows_when_it_began entries_on_disk_go_too
+        a_dead_letter_that_comes_back_knows_when_it_began entries_on_disk_go_too \
+        who_claims_does_not_get_what_was_given_too_often
+}
+
+@test "an entry is in its stream or among the dead letters, never in both, whenever the daemon is killed" {
+    work nothing_is_lost_or_doubled_when_the_daemon_dies
 }
 
 @test "what cannot go to the dead-letter stream stays pending, and goes when it can" {

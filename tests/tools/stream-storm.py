@@ -21,6 +21,7 @@ from streamcommands import Commands
 from streamhub import Hub, arguments, parse_id
 
 KEPT = ["keep:0", "keep:1"]
+VALUES = ["redeliver", "retry_delay", "max_deliveries", "dead_letter", "consumer_timeout", "paused"]
 CONNECTIONS = 16
 UNREAD_MAX = 1 << 20
 
@@ -231,8 +232,13 @@ class Storm:
         client = self.hub.connect()
 
         def are_gone():
+            nonlocal client
             self.assert_alive()
-            figures = resp.info(client)
+            try:
+                figures = resp.info(client)
+            except (OSError, EOFError):  # a CLIENT KILL of one that is gone has met it
+                client = self.hub.connect()
+                return False
             return int(figures["connected_clients"]) == 1 and int(figures["stream_readers_blocked"]) == 0
         resp.wait_until(are_gone, "the end of all clients")
         return client
@@ -282,7 +288,19 @@ class Storm:
         groups = [dict(zip(g[::2], g[1::2])) for g in client.call("XINFO", "GROUPS", stream)]
         return [entries, whole, [self.check_group(client, stream, group) for group in groups]]
 
+    def settle(self, client):
+        """Nothing happens by itself any more: groups have no values of their own, and no entry is to come."""
+        for stream in client.call("SCAN", "0", "COUNT", "1000")[1]:
+            for group in client.call("XINFO", "GROUPS", stream) if client.call("EXISTS", stream) else []:
+                values = [x for name in VALUES for x in (name, "")]
+                client.call("UDSD", "GROUP", stream, group[1], "SET", *values)
+        for entry in client.call("UDSD", "LATER", "LIST"):
+            client.call("UDSD", "LATER", "CANCEL", entry[1])
+        figures = resp.info(client)
+        assert figures["stream_entries_later"] == "0", "delayed entries are left"
+
     def state(self, client):
+        self.settle(client)
         def keys():
             return sorted(client.call("SCAN", "0", "COUNT", "1000")[1])
         for stream in keys():

@@ -195,6 +195,59 @@ def fatal_entries_go_at_once(hub):
 
 
 @case
+def who_claims_does_not_get_what_was_given_too_often(hub):
+    a = hub.connect()
+    fill(a, "few.s", 6)
+    expect(read(a, "a", "few.s"), [1, 2, 3, 4, 5, 6])
+    for _ in range(2):  # the second delivery is the last one
+        claimed = [a.call("XCLAIM", "few.s", "g", "b", "0", "1-0", "2-0"),
+                   a.call("XAUTOCLAIM", "few.s", "g", "b", "0", "3", "COUNT", "2")[1],
+                   (read(a, "b", "few.s", "CLAIM", "0", "COUNT", "10") or [])]
+        if _ == 0:
+            expect([len(c) for c in claimed[:2]] + [len(claimed[2]) >= 2], [2, 2, True])
+    expect(sorted(e["udsd-id"] for e in entries(a, "few.s.dead")), [b"%d-0" % i for i in range(1, 7)])
+    expect([(e["udsd-deliveries"], e["udsd-timed-out"], e["udsd-cause"]) for e in entries(a, "few.s.dead")],
+           [(b"2", b"1", b"timed-out")] * 6)
+    expect(pending(a, "few.s"), [])
+    # Whoever sets the number of deliveries gets it.
+    fill(a, "few.t", 1)
+    read(a, "a", "few.t")
+    a.call("XCLAIM", "few.t", "g", "b", "0", "1-0", "RETRYCOUNT", "9")
+    expect(len(a.call("XCLAIM", "few.t", "g", "b", "0", "1-0", "JUSTID")), 1)
+    expect(a.call("XCLAIM", "few.t", "g", "b", "0", "1-0"), [])
+    expect(entries(a, "few.t.dead")[0]["udsd-deliveries"], b"9")
+
+
+@case
+def nothing_is_lost_or_doubled_when_the_daemon_dies(hub):
+    """Each entry is in its stream or, once, among the dead letters."""
+    a, n = hub.connect(), 3000
+    fill(a, "s", n)
+    set_values(a, "s", "max_deliveries", "2")
+    done = set()
+    for round in range(6):
+        a = hub.connect()
+        end = time.monotonic() + 0.2
+        while time.monotonic() < end:
+            got = read(a, "a", "s", "COUNT", "20")
+            a.send_raw(b"".join(a.encode("UDSD", "NACK", "s", "g", "FATAL" if i % 3 else "FAIL", "%d-0" % i) for i in got))
+            if round % 2 and got:
+                break  # and then they are not answered
+            for i in got:
+                a.read()
+                if i % 3:
+                    done.add(i)
+        hub.kill()
+        hub.start()
+    a = hub.connect()
+    there = [int(e[0].split(b"-")[0]) for e in a.call("XRANGE", "s", "-", "+")]
+    dead = [int(e["udsd-id"].split(b"-")[0]) for e in entries(a, "s.dead")]
+    expect(sorted(there + dead), list(range(1, n + 1)))
+    expect(done - set(dead), set())
+    assert len(dead) > 100, len(dead)
+
+
+@case
 def a_dead_letter_that_comes_back_knows_when_it_began(hub):
     a = hub.connect()
     fill(a, "s", 1)

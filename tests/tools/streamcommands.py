@@ -97,9 +97,26 @@ class Commands:
             ["XGROUP", "DELCONSUMER", s, g, self.consumer()],
         ])
 
+    def values(self):
+        """Pairs for UDSD GROUP SET."""
+        rng = self.rng
+        choices = [["redeliver", rng.choice(["1ms", "20ms", "1h"])], ["retry_delay", rng.choice(["0", "1ms 10ms 1h"])],
+                   ["max_deliveries", rng.choice(["0", "1", "3"])], ["paused", rng.choice(["0", "0", "1"])],
+                   ["dead_letter", rng.choice(["s0", "%s", "%s.dead", "d", "%s%s"])],
+                   ["consumer_timeout", rng.choice(["1ms", "50ms", "1h"])]]
+        return [x for name, value in rng.sample(choices, rng.choice([1, 1, 2, 6]))
+                for x in (name, value if rng.random() < 0.7 else "")]
+
     def work(self):
         s, g = self.stream(), self.group()
         ids = self.ids()
+        if self.rng.random() < 0.3:
+            return self.rng.choice([
+                ["UDSD", "GROUP", s, g, "SET"] + self.values(), ["UDSD", "GROUP", s, g],
+                ["UDSD", "PENDING", s, g] + self.rng.choice([[], ["-", "+"] + self.count()]),
+                ["UDSD", "NACK", s, g, self.rng.choice(["SILENT", "FAIL", "FAIL", "FATAL"]), ids[0]] +
+                self.rng.choice([[], ["STATUS", "1"], ["TEXT", "t" * self.rng.choice([0, 10, 1000])]]),
+            ])
         return self.rng.choice([
             ["XACK", s, g] + ids,
             ["XACK", s, g] + ids,
@@ -134,6 +151,10 @@ class Commands:
             ["PEXPIRE", s, str(self.rng.choice([-1, 0, 1, 5, 30, 1000]))], ["PEXPIRE", s, "3"], ["PTTL", s],
             ["PERSIST", s], ["XSETID", s, self.id()], ["XSETID", s, "1-0"],
             ["XCFGSET", s, "IDMP-MAXSIZE", str(self.rng.choice([1, 2, 50]))],
+            ["UDSD", "LATER", "ADD", s, str(self.rng.choice([0, 1, 30, 1000]))] + self.fields(),
+            ["UDSD", "LATER", "ADD", s, "IDMP", "p%d" % self.rng.randrange(50), "i", "5", "f", "v"],
+            ["UDSD", "LATER", "LIST"] + self.rng.choice([[], [s]]) + self.count(),
+            ["UDSD", "LATER", "CANCEL", "%d-%d-%d" % tuple(self.rng.randrange(100) for _ in range(3))],
             ["WAITAOF", "1", "0", "0"], ["UDSD", "STREAMS"], ["INFO"],
         ])
 

@@ -714,6 +714,16 @@ streams(void **state)
 	assert_int_equal(rule->delivery.redeliver_ms, 720 * 3600 * 1000ull);
 	assert_int_equal(rule->delivery.retry_delay.n, 0);
 	assert_int_equal(rule->max_pending, 5);
+	assert_int_equal(rule->delivery.max_deliveries, 0);
+	assert_string_equal(rule->delivery.dead_letter, "");
+	expect_right(rig, "[stream b]\nmax_deliveries = 5\ndead_letter = x.%s.y\nconsumer_timeout = 1h\n");
+	rule = STAILQ_FIRST(&rig->config->stream_rules);
+	assert_int_equal(rule->delivery.max_deliveries, 5);
+	assert_string_equal(rule->delivery.dead_letter, "x.%s.y");
+	assert_int_equal(rule->delivery.consumer_timeout_ms, 3600 * 1000);
+	expect_mistakes(rig, "[stream b]\nmax_deliveries = 1000000001\nconsumer_timeout = 31d\n",
+	                "2: max_deliveries: '1000000001' is out of range; expected 0 to 1000000000\n"
+	                "3: consumer_timeout: '31d' is out of range; expected 0 to 2592000000 ms\n");
 	expect_mistakes(
 	    rig,
 	    "[stream]\nretry_delay = 1s 5\n[stream a]\nretry_delay = 1s 721h\n[stream a]\n"
@@ -751,7 +761,7 @@ printed_and_read_again(void **state)
 		"[channel \\]=;#]\n[channel a#;]\n",
 		"[stream jobs.*]\nmax_pending = 7\nredeliver = 90s\nretry_delay =  1s 10s\t1500ms 1h 0\n[stream "
 		"*]\nretry_delay = 0\n"
-		"[stream [a]\\]]\n",
+		"[stream [a]\\]]\n[stream dead]\nmax_deliveries = 3\ndead_letter =;%s\nconsumer_timeout = 2d\n",
 		"[channel x]\npublish = " MANY MANY MANY "root\n", /* it is printed with longer names */
 	};
 

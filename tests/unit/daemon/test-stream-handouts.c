@@ -512,14 +512,38 @@ test_many(void **state __attribute__((unused)))
 	free(world);
 }
 
+/* Nothing happens to a stream any more that was deleted, though it is there until the store has a batch for that. */
+static void
+test_deleted(void **state __attribute__((unused)))
+{
+	struct world *world = calloc(1, sizeof(*world));
+	struct group_values values = { .set = GROUP_MAX_DELIVERIES | GROUP_CONSUMER_TIMEOUT,
+		                       .own = { .max_deliveries = 1, .consumer_timeout_ms = 1 } };
+	struct holder *holder = NULL;
+
+	world_init(world);
+	assert_int_equal(group_set_values(&world->streams, world->group, &values), 0);
+	for (size_t i = 0; i < 10; i++)
+		give(world, i, 1, 1, i < 5 ? &holder : NULL);
+	streams_commit(&world->streams);
+	group_apply_rule(&world->streams, world->group, true);
+	streams_delete(&world->streams, world->stream);
+	holder_end(&world->streams, holder);
+	advance(world);
+	assert_true(TAILQ_EMPTY(&world->streams.dirty));
+	assert_int_equal(world->streams.groups_idle.n, 0);
+	streams_collect(&world->streams);
+	world_deinit(world);
+	free(world);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_rules_come_and_go),
-		cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_random),    cmocka_unit_test(test_rules_come_and_go),
+		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_deleted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
