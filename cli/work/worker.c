@@ -100,8 +100,8 @@ worker_go_on(void *arg)
 	if (w->finishing || !w->is_ready || supply_is_asking(w->supply) || (drains && w->is_dry))
 		return;
 	room = w->crew ? crew_room(w->crew, control_trip_ns(w->control)) : printer_room(w->printer);
-	if (count > 0 && count - w->taken < room)
-		room = count - w->taken;
+	if (count > 0 && count < w->taken + room)
+		room = count > w->taken ? count - w->taken : 0;
 	if (room > 0)
 		supply_ask(w->supply, room, !drains);
 }
@@ -268,6 +268,11 @@ worker_entry_cb(void *arg, size_t stream, const struct resp_node *entry)
 		return true;
 	}
 	job->held_at = loop_now();
+	if (w->plan->o->count > 0 && w->taken >= w->plan->o->count) { /* of several streams, more may come */
+		verdict_return(w->control, w->plan, job);
+		job_free(job);
+		return true;
+	}
 	w->taken++;
 	if (w->printer)
 		printer_take(w->printer, job);
