@@ -502,6 +502,22 @@ is_sanitized_or_small() { # PID
     is_sanitized || [ "$(peak_kib "$1")" -lt 20000 ]
 }
 
+@test "a stream that has much does not starve another one" {
+    start_store
+    "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+c = Client(sys.argv[1])
+for n in range(1, 1001): # an answer ends at about a hundred of them
+    c.call("XADD", "big", "%d-0" % n, "message", "x" * 10000)
+c.call("XADD", "small", "1-0", "message", "y")
+EOF
+    recv --from first -n 300 --format %c big small >"$DIR/out"
+    grep -qx small "$DIR/out"
+    recv_all --from first --format '%c %l' big small big >"$DIR/out" # a name that is given twice counts once
+    assert_equal "$(sort "$DIR/out" | uniq -c | awk '{ print $1, $2, $3 }' | tr '\n' ,)" '1000 big 10000,1 small 1,'
+}
+
 @test "who may not read a stream is told so" {
     start_configured '[store]' "directory = $DIR/store" '[channel no]' 'subscribe ='
     run recv --from first no
