@@ -179,7 +179,7 @@ class Storm:
     def note_worker_left(self, worker):
         for call in worker.running.values():
             call.lost += 1
-        for call in self.calls[-400:]:
+        for call in self.calls:
             if call.service in worker.serves | worker.left_serving:
                 call.may_be_lost = True
         worker.running.clear()
@@ -188,7 +188,7 @@ class Storm:
         worker.serves = set()
 
     def note_deserted(self, services):
-        for call in self.calls[-400:]:
+        for call in self.calls:
             if call.outcome is None and call.service in services:
                 call.deserted = True
 
@@ -348,7 +348,7 @@ class Storm:
     def step_caller_dies(self):
         caller = self.rng.choice(self.callers)
         index = self.callers.index(caller)
-        for call in self.calls[-400:]:
+        for call in self.calls:
             if call.caller is caller and call.outcome is None:
                 call.cancelled = call.may_end = True
                 call.outcome = "dropped"
@@ -364,7 +364,7 @@ class Storm:
         caller.is_half_closed = True
 
     def step_cancel(self):
-        asked = [c for c in self.calls[-100:] if c.id and c.outcome is None and c.caller.is_open and
+        asked = [c for c in self.calls if c.id and c.outcome is None and c.caller.is_open and
                  not c.caller.is_half_closed]
         if not asked:
             return
