@@ -29,6 +29,7 @@ needs_find(struct needs *needs, struct slice name)
 enum stream_step
 needs_open(struct needs *needs, struct stream *stream, size_t i, size_t until)
 {
+	needs->known->has_any = true;
 	if (!stream_cache_may_keep(needs->streams, stream_index_at(stream, i)))
 		needs->is_enough = true;
 	else if (stream_open_block(needs->streams, stream, i, until) == STREAM_COLD)
