@@ -8,8 +8,8 @@
 #include "handlers.h"
 #include "needs-groups.h"
 #include "num.h"
-#include "stream-cache.h"
 #include "stream-index.h"
+#include "stream-keep.h"
 #include "trim.h"
 
 static uint64_t
@@ -222,14 +222,14 @@ exec_needs_drop(struct bus *bus, struct session *s)
 	struct streams *streams = sessions_of(bus)->streams;
 
 	if (streams)
-		stream_cache_end_keep(streams, &s->client);
+		stream_keep_end(streams, &s->client);
 }
 
 /* The first block that is missing: all that was seen before is kept from now on, so it begins anew. */
 static enum command_result
 exec_needs_begin_keep(struct streams *streams, struct session *s, bool *ret_is_anew)
 {
-	bool is_keeper = stream_cache_keep(streams, &s->client);
+	bool is_keeper = stream_keep_begin(streams, &s->client);
 
 	*ret_is_anew = true;
 	if (is_keeper)
