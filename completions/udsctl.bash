@@ -86,10 +86,12 @@ _udsctl_value_option() {
     -u) echo --user ;;
     -p) echo --pattern ;;
     -n) echo --count ;;
+    -g) echo --group ;;
+    -j) echo --jobs ;;
     --socket | --file | --spool | --channel | --receivers | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
         --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | --rejoin | --warning | \
         --critical | --stop-timeout | --delay | --at | --id | --field | --from | --position | --into | --max-entries | \
-        --older-than | --before | --lag | --pending-age) echo "$1" ;;
+        --older-than | --before | --lag | --pending-age | --group | --retries | --backoff | --dead-letter) echo "$1" ;;
     --watch | --wait-receiver) [ -z "${2:-}" ] || echo "$1" ;; # only behind "="
     esac
 }
@@ -99,13 +101,14 @@ _udsctl_offer_values() {
     case $1 in
     --socket | --file | --spool | --position | --into) _udsctl_offer_files "$2" ;;
     --channel | --receivers) _udsctl_offer "$2" < <(_udsctl_ask channels --names) ;;
+    --dead-letter) _udsctl_offer "$2" < <(_udsctl_ask streams --names) ;;
     --user) _udsctl_offer "$2" < <(compgen -u) ;;
     --from) [ "$verb" != recv ] || _udsctl_offer_words "$2" 'first last new' ;;
     --format) [[ $verb != stats && $verb != groups ]] || _udsctl_offer_words "$2" 'text json openmetrics prometheus' ;;
     --sort)
         _udsctl_offer_words "$2" 'channel messages deliveries receivers queued clogged waiting dropped id pid user
             command name published delivered unsent subscriptions age state channels stream added entries size
-            groups pending lag owner'
+            group source given behind unacknowledged consumers groups pending lag owner'
         ;;
     esac
 }
@@ -133,6 +136,13 @@ _udsctl_offer_options() {
     trim) options+=' --max-entries --older-than --before --json --timeout' ;;
     export) options+=' --from --timeout' ;;
     import) options+=' --json --timeout' ;;
+    work)
+        options+=' --group --jobs --retries --backoff --dead-letter --timeout --rate --count --drain --raw --print'
+        options+=' --null --json'
+        ;;
+    jobs) options+=' --group --dead --count --json --timeout' ;;
+    retry) options+=' --group --all --timeout' ;;
+    drop | wait | pause | resume) options+=' --group --timeout' ;;
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;
@@ -186,8 +196,8 @@ _udsctl_read_words() {
 }
 
 _udsctl() {
-    local verbs='send recv pipe ping stats clients channels streams groups pending top monitor kill trim export import'
-    verbs+=' reload backup check bench help'
+    local verbs='send recv pipe ping stats clients channels streams groups pending work jobs retry drop wait pause resume'
+    verbs+=' top monitor kill trim export import reload backup check bench help'
     local raw_words raw cur kept quote program verb='' arguments=0 waiting='' ended='' socket=() option
     local _udsctl_plain _udsctl_quote
 
@@ -221,9 +231,11 @@ _udsctl() {
             _udsctl_ask streams --names
         ) ;;
         channels,0 | send,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
-        streams,0 | groups,0 | pending,0 | trim,0 | export,0 | import,0 | check,0)
+        streams,0 | groups,0 | pending,0 | trim,0 | export,0 | import,0 | check,0 | jobs,0 | retry,0 | drop,0 | wait,0 | \
+            pause,0 | resume,0)
             _udsctl_offer '' < <(_udsctl_ask streams --names)
             ;;
+        work,*) [[ $ended ]] || _udsctl_offer '' < <(_udsctl_ask streams --names) ;;
         backup,0) _udsctl_offer_files '' ;;
         kill,*) _udsctl_offer '' < <(_udsctl_ask clients --ids) ;;
         help,0) _udsctl_offer_words '' "$verbs" ;;

@@ -1,7 +1,7 @@
 # fish completion for udsctl
 
-set -l verbs send recv pipe ping stats clients channels streams groups pending top monitor kill trim export import \
-    reload backup check bench help
+set -l verbs send recv pipe ping stats clients channels streams groups pending work jobs retry drop wait pause resume \
+    top monitor kill trim export import reload backup check bench help
 
 # Reads the words before the cursor and prints "verb", "arguments" (how many stand behind the verb) or "socket", each
 # with what it is. A channel may have the name of a verb, so only the first word that is no option counts as one.
@@ -27,15 +27,17 @@ function __udsctl_words
             case '--socket=*'
                 printf 'socket %s\n' (string sub -s 10 -- $word)
                 continue
-            case '-s?*'
+            case '-s*' # not '-s?*': from fish 4 on, ? stands for itself
                 printf 'socket %s\n' (string sub -s 3 -- $word)
                 continue
-            case -f -c -u -p -n --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
+            case -f -c -u -p -n -g -j --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
                 --spool-bytes --rate --count --hello --pattern --exec --jobs --pid --rejoin --stop-timeout --warning --critical \
-                --from --position --into --max-entries --older-than --before --lag --pending-age
+                --from --position --into --max-entries --older-than --before --lag --pending-age \
+                --group --retries --backoff --dead-letter
                 set waiting other
                 continue
-            case '-?*'
+            case -
+            case '-*'
                 continue
         end
         if test -z "$verb"
@@ -86,6 +88,13 @@ complete -c udsctl -n __udsctl_verb -a channels -d "List the channels with their
 complete -c udsctl -n __udsctl_verb -a streams -d "List the streams and what is in them"
 complete -c udsctl -n __udsctl_verb -a groups -d "List the groups of streams and how far they are"
 complete -c udsctl -n __udsctl_verb -a pending -d "List what groups have given and not seen acknowledged"
+complete -c udsctl -n __udsctl_verb -a work -d "Run a command for each job of streams"
+complete -c udsctl -n __udsctl_verb -a jobs -d "List the jobs of a stream: waiting, running, delayed, dead"
+complete -c udsctl -n __udsctl_verb -a retry -d "Put dead jobs back into their stream"
+complete -c udsctl -n __udsctl_verb -a drop -d "Take waiting, delayed or dead jobs out of a stream"
+complete -c udsctl -n __udsctl_verb -a wait -d "Wait until jobs are done; the exit status is theirs"
+complete -c udsctl -n __udsctl_verb -a pause -d "Give no more jobs of a stream to workers"
+complete -c udsctl -n __udsctl_verb -a resume -d "Give jobs of a stream to workers again"
 complete -c udsctl -n __udsctl_verb -a top -d "Watch channels, clients and streams live"
 complete -c udsctl -n __udsctl_verb -a monitor -d "Print messages as they are published"
 complete -c udsctl -n __udsctl_verb -a kill -d "Close the connections of clients"
@@ -158,13 +167,32 @@ complete -c udsctl -n "__udsctl_verb stats groups" -l format -x -a "text json op
     -d "Format of the figures"
 complete -c udsctl -n "__udsctl_verb clients" -l ids -d "Print only the ids"
 complete -c udsctl -n "__udsctl_verb channels streams" -l names -d "Print only the names"
-complete -c udsctl -n "__udsctl_first streams groups pending trim export import check" -a "(__udsctl_ask streams --names)"
+complete -c udsctl -n "__udsctl_first streams groups pending trim export import check jobs retry drop wait pause resume" -a "(__udsctl_ask streams --names)"
+complete -c udsctl -n "__udsctl_verb work" -a "(__udsctl_ask streams --names)"
+complete -c udsctl -n "__udsctl_verb work jobs retry drop wait pause resume" -s g -l group -x -d "The group of workers"
+complete -c udsctl -n "__udsctl_verb work" -s j -l jobs -x -d "Run up to this many commands at once"
+complete -c udsctl -n "__udsctl_verb work" -l retries -x -d "Try a job again this often, then it is dead"
+complete -c udsctl -n "__udsctl_verb work" -l backoff -x -d "Wait so long before each retry, like 1s..5m"
+complete -c udsctl -n "__udsctl_verb work" -l dead-letter -x -a "(__udsctl_ask streams --names)" -d "Put dead jobs there"
+complete -c udsctl -n "__udsctl_verb work" -l timeout -x -d "End a command that takes longer"
+complete -c udsctl -n "__udsctl_verb work" -l rate -x -d "Start at most this many commands, like 100/s"
+complete -c udsctl -n "__udsctl_verb work" -s n -l count -x -d "End after this many jobs"
+complete -c udsctl -n "__udsctl_verb work" -l drain -d "End when no job is waiting"
+complete -c udsctl -n "__udsctl_verb work" -l raw -d "Add no newline to messages"
+complete -c udsctl -n "__udsctl_verb work" -l print -d "Print jobs; each is done once it is written"
+complete -c udsctl -n "__udsctl_verb work" -s 0 -l null -d "End jobs with a NUL instead of a newline"
+complete -c udsctl -n "__udsctl_verb work" -l json -d "Print jobs as JSON, one object per line"
+complete -c udsctl -n "__udsctl_verb jobs" -l dead -d "List dead jobs"
+complete -c udsctl -n "__udsctl_verb jobs" -s n -l count -x -d "List at most so many of each state"
+complete -c udsctl -n "__udsctl_verb retry" -l all -d "Retry all dead jobs of the stream"
+complete -c udsctl -n "__udsctl_verb wait" -l timeout -x -d "Give up after so long"
 complete -c udsctl -n "__udsctl_verb channels" -l receivers -x -a "(__udsctl_ask channels --names)" \
     -d "List who receives this channel"
 complete -c udsctl -n "__udsctl_verb top" -l interval -x -d "Refresh at this interval"
 complete -c udsctl -n "__udsctl_verb top" -l sort -x \
     -a "channel messages deliveries receivers queued clogged waiting dropped id pid user command name published \
-        delivered unsent subscriptions age state channels stream added entries size groups pending lag owner" -d "Sort by this column"
+        delivered unsent subscriptions age state channels stream added entries size group source given behind unacknowledged \
+        consumers groups pending lag owner" -d "Sort by this column"
 complete -c udsctl -n "__udsctl_verb top" -s n -l count -x -d "Exit after this many refreshes"
 complete -c udsctl -n "__udsctl_verb top" -l batch -d "Print plain text instead of using the terminal"
 complete -c udsctl -n "__udsctl_verb monitor" -s c -l channel -x -a "(__udsctl_ask channels --names)" \
@@ -184,6 +212,6 @@ complete -c udsctl -n "__udsctl_verb trim" -l max-entries -x -d "Keep this many"
 complete -c udsctl -n "__udsctl_verb trim" -l older-than -x -d "Remove those that were added longer ago"
 complete -c udsctl -n "__udsctl_verb trim" -l before -x -d "Remove those before this one"
 complete -c udsctl -n "__udsctl_verb export" -l from -x -d "Print only what is behind this entry"
-complete -c udsctl -n "__udsctl_verb stats clients channels streams groups pending monitor kill trim import bench" -l json -d "Print JSON, one object per line"
-complete -c udsctl -n "__udsctl_verb stats clients channels streams groups pending monitor kill trim export import reload backup check bench" \
+complete -c udsctl -n "__udsctl_verb stats clients channels streams groups pending jobs monitor kill trim import bench" -l json -d "Print JSON, one object per line"
+complete -c udsctl -n "__udsctl_verb stats clients channels streams groups pending jobs retry drop pause resume monitor kill trim export import reload backup check bench" \
     -l timeout -x -d "Give up after this long without an answer"

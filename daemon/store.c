@@ -16,6 +16,12 @@
 #include "cleanup.h"
 #include "log.h"
 
+/*
+ * A worker whose daemon has died and started again comes back within milliseconds, and claims what it still works on.
+ * So in groups that are worked off (UDSD GROUP) what nobody has is released only after so many ms.
+ */
+#define ORPHANS_MS 2000
+
 static void
 store_event_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute__((unused)), void *arg)
 {
@@ -82,6 +88,7 @@ store_open(struct store *store, struct loop *loop, const struct config *whole)
 		storage_close(storage);
 		return EX_CONFIG;
 	}
+	store->streams.orphans_ms = ORPHANS_MS;
 	streams_set_rules(&store->streams, &whole->stream_rules);
 	store->is_open = true;
 	/* Whoever fetches a backup may be in another directory. */

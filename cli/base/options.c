@@ -213,6 +213,10 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 	}
 	opterr = 0;
 	optind = 0; /* getopt_long() starts afresh */
+	/* Before it moves the words; a "--" that an option would take as its argument is refused below. */
+	for (int i = 1; verb && i < argc && o->n_behind == 0; i++)
+		if (strcmp(argv[i], "--") == 0)
+			o->n_behind = (size_t)(argc - i - 1);
 	while ((value = getopt_long(argc, argv, rules.letters, rules.long_options, NULL)) != -1) {
 		if (value == '?') {
 			options_report_unknown(&rules, argv[optind > 0 ? optind - 1 : 0], optopt);

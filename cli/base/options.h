@@ -24,6 +24,7 @@ struct options {
 	uint64_t timeout; /* ms; 0: no limit */
 	char **args;      /* what is not an option, n_args of them */
 	size_t n_args;
+	size_t n_behind; /* the last so many of them stood behind "--" */
 };
 
 struct option_list {

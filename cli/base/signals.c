@@ -37,12 +37,12 @@ signals_was_ignored(int signo)
 }
 
 void
-signals_own(sigset_t *ret_signals)
+signals_reset(void)
 {
-	sigemptyset(ret_signals);
-	for (size_t i = 0; i < N(signals_useless); i++)
-		if (!signals_was_ignored(signals_useless[i]))
-			sigaddset(ret_signals, signals_useless[i]);
+	signals_restore();
+	for (size_t i = 0; i < N(signals_caught); i++)
+		if (!signals_was_ignored(signals_caught[i]))
+			signal(signals_caught[i], SIG_DFL);
 }
 
 void

@@ -16,8 +16,9 @@ void signals_init(void);
 /* Whether the signal was ignored when udsctl was started. */
 bool signals_was_ignored(int signo);
 
-/* The signals that are ignored only by udsctl itself: programs that it starts get their default action. */
-void signals_own(sigset_t *ret_signals);
+/* In a child process that is to become another program: what udsctl ignores or catches has its default action. Only
+ * makes system calls. */
+void signals_reset(void);
 
 /* Gives those their default action in this process. */
 void signals_restore(void);

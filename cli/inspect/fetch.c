@@ -1,7 +1,7 @@
 /*
- * A snapshot is four commands, sent together; the queue of expected replies says which answers are to come, since a
- * kill may stand between them. The answers to UDSD CHANNELS and UDSD STREAMS may have more values than the parser takes
- * in one reply, so their elements are read one by one.
+ * A snapshot is four commands, sent together, and where groups are wanted, one for each stream that has some; the queue
+ * of expected replies says which answers are to come, since a kill may stand between them. The answers to UDSD CHANNELS
+ * and UDSD STREAMS may have more values than the parser takes in one reply, so their elements are read one by one.
  */
 #include "fetch.h"
 
@@ -15,6 +15,7 @@
 #include "loop.h"
 #include "memory.h"
 #include "num.h"
+#include "resp-encode.h"
 #include "say.h"
 
 #define BULK_MAX ((size_t)1024 * 1024 * 1024)
@@ -25,7 +26,7 @@ static const char fetch_questions[] =
     "*2\r\n$4\r\nUDSD\r\n$7\r\nSTREAMS\r\n"
     "*2\r\n$4\r\nUDSD\r\n$7\r\nCLIENTS\r\n";
 
-enum fetch_answer { FETCH_INFO, FETCH_CHANNELS, FETCH_STREAMS, FETCH_CLIENTS, FETCH_KILLED };
+enum fetch_answer { FETCH_INFO, FETCH_CHANNELS, FETCH_STREAMS, FETCH_CLIENTS, FETCH_GROUPS, FETCH_KILLED };
 
 static void
 fetch_writable_cb(void *arg)
@@ -78,6 +79,51 @@ fetch_kill(struct fetch *f, uint64_t id)
 	return true;
 }
 
+/* The snapshot has all that it is to have. */
+static void
+fetch_taken(struct fetch *f)
+{
+	f->asked_at = 0;
+	f->ops->taken(f->arg, &f->snapshot);
+}
+
+/* Asks for the groups of streams. Returns whether there are any to ask for. */
+static bool
+fetch_ask_groups(struct fetch *f)
+{
+	const struct snapshot_list *streams = &f->snapshot.lists[SNAPSHOT_STREAMS];
+
+	f->n_asked = 0;
+	for (size_t i = 0; f->wants_groups && i < streams->n && f->n_asked < FETCH_GROUPS_MAX; i++) {
+		struct slice words[] = { { (const uint8_t *)"XINFO", 5 },
+			                 { (const uint8_t *)"GROUPS", 6 },
+			                 snapshot_text(&f->snapshot, streams->rows[i].key) };
+
+		if (streams->rows[i].values[STREAM_GROUPS] == 0)
+			continue;
+		f->asked[f->n_asked++] = i;
+		memory_check(buf_reserve(&f->out, resp_command_size(words, 3)));
+		f->out.len += resp_put_command((char *)f->out.data + f->out.len, words, 3);
+	}
+	if (f->n_asked == 0)
+		return false;
+	replies_expect(&f->replies, (struct replies_expected){ .what = FETCH_GROUPS, .left = f->n_asked });
+	fetch_writable_cb(f);
+	return true;
+}
+
+/* Takes the answer about a stream, which may be gone, or one that this user may not read. */
+static bool
+fetch_take_groups(struct fetch *f, const struct resp_reply *reply, uint64_t left)
+{
+	if (reply->nodes[0].type != RESP_ERROR &&
+	    !snapshot_read_groups(&f->snapshot, f->asked[f->n_asked - left], reply))
+		return false;
+	if (left == 1)
+		fetch_taken(f);
+	return true;
+}
+
 static void
 fetch_up_cb(void *arg)
 {
@@ -105,7 +151,7 @@ fetch_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, cons
 	bool is_error = node->type == RESP_ERROR, is_text = node->type == RESP_BULK || node->type == RESP_VERBATIM;
 
 	(void)p;
-	if (is_error && !(expected && expected->what == FETCH_KILLED)) {
+	if (is_error && !(expected && (expected->what == FETCH_KILLED || expected->what == FETCH_GROUPS))) {
 		/* A daemon that is full, or out of memory, may have room later. */
 		int complaint = answers_complaint(&node->text);
 
@@ -130,9 +176,11 @@ fetch_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, cons
 	case FETCH_CLIENTS:
 		if (!is_text || !snapshot_read_clients(&f->snapshot, node->text))
 			return false;
-		f->asked_at = 0;
-		f->ops->taken(f->arg, &f->snapshot);
+		if (!fetch_ask_groups(f))
+			fetch_taken(f);
 		return true;
+	case FETCH_GROUPS:
+		return fetch_take_groups(f, reply, expected->left);
 	case FETCH_KILLED:
 		if (node->type != RESP_INTEGER && !is_error)
 			return false;

@@ -15,6 +15,9 @@ struct addr_list;
 struct client;
 struct loop;
 
+/* The groups of so many streams are asked for; each takes a command of its own. */
+#define FETCH_GROUPS_MAX ((size_t)256)
+
 struct fetch_ops {
 	/* The connection is lost, and every answer with it. */
 	void (*down)(void *arg);
@@ -25,6 +28,9 @@ struct fetch_ops {
 };
 
 struct fetch {
+	/* Whether the groups of streams are asked for, too; its owner sets it. */
+	bool wants_groups;
+
 	/* For its owner to read. */
 	struct client *client;
 	uint64_t asked_at; /* when the snapshot that is to come was asked for (loop_now()); 0: none is */
@@ -35,6 +41,8 @@ struct fetch {
 	struct buf out; /* not written yet */
 	struct replies replies;
 	struct snapshot snapshot;
+	size_t asked[FETCH_GROUPS_MAX]; /* streams in the snapshot whose groups were asked for */
+	size_t n_asked;
 };
 
 /* There must be a daemon at fetch_start(). A snapshot is asked for after each connect. ops must outlive it. */

@@ -13,7 +13,7 @@
 #include "resp-reply.h"
 #include "stats.h"
 
-enum snapshot_kind { SNAPSHOT_CHANNELS, SNAPSHOT_CLIENTS, SNAPSHOT_STREAMS, SNAPSHOT_LISTS };
+enum snapshot_kind { SNAPSHOT_CHANNELS, SNAPSHOT_CLIENTS, SNAPSHOT_STREAMS, SNAPSHOT_GROUPS, SNAPSHOT_LISTS };
 
 /* The values of a row: counts or bytes; those marked "total" have counted since the daemon's start. */
 enum snapshot_channel_value {
@@ -50,6 +50,14 @@ enum snapshot_stream_value {
 	STREAM_LAG,     /* entries; of the group that is behind most */
 };
 
+enum snapshot_group_value {
+	GROUP_NOTHING, /* 0: the key alone tells groups apart */
+	GROUP_CONSUMERS,
+	GROUP_PENDING, /* entries */
+	GROUP_LAG,     /* entries */
+	GROUP_READ,    /* total since the stream was made, if that is known */
+};
+
 /* Of a client, the most telling first. */
 enum snapshot_state {
 	STATE_CLOGGED,
@@ -67,9 +75,10 @@ struct snapshot_text {
 	uint32_t at, len;
 };
 
-/* A channel, a client or a stream. The first value and the key together tell it from all others of its list. */
+/* A channel, a client, a stream or a group. The first value and the key together tell it from all others of its list.
+ */
 struct snapshot_row {
-	struct snapshot_text key;  /* the name of a channel or stream; empty for a client */
+	struct snapshot_text key;  /* the name of a channel or stream, of a group both names; empty for a client */
 	struct snapshot_text name; /* as people see it */
 	double values[SNAPSHOT_VALUES];
 	double rates[SNAPSHOT_VALUES]; /* growth of the value a second; means something for totals only */
@@ -77,7 +86,7 @@ struct snapshot_row {
 	struct snapshot_text user; /* of a client or stream: name, "uid N" or "-" */
 
 	/* Of a client. */
-	struct snapshot_text channels; /* what it is subscribed to, see clients_channels() */
+	struct snapshot_text channels; /* what it is subscribed to, see clients_channels(); of a group: the stream */
 	int64_t uid;                   /* -1: anonymous */
 	enum snapshot_state state;
 	char command[16]; /* of the process: the reader looks it up, the next snapshot has it from there */
@@ -109,6 +118,9 @@ void snapshot_clear(struct snapshot *s);
 bool snapshot_read_info(struct snapshot *s, struct slice text);
 bool snapshot_read_row(struct snapshot *s, enum snapshot_kind kind, const struct resp_node *nodes, size_t count);
 bool snapshot_read_clients(struct snapshot *s, struct slice text);
+
+/* Reads the answer to XINFO GROUPS about the i-th stream. */
+bool snapshot_read_groups(struct snapshot *s, size_t i, const struct resp_reply *reply);
 
 /*
  * All answers are read, and were true at taken_at (us, of a clock that only goes forward). Sorts, and computes the

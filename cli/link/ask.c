@@ -53,19 +53,20 @@ struct ask {
 	struct resp_reply reply;
 	struct output *output; /* standard output; NULL before the first ask_flush() */
 	bool listens;
-	ask_cb *cb; /* gets elements, and what comes unasked; or NULL */
+	bool takes_errors; /* an error is a reply to the question at hand */
+	ask_cb *cb;        /* gets elements, and what comes unasked; or NULL */
 	void *arg;
 };
 
-static void
-ask_refused(struct ask *a, const struct slice *error)
+int
+ask_refuse(const struct resp_node *error)
 {
-	struct slice text = *error;
+	struct slice text = error->text;
 
 	if (answers_error_is(&text, "ERR "))
 		text = (struct slice){ text.p + 4, text.len - 4 };
 	say("%.*s", (int)text.len, (const char *)text.p);
-	loop_end(a->loop, answers_error_status(error));
+	return answers_error_status(&error->text);
 }
 
 static bool
@@ -78,8 +79,9 @@ ask_take(void *arg, const struct resp_reply *reply, const uint8_t *p, const stru
 	a->state = ASK_ANSWERED;
 	a->took = loop_now_ns() - a->written_at;
 	deadline_progress(&a->deadline);
-	if (node->type == RESP_ERROR || node->type == RESP_BULK_ERROR) {
-		ask_refused(a, &node->text);
+	if ((node->type == RESP_ERROR || node->type == RESP_BULK_ERROR) &&
+	    !(a->takes_errors && !answers_complaint(&node->text))) {
+		loop_end(a->loop, ask_refuse(node));
 	} else if (expected && expected->what == ASK_USE_COPY) {
 		/* Parsed again, so that the nodes lie in bytes that stay. */
 		a->answer.len = 0;
@@ -293,6 +295,22 @@ ask_words(struct ask *a, const struct resp_node **ret_reply, const struct slice 
 {
 	ask_put_words(a, words, n);
 	return ask_one(a, ret_reply);
+}
+
+int
+ask_try(struct ask *a, const struct resp_node **ret_reply, const struct slice *words, size_t n)
+{
+	int status;
+
+	a->out.len = 0;
+	memory_check(buf_reserve(&a->out, resp_command_size(words, n)));
+	a->out.len = resp_put_command((char *)a->out.data, words, n);
+	a->takes_errors = true;
+	status = ask_converse(a, (struct replies_expected){ .what = ASK_USE_COPY, .left = 1 }, NULL, NULL);
+	a->takes_errors = false;
+	if (status == 0)
+		*ret_reply = a->reply.nodes;
+	return status;
 }
 
 int

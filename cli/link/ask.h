@@ -42,7 +42,13 @@ int ask_words(struct ask *a, const struct resp_node **ret_reply, const struct sl
 /* Called with one reply, message or element. Returns 0 to go on, or what the question is to return. */
 typedef int ask_cb(const struct resp_node *node, void *arg);
 
-/* The same where the reply is an array of any length: cb gets each element. */
+/* The same for n words of any bytes; but an error of the daemon is a reply like others, of the type RESP_ERROR. */
+int ask_try(struct ask *a, const struct resp_node **ret_reply, const struct slice *words, size_t n);
+
+/* Says the error, as the other questions do, and returns its exit status. */
+int ask_refuse(const struct resp_node *error);
+
+/* As ask(), where the reply is an array of any length: cb gets each element. */
 int ask_each(struct ask *a, ask_cb *cb, void *arg, ...) __attribute__((sentinel));
 
 /* Sends n encoded commands; cb gets each reply. */

@@ -113,7 +113,7 @@ client_failed(struct client *c, int error)
 		loop_end(c->loop, status);
 		return;
 	}
-	if (!c->noticed)
+	if (!c->noticed && !c->options.quiet)
 		say_notice("waiting for %s: %s%s", c->name, strerror(error), advice);
 	c->noticed = true;
 	client_retry_later(c);
@@ -147,9 +147,10 @@ client_connected(struct client *c, int fd)
 	c->greeted = 0;
 	if (c->watch)
 		watch_stop(c->watch);
-	if (c->connects++ > 0)
+	c->connects++;
+	if (c->connects > 1 && !c->options.quiet)
 		say_verbose("connected again to %s after %" PRIu64 " ms", c->name, loop_now() - c->lost_at);
-	else
+	else if (!c->options.quiet)
 		say_verbose("connected to %s", c->name);
 	conn_open(&c->conn, fd);
 	if (c->ops->up)
@@ -246,7 +247,8 @@ client_ended_cb(void *arg, uint64_t unread, int error)
 		loop_end(c->loop, EX_UNAVAILABLE);
 		return;
 	}
-	say_verbose("connection to %s lost: %s", c->name, client_reason(error));
+	if (!c->options.quiet)
+		say_verbose("connection to %s lost: %s", c->name, client_reason(error));
 	client_retry_later(c);
 }
 

@@ -41,6 +41,8 @@ struct client_options {
 	bool once;
 	/* As `once` for the first attempt; later reconnect. */
 	bool once_at_first;
+	/* Another client to the same address tells people about it. */
+	bool quiet;
 };
 
 /*

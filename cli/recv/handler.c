@@ -3,29 +3,22 @@
  * the queue is not empty, either as many jobs run as the options allow, or the system is short of processes,
  * descriptors or memory; then the retry timer is set and nothing is started until it fires. So bursts that the system
  * cannot serve lose no message. A message leaves the queue, and its memory is freed, when its command starts.
- *
- * Children that are no jobs are reaped, too: those of a process that became udsctl, and orphans if it is process 1.
  */
 #include "handler.h"
 
-#include <errno.h>
-#include <event2/event.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/wait.h>
 
+#include "children.h"
 #include "command.h"
 #include "loop.h"
 #include "memory.h"
 #include "message.h"
+#include "num.h"
 #include "say.h"
 #include "timer.h"
-
-/* Time until a command that could not be started for lack of resources is tried again, in ms. */
-#define RETRY_DELAY ((uint64_t)1000)
 
 struct item {
 	STAILQ_ENTRY(item) link;
@@ -49,7 +42,8 @@ struct handler {
 	uint64_t queued, queued_bytes, running, failed, unhandled;
 	uint64_t taken;   /* number of the last message */
 	uint64_t skipped; /* of the first one that no command will handle, or whose command has ended udsctl; else 0 */
-	struct event *child_event;
+	struct children *children;
+	bool has_ended; /* a job, since the last callback */
 	struct timer retry;
 	bool stopped;
 	bool noticed; /* the user knows that no command can be started now */
@@ -103,6 +97,29 @@ handler_remove_first(struct handler *h)
 	free(item);
 }
 
+/* Returns 0 or -errno. */
+static int
+handler_start_command(const struct handler *h, const struct item *item, pid_t *ret_pid)
+{
+	const struct message *m = &item->message;
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)h->options.command, NULL }, number[NUM_DIGITS_MAX];
+	const struct command_variable variables[] = {
+		{ "UDSD_CHANNEL", m->channel },
+		{ "UDSD_PATTERN", m->pattern },
+		{ "UDSD_COUNT", { (uint8_t *)number, num_put_u64(number, m->number) } },
+		{ "UDSD_ID", m->id },
+	};
+	const struct command command = {
+		.path = "/bin/sh",
+		.argv = argv,
+		.input = item->input,
+		.variables = variables,
+		.n = sizeof(variables) / sizeof(variables[0]),
+	};
+
+	return command_start(&command, ret_pid);
+}
+
 /* Starts the command for the first message of the queue. Returns false if it has to be tried again later. */
 static bool
 handler_start_first(struct handler *h)
@@ -111,10 +128,9 @@ handler_start_first(struct handler *h)
 	uint64_t number = item->message.number;
 	struct job *job;
 	pid_t pid;
-	int r = command_start(h->options.command, &item->message, item->input, &pid);
+	int r = handler_start_command(h, item, &pid);
 
-	switch (-r) {
-	case 0:
+	if (r == 0) {
 		h->noticed = false;
 		job = memory_alloc(sizeof(*job));
 		job->pid = pid;
@@ -123,22 +139,18 @@ handler_start_first(struct handler *h)
 		h->running++;
 		handler_remove_first(h);
 		return true;
-	case EAGAIN:
-	case ENOMEM:
-	case EMFILE:
-	case ENFILE:
-	case ENOSPC:
+	}
+	if (children_may_start_later(-r)) {
 		if (!h->noticed)
 			say("the command for message %" PRIu64 " cannot be started yet: %s", number, strerror(-r));
 		h->noticed = true;
-		timer_set(&h->retry, RETRY_DELAY);
+		timer_set(&h->retry, CHILDREN_RETRY_MS);
 		return false;
-	default:
-		say("the command for message %" PRIu64 " cannot be started: %s", number, strerror(-r));
-		handler_remove_first(h);
-		handler_count_failure(h, number);
-		return true;
 	}
+	say("the command for message %" PRIu64 " cannot be started: %s", number, strerror(-r));
+	handler_remove_first(h);
+	handler_count_failure(h, number);
+	return true;
 }
 
 static void
@@ -151,35 +163,35 @@ handler_start_some(struct handler *h)
 }
 
 static void
-handler_child_cb(evutil_socket_t signo, short what, void *arg)
+handler_child_ended_cb(void *arg, pid_t pid, int status)
 {
 	struct handler *h = arg;
 	struct job *job;
-	bool has_ended = false;
-	int status;
-	pid_t pid;
+	char text[128];
 
-	(void)signo;
-	(void)what;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		SLIST_FOREACH(job, &h->jobs, link)
-		if (job->pid == pid)
-			break;
-		if (!job)
-			continue;
-		has_ended = true;
-		SLIST_REMOVE(&h->jobs, job, job, link);
-		h->running--;
-		if (WIFSIGNALED(status))
-			say("the command for message %" PRIu64 " was killed: %s", job->number,
-			    strsignal(WTERMSIG(status)));
-		else if (status != 0)
-			say("the command for message %" PRIu64 " failed with status %d", job->number,
-			    WEXITSTATUS(status));
-		if (status != 0)
-			handler_count_failure(h, job->number);
-		free(job);
+	SLIST_FOREACH(job, &h->jobs, link)
+	if (job->pid == pid)
+		break;
+	if (!job)
+		return;
+	h->has_ended = true;
+	SLIST_REMOVE(&h->jobs, job, job, link);
+	h->running--;
+	if (status != 0) {
+		children_describe(status, text, sizeof(text));
+		say("the command for message %" PRIu64 " %s", job->number, text);
+		handler_count_failure(h, job->number);
 	}
+	free(job);
+}
+
+static void
+handler_swept_cb(void *arg)
+{
+	struct handler *h = arg;
+	bool has_ended = h->has_ended;
+
+	h->has_ended = false;
 	handler_start_some(h);
 	if (has_ended)
 		h->ended(h->arg);
@@ -204,10 +216,8 @@ handler_new(struct loop *loop, const struct handler_options *options, handler_cb
 	h->arg = arg;
 	STAILQ_INIT(&h->queue);
 	SLIST_INIT(&h->jobs);
-	h->child_event = evsignal_new(loop_base(loop), SIGCHLD, handler_child_cb, h);
-	memory_check(h->child_event ? 0 : -1);
+	h->children = children_new(loop, handler_child_ended_cb, handler_swept_cb, h);
 	timer_init(&h->retry, loop, handler_retry_cb, h);
-	event_add(h->child_event, NULL);
 	return h;
 }
 
@@ -224,7 +234,7 @@ handler_free(struct handler *h)
 		SLIST_REMOVE_HEAD(&h->jobs, link);
 		free(job);
 	}
-	event_free(h->child_event);
+	children_free(h->children);
 	timer_deinit(&h->retry);
 	free(h);
 }

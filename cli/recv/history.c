@@ -117,6 +117,13 @@ history_missed(void *arg, const struct reader_stream *s, uint64_t n)
 }
 
 static void
+history_absent(void *arg, const struct reader_stream *s)
+{
+	(void)arg;
+	say_notice("there is no stream '%.*s' yet; waiting for it", (int)s->name.len, (const char *)s->name.p);
+}
+
+static void
 history_is_short(void *arg, const struct reader_stream *s, struct entry_id last)
 {
 	char id[ENTRY_ID_TEXT], last_id[ENTRY_ID_TEXT];
@@ -187,6 +194,7 @@ static const struct reader_ops history_reader_ops = {
 	.take = history_take,
 	.took = history_took,
 	.missed = history_missed,
+	.absent = history_absent,
 	.is_short = history_is_short,
 	.refused = history_refused,
 };

@@ -103,14 +103,16 @@ ledger_open_into(struct ledger *l)
 static int
 ledger_reopen_into(struct ledger *l)
 {
+	struct into *old = l->into;
 	int status = ledger_save(l);
 
-	if (status != 0)
-		return status;
-	say_verbose("'%s' was renamed; going on with a new file", l->o->into);
-	into_free(l->into);
-	l->into = NULL;
-	return ledger_open_into(l);
+	if (status == 0) {
+		say_verbose("'%s' was renamed; going on with a new file", l->o->into);
+		status = ledger_open_into(l);
+	}
+	if (l->into != old)
+		into_free(old);
+	return status;
 }
 
 bool

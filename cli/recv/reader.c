@@ -143,6 +143,7 @@ reader_take_figures(struct reader *r, const struct resp_reply *reply, struct rea
 			r->ops->refused(r->arg, reply->nodes[0].text);
 			return true;
 		}
+		r->ops->absent(r->arg, s);
 	} else if (!place_read_figures(reply, &f)) {
 		return false;
 	}

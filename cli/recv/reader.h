@@ -38,6 +38,8 @@ struct reader_ops {
 	void (*took)(void *arg);
 	/* So many entries of the stream, or PLACE_COUNT_UNKNOWN, were removed before they were read. */
 	void (*missed)(void *arg, const struct reader_stream *s, uint64_t n);
+	/* There is no such stream yet. */
+	void (*absent)(void *arg, const struct reader_stream *s);
 	/* The stream ends before the place. */
 	void (*is_short)(void *arg, const struct reader_stream *s, struct entry_id last);
 	/* The daemon answered with an error. */

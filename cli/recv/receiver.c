@@ -5,6 +5,7 @@
  */
 #include "receiver.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sysexits.h>
@@ -69,8 +70,10 @@ receiver_took(struct receiver *r)
 		receiver_finish(r, EX_OK);
 	if (sink_has_failed(r->sink))
 		receiver_finish(r, EX_SOFTWARE);
-	if (messages > r->counted)
+	if (messages > r->counted) {
 		deadline_progress(&r->deadline);
+		r->has_complained = false;
+	}
 	r->counted = messages;
 	if (r->ops->handled)
 		r->ops->handled(r->arg);
@@ -80,15 +83,18 @@ receiver_took(struct receiver *r)
 void
 receiver_refused(struct receiver *r, struct slice error)
 {
+	bool is_temporary = answers_error_is_temporary(&error);
 	int complaint = answers_complaint(&error);
 
-	if (complaint) {
-		say_verbose("%s: %.*s", client_name(r->client), (int)error.len, (const char *)error.p);
-		client_drop(r->client, complaint);
+	if (complaint || is_temporary) {
+		say_at(is_temporary && !r->has_complained ? SAY_ALWAYS : SAY_VERBOSE, "%s: %.*s; trying again",
+		       client_name(r->client), (int)error.len, (const char *)error.p);
+		r->has_complained |= is_temporary;
+		client_drop(r->client, complaint ? complaint : EAGAIN);
 		return;
 	}
 	say("%s: %.*s", client_name(r->client), (int)error.len, (const char *)error.p);
-	receiver_finish(r, answers_error_is(&error, "NOPERM") ? EX_NOPERM : EX_PROTOCOL);
+	receiver_finish(r, answers_error_status(&error));
 }
 
 static void

@@ -32,10 +32,11 @@ struct receiver {
 	const struct receiver_ops *ops;
 	void *arg;
 	struct deadline deadline, signal_deadline, silence;
-	uint64_t missed;  /* messages that were dropped, or removed before they were read */
-	uint64_t counted; /* messages when progress was last noted */
-	bool finishing;   /* the connection is closed; the sink is not idle yet */
-	int status;       /* exit status, while finishing */
+	uint64_t missed;     /* messages that were dropped, or removed before they were read */
+	uint64_t counted;    /* messages when progress was last noted */
+	bool has_complained; /* a temporary error was said since the last message */
+	bool finishing;      /* the connection is closed; the sink is not idle yet */
+	int status;          /* exit status, while finishing */
 };
 
 /* Returns 0, or an exit status after saying why; receiver_deinit() is needed in any case. */

@@ -18,7 +18,8 @@ struct lines {
 	const struct send_options *o;
 	struct input_file *files;
 	size_t n_files;
-	struct input *input; /* NULL for messages from arguments */
+	struct input *input;   /* NULL for messages from arguments */
+	struct follow *follow; /* or NULL */
 	size_t next_arg;
 	bool over;
 };
@@ -31,6 +32,11 @@ lines_open_files(struct lines *l)
 	const char *name;
 	int fd;
 
+	if (o->follow) {
+		const struct follow_options options = { o->follow, o->position, o->null ? '\0' : '\n' };
+
+		return follow_open(&options, &l->follow);
+	}
 	l->files = memory_alloc((o->files.n + 1) * sizeof(*l->files));
 	if (o->files.n == 0 && o->common.n_args == 1)
 		l->files[l->n_files++] = (struct input_file){ .fd = STDIN_FILENO };
@@ -67,6 +73,7 @@ lines_free(struct lines *l)
 {
 	if (!l)
 		return;
+	follow_free(l->follow);
 	input_free(l->input);
 	for (size_t i = 0; i < l->n_files; i++)
 		if (l->files[i].fd != STDIN_FILENO)
@@ -80,6 +87,8 @@ lines_start(struct lines *l, struct loop *loop, bool spooled, input_cb *cb, void
 {
 	enum input_split split = l->o->whole ? INPUT_WHOLE : l->o->null ? INPUT_NULS : INPUT_LINES;
 
+	if (l->follow)
+		follow_start(l->follow, loop, cb, arg);
 	if (l->n_files == 0)
 		return;
 	l->input = input_new(loop, l->files, l->n_files, split, cb, arg);
@@ -112,7 +121,9 @@ lines_next(struct lines *l, struct slice *ret_message)
 
 	if (l->over)
 		return INPUT_END;
-	if (l->input) {
+	if (l->follow) {
+		status = follow_next(l->follow, ret_message);
+	} else if (l->input) {
 		status = input_next(l->input, ret_message);
 	} else if (l->next_arg == l->o->common.n_args) {
 		status = INPUT_END;
@@ -122,7 +133,7 @@ lines_next(struct lines *l, struct slice *ret_message)
 	}
 	if (status == INPUT_END || status == INPUT_FAILED) {
 		l->over = true;
-		if (status == INPUT_FAILED)
+		if (status == INPUT_FAILED && l->input)
 			lines_report(l);
 	}
 	return status;
@@ -142,6 +153,22 @@ lines_consume(struct lines *l, uint64_t n)
 }
 
 void
+lines_answered(struct lines *l, uint64_t n)
+{
+	if (l->follow)
+		follow_done(l->follow, n);
+}
+
+bool
+lines_get_origin(struct lines *l, struct follow_origin *ret_origin, bool *ret_changed)
+{
+	if (!l->o->position)
+		return false;
+	follow_get_origin(l->follow, ret_origin, ret_changed);
+	return true;
+}
+
+void
 lines_want(struct lines *l, bool want)
 {
 	if (l->input)
@@ -151,6 +178,10 @@ lines_want(struct lines *l, bool want)
 bool
 lines_stop(struct lines *l)
 {
+	if (l->follow) {
+		follow_stop(l->follow);
+		return true;
+	}
 	if (!l->input || input_is_at_end(l->input))
 		return false;
 	input_stop(l->input);
@@ -162,13 +193,15 @@ lines_count_rest(struct lines *l)
 {
 	struct slice message;
 
-	while (lines_next(l, &message) == INPUT_OK)
+	while (!l->follow && lines_next(l, &message) == INPUT_OK)
 		continue;
 }
 
 uint64_t
 lines_taken(const struct lines *l)
 {
+	if (l->follow)
+		return follow_taken(l->follow);
 	return l->input ? input_handed(l->input) : l->next_arg - 1;
 }
 
@@ -177,6 +210,8 @@ lines_bytes(const struct lines *l)
 {
 	uint64_t bytes = 0;
 
+	if (l->follow)
+		return follow_bytes(l->follow);
 	for (size_t i = 1; i < l->next_arg; i++)
 		bytes += strlen(l->o->common.args[i]);
 	return l->input ? input_handed_bytes(l->input) : bytes;
@@ -185,7 +220,7 @@ lines_bytes(const struct lines *l)
 bool
 lines_are_arguments(const struct lines *l)
 {
-	return l->n_files == 0;
+	return l->n_files == 0 && !l->follow;
 }
 
 int
@@ -197,10 +232,11 @@ lines_input(const struct lines *l)
 void
 lines_describe(const struct lines *l, uint64_t number, char *text, size_t size)
 {
-	const char *name = l->input ? input_locate(l->input, number, &number) : NULL;
+	const char *name = l->input ? input_locate(l->input, number, &number) : l->o->follow;
 
-	snprintf(text, size, "%s %" PRIu64 "%s%s%s", l->input && !l->o->null && !l->o->whole ? "line" : "message",
-	         number, name ? " of '" : "", name ? name : "", name ? "'" : "");
+	snprintf(text, size, "%s %" PRIu64 "%s%s%s",
+	         !lines_are_arguments(l) && !l->o->null && !l->o->whole ? "line" : "message", number,
+	         name ? " of '" : "", name ? name : "", name ? "'" : "");
 }
 
 void
@@ -214,5 +250,5 @@ lines_say_lost(const struct lines *l)
 bool
 lines_have_failed(const struct lines *l)
 {
-	return l->input && input_error(l->input);
+	return (l->input && input_error(l->input)) || (l->follow && follow_has_failed(l->follow));
 }

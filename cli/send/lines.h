@@ -1,6 +1,6 @@
 /*
- * The new messages of udsctl send, in order: arguments, or what standard input or files bring. It says what goes wrong
- * with them.
+ * The new messages of udsctl send, in order: arguments, or what standard input or files bring, or a log that grows. It
+ * says what goes wrong with them.
  */
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "follow.h"
 #include "input.h"
 #include "protocol.h"
 
@@ -33,8 +34,12 @@ enum input_status lines_next(struct lines *l, struct slice *ret_message);
 /* Whether there will be no more. */
 bool lines_are_over(const struct lines *l);
 
-/* The next n messages are safe elsewhere. */
+/* The next n messages are safe elsewhere: in the spool, or answered. */
 void lines_consume(struct lines *l, uint64_t n);
+void lines_answered(struct lines *l, uint64_t n);
+
+/* Whether the last message is known by where it came from; then sets that, see follow_get_origin(). */
+bool lines_get_origin(struct lines *l, struct follow_origin *ret_origin, bool *ret_changed);
 
 /* Whether to read more. */
 void lines_want(struct lines *l, bool want);

@@ -13,6 +13,10 @@
 const struct option_row send_rows[] = {
 	{ "file", 'f', "FILE", "read FILE (-: standard input); several go in order", OPTION_LIST,
 	  offsetof(struct send_options, files) },
+	{ "follow", 0, "FILE", "send each line that FILE gets, across rotation", OPTION_NAME,
+	  offsetof(struct send_options, follow) },
+	{ "position", 0, "FILE", "keep in FILE what is sent, and go on there", OPTION_NAME,
+	  offsetof(struct send_options, position) },
 	{ "null", '0', NULL, "messages end with a NUL instead of a newline", OPTION_FLAG,
 	  offsetof(struct send_options, null) },
 	{ "whole", 0, NULL, "all of an input is one message", OPTION_FLAG, offsetof(struct send_options, whole) },
@@ -60,6 +64,12 @@ send_find_conflict(const struct send_options *o)
 
 	if (o->files.n > 0 && o->common.n_args > 1)
 		return "messages come from --file or from arguments, not from both";
+	if (o->follow && (o->files.n > 0 || o->common.n_args > 1 || o->whole))
+		return "--follow reads lines of one file, not messages from elsewhere";
+	if (o->follow && o->spool)
+		return "--follow needs no spool: what is not answered is in the file, see --position";
+	if (o->position && !o->follow)
+		return "--position needs --follow";
 	if (o->spool_sync && !o->spool)
 		return "--spool-sync needs --spool";
 	if (o->spool_bytes > 0 && !o->spool)

@@ -8,8 +8,9 @@
 struct send_options {
 	struct options common;
 	struct option_list files;
-	bool null;  /* messages end with NUL */
-	bool whole; /* all of an input is one message */
+	const char *follow, *position; /* files; or NULL */
+	bool null;                     /* messages end with NUL */
+	bool whole;                    /* all of an input is one message */
 	struct option_rate rate;
 	uint64_t wait_receivers; /* 0: not given */
 	struct option_limit rejoin;

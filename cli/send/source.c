@@ -163,6 +163,8 @@ enum source_status
 source_next(struct source *s, struct item *ret_item)
 {
 	uint64_t number = lines_taken(s->lines);
+	struct follow_origin origin;
+	bool is_another;
 
 	if (s->spool)
 		return source_next_spooled(s, ret_item);
@@ -177,12 +179,19 @@ source_next(struct source *s, struct item *ret_item)
 	}
 	if (way_set_due(&s->way, s->o->delay_ms))
 		s->way_serial++;
-	ret_item->channel = s->channel;
-	ret_item->way = &s->way;
+	*ret_item = (struct item){ .channel = s->channel,
+		                   .text = ret_item->text,
+		                   .way = &s->way,
+		                   .number = number,
+		                   .sum = s->token,
+		                   .producer = s->producer };
+	if (s->way.kind != WAY_PUBLISH && s->way.key.len == 0 && lines_get_origin(s->lines, &origin, &is_another)) {
+		ret_item->number = origin.number;
+		ret_item->sum = origin.sum;
+		ret_item->producer = origin.producer;
+		s->way_serial += is_another;
+	}
 	ret_item->way_serial = s->way_serial;
-	ret_item->number = number;
-	ret_item->sum = s->token;
-	ret_item->producer = s->producer;
 	return SOURCE_OK;
 }
 
@@ -207,6 +216,7 @@ void
 source_done(struct source *s, uint64_t n)
 {
 	s->done += n;
+	lines_answered(s->lines, n);
 	if (s->spool)
 		source_check_spool(s, spool_answered(s->spool, n));
 }

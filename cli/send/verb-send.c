@@ -47,7 +47,7 @@ struct send {
 static bool
 send_may_push(struct send *s)
 {
-	return s->delivery.queue.bytes < s->queue_bytes && s->delivery.queue.frames < WAY_WINDOW &&
+	return s->delivery.queue.bytes < s->queue_bytes && (!s->o->store || s->delivery.queue.frames < WAY_WINDOW) &&
 	       (!s->ids || output_pending(s->ids) < OUTPUT_HIGH) &&
 	       (s->o->rate.count == 0 || (client_is_up(s->delivery.client) && rate_allows(&s->rate)));
 }
@@ -165,7 +165,7 @@ send_signal_cb(void *arg, int signo, bool again)
 	if (source_stop(s->source))
 		s->signo = signo;
 	/* What is in the spool is safe: no need to wait for a daemon that is not there. */
-	if (again || (s->o->spool && !client_is_up(s->delivery.client))) {
+	if (again || ((s->o->spool || s->o->position) && !client_is_up(s->delivery.client))) {
 		send_give_up(s, "interrupted");
 		return;
 	}
@@ -271,7 +271,7 @@ send_setup(struct send *s)
 {
 	const struct send_options *o = s->o;
 	uint64_t timeout = options_timeout(&o->common, o->common.n_args > 1 ? ARGUMENTS_TIMEOUT : 0);
-	bool outlives = o->spool || o->id; /* what is known of messages is needed by another process */
+	bool outlives = o->spool || o->id || o->position; /* what is known of messages is needed by another process */
 	struct delivery_options options = { .addr = o->common.addr,
 		                            .wait_receivers = (uint16_t)o->wait_receivers,
 		                            .remember = o->store && outlives ? o->common.args[0] : NULL };

@@ -91,6 +91,7 @@ keys_show(struct top *t, enum snapshot_kind kind)
 static void
 keys_press_table(struct top *t, unsigned int key)
 {
+	static const char tables[] = "cltg"; /* in the order of enum snapshot_kind */
 	struct view *v = &t->view;
 
 	switch (key) {
@@ -100,7 +101,8 @@ keys_press_table(struct top *t, unsigned int key)
 	case 'c':
 	case 'l':
 	case 't':
-		if (!keys_show(t, key == 'c' ? SNAPSHOT_CHANNELS : key == 'l' ? SNAPSHOT_CLIENTS : SNAPSHOT_STREAMS))
+	case 'g':
+		if (!keys_show(t, (enum snapshot_kind)(strchr(tables, (int)key) - tables)))
 			return;
 		break;
 	case 's':
@@ -145,6 +147,9 @@ keys_press_table(struct top *t, unsigned int key)
 			view_move(v, keys_rows(t, key));
 		return;
 	}
+	t->fetch.wants_groups = v->kind == SNAPSHOT_GROUPS;
+	if (t->fetch.wants_groups && t->now.lists[SNAPSHOT_GROUPS].n == 0 && !t->paused)
+		fetch_snapshot(&t->fetch); /* else they would come with the next refresh */
 	view_update(v);
 }
 

@@ -26,8 +26,8 @@
 static const char *const page_help[] = {
 	"What goes through the daemon. Keys:",
 	"",
-	"Tab c l t  next, channels, clients,",
-	"           streams",
+	"Tab c l    next, channels, clients,",
+	"    t g    streams, groups",
 	"Up Down    select a row (also i j)",
 	"PgUp PgDn  select further (Home End)",
 	"s < >      sort by next, left, right",
@@ -181,6 +181,8 @@ page_row_style(const struct view *v, const struct snapshot_row *row)
 	} else if (v->kind == SNAPSHOT_CLIENTS) {
 		is_bad = row->state == STATE_CLOGGED;
 		is_notable = row->state == STATE_FULL || row->state == STATE_WAITS;
+	} else if (v->kind == SNAPSHOT_GROUPS) {
+		is_notable = row->values[GROUP_LAG] > 0 && row->values[GROUP_CONSUMERS] == 0;
 	}
 	return is_bad ? SCREEN_BAD : is_notable ? SCREEN_NOTABLE : SCREEN_PLAIN;
 }

@@ -168,6 +168,18 @@ report_put_warning(struct top *t)
 	return is_store_bad || report_value(t, "clogged_clients") + dropped + lost > 0 ? SCREEN_BAD : SCREEN_NOTABLE;
 }
 
+/* The groups of the streams in the list. */
+static double
+report_groups(const struct top *t)
+{
+	const struct snapshot_list *streams = &t->now.lists[SNAPSHOT_STREAMS];
+	double groups = 0;
+
+	for (size_t i = 0; i < streams->n; i++)
+		groups += streams->rows[i].values[STREAM_GROUPS];
+	return groups;
+}
+
 /* What there is of it that the list lacks, since the user may not see it. */
 static double
 report_hidden(const struct top *t, enum snapshot_kind kind)
@@ -178,8 +190,11 @@ report_hidden(const struct top *t, enum snapshot_kind kind)
 		[SNAPSHOT_STREAMS] = "streams",
 	};
 	const struct snapshot_list *list = &t->now.lists[kind];
-	double hidden = report_value(t, fields[kind]);
+	double hidden;
 
+	if (kind == SNAPSHOT_GROUPS)
+		return 0;
+	hidden = report_value(t, fields[kind]);
 	if (kind != SNAPSHOT_CHANNELS)
 		return hidden - (double)list->n;
 	for (size_t i = 0; i < list->n; i++)
@@ -194,14 +209,15 @@ report_put_tables(struct top *t)
 		[SNAPSHOT_CHANNELS] = "Channels",
 		[SNAPSHOT_CLIENTS] = "Clients",
 		[SNAPSHOT_STREAMS] = "Streams",
+		[SNAPSHOT_GROUPS] = "Groups",
 	};
 	enum snapshot_kind shown = t->view.kind;
 	double hidden = report_hidden(t, shown);
 
 	for (enum snapshot_kind kind = 0; kind < SNAPSHOT_LISTS; kind++)
 		if (view_has(&t->view, kind))
-			TOP_PUT(t, kind == shown ? "%s[%s %zu]" : "%s %s %zu ", kind > 0 ? "  " : "", names[kind],
-			        t->now.lists[kind].n);
+			TOP_PUT(t, kind == shown ? "%s[%s %.0f]" : "%s %s %.0f ", kind > 0 ? "  " : "", names[kind],
+			        kind == SNAPSHOT_GROUPS ? report_groups(t) : (double)t->now.lists[kind].n);
 	if (t->view.filter[0])
 		TOP_PUT(t, "  filter: %s (%zu)", t->view.filter, t->view.n_rows);
 	if (hidden > 0)

@@ -263,9 +263,11 @@ verb_top_run(const void *options)
 	if (status == 0) {
 		t.loop = loop_new(NULL, NULL);
 		fetch_init(&t.fetch, t.loop, &o->common.addr, &top_fetch_ops, &t);
+		t.fetch.wants_groups = t.view.kind == SNAPSHOT_GROUPS;
 		timer_init(&t.due, t.loop, top_due_cb, &t);
 		if (o->batch || !top_has_screen()) {
 			t.batch = output_new(t.loop, STDOUT_FILENO, top_end_if_done_cb, &t);
+			t.fetch.wants_groups = true;
 			fetch_start(&t.fetch);
 			status = loop_run(t.loop);
 			output_free(t.batch);

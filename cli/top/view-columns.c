@@ -38,10 +38,20 @@ const struct view_column view_columns[SNAPSHOT_LISTS][VIEW_COLUMNS_MAX] = {
 		{ "lag", "LAG", VIEW_COUNT, STREAM_LAG, 7, 4 },
 		{ "owner", "OWNER", VIEW_USER, 0, 8, 7 },
 	},
+	[SNAPSHOT_GROUPS] = {
+		{ "group", "GROUP", VIEW_NAME, 0, 12, 1 },
+		{ "source", "STREAM", VIEW_CHANNELS, 0, 14, 2 },
+		{ "given", "GIVEN/S", VIEW_RATE, GROUP_READ, 8, 4 },
+		{ NULL, "", VIEW_BAR, 0, 8, 7 },
+		{ "behind", "LAG", VIEW_COUNT, GROUP_LAG, 7, 3 },
+		{ "unacknowledged", "PENDING", VIEW_COUNT, GROUP_PENDING, 8, 5 },
+		{ "consumers", "CONSUMERS", VIEW_COUNT, GROUP_CONSUMERS, 10, 6 },
+	},
 };
 
 const struct view_column *const view_main_columns[SNAPSHOT_LISTS] = {
 	[SNAPSHOT_CHANNELS] = &view_columns[SNAPSHOT_CHANNELS][1],
 	[SNAPSHOT_CLIENTS] = &view_columns[SNAPSHOT_CLIENTS][6],
 	[SNAPSHOT_STREAMS] = &view_columns[SNAPSHOT_STREAMS][1],
+	[SNAPSHOT_GROUPS] = &view_columns[SNAPSHOT_GROUPS][4],
 };

@@ -45,7 +45,7 @@ bool
 view_has(const struct view *v, enum snapshot_kind kind)
 {
 	/* What the user has asked for stays, also when a daemon without streams has followed. */
-	return kind != SNAPSHOT_STREAMS || v->kind == kind || stats_has(&v->snapshot->info, "store_state");
+	return kind < SNAPSHOT_STREAMS || v->kind == kind || stats_has(&v->snapshot->info, "store_state");
 }
 
 void

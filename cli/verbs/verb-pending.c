@@ -3,6 +3,7 @@
  * for in pages, and with --json printed page by page.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ask.h"
@@ -28,7 +29,8 @@ static const struct option_row rows[] = {
 };
 
 static const struct grid_column columns[] = {
-	{ "GROUP", false }, { "ID", false }, { "CONSUMER", false }, { "IDLE", true }, { "DELIVERIES", true },
+	{ "GROUP", false }, { "ID", false },        { "STATE", false }, { "CONSUMER", false },
+	{ "IDLE", true },   { "DELIVERIES", true }, { "DUE", true },    { "PID", true },
 };
 
 /* Entries in a page. */
@@ -41,30 +43,53 @@ struct pending_list {
 	uint64_t n; /* shown so far */
 };
 
+/* The figures of UDSD PENDING as they are. */
 static void
-pending_show(struct pending_list *list, struct entry_id id, const struct resp_node *entry)
+pending_print_json(const struct pending_list *list, const struct resp_node *map)
 {
-	struct slice consumer = entry[2].text;
-	json_t *object;
-	char text[ENTRY_ID_TEXT];
+	json_t *object = record_new();
+	char key[32];
 
-	entry_id_format(text, id);
-	list->n++;
-	if (!list->o->common.json) {
-		grid_put(&list->table, "%.*s", (int)list->group->name.len, (const char *)list->group->name.p);
-		grid_put(&list->table, "%s", text);
-		grid_put(&list->table, "%.*s", (int)consumer.len, (const char *)consumer.p);
-		grid_put(&list->table, "%s", human_age((uint64_t)entry[3].integer / 1000).text);
-		grid_put(&list->table, "%" PRId64, entry[4].integer);
-		return;
-	}
-	object = record_new();
 	record_set_bytes(object, "group", list->group->name);
-	record_set_string(object, "id", text);
-	record_set_bytes(object, "consumer", consumer);
-	record_set(object, "idle", json_integer(entry[3].integer));
-	record_set(object, "deliveries", json_integer(entry[4].integer));
+	for (size_t i = 1; i + 1 <= map->elements; i += 2) {
+		snprintf(key, sizeof(key), "%.*s", (int)map[i].text.len, (const char *)map[i].text.p);
+		if (map[i + 1].type == RESP_INTEGER)
+			record_set(object, key, json_integer(map[i + 1].integer));
+		else
+			record_set_bytes(object, key, map[i + 1].text);
+	}
 	record_write(object);
+}
+
+static int64_t
+pending_number(const struct resp_node *map, const char *key)
+{
+	const struct resp_node *node = ask_lookup(map, key);
+
+	return node ? node->integer : 0;
+}
+
+static void
+pending_put_age(struct grid *table, int64_t ms)
+{
+	grid_put(table, "%s", ms >= 0 ? human_age((uint64_t)ms / 1000).text : "-");
+}
+
+static void
+pending_put(struct pending_list *list, const struct resp_node *map)
+{
+	const struct resp_node *texts[] = { ask_lookup(map, "id"), ask_lookup(map, "state"),
+		                            ask_lookup(map, "consumer") };
+	int64_t due = pending_number(map, "due_ms"), pid = pending_number(map, "pid");
+
+	grid_put(&list->table, "%.*s", (int)list->group->name.len, (const char *)list->group->name.p);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		grid_put(&list->table, "%.*s", texts[i] ? (int)texts[i]->text.len : 0,
+		         texts[i] ? (const char *)texts[i]->text.p : "");
+	pending_put_age(&list->table, pending_number(map, "idle_ms"));
+	grid_put(&list->table, "%" PRId64, pending_number(map, "deliveries"));
+	pending_put_age(&list->table, due > 0 ? due : -1);
+	grid_put(&list->table, pid > 0 ? "%" PRId64 : "-", pid);
 }
 
 /* Shows the page that begins with *from. Returns 0 and how many entries it has, and sets *from behind them. */
@@ -72,38 +97,45 @@ static int
 pending_show_page(struct ask *a, struct pending_list *list, struct entry_id *from, uint64_t page, uint64_t *ret_n)
 {
 	char id[ENTRY_ID_TEXT], count[ENTRY_ID_TEXT];
-	struct slice words[] = { { (const uint8_t *)"XPENDING", 8 },
+	struct slice words[] = { { (const uint8_t *)"UDSD", 4 },
+		                 { (const uint8_t *)"PENDING", 7 },
 		                 list->group->stream,
 		                 list->group->name,
 		                 { (const uint8_t *)id, entry_id_format(id, *from) },
 		                 { (const uint8_t *)"+", 1 },
+		                 { (const uint8_t *)"COUNT", 5 },
 		                 { (const uint8_t *)count, (size_t)snprintf(count, sizeof(count), "%" PRIu64, page) } };
-	const struct resp_node *reply, *entry;
+	const struct resp_node *reply, *map, *node;
 	int status = ask_words(a, &reply, words, sizeof(words) / sizeof(words[0]));
 
 	if (status != 0)
 		return status;
 	if (reply->type != RESP_ARRAY)
 		return ASK_FOREIGN;
-	entry = reply + 1;
-	for (size_t i = 0; i < reply->elements; i++, entry += 5) {
-		if (entry->type != RESP_ARRAY || entry->elements != 4 || entry[3].type != RESP_INTEGER ||
-		    !entry_id_parse(entry[1].text, 0, from))
+	map = reply + 1;
+	for (size_t i = 0; i < reply->elements; i++, map = reply + map->end) {
+		node = map->type == RESP_ARRAY ? ask_lookup(map, "id") : NULL;
+		if (!node || !entry_id_parse(node->text, 0, from))
 			return ASK_FOREIGN;
-		pending_show(list, *from, entry);
 		*from = entry_id_behind(*from);
+		list->n++;
+		if (list->o->common.json)
+			pending_print_json(list, map);
+		else
+			pending_put(list, map);
 	}
 	*ret_n = reply->elements;
 	return list->o->common.json ? ask_flush(a) : 0;
 }
 
 static int
-pending_show_group(struct ask *a, struct pending_list *list)
+pending_show_group(struct ask *a, struct pending_list *list, const struct group_row *group)
 {
 	uint64_t most = list->o->count > 0 ? list->o->count : UINT64_MAX, n = PENDING_PAGE, page = n;
 	struct entry_id from = ENTRY_ID_MIN;
 	int status = 0;
 
+	list->group = group;
 	while (status == 0 && n == page && list->n < most) {
 		page = most - list->n < PENDING_PAGE ? most - list->n : PENDING_PAGE;
 		status = pending_show_page(a, list, &from, page, &n);
@@ -115,26 +147,21 @@ static int
 verb_pending_run(const void *options)
 {
 	const struct pending_options *o = options;
-	const char *stream = o->common.args[0], *name = o->common.n_args > 1 ? o->common.args[1] : NULL;
+	const char *stream = o->common.args[0], *name = o->common.n_args > 1 ? o->common.args[1] : "";
+	struct group_row only = { .stream = { (const uint8_t *)stream, strlen(stream) },
+		                  .name = { (const uint8_t *)name, strlen(name) } };
 	struct pending_list list = { .o = o };
 	struct groups groups = { 0 };
 	struct ask *a = ask_new(&o->common);
 	int status = 0;
 
 	grid_init(&list.table, columns, sizeof(columns) / sizeof(columns[0]));
-	if (name) {
-		struct group_row row = { .stream = { (const uint8_t *)stream, strlen(stream) },
-			                 .name = { (const uint8_t *)name, strlen(name) } };
-
-		list.group = &row;
-		status = pending_show_group(a, &list);
-	} else {
+	if (o->common.n_args > 1)
+		status = pending_show_group(a, &list, &only);
+	else
 		status = groups_fetch(a, stream, &groups);
-		for (size_t i = 0; status == 0 && i < groups.n; i++) {
-			list.group = &groups.rows[i];
-			status = pending_show_group(a, &list);
-		}
-	}
+	for (size_t i = 0; status == 0 && i < groups.n; i++)
+		status = pending_show_group(a, &list, &groups.rows[i]);
 	if (status == 0 && !o->common.json)
 		grid_print(&list.table);
 	grid_deinit(&list.table);

@@ -11,17 +11,19 @@
 
 /* In the order of the help. A new verb has a file of its own and is named here, and nowhere else. */
 extern const struct verb verb_send, verb_recv, verb_pipe, verb_ping, verb_stats, verb_clients, verb_channels,
-    verb_streams, verb_groups, verb_pending, verb_top, verb_monitor, verb_kill, verb_trim, verb_export, verb_import,
-    verb_reload, verb_backup, verb_check, verb_bench, verb_help;
+    verb_streams, verb_groups, verb_pending, verb_work, verb_jobs, verb_retry, verb_drop, verb_wait, verb_pause,
+    verb_resume, verb_top, verb_monitor, verb_kill, verb_trim, verb_export, verb_import, verb_reload, verb_backup,
+    verb_check, verb_bench, verb_help;
 
 static const struct verb *const verbs[] = {
-	&verb_send,    &verb_recv,     &verb_pipe,    &verb_ping,   &verb_stats,
-	&verb_clients, &verb_channels, &verb_streams, &verb_groups, &verb_pending,
+	&verb_send,     &verb_recv,    &verb_pipe,   &verb_ping,    &verb_stats,  &verb_clients,
+	&verb_channels, &verb_streams, &verb_groups, &verb_pending, &verb_work,   &verb_jobs,
+	&verb_retry,    &verb_drop,    &verb_wait,   &verb_pause,   &verb_resume,
 #ifdef VERBS_TOP
 	&verb_top,
 #endif
-	&verb_monitor, &verb_kill,     &verb_trim,    &verb_export, &verb_import,
-	&verb_reload,  &verb_backup,   &verb_check,   &verb_bench,  &verb_help,
+	&verb_monitor,  &verb_kill,    &verb_trim,   &verb_export,  &verb_import, &verb_reload,
+	&verb_backup,   &verb_check,   &verb_bench,  &verb_help,
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -35,6 +37,10 @@ static const struct {
 	{ "subscribe", "recv" },
 	{ "sub", "recv" },
 	{ "listen", "recv" },
+	{ "worker", "work" },
+	{ "consume", "work" },
+	{ "queue", "jobs" },
+	{ "requeue", "retry" },
 	{ "info", "stats" },
 	{ "status", "stats" },
 	{ "list", "clients" },

@@ -195,7 +195,7 @@ publish_to_receivers(struct bus *bus, struct client *c, const struct publish_req
 	    publish_wait_for_untried(bus, c, channel, has_waited)) /* the batch before may have clogged it */
 		return PUBLISH_WAIT;
 	*ret_receivers = slow_policy_count_receivers(&bus->flow, channel, request->payload.len);
-	if (channel->is_stored && (bus->refusal = stored_add_to_batch(bus, c, request->payload)))
+	if (channel->is_stored && (bus->refusal = stored_add_to_batch(bus, c, request)))
 		return PUBLISH_REFUSED;
 	if (request->answer)
 		request->answer(bus, c, *ret_receivers, bus->batch.barrier);
@@ -213,7 +213,7 @@ publish_to_nobody(struct bus *bus, struct client *c, const struct publish_reques
 {
 	struct barrier *barrier = NULL;
 
-	if (is_stored && (bus->refusal = stored_add(bus, c, request->name, request->payload, &barrier)))
+	if (is_stored && (bus->refusal = stored_add(bus, c, request, &barrier)))
 		return PUBLISH_REFUSED;
 	bus->flow.stats.messages++;
 	if (channel)
@@ -260,7 +260,9 @@ publish_message(struct bus *bus, struct client *c, const struct publish_request 
 	bus->flow.stats.unreceived += receivers == 0; /* publish_more() has receivers */
 	c->published++;
 	if (bus->taps.n > 0)
-		taps_show(&bus->taps, &(struct publication){ c, request->name, request->is_shard, receivers },
-		          request->payload);
+		taps_show(
+		    &bus->taps,
+		    &(struct publication){ c, request->name, request->is_shard ? "spublish" : "publish", receivers },
+		    request->payload);
 	return PUBLISH_DONE;
 }

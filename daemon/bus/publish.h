@@ -9,9 +9,7 @@
 #include <stdint.h>
 
 #include "bus.h"
-
-struct barrier;
-struct chunk;
+#include "publish-request.h"
 
 enum publish_result {
 	PUBLISH_DONE,
@@ -21,18 +19,6 @@ enum publish_result {
 	PUBLISH_NOMEM,   /* nothing was done */
 	PUBLISH_LOST,    /* there was no memory, although the answer is queued already: the client must not get it */
 	PUBLISH_DEAD,    /* the client has died meanwhile */
-};
-
-/* Queues the answer to the publisher: the number of receivers. The answer has to wait for the barrier, or NULL. */
-typedef void publish_answer(struct bus *bus, struct client *c, uint64_t receivers, struct barrier *barrier);
-
-struct publish_request {
-	struct slice name; /* of the channel, at most PROTOCOL_NAME_MAX bytes */
-	bool is_shard;
-	bool may_wait; /* false: publish now, even if receivers are clogged or the publisher is dead */
-	struct slice payload;
-	struct chunk *tail;     /* see batch_append(); or NULL */
-	publish_answer *answer; /* called before the message is queued for a receiver; NULL: no answer */
 };
 
 enum publish_result publish_message(struct bus *bus, struct client *c, const struct publish_request *request);

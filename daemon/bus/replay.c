@@ -106,6 +106,17 @@ replays_end_for(struct replays *replays, struct client *c, const struct channel 
 	}
 }
 
+size_t
+replays_count(const struct client *c)
+{
+	const struct replay *replay;
+	size_t n = 0;
+
+	LIST_FOREACH(replay, &c->replays, of_client)
+		n++;
+	return n;
+}
+
 bool
 replay_has_room(const struct client *c)
 {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -70,6 +71,9 @@ void replays_end_for(struct replays *replays, struct client *c, const struct cha
                      const struct pattern *pattern);
 
 void replay_set_state(struct replays *replays, struct replay *replay, enum replay_state state);
+
+/* How many the client has. */
+size_t replays_count(const struct client *c);
 
 /* Whether what the client gets from replays is written. */
 bool replay_has_room(const struct client *c);

@@ -20,7 +20,7 @@ stored_get_message(const struct stream_entry *entry, struct slice *ret_payload)
 	for (size_t i = 0; i < entry->n_fields; i++) {
 		struct slice name = stream_entry_next(&at), value = stream_entry_next(&at);
 
-		if (name.len == strlen(STORED_FIELD) && memcmp(name.p, STORED_FIELD, name.len) == 0) {
+		if (stored_is_field(name)) {
 			*ret_payload = value;
 			return true;
 		}
@@ -42,11 +42,11 @@ stored_say_not_made(const struct streams *streams, int error)
 
 /* stream: NULL if there is none. */
 static const char *
-stored_append(struct bus *bus, const struct client *publisher, struct slice channel, struct stream *stream,
-              struct slice payload)
+stored_append(struct bus *bus, const struct client *publisher, const struct publish_request *request,
+              struct stream *stream)
 {
 	struct streams *streams = bus->streams;
-	const struct slice pair[2] = { { (const uint8_t *)STORED_FIELD, strlen(STORED_FIELD) }, payload };
+	const struct slice pair[2] = { { (const uint8_t *)STORED_FIELD, strlen(STORED_FIELD) }, request->payload };
 	const char *refusal = streams_refusal(streams, stream ? stream->uid : publisher->identity.uid);
 	struct stream_id id;
 	int r = 0;
@@ -55,7 +55,7 @@ stored_append(struct bus *bus, const struct client *publisher, struct slice chan
 		refusal = stream_retain_refusal(streams, stream);
 	if (refusal)
 		return refusal;
-	if (!stream && !(stream = streams_get(streams, channel, publisher->identity.uid, &r)))
+	if (!stream && !(stream = streams_get(streams, request->name, publisher->identity.uid, &r)))
 		return stored_say_not_made(streams, r);
 	if (!stream_next_id(stream, streams_now_ms(streams), &id))
 		return "ERR The stream has exhausted the last possible ID, unable to add more items";
@@ -66,14 +66,18 @@ stored_append(struct bus *bus, const struct client *publisher, struct slice chan
 }
 
 const char *
-stored_add(struct bus *bus, const struct client *publisher, struct slice channel, struct slice payload,
+stored_add(struct bus *bus, const struct client *publisher, const struct publish_request *request,
            struct barrier **ret_barrier)
 {
 	const char *refusal;
 
 	bus->flow.work.done += WORK_LOOKUP;
-	refusal = stored_append(bus, publisher, channel, streams_find(bus->streams, channel), payload);
+	if (request->store)
+		refusal = request->store(bus, request->store_arg);
+	else
+		refusal = stored_append(bus, publisher, request, streams_find(bus->streams, request->name));
 	*ret_barrier = bus->streams->open;
+	bus->flow.stats.stored += !refusal;
 	return refusal;
 }
 
@@ -87,18 +91,19 @@ stored_bind_batch(struct bus *bus, struct client *publisher, struct channel *cha
 }
 
 const char *
-stored_add_to_batch(struct bus *bus, const struct client *publisher, struct slice payload)
+stored_add_to_batch(struct bus *bus, const struct client *publisher, const struct publish_request *request)
 {
 	struct batch *batch = &bus->batch;
-	struct slice name = channel_name(batch->channel);
-	struct stream *stream = streams_find(bus->streams, name);
+	struct stream *stream;
+	struct barrier *commit;
 	const char *refusal;
 
-	bus->flow.work.done += WORK_LOOKUP;
-	if (batch->messages == 0)
+	if (batch->messages == 0) {
+		stream = streams_find(bus->streams, request->name);
 		batch->stored_before = stream ? stream->last : STREAM_ID_MIN;
-	refusal = stored_append(bus, publisher, name, stream, payload);
+	}
+	refusal = stored_add(bus, publisher, request, &commit);
 	if (!refusal && batch->messages == 0)
-		barrier_follow(batch->barrier, bus->streams->open);
+		barrier_follow(batch->barrier, commit);
 	return refusal;
 }

@@ -95,8 +95,8 @@ notice_begin(struct notice *notice, const struct publication *publication, struc
 	    notice->head, sizeof(notice->head),
 	    "time=%lld.%06ld id=%" PRIu64 " uid=%lld pid=%d cmd=%s receivers=%" PRIu64 " channel=%zu payload=%zu\n",
 	    (long long)now.tv_sec, now.tv_nsec / 1000, publication->publisher->id,
-	    identity->anonymous ? -1LL : (long long)identity->uid, (int)identity->pid,
-	    publication->is_shard ? "spublish" : "publish", publication->receivers, publication->name.len, payload.len);
+	    identity->anonymous ? -1LL : (long long)identity->uid, (int)identity->pid, publication->command,
+	    publication->receivers, publication->name.len, payload.len);
 }
 
 /* Returns 0 or -ENOMEM. */

@@ -22,12 +22,12 @@ struct taps {
 	uint32_t n;
 };
 
-/* What a notice says of a published message, beside its payload. */
+/* What a notice says of a published message, or of a request to a service or its answer, beside the payload. */
 struct publication {
-	const struct client *publisher;
-	struct slice name;
-	bool is_shard;
-	uint64_t receivers; /* as answered to the publisher */
+	const struct client *publisher; /* who sent it */
+	struct slice name;              /* of the channel, or service */
+	const char *command;            /* one word */
+	uint64_t receivers; /* as answered to the publisher; 1 if somebody has got the request, or the answer */
 };
 
 void taps_init(struct taps *taps, struct flow *flow, struct missed_table *missed);

@@ -14,12 +14,13 @@
  *
  * Replies that wait for a commit of the store do not count, since messages overtake them: publishers never wait for the
  * disk. For these there is a limit of its own, over which the client is held up: nothing is read from it until the
- * commit is done.
+ * commit is done. Behind a reply that is not known yet (outq-slot.h), which may take long, that is queue_limit.
  *
  * Only this file changes `clogged` and `held_up` of a client and what its user is charged with for output.
  */
 #include "output-limit.h"
 #include "human.h"
+#include "outq-slot.h"
 
 /* What a client may have of replies that wait for a commit, in bytes, until it is held up. */
 #define HELD_MAX ((size_t)64 * 1024)
@@ -52,7 +53,8 @@ output_limit_check(struct flow *flow, struct client *c)
 void
 output_limit_check_held(struct flow *flow, struct client *c)
 {
-	bool held_up = outq_held_cost(&c->out) > HELD_MAX;
+	size_t most = outq_is_held_by_slot(&c->out) ? flow->limits.queue_limit : HELD_MAX;
+	bool held_up = outq_held_cost(&c->out) > most;
 
 	if (held_up == c->held_up)
 		return;

@@ -26,7 +26,7 @@ output_push_slot(struct flow *flow, struct client *c)
 		if (c->out.count == 1)
 			barrier_wait(slot, &c->gate);
 	}
-	if (c->out_state >= CLIENT_OUT_BLOCKED)
+	if (c->out.count > 1 && c->out_state >= CLIENT_OUT_BLOCKED) /* the memory for one slot is in the price of it */
 		output_limit_charge_queue(flow, c);
 	output_limit_check_held(flow, c);
 	return slot;

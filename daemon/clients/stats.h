@@ -11,6 +11,7 @@ struct stats {
 	uint64_t undelivered;      /* of these, lost since the receiver went away or was disconnected */
 	uint64_t undelivered_slow; /* of these, since it was slow */
 	uint64_t dropped;          /* messages not queued for a receiver, by the channel's policy */
+	uint64_t stored;           /* messages published and stored */
 	uint64_t replayed;         /* messages that receivers got from the store: once for each receiver */
 	uint64_t overtaken;        /* messages that were gone from the store before a receiver had got them */
 	uint64_t refused;          /* messages not published, of clients that do not speak RESP */

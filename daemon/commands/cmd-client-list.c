@@ -112,11 +112,12 @@ static int
 cmd_client_put_own(struct buf *out, struct bus *bus, const struct client *c, const char *mode)
 {
 	const struct identity *who = &c->identity;
-	int r = buf_printf(
-	    out, " uid=%lld gid=%lld pid=%d published=%" PRIu64 " delivered=%" PRIu64 " clogged=%d mode=%s udsd-sub=%d",
-	    who->anonymous ? -1LL : (long long)who->uid, who->anonymous ? -1LL : (long long)who->gid,
-	    who->anonymous ? 0 : (int)who->pid, c->published, c->delivered, c->clogged, cmd_client_or_empty(mode),
-	    c->wants_missed);
+	int r = buf_printf(out,
+	                   " uid=%lld gid=%lld pid=%d published=%" PRIu64 " delivered=%" PRIu64
+	                   " clogged=%d mode=%s udsd-sub=%d replaying=%zu",
+	                   who->anonymous ? -1LL : (long long)who->uid, who->anonymous ? -1LL : (long long)who->gid,
+	                   who->anonymous ? 0 : (int)who->pid, c->published, c->delivered, c->clogged,
+	                   cmd_client_or_empty(mode), c->wants_missed, replays_count(c));
 
 	if (r == 0)
 		r = cmd_client_put_names(out, bus, c, false);

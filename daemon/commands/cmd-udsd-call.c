@@ -58,6 +58,7 @@ call_begin(struct bus *bus, struct session *s, const struct call *call, uint64_t
 {
 	int r = calls_begin(&bus->services, &s->client, call, ret_id);
 
+	service_show(bus, &s->client, call->channel.p ? "ask" : "call", call->name, call->payload, r == 0);
 	if (r == 0)
 		return true;
 	if (r != SERVICES_E_DENIED) {

@@ -112,8 +112,11 @@ serve_end(struct bus *bus, struct session *s, const struct slice *argv, enum req
 	}
 	request = calls_find_running(&bus->services, &s->client, (uint64_t)id);
 	is_wanted = request && (request->slot || request->channel);
-	if (request)
+	if (request) {
+		service_show(bus, &s->client, how == REQUEST_ANSWERED ? "answer" : "fail",
+		             service_name(request->service), argv[3], is_wanted);
 		request_end(&bus->services, request, how, argv[3]);
+	}
 	reply_integer(bus, s, is_wanted);
 	return COMMAND_DONE;
 }

@@ -66,10 +66,18 @@ udsd_put_stream(struct listing *listing, struct stream *stream)
 		const char *name;
 		uint64_t value;
 	} figures[] = {
-		{ "entries", stream->length },     { "bytes", stream->bytes },       { "added", stream->added },
-		{ "groups", stream->n_groups },    { "pending", pending },           { "delayed", delayed },
-		{ "dead", stream->dead },          { "later", later_count(stream) }, { "lag", lag },
-		{ "expires", stream->expires_ms }, { "uid", stream->uid },
+		{ "entries", stream->length },
+		{ "bytes", stream->bytes },
+		{ "added", stream->added },
+		{ "groups", stream->n_groups },
+		{ "pending", pending },
+		{ "delayed", delayed },
+		{ "dead", stream->dead },
+		{ "later", later_count(stream) },
+		{ "lag", lag },
+		{ "expires", stream->expires_ms },
+		{ "uid", stream->uid },
+		{ "published", stream_rule(sessions_of(listing->bus)->streams, stream)->published },
 	};
 	size_t n = sizeof(figures) / sizeof(figures[0]);
 	bool is_resp3 = client_is_resp3(&listing->to->client);

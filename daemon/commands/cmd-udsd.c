@@ -150,6 +150,8 @@ udsd_put_channel(struct listing *listing, struct channel *channel)
 		{ "clogged", slow_policy_count_clogged(&bus->flow, channel) },
 		{ "queued", udsd_count_unsent(bus, channel) },
 		{ "waiting", udsd_count_waiting(listing, channel) },
+		{ "stored", channel->is_stored },
+		{ "replaying", channel->n_replays },
 	};
 	size_t n = sizeof(figures) / sizeof(figures[0]);
 	bool is_resp3 = client_is_resp3(&listing->to->client);

@@ -1,6 +1,9 @@
 /*
  * XADD, the command that has to be quick: without options it looks at its arguments once, and its entry is copied once,
  * into the newest block of the stream. Its reply waits for the commit, as all answers do.
+ *
+ * If what is published to the channel of that name is stored, an entry that looks like such a message is one: it goes
+ * to the receivers of the channel, too, and XADD waits for them as PUBLISH does.
  */
 #include <string.h>
 
@@ -8,6 +11,8 @@
 #include "cmd-pubsub.h"
 #include "handlers.h"
 #include "producers.h"
+#include "publish.h"
+#include "stored.h"
 #include "trim.h"
 
 /* What is parsed of an XADD. */
@@ -200,13 +205,73 @@ xadd_append(struct bus *bus, struct session *s, struct streams *streams, struct 
 	return true;
 }
 
+/* An entry that is published, too. */
+struct xadd_message {
+	struct session *s;
+	struct slice key;
+	struct xadd *xadd;
+	struct stream_fields fields;
+	bool is_added;
+};
+
+/* For publish_message(). */
+static const char *
+xadd_store(struct bus *bus, void *arg)
+{
+	struct xadd_message *message = arg;
+	struct streams *streams = bus->streams;
+
+	message->is_added = xadd_append(bus, message->s, streams, streams_find(streams, message->key), message->key,
+	                                message->xadd, message->fields);
+	return message->is_added ? NULL : "it has replied";
+}
+
+/* Whether the entry is a message of a channel that is stored; then what receivers get. */
+static bool
+xadd_is_message(struct bus *bus, struct slice key, struct stream_fields fields, struct slice *ret_payload)
+{
+	for (size_t i = 0; i < fields.n_fields; i++) {
+		if (!stored_is_field(fields.argv[2 * i]))
+			continue;
+		*ret_payload = fields.argv[2 * i + 1];
+		return access_is_stored(&bus->access, key, &bus->flow.work.done);
+	}
+	return false;
+}
+
+/* Adds the message, and publishes it. Returns COMMAND_WAIT; or COMMAND_DONE after a reply, and whether it was added. */
+static enum command_result
+xadd_publish(struct bus *bus, struct xadd_message *message, struct slice payload)
+{
+	struct client *c = &message->s->client;
+	enum publish_result result = publish_message(bus, c,
+	                                             &(struct publish_request){
+							 .name = message->key,
+							 .may_wait = !bus->flow.executing,
+							 .payload = payload,
+							 .store = xadd_store,
+							 .store_arg = message,
+						     });
+
+	if (result == PUBLISH_WAIT)
+		return COMMAND_WAIT;
+	if (result == PUBLISH_NOMEM)
+		reply_error(bus, message->s, "ERR out of memory, the entry was not added");
+	if (result == PUBLISH_LOST)
+		flow_mark_dead(&bus->flow, c); /* receivers have missed it, and the answer does not say so */
+	return COMMAND_DONE;
+}
+
 enum command_result
 cmd_xadd(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	bool goes_on = sessions_of(bus)->place.next > 0; /* it has replied */
 	struct streams *streams = goes_on ? sessions_of(bus)->streams : keyspace_open(bus, s, argv[1], KEYSPACE_ADD);
+	struct stream_fields fields;
 	struct stream *stream;
+	struct slice payload;
 	struct xadd xadd;
+	bool is_added;
 
 	if (!streams)
 		return COMMAND_DONE;
@@ -237,8 +302,17 @@ cmd_xadd(struct bus *bus, struct session *s, const struct slice *argv, size_t ar
 			return step == STREAM_COLD ? keyspace_wait_cold(bus, s, streams, 0)
 			                           : keyspace_refuse_error(bus, s);
 	}
-	if (!xadd_append(bus, s, streams, stream, argv[1], &xadd,
-	                 (struct stream_fields){ argv + xadd.fields, (argc - xadd.fields) / 2 }))
+	fields = (struct stream_fields){ argv + xadd.fields, (argc - xadd.fields) / 2 };
+	if (bus->access.stored && xadd_is_message(bus, argv[1], fields, &payload)) {
+		struct xadd_message message = { s, argv[1], &xadd, fields, false };
+
+		if (xadd_publish(bus, &message, payload) == COMMAND_WAIT)
+			return COMMAND_WAIT;
+		is_added = message.is_added;
+	} else {
+		is_added = xadd_append(bus, s, streams, stream, argv[1], &xadd, fields);
+	}
+	if (!is_added)
 		return COMMAND_DONE;
 	return xadd.trim.is_given ? xadd_trim(bus, s, streams, argv[1], &xadd) : COMMAND_DONE;
 }

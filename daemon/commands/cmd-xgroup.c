@@ -1,6 +1,7 @@
 /* XGROUP: makes, moves and deletes groups and their consumers. */
 #include "handlers.h"
 #include "xgroup.h"
+#include "xwork.h"
 
 /* The options of CREATE and SETID. */
 struct xgroup_options {
@@ -228,28 +229,51 @@ cmd_xgroup_createconsumer(struct bus *bus, struct session *s, const struct slice
 	return COMMAND_DONE;
 }
 
-enum command_result
-cmd_xgroup_delconsumer(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+/* Deletes what the consumer has, in as many turns as that takes, and then the consumer. */
+static enum command_result
+xgroup_delconsumer_run(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, struct xwork *work,
+                       size_t next)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
+	const struct stream_pending *entry;
 	struct stream_consumer *consumer;
 	struct stream_group *group;
-	uint64_t before, n = 0;
+	uint64_t before;
 
 	if (!streams)
 		return COMMAND_DONE;
-	if (keyspace_must_wait(bus, s, streams))
+	if (next == 0 && keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
 	group = xgroup_require_group(bus, s, streams, argv[2], argv[3]);
 	if (!group)
 		return COMMAND_DONE;
 	before = group->pending.n_entries;
 	consumer = group_find_consumer(group, argv[4]);
+	while (consumer && consumer->n_pending > 0 && (entry = pending_next(&group->pending, work->at))) {
+		if (xwork_must_pause(bus, s, work, 1)) {
+			xgroup_wake_if_full(streams, group, before);
+			return COMMAND_MORE;
+		}
+		work->at = entry->id;
+		bus->flow.work.done += WORK_LOOKUP / 2;
+		if (entry->consumer == consumer) {
+			bus->flow.work.done += WORK_LOOKUP;
+			work->n += group_acknowledge(streams, group, work->at);
+		}
+		if (!stream_id_next(&work->at))
+			break;
+	}
 	if (consumer) {
-		n = consumer->n_pending;
+		work->n += consumer->n_pending; /* what it was given meanwhile */
 		group_delete_consumer(streams, group, consumer);
 		xgroup_wake_if_full(streams, group, before);
 	}
-	xgroup_reply_changed(bus, s, streams, group->stream, (int64_t)n);
+	xgroup_reply_changed(bus, s, streams, group->stream, (int64_t)work->n);
 	return COMMAND_DONE;
+}
+
+enum command_result
+cmd_xgroup_delconsumer(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	return xwork_run(bus, s, argv, argc, xgroup_delconsumer_run);
 }

@@ -11,7 +11,8 @@
 #include "xgroup.h"
 #include "xwork.h"
 
-enum xnack_mode { XNACK_SILENT, XNACK_FAIL, XNACK_FATAL };
+/* The last two are only of UDSD NACK. RETURN: the consumer has not begun with it; DROP: nobody is to have it. */
+enum xnack_mode { XNACK_SILENT, XNACK_FAIL, XNACK_FATAL, XNACK_RETURN, XNACK_DROP };
 
 /* The arguments of XNACK. */
 struct xnack {
@@ -48,9 +49,9 @@ xnack_require_ids(struct bus *bus, struct session *s, const struct slice *argv, 
 static bool
 xnack_take_mode(struct slice word, struct xnack *xnack)
 {
-	static const char *const modes[] = { "SILENT", "FAIL", "FATAL" };
+	static const char *const modes[] = { "SILENT", "FAIL", "FATAL", "RETURN", "DROP" };
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < (xnack->is_udsd ? 5 : 3); i++)
 		if (slice_is_word(word, modes[i])) {
 			xnack->mode = (enum xnack_mode)i;
 			return true;
@@ -111,6 +112,34 @@ xnack_note(struct stream_group *group, struct stream_pending *pending, const str
 	return pending_set_text(&group->pending, history, xnack->text);
 }
 
+/*
+ * Takes one entry away, pending or not given yet: it is acknowledged, and deleted if no other group needs it. If
+ * another one does, what was not given yet stays. Returns as xnack_one().
+ */
+static enum stream_step
+xnack_drop(struct streams *streams, struct stream_group *group, struct stream_id id)
+{
+	bool is_pending = pending_find(&group->pending, id), is_ahead = stream_id_cmp(id, group->last) > 0;
+	struct stream *stream = group->stream;
+	struct stream_group *other;
+	struct stream_entry entry;
+	enum stream_step step;
+	bool is_needed = false;
+
+	if (!is_pending && !is_ahead)
+		return STREAM_END;
+	TAILQ_FOREACH(other, &stream->groups, link) {
+		streams->flow->work.done += WORK_LOOKUP;
+		is_needed |=
+		    other != group && (stream_id_cmp(other->last, id) < 0 || pending_find(&other->pending, id));
+	}
+	step = is_needed && is_ahead ? STREAM_END : stream_find(streams, stream, id, &entry);
+	if (step == STREAM_COLD || step == STREAM_ERROR || (step == STREAM_END && !is_pending))
+		return step;
+	group_acknowledge(streams, group, id);
+	return is_needed || step == STREAM_END ? STREAM_ENTRY : stream_delete(streams, stream, id);
+}
+
 /* Gives one entry back. Returns ENTRY, END if there is none, or why it cannot go on. */
 static enum stream_step
 xnack_one(struct streams *streams, struct stream_group *group, struct stream_id id, const struct xnack *xnack)
@@ -122,6 +151,8 @@ xnack_one(struct streams *streams, struct stream_group *group, struct stream_id 
 	struct stream_entry entry;
 	enum stream_step step;
 
+	if (xnack->mode == XNACK_DROP)
+		return xnack_drop(streams, group, id);
 	if (!pending) {
 		if (!xnack->is_forced || group->pending.n_entries >= stream_rule(streams, group->stream)->max_pending)
 			return STREAM_END;
@@ -133,7 +164,7 @@ xnack_one(struct streams *streams, struct stream_group *group, struct stream_id 
 		deliveries = (uint64_t)xnack->count;
 	else if (xnack->mode == XNACK_FATAL && !is_fatal)
 		deliveries = INT64_MAX;
-	else if (xnack->mode == XNACK_SILENT && deliveries > 0)
+	else if ((xnack->mode == XNACK_SILENT || xnack->mode == XNACK_RETURN) && deliveries > 0)
 		deliveries--;
 	consumer = pending && pending->consumer ? pending->consumer->no : 0;
 	pending = group_give(streams, group, NULL, id);
@@ -141,10 +172,14 @@ xnack_one(struct streams *streams, struct stream_group *group, struct stream_id 
 		return STREAM_ERROR;
 	pending->delivered_ms = 0;
 	pending->deliveries = deliveries;
-	if (stream_delivery_redelivers(delivery) && xnack_note(group, pending, xnack, consumer, is_fatal) < 0 &&
-	    is_fatal)
+	if (xnack->mode != XNACK_RETURN && stream_delivery_redelivers(delivery) &&
+	    xnack_note(group, pending, xnack, consumer, is_fatal) < 0 && is_fatal)
 		pending->deliveries = INT64_MAX;
-	group_take_back(streams, group, pending, xnack->mode == XNACK_SILENT ? PENDING_RELEASED : PENDING_FAILED);
+	if (xnack->mode == XNACK_RETURN)
+		group_offer(streams, group, pending);
+	else
+		group_take_back(streams, group, pending,
+		                xnack->mode == XNACK_SILENT ? PENDING_RELEASED : PENDING_FAILED);
 	dead_letters_try(streams, group, id);
 	return STREAM_ENTRY;
 }

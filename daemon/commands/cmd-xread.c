@@ -15,6 +15,7 @@
 #include "reply.h"
 #include "xgroup.h"
 #include "xread-claims.h"
+#include "xread-shared.h"
 #include "xread.h"
 
 static bool
@@ -104,7 +105,8 @@ xread_require_keys(struct xread *read)
 		    stream && read->args.is_group ? group_find(stream, read->args.group) : NULL;
 
 		key->name = read->args.names[i];
-		if (read->args.is_group && !group)
+		/* One that has another number now was deleted while this waited for it, and made again. */
+		if (read->args.is_group && (!group || (read->blocked && read->blocked->streams[i].group != group->no)))
 			return xread_refuse_group(read, key->name);
 		key->group = group ? group->no : 0;
 		if (read->blocked)
@@ -160,8 +162,9 @@ xread_retry(struct xread *read)
 		uint64_t due_ms = UINT64_MAX;
 
 		if (group)
-			due_ms = xread_claims_due(&group->pending, streams_now_ms(read->streams), read->args.claim_ms);
-		read->bus->flow.work.done += WORK_LOOKUP + (group ? group->pending.n_entries / 2 : 0);
+			due_ms = xread_claims_due(&group->pending, streams_now_ms(read->streams), read->args.claim_ms,
+			                          &read->bus->flow.work);
+		read->bus->flow.work.done += WORK_LOOKUP;
 		if (due_ms < after_ms)
 			after_ms = due_ms;
 	}
@@ -232,6 +235,7 @@ xread_reply(struct xread *read)
 	else
 		answer_close_array(answer, read->state->list, read->state->n_served);
 	reply_hold(read->bus, read->hold);
+	xread_shared_keep(read);
 	answer_send(answer);
 	reply_hold(read->bus, NULL);
 	read->work->has_answer = false;
@@ -258,10 +262,11 @@ xread_give_up(struct xread *read)
 	return xwork_wait_cold(read->bus, read->s, read->streams, read->work, 1);
 }
 
+/* Returns false if the command is over: an error was replied, or what another client has just got. */
 static bool
 xread_begin(struct xread *read)
 {
-	if (!xread_require_keys(read) || !xread_require_consumers(read))
+	if (!xread_require_keys(read) || !xread_require_consumers(read) || xread_shared_reply(read))
 		return false;
 	answer_begin(&read->work->answer, read->bus, read->s);
 	read->work->has_answer = true;
@@ -302,6 +307,8 @@ xread_run(struct xread *read, bool is_resumed)
 	read->step = STREAM_END;
 	while (read->state->at < read->args.n && read->step == STREAM_END && !xread_is_enough(read))
 		read->step = xread_serve(read);
+	if (read->step == STREAM_MORE)
+		return COMMAND_MORE;
 	return read->step == STREAM_END ? xread_reply(read) : xread_give_up(read);
 }
 

@@ -214,7 +214,7 @@ const struct command command_table[] = {
 	{ "udsd|monitor", -2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN, "pubsub", "7.2.0", "",
 	  "[pattern]", "Tells of all messages from now on: who sent what to how many.", cmd_udsd_monitor },
 	{ "udsd|nack", -6, WRITE | FAST | KEY_READ, "stream", "7.2.0", "",
-	  "key group (SILENT|FAIL|FATAL) id [STATUS status] [TEXT text]",
+	  "key group (SILENT|FAIL|FATAL|RETURN|DROP) id [STATUS status] [TEXT text]",
 	  "Gives an entry back to the group, as XNACK does, and says why.", cmd_udsd_nack, "2 RW update" },
 	{ "udsd|next", -2, SERVING | COMMAND_BLOCKING, "pubsub", "7.2.0", "", "[TIMEOUT milliseconds]",
 	  "Returns the next request for the worker, or waits for one.", cmd_udsd_next },
@@ -311,7 +311,8 @@ const struct command command_table[] = {
 	  "[COUNT count] [BLOCK milliseconds] STREAMS key... id...",
 	  "Returns entries behind given IDs, or waits for them.", cmd_xread, "STREAMS:1 RO access" },
 	{ "xreadgroup", -7, WRITE | LINEAR | COMMAND_BLOCKING | COMMAND_MOVABLEKEYS | KEY_READ, "stream", "5.0.0", "",
-	  "GROUP group consumer [COUNT count] [BLOCK milliseconds] [CLAIM min-idle-time] [NOACK] STREAMS key... id...",
+	  "GROUP group consumer [COUNT count] [BLOCK milliseconds] [CLAIM min-idle-time] [DELIVERIES] [NOACK] "
+	  "STREAMS key... id...",
 	  "Gives a consumer of a group entries that no other one has, or waits for them.", cmd_xreadgroup,
 	  "STREAMS:4 RO access" },
 	{ "xrevrange", -4, READ | LINEAR | KEY_READ, "stream", "5.0.0", "", "key end start [COUNT count]",

@@ -5,7 +5,8 @@
  *
  * Most clients send the same command again and again. So the last row that none of these steps could stop, whoever
  * sends it, is remembered by the spelling of its name (dispatch_remember); if the next command has the same name, only
- * what depends on the session is checked (dispatch_is_repeated), and it is executed at once. A new check of a row
+ * what depends on the session is checked (dispatch_is_repeated), and it is executed at once. Rows of subcommands are
+ * remembered, too, but checked each time. A new check of a row
  * belongs in dispatch_remember too, a new check of a session in dispatch_is_repeated.
  */
 #include "dispatch.h"
@@ -49,17 +50,48 @@ dispatch_is_recent(const struct sessions *sessions, struct slice name)
 	return name.len == sessions->recent.len && slice_is(name, sessions->recent.name);
 }
 
+/* Where a command of that name is remembered once it was found; NULL: nowhere. */
+static struct found_command *
+dispatch_found(struct sessions *sessions, struct slice name)
+{
+	if (name.len == 0 || name.len > sizeof(sessions->found[0].name))
+		return NULL;
+	return &sessions->found[(name.len * 8 + name.p[0] + name.p[name.len - 1]) % SESSIONS_FOUND];
+}
+
+/* The row of a name; *ret_has_subs: it has subcommands. Returns NULL if there is none. */
+static const struct command *
+dispatch_find(struct sessions *sessions, struct slice name, bool *ret_has_subs)
+{
+	struct found_command *found = dispatch_found(sessions, name);
+	const struct command *row;
+
+	if (found && found->row && found->len == name.len && slice_is(name, found->name)) {
+		*ret_has_subs = found->has_subs;
+		return found->row;
+	}
+	row = command_find(sessions->table, name);
+	if (!row || command_is_sub(row))
+		return NULL;
+	*ret_has_subs = command_first_sub(row) != NULL;
+	if (found) {
+		*found = (struct found_command){ .row = row, .has_subs = *ret_has_subs, .len = (uint8_t)name.len };
+		memcpy(found->name, name.p, name.len);
+	}
+	return row;
+}
+
 static bool
 dispatch_fits_arity(const struct command *row, size_t argc)
 {
 	return row->arity > 0 ? argc == (size_t)row->arity : argc >= (size_t)-row->arity;
 }
 
-/* Remembers a row unless it has subcommands, or a check of the row itself could stop it. */
+/* Remembers a row without subcommands, unless a check of the row itself could stop it. */
 static void
 dispatch_remember(struct sessions *sessions, struct slice name, const struct command *row)
 {
-	if (name.len > sizeof(sessions->recent.name) || command_first_sub(row) || dispatch_is_costly(row) ||
+	if (name.len > sizeof(sessions->recent.name) || dispatch_is_costly(row) ||
 	    row->flags & (COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN))
 		return;
 	memcpy(sessions->recent.name, name.p, name.len);
@@ -163,33 +195,82 @@ dispatch_require_runnable(struct bus *bus, struct session *s, const struct comma
 	return true;
 }
 
+/*
+ * The row of a subcommand by the spelling of its two words, if it was looked up not long ago; or NULL. *ret_place is
+ * where it is remembered.
+ */
+static const struct command *
+dispatch_recall_sub(struct sessions *sessions, struct slice name, struct slice sub, size_t *ret_place)
+{
+	/* What one client sends in turns, such as ANSWER and NEXT, has different places. */
+	size_t place = sub.len > 0 ? (2 * sub.p[0] + sub.p[sub.len - 1] + sub.len) & (SESSIONS_RECENT_SUBS - 1) : 0;
+
+	*ret_place = place;
+	if (!sessions->recent_subs[place].row || sessions->recent_subs[place].len != name.len ||
+	    sessions->recent_subs[place].sub_len != sub.len || !slice_is(name, sessions->recent_subs[place].name) ||
+	    !slice_is(sub, sessions->recent_subs[place].sub))
+		return NULL;
+	return sessions->recent_subs[place].row;
+}
+
+static void
+dispatch_remember_sub(struct sessions *sessions, struct slice name, struct slice sub, const struct command *row,
+                      size_t place)
+{
+	if (name.len > sizeof(sessions->recent_subs[0].name) || sub.len > sizeof(sessions->recent_subs[0].sub))
+		return;
+	sessions->recent_subs[place].row = row;
+	sessions->recent_subs[place].len = (uint8_t)name.len;
+	sessions->recent_subs[place].sub_len = (uint8_t)sub.len;
+	memcpy(sessions->recent_subs[place].name, name.p, name.len);
+	memcpy(sessions->recent_subs[place].sub, sub.p, sub.len);
+}
+
+/* Returns the row, or NULL after an error reply. */
+static const struct command *
+dispatch_look_up(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	struct sessions *sessions = sessions_of(bus);
+	const struct command *row = NULL, *sub;
+	bool has_subs = false;
+	size_t place = 0;
+
+	if (dispatch_is_recent(sessions, argv[0]))
+		return sessions->recent.row;
+	if (argc > 1 && (row = dispatch_recall_sub(sessions, argv[0], argv[1], &place)))
+		return row;
+	bus->flow.work.done += WORK_LOOKUP;
+	row = dispatch_find(sessions, argv[0], &has_subs);
+	if (!row) {
+		dispatch_refuse_unknown(bus, s, argv, argc);
+		return NULL;
+	}
+	if (!has_subs)
+		dispatch_remember(sessions, argv[0], row);
+	if (argc == 1 || !has_subs)
+		return row;
+	sub = command_find_sub(row, argv[1]);
+	if (sub)
+		dispatch_remember_sub(sessions, argv[0], argv[1], sub, place);
+	else
+		reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.", COMMAND_SHOWN(argv[1]),
+		            command_name_upper(row->name).text);
+	return sub;
+}
+
 /* Returns the row to run, or NULL after an error reply. */
 static const struct command *
 dispatch_choose(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	struct sessions *sessions = sessions_of(bus);
-	bool is_recent = dispatch_is_recent(sessions, argv[0]);
-	const struct command *row = is_recent ? sessions->recent.row : command_find(sessions->table, argv[0]), *sub;
+	const struct command *row;
 
 	s->last_command = 0;
 	/* A command that is repeated has few arguments, or charges each of them itself. */
-	bus->flow.work.done += (is_recent ? 0 : WORK_LOOKUP) + argc * WORK_ARGUMENT;
-	if (!row || command_is_sub(row)) {
-		dispatch_refuse_unknown(bus, s, argv, argc);
+	bus->flow.work.done += argc * WORK_ARGUMENT;
+	row = dispatch_look_up(bus, s, argv, argc);
+	if (!row)
 		return NULL;
-	}
-	if (!is_recent)
-		dispatch_remember(sessions, argv[0], row);
-	if (argc > 1 && command_first_sub(row)) {
-		sub = command_find_sub(row, argv[1]);
-		if (!sub) {
-			reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.", COMMAND_SHOWN(argv[1]),
-			            command_name_upper(row->name).text);
-			return NULL;
-		}
-		row = sub;
-	}
-	s->last_command = dispatch_number(sessions, row);
+	s->last_command = dispatch_number(sessions_of(bus), row);
 	if (dispatch_require_runnable(bus, s, row, argc))
 		return row;
 	execute_stats(bus, row)->rejected++;

@@ -9,6 +9,9 @@
 #include "xread-claims.h"
 #include "xread.h"
 
+/* All pending entries of a group are looked at in one turn if they are no more than this. */
+#define NEEDS_CLAIMS 100000
+
 /* XGROUP CREATE and SETID: what is read next comes after this id. */
 enum stream_step
 needs_xgroup_move(struct needs *needs)
@@ -146,20 +149,24 @@ needs_released(struct needs *needs, struct stream *stream, struct stream_group *
 	return STREAM_END;
 }
 
-/* What CLAIM takes. */
+/* What CLAIM takes; of very many pending entries it takes what is in memory. */
 static enum stream_step
 needs_claims(struct needs *needs, struct stream *stream, const struct stream_group *group, uint64_t idle_ms,
              uint64_t count)
 {
-	struct xread_claims claims;
 	enum stream_step step = STREAM_END;
+	struct xread_claims *claims;
 
-	if (xread_claims_find(&claims, &group->pending, streams_now_ms(needs->streams), idle_ms, count) < 0)
+	if (group->pending.n_entries > NEEDS_CLAIMS)
 		return STREAM_END;
-	needs->bus->flow.work.done += group->pending.n_entries / 2 + claims.n * WORK_LOOKUP;
-	for (size_t i = 0; i < claims.n && step == STREAM_END && !needs->is_enough; i++)
-		step = needs_open_entry(needs, stream, claims.found[i].id);
-	free(claims.found);
+	claims = xread_claims_begin(&group->pending, streams_now_ms(needs->streams), idle_ms, count);
+	while (claims && !claims->is_done)
+		xread_claims_step(claims, &group->pending, &needs->bus->flow.work);
+	for (size_t i = 0; claims && i < claims->n && step == STREAM_END && !needs->is_enough; i++) {
+		needs->bus->flow.work.done += WORK_LOOKUP;
+		step = needs_open_entry(needs, stream, claims->found[i].id);
+	}
+	free(claims);
 	return step;
 }
 

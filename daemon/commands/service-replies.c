@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "human.h"
 #include "num.h"
 #include "outq-slot.h"
 #include "output-slot.h"
@@ -137,9 +138,9 @@ static void
 service_put_too_much(struct bus *bus, char *to, const struct request *request, size_t len)
 {
 	snprintf(to, ERROR_MAX,
-	         "BUSY the answer of '%.*s' has %zu bytes, and clients of %s do not read what is sent to them: %llu "
-	         "bytes are unsent (queue_limit_per_uid is %llu)",
-	         COMMAND_SHOWN(service_name(request->service)), len,
+	         "BUSY there is no room for the answer of '%.*s', %zu byte%s: of %s, %llu are unsent "
+	         "(queue_limit_per_uid is %llu)",
+	         COMMAND_SHOWN(service_name(request->service)), len, human_s(len),
 	         identity_text(&request->caller->client->identity).text,
 	         (unsigned long long)request->caller->client->user->queued,
 	         (unsigned long long)bus->flow.limits.queue_limit_per_uid);
@@ -213,6 +214,9 @@ service_end(struct services *services, const struct request *request, enum reque
 		service_put_too_much(bus, error, request, text.len);
 		is_answer = false;
 	}
+	if (!is_answer && how != REQUEST_FAILED)
+		service_show(bus, request->caller->client, "error", service_name(request->service),
+		             (struct slice){ (const uint8_t *)error, strlen(error) }, true);
 	if (request->channel)
 		service_publish(bus, request, is_answer ? NULL : error, text);
 	else if (request->slot)
@@ -282,9 +286,10 @@ service_reply_refusal(struct bus *bus, struct session *s, struct slice name, int
 		break;
 	case SERVICES_E_OVER_QUOTA:
 		reply_error(bus, s,
-		            "BUSY clients of %s have %llu bytes of requests and unsent output, and there is no room "
+		            "BUSY clients of %s have %llu byte%s of requests and unsent output, and there is no room "
 		            "for more (queue_limit_per_uid is %llu)",
 		            identity_text(&c->identity).text, (unsigned long long)c->user->queued,
+		            human_s(c->user->queued),
 		            (unsigned long long)bus->flow.limits.queue_limit_per_uid);
 		break;
 	default:

@@ -15,5 +15,14 @@ bool service_require_name(struct bus *bus, struct session *s, struct slice name)
 bool service_require_ms(struct bus *bus, struct session *s, const char *option, struct slice arg, uint64_t least,
                         uint64_t *ret_ms);
 
+/* Shows a request or its answer, which the client has sent, to those who have sent UDSD MONITOR. */
+static inline void
+service_show(struct bus *bus, const struct client *c, const char *command, struct slice name, struct slice payload,
+             bool is_received)
+{
+	if (bus->taps.n > 0)
+		taps_show(&bus->taps, &(struct publication){ c, name, command, is_received }, payload);
+}
+
 /* Where errors of an ASK are published: the channel's name with this behind it. */
 #define SERVICE_ERROR_SUFFIX ":error"

@@ -86,6 +86,11 @@ xread_args_option(struct bus *bus, struct session *s, const struct slice *argv, 
 		args->consumer = value[1];
 		return xread_args_require_group(bus, s, args, "GROUP");
 	}
+	if (slice_is_word(option, "DELIVERIES") && args->is_group) {
+		*i -= left > 0;
+		args->tells_deliveries = true;
+		return true;
+	}
 	if (slice_is_word(option, "NOACK")) {
 		*i -= left > 0;
 		args->is_noack = true;

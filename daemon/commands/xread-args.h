@@ -10,7 +10,8 @@
 struct xread_args {
 	bool is_group; /* XREADGROUP */
 	bool is_noack, has_block, has_claim;
-	uint64_t count; /* UINT64_MAX: no limit */
+	bool tells_deliveries; /* DELIVERIES: entries have the two more elements of CLAIM */
+	uint64_t count;        /* UINT64_MAX: no limit */
 	uint64_t block_ms;
 	uint64_t claim_ms; /* CLAIM: the least idle time */
 	struct slice group, consumer;

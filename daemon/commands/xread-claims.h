@@ -1,7 +1,10 @@
 /* Which pending entries XREADGROUP with CLAIM takes. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "pending.h"
+#include "work.h"
 
 /* So many at most. */
 #define XREAD_CLAIMS_MAX ((size_t)8192)
@@ -11,17 +14,34 @@ struct xread_claim {
 	struct stream_id id;
 };
 
+/* A search, which may take several turns. */
 struct xread_claims {
-	struct xread_claim *found; /* freed by the caller */
-	size_t n;
+	uint64_t now_ms, min_idle_ms;
+	struct stream_id at; /* it goes on with the pending entries from here on */
+	bool is_done;
+	size_t n, max;
+	struct xread_claim found[];
 };
 
 /*
- * Finds the `max` entries (XREAD_CLAIMS_MAX at most) that are idle for longest, and for at least min_idle_ms, or were
- * given back; sorts them, the longest idle first. Returns 0 or -ENOMEM.
+ * Begins to search for the `max` entries (XREAD_CLAIMS_MAX at most) that are idle for longest, and for at least
+ * min_idle_ms, or were given back. The caller frees it with free(). NULL without memory.
  */
-int xread_claims_find(struct xread_claims *ret_claims, const struct pending *pending, uint64_t now_ms,
-                      uint64_t min_idle_ms, uint64_t max);
+struct xread_claims *xread_claims_begin(const struct pending *pending, uint64_t now_ms, uint64_t min_idle_ms,
+                                        uint64_t max);
 
-/* In how many ms the next entry is idle for that long; UINT64_MAX: there is none that is not already. */
-uint64_t xread_claims_due(const struct pending *pending, uint64_t now_ms, uint64_t min_idle_ms);
+/* Looks at some entries, and charges the work. is_done: that was all, and `found` is sorted, the longest idle first. */
+void xread_claims_step(struct xread_claims *claims, const struct pending *pending, struct work *work);
+
+/* Whether an entry is idle for so long, or was given back. */
+static inline bool
+xread_claims_wants(const struct stream_pending *entry, uint64_t now_ms, uint64_t min_idle_ms)
+{
+	return !entry->consumer || (now_ms >= entry->delivered_ms && now_ms - entry->delivered_ms >= min_idle_ms);
+}
+
+/*
+ * In how many ms the next entry is idle for that long, of those that are looked at at once; UINT64_MAX: there is none
+ * that is not already. Charges the work.
+ */
+uint64_t xread_claims_due(const struct pending *pending, uint64_t now_ms, uint64_t min_idle_ms, struct work *work);

@@ -37,6 +37,7 @@ xread_close(struct xread *read, struct stream *stream)
 	if (state->part.is_open) {
 		answer_close_array(&read->work->answer, state->part.list, state->part.n);
 		state->n_served++;
+		read->n_sent = state->part.n;
 		read->streams->read += state->part.n;
 		/* A stream that was served before a wait may have changed since: then all changes are waited for. */
 		read->hold = state->is_resumed ? streams_barrier(read->streams, NULL)
@@ -109,7 +110,8 @@ xread_put(struct xread *read, const struct stream *stream, struct stream_entry *
 		return false;
 	xread_open(read, stream);
 	read->state->part.n++;
-	if (!read->args.has_claim || stream_id_cmp(read->state->keys[read->state->at].after, XREAD_NEW) != 0) {
+	if (!(read->args.has_claim || read->args.tells_deliveries) ||
+	    stream_id_cmp(read->state->keys[read->state->at].after, XREAD_NEW) != 0) {
 		answer_entry(answer, entry);
 		return true;
 	}
@@ -156,23 +158,43 @@ xread_serve_history(struct xread *read, struct stream *stream, const struct stre
 	return STREAM_END;
 }
 
+/* Finds the pending entries that are idle for longest. STREAM_MORE: the turn is over. */
+static enum stream_step
+xread_find_claims(struct xread *read, const struct stream_group *group)
+{
+	struct xwork *work = read->work;
+
+	if (!work->claims)
+		work->claims = xread_claims_begin(&group->pending, streams_now_ms(read->streams), read->args.claim_ms,
+		                                  read->args.count - read->state->part.n);
+	if (!work->claims)
+		return STREAM_ERROR;
+	while (!work->claims->is_done) {
+		if (xwork_must_pause(read->bus, read->s, work, 1))
+			return STREAM_MORE;
+		xread_claims_step(work->claims, &group->pending, &read->bus->flow.work);
+	}
+	return STREAM_END;
+}
+
 /* Pending entries that are idle for long enough, those that are so for longest first. */
 static enum stream_step
 xread_serve_claims(struct xread *read, struct stream *stream, struct stream_group *group)
 {
+	enum stream_step step = xread_find_claims(read, group);
 	struct xread_state *state = read->state;
-	struct xread_claims claims;
+	const struct xread_claims *claims = read->work->claims;
 	struct stream_entry entry;
-	enum stream_step step = STREAM_END;
-	uint64_t now_ms = streams_now_ms(read->streams);
 
-	if (xread_claims_find(&claims, &group->pending, now_ms, read->args.claim_ms, read->args.count - state->part.n) <
-	    0)
-		return STREAM_ERROR;
-	read->bus->flow.work.done += group->pending.n_entries / 2 + claims.n * WORK_LOOKUP;
-	for (size_t i = 0; i < claims.n && !xread_is_full(read); i++) {
-		const struct stream_pending *pending = pending_find(&group->pending, claims.found[i].id);
+	if (step != STREAM_END)
+		return step;
+	read->bus->flow.work.done += claims->n * WORK_LOOKUP;
+	for (size_t i = 0; i < claims->n && !xread_is_full(read); i++) {
+		const struct stream_pending *pending = pending_find(&group->pending, claims->found[i].id);
 
+		/* Much may have happened since it was found. */
+		if (!pending || !xread_claims_wants(pending, claims->now_ms, claims->min_idle_ms))
+			continue;
 		/* What it has taken itself, before it waited for the disk, it does not take again. */
 		if (state->is_resumed && pending->delivered_ms >= state->begin_ms)
 			continue;
@@ -186,7 +208,8 @@ xread_serve_claims(struct xread *read, struct stream *stream, struct stream_grou
 		if (step != STREAM_ENTRY)
 			break;
 	}
-	free(claims.found);
+	free(read->work->claims);
+	read->work->claims = NULL;
 	return step == STREAM_ENTRY ? STREAM_END : step;
 }
 

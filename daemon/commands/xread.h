@@ -64,6 +64,7 @@ struct xread {
 	struct xwork *work;      /* with the answer */
 	struct xread_state *state;
 	struct barrier *hold; /* what the answer waits for */
+	uint64_t n_sent;      /* entries of the stream that was served last */
 	struct xread_gift *gifts;
 	size_t n_gifts, gifts_cap;
 };
@@ -73,7 +74,8 @@ bool xread_is_enough(const struct xread *read);
 
 /*
  * Serves the stream whose turn it is: entries are added to the answer, and given by the group. Returns STREAM_END if
- * that is done, and then it is the next one's turn; or COLD or ERROR, and then xread_close() ends it as it is.
+ * that is done, and then it is the next one's turn; COLD or ERROR, and then xread_close() ends it as it is; or MORE:
+ * the turn is over, and the work is kept.
  */
 enum stream_step xread_serve(struct xread *read);
 void xread_close(struct xread *read, struct stream *stream);

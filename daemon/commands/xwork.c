@@ -13,6 +13,7 @@ xwork_drop(struct xwork *work)
 		answer_drop(&work->answer);
 	free(work->ids);
 	free(work->extra);
+	free(work->claims);
 	*work = (struct xwork){ 0 };
 }
 

@@ -11,6 +11,8 @@
 #include "answer.h"
 #include "keyspace.h"
 
+struct xread_claims;
+
 struct xwork {
 	struct answer answer; /* if has_answer */
 	bool has_answer;
@@ -20,9 +22,10 @@ struct xwork {
 	uint64_t left, tries;  /* so many are still wanted, and looked at */
 	struct stream_id *ids; /* collected ids */
 	size_t n_ids, ids_cap;
-	void *extra;    /* what else the command has to know, or NULL; freed with free() */
-	bool is_moving; /* a step was done in this turn, or is */
-	size_t charged; /* memory that the user is charged with while it is kept */
+	void *extra;                 /* what else the command has to know, or NULL; freed with free() */
+	struct xread_claims *claims; /* likewise: that are searched for */
+	bool is_moving;              /* a step was done in this turn, or is */
+	size_t charged;              /* memory that the user is charged with while it is kept */
 };
 
 /* A handler with its work. next: where it goes on; 0: it begins, and the work is all zero. */

@@ -10,6 +10,35 @@
 #include "socket-state.h"
 #include "streams-data.h"
 
+/* Whether publishers wait while the client is clogged, as far as that is known without matching its patterns. */
+static bool
+timeouts_is_waited_for(struct flow *flow, const struct client *c)
+{
+	const struct subscription *sub;
+
+	LIST_FOREACH(sub, &c->subscriptions, link) {
+		flow->work.done += WORK_VISIT;
+		if (sub->kind == SUBSCRIPTION_PATTERN
+		        ? !TAILQ_EMPTY(&flow->throttled)
+		        : sub->channel->slow == SLOW_WAIT && !protocol_is_reserved(channel_name(sub->channel)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether it holds up nobody that the client reads nothing: what it has no room for it gets from the store, and no
+ * publisher waits for it.
+ */
+static bool
+timeouts_may_take_time(struct flow *flow, struct client *c)
+{
+	if (LIST_EMPTY(&c->replays) || c->state != CLIENT_OPEN || c->user->is_over)
+		return false;
+	flow->work.done += c->out.count * WORK_VISIT;
+	return !outq_holds_barrier(&c->out) && !timeouts_is_waited_for(flow, c);
+}
+
 void
 timeouts_check_slow(struct bus *bus)
 {
@@ -31,6 +60,10 @@ timeouts_check_slow(struct bus *bus)
 		if (c->state == CLIENT_DEAD || (c->state != CLIENT_CLOSING && !outq_has_messages(&c->out) &&
 		                                !(c->clogged && (client_is_subscribed(c) || c->user->is_over))))
 			continue;
+		if (timeouts_may_take_time(flow, c)) {
+			c->progress_ms = (uint32_t)flow->now_ms; /* it is asked again after slow_timeout */
+			continue;
+		}
 		flow_log(flow, c, LOG_LEVEL_WARNING, "took nothing for %u ms, disconnected with %zu byte%s unsent",
 		         since, c->out.bytes, human_s(c->out.bytes));
 		flow->stats.slow_receivers++;

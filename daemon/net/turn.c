@@ -216,6 +216,7 @@ turn_end_pass(struct turn *turn)
 	if (turn->loop->sessions.streams && !bus->flow.executing) /* EXEC is durable as a whole or not at all */
 		turn_commit(turn->loop->sessions.streams);
 	pass_end(bus, &conn_pass_ops);
+	sessions_end_pass(&turn->loop->sessions);
 	turn->has_no_alarm = !alarm_set(&turn->deadline, turn_next_deadline(turn));
 	if (turn->loop->sessions.streams && streams_want_clock(turn->loop->sessions.streams) &&
 	    !clock_watch_open(&turn->clock))

@@ -32,6 +32,18 @@ int outq_fill(struct outq *q, struct barrier *slot, struct chunk *chunk, size_t 
 /* The queue of the slot is cleared, or will be: it is not filled any more. Ends the caller's reference. Takes NULL. */
 void outq_abandon(struct barrier *slot);
 
+/* Whether the first reply that is held is a slot. */
+static inline bool
+outq_is_held_by_slot(const struct outq *q)
+{
+	const struct barrier *barrier;
+
+	if (!outq_is_held(q))
+		return false;
+	barrier = q->ring[(q->head + q->count - q->extra->held) & (q->cap - 1)].barrier;
+	return barrier && barrier->commit == BARRIER_SLOT;
+}
+
 /* Whether the slot's reply was filled in, and not all of it is written or dropped yet. */
 static inline bool
 outq_slot_is_unsent(const struct barrier *slot)

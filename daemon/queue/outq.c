@@ -214,6 +214,20 @@ outq_has_messages(const struct outq *q)
 	return false;
 }
 
+bool
+outq_holds_barrier(const struct outq *q)
+{
+	if (q->extra && outq_holds_barrier(&q->extra->ahead))
+		return true;
+	for (uint32_t i = 0; i < q->count; i++) {
+		const struct span *span = &q->ring[(q->head + i) & (q->cap - 1)];
+
+		if (span->messages > 0 && span->barrier)
+			return true;
+	}
+	return false;
+}
+
 /* Collects what may be written now, joining neighbours. Returns the number of pieces. */
 static int
 outq_collect(struct outq *q, struct iovec *iov, size_t *ret_len)

@@ -189,5 +189,6 @@ size_t outq_chunk_bytes_from(struct outq *q, uint32_t i);
 /* Frees the memory of an empty queue. pool: may be NULL if it has none. */
 void outq_free_memory(struct outq *q, struct chunk_pool *pool);
 
-/* Whether anything queued is a message. */
+/* Whether anything queued is a message; and whether a publisher waits for one. */
 bool outq_has_messages(const struct outq *q);
+bool outq_holds_barrier(const struct outq *q);

@@ -100,7 +100,6 @@ calls_begin(struct services *services, struct client *c, const struct call *call
 	request = caller ? calls_make(services, service, caller, call) : NULL;
 	if (!request) {
 		service_release(services, service);
-		party_release(services, caller);
 		services->refused += r != SERVICES_E_UNSERVED;
 		services->unserved += r == SERVICES_E_UNSERVED;
 		return r != 0 ? r : -ENOMEM;
@@ -150,7 +149,7 @@ calls_drop(struct services *services, struct client *c)
 {
 	struct request *request;
 
-	while (c->party && (request = LIST_FIRST(&c->party->calls)))
+	while ((request = LIST_FIRST(&c->party->calls)))
 		request_end(services, request, REQUEST_CANCELLED, calls_nothing);
 }
 

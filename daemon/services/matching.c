@@ -152,8 +152,6 @@ matching_lose(struct services *services, struct request *request, bool is_gone)
 	if (is_unread && request->retries == 0)
 		request->was_given = false;
 	request_wait(services, request, true);
-	if (matching_give(services, request, request->payload) || service->n_workers > 0 || service->is_deserted)
-		return;
-	service->is_deserted = true;
-	TAILQ_INSERT_TAIL(&services->deserted, service, deserted_link);
+	if (!matching_give(services, request, request->payload))
+		service_desert(services, service);
 }

@@ -180,7 +180,6 @@ request_end(struct services *services, struct request *request, enum request_end
 	LIST_REMOVE(request, call_link);
 	caller->n_calls--;
 	party_charge(services, caller, -(int64_t)request->charged);
-	party_release(services, caller);
 	service_release(services, service);
 	if (request->payload.len > REQUEST_INLINE) {
 		services->flow->chunks.released += request->payload.len;

@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,15 @@ service_release(struct services *services, struct service *service)
 	free(service);
 }
 
+void
+service_desert(struct services *services, struct service *service)
+{
+	if (service->n_workers > 0 || service->n_waiting == 0 || service->is_deserted)
+		return;
+	service->is_deserted = true;
+	TAILQ_INSERT_TAIL(&services->deserted, service, deserted_link);
+}
+
 const struct service_rule *
 service_rule_look_up(struct services *services, struct service *service)
 {
@@ -126,11 +136,10 @@ party_get(struct services *services, struct client *c)
 }
 
 void
-party_release(struct services *services, struct party *party)
+party_free(struct services *services, struct party *party)
 {
-	if (!party || party->n_services > 0 || party->n_parked > 0 || party->n_running > 0 || party->n_calls > 0)
-		return;
-	party_charge(services, party, -(int64_t)party->charged);
+	assert(party->n_services == 0 && party->n_parked == 0 && party->n_running == 0 && party->n_calls == 0);
+	output_limit_charge(services->flow, party->client->user, &party->charged, 0);
 	services->flow->chunks.released += sizeof(*party);
 	services->n_parties--;
 	party->client->party = NULL;
@@ -138,9 +147,9 @@ party_release(struct services *services, struct party *party)
 }
 
 void
-party_charge(struct services *services, struct party *party, int64_t bytes)
+party_charge_user(struct services *services, struct party *party)
 {
-	output_limit_charge(services->flow, party->client->user, &party->charged, party->charged + (size_t)bytes);
+	output_limit_charge(services->flow, party->client->user, &party->charged, party->cost);
 }
 
 void

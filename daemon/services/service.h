@@ -12,6 +12,9 @@ struct service *service_get(struct services *services, struct slice name);
 /* Frees the service if it has neither workers nor requests. */
 void service_release(struct services *services, struct service *service);
 
+/* If requests wait for the service and nobody serves it, they are ended in the next passes (calls_check_deserted()). */
+void service_desert(struct services *services, struct service *service);
+
 /* For service_rule(). */
 const struct service_rule *service_rule_look_up(struct services *services, struct service *service);
 
@@ -32,14 +35,23 @@ service_name(const struct service *service)
 /* CLOCK_MONOTONIC in microseconds, read once in each pass. */
 uint64_t services_now_us(struct services *services);
 
-/* What is known of the client as a party; made if needed. NULL without memory. */
+/* What is known of the client as a party; made if needed, and kept until party_free(). NULL without memory. */
 struct party *party_get(struct services *services, struct client *c);
 
-/* Frees what is known of a client that neither serves nor has requests. Takes NULL. */
-void party_release(struct services *services, struct party *party);
+/* Frees what is known of a client that neither serves nor has requests. */
+void party_free(struct services *services, struct party *party);
 
-/* Charges the user of the party with more memory, or less. */
-void party_charge(struct services *services, struct party *party, int64_t bytes);
+/* For party_charge(): what the user is charged with must change. */
+void party_charge_user(struct services *services, struct party *party);
+
+/* The party takes so many bytes more, or less. */
+static inline void
+party_charge(struct services *services, struct party *party, int64_t bytes)
+{
+	party->cost += (size_t)bytes;
+	if (party->cost > party->charged || party->cost + PARTY_SLACK < party->charged)
+		party_charge_user(services, party);
+}
 
 /* A slot of the client was filled in: who waits until all are goes on. */
 void party_settle(struct services *services, struct party *party);

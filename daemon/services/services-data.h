@@ -21,9 +21,12 @@
 /* Payloads up to so many bytes need no memory of their own. */
 #define REQUEST_INLINE 64
 
-/* What a request costs beside its payload, and a parked NEXT, in bytes: what they take of the heap. */
-#define REQUEST_COST ((size_t)512)
-#define PARKED_COST ((size_t)192)
+/* What a request costs beside its payload, and a parked NEXT, in bytes: what they take of the heap, with a queue for
+ * the answer. */
+#define REQUEST_COST ((size_t)768)
+#define PARKED_COST ((size_t)448)
+/* So much less a party may cost than its user is charged with. */
+#define PARTY_SLACK ((size_t)4096)
 
 struct party;
 struct request;
@@ -56,12 +59,8 @@ struct party {
 	struct request_list running; /* requests that it was given as a worker, oldest first */
 	LIST_HEAD(, request) calls;  /* its own ones as a caller */
 	uint32_t n_services, n_parked, n_running, n_calls, n_slots;
-	size_t charged; /* bytes that its user is charged with */
-};
-
-enum request_state {
-	REQUEST_WAITS,
-	REQUEST_RUNS,
+	/* Bytes that it takes; and that its user is charged with, which is not lowered each time. */
+	size_t cost, charged;
 };
 
 struct request {

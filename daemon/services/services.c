@@ -61,12 +61,17 @@ services_forget(struct services *services, struct client *c)
 		return;
 	calls_drop(services, c);
 	workers_leave(services, c);
+	party_free(services, c->party);
 }
 
 void
 services_stop(struct services *services)
 {
+	struct service *service;
+
 	services->is_stopping = true;
+	TAILQ_FOREACH(service, &services->all, link)
+		service_desert(services, service);
 }
 
 uint64_t

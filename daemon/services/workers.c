@@ -56,11 +56,8 @@ workers_serve(struct services *services, struct client *c, struct slice name)
 	struct service *service = party ? service_get(services, name) : NULL;
 	int r = service ? workers_add(services, party, service) : -ENOMEM;
 
-	if (r != 0) {
-		if (service)
-			service_release(services, service);
-		party_release(services, party);
-	}
+	if (r != 0 && service)
+		service_release(services, service);
 	return r;
 }
 
@@ -81,10 +78,7 @@ workers_remove(struct services *services, struct serving *serving)
 	free(serving);
 	service->n_workers--;
 	services->n_workings--;
-	if (service->n_workers == 0 && service->n_waiting > 0 && !service->is_deserted) {
-		service->is_deserted = true;
-		TAILQ_INSERT_TAIL(&services->deserted, service, deserted_link);
-	}
+	service_desert(services, service);
 	service_release(services, service);
 }
 
@@ -115,7 +109,6 @@ workers_unserve(struct services *services, struct client *c, struct slice name)
 	workers_remove(services, serving);
 	if (party->n_services == 0)
 		workers_dismiss(services, party);
-	party_release(services, party);
 }
 
 void
@@ -129,7 +122,6 @@ workers_unserve_all(struct services *services, struct client *c)
 	while ((serving = LIST_FIRST(&party->services)))
 		workers_remove(services, serving);
 	workers_dismiss(services, party);
-	party_release(services, party);
 }
 
 static int
@@ -140,15 +132,15 @@ workers_park(struct services *services, struct party *party, uint64_t timeout_ms
 
 	if (party->client->user->queued + PARKED_COST > flow->limits.queue_limit_per_uid)
 		return SERVICES_E_OVER_QUOTA;
-	parked = calloc(1, sizeof(*parked));
+	parked = malloc(sizeof(*parked)); /* calloc() is slower for such a piece */
 	if (!parked)
 		return -ENOMEM;
+	*parked = (struct parked){ .party = party };
 	if (timeout_ms < UINT64_MAX &&
 	    heap_add(&services->parked_alarms, &parked->alarm, services_now_us(services) + timeout_ms * 1000) < 0) {
 		free(parked);
 		return -ENOMEM;
 	}
-	parked->party = party;
 	parked->slot = output_push_slot(flow, party->client);
 	if (!parked->slot) {
 		heap_remove(&services->parked_alarms, &parked->alarm);
@@ -193,7 +185,6 @@ workers_leave(struct services *services, struct client *c)
 	is_gone = c->state == CLIENT_DEAD || (party->n_running > 0 && services->ops->is_gone(services, c));
 	if (is_gone)
 		flow_mark_dead(services->flow, c); /* what is still unsent must not be read */
-	party->n_services++;                       /* so that it stays until all is done */
 	for (struct serving *serving; (serving = LIST_FIRST(&party->services));)
 		workers_remove(services, serving);
 	workers_dismiss(services, party);
@@ -202,8 +193,6 @@ workers_leave(struct services *services, struct client *c)
 		next = TAILQ_PREV(request, request_list, link);
 		matching_lose(services, request, is_gone);
 	}
-	party->n_services--;
-	party_release(services, party);
 }
 
 void
@@ -223,6 +212,5 @@ workers_check(struct services *services, uint64_t now_us)
 		matching_unpark(services, parked);
 		if (party->n_parked == 0)
 			matching_set_idle(services, party);
-		party_release(services, party);
 	}
 }

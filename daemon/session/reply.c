@@ -46,17 +46,22 @@ reply_raw_held(struct bus *bus, struct session *s, const void *data, size_t len)
 }
 
 void
-reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offset, size_t len)
+reply_shared(struct bus *bus, struct session *s, struct chunk *chunk, size_t offset, size_t len)
 {
 	if (s->client.state == CLIENT_DEAD || session_is_muted(s))
 		return;
 	if (bus->batch.messages > 0 && client_is_subscribed(&s->client))
 		batch_close(&bus->batch);
-	if (len < OUTQ_COPY_MAX) { /* not worth a chunk of its own */
-		reply_raw_held(bus, s, chunk->data + offset, len);
-		return;
-	}
 	output_queue(&bus->flow, &s->client, chunk, offset, len, reply_hold_of(bus), 0);
+}
+
+void
+reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offset, size_t len)
+{
+	if (len >= OUTQ_COPY_MAX)
+		reply_shared(bus, s, chunk, offset, len);
+	else
+		reply_raw_held(bus, s, chunk->data + offset, len); /* not worth a chunk of its own */
 }
 
 void

@@ -61,6 +61,9 @@ reply_raw(struct bus *bus, struct session *s, const void *data, size_t len)
 /* Bytes of a chunk that are a whole reply, or several. Few of them are copied. */
 void reply_chunk(struct bus *bus, struct session *s, struct chunk *chunk, size_t offset, size_t len);
 
+/* Likewise, but as a reference in any case, for what several clients get. */
+void reply_shared(struct bus *bus, struct session *s, struct chunk *chunk, size_t offset, size_t len);
+
 #define reply_literal(bus, s, text) reply_raw((bus), (s), (text), sizeof(text) - 1)
 
 /* "+TEXT"; text without line ends. */

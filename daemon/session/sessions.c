@@ -26,6 +26,7 @@ void
 sessions_deinit(struct sessions *sessions)
 {
 	assert(sessions->monitors.n == 0);
+	sessions_end_pass(sessions);
 	recvset_deinit(&sessions->monitors);
 	buf_deinit(&sessions->reload_mistakes);
 	resp_request_deinit(&sessions->request);

@@ -11,7 +11,9 @@
 #include "recvset.h"
 #include "resp-request.h"
 #include "session.h"
+#include "stream-id.h"
 
+struct stream;
 struct streams;
 
 #define SESSION_ADDRESS_MAX 160
@@ -25,6 +27,11 @@ struct session_address {
 
 /* Number of error codes with a counter of their own. */
 #define SESSIONS_ERROR_CODES 8
+
+/* Rows of commands that are found quickly, a power of two. */
+#define SESSIONS_FOUND 16
+/* A power of two. */
+#define SESSIONS_RECENT_SUBS 8
 
 struct sessions {
 	struct bus bus; /* first */
@@ -50,6 +57,31 @@ struct sessions {
 		size_t len;
 		uint8_t name[16];
 	} recent;
+	/* Further rows that were found by the spelling of their names; dispatch.c. */
+	struct found_command {
+		const struct command *row; /* or NULL */
+		bool has_subs;
+		uint8_t len;
+		uint8_t name[14];
+	} found[SESSIONS_FOUND];
+	/* The last answer to XREAD, for those who ask for the same in this pass; see xread-shared.h. */
+	struct {
+		struct chunk *chunk; /* or NULL: there is none */
+		struct shared_key {
+			const struct stream *stream;
+			struct stream_id after;
+			uint64_t count;
+			uint64_t added, changes; /* as in struct streams */
+			bool is_resp3;
+		} key;
+		uint64_t n; /* entries */
+	} shared;
+	/* Rows of subcommands that were looked up last, by the spelling of both words, see dispatch.c. */
+	struct {
+		const struct command *row; /* or NULL */
+		uint8_t len, sub_len;
+		uint8_t name[8], sub[16];
+	} recent_subs[SESSIONS_RECENT_SUBS];
 	struct {
 		char code[16];
 		uint64_t count;
@@ -81,6 +113,14 @@ sessions_of_const(const struct bus *bus)
 /* Returns 0 or -errno. */
 int sessions_init(struct sessions *sessions, const struct limits *limits, const struct command *table);
 void sessions_deinit(struct sessions *sessions);
+
+/* Call at the end of each pass. */
+static inline void
+sessions_end_pass(struct sessions *sessions)
+{
+	chunk_unref(sessions->shared.chunk);
+	sessions->shared.chunk = NULL;
+}
 
 /* Counts an error reply, "CODE text". */
 void sessions_count_error(struct bus *bus, const char *text);

@@ -57,6 +57,17 @@ group_doom(struct streams *streams, struct stream_group *group, struct stream_pe
 	return true;
 }
 
+void
+group_offer(struct streams *streams, struct stream_group *group, struct stream_pending *entry)
+{
+	struct handouts *handouts = group_get_handouts(streams, group);
+
+	if (handouts)
+		handouts_settle(streams, handouts, entry, 0);
+	else if (group->handouts)
+		handouts_forget(streams, group->handouts, entry);
+}
+
 struct stream_pending *
 group_next_released(struct streams *streams, struct stream_group *group, struct stream_id id)
 {

@@ -6,12 +6,14 @@
 /*
  * Call after group_give(), when delivered_ms and deliveries are set. group_hand_out(): the entry was given to a
  * connection; *holder is made if it is NULL, and holder NULL means that it is not known to whom. group_take_back(): it
- * was given back. Both do nothing for groups that do not redeliver.
+ * was given back. group_offer(): it is given again at once, and that it was given counts for nothing. They do nothing
+ * for groups that do not redeliver.
  */
 void group_hand_out(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
                     const struct client *client, struct holder **holder);
 void group_take_back(struct streams *streams, struct stream_group *group, struct stream_pending *entry,
                      enum pending_cause cause);
+void group_offer(struct streams *streams, struct stream_group *group, struct stream_pending *entry);
 
 /* Whether the entry, which is pending, may not be delivered once more: max_deliveries. Then it is doomed. */
 bool group_doom(struct streams *streams, struct stream_group *group, struct stream_pending *entry);

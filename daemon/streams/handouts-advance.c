@@ -9,6 +9,15 @@
 #include "handouts.h"
 #include "streams-clock.h"
 
+/* Whoever had it was interrupted by the end of the daemon, and is not to blame. */
+static void
+handouts_release_orphan(struct streams *streams, struct handouts *handouts, struct stream_pending *entry)
+{
+	entry->deliveries -= entry->deliveries > 0 && entry->deliveries < INT64_MAX;
+	handouts_note(streams, handouts, entry, PENDING_RELEASED, 0);
+	handouts_settle(streams, handouts, entry, 0);
+}
+
 /* The connection is gone, or the time has come. */
 static void
 handout_let_go(struct streams *streams, struct handout *handout, bool is_due)
@@ -28,6 +37,10 @@ handout_let_go(struct streams *streams, struct handout *handout, bool is_due)
 		handouts_forget(streams, handouts, entry);
 		return;
 	}
+	if (handout->is_orphan) {
+		handouts_release_orphan(streams, handouts, entry);
+		return;
+	}
 	if (is_due && !handout->is_delayed && delivery->redeliver_ms == 0) {
 		heap_remove(&streams->handouts_due, &handout->due);
 		return;
@@ -45,16 +58,18 @@ handouts_scan_one(struct streams *streams, struct handouts *handouts, struct str
 	bool is_offered = pending_find(&handouts->released, entry->id) || pending_find(&handouts->doomed, entry->id);
 
 	streams->flow->work.done += WORK_LOOKUP;
+	if (entry->handout && entry->handout->is_orphan)
+		return;
 	if (entry->handout && !entry->handout->is_delayed) {
 		handouts_give(streams, handouts, entry, entry->handout->holder);
 	} else if (is_offered) { /* perhaps it is doomed now, or not any more */
 		handouts_settle(streams, handouts, entry, 0);
 	} else if (!entry->handout && (!entry->consumer || (entry->history && entry->history->is_over))) {
 		handouts_settle(streams, handouts, entry, handouts_delay_left(streams, handouts, entry));
-	} else if (handouts->has_orphans && !entry->handout) { /* whoever had it is not to blame */
-		entry->deliveries -= entry->deliveries > 0 && entry->deliveries < INT64_MAX;
-		handouts_note(streams, handouts, entry, PENDING_RELEASED, 0);
-		handouts_settle(streams, handouts, entry, 0);
+	} else if (handouts->has_orphans && !entry->handout && delivery->is_own && streams->orphans_ms > 0) {
+		handouts_keep(streams, handouts, entry, streams->orphans_ms);
+	} else if (handouts->has_orphans && !entry->handout) {
+		handouts_release_orphan(streams, handouts, entry);
 	} else if (delivery->redeliver_ms > 0 && !entry->handout) {
 		handouts_give(streams, handouts, entry, NULL);
 	}

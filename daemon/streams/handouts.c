@@ -217,9 +217,24 @@ handouts_give(struct streams *streams, struct handouts *handouts, struct stream_
 		entry->history->is_over = entry->history->is_fatal = false;
 		entry->history->due_ms = 0;
 	}
+	handout->is_orphan = false;
 	handout->holder = holder;
 	if (holder)
 		TAILQ_INSERT_TAIL(&holder->list, handout, link);
+}
+
+void
+handouts_keep(struct streams *streams, struct handouts *handouts, struct stream_pending *entry, uint64_t keep_ms)
+{
+	struct handout *handout = handouts_get(streams, handouts, entry);
+
+	if (handout && heap_add(&streams->handouts_due, &handout->due, streams_now_us() + keep_ms * 1000) == 0) {
+		handout->is_delayed = false;
+		handout->is_orphan = true;
+		return;
+	}
+	handouts_forget(streams, handouts, entry);
+	handouts_lack_memory(streams, handouts);
 }
 
 /* The entry can be given at once. */
@@ -296,6 +311,7 @@ handouts_settle(struct streams *streams, struct handouts *handouts, struct strea
 	if (handout && heap_add(&streams->handouts_due, &handout->due, streams_now_us() + delay_ms * 1000) == 0) {
 		handout->is_delayed = true;
 		handouts->n_delayed++;
+		handout->is_orphan = false;
 		return;
 	}
 	handouts_forget(streams, handouts, entry);

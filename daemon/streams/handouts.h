@@ -27,6 +27,7 @@ struct handout {
 	struct holder *holder; /* NULL: delayed, or it is not known who has it */
 	struct stream_id id;
 	bool is_delayed;
+	bool is_orphan; /* of a connection to the daemon that ran before; it may come back and claim it */
 };
 
 /* Of one connection: what it has. */
@@ -74,6 +75,8 @@ void handouts_give(struct streams *streams, struct handouts *handouts, struct st
                    struct holder *holder);
 void handouts_release(struct streams *streams, struct handouts *handouts, struct stream_pending *entry,
                       enum pending_cause cause);
+/* Nobody has the entry, but whoever had it may claim it within so long; then it is released. */
+void handouts_keep(struct streams *streams, struct handouts *handouts, struct stream_pending *entry, uint64_t keep_ms);
 /* The entry is not pending any more, or nothing is to be done about it. */
 void handouts_forget(struct streams *streams, struct handouts *handouts, struct stream_pending *entry);
 

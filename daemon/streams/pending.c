@@ -133,6 +133,16 @@ pending_walk(const struct pending *pending, struct pending_walk *walk)
 	return pending_leaf_entry(leaf, at);
 }
 
+void
+pending_walk_from(const struct pending *pending, struct pending_walk *walk, struct stream_id id)
+{
+	struct pending_place place = pending_search(pending, id);
+
+	*walk = (struct pending_walk){ place.leaf, place.at };
+	if (pending->n > 0 && place.at == pending_leaf(pending, place.leaf)->n)
+		*walk = (struct pending_walk){ .leaf = place.leaf + 1 };
+}
+
 static void
 leaf_touch(struct pending *pending, struct pending_leaf *leaf)
 {

@@ -101,6 +101,8 @@ struct pending_walk {
 	size_t leaf, at;
 };
 struct stream_pending *pending_walk(const struct pending *pending, struct pending_walk *walk);
+/* Begins with the first entry from id on. */
+void pending_walk_from(const struct pending *pending, struct pending_walk *walk, struct stream_id id);
 
 /* Adds an entry that is not in it; the caller sets the other members at once. Returns NULL without memory. */
 struct stream_pending *pending_add(struct pending *pending, struct stream_id id);

@@ -13,13 +13,12 @@
 size_t
 stream_index_search(const struct stream *stream, struct stream_id id)
 {
-	const struct stream_block *blocks = stream->blocks + stream->first_block;
 	size_t low = 0, high = stream->n_blocks;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (stream_id_cmp(blocks[middle].first, id) <= 0)
+		if (stream_id_cmp(stream_index_at(stream, middle)->first, id) <= 0)
 			low = middle + 1;
 		else
 			high = middle;

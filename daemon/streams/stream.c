@@ -44,8 +44,10 @@ void
 stream_touch(struct streams *streams, struct stream *stream)
 {
 	stream->changed_in = streams->batch;
+	streams->changes++;
 	if (stream->is_kept)
 		stream_note_full(streams, stream);
+	streams->changes++;
 	if (stream->is_dirty)
 		return;
 	stream->is_dirty = true;

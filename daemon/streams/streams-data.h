@@ -189,6 +189,7 @@ struct streams {
 	TAILQ_HEAD(, handouts) handouts_doomed; /* groups with entries for their dead-letter stream */
 	TAILQ_HEAD(, pending_history) histories_gone;
 	TAILQ_HEAD(, holder) holders_ending;
+	uint64_t orphans_ms;        /* for so long, entries that a daemon had given which has died may be claimed */
 	uint64_t handouts_retry_us; /* nothing is scanned until then, if not 0 */
 	uint64_t doomed_retry_us;   /* dead-letters.c's: nothing is tried until then, if not 0 */
 	bool doomed_is_cold;        /* one waits for a block from disk */
@@ -211,6 +212,7 @@ struct streams {
 	const char *directory;   /* of the store; its owner's */
 	uint64_t entries, bytes; /* of all streams */
 	uint64_t added, read, acknowledged, claimed, released, dead, came_due, idle_consumers; /* since the start */
+	uint64_t changes;              /* grows when anything but `added` changes what a stream has */
 	uint64_t unix_ms, unix_at_ms;  /* see streams_now_ms(): the time, and flow.now_ms at it */
 	bool is_dead;                  /* the store has failed for good */
 	struct log_limit log;          /* of lines about blocks and memory */

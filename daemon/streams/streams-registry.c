@@ -216,6 +216,7 @@ streams_rename(struct streams *streams, struct stream *stream, struct slice name
 		group_apply_rule(streams, group, false);
 	stream_touch(streams, stream);
 	blocked_adopt(streams, stream);
+	blocked_wake(streams, stream);
 	return 0;
 }
 

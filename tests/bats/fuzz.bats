@@ -45,3 +45,7 @@ fuzz() { # NAME
 @test "blocks of streams: what is taken from a disk can be read, changed and stored again" {
     fuzz stream-block
 }
+
+@test "clients that wait for entries of streams: none is forgotten, whatever happens in between" {
+    fuzz blocked
+}

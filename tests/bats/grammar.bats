@@ -16,7 +16,8 @@ numbered_plurals() {
     # These numbers are limits, or what is more than a limit; none can be 1.
     local never_one='longer than |too long|command takes |may have %zu|fewer than |over the |over queue_limit|over a quarter'
     never_one+='|takes more than |its transaction take |more than %d arguments|is over max_message|channel.s name has '
-    never_one+='|descriptors for about |messages received but|\.\.\. \(%zu bytes\)|bytes of commands, '
+    never_one+='|descriptors for about |messages received but|\.\.\. \(%zu bytes\)|bytes of commands, |fields have more than '
+    never_one+='|bytes of requests and unsent output, |the answer of .* has %zu bytes, '
     run numbered_plurals
     assert_success
     run grep -vE "$never_one" <<<"$output"

@@ -19,6 +19,12 @@ start_with_store() {
     blocking wakes
 }
 
+@test "clients that follow a stream get what they asked for, together or alone" {
+    start_with_store
+    blocking followers
+    blocking changes_between
+}
+
 @test "workers of a group are woken in turn; one that goes keeps no entry from the others" {
     start_with_store
     blocking workers

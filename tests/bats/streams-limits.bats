@@ -206,3 +206,56 @@ assert transaction("XDELEX", "s", "IDS", "2", ids[-2], ids[-2]) == [1, -1]
 EOF
     assert_success
 }
+
+@test "what a group has pending is searched and dropped in turns" {
+    start_configured '[store]' "directory = $DIR/store" '[stream *]' 'max_pending = 1000000'
+    "$PYTHON" - "$S" 300000 <<'EOF'
+import sys
+from crowd import encode_all
+from resp import Client
+client, n = Client(sys.argv[1]), int(sys.argv[2])
+for begin in range(1, n + 1, 10000):
+    client.send_raw(encode_all([["XADD", "s", "1-%d" % i, "f", "v"] for i in range(begin, begin + 10000)]))
+    for _ in range(10000):
+        client.read()
+client.call("XGROUP", "CREATE", "s", "g", "0")
+while client.call("XREADGROUP", "GROUP", "g", "c", "COUNT", "10000", "STREAMS", "s", ">"):
+    pass
+assert client.call("XPENDING", "s", "g")[0] == n
+EOF
+    stop_udsd
+    start_with_config # its costliest pass is one of these
+    run "$PYTHON" - "$S" 300000 <<'EOF'
+import sys
+from resp import Client, info
+path, n = sys.argv[1], int(sys.argv[2])
+client, sees, paces = Client(path), Client(path), Client(path)
+
+def costliest():
+    return int(info(paces)["pass_work_max"])
+
+def ids(answer):
+    return [entry[0] for entry in answer[0][1]]
+
+# The oldest first: those that were claimed a moment ago come last.
+claim = ["XREADGROUP", "GROUP", "g", "d", "COUNT", "3", "CLAIM", "0", "STREAMS", "s", ">"]
+assert ids(client.call(*claim)) == [b"1-1", b"1-2", b"1-3"]
+assert costliest() < 3000000, costliest()  # what the clients of a user get in one pass, and a little
+client.call("MULTI")
+client.call(*claim)
+client.call("XACK", "s", "g", "1-1")
+answers = client.call("EXEC")
+assert ids(answers[0]) == [b"1-4", b"1-5", b"1-6"] and answers[1] == 1, answers
+client.send("XGROUP", "DELCONSUMER", "s", "g", "c")
+for _ in range(100):
+    sees.send("XPENDING", "s", "g")
+    paces.call("PING")
+counts = [sees.read()[0] for _ in range(100)]
+assert client.read() == n - 6
+assert any(5 < count < n - 1 for count in counts), counts
+assert client.call("XPENDING", "s", "g")[0] == 5
+assert [row[1] for row in client.call("XINFO", "CONSUMERS", "s", "g")] == [b"d"]
+assert costliest() < 8000000, costliest()
+EOF
+    assert_success
+}

@@ -94,14 +94,14 @@ EOF
     work a h 1
     run "$UDSCTL" pending -n 2 a g
     assert_success
-    assert_line --index 0 'GROUP  ID   CONSUMER  IDLE  DELIVERIES'
-    assert_line --index 1 --regexp '^g      1-0  me +[0-9]+s +1$'
-    assert_line --index 2 --regexp '^g      2-0  me +[0-9]+s +1$'
+    assert_line --index 0 'GROUP  ID   STATE    CONSUMER  IDLE  DELIVERIES  DUE  PID'
+    assert_line --index 1 --regexp '^g      1-0  running  me +[0-9]+s +1    -    -$'
+    assert_line --index 2 --regexp '^g      2-0  running  me +[0-9]+s +1    -    -$'
     assert_equal "${#lines[@]}" 3
     "$UDSCTL" pending --json a >"$DIR/json"
     run json "[(o['group'], o['id'], o['consumer'], o['deliveries']) for o in objects] == [('g', '%d-0' % n, 'me', 1)
         for n in range(1, 2201)] + [('h', '1-0', 'me', 1)], sorted(objects[0])" <"$DIR/json"
-    assert_output "(True, ['consumer', 'deliveries', 'group', 'id', 'idle'])"
+    assert_output --partial "(True, ['client', 'consumer', 'deliveries', 'died', 'due_ms', 'failed', 'group', 'id', 'idle_ms', "
     ask XACK a h 1-0
     run "$UDSCTL" pending a h
     assert_equal "${#lines[@]}" 1

@@ -75,7 +75,7 @@ see() {
 
 # rows: the lines of the table, from below the heading to the first empty line.
 rows() {
-    screen | sed -n '/^ *\(CHANNEL\|ID\|PID\|COMMAND\|STREAM\)/,/^$/p' | sed '1d;/^$/d'
+    screen | sed -n '/^ *\(CHANNEL\|ID\|PID\|COMMAND\|STREAM\|GROUP\)/,/^$/p' | sed '1d;/^$/d'
 }
 
 first_row_is() { # REGEXP
@@ -150,7 +150,7 @@ start_load() {
     assert_equal "$(cat "$DIR/err")" ""
     run "$UDSCTL" top --sort bytes
     assert_failure 64
-    assert_output --regexp "'bytes' is not a column; there are channel messages .* channels .* owner$"
+    assert_output --regexp "'bytes' is not a column; there are channel messages .* channels .* owner .* consumers$"
     run "$UDSCTL" top --interval 1ms
     assert_failure 64
     assert_output --partial "at least 50ms"
@@ -179,7 +179,7 @@ start_load() {
         done
         "$UDSCTL" top --sort "$column" -n 1 --interval 50ms </dev/null >"$DIR/out"
     done
-    [ "$n" -eq 28 ]
+    [ "$n" -eq 34 ]
 }
 
 @test "top: the streams, if there is a store" {
@@ -202,10 +202,23 @@ start_load() {
     see 'filter: idle \(1\)'
     see '^idle +0 +1 +[0-9]+ +1 +1 +0 '
     keys Escape
+    # Their groups.
+    redis-cli -s "$S" XADD idle '*' f w
+    keys g
+    see '\[Groups 2\]'
+    see '^GROUP +STREAM +GIVEN/S +LAG▾ +PENDING +CONSUMERS$'
+    see '^workers +busy .* 0 +0 *$'
+    see '^workers +idle .* 1 +1 +1 *$'
+    wait_until first_row_is '^workers +busy'
+    keys '/' i d l e Enter
+    see 'filter: idle \(1\)'
+    keys Escape
     keys Tab
     see '\[Channels 0\]'
     keys q
     see '^ended 0'
+    "$UDSCTL" top -n 1 --interval 100ms --sort behind </dev/null >"$DIR/out"
+    grep -q '^workers  *idle .* 1 *1 *1$' "$DIR/out"
 }
 
 @test "top: a daemon without a store has no table of streams" {

@@ -120,7 +120,8 @@ fuzz_config_print(const struct config *config, char **ret_text, size_t *ret_len)
 static void
 fuzz_config_check_same_listener(const struct listener_config *a, const struct listener_config *b)
 {
-	assert(strcmp(a->name, b->name) == 0 && a->listen.n == b->listen.n && addr_list_overlaps(&a->listen, &b->listen));
+	assert(strcmp(a->name, b->name) == 0 && a->listen.n == b->listen.n &&
+	       addr_list_overlaps(&a->listen, &b->listen));
 	assert(a->options.mode == b->options.mode && a->options.type == b->options.type);
 	assert(a->options.deliver == b->options.deliver && a->options.ack == b->options.ack);
 	assert(strcmp(a->options.channel, b->options.channel) == 0 && a->socket_mode == b->socket_mode);

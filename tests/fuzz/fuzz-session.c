@@ -21,7 +21,6 @@
 #include <string.h>
 
 #include "host.h"
-#include "resp-reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -279,37 +278,34 @@ play_check_order(const struct resp_reply *r)
 		}
 }
 
-/* The output must be whole replies; only a peer that was cut off may lack the rest of one. */
+/* What is known of the version of a peer's replies. */
+struct version {
+	bool shows, resp3;
+};
+
+static void
+play_check_reply(const struct resp_reply *reply, void *arg)
+{
+	struct version *version = arg;
+
+	play_check_order(reply);
+	if (version->shows)
+		play_check_version(reply, &version->resp3);
+}
+
+/* The output must be whole replies. */
 static void
 play_check(const struct peer *peer)
 {
-	struct resp_reply reply = { 0 };
 	static const char *const words[] = { "reply", "exec", "monitor", NULL };
 	/* The protocol's version is known as long as each HELLO has a reply of its own. */
-	bool resp3 = false, shows_version = !play_may_have_said(peer, words);
-	size_t at = 0;
+	struct version version = { .shows = !play_may_have_said(peer, words) };
 
 	/* CLIENT REPLY between MULTI and EXEC leaves out elements of EXEC's reply, as Redis does. */
 	if (play_may_have_said(peer, (const char *const[]){ "reply", NULL }) &&
 	    play_may_have_said(peer, (const char *const[]){ "exec", NULL }))
 		return;
-	while (at < peer->got.len) {
-		enum resp_reply_status status =
-		    resp_reply_parse(&reply, peer->got.data + at, peer->got.len - at, (size_t)1 << 30);
-
-		if (status == RESP_REPLY_MORE && peer->was_killed)
-			break;
-		if (status != RESP_REPLY_OK) {
-			fprintf(stderr, "not a reply (%s) at %zu:\n%.*s\n", reply.error, at, (int)(peer->got.len - at),
-			        (const char *)peer->got.data + at);
-			abort();
-		}
-		play_check_order(&reply);
-		if (shows_version)
-			play_check_version(&reply, &resp3);
-		at += reply.used;
-	}
-	resp_reply_deinit(&reply);
+	host_check_replies(peer, play_check_reply, &version);
 }
 
 /* Whether the output depends on the time of a command. */

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "blocked.h"
 #include "chunk.h"
 #include "command-table.h"
 #include "leftover.h"
@@ -278,6 +279,26 @@ host_init(struct host *host, uint64_t queue_limit, uint64_t max_message)
 }
 
 void
+host_open_streams(struct host *host, const struct streams_limits *limits)
+{
+	host->disk = memory_disk_new();
+	host_enter(host);
+	assert(streams_init(&host->streams, &host->bus.flow, memory_store_open(host->disk), limits) == 0);
+	host->sessions.streams = &host->streams;
+	host_leave();
+}
+
+void
+host_collect(struct host *host)
+{
+	host_enter(host);
+	flow_update_time(&host->bus.flow);
+	streams_collect(&host->streams);
+	blocked_check(&host->streams);
+	host_leave();
+}
+
+void
 host_pass(struct host *host)
 {
 	struct bus *bus = &host->bus;
@@ -287,6 +308,8 @@ host_pass(struct host *host)
 		host_read(peer, SIZE_MAX);
 	host_enter(host);
 	flow_update_time(&bus->flow);
+	if (host->sessions.streams && !bus->flow.executing)
+		streams_advance(&host->streams);
 	TAILQ_FOREACH(peer, &host->peers, link)
 		if (peer->socket && peer->socket->session.client.out_state == CLIENT_OUT_BLOCKED &&
 		    (peer->room > 0 || peer->is_broken))
@@ -295,6 +318,8 @@ host_pass(struct host *host)
 	host_leave();
 	host_note_waiting(host);
 	host_enter(host);
+	if (host->sessions.streams && !bus->flow.executing)
+		streams_commit(&host->streams);
 	pass_end(bus, &ops);
 	host_leave();
 	host_note_waiting(host);
@@ -425,10 +450,28 @@ host_finish(struct peer *peer)
 	host_leave();
 }
 
+/* Whether streams go on by themselves, without waiting for a time. */
 static bool
-host_can_go_on(const struct host *host)
+host_streams_go_on(struct host *host)
+{
+	bool go_on;
+
+	if (!host->sessions.streams)
+		return false;
+	host_enter(host);
+	go_on = streams_have_changes(&host->streams) || streams_have_work(&host->streams) ||
+	        !TAILQ_EMPTY(&host->streams.cache.fetching);
+	host_leave();
+	return go_on;
+}
+
+static bool
+host_can_go_on(struct host *host)
 {
 	const struct peer *peer;
+
+	if (host_streams_go_on(host))
+		return true;
 
 	TAILQ_FOREACH(peer, &host->peers, link) {
 		const struct session *s = peer->socket ? &peer->socket->session : NULL;
@@ -456,7 +499,8 @@ host_check_none_is_stuck(const struct host *host)
 		if (!s)
 			continue;
 		assert(s->client.state == CLIENT_OPEN ||
-		       (s->client.state == CLIENT_WAITING && s->client.wait_receivers > 0));
+		       (s->client.state == CLIENT_WAITING &&
+		        (s->client.wait_receivers > 0 || (s->info && s->info->blocked))));
 		assert(s->client.out_state == CLIENT_OUT_IDLE && s->client.out.count == 0);
 		assert(s->client.state == CLIENT_WAITING || peer->sent_at == peer->sent.len);
 	}
@@ -472,6 +516,8 @@ host_settle(struct host *host)
 		peer->room = SIZE_MAX;
 	for (int i = 0; i == 0 || host_can_go_on(host); i++) {
 		assert(i < PASSES_MAX);
+		if (host->sessions.streams)
+			host_collect(host);
 		host_pass(host);
 	}
 	host_check_none_is_stuck(host);
@@ -501,10 +547,38 @@ host_deinit(struct host *host)
 	assert(host->bus.flow.n_ready == 0 && TAILQ_EMPTY(&host->bus.flow.throttled) &&
 	       TAILQ_EMPTY(&host->bus.flow.blocked));
 	host_enter(host);
+	if (host->sessions.streams) {
+		assert(host->streams.n_blocked == 0 && TAILQ_EMPTY(&host->streams.blocked));
+		streams_deinit(&host->streams);
+		memory_disk_free(host->disk);
+	}
 	sessions_deinit(&host->sessions);
 	host_leave();
 	while ((rule = STAILQ_FIRST(&host->rules))) {
 		STAILQ_REMOVE_HEAD(&host->rules, link);
 		access_rule_free(rule);
 	}
+}
+
+void
+host_check_replies(const struct peer *peer, void (*check)(const struct resp_reply *reply, void *arg), void *arg)
+{
+	struct resp_reply reply = { 0 };
+	size_t at = 0;
+
+	while (at < peer->got.len) {
+		enum resp_reply_status status =
+		    resp_reply_parse(&reply, peer->got.data + at, peer->got.len - at, (size_t)1 << 30);
+
+		if (status == RESP_REPLY_MORE && peer->was_killed)
+			break;
+		if (status != RESP_REPLY_OK) {
+			fprintf(stderr, "not a reply (%s) at %zu:\n%.*s\n", reply.error, at, (int)(peer->got.len - at),
+			        (const char *)peer->got.data + at);
+			abort();
+		}
+		check(&reply, arg);
+		at += reply.used;
+	}
+	resp_reply_deinit(&reply);
 }

@@ -1,6 +1,7 @@
 /*
- * A bus with simulated sockets, for the session fuzzer: it stands in for the loop and the connections. The functions
- * that meson.build lists must be wrapped when the program is linked, so that the bus's calls of the system come here.
+ * A bus with simulated sockets, and streams in memory, for the fuzzers of sessions and of clients that wait: it stands
+ * in for the loop and the connections. The functions that meson.build lists must be wrapped when the program is linked,
+ * so that the bus's calls of the system come here.
  */
 #pragma once
 
@@ -11,7 +12,10 @@
 
 #include "access.h"
 #include "buf.h"
+#include "memory-store.h"
+#include "resp-reply.h"
 #include "sessions.h"
+#include "streams.h"
 
 TAILQ_HEAD(peer_list, peer);
 
@@ -39,13 +43,26 @@ struct host {
 	struct peer_list peers;
 	struct access_rules rules; /* for channels that begin with "own", "drop" and "cut" */
 	uint64_t clock_ms;
+	struct streams streams; /* if host_open_streams() was called */
+	struct memory_disk *disk;
 	bool has_waited; /* a command or a reader has waited, or an allocation failed, so the order of commands may
 	                    differ */
 };
 
 void host_init(struct host *host, uint64_t queue_limit, uint64_t max_message);
 
-/* Opens all sockets, and runs passes until nothing moves any more. Then no client may be stuck. */
+/* From now on there are streams, and a pass commits what was changed. */
+void host_open_streams(struct host *host, const struct streams_limits *limits);
+
+/* Takes what the store has done, and wakes the clients whose deadlines have passed. */
+void host_collect(struct host *host);
+
+/* Calls check() for each reply and push that the peer got, which must be whole; only one that was cut off may lack the
+ * rest of the last one. */
+void host_check_replies(const struct peer *peer, void (*check)(const struct resp_reply *reply, void *arg), void *arg);
+
+/* Opens all sockets, and runs passes until nothing moves any more. Then no client may be stuck; but
+ * those that wait for entries of streams wait. */
 void host_settle(struct host *host);
 
 /* Closes and frees all peers; the bus must have nothing left. */

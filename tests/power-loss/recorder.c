@@ -23,8 +23,9 @@
 #define EXPORT __attribute__((visibility("default")))
 
 struct entry {
-	char what; /* N: new name; U: unlinked; W: written; T: truncated; S: flushed; D: directory flushed; else a mark
-	            */
+	/* N: new name; R: renamed, the new name is the bytes; U: unlinked; W: written; T: truncated; S: flushed;
+	 * D: directory flushed; else a mark */
+	char what;
 	uint8_t name_len;
 	uint8_t unused[6];
 	uint64_t at, len;
@@ -176,6 +177,18 @@ pwrite(int fd, const void *data, size_t len, off_t at)
 	return pwrite64(fd, data, len, at);
 }
 
+EXPORT ssize_t
+write(int fd, const void *data, size_t len)
+{
+	ssize_t n;
+
+	REAL(write);
+	n = real(fd, data, len);
+	if (n > 0 && *recorder_name(fd))
+		recorder_add('W', names[fd], (uint64_t)(lseek(fd, 0, SEEK_CUR) - n), data, (size_t)n);
+	return n;
+}
+
 EXPORT int
 ftruncate64(int fd, off64_t size)
 {
@@ -218,15 +231,35 @@ fdatasync(int fd)
 	return recorder_flushed(fd, real(fd));
 }
 
+/* The name of a file in the directory by its path, or NULL. */
+static const char *
+recorder_inside(const char *path)
+{
+	size_t len = strlen(directory);
+
+	return trace >= 0 && strncmp(path, directory, len) == 0 && path[len] == '/' ? path + len + 1 : NULL;
+}
+
 EXPORT int
 unlink(const char *path)
 {
-	size_t len = strlen(directory);
 	int r;
 
 	REAL(unlink);
 	r = real(path);
-	if (r == 0 && trace >= 0 && strncmp(path, directory, len) == 0 && path[len] == '/')
-		recorder_add('U', path + len + 1, 0, NULL, 0);
+	if (r == 0 && recorder_inside(path))
+		recorder_add('U', recorder_inside(path), 0, NULL, 0);
+	return r;
+}
+
+EXPORT int
+rename(const char *from, const char *to)
+{
+	int r;
+
+	REAL(rename);
+	r = real(from, to);
+	if (r == 0 && recorder_inside(from) && recorder_inside(to))
+		recorder_add('R', recorder_inside(from), 0, recorder_inside(to), strlen(recorder_inside(to)));
 	return r;
 }

@@ -75,7 +75,7 @@ class Disk:
         self.forget = forget
         self.open = {}  # by name: the files as the program sees them
         self.names = {}  # as they are on disk
-        self.pending = []  # (name, file), or (name, None) if it was unlinked
+        self.pending = []  # (name, file), or (name, None) if it was unlinked; or both of a rename: (name, file, old)
         self.reported = self.handed = 0
 
     def kind(self, name):
@@ -89,6 +89,10 @@ class Disk:
         elif what == "U":
             self.open.pop(name)
             self.pending.append((name, None))
+        elif what == "R":
+            new = entry.data.decode()
+            self.open[new] = self.open.pop(name)
+            self.pending.append((new, self.open[new], name))
         elif what == "W":
             self.open[name].pending.append((entry.at, entry.data))
         elif what == "T":
@@ -109,7 +113,9 @@ class Disk:
             sys.exit("unknown entry in the trace: %r" % what)
 
     @staticmethod
-    def rename(names, name, file):
+    def rename(names, name, file, old=None):
+        if old is not None:
+            names.pop(old, None)
         if file is None:
             names.pop(name, None)
         else:

@@ -67,6 +67,78 @@ def case_wakes():
     assert ids(clients[0].read()) == ["9-1"]
 
 
+def entry_of(number, size):
+    return [b"%d-1" % number, [b"f", b"%d" % number * size]]
+
+
+def answer_of(version, name, entries):
+    """What Client makes of an answer about one stream."""
+    if not entries:
+        return None
+    return [name, entries] if version == "3" else [[name, entries]]
+
+
+def case_followers():
+    """Those that want the same get the same, and nobody gets another's answer."""
+    for size in (1, 700, 30000):
+        name = "s%d" % size
+        for number in (1, 2):
+            admin.call("XADD", name, "%d-1" % number, "f", str(number) * size)
+        waiting = []
+        for _ in range(3):
+            for version in ("2", "3"):
+                for count in (1, 2, 9):
+                    for after in (2, 3):
+                        client = Client(path)
+                        client.call("HELLO", version)
+                        block(client, "XREAD", "COUNT", str(count), "BLOCK", "0", "STREAMS", name, "%d-1" % after)
+                        waiting.append((client, version, count, after))
+        others = [xread(Client(path), name, "other") for _ in range(3)]
+        commands = [["XADD", name, "%d-1" % number, "f", str(number) * size] for number in (3, 4, 5, 6)]
+        admin.send_raw(b"".join(Client.encode(*command) for command in
+                                [["MULTI"], *commands, ["XDEL", name, "5-1"], ["EXEC"]]))
+        for _ in range(7):
+            admin.read()
+        entries = [entry_of(number, size) for number in (3, 4, 6)]
+        for client, version, count, after in waiting:
+            expected = answer_of(version, name.encode(), entries[after - 2:][:count])
+            answer = client.read()
+            assert answer == expected, (size, version, count, after, answer)
+            client.close()
+        for client in others:
+            assert ids(client.read()) == ["3-1", "4-1", "6-1"]
+
+
+def case_changes_between():
+    """The same question in one packet, again and again, while the stream changes in between."""
+    read = ["XREAD", "STREAMS", "s", "0"]
+    entries, expected, commands = [], [], []
+
+    def ask(command, answer, now):
+        commands.extend((command, read, read))
+        expected.extend((answer, *[[[b"s", now]] if now else None] * 2))
+
+    for number in (1, 2, 3):
+        entries = [*entries, entry_of(number, 300)]
+        ask(["XADD", "s", "%d-1" % number, "f", str(number) * 300], b"%d-1" % number, entries)
+    entries = [entries[0], entries[2]]
+    ask(["XDEL", "s", "2-1"], 1, entries)
+    ask(["XTRIM", "s", "MAXLEN", "1"], 1, entries[1:])
+    ask(["XADD", "s", "MAXLEN", "1", "4-1", "f", "4" * 300], b"4-1", [entry_of(4, 300)])
+    ask(["DEL", "s"], 1, [])
+    ask(["XADD", "s", "4-1", "f", "5" * 300], b"4-1", [[b"4-1", [b"f", b"5" * 300]]])
+    ask(["XADD", "t", "4-1", "f", "6" * 300], b"4-1", [[b"4-1", [b"f", b"5" * 300]]])
+    ask(["RENAME", "t", "s"], b"OK", [[b"4-1", [b"f", b"6" * 300]]])
+    # An entry comes and goes, so that all is as before but for what was deleted.
+    ask(["XADD", "s", "4-2", "f", "a"], b"4-2", [[b"4-1", [b"f", b"6" * 300]], [b"4-2", [b"f", b"a"]]])
+    ask(["XDEL", "s", "4-1"], 1, [[b"4-2", [b"f", b"a"]]])
+    ask(["XADD", "s", "4-3", "f", "b"], b"4-3", [[b"4-2", [b"f", b"a"]], [b"4-3", [b"f", b"b"]]])
+    admin.send_raw(b"".join(Client.encode(*command) for command in commands))
+    for i, answer in enumerate(expected):
+        got = admin.read()
+        assert got == answer, (commands[i // 3 * 3], i % 3, got, answer)
+
+
 def case_workers():
     admin.call("XGROUP", "CREATE", "s", "g", "$", "MKSTREAM")
     admin.call("XGROUP", "CREATE", "s", "h", "$")

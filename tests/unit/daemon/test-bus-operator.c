@@ -59,7 +59,7 @@ expect_channel(struct peer *peer, const char *pattern, const struct figures *f)
 	peer_say(peer, text);
 	hub_settle(peer->hub);
 	put_text(&expected,
-	         f->name ? (client_is_resp3(&peer->session.client) ? "*1\r\n%10\r\n" : "*1\r\n*20\r\n") : "*0\r\n");
+	         f->name ? (client_is_resp3(&peer->session.client) ? "*1\r\n%12\r\n" : "*1\r\n*24\r\n") : "*0\r\n");
 	if (f->name) {
 		put_bulk(&expected, slice_of("name"));
 		put_bulk(&expected, slice_of(f->name));
@@ -72,6 +72,8 @@ expect_channel(struct peer *peer, const char *pattern, const struct figures *f)
 		put_figure(&expected, "clogged", f->clogged);
 		put_figure(&expected, "queued", f->queued);
 		put_figure(&expected, "waiting", f->waiting);
+		put_figure(&expected, "stored", 0);
+		put_figure(&expected, "replaying", 0);
 	}
 	peer_expect_buf(peer, &expected);
 }
@@ -217,9 +219,9 @@ client_list(struct hub *hub)
 	hub_settle(hub);
 	assert_int_equal(buf_append(&a->got, "", 1), 0);
 	assert_non_null(strstr((char *)a->got.data,
-	                       " pid=1 published=2 delivered=0 clogged=0 mode= udsd-sub=0 channels= patterns=\n"));
+	                       " pid=1 published=2 delivered=0 clogged=0 mode= udsd-sub=0 replaying=0 channels= patterns=\n"));
 	assert_non_null(strstr((char *)a->got.data,
-	                       " pid=2 published=0 delivered=2 clogged=1 mode= udsd-sub=0 channels=x patterns=\n"));
+	                       " pid=2 published=0 delivered=2 clogged=1 mode= udsd-sub=0 replaying=0 channels=x patterns=\n"));
 	say(a, "");
 	say(b, "");
 }

@@ -135,6 +135,29 @@ the_last_worker_has_hung_up(struct hub *hub)
 	end(hub, peers, 2);
 }
 
+/* The group is deleted and made again before the worker that waits for it has a turn: it does not wait for ever. */
+static void
+the_group_is_another_one(struct hub *hub)
+{
+	static const char nogroup[] =
+	    "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option\r\n";
+	struct peer *peers[2];
+
+	begin(hub);
+	for (size_t i = 0; i < 2; i++)
+		peers[i] = peer_new(hub, 10);
+	ask(peers[1], "XGROUP CREATE s g $ MKSTREAM\r\n", "+OK\r\n");
+	ask(peers[0], "XREADGROUP GROUP g a BLOCK 0 STREAMS s >\r\n", "");
+	ask(peers[1], "MULTI\r\nXGROUP DESTROY s g\r\nXGROUP CREATE s g $\r\nEXEC\r\n",
+	    "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n+OK\r\n");
+	peer_expect_text(peers[0], nogroup);
+	ask(peers[0], "XREADGROUP GROUP g a BLOCK 0 STREAMS s >\r\n", "");
+	ask(peers[1], "MULTI\r\nDEL s\r\nXGROUP CREATE s g $ MKSTREAM\r\nXADD s 1-1 f v\r\nEXEC\r\n",
+	    "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:1\r\n+OK\r\n$3\r\n1-1\r\n");
+	peer_expect_text(peers[0], nogroup);
+	end(hub, peers, 2);
+}
+
 int
 main(void)
 {
@@ -142,6 +165,7 @@ main(void)
 		{ "a_worker_that_has_hung_up_is_given_nothing", a_worker_that_has_hung_up_is_given_nothing },
 		{ "readers_are_not_asked", readers_are_not_asked },
 		{ "the_last_worker_has_hung_up", the_last_worker_has_hung_up },
+		{ "the_group_is_another_one", the_group_is_another_one },
 	};
 
 	return hub_hold_all(conversations, sizeof(conversations) / sizeof(conversations[0]));

@@ -1,4 +1,7 @@
-/* Queues whose replies wait for commits, while messages overtake them: random queues against a plain model. */
+/*
+ * Queues whose replies wait for commits, or are not known yet, while messages overtake them: random queues against a
+ * plain model.
+ */
 #include "outq-held.h"
 
 #include <stdarg.h>
@@ -14,10 +17,12 @@
 #include "buf.h"
 #include "chunk.h"
 #include "outq-copy.h"
+#include "outq-slot.h"
 #include "prng.h"
 
 #define ITEMS_MAX 4096
 #define COMMITS 3 /* that may be under way at a time */
+#define SLOTS 64  /* likewise */
 
 /* A piece of output, in the order in which it has to be written. */
 struct item {
@@ -41,6 +46,8 @@ struct rig {
 	struct barrier *commits[COMMITS]; /* the oldest first; with a reference each */
 	size_t n_commits;
 	struct barrier *plain; /* no commit; closed, or NULL */
+	struct barrier *slots[SLOTS];
+	size_t n_slots;
 };
 
 static int
@@ -89,6 +96,13 @@ open_plain(struct rig *rig)
 	rig->plain = NULL;
 }
 
+static void
+abandon_slots(struct rig *rig)
+{
+	while (rig->n_slots > 0)
+		outq_abandon(rig->slots[--rig->n_slots]);
+}
+
 static int
 teardown(void **state)
 {
@@ -98,6 +112,7 @@ teardown(void **state)
 		commit(rig);
 	open_plain(rig);
 	outq_clear(&rig->q);
+	abandon_slots(rig);
 	writer_deinit(&rig->writer);
 	barrier_pool_deinit(&rig->barriers);
 	chunk_pool_deinit(&rig->chunks); /* asserts that all chunks and rings are back */
@@ -134,21 +149,31 @@ some_commit(struct rig *rig)
 	return rig->commits[prng_below(&rig->prng, rig->n_commits)];
 }
 
+/* Writes a piece of output that the tag tells from others. Returns its offset in the chunk of the writer. */
+static size_t
+put_bytes(struct rig *rig, size_t len, uint64_t tag)
+{
+	size_t offset;
+
+	assert_int_equal(writer_reserve(&rig->writer, len), 0);
+	offset = rig->writer.chunk->len;
+	for (size_t i = 0; i < len; i++)
+		writer_end(&rig->writer)[i] = (uint8_t)(tag * 31);
+	rig->writer.chunk->len += (uint32_t)len;
+	return offset;
+}
+
 static void
 push(struct rig *rig, size_t len, bool is_message, struct barrier *barrier)
 {
 	size_t at = is_message ? place_of_message(rig) : rig->n;
 	struct outq *q = &rig->q;
 	struct item item = { len, ++rig->last_tag, is_message, false, barrier };
-	uint32_t offset;
+	size_t offset;
 
 	if (rig->n == ITEMS_MAX)
 		return;
-	assert_int_equal(writer_reserve(&rig->writer, len), 0);
-	offset = rig->writer.chunk->len;
-	for (size_t i = 0; i < len; i++)
-		writer_end(&rig->writer)[i] = (uint8_t)(item.tag * 31);
-	rig->writer.chunk->len += (uint32_t)len;
+	offset = put_bytes(rig, len, item.tag);
 	if (is_message) {
 		assert_true(outq_release(q) > 0);
 		q = outq_for_messages(q);
@@ -161,6 +186,43 @@ push(struct rig *rig, size_t len, bool is_message, struct barrier *barrier)
 		                 0);
 	memmove(&rig->items[at + 1], &rig->items[at], (rig->n++ - at) * sizeof(item));
 	rig->items[at] = item;
+}
+
+static void
+push_slot(struct rig *rig)
+{
+	struct barrier *slot;
+
+	if (rig->n == ITEMS_MAX || rig->n_slots == SLOTS)
+		return;
+	slot = outq_push_slot(&rig->q, &rig->chunks, &rig->barriers);
+	assert_non_null(slot);
+	rig->slots[rig->n_slots++] = slot;
+	rig->items[rig->n++] = (struct item){ .barrier = slot };
+}
+
+/* Fills in some slot. */
+static void
+fill(struct rig *rig)
+{
+	size_t i = rig->n_slots > 0 ? prng_below(&rig->prng, rig->n_slots) : 0, at = 0;
+	size_t len = 1 + prng_below(&rig->prng, prng_below(&rig->prng, 8) ? 60 : 20000);
+	struct barrier *slot = rig->slots[i];
+	size_t offset;
+	bool is_first;
+
+	if (rig->n_slots == 0)
+		return;
+	while (rig->items[at].barrier != slot)
+		at++;
+	is_first = outq_slot_is_first(&rig->q, slot);
+	assert_true(!is_first || at == 0);
+	rig->items[at] = (struct item){ len, ++rig->last_tag, false, rig->items[at].is_pinned, NULL };
+	offset = put_bytes(rig, len, rig->last_tag);
+	assert_int_equal(outq_fill(&rig->q, slot, rig->writer.chunk, offset, len, !is_first), 0);
+	assert_true(outq_slot_is_unsent(slot));
+	barrier_unref(slot);
+	rig->slots[i] = rig->slots[--rig->n_slots];
 }
 
 static void
@@ -294,7 +356,7 @@ check_counts(struct rig *rig)
 static void
 step(struct rig *rig)
 {
-	switch (prng_below(&rig->prng, 16)) {
+	switch (prng_below(&rig->prng, 20)) {
 	case 0 ... 3:
 		push_reply(rig);
 		break;
@@ -313,6 +375,14 @@ step(struct rig *rig)
 	case 12:
 		if (prng_below(&rig->prng, 8) == 0)
 			pin(rig);
+		break;
+	case 14:
+	case 15:
+		push_slot(rig);
+		break;
+	case 16:
+	case 17:
+		fill(rig);
 		break;
 	case 13:
 		outq_detach(&rig->q, &rig->chunks);
@@ -352,10 +422,13 @@ random_queues(void **state)
 			take(rig, SIZE_MAX);
 			compare(rig);
 			rig->n = 0;
+			abandon_slots(rig);
 			continue;
 		}
 		while (rig->n_commits > 0)
 			commit(rig);
+		while (rig->n_slots > 0)
+			fill(rig);
 		open_plain(rig);
 		while (write_some(rig, SIZE_MAX) != OUTQ_EMPTY)
 			take(rig, SIZE_MAX);

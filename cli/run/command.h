@@ -1,0 +1,35 @@
+/*
+ * Starts a command for one message. Its standard input is a file in memory that holds the message, not a pipe: a
+ * command that reads slowly, or not at all, or that leaves its input to a child, cannot block udsctl.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "protocol.h"
+
+struct command_variable {
+	const char *name;
+	struct slice value; /* p NULL, or a NUL in it: the variable is not set */
+};
+
+struct command {
+	const char *path;  /* of the program */
+	char *const *argv; /* ends with NULL */
+	struct slice input;
+	/* n of them take the place of all variables of these names, and of all that begin with `prefix` (or NULL). */
+	const struct command_variable *variables;
+	size_t n;
+	const char *prefix;
+	/* In a process group of its own, and killed when udsctl dies. */
+	bool is_bound;
+};
+
+/* The path of a program, which is looked for in PATH if the name has no slash. Returns 0 or -errno; the caller frees
+ * it. */
+int command_find(const char *name, char **ret_path);
+
+/* Returns 0 or -errno; the caller waits for *ret_pid. */
+int command_start(const struct command *command, pid_t *ret_pid);

@@ -1,0 +1,329 @@
+/*
+ * How much is read ahead. A worker that asks for a job only when a command has ended waits for the daemon, and its
+ * disk, between any two commands. So it asks for as many more as end while it waits, and for none where commands take
+ * long against that: then whoever is free has the next job. What lies in the queue for long all the same, behind
+ * commands that take longer than those before them, is given back.
+ */
+#include "crew.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "children.h"
+#include "command.h"
+#include "loop.h"
+#include "memory.h"
+#include "plan.h"
+#include "rate.h"
+#include "say.h"
+#include "timer.h"
+
+/* Between SIGTERM and SIGKILL, in ms. */
+#define KILL_AFTER ((uint64_t)5000)
+/* A job is given back that waited so long in the queue, in ms. */
+#define QUEUE_PATIENCE ((uint64_t)50)
+#define AHEAD_MAX ((uint64_t)256)
+
+struct crew {
+	const struct plan *plan;
+	const char *path; /* of the command */
+	const struct crew_ops *ops;
+	void *arg;
+	struct children *children;
+	struct job_list queue, running;
+	uint64_t n_queued, n_running;
+	struct rate rate;
+	struct timer retry;     /* starting was impossible for lack of resources */
+	struct timer impatient; /* for the first job of the queue */
+	struct timer limit;     /* for --timeout, and SIGKILL */
+	double run_ns;          /* how long commands take lately; 0: not known */
+	bool noticed;           /* it was said that no command can be started now */
+	bool stopped;
+};
+
+static void
+crew_free_list(struct job_list *list)
+{
+	struct job *job;
+
+	while ((job = TAILQ_FIRST(list))) {
+		TAILQ_REMOVE(list, job, link);
+		job_free(job);
+	}
+}
+
+static void
+crew_kill(const struct job *job, int signo)
+{
+	/* Its process group, which is gone perhaps. */
+	(void)kill(-job->pid, signo);
+}
+
+/* Starts the command of the first job of the queue. Returns 0 or -errno. */
+static int
+crew_start_first(struct crew *crew)
+{
+	struct job *job = TAILQ_FIRST(&crew->queue);
+	const struct command command = {
+		.path = crew->path,
+		.argv = crew->plan->argv,
+		.input = job->input,
+		.variables = job->variables,
+		.n = job->n,
+		.prefix = "UDSD_FIELD_",
+		.is_bound = true,
+	};
+	int r = command_start(&command, &job->pid);
+
+	if (r < 0)
+		return r;
+	crew->noticed = false;
+	TAILQ_REMOVE(&crew->queue, job, link);
+	crew->n_queued--;
+	TAILQ_INSERT_TAIL(&crew->running, job, link);
+	crew->n_running++;
+	job->since = loop_now_ns();
+	rate_spend(&crew->rate);
+	if (crew->plan->o->job_timeout > 0 && !timer_is_set(&crew->limit))
+		timer_set(&crew->limit, crew->plan->o->job_timeout);
+	return 0;
+}
+
+/* A command could not be started. */
+static void
+crew_start_failed(struct crew *crew, int error)
+{
+	if (!children_may_start_later(error)) {
+		crew_return_queue(crew);
+		crew->ops->failed(crew->arg, error);
+		return;
+	}
+	if (!crew->noticed)
+		say("no command can be started now: %s", strerror(error));
+	crew->noticed = true;
+	timer_set(&crew->retry, CHILDREN_RETRY_MS);
+}
+
+static void
+crew_start_some(struct crew *crew)
+{
+	int r = 0;
+
+	while (r == 0 && crew->n_running < crew->plan->jobs && crew->n_queued > 0 && !timer_is_set(&crew->retry) &&
+	       rate_allows(&crew->rate))
+		r = crew_start_first(crew);
+	if (r < 0)
+		crew_start_failed(crew, -r);
+	if (crew->n_queued > 0 && !timer_is_set(&crew->impatient))
+		timer_set(&crew->impatient, QUEUE_PATIENCE);
+}
+
+static void
+crew_retry_cb(void *arg)
+{
+	struct crew *crew = arg;
+
+	crew_start_some(crew);
+	crew->ops->moved(crew->arg);
+}
+
+static void
+crew_impatient_cb(void *arg)
+{
+	struct crew *crew = arg;
+	const struct job *first = TAILQ_FIRST(&crew->queue);
+	uint64_t waited;
+
+	if (!first)
+		return;
+	waited = (loop_now_ns() - first->since) / 1000000;
+	if (waited < QUEUE_PATIENCE) {
+		timer_set(&crew->impatient, QUEUE_PATIENCE - waited);
+		return;
+	}
+	crew->run_ns = 0; /* commands take longer than it seemed */
+	crew_return_queue(crew);
+}
+
+/* When the command of the job is to be told to end, or killed, in ns. */
+static uint64_t
+crew_limit_of(const struct crew *crew, const struct job *job)
+{
+	uint64_t limit = crew->plan->o->job_timeout;
+
+	if (job->is_timed_out || job->is_stopped)
+		return job->since + KILL_AFTER * 1000000;
+	return limit > 0 ? job->since + limit * 1000000 : UINT64_MAX;
+}
+
+static void
+crew_limit_cb(void *arg)
+{
+	struct crew *crew = arg;
+	uint64_t now = loop_now_ns(), next = UINT64_MAX, at;
+	struct job *job;
+
+	TAILQ_FOREACH(job, &crew->running, link) {
+		if (crew_limit_of(crew, job) <= now) {
+			crew_kill(job, job->is_timed_out || job->is_stopped ? SIGKILL : SIGTERM);
+			job->is_timed_out |= !job->is_stopped;
+			job->since = now;
+		}
+		at = crew_limit_of(crew, job);
+		next = at < next ? at : next;
+	}
+	if (next != UINT64_MAX)
+		timer_set(&crew->limit, (next - now) / 1000000 + 1);
+}
+
+static void
+crew_ended_cb(void *arg, pid_t pid, int status)
+{
+	struct crew *crew = arg;
+	struct job *job;
+	double took;
+
+	TAILQ_FOREACH(job, &crew->running, link)
+		if (job->pid == pid)
+			break;
+	if (!job)
+		return;
+	if (job->is_timed_out || job->is_stopped)
+		crew_kill(job, SIGKILL); /* what it has left behind */
+	took = (double)(loop_now_ns() - job->since);
+	crew->run_ns = crew->run_ns > 0 ? crew->run_ns + (took - crew->run_ns) / 8 : took;
+	TAILQ_REMOVE(&crew->running, job, link);
+	crew->n_running--;
+	crew->ops->ended(crew->arg, job, status);
+	job_free(job);
+}
+
+static void
+crew_swept_cb(void *arg)
+{
+	struct crew *crew = arg;
+
+	crew_start_some(crew);
+	crew->ops->moved(crew->arg);
+}
+
+struct crew *
+crew_new(struct loop *loop, const struct plan *plan, const char *path, const struct crew_ops *ops, void *arg)
+{
+	struct crew *crew = memory_alloc(sizeof(*crew));
+
+	crew->plan = plan;
+	crew->path = path;
+	crew->ops = ops;
+	crew->arg = arg;
+	TAILQ_INIT(&crew->queue);
+	TAILQ_INIT(&crew->running);
+	rate_init(&crew->rate, plan->o->rate.count, plan->o->rate.period);
+	rate_start(&crew->rate, loop, crew_retry_cb, crew);
+	timer_init(&crew->retry, loop, crew_retry_cb, crew);
+	timer_init(&crew->impatient, loop, crew_impatient_cb, crew);
+	timer_init(&crew->limit, loop, crew_limit_cb, crew);
+	crew->children = children_new(loop, crew_ended_cb, crew_swept_cb, crew);
+	return crew;
+}
+
+void
+crew_free(struct crew *crew)
+{
+	if (!crew)
+		return;
+	children_free(crew->children);
+	rate_deinit(&crew->rate);
+	timer_deinit(&crew->retry);
+	timer_deinit(&crew->impatient);
+	timer_deinit(&crew->limit);
+	crew_free_list(&crew->queue);
+	crew_free_list(&crew->running);
+	free(crew);
+}
+
+uint64_t
+crew_room(struct crew *crew, double trip_ns)
+{
+	uint64_t most = crew->plan->jobs, held = crew->n_queued + crew->n_running, room;
+	double ahead;
+
+	if (crew->stopped || timer_is_set(&crew->retry))
+		return 0;
+	if (crew->run_ns > 0 && crew->plan->o->rate.count == 0) {
+		ahead = (double)most * trip_ns / crew->run_ns + 1;
+		if (crew->run_ns < (double)QUEUE_PATIENCE * 1e6)
+			most += ahead < (double)AHEAD_MAX ? (uint64_t)ahead : AHEAD_MAX;
+	}
+	room = held < most ? most - held : 0;
+	if (room > 0 && crew->plan->o->rate.count > 0) {
+		if (!rate_allows(&crew->rate))
+			return 0;
+		room = room < (uint64_t)crew->rate.tokens ? room : (uint64_t)crew->rate.tokens;
+	}
+	return room;
+}
+
+void
+crew_take(struct crew *crew, struct job *job)
+{
+	job->since = loop_now_ns();
+	TAILQ_INSERT_TAIL(&crew->queue, job, link);
+	crew->n_queued++;
+	crew_start_some(crew);
+}
+
+void
+crew_return_queue(struct crew *crew)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &crew->queue, link)
+		crew->ops->returned(crew->arg, job);
+	crew_drop_queue(crew);
+}
+
+void
+crew_drop_queue(struct crew *crew)
+{
+	crew_free_list(&crew->queue);
+	crew->n_queued = 0;
+}
+
+void
+crew_stop(struct crew *crew)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &crew->running, link) {
+		crew_kill(job, SIGTERM);
+		job->is_stopped = true;
+		job->since = loop_now_ns();
+	}
+	timer_set(&crew->limit, KILL_AFTER);
+}
+
+struct job_list *
+crew_running(struct crew *crew)
+{
+	return &crew->running;
+}
+
+struct job_list *
+crew_queue(struct crew *crew)
+{
+	return &crew->queue;
+}
+
+bool
+crew_is_idle(const struct crew *crew)
+{
+	return crew->n_queued + crew->n_running == 0;
+}
+
+uint64_t
+crew_n_running(const struct crew *crew)
+{
+	return crew->n_running;
+}

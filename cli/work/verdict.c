@@ -1,0 +1,87 @@
+#include "verdict.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+#include "children.h"
+#include "control.h"
+#include "human.h"
+#include "plan.h"
+#include "say.h"
+
+/* As of timeout(1). */
+#define STATUS_TIMED_OUT 124
+
+static struct slice
+verdict_word(const char *text)
+{
+	return (struct slice){ (const uint8_t *)text, strlen(text) };
+}
+
+static void
+verdict_send(struct control *c, enum control_kind kind, const struct job *job, const struct slice *words, size_t n)
+{
+	struct control_request request = { .kind = kind, .stream = job->stream };
+
+	memcpy(request.id, job->id, sizeof(request.id));
+	control_send(c, request, words, n);
+}
+
+void
+verdict_done(struct control *c, const struct plan *plan, const struct job *job)
+{
+	const struct slice words[] = { verdict_word("XACKDEL"),   verdict_word(plan->streams[job->stream]),
+		                       verdict_word(plan->group), verdict_word("ACKED"),
+		                       verdict_word("IDS"),       verdict_word("1"),
+		                       verdict_word(job->id) };
+
+	verdict_send(c, CONTROL_DONE, job, words, sizeof(words) / sizeof(words[0]));
+}
+
+/* how: SILENT, FAIL, FATAL or RETURN. text NULL: nothing is kept about it. */
+static void
+verdict_give_back(struct control *c, const struct plan *plan, const struct job *job, const char *how, int status,
+                  const char *text)
+{
+	char number[16];
+	const struct slice words[] = { verdict_word("UDSD"),
+		                       verdict_word("NACK"),
+		                       verdict_word(plan->streams[job->stream]),
+		                       verdict_word(plan->group),
+		                       verdict_word(how),
+		                       verdict_word(job->id),
+		                       verdict_word("STATUS"),
+		                       { (uint8_t *)number, (size_t)snprintf(number, sizeof(number), "%d", status) },
+		                       verdict_word("TEXT"),
+		                       verdict_word(text ?: "") };
+	size_t n = sizeof(words) / sizeof(words[0]);
+
+	verdict_send(c, CONTROL_BACK, job, words, text ? n : n - 4);
+}
+
+void
+verdict_return(struct control *c, const struct plan *plan, const struct job *job)
+{
+	verdict_give_back(c, plan, job, "RETURN", 0, NULL);
+}
+
+void
+verdict_failed(struct control *c, const struct plan *plan, const struct job *job, int status)
+{
+	int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	const char *how = code == EX_TEMPFAIL ? "SILENT" : code == EX_DATAERR ? "FATAL" : "FAIL";
+	char text[128];
+
+	children_describe(status, text, sizeof(text));
+	if (job->is_timed_out) {
+		snprintf(text, sizeof(text), "timed out after %s", human_exact_duration(plan->o->job_timeout).text);
+		code = STATUS_TIMED_OUT;
+		how = "FAIL";
+	}
+	say("%s %s %s (attempt %" PRIu64 ")", plan->streams[job->stream], job->id, text, job->attempt);
+	if (!job->is_lost) /* else another worker's run counts */
+		verdict_give_back(c, plan, job, how, code, text);
+}

@@ -1,0 +1,417 @@
+/*
+ * There are two connections. On one the worker waits for jobs (supply), on the other it says everything else (control).
+ * When either is lost the other is made anew, too: what was given on them goes to other workers then, so this one
+ * forgets what it has not started, and claims what still runs before it asks for more. A job whose command has ended is
+ * not forgotten: what became of it is said on the next connection. So nothing runs twice here at the same time.
+ *
+ * The end: nothing more is asked for, what is not started is given back, and udsctl ends once all commands have and the
+ * daemon has answered what became of them.
+ */
+#include "worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+#include "control.h"
+#include "crew.h"
+#include "deadline.h"
+#include "setup.h"
+#include "human.h"
+#include "supply.h"
+#include "loop.h"
+#include "plan.h"
+#include "printer.h"
+#include "say.h"
+#include "timer.h"
+#include "verdict.h"
+
+/* ms to get everything answered, or written, once no command runs any more. */
+#define END_TIMEOUT ((uint64_t)5000)
+/* ms until the setup is tried again that the daemon has refused. */
+#define SETUP_RETRY_MS ((uint64_t)1000)
+
+struct worker {
+	const struct plan *plan;
+	const char *path; /* of the command; NULL with --print */
+	struct loop *loop;
+	struct control *control;
+	struct supply *supply;
+	struct setup setup;
+	struct crew *crew;       /* NULL with --print */
+	struct printer *printer; /* NULL without */
+	struct timer again;      /* the setup */
+	struct timer lease;      /* jobs are claimed again */
+	struct deadline end_deadline;
+	bool is_ready;   /* jobs may be asked for */
+	bool is_dry;     /* nothing was waiting when it last asked, and no command has ended since */
+	uint64_t taken;  /* jobs, without those that were given back */
+	uint64_t failed; /* commands */
+	bool finishing;
+	int status; /* while finishing */
+	unsigned int signals;
+};
+
+static void
+worker_check_end(struct worker *w)
+{
+	bool is_idle = w->crew ? crew_is_idle(w->crew) : TAILQ_EMPTY(printer_jobs(w->printer));
+
+	if (!w->finishing || (w->crew && !is_idle))
+		return;
+	if (is_idle && control_verdicts(w->control) == 0)
+		loop_end(w->loop, w->status);
+	else
+		deadline_run(&w->end_deadline, true);
+}
+
+/* Asks for no more jobs, and ends when there is nothing left to do. */
+static void
+worker_finish(struct worker *w, int status)
+{
+	if (!w->finishing)
+		w->status = status;
+	w->finishing = true;
+	if (w->crew)
+		crew_return_queue(w->crew);
+	worker_check_end(w);
+}
+
+static uint64_t
+worker_room(struct worker *w)
+{
+	uint64_t room = w->crew ? crew_room(w->crew, control_trip_ns(w->control)) : printer_room(w->printer),
+		 count = w->plan->o->count;
+
+	return count > 0 && count - w->taken < room ? count - w->taken : room;
+}
+
+/* Asks for jobs, if there is room for them; or finds that all is done. */
+static void
+worker_go_on(struct worker *w)
+{
+	bool is_idle = w->crew ? crew_is_idle(w->crew) : TAILQ_EMPTY(printer_jobs(w->printer)),
+	     drains = w->plan->o->drain;
+	uint64_t room;
+
+	if (is_idle && ((w->plan->o->count > 0 && w->taken >= w->plan->o->count) || (drains && w->is_dry)))
+		worker_finish(w, EX_OK);
+	worker_check_end(w);
+	if (w->finishing || !w->is_ready || supply_is_asking(w->supply) || (drains && w->is_dry))
+		return;
+	room = worker_room(w);
+	if (room > 0)
+		supply_ask(w->supply, room, !drains);
+}
+
+static void
+worker_job_ended_cb(void *arg, struct job *job, int status)
+{
+	struct worker *w = arg;
+
+	w->is_dry = false;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		verdict_done(w->control, w->plan, job);
+	else if (job->is_stopped || (w->finishing && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
+		verdict_return(w->control, w->plan, job); /* a service manager also ends all processes of a service */
+	else {
+		w->failed++;
+		verdict_failed(w->control, w->plan, job, status);
+	}
+}
+
+static void
+worker_returned_cb(void *arg, struct job *job)
+{
+	struct worker *w = arg;
+
+	w->taken--;
+	w->is_dry = false;
+	verdict_return(w->control, w->plan, job);
+}
+
+static void
+worker_moved_cb(void *arg)
+{
+	worker_go_on(arg);
+}
+
+static void
+worker_failed_cb(void *arg, int error)
+{
+	struct worker *w = arg;
+
+	worker_finish(w, plan_report_command(w->plan, error));
+}
+
+static void
+worker_printed_cb(void *arg, struct job *job)
+{
+	struct worker *w = arg;
+
+	verdict_done(w->control, w->plan, job);
+}
+
+static const struct crew_ops worker_crew_ops = {
+	.ended = worker_job_ended_cb,
+	.returned = worker_returned_cb,
+	.moved = worker_moved_cb,
+	.failed = worker_failed_cb,
+};
+
+/* The jobs that this worker has, but for those that it has not started. */
+static struct job_list *
+worker_jobs(struct worker *w)
+{
+	return w->crew ? crew_running(w->crew) : printer_jobs(w->printer);
+}
+
+static struct job *
+worker_find_job(struct worker *w, size_t stream, const char *id)
+{
+	struct job *job = job_find(worker_jobs(w), stream, id);
+
+	return !job && w->crew ? job_find(crew_queue(w->crew), stream, id) : job;
+}
+
+static void
+worker_claim_list(struct worker *w, struct job_list *list)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, list, link)
+		setup_claim(&w->setup, job);
+}
+
+/* Jobs are claimed three times in the time after which they would be given to others. */
+static void
+worker_lease_cb(void *arg)
+{
+	struct worker *w = arg;
+
+	if (!w->is_ready || w->setup.lease_ms == 0)
+		return;
+	worker_claim_list(w, worker_jobs(w));
+	if (w->crew)
+		worker_claim_list(w, crew_queue(w->crew));
+	timer_set(&w->lease, w->setup.lease_ms / 3 + 1);
+}
+
+static void
+worker_set_up_cb(void *arg)
+{
+	struct worker *w = arg;
+
+	w->is_ready = false;
+	if (control_is_up(w->control) && supply_is_up(w->supply))
+		setup_begin(&w->setup);
+}
+
+static void
+worker_control_reply_cb(void *arg, const struct control_request *request, const struct resp_node *nodes)
+{
+	struct worker *w = arg;
+	struct job *job = request->kind == CONTROL_CLAIM ? worker_find_job(w, request->stream, request->id) : NULL;
+	int status;
+
+	if (request->kind == CONTROL_DONE || request->kind == CONTROL_BACK) {
+		worker_check_end(w);
+		return;
+	}
+	switch (setup_reply(&w->setup, request, nodes, &status)) {
+	case SETUP_GO_ON:
+		if (job)
+			job->held_at = loop_now();
+		break;
+	case SETUP_CLAIM:
+		worker_claim_list(w, worker_jobs(w));
+		setup_finish(&w->setup);
+		break;
+	case SETUP_READY:
+		w->is_ready = true;
+		worker_lease_cb(w);
+		worker_go_on(w);
+		break;
+	case SETUP_LOST:
+		if (job)
+			job->is_lost = true;
+		break;
+	case SETUP_LATER:
+		timer_set(&w->again, SETUP_RETRY_MS);
+		break;
+	case SETUP_END:
+		loop_end(w->loop, status);
+		break;
+	}
+}
+
+static void
+worker_control_down_cb(void *arg)
+{
+	struct worker *w = arg;
+
+	w->is_ready = false;
+	supply_renew(w->supply);
+	worker_check_end(w);
+}
+
+static const struct control_ops worker_control_ops = {
+	.up = worker_set_up_cb,
+	.reply = worker_control_reply_cb,
+	.down = worker_control_down_cb,
+};
+
+static bool
+worker_entry_cb(void *arg, size_t stream, const struct resp_node *entry)
+{
+	struct worker *w = arg;
+	struct job *job = job_new(w->plan, stream, entry), *known;
+
+	if (!job)
+		return false;
+	known = worker_find_job(w, stream, job->id);
+	/*
+	 * It was released while the connection was lost, or its lease has ended. It is done, or runs on here. But what
+	 * was given back may be given to this worker before the daemon has answered that.
+	 */
+	if (known || control_has_done(w->control, stream, job->id)) {
+		if (known)
+			known->is_lost = false;
+		job_free(job);
+		return true;
+	}
+	job->held_at = loop_now();
+	w->taken++;
+	if (w->printer)
+		printer_take(w->printer, job);
+	else
+		crew_take(w->crew, job);
+	return true;
+}
+
+static void
+worker_answered_cb(void *arg, uint64_t n)
+{
+	struct worker *w = arg;
+
+	w->is_dry = n == 0;
+	if (w->printer)
+		printer_flush(w->printer);
+	if (w->finishing && w->crew)
+		crew_return_queue(w->crew);
+	worker_go_on(w);
+}
+
+static void
+worker_refused_cb(void *arg, bool again, int status)
+{
+	struct worker *w = arg;
+
+	w->is_ready = false;
+	if (again)
+		timer_set(&w->again, SETUP_RETRY_MS);
+	else
+		loop_end(w->loop, status);
+}
+
+static void
+worker_supply_down_cb(void *arg)
+{
+	struct worker *w = arg;
+	struct job *job;
+
+	w->is_ready = false;
+	if (w->crew) {
+		TAILQ_FOREACH(job, crew_queue(w->crew), link)
+			w->taken--;
+		crew_drop_queue(w->crew);
+	}
+	control_renew(w->control);
+	worker_check_end(w);
+}
+
+static const struct supply_ops worker_supply_ops = {
+	.up = worker_set_up_cb,
+	.entry = worker_entry_cb,
+	.answered = worker_answered_cb,
+	.refused = worker_refused_cb,
+	.down = worker_supply_down_cb,
+};
+
+static void
+worker_end_timed_out_cb(void *arg, const char *why)
+{
+	struct worker *w = arg;
+	uint64_t n = control_verdicts(w->control);
+
+	(void)why;
+	if (n > 0)
+		say("work: the daemon has not answered what became of %" PRIu64 " job%s, which may be done again", n,
+		    human_s(n));
+	loop_end(w->loop, w->status);
+}
+
+static void
+worker_signal_cb(void *arg, int signo, bool again)
+{
+	struct worker *w = arg;
+
+	(void)again;
+	w->status = 128 + signo;
+	switch (++w->signals) {
+	case 1:
+		if (w->crew && crew_n_running(w->crew) > 0)
+			say_notice("waiting for the running commands; another signal ends them");
+		worker_finish(w, w->status);
+		break;
+	case 2:
+		if (w->crew)
+			crew_stop(w->crew);
+		break;
+	default:
+		loop_end(w->loop, w->status);
+		break;
+	}
+}
+
+static void
+worker_begin(struct worker *w, const struct work_options *o)
+{
+	w->loop = loop_new(worker_signal_cb, w);
+	w->control = control_new(w->loop, &o->common.addr, &worker_control_ops, w);
+	w->supply = supply_new(w->loop, &o->common.addr, w->plan, &worker_supply_ops, w);
+	w->setup = (struct setup){ .plan = w->plan, .control = w->control };
+	if (o->print)
+		w->printer = printer_new(w->loop, worker_printed_cb, worker_moved_cb, w);
+	else
+		w->crew = crew_new(w->loop, w->plan, w->path, &worker_crew_ops, w);
+	timer_init(&w->again, w->loop, worker_set_up_cb, w);
+	timer_init(&w->lease, w->loop, worker_lease_cb, w);
+	deadline_init(&w->end_deadline, w->loop, END_TIMEOUT, worker_end_timed_out_cb, w);
+	control_start(w->control);
+	supply_start(w->supply);
+}
+
+int
+worker_run(const struct plan *plan, const char *path)
+{
+	struct worker w = { .plan = plan, .path = path };
+	int status;
+
+	worker_begin(&w, plan->o);
+	status = loop_run(w.loop);
+	if (status == EX_OK && w.failed > 0)
+		status = EX_SOFTWARE;
+	control_free(w.control);
+	supply_free(w.supply);
+	crew_free(w.crew);
+	printer_free(w.printer);
+	timer_deinit(&w.again);
+	timer_deinit(&w.lease);
+	deadline_deinit(&w.end_deadline);
+	loop_free(w.loop);
+	return status;
+}

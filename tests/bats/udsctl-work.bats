@@ -1,0 +1,473 @@
+#!/usr/bin/env bats
+# udsctl work, and the verbs about jobs: what becomes of each job, whoever dies. What needs many jobs and many deaths is in
+# tests/tools/work-kills.py.
+
+load helper
+load users
+
+start_store() {
+    start_udsd --store "$DIR/store" "$@"
+}
+
+# add STREAM MESSAGE...: adds jobs; the id of the last one is in $ID.
+add() {
+    local stream=$1 message
+    for message in "${@:2}"; do
+        ID=$(printf 'XADD %s * message %s\r\n' "$stream" "$message" | nc -NU "$S" | tr -d '\r' | tail -n 1)
+    done
+}
+
+# ask WORD...: the answer to a command.
+ask() {
+    printf '%s\r\n' "$*" | nc -NU "$S" | tr -d '\r'
+}
+
+length() { # STREAM
+    ask XLEN "$1" | tr -d :
+}
+
+# work_on [OPTION...] STREAM... -- COMMAND...: a worker in the background; its pid is $WORKER, its messages in $DIR/err.
+work_on() {
+    background "$UDSCTL" work "$@" 2>>"$DIR/err"
+    WORKER=$!
+}
+
+# has FILE LINE: whether the file has this line.
+has() {
+    grep -qxF -- "$2" "$DIR/$1"
+}
+
+contains() { # FILE TEXT
+    grep -qF -- "$2" "$DIR/$1"
+}
+
+has_group() { # STREAM
+    ask XINFO GROUPS "$1" | grep -q work
+}
+
+# held STREAM COUNT: so many of its jobs are held by connections.
+held() {
+    [ "$("$UDSCTL" jobs --json "$1" | jq -s 'map(select(.client > 0)) | length')" = "$2" ]
+}
+
+is_running() { # PID
+    ! is_gone "$1"
+}
+
+length_is() { # STREAM COUNT
+    [ "$(length "$1")" = "$2" ]
+}
+
+# states STREAM: the states of its jobs, in the order of "jobs".
+states() {
+    "$UDSCTL" jobs --json "$1" | jq -r .state | tr '\n' ' '
+}
+
+states_are() { # STREAM STATES
+    [ "$(states "$1")" = "$2${2:+ }" ]
+}
+
+@test "a command gets the message, what is known of it, and no descriptor" {
+    start_store
+    add jobs hello
+    ask XADD jobs '*' a 1 b.c 2 >"$DIR/id"
+    # shellcheck disable=SC2016 # for the command to expand
+    UDSD_FIELD_old=1 run "$UDSCTL" work --count 2 jobs -- \
+        sh -c 'cat; env | grep -E "^UDSD_(FIELD|ID|STREAM|GROUP|ATTEMPT)" | sort; ls /proc/self/fd | wc -l'
+    assert_success
+    assert_equal "$output" "hello
+UDSD_ATTEMPT=1
+UDSD_FIELD_message=hello
+UDSD_GROUP=work
+UDSD_ID=$ID
+UDSD_STREAM=jobs
+4
+{\"a\":\"1\",\"b.c\":\"2\"}
+UDSD_ATTEMPT=1
+UDSD_FIELD_a=1
+UDSD_FIELD_b_c=2
+UDSD_GROUP=work
+UDSD_ID=$(tail -n 1 "$DIR/id")
+UDSD_STREAM=jobs
+4"
+    assert_equal "$(length jobs)" 0
+    add jobs raw
+    assert_equal "$("$UDSCTL" work --count 1 --raw jobs -- cat)" raw
+}
+
+@test "exit statuses: 0 is done, 75 again without counting, 65 dead at once, others again and then dead" {
+    start_store
+    add jobs done later data bad killed
+    # shellcheck disable=SC2016
+    work_on --retries 1 --backoff 10ms..20ms jobs -- sh -c 'read -r word
+        echo "$word $UDSD_ATTEMPT" >>'"$DIR"'/ran
+        case $word in
+        later) [ "$(grep -c later '"$DIR"'/ran)" -ge 5 ] || exit 75 ;;
+        data) exit 65 ;;
+        bad) exit 3 ;;
+        killed) kill -SEGV $$ ;;
+        esac'
+    wait_until states_are jobs ''
+    wait_until has ran 'killed 2'
+    assert_equal "$(grep -c later "$DIR/ran")" 5
+    assert_equal "$(grep later "$DIR/ran" | sort -u)" 'later 1'
+    assert_equal "$(grep -c data "$DIR/ran")" 1
+    assert_equal "$(grep bad "$DIR/ran")" $'bad 1\nbad 2'
+    wait_until length_is jobs.dead 3
+    run bash -c "'$UDSCTL' jobs --dead --json jobs | jq -r '[.fields.message, .deliveries, .status, .text] | join(\" \")' | sort"
+    assert_output 'bad 2 3 failed with status 3
+data 1 65 failed with status 65
+killed 2 139 was killed: Segmentation fault'
+    run "$UDSCTL" jobs jobs
+    assert_line 'jobs: 0 waiting, 0 running, 0 delayed, 3 dead'
+    contains err 'failed with status 3 (attempt 2)'
+}
+
+@test "a poison message does not stop the others, and comes back by retry with what it was" {
+    start_store
+    add jobs a poison b c
+    work_on --retries 2 --backoff 10ms --jobs 2 jobs -- sh -c 'read -r word; [ "$word" != poison ] || exit 1; echo "$word" >>'"$DIR"'/ran'
+    wait_until has ran c
+    wait_until states_are jobs ''
+    assert_equal "$(sort "$DIR/ran" | tr '\n' ' ')" 'a b c '
+    wait_until length_is jobs.dead 1
+    kill "$WORKER"
+    run "$UDSCTL" jobs --dead jobs
+    assert_line --regexp '^dead +[0-9]+-0 +3 +- +- +failed with status 1 +poison$'
+    run "$UDSCTL" wait jobs "$("$UDSCTL" jobs --dead --json jobs | jq -r .id)"
+    assert_failure 1
+    assert_output --partial 'is dead: failed with status 1'
+
+    run "$UDSCTL" retry --all jobs
+    assert_success
+    assert_output --regexp '^[0-9]+-[0-9]+ is [0-9]+-[0-9]+ now$'
+    assert_equal "$(length jobs.dead)" 0
+    assert_equal "$("$UDSCTL" work --print --drain jobs)" poison
+    assert_equal "$(length jobs)" 0
+}
+
+@test "retry by either id; another group of the dead jobs keeps them" {
+    start_store
+    add jobs x y
+    run "$UDSCTL" work --count 2 --retries 0 jobs -- false
+    assert_failure 70
+    ask XGROUP CREATE jobs.dead reader 0 >/dev/null
+    local ids
+    mapfile -t ids < <("$UDSCTL" jobs --dead --json jobs | jq -r '.id, .dead_id')
+    run "$UDSCTL" retry jobs "${ids[0]}" "${ids[3]}"
+    assert_success
+    assert_output --partial 'stays in jobs.dead, too'
+    # Both are there as long as the other group needs them; a second retry does not add them again.
+    assert_equal "$(length jobs.dead) $(length jobs)" '2 2'
+    run "$UDSCTL" retry --all jobs
+    assert_success
+    assert_equal "$(length jobs)" 2
+    run "$UDSCTL" retry jobs 1-1
+    assert_failure 1
+    assert_output --partial 'is not dead'
+}
+
+@test "drop takes out what is waiting, delayed or dead, and nothing that runs" {
+    start_store
+    add jobs running delayed dead waiting other
+    # shellcheck disable=SC2016
+    work_on --jobs 3 --backoff 1h --count 3 jobs -- sh -c 'read -r word
+        case $word in running) exec sleep 1000 ;; delayed) exit 1 ;; dead) exit 65 ;; esac'
+    wait_until states_are jobs 'running delayed waiting waiting'
+    local ids
+    mapfile -t ids < <("$UDSCTL" jobs --json jobs | jq -r .id)
+    run "$UDSCTL" drop jobs "${ids[0]}"
+    assert_failure 1
+    assert_output --partial 'is running'
+    run "$UDSCTL" drop jobs "${ids[1]}" "${ids[2]}" "$("$UDSCTL" jobs --dead --json jobs | jq -r .id)"
+    assert_success
+    assert_equal "$(states jobs)" 'running waiting '
+    assert_equal "$(length jobs.dead) $(length jobs)" '0 2'
+    run "$UDSCTL" drop jobs "${ids[1]}"
+    assert_failure 1
+    assert_output --partial 'there is no job'
+    # Another group needs what it has not been given yet.
+    ask XGROUP CREATE jobs other 0 >/dev/null
+    run "$UDSCTL" drop jobs "${ids[3]}"
+    assert_failure 1
+    assert_output --partial 'another group needs it'
+    assert_equal "$("$UDSCTL" work --group other --print --drain jobs | tail -n 1)" other
+    run "$UDSCTL" drop jobs "${ids[3]}"
+    assert_success
+}
+
+@test "wait tells how a job ended" {
+    start_store
+    add jobs good
+    local good=$ID
+    add jobs bad
+    run "$UDSCTL" wait --timeout 50ms jobs "$good"
+    assert_failure 75
+    background bash -c "'$UDSCTL' wait jobs $good; echo \$? >'$DIR/status'"
+    local waiter=$!
+    work_on --retries 0 jobs -- sh -c 'read -r word; [ "$word" = good ] || exit 7'
+    wait_exit "$waiter"
+    assert_equal "$(cat "$DIR/status")" 0
+    run "$UDSCTL" wait --timeout "$PATIENCE" jobs "$good" "$ID"
+    assert_failure 7
+    run "$UDSCTL" wait jobs x
+    assert_failure 64
+}
+
+@test "pause holds jobs back, over a restart of the daemon, until resume" {
+    start_store
+    work_on jobs -- sh -c 'cat >>'"$DIR"'/ran'
+    wait_until has_group jobs
+    run "$UDSCTL" pause jobs
+    assert_output 'paused jobs'
+    add jobs one
+    kill_udsd
+    start_store
+    run "$UDSCTL" jobs jobs
+    assert_line 'jobs: 1 waiting, 0 running, 0 delayed, 0 dead, paused'
+    add jobs two
+    [ ! -e "$DIR/ran" ]
+    run "$UDSCTL" resume jobs
+    wait_until has ran two
+    has ran one
+    # A stream may be paused before it has jobs or workers.
+    run "$UDSCTL" pause new
+    assert_success
+    add new job
+    assert_equal "$("$UDSCTL" work --print --drain new)" ''
+}
+
+@test "SIGTERM: what runs ends, the rest goes to the next worker at once and counts for nothing" {
+    start_store
+    add jobs a b c d
+    work_on --jobs 2 jobs -- sh -c "read -r word; echo begin \$word >>'$DIR/ran'; until [ -e '$DIR/go' ]; do sleep 0.05; done; echo end \$word >>'$DIR/ran'"
+    wait_until has ran 'begin b'
+    kill "$WORKER"
+    assert_equal "$("$UDSCTL" work --print --drain jobs | tr '\n' ' ')" 'c d '
+    ! has ran 'begin c'
+    is_running "$WORKER"
+    touch "$DIR/go"
+    wait_exit "$WORKER"
+    assert_equal "$status" 143
+    assert_equal "$(grep -c end "$DIR/ran") $(length jobs)" '2 0'
+}
+
+@test "a second SIGTERM ends the commands, whose jobs are given back; a third one ends udsctl" {
+    start_store
+    add jobs a
+    work_on jobs -- sh -c "echo begin >>'$DIR/ran'; sleep 1000; echo end >>'$DIR/ran'"
+    wait_until has ran begin
+    kill "$WORKER"
+    wait_until states_are jobs running
+    kill "$WORKER"
+    wait_exit "$WORKER"
+    assert_equal "$status" 143
+    assert_equal "$("$UDSCTL" jobs --json jobs | jq -c '[.state, .deliveries]')" '["released",0]'
+
+    work_on jobs -- sh -c "trap '' TERM; echo \$\$ >'$DIR/pid'; while :; do sleep 0.01; done"
+    wait_until [ -s "$DIR/pid" ]
+    kill "$WORKER"
+    kill "$WORKER"
+    wait_until states_are jobs running
+    while is_running "$WORKER"; do kill "$WORKER" || true; sleep 0.02; done
+    wait_exit "$WORKER"
+    # The command dies with its worker.
+    wait_until is_gone "$(cat "$DIR/pid")"
+    assert_equal "$("$UDSCTL" work --print --drain jobs)" a
+}
+
+@test "--timeout ends a command and its children, which counts as a failure" {
+    start_store
+    add jobs a
+    run "$UDSCTL" work --count 1 --retries 0 --timeout 100ms jobs -- sh -c "sleep 1000 & echo \$! >'$DIR/child'; wait"
+    assert_failure 70
+    assert_output --partial 'timed out after 100ms'
+    wait_until is_gone "$(cat "$DIR/child")"
+    assert_equal "$("$UDSCTL" jobs --dead --json jobs | jq -c '[.status, .text]')" '[124,"timed out after 100ms"]'
+}
+
+@test "the daemon is killed while a job runs: it is done once, and acknowledged to the new daemon" {
+    start_store
+    add jobs a b
+    # shellcheck disable=SC2016
+    work_on --jobs 2 --count 2 jobs -- sh -c "read -r word; echo begin \$word \$UDSD_ATTEMPT >>'$DIR/ran'; until [ -e '$DIR/go' ]; do sleep 0.05; done; echo end \$word >>'$DIR/ran'"
+    wait_until has ran 'begin b 1'
+    kill_udsd
+    start_store
+    wait_until held jobs 2
+    work_on jobs -- sh -c "cat >>'$DIR/ran'"
+    touch "$DIR/go"
+    wait_until length_is jobs 0
+    assert_equal "$(sort "$DIR/ran" | tr '\n' ' ')" 'begin a 1 begin b 1 end a end b '
+}
+
+@test "a job that ends while there is no daemon is acknowledged to the next one" {
+    start_store
+    add jobs a
+    work_on --count 1 jobs -- sh -c "echo begin >>'$DIR/ran'; while [ ! -e '$DIR/go' ]; do sleep 0.01; done; echo end >>'$DIR/ran'"
+    wait_until has ran begin
+    kill_udsd
+    touch "$DIR/go"
+    wait_until has ran end
+    is_running "$WORKER"
+    start_store
+    wait_exit "$WORKER"
+    assert_equal "$status $(length jobs) $(grep -c begin "$DIR/ran")" '0 0 1'
+}
+
+@test "a worker that waits for the daemon ends at SIGTERM" {
+    work_on jobs -- cat
+    sleep 0.1
+    kill "$WORKER"
+    wait_exit "$WORKER"
+    assert_equal "$status" 143
+}
+
+# The first job runs and nobody has the others.
+is_slow() {
+    [[ $(states jobs) =~ ^running\ ((waiting|released)\ ){3}$ ]]
+}
+
+@test "two workers share the jobs, and an idle one gets what another has not begun" {
+    start_store
+    local i
+    # This one believes that commands are fast, and then meets a slow one.
+    work_on jobs -- sh -c "read -r word; case \$word in slow*) exec sleep 1000 ;; esac; echo one \$word >>'$DIR/ran'"
+    local first=$WORKER
+    for i in $(seq 50); do add jobs "fast$i"; done
+    wait_until length_is jobs 0
+    "$UDSCTL" pause jobs
+    add jobs slow0 next1 next2 next3
+    "$UDSCTL" resume jobs
+    wait_until is_slow
+    work_on jobs -- sh -c "read -r word; echo two \$word >>'$DIR/ran'"
+    wait_until has ran 'two next3'
+    has ran 'two next1'
+    has ran 'two next2'
+    is_running "$first"
+}
+
+is_blocked() {
+    grep -q pipe_write "/proc/$WORKER/stack" || [ "$("$UDSCTL" jobs --json jobs | jq -r 'select(.client > 0).id' | wc -l)" -gt 0 ]
+}
+
+@test "--print acknowledges what is written, and takes no more while standard output is blocked" {
+    start_store
+    local i
+    for i in $(seq 101); do
+        printf 'XADD jobs * message %060000d\r\n' "$i"
+    done | nc -NU "$S" >/dev/null
+    mkfifo "$DIR/out"
+    exec 7<>"$DIR/out"
+    "$UDSCTL" work --print jobs >"$DIR/out" 2>>"$DIR/err" 7>&- 3>&- 8>&- &
+    PIDS+=($!)
+    WORKER=$!
+    # The pipe has the first, and a part of the second.
+    wait_until length_is jobs 100
+    wait_until is_blocked
+    assert_equal "$(length jobs)" 100
+    # Not a byte of what it cannot write is lost: the next one has it.
+    kill -KILL "$WORKER"
+    wait_until held jobs 0
+    local left
+    left=$(length jobs)
+    "$UDSCTL" work --print --drain jobs >"$DIR/rest"
+    assert_equal "$(wc -l <"$DIR/rest")" "$left"
+    assert_equal "$(length jobs)" 0
+    exec 7>&-
+}
+
+@test "--print prints lines, NUL bytes or JSON, and ends when its reader leaves" {
+    start_store
+    add jobs a b
+    assert_equal "$("$UDSCTL" work --print --drain --null jobs | tr '\0' ,)" a,b,
+    add jobs c
+    run "$UDSCTL" work --print --count 1 --json jobs
+    assert_output "{\"stream\":\"jobs\",\"id\":\"$ID\",\"attempt\":1,\"fields\":{\"message\":\"c\"}}"
+    run bash -c "'$UDSCTL' work --print jobs | true"
+    assert_success
+}
+
+@test "mistakes on the command line, and commands that cannot run" {
+    start_store
+    add jobs a
+    local mistake
+    for mistake in '' 'jobs' 'jobs --' 'jobs --print -- cat' '-- cat' 'jobs --retries x -- cat' 'jobs --backoff 5s..1s -- cat' \
+        'jobs --print --jobs 2' 'jobs --null -- cat' 'jobs --json -- cat'; do
+        # shellcheck disable=SC2086 # words
+        run "$UDSCTL" work $mistake
+        assert_failure 64
+        assert_output --partial 'udsctl: work: '
+    done
+    run "$UDSCTL" work '' -- cat
+    assert_failure 64
+    run "$UDSCTL" work jobs -- ''
+    assert_failure 64
+    run -127 "$UDSCTL" work jobs -- no-such-command
+    run -127 "$UDSCTL" work jobs -- 'cat | wc'
+    assert_output --partial "sh -c 'LINE'"
+    run "$UDSCTL" work jobs -- "$TOP"
+    assert_failure 126
+    # One that disappears later: nothing is counted.
+    printf '#!/bin/sh\nrm "$0"\n' >"$DIR/once"
+    chmod +x "$DIR/once"
+    add jobs b
+    run -127 "$UDSCTL" work jobs -- "$DIR/once"
+    assert_equal "$("$UDSCTL" jobs --json jobs | jq -c '[.fields.message, .deliveries]')" '["b",0]'
+    for verb in jobs retry drop wait pause resume; do
+        run "$UDSCTL" "$verb"
+        assert_failure 64
+        assert_output --partial 'no stream'
+    done
+}
+
+@test "what the administrator has configured stands, unless the worker names another value" {
+    start_configured '[store]' "directory = $DIR/store" '[stream *]' 'max_deliveries = 2' 'retry_delay = 10ms' 'dead_letter = bin'
+    add jobs a
+    "$UDSCTL" work --count 2 jobs -- false || true
+    wait_until length_is bin 1
+    add other a
+    "$UDSCTL" work --count 1 --retries 0 other -- false || true
+    wait_until length_is bin 2
+    run "$UDSCTL" jobs --dead other
+    assert_line 'other: 1 dead'
+}
+
+@test "a lease is extended while the command runs" {
+    start_configured '[store]' "directory = $DIR/store" '[stream *]' 'redeliver = 2s'
+    add jobs a
+    work_on --count 1 jobs -- sh -c "echo begin >>'$DIR/ran'; sleep 5"
+    work_on --count 1 jobs -- sh -c "echo begin >>'$DIR/ran'"
+    wait_until length_is jobs 0
+    assert_equal "$(wc -l <"$DIR/ran")" 1
+}
+
+@test "--rate limits how many commands start" {
+    start_store
+    add jobs 1 2 3 4 5
+    local begin=${EPOCHREALTIME/./}
+    run "$UDSCTL" work --count 5 --jobs 5 --rate 20/s jobs -- true
+    assert_success
+    ((${EPOCHREALTIME/./} - begin >= 200000 * 9 / 10))
+}
+
+@test "users who may publish and subscribe work, retry and drop without being administrators" {
+    need_root
+    share_tree
+    start_configured 'socket_mode = 0666' '[store]' "directory = $DIR/store" '[admin]' 'allow = root'
+    local udsctl=(as_nobody "$SHARED_BUILD/cli/udsctl")
+    add jobs a b c d
+    run "${udsctl[@]}" work --count 1 --retries 0 jobs -- sh -c 'exit 3'
+    assert_failure 70
+    run "${udsctl[@]}" retry --all jobs
+    assert_success
+    run "${udsctl[@]}" work --count 1 --retries 0 jobs -- sh -c 'exit 3'
+    assert_failure 70
+    run "${udsctl[@]}" drop jobs "$("$UDSCTL" jobs --dead --json jobs | jq -r .id)" "$ID"
+    assert_success
+    run "${udsctl[@]}" work --print --drain jobs
+    assert_success
+    assert_output $'c\na'
+    run "${udsctl[@]}" pause jobs
+    assert_success
+}
