@@ -286,6 +286,7 @@ info_put_streams(struct buf *out, const struct bus *bus)
 		{ "stream_entries_claimed", streams->claimed },
 		{ "stream_entries_released", streams->released },
 		{ "stream_entries_dead", streams->dead },
+		{ "stream_consumers_removed", streams->idle_consumers },
 		{ "stream_entries_later", streams->n_later },
 		{ "stream_entries_came_due", streams->came_due },
 		{ "stream_entries_trimmed", streams->trimmed },

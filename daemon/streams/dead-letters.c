@@ -115,6 +115,17 @@ dead_letter_copy(struct dead_letter *letter, struct stream_entry *entry)
 	}
 }
 
+/* What was given back as fatal while the group had no dead-letter stream has a number as in Redis. */
+static uint64_t
+dead_letter_deliveries(const struct stream_pending *pending)
+{
+	const struct pending_history *history = pending->history;
+
+	if (pending->deliveries < INT64_MAX || !history)
+		return pending->deliveries;
+	return history->ended[PENDING_FAILED] + history->ended[PENDING_TIMED_OUT] + history->ended[PENDING_DIED];
+}
+
 static void
 dead_letter_describe(struct dead_letter *letter, const struct stream_group *group, const struct stream_pending *pending,
                      const struct stream_consumer *consumer)
@@ -131,7 +142,7 @@ dead_letter_describe(struct dead_letter *letter, const struct stream_group *grou
 		dead_letter_put_number(letter, DEAD_PREFIX "time", (int64_t)pending->id.ms);
 	dead_letter_put(letter, DEAD_PREFIX "consumer",
 	                consumer ? (struct slice){ consumer->name, consumer->name_len } : (struct slice){ NULL, 0 });
-	dead_letter_put_number(letter, DEAD_PREFIX "deliveries", (int64_t)pending->deliveries);
+	dead_letter_put_number(letter, DEAD_PREFIX "deliveries", (int64_t)dead_letter_deliveries(pending));
 	dead_letter_put_history(letter, pending->history);
 }
 

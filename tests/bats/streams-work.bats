@@ -9,7 +9,7 @@ work() { # CASE...
 }
 
 @test "a group has values of its own, which survive restarts, and are checked" {
-    work a_group_has_values_of_its_own values_are_checked
+    work a_group_has_values_of_its_own values_are_checked answers_are_the_same_in_pieces_and_in_resp3
 }
 
 @test "what is given too often, or cannot be handled, goes to the dead-letter stream with its history" {

@@ -264,7 +264,8 @@ class Storm:
         while True:
             page = client.call(command, stream, first, last, "COUNT", "20")
             entries += page
-            if len(page) < 20:
+            ends = b"0-0", b"18446744073709551615-18446744073709551615"  # there is none behind
+            if len(page) < 20 or page[-1][0] in ends:
                 return entries
             first = b"(" + page[-1][0]
 
