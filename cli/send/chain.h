@@ -19,12 +19,15 @@ struct chain {
 	char delimiter;
 	struct follow_files files;
 	size_t n;
-	uint64_t generation; /* of the newest file, or of the last one there was */
-	int said;            /* errno of the last complaint about the log */
-	int inotify;         /* tells of changes of the files; or -1 */
+	struct follow_file *log; /* the file that has the name, while it is not one of them; else NULL */
+	uint64_t generation;     /* of the newest file, or of the last one there was */
+	int said;                /* errno of the last complaint about the log */
+	uint64_t searched_at;    /* loop_now() */
+	int inotify;             /* tells of changes of the files; or -1 */
 
 	struct position position; /* file: NULL without one */
 	bool is_loaded;           /* the marks of the position have become files */
+	bool is_last_lost;        /* of those, the last was not found */
 	bool is_saved;
 	uint64_t saved_at; /* loop_now() */
 };
@@ -44,6 +47,15 @@ bool chain_look(struct chain *c);
 
 /* The file is not what it was: goes on with its copy, if there is one. */
 void chain_cut(struct chain *c, struct follow_file *file);
+
+/*
+ * The first bytes of a file that was empty when it came into the chain: earlier ones may have been copied and cut off
+ * meanwhile. Then it begins with these.
+ */
+void chain_check_first(struct chain *c, struct follow_file *file);
+
+/* Something may have been written: keeps how the newest file begins, by which its copies are known. */
+void chain_note(struct chain *c);
 
 /* Whether nobody will write to the file any more. */
 bool chain_is_given_up(const struct chain *c, const struct follow_file *file);
