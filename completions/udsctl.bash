@@ -88,7 +88,7 @@ _udsctl_value_option() {
     -n) echo --count ;;
     -g) echo --group ;;
     -j) echo --jobs ;;
-    --socket | --file | --spool | --channel | --receivers | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
+    --socket | --file | --spool | --follow | --channel | --receivers | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
         --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | --rejoin | --warning | \
         --critical | --stop-timeout | --delay | --at | --id | --field | --from | --position | --into | --max-entries | \
         --older-than | --before | --lag | --pending-age | --group | --retries | --backoff | --dead-letter) echo "$1" ;;
@@ -99,7 +99,7 @@ _udsctl_value_option() {
 # Offers values of the option $1; $2 stands before the value in the same word.
 _udsctl_offer_values() {
     case $1 in
-    --socket | --file | --spool | --position | --into) _udsctl_offer_files "$2" ;;
+    --socket | --file | --spool | --follow | --position | --into) _udsctl_offer_files "$2" ;;
     --channel | --receivers) _udsctl_offer "$2" < <(_udsctl_ask channels --names) ;;
     --dead-letter) _udsctl_offer "$2" < <(_udsctl_ask streams --names) ;;
     --user) _udsctl_offer "$2" < <(compgen -u) ;;
@@ -119,7 +119,7 @@ _udsctl_offer_options() {
     send)
         options+=' --file --null --whole --rate --wait-receiver --rejoin --require-receiver --timeout --queue-bytes'
         options+=' --spool --spool-bytes --spool-sync --progress --no-progress --summary'
-        options+=' --store --delay --at --id --field --print-id'
+        options+=' --follow --position --store --delay --at --id --field --print-id'
         ;;
     recv)
         options+=' --pattern --null --raw --count --format --json --exec --jobs --queue-bytes --stop-on-error'

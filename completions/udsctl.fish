@@ -109,6 +109,8 @@ complete -c udsctl -n __udsctl_verb -a bench -d "Measure the daemon for three se
 complete -c udsctl -n __udsctl_verb -a help -d "Open the manual"
 
 complete -c udsctl -n "__udsctl_verb send" -s f -l file -r -F -d "Read this file"
+complete -c udsctl -n "__udsctl_verb send" -l follow -r -F -d "Send each line that this file gets"
+complete -c udsctl -n "__udsctl_verb send" -l position -r -F -d "Keep in this file what is sent, and go on there"
 complete -c udsctl -n "__udsctl_verb send" -s 0 -l null -d "Messages end with a NUL instead of a newline"
 complete -c udsctl -n "__udsctl_verb send" -l whole -d "All of standard input, or of each file, is one message"
 complete -c udsctl -n "__udsctl_verb send" -l rate -x -d "Send at most this many messages, like 100/s"

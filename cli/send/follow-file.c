@@ -54,21 +54,18 @@ follow_file_sum(int fd, uint64_t offset, uint64_t len)
 	return len <= sizeof(bytes) && follow_file_get(fd, offset, bytes, len) ? follow_file_sum_of(bytes, len) : 0;
 }
 
-/* Whether the bytes before the place that was reached are those that were read; they are not if the file is shorter. */
+/* Whether the file is what it was where it begins, and before the place that was reached; not if it is shorter. */
 static bool
 follow_file_is_same(const struct follow_file *f)
 {
 	uint64_t end = follow_file_read_to(f);
 	uint8_t now[FOLLOW_BEFORE];
 
-	if (f->before_len == 0)
-		return follow_file_sum(f->fd, 0, f->head_len) == f->head_sum;
 	return follow_file_get(f->fd, end - f->before_len, now, f->before_len) &&
-	       memcmp(now, f->before, f->before_len) == 0;
+	       memcmp(now, f->before, f->before_len) == 0 && follow_file_sum(f->fd, 0, f->head_len) == f->head_sum;
 }
 
-/* What the file begins with, as far as it is there; while it is the file that it was. */
-static void
+void
 follow_file_set_head(struct follow_file *f)
 {
 	struct stat st;
@@ -84,7 +81,7 @@ follow_file_set_head(struct follow_file *f)
 }
 
 struct follow_file *
-follow_file_new(int fd, uint64_t generation, char delimiter)
+follow_file_new(int fd, char delimiter)
 {
 	struct follow_file *f = memory_alloc(sizeof(*f));
 	struct stat st = { 0 };
@@ -93,8 +90,9 @@ follow_file_new(int fd, uint64_t generation, char delimiter)
 	f->fd = fd;
 	f->device = st.st_dev;
 	f->inode = st.st_ino;
-	f->generation = generation;
 	f->delimiter = delimiter;
+	f->may_have_hole = delimiter != 0;
+	clock_gettime(CLOCK_REALTIME_COARSE, &f->since);
 	f->head_sum = follow_file_sum(fd, 0, 0);
 	follow_file_set_head(f);
 	return f;
@@ -133,8 +131,8 @@ follow_file_skip_hole(struct follow_file *f)
 		f->start++, skipped++;
 	f->offset += skipped;
 	f->done_offset += skipped;
-	f->was_cut = f->start == f->buf.len;
-	return !f->was_cut;
+	f->may_have_hole = f->start == f->buf.len;
+	return !f->may_have_hole;
 }
 
 enum follow_read
@@ -157,7 +155,7 @@ follow_file_read(struct follow_file *f)
 	follow_file_keep_before(f, f->buf.data + f->buf.len, (size_t)n);
 	f->buf.len += (size_t)n;
 	follow_file_set_head(f);
-	if (f->was_cut)
+	if (f->may_have_hole)
 		(void)follow_file_skip_hole(f);
 	return FOLLOW_DATA;
 }
@@ -221,6 +219,7 @@ follow_file_skip(struct follow_file *f)
 	else if (n == sizeof(end)) /* in the middle of a long line */
 		n = 0;
 	f->offset = f->done_offset = (uint64_t)st.st_size - n;
+	f->may_have_hole = false;
 	f->before_len = f->offset < FOLLOW_BEFORE ? f->offset : FOLLOW_BEFORE;
 	if (!follow_file_get(f->fd, f->offset - f->before_len, f->before, f->before_len))
 		f->before_len = 0;
@@ -272,6 +271,17 @@ follow_file_replace(struct follow_file *f, int fd)
 	}
 }
 
+void
+follow_file_restart(struct follow_file *f, int fd)
+{
+	follow_file_replace(f, fd);
+	f->buf.len = f->start = f->searched = 0;
+	f->offset = f->done_offset = f->line = f->done_line = 0;
+	f->before_len = f->head_len = 0;
+	f->head_sum = follow_file_sum(fd, 0, 0);
+	follow_file_set_head(f);
+}
+
 bool
 follow_file_has_mark(int fd, const struct follow_mark *mark)
 {
@@ -282,6 +292,7 @@ follow_file_has_mark(int fd, const struct follow_mark *mark)
 void
 follow_file_resume(struct follow_file *f, const struct follow_mark *mark)
 {
+	f->may_have_hole = f->may_have_hole && mark->offset == 0;
 	f->offset = f->done_offset = mark->offset;
 	f->line = f->done_line = mark->line;
 	f->before_len = mark->before_len;

@@ -9,12 +9,13 @@
 #include <stdint.h>
 #include <sys/queue.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "buf.h"
 #include "protocol.h"
 
 /* Bytes before the place that was reached, and at the beginning of the file, by which it is known again. */
-#define FOLLOW_BEFORE ((size_t)64)
+#define FOLLOW_BEFORE ((size_t)256)
 #define FOLLOW_HEAD ((size_t)1024)
 
 struct follow_file {
@@ -32,8 +33,10 @@ struct follow_file {
 	uint8_t before[FOLLOW_BEFORE];   /* the last bytes read */
 	size_t before_len;
 	uint64_t head_len, head_sum; /* of the beginning of the file */
+	struct timespec since;       /* when it was opened */
 	bool is_over;                /* another file has its name */
-	bool was_cut;      /* what it begins with may be a hole, where a writer goes on at the place where it was */
+	bool
+	    may_have_hole; /* it begins with zeros if it was cut off and its writer goes on at the place where it was */
 	uint64_t quiet_at; /* loop_now() when it last grew, or had its name */
 };
 
@@ -44,7 +47,7 @@ struct follow_mark {
 };
 
 /* Takes over fd. */
-struct follow_file *follow_file_new(int fd, uint64_t generation, char delimiter);
+struct follow_file *follow_file_new(int fd, char delimiter);
 void follow_file_free(struct follow_file *f);
 
 enum follow_read {
@@ -72,6 +75,12 @@ void follow_file_skip(struct follow_file *f);
 /* The mark of what is answered, or of what was read. */
 void follow_file_mark(struct follow_file *f, struct follow_mark *ret_mark);
 void follow_file_mark_read(const struct follow_file *f, struct follow_mark *ret_mark);
+
+/* Keeps what the file begins with, as far as it is there; while it is the file that it was. */
+void follow_file_set_head(struct follow_file *f);
+
+/* Begins anew with fd. */
+void follow_file_restart(struct follow_file *f, int fd);
 
 /* Goes on in fd, a copy of the file; -1: there is none. */
 void follow_file_replace(struct follow_file *f, int fd);

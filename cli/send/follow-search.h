@@ -26,6 +26,10 @@ struct follow_found {
 
 /*
  * Opens logs that may have come after a file that was last written to at `since`, before the log itself; the older
- * first. Returns how many.
+ * first. Returns how many. *ret_log: the log itself, at the same moment, or -1; NULL: it is not needed.
  */
-size_t follow_search_later(const char *path, struct timespec since, struct follow_found ret_found[FOLLOW_FOUND_MAX]);
+size_t follow_search_later(const char *path, struct timespec since, struct follow_found ret_found[FOLLOW_FOUND_MAX],
+                           int *ret_log);
+
+/* Whether the directory of the log has changed later than at *at, which then is set to when. */
+bool follow_search_has_changed(const char *path, struct timespec *at);

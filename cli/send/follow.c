@@ -94,6 +94,7 @@ follow_look_cb(void *arg)
 	timer_set(&f->look, f->inotify >= 0 ? LOOK_MS : LOOK_ALONE_MS);
 	if (loop_now() - f->chain.saved_at >= LOOK_MS)
 		chain_save(&f->chain);
+	chain_note(&f->chain);
 	f->cb(f->arg);
 }
 
@@ -106,6 +107,7 @@ follow_event_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while (read(fd, events, sizeof(events)) > 0)
 		continue;
+	chain_note(&f->chain);
 	f->cb(f->arg);
 }
 
@@ -132,6 +134,8 @@ static enum input_status
 follow_next_of(struct follow *f, struct follow_file *file, struct slice *ret_line)
 {
 	while (!follow_file_next(file, ret_line)) {
+		bool was_empty = file->head_len == 0;
+
 		if (follow_file_unfinished(file) > INPUT_MESSAGE_MAX) {
 			say("'%s': a line is longer than %zu bytes", f->o.path, INPUT_MESSAGE_MAX);
 			f->failed = true;
@@ -142,6 +146,8 @@ follow_next_of(struct follow *f, struct follow_file *file, struct slice *ret_lin
 		switch (follow_file_read(file)) {
 		case FOLLOW_DATA:
 			file->quiet_at = loop_now();
+			if (was_empty)
+				chain_check_first(&f->chain, file);
 			break;
 		case FOLLOW_END:
 			return INPUT_MORE;

@@ -349,7 +349,7 @@ const struct verb verb_send = {
 	.args_min = 1,
 	.n_channels = 1,
 	.examples = "udsctl send --timeout 1s alerts 'disk is full'\n"
-		    "tail -F app.log | udsctl send --spool /var/lib/app/spool logs.app\n",
+		    "udsctl send --store --follow app.log --position app.position logs.app\n",
 	.args_max = SIZE_MAX,
 	.options_size = sizeof(struct send_options),
 	.run = verb_send_run,

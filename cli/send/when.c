@@ -144,7 +144,7 @@ int
 when_parse(const char *text, uint64_t now_ms, uint64_t *ret_ms)
 {
 	time_t now = (time_t)(now_ms / 1000), t;
-	bool has_day, has_offset = false;
+	bool has_day, is_date, has_offset = false;
 	long offset = 0;
 	struct tm tm;
 	int days;
@@ -155,9 +155,10 @@ when_parse(const char *text, uint64_t now_ms, uint64_t *ret_ms)
 	if (!when_take_day(&text, &tm, &days, &has_day))
 		return -EINVAL;
 	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-	if (has_day && *text && !when_take_letter(&text, ' ') && !when_take_letter(&text, 'T'))
+	is_date = has_day && !*text;
+	if (has_day && !is_date && !when_take_letter(&text, ' ') && !when_take_letter(&text, 'T'))
 		return -EINVAL;
-	if ((*text || !has_day) && !when_take_time(&text, &tm))
+	if (!is_date && !when_take_time(&text, &tm))
 		return -EINVAL;
 	if (has_day && *text && !(has_offset = when_take_offset(&text, &offset)))
 		return -EINVAL;

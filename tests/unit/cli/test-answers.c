@@ -68,6 +68,53 @@ test_receivers(void **state)
 	assert_int_equal(a.last, 0);
 }
 
+static void
+test_ids_at_every_split(void **state)
+{
+	static const char bytes[] = "$3\r\n1-0\r\n$15\r\n1795966286875-0\r\n$0\r\n\r\n$5\r\n12\r\n5\r\n";
+	static const size_t ends[] = { 9, 31, 37, 48 };
+
+	(void)state;
+	for (size_t len = 0; len < sizeof(bytes); len++) {
+		struct answers a = read_copy(bytes, len);
+		size_t n = 0;
+
+		while (n < 4 && ends[n] <= len)
+			n++;
+		assert_int_equal(a.ids, n);
+		assert_int_equal(a.integers, 0);
+		assert_int_equal(a.used, n > 0 ? ends[n - 1] : 0);
+		assert_int_equal(a.next, ANSWERS_MORE);
+	}
+}
+
+static void
+test_ids(void **state)
+{
+	struct slice bytes = { (const uint8_t *)"$3\r\n1-0\r\n$4\r\n12-3\r\n", 19 }, id;
+	struct answers a = read_copy(":1\r\n$3\r\n1-0\r\n:2\r\n", 17);
+
+	(void)state;
+	assert_int_equal(a.integers, 1);
+	assert_int_equal(a.next, ANSWERS_AGAIN);
+	a = read_copy("$3\r\n1-0\r\n:2\r\n", 13);
+	assert_int_equal(a.ids, 1);
+	assert_int_equal(a.next, ANSWERS_AGAIN);
+	a = read_copy("$3\r\n1-0\r\n-OOM full\r\n", 20);
+	assert_int_equal(a.ids, 1);
+	assert_int_equal(a.next, ANSWERS_ERROR);
+	assert_true(answers_next_id(&bytes, &id));
+	assert_int_equal(id.len, 3);
+	assert_true(answers_next_id(&bytes, &id));
+	assert_memory_equal(id.p, "12-3", 4);
+	assert_false(answers_next_id(&bytes, &id));
+	assert_int_equal(next_of("$-1\r\n"), ANSWERS_FOREIGN);
+	assert_int_equal(next_of("$256\r\n"), ANSWERS_FOREIGN);
+	assert_int_equal(next_of("$3\r\n1-0x"), ANSWERS_FOREIGN);
+	assert_int_equal(next_of("$3\rx"), ANSWERS_FOREIGN);
+	assert_int_equal(next_of("$x"), ANSWERS_FOREIGN);
+}
+
 static int
 complaint_of(const char *text)
 {
@@ -157,6 +204,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_integers_at_every_split),
 		cmocka_unit_test(test_receivers),
+		cmocka_unit_test(test_ids_at_every_split),
+		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_complaints),
 		cmocka_unit_test(test_error_between),
 		cmocka_unit_test(test_ok),
