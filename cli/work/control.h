@@ -21,6 +21,7 @@ enum control_kind {
 	CONTROL_RULE,
 	CONTROL_SET,
 	CONTROL_CLAIM,
+	CONTROL_LEASE,
 	CONTROL_SYNC,
 	/* Verdicts: what became of a job. */
 	CONTROL_DONE,

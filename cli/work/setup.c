@@ -42,18 +42,35 @@ setup_send(struct setup *s, struct control_request request, const char *const *w
 	control_send(s->control, request, slices, n);
 }
 
+/* Asks what holds for the groups. */
+static void
+setup_ask(struct setup *s, enum control_kind kind)
+{
+	for (size_t i = 0; i < s->plan->n_streams; i++)
+		setup_send(s, (struct control_request){ .kind = kind, .stream = i },
+		           (const char *const[]){ "UDSD", "GROUP", s->plan->streams[i], s->plan->group, NULL });
+}
+
+void
+setup_refresh(struct setup *s)
+{
+	if (s->leases > 0)
+		return;
+	s->leases = s->plan->n_streams;
+	s->lease_next_ms = 0;
+	setup_ask(s, CONTROL_LEASE);
+}
+
 void
 setup_begin(struct setup *s)
 {
-	s->lease_ms = 0;
+	s->lease_ms = s->leases = 0;
 	s->rules = s->plan->n_streams;
 	for (size_t i = 0; i < s->plan->n_streams; i++)
 		setup_send(s, (struct control_request){ .kind = CONTROL_CREATE, .stream = i },
 		           (const char *const[]){ "XGROUP", "CREATE", s->plan->streams[i], s->plan->group, "0",
 		                                  "MKSTREAM", NULL });
-	for (size_t i = 0; i < s->plan->n_streams; i++)
-		setup_send(s, (struct control_request){ .kind = CONTROL_RULE, .stream = i },
-		           (const char *const[]){ "UDSD", "GROUP", s->plan->streams[i], s->plan->group, NULL });
+	setup_ask(s, CONTROL_RULE);
 }
 
 static void
@@ -85,52 +102,63 @@ setup_finish(struct setup *s)
 	setup_send(s, (struct control_request){ .kind = CONTROL_SYNC }, (const char *const[]){ "PING", NULL });
 }
 
-/* A value of the group is one that says nothing: it is missing, empty or 0. */
-static bool
-setup_lacks(const struct resp_node *map, const char *name, uint64_t *ret_number)
+/* A value of the group; empty where it says nothing: it is missing, or 0. */
+static struct slice
+setup_value(const struct resp_node *map, const char *name)
 {
 	const struct resp_node *node = map + 1;
 
-	for (size_t i = 0; i + 1 < map->elements; i += 2, node += 2) {
-		if (!resp_node_is(node, name))
-			continue;
-		if (ret_number)
-			*ret_number = (uint64_t)node[1].integer;
-		return node[1].type == RESP_INTEGER ? node[1].integer == 0
-		                                    : node[1].text.len == 0 || resp_node_is(&node[1], "0");
-	}
-	return true;
+	for (size_t i = 0; i + 1 < map->elements; i += 2, node += 2)
+		if (resp_node_is(node, name) && (node[1].type != RESP_INTEGER || node[1].integer != 0))
+			return node[1].text;
+	return (struct slice){ (const uint8_t *)"", 0 };
 }
 
-/* Sets what the group lacks, and what was asked for. */
+/* Takes over the lease of one more group, if it is shorter. */
+static void
+setup_take_lease(uint64_t *lease_ms, const struct resp_node *map)
+{
+	struct slice text = setup_value(map, "redeliver");
+	int64_t ms;
+
+	if (text.len > 0 && num_parse_resp(text.p, text.len, &ms) == 0 && ms > 0 &&
+	    (*lease_ms == 0 || (uint64_t)ms < *lease_ms))
+		*lease_ms = (uint64_t)ms;
+}
+
+/*
+ * Sets what the group lacks, and what was asked for. The timeout of its consumers is always set: a group with a value
+ * of its own is one that is worked off.
+ */
 static void
 setup_set(struct setup *s, size_t stream, const struct resp_node *map)
 {
 	const struct plan *plan = s->plan;
+	struct slice timeout = setup_value(map, "consumer_timeout");
 	const struct {
-		const char *name, *value;
-		bool is_given;
+		const char *name;
+		struct slice value;
+		bool is_set;
 	} values[] = {
-		{ "max_deliveries", plan->max_deliveries, plan->o->retries },
-		{ "retry_delay", plan->retry_delay, plan->o->backoff },
-		{ "dead_letter", plan->o->dead_letter, plan->o->dead_letter },
-		{ "consumer_timeout", CONSUMER_TIMEOUT, false },
+		{ "max_deliveries", setup_word(plan->max_deliveries),
+		  plan->o->retries || setup_value(map, "max_deliveries").len == 0 },
+		{ "retry_delay", setup_word(plan->retry_delay),
+		  plan->o->backoff || setup_value(map, "retry_delay").len == 0 },
+		{ "dead_letter", setup_word(plan->o->dead_letter ?: ""), plan->o->dead_letter },
+		{ "consumer_timeout", timeout.len > 0 ? timeout : setup_word(CONSUMER_TIMEOUT), true },
 	};
-	const char *words[WORDS_MAX] = { "UDSD", "GROUP", plan->streams[stream], plan->group, "SET" };
-	uint64_t lease_ms = 0;
+	struct slice words[WORDS_MAX] = { setup_word("UDSD"), setup_word("GROUP"), setup_word(plan->streams[stream]),
+		                          setup_word(plan->group), setup_word("SET") };
 	size_t n = 5;
 
-	setup_lacks(map, "redeliver", &lease_ms);
-	if (lease_ms > 0 && (s->lease_ms == 0 || lease_ms < s->lease_ms))
-		s->lease_ms = lease_ms;
+	setup_take_lease(&s->lease_ms, map);
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		if (!values[i].value || (!values[i].is_given && !setup_lacks(map, values[i].name, NULL)))
+		if (!values[i].is_set)
 			continue;
-		words[n++] = values[i].name;
+		words[n++] = setup_word(values[i].name);
 		words[n++] = values[i].value;
 	}
-	if (n > 5)
-		setup_send(s, (struct control_request){ .kind = CONTROL_SET, .stream = stream }, words);
+	control_send(s->control, (struct control_request){ .kind = CONTROL_SET, .stream = stream }, words, n);
 }
 
 /* The daemon refuses a command of the setup. */
@@ -145,12 +173,25 @@ setup_refused(const struct setup *s, const struct control_request *request, cons
 }
 
 enum setup_next
-setup_reply(struct setup *s, const struct control_request *request, const struct resp_node *nodes, int *ret_status)
+setup_reply(struct setup *s, const struct control_request *request, struct job *job, const struct resp_node *nodes,
+            int *ret_status)
 {
 	bool is_error = nodes->type == RESP_ERROR || nodes->type == RESP_BULK_ERROR;
 
-	if (request->kind == CONTROL_CLAIM)
-		return !is_error && nodes->elements == 0 ? SETUP_LOST : SETUP_GO_ON;
+	if (request->kind == CONTROL_CLAIM) {
+		if (job && !is_error && nodes->elements > 0)
+			job->held_at = loop_now();
+		else if (job && !is_error)
+			job->is_lost = true;
+		return SETUP_GO_ON;
+	}
+	if (request->kind == CONTROL_LEASE) {
+		if (!is_error)
+			setup_take_lease(&s->lease_next_ms, nodes);
+		if (s->leases > 0 && --s->leases == 0)
+			s->lease_ms = s->lease_next_ms;
+		return SETUP_GO_ON;
+	}
 	if (is_error && !(request->kind == CONTROL_CREATE && answers_error_is(&nodes->text, "BUSYGROUP")))
 		return setup_refused(s, request, &nodes->text, ret_status);
 	if (request->kind == CONTROL_RULE) {

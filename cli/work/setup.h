@@ -14,16 +14,17 @@ struct plan;
 struct setup {
 	const struct plan *plan;
 	struct control *control;
-	uint64_t lease_ms; /* the least `redeliver` of the groups; 0: leases do not end */
-	size_t rules;      /* answers that are still to come before the values are set */
-	bool was_ready;    /* on an earlier connection */
+	uint64_t lease_ms;      /* the least `redeliver` of the groups; 0: leases do not end */
+	uint64_t lease_next_ms; /* of those that have answered setup_refresh() */
+	size_t leases;          /* answers that are still to come before this takes its place */
+	size_t rules;           /* answers that are still to come before the values are set */
+	bool was_ready;         /* on an earlier connection */
 };
 
 enum setup_next {
 	SETUP_GO_ON,
 	SETUP_CLAIM, /* claim what runs, and call setup_finish() */
 	SETUP_READY, /* jobs may be asked for */
-	SETUP_LOST,  /* another worker has the job, too */
 	SETUP_LATER, /* the daemon refuses for now; it was said why */
 	SETUP_END,   /* it refuses for good */
 };
@@ -37,8 +38,11 @@ void setup_begin(struct setup *s);
  */
 void setup_claim(struct setup *s, const struct job_list *jobs);
 
-/* A reply to anything but a verdict. *ret_status: with SETUP_END the exit status. */
-enum setup_next setup_reply(struct setup *s, const struct control_request *request, const struct resp_node *nodes,
-                            int *ret_status);
+/* A reply to anything but a verdict. job: that of the request, or NULL. *ret_status: with SETUP_END the exit status. */
+enum setup_next setup_reply(struct setup *s, const struct control_request *request, struct job *job,
+                            const struct resp_node *nodes, int *ret_status);
+/* Asks again after how long jobs would be given to others: the administrator may have changed that. */
+void setup_refresh(struct setup *s);
+
 /* SETUP_READY comes when all of that is answered. */
 void setup_finish(struct setup *s);

@@ -53,8 +53,8 @@ const struct verb verb_work = {
 	.summary = "run a command for each job of streams, until it is done or dead",
 	.rows = rows,
 	.args_max = SIZE_MAX,
-	.examples = "udsctl work --jobs 4 --timeout 5m pictures -- ./convert\n"
-		    "udsctl work --print --drain jobs >jobs.txt\n",
+	.examples = "udsctl send --store pictures a.jpg\n"
+		    "udsctl work --jobs 4 --timeout 5m pictures -- ./convert\n",
 	.options_size = sizeof(struct work_options),
 	.run = verb_work_run,
 };

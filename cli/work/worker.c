@@ -34,6 +34,9 @@
 /* ms until the setup is tried again that the daemon has refused. */
 #define SETUP_RETRY_MS ((uint64_t)1000)
 
+/* ms between looks at how long leases are. */
+#define LEASE_LOOK ((uint64_t)10000)
+
 struct worker {
 	const struct plan *plan;
 	struct loop *loop;
@@ -175,13 +178,17 @@ static void
 worker_lease_cb(void *arg)
 {
 	struct worker *w = arg;
+	uint64_t third = w->setup.lease_ms / 3 + 1;
 
-	if (!w->is_ready || w->setup.lease_ms == 0)
+	if (!w->is_ready)
 		return;
-	setup_claim(&w->setup, worker_jobs(w));
-	if (w->crew)
-		setup_claim(&w->setup, crew_queue(w->crew));
-	timer_set(&w->lease, w->setup.lease_ms / 3 + 1);
+	if (w->setup.lease_ms > 0) {
+		setup_claim(&w->setup, worker_jobs(w));
+		if (w->crew)
+			setup_claim(&w->setup, crew_queue(w->crew));
+	}
+	setup_refresh(&w->setup);
+	timer_set(&w->lease, w->setup.lease_ms > 0 && third < LEASE_LOOK ? third : LEASE_LOOK);
 }
 
 static void
@@ -205,10 +212,8 @@ worker_control_reply_cb(void *arg, const struct control_request *request, const 
 		worker_check_end(w);
 		return;
 	}
-	switch (setup_reply(&w->setup, request, nodes, &status)) {
+	switch (setup_reply(&w->setup, request, job, nodes, &status)) {
 	case SETUP_GO_ON:
-		if (job)
-			job->held_at = loop_now();
 		break;
 	case SETUP_CLAIM:
 		setup_claim(&w->setup, worker_jobs(w));
@@ -218,10 +223,6 @@ worker_control_reply_cb(void *arg, const struct control_request *request, const 
 		w->is_ready = true;
 		worker_lease_cb(w);
 		worker_go_on(w);
-		break;
-	case SETUP_LOST:
-		if (job)
-			job->is_lost = true;
 		break;
 	case SETUP_LATER:
 		timer_set(&w->again, SETUP_RETRY_MS);
@@ -274,10 +275,7 @@ worker_entry_cb(void *arg, size_t stream, const struct resp_node *entry)
 		return true;
 	}
 	w->taken++;
-	if (w->printer)
-		printer_take(w->printer, job);
-	else
-		crew_take(w->crew, job);
+	w->printer ? printer_take(w->printer, job) : crew_take(w->crew, job);
 	return true;
 }
 

@@ -139,6 +139,12 @@ run_example_of_udsctl() {
         now 'udsctl send --store jobs one' && now "$command"
         assert_output '0 entries added, 1 there already'
         ;;
+    *"send --store pictures a.jpg") now "$command" ;;
+    *"send --store --delay 8h pictures report") now "$command" ;;
+    *"work --jobs 4 --timeout 5m pictures"*) later "$command" && wait_until contains worked 'work: a.jpg' ;;
+    *"udsctl jobs pictures") now "$command" && assert_output --partial 'pictures: 0 waiting' ;;
+    *"retry --all pictures") now "$command" ;;
+    *"work --print --drain pictures > list") now "$command" && [ -e list ] ;;
     *"recv --exec './work"*) later "$command" && wait_until written worked jobs 'jobs: 7' ;;
     *"stats --watch") later "$command" && wait_until contains out messages ;;
     *"clients --json | jq"*) now "$command" && assert_output '' ;;
