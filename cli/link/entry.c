@@ -70,31 +70,40 @@ entry_add_field(json_t *object, struct slice name, struct slice value)
 
 /* The form for names that an object cannot have. */
 static json_t *
-entry_list_fields(const struct entry *e)
+entry_list_fields(const struct resp_node *fields, entry_skips *skips)
 {
 	json_t *list = json_array(), *field;
 
 	memory_check(list ? 0 : -1);
-	for (size_t i = 1; i < e->fields->elements; i += 2) {
+	for (size_t i = 1; i < fields->elements; i += 2) {
+		if (skips && skips(&fields[i]))
+			continue;
 		field = record_new();
-		record_set_bytes(field, "name", e->fields[i].text);
-		record_set_bytes(field, "value", e->fields[i + 1].text);
+		record_set_bytes(field, "name", fields[i].text);
+		record_set_bytes(field, "value", fields[i + 1].text);
 		memory_check(json_array_append_new(list, field));
 	}
 	return list;
 }
 
 json_t *
-entry_fields(const struct entry *e)
+entry_fields_but(const struct resp_node *fields, entry_skips *skips)
 {
 	json_t *object = record_new();
 
-	for (size_t i = 1; i < e->fields->elements; i += 2)
-		if (!entry_add_field(object, e->fields[i].text, e->fields[i + 1].text)) {
-			json_decref(object);
-			return entry_list_fields(e);
-		}
+	for (size_t i = 1; i < fields->elements; i += 2) {
+		if ((skips && skips(&fields[i])) || entry_add_field(object, fields[i].text, fields[i + 1].text))
+			continue;
+		json_decref(object);
+		return entry_list_fields(fields, skips);
+	}
 	return object;
+}
+
+json_t *
+entry_fields(const struct entry *e)
+{
+	return entry_fields_but(e->fields, NULL);
 }
 
 void

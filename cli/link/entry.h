@@ -36,5 +36,9 @@ bool entry_is_message(const struct entry *e, struct slice *ret_message);
  */
 json_t *entry_fields(const struct entry *e);
 
+/* The same for names and values in turn, without the fields that `skips` is true for, if that is not NULL. */
+typedef bool entry_skips(const struct resp_node *name);
+json_t *entry_fields_but(const struct resp_node *fields, entry_skips *skips);
+
 /* Appends that as text. */
 void entry_put_fields(const struct entry *e, struct buf *b);

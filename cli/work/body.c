@@ -1,16 +1,15 @@
 #include "body.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
+#include "entry.h"
 #include "memory.h"
 #include "protocol.h"
 #include "record.h"
 #include "resp-reply.h"
 
 #define BODY_NOTE "udsd-"
-#define BODY_MESSAGE "message"
 
 bool
 body_is_note(const struct resp_node *name)
@@ -30,21 +29,7 @@ body_find(const struct resp_node *fields, const char *name)
 json_t *
 body_record(const struct resp_node *fields)
 {
-	json_t *record = record_new();
-
-	for (const struct resp_node *field = fields + 1; field + 1 <= fields + fields->elements; field += 2) {
-		char *name;
-
-		if (body_is_note(field))
-			continue;
-		name = strndup((const char *)field->text.p, field->text.len);
-		memory_check(name ? 0 : -1);
-		for (char *p = name; *p; p++)
-			*p = (unsigned char)*p < 0x80 ? *p : '?';
-		record_set_bytes(record, name, field[1].text);
-		free(name);
-	}
-	return record;
+	return entry_fields_but(fields, body_is_note);
 }
 
 void
@@ -55,7 +40,7 @@ body_put(const struct resp_node *fields, struct buf *b)
 	json_t *record;
 
 	for (const struct resp_node *field = fields + 1; field + 1 <= fields + fields->elements; field += 2) {
-		if (!message && resp_node_is(field, BODY_MESSAGE))
+		if (!message && resp_node_is(field, ENTRY_MESSAGE))
 			message = field + 1;
 		else
 			others += !body_is_note(field);
