@@ -15,6 +15,7 @@ keyspace_require_streams(struct bus *bus, struct session *s)
 {
 	struct streams *streams = sessions_of(bus)->streams;
 
+	sessions_use_streams(bus);
 	if (streams && s->database == 0 && !streams->is_dead)
 		return streams;
 	if (!streams)

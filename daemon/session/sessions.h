@@ -11,10 +11,7 @@
 #include "recvset.h"
 #include "resp-request.h"
 #include "session.h"
-#include "stream-id.h"
-
-struct stream;
-struct streams;
+#include "streams-data.h"
 
 #define SESSION_ADDRESS_MAX 160
 
@@ -113,6 +110,14 @@ sessions_of_const(const struct bus *bus)
 /* Returns 0 or -errno. */
 int sessions_init(struct sessions *sessions, const struct limits *limits, const struct command *table);
 void sessions_deinit(struct sessions *sessions);
+
+/* For whatever may do something with streams; see streams_use(). */
+static inline void
+sessions_use_streams(struct bus *bus)
+{
+	if (sessions_of(bus)->streams)
+		streams_use(sessions_of(bus)->streams);
+}
 
 /* Call at the end of each pass. */
 static inline void
