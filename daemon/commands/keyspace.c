@@ -223,7 +223,7 @@ keyspace_reply_id(struct bus *bus, struct session *s, struct stream_id id)
 
 	if (!p)
 		return;
-	len = stream_id_format(p + head, id);
+	len = stream_id_format_next(p + head, id, &sessions_of(bus)->id_memo);
 	if (len < 10) {
 		memmove(p + 4, p + 5, len);
 		head = 4;

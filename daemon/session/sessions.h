@@ -37,6 +37,7 @@ struct sessions {
 	struct place place;            /* of the running command, if it may return COMMAND_MORE; else zeroed */
 	struct streams *streams;       /* or NULL: there is no store */
 	struct barrier *hold;          /* what replies of the running command wait for, see reply_hold(); or NULL */
+	struct stream_id_memo id_memo; /* for the ids in replies */
 	struct recvset monitors;       /* sessions in MONITOR */
 	struct client_list reloading;  /* sessions that wait for a reload of the configuration */
 	size_t n_wait_receivers_until; /* sessions with wait_receivers_until_ms */
