@@ -221,6 +221,8 @@ replay_take_turn(struct bus *bus, struct replay *replay)
 		return;
 	}
 	stream = streams ? streams_find(streams, channel_name(replay->channel)) : NULL;
+	if (streams)
+		streams_use(streams);
 	if (stream) {
 		replay_note_overtaken(&turn, stream);
 		if (turn.client->has_missed)

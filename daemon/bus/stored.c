@@ -51,6 +51,7 @@ stored_append(struct bus *bus, const struct client *publisher, const struct publ
 	struct stream_id id;
 	int r = 0;
 
+	streams_use(streams);
 	if (!refusal && stream)
 		refusal = stream_retain_refusal(streams, stream);
 	if (refusal)

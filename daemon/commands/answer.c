@@ -27,22 +27,29 @@ answer_is_too_long(const struct answer *answer)
 	return answer_bytes(answer) > answer->bus->flow.limits.queue_limit;
 }
 
+static char *__attribute__((noinline)) answer_grow(struct answer *answer, size_t len)
+{
+	struct chunk *out = answer->out, *larger = NULL;
+
+	if (!out)
+		return NULL;
+	if (out->len + len <= UINT32_MAX / 4)
+		larger = chunk_grow(out, 2 * (size_t)out->cap + len);
+	if (!larger)
+		chunk_unref(out);
+	answer->out = larger;
+	return larger ? (char *)larger->data + larger->len : NULL;
+}
+
 /* Returns space for len bytes, or NULL. What was written is added to out->len by the caller. */
-static char *
+static inline char *
 answer_reserve(struct answer *answer, size_t len)
 {
 	struct chunk *out = answer->out;
 
-	if (out && out->cap - out->len < len) {
-		struct chunk *larger = NULL;
-
-		if (out->len + len <= UINT32_MAX / 4)
-			larger = chunk_grow(out, 2 * (size_t)out->cap + len);
-		if (!larger)
-			chunk_unref(out);
-		answer->out = out = larger;
-	}
-	return out ? (char *)out->data + out->len : NULL;
+	if (!out || out->cap - out->len < len)
+		return answer_grow(answer, len);
+	return (char *)out->data + out->len;
 }
 
 static void
@@ -94,8 +101,8 @@ answer_integer(struct answer *answer, int64_t value)
 	}
 }
 
-void
-answer_bulk(struct answer *answer, struct slice data)
+static inline void
+answer_put_bulk(struct answer *answer, struct slice data)
 {
 	char *p = answer_reserve(answer, data.len + RESP_HEADER_MAX + 2), *end;
 
@@ -106,6 +113,12 @@ answer_bulk(struct answer *answer, struct slice data)
 	end = (char *)slice_put((uint8_t *)end, data);
 	memcpy(end, "\r\n", 2);
 	answer->out->len += (uint32_t)(end + 2 - p);
+}
+
+void
+answer_bulk(struct answer *answer, struct slice data)
+{
+	answer_put_bulk(answer, data);
 }
 
 void
@@ -137,7 +150,8 @@ answer_id(struct answer *answer, struct stream_id id)
 {
 	char text[STREAM_ID_TEXT];
 
-	answer_bulk(answer, (struct slice){ (const uint8_t *)text, stream_id_format(text, id) });
+	answer_put_bulk(answer, (struct slice){ (const uint8_t *)text,
+	                                        stream_id_format_next(text, id, &sessions_of(answer->bus)->id_memo) });
 	answer->bus->flow.work.done += 2 * WORK_VISIT;
 }
 
@@ -146,7 +160,7 @@ answer_fields(struct answer *answer, struct stream_entry *entry)
 {
 	answer_header(answer, '*', 2 * entry->n_fields);
 	for (size_t i = 0; i < 2 * entry->n_fields; i++)
-		answer_bulk(answer, stream_entry_next(entry));
+		answer_put_bulk(answer, stream_entry_next(entry));
 }
 
 void

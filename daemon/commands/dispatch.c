@@ -314,6 +314,7 @@ dispatch_any(struct bus *bus, struct session *s, const struct slice *argv, size_
 	const struct command *row = dispatch_choose(bus, s, argv, argc);
 	enum command_result result = COMMAND_DONE;
 
+	sessions_use_streams(bus);
 	if (s->in_transaction && row && !(row->flags & COMMAND_UNQUEUED) &&
 	    cmd_require_channels(bus, s, row, argv, argc) && keyspace_require_queued(bus, s, row, argv, argc))
 		transaction_add(bus, s, row, argv, argc);
@@ -355,6 +356,7 @@ dispatch_continue(struct bus *bus, struct session *s)
 	const struct queued_command *command = job->command;
 	enum command_result result;
 
+	sessions_use_streams(bus);
 	if (dispatch_is_excluded(bus, s, command->row))
 		return flow_wait(&bus->flow, &s->client, &bus->flow.excluded) ? COMMAND_WAIT : COMMAND_DONE;
 	if (client_is_stalled(&s->client) && &s->client != bus->flow.executing)

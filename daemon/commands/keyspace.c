@@ -15,6 +15,7 @@ keyspace_require_streams(struct bus *bus, struct session *s)
 {
 	struct streams *streams = sessions_of(bus)->streams;
 
+	sessions_use_streams(bus);
 	if (streams && s->database == 0 && !streams->is_dead)
 		return streams;
 	if (!streams)
@@ -222,7 +223,7 @@ keyspace_reply_id(struct bus *bus, struct session *s, struct stream_id id)
 
 	if (!p)
 		return;
-	len = stream_id_format(p + head, id);
+	len = stream_id_format_next(p + head, id, &sessions_of(bus)->id_memo);
 	if (len < 10) {
 		memmove(p + 4, p + 5, len);
 		head = 4;

@@ -95,6 +95,7 @@ turn_deadline_cb(void *arg)
 	struct turn *turn = arg;
 
 	flow_update_time(&loop_bus(turn->loop)->flow);
+	sessions_use_streams(loop_bus(turn->loop));
 	if (turn->loop->sessions.streams)
 		blocked_check(turn->loop->sessions.streams);
 }
@@ -116,6 +117,7 @@ turn_tick_cb(evutil_socket_t fd __attribute__((unused)), short what __attribute_
 
 	turn->is_ticking = false;
 	flow_update_time(&bus->flow);
+	sessions_use_streams(bus);
 	if (bus->flow.now_ms >= turn->tick_due_ms + PAUSE_MS)
 		timeouts_forgive(bus, bus->flow.now_ms - turn->tick_due_ms);
 	timeouts_check_slow(bus);
@@ -178,23 +180,42 @@ turn_deinit(struct turn *turn)
 	clock_watch_deinit(&turn->clock);
 }
 
+/* Streams that may have been used, unless an EXEC is paused, which is durable as a whole or not at all. */
+static struct streams *
+turn_streams(const struct turn *turn)
+{
+	struct streams *streams = turn->loop->sessions.streams;
+
+	return streams && streams->is_used && !loop_bus(turn->loop)->flow.executing ? streams : NULL;
+}
+
+static bool
+turn_streams_have_work(const struct streams *streams)
+{
+	return streams_want_commit(streams) || streams_have_work(streams);
+}
+
+/* What is done from here on counts for the next pass. */
 static void
 turn_commit(struct streams *streams)
 {
+	streams->is_used = false;
 	streams_retain(streams); /* commands have run since streams_advance() */
 	streams_commit(streams);
+	streams->is_used = turn_streams_have_work(streams);
 }
 
-/* When services, streams or replays have something to do. */
+/* When services, streams or replays have something to do. streams: NULL: what is set for them holds. */
 static uint64_t
-turn_next_deadline(const struct turn *turn)
+turn_next_deadline(const struct turn *turn, const struct streams *streams)
 {
-	const struct streams *streams = turn->loop->sessions.streams;
 	uint64_t next = services_next_deadline(&loop_bus(turn->loop)->services), other;
 
 	if (streams) {
 		other = streams_next_deadline(streams);
 		next = other < next ? other : next;
+	}
+	if (turn->loop->sessions.streams) {
 		other = replays_next_deadline(loop_bus(turn->loop));
 		next = other < next ? other : next;
 	}
@@ -205,32 +226,34 @@ void
 turn_end_pass(struct turn *turn)
 {
 	struct bus *bus = loop_bus(turn->loop);
+	struct streams *streams;
 
 	flow_update_time(&bus->flow);
-	if (turn->loop->sessions.streams && !bus->flow.executing)
-		streams_advance(turn->loop->sessions.streams);
+	if ((streams = turn_streams(turn)))
+		streams_advance(streams);
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
 	if (!bus->flow.is_exclusive) /* what an ASK publishes must not come in between */
 		services_advance(&bus->services);
-	if (turn->loop->sessions.streams && !bus->flow.executing) /* EXEC is durable as a whole or not at all */
-		turn_commit(turn->loop->sessions.streams);
+	if ((streams = turn_streams(turn)))
+		turn_commit(streams);
 	pass_end(bus, &conn_pass_ops);
 	sessions_end_pass(&turn->loop->sessions);
-	turn->has_no_alarm = !alarm_set(&turn->deadline, turn_next_deadline(turn));
-	if (turn->loop->sessions.streams && streams_want_clock(turn->loop->sessions.streams) &&
-	    !clock_watch_open(&turn->clock))
+	turn->has_no_alarm = !alarm_set(&turn->deadline, turn_next_deadline(turn, streams));
+	if (streams && streams_want_clock(streams) && !clock_watch_open(&turn->clock))
 		turn->has_no_alarm = true;
+	if (turn->has_no_alarm)
+		sessions_use_streams(bus); /* tries again */
 	turn_update_tick(turn);
 }
 
 void
 turn_once(struct turn *turn)
 {
-	struct streams *streams = turn->loop->sessions.streams;
+	const struct streams *streams = turn_streams(turn);
 	bool is_busy = pass_has_work(loop_bus(turn->loop)) || stop_has_work(&turn->stop) ||
 	               services_have_work(&loop_bus(turn->loop)->services) ||
-	               (streams && (streams_want_commit(streams) || streams_have_work(streams)));
+	               (streams && turn_streams_have_work(streams));
 
 	stop_note_clients(&turn->stop);
 	event_base_loop(turn->loop->base, EVLOOP_ONCE | (is_busy ? EVLOOP_NONBLOCK : 0));

@@ -27,6 +27,7 @@ session_deinit(struct bus *bus, struct session *s)
 	if (bus->flow.executing == &s->client)
 		flow_log(&bus->flow, &s->client, LOG_LEVEL_WARNING, "closed in the middle of its EXEC");
 	wait_receivers_set(bus, s, 0);
+	sessions_use_streams(bus);
 	if (info) {
 		free(info->name);
 		free(info->lib_name);

@@ -11,10 +11,7 @@
 #include "recvset.h"
 #include "resp-request.h"
 #include "session.h"
-#include "stream-id.h"
-
-struct stream;
-struct streams;
+#include "streams-data.h"
 
 #define SESSION_ADDRESS_MAX 160
 
@@ -40,6 +37,7 @@ struct sessions {
 	struct place place;            /* of the running command, if it may return COMMAND_MORE; else zeroed */
 	struct streams *streams;       /* or NULL: there is no store */
 	struct barrier *hold;          /* what replies of the running command wait for, see reply_hold(); or NULL */
+	struct stream_id_memo id_memo; /* for the ids in replies */
 	struct recvset monitors;       /* sessions in MONITOR */
 	struct client_list reloading;  /* sessions that wait for a reload of the configuration */
 	size_t n_wait_receivers_until; /* sessions with wait_receivers_until_ms */
@@ -113,6 +111,14 @@ sessions_of_const(const struct bus *bus)
 /* Returns 0 or -errno. */
 int sessions_init(struct sessions *sessions, const struct limits *limits, const struct command *table);
 void sessions_deinit(struct sessions *sessions);
+
+/* For whatever may do something with streams; see streams_use(). */
+static inline void
+sessions_use_streams(struct bus *bus)
+{
+	if (sessions_of(bus)->streams)
+		streams_use(sessions_of(bus)->streams);
+}
 
 /* Call at the end of each pass. */
 static inline void

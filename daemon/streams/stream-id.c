@@ -56,8 +56,22 @@ stream_id_get(const uint8_t from[16])
 size_t
 stream_id_format(char text[STREAM_ID_TEXT], struct stream_id id)
 {
-	size_t len = num_put_u64(text, id.ms);
+	struct stream_id_memo memo = { 0 };
 
+	return stream_id_format_next(text, id, &memo);
+}
+
+size_t
+stream_id_format_next(char text[STREAM_ID_TEXT], struct stream_id id, struct stream_id_memo *memo)
+{
+	size_t len;
+
+	if (id.ms != memo->ms || memo->len == 0) {
+		memo->ms = id.ms;
+		memo->len = num_put_u64(memo->digits, id.ms);
+	}
+	memcpy(text, memo->digits, sizeof(memo->digits));
+	len = memo->len;
 	text[len++] = '-';
 	if (id.seq < 10)
 		text[len++] = (char)('0' + id.seq);

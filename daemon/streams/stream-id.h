@@ -35,6 +35,14 @@ struct stream_id stream_id_get(const uint8_t from[16]);
 /* Writes "MS-SEQ" and a NUL. Returns the length without that. */
 size_t stream_id_format(char text[STREAM_ID_TEXT], struct stream_id id);
 
+/* Likewise, for many ids of which most have the same time as the one before. Zero-initialise the memo. */
+struct stream_id_memo {
+	uint64_t ms;
+	size_t len; /* 0: nothing is remembered */
+	char digits[20];
+};
+size_t stream_id_format_next(char text[STREAM_ID_TEXT], struct stream_id id, struct stream_id_memo *memo);
+
 /* Parses "MS-SEQ", or "MS" with that sequence number. Returns whether it is one. */
 bool stream_id_parse(struct slice text, uint64_t missing_seq, struct stream_id *ret_id);
 

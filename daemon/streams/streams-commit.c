@@ -179,6 +179,7 @@ streams_collect(struct streams *streams)
 {
 	struct storage_event event;
 
+	streams_use(streams);
 	for (;;) {
 		switch (storage_collect(streams->storage, &event)) {
 		case STORAGE_COMMITTED:

@@ -214,9 +214,21 @@ struct streams {
 	uint64_t added, read, acknowledged, claimed, released, dead, came_due, idle_consumers; /* since the start */
 	uint64_t changes;              /* grows when anything but `added` changes what a stream has */
 	uint64_t unix_ms, unix_at_ms;  /* see streams_now_ms(): the time, and flow.now_ms at it */
+	bool is_used;                  /* see streams_use() */
 	bool is_dead;                  /* the store has failed for good */
 	struct log_limit log;          /* of lines about blocks and memory */
 	enum storage_state told_state; /* of the store, as the log has it */
 	struct log_limit state_log;
 	char refusal[160]; /* text of streams_refusal() */
 };
+
+/*
+ * Something may have been done with streams, so what is due is looked after at the end of the pass: streams_advance(),
+ * streams_commit(), streams_next_deadline(). Otherwise that would cost each PING as much as the rest of it. Called by
+ * all but the few commands that most clients repeat and that have nothing to do with streams.
+ */
+static inline void
+streams_use(struct streams *streams)
+{
+	streams->is_used = true;
+}

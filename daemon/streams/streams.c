@@ -13,7 +13,7 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 {
 	int r;
 
-	*streams = (struct streams){ .flow = flow, .storage = storage, .limits = *limits };
+	*streams = (struct streams){ .flow = flow, .storage = storage, .limits = *limits, .is_used = true };
 	if (limits->node_entries == 0)
 		streams->limits.node_entries = STREAMS_NODE_ENTRIES;
 	TAILQ_INIT(&streams->throttled);
@@ -63,6 +63,7 @@ streams_set_limits(struct streams *streams, const struct streams_limits *limits)
 
 	streams->limits = *limits;
 	streams->limits.node_entries = node_entries;
+	streams_use(streams);
 }
 
 bool
