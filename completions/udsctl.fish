@@ -91,7 +91,7 @@ complete -c udsctl -n __udsctl_verb -a pending -d "List what groups have given a
 complete -c udsctl -n __udsctl_verb -a work -d "Run a command for each job of streams"
 complete -c udsctl -n __udsctl_verb -a jobs -d "List the jobs of a stream: waiting, running, delayed, dead"
 complete -c udsctl -n __udsctl_verb -a retry -d "Put dead jobs back into their stream"
-complete -c udsctl -n __udsctl_verb -a drop -d "Take waiting, delayed or dead jobs out of a stream"
+complete -c udsctl -n __udsctl_verb -a drop -d "Take scheduled, waiting, delayed or dead jobs out of a stream"
 complete -c udsctl -n __udsctl_verb -a wait -d "Wait until jobs are done; the exit status is theirs"
 complete -c udsctl -n __udsctl_verb -a pause -d "Give no more jobs of a stream to workers"
 complete -c udsctl -n __udsctl_verb -a resume -d "Give jobs of a stream to workers again"

@@ -11,6 +11,7 @@
 #include "body.h"
 #include "memory.h"
 #include "say.h"
+#include "scheduled.h"
 
 #define PAGE "200"
 #define WORDS_MAX 32
@@ -341,7 +342,7 @@ queue_read_id(const char *text, char ret_id[QUEUE_ID_MAX])
 }
 
 int
-queue_check_arguments(const char *verb, const struct options *o, size_t ids_min, size_t ids_max)
+queue_check_arguments(const char *verb, const struct options *o, size_t ids_min, size_t ids_max, bool takes_tickets)
 {
 	char id[QUEUE_ID_MAX];
 
@@ -361,7 +362,7 @@ queue_check_arguments(const char *verb, const struct options *o, size_t ids_min,
 		return EX_USAGE;
 	}
 	for (size_t i = 1; i < o->n_args; i++) {
-		if (!queue_read_id(o->args[i], id)) {
+		if (!queue_read_id(o->args[i], id) && !(takes_tickets && scheduled_is_ticket(o->args[i]))) {
 			say("%s: '%s' is not the ID of a job; 'udsctl jobs %s' lists them", verb, o->args[i],
 			    o->args[0]);
 			return EX_USAGE;

@@ -68,10 +68,11 @@ int queue_each_dead(struct queue *q, ask_cb *cb, void *arg);
 void queue_read_dead(const struct resp_node *entry, struct queue_job *ret_job);
 
 /*
- * The arguments of a verb: a stream, and as many ids as the verb wants. Returns 0, or EX_USAGE after reporting what is
- * wrong with them.
+ * The arguments of a verb: a stream, and as many ids as the verb wants, or perhaps tickets of scheduled jobs. Returns
+ * 0, or EX_USAGE after reporting what is wrong with them.
  */
-int queue_check_arguments(const char *verb, const struct options *o, size_t ids_min, size_t ids_max);
+int queue_check_arguments(const char *verb, const struct options *o, size_t ids_min, size_t ids_max,
+                          bool takes_tickets);
 
 /* An id as "MS-SEQ" or "MS". Returns whether it is one. */
 bool queue_read_id(const char *text, char ret_id[QUEUE_ID_MAX]);

@@ -7,6 +7,7 @@
 #include "print.h"
 #include "queue.h"
 #include "say.h"
+#include "scheduled.h"
 
 struct drop_options {
 	struct options common;
@@ -55,12 +56,28 @@ drop_one(struct queue *q, const char *id)
 }
 
 static int
+drop_scheduled(const struct queue *q, const char *ticket)
+{
+	bool found;
+	int status = scheduled_cancel(q->a, ticket, &found);
+
+	if (status != 0)
+		return status;
+	if (!found) {
+		say("%s: there is no scheduled job %s", q->stream, ticket);
+		return STATUS_NONE;
+	}
+	print("dropped %s\n", ticket);
+	return 0;
+}
+
+static int
 verb_drop_run(const void *options)
 {
 	const struct drop_options *o = options;
 	struct queue q;
 	struct ask *a;
-	int status = queue_check_arguments("drop", &o->common, 1, SIZE_MAX), missing = 0;
+	int status = queue_check_arguments("drop", &o->common, 1, SIZE_MAX, true), missing = 0;
 	char id[QUEUE_ID_MAX];
 
 	if (status != 0)
@@ -70,8 +87,10 @@ verb_drop_run(const void *options)
 	if (status == 0 && q.has_stream && !q.has_group)
 		status = queue_create(&q);
 	for (size_t i = 1; status == 0 && i < o->common.n_args; i++) {
-		queue_read_id(o->common.args[i], id);
-		status = drop_one(&q, id);
+		if (scheduled_is_ticket(o->common.args[i]))
+			status = drop_scheduled(&q, o->common.args[i]);
+		else if (queue_read_id(o->common.args[i], id))
+			status = drop_one(&q, id);
 		if (status == STATUS_NONE) {
 			missing = STATUS_NONE;
 			status = 0;
@@ -83,7 +102,7 @@ verb_drop_run(const void *options)
 const struct verb verb_drop = {
 	.name = "drop",
 	.arguments = "STREAM ID...",
-	.summary = "take waiting, delayed or dead jobs out of a stream",
+	.summary = "take scheduled, waiting, delayed or dead jobs out of a stream",
 	.rows = rows,
 	.args_max = SIZE_MAX,
 	.options_size = sizeof(struct drop_options),

@@ -19,6 +19,7 @@
 #include "print.h"
 #include "queue.h"
 #include "record.h"
+#include "scheduled.h"
 
 /* So many jobs are listed of each state, but as JSON all. */
 #define JOBS_COUNT ((uint64_t)20)
@@ -45,10 +46,19 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-enum jobs_state { JOBS_WAITING, JOBS_RUNNING, JOBS_DELAYED, JOBS_RELEASED, JOBS_DYING, JOBS_DEAD, JOBS_STATES };
+enum jobs_state {
+	JOBS_SCHEDULED,
+	JOBS_WAITING,
+	JOBS_RUNNING,
+	JOBS_DELAYED,
+	JOBS_RELEASED,
+	JOBS_DYING,
+	JOBS_DEAD,
+	JOBS_STATES
+};
 
 /* Titles of the states, and what the daemon calls them. */
-static const char *const jobs_states[] = { "waiting", "running", "delayed", "released", "dead", "dead" };
+static const char *const jobs_states[] = { "scheduled", "waiting", "running", "delayed", "released", "dead", "dead" };
 
 struct jobs {
 	const struct jobs_options *o;
@@ -87,7 +97,7 @@ jobs_put_row(struct jobs *jobs, enum jobs_state state, const struct queue_job *j
 	grid_put(&jobs->table, "%" PRIu64, job->deliveries);
 	if (state == JOBS_RUNNING)
 		grid_put(&jobs->table, "%s", human_age(job->idle_ms / 1000).text);
-	else if (state == JOBS_DELAYED)
+	else if (state == JOBS_DELAYED || state == JOBS_SCHEDULED)
 		grid_put(&jobs->table, "in %s", human_age((job->due_ms + 999) / 1000).text);
 	else
 		grid_put(&jobs->table, "-");
@@ -112,7 +122,7 @@ jobs_print_json(enum jobs_state state, const struct queue_job *job, const struct
 	} numbers[] = {
 		{ "deliveries", job->deliveries, true },
 		{ "running_ms", job->idle_ms, state == JOBS_RUNNING },
-		{ "due_ms", job->due_ms, state == JOBS_DELAYED },
+		{ "due_ms", job->due_ms, state == JOBS_DELAYED || state == JOBS_SCHEDULED },
 		{ "failed", job->failed, true },
 		{ "timed_out", job->timed_out, true },
 		{ "died", job->died, true },
@@ -243,6 +253,15 @@ jobs_list_waiting(struct jobs *jobs)
 	return 0;
 }
 
+static void
+jobs_scheduled_cb(const struct scheduled *scheduled, void *arg)
+{
+	struct queue_job job = { .due_ms = scheduled->due_ms };
+
+	snprintf(job.id, sizeof(job.id), "%.*s", (int)scheduled->ticket.len, (const char *)scheduled->ticket.p);
+	jobs_put(arg, JOBS_SCHEDULED, &job, scheduled->fields, NULL);
+}
+
 static int
 jobs_dead_cb(const struct resp_node *entry, void *arg)
 {
@@ -278,6 +297,8 @@ jobs_print_table(struct jobs *jobs)
 		print("%" PRIu64 " waiting, %" PRIu64 " running, %" PRIu64 " delayed, ",
 		      jobs->n[JOBS_WAITING] + jobs->n[JOBS_RELEASED],
 		      given - jobs->n[JOBS_DELAYED] - jobs->n[JOBS_RELEASED], jobs->n[JOBS_DELAYED]);
+	if (jobs->n[JOBS_SCHEDULED] > 0)
+		print("%" PRIu64 " scheduled, ", jobs->n[JOBS_SCHEDULED]);
 	print("%" PRIu64 " dead%s\n", jobs->n[JOBS_DEAD] + jobs->n[JOBS_DYING], q->is_paused ? ", paused" : "");
 }
 
@@ -287,7 +308,7 @@ verb_jobs_run(const void *options)
 	const struct jobs_options *o = options;
 	struct ask *a;
 	struct jobs jobs = { .o = o, .most = o->count > 0 ? o->count : o->common.json ? UINT64_MAX : JOBS_COUNT };
-	int status = queue_check_arguments("jobs", &o->common, 0, 0);
+	int status = queue_check_arguments("jobs", &o->common, 0, 0, false);
 
 	if (status != 0)
 		return status;
@@ -298,6 +319,8 @@ verb_jobs_run(const void *options)
 		status = jobs_list_pending(&jobs);
 	if (status == 0 && !o->dead)
 		status = jobs_list_waiting(&jobs);
+	if (status == 0 && !o->dead && jobs.queue.has_stream)
+		status = scheduled_each(a, jobs.queue.stream, UINT64_MAX, jobs_scheduled_cb, &jobs);
 	if (status == 0)
 		status = queue_each_dead(&jobs.queue, o->dead ? jobs_dead_cb : jobs_count_dead_cb, &jobs);
 	if (status == 0 && !o->common.json)

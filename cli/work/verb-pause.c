@@ -17,7 +17,7 @@ static const struct option_row rows[] = {
 static int
 pause_run(const char *verb, const struct pause_options *o, const char *paused)
 {
-	int status = queue_check_arguments(verb, &o->common, 0, 0);
+	int status = queue_check_arguments(verb, &o->common, 0, 0, false);
 	struct queue q;
 
 	if (status != 0)

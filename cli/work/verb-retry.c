@@ -149,7 +149,8 @@ static int
 verb_retry_run(const void *options)
 {
 	const struct retry_options *o = options;
-	int status = queue_check_arguments("retry", &o->common, o->all ? 0 : 1, o->all ? 0 : SIZE_MAX), missing = 0;
+	int status = queue_check_arguments("retry", &o->common, o->all ? 0 : 1, o->all ? 0 : SIZE_MAX, false),
+	    missing = 0;
 	char id[QUEUE_ID_MAX];
 	struct queue q;
 	struct ask *a;

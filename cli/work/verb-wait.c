@@ -66,7 +66,7 @@ verb_wait_run(const void *options)
 	const struct wait_options *o = options;
 	struct queue q = { .stream = o->common.args[0], .group = o->group ? o->group : PLAN_GROUP };
 	uint64_t end = o->limit > 0 ? loop_now() + o->limit : UINT64_MAX;
-	int status = queue_check_arguments("wait", &o->common, 1, SIZE_MAX), first = 0, died;
+	int status = queue_check_arguments("wait", &o->common, 1, SIZE_MAX, false), first = 0, died;
 	char id[QUEUE_ID_MAX];
 
 	if (status != 0)

@@ -196,6 +196,21 @@ killed 2 139 was killed: Segmentation fault'
     assert_success
 }
 
+@test "jobs and drop know what the daemon will add later" {
+    start_store
+    local ticket
+    ticket=$("$UDSCTL" send --store --delay 1h --print-id jobs later)
+    add jobs now
+    run "$UDSCTL" jobs jobs
+    assert_line --regexp "^scheduled +$ticket +0 +in (1h0m|59m[0-9]+s) .* later\$"
+    assert_line 'jobs: 1 waiting, 0 running, 0 delayed, 1 scheduled, 0 dead'
+    run "$UDSCTL" drop jobs "$ticket"
+    assert_output "dropped $ticket"
+    run "$UDSCTL" drop jobs "$ticket"
+    assert_failure 1
+    assert_equal "$(states jobs)" 'waiting '
+}
+
 @test "wait tells how a job ended" {
     start_store
     add jobs good
