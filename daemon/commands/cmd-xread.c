@@ -313,9 +313,11 @@ xread_run(struct xread *read, bool is_resumed)
 		return xread_give_up(read);
 	read->step = STREAM_END;
 	xread_serve_all(read);
-	/* Much may have happened since it has looked at those before the one that it waited for. */
+	/* Much may have happened while it waited: in streams before that one, and to its group and its consumer. */
 	if (is_resumed && read->step == STREAM_END && read->state->n_served == 0) {
 		read->state->at = 0;
+		if (!xread_require_groups(read) || !xread_require_consumers(read))
+			return COMMAND_DONE;
 		xread_serve_all(read);
 	}
 	if (read->step == STREAM_MORE)

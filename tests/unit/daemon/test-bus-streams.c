@@ -72,6 +72,7 @@ end(struct hub *hub, struct peer **peers, size_t n)
 }
 
 #define ENTRY "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n"
+#define NOGROUP "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option\r\n"
 #define PENDING "*4\r\n:1\r\n$3\r\n1-1\r\n$3\r\n1-1\r\n*1\r\n*2\r\n$1\r\n%c\r\n$1\r\n1\r\n"
 
 /* Workers that wait have hung up, and nothing has noticed yet: the entry goes to the first one that is there. */
@@ -144,8 +145,6 @@ the_last_worker_has_hung_up(struct hub *hub)
 static void
 the_group_is_another_one(struct hub *hub)
 {
-	static const char nogroup[] =
-	    "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option\r\n";
 	struct peer *peers[2];
 
 	begin(hub);
@@ -155,11 +154,11 @@ the_group_is_another_one(struct hub *hub)
 	ask(peers[0], "XREADGROUP GROUP g a BLOCK 0 STREAMS s >\r\n", "");
 	ask(peers[1], "MULTI\r\nXGROUP DESTROY s g\r\nXGROUP CREATE s g $\r\nEXEC\r\n",
 	    "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n+OK\r\n");
-	peer_expect_text(peers[0], nogroup);
+	peer_expect_text(peers[0], NOGROUP);
 	ask(peers[0], "XREADGROUP GROUP g a BLOCK 0 STREAMS s >\r\n", "");
 	ask(peers[1], "MULTI\r\nDEL s\r\nXGROUP CREATE s g $ MKSTREAM\r\nXADD s 1-1 f v\r\nEXEC\r\n",
 	    "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n:1\r\n+OK\r\n$3\r\n1-1\r\n");
-	peer_expect_text(peers[0], nogroup);
+	peer_expect_text(peers[0], NOGROUP);
 	end(hub, peers, 2);
 }
 
@@ -190,6 +189,34 @@ a_read_that_has_waited_looks_again(struct hub *hub)
 	end(hub, peers, 2);
 }
 
+/* While an XREADGROUP waits for the disk, its consumer, or its group, is deleted. */
+static void
+a_consumer_that_was_deleted_meanwhile(struct hub *hub)
+{
+	struct peer *peers[2];
+
+	begin(hub);
+	for (size_t i = 0; i < 2; i++)
+		peers[i] = peer_new(hub, 10);
+	ask(peers[1], "XADD s 1-1 f v\r\n", "$3\r\n1-1\r\n");
+	ask(peers[1], "XADD s 2-1 f v\r\n", "$3\r\n2-1\r\n");
+	ask(peers[1], "XADD s 3-1 f v\r\n", "$3\r\n3-1\r\n");
+	for (int i = 0; i < 2; i++) {
+		ask(peers[1], "XGROUP CREATE s g 0\r\n", "+OK\r\n");
+		peer_say(peers[0], "XREADGROUP GROUP g a COUNT 1 BLOCK 0 STREAMS s >\r\n");
+		hub_settle(hub);
+		assert_false(TAILQ_EMPTY(&streams.cache.fetching));
+		if (i == 0)
+			ask(peers[1], "XGROUP DELCONSUMER s g a\r\n", ":0\r\n");
+		else
+			ask(peers[1], "XGROUP DESTROY s g\r\n", ":1\r\n");
+		peer_expect_text(peers[0], i == 0 ? ENTRY : NOGROUP);
+		if (i == 0)
+			ask(peers[1], "XGROUP DESTROY s g\r\n", ":1\r\n");
+	}
+	end(hub, peers, 2);
+}
+
 int
 main(void)
 {
@@ -199,6 +226,7 @@ main(void)
 		{ "the_last_worker_has_hung_up", the_last_worker_has_hung_up },
 		{ "the_group_is_another_one", the_group_is_another_one },
 		{ "a_read_that_has_waited_looks_again", a_read_that_has_waited_looks_again },
+		{ "a_consumer_that_was_deleted_meanwhile", a_consumer_that_was_deleted_meanwhile },
 	};
 
 	return hub_hold_all(conversations, sizeof(conversations) / sizeof(conversations[0]));
