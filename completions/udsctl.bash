@@ -123,7 +123,7 @@ _udsctl_offer_options() {
         ;;
     recv)
         options+=' --pattern --null --raw --count --format --json --exec --jobs --queue-bytes --stop-on-error'
-        options+=' --stop-timeout --timeout --summary --from --position --into'
+        options+=' --stop-timeout --timeout --summary --from --position --into --no-wait'
         ;;
     pipe) options+=' --hello --timeout --queue-bytes' ;;
     ping) options+=' --count --json --timeout' ;;

@@ -146,6 +146,7 @@ complete -c udsctl -n "__udsctl_verb recv" -l summary -d "Report totals at the e
 complete -c udsctl -n "__udsctl_verb recv" -l from -x -a "first last new" -d "Read streams from here on"
 complete -c udsctl -n "__udsctl_verb recv" -l position -r -F \
     -d "Read streams on from where this file says"
+complete -c udsctl -n "__udsctl_verb recv" -l no-wait -d "Exit when the streams have nothing more"
 complete -c udsctl -n "__udsctl_verb recv" -l into -r -F -d "Write what streams have to this file, exactly once"
 
 complete -c udsctl -n "__udsctl_verb pipe" -l hello -x -d "After each connect, send this line first"

@@ -17,8 +17,8 @@
 #define json_is_object(value) ((value) && false)
 #define json_is_array(value) ((value) && false)
 #define json_is_string(value) ((value) && false)
-#define json_object_foreach(object, key, value) for (key = "", value = object; !key;)
-#define json_array_foreach(array, i, value) for (i = 0, value = array; i > 0;)
+#define json_object_foreach(object, key, value) for (key = "", value = object; value; value = NULL)
+#define json_array_foreach(array, i, value) for (i = 0, value = array; value && i == 0; value = NULL)
 
 typedef long long json_int_t;
 typedef struct json {

@@ -34,7 +34,7 @@ struct history {
 bool
 history_is_asked(const struct recv_options *o)
 {
-	return o->from || o->position || o->into;
+	return o->from || o->position || o->into || o->no_wait;
 }
 
 static uint64_t
@@ -93,6 +93,14 @@ history_handled(void *arg)
 	struct history *h = arg;
 
 	ledger_handled(&h->ledger);
+}
+
+static void
+history_drained(void *arg)
+{
+	struct history *h = arg;
+
+	receiver_finish(&h->receiver, EX_OK);
 }
 
 static void
@@ -193,6 +201,7 @@ static const struct reader_ops history_reader_ops = {
 	.left = history_left,
 	.take = history_take,
 	.took = history_took,
+	.drained = history_drained,
 	.missed = history_missed,
 	.absent = history_absent,
 	.is_short = history_is_short,
@@ -269,7 +278,8 @@ history_check_options(const struct recv_options *o, struct place *ret_from)
 	const char *mistake = NULL;
 
 	if (o->patterns.n > 0)
-		mistake = "streams are read by their names; -p cannot be combined with --from, --position and --into";
+		mistake = "streams are read by their names; -p cannot be combined with --from, --position, --into and "
+		          "--no-wait";
 	else if (o->common.n_args == 0)
 		mistake = "no stream; try 'udsctl recv --help'";
 	else if (o->from && !history_parse_from(o->from, ret_from))
@@ -289,7 +299,7 @@ history_receive(struct history *h, const struct recv_options *o, const struct pl
 	if (status != 0)
 		return status;
 	history_set_streams(h, o, from);
-	h->reader = reader_new(h->receiver.loop, &o->common.addr, h->streams, h->n, &history_reader_ops, h);
+	h->reader = reader_new(h->receiver.loop, &o->common.addr, h->streams, h->n, o->no_wait, &history_reader_ops, h);
 	h->receiver.client = reader_client(h->reader);
 	status = receiver_run(&h->receiver);
 	saved = h->ledger.has_failed ? 0 : ledger_save(&h->ledger);

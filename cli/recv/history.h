@@ -5,7 +5,7 @@
 
 struct recv_options;
 
-/* Whether the options ask for streams: --from, --position or --into. */
+/* Whether the options ask for streams: --from, --position, --into or --no-wait. */
 bool history_is_asked(const struct recv_options *o);
 
 /* Returns the exit status. */

@@ -43,6 +43,8 @@ struct reader {
 	struct buf out;      /* not written yet */
 	bool is_ready;       /* the streams have been looked at on this connection */
 	bool is_under_way;   /* an XREAD is */
+	bool no_wait;        /* it does not wait for entries */
+	bool was_empty;      /* the last XREAD gave none */
 	uint64_t checked_at; /* loop_now() */
 };
 
@@ -96,10 +98,12 @@ reader_ask_entries(struct reader *r, uint64_t count, uint64_t block)
 {
 	char id[ENTRY_ID_TEXT];
 
-	memory_check(buf_printf(&r->out, "*%zu\r\n$5\r\nXREAD\r\n$5\r\nCOUNT\r\n", 6 + 2 * r->n));
+	memory_check(buf_printf(&r->out, "*%zu\r\n$5\r\nXREAD\r\n$5\r\nCOUNT\r\n", (r->no_wait ? 4 : 6) + 2 * r->n));
 	reader_put_text(r, "%" PRIu64, count < READER_COUNT ? count : READER_COUNT);
-	reader_put_text(r, "BLOCK");
-	reader_put_text(r, "%" PRIu64, block);
+	if (!r->no_wait) {
+		reader_put_text(r, "BLOCK");
+		reader_put_text(r, "%" PRIu64, block);
+	}
 	reader_put_text(r, "STREAMS");
 	for (size_t i = 0; i < r->n; i++) {
 		struct slice name = r->streams[(r->first + i) % r->n].name;
@@ -112,22 +116,26 @@ reader_ask_entries(struct reader *r, uint64_t count, uint64_t block)
 	replies_expect(&r->replies, (struct replies_expected){ .what = READER_ENTRIES, .id = r->first, .left = 1 });
 }
 
+static bool
+reader_has_unchecked(const struct reader *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->streams[i].is_unchecked)
+			return true;
+	return false;
+}
+
 void
 reader_go(struct reader *r)
 {
 	uint64_t left = r->ops->left(r->arg), since = loop_now() - r->checked_at;
-	bool is_unchecked = false;
 
 	if (!client_is_up(r->client) || !r->is_ready || r->is_under_way || left == 0)
 		return;
-	for (size_t i = 0; i < r->n; i++)
-		is_unchecked |= r->streams[i].is_unchecked;
-	if (is_unchecked && since >= READER_CHECK) {
+	if (reader_has_unchecked(r) && (since >= READER_CHECK || (r->no_wait && r->was_empty)))
 		reader_ask_figures(r, false);
-		is_unchecked = false;
-	}
 	r->first = (r->first + 1) % r->n;
-	reader_ask_entries(r, left, is_unchecked ? READER_CHECK - since : 0);
+	reader_ask_entries(r, left, reader_has_unchecked(r) ? READER_CHECK - since : 0);
 	reader_writable_cb(r);
 }
 
@@ -215,7 +223,11 @@ reader_take_entries(struct reader *r, const struct resp_reply *reply, size_t fir
 		if (!s || !reader_take_stream(r, s, nodes, at + 2))
 			return false;
 	}
-	r->ops->took(r->arg);
+	r->was_empty = nodes[0].elements == 0;
+	if (r->no_wait && r->was_empty && !reader_has_unchecked(r))
+		r->ops->drained(r->arg);
+	else
+		r->ops->took(r->arg);
 	return true;
 }
 
@@ -284,7 +296,7 @@ static const struct client_ops reader_client_ops = {
 };
 
 struct reader *
-reader_new(struct loop *loop, const struct addr_list *addr, struct reader_stream *streams, size_t n,
+reader_new(struct loop *loop, const struct addr_list *addr, struct reader_stream *streams, size_t n, bool no_wait,
            const struct reader_ops *ops, void *arg)
 {
 	struct reader *r = memory_alloc(sizeof(*r));
@@ -295,6 +307,7 @@ reader_new(struct loop *loop, const struct addr_list *addr, struct reader_stream
 	r->arg = arg;
 	r->streams = streams;
 	r->n = n;
+	r->no_wait = no_wait;
 	r->asked = memory_alloc(n * sizeof(r->asked[0]));
 	r->client = client_new(loop, &options, &reader_client_ops, r);
 	replies_init(&r->replies, loop, READER_BULK_MAX, reader_reply_cb, r);

@@ -36,6 +36,8 @@ struct reader_ops {
 	void (*take)(void *arg, const struct reader_stream *s, const struct entry *e);
 	/* All entries of an answer are taken: reader_go() goes on. */
 	void (*took)(void *arg);
+	/* Without waiting: there is nothing more. */
+	void (*drained)(void *arg);
 	/* So many entries of the stream, or PLACE_COUNT_UNKNOWN, were removed before they were read. */
 	void (*missed)(void *arg, const struct reader_stream *s, uint64_t n);
 	/* There is no such stream yet. */
@@ -46,9 +48,9 @@ struct reader_ops {
 	void (*refused)(void *arg, struct slice error);
 };
 
-/* ops must outlive the reader, and the n streams, at least one. */
+/* no_wait: reads what there is. ops must outlive the reader, and the n streams, at least one. */
 struct reader *reader_new(struct loop *loop, const struct addr_list *addr, struct reader_stream *streams, size_t n,
-                          const struct reader_ops *ops, void *arg);
+                          bool no_wait, const struct reader_ops *ops, void *arg);
 void reader_free(struct reader *r);
 
 /* The caller starts and stops it. */

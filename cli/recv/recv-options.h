@@ -19,4 +19,5 @@ struct recv_options {
 	const char *from;     /* where to begin in streams; or NULL */
 	const char *position; /* the file of positions; or NULL */
 	const char *into;     /* the file that messages go to; or NULL */
+	bool no_wait;         /* end when there is nothing more in the streams */
 };

@@ -16,6 +16,8 @@ static const struct option_row rows[] = {
 	  offsetof(struct recv_options, position) },
 	{ "into", 0, "FILE", "write what streams have to this file, exactly once", OPTION_NAME,
 	  offsetof(struct recv_options, into) },
+	{ "no-wait", 0, NULL, "exit when the streams have nothing more", OPTION_FLAG,
+	  offsetof(struct recv_options, no_wait) },
 	{ "null", '0', NULL, "end messages with a NUL instead of a newline", OPTION_FLAG,
 	  offsetof(struct recv_options, null) },
 	{ "raw", 0, NULL, "replace no control characters on a terminal, and add no newline for --exec", OPTION_FLAG,

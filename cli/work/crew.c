@@ -27,7 +27,6 @@
 
 struct crew {
 	const struct plan *plan;
-	const char *path; /* of the command */
 	const struct crew_ops *ops;
 	void *arg;
 	struct children *children;
@@ -66,7 +65,7 @@ crew_start_first(struct crew *crew)
 {
 	struct job *job = TAILQ_FIRST(&crew->queue);
 	const struct command command = {
-		.path = crew->path,
+		.path = crew->plan->path,
 		.argv = crew->plan->argv,
 		.input = job->input,
 		.variables = job->variables,
@@ -209,12 +208,11 @@ crew_swept_cb(void *arg)
 }
 
 struct crew *
-crew_new(struct loop *loop, const struct plan *plan, const char *path, const struct crew_ops *ops, void *arg)
+crew_new(struct loop *loop, const struct plan *plan, const struct crew_ops *ops, void *arg)
 {
 	struct crew *crew = memory_alloc(sizeof(*crew));
 
 	crew->plan = plan;
-	crew->path = path;
 	crew->ops = ops;
 	crew->arg = arg;
 	TAILQ_INIT(&crew->queue);
@@ -284,11 +282,14 @@ crew_return_queue(struct crew *crew)
 	crew_drop_queue(crew);
 }
 
-void
+uint64_t
 crew_drop_queue(struct crew *crew)
 {
+	uint64_t n = crew->n_queued;
+
 	crew_free_list(&crew->queue);
 	crew->n_queued = 0;
+	return n;
 }
 
 void

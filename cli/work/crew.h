@@ -22,9 +22,7 @@ struct crew_ops {
 	void (*failed)(void *arg, int error);
 };
 
-/* path: of the command; the caller keeps it. */
-struct crew *crew_new(struct loop *loop, const struct plan *plan, const char *path, const struct crew_ops *ops,
-                      void *arg);
+struct crew *crew_new(struct loop *loop, const struct plan *plan, const struct crew_ops *ops, void *arg);
 /* Does not end or wait for commands that still run. */
 void crew_free(struct crew *crew);
 
@@ -34,9 +32,9 @@ uint64_t crew_room(struct crew *crew, double trip_ns);
 /* Takes over a job and starts its command as soon as may be. */
 void crew_take(struct crew *crew, struct job *job);
 
-/* Gives back, or only forgets, what is not started. */
+/* Gives back, or only forgets what is not started, and returns how many jobs that was. */
 void crew_return_queue(struct crew *crew);
-void crew_drop_queue(struct crew *crew);
+uint64_t crew_drop_queue(struct crew *crew);
 
 /* Sends SIGTERM to all commands, and SIGKILL some seconds later. */
 void crew_stop(struct crew *crew);

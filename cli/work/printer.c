@@ -92,7 +92,7 @@ printer_flush(struct printer *p)
 }
 
 struct job_list *
-printer_jobs(struct printer *p)
+printer_jobs(const struct printer *p)
 {
-	return &p->jobs;
+	return (struct job_list *)&p->jobs;
 }

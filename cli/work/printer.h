@@ -25,4 +25,4 @@ void printer_take(struct printer *p, struct job *job);
 void printer_flush(struct printer *p);
 
 /* The jobs that are not written. */
-struct job_list *printer_jobs(struct printer *p);
+struct job_list *printer_jobs(const struct printer *p);

@@ -32,32 +32,32 @@ setup_word(const char *text)
 
 /* Sends a command whose words end with NULL. */
 static void
-setup_send(struct setup *g, struct control_request request, const char *const *words)
+setup_send(struct setup *s, struct control_request request, const char *const *words)
 {
 	struct slice slices[WORDS_MAX];
 	size_t n = 0;
 
 	for (; words[n] && n < WORDS_MAX; n++)
 		slices[n] = setup_word(words[n]);
-	control_send(g->control, request, slices, n);
+	control_send(s->control, request, slices, n);
 }
 
 void
-setup_begin(struct setup *g)
+setup_begin(struct setup *s)
 {
-	g->lease_ms = 0;
-	g->rules = g->plan->n_streams;
-	for (size_t i = 0; i < g->plan->n_streams; i++)
-		setup_send(g, (struct control_request){ .kind = CONTROL_CREATE, .stream = i },
-		           (const char *const[]){ "XGROUP", "CREATE", g->plan->streams[i], g->plan->group, "0",
+	s->lease_ms = 0;
+	s->rules = s->plan->n_streams;
+	for (size_t i = 0; i < s->plan->n_streams; i++)
+		setup_send(s, (struct control_request){ .kind = CONTROL_CREATE, .stream = i },
+		           (const char *const[]){ "XGROUP", "CREATE", s->plan->streams[i], s->plan->group, "0",
 		                                  "MKSTREAM", NULL });
-	for (size_t i = 0; i < g->plan->n_streams; i++)
-		setup_send(g, (struct control_request){ .kind = CONTROL_RULE, .stream = i },
-		           (const char *const[]){ "UDSD", "GROUP", g->plan->streams[i], g->plan->group, NULL });
+	for (size_t i = 0; i < s->plan->n_streams; i++)
+		setup_send(s, (struct control_request){ .kind = CONTROL_RULE, .stream = i },
+		           (const char *const[]){ "UDSD", "GROUP", s->plan->streams[i], s->plan->group, NULL });
 }
 
-void
-setup_claim(struct setup *g, const struct job *job)
+static void
+setup_claim_one(struct setup *s, const struct job *job)
 {
 	struct control_request request = { .kind = CONTROL_CLAIM, .stream = job->stream };
 	uint64_t held = loop_now() - job->held_at, slack = held / 2 < CLOCK_SLACK ? held / 2 : CLOCK_SLACK;
@@ -65,15 +65,24 @@ setup_claim(struct setup *g, const struct job *job)
 
 	snprintf(idle, sizeof(idle), "%" PRIu64, held - slack);
 	memcpy(request.id, job->id, sizeof(request.id));
-	setup_send(g, request,
-	           (const char *const[]){ "XCLAIM", g->plan->streams[job->stream], g->plan->group, g->plan->consumer,
+	setup_send(s, request,
+	           (const char *const[]){ "XCLAIM", s->plan->streams[job->stream], s->plan->group, s->plan->consumer,
 	                                  idle, job->id, "JUSTID", NULL });
 }
 
 void
-setup_finish(struct setup *g)
+setup_claim(struct setup *s, const struct job_list *jobs)
 {
-	setup_send(g, (struct control_request){ .kind = CONTROL_SYNC }, (const char *const[]){ "PING", NULL });
+	const struct job *job;
+
+	TAILQ_FOREACH(job, jobs, link)
+		setup_claim_one(s, job);
+}
+
+void
+setup_finish(struct setup *s)
+{
+	setup_send(s, (struct control_request){ .kind = CONTROL_SYNC }, (const char *const[]){ "PING", NULL });
 }
 
 /* A value of the group is one that says nothing: it is missing, empty or 0. */
@@ -95,9 +104,9 @@ setup_lacks(const struct resp_node *map, const char *name, uint64_t *ret_number)
 
 /* Sets what the group lacks, and what was asked for. */
 static void
-setup_set(struct setup *g, size_t stream, const struct resp_node *map)
+setup_set(struct setup *s, size_t stream, const struct resp_node *map)
 {
-	const struct plan *plan = g->plan;
+	const struct plan *plan = s->plan;
 	const struct {
 		const char *name, *value;
 		bool is_given;
@@ -112,8 +121,8 @@ setup_set(struct setup *g, size_t stream, const struct resp_node *map)
 	size_t n = 5;
 
 	setup_lacks(map, "redeliver", &lease_ms);
-	if (lease_ms > 0 && (g->lease_ms == 0 || lease_ms < g->lease_ms))
-		g->lease_ms = lease_ms;
+	if (lease_ms > 0 && (s->lease_ms == 0 || lease_ms < s->lease_ms))
+		s->lease_ms = lease_ms;
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		if (!values[i].value || (!values[i].is_given && !setup_lacks(map, values[i].name, NULL)))
 			continue;
@@ -121,36 +130,36 @@ setup_set(struct setup *g, size_t stream, const struct resp_node *map)
 		words[n++] = values[i].value;
 	}
 	if (n > 5)
-		setup_send(g, (struct control_request){ .kind = CONTROL_SET, .stream = stream }, words);
+		setup_send(s, (struct control_request){ .kind = CONTROL_SET, .stream = stream }, words);
 }
 
 /* The daemon refuses a command of the setup. */
 static enum setup_next
-setup_refused(const struct setup *g, const struct control_request *request, const struct slice *text, int *ret_status)
+setup_refused(const struct setup *s, const struct control_request *request, const struct slice *text, int *ret_status)
 {
-	say("%s: %.*s", g->plan->streams[request->stream], (int)text->len, (const char *)text->p);
-	if (g->was_ready && answers_error_is_temporary(text))
+	say("%s: %.*s", s->plan->streams[request->stream], (int)text->len, (const char *)text->p);
+	if (s->was_ready && answers_error_is_temporary(text))
 		return SETUP_LATER;
 	*ret_status = answers_error_status(text);
 	return SETUP_END;
 }
 
 enum setup_next
-setup_reply(struct setup *g, const struct control_request *request, const struct resp_node *nodes, int *ret_status)
+setup_reply(struct setup *s, const struct control_request *request, const struct resp_node *nodes, int *ret_status)
 {
 	bool is_error = nodes->type == RESP_ERROR || nodes->type == RESP_BULK_ERROR;
 
 	if (request->kind == CONTROL_CLAIM)
 		return !is_error && nodes->elements == 0 ? SETUP_LOST : SETUP_GO_ON;
 	if (is_error && !(request->kind == CONTROL_CREATE && answers_error_is(&nodes->text, "BUSYGROUP")))
-		return setup_refused(g, request, &nodes->text, ret_status);
+		return setup_refused(s, request, &nodes->text, ret_status);
 	if (request->kind == CONTROL_RULE) {
-		setup_set(g, request->stream, nodes);
-		if (--g->rules == 0)
+		setup_set(s, request->stream, nodes);
+		if (--s->rules == 0)
 			return SETUP_CLAIM;
 	}
 	if (request->kind == CONTROL_SYNC) {
-		g->was_ready = true;
+		s->was_ready = true;
 		return SETUP_READY;
 	}
 	return SETUP_GO_ON;

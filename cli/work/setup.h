@@ -29,16 +29,16 @@ enum setup_next {
 };
 
 /* Begins the setup. */
-void setup_begin(struct setup *g);
+void setup_begin(struct setup *s);
 
 /*
- * Makes sure that the job stays this worker's: claims it, unless somebody else was given it since this worker was, for
- * then it has been pending for a shorter time.
+ * Makes sure that the jobs stay this worker's: claims each, unless somebody else was given it since this worker was,
+ * for then it has been pending for a shorter time.
  */
-void setup_claim(struct setup *g, const struct job *job);
+void setup_claim(struct setup *s, const struct job_list *jobs);
 
 /* A reply to anything but a verdict. *ret_status: with SETUP_END the exit status. */
-enum setup_next setup_reply(struct setup *g, const struct control_request *request, const struct resp_node *nodes,
+enum setup_next setup_reply(struct setup *s, const struct control_request *request, const struct resp_node *nodes,
                             int *ret_status);
 /* SETUP_READY comes when all of that is answered. */
-void setup_finish(struct setup *g);
+void setup_finish(struct setup *s);

@@ -36,15 +36,14 @@ static int
 verb_work_run(const void *options)
 {
 	const struct work_options *o = options;
-	char *path = NULL;
 	struct plan plan;
 	int status = plan_init(&plan, o), r;
 
 	if (status != 0)
 		return status;
-	r = plan.argv ? command_find(plan.argv[0], &path) : 0;
-	status = r < 0 ? plan_report_command(&plan, -r) : worker_run(&plan, path);
-	free(path);
+	r = plan.argv ? command_find(plan.argv[0], &plan.path) : 0;
+	status = r < 0 ? plan_report_command(&plan, -r) : worker_run(&plan);
+	free(plan.path);
 	return status;
 }
 

@@ -36,7 +36,6 @@
 
 struct worker {
 	const struct plan *plan;
-	const char *path; /* of the command; NULL with --print */
 	struct loop *loop;
 	struct control *control;
 	struct supply *supply;
@@ -55,10 +54,17 @@ struct worker {
 	unsigned int signals;
 };
 
+/* Whether it has no job. */
+static bool
+worker_is_idle(const struct worker *w)
+{
+	return w->crew ? crew_is_idle(w->crew) : TAILQ_EMPTY(printer_jobs(w->printer));
+}
+
 static void
 worker_check_end(struct worker *w)
 {
-	bool is_idle = w->crew ? crew_is_idle(w->crew) : TAILQ_EMPTY(printer_jobs(w->printer));
+	bool is_idle = worker_is_idle(w);
 
 	if (!w->finishing || (w->crew && !is_idle))
 		return;
@@ -80,29 +86,22 @@ worker_finish(struct worker *w, int status)
 	worker_check_end(w);
 }
 
-static uint64_t
-worker_room(struct worker *w)
-{
-	uint64_t room = w->crew ? crew_room(w->crew, control_trip_ns(w->control)) : printer_room(w->printer),
-		 count = w->plan->o->count;
-
-	return count > 0 && count - w->taken < room ? count - w->taken : room;
-}
-
 /* Asks for jobs, if there is room for them; or finds that all is done. */
 static void
-worker_go_on(struct worker *w)
+worker_go_on(void *arg)
 {
-	bool is_idle = w->crew ? crew_is_idle(w->crew) : TAILQ_EMPTY(printer_jobs(w->printer)),
-	     drains = w->plan->o->drain;
-	uint64_t room;
+	struct worker *w = arg;
+	bool drains = w->plan->o->drain;
+	uint64_t room, count = w->plan->o->count;
 
-	if (is_idle && ((w->plan->o->count > 0 && w->taken >= w->plan->o->count) || (drains && w->is_dry)))
+	if (worker_is_idle(w) && ((count > 0 && w->taken >= count) || (drains && w->is_dry)))
 		worker_finish(w, EX_OK);
 	worker_check_end(w);
 	if (w->finishing || !w->is_ready || supply_is_asking(w->supply) || (drains && w->is_dry))
 		return;
-	room = worker_room(w);
+	room = w->crew ? crew_room(w->crew, control_trip_ns(w->control)) : printer_room(w->printer);
+	if (count > 0 && count < w->taken + room)
+		room = count > w->taken ? count - w->taken : 0;
 	if (room > 0)
 		supply_ask(w->supply, room, !drains);
 }
@@ -134,12 +133,6 @@ worker_returned_cb(void *arg, struct job *job)
 }
 
 static void
-worker_moved_cb(void *arg)
-{
-	worker_go_on(arg);
-}
-
-static void
 worker_failed_cb(void *arg, int error)
 {
 	struct worker *w = arg;
@@ -158,7 +151,7 @@ worker_printed_cb(void *arg, struct job *job)
 static const struct crew_ops worker_crew_ops = {
 	.ended = worker_job_ended_cb,
 	.returned = worker_returned_cb,
-	.moved = worker_moved_cb,
+	.moved = worker_go_on,
 	.failed = worker_failed_cb,
 };
 
@@ -177,15 +170,6 @@ worker_find_job(struct worker *w, size_t stream, const char *id)
 	return !job && w->crew ? job_find(crew_queue(w->crew), stream, id) : job;
 }
 
-static void
-worker_claim_list(struct worker *w, struct job_list *list)
-{
-	struct job *job;
-
-	TAILQ_FOREACH(job, list, link)
-		setup_claim(&w->setup, job);
-}
-
 /* Jobs are claimed three times in the time after which they would be given to others. */
 static void
 worker_lease_cb(void *arg)
@@ -194,9 +178,9 @@ worker_lease_cb(void *arg)
 
 	if (!w->is_ready || w->setup.lease_ms == 0)
 		return;
-	worker_claim_list(w, worker_jobs(w));
+	setup_claim(&w->setup, worker_jobs(w));
 	if (w->crew)
-		worker_claim_list(w, crew_queue(w->crew));
+		setup_claim(&w->setup, crew_queue(w->crew));
 	timer_set(&w->lease, w->setup.lease_ms / 3 + 1);
 }
 
@@ -227,7 +211,7 @@ worker_control_reply_cb(void *arg, const struct control_request *request, const 
 			job->held_at = loop_now();
 		break;
 	case SETUP_CLAIM:
-		worker_claim_list(w, worker_jobs(w));
+		setup_claim(&w->setup, worker_jobs(w));
 		setup_finish(&w->setup);
 		break;
 	case SETUP_READY:
@@ -284,6 +268,11 @@ worker_entry_cb(void *arg, size_t stream, const struct resp_node *entry)
 		return true;
 	}
 	job->held_at = loop_now();
+	if (w->plan->o->count > 0 && w->taken >= w->plan->o->count) { /* of several streams, more may come */
+		verdict_return(w->control, w->plan, job);
+		job_free(job);
+		return true;
+	}
 	w->taken++;
 	if (w->printer)
 		printer_take(w->printer, job);
@@ -321,14 +310,10 @@ static void
 worker_supply_down_cb(void *arg)
 {
 	struct worker *w = arg;
-	struct job *job;
 
 	w->is_ready = false;
-	if (w->crew) {
-		TAILQ_FOREACH(job, crew_queue(w->crew), link)
-			w->taken--;
-		crew_drop_queue(w->crew);
-	}
+	if (w->crew)
+		w->taken -= crew_drop_queue(w->crew);
 	control_renew(w->control);
 	worker_check_end(w);
 }
@@ -385,9 +370,9 @@ worker_begin(struct worker *w, const struct work_options *o)
 	w->supply = supply_new(w->loop, &o->common.addr, w->plan, &worker_supply_ops, w);
 	w->setup = (struct setup){ .plan = w->plan, .control = w->control };
 	if (o->print)
-		w->printer = printer_new(w->loop, worker_printed_cb, worker_moved_cb, w);
+		w->printer = printer_new(w->loop, worker_printed_cb, worker_go_on, w);
 	else
-		w->crew = crew_new(w->loop, w->plan, w->path, &worker_crew_ops, w);
+		w->crew = crew_new(w->loop, w->plan, &worker_crew_ops, w);
 	timer_init(&w->again, w->loop, worker_set_up_cb, w);
 	timer_init(&w->lease, w->loop, worker_lease_cb, w);
 	deadline_init(&w->end_deadline, w->loop, END_TIMEOUT, worker_end_timed_out_cb, w);
@@ -396,9 +381,9 @@ worker_begin(struct worker *w, const struct work_options *o)
 }
 
 int
-worker_run(const struct plan *plan, const char *path)
+worker_run(const struct plan *plan)
 {
-	struct worker w = { .plan = plan, .path = path };
+	struct worker w = { .plan = plan };
 	int status;
 
 	worker_begin(&w, plan->o);

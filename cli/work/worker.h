@@ -3,8 +3,5 @@
 
 struct plan;
 
-/*
- * Returns the exit status. path: of the command, whose words are in the plan; or NULL, to print. Both must stay until
- * it returns.
- */
-int worker_run(const struct plan *plan, const char *path);
+/* Returns the exit status. The plan must stay until it returns. */
+int worker_run(const struct plan *plan);

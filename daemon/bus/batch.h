@@ -15,14 +15,13 @@
 #include "client.h"
 #include "encoding.h"
 #include "protocol.h"
+#include "replay.h"
 #include "resp-encode.h"
-#include "stream-id.h"
 
 struct barrier;
 struct channel;
 struct flow;
 struct missed_table;
-struct replays;
 struct routing;
 
 /* Messages, or a part of a large one, in one form: for one way and one encoding. */
@@ -55,8 +54,8 @@ struct batch {
 	struct user *payer;      /* the user of the publisher */
 	bool is_wide;
 	struct client *own; /* the publisher, if it has receivers of its own, for which nobody waits; else NULL */
-	struct stream_id stored_before; /* if it is stored: the last entry of the stream before its first message */
-	uint32_t start;                 /* offset of the batch in writer.chunk */
+	struct replay_place stored_before; /* if it is stored: the last entry of the stream before its first message */
+	uint32_t start;                    /* offset of the batch in writer.chunk */
 	uint32_t messages, max_messages;
 	uint32_t large_from; /* of the channel; a message of this length is no part of a batch */
 	/* The form in which messages are written at once: for receivers by one way, in RESP2 or RESP3. */

@@ -259,6 +259,7 @@ pass_end(struct bus *bus, const struct pass_ops *ops)
 	if (flow->chunks.bytes <= flow->bytes_at_begin + FLOW_PASS_BYTES / 2)
 		flow->work.share++;
 	work_end_pass(&flow->work);
+	services_end_pass(&bus->services);
 }
 
 bool

@@ -4,6 +4,9 @@
  * the stream it receives again what is published: in that moment there is no open batch, so nothing is missed and
  * nothing comes twice.
  *
+ * Only some may wait for blocks at a time, depending on the size of the cache: otherwise they could push each other's
+ * blocks out for ever. A block that is there is used at once.
+ *
  * All replays together take a part of the time while anybody sends something, so that publishers and other receivers
  * hardly notice them; otherwise all of it. Time is counted, not work, since most of it is spent in writing.
  */
@@ -20,6 +23,11 @@
 
 /* What one client gets in a turn, in bytes; more if a single message is larger. */
 #define REPLAY_PORTION ((size_t)64 * 1024)
+/* And such a part of queue_limit at most, or it would be clogged. */
+#define REPLAY_LIMIT_PART 4
+/* For so much of the cache one replay may wait for a block; and so many at most. */
+#define REPLAY_COLD_CACHE ((uint64_t)1024 * 1024)
+#define REPLAY_COLD_MAX 16
 /* Units of work of one client's turn. */
 #define REPLAY_WORK ((uint64_t)60 * 1000)
 
@@ -37,6 +45,7 @@
 enum replay_end {
 	REPLAY_GOES_ON,
 	REPLAY_WAITS,     /* for a block */
+	REPLAY_QUEUES,    /* until it may wait for a block */
 	REPLAY_CAUGHT_UP, /* there are no more entries */
 	REPLAY_FAILED,    /* there never will be */
 };
@@ -46,7 +55,7 @@ struct replay_turn {
 	struct bus *bus;
 	struct replay *replay;
 	struct client *client;
-	size_t bytes;
+	size_t bytes, portion;
 	uint64_t work_end;
 };
 
@@ -105,13 +114,14 @@ replay_note_overtaken(struct replay_turn *turn, const struct stream *stream)
 	struct replay *replay = turn->replay;
 	uint64_t gone = stream->added > stream->length ? stream->added - stream->length : 0, n;
 
-	if (stream_id_cmp(stream->trimmed_to, replay->at) <= 0)
+	if (stream_id_cmp(stream->trimmed_to, replay->place.at) <= 0)
 		return;
-	replay->at = stream->trimmed_to;
-	n = replay->number != UINT64_MAX && gone > replay->number ? gone - replay->number : 0;
+	replay->place.at = replay->next = stream->trimmed_to;
+	stream_id_next(&replay->next);
+	n = replay->place.number != UINT64_MAX && gone > replay->place.number ? gone - replay->place.number : 0;
 	if (n == 0)
 		return;
-	replay->number = gone;
+	replay->place.number = gone;
 	flow_log(&turn->bus->flow, turn->client, LOG_LEVEL_WARNING,
 	         "misses %llu message%s of '%.*s', which the stream does not keep any longer", (unsigned long long)n,
 	         human_s(n), (int)replay->channel->name_len, (const char *)channel_name(replay->channel).p);
@@ -122,29 +132,66 @@ replay_note_overtaken(struct replay_turn *turn, const struct stream *stream)
 	           n < UINT32_MAX ? (uint32_t)n : UINT32_MAX);
 }
 
+/* Whether what comes next has to be fetched. */
+static bool
+replay_is_cold(const struct stream *stream, struct stream_id from)
+{
+	size_t i = stream_index_search(stream, from);
+	const struct block *block = i > 0 ? stream_index_at(stream, i - 1)->block : NULL;
+
+	if (i > 0 && (!block || block->n == 0))
+		return true;
+	if (i > 0 && stream_id_cmp(block_id(block, block->n - 1), from) >= 0)
+		return false;
+	block = i < stream->n_blocks ? stream_index_at(stream, i)->block : NULL;
+	return i < stream->n_blocks && (!block || block->n == 0);
+}
+
+static bool
+replay_may_fetch(const struct replays *replays, const struct streams *streams)
+{
+	uint64_t max = streams->limits.cache / REPLAY_COLD_CACHE;
+
+	return replays->n_cold < (max > REPLAY_COLD_MAX ? REPLAY_COLD_MAX : max > 0 ? max : 1);
+}
+
+/* The entry was read. Its block is not needed again if it was the last one in it: so no two blocks are at a time. */
+static void
+replay_advance(struct replay *replay, const struct stream_cursor *cursor, struct stream_id id)
+{
+	const struct stream_block *sb = stream_index_at(cursor->stream, cursor->block);
+
+	replay->place.at = replay->next = id;
+	if (cursor->at >= sb->n && cursor->block + 1 < cursor->stream->n_blocks)
+		replay->next = sb[1].first;
+	else
+		stream_id_next(&replay->next);
+}
+
 static enum replay_end
 replay_read(struct replay_turn *turn, struct streams *streams, struct stream *stream)
 {
 	struct replay *replay = turn->replay;
-	struct stream_id from = replay->at;
 	struct stream_cursor cursor;
 	struct stream_entry entry;
 	struct slice payload;
 
-	if (!stream_id_next(&from))
+	if (stream_id_cmp(replay->place.at, stream->last) >= 0)
 		return REPLAY_CAUGHT_UP;
-	stream_seek(&cursor, stream, from, STREAM_ID_MAX, false);
-	while (turn->bytes < REPLAY_PORTION && turn->bus->flow.work.done < turn->work_end) {
+	if (!replay_may_fetch(&turn->bus->replays, streams) && replay_is_cold(stream, replay->next))
+		return REPLAY_QUEUES;
+	stream_seek(&cursor, stream, replay->next, STREAM_ID_MAX, false);
+	while (turn->bytes < turn->portion && turn->bus->flow.work.done < turn->work_end) {
 		enum stream_step step = stream_step(streams, &cursor, &entry);
 
 		if (step != STREAM_ENTRY)
 			return step == STREAM_COLD  ? REPLAY_WAITS
 			       : step == STREAM_END ? REPLAY_CAUGHT_UP
 			                            : REPLAY_FAILED;
-		if (replay->number == UINT64_MAX)
-			replay->number = replay_number_of(streams, &cursor);
-		replay->number++;
-		replay->at = entry.id;
+		if (replay->place.number == UINT64_MAX)
+			replay->place.number = replay_number_of(streams, &cursor);
+		replay->place.number++;
+		replay_advance(replay, &cursor, entry.id);
 		if (stored_get_message(&entry, &payload) && !replay_give(turn, payload))
 			return REPLAY_GOES_ON; /* it is dead */
 	}
@@ -157,7 +204,14 @@ replay_take_turn(struct bus *bus, struct replay *replay)
 {
 	struct streams *streams = bus->streams;
 	struct replays *replays = &bus->replays;
-	struct replay_turn turn = { bus, replay, replay->client, 0, bus->flow.work.done + REPLAY_WORK };
+	uint64_t portion = bus->flow.limits.queue_limit / REPLAY_LIMIT_PART;
+	struct replay_turn turn = {
+		.bus = bus,
+		.replay = replay,
+		.client = replay->client,
+		.portion = portion < REPLAY_PORTION ? (size_t)portion : REPLAY_PORTION,
+		.work_end = bus->flow.work.done + REPLAY_WORK,
+	};
 	enum replay_end end = REPLAY_CAUGHT_UP;
 	struct stream *stream;
 
@@ -180,6 +234,9 @@ replay_take_turn(struct bus *bus, struct replay *replay)
 	case REPLAY_WAITS:
 		replay_set_state(replays, replay, turn.bytes > 0 ? REPLAY_WRITING : REPLAY_COLD);
 		break;
+	case REPLAY_QUEUES:
+		replay_set_state(replays, replay, REPLAY_QUEUED);
+		break;
 	case REPLAY_CAUGHT_UP:
 		replay_end(replays, replay);
 		break;
@@ -200,13 +257,23 @@ replays_wake_cold(struct bus *bus)
 	struct replays *replays = &bus->replays;
 	struct replay *replay;
 
-	if (!bus->streams || replays->fetched == bus->streams->fetched)
+	if (replays->fetched == bus->streams->fetched)
 		return;
 	replays->fetched = bus->streams->fetched;
 	while ((replay = TAILQ_FIRST(&replays->cold))) {
 		bus->flow.work.done += WORK_VISIT;
 		replay_set_state(replays, replay, REPLAY_READY);
 	}
+}
+
+/* The replay whose turn it is, or NULL. */
+static struct replay *
+replays_next(const struct bus *bus)
+{
+	const struct replays *replays = &bus->replays;
+	struct replay *replay = TAILQ_FIRST(&replays->ready);
+
+	return !replay && replay_may_fetch(replays, bus->streams) ? TAILQ_FIRST(&replays->queued) : replay;
 }
 
 /* Brings the credit up to date, and returns the present time. */
@@ -235,13 +302,13 @@ replays_advance(struct bus *bus)
 	struct replay *replay;
 	uint64_t begin;
 
-	if (replays->n == 0 || bus->flow.executing || bus->flow.is_wide)
+	if (replays->n == 0 || !bus->streams || bus->flow.executing || bus->flow.is_wide)
 		return;
 	replays_wake_cold(bus);
-	if (TAILQ_EMPTY(&replays->ready))
+	if (!replays_next(bus))
 		return;
 	begin = replays_earn(bus);
-	while (replays->credit_ns >= REPLAY_LEAST_NS && (replay = TAILQ_FIRST(&replays->ready))) {
+	while (replays->credit_ns >= REPLAY_LEAST_NS && (replay = replays_next(bus))) {
 		uint64_t end;
 
 		replay_take_turn(bus, replay);
@@ -256,7 +323,8 @@ replays_have_work(const struct bus *bus)
 {
 	const struct replays *replays = &bus->replays;
 
-	return !TAILQ_EMPTY(&replays->ready) && !bus->flow.executing && replays->credit_ns >= REPLAY_LEAST_NS;
+	return replays->n > 0 && bus->streams && !bus->flow.executing && replays->credit_ns >= REPLAY_LEAST_NS &&
+	       replays_next(bus);
 }
 
 uint64_t
@@ -265,7 +333,7 @@ replays_next_deadline(const struct bus *bus)
 	const struct replays *replays = &bus->replays;
 	uint64_t missing;
 
-	if (TAILQ_EMPTY(&replays->ready) || bus->flow.executing)
+	if (replays->n == 0 || !bus->streams || bus->flow.executing || !replays_next(bus))
 		return UINT64_MAX;
 	missing = replays->credit_ns < REPLAY_LEAST_NS ? (uint64_t)(REPLAY_LEAST_NS - replays->credit_ns) : 0;
 	return (replays->last_ns + missing * (replays->last_ns < replays->busy_until_ns ? REPLAY_SHARE : 1)) / 1000;

@@ -10,6 +10,7 @@ replays_init(struct replays *replays, struct flow *flow)
 	*replays = (struct replays){ .flow = flow };
 	TAILQ_INIT(&replays->ready);
 	TAILQ_INIT(&replays->cold);
+	TAILQ_INIT(&replays->queued);
 }
 
 struct replay *
@@ -24,21 +25,35 @@ replay_find(const struct client *c, const struct channel *channel, const struct 
 }
 
 static struct replay_list *
-replay_list_of(struct replays *replays, const struct replay *replay)
+replay_list_of(struct replays *replays, enum replay_state state)
 {
-	return replay->state == REPLAY_READY ? &replays->ready : replay->state == REPLAY_COLD ? &replays->cold : NULL;
+	switch (state) {
+	case REPLAY_READY:
+		return &replays->ready;
+	case REPLAY_COLD:
+		return &replays->cold;
+	case REPLAY_QUEUED:
+		return &replays->queued;
+	case REPLAY_WRITING:
+		break;
+	}
+	return NULL;
 }
 
 void
 replay_set_state(struct replays *replays, struct replay *replay, enum replay_state state)
 {
-	struct replay_list *list = replay_list_of(replays, replay);
+	struct replay_list *list = replay_list_of(replays, replay->state);
+	bool was_fetching = replay->state == REPLAY_COLD || replay->state == REPLAY_QUEUED;
 
 	if (list)
 		TAILQ_REMOVE(list, replay, link);
+	replays->n_cold += (state == REPLAY_COLD) - (replay->state == REPLAY_COLD);
 	replay->state = (uint8_t)state;
-	list = replay_list_of(replays, replay);
-	if (list)
+	list = replay_list_of(replays, state);
+	if (list && state == REPLAY_READY && was_fetching)
+		TAILQ_INSERT_HEAD(list, replay, link); /* while the block is there */
+	else if (list)
 		TAILQ_INSERT_TAIL(list, replay, link);
 }
 
@@ -53,7 +68,7 @@ replay_changed(const struct replay *replay)
 
 struct replay *
 replay_begin(struct replays *replays, struct client *c, struct channel *channel, const struct pattern *pattern,
-             struct stream_id at)
+             struct replay_place from)
 {
 	size_t size = channel_head_size(channel, pattern);
 	struct replay *replay = malloc(sizeof(*replay) + size);
@@ -65,10 +80,11 @@ replay_begin(struct replays *replays, struct client *c, struct channel *channel,
 		.client = c,
 		.channel = channel,
 		.pattern = pattern,
-		.at = at,
-		.number = UINT64_MAX,
+		.place = from,
+		.next = from.at,
 		.state = replay_has_room(c) ? REPLAY_READY : REPLAY_WRITING,
 	};
+	stream_id_next(&replay->next);
 	replay->head_len = channel_put_head(channel, pattern, (char *)replay->head);
 	if (replay->state == REPLAY_READY)
 		TAILQ_INSERT_TAIL(&replays->ready, replay, link);

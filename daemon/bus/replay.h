@@ -15,15 +15,22 @@
 
 struct flow;
 
+/* A place in a stream. */
+struct replay_place {
+	struct stream_id at; /* the entry before it */
+	uint64_t number;     /* how many entries were ever added up to there; UINT64_MAX: not known */
+};
+
 enum replay_state {
 	REPLAY_READY,   /* gets more when it is its turn */
 	REPLAY_WRITING, /* what it got is not written yet */
 	REPLAY_COLD,    /* the next block is fetched */
+	REPLAY_QUEUED,  /* it has to be, after those of others */
 };
 
 /* Of one client, and of one way that leads from the channel to it. */
 struct replay {
-	TAILQ_ENTRY(replay) link;      /* of replays.ready or replays.cold */
+	TAILQ_ENTRY(replay) link;      /* of replays.ready, cold or queued */
 	LIST_ENTRY(replay) of_client;  /* client.replays */
 	LIST_ENTRY(replay) of_channel; /* channel.replays */
 	struct client *client;
@@ -31,9 +38,8 @@ struct replay {
 	const struct pattern *pattern; /* NULL: it is subscribed to the channel by name */
 	uint8_t state;                 /* enum replay_state */
 	bool is_slow;                  /* the client was slow; it has not asked for earlier messages */
-	struct stream_id at;           /* up to here it has got all */
-	uint64_t
-	    number; /* how many entries were ever added before the next one, as far as that is known; or UINT64_MAX */
+	struct replay_place place;     /* up to here it has got all */
+	struct stream_id next;         /* where to look for the next entry: in its own block, if that is known */
 	uint32_t head_len;
 	uint8_t head[]; /* of each message, as for RESP2 */
 };
@@ -42,7 +48,8 @@ TAILQ_HEAD(replay_list, replay);
 
 struct replays {
 	struct flow *flow;
-	struct replay_list ready, cold;
+	struct replay_list ready, cold, queued;
+	size_t n_cold;
 	uint64_t n;       /* all of them */
 	uint64_t fetched; /* streams.fetched when the cold ones were looked at */
 	/* The time that they may take, see replay-turns.c: nanoseconds, and of CLOCK_MONOTONIC. */
@@ -57,11 +64,11 @@ void replays_init(struct replays *replays, struct flow *flow);
 struct replay *replay_find(const struct client *c, const struct channel *channel, const struct pattern *pattern);
 
 /*
- * From now on the client gets the channel's messages from the store, from behind `at` on. No such replay may exist.
+ * From now on the client gets the channel's messages from the store, behind that place. No such replay may exist.
  * Returns NULL without memory.
  */
 struct replay *replay_begin(struct replays *replays, struct client *c, struct channel *channel,
-                            const struct pattern *pattern, struct stream_id at);
+                            const struct pattern *pattern, struct replay_place from);
 
 /* From now on it gets what is published. No batch of the channel may be open that has messages which it got. */
 void replay_end(struct replays *replays, struct replay *replay);

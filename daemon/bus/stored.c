@@ -100,7 +100,10 @@ stored_add_to_batch(struct bus *bus, const struct client *publisher, const struc
 
 	if (batch->messages == 0) {
 		stream = streams_find(bus->streams, request->name);
-		batch->stored_before = stream ? stream->last : STREAM_ID_MIN;
+		if (stream)
+			batch->stored_before = (struct replay_place){ stream->last, stream->added };
+		else
+			batch->stored_before = (struct replay_place){ 0 };
 	}
 	refusal = stored_add(bus, publisher, request, &commit);
 	if (!refusal && batch->messages == 0)

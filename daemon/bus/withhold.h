@@ -5,10 +5,9 @@
 #include <stdint.h>
 
 #include "channel.h"
-#include "stream-id.h"
+#include "replay.h"
 
 struct missed_table;
-struct replays;
 
 /* The messages of a batch, as they go one way. */
 struct withheld {
@@ -18,7 +17,7 @@ struct withheld {
 	uint32_t way;
 	uint32_t messages;
 	bool is_large;
-	struct stream_id stored_before; /* the last entry of the stream before the first of them */
+	struct replay_place stored_before; /* the last entry of the stream before the first of them */
 };
 
 /* Whether the receiver does not get the messages now, by the policy of the channel or since it gets it from the store.

@@ -67,6 +67,14 @@ udsd_require_stored(struct bus *bus, struct session *s, struct slice channel)
 	return NULL;
 }
 
+static struct replay_place
+udsd_place(struct streams *streams, const struct stream *stream, struct stream_id at)
+{
+	uint64_t behind = stream_count_after(streams, stream, at);
+
+	return (struct replay_place){ at, behind <= stream->added ? stream->added - behind : UINT64_MAX };
+}
+
 enum command_result
 cmd_udsd_subscribe(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
@@ -97,7 +105,7 @@ cmd_udsd_subscribe(struct bus *bus, struct session *s, const struct slice *argv,
 	replay = replay_find(&s->client, channel, NULL);
 	if (replay)
 		replay_end(&bus->replays, replay);
-	if (!replay_begin(&bus->replays, &s->client, channel, NULL, at))
+	if (!replay_begin(&bus->replays, &s->client, channel, NULL, udsd_place(streams, stream, at)))
 		flow_out_of_memory(&bus->flow, &s->client);
 	return COMMAND_DONE;
 }
@@ -118,8 +126,8 @@ cmd_udsd_position(struct bus *bus, struct session *s, const struct slice *argv, 
 		at = stream->last;
 	LIST_FOREACH(replay, &s->client.replays, of_client) {
 		bus->flow.work.done += WORK_VISIT;
-		if (channel_is(replay->channel, argv[2], false) && stream_id_cmp(replay->at, at) < 0)
-			at = replay->at;
+		if (channel_is(replay->channel, argv[2], false) && stream_id_cmp(replay->place.at, at) < 0)
+			at = replay->place.at;
 	}
 	output_pin(&bus->flow, &s->client); /* no message that comes later is sent before the reply */
 	keyspace_reply_id(bus, s, at);

@@ -295,6 +295,13 @@ xread_has_gone(struct xread *read)
 	return true;
 }
 
+static void
+xread_serve_all(struct xread *read)
+{
+	while (read->state->at < read->args.n && read->step == STREAM_END && !xread_is_enough(read))
+		read->step = xread_serve(read);
+}
+
 static enum command_result
 xread_run(struct xread *read, bool is_resumed)
 {
@@ -305,8 +312,12 @@ xread_run(struct xread *read, bool is_resumed)
 	else if (!xread_begin(read))
 		return xread_give_up(read);
 	read->step = STREAM_END;
-	while (read->state->at < read->args.n && read->step == STREAM_END && !xread_is_enough(read))
-		read->step = xread_serve(read);
+	xread_serve_all(read);
+	/* Much may have happened since it has looked at those before the one that it waited for. */
+	if (is_resumed && read->step == STREAM_END && read->state->n_served == 0) {
+		read->state->at = 0;
+		xread_serve_all(read);
+	}
 	if (read->step == STREAM_MORE)
 		return COMMAND_MORE;
 	return read->step == STREAM_END ? xread_reply(read) : xread_give_up(read);

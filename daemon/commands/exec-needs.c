@@ -8,8 +8,8 @@
 #include "handlers.h"
 #include "needs-groups.h"
 #include "num.h"
-#include "stream-cache.h"
 #include "stream-index.h"
+#include "stream-keep.h"
 #include "trim.h"
 
 static uint64_t
@@ -110,20 +110,26 @@ static enum stream_step
 needs_trim(struct needs *needs, uint64_t more)
 {
 	struct exec_needs *known = needs->known;
-	struct stream *stream = needs->stream;
 	struct trim_options options = { 0 };
-	bool is_known = stream && known->trimmed.p && needs_is_name(known->trimmed, needs->argv[1]);
+	bool is_known = known->trimmed.p && needs_is_name(known->trimmed, needs->argv[1]), reads;
+	struct stream *stream;
 	size_t from, to;
 
-	if (!stream || !needs_parse_trim(needs, &options))
+	if (!needs_parse_trim(needs, &options))
+		return STREAM_END;
+	stream = needs_find(needs, needs->argv[1]);
+	if (!stream)
 		return STREAM_END;
 	to = stream_trim_count_blocks(needs->streams, stream, &options.trim, more);
 	from = is_known ? known->trimmed_blocks : stream_trim_count_blocks(needs->streams, stream, &options.trim, 0);
-	if (options.refs != REFS_KEEP && stream->n_groups > 0)
+	reads = !options.trim.is_rough;
+	if (options.refs != REFS_KEEP && stream->n_groups > 0) {
+		reads = true;
 		from = 0;
+	}
 	if (from > to)
 		from = to;
-	for (size_t i = from; i <= to && i < stream->n_blocks && !needs->is_enough; i++)
+	for (size_t i = from; reads && i <= to && i < stream->n_blocks && !needs->is_enough; i++)
 		if (needs_open(needs, stream, i, to < stream->n_blocks ? to : i) == STREAM_COLD)
 			return STREAM_COLD;
 	if (is_known && to <= known->trimmed_blocks)
@@ -189,7 +195,7 @@ static const struct {
 	unsigned int key; /* the argument, or 0: it finds its keys itself */
 	bool is_short;    /* if there is more than fits into the cache, the command ends there with what it has */
 } needs_table[] = {
-	{ cmd_xadd, needs_xadd, 1, false },
+	{ cmd_xadd, needs_xadd, 0, false },
 	{ cmd_xread, needs_xread, 0, true },
 	{ cmd_xreadgroup, needs_xreadgroup, 0, true },
 	{ cmd_xack, needs_xack, 0, false },
@@ -199,7 +205,7 @@ static const struct {
 	{ cmd_xdel, needs_xdel, 1, false },
 	{ cmd_xrange, needs_xrange, 1, false },
 	{ cmd_xrevrange, needs_xrevrange, 1, false },
-	{ cmd_xtrim, needs_xtrim, 1, false },
+	{ cmd_xtrim, needs_xtrim, 0, false },
 	{ cmd_xclaim, needs_xclaim, 1, false },
 	{ cmd_xautoclaim, needs_xautoclaim, 1, true },
 	{ cmd_xinfo_stream, needs_xinfo_stream, 2, false },
@@ -216,14 +222,14 @@ exec_needs_drop(struct bus *bus, struct session *s)
 	struct streams *streams = sessions_of(bus)->streams;
 
 	if (streams)
-		stream_cache_end_keep(streams, &s->client);
+		stream_keep_end(streams, &s->client);
 }
 
 /* The first block that is missing: all that was seen before is kept from now on, so it begins anew. */
 static enum command_result
 exec_needs_begin_keep(struct streams *streams, struct session *s, bool *ret_is_anew)
 {
-	bool is_keeper = stream_cache_keep(streams, &s->client);
+	bool is_keeper = stream_keep_begin(streams, &s->client);
 
 	*ret_is_anew = true;
 	if (is_keeper)
@@ -246,7 +252,6 @@ exec_needs_fetch(struct bus *bus, struct session *s, struct transaction *transac
 		i++;
 	if (i == n || !streams || streams->is_dead || transaction->needs.is_too_much)
 		return COMMAND_DONE;
-	transaction->needs.has_any = true;
 	if (needs_table[i].key > 0)
 		needs.stream = needs_find(&needs, needs.argv[needs_table[i].key]);
 	streams->cache.is_keeping = streams->cache.keeper == &s->client;

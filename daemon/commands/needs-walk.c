@@ -4,8 +4,8 @@
 
 #include "handlers.h"
 #include "num.h"
-#include "stream-cache.h"
 #include "stream-index.h"
+#include "stream-keep.h"
 
 struct stream *
 needs_find(struct needs *needs, struct slice name)
@@ -29,7 +29,8 @@ needs_find(struct needs *needs, struct slice name)
 enum stream_step
 needs_open(struct needs *needs, struct stream *stream, size_t i, size_t until)
 {
-	if (!stream_cache_may_keep(needs->streams, stream_index_at(stream, i)))
+	needs->known->has_any = true;
+	if (!stream_keep_may_add(needs->streams, stream_index_at(stream, i)))
 		needs->is_enough = true;
 	else if (stream_open_block(needs->streams, stream, i, until) == STREAM_COLD)
 		return STREAM_COLD;

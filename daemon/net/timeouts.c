@@ -17,10 +17,11 @@ timeouts_is_waited_for(struct flow *flow, const struct client *c)
 	const struct subscription *sub;
 
 	LIST_FOREACH(sub, &c->subscriptions, link) {
-		flow->work.done += WORK_VISIT;
-		if (sub->kind == SUBSCRIPTION_PATTERN
-		        ? !TAILQ_EMPTY(&flow->throttled)
-		        : sub->channel->slow == SLOW_WAIT && !protocol_is_reserved(channel_name(sub->channel)))
+		flow->work.done += 2 * WORK_VISIT;
+		if (sub->kind == SUBSCRIPTION_PATTERN && !TAILQ_EMPTY(&flow->throttled))
+			return true;
+		if (sub->kind != SUBSCRIPTION_PATTERN && sub->channel->slow == SLOW_WAIT &&
+		    !protocol_is_reserved(channel_name(sub->channel)) && !replay_find(c, sub->channel, NULL))
 			return true;
 	}
 	return false;

@@ -107,7 +107,8 @@ calls_begin(struct services *services, struct client *c, const struct call *call
 	*ret_id = request_id(request);
 	if (!call->channel.p && !call->is_muted) {
 		request->slot = output_push_slot(services->flow, c);
-		caller->n_slots += request->slot != NULL;
+		if (request->slot)
+			caller->n_slots++;
 	}
 	if (c->state == CLIENT_DEAD) {
 		calls_undo(services, request);

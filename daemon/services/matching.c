@@ -34,8 +34,10 @@ matching_unpark(struct services *services, struct parked *parked)
 {
 	struct party *worker = parked->party;
 
+	if (parked != STAILQ_FIRST(&worker->parked)) /* its time is over before that of others */
+		services->flow->work.done += worker->n_parked * WORK_VISIT;
 	heap_remove(&services->parked_alarms, &parked->alarm);
-	TAILQ_REMOVE(&worker->parked, parked, link);
+	STAILQ_REMOVE(&worker->parked, parked, parked, link);
 	worker->n_parked--;
 	services->n_parked--;
 	party_charge(services, worker, -(int64_t)PARKED_COST);
@@ -77,7 +79,7 @@ matching_give(struct services *services, struct request *request, struct slice p
 
 	if (!worker || request_enter(services, request) < 0)
 		return false;
-	parked = TAILQ_FIRST(&worker->parked);
+	parked = STAILQ_FIRST(&worker->parked);
 	slot = parked->slot;
 	request_stop(services, request);
 	request_run(services, request, worker);

@@ -129,7 +129,7 @@ party_get(struct services *services, struct client *c)
 	if (!party)
 		return NULL;
 	party->client = c;
-	TAILQ_INIT(&party->parked);
+	STAILQ_INIT(&party->parked);
 	TAILQ_INIT(&party->running);
 	services->n_parties++;
 	return c->party = party;

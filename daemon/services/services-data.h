@@ -46,7 +46,7 @@ struct serving {
 
 /* A NEXT that waits for a request. */
 struct parked {
-	TAILQ_ENTRY(parked) link; /* of the party */
+	STAILQ_ENTRY(parked) link; /* of the party */
 	struct party *party;
 	struct barrier *slot;   /* where its answer goes; a reference */
 	struct heap_node alarm; /* in services.parked_alarms, if it has a timeout */
@@ -55,10 +55,10 @@ struct parked {
 struct party {
 	struct client *client;
 	LIST_HEAD(, serving) services;
-	TAILQ_HEAD(, parked) parked; /* oldest first */
-	struct request_list running; /* requests that it was given as a worker, oldest first */
-	LIST_HEAD(, request) calls;  /* its own ones as a caller */
-	uint32_t n_services, n_parked, n_running, n_calls, n_slots;
+	STAILQ_HEAD(, parked) parked; /* oldest first */
+	struct request_list running;  /* requests that it was given as a worker, oldest first */
+	LIST_HEAD(, request) calls;   /* its own ones as a caller */
+	uint16_t n_services, n_parked, n_running, n_calls, n_slots;
 	/* Bytes that it takes; and that its user is charged with, which is not lowered each time. */
 	size_t cost, charged;
 };

@@ -88,7 +88,6 @@ services_advance(struct services *services)
 {
 	uint64_t now_us;
 
-	services->now_us = 0;
 	calls_check_deserted(services, services->flow->work.done + WORK_OUTPUT);
 	if (services_next_deadline(services) > (services->flow->now_ms + COARSE_MS) * 1000)
 		return;

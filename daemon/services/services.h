@@ -33,6 +33,13 @@ uint64_t services_next_deadline(const struct services *services);
 /* Ends what is due, and what nobody serves any more. Call in each pass, before its output is written. */
 void services_advance(struct services *services);
 
+/* Call at the end of a pass. */
+static inline void
+services_end_pass(struct services *services)
+{
+	services->now_us = 0;
+}
+
 /* Whether services_advance() has something to do at once. */
 static inline bool
 services_have_work(const struct services *services)

@@ -88,7 +88,7 @@ workers_dismiss(struct services *services, struct party *party)
 {
 	struct parked *parked;
 
-	while ((parked = TAILQ_FIRST(&party->parked))) {
+	while ((parked = STAILQ_FIRST(&party->parked))) {
 		if (party->client->state != CLIENT_DEAD)
 			services->ops->give_nothing(services, party->client, parked->slot);
 		outq_abandon(parked->slot);
@@ -147,7 +147,7 @@ workers_park(struct services *services, struct party *party, uint64_t timeout_ms
 		free(parked);
 		return 0; /* it has died */
 	}
-	TAILQ_INSERT_TAIL(&party->parked, parked, link);
+	STAILQ_INSERT_TAIL(&party->parked, parked, link);
 	party->n_parked++;
 	party->n_slots++;
 	services->n_parked++;

@@ -8,7 +8,7 @@
 #include "reply.h"
 #include "session.h"
 #include "sessions.h"
-#include "stream-cache.h"
+#include "stream-keep.h"
 
 int
 transaction_begin(struct session *s)
@@ -43,7 +43,7 @@ transaction_end(struct bus *bus, struct session *s)
 	if (!s->in_transaction)
 		return;
 	if (streams)
-		stream_cache_end_keep(streams, &s->client);
+		stream_keep_end(streams, &s->client);
 	transaction_clear(bus, s->info->transaction);
 	place_clear(bus, &s->info->transaction->place);
 	free(s->info->transaction);

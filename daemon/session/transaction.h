@@ -35,7 +35,7 @@ struct exec_needs {
 	struct slice moved_key, moved_group; /* the group that is made or moved last, */
 	struct stream_id moved_to;           /* to this id */
 	struct exec_needs_place place;       /* of the command that is looked at */
-	bool has_any;                        /* commands that look into blocks */
+	bool has_any;                        /* blocks that they look into */
 	bool is_too_much;                    /* they do not fit into the cache */
 };
 

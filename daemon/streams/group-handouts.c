@@ -40,6 +40,17 @@ group_take_back(struct streams *streams, struct stream_group *group, struct stre
 		handouts_forget(streams, group->handouts, entry);
 }
 
+void
+group_offer(struct streams *streams, struct stream_group *group, struct stream_pending *entry)
+{
+	struct handouts *handouts = group_get_handouts(streams, group);
+
+	if (handouts)
+		handouts_settle(streams, handouts, entry, 0);
+	else if (group->handouts)
+		handouts_forget(streams, group->handouts, entry);
+}
+
 bool
 group_doom(struct streams *streams, struct stream_group *group, struct stream_pending *entry)
 {
@@ -55,17 +66,6 @@ group_doom(struct streams *streams, struct stream_group *group, struct stream_pe
 		handouts_note(streams, handouts, entry, PENDING_TIMED_OUT, 0);
 	handouts_settle(streams, handouts, entry, 0);
 	return true;
-}
-
-void
-group_offer(struct streams *streams, struct stream_group *group, struct stream_pending *entry)
-{
-	struct handouts *handouts = group_get_handouts(streams, group);
-
-	if (handouts)
-		handouts_settle(streams, handouts, entry, 0);
-	else if (group->handouts)
-		handouts_forget(streams, group->handouts, entry);
 }
 
 struct stream_pending *

@@ -1,5 +1,5 @@
 /*
- * Each block in memory is in exactly one place, see enum block_place. It can be let go of when it is durable and not
+ * Each block in memory is in exactly one place (stream-place.h). It can be let go of when it is durable and not
  * the last one of its stream: then the index alone remembers it.
  *
  * A command that meets a block on disk asks for it and runs again when it is there. It must find it then, or it could
@@ -21,24 +21,15 @@
 #include <string.h>
 
 #include "stream-index.h"
+#include "stream-keep.h"
 #include "stream-name.h"
+#include "stream-place.h"
 
 /* So many blocks are asked for at once: the store has the next ones ready while the first one is worked on. */
 #define CACHE_AHEAD ((size_t)8)
 
-/* What may be asked for ahead, and stay until it is looked into, whatever the limit of the cache is. In bytes. */
-#define CACHE_AWAITED_MIN ((size_t)64 * 1024)
-
 #define CACHE_LOG_LINES 20
 #define CACHE_LOG_MS 10000
-
-static size_t
-stream_cache_awaited_max(const struct streams *streams)
-{
-	size_t max = streams->limits.cache / 2;
-
-	return max > CACHE_AWAITED_MIN ? max : CACHE_AWAITED_MIN;
-}
 
 void
 stream_cache_init(struct streams *streams)
@@ -69,62 +60,6 @@ stream_cache_deinit(struct streams *streams)
 	assert(cache->bytes == 0);
 }
 
-static struct block_list *
-stream_cache_list(struct streams *streams, struct block *block)
-{
-	switch ((enum block_place)block->place) {
-	case BLOCK_DIRTY:
-		return &block->stream->dirty_blocks;
-	case BLOCK_AHEAD:
-		return &streams->cache.ahead;
-	case BLOCK_COMMITTING:
-		return &streams->cache.committing;
-	case BLOCK_USED:
-		return &streams->cache.used;
-	case BLOCK_FRESH:
-		return &streams->cache.fresh;
-	case BLOCK_PINNED:
-		return &block->pinned_for->pins;
-	case BLOCK_KEPT:
-		return &streams->cache.kept;
-	case BLOCK_FETCHING:
-		return &streams->cache.fetching;
-	case BLOCK_OPEN:
-	case BLOCK_DAMAGED:
-		break;
-	}
-	return NULL;
-}
-
-static bool
-stream_cache_is_awaited(const struct block *block)
-{
-	return block->place == BLOCK_FETCHING || block->place == BLOCK_FRESH || block->place == BLOCK_PINNED;
-}
-
-static void
-stream_cache_move(struct streams *streams, struct block *block, enum block_place place)
-{
-	struct block_list *list = stream_cache_list(streams, block);
-
-	if (place == BLOCK_USED && streams->cache.keeper && block->keep_no == streams->cache.keep_no)
-		place = BLOCK_KEPT;
-	if (list)
-		TAILQ_REMOVE(list, block, link);
-	if (stream_cache_is_awaited(block))
-		streams->cache.awaited_bytes -= block->len;
-	if (block->place == BLOCK_PINNED) {
-		block->pinned_for->n_pins--;
-		streams->cache.n_pinned--;
-	}
-	block->place = (uint8_t)place;
-	list = stream_cache_list(streams, block);
-	if (list)
-		TAILQ_INSERT_TAIL(list, block, link);
-	if (stream_cache_is_awaited(block))
-		streams->cache.awaited_bytes += block->len;
-}
-
 void
 stream_cache_account(struct streams *streams, struct block *block)
 {
@@ -141,7 +76,7 @@ stream_cache_unpin(struct streams *streams, struct block *block)
 	struct block *pinned;
 
 	while ((pinned = TAILQ_FIRST(&block->pins)))
-		stream_cache_move(streams, pinned, BLOCK_USED);
+		stream_place_move(streams, pinned, BLOCK_USED);
 }
 
 /* A command that has looked into the recent ones waits for the block. */
@@ -156,66 +91,14 @@ stream_cache_pin(struct streams *streams, struct block *block)
 		cache->recent[i] = NULL;
 		if (!recent || recent->place != BLOCK_USED || block->n_pins == STREAM_CACHE_RECENT)
 			continue;
-		if (cache->awaited_bytes + recent->len > stream_cache_awaited_max(streams) &&
+		if (cache->awaited_bytes + recent->len > stream_place_awaited_max(streams) &&
 		    cache->n_pinned > block->n_pins)
 			continue;
 		recent->pinned_for = block;
-		stream_cache_move(streams, recent, BLOCK_PINNED);
+		stream_place_move(streams, recent, BLOCK_PINNED);
 		block->n_pins++;
 		cache->n_pinned++;
 	}
-}
-
-bool
-stream_cache_keep(struct streams *streams, struct client *c)
-{
-	struct stream_cache *cache = &streams->cache;
-
-	if (cache->keeper)
-		return cache->keeper == c;
-	cache->keeper = c;
-	cache->keep_no++;
-	cache->kept_bytes = cache->n_kept = 0;
-	return true;
-}
-
-void
-stream_cache_end_keep(struct streams *streams, struct client *c)
-{
-	struct stream_cache *cache = &streams->cache;
-	struct client *waiter;
-	struct block *block;
-
-	if (cache->keeper != c)
-		return;
-	cache->keeper = NULL;
-	while ((block = TAILQ_FIRST(&cache->kept))) {
-		streams->flow->work.done += WORK_VISIT;
-		stream_cache_move(streams, block, BLOCK_USED);
-	}
-	while ((waiter = TAILQ_FIRST(&cache->keep_waiters))) {
-		streams->flow->work.done += WORK_VISIT;
-		flow_resume(streams->flow, waiter);
-	}
-}
-
-bool
-stream_cache_may_keep(const struct streams *streams, const struct stream_block *sb)
-{
-	const struct stream_cache *cache = &streams->cache;
-
-	return !cache->is_keeping || cache->n_kept == 0 || (sb->block && sb->block->keep_no == cache->keep_no) ||
-	       cache->kept_bytes + sb->bytes <= stream_cache_awaited_max(streams);
-}
-
-static void
-stream_cache_keep_block(struct stream_cache *cache, struct block *block)
-{
-	if (block->keep_no == cache->keep_no)
-		return;
-	block->keep_no = cache->keep_no;
-	cache->kept_bytes += block->len;
-	cache->n_kept++;
 }
 
 void
@@ -225,10 +108,10 @@ stream_cache_use(struct streams *streams, struct block *block)
 	bool is_recent = false;
 
 	if (cache->is_keeping)
-		stream_cache_keep_block(cache, block);
+		stream_keep_add(streams, block);
 	if (block->place == BLOCK_USED || block->place == BLOCK_FRESH) {
 		stream_cache_unpin(streams, block);
-		stream_cache_move(streams, block, BLOCK_USED);
+		stream_place_move(streams, block, BLOCK_USED);
 	}
 	for (size_t i = 0; i < STREAM_CACHE_RECENT; i++)
 		is_recent = is_recent || cache->recent[i] == block;
@@ -242,13 +125,13 @@ void
 stream_cache_dirty(struct streams *streams, struct block *block)
 {
 	if (block->place != BLOCK_DIRTY)
-		stream_cache_move(streams, block, BLOCK_DIRTY);
+		stream_place_move(streams, block, BLOCK_DIRTY);
 }
 
 void
 stream_cache_saved(struct streams *streams, struct block *block, enum block_place place)
 {
-	stream_cache_move(streams, block, place);
+	stream_place_move(streams, block, place);
 	stream_cache_account(streams, block);
 }
 
@@ -258,7 +141,7 @@ stream_cache_close(struct streams *streams, struct block *block)
 	block_seal(block);
 	stream_cache_account(streams, block);
 	if (block->place == BLOCK_OPEN)
-		stream_cache_move(streams, block, BLOCK_USED);
+		stream_place_move(streams, block, BLOCK_USED);
 }
 
 static void
@@ -290,7 +173,7 @@ stream_cache_free(struct streams *streams, struct block *block)
 	for (size_t i = 0; i < STREAM_CACHE_RECENT; i++)
 		if (cache->recent[i] == block)
 			cache->recent[i] = NULL;
-	stream_cache_move(streams, block, BLOCK_OPEN);
+	stream_place_move(streams, block, BLOCK_OPEN);
 	cache->bytes -= block->memory;
 	block_free(block);
 }
@@ -327,7 +210,7 @@ stream_cache_ask(struct streams *streams, struct stream *stream, struct stream_b
 	block->is_stored = true;
 	block->key = sb->first;
 	sb->block = block;
-	stream_cache_move(streams, block, BLOCK_FETCHING);
+	stream_place_move(streams, block, BLOCK_FETCHING);
 	stream_cache_account(streams, block);
 	return 0;
 }
@@ -344,7 +227,7 @@ stream_cache_fetch(struct streams *streams, struct stream *stream, size_t i, siz
 	for (size_t n = 1; n < CACHE_AHEAD && i != until; n++) {
 		i = until > i ? i + 1 : i - 1;
 		sb = stream_index_at(stream, i);
-		if (!sb->block && (cache->awaited_bytes + sb->bytes > stream_cache_awaited_max(streams) ||
+		if (!sb->block && (cache->awaited_bytes + sb->bytes > stream_place_awaited_max(streams) ||
 		                   stream_cache_ask(streams, stream, sb) < 0))
 			break;
 	}
@@ -368,7 +251,7 @@ static void
 stream_cache_damaged(struct streams *streams, struct block *block, int error)
 {
 	stream_cache_unpin(streams, block);
-	stream_cache_move(streams, block, BLOCK_DAMAGED);
+	stream_place_move(streams, block, BLOCK_DAMAGED);
 	block->len = 0;
 	if (log_limit_allows(&streams->log, CACHE_LOG_LINES, CACHE_LOG_MS, streams->flow->now_ms, NULL))
 		log_error("stream '%s': the block of entry %llu-%llu cannot be read: %s",
@@ -395,7 +278,7 @@ stream_cache_fetched(struct streams *streams, const struct storage_event *event)
 		error =
 		    event->len == sb->bytes ? block_parse(block, event->data, event->len, sb->first, sb->n) : -EBADMSG;
 	if (error == 0) {
-		stream_cache_move(streams, block, BLOCK_FRESH);
+		stream_place_move(streams, block, BLOCK_FRESH);
 		stream_cache_account(streams, block);
 		return;
 	}
@@ -430,7 +313,7 @@ stream_cache_committed(struct streams *streams)
 		bool is_last = stream_index_last(block->stream)->block == block;
 
 		streams->flow->work.done += WORK_VISIT;
-		stream_cache_move(streams, block, is_last ? BLOCK_OPEN : BLOCK_USED);
+		stream_place_move(streams, block, is_last ? BLOCK_OPEN : BLOCK_USED);
 	}
 }
 
@@ -442,7 +325,7 @@ stream_cache_shrink(struct streams *streams)
 	while (cache->bytes > streams->limits.cache && !streams->flow->executing) {
 		struct block *block = TAILQ_FIRST(&cache->used);
 
-		if (!block && cache->awaited_bytes > stream_cache_awaited_max(streams) &&
+		if (!block && cache->awaited_bytes > stream_place_awaited_max(streams) &&
 		    TAILQ_FIRST(&cache->fresh) != TAILQ_LAST(&cache->fresh, block_list))
 			block = TAILQ_FIRST(&cache->fresh);
 		if (!block)

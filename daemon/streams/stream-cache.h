@@ -18,17 +18,6 @@ void stream_cache_account(struct streams *streams, struct block *block);
 /* Call when a block is looked into: it stays longer then. */
 void stream_cache_use(struct streams *streams, struct block *block);
 
-/*
- * For EXEC, before it begins: from now on, what is looked into while cache.is_keeping is set stays in memory, until
- * stream_cache_end_keep(). Returns false if that is done for another client; then c may wait on cache.keep_waiters.
- */
-bool stream_cache_keep(struct streams *streams, struct client *c);
-/* No-op if nothing is kept for the client. */
-void stream_cache_end_keep(struct streams *streams, struct client *c);
-/* While cache.is_keeping is set: whether the block may be kept, or is. There is room for half of the cache, but for one
- * block of any size. */
-bool stream_cache_may_keep(const struct streams *streams, const struct stream_block *sb);
-
 /* The block has changed, and is saved with the next commit. */
 void stream_cache_dirty(struct streams *streams, struct block *block);
 

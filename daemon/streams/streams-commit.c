@@ -163,6 +163,7 @@ commit_fail(struct streams *streams)
 	log_error("the store has failed: %s; streams are off until the daemon starts again",
 	          storage_reason(streams->storage));
 	streams->is_dead = true;
+	streams->is_filling = false;
 	streams->fetched++; /* who waits for a block finds out that it does not come */
 	stream_cache_fail(streams);
 	commit_resume(streams, &streams->throttled);

@@ -139,7 +139,7 @@ struct stream_cache {
 	struct block *recent[STREAM_CACHE_RECENT];
 	size_t at_recent;
 	struct block *wanted; /* the one that stream_step() has met last and that was asked for */
-	/* The client for whose EXEC blocks are kept, see stream_cache_keep(); or NULL. */
+	/* The client for whose EXEC blocks are kept, see stream_keep_begin(); or NULL. */
 	struct client *keeper;
 	struct client_list keep_waiters; /* want to be the next one */
 	struct block_list kept;          /* that would be on `used` otherwise */

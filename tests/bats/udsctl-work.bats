@@ -471,3 +471,35 @@ is_blocked() {
     run "${udsctl[@]}" pause jobs
     assert_success
 }
+
+@test "workers and the daemon are killed all the time: each job is done, twice only after a worker's death, never at once" {
+    run "$PYTHON" "$TOOLS/work-kills.py" --udsd "$UDSD" --udsctl "$UDSCTL" --dir "$DIR/kills" --jobs 600 \
+        --kills "${UDSD_WORK_KILLS:-10}" --takeovers 5 ${UDSD_TEST_SEED:+--seed "$UDSD_TEST_SEED"} 3>&- 8>&-
+    echo "$output"
+    assert_success
+}
+
+@test "thousands of jobs, and several workers with several commands: each job is done once" {
+    start_store
+    local i
+    for i in $(seq 3000); do
+        printf 'XADD jobs * message %d\r\n' "$i"
+    done | nc -NU "$S" >/dev/null
+    work_on --jobs 3 jobs -- sh -c "read -r n; echo \$n >>'$DIR/ran'"
+    work_on --jobs 2 jobs -- sh -c "read -r n; echo \$n >>'$DIR/ran'"
+    "$UDSCTL" work --jobs 2 --drain jobs -- sh -c "read -r n; echo \$n >>'$DIR/ran'"
+    wait_until length_is jobs 0
+    assert_equal "$(sort -n "$DIR/ran" | md5sum)" "$(seq 3000 | md5sum)"
+}
+
+@test "the group is deleted under its workers: they make it again" {
+    start_store
+    work_on --jobs 2 jobs -- sh -c "cat >>'$DIR/ran'"
+    wait_until has_group jobs
+    add jobs one
+    wait_until has ran one
+    ask DEL jobs >/dev/null
+    wait_until has_group jobs
+    add jobs two
+    wait_until has ran two
+}

@@ -31,6 +31,7 @@ class Call:
         self.sent = time.monotonic()
         self.max_waiting = max_waiting
         self.given = []      # workers, in order
+        self.may_be_lost = False  # a worker has gone that could have been given it
         self.lost = 0        # of these, those that have gone
         self.answers = {}    # what workers sent for it, and whether the hub took it
         self.had_workers = False
@@ -39,6 +40,11 @@ class Call:
         self.may_end = False  # its caller has gone, or has sent that it is cancelled
         self.channel = None
         self.id = None
+
+    def __str__(self):
+        return "%d: %s %r, given %d times, lost %d times, answers %r, outcome %s, %.3f s ago" % (
+            self.number, self.service, self.options, len(self.given), self.lost,
+            [(text[:20], taken) for text, taken in self.answers.items()], self.outcome, time.monotonic() - self.sent)
 
 
 class Peer:
@@ -145,7 +151,9 @@ class Storm:
 
     def note_outcome(self, call, reply):
         """The caller has got an answer or an error."""
-        assert call.outcome is None, "ends twice: %r" % reply
+        if call.channel and call.outcome == "dropped":
+            return  # it was published before the caller went
+        assert call.outcome is None, "ends twice: %s, %r" % (call, reply)
         elapsed = time.monotonic() - call.sent
         if isinstance(reply, resp.Error):
             code = str(reply).split(" ")[0]
@@ -159,7 +167,7 @@ class Storm:
         elif code == "TIMEOUT":
             assert elapsed * 1000 >= call.options["timeout"] - 25, "too early: %f" % elapsed
         elif code == "GONE":
-            assert call.lost > 0, "its worker has not gone: %r" % vars(call)
+            assert call.may_be_lost, "its worker has not gone: %s" % call
         elif code == "NOSERVICE":
             assert not call.had_workers or call.deserted, "it was served"
             assert elapsed * 1000 >= call.options["wait"] - 25 or call.deserted, "too early: %f" % elapsed
@@ -171,13 +179,16 @@ class Storm:
     def note_worker_left(self, worker):
         for call in worker.running.values():
             call.lost += 1
+        for call in self.calls:
+            if call.service in worker.serves | worker.left_serving:
+                call.may_be_lost = True
         worker.running.clear()
         self.note_deserted(worker.serves)
         worker.left_serving |= worker.serves
         worker.serves = set()
 
     def note_deserted(self, services):
-        for call in self.calls[-400:]:
+        for call in self.calls:
             if call.outcome is None and call.service in services:
                 call.deserted = True
 
@@ -312,7 +323,7 @@ class Storm:
                 self.outcomes["nobody waited"] += 1
             # What a client has asked with ASK is dropped when its connection ends, also after a half-close.
             if reply == 0 and not call.may_end and not (call.channel and call.caller.is_half_closed):
-                assert time.monotonic() - call.sent >= (call.options["timeout"] - 25) / 1000, vars(call)
+                assert time.monotonic() - call.sent >= (call.options["timeout"] - 25) / 1000, "not wanted: %s" % call
         worker.send(note_taken, "UDSD", "FAIL" if is_failure else "ANSWER", str(number), text)
         if self.rng.random() < 0.5 and worker.serves:
             worker.n_next += 1
@@ -337,7 +348,7 @@ class Storm:
     def step_caller_dies(self):
         caller = self.rng.choice(self.callers)
         index = self.callers.index(caller)
-        for call in self.calls[-400:]:
+        for call in self.calls:
             if call.caller is caller and call.outcome is None:
                 call.cancelled = call.may_end = True
                 call.outcome = "dropped"
@@ -353,7 +364,7 @@ class Storm:
         caller.is_half_closed = True
 
     def step_cancel(self):
-        asked = [c for c in self.calls[-100:] if c.id and c.outcome is None and c.caller.is_open and
+        asked = [c for c in self.calls if c.id and c.outcome is None and c.caller.is_open and
                  not c.caller.is_half_closed]
         if not asked:
             return
@@ -406,7 +417,11 @@ class Storm:
             worker.close()
         self.workers = []
         waiting = [c for c in self.calls if c.outcome is None and not c.channel]
-        resp.wait_until(lambda: self.read_all() or all(c.outcome for c in waiting), "the end of all calls")
+        try:
+            resp.wait_until(lambda: self.read_all() or all(c.outcome for c in waiting), "the end of all calls")
+        except AssertionError:
+            print("\n".join(str(c) + str(vars(c.caller)) for c in waiting if not c.outcome))
+            raise
         for caller in self.callers:
             caller.close()
         figures = ["services", "service_workers", "service_workers_idle", "service_requests_waiting",

@@ -347,6 +347,37 @@ def try_blocked():
     end_crowd("blocked clients leave", waiting)
 
 
+def try_services():
+    """Requests and workers: what makes a request, its answer, or the end of a worker or caller dear."""
+    n = BATCH_MOST
+    names = ["w.%d" % i for i in range(1000)]
+    serve, own = Client.encode("UDSD", "SERVE", *names), encode_all([["UDSD", "SERVE", "own"]])
+    call, take = Client.encode("UDSD", "CALL", "own", "x"), Client.encode("UDSD", "NEXT")
+    try_raw("NEXT and CALL", own + (take + call) * (n // 30))
+    try_raw("CALL and NEXT", own + (call + take) * (n // 30))
+    try_raw("large requests", own + Client.encode("UDSD", "CALL", "own", "x" * (LARGE // 8)) * 8 + take * 8)
+    try_raw("NEXT of many services", serve + (take + Client.encode("UDSD", "CALL", "w.0", "x")) * (n // 100))
+    try_raw("SERVE and UNSERVE of many", (serve + take * 10 + Client.encode("UDSD", "UNSERVE")) * (n // 2000))
+    try_raw("UNSERVE one by one", serve + take * 900 + encode_all([["UDSD", "UNSERVE", name] for name in names]))
+    try_raw("NEXT that end in the worst order", own + encode_all(
+        [["UDSD", "NEXT", "TIMEOUT", str(50 + (900 - i) // 10)] for i in range(900)]) + Client.encode("PING"))
+    try_raw("requests that nobody takes", encode_all(
+        [["UDSD", "CALL", "none", "x" * 100, "WAIT", "100"] for _ in range(1000)]))
+    try_raw("requests whose worker leaves", own + call * 900 + Client.encode("UDSD", "UNSERVE"))
+    try_raw("requests that run when their worker leaves", own + call * 900 + take * 900)
+    ask = Client.encode("UDSD", "ASK", "own", "x", "REPLY", HOT)
+    try_raw("errors that are published", own + ask * 100 + Client.encode("UDSD", "UNSERVE"))
+    # Many workers and callers, who leave together.
+    many = 500 if timed else 50
+    workers = Crowd(path, user, [[["HELLO", "3"], ["UDSD", "SERVE", "busy", "idle.%d" % i]] for i in range(many)])
+    callers = Crowd(path, user, [[["HELLO", "3"]]] * many, last=lambda i: [["UDSD", "CALL", "busy", "x"]] * 2)
+    meter.wait_for(lambda figures: int(figures["service_requests_waiting"]) == 2 * many or
+                   int(figures["service_requests_refused"]) > 0, "requests to wait")
+    try_raw("UDSD SERVICES beside many", Client.encode("UDSD", "SERVICES") * 10)
+    callers.end()
+    end_crowd("callers and workers leave", workers)
+
+
 def try_stuck():
     """Clients with many subscriptions do not read, and are disconnected together."""
     n = 20 if timed else 4
@@ -433,7 +464,7 @@ for command in table:
         print("# %6.1f s after %s" % (time.monotonic() - begin, command), flush=True)
 
 for name, scenario in (("input", try_input), ("mixed", try_mixed), ("patterns", try_many_patterns),
-                       ("waiting", try_waiting), ("blocked", try_blocked), ("stuck", try_stuck), ("watched", try_watched),
+                       ("waiting", try_waiting), ("blocked", try_blocked), ("services", try_services), ("stuck", try_stuck), ("watched", try_watched),
                        ("exec", try_paused_exec)):
     if any(fnmatch.fnmatch(name, pattern) for pattern in wanted):
         rebuild_crowd()

@@ -23,7 +23,12 @@ hook(const struct session *s)
 static void
 begin(struct hub *hub)
 {
-	static const struct streams_limits limits = { .cache = 1 << 20, .queue_bytes = 1 << 20, .max_streams = 100 };
+	static const struct streams_limits limits = {
+		.cache = 1, /* nothing stays in memory that need not */
+		.queue_bytes = 1 << 20,
+		.max_streams = 100,
+		.node_entries = 2,
+	};
 
 	disk = memory_disk_new();
 	assert_int_equal(streams_init(&streams, &hub->bus.flow, memory_store_open(disk), &limits), 0);
@@ -158,6 +163,33 @@ the_group_is_another_one(struct hub *hub)
 	end(hub, peers, 2);
 }
 
+/* While an XREAD waits for the disk, a stream that it has looked at before gets what it wants, and the other one goes.
+ */
+static void
+a_read_that_has_waited_looks_again(struct hub *hub)
+{
+	struct peer *peers[2];
+
+	begin(hub);
+	for (size_t i = 0; i < 2; i++)
+		peers[i] = peer_new(hub, 10);
+	for (int i = 0; i < 3; i++)
+		ask(peers[1],
+		    i == 0   ? "XADD a 1-1 f v\r\n"
+		    : i == 1 ? "XADD a 2-1 f v\r\n"
+		             : "XADD a 3-1 f v\r\n",
+		    i == 0   ? "$3\r\n1-1\r\n"
+		    : i == 1 ? "$3\r\n2-1\r\n"
+		             : "$3\r\n3-1\r\n");
+	peer_say(peers[0], "XREAD COUNT 1 BLOCK 0 STREAMS d a $ 1-1\r\n");
+	hub_settle(hub);
+	assert_int_equal(streams.n_blocked, 0);
+	assert_false(TAILQ_EMPTY(&streams.cache.fetching));
+	ask(peers[1], "RENAME a d\r\n", "+OK\r\n");
+	peer_expect_text(peers[0], "*1\r\n*2\r\n$1\r\nd\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+	end(hub, peers, 2);
+}
+
 int
 main(void)
 {
@@ -166,6 +198,7 @@ main(void)
 		{ "readers_are_not_asked", readers_are_not_asked },
 		{ "the_last_worker_has_hung_up", the_last_worker_has_hung_up },
 		{ "the_group_is_another_one", the_group_is_another_one },
+		{ "a_read_that_has_waited_looks_again", a_read_that_has_waited_looks_again },
 	};
 
 	return hub_hold_all(conversations, sizeof(conversations) / sizeof(conversations[0]));

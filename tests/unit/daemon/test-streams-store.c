@@ -677,6 +677,35 @@ a_large_batch_is_filled_in_portions(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* The store fails while a batch is being filled: nobody waits for the rest of it. */
+static void
+a_failure_ends_the_filling(void **state __attribute__((unused)))
+{
+	struct client *c;
+	struct keep keep;
+	char name[16];
+
+	keep_init(&keep, 1 << 20);
+	keep.limits.max_streams = 20000;
+	streams_set_limits(&keep.streams, &keep.limits);
+	c = keep_client_new(&keep);
+	for (int i = 0; i < 10000; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		keep_add(&keep, keep_get(&keep, name), 1, 10);
+	}
+	streams_commit(&keep.streams);
+	assert_true(keep.streams.is_filling);
+	assert_true(streams_must_wait(&keep.streams, c));
+	memory_store_fail(keep.storage);
+	streams_collect(&keep.streams);
+	assert_int_equal(c->state, CLIENT_READY);
+	assert_false(keep.streams.is_filling);
+	assert_false(streams_must_wait(&keep.streams, c));
+	assert_false(streams_want_commit(&keep.streams));
+	keep_client_free(&keep, c);
+	keep_deinit(&keep);
+}
+
 /* Streams that are there all the time are met exactly once, while others come and go. */
 static void
 a_walk_meets_each_once(void **state __attribute__((unused)))
@@ -742,6 +771,7 @@ main(void)
 		cmocka_unit_test(an_empty_stream_is_small),
 		cmocka_unit_test(a_long_flush_leaves_little_to_do),
 		cmocka_unit_test(a_large_batch_is_filled_in_portions),
+		cmocka_unit_test(a_failure_ends_the_filling),
 		cmocka_unit_test(a_walk_meets_each_once),
 	};
 
