@@ -47,6 +47,11 @@ output_fill(struct flow *flow, struct client *c, struct barrier *slot, struct ch
 	if (must_wait) {
 		output_limit_charge_queue(flow, c);
 		output_limit_check_held(flow, c);
+	} else if (c->out_state == CLIENT_OUT_GATED) {
+		/* It has waited for this one, and is written before the replies of those who have only asked. */
+		c->progress_ms = (uint32_t)flow->now_ms;
+		c->active_s = flow->uptime_s;
+		flow_set_out_state(flow, c, CLIENT_OUT_RECEIVER);
 	}
 	if (output_limit_must_check(flow, &c->out))
 		output_limit_check(flow, c);

@@ -64,19 +64,20 @@ cmd_udsd_unserve(struct bus *bus, struct session *s, const struct slice *argv, s
 	return COMMAND_DONE;
 }
 
-enum command_result
-cmd_udsd_next(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+/* Asks for the next request: "[TIMEOUT milliseconds]" at argv. */
+static void
+serve_next(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	uint64_t timeout_ms = UINT64_MAX;
 
-	if (argc != 2 && (argc != 4 || !slice_is_word(argv[2], "TIMEOUT"))) {
+	if (argc > 0 && (argc != 2 || !slice_is_word(argv[0], "TIMEOUT"))) {
 		reply_error(bus, s, "ERR syntax error");
-		return COMMAND_DONE;
+		return;
 	}
-	if (argc == 4 && !service_require_ms(bus, s, "TIMEOUT", argv[3], 0, &timeout_ms))
-		return COMMAND_DONE;
+	if (argc > 0 && !service_require_ms(bus, s, "TIMEOUT", argv[1], 0, &timeout_ms))
+		return;
 	if (session_is_muted(s)) /* a request would be lost */
-		return COMMAND_DONE;
+		return;
 	switch (workers_next(&bus->services, &s->client, timeout_ms)) {
 	case 0:
 		break;
@@ -95,12 +96,18 @@ cmd_udsd_next(struct bus *bus, struct session *s, const struct slice *argv, size
 	default:
 		reply_error(bus, s, "ERR out of memory");
 	}
+}
+
+enum command_result
+cmd_udsd_next(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	serve_next(bus, s, argv + 2, argc - 2);
 	return COMMAND_DONE;
 }
 
-/* Ends the worker's request, and replies whether somebody has waited for that. */
+/* Ends the worker's request, and replies whether somebody has waited for that; or with NEXT, the next request. */
 static enum command_result
-serve_end(struct bus *bus, struct session *s, const struct slice *argv, enum request_end how)
+serve_end(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, enum request_end how)
 {
 	struct request *request;
 	int64_t id;
@@ -110,6 +117,10 @@ serve_end(struct bus *bus, struct session *s, const struct slice *argv, enum req
 		reply_error(bus, s, "ERR '%.*s' is no id of a request", COMMAND_SHOWN(argv[2]));
 		return COMMAND_DONE;
 	}
+	if (argc > 4 && !slice_is_word(argv[4], "NEXT")) {
+		reply_error(bus, s, "ERR syntax error");
+		return COMMAND_DONE;
+	}
 	request = calls_find_running(&bus->services, &s->client, (uint64_t)id);
 	is_wanted = request && (request->slot || request->channel);
 	if (request) {
@@ -117,18 +128,21 @@ serve_end(struct bus *bus, struct session *s, const struct slice *argv, enum req
 		             service_name(request->service), argv[3], is_wanted);
 		request_end(&bus->services, request, how, argv[3]);
 	}
-	reply_integer(bus, s, is_wanted);
+	if (argc > 4)
+		serve_next(bus, s, argv + 5, argc - 5);
+	else
+		reply_integer(bus, s, is_wanted);
 	return COMMAND_DONE;
 }
 
 enum command_result
 cmd_udsd_answer(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return serve_end(bus, s, argv, REQUEST_ANSWERED);
+	return serve_end(bus, s, argv, argc, REQUEST_ANSWERED);
 }
 
 enum command_result
 cmd_udsd_fail(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	return serve_end(bus, s, argv, REQUEST_FAILED);
+	return serve_end(bus, s, argv, argc, REQUEST_FAILED);
 }

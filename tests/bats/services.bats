@@ -35,11 +35,13 @@ case_of() {
 @test "a worker may ask for several requests; the longest idle one gets the next" {
     start_udsd --store none
     case_of several
+    case_of in_one
 }
 
 @test "a worker that dies is known at once, and a request runs once unless its caller allows more" {
     start_udsd --store none
     case_of death
+    case_of unread "$UDSD_PID"
     case_of deserted
 }
 

@@ -6,6 +6,7 @@ usage: services-cases.py SOCKET CASE [ARGUMENT...]
 """
 import os
 import select
+import signal
 import socket
 import sys
 import time
@@ -239,6 +240,44 @@ def several():
     modest.send("UDSD", "NEXT")
     modest.send("UDSD", "NEXT")
     assert [modest.read()[5], modest.read()[5]] == [b"5", b"late"]
+
+
+def in_one():
+    """ANSWER and FAIL may ask for the next request, and then only that is answered."""
+    for version in VERSIONS:
+        worker, caller = serving("s", version=version), connect(version)
+        for i, command in enumerate(["ANSWER", "FAIL", "ANSWER"]):
+            caller.send("UDSD", "CALL", "s", str(i))
+            number, payload = worker.read()[0::5]
+            assert payload == b"%d" % i
+            worker.send("UDSD", command, str(number), "a%d" % i, "NEXT", *(["TIMEOUT", "0"] if i == 2 else []))
+            reply = caller.try_read()
+            assert reply == b"a%d" % i if command == "ANSWER" else str(reply) == "FAILED a%d" % i, reply
+        assert worker.read() is None
+        assert worker.refusal("UDSD", "ANSWER", "1", "x", "SOON") == "ERR syntax error"
+        assert worker.refusal("UDSD", "ANSWER", "1", "x", "NEXT", "SOON") == "ERR syntax error"
+        worker.close()
+        wait_until(lambda: figures("s") is None, "the worker to be gone")
+
+
+def unread():
+    """A worker that closes before a request is written to it has not read it: another one gets the request."""
+    daemon = int(sys.argv[3])
+    for is_first in True, False:
+        gone, other, caller = serving("s"), serving("s", parked=0), connect()
+        other.send("UDSD", "NEXT")
+        wait_until(lambda: figures("s")["idle"] == 2, "both to be idle")
+        os.kill(daemon, signal.SIGSTOP)
+        if is_first:
+            caller.send("UDSD", "CALL", "s", "x")
+        gone.close()
+        if not is_first:
+            caller.send("UDSD", "CALL", "s", "x")
+        os.kill(daemon, signal.SIGCONT)
+        assert answer(other, b"y")[5] == b"x"
+        assert caller.read() == b"y"
+        other.close()
+        wait_until(lambda: figures("s") is None, "nothing to be left")
 
 
 def death():
