@@ -211,7 +211,8 @@ turn_end_pass(struct turn *turn)
 		streams_advance(turn->loop->sessions.streams);
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
-	if (!bus->flow.is_exclusive) /* what an ASK publishes must not come in between */
+	if (services_must_advance(&bus->services) &&
+	    !bus->flow.is_exclusive) /* what an ASK publishes must not come in between */
 		services_advance(&bus->services);
 	if (turn->loop->sessions.streams && !bus->flow.executing) /* EXEC is durable as a whole or not at all */
 		turn_commit(turn->loop->sessions.streams);
