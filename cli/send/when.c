@@ -132,11 +132,13 @@ when_take_day(const char **p, struct tm *tm, int *ret_days, bool *ret_given)
 static int
 when_parse_unix(const char *digits, uint64_t *ret_ms)
 {
-	uint64_t seconds;
+	uint64_t seconds, ms;
 	int r = num_parse_u64(digits, &seconds);
 
-	if (r == 0 && __builtin_mul_overflow(seconds, (uint64_t)1000, ret_ms))
+	if (r == 0 && __builtin_mul_overflow(seconds, (uint64_t)1000, &ms))
 		r = -ERANGE;
+	if (r == 0)
+		*ret_ms = ms;
 	return r;
 }
 

@@ -7,6 +7,22 @@
 #include "outq-slot.h"
 #include "output-limit.h"
 
+/* Spans up to which a queue needs no look at its limits when a slot is added. */
+#define FEW_SPANS 512
+
+/* What a queue may take more than its user is charged with, in bytes, until it is flushed. */
+#define CHARGE_SLACK ((size_t)1024)
+
+/* Charges what a queue that waits has come to take. */
+static inline void
+output_charge_slots(struct flow *flow, struct client *c)
+{
+	if (outq_memory(&c->out) > c->charged + CHARGE_SLACK)
+		output_limit_charge_queue(flow, c);
+	if (c->out.count > FEW_SPANS || c->out.bytes > CHARGE_SLACK)
+		output_limit_check_held(flow, c);
+}
+
 struct barrier *
 output_push_slot(struct flow *flow, struct client *c)
 {
@@ -26,9 +42,8 @@ output_push_slot(struct flow *flow, struct client *c)
 		if (c->out.count == 1)
 			barrier_wait(slot, &c->gate);
 	}
-	if (c->out.count > 1 && c->out_state >= CLIENT_OUT_BLOCKED) /* the memory for one slot is in the price of it */
-		output_limit_charge_queue(flow, c);
-	output_limit_check_held(flow, c);
+	if (c->out_state >= CLIENT_OUT_BLOCKED)
+		output_charge_slots(flow, c);
 	return slot;
 }
 
@@ -45,8 +60,7 @@ output_fill(struct flow *flow, struct client *c, struct barrier *slot, struct ch
 		return;
 	}
 	if (must_wait) {
-		output_limit_charge_queue(flow, c);
-		output_limit_check_held(flow, c);
+		output_charge_slots(flow, c);
 	} else if (c->out_state == CLIENT_OUT_GATED) {
 		/* It has waited for this one, and is written before the replies of those who have only asked. */
 		c->progress_ms = (uint32_t)flow->now_ms;

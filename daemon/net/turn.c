@@ -233,7 +233,8 @@ turn_end_pass(struct turn *turn)
 		streams_advance(streams);
 	pass_resume(bus, &conn_pass_ops);
 	stop_advance(&turn->stop);
-	if (!bus->flow.is_exclusive) /* what an ASK publishes must not come in between */
+	if (services_must_advance(&bus->services) &&
+	    !bus->flow.is_exclusive) /* what an ASK publishes must not come in between */
 		services_advance(&bus->services);
 	if ((streams = turn_streams(turn)))
 		turn_commit(streams);

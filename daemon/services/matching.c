@@ -10,6 +10,9 @@
 
 #include "outq-slot.h"
 
+/* Size of the free list. */
+#define SPARE_MAX 256
+
 void
 matching_set_idle(struct services *services, struct party *worker)
 {
@@ -29,6 +32,32 @@ matching_set_idle(struct services *services, struct party *worker)
 	}
 }
 
+struct parked *
+matching_new_parked(struct services *services, struct party *worker)
+{
+	struct parked *parked = STAILQ_FIRST(&services->spare_parked);
+
+	if (parked) {
+		STAILQ_REMOVE_HEAD(&services->spare_parked, link);
+		services->n_spare_parked--;
+	} else if (!(parked = malloc(sizeof(*parked)))) {
+		return NULL;
+	}
+	*parked = (struct parked){ .party = worker };
+	return parked;
+}
+
+void
+matching_free_parked(struct services *services, struct parked *parked)
+{
+	if (services->n_spare_parked == SPARE_MAX) {
+		free(parked);
+		return;
+	}
+	STAILQ_INSERT_HEAD(&services->spare_parked, parked, link);
+	services->n_spare_parked++;
+}
+
 void
 matching_unpark(struct services *services, struct parked *parked)
 {
@@ -42,7 +71,7 @@ matching_unpark(struct services *services, struct parked *parked)
 	services->n_parked--;
 	party_charge(services, worker, -(int64_t)PARKED_COST);
 	party_settle(services, worker);
-	free(parked);
+	matching_free_parked(services, parked);
 }
 
 /* The longest idle worker that is alive and may serve; others leave the list. */

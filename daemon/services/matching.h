@@ -21,7 +21,11 @@ void matching_feed(struct services *services, struct party *worker);
 /* The worker has a parked NEXT, and goes behind the others that are idle; or it has none. */
 void matching_set_idle(struct services *services, struct party *worker);
 
-/* Ends a parked NEXT; its slot is the caller's. */
+/* A NEXT of the worker that is not parked yet, in no list; or NULL without memory. */
+struct parked *matching_new_parked(struct services *services, struct party *worker);
+void matching_free_parked(struct services *services, struct parked *parked);
+
+/* Ends a parked NEXT, and frees it; its slot is the caller's. */
 void matching_unpark(struct services *services, struct parked *parked);
 
 /*

@@ -149,7 +149,9 @@ struct services {
 	uint64_t last_id;
 	struct siphash_key key; /* of the hash of names */
 	uint64_t now_us;        /* the time, or 0: it was not asked for in this pass */
-	struct request *spare;  /* a free list, by call_link */
+	STAILQ_HEAD(, parked) spare_parked;
+	uint32_t n_spare_parked;
+	struct request *spare; /* a free list, by call_link */
 	uint32_t n_spare;
 	uint64_t n_parties, n_workings, n_parked, n_waiting, n_running; /* n_workings: workers, for each service once */
 	uint64_t calls, answered, failed, gone, timed_out, unserved, refused, cancelled, retried;

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* How far flow.now_ms may be behind, in ms. */
-#define COARSE_MS 20
-
 void
 services_init(struct services *services, struct flow *flow)
 {
@@ -14,6 +11,7 @@ services_init(struct services *services, struct flow *flow)
 	TAILQ_INIT(&services->all);
 	TAILQ_INIT(&services->deserted);
 	TAILQ_INIT(&services->settling);
+	STAILQ_INIT(&services->spare_parked);
 	if (getrandom(&services->key, sizeof(services->key), 0) != sizeof(services->key))
 		services->key = (struct siphash_key){ (uintptr_t)services, flow->start_ms };
 }
@@ -22,8 +20,13 @@ void
 services_deinit(struct services *services)
 {
 	struct request *request;
+	struct parked *parked;
 
 	assert(services->n_parties == 0 && services->table.n == 0 && services->requests.n == 0);
+	while ((parked = STAILQ_FIRST(&services->spare_parked))) {
+		STAILQ_REMOVE_HEAD(&services->spare_parked, link);
+		free(parked);
+	}
 	while ((request = services->spare)) {
 		services->spare = LIST_NEXT(request, call_link);
 		free(request);
@@ -74,23 +77,12 @@ services_stop(struct services *services)
 		service_desert(services, service);
 }
 
-uint64_t
-services_next_deadline(const struct services *services)
-{
-	const struct heap_node *request = heap_first(&services->alarms), *parked = heap_first(&services->parked_alarms);
-	uint64_t us = request ? request->key : UINT64_MAX;
-
-	return parked && parked->key < us ? parked->key : us;
-}
-
 void
 services_advance(struct services *services)
 {
 	uint64_t now_us;
 
 	calls_check_deserted(services, services->flow->work.done + WORK_OUTPUT);
-	if (services_next_deadline(services) > (services->flow->now_ms + COARSE_MS) * 1000)
-		return;
 	now_us = services_now_us(services);
 	calls_check(services, now_us);
 	workers_check(services, now_us);

@@ -28,10 +28,28 @@ void services_forget(struct services *services, struct client *c);
 void services_stop(struct services *services);
 
 /* The next deadline, in microseconds of CLOCK_MONOTONIC, or UINT64_MAX. */
-uint64_t services_next_deadline(const struct services *services);
+static inline uint64_t
+services_next_deadline(const struct services *services)
+{
+	const struct heap_node *request = heap_first(&services->alarms), *parked = heap_first(&services->parked_alarms);
+	uint64_t us = request ? request->key : UINT64_MAX;
 
-/* Ends what is due, and what nobody serves any more. Call in each pass, before its output is written. */
+	return parked && parked->key < us ? parked->key : us;
+}
+
+/* How far flow.now_ms may be behind, in ms. */
+#define SERVICES_COARSE_MS 20
+
+/* Ends what is due, and what nobody serves any more. Call in each pass, before its output is written, if it
+ * services_must_advance(). */
 void services_advance(struct services *services);
+
+static inline bool
+services_must_advance(const struct services *services)
+{
+	return !TAILQ_EMPTY(&services->deserted) ||
+	       services_next_deadline(services) <= (services->flow->now_ms + SERVICES_COARSE_MS) * 1000;
+}
 
 /* Call at the end of a pass. */
 static inline void

@@ -132,19 +132,18 @@ workers_park(struct services *services, struct party *party, uint64_t timeout_ms
 
 	if (party->client->user->queued + PARKED_COST > flow->limits.queue_limit_per_uid)
 		return SERVICES_E_OVER_QUOTA;
-	parked = malloc(sizeof(*parked)); /* calloc() is slower for such a piece */
+	parked = matching_new_parked(services, party);
 	if (!parked)
 		return -ENOMEM;
-	*parked = (struct parked){ .party = party };
 	if (timeout_ms < UINT64_MAX &&
 	    heap_add(&services->parked_alarms, &parked->alarm, services_now_us(services) + timeout_ms * 1000) < 0) {
-		free(parked);
+		matching_free_parked(services, parked);
 		return -ENOMEM;
 	}
 	parked->slot = output_push_slot(flow, party->client);
 	if (!parked->slot) {
 		heap_remove(&services->parked_alarms, &parked->alarm);
-		free(parked);
+		matching_free_parked(services, parked);
 		return 0; /* it has died */
 	}
 	STAILQ_INSERT_TAIL(&party->parked, parked, link);
