@@ -97,7 +97,7 @@ class Store:
                            [HOT, GROUP, "SET", "consumer_timeout", "1", "max_deliveries", "1"],
                            [HOT, GROUP, "SET", "dead_letter", BIG, "paused", "1"]],
             "udsd nack": [[HOT, GROUP, mode, "1-9", "STATUS", "1", "TEXT", "x" * 100000]
-                          for mode in ("SILENT", "FAIL", "FATAL")] + [[BIG, GROUP, "FATAL", "1-1"]],
+                          for mode in ("SILENT", "FAIL", "FATAL", "RETURN", "DROP")] + [[BIG, GROUP, "FATAL", "1-1"]],
             "udsd pending": [[HOT, GROUP], [HOT, GROUP, "1-9000"], [HOT, GROUP, "-", "+", "COUNT", "100"]],
             "udsd later": [["ADD", HOT, "0"] + fields, ["ADD", HOT, "IDMP", "p", "i", "AT", "0", "f", "x" * self.large],
                            ["ADD", HOT, "3600000", "f", "v"], ["LIST"], ["LIST", HOT], ["CANCEL", "1-1-1"]],
