@@ -107,6 +107,7 @@ turn_clock_cb(void *arg)
 	struct turn *turn = arg;
 
 	flow_update_time(&loop_bus(turn->loop)->flow);
+	sessions_use_streams(loop_bus(turn->loop));
 }
 
 static void
