@@ -24,6 +24,7 @@ bus_init(struct bus *bus, const struct limits *limits)
 	r = subscriptions_init(&bus->subscriptions, &bus->flow, &bus->replays, &bus->access);
 	if (r < 0)
 		return r;
+	bus->replays.key = bus->subscriptions.channels.key;
 	batch_init(&bus->batch, &bus->flow, &bus->subscriptions.channels.routing, &bus->missed, &bus->replays);
 	taps_init(&bus->taps, &bus->flow, &bus->missed);
 	services_init(&bus->services, &bus->flow);
@@ -39,6 +40,7 @@ bus_deinit(struct bus *bus)
 	batch_close(&bus->batch);
 	services_deinit(&bus->services);
 	subscriptions_deinit(&bus->subscriptions);
+	replays_deinit(&bus->replays);
 	batch_deinit(&bus->batch);
 	flow_deinit(&bus->flow);
 }

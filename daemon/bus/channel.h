@@ -36,6 +36,8 @@ struct match {
 	uint32_t head_len;
 };
 
+struct replays;
+
 struct channel {
 	struct hashtable_node node;
 	struct recvset receivers; /* subscribed to the channel by name */
@@ -51,12 +53,12 @@ struct channel {
 	bool is_shard; /* a name space of its own, which patterns do not match */
 	bool overlap;  /* some client receives the channel in more than one way; unset if each message is a batch anyway
 	                */
-	bool is_restricted; /* its rule says who may receive it */
-	bool is_stored;     /* what is published is added to the stream of that name */
-	bool is_wide;       /* delivering a message takes so long that it may need several passes; see batch.h */
-	int slow;           /* enum slow_policy that holds: SLOW_STORE only if it is stored */
-	uint32_t n_replays; /* receivers that get it from the store for now */
-	struct replay_set replays;
+	bool is_restricted;      /* its rule says who may receive it */
+	bool is_stored;          /* what is published is added to the stream of that name */
+	bool is_wide;            /* delivering a message takes so long that it may need several passes; see batch.h */
+	int slow;                /* enum slow_policy that holds: SLOW_STORE only if it is stored */
+	struct replays *replays; /* of the bus; set while n_replays > 0 */
+	uint32_t n_replays;      /* receivers that get it from the store for now */
 	const struct access_rule *rule;
 	uint64_t patterns_generation, members_generation, clog_generation; /* for which its knowledge holds */
 	TAILQ_ENTRY(channel) link;                                         /* of channels.h: `named` or `unnamed` */

@@ -116,7 +116,7 @@ pass_flush(struct bus *bus, const struct pass_ops *ops, struct client *c)
 		flow_set_out_state(flow, c, CLIENT_OUT_IDLE);
 	else
 		ops->flush(c);
-	if (!LIST_EMPTY(&c->replays))
+	if (!TAILQ_EMPTY(&c->replays))
 		replays_flushed(&bus->replays, c);
 }
 

@@ -248,6 +248,8 @@ replay_take_turn(struct bus *bus, struct replay *replay)
 		replay_set_state(replays, replay, REPLAY_WRITING);
 		break;
 	}
+	if (turn.bytes == 0 && turn.client->state != CLIENT_DEAD)
+		replays_flushed(replays, turn.client); /* another one of the client has its turn */
 }
 
 /* Lets those go on that wait for blocks, if one has come. */
@@ -302,7 +304,7 @@ replays_advance(struct bus *bus)
 	struct replay *replay;
 	uint64_t begin;
 
-	if (replays->n == 0 || !bus->streams || bus->flow.executing || bus->flow.is_wide)
+	if (replays->table.n == 0 || !bus->streams || bus->flow.executing || bus->flow.is_wide)
 		return;
 	replays_wake_cold(bus);
 	if (!replays_next(bus))
@@ -323,7 +325,7 @@ replays_have_work(const struct bus *bus)
 {
 	const struct replays *replays = &bus->replays;
 
-	return replays->n > 0 && bus->streams && !bus->flow.executing && replays->credit_ns >= REPLAY_LEAST_NS &&
+	return replays->table.n > 0 && bus->streams && !bus->flow.executing && replays->credit_ns >= REPLAY_LEAST_NS &&
 	       replays_next(bus);
 }
 
@@ -333,7 +335,7 @@ replays_next_deadline(const struct bus *bus)
 	const struct replays *replays = &bus->replays;
 	uint64_t missing;
 
-	if (replays->n == 0 || !bus->streams || bus->flow.executing || !replays_next(bus))
+	if (replays->table.n == 0 || !bus->streams || bus->flow.executing || !replays_next(bus))
 		return UINT64_MAX;
 	missing = replays->credit_ns < REPLAY_LEAST_NS ? (uint64_t)(REPLAY_LEAST_NS - replays->credit_ns) : 0;
 	return (replays->last_ns + missing * (replays->last_ns < replays->busy_until_ns ? REPLAY_SHARE : 1)) / 1000;

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 
 #include "flow.h"
+#include "user.h"
+
+#define REPLAY(node) ((struct replay *)((char *)(node)-offsetof(struct replay, node)))
 
 void
 replays_init(struct replays *replays, struct flow *flow)
@@ -13,14 +16,37 @@ replays_init(struct replays *replays, struct flow *flow)
 	TAILQ_INIT(&replays->queued);
 }
 
+void
+replays_deinit(struct replays *replays)
+{
+	hashtable_deinit(&replays->table);
+}
+
+static uint64_t
+replay_hash(const struct replays *replays, const struct client *c, const struct channel *channel,
+            const struct pattern *pattern)
+{
+	const void *all[] = { c, channel, pattern };
+
+	return siphash(&replays->key, all, sizeof(all));
+}
+
 struct replay *
 replay_find(const struct client *c, const struct channel *channel, const struct pattern *pattern)
 {
-	struct replay *replay;
+	const struct replays *replays = channel->replays;
+	struct hashtable_node *node;
 
-	LIST_FOREACH(replay, &c->replays, of_client)
-		if (replay->channel == channel && replay->pattern == pattern)
+	if (channel->n_replays == 0 || TAILQ_EMPTY(&c->replays))
+		return NULL;
+	replays->flow->work.done += WORK_LOOKUP;
+	node = hashtable_first(&replays->table, replay_hash(replays, c, channel, pattern));
+	for (; node; node = hashtable_next(node)) {
+		struct replay *replay = REPLAY(node);
+
+		if (replay->client == c && replay->channel == channel && replay->pattern == pattern)
 			return replay;
+	}
 	return NULL;
 }
 
@@ -71,8 +97,11 @@ replay_begin(struct replays *replays, struct client *c, struct channel *channel,
              struct replay_place from)
 {
 	size_t size = channel_head_size(channel, pattern);
-	struct replay *replay = malloc(sizeof(*replay) + size);
+	struct replay *replay;
 
+	if (pattern && c->user->subscriptions >= replays->flow->limits.max_subscriptions_per_uid)
+		return NULL;
+	replay = malloc(sizeof(*replay) + size);
 	if (!replay)
 		return NULL;
 	replays->flow->work.done += WORK_LOOKUP;
@@ -86,12 +115,16 @@ replay_begin(struct replays *replays, struct client *c, struct channel *channel,
 	};
 	stream_id_next(&replay->next);
 	replay->head_len = channel_put_head(channel, pattern, (char *)replay->head);
+	if (hashtable_insert(&replays->table, &replay->node, replay_hash(replays, c, channel, pattern)) < 0) {
+		free(replay);
+		return NULL;
+	}
 	if (replay->state == REPLAY_READY)
 		TAILQ_INSERT_TAIL(&replays->ready, replay, link);
-	LIST_INSERT_HEAD(&c->replays, replay, of_client);
-	LIST_INSERT_HEAD(&channel->replays, replay, of_channel);
+	TAILQ_INSERT_TAIL(&c->replays, replay, of_client);
+	c->user->subscriptions += pattern != NULL;
+	channel->replays = replays;
 	channel->n_replays++;
-	replays->n++;
 	replay_changed(replay);
 	return replay;
 }
@@ -101,10 +134,10 @@ replay_end(struct replays *replays, struct replay *replay)
 {
 	replays->flow->work.done += WORK_LOOKUP;
 	replay_set_state(replays, replay, REPLAY_WRITING);
-	LIST_REMOVE(replay, of_client);
-	LIST_REMOVE(replay, of_channel);
+	hashtable_remove(&replays->table, &replay->node);
+	TAILQ_REMOVE(&replay->client->replays, replay, of_client);
+	replay->client->user->subscriptions -= replay->pattern != NULL;
 	replay->channel->n_replays--;
-	replays->n--;
 	replay_changed(replay);
 	free(replay);
 }
@@ -112,12 +145,14 @@ replay_end(struct replays *replays, struct replay *replay)
 void
 replays_end_for(struct replays *replays, struct client *c, const struct channel *channel, const struct pattern *pattern)
 {
-	struct replay *replay, *next;
+	struct replay *replay = channel ? replay_find(c, channel, NULL) : NULL, *next;
 
-	for (replay = LIST_FIRST(&c->replays); replay; replay = next) {
-		next = LIST_NEXT(replay, of_client);
+	if (replay)
+		replay_end(replays, replay);
+	for (replay = channel ? NULL : TAILQ_FIRST(&c->replays); replay; replay = next) {
+		next = TAILQ_NEXT(replay, of_client);
 		replays->flow->work.done += WORK_VISIT;
-		if (replay->pattern == pattern && (!channel || replay->channel == channel))
+		if (replay->pattern == pattern)
 			replay_end(replays, replay);
 	}
 }
@@ -128,7 +163,7 @@ replays_count(const struct client *c)
 	const struct replay *replay;
 	size_t n = 0;
 
-	LIST_FOREACH(replay, &c->replays, of_client)
+	TAILQ_FOREACH(replay, &c->replays, of_client)
 		n++;
 	return n;
 }
@@ -146,9 +181,13 @@ replays_flushed(struct replays *replays, struct client *c)
 
 	if (!replay_has_room(c))
 		return;
-	LIST_FOREACH(replay, &c->replays, of_client) {
+	TAILQ_FOREACH(replay, &c->replays, of_client) {
 		replays->flow->work.done += WORK_VISIT;
-		if (replay->state == REPLAY_WRITING)
-			replay_set_state(replays, replay, REPLAY_READY);
+		if (replay->state != REPLAY_WRITING)
+			continue;
+		TAILQ_REMOVE(&c->replays, replay, of_client);
+		TAILQ_INSERT_TAIL(&c->replays, replay, of_client);
+		replay_set_state(replays, replay, REPLAY_READY);
+		return;
 	}
 }

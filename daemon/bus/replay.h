@@ -11,6 +11,8 @@
 #include <sys/queue.h>
 
 #include "channel.h"
+#include "hashtable.h"
+#include "siphash.h"
 #include "stream-id.h"
 
 struct flow;
@@ -30,9 +32,9 @@ enum replay_state {
 
 /* Of one client, and of one way that leads from the channel to it. */
 struct replay {
+	struct hashtable_node node;    /* in replays.table, by client, channel and pattern */
 	TAILQ_ENTRY(replay) link;      /* of replays.ready, cold or queued */
-	LIST_ENTRY(replay) of_client;  /* client.replays */
-	LIST_ENTRY(replay) of_channel; /* channel.replays */
+	TAILQ_ENTRY(replay) of_client; /* client.replays; the one whose turn is next first */
 	struct client *client;
 	struct channel *channel;
 	const struct pattern *pattern; /* NULL: it is subscribed to the channel by name */
@@ -48,9 +50,10 @@ TAILQ_HEAD(replay_list, replay);
 
 struct replays {
 	struct flow *flow;
+	struct siphash_key key;
+	struct hashtable table; /* of all */
 	struct replay_list ready, cold, queued;
 	size_t n_cold;
-	uint64_t n;       /* all of them */
 	uint64_t fetched; /* streams.fetched when the cold ones were looked at */
 	/* The time that they may take, see replay-turns.c: nanoseconds, and of CLOCK_MONOTONIC. */
 	int64_t credit_ns;
@@ -59,13 +62,16 @@ struct replays {
 };
 
 void replays_init(struct replays *replays, struct flow *flow);
+/* All must have ended. */
+void replays_deinit(struct replays *replays);
 
 /* The replay of that way, or NULL. pattern: NULL for the name. */
 struct replay *replay_find(const struct client *c, const struct channel *channel, const struct pattern *pattern);
 
 /*
  * From now on the client gets the channel's messages from the store, behind that place. No such replay may exist.
- * Returns NULL without memory.
+ * Returns NULL without memory, or if the user has as many subscriptions as they may: one through a pattern counts as
+ * such.
  */
 struct replay *replay_begin(struct replays *replays, struct client *c, struct channel *channel,
                             const struct pattern *pattern, struct replay_place from);
@@ -85,5 +91,5 @@ size_t replays_count(const struct client *c);
 /* Whether what the client gets from replays is written. */
 bool replay_has_room(const struct client *c);
 
-/* Call when the output of a client with replays was written. */
+/* Call when the output of a client with replays was written: lets the next one have its turn, if there is room. */
 void replays_flushed(struct replays *replays, struct client *c);

@@ -17,8 +17,7 @@
 static bool
 slow_policy_is_behind(const struct channel *channel, uint32_t way, const struct client *c)
 {
-	return channel->n_replays > 0 && !LIST_EMPTY(&c->replays) &&
-	       replay_find(c, channel, way > 0 ? channel->matches[way - 1].pattern : NULL);
+	return replay_find(c, channel, way > 0 ? channel->matches[way - 1].pattern : NULL);
 }
 
 /* Counts the receivers that have reached their limit; without those for which it does not matter. */

@@ -245,9 +245,9 @@ subscriptions_remove(struct subscriptions *subscriptions, struct subscription *s
 	struct client *moved;
 
 	subscriptions->flow->work.done += 5 * WORK_LOOKUP;
-	if (!LIST_EMPTY(&sub->client->replays) && sub->kind == SUBSCRIPTION_PATTERN)
+	if (!TAILQ_EMPTY(&sub->client->replays) && sub->kind == SUBSCRIPTION_PATTERN)
 		replays_end_for(subscriptions->replays, sub->client, NULL, sub->pattern);
-	else if (!LIST_EMPTY(&sub->client->replays))
+	else if (!TAILQ_EMPTY(&sub->client->replays))
 		replays_end_for(subscriptions->replays, sub->client, sub->channel, NULL);
 	moved = recvset_remove(set, sub->index);
 	if (moved)

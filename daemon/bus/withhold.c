@@ -12,7 +12,7 @@ withhold_messages(const struct withheld *withheld, struct client *c)
 	struct flow *flow = withheld->replays->flow;
 	struct replay *replay;
 
-	if (channel->n_replays > 0 && !LIST_EMPTY(&c->replays) && replay_find(c, channel, pattern))
+	if (replay_find(c, channel, pattern))
 		return true;
 	if (!slow_policy_withholds(channel->slow, c, withheld->is_large))
 		return false;

@@ -25,7 +25,7 @@ struct user;
 
 TAILQ_HEAD(client_list, client);
 LIST_HEAD(subscription_list, subscription);
-LIST_HEAD(replay_set, replay);
+TAILQ_HEAD(replay_set, replay);
 
 enum client_state {
 	CLIENT_OPEN,    /* takes commands */

@@ -76,7 +76,7 @@ info_put_clients(struct buf *out, const struct bus *bus)
 		{ "maxclients", flow->limits.max_clients },
 		{ "blocked_clients", flow->n_waiting },
 		{ "pubsub_clients", flow->n_subscribed },
-		{ "pubsub_replays", bus->replays.n },
+		{ "pubsub_replays", bus->replays.table.n },
 		{ "monitor_clients", sessions_of_const(bus)->monitors.n + bus->taps.n },
 		{ "clogged_clients", flow->n_clogged },
 		{ "unsent_bytes", flow->users.queued },

@@ -124,7 +124,7 @@ cmd_udsd_position(struct bus *bus, struct session *s, const struct slice *argv, 
 	stream = keyspace_find(bus, streams, argv[2]);
 	if (stream)
 		at = stream->last;
-	LIST_FOREACH(replay, &s->client.replays, of_client) {
+	TAILQ_FOREACH(replay, &s->client.replays, of_client) {
 		bus->flow.work.done += WORK_VISIT;
 		if (channel_is(replay->channel, argv[2], false) && stream_id_cmp(replay->place.at, at) < 0)
 			at = replay->place.at;

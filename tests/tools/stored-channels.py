@@ -468,8 +468,8 @@ def streams_and_receivers_go_in_the_middle(hub):
 
 @case
 def a_receiver_far_behind_takes_little_memory(hub):
-    hub.reload(cache="64K")
-    a, n, size = hub.connect(), 100000, 200
+    hub.reload(hub.rules.replace("queue_limit = 64K", "queue_limit = 8M"), cache="64K")
+    a, n, size = hub.connect(), 60000, 300
     publish(a, "log.l", 0, n, size)
     hub.kill()
     hub.start()
@@ -486,7 +486,7 @@ def a_receiver_far_behind_takes_little_memory(hub):
         expect_numbers(read_numbers(client, n // 10), n, n + n // 10)
         expect_silence(client)
     assert figure(a, "store_fetches") > 100
-    # All that they get has 78 MB. (A sanitizer keeps for a while what was freed.)
+    # All that they get has 66 MB. (A sanitizer keeps for a while what was freed.)
     assert most - before < 24 << 20 or is_sanitized(hub.program), "took %d bytes more" % (most - before)
 
 
@@ -556,13 +556,12 @@ def random_receivers_get_everything_in_order(hub):
     channels = ["log.x%d" % i for i in range(2)] + ["patient.x%d" % i for i in range(2)]
     sent = dict.fromkeys(channels, 0)
     receivers, a = [], hub.connect()
-    end = time.monotonic() + float(os.environ.get("UDSD_STORED_SECONDS", "8"))
+    end = time.monotonic() + float(os.environ.get("UDSD_STORED_SECONDS", "4"))
     while time.monotonic() < end:
         what = rng.randrange(100)
         channel = rng.choice(channels)
         if what < 45:
-            n, size = rng.choice([(1, 10), (20, 100), (300, 150), (3, 40000)]), None
-            n, size = n
+            n, size = rng.choice([(1, 10), (20, 100), (300, 150), (2, 40000)])
             if rng.randrange(2):
                 for begin in range(sent[channel], sent[channel] + n, 50):
                     some = range(begin, min(sent[channel] + n, begin + 50))
