@@ -593,6 +593,7 @@ def random_receivers_get_everything_in_order(hub):
             receivers = []
         elif what == 97:
             hub.reload(cache=rng.choice(["64K", "64M"]))
+    hub.reload(hub.rules.replace("queue_limit = 64K", "queue_limit = 8M"), cache="64M")
     for receiver in receivers:
         receiver.read_until(sent[receiver.channel])
         expect_silence(receiver.client)
