@@ -198,6 +198,16 @@ replay_read(struct replay_turn *turn, struct streams *streams, struct stream *st
 	return REPLAY_GOES_ON;
 }
 
+/* Whether the client may still receive the channel: a reload may have taken the right away. */
+static bool
+replay_is_admitted(struct bus *bus, const struct replay *replay)
+{
+	const struct access_rule *rule = access_find(bus->access.rules, channel_name(replay->channel));
+
+	bus->flow.work.done += bus->access.n_rules * WORK_VISIT;
+	return access_list_admits(&rule->subscribe, &replay->client->identity);
+}
+
 /* Gives a client a portion, or lets it receive what is published again. */
 static void
 replay_take_turn(struct bus *bus, struct replay *replay)
@@ -221,7 +231,7 @@ replay_take_turn(struct bus *bus, struct replay *replay)
 		return;
 	}
 	stream = streams ? streams_find(streams, channel_name(replay->channel)) : NULL;
-	if (stream) {
+	if (stream && replay_is_admitted(bus, replay)) {
 		replay_note_overtaken(&turn, stream);
 		if (turn.client->has_missed)
 			missed_report(&bus->missed, turn.client);

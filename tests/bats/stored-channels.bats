@@ -40,6 +40,10 @@ stored() { # CASE...
     stored a_reload_changes_what_is_stored streams_and_receivers_go_in_the_middle
 }
 
+@test "a reload takes rights away" {
+    stored a_reload_takes_rights_away
+}
+
 @test "receivers far behind take little memory" {
     stored a_receiver_far_behind_takes_little_memory
 }

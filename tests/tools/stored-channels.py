@@ -415,6 +415,27 @@ def a_reload_changes_what_is_stored(hub):
 
 
 @case
+def a_reload_takes_rights_away(hub):
+    a, n = hub.connect(), 20000
+    name = subscribe(hub, "SUBSCRIBE", "patient.r")
+    pattern = subscribe(hub, "PSUBSCRIBE", "patient.*")
+    publish(a, "patient.r", 0, n, 100)
+    expect(figure(a, "pubsub_replays"), 2)
+    hub.reload("[channel patient.r]\nsubscribe = uid:54321\n" + hub.rules)
+    resp.wait_until(lambda: figure(a, "pubsub_clients") == 1, "the one that may not receive it to be disconnected")
+    assert "NOPERM" in a.refusal("UDSD", "SUBSCRIBE", "patient.r", "FROM", "first")
+    assert "NOPERM" in a.refusal("UDSD", "POSITION", "patient.r")
+    publish(a, "patient.other", n, n + 1)
+    got = []
+    while not got or got[-1] != n:
+        got += read_numbers(pattern, 1)
+    assert len(got) < n // 2, len(got)
+    expect_numbers(got[:-1], 0, len(got) - 1)
+    expect(figure(a, "pubsub_replays"), 0)
+    name.close()
+
+
+@case
 def streams_and_receivers_go_in_the_middle(hub):
     a, n = hub.connect(), 20000
     for end in ("UNSUBSCRIBE", "DEL", "RENAME", "FLUSHALL", "RESET", "close", "XTRIM", "EXPIRE"):
