@@ -431,7 +431,7 @@ def a_reload_takes_rights_away(hub):
         got += read_numbers(pattern, 1)
     assert len(got) < n // 2, len(got)
     expect_numbers(got[:-1], 0, len(got) - 1)
-    expect(figure(a, "pubsub_replays"), 0)
+    resp.wait_until(lambda: figure(a, "pubsub_replays") == 0, "replays to end")
     name.close()
 
 

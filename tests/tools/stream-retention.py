@@ -262,7 +262,7 @@ def random_bounds_hold(hub):
     def floor():
         return min([min(given[g] | {groups[g] + 1}) for g in groups], default=float("inf"))
 
-    for _ in range(400):
+    for _ in range(200):
         what = rng.randrange(100)
         if what < 50:
             n = rng.choice([1, 10, 300])
