@@ -202,3 +202,26 @@ END
     assert_failure 74
     contains "$DIR/err" "not answered"
 }
+
+@test "--delay and --at: the daemon adds the message then, once, also over kills" {
+    start_store
+    run "$UDSCTL" send --store --delay 1h --print-id jobs later
+    assert_success
+    assert_output --regexp '^[0-9]+-[0-9]+-[0-9]+$'
+    "$UDSCTL" send --store --at @1 --id K jobs "was due"
+    "$UDSCTL" send --store --at @1 --id K jobs "was due"
+    "$UDSCTL" send --store --at 'tomorrow 06:00' --field a=b jobs tomorrow
+    wait_until eval '[ "$(call XLEN jobs)" = 1 ]'
+    assert_equal "$(messages jobs)" "was due"
+    local due=$((($(date -d 'tomorrow 06:00' +%s)) * 1000))
+    [[ $(call UDSD LATER LIST jobs) == *"due $due fields [a b message tomorrow]"* ]]
+    # --delay counts from when it was read, not from when it could be sent.
+    kill_udsd
+    run "$UDSCTL" send --store --delay 100ms --spool "$SPOOL" --timeout 300ms jobs spooled
+    assert_failure 75
+    start_with_config
+    "$UDSCTL" send --spool "$SPOOL" other </dev/null
+    wait_until eval '[ "$(call XLEN jobs)" = 2 ]'
+    assert_equal "$(messages jobs)" $'was due\nspooled'
+    [[ $(call UDSD LATER LIST jobs) == *"message later"* ]]
+}
