@@ -318,6 +318,64 @@ run_recipe() {
     ((n >= 10))
 }
 
+# run_job_recipe RECIPE: each of its lines; those that end with & go on in the background.
+run_job_recipe() {
+    local line
+    while IFS= read -r line; do
+        case $line in
+        *' &') later "${line% &}" ;;
+        *) now "$line" ;;
+        esac
+        case $line in
+        *./convert*)
+            wait_until contains worked 'work: a.jpg'
+            wait_until eval '"$UDSCTL" jobs --dead pictures | grep -q bad.jpg'
+            ;;
+        *'jobs --dead'*) assert_output --partial bad.jpg ;;
+        *retry*) wait_until eval '[ "$(grep -c bad.jpg tried)" -ge 2 ]' ;;
+        *' reports daily') assert_equal "$("$UDSCTL" jobs --json reports | grep -c daily)" 1 ;;
+        *' mail '*) wait_until contains worked 'mail -s disks root: Filesystem' ;;
+        *--follow*) wait_until test -e app.sent ;; # it sends what is added from now on
+        *'--into all.log'*)
+            wait_until logged_twice
+            assert_equal "$(sort all.log | uniq -d)" ''
+            ;;
+        *'--position seen'*) assert_output --partial 'line 1' ;;
+        *'--from last'*) assert_output 21 ;;
+        *zcat*) [ -s pictures.json.gz ] ;;
+        *check*) assert_output --partial OK ;;
+        esac
+    done <<<"$(here "$1")"
+}
+
+# logged_twice: whether all.log has what was added to app.log, before and after it was rotated.
+logged_twice() {
+    if [ ! -e app.log.1 ]; then
+        echo 'line 1' >>app.log
+        mv app.log app.log.1
+        echo 'line 2' >app.log
+    fi
+    contains all.log 'line 1' && contains all.log 'line 2'
+}
+
+@test "the README's jobs and logs" {
+    local recipe n=0
+    start_udsd --store "$DIR/store"
+    printf '#!/bin/sh\nread -r job\necho "$job" >>%s\ncase $job in bad*) exit 65 ;; esac\necho "$job" | %s/work\n' \
+        "$DIR/tried" "$DIR" >convert
+    cp work report
+    chmod +x convert report
+    "$UDSCTL" send --store pictures bad.jpg
+    while IFS= read -r -d '' recipe; do
+        echo "$recipe"
+        run_job_recipe "$recipe"
+        # It does nothing when it is repeated.
+        [[ $recipe != *reports* ]] || run_job_recipe "$(head -n 1 <<<"$recipe")"
+        n=$((n + 1))
+    done < <("$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" 'Jobs and logs from a shell')
+    assert_equal "$n" 8
+}
+
 @test "the README's configuration is valid" {
     here "$("$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" Configuration | tr -d '\0')" >hub.conf
     now 'udsd --config hub.conf --check-config'
@@ -375,6 +433,6 @@ python_of_readme() {
     run as_nobody env -i "${keep[@]}" bats -f "^(the examples of|the README's)" "$TREE/tests/bats/examples.bats" 3>&-
     echo "$output"
     assert_success
-    assert_line --index 0 1..8
+    assert_line --index 0 1..9
     refute_output --partial '# skip'
 }
