@@ -2,8 +2,12 @@
 #include "hub.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "memory-store.h"
+#include "stream-rule.h"
+#include "streams-clock.h"
 #include "streams.h"
 
 static struct streams streams;
@@ -217,6 +221,40 @@ a_consumer_that_was_deleted_meanwhile(struct hub *hub)
 	end(hub, peers, 2);
 }
 
+/* A stream is deleted in the pass in which entries of its group are due. */
+static void
+nothing_of_a_deleted_stream_is_due(struct hub *hub)
+{
+	struct stream_rule *rule = stream_rule_new("*");
+	struct stream_rules rules = STAILQ_HEAD_INITIALIZER(rules), none = STAILQ_HEAD_INITIALIZER(none);
+	struct peer *peers[1];
+
+	begin(hub);
+	assert_non_null(rule);
+	rule->delivery.redeliver_ms = 1;
+	STAILQ_INSERT_TAIL(&rules, rule, link);
+	streams_set_rules(&streams, &rules);
+	streams_advance(&streams);
+	peers[0] = peer_new(hub, 10);
+	ask(peers[0], "XADD s 1-1 f v\r\n", "$3\r\n1-1\r\n");
+	ask(peers[0], "XGROUP CREATE s g 0\r\n", "+OK\r\n");
+	ask(peers[0], "XREADGROUP GROUP g a STREAMS s >\r\n", ENTRY);
+	assert_int_not_equal(streams_next_deadline(&streams), UINT64_MAX);
+	while (streams_now_us() <= streams_next_deadline(&streams))
+		usleep(1000);
+	peer_say(peers[0], "DEL s\r\n");
+	hub_settle(hub);
+	streams_advance(&streams);
+	assert_true(TAILQ_EMPTY(&streams.dirty));
+	settle(hub);
+	peer_expect_text(peers[0], ":1\r\n");
+	assert_int_equal(streams_next_deadline(&streams), UINT64_MAX);
+	streams_set_rules(&streams, &none);
+	streams_advance(&streams);
+	end(hub, peers, 1);
+	free(rule);
+}
+
 int
 main(void)
 {
@@ -227,6 +265,7 @@ main(void)
 		{ "the_group_is_another_one", the_group_is_another_one },
 		{ "a_read_that_has_waited_looks_again", a_read_that_has_waited_looks_again },
 		{ "a_consumer_that_was_deleted_meanwhile", a_consumer_that_was_deleted_meanwhile },
+		{ "nothing_of_a_deleted_stream_is_due", nothing_of_a_deleted_stream_is_due },
 	};
 
 	return hub_hold_all(conversations, sizeof(conversations) / sizeof(conversations[0]));
