@@ -144,9 +144,9 @@ play_check_waiter(struct streams *streams, const struct blocked_stream *entry)
 	       stream_count_after(streams, stream, group->last) % UINT64_MAX == 0);
 }
 
-/* Nothing moves any more. The clock is the host's, so what could expire has. */
+/* Nothing moves any more. */
 static void
-play_check(void)
+play_check(struct streams *streams)
 {
 	size_t n_blocked = 0;
 
@@ -160,9 +160,9 @@ play_check(void)
 		n_blocked++;
 		assert(s->client.state == CLIENT_WAITING && !blocked->is_over && !blocked->is_awake);
 		for (size_t k = 0; k < blocked->n; k++)
-			play_check_waiter(&play.host.streams, &blocked->streams[k]);
+			play_check_waiter(streams, &blocked->streams[k]);
 	}
-	assert(play.host.streams.n_blocked == n_blocked);
+	assert(streams->n_blocked == n_blocked);
 }
 
 static void
@@ -171,7 +171,7 @@ play_settle(void)
 	memory_store_set_auto(play.host.streams.storage, true);
 	memory_store_finish(play.host.streams.storage);
 	host_settle(&play.host);
-	play_check();
+	host_look(&play.host, play_check);
 }
 
 /* Commands with names that are chosen by the number n. */

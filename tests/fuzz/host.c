@@ -289,6 +289,15 @@ host_open_streams(struct host *host, const struct streams_limits *limits)
 }
 
 void
+host_look(struct host *host, void (*look)(struct streams *streams))
+{
+	host_enter(host);
+	flow_update_time(&host->bus.flow);
+	look(&host->streams);
+	host_leave();
+}
+
+void
 host_collect(struct host *host)
 {
 	host_enter(host);

@@ -54,6 +54,9 @@ void host_init(struct host *host, uint64_t queue_limit, uint64_t max_message);
 /* From now on there are streams, and a pass commits what was changed. */
 void host_open_streams(struct host *host, const struct streams_limits *limits);
 
+/* Calls a function that looks at streams, by the clock of the host. */
+void host_look(struct host *host, void (*look)(struct streams *streams));
+
 /* Takes what the store has done, and wakes the clients whose deadlines have passed. */
 void host_collect(struct host *host);
 
