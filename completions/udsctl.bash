@@ -226,11 +226,11 @@ _udsctl() {
         _udsctl_offer_words '' "$verbs"
     else
         case $verb,$arguments in
-        recv,*) _udsctl_offer '' < <(
+        recv,* | send,0) _udsctl_offer '' < <(
             _udsctl_ask channels --names
             _udsctl_ask streams --names
         ) ;;
-        channels,0 | send,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
+        channels,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
         streams,0 | groups,0 | pending,0 | trim,0 | export,0 | import,0 | check,0 | jobs,0 | retry,0 | drop,0 | wait,0 | \
             pause,0 | resume,0)
             _udsctl_offer '' < <(_udsctl_ask streams --names)

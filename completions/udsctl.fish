@@ -161,6 +161,7 @@ complete -c udsctl -n "__udsctl_verb ping" -l json -d "Print JSON, one object pe
 
 complete -c udsctl -n "__udsctl_verb recv" -a "(__udsctl_ask channels --names; __udsctl_ask streams --names)"
 complete -c udsctl -n "__udsctl_first send channels" -a "(__udsctl_ask channels --names)"
+complete -c udsctl -n "__udsctl_first send" -a "(__udsctl_ask streams --names)"
 complete -c udsctl -n "__udsctl_verb kill" -a "(__udsctl_ask clients --ids)"
 complete -c udsctl -n "__udsctl_first help" -a "$verbs"
 

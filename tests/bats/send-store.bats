@@ -225,3 +225,45 @@ END
     assert_equal "$(messages jobs)" $'was due\nspooled'
     [[ $(call UDSD LATER LIST jobs) == *"message later"* ]]
 }
+
+@test "UDSD IDMP: whoever may add makes the stream and has it remember; nothing is lowered or forgotten" {
+    start_store
+    printf '%s\n' '[channel jobs]' 'publish = *' 'subscribe = uid:4321' >>"$DIR/conf"
+    stop_udsd
+    start_with_config
+    assert_equal "$(call UDSD IDMP jobs 60 200)" OK
+    assert_equal "$(call EXISTS jobs)" 1
+    local id
+    id=$(call XADD jobs IDMP p i '*' a b)
+    assert_equal "$(call UDSD IDMP jobs 1000 500)" OK
+    assert_equal "$(call UDSD IDMP jobs 1 1)" OK
+    assert_equal "$(call XADD jobs IDMP p i '*' a b)" "$id"
+    local i
+    for i in {1..150}; do
+        printf 'XADD jobs IDMP p %s * a b\r\n' "$i"
+    done | nc -N -U "$S" >/dev/null
+    assert_equal "$(call XADD jobs IDMP p i '*' a b)" "$id"
+    # It is stored.
+    kill_udsd
+    start_with_config
+    assert_equal "$(call XADD jobs IDMP p i '*' a b)" "$id"
+    for i in "0 1" "1 0" "2592001 1" "1 10001" "x 1" "1 x"; do
+        # shellcheck disable=SC2086
+        run call UDSD IDMP jobs $i
+        assert_failure
+    done
+}
+
+@test "the time for which identifiers are known counts anew when the daemon starts" {
+    start_store
+    call XADD jobs '*' first entry
+    call XCFGSET jobs IDMP-DURATION 2
+    local id
+    id=$(call XADD jobs IDMP p i '*' a b)
+    kill_udsd
+    local end=$(($(date +%s) + 3))
+    wait_until eval '[ "$(date +%s)" -gt '"$end"' ]'
+    start_with_config
+    assert_equal "$(call XADD jobs IDMP p i '*' a b)" "$id"
+    wait_until eval '[ "$(call XADD jobs IDMP p i "*" a b)" != "'"$id"'" ]'
+}
