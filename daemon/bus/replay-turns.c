@@ -198,6 +198,16 @@ replay_read(struct replay_turn *turn, struct streams *streams, struct stream *st
 	return REPLAY_GOES_ON;
 }
 
+/* A stream that was made later has only entries that the client has not got, whatever their ids are. */
+static void
+replay_note_stream(struct replay *replay, const struct stream *stream)
+{
+	if (stream->no <= replay->place.stream_no)
+		return;
+	replay->place = (struct replay_place){ .stream_no = stream->no };
+	replay->next = STREAM_ID_MIN;
+}
+
 /* Whether the client may still receive the channel: a reload may have taken the right away. */
 static bool
 replay_is_admitted(struct bus *bus, const struct replay *replay)
@@ -234,6 +244,7 @@ replay_take_turn(struct bus *bus, struct replay *replay)
 	if (streams)
 		streams_use(streams);
 	if (stream && replay_is_admitted(bus, replay)) {
+		replay_note_stream(replay, stream);
 		replay_note_overtaken(&turn, stream);
 		if (turn.client->has_missed)
 			missed_report(&bus->missed, turn.client);

@@ -21,6 +21,7 @@ struct flow;
 struct replay_place {
 	struct stream_id at; /* the entry before it */
 	uint64_t number;     /* how many entries were ever added up to there; UINT64_MAX: not known */
+	uint64_t stream_no;  /* of the stream; 0: there was none */
 };
 
 enum replay_state {

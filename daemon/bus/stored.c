@@ -102,7 +102,7 @@ stored_add_to_batch(struct bus *bus, const struct client *publisher, const struc
 	if (batch->messages == 0) {
 		stream = streams_find(bus->streams, request->name);
 		if (stream)
-			batch->stored_before = (struct replay_place){ stream->last, stream->added };
+			batch->stored_before = (struct replay_place){ stream->last, stream->added, stream->no };
 		else
 			batch->stored_before = (struct replay_place){ 0 };
 	}

@@ -72,7 +72,7 @@ udsd_place(struct streams *streams, const struct stream *stream, struct stream_i
 {
 	uint64_t behind = stream_count_after(streams, stream, at);
 
-	return (struct replay_place){ at, behind <= stream->added ? stream->added - behind : UINT64_MAX };
+	return (struct replay_place){ at, behind <= stream->added ? stream->added - behind : UINT64_MAX, stream->no };
 }
 
 enum command_result

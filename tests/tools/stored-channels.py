@@ -459,6 +459,7 @@ def streams_and_receivers_go_in_the_middle(hub):
             a.call("XTRIM", "log.i", "MAXLEN", "0")
         elif end == "EXPIRE":
             a.call("PEXPIRE", "log.i", "1")
+            resp.wait_until(lambda: a.call("EXISTS", "log.i") == 0, "the stream to expire")
         else:
             a.call(*[end, "log.i"] if end == "DEL" else [end])
         if end not in ("UNSUBSCRIBE", "RESET", "close"):
@@ -485,6 +486,22 @@ def streams_and_receivers_go_in_the_middle(hub):
     expect_numbers(again[-500:], 0, 500)
     for got in seen.values():
         expect_numbers(got, 0, 500)
+
+
+@case
+def a_stream_that_is_made_again_may_have_smaller_ids(hub):
+    a, n = hub.connect(), 20000
+    slow = subscribe(hub, "SUBSCRIBE", "patient.m")
+    a.call("XADD", "patient.m", "99999999999999-0", "message", "0")
+    publish(a, "patient.m", 1, n, 100)
+    expect(figure(a, "pubsub_replays"), 1)
+    a.call("DEL", "patient.m")
+    publish(a, "patient.m", n, n + 100)
+    got = []
+    while not got or got[-1] != n + 99:
+        got += read_numbers(slow, 1)
+    expect_numbers(got[-100:], n, n + 100)
+    expect_numbers(got[:-100], 0, len(got) - 100)
 
 
 @case
