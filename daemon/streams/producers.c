@@ -47,14 +47,20 @@ producer_memory(const struct producer *producer)
 	return sizeof(*producer) + producer->pid_len + producer->cap * sizeof(producer->ring[0]);
 }
 
+/* A producer that adds much is nearly always the one that was looked for last. */
 static struct producer *
-producer_find(const struct stream *stream, struct slice pid, uint64_t hash)
+producer_find(const struct streams *streams, const struct stream *stream, struct slice pid)
 {
+	struct producers *producers = stream->producers;
+	struct producer *last = producers->last;
 	struct hashtable_node *node;
 
-	for (node = hashtable_first(&stream->producers->table, hash); node; node = hashtable_next(node))
+	if (last && last->pid_len == pid.len && slice_is(pid, last->pid))
+		return last;
+	node = hashtable_first(&producers->table, siphash(&streams->key, pid.p, pid.len));
+	for (; node; node = hashtable_next(node))
 		if (PRODUCER(node)->pid_len == pid.len && slice_is(pid, PRODUCER(node)->pid))
-			return PRODUCER(node);
+			return producers->last = PRODUCER(node);
 	return NULL;
 }
 
@@ -64,6 +70,8 @@ producer_forget(struct streams *streams, struct stream *stream, struct producer 
 {
 	struct producers *producers = stream->producers;
 
+	if (producers->last == producer)
+		producers->last = NULL;
 	hashtable_remove(&producers->table, &producer->node);
 	TAILQ_REMOVE(&producers->used, producer, link);
 	if (producer->is_dirty)
@@ -110,12 +118,11 @@ producers_make(struct stream *stream)
 struct producer *
 producers_get(struct streams *streams, struct stream *stream, struct slice pid)
 {
-	uint64_t hash = siphash(&streams->key, pid.p, pid.len);
 	struct producer *producer;
 
 	if (producers_make(stream) < 0)
 		return NULL;
-	producer = producer_find(stream, pid, hash);
+	producer = producer_find(streams, stream, pid);
 	if (producer) {
 		TAILQ_REMOVE(&stream->producers->used, producer, link);
 		TAILQ_INSERT_TAIL(&stream->producers->used, producer, link);
@@ -126,7 +133,7 @@ producers_get(struct streams *streams, struct stream *stream, struct slice pid)
 		return NULL;
 	producer->pid_len = pid.len;
 	memcpy(producer->pid, pid.p, pid.len);
-	if (hashtable_insert(&stream->producers->table, &producer->node, hash) < 0) {
+	if (hashtable_insert(&stream->producers->table, &producer->node, siphash(&streams->key, pid.p, pid.len)) < 0) {
 		free(producer);
 		return NULL;
 	}
@@ -178,7 +185,7 @@ producers_find(struct streams *streams, struct stream *stream, struct slice pid,
 	struct producer *producer;
 
 	streams->flow->work.done += WORK_LOOKUP;
-	producer = stream->producers ? producer_find(stream, pid, siphash(&streams->key, pid.p, pid.len)) : NULL;
+	producer = stream->producers ? producer_find(streams, stream, pid) : NULL;
 	if (!producer)
 		return false;
 	producer_expire(stream, producer, now_ms);
@@ -245,7 +252,7 @@ void
 producers_add(struct streams *streams, struct stream *stream, struct slice pid, struct producer_iid iid,
               struct stream_id id, uint64_t now_ms)
 {
-	struct producer *producer = producer_find(stream, pid, siphash(&streams->key, pid.p, pid.len));
+	struct producer *producer = producer_find(streams, stream, pid);
 
 	if (producer->n == producer->cap) {
 		producer->first = (producer->first + 1) % producer->cap;

@@ -44,6 +44,7 @@ TAILQ_HEAD(producer_list, producer);
 
 struct producers {
 	struct hashtable table;
+	struct producer *last;      /* that was found; or NULL */
 	struct producer_list used;  /* all, the one that was used last at the end */
 	struct producer_list dirty; /* changed since they were saved */
 	struct producer_list gone;  /* forgotten, and still on disk */
