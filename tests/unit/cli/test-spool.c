@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "doubt.h"
 #include "prng.h"
 #include "spool.h"
 
@@ -464,6 +465,78 @@ test_others_may_not_write_to_it(void **state)
 	assert_int_equal(report.uid, 4321);
 }
 
+/* How messages are sent, their numbers and their sums are the same for whoever takes them out. */
+static void
+test_what_makes_messages_known(void **state)
+{
+	struct spool *s = open_again();
+	struct spool_message first[4], again;
+	uint64_t identity = spool_identity(s);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		spool_set_way(s, (struct slice){ (const uint8_t *)"way", i == 0 ? 3 : 0 });
+		add_numbers(s, 1, 2);
+		for (int k = 0; k < 2; k++) {
+			assert_int_equal(spool_next(s, &first[2 * i + k]), 1);
+			assert_int_equal(first[2 * i + k].way.len, i == 0 ? 3 : 0);
+			assert_int_equal(first[2 * i + k].number, 2 * i + k);
+		}
+	}
+	assert_true(first[0].sum == first[1].sum && first[0].sum != first[2].sum);
+	spool_close(s);
+	s = open_again();
+	assert_true(spool_identity(s) == identity);
+	assert_int_equal(spool_number(s), 4);
+	assert_int_equal(spool_answered(s, 1), 0);
+	spool_close(s);
+	s = open_again();
+	for (int i = 1; i < 4; i++) {
+		assert_int_equal(spool_next(s, &again), 1);
+		assert_int_equal(again.number, i);
+		assert_true(again.sum == first[i].sum);
+		assert_int_equal(again.way.len, i == 1 ? 3 : 0);
+		assert_memory_equal(again.way.p, "way", again.way.len);
+		assert_int_equal(again.text.len, 1);
+	}
+	spool_close(s);
+}
+
+/* A process dies between writing lines and taking them from its input: the next one knows them in the file. */
+static void
+test_what_is_in_doubt(void **state)
+{
+	struct slice line = { (const uint8_t *)"2", 1 };
+	struct doubt doubt;
+	struct spool *s;
+	int input[2];
+
+	(void)state;
+	assert_int_equal(pipe(input), 0);
+	for (int taken = 0; taken < 2; taken++) {
+		assert_int_equal(write(input[1], "1\n2\n", 4), 4);
+		s = open_again();
+		spool_set_input(s, input[0]);
+		add_numbers(s, 1, 2);
+		if (taken)
+			spool_taken(s);
+		spool_close(s);
+		s = open_again();
+		assert_int_equal(report.found.doubt.len, taken ? 0 : 2 * (sizeof(uint32_t) + 1));
+		doubt_init(&doubt, &report, input[0]);
+		assert_true(doubt_is_there(&doubt) == !taken);
+		if (!taken) {
+			assert_int_equal(doubt_check(&doubt, (struct slice){ (const uint8_t *)"1", 1 }), DOUBT_GOES_ON);
+			assert_int_equal(doubt_check(&doubt, line), DOUBT_SAME);
+			doubt_deinit(&doubt);
+			spool_taken(s);
+		}
+		spool_close(s);
+	}
+	close(input[0]);
+	close(input[1]);
+}
+
 /* Something is unanswered all the time: still the disk holds little, although much goes through. */
 static void
 test_room_is_given_back(void **state)
@@ -555,6 +628,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_a_message_that_looks_like_a_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_a_spool, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_others_may_not_write_to_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_makes_messages_known, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_in_doubt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_room_is_given_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_smaller_limit, setup, teardown),
