@@ -165,13 +165,21 @@ play_check(struct streams *streams)
 	assert(streams->n_blocked == n_blocked);
 }
 
+/* Lets all go on; is_end: nothing follows. */
 static void
-play_settle(void)
+play_settle(bool is_end)
 {
+	struct peer *peer;
+
 	memory_store_set_auto(play.host.streams.storage, true);
 	memory_store_finish(play.host.streams.storage);
 	host_settle(&play.host);
 	host_look(&play.host, play_check);
+	if (is_end)
+		return;
+	TAILQ_FOREACH(peer, &play.host.peers, link)
+		if (peer->socket)
+			peer->was_killed = true; /* unless it is closed in order later */
 }
 
 /* Commands with names that are chosen by the number n. */
@@ -298,7 +306,7 @@ play_event(struct slot *slot, uint8_t what, uint8_t n)
 			host_finish(slot->peer);
 		break;
 	case 9:
-		play_settle();
+		play_settle(false);
 		break;
 	}
 }
@@ -353,7 +361,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else
 			play_event(slot, what - COMMANDS, data[i + 2]);
 	}
-	play_settle();
+	play_settle(true);
 	TAILQ_FOREACH(peer, &play.host.peers, link)
 		host_check_replies(peer, play_ignore, NULL);
 	host_deinit(&play.host);
