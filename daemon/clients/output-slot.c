@@ -50,7 +50,7 @@ output_push_slot(struct flow *flow, struct client *c)
 void
 output_fill(struct flow *flow, struct client *c, struct barrier *slot, struct chunk *chunk, size_t offset, size_t len)
 {
-	bool must_wait = c->out_state == CLIENT_OUT_BLOCKED || !outq_slot_is_first(&c->out, slot);
+	bool must_wait = c->out_state == CLIENT_OUT_BLOCKED || !outq_slot_is_due(&c->out, slot, chunk);
 
 	flow->work.done += WORK_QUEUE;
 	if (c->state == CLIENT_DEAD)

@@ -23,6 +23,20 @@ outq_slot_is_first(const struct outq *q, const struct barrier *slot)
 }
 
 /*
+ * Whether the reply of the slot need not be copied: it is the first one, and so can be written; or the one before it was
+ * filled in from the same chunk and not copied either, since it can be written, too, or keeps that chunk anyway.
+ */
+static inline bool
+outq_slot_is_due(const struct outq *q, const struct barrier *slot, const struct chunk *chunk)
+{
+	const struct span *before = &q->ring[(slot->slot - 1) & (q->cap - 1)];
+
+	return outq_slot_is_first(q, slot) ||
+	       (slot->slot != q->head && before->chunk == chunk && before->barrier &&
+	        before->barrier->commit == BARRIER_SLOT && before->barrier->pending == 0);
+}
+
+/*
  * Fills in the bytes of the reply, at least one, and opens the slot; the caller keeps its reference to the barrier,
  * whose other one ends when the reply is written or dropped. Takes a reference to the chunk. must_wait: the reply
  * cannot be written now, so a small one is copied. Returns 0; or -ENOMEM, and then the slot is as before.

@@ -111,7 +111,11 @@ request_stop(struct services *services, struct request *request)
 {
 	struct service *service = request->service;
 
-	if (request->worker) {
+	if (request->is_untold) {
+		TAILQ_REMOVE(&services->untold, request, link);
+		service->n_untold--;
+		request->is_untold = false;
+	} else if (request->worker) {
 		TAILQ_REMOVE(&request->worker->running, request, link);
 		request->worker->n_running--;
 		service->n_running--;
@@ -159,6 +163,27 @@ request_count(struct services *services, struct request *request, enum request_e
 	}
 }
 
+/* Its end is published later, when that does not come in between what must not be interrupted. */
+static void
+request_put_off(struct services *services, struct request *request, enum request_end how)
+{
+	request_stop(services, request);
+	heap_remove(&services->alarms, &request->alarm);
+	request->is_untold = true;
+	request->end = how;
+	request->service->n_untold++;
+	TAILQ_INSERT_TAIL(&services->untold, request, link);
+}
+
+void
+request_tell(struct services *services, uint64_t end)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&services->untold)) && services->flow->work.done < end)
+		request_end(services, request, request->end, (struct slice){ 0 });
+}
+
 void
 request_end(struct services *services, struct request *request, enum request_end how, struct slice text)
 {
@@ -166,6 +191,10 @@ request_end(struct services *services, struct request *request, enum request_end
 	struct party *caller = request->caller;
 
 	services->flow->work.done += WORK_LOOKUP;
+	if (request->channel && how >= REQUEST_TIMED_OUT && how != REQUEST_CANCELLED && services->flow->is_exclusive) {
+		request_put_off(services, request, how);
+		return;
+	}
 	request_stop(services, request);
 	request_count(services, request, how);
 	heap_remove(&services->alarms, &request->alarm);

@@ -31,6 +31,9 @@ void request_stop(struct services *services, struct request *request);
  */
 void request_end(struct services *services, struct request *request, enum request_end how, struct slice text);
 
+/* Ends what could not be told while flow.is_exclusive, until work.done is `end`. */
+void request_tell(struct services *services, uint64_t end);
+
 static inline uint64_t
 request_id(const struct request *request)
 {

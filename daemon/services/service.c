@@ -84,7 +84,7 @@ service_release(struct services *services, struct service *service)
 {
 	struct services_walk *walk;
 
-	if (service->n_workers > 0 || service->n_waiting > 0 || service->n_running > 0)
+	if (service->n_workers > 0 || service->n_waiting > 0 || service->n_running > 0 || service->n_untold > 0)
 		return;
 	LIST_FOREACH(walk, &services->walks, link)
 		if (walk->next == service)

@@ -63,6 +63,16 @@ struct party {
 	size_t cost, charged;
 };
 
+/* How a request ends. */
+enum request_end {
+	REQUEST_ANSWERED, /* with the payload of the worker */
+	REQUEST_FAILED,   /* with its text */
+	REQUEST_TIMED_OUT,
+	REQUEST_GONE,      /* the worker has */
+	REQUEST_UNSERVED,  /* nobody serves it */
+	REQUEST_CANCELLED, /* by its caller, or that has gone: it is told nothing */
+};
+
 struct request {
 	struct hashtable_node node; /* in services.requests; its hash is the id */
 	TAILQ_ENTRY(request) link;  /* see above */
@@ -78,7 +88,9 @@ struct request {
 	uint32_t timeout_ms;
 	uint32_t retries; /* how often it may be given once more */
 	size_t charged;
-	bool was_given;   /* once at least */
+	bool was_given; /* once at least */
+	bool is_untold; /* it has ended so, and is in the list services.untold */
+	enum request_end end;
 	bool has_payload; /* and so can be given once more */
 	uint8_t *channel; /* of an ASK: where the answer is published; or NULL */
 	size_t channel_len;
@@ -92,7 +104,7 @@ struct service {
 	TAILQ_ENTRY(service) deserted_link;
 	TAILQ_HEAD(, serving) idle; /* the one that is idle for longest first */
 	struct request_list waiting;
-	uint64_t n_workers, n_idle, n_waiting, n_running;
+	uint64_t n_workers, n_idle, n_waiting, n_running, n_untold;
 	uint64_t answered, failed, gone, timed_out;
 	const struct service_rule *rule;
 	uint64_t rules_generation;
@@ -100,16 +112,6 @@ struct service {
 	bool is_deserted;            /* on the list services.deserted: its last worker has gone, and requests wait */
 	size_t name_len;
 	uint8_t name[];
-};
-
-/* How a request ends. */
-enum request_end {
-	REQUEST_ANSWERED, /* with the payload of the worker */
-	REQUEST_FAILED,   /* with its text */
-	REQUEST_TIMED_OUT,
-	REQUEST_GONE,      /* the worker has */
-	REQUEST_UNSERVED,  /* nobody serves it */
-	REQUEST_CANCELLED, /* by its caller, or that has gone: it is told nothing */
 };
 
 /* What services need of the layers above, for one client each. */
@@ -140,6 +142,7 @@ struct services {
 	struct hashtable requests; /* that run, or that were asked for with ASK, by id */
 	TAILQ_HEAD(, service) all;
 	TAILQ_HEAD(, service) deserted;
+	struct request_list untold; /* of ASK, that have ended while nothing could be published */
 	LIST_HEAD(, services_walk) walks;
 	struct service *recent; /* that was looked for last, or NULL */
 	struct heap alarms, parked_alarms;

@@ -11,6 +11,7 @@ services_init(struct services *services, struct flow *flow)
 	TAILQ_INIT(&services->all);
 	TAILQ_INIT(&services->deserted);
 	TAILQ_INIT(&services->settling);
+	TAILQ_INIT(&services->untold);
 	STAILQ_INIT(&services->spare_parked);
 	if (getrandom(&services->key, sizeof(services->key), 0) != sizeof(services->key))
 		services->key = (struct siphash_key){ (uintptr_t)services, flow->start_ms };
@@ -82,6 +83,7 @@ services_advance(struct services *services)
 {
 	uint64_t now_us;
 
+	request_tell(services, services->flow->work.done + WORK_OUTPUT);
 	calls_check_deserted(services, services->flow->work.done + WORK_OUTPUT);
 	now_us = services_now_us(services);
 	calls_check(services, now_us);

@@ -37,6 +37,13 @@ services_next_deadline(const struct services *services)
 	return parked && parked->key < us ? parked->key : us;
 }
 
+/* Whether services_advance() has something to do at once. */
+static inline bool
+services_have_work(const struct services *services)
+{
+	return !TAILQ_EMPTY(&services->deserted) || !TAILQ_EMPTY(&services->untold);
+}
+
 /* How far flow.now_ms may be behind, in ms. */
 #define SERVICES_COARSE_MS 20
 
@@ -47,7 +54,7 @@ void services_advance(struct services *services);
 static inline bool
 services_must_advance(const struct services *services)
 {
-	return !TAILQ_EMPTY(&services->deserted) ||
+	return services_have_work(services) ||
 	       services_next_deadline(services) <= (services->flow->now_ms + SERVICES_COARSE_MS) * 1000;
 }
 
@@ -56,13 +63,6 @@ static inline void
 services_end_pass(struct services *services)
 {
 	services->now_us = 0;
-}
-
-/* Whether services_advance() has something to do at once. */
-static inline bool
-services_have_work(const struct services *services)
-{
-	return !TAILQ_EMPTY(&services->deserted);
 }
 
 /* Whether some replies of the client are not known yet; then it waits, and goes on when they are. */

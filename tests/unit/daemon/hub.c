@@ -317,6 +317,8 @@ hub_end_pass(struct hub *hub)
 	note_bus(hub, true);
 	flow_update_time(&hub->bus.flow);
 	pass_resume(&hub->bus, &ops);
+	if (services_must_advance(&hub->bus.services) && !hub->bus.flow.is_exclusive)
+		services_advance(&hub->bus.services);
 	pass_end(&hub->bus, &ops);
 	note_bus(hub, false);
 }
@@ -326,7 +328,7 @@ hub_settle(struct hub *hub)
 {
 	bool busy = true;
 
-	for (int i = 0; busy || pass_has_work(&hub->bus); i++) {
+	for (int i = 0; busy || pass_has_work(&hub->bus) || services_have_work(&hub->bus.services); i++) {
 		struct peer *peer;
 
 		if (i == PASSES_MAX)
