@@ -335,7 +335,7 @@ run_job_recipe() {
         *retry*) wait_until eval '[ "$(grep -c bad.jpg tried)" -ge 2 ]' ;;
         *' reports daily') assert_equal "$("$UDSCTL" jobs --json reports | grep -c daily)" 1 ;;
         *' mail '*) wait_until contains worked 'mail -s disks root: Filesystem' ;;
-        *--follow*) wait_until test -e app.sent ;; # it sends what is added from now on
+        *--follow*) wait_until test -s app.sent ;; # it sends what is added from now on
         *'--into all.log'*)
             wait_until logged_twice
             assert_equal "$(sort all.log | uniq -d)" ''
