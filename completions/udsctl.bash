@@ -91,7 +91,7 @@ _udsctl_value_option() {
     --socket | --file | --spool | --follow | --channel | --receivers | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
         --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | --rejoin | --warning | \
         --critical | --stop-timeout | --delay | --at | --id | --field | --from | --position | --into | --max-entries | \
-        --older-than | --before | --lag | --pending-age | --group | --retries | --backoff | --dead-letter) echo "$1" ;;
+        --older-than | --before | --lag | --pending-age | --group | --retries | --backoff | --dead-letter | --wait | --retry) echo "$1" ;;
     --watch | --wait-receiver) [ -z "${2:-}" ] || echo "$1" ;; # only behind "="
     esac
 }
@@ -146,6 +146,8 @@ _udsctl_offer_options() {
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;
+    call) options+=' --timeout --wait --retry' ;;
+    serve) options+=' --jobs' ;;
     reload | backup) options+=' --timeout' ;;
     check) options+=' --warning --critical --lag --pending-age --timeout' ;;
     bench) options+=' --json --timeout' ;;
@@ -197,7 +199,7 @@ _udsctl_read_words() {
 
 _udsctl() {
     local verbs='send recv pipe ping stats clients channels streams groups pending work jobs retry drop wait pause resume'
-    verbs+=' top monitor kill trim export import reload backup check bench help'
+    verbs+=' call serve top monitor kill trim export import reload backup check bench help'
     local raw_words raw cur kept quote program verb='' arguments=0 waiting='' ended='' socket=() option
     local _udsctl_plain _udsctl_quote
 

@@ -1,7 +1,7 @@
 # fish completion for udsctl
 
 set -l verbs send recv pipe ping stats clients channels streams groups pending work jobs retry drop wait pause resume \
-    top monitor kill trim export import reload backup check bench help
+    call serve top monitor kill trim export import reload backup check bench help
 
 # Reads the words before the cursor and prints "verb", "arguments" (how many stand behind the verb) or "socket", each
 # with what it is. A channel may have the name of a verb, so only the first word that is no option counts as one.
@@ -33,7 +33,7 @@ function __udsctl_words
             case -f -c -u -p -n -g -j --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
                 --spool-bytes --rate --count --hello --pattern --exec --jobs --pid --rejoin --stop-timeout --warning --critical \
                 --from --position --into --max-entries --older-than --before --lag --pending-age \
-                --group --retries --backoff --dead-letter
+                --group --retries --backoff --dead-letter --wait --retry
                 set waiting other
                 continue
             case -
@@ -95,6 +95,8 @@ complete -c udsctl -n __udsctl_verb -a drop -d "Take scheduled, waiting, delayed
 complete -c udsctl -n __udsctl_verb -a wait -d "Wait until jobs are done; the exit status is theirs"
 complete -c udsctl -n __udsctl_verb -a pause -d "Give no more jobs of a stream to workers"
 complete -c udsctl -n __udsctl_verb -a resume -d "Give jobs of a stream to workers again"
+complete -c udsctl -n __udsctl_verb -a call -d "Send a request to a service, and print its answer"
+complete -c udsctl -n __udsctl_verb -a serve -d "Run a command for each request to services"
 complete -c udsctl -n __udsctl_verb -a top -d "Watch channels, clients and streams live"
 complete -c udsctl -n __udsctl_verb -a monitor -d "Print messages as they are published"
 complete -c udsctl -n __udsctl_verb -a kill -d "Close the connections of clients"
@@ -190,6 +192,10 @@ complete -c udsctl -n "__udsctl_verb jobs" -l dead -d "List dead jobs"
 complete -c udsctl -n "__udsctl_verb jobs" -s n -l count -x -d "List at most so many of each state"
 complete -c udsctl -n "__udsctl_verb retry" -l all -d "Retry all dead jobs of the stream"
 complete -c udsctl -n "__udsctl_verb wait" -l timeout -x -d "Give up after so long"
+complete -c udsctl -n "__udsctl_verb call" -l timeout -x -d "Give up after this long without an answer"
+complete -c udsctl -n "__udsctl_verb call" -l wait -x -d "Wait so long for a worker to come"
+complete -c udsctl -n "__udsctl_verb call" -l retry -x -d "Repeat the request this often if its worker or the daemon dies"
+complete -c udsctl -n "__udsctl_verb serve" -s j -l jobs -x -d "Run up to this many commands at once"
 complete -c udsctl -n "__udsctl_verb channels" -l receivers -x -a "(__udsctl_ask channels --names)" \
     -d "List who receives this channel"
 complete -c udsctl -n "__udsctl_verb top" -l interval -x -d "Refresh at this interval"

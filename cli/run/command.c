@@ -20,10 +20,15 @@
 
 #include "cleanup.h"
 #include "memory.h"
+#include "say.h"
 #include "signals.h"
 
 /* Linux takes no string of an environment that is longer than 128 KiB, so commands would not start. */
 #define VALUE_MAX ((size_t)100 * 1024)
+
+/* Exit statuses of a shell. */
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NOT_FOUND 127
 
 extern char **environ;
 
@@ -104,7 +109,8 @@ command_become(const struct command *command, char **environment, int input, pid
 		if (getppid() != parent)
 			_exit(127);
 	}
-	if (dup2(input, STDIN_FILENO) >= 0) {
+	if (dup2(input, STDIN_FILENO) >= 0 && (!command->output || dup2(command->output, STDOUT_FILENO) >= 0) &&
+	    (!command->error || dup2(command->error, STDERR_FILENO) >= 0)) {
 		close_range(STDERR_FILENO + 1, ~0U, 0);
 		sigprocmask(SIG_SETMASK, mask, NULL);
 		execvpe(command->path, command->argv, environment);
@@ -163,4 +169,12 @@ command_find(const char *name, char **ret_path)
 		if (!*end || strchr(name, '/'))
 			return -error;
 	}
+}
+
+int
+command_report(const char *verb, const char *name, int error)
+{
+	say("%s: cannot run '%s': %s%s", verb, name, strerror(error),
+	    strpbrk(name, " ;|&$") ? "; a line for the shell goes like this: -- sh -c 'LINE'" : "");
+	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }

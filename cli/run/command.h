@@ -23,6 +23,8 @@ struct command {
 	const struct command_variable *variables;
 	size_t n;
 	const char *prefix;
+	/* Descriptors that become its standard output and error; 0: it has those of udsctl. */
+	int output, error;
 	/* In a process group of its own, and killed when udsctl dies. */
 	bool is_bound;
 };
@@ -30,6 +32,9 @@ struct command {
 /* The path of a program, which is looked for in PATH if the name has no slash. Returns 0 or -errno; the caller frees
  * it. */
 int command_find(const char *name, char **ret_path);
+
+/* Says that a verb cannot run the command, with this errno, and returns the exit status, which is that of a shell. */
+int command_report(const char *verb, const char *name, int error);
 
 /* Returns 0 or -errno; the caller waits for *ret_pid. */
 int command_start(const struct command *command, pid_t *ret_pid);

@@ -1,6 +1,5 @@
 #include "plan.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "human.h"
 #include "num.h"
 #include "protocol.h"
@@ -17,10 +17,6 @@
 
 #define RETRIES ((uint64_t)5)
 #define BACKOFF "1s..5m"
-/* Exit statuses of a shell. */
-#define EXIT_NOT_EXECUTABLE 126
-#define EXIT_NOT_FOUND 127
-
 /* The daemon takes lists of so many delays. */
 #define DELAYS_MAX 16
 
@@ -137,7 +133,5 @@ plan_init(struct plan *plan, const struct work_options *o)
 int
 plan_report_command(const struct plan *plan, int error)
 {
-	say("work: cannot run '%s': %s%s", plan->argv[0], strerror(error),
-	    strpbrk(plan->argv[0], " ;|&$") ? "; a line for the shell goes like this: -- sh -c 'LINE'" : "");
-	return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+	return command_report("work", plan->argv[0], error);
 }

@@ -1,0 +1,395 @@
+/*
+ * One connection: it says what is served, asks for as many requests as commands may be started, and answers. Replies
+ * come in the order of what was sent, which is noted. With the connection all its requests have ended, too: commands
+ * run on then, but what they answer is dropped, and they count as running until they end.
+ *
+ * The end: the services are given up, which the daemon answers by ending what was asked for; udsctl ends once all
+ * commands have and their answers have reached the daemon.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "answers.h"
+#include "buf.h"
+#include "children.h"
+#include "client.h"
+#include "command.h"
+#include "deadline.h"
+#include "loop.h"
+#include "memory.h"
+#include "num.h"
+#include "resp-encode.h"
+#include "resp-reply.h"
+#include "say.h"
+#include "serve-plan.h"
+#include "serve-request.h"
+#include "task.h"
+#include "timer.h"
+
+#define BULK_MAX ((size_t)1024 * 1024 * 1024)
+/* ms until it is asked again for requests that the daemon has refused. */
+#define AGAIN_MS ((uint64_t)1000)
+/* ms until the daemon has to have taken the last answers. */
+#define END_TIMEOUT ((uint64_t)5000)
+
+/* What is expected, in the order of the replies. */
+enum server_reply { SERVER_LIMIT, SERVER_SERVED, SERVER_REQUEST, SERVER_TAKEN, SERVER_UNSERVED };
+
+struct server {
+	const struct server_plan *plan;
+	struct loop *loop;
+	struct client *client;
+	struct children *children;
+	LIST_HEAD(, task) tasks;
+	uint64_t n_tasks;
+	struct resp_reply reply;
+	struct buf out;      /* what is not written */
+	struct buf expected; /* one byte for each reply: enum server_reply */
+	uint64_t connection; /* the number of this one */
+	uint64_t asked;      /* requests that were asked for */
+	uint64_t untaken;    /* answers that the daemon has not confirmed */
+	size_t answer_max;   /* the limit of the daemon, in bytes */
+	bool is_serving, is_refused;
+	struct timer again; /* nothing is asked for while it is set */
+	struct timer write; /* what was queued */
+	struct deadline end_deadline;
+	bool finishing;
+	int status; /* while finishing */
+};
+
+static struct slice
+server_word(const char *text)
+{
+	return (struct slice){ (const uint8_t *)text, strlen(text) };
+}
+
+static void
+server_write(void *arg)
+{
+	struct server *s = arg;
+	struct iovec iov = { s->out.data, s->out.len };
+	size_t n = iov.iov_len > 0 ? client_writev(s->client, &iov, 1) : 0;
+
+	buf_consume(&s->out, n);
+	buf_shrink(&s->out);
+}
+
+/* Queues a command, whose reply is of this kind. */
+static void
+server_send(struct server *s, enum server_reply reply, const struct slice *words, size_t n)
+{
+	uint8_t kind = (uint8_t)reply;
+
+	memory_check(buf_append(&s->expected, &kind, 1));
+	memory_check(buf_reserve(&s->out, resp_command_size(words, n)));
+	s->out.len += resp_put_command((char *)s->out.data + s->out.len, words, n);
+	if (!timer_is_set(&s->write))
+		timer_set_us(&s->write, 0);
+}
+
+static void
+server_check_end(struct server *s)
+{
+	bool is_settled = !client_is_up(s->client) || (s->asked == 0 && s->untaken == 0);
+
+	if (!s->finishing || s->n_tasks > 0)
+		return;
+	if (is_settled)
+		loop_end(s->loop, s->status);
+	else
+		deadline_run(&s->end_deadline, true);
+}
+
+static void
+server_finish(struct server *s, int status)
+{
+	const struct slice words[] = { server_word("UDSD"), server_word("UNSERVE") };
+
+	if (s->finishing)
+		return;
+	s->finishing = true;
+	s->status = status;
+	if (s->is_serving)
+		server_send(s, SERVER_UNSERVED, words, 2);
+	server_check_end(s);
+}
+
+/* Asks for as many requests as there may be commands. */
+static void
+server_ask(void *arg)
+{
+	const struct slice words[] = { server_word("UDSD"), server_word("NEXT") };
+	struct server *s = arg;
+
+	server_check_end(s);
+	if (s->finishing || !s->is_serving || timer_is_set(&s->again))
+		return;
+	for (; s->asked + s->n_tasks < s->plan->jobs; s->asked++)
+		server_send(s, SERVER_REQUEST, words, 2);
+}
+
+static void
+server_answer(struct server *s, uint64_t id, bool is_answer, struct slice text)
+{
+	char number[NUM_DIGITS_MAX];
+	const struct slice words[] = { server_word("UDSD"),
+		                       server_word(is_answer ? "ANSWER" : "FAIL"),
+		                       { (uint8_t *)number, num_put_u64(number, id) },
+		                       text };
+
+	s->untaken++;
+	server_send(s, SERVER_TAKEN, words, 4);
+}
+
+/* The command for a request cannot be started, which is no fault of the request. */
+static void
+server_start_failed(struct server *s, uint64_t id, int error)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "the command cannot be started: %s", strerror(error));
+	server_answer(s, id, false, server_word(text));
+	if (!children_may_start_later(error)) {
+		server_finish(s, command_report("serve", s->plan->argv[0], error));
+		return;
+	}
+	say("%s", text);
+	timer_set(&s->again, CHILDREN_RETRY_MS);
+}
+
+static void
+server_take_request(struct server *s, const struct serve_request *request)
+{
+	struct task *task;
+	int r = serve_request_start(request, s->plan, s->loop, s->answer_max, &task);
+
+	if (r < 0) {
+		server_start_failed(s, request->id, -r);
+		return;
+	}
+	task->id = request->id;
+	task->connection = s->connection;
+	LIST_INSERT_HEAD(&s->tasks, task, link);
+	s->n_tasks++;
+}
+
+static void
+server_take_error(struct server *s, enum server_reply reply, const struct slice *text)
+{
+	bool is_temporary = reply == SERVER_REQUEST && answers_error_is(text, "BUSY");
+
+	if (reply == SERVER_LIMIT)
+		return;
+	if (!s->is_refused || !is_temporary)
+		say("serve: %.*s", (int)text->len, (const char *)text->p);
+	s->is_refused = true;
+	if (is_temporary)
+		timer_set(&s->again, AGAIN_MS);
+	else if (reply != SERVER_TAKEN)
+		loop_end(s->loop, answers_error_status(text));
+}
+
+/* Handles a reply. Returns false where it makes no sense. */
+static bool
+server_take(struct server *s, enum server_reply reply, const struct resp_node *node)
+{
+	bool is_error = node->type == RESP_ERROR || node->type == RESP_BULK_ERROR;
+	struct serve_request request;
+	int64_t limit;
+
+	s->asked -= reply == SERVER_REQUEST;
+	s->untaken -= reply == SERVER_TAKEN;
+	if (is_error) {
+		server_take_error(s, reply, &node->text);
+	} else if (reply == SERVER_LIMIT && node->type == RESP_ARRAY && node->elements == 2) {
+		if (num_parse_resp(node[2].text.p, node[2].text.len, &limit) == 0 && limit > 0)
+			s->answer_max = (size_t)limit;
+	} else if (reply == SERVER_REQUEST && serve_request_read(node, &request)) {
+		s->is_refused = false;
+		server_take_request(s, &request);
+	} else if (reply == SERVER_REQUEST ? node->type != RESP_NULL
+	                                   : reply != SERVER_LIMIT && node->type != RESP_INTEGER) {
+		return false;
+	}
+	s->is_serving |= reply == SERVER_SERVED && !is_error;
+	return true;
+}
+
+/* The replies that are complete. Returns the bytes they took, or -1 where they are not what was expected. */
+static ssize_t
+server_read(struct server *s, const uint8_t *p, size_t len, size_t *ret_need)
+{
+	size_t used = 0, n = 0;
+	bool is_right = true;
+	int complaint;
+
+	while (used < len && is_right && !loop_is_ending(s->loop)) {
+		switch (resp_reply_parse(&s->reply, p + used, len - used, BULK_MAX)) {
+		case RESP_REPLY_OK:
+			used += s->reply.used;
+			complaint = s->reply.nodes->type == RESP_ERROR ? answers_complaint(&s->reply.nodes->text) : 0;
+			if (complaint) {
+				client_drop(s->client, complaint);
+				return (ssize_t)used;
+			}
+			is_right = n < s->expected.len &&
+			           server_take(s, (enum server_reply)s->expected.data[n], s->reply.nodes);
+			n++;
+			break;
+		case RESP_REPLY_MORE:
+			*ret_need = s->reply.need;
+			buf_consume(&s->expected, n);
+			return (ssize_t)used;
+		case RESP_REPLY_ERROR:
+			is_right = false;
+			break;
+		case RESP_REPLY_NOMEM:
+			memory_check(-1);
+		}
+	}
+	if (!is_right)
+		return -1;
+	buf_consume(&s->expected, n);
+	return (ssize_t)used;
+}
+
+static size_t
+server_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
+{
+	struct server *s = arg;
+	ssize_t used = server_read(s, p, len, ret_need);
+
+	if (used < 0) {
+		client_end_foreign(s->client);
+		return len;
+	}
+	server_ask(s);
+	return (size_t)used;
+}
+
+static void
+server_up(void *arg)
+{
+	const struct slice limit[] = { server_word("CONFIG"), server_word("GET"), server_word("proto-max-bulk-len") };
+	struct server *s = arg;
+	size_t n = s->plan->n_services;
+	struct slice *words;
+
+	s->connection++;
+	if (s->finishing)
+		return;
+	words = memory_alloc((n + 2) * sizeof(*words));
+	words[0] = server_word("UDSD");
+	words[1] = server_word("SERVE");
+	for (size_t i = 0; i < n; i++)
+		words[2 + i] = server_word(s->plan->services[i]);
+	server_send(s, SERVER_LIMIT, limit, 3);
+	server_send(s, SERVER_SERVED, words, n + 2);
+	free(words);
+}
+
+static void
+server_down(void *arg, uint64_t unread)
+{
+	struct server *s = arg;
+
+	(void)unread;
+	s->connection++;
+	s->is_serving = false;
+	s->asked = s->untaken = 0;
+	s->out.len = s->expected.len = 0;
+	server_check_end(s);
+}
+
+static const struct client_ops server_client_ops = {
+	.up = server_up,
+	.input = server_input,
+	.writable = server_write,
+	.down = server_down,
+};
+
+static void
+server_child_ended_cb(void *arg, pid_t pid, int status)
+{
+	struct server *s = arg;
+	struct slice text;
+	struct task *task;
+	bool is_answer;
+
+	LIST_FOREACH(task, &s->tasks, link)
+		if (task->pid == pid)
+			break;
+	if (!task)
+		return;
+	is_answer = task_end(task, status, &text);
+	if (task->connection == s->connection)
+		server_answer(s, task->id, is_answer, text);
+	LIST_REMOVE(task, link);
+	s->n_tasks--;
+	task_free(task);
+}
+
+static void
+server_signal_cb(void *arg, int signo, bool again)
+{
+	struct server *s = arg;
+	struct task *task;
+
+	if (!again) {
+		if (s->n_tasks > 0)
+			say_notice("waiting for the running commands; another signal ends them");
+		server_finish(s, signo == SIGTERM ? EX_OK : 128 + signo);
+		return;
+	}
+	LIST_FOREACH(task, &s->tasks, link)
+		task_stop(task);
+	loop_end(s->loop, 128 + signo); /* which kills the commands */
+}
+
+static void
+server_end_timed_out_cb(void *arg, const char *why)
+{
+	struct server *s = arg;
+
+	say("serve: the daemon has not taken the last answers: %s", why);
+	loop_end(s->loop, s->status);
+}
+
+int
+server_run(const struct server_plan *plan)
+{
+	struct client_options options = { .addr = plan->o->common.addr };
+	struct server s = { .plan = plan, .answer_max = BULK_MAX };
+	struct task *task;
+	int status;
+
+	s.loop = loop_new(server_signal_cb, &s);
+	s.client = client_new(s.loop, &options, &server_client_ops, &s);
+	s.children = children_new(s.loop, server_child_ended_cb, server_ask, &s);
+	timer_init(&s.again, s.loop, server_ask, &s);
+	timer_init(&s.write, s.loop, server_write, &s);
+	deadline_init(&s.end_deadline, s.loop, END_TIMEOUT, server_end_timed_out_cb, &s);
+	client_start(s.client);
+	status = loop_run(s.loop);
+	while ((task = LIST_FIRST(&s.tasks))) {
+		LIST_REMOVE(task, link);
+		task_free(task);
+	}
+	client_free(s.client);
+	children_free(s.children);
+	timer_deinit(&s.again);
+	timer_deinit(&s.write);
+	deadline_deinit(&s.end_deadline);
+	loop_free(s.loop);
+	resp_reply_deinit(&s.reply);
+	buf_deinit(&s.out);
+	buf_deinit(&s.expected);
+	return status;
+}

@@ -1,0 +1,369 @@
+#!/usr/bin/env bats
+# udsctl call and udsctl serve: answers, errors and exit statuses, and what becomes of calls when somebody dies.
+
+load helper
+load users
+
+# serve [OPTION...] SERVICE... -- COMMAND...: a worker in the background that serves when this returns; its pid is
+# $WORKER, its messages are in $DIR/err.
+serve() {
+    local before
+    before=$(workers)
+    serve_unseen "$@"
+    wait_until has_more_workers "$before"
+}
+
+serve_unseen() {
+    background "$UDSCTL" serve "$@" 2>>"$DIR/err"
+    WORKER=$!
+}
+
+# field NAME: the values of a field of UDSD SERVICES, one for each service.
+field() {
+    printf 'UDSD SERVICES\r\n' | nc -NU "$S" | tr -d '\r' | grep -x -A 1 "$1" | sed -n 's/^://p'
+}
+
+# workers: how many there are, of all services.
+workers() {
+    field workers | awk '{ n += $1 } END { print n + 0 }'
+}
+
+has_workers() {
+    [ "$(workers)" = "$1" ]
+}
+
+has_more_workers() { # COUNT
+    [ "$(workers)" -gt "$1" ]
+}
+
+is_busy() { # COUNT
+    [ "$(field busy)" = "$1" ]
+}
+
+# call_later ARGUMENT...: a call in the background; its pid is $CALL, its exit status comes with wait_exit.
+call_later() {
+    background "$UDSCTL" call "$@" >"$DIR/answer" 2>"$DIR/why"
+    CALL=$!
+}
+
+# assert_ended STATUS TEXT: the call of call_later ends so.
+assert_ended() {
+    wait_exit "$CALL"
+    assert_equal "$status" "$1"
+    [ -z "$2" ] || contains "$DIR/why" "$2" || fail "$(cat "$DIR/why")"
+}
+
+@test "two shells: the command's output is the answer, of a text, and of all of standard input" {
+    start_udsd
+    serve upper -- tr a-z A-Z
+    run bash -c 'echo hi | "$1" call upper' - "$UDSCTL"
+    assert_success
+    assert_output HI
+    run "$UDSCTL" call upper some '' text
+    assert_success
+    assert_output 'SOME  TEXT'
+    printf 'a\n\nb\0c' | "$UDSCTL" call upper | cmp - <(printf 'A\n\nB\0C')
+    "$UDSCTL" call upper </dev/null | cmp - /dev/null
+    head -c 3000000 /dev/urandom >"$DIR/big"
+    serve copy -- cat
+    "$UDSCTL" call copy <"$DIR/big" | cmp - "$DIR/big"
+}
+
+@test "the command knows who calls what, until when, and gets no descriptor" {
+    start_udsd
+    # shellcheck disable=SC2016 # for the command to expand
+    serve who what -- sh -c 'echo "$UDSD_SERVICE $UDSD_UID $UDSD_PID $UDSD_TIMEOUT_MS"; ls /proc/self/fd | wc -l'
+    background "$UDSCTL" call --timeout 7s who x >"$DIR/answer"
+    CALL=$!
+    wait_exit "$CALL"
+    assert_equal "$(cat "$DIR/answer")" "who $(id -u) $CALL 7000
+4"
+    run "$UDSCTL" call what x
+    assert_line --regexp "^what $(id -u) "
+}
+
+@test "each reason for no answer has its text and its exit status" {
+    start_configured '[service closed]' 'call =' '[service tight]' 'max_waiting = 1'
+    run "$UDSCTL" call nobody x
+    assert_failure 69
+    assert_output "udsctl: nobody serves 'nobody'"
+    run "$UDSCTL" call closed x
+    assert_failure 77
+    assert_output --partial "may not call 'closed'"
+    serve fails -- sh -c 'echo out; echo first >&2; printf "last\n\n" >&2; exit 3'
+    run --separate-stderr "$UDSCTL" call fails x
+    assert_failure 1
+    assert_output ''
+    assert_equal "$stderr" 'udsctl: last'
+    assert_equal "$(cat "$DIR/err")" $'first\nlast'
+    serve mute -- sh -c 'exit 4'
+    run "$UDSCTL" call mute x
+    assert_failure 1
+    assert_output 'udsctl: failed with status 4'
+    serve killed -- sh -c 'kill -KILL $$'
+    run "$UDSCTL" call killed x
+    assert_failure 1
+    assert_output 'udsctl: was killed: Killed'
+    run "$UDSCTL" call --socket "$DIR/none" fails x
+    assert_failure 69
+    run "$UDSCTL" call
+    assert_failure 64
+    run "$UDSCTL" call '' x
+    assert_failure 64
+    run bash -c '"$1" call mute <"$2"' - "$UDSCTL" "$DIR"
+    assert_failure 74
+}
+
+@test "a service whose workers are all busy is said to be, once too many wait" {
+    start_configured '[service tight]' 'max_waiting = 1'
+    mkfifo "$DIR/go"
+    serve tight -- sh -c "cat <'$DIR/go'"
+    call_later tight x
+    wait_until is_busy 1
+    background "$UDSCTL" call tight x
+    wait_until eval '[ "$(field waiting)" = 1 ]'
+    run "$UDSCTL" call tight x
+    assert_failure 75
+    assert_output --partial "'tight'"
+    echo go >"$DIR/go"
+    assert_ended 0 ''
+}
+
+@test "a command whose deadline has passed is ended with all its processes, and the worker goes on" {
+    start_udsd
+    # shellcheck disable=SC2016 # for the command to expand
+    serve slow -- sh -c '[ "$(cat)" = quick ] && echo done && exit; sleep 1000 & echo $! >"$0"; wait' "$DIR/pid"
+    run "$UDSCTL" call --timeout 300ms slow x
+    assert_failure 75
+    assert_output --partial 'has not answered within 300 ms'
+    wait_until test -s "$DIR/pid"
+    wait_until is_gone "$(cat "$DIR/pid")"
+    run "$UDSCTL" call slow quick
+    assert_success
+    assert_output 'done'
+}
+
+@test "too large an answer, or request, is refused, and the worker goes on" {
+    start_configured '[limits]' 'max_message = 64K'
+    # shellcheck disable=SC2016 # for the command to expand
+    serve big -- sh -c 'head -c "$(cat)" /dev/zero'
+    "$UDSCTL" call big 65536 | cmp - <(head -c 65536 /dev/zero)
+    run "$UDSCTL" call big 65537
+    assert_failure 1
+    assert_output 'udsctl: the answer is over max_message (65536 bytes)'
+    run bash -c 'head -c 65537 /dev/zero | "$1" call big' - "$UDSCTL"
+    assert_failure 76
+    assert_output 'udsctl: the request is over max_message'
+    run "$UDSCTL" call big 1
+    assert_success
+}
+
+@test "endless output is ended; what a command leaves behind does not hold its answer" {
+    start_udsd
+    # shellcheck disable=SC2016 # for the command to expand
+    serve odd -- sh -c 'case $(cat) in yes) yes ;; leave) sleep 1000 & echo $! >"$0"; echo left ;; esac' "$DIR/pid"
+    run "$UDSCTL" call odd yes
+    assert_failure 1
+    assert_output --partial 'over max_message'
+    run "$UDSCTL" call odd leave
+    assert_success
+    assert_output left
+    kill "$(cat "$DIR/pid")"
+}
+
+@test "--jobs runs commands side by side" {
+    start_udsd
+    mkfifo "$DIR/a" "$DIR/b"
+    # The first answers when the second runs, too.
+    # shellcheck disable=SC2016 # for the command to expand
+    serve --jobs 2 pair -- sh -c 'case $(cat) in a) cat "$0/a" ;; b) echo met >"$0/a"; echo b ;; esac' "$DIR"
+    call_later pair a
+    run "$UDSCTL" call pair b
+    assert_output b
+    assert_ended 0 ''
+    assert_equal "$(cat "$DIR/answer")" met
+}
+
+@test "SIGTERM: what runs ends, nothing new begins, and the exit status is 0" {
+    start_udsd
+    mkfifo "$DIR/go"
+    serve --jobs 2 late -- sh -c "cat '$DIR/go'"
+    call_later late x
+    wait_until is_busy 1
+    kill "$WORKER"
+    wait_until has_workers 0
+    run "$UDSCTL" call late x
+    assert_failure 69
+    echo went >"$DIR/go"
+    assert_ended 0 ''
+    assert_equal "$(cat "$DIR/answer")" went
+    wait_exit "$WORKER"
+    assert_equal "$status" 0
+    serve idle -- true
+    kill "$WORKER"
+    wait_exit "$WORKER"
+    assert_equal "$status" 0
+}
+
+@test "a second signal ends the commands and the worker at once; the caller knows" {
+    start_udsd
+    # shellcheck disable=SC2016 # for the command to expand
+    serve stuck -- sh -c 'trap "" TERM; echo $$ >"$0"; while :; do sleep 1; done' "$DIR/pid"
+    call_later stuck x
+    wait_until test -s "$DIR/pid"
+    kill "$WORKER"
+    wait_until has_workers 0
+    kill "$WORKER"
+    wait_exit "$WORKER"
+    assert_equal "$status" 143
+    assert_ended 75 "the worker of 'stuck' has gone"
+    wait_until is_gone "$(cat "$DIR/pid")"
+}
+
+@test "a worker that is killed: its caller is told at once, or with --retry another worker answers" {
+    start_udsd
+    mkfifo "$DIR/go"
+    serve work -- sh -c "cat '$DIR/go'"
+    call_later work x
+    wait_until is_busy 1
+    kill -KILL "$WORKER"
+    assert_ended 75 'which may have done it'
+    # The one that has waited longest gets it, then the other.
+    serve work -- sh -c "cat '$DIR/go'"
+    local first=$WORKER
+    serve work -- echo again
+    call_later --retry 1 work x
+    wait_until is_busy 1
+    kill -KILL "$first"
+    assert_ended 0 ''
+    assert_equal "$(cat "$DIR/answer")" again
+}
+
+@test "the daemon is killed: a caller says that its request may have been done, or repeats it; workers come back" {
+    start_udsd
+    # shellcheck disable=SC2016 # for the command to expand
+    serve --jobs 2 count -- sh -c 'echo run >>"$0/runs"; [ "$(wc -l <"$0/runs")" -gt 2 ] || sleep 1000; echo third' "$DIR"
+    call_later count x
+    background "$UDSCTL" call --retry 1 count x >"$DIR/second"
+    local second=$!
+    wait_until has_lines "$DIR/runs" 2
+    kill_udsd
+    assert_ended 75 'the request may have been done'
+    start_udsd
+    wait_until has_workers 1
+    # The commands of lost requests still count, so the third has to wait for the end of one.
+    pkill -KILL -P "$WORKER"
+    wait_exit "$second"
+    assert_equal "$status" 0
+    assert_equal "$(cat "$DIR/second")" third
+    run "$UDSCTL" call count x
+    assert_success
+}
+
+@test "--wait waits for the daemon and for a worker, and no longer" {
+    run "$UDSCTL" call --wait 200ms upper x
+    assert_failure 69
+    assert_output --partial "no connection to $S"
+    call_later --wait 1m upper x
+    start_udsd
+    wait_until eval '[ "$(field waiting)" = 1 ]'
+    serve_unseen upper -- tr a-z A-Z
+    assert_ended 0 ''
+    assert_equal "$(cat "$DIR/answer")" X
+    run "$UDSCTL" call --wait 200ms nobody x
+    assert_failure 69
+    assert_output "udsctl: nobody serves 'nobody'"
+}
+
+@test "a daemon that hangs does not hold its callers for ever" {
+    start_udsd
+    serve upper -- tr a-z A-Z
+    kill -STOP "$UDSD_PID"
+    run "$UDSCTL" call --timeout 100ms upper x
+    kill -CONT "$UDSD_PID"
+    assert_failure 75
+    assert_output --partial 'the request may have been done'
+}
+
+@test "wrong usage of serve, a command that cannot be run, and a service that may not be served" {
+    start_configured '[service closed]' 'serve ='
+    run "$UDSCTL" serve -- true
+    assert_failure 64
+    run "$UDSCTL" serve upper
+    assert_failure 64
+    run "$UDSCTL" serve '' -- true
+    assert_failure 64
+    run "$UDSCTL" serve --jobs 1001 upper -- true
+    assert_failure 64
+    run -127 "$UDSCTL" serve upper -- "$DIR/none"
+    run -126 "$UDSCTL" serve upper -- "$DIR"
+    run "$UDSCTL" serve closed -- true
+    assert_failure 77
+    assert_output --partial "may not serve 'closed'"
+    # One that vanishes later.
+    printf '#!/bin/sh\nexit 0\n' >"$DIR/command"
+    chmod +x "$DIR/command"
+    serve upper -- "$DIR/command"
+    rm "$DIR/command"
+    run "$UDSCTL" call upper x
+    assert_failure 1
+    assert_output --partial 'the command cannot be started'
+    wait_exit "$WORKER"
+    assert_equal "$status" 127
+}
+
+# load_on NUMBER: calls one after the other while $DIR/load exists, and notes each answer that is wrong and each exit
+# status that there is no reason for.
+load_on() {
+    local n=0 answer status
+    while [ -e "$DIR/load" ]; do
+        ((n += 1))
+        answer=$("$UDSCTL" call --timeout 10s --wait 10s load "$1-$n" 2>>"$DIR/reasons.$1") && status=0 || status=$?
+        echo $status >>"$DIR/statuses.$1"
+        case $status in
+        0) [ "$answer" = "$1-$n" ] || echo "$1-$n: $answer" >>"$DIR/wrong" ;;
+        75) ;;
+        *) echo "$1-$n: status $status" >>"$DIR/wrong" ;;
+        esac
+    done
+}
+
+has_answers() { # COUNT
+    local numbers
+    for numbers in 1 2 3; do
+        [ "$(grep -cx 0 "$DIR/statuses.$numbers")" -ge "$1" ] || return 1
+    done
+}
+
+@test "workers with --jobs 4 that are stopped, restarted and killed under load: every call ends as it must" {
+    start_udsd
+    serve --jobs 4 load -- cat
+    local calls=() number round
+    touch "$DIR/load"
+    for number in 1 2 3; do
+        load_on $number <&0 3>&- 8>&- &
+        calls+=($!)
+        PIDS+=($!)
+    done
+    for round in 1 2 3; do
+        wait_until has_answers $((3 * round))
+        kill -TERM "$WORKER" # and the next one comes later
+        wait_exit "$WORKER"
+        assert_equal "$status" 0
+        serve_unseen --jobs 4 load -- cat
+        wait_until has_answers $((3 * round + 1))
+        kill -KILL "$WORKER"
+        serve_unseen --jobs 4 load -- cat
+        wait_until has_answers $((3 * round + 2))
+        kill -STOP "$WORKER"
+        kill -CONT "$WORKER"
+    done
+    kill_udsd
+    start_udsd
+    wait_until has_answers 14
+    rm "$DIR/load"
+    for number in "${calls[@]}"; do
+        wait_exit "$number"
+    done
+    [ ! -e "$DIR/wrong" ] || fail "$(cat "$DIR/wrong" "$DIR"/reasons.*)"
+}
