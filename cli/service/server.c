@@ -28,6 +28,8 @@
 #include "resp-encode.h"
 #include "resp-reply.h"
 #include "say.h"
+#include "serve-plan.h"
+#include "serve-request.h"
 #include "task.h"
 #include "timer.h"
 
@@ -162,51 +164,20 @@ server_start_failed(struct server *s, uint64_t id, int error)
 	timer_set(&s->again, CHILDREN_RETRY_MS);
 }
 
-/* nodes: the elements id, service, ms left, uid, pid, payload. */
 static void
-server_take_request(struct server *s, const struct resp_node *nodes)
+server_take_request(struct server *s, const struct serve_request *request)
 {
-	const struct resp_node *left = nodes + 2, *uid = nodes + 3, *pid = nodes + 4;
-	const struct command_variable variables[] = {
-		{ "UDSD_SERVICE", nodes[1].text },
-		{ "UDSD_UID", uid->text },
-		{ "UDSD_PID", pid->text },
-		{ "UDSD_TIMEOUT_MS", left->text },
-	};
-	const struct command command = {
-		.path = s->plan->path,
-		.argv = s->plan->argv,
-		.input = nodes[5].text,
-		.variables = variables,
-		.n = sizeof(variables) / sizeof(variables[0]),
-	};
-	uint64_t id = (uint64_t)nodes[0].integer;
 	struct task *task;
-	int r = task_start(s->loop, &command, (uint64_t)left->integer, s->answer_max, &task);
+	int r = serve_request_start(request, s->plan, s->loop, s->answer_max, &task);
 
 	if (r < 0) {
-		server_start_failed(s, id, -r);
+		server_start_failed(s, request->id, -r);
 		return;
 	}
-	task->id = id;
+	task->id = request->id;
 	task->connection = s->connection;
 	LIST_INSERT_HEAD(&s->tasks, task, link);
 	s->n_tasks++;
-}
-
-static bool
-server_is_request(const struct resp_node *node)
-{
-	static const enum resp_type types[] = { RESP_INTEGER, RESP_BULK,    RESP_INTEGER,
-		                                RESP_INTEGER, RESP_INTEGER, RESP_BULK };
-	const size_t n = sizeof(types) / sizeof(types[0]);
-
-	if (node->type != RESP_ARRAY || node->elements != n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (node[1 + i].type != types[i])
-			return false;
-	return node[3].integer >= 0;
 }
 
 static void
@@ -230,6 +201,7 @@ static bool
 server_take(struct server *s, enum server_reply reply, const struct resp_node *node)
 {
 	bool is_error = node->type == RESP_ERROR || node->type == RESP_BULK_ERROR;
+	struct serve_request request;
 	int64_t limit;
 
 	s->asked -= reply == SERVER_REQUEST;
@@ -239,9 +211,9 @@ server_take(struct server *s, enum server_reply reply, const struct resp_node *n
 	} else if (reply == SERVER_LIMIT && node->type == RESP_ARRAY && node->elements == 2) {
 		if (num_parse_resp(node[2].text.p, node[2].text.len, &limit) == 0 && limit > 0)
 			s->answer_max = (size_t)limit;
-	} else if (reply == SERVER_REQUEST && server_is_request(node)) {
+	} else if (reply == SERVER_REQUEST && serve_request_read(node, &request)) {
 		s->is_refused = false;
-		server_take_request(s, node + 1);
+		server_take_request(s, &request);
 	} else if (reply == SERVER_REQUEST ? node->type != RESP_NULL
 	                                   : reply != SERVER_LIMIT && node->type != RESP_INTEGER) {
 		return false;

@@ -1,22 +1,7 @@
 /* Runs a command for each request to services. */
 #pragma once
 
-#include "options.h"
-
-struct serve_options {
-	struct options common;
-	uint64_t jobs;
-};
-
-/* What the options say, and the path of the command's program. */
-struct server_plan {
-	const struct serve_options *o;
-	char *const *services;
-	size_t n_services;
-	char *const *argv;
-	char *path;
-	uint64_t jobs; /* that may run at once */
-};
+struct server_plan;
 
 /* Returns the exit status. */
 int server_run(const struct server_plan *plan);

@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "say.h"
+#include "serve-plan.h"
 #include "server.h"
 
 /* The daemon lets one client have so many requests. */
