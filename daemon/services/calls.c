@@ -7,6 +7,9 @@
 
 #define OF(type, member, p) ((type *)((char *)(p)-offsetof(type, member)))
 
+/* Payloads up to so many bytes are kept, in case the worker goes before it is sent the request. */
+#define KEPT_MAX 1024
+
 static const struct slice calls_nothing;
 
 /* Whether the service takes one more request of the client. Returns 0 or why not. */
@@ -73,7 +76,7 @@ calls_make(struct services *services, struct service *service, struct party *cal
 static int
 calls_place(struct services *services, struct request *request, const struct call *call)
 {
-	bool is_kept = request->retries > 0 || call->payload.len <= REQUEST_INLINE || request->service->n_idle == 0;
+	bool is_kept = request->retries > 0 || call->payload.len <= KEPT_MAX || request->service->n_idle == 0;
 
 	if (is_kept && request_keep_payload(services, request, call->payload) < 0)
 		return -ENOMEM;

@@ -74,24 +74,29 @@ matching_unpark(struct services *services, struct parked *parked)
 	matching_free_parked(services, parked);
 }
 
+/* Whether the worker may serve. One that may not, since the rules have changed, is disconnected. */
+static bool
+matching_admits(struct services *services, struct service *service, struct client *worker)
+{
+	if (access_list_admits(&service_rule(services, service)->serve, &worker->identity))
+		return true;
+	flow_log(services->flow, worker, LOG_LEVEL_INFO, "may not serve one of its services any more, disconnected");
+	flow_mark_dead(services->flow, worker);
+	return false;
+}
+
 /* The longest idle worker that is alive and may serve; others leave the list. */
 static struct party *
 matching_find_idle(struct services *services, struct service *service)
 {
-	const struct access_list *admitted = &service_rule(services, service)->serve;
-	struct serving *serving, *next;
+	struct serving *serving;
 
-	for (serving = TAILQ_FIRST(&service->idle); serving; serving = next) {
+	while ((serving = TAILQ_FIRST(&service->idle))) {
 		struct client *c = serving->party->client;
 
-		next = TAILQ_NEXT(serving, idle_link);
 		services->flow->work.done += WORK_VISIT;
-		if (client_is_live(c) && access_list_admits(admitted, &c->identity))
+		if (client_is_live(c) && matching_admits(services, service, c))
 			return serving->party;
-		if (client_is_live(c))
-			flow_log(services->flow, c, LOG_LEVEL_INFO,
-			         "may not serve one of its services any more, disconnected");
-		flow_mark_dead(services->flow, c);
 		TAILQ_REMOVE(&service->idle, serving, idle_link);
 		serving->is_idle = false;
 		service->n_idle--;
@@ -119,13 +124,31 @@ matching_give(struct services *services, struct request *request, struct slice p
 	return true;
 }
 
-/* Whether the caller is still there; one that has ended its input perhaps only waits for its answer. */
+/*
+ * Whether the caller is still there: one that has ended its input perhaps only waits for its answer. One that has gone
+ * is marked dead: its slots are not filled any more.
+ */
 static bool
 matching_is_wanted(struct services *services, const struct request *request)
 {
-	const struct client *c = request->caller->client;
+	struct client *c = request->caller->client;
 
-	return client_is_live(c) || (c->state != CLIENT_DEAD && !services->ops->is_gone(services, c));
+	if (client_is_live(c))
+		return true;
+	if (c->state != CLIENT_DEAD && services->ops->is_gone(services, c))
+		flow_mark_dead(services->flow, c);
+	return c->state != CLIENT_DEAD;
+}
+
+/* The oldest request that waits for the service and is wanted, or NULL. */
+static struct request *
+matching_first(struct services *services, struct service *service)
+{
+	struct request *first;
+
+	while ((first = TAILQ_FIRST(&service->waiting)) && !matching_is_wanted(services, first))
+		request_end(services, first, REQUEST_CANCELLED, (struct slice){ 0 });
+	return first;
 }
 
 struct request *
@@ -135,11 +158,11 @@ matching_oldest(struct services *services, struct party *worker)
 	struct serving *serving;
 
 	LIST_FOREACH(serving, &worker->services, link) {
-		struct request *first;
+		struct request *first = matching_first(services, serving->service);
 
 		services->flow->work.done += WORK_VISIT;
-		while ((first = TAILQ_FIRST(&serving->service->waiting)) && !matching_is_wanted(services, first))
-			request_end(services, first, REQUEST_CANCELLED, (struct slice){ 0 });
+		if (first && !matching_admits(services, serving->service, worker->client))
+			return NULL;
 		if (first && (!oldest || first->start_us < oldest->start_us))
 			oldest = first;
 	}

@@ -9,7 +9,8 @@
  */
 bool matching_give(struct services *services, struct request *request, struct slice payload);
 
-/* The oldest request that waits for one of the worker's services; or NULL. */
+/* The oldest request that waits for one of the services of the worker; or NULL, perhaps since it may not serve any more
+ * and has died. */
 struct request *matching_oldest(struct services *services, struct party *worker);
 
 /* Gives a request that waits to a worker that asks for one now. Returns whether it has got it, or has died. */

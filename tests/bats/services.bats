@@ -74,7 +74,7 @@ case_of() {
     start_configured '[service closed.*]' 'call =' 'serve =' '[store]' 'directory = none'
     case_of rights
     cp "$DIR/conf" "$DIR/new"
-    printf '[service s]\nserve =\ntimeout = 500ms\n' >>"$DIR/new"
+    printf '[service %s]\nserve =\ntimeout = 500ms\n' s t >>"$DIR/new"
     case_of reload "$DIR/conf" "$DIR/new"
 }
 

@@ -502,8 +502,11 @@ def reload():
     conf, new = sys.argv[3:5]
     worker, idle, caller, admin = serving("s"), serving("s"), connect(), connect()
     admin.call("UDSD", "SERVICES")
+    late, waiting = serving("t", parked=0), connect()
     caller.send("UDSD", "CALL", "s", "x")
     request = worker.read()
+    waiting.send("UDSD", "CALL", "t", "secret")
+    wait_until(lambda: figures("t")["waiting"] == 1, "the request to wait")
     os.rename(new, conf)
     assert admin.call("UDSD", "RELOAD") == b"OK"
     # What runs may end, what comes is refused.
@@ -512,6 +515,9 @@ def reload():
     caller.send("UDSD", "CALL", "s", "x")
     assert error_of(caller).startswith(("NOSERVICE", "TIMEOUT"))
     assert idle.read_to_end() == b""
+    late.send("UDSD", "NEXT")
+    assert late.read_to_end() == b""
+    assert error_of(waiting) == "NOSERVICE nobody serves 't'"
 
 
 def muted():

@@ -139,6 +139,33 @@ full_and_broken(struct hub *hub)
 	peer_expect_text(full, "+PONG\r\n$1\r\nA\r\n+PONG\r\n");
 }
 
+static bool
+is_gone(const struct session *s)
+{
+	return s->client.state == CLIENT_CLOSING;
+}
+
+/* A caller has ended its input, and is gone when its request would be given to a worker. */
+static void
+caller_hangs_up(struct hub *hub)
+{
+	struct peer *worker = worker_of(hub, "s", 0), *gone = peer_new(hub, 7), *caller = peer_new(hub, 7);
+
+	peer_ask(gone, "UDSD CALL s a\r\n", "");
+	peer_ask(caller, "UDSD CALL s b\r\n", "");
+	bus_finish(&hub->bus, &gone->session.client); /* as at the end of its input */
+	hub_settle(hub);
+	assert_false(gone->is_closed);
+	hub->sessions.is_gone = is_gone;
+	peer_say(worker, "UDSD NEXT\r\nUDSD NEXT TIMEOUT 0\r\n");
+	hub_settle(hub);
+	assert_non_null(memmem(worker->got.data, worker->got.len, "\r\nb\r\n*-1\r\n", 10));
+	worker->got.len = 0;
+	hub_settle(hub);
+	assert_true(gone->is_closed);
+	hub->sessions.is_gone = NULL;
+}
+
 /* Each quantile is within a sixteenth of what it should be, and old requests count less and less. */
 static void
 latencies_are_near(struct hub *hub)
@@ -194,6 +221,7 @@ static const struct conversation conversations[] = {
 	{ "nothing comes into exec", nothing_comes_into_exec },
 	{ "caller goes during exec", caller_goes_during_exec },
 	{ "full and broken", full_and_broken },
+	{ "caller hangs up", caller_hangs_up },
 	{ "latencies are near", latencies_are_near },
 	{ "rules match in order", rules_match_in_order },
 };
