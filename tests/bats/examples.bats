@@ -30,11 +30,10 @@ teardown() {
     common_teardown
 }
 
-# start_listening: a daemon, and a receiver of all channels, $LISTENER, that writes CHANNEL PAYLOAD to ./heard.
+# start_listening: a daemon, and a receiver of all channels that writes CHANNEL PAYLOAD to ./heard.
 start_listening() {
     start_udsd "$@"
     background "$UDSCTL" recv -p '*' --format '%c %p' >heard 2>/dev/null
-    LISTENER=$!
     wait_until subscribed 1
 }
 
@@ -268,6 +267,10 @@ receivers_then() {
     now "$rest"
 }
 
+serves() { # SERVICE
+    redis-cli -s "$S" UDSD SERVICES "$1" | grep -qx "$1"
+}
+
 run_recipe() {
     local recipe
     recipe=$(here "$1")
@@ -290,12 +293,10 @@ run_recipe() {
         wait_until contains alerts.json '"payload":"/var is full"'
         wait_until contains worked 'mail -s alerts.disk root: /var is full'
         ;;
-    *" ask &") receivers_then "$recipe" ;;
-    *" ask"*)
-        # Without the listener the reply waits until the asking process receives; the pattern alerts.* may remain.
-        kill "$LISTENER"
-        wait_until eval '[ "$(info pubsub_patterns)" -le 1 ]'
-        now "$recipe" && assert_output "$(date +%A)"
+    *"udsctl serve"*)
+        later "$(sed -n 's/ &$//p' <<<"$recipe")"
+        wait_until serves day
+        now "$(sed '/ &$/d' <<<"$recipe")" && assert_output Thursday
         ;;
     *"--format prometheus"*) exports_figures "$recipe" ;;
     *"udsctl check"*) now "$recipe" && assert_output --partial 'UDSD OK' ;;
