@@ -312,9 +312,10 @@ play_check(const struct peer *peer)
 static bool
 play_depends_on_time(const struct peer *peer)
 {
-	static const char *const told[] = { "# Memory",     "# Stats", "# Clients", "# Commandstats",
-		                            "# Errorstats", "# CPU",   "qbuf=",     NULL };
-	static const char *const said[] = { "kill", NULL }; /* the client may have left meanwhile */
+	static const char *const told[] = { "# Memory", "# Stats",    "# Clients", "# Commandstats", "# Errorstats",
+		                            "# CPU",    "# Services", "qbuf=",     "queued",         NULL };
+	/* The client may have left meanwhile; a request has a time, a quota, and one of several workers. */
+	static const char *const said[] = { "kill", "serve", "call", "ask", NULL };
 
 	for (const char *const *word = told; *word; word++)
 		if (play_mentions(&peer->got, *word))
