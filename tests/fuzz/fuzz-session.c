@@ -331,6 +331,9 @@ play_check_same(const struct play *a, const struct play *b)
 	TAILQ_FOREACH(x, &a->host.peers, link)
 		if (play_depends_on_time(x))
 			return;
+	TAILQ_FOREACH(y, &b->host.peers, link)
+		if (play_depends_on_time(y))
+			return;
 	for (x = TAILQ_FIRST(&a->host.peers), y = TAILQ_FIRST(&b->host.peers); x && y;
 	     x = TAILQ_NEXT(x, link), y = TAILQ_NEXT(y, link)) {
 		size_t len = x->got.len < y->got.len ? x->got.len : y->got.len;
