@@ -312,9 +312,10 @@ play_check(const struct peer *peer)
 static bool
 play_depends_on_time(const struct peer *peer)
 {
-	static const char *const told[] = { "# Memory",     "# Stats", "# Clients", "# Commandstats",
-		                            "# Errorstats", "# CPU",   "qbuf=",     NULL };
-	static const char *const said[] = { "kill", NULL }; /* the client may have left meanwhile */
+	static const char *const told[] = { "# Memory", "# Stats",    "# Clients", "# Commandstats", "# Errorstats",
+		                            "# CPU",    "# Services", "qbuf=",     "queued",         NULL };
+	/* The client may have left meanwhile; a request has a time, a quota, and one of several workers. */
+	static const char *const said[] = { "kill", "serve", "call", "ask", NULL };
 
 	for (const char *const *word = told; *word; word++)
 		if (play_mentions(&peer->got, *word))
@@ -329,6 +330,9 @@ play_check_same(const struct play *a, const struct play *b)
 
 	TAILQ_FOREACH(x, &a->host.peers, link)
 		if (play_depends_on_time(x))
+			return;
+	TAILQ_FOREACH(y, &b->host.peers, link)
+		if (play_depends_on_time(y))
 			return;
 	for (x = TAILQ_FIRST(&a->host.peers), y = TAILQ_FIRST(&b->host.peers); x && y;
 	     x = TAILQ_NEXT(x, link), y = TAILQ_NEXT(y, link)) {

@@ -327,6 +327,8 @@ host_pass(struct host *host)
 	host_leave();
 	host_note_waiting(host);
 	host_enter(host);
+	if (services_must_advance(&bus->services) && !bus->flow.is_exclusive)
+		services_advance(&bus->services);
 	if (host->sessions.streams && !bus->flow.executing)
 		streams_commit(&host->streams);
 	pass_end(bus, &ops);
@@ -479,9 +481,8 @@ host_can_go_on(struct host *host)
 {
 	const struct peer *peer;
 
-	if (host_streams_go_on(host))
+	if (host_streams_go_on(host) || (services_have_work(&host->bus.services) && !host->bus.flow.is_exclusive))
 		return true;
-
 	TAILQ_FOREACH(peer, &host->peers, link) {
 		const struct session *s = peer->socket ? &peer->socket->session : NULL;
 
@@ -493,25 +494,37 @@ host_can_go_on(struct host *host)
 	return false;
 }
 
-/* All output is drained, so a client may only wait for a receiver now. */
+/* Whether replies of the client are not known yet, since it has called a service or waits for a request. */
+static bool
+host_has_slots(const struct session *s)
+{
+	return s->client.party && s->client.party->n_slots > 0;
+}
+
+/* All output is drained, so a client may only wait for a receiver, a worker or a request now. */
 static void
 host_check_none_is_stuck(const struct host *host)
 {
 	const struct peer *peer;
+	bool has_slots = false;
 
+	TAILQ_FOREACH(peer, &host->peers, link)
+		has_slots = has_slots || (peer->socket && host_has_slots(&peer->socket->session));
 	assert(host->bus.flow.n_clogged == 0);
-	assert(TAILQ_EMPTY(&host->bus.flow.throttled) && TAILQ_EMPTY(&host->bus.flow.blocked) &&
-	       host->bus.flow.n_ready == 0);
+	/* While an answer is not known, what is behind it may reach a limit. */
+	assert(has_slots || TAILQ_EMPTY(&host->bus.flow.throttled));
+	assert(TAILQ_EMPTY(&host->bus.flow.blocked) && host->bus.flow.n_ready == 0);
 	TAILQ_FOREACH(peer, &host->peers, link) {
 		const struct session *s = peer->socket ? &peer->socket->session : NULL;
 
 		if (!s)
 			continue;
-		assert(s->client.state == CLIENT_OPEN ||
+		assert(s->client.state == CLIENT_OPEN || (s->client.state == CLIENT_CLOSING && host_has_slots(s)) ||
 		       (s->client.state == CLIENT_WAITING &&
-		        (s->client.wait_receivers > 0 || (s->info && s->info->blocked))));
-		assert(s->client.out_state == CLIENT_OUT_IDLE && s->client.out.count == 0);
-		assert(s->client.state == CLIENT_WAITING || peer->sent_at == peer->sent.len);
+		        (s->client.wait_receivers > 0 || (s->info && s->info->blocked) || has_slots)));
+		assert(host_has_slots(s) ? s->client.out_state == CLIENT_OUT_GATED && s->client.out.count > 0
+		                         : s->client.out_state == CLIENT_OUT_IDLE && s->client.out.count == 0);
+		assert(s->client.state != CLIENT_OPEN || peer->sent_at == peer->sent.len);
 	}
 }
 
