@@ -329,7 +329,7 @@ server_child_ended_cb(void *arg, pid_t pid, int status)
 	if (!task)
 		return;
 	is_answer = task_end(task, status, &text);
-	if (task->connection == s->connection)
+	if (task->connection == s->connection && !task->is_late) /* the daemon tells the caller of its deadline */
 		server_answer(s, task->id, is_answer, text);
 	LIST_REMOVE(task, link);
 	s->n_tasks--;

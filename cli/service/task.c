@@ -227,8 +227,6 @@ task_end(struct task *task, int status, struct slice *ret_answer)
 	if (task->is_too_long)
 		snprintf(task->last, sizeof(task->last), "the answer is over max_message (%zu bytes)",
 		         task->answer_max);
-	else if (task->is_late)
-		snprintf(task->last, sizeof(task->last), "the deadline has passed");
 	else if (!task->last[0])
 		children_describe(status, task->last, sizeof(task->last));
 	*ret_answer = (struct slice){ (const uint8_t *)task->last, strlen(task->last) };

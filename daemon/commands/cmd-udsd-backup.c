@@ -40,10 +40,12 @@ static enum command_result
 backup_begin(struct bus *bus, struct session *s, struct streams *streams)
 {
 	char path[sizeof(streams->copy_path)];
+	uint64_t name = streams_now_ms(streams);
 	int r;
 
-	snprintf(path, sizeof(path), "%s/backup-%llu.db", streams->directory,
-	         (unsigned long long)streams_now_ms(streams));
+	do /* never the name of the one before, which its client may still know */
+		snprintf(path, sizeof(path), "%s/backup-%llu.db", streams->directory, (unsigned long long)name++);
+	while (strcmp(path, streams->copy_path) == 0);
 	r = streams_backup(streams, path, backup_is_forgotten(bus, s, streams) ? streams->copy_path : NULL);
 	if (r < 0) {
 		reply_error(bus, s, "ERR the store cannot be copied: %s", strerror(-r));
