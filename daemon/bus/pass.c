@@ -116,7 +116,7 @@ pass_flush(struct bus *bus, const struct pass_ops *ops, struct client *c)
 		flow_set_out_state(flow, c, CLIENT_OUT_IDLE);
 	else
 		ops->flush(c);
-	if (!TAILQ_EMPTY(&c->replays))
+	if (c->has_replays)
 		replays_flushed(&bus->replays, c);
 }
 

@@ -20,6 +20,7 @@ void
 replays_deinit(struct replays *replays)
 {
 	hashtable_deinit(&replays->table);
+	hashtable_deinit(&replays->sets);
 }
 
 static uint64_t
@@ -37,7 +38,7 @@ replay_find(const struct client *c, const struct channel *channel, const struct 
 	const struct replays *replays = channel->replays;
 	struct hashtable_node *node;
 
-	if (channel->n_replays == 0 || TAILQ_EMPTY(&c->replays))
+	if (channel->n_replays == 0 || !c->has_replays)
 		return NULL;
 	replays->flow->work.done += WORK_LOOKUP;
 	node = hashtable_first(&replays->table, replay_hash(replays, c, channel, pattern));
@@ -48,6 +49,45 @@ replay_find(const struct client *c, const struct channel *channel, const struct 
 			return replay;
 	}
 	return NULL;
+}
+
+#define REPLAY_SET(node) ((struct replay_set *)((char *)(node)-offsetof(struct replay_set, node)))
+
+struct replay_set *
+replays_of(const struct replays *replays, const struct client *c)
+{
+	struct hashtable_node *node = c->has_replays ? hashtable_first(&replays->sets, c->id) : NULL;
+
+	return node ? REPLAY_SET(node) : NULL;
+}
+
+/* Likewise, made if it has none. NULL without memory. */
+static struct replay_set *
+replays_get_set(struct replays *replays, struct client *c)
+{
+	struct replay_set *set = replays_of(replays, c);
+
+	if (set)
+		return set;
+	set = calloc(1, sizeof(*set));
+	if (!set || hashtable_insert(&replays->sets, &set->node, c->id) < 0) {
+		free(set);
+		return NULL;
+	}
+	TAILQ_INIT(&set->list);
+	c->has_replays = true;
+	return set;
+}
+
+/* The set goes with the last one in it. */
+static void
+replays_release_set(struct replays *replays, struct client *c, struct replay_set *set)
+{
+	if (set->n > 0)
+		return;
+	hashtable_remove(&replays->sets, &set->node);
+	c->has_replays = false;
+	free(set);
 }
 
 static struct replay_list *
@@ -97,31 +137,36 @@ replay_begin(struct replays *replays, struct client *c, struct channel *channel,
              struct replay_place from)
 {
 	size_t size = channel_head_size(channel, pattern);
+	struct replay_set *set;
 	struct replay *replay;
 
 	if (pattern && c->user->subscriptions >= replays->flow->limits.max_subscriptions_per_uid)
 		return NULL;
-	replay = malloc(sizeof(*replay) + size);
-	if (!replay)
+	replays->flow->work.done += 2 * WORK_LOOKUP;
+	set = replays_get_set(replays, c);
+	if (!set)
 		return NULL;
-	replays->flow->work.done += WORK_LOOKUP;
-	*replay = (struct replay){
-		.client = c,
-		.channel = channel,
-		.pattern = pattern,
-		.place = from,
-		.next = from.at,
-		.state = replay_has_room(c) ? REPLAY_READY : REPLAY_WRITING,
-	};
-	stream_id_next(&replay->next);
-	replay->head_len = channel_put_head(channel, pattern, (char *)replay->head);
-	if (hashtable_insert(&replays->table, &replay->node, replay_hash(replays, c, channel, pattern)) < 0) {
+	replay = malloc(sizeof(*replay) + size);
+	if (!replay ||
+	    hashtable_insert(&replays->table, &replay->node, replay_hash(replays, c, channel, pattern)) < 0) {
 		free(replay);
+		replays_release_set(replays, c, set);
 		return NULL;
 	}
+	replay->set = set;
+	replay->client = c;
+	replay->channel = channel;
+	replay->pattern = pattern;
+	replay->state = replay_has_room(c) ? REPLAY_READY : REPLAY_WRITING;
+	replay->is_slow = false;
+	replay->place = from;
+	replay->next = from.at;
+	stream_id_next(&replay->next);
+	replay->head_len = channel_put_head(channel, pattern, (char *)replay->head);
 	if (replay->state == REPLAY_READY)
 		TAILQ_INSERT_TAIL(&replays->ready, replay, link);
-	TAILQ_INSERT_TAIL(&c->replays, replay, of_client);
+	TAILQ_INSERT_TAIL(&set->list, replay, of_client);
+	set->n++;
 	c->user->subscriptions += pattern != NULL;
 	channel->replays = replays;
 	channel->n_replays++;
@@ -135,7 +180,9 @@ replay_end(struct replays *replays, struct replay *replay)
 	replays->flow->work.done += WORK_LOOKUP;
 	replay_set_state(replays, replay, REPLAY_WRITING);
 	hashtable_remove(&replays->table, &replay->node);
-	TAILQ_REMOVE(&replay->client->replays, replay, of_client);
+	TAILQ_REMOVE(&replay->set->list, replay, of_client);
+	replay->set->n--;
+	replays_release_set(replays, replay->client, replay->set);
 	replay->client->user->subscriptions -= replay->pattern != NULL;
 	replay->channel->n_replays--;
 	replay_changed(replay);
@@ -145,11 +192,12 @@ replay_end(struct replays *replays, struct replay *replay)
 void
 replays_end_for(struct replays *replays, struct client *c, const struct channel *channel, const struct pattern *pattern)
 {
+	const struct replay_set *set = channel ? NULL : replays_of(replays, c);
 	struct replay *replay = channel ? replay_find(c, channel, NULL) : NULL, *next;
 
 	if (replay)
 		replay_end(replays, replay);
-	for (replay = channel ? NULL : TAILQ_FIRST(&c->replays); replay; replay = next) {
+	for (replay = set ? TAILQ_FIRST(&set->list) : NULL; replay; replay = next) {
 		next = TAILQ_NEXT(replay, of_client);
 		replays->flow->work.done += WORK_VISIT;
 		if (replay->pattern == pattern)
@@ -158,14 +206,11 @@ replays_end_for(struct replays *replays, struct client *c, const struct channel 
 }
 
 size_t
-replays_count(const struct client *c)
+replays_count(const struct replays *replays, const struct client *c)
 {
-	const struct replay *replay;
-	size_t n = 0;
+	const struct replay_set *set = replays_of(replays, c);
 
-	TAILQ_FOREACH(replay, &c->replays, of_client)
-		n++;
-	return n;
+	return set ? set->n : 0;
 }
 
 bool
@@ -177,16 +222,17 @@ replay_has_room(const struct client *c)
 void
 replays_flushed(struct replays *replays, struct client *c)
 {
+	struct replay_set *set = replay_has_room(c) ? replays_of(replays, c) : NULL;
 	struct replay *replay;
 
-	if (!replay_has_room(c))
+	if (!set)
 		return;
-	TAILQ_FOREACH(replay, &c->replays, of_client) {
+	TAILQ_FOREACH(replay, &set->list, of_client) {
 		replays->flow->work.done += WORK_VISIT;
 		if (replay->state != REPLAY_WRITING)
 			continue;
-		TAILQ_REMOVE(&c->replays, replay, of_client);
-		TAILQ_INSERT_TAIL(&c->replays, replay, of_client);
+		TAILQ_REMOVE(&set->list, replay, of_client);
+		TAILQ_INSERT_TAIL(&set->list, replay, of_client);
 		replay_set_state(replays, replay, REPLAY_READY);
 		return;
 	}

@@ -35,7 +35,8 @@ enum replay_state {
 struct replay {
 	struct hashtable_node node;    /* in replays.table, by client, channel and pattern */
 	TAILQ_ENTRY(replay) link;      /* of replays.ready, cold or queued */
-	TAILQ_ENTRY(replay) of_client; /* client.replays; the one whose turn is next first */
+	TAILQ_ENTRY(replay) of_client; /* the one whose turn is next first */
+	struct replay_set *set;        /* of the client */
 	struct client *client;
 	struct channel *channel;
 	const struct pattern *pattern; /* NULL: it is subscribed to the channel by name */
@@ -49,10 +50,18 @@ struct replay {
 
 TAILQ_HEAD(replay_list, replay);
 
+/* Of one client that has_replays. */
+struct replay_set {
+	struct hashtable_node node; /* in replays.sets; its hash is the id of the client */
+	struct replay_list list;
+	size_t n;
+};
+
 struct replays {
 	struct flow *flow;
 	struct siphash_key key;
 	struct hashtable table; /* of all */
+	struct hashtable sets;
 	struct replay_list ready, cold, queued;
 	size_t n_cold;
 	uint64_t fetched; /* streams.fetched when the cold ones were looked at */
@@ -86,8 +95,10 @@ void replays_end_for(struct replays *replays, struct client *c, const struct cha
 
 void replay_set_state(struct replays *replays, struct replay *replay, enum replay_state state);
 
-/* How many the client has. */
-size_t replays_count(const struct client *c);
+/* Those of the client, or NULL if it has none. */
+struct replay_set *replays_of(const struct replays *replays, const struct client *c);
+/* How many it has. */
+size_t replays_count(const struct replays *replays, const struct client *c);
 
 /* Whether what the client gets from replays is written. */
 bool replay_has_room(const struct client *c);

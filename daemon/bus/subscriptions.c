@@ -245,9 +245,9 @@ subscriptions_remove(struct subscriptions *subscriptions, struct subscription *s
 	struct client *moved;
 
 	subscriptions->flow->work.done += 5 * WORK_LOOKUP;
-	if (!TAILQ_EMPTY(&sub->client->replays) && sub->kind == SUBSCRIPTION_PATTERN)
+	if (sub->client->has_replays && sub->kind == SUBSCRIPTION_PATTERN)
 		replays_end_for(subscriptions->replays, sub->client, NULL, sub->pattern);
-	else if (!TAILQ_EMPTY(&sub->client->replays))
+	else if (sub->client->has_replays)
 		replays_end_for(subscriptions->replays, sub->client, sub->channel, NULL);
 	moved = recvset_remove(set, sub->index);
 	if (moved)
@@ -281,5 +281,5 @@ subscriptions_set_encoding(struct subscriptions *subscriptions, struct client *c
 		subscription_receivers(sub)->n_of[c->encoding]--;
 		subscription_receivers(sub)->n_of[encoding]++;
 	}
-	c->encoding = (uint8_t)encoding;
+	c->encoding = encoding & 0x3f; /* as wide as the field */
 }

@@ -18,14 +18,11 @@
 
 struct channel;
 struct client;
-struct replay;
-struct party;
 struct subscription;
 struct user;
 
 TAILQ_HEAD(client_list, client);
 LIST_HEAD(subscription_list, subscription);
-TAILQ_HEAD(replay_set, replay);
 
 enum client_state {
 	CLIENT_OPEN,    /* takes commands */
@@ -60,14 +57,11 @@ struct client {
 
 	/* What it receives. */
 	struct subscription_list subscriptions;
-	struct replay_set replays; /* what it gets from the store for now, see bus/replay.h */
-	uint64_t delivered;        /* messages queued for it */
+	uint64_t delivered; /* messages queued for it */
 	uint32_t n_channels, n_patterns, n_shards;
 
 	/* When its peer last read something, or had nothing to read: the low half of flow.now_ms. */
 	uint32_t progress_ms;
-
-	struct party *party; /* what services know of it, see services-data.h; or NULL */
 
 	uint64_t published; /* messages */
 	/* What publishes_to_own and publish_allowed are about; valid while members_generation is `generation`. */
@@ -79,7 +73,9 @@ struct client {
 	uint32_t created_s, active_s; /* when it came, and last did something; seconds since the daemon started */
 	uint8_t state;
 	uint8_t out_state;
-	uint8_t encoding;      /* enum encoding: how messages are written for it */
+	uint8_t encoding : 6;  /* enum encoding: how messages are written for it */
+	bool has_replays : 1;  /* gets messages from the store for now, see bus/replay.h */
+	bool has_party : 1;    /* calls or serves services, see party_find() */
 	uint8_t wanted;        /* for the owner of the socket: the events that it waits for there */
 	bool clogged : 1;      /* has too much output unsent, see output-limit.h */
 	bool held_up : 1;      /* has too many replies that wait for a commit: gets no more for now, but clogs nobody */

@@ -90,7 +90,6 @@ flow_admit(struct flow *flow, struct client *c, const struct identity *given)
 	TAILQ_INSERT_TAIL(&flow->clients, c, link);
 	outq_init(&c->out);
 	LIST_INIT(&c->subscriptions);
-	TAILQ_INIT(&c->replays);
 	flow->stats.clients++;
 	return 0;
 }

@@ -117,7 +117,7 @@ cmd_client_put_own(struct buf *out, struct bus *bus, const struct client *c, con
 	                   " clogged=%d mode=%s udsd-sub=%d replaying=%zu",
 	                   who->anonymous ? -1LL : (long long)who->uid, who->anonymous ? -1LL : (long long)who->gid,
 	                   who->anonymous ? 0 : (int)who->pid, c->published, c->delivered, c->clogged,
-	                   cmd_client_or_empty(mode), c->wants_missed, replays_count(c));
+	                   cmd_client_or_empty(mode), c->wants_missed, replays_count(&bus->replays, c));
 
 	if (r == 0)
 		r = cmd_client_put_names(out, bus, c, false);

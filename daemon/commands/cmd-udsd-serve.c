@@ -44,7 +44,7 @@ cmd_udsd_serve(struct bus *bus, struct session *s, const struct slice *argv, siz
 		if (!serve_require(bus, s, argv[i]))
 			return COMMAND_DONE;
 	}
-	reply_integer(bus, s, workers_count(&s->client));
+	reply_integer(bus, s, workers_count(&bus->services, &s->client));
 	return COMMAND_DONE;
 }
 
@@ -60,7 +60,7 @@ cmd_udsd_unserve(struct bus *bus, struct session *s, const struct slice *argv, s
 			return COMMAND_MORE;
 		workers_unserve(&bus->services, &s->client, argv[i]);
 	}
-	reply_integer(bus, s, workers_count(&s->client));
+	reply_integer(bus, s, workers_count(&bus->services, &s->client));
 	return COMMAND_DONE;
 }
 

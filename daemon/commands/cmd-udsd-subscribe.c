@@ -114,7 +114,8 @@ enum command_result
 cmd_udsd_position(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
-	const struct replay *replay;
+	const struct replay_set *set = replays_of(&bus->replays, &s->client);
+	const struct replay *replay = set ? TAILQ_FIRST(&set->list) : NULL;
 	const struct stream *stream;
 	struct stream_id at = STREAM_ID_MIN;
 
@@ -124,7 +125,7 @@ cmd_udsd_position(struct bus *bus, struct session *s, const struct slice *argv, 
 	stream = keyspace_find(bus, streams, argv[2]);
 	if (stream)
 		at = stream->last;
-	TAILQ_FOREACH(replay, &s->client.replays, of_client) {
+	for (; replay; replay = TAILQ_NEXT(replay, of_client)) {
 		bus->flow.work.done += WORK_VISIT;
 		if (channel_is(replay->channel, argv[2], false) && stream_id_cmp(replay->place.at, at) < 0)
 			at = replay->place.at;

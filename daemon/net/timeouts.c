@@ -34,7 +34,7 @@ timeouts_is_waited_for(struct flow *flow, const struct client *c)
 static bool
 timeouts_may_take_time(struct flow *flow, struct client *c)
 {
-	if (TAILQ_EMPTY(&c->replays) || c->state != CLIENT_OPEN || c->user->is_over)
+	if (!c->has_replays || c->state != CLIENT_OPEN || c->user->is_over)
 		return false;
 	flow->work.done += c->out.count * WORK_VISIT;
 	return !outq_holds_barrier(&c->out) && !timeouts_is_waited_for(flow, c);

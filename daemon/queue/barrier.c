@@ -42,7 +42,7 @@ barrier_pool_deinit(struct barrier_pool *pool)
 
 	assert(ring_is_empty(&pool->ready));
 	while ((barrier = pool->free)) {
-		pool->free = barrier->next_free;
+		pool->free = barrier->next;
 		free(barrier);
 	}
 }
@@ -53,7 +53,7 @@ barrier_new(struct barrier_pool *pool)
 	struct barrier *barrier = pool->free;
 
 	if (barrier) {
-		pool->free = barrier->next_free;
+		pool->free = barrier->next;
 		pool->n_free--;
 	} else if (!(barrier = malloc(sizeof(*barrier)))) {
 		return NULL;
@@ -87,7 +87,7 @@ barrier_follow(struct barrier *barrier, struct barrier *commit)
 	assert(barrier->commit == 0 && commit->pending > 0);
 	barrier->commit = commit->commit;
 	barrier_add(barrier);
-	barrier->next_follower = commit->followers;
+	barrier->next = commit->followers;
 	commit->followers = barrier_ref(barrier);
 	barrier_ref(commit); /* so it is seen that somebody waits for it */
 }
@@ -122,7 +122,7 @@ barrier_release(struct barrier *barrier)
 		free(barrier);
 		return;
 	}
-	barrier->next_free = pool->free;
+	barrier->next = pool->free;
 	pool->free = barrier;
 	pool->n_free++;
 }
@@ -148,7 +148,7 @@ barrier_open(struct barrier *barrier)
 
 	barrier_make_waiters_ready(barrier);
 	while ((follower = barrier->followers)) {
-		barrier->followers = follower->next_follower;
+		barrier->followers = follower->next;
 		barrier->refs--;
 		barrier_arrive(follower);
 		barrier_unref(follower);
@@ -162,7 +162,7 @@ barrier_break(struct barrier *barrier)
 {
 	barrier->is_broken = true;
 	barrier_make_waiters_ready(barrier);
-	for (struct barrier *follower = barrier->followers; follower; follower = follower->next_follower)
+	for (struct barrier *follower = barrier->followers; follower; follower = follower->next)
 		barrier_break(follower);
 }
 

@@ -23,13 +23,14 @@ struct barrier_pool {
 
 struct barrier {
 	struct barrier_pool *pool;
-	struct barrier *next_free;
-	uint32_t refs;    /* of the open batch and of replies; the barrier lives until refs and pending are 0 */
-	uint32_t pending; /* spans that are not written yet; the barrier is open while it is 0 */
-	uint32_t commit;  /* 0; or, of a barrier that waits for the disk, its number: a later one opens later */
-	uint32_t slot;    /* of BARRIER_SLOT: where the span that waits for its bytes is in its ring, see outq-slot.h */
-	bool is_broken;   /* it never opens: whoever comes to it is disconnected */
-	struct barrier *followers, *next_follower; /* that wait for it; see barrier_follow() */
+	struct barrier *next; /* of the pool's free ones, or of the followers */
+	uint32_t refs;        /* of the open batch and of replies; the barrier lives until refs and pending are 0 */
+	uint32_t pending;     /* spans that are not written yet; the barrier is open while it is 0 */
+	uint32_t commit;      /* 0; or, of a barrier that waits for the disk, its number: a later one opens later */
+	/* Of BARRIER_SLOT: where the span that waits for its bytes is in its ring, see outq-slot.h. */
+	uint32_t slot : 31;
+	bool is_broken : 1;        /* it never opens: whoever comes to it is disconnected */
+	struct barrier *followers; /* that wait for it; see barrier_follow() */
 	struct barrier_waiter waiters;
 };
 
@@ -52,6 +53,7 @@ struct barrier *barrier_new_commit(struct barrier_pool *pool);
  * closed. From now on messages may overtake what waits for it.
  */
 void barrier_follow(struct barrier *barrier, struct barrier *commit);
+
 /* In place of the number of a commit: the barrier of one reply that is not known yet, see outq-slot.h. */
 #define BARRIER_SLOT UINT32_MAX
 

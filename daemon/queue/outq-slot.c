@@ -24,7 +24,7 @@ outq_push_slot(struct outq *q, struct chunk_pool *pool, struct barrier_pool *bar
 		return NULL;
 	}
 	chunk_unref(chunk);
-	slot->slot = (q->head + q->count - 1) & (q->cap - 1);
+	slot->slot = (q->head + q->count - 1) & (q->cap - 1) & INT32_MAX;
 	return slot;
 }
 

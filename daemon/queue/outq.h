@@ -177,7 +177,7 @@ outq_move_span(struct span *ring, uint32_t at, const struct span *span)
 {
 	ring[at] = *span;
 	if (span->barrier && span->barrier->commit == BARRIER_SLOT)
-		span->barrier->slot = at;
+		span->barrier->slot = at & INT32_MAX;
 }
 
 /* Likewise. Returns NULL without memory. */

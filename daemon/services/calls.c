@@ -10,6 +10,8 @@
 /* Payloads up to so many bytes are kept, in case the worker goes before it is sent the request. */
 #define KEPT_MAX 1024
 
+_Static_assert(CALLS_MAX + 1024 < 1 << 14, "as wide as the fields of struct party");
+
 static const struct slice calls_nothing;
 
 /* Whether the service takes one more request of the client. Returns 0 or why not. */
@@ -17,7 +19,7 @@ static int
 calls_check_limits(struct services *services, struct service *service, const struct client *c, const struct call *call)
 {
 	const struct service_rule *rule = service_rule(services, service);
-	const struct party *party = c->party;
+	const struct party *party = party_find(services, c);
 
 	if (!access_list_admits(&rule->call, &c->identity))
 		return SERVICES_E_DENIED;
@@ -133,7 +135,7 @@ calls_cancel(struct services *services, struct client *c, uint64_t id)
 	struct request *request = request_find(services, id);
 
 	services->flow->work.done += WORK_LOOKUP;
-	if (!request || request->caller != c->party || !request->channel)
+	if (!request || request->caller != party_find(services, c) || !request->channel)
 		return false;
 	request_end(services, request, REQUEST_CANCELLED, calls_nothing);
 	return true;
@@ -145,15 +147,15 @@ calls_find_running(struct services *services, const struct client *worker, uint6
 	struct request *request = request_find(services, id);
 
 	services->flow->work.done += WORK_LOOKUP;
-	return request && request->worker && request->worker == worker->party ? request : NULL;
+	return request && request->worker && request->worker == party_find(services, worker) ? request : NULL;
 }
 
 void
-calls_drop(struct services *services, struct client *c)
+calls_drop(struct services *services, struct party *caller)
 {
 	struct request *request;
 
-	while ((request = LIST_FIRST(&c->party->calls)))
+	while ((request = LIST_FIRST(&caller->calls)))
 		request_end(services, request, REQUEST_CANCELLED, calls_nothing);
 }
 

@@ -33,7 +33,7 @@ bool calls_cancel(struct services *services, struct client *c, uint64_t id);
 struct request *calls_find_running(struct services *services, const struct client *worker, uint64_t id);
 
 /* Nobody waits any more for what the client has asked. */
-void calls_drop(struct services *services, struct client *c);
+void calls_drop(struct services *services, struct party *caller);
 
 /* Ends requests whose time is over. */
 void calls_check(struct services *services, uint64_t now_us);

@@ -121,18 +121,20 @@ service_rule_look_up(struct services *services, struct service *service)
 struct party *
 party_get(struct services *services, struct client *c)
 {
-	struct party *party = c->party;
+	struct party *party = party_find(services, c);
 
 	if (party)
 		return party;
 	party = calloc(1, sizeof(*party));
-	if (!party)
+	if (!party || hashtable_insert(&services->parties, &party->node, c->id) < 0) {
+		free(party);
 		return NULL;
+	}
 	party->client = c;
+	c->has_party = true;
 	STAILQ_INIT(&party->parked);
 	TAILQ_INIT(&party->running);
-	services->n_parties++;
-	return c->party = party;
+	return party;
 }
 
 void
@@ -141,8 +143,8 @@ party_free(struct services *services, struct party *party)
 	assert(party->n_services == 0 && party->n_parked == 0 && party->n_running == 0 && party->n_calls == 0);
 	output_limit_charge(services->flow, party->client->user, &party->charged, 0);
 	services->flow->chunks.released += sizeof(*party);
-	services->n_parties--;
-	party->client->party = NULL;
+	hashtable_remove(&services->parties, &party->node);
+	party->client->has_party = false;
 	free(party);
 }
 

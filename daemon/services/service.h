@@ -35,7 +35,16 @@ service_name(const struct service *service)
 /* CLOCK_MONOTONIC in microseconds, read once in each pass. */
 uint64_t services_now_us(struct services *services);
 
-/* What is known of the client as a party; made if needed, and kept until party_free(). NULL without memory. */
+/* What is known of the client as a party; or NULL. */
+static inline struct party *
+party_find(const struct services *services, const struct client *c)
+{
+	struct hashtable_node *node = c->has_party ? hashtable_first(&services->parties, c->id) : NULL;
+
+	return node ? (struct party *)((char *)node - offsetof(struct party, node)) : NULL;
+}
+
+/* Likewise; made if needed, and kept until party_free(). NULL without memory. */
 struct party *party_get(struct services *services, struct client *c);
 
 /* Frees what is known of a client that neither serves nor has requests. */

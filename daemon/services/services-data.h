@@ -53,12 +53,14 @@ struct parked {
 };
 
 struct party {
+	struct hashtable_node node; /* in services.parties; its hash is the id of the client */
 	struct client *client;
 	LIST_HEAD(, serving) services;
 	STAILQ_HEAD(, parked) parked; /* oldest first */
 	struct request_list running;  /* requests that it was given as a worker, oldest first */
 	LIST_HEAD(, request) calls;   /* its own ones as a caller */
-	uint16_t n_services, n_parked, n_running, n_calls, n_slots;
+	/* See WORKER_SERVICES_MAX, WORKER_REQUESTS_MAX and CALLS_MAX; a parked NEXT and a call have a slot. */
+	uint64_t n_services : 10, n_parked : 10, n_running : 10, n_calls : 14, n_slots : 14;
 	/* Bytes that it takes; and that its user is charged with, which is not lowered each time. */
 	size_t cost, charged;
 };
@@ -138,7 +140,8 @@ struct services_walk {
 struct services {
 	struct flow *flow;
 	const struct services_ops *ops;
-	struct hashtable table;    /* of services, by name */
+	struct hashtable table; /* of services, by name */
+	struct hashtable parties;
 	struct hashtable requests; /* that run, or that were asked for with ASK, by id */
 	TAILQ_HEAD(, service) all;
 	TAILQ_HEAD(, service) deserted;
@@ -156,7 +159,7 @@ struct services {
 	uint32_t n_spare_parked;
 	struct request *spare; /* a free list, by call_link */
 	uint32_t n_spare;
-	uint64_t n_parties, n_workings, n_parked, n_waiting, n_running; /* n_workings: workers, for each service once */
+	uint64_t n_workings, n_parked, n_waiting, n_running; /* n_workings: workers, for each service once */
 	uint64_t calls, answered, failed, gone, timed_out, unserved, refused, cancelled, retried;
 	bool is_stopping;
 };

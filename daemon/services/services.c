@@ -23,7 +23,7 @@ services_deinit(struct services *services)
 	struct request *request;
 	struct parked *parked;
 
-	assert(services->n_parties == 0 && services->table.n == 0 && services->requests.n == 0);
+	assert(services->parties.n == 0 && services->table.n == 0 && services->requests.n == 0);
 	while ((parked = STAILQ_FIRST(&services->spare_parked))) {
 		STAILQ_REMOVE_HEAD(&services->spare_parked, link);
 		free(parked);
@@ -33,6 +33,7 @@ services_deinit(struct services *services)
 		free(request);
 	}
 	hashtable_deinit(&services->table);
+	hashtable_deinit(&services->parties);
 	hashtable_deinit(&services->requests);
 	heap_deinit(&services->alarms);
 	heap_deinit(&services->parked_alarms);
@@ -54,18 +55,20 @@ services_set_rules(struct services *services, const struct service_rules *rules)
 void
 services_leave(struct services *services, struct client *c)
 {
-	if (c->party)
+	if (c->has_party)
 		workers_leave(services, c);
 }
 
 void
 services_forget(struct services *services, struct client *c)
 {
-	if (!c->party)
+	struct party *party = party_find(services, c);
+
+	if (!party)
 		return;
-	calls_drop(services, c);
+	calls_drop(services, party);
 	workers_leave(services, c);
-	party_free(services, c->party);
+	party_free(services, party);
 }
 
 void
@@ -93,7 +96,9 @@ services_advance(struct services *services)
 bool
 services_settle(struct services *services, struct client *c)
 {
-	return c->party && c->party->n_slots > 0 && flow_wait(services->flow, c, &services->settling);
+	const struct party *party = party_find(services, c);
+
+	return party && party->n_slots > 0 && flow_wait(services->flow, c, &services->settling);
 }
 
 void

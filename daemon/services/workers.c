@@ -6,6 +6,8 @@
 #include "output-slot.h"
 #include "outq-slot.h"
 
+_Static_assert(WORKER_SERVICES_MAX < 1 << 10 && WORKER_REQUESTS_MAX < 1 << 10, "as wide as the fields of struct party");
+
 #define OF(type, member, p) ((type *)((char *)(p)-offsetof(type, member)))
 
 static struct serving *
@@ -100,7 +102,7 @@ workers_dismiss(struct services *services, struct party *party)
 void
 workers_unserve(struct services *services, struct client *c, struct slice name)
 {
-	struct party *party = c->party;
+	struct party *party = party_find(services, c);
 	struct service *service = party ? service_find(services, name) : NULL;
 	struct serving *serving = service ? workers_find(services, party, service) : NULL;
 
@@ -114,7 +116,7 @@ workers_unserve(struct services *services, struct client *c, struct slice name)
 void
 workers_unserve_all(struct services *services, struct client *c)
 {
-	struct party *party = c->party;
+	struct party *party = party_find(services, c);
 	struct serving *serving;
 
 	if (!party)
@@ -159,7 +161,7 @@ workers_park(struct services *services, struct party *party, uint64_t timeout_ms
 int
 workers_next(struct services *services, struct client *c, uint64_t timeout_ms)
 {
-	struct party *party = c->party;
+	struct party *party = party_find(services, c);
 	struct request *request;
 
 	if (!party || party->n_services == 0)
@@ -175,7 +177,7 @@ workers_next(struct services *services, struct client *c, uint64_t timeout_ms)
 void
 workers_leave(struct services *services, struct client *c)
 {
-	struct party *party = c->party;
+	struct party *party = party_find(services, c);
 	struct request *request, *next;
 	bool is_gone;
 

@@ -41,7 +41,9 @@ void workers_check(struct services *services, uint64_t now_us);
 
 /* Services that a client serves. */
 static inline uint32_t
-workers_count(const struct client *c)
+workers_count(const struct services *services, const struct client *c)
 {
-	return c->party ? c->party->n_services : 0;
+	const struct party *party = party_find(services, c);
+
+	return party ? party->n_services : 0;
 }

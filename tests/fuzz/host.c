@@ -496,9 +496,11 @@ host_can_go_on(struct host *host)
 
 /* Whether replies of the client are not known yet, since it has called a service or waits for a request. */
 static bool
-host_has_slots(const struct session *s)
+host_has_slots(const struct host *host, const struct session *s)
 {
-	return s->client.party && s->client.party->n_slots > 0;
+	const struct party *party = party_find(&host->bus.services, &s->client);
+
+	return party && party->n_slots > 0;
 }
 
 /* All output is drained, so a client may only wait for a receiver, a worker or a request now. */
@@ -509,7 +511,7 @@ host_check_none_is_stuck(const struct host *host)
 	bool has_slots = false;
 
 	TAILQ_FOREACH(peer, &host->peers, link)
-		has_slots = has_slots || (peer->socket && host_has_slots(&peer->socket->session));
+		has_slots = has_slots || (peer->socket && host_has_slots(host, &peer->socket->session));
 	assert(host->bus.flow.n_clogged == 0);
 	/* While an answer is not known, what is behind it may reach a limit. */
 	assert(has_slots || TAILQ_EMPTY(&host->bus.flow.throttled));
@@ -519,11 +521,12 @@ host_check_none_is_stuck(const struct host *host)
 
 		if (!s)
 			continue;
-		assert(s->client.state == CLIENT_OPEN || (s->client.state == CLIENT_CLOSING && host_has_slots(s)) ||
+		assert(s->client.state == CLIENT_OPEN ||
+		       (s->client.state == CLIENT_CLOSING && host_has_slots(host, s)) ||
 		       (s->client.state == CLIENT_WAITING &&
 		        (s->client.wait_receivers > 0 || (s->info && s->info->blocked) || has_slots)));
-		assert(host_has_slots(s) ? s->client.out_state == CLIENT_OUT_GATED && s->client.out.count > 0
-		                         : s->client.out_state == CLIENT_OUT_IDLE && s->client.out.count == 0);
+		assert(host_has_slots(host, s) ? s->client.out_state == CLIENT_OUT_GATED && s->client.out.count > 0
+		                               : s->client.out_state == CLIENT_OUT_IDLE && s->client.out.count == 0);
 		assert(s->client.state != CLIENT_OPEN || peer->sent_at == peer->sent.len);
 	}
 }

@@ -71,7 +71,7 @@ random_use(void **state __attribute__((unused)))
 
 	prng_init(&prng, prng_seed());
 	for (size_t i = 0; i < N_SESSIONS; i++)
-		sessions[i].encoding = (uint8_t)prng_below(&prng, 2);
+		sessions[i].encoding = prng_below(&prng, 2) ? ENCODING_RESP3 : ENCODING_RESP2;
 	for (int step = 0; step < 50000; step++) {
 		size_t i = prng_below(&prng, N_SESSIONS), n_resp3 = 0;
 
