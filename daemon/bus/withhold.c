@@ -3,6 +3,7 @@
 #include "missed.h"
 #include "replay.h"
 #include "slow-policy.h"
+#include "user.h"
 
 bool
 withhold_messages(const struct withheld *withheld, struct client *c)
@@ -18,10 +19,15 @@ withhold_messages(const struct withheld *withheld, struct client *c)
 		return false;
 	if (channel->slow == SLOW_STORE) {
 		replay = replay_begin(withheld->replays, c, channel, pattern, withheld->stored_before);
-		if (replay)
+		if (replay) {
 			replay->is_slow = true;
-		else
+		} else if (pattern && c->user->subscriptions >= flow->limits.max_subscriptions_per_uid) {
+			flow_log(flow, c, LOG_LEVEL_WARNING,
+			         "is slow, and its user has as many subscriptions as they may, disconnected");
+			flow_mark_dead(flow, c);
+		} else {
 			flow_out_of_memory(flow, c);
+		}
 		return true;
 	}
 	missed_add(withheld->missed, c, channel_name(channel), withheld->messages);

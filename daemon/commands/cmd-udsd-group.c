@@ -101,7 +101,7 @@ udsd_group_take(struct bus *bus, struct session *s, struct slice word, struct sl
 	values->set |= (uint64_t)1 << i;
 	if (value.len == 0) {
 		values->set &= ~((uint64_t)1 << i);
-		values->is_paused = values->is_paused && i != 5;
+		values->is_paused = values->is_paused && 1 << i != GROUP_PAUSED;
 		return true;
 	}
 	switch ((enum group_value)(1 << i)) {

@@ -246,14 +246,14 @@ static const struct later_entry *
 udsd_later_find(struct bus *bus, struct session *s, struct streams *streams, const struct stream *only,
                 struct udsd_later_place *place, const struct stream **ret_stream)
 {
-	struct later *later;
+	struct later *later = only ? only->later : TAILQ_FIRST(&streams->laters);
 
-	TAILQ_FOREACH(later, &streams->laters, link) {
+	for (; later; later = only ? NULL : TAILQ_NEXT(later, link)) {
 		const struct stream *stream = later->stream;
 		const struct later_entry *entry;
 
 		bus->flow.work.done += WORK_VISIT;
-		if (later->no < place->no || (only && only != stream))
+		if (later->no < place->no)
 			continue;
 		if (later->no > place->no)
 			*place = (struct udsd_later_place){ .no = later->no };

@@ -64,18 +64,22 @@ cmd_udsd_unserve(struct bus *bus, struct session *s, const struct slice *argv, s
 	return COMMAND_DONE;
 }
 
-/* Asks for the next request: "[TIMEOUT milliseconds]" at argv. */
-static void
-serve_next(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+/* "[TIMEOUT milliseconds]" at argv. */
+static bool
+serve_require_timeout(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, uint64_t *ret_ms)
 {
-	uint64_t timeout_ms = UINT64_MAX;
-
+	*ret_ms = UINT64_MAX;
 	if (argc > 0 && (argc != 2 || !slice_is_word(argv[0], "TIMEOUT"))) {
 		reply_error(bus, s, "ERR syntax error");
-		return;
+		return false;
 	}
-	if (argc > 0 && !service_require_ms(bus, s, "TIMEOUT", argv[1], 0, &timeout_ms))
-		return;
+	return argc == 0 || service_require_ms(bus, s, "TIMEOUT", argv[1], 0, ret_ms);
+}
+
+/* Asks for the next request. */
+static void
+serve_next(struct bus *bus, struct session *s, uint64_t timeout_ms)
+{
 	if (session_is_muted(s)) /* a request would be lost */
 		return;
 	switch (workers_next(&bus->services, &s->client, timeout_ms)) {
@@ -101,7 +105,10 @@ serve_next(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 enum command_result
 cmd_udsd_next(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
-	serve_next(bus, s, argv + 2, argc - 2);
+	uint64_t timeout_ms;
+
+	if (serve_require_timeout(bus, s, argv + 2, argc - 2, &timeout_ms))
+		serve_next(bus, s, timeout_ms);
 	return COMMAND_DONE;
 }
 
@@ -110,6 +117,7 @@ static enum command_result
 serve_end(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, enum request_end how)
 {
 	struct request *request;
+	uint64_t timeout_ms;
 	int64_t id;
 	bool is_wanted;
 
@@ -121,6 +129,8 @@ serve_end(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		reply_error(bus, s, "ERR syntax error");
 		return COMMAND_DONE;
 	}
+	if (argc > 4 && !serve_require_timeout(bus, s, argv + 5, argc - 5, &timeout_ms))
+		return COMMAND_DONE;
 	request = calls_find_running(&bus->services, &s->client, (uint64_t)id);
 	is_wanted = request && (request->slot || request->channel);
 	if (request) {
@@ -129,7 +139,7 @@ serve_end(struct bus *bus, struct session *s, const struct slice *argv, size_t a
 		request_end(&bus->services, request, how, argv[3]);
 	}
 	if (argc > 4)
-		serve_next(bus, s, argv + 5, argc - 5);
+		serve_next(bus, s, timeout_ms);
 	else
 		reply_integer(bus, s, is_wanted);
 	return COMMAND_DONE;

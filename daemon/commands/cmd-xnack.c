@@ -133,7 +133,7 @@ xnack_drop(struct streams *streams, struct stream_group *group, struct stream_id
 		is_needed |=
 		    other != group && (stream_id_cmp(other->last, id) < 0 || pending_find(&other->pending, id));
 	}
-	step = is_needed && is_ahead ? STREAM_END : stream_find(streams, stream, id, &entry);
+	step = is_needed ? STREAM_END : stream_find(streams, stream, id, &entry);
 	if (step == STREAM_COLD || step == STREAM_ERROR || (step == STREAM_END && !is_pending))
 		return step;
 	group_acknowledge(streams, group, id);

@@ -314,7 +314,8 @@ dispatch_any(struct bus *bus, struct session *s, const struct slice *argv, size_
 	const struct command *row = dispatch_choose(bus, s, argv, argc);
 	enum command_result result = COMMAND_DONE;
 
-	sessions_use_streams(bus);
+	if (!row || !(row->flags & COMMAND_NO_STREAMS))
+		sessions_use_streams(bus);
 	if (s->in_transaction && row && !(row->flags & COMMAND_UNQUEUED) &&
 	    cmd_require_channels(bus, s, row, argv, argc) && keyspace_require_queued(bus, s, row, argv, argc))
 		transaction_add(bus, s, row, argv, argc);

@@ -80,6 +80,15 @@ needs_listed(struct needs *needs)
 	return needs_xack(needs);
 }
 
+/* "key group (SILENT|FAIL|FATAL|RETURN|DROP) id": only DROP reads the entry. */
+static enum stream_step
+needs_udsd_nack(struct needs *needs)
+{
+	enum stream_step step = slice_is_word(needs->argv[4], "DROP") ? needs_ids(needs, 5, 1) : STREAM_END;
+
+	return step == STREAM_END ? needs_xack(needs) : step;
+}
+
 /* The options that trim; among fields of XADD too, where they mean nothing. Returns whether there are any. */
 static bool
 needs_parse_trim(const struct needs *needs, struct trim_options *options)
@@ -201,6 +210,7 @@ static const struct {
 	{ cmd_xack, needs_xack, 0, false },
 	{ cmd_xackdel, needs_listed, 1, false },
 	{ cmd_xnack, needs_listed, 1, false },
+	{ cmd_udsd_nack, needs_udsd_nack, 2, false },
 	{ cmd_xdelex, needs_listed, 1, false },
 	{ cmd_xdel, needs_xdel, 1, false },
 	{ cmd_xrange, needs_xrange, 1, false },

@@ -11,8 +11,9 @@ typedef enum command_result command_handler(struct bus *bus, struct session *s, 
 /* cmd-connection.c */
 command_handler cmd_auth, cmd_hello, cmd_ping, cmd_echo, cmd_quit, cmd_reset, cmd_select;
 
-/* cmd-udsd-group.c, cmd-udsd-later.c, cmd-udsd-pending.c */
+/* cmd-udsd-group.c, cmd-udsd-idmp.c, cmd-udsd-later.c, cmd-udsd-pending.c */
 command_handler cmd_udsd_group;
+command_handler cmd_udsd_idmp;
 command_handler cmd_udsd_later;
 command_handler cmd_udsd_pending;
 
@@ -38,8 +39,7 @@ command_handler cmd_pubsub_channels, cmd_pubsub_numsub, cmd_pubsub_numpat;
 command_handler cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub;
 
 /* cmd-udsd.c */
-command_handler cmd_udsd_channels, cmd_udsd_idmp, cmd_udsd_monitor, cmd_udsd_reload, cmd_udsd_waitown,
-    cmd_udsd_waitreceiver;
+command_handler cmd_udsd_channels, cmd_udsd_monitor, cmd_udsd_reload, cmd_udsd_waitown, cmd_udsd_waitreceiver;
 
 /* cmd-udsd-call.c, cmd-udsd-serve.c */
 command_handler cmd_udsd_ask, cmd_udsd_call, cmd_udsd_cancel, cmd_udsd_services;

@@ -16,6 +16,7 @@
 #include "reply.h"
 #include "resp-encode.h"
 #include "slow-policy.h"
+#include "streams-commit.h"
 
 /* Bytes of an error that is sent to a caller, at most. */
 #define ERROR_MAX 1024
@@ -176,27 +177,43 @@ service_must_wait(struct bus *bus, struct slice name, size_t len)
 	       channel->n_total > 0 && slow_policy_must_wait(&bus->flow, channel, len);
 }
 
-static void
-service_publish(struct bus *bus, const struct request *request, const char *error, struct slice payload)
+/* Returns whether the message was refused, since it cannot be stored: then bus->refusal says why. */
+static bool
+service_send(struct bus *bus, const struct request *request, const char *error, struct slice payload)
 {
 	uint8_t name[PROTOCOL_NAME_MAX];
 	struct publish_request message = { .name = { name, request->channel_len }, .payload = payload };
-	char busy[ERROR_MAX];
 
 	memcpy(name, request->channel, request->channel_len);
 	bus->flow.work.done += WORK_LOOKUP;
-	if (!error && service_must_wait(bus, message.name, payload.len)) {
-		snprintf(busy, sizeof(busy), "BUSY the receivers of '%.*s' do not keep up",
-		         COMMAND_SHOWN(message.name));
-		error = busy;
-	}
 	if (error) {
 		memcpy(name + request->channel_len, SERVICE_ERROR_SUFFIX, strlen(SERVICE_ERROR_SUFFIX));
 		message.name.len += strlen(SERVICE_ERROR_SUFFIX);
 		message.payload = (struct slice){ (const uint8_t *)error, strlen(error) };
 	}
 	/* If the rules do not allow it any more, or there is no memory, nobody can be told. */
-	publish_message(bus, request->caller->client, &message);
+	return publish_message(bus, request->caller->client, &message) == PUBLISH_REFUSED;
+}
+
+/* Publishes the answer, or the error; or why the answer cannot be published. */
+static void
+service_publish(struct bus *bus, const struct request *request, const char *error, struct slice payload)
+{
+	struct slice name = { request->channel, request->channel_len };
+	char busy[ERROR_MAX];
+
+	if (!error && service_must_wait(bus, name, payload.len)) {
+		snprintf(busy, sizeof(busy), "BUSY the receivers of '%.*s' do not keep up", COMMAND_SHOWN(name));
+		error = busy;
+	} else if (!error && bus->streams && access_is_stored(&bus->access, name, &bus->flow.work.done) &&
+	           streams_is_behind(bus->streams)) {
+		snprintf(busy, sizeof(busy), "BUSY the store does not keep up");
+		error = busy;
+	}
+	if (service_send(bus, request, error, payload) && !error) {
+		snprintf(busy, sizeof(busy), "%s", bus->refusal);
+		service_send(bus, request, busy, payload);
+	}
 }
 
 static void
@@ -289,8 +306,7 @@ service_reply_refusal(struct bus *bus, struct session *s, struct slice name, int
 		            "BUSY clients of %s have %llu byte%s of requests and unsent output, and there is no room "
 		            "for more (queue_limit_per_uid is %llu)",
 		            identity_text(&c->identity).text, (unsigned long long)c->user->queued,
-		            human_s(c->user->queued),
-		            (unsigned long long)bus->flow.limits.queue_limit_per_uid);
+		            human_s(c->user->queued), (unsigned long long)bus->flow.limits.queue_limit_per_uid);
 		break;
 	default:
 		reply_error(bus, s, "ERR out of memory");

@@ -21,9 +21,9 @@ struct turn {
 	bool is_ticking;
 	uint64_t tick_due_ms;
 	uint64_t last_sweep_ms;
-	struct alarm deadline;    /* of clients that wait for entries of streams */
+	struct alarm deadline;    /* the next one of services, streams and replays */
 	struct clock_watch clock; /* while entries wait for a time of day */
-	bool has_no_alarm;        /* they are looked at with each tick instead */
+	bool has_no_alarm;        /* these are looked at with each tick instead */
 	uint64_t trim_after_ms;   /* when the heap may be trimmed again */
 };
 

@@ -127,12 +127,3 @@ outq_end_answer(struct outq *q, uint32_t at, bool is_pinned)
 	}
 	return q->count - at;
 }
-
-bool
-outq_waits_for_commit(const struct outq *q)
-{
-	for (uint32_t i = 0; i < q->count; i++)
-		if (outq_is_overtaken(&q->ring[(q->head + i) & (q->cap - 1)]))
-			return true;
-	return false;
-}

@@ -23,6 +23,3 @@ int outq_pin(struct outq *q);
  */
 int outq_begin_answer(struct outq *q, uint32_t *ret_at);
 uint32_t outq_end_answer(struct outq *q, uint32_t at, bool is_pinned);
-
-/* Whether some reply waits for a commit. */
-bool outq_waits_for_commit(const struct outq *q);

@@ -88,7 +88,7 @@ outq_enlarge(struct outq *q, struct chunk_pool *pool)
 struct outq_extra *
 outq_get_extra(struct outq *q, struct chunk_pool *pool)
 {
-	static_assert(sizeof(*q->extra) <= CHUNK_RING_SIZE);
+	static_assert(sizeof(*q->extra) <= CHUNK_RING_SIZE, "it lies in a chunk");
 
 	if (q->extra)
 		return q->extra;

@@ -42,15 +42,17 @@ calls_undo(struct services *services, struct request *request)
 	services->cancelled--;
 }
 
-/* Puts it into a new request, but for the slot. Returns NULL without memory. */
+/* Puts it into a new request, but for the slot. NULL without memory: then the service is released. */
 static struct request *
 calls_make(struct services *services, struct service *service, struct party *caller, const struct call *call)
 {
 	uint64_t longest = service_rule(services, service)->timeout_ms;
 	struct request *request = request_new(services, service, caller);
 
-	if (!request)
+	if (!request) {
+		service_release(services, service);
 		return NULL;
+	}
 	request->timeout_ms =
 	    (uint32_t)(call->timeout_ms > 0 && call->timeout_ms < longest ? call->timeout_ms : longest);
 	request->start_us = services_now_us(services);
@@ -102,9 +104,10 @@ calls_begin(struct services *services, struct client *c, const struct call *call
 		return -ENOMEM;
 	r = calls_check_limits(services, service, c, call);
 	caller = r == 0 ? party_get(services, c) : NULL;
+	if (!caller)
+		service_release(services, service);
 	request = caller ? calls_make(services, service, caller, call) : NULL;
 	if (!request) {
-		service_release(services, service);
 		services->refused += r != SERVICES_E_UNSERVED;
 		services->unserved += r == SERVICES_E_UNSERVED;
 		return r != 0 ? r : -ENOMEM;
@@ -204,6 +207,7 @@ calls_desert(struct services *services, struct service *service, uint64_t end)
 			            calls_nothing);
 		} else if (request->wait_until_us < request->deadline_us &&
 		           request->alarm.key > request->wait_until_us) {
+			services->flow->work.done += WORK_LOOKUP;
 			if (request_set_alarm(services, request, request->wait_until_us) < 0)
 				flow_out_of_memory(services->flow, request->caller->client);
 		}

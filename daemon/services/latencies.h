@@ -13,7 +13,7 @@ struct latencies {
 	uint16_t counts[LATENCIES_CLASSES];
 };
 
-/* us: in microseconds; what is longer than an hour counts as an hour. */
+/* us: in microseconds; what is longer than 4.5 hours counts as that. */
 void latencies_add(struct latencies *latencies, uint64_t us);
 
 /* How long the given share of the requests took at most, in microseconds; 0 if there were none. per_mille: 1 to 1000.

@@ -68,6 +68,7 @@ enum {
 	COMMAND_KEY_ADD = 1 << 25,
 	COMMAND_KEY_READ = 1 << 26,
 	COMMAND_KEY_SEE = 1 << 27,
+	COMMAND_NO_STREAMS = 1 << 28, /* uses no stream, see sessions_use_streams() */
 };
 
 struct command {

@@ -213,6 +213,7 @@ salvage_check(const char *from, const char *to, char *error, size_t error_size)
 	char path[4096];
 	struct stat x, y;
 
+	errno = ENAMETOOLONG;
 	if (snprintf(path, sizeof(path), "%s/" STOREFILE_DATABASE, from) >= (int)sizeof(path) || stat(path, &x) < 0) {
 		snprintf(error, error_size, "%s: there is no store: %s", from, strerror(errno));
 		return -ENOENT;

@@ -116,8 +116,8 @@ worker_measure(struct worker *worker)
 	worker->room = room;
 	worker->figures.cpu_us = worker_clock_us(CLOCK_THREAD_CPUTIME_ID);
 	worker->unmeasured = 0;
-	worker_judge(worker);
-	worker->measure_at_ms = worker_state(worker) == STORAGE_OK ? UINT64_MAX : worker_now_ms() + WORKER_SCARCE_MS;
+	worker->measure_at_ms = UINT64_MAX;
+	worker_judge(worker); /* measures again soon while room is scarce */
 }
 
 /*

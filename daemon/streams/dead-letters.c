@@ -197,6 +197,7 @@ dead_letter_end(struct streams *streams, struct stream_group *group, struct stre
 	struct stream *stream = group->stream;
 
 	group_acknowledge(streams, group, id);
+	streams->flow->work.done += is_work ? stream->n_groups * (uint64_t)WORK_LOOKUP : 0;
 	if (is_work && !group_any_needs(stream, id))
 		stream_delete(streams, stream, id);
 	streams->dead++;

@@ -227,16 +227,6 @@ group_give(struct streams *streams, struct stream_group *group, struct stream_co
 	return entry;
 }
 
-void
-group_change(struct streams *streams, struct stream_group *group, struct stream_pending *entry)
-{
-	size_t leaves = group->pending.n, dirty = group->pending.n_dirty;
-
-	pending_changed(&group->pending, entry);
-	group_charge(streams, group);
-	group_touch_pending(streams, group, leaves, dirty);
-}
-
 bool
 group_acknowledge(struct streams *streams, struct stream_group *group, struct stream_id id)
 {

@@ -85,8 +85,6 @@ void group_free_all(struct streams *streams, struct stream *stream);
  */
 struct stream_pending *group_give(struct streams *streams, struct stream_group *group, struct stream_consumer *consumer,
                                   struct stream_id id);
-/* Call after a change of a pending entry, or of its history. */
-void group_change(struct streams *streams, struct stream_group *group, struct stream_pending *entry);
 /* Returns whether it was pending. */
 bool group_acknowledge(struct streams *streams, struct stream_group *group, struct stream_id id);
 

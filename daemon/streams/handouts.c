@@ -327,7 +327,7 @@ handouts_note(struct streams *streams, struct handouts *handouts, struct stream_
 	streams->flow->work.done += 2 * WORK_LOOKUP;
 	if (history) {
 		history->ended[cause] = pending_count(history->ended[cause]);
-		history->cause = cause;
+		history->cause = (uint8_t)cause;
 		history->is_over = true;
 		history->consumer = entry->consumer ? entry->consumer->no : history->consumer;
 		history->due_ms = delay_ms > 0 ? streams_unix_ms() + delay_ms : 0;

@@ -181,7 +181,7 @@ streams_retain(struct streams *streams)
 	if (streams->is_dead)
 		return;
 	now_us = due ? streams_now_us() : 0;
-	while (due && due->key <= now_us) {
+	while (due && due->key <= now_us && streams->flow->work.done < work_end) {
 		heap_remove(&streams->retain_due, due);
 		stream_note_full(streams, RETAINED(due));
 		streams->flow->work.done += WORK_LOOKUP;

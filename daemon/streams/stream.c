@@ -47,7 +47,6 @@ stream_touch(struct streams *streams, struct stream *stream)
 	streams->changes++;
 	if (stream->is_kept)
 		stream_note_full(streams, stream);
-	streams->changes++;
 	if (stream->is_dirty)
 		return;
 	stream->is_dirty = true;

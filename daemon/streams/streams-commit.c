@@ -218,10 +218,15 @@ streams_barrier(struct streams *streams, const struct stream *stream)
 }
 
 bool
+streams_is_behind(const struct streams *streams)
+{
+	return (streams->dirty_bytes + streams->committing_bytes > streams->limits.queue_bytes ||
+	        streams->is_filling) &&
+	       !streams->is_dead;
+}
+
+bool
 streams_must_wait(struct streams *streams, struct client *c)
 {
-	if ((streams->dirty_bytes + streams->committing_bytes <= streams->limits.queue_bytes && !streams->is_filling) ||
-	    streams->is_dead)
-		return false;
-	return flow_wait(streams->flow, c, &streams->throttled);
+	return streams_is_behind(streams) && flow_wait(streams->flow, c, &streams->throttled);
 }

@@ -28,5 +28,8 @@ bool streams_have_changes(const struct streams *streams);
  */
 struct barrier *streams_barrier(struct streams *streams, const struct stream *stream);
 
-/* Whether a command that writes has to wait for the disk first: then the client is put on the list. */
+/* Whether so much is not durable yet that nothing more may be added. */
+bool streams_is_behind(const struct streams *streams);
+
+/* Whether a command that writes has to wait for that: then the client is put on the list. */
 bool streams_must_wait(struct streams *streams, struct client *c);

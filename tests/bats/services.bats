@@ -60,6 +60,10 @@ case_of() {
 @test "UDSD ASK publishes the answer, or the error" {
     start_configured '[channel closed]' 'publish =' '[store]' 'directory = none'
     case_of asking
+    stop_udsd
+    start_configured '[store]' "directory = $DIR/store" \
+        '[stream full]' 'published = yes' 'max_entries = 1' 'when_full = refuse'
+    case_of stored_answers
 }
 
 @test "max_waiting and queue_limit_per_uid bound what waits" {

@@ -412,9 +412,31 @@ def asking():
         "NOPERM %s may not publish answers to 'closed' and 'closed:error'" % ("uid %d" % os.getuid()))
 
 
+def stored_answers():
+    """An answer that cannot be stored: the asker gets the error in its place."""
+    worker, caller, receiver = serving("s"), connect(), connect("3")
+    receiver.call("SUBSCRIBE", "full", "full:error")
+    receiver.read()
+    caller.call("UDSD", "ASK", "s", "x", "REPLY", "full")
+    answer(worker, b"1")
+    assert receiver.read() == [b"message", b"full", b"1"]
+    worker.send("UDSD", "NEXT")
+    caller.call("UDSD", "ASK", "s", "x", "REPLY", "full")
+    answer(worker, b"2")
+    kind, channel, text = receiver.read()
+    assert (kind, channel) == (b"message", b"full:error") and text.startswith(b"OOM "), (channel, text)
+
+
 def failures():
     """FAIL is an error of the call, whatever its text."""
     worker, caller = serving("s"), connect()
+    caller.send("UDSD", "CALL", "s", "x")
+    request = worker.read()
+    for wrong in ("TIMEOUT", "soon"), ("soon",):  # then nothing has been answered
+        assert worker.refusal("UDSD", "ANSWER", str(request[0]), "y", "NEXT", *wrong).startswith("ERR ")
+    assert worker.call("UDSD", "ANSWER", str(request[0]), "z") == 1
+    assert caller.read() == b"z"
+    worker.send("UDSD", "NEXT")
     for text, wanted in (b"no such row", "FAILED no such row"), (b"a\r\nb\nc", "FAILED a  b c"), (b"", "FAILED "), (
             b"x" * 5000, None):
         caller.send("UDSD", "CALL", "s", "x")

@@ -32,13 +32,14 @@ converse(struct hub *hub)
 	say(receiver, "SUBSCRIBE c c:error\r\n");
 	for (size_t i = 0; i < 2; i++)
 		say(workers[i], "UDSD SERVE s t u\r\nUDSD NEXT\r\nUDSD NEXT TIMEOUT 60000\r\n");
+	say(caller, "UDSD CALL early waits WAIT 60000\r\n"); /* the first of its kind: all has to be made */
 	say(caller, "UDSD CALL s a\r\nUDSD CALL t b RETRY 1\r\nPING\r\nUDSD ASK u c REPLY c\r\nUDSD CALL s d\r\n");
 	say(caller, "UDSD CALL s waits WAIT 60000\r\nUDSD CALL none waits WAIT 60000\r\nUDSD SERVICES\r\n");
-	say(workers[0], "UDSD ANSWER 1 x\r\nUDSD ANSWER 3 x\r\nUDSD FAIL 2 x NEXT\r\n");
-	say(workers[1], "UDSD ANSWER 2 x\r\nUDSD ANSWER 4 x\r\nUDSD UNSERVE t\r\nUDSD UNSERVE\r\n");
+	say(workers[0], "UDSD ANSWER 2 x\r\nUDSD ANSWER 4 x\r\nUDSD FAIL 3 x NEXT\r\n");
+	say(workers[1], "UDSD ANSWER 3 x\r\nUDSD ANSWER 5 x\r\nUDSD UNSERVE t\r\nUDSD UNSERVE\r\n");
 	if (!workers[0]->is_closed)
 		peer_break(workers[0]);
-	say(caller, "UDSD CANCEL 3\r\n");
+	say(caller, "UDSD CANCEL 4\r\n");
 }
 
 static void
