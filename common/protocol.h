@@ -16,6 +16,12 @@ struct slice {
 	size_t len;
 };
 
+static inline struct slice
+slice_of(const char *text)
+{
+	return (struct slice){ (const uint8_t *)text, strlen(text) };
+}
+
 /* Whether the slice is equal to the bytes at p. Few bytes, as in names, are compared without a call. */
 static inline bool
 slice_is(struct slice slice, const uint8_t *p)

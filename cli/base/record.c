@@ -70,7 +70,7 @@ record_set_real(json_t *record, const char *key, double value, int decimals)
 void
 record_set_string(json_t *record, const char *key, const char *text)
 {
-	record_set_bytes(record, key, (struct slice){ (const uint8_t *)text, strlen(text) });
+	record_set_bytes(record, key, slice_of(text));
 }
 
 /*

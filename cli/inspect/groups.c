@@ -124,8 +124,7 @@ groups_compare(const void *a, const void *b)
 int
 groups_fetch(struct ask *a, const char *stream, struct groups *groups)
 {
-	int status = stream ? groups_fetch_stream(a, (struct slice){ (const uint8_t *)stream, strlen(stream) }, groups)
-	                    : groups_fetch_all(a, groups);
+	int status = stream ? groups_fetch_stream(a, slice_of(stream), groups) : groups_fetch_all(a, groups);
 
 	if (groups->n > 0)
 		qsort(groups->rows, groups->n, sizeof(groups->rows[0]), groups_compare);

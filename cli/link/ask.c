@@ -264,7 +264,7 @@ ask_put_command(struct ask *a, va_list ap)
 	size_t n = 0;
 
 	while ((word = va_arg(ap, const char *)) && n < WORDS_MAX)
-		words[n++] = (struct slice){ (const uint8_t *)word, strlen(word) };
+		words[n++] = slice_of(word);
 	ask_put_words(a, words, n);
 }
 

@@ -111,7 +111,7 @@ entry_parse_object(const json_t *object, struct entry_text *e)
 	const char *id = json_string_value(json_object_get(object, "id"));
 	json_t *fields = json_object_get(object, "fields");
 
-	if (!id || !entry_id_parse((struct slice){ (const uint8_t *)id, strlen(id) }, 0, &e->id))
+	if (!id || !entry_id_parse(slice_of(id), 0, &e->id))
 		return "no \"id\" like \"1795269823250-0\"";
 	if (fields)
 		return entry_parse_fields(e, fields) ? NULL : "\"fields\" are not those of an entry";

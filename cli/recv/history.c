@@ -237,7 +237,7 @@ history_parse_from(const char *text, struct place *ret_place)
 		place.id.ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 		place.id.ms = ms < place.id.ms ? place.id.ms - ms : 0;
 		place.id = entry_id_before(place.id);
-	} else if (entry_id_parse((struct slice){ (const uint8_t *)text, strlen(text) }, 0, &place.id)) {
+	} else if (entry_id_parse(slice_of(text), 0, &place.id)) {
 		place.is_entry = strchr(text, '-');
 		if (!place.is_entry) /* a time */
 			place.id = entry_id_before(place.id);
@@ -254,7 +254,7 @@ history_set_streams(struct history *h, const struct recv_options *o, const struc
 {
 	h->streams = memory_alloc(o->common.n_args * sizeof(h->streams[0]));
 	for (size_t i = 0; i < o->common.n_args; i++) {
-		struct slice name = { (const uint8_t *)o->common.args[i], strlen(o->common.args[i]) };
+		struct slice name = slice_of(o->common.args[i]);
 		const struct position *known = ledger_find(&h->ledger, name);
 		struct reader_stream *s = &h->streams[h->n];
 		size_t at = 0;
@@ -279,7 +279,7 @@ history_check_options(const struct recv_options *o, struct place *ret_from)
 
 	if (o->patterns.n > 0)
 		mistake = "streams are read by their names; -p cannot be combined with --from, --position, --into and "
-		          "--no-wait";
+			  "--no-wait";
 	else if (o->common.n_args == 0)
 		mistake = "no stream; try 'udsctl recv --help'";
 	else if (o->from && !history_parse_from(o->from, ret_from))

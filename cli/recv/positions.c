@@ -77,7 +77,7 @@ positions_read_stream(struct positions *p, char *line)
 	struct entry_id id;
 	ssize_t len = line ? positions_unescape(line) : -1;
 
-	if (len < 0 || !entry_id_parse((struct slice){ (const uint8_t *)id_text, strlen(id_text) }, 0, &id) ||
+	if (len < 0 || !entry_id_parse(slice_of(id_text), 0, &id) ||
 	    (strcmp(count_text, "-") != 0 && num_parse_u64(count_text, &count) != 0))
 		return false;
 	positions_set(p, (struct slice){ (uint8_t *)line, (size_t)len }, id, count);
@@ -145,11 +145,14 @@ positions_open(struct positions *p, const char *path)
 	    r == 0 && !memchr(text.data, '\0', text.len - 1) && positions_read(p, (char *)text.data, text.len - 1);
 	buf_deinit(&text);
 	if (r == STATE_FILE_E_LOCKED) {
-		say("recv: the positions in '%s' are in use by process %d", path, (int)pid);
+		if (pid > 0)
+			say("recv: the positions in '%s' are in use by process %d", path, (int)pid);
+		else
+			say("recv: the positions in '%s' are in use by another process", path);
 		return EX_TEMPFAIL;
 	}
 	if (r < 0) {
-		say("recv: '%s': %s", path, r == -EINVAL ? "is no regular file" : strerror(-r));
+		say("recv: '%s': %s", path, r == -EINVAL ? "not a regular file" : strerror(-r));
 		return r == -EACCES || r == -EPERM ? EX_NOPERM : EX_CANTCREAT;
 	}
 	if (!is_good)

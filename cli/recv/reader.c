@@ -231,6 +231,16 @@ reader_take_entries(struct reader *r, const struct resp_reply *reply, size_t fir
 	return true;
 }
 
+/* Whether all streams were found, or are waited for: none was refused. */
+static bool
+reader_has_places(const struct reader *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->streams[i].place.start != PLACE_BEHIND)
+			return false;
+	return true;
+}
+
 static bool
 reader_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, const struct replies_expected *expected)
 {
@@ -247,7 +257,7 @@ reader_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, con
 		return reader_take_entries(r, reply, expected->id);
 	if (!reader_take_figures(r, reply, &r->streams[r->asked[r->n_asked - expected->left]]))
 		return false;
-	if (!r->is_ready && expected->left == 1) {
+	if (!r->is_ready && expected->left == 1 && reader_has_places(r)) {
 		r->is_ready = true;
 		r->ops->ready(r->arg);
 	}

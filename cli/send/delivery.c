@@ -59,7 +59,7 @@ delivery_add_remember(struct delivery *d)
 	char seconds[32], count[32];
 	struct slice words[] = { { (const uint8_t *)"UDSD", 4 },
 		                 { (const uint8_t *)"IDMP", 4 },
-		                 { (const uint8_t *)d->options.remember, strlen(d->options.remember) },
+		                 slice_of(d->options.remember),
 		                 { (const uint8_t *)seconds, 0 },
 		                 { (const uint8_t *)count, 0 } };
 

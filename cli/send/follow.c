@@ -220,7 +220,7 @@ follow_get_origin(struct follow *f, struct follow_origin *ret_origin, bool *ret_
 	if (*ret_changed)
 		snprintf(f->producer, sizeof(f->producer), "%016" PRIx64 ".%" PRIu64, key.k0, key.k1);
 	f->producer_generation = f->last->generation;
-	ret_origin->producer = (struct slice){ (const uint8_t *)f->producer, strlen(f->producer) };
+	ret_origin->producer = slice_of(f->producer);
 	ret_origin->number = f->last_number;
 	ret_origin->sum = (siphash(&key, f->last_line.p, f->last_line.len) + f->last_end) | 1;
 }

@@ -75,7 +75,7 @@ frame_begin(struct frame *f, const struct item *item, uint64_t block)
 	} else {
 		snprintf(text, sizeof(text), "%" PRIu64, way->due_ms);
 		frame_put(&f->middle, "$2\r\nAT\r\n");
-		frame_put_bulk(&f->middle, (struct slice){ (const uint8_t *)text, strlen(text) });
+		frame_put_bulk(&f->middle, slice_of(text));
 	}
 	memory_check(buf_append(&f->middle, way->fields.p, way->fields.len));
 	frame_put(&f->middle, "$7\r\nmessage\r\n");

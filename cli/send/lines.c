@@ -129,7 +129,7 @@ lines_next(struct lines *l, struct slice *ret_message)
 		status = INPUT_END;
 	} else {
 		text = l->o->common.args[l->next_arg++];
-		*ret_message = (struct slice){ (const uint8_t *)text, strlen(text) };
+		*ret_message = slice_of(text);
 	}
 	if (status == INPUT_END || status == INPUT_FAILED) {
 		l->over = true;

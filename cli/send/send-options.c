@@ -144,7 +144,7 @@ send_options_complete(struct send_options *o)
 	}
 	o->way.fields = (struct slice){ o->more.data, o->more.len };
 	if (o->id)
-		o->way.key = (struct slice){ (const uint8_t *)o->id, strlen(o->id) };
+		o->way.key = slice_of(o->id);
 	if (o->store)
 		o->way.kind = o->delay_ms > 0 || o->at ? WAY_LATER : WAY_STORE;
 	return o->at && !send_set_at(o) ? EX_USAGE : EX_OK;

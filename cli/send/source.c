@@ -67,7 +67,7 @@ source_set_way(struct source *s)
 	} else {
 		snprintf(s->producer_text, sizeof(s->producer_text), "%016" PRIx64, random);
 	}
-	s->producer = (struct slice){ (const uint8_t *)s->producer_text, strlen(s->producer_text) };
+	s->producer = slice_of(s->producer_text);
 }
 
 int
@@ -77,7 +77,7 @@ source_open(const struct send_options *o, struct source **ret_source)
 	int status;
 
 	s->o = o;
-	s->channel = (struct slice){ (const uint8_t *)o->common.args[0], strlen(o->common.args[0]) };
+	s->channel = slice_of(o->common.args[0]);
 	status = lines_open(o, &s->lines);
 	if (status == EX_OK && o->spool)
 		status = source_spool_open(o, lines_input(s->lines), &s->spool, &s->intake.doubt, &s->lost);

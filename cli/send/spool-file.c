@@ -43,20 +43,6 @@ spool_file_mark_sum(const struct siphash_key *key, const struct spool_mark *mark
 }
 
 int
-spool_file_lock(int fd, pid_t *ret_pid)
-{
-	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	if (fcntl(fd, F_SETLK, &l) == 0)
-		return 0;
-	if (errno != EAGAIN && errno != EACCES)
-		return -errno;
-	if (fcntl(fd, F_GETLK, &l) == 0 && l.l_type != F_UNLCK)
-		*ret_pid = l.l_pid;
-	return SPOOL_E_LOCKED;
-}
-
-int
 spool_file_check_trust(int fd, struct stat *ret_st)
 {
 	if (fstat(fd, ret_st) < 0)

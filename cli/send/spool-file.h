@@ -48,9 +48,6 @@ struct spool_batch {
 	uint16_t way_len; /* 0 before this was possible: published */
 };
 
-/* Locks the file for this process. Returns 0, -errno or SPOOL_E_LOCKED; then *ret_pid says by whom, if it is known. */
-int spool_file_lock(int fd, pid_t *ret_pid);
-
 /* Whether only its owner, who is the user of this process, can write to it. Returns 0, -errno or SPOOL_E_*. */
 int spool_file_check_trust(int fd, struct stat *ret_st);
 

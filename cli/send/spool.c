@@ -35,6 +35,7 @@
 
 #include "buf.h"
 #include "memory.h"
+#include "state-file.h"
 
 /* Holes are punched for this much at once, in bytes. */
 #define GIVE_BACK (UINT64_C(16) * 1024 * 1024)
@@ -85,8 +86,10 @@ spool_load(struct spool *s, struct spool_report *report)
 {
 	struct spool_found *found = &report->found;
 	struct stat st = { 0 };
-	int r = spool_file_lock(s->fd, &report->pid); /* first, since another process may be writing */
+	int r = state_file_lock(s->fd, &report->pid); /* first, since another process may be writing */
 
+	if (r == STATE_FILE_E_LOCKED)
+		r = SPOOL_E_LOCKED;
 	if (r == 0)
 		r = spool_file_check_trust(s->fd, &st);
 	report->uid = st.st_uid;
@@ -169,8 +172,7 @@ spool_add(struct spool *s, const struct slice *message)
 {
 	const char *channel = s->options.channel;
 
-	batch_add(&s->in, (struct slice){ (const uint8_t *)channel, strlen(channel) },
-	          (struct slice){ s->way.data, s->way.len }, *message);
+	batch_add(&s->in, slice_of(channel), (struct slice){ s->way.data, s->way.len }, *message);
 }
 
 uint64_t

@@ -64,12 +64,6 @@ struct server {
 	int status; /* while finishing */
 };
 
-static struct slice
-server_word(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 static void
 server_write(void *arg)
 {
@@ -110,7 +104,7 @@ server_check_end(struct server *s)
 static void
 server_finish(struct server *s, int status)
 {
-	const struct slice words[] = { server_word("UDSD"), server_word("UNSERVE") };
+	const struct slice words[] = { slice_of("UDSD"), slice_of("UNSERVE") };
 
 	if (s->finishing)
 		return;
@@ -125,7 +119,7 @@ server_finish(struct server *s, int status)
 static void
 server_ask(void *arg)
 {
-	const struct slice words[] = { server_word("UDSD"), server_word("NEXT") };
+	const struct slice words[] = { slice_of("UDSD"), slice_of("NEXT") };
 	struct server *s = arg;
 
 	server_check_end(s);
@@ -139,8 +133,8 @@ static void
 server_answer(struct server *s, uint64_t id, bool is_answer, struct slice text)
 {
 	char number[NUM_DIGITS_MAX];
-	const struct slice words[] = { server_word("UDSD"),
-		                       server_word(is_answer ? "ANSWER" : "FAIL"),
+	const struct slice words[] = { slice_of("UDSD"),
+		                       slice_of(is_answer ? "ANSWER" : "FAIL"),
 		                       { (uint8_t *)number, num_put_u64(number, id) },
 		                       text };
 
@@ -155,7 +149,7 @@ server_start_failed(struct server *s, uint64_t id, int error)
 	char text[256];
 
 	snprintf(text, sizeof(text), "the command cannot be started: %s", strerror(error));
-	server_answer(s, id, false, server_word(text));
+	server_answer(s, id, false, slice_of(text));
 	if (!children_may_start_later(error)) {
 		server_finish(s, command_report("serve", s->plan->argv[0], error));
 		return;
@@ -277,7 +271,7 @@ server_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 static void
 server_up(void *arg)
 {
-	const struct slice limit[] = { server_word("CONFIG"), server_word("GET"), server_word("proto-max-bulk-len") };
+	const struct slice limit[] = { slice_of("CONFIG"), slice_of("GET"), slice_of("proto-max-bulk-len") };
 	struct server *s = arg;
 	size_t n = s->plan->n_services;
 	struct slice *words;
@@ -286,10 +280,10 @@ server_up(void *arg)
 	if (s->finishing)
 		return;
 	words = memory_alloc((n + 2) * sizeof(*words));
-	words[0] = server_word("UDSD");
-	words[1] = server_word("SERVE");
+	words[0] = slice_of("UDSD");
+	words[1] = slice_of("SERVE");
 	for (size_t i = 0; i < n; i++)
-		words[2 + i] = server_word(s->plan->services[i]);
+		words[2 + i] = slice_of(s->plan->services[i]);
 	server_send(s, SERVER_LIMIT, limit, 3);
 	server_send(s, SERVER_SERVED, words, n + 2);
 	free(words);

@@ -229,7 +229,7 @@ task_end(struct task *task, int status, struct slice *ret_answer)
 		         task->answer_max);
 	else if (!task->last[0])
 		children_describe(status, task->last, sizeof(task->last));
-	*ret_answer = (struct slice){ (const uint8_t *)task->last, strlen(task->last) };
+	*ret_answer = slice_of(task->last);
 	return false;
 }
 

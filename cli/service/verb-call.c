@@ -100,7 +100,7 @@ call_write(void *arg)
 static size_t
 call_put_option(struct slice *words, const char *name, char *number, uint64_t value)
 {
-	words[0] = (struct slice){ (const uint8_t *)name, strlen(name) };
+	words[0] = slice_of(name);
 	words[1] = (struct slice){ (uint8_t *)number, num_put_u64(number, value) };
 	return 2;
 }
@@ -127,7 +127,7 @@ call_up(void *arg)
 	struct slice words[10] = {
 		{ (const uint8_t *)"UDSD", 4 },
 		{ (const uint8_t *)"CALL", 4 },
-		{ (const uint8_t *)service, strlen(service) },
+		slice_of(service),
 		{ c->payload.data, c->payload.len },
 	};
 	size_t n = 4;

@@ -81,6 +81,6 @@ figure_width(const char *text, bool unicode)
 {
 	size_t width;
 
-	figure_put_text(NULL, (struct slice){ (const uint8_t *)text, strlen(text) }, SIZE_MAX, unicode, &width);
+	figure_put_text(NULL, slice_of(text), SIZE_MAX, unicode, &width);
 	return width;
 }

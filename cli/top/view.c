@@ -150,7 +150,7 @@ view_cell(const struct view *v, const struct view_column *c, struct snapshot_row
 	}
 	if (!text)
 		text = room->text;
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
+	return slice_of(text);
 }
 
 static double
@@ -335,7 +335,7 @@ view_put_line(const struct view *v, struct snapshot_row *row, struct buf *out, s
 		} else {
 			snprintf(room.text, sizeof(room.text), "%s%s", columns[i].title,
 			         &columns[i] == sorted ? mark : "");
-			text = (struct slice){ (const uint8_t *)room.text, strlen(room.text) };
+			text = slice_of(room.text);
 		}
 		figure_fit(out, text, widths[i], !view_is_text(&columns[i]) && columns[i].form != VIEW_BAR, v->unicode);
 	}

@@ -92,7 +92,7 @@ verb_export_run(const void *options)
 
 	if (!record_is_possible("export"))
 		return EX_USAGE;
-	if (o->from && !entry_id_parse((struct slice){ (const uint8_t *)o->from, strlen(o->from) }, 0, &from)) {
+	if (o->from && !entry_id_parse(slice_of(o->from), 0, &from)) {
 		say("export: --from: '%s' is not an ID like 1795269823250-0", o->from);
 		return EX_USAGE;
 	}

@@ -253,7 +253,7 @@ verb_import_run(const void *options)
 {
 	const struct options *o = options;
 	struct input_file file = { .fd = STDIN_FILENO };
-	struct import im = { .stream = { (const uint8_t *)o->args[0], strlen(o->args[0]) } };
+	struct import im = { .stream = slice_of(o->args[0]) };
 	int status;
 
 	if (!record_is_possible("import"))

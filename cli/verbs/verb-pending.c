@@ -148,8 +148,7 @@ verb_pending_run(const void *options)
 {
 	const struct pending_options *o = options;
 	const char *stream = o->common.args[0], *name = o->common.n_args > 1 ? o->common.args[1] : "";
-	struct group_row only = { .stream = { (const uint8_t *)stream, strlen(stream) },
-		                  .name = { (const uint8_t *)name, strlen(name) } };
+	struct group_row only = { .stream = slice_of(stream), .name = slice_of(name) };
 	struct pending_list list = { .o = o };
 	struct groups groups = { 0 };
 	struct ask *a = ask_new(&o->common);

@@ -49,7 +49,7 @@ trim_read_options(const struct trim_options *o, const char **ret_word, char valu
 		}
 		snprintf(value, ENTRY_ID_TEXT, "%" PRIu64, count);
 	} else if (o->before) {
-		if (!entry_id_parse((struct slice){ (const uint8_t *)o->before, strlen(o->before) }, 0, &id)) {
+		if (!entry_id_parse(slice_of(o->before), 0, &id)) {
 			say("trim: --before: '%s' is not an ID like 1795269823250-0", o->before);
 			return EX_USAGE;
 		}

@@ -279,9 +279,3 @@ control_trip_ns(const struct control *c)
 {
 	return c->trip_ns;
 }
-
-const char *
-control_name(const struct control *c)
-{
-	return client_name(c->client);
-}

@@ -57,5 +57,3 @@ uint64_t control_verdicts(const struct control *c);
 bool control_has_done(const struct control *c, size_t stream, const char *id);
 /* How long the daemon took lately to answer a verdict, in ns; 0: not known. */
 double control_trip_ns(const struct control *c);
-/* The address as text. */
-const char *control_name(const struct control *c);

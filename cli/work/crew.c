@@ -38,7 +38,6 @@ struct crew {
 	struct timer limit;     /* for --timeout, and SIGKILL */
 	double run_ns;          /* how long commands take lately; 0: not known */
 	bool noticed;           /* it was said that no command can be started now */
-	bool stopped;
 };
 
 static void
@@ -247,7 +246,7 @@ crew_room(struct crew *crew, double trip_ns)
 	uint64_t most = crew->plan->jobs, held = crew->n_queued + crew->n_running, room;
 	double ahead;
 
-	if (crew->stopped || timer_is_set(&crew->retry))
+	if (timer_is_set(&crew->retry))
 		return 0;
 	if (crew->run_ns > 0 && crew->plan->o->rate.count == 0) {
 		ahead = (double)most * trip_ns / crew->run_ns + 1;

@@ -8,12 +8,13 @@
 #include <sys/types.h>
 
 #include "command.h"
+#include "entry-id.h"
 #include "protocol.h"
 
 struct plan;
 struct resp_node;
 
-#define JOB_ID_MAX 48
+#define JOB_ID_MAX ENTRY_ID_TEXT
 
 struct job {
 	TAILQ_ENTRY(job) link;

@@ -26,7 +26,7 @@ queue_ask(struct ask *a, const struct resp_node **ret_reply, ...)
 
 	va_start(ap, ret_reply);
 	while ((word = va_arg(ap, const char *)) && n < WORDS_MAX)
-		words[n++] = (struct slice){ (const uint8_t *)word, strlen(word) };
+		words[n++] = slice_of(word);
 	va_end(ap);
 	return ask_try(a, ret_reply, words, n);
 }
@@ -89,7 +89,6 @@ queue_take_rule(struct queue *q)
 	if (queue_is_error(reply))
 		return ask_refuse(reply);
 	q->is_paused = queue_number(reply, "paused") > 0;
-	q->max_deliveries = queue_count(reply, "max_deliveries");
 	if (ask_lookup(reply, "dead_letter"))
 		queue_copy(q->dead, sizeof(q->dead), ask_lookup(reply, "dead_letter"));
 	return 0;
@@ -243,10 +242,12 @@ queue_each_dead(struct queue *q, ask_cb *cb, void *arg)
 
 	for (;;) {
 		status = queue_ask(q->a, &nodes, "XRANGE", q->dead, from, "+", "COUNT", PAGE, NULL);
-		if (status != 0 || nodes->elements == 0)
+		if (status != 0)
 			return status;
 		if (queue_is_error(nodes))
 			return ask_refuse(nodes);
+		if (nodes->elements == 0)
+			return 0;
 		for (size_t at = 1; at < nodes->end; at = nodes[at].end) {
 			if (nodes[at].elements != 2)
 				return ASK_FOREIGN;
@@ -282,16 +283,15 @@ queue_search_cb(const struct resp_node *entry, void *arg)
 	return 0;
 }
 
+/* Of two ids as text. */
 static int
 queue_compare(const char *a, const char *b)
 {
-	uint64_t ms[2] = { 0 }, seq[2] = { 0 };
+	struct entry_id ids[2] = { 0 };
 
-	(void)sscanf(a, "%" SCNu64 "-%" SCNu64, &ms[0], &seq[0]);
-	(void)sscanf(b, "%" SCNu64 "-%" SCNu64, &ms[1], &seq[1]);
-	if (ms[0] != ms[1])
-		return ms[0] < ms[1] ? -1 : 1;
-	return (seq[0] > seq[1]) - (seq[0] < seq[1]);
+	(void)entry_id_parse(slice_of(a), 0, &ids[0]);
+	(void)entry_id_parse(slice_of(b), 0, &ids[1]);
+	return entry_id_compare(ids[0], ids[1]);
 }
 
 int
@@ -331,13 +331,11 @@ queue_find(struct queue *q, const char *id, enum queue_place *ret_place, struct 
 bool
 queue_read_id(const char *text, char ret_id[QUEUE_ID_MAX])
 {
-	uint64_t ms, seq = 0;
-	int n = 0;
+	struct entry_id id;
 
-	if (sscanf(text, "%" SCNu64 "%n-%" SCNu64 "%n", &ms, &n, &seq, &n) < 1 || text[n] ||
-	    !strchr("0123456789", *text))
+	if (!entry_id_parse(slice_of(text), 0, &id))
 		return false;
-	snprintf(ret_id, QUEUE_ID_MAX, "%" PRIu64 "-%" PRIu64, ms, seq);
+	entry_id_format(ret_id, id);
 	return true;
 }
 

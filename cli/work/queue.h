@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 #include "ask.h"
+#include "entry-id.h"
 #include "options.h"
 #include "protocol.h"
 
-#define QUEUE_ID_MAX 48
+#define QUEUE_ID_MAX ENTRY_ID_TEXT
 
 struct queue {
 	struct ask *a;
@@ -18,7 +19,6 @@ struct queue {
 	char last[QUEUE_ID_MAX];    /* the last job that was given to a worker */
 	int64_t given;              /* jobs that were given to workers and are not done */
 	int64_t waiting;            /* jobs that were not given yet, at most */
-	uint64_t max_deliveries;    /* 0: any number */
 	bool is_paused;
 	char dead[2 * 1024 + 8]; /* the stream of its dead jobs */
 };

@@ -24,12 +24,6 @@
 
 #define WORDS_MAX 16
 
-static struct slice
-setup_word(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 /* Sends a command whose words end with NULL. */
 static void
 setup_send(struct setup *s, struct control_request request, const char *const *words)
@@ -38,7 +32,7 @@ setup_send(struct setup *s, struct control_request request, const char *const *w
 	size_t n = 0;
 
 	for (; words[n] && n < WORDS_MAX; n++)
-		slices[n] = setup_word(words[n]);
+		slices[n] = slice_of(words[n]);
 	control_send(s->control, request, slices, n);
 }
 
@@ -140,22 +134,22 @@ setup_set(struct setup *s, size_t stream, const struct resp_node *map)
 		struct slice value;
 		bool is_set;
 	} values[] = {
-		{ "max_deliveries", setup_word(plan->max_deliveries),
+		{ "max_deliveries", slice_of(plan->max_deliveries),
 		  plan->o->retries || setup_value(map, "max_deliveries").len == 0 },
-		{ "retry_delay", setup_word(plan->retry_delay),
+		{ "retry_delay", slice_of(plan->retry_delay),
 		  plan->o->backoff || setup_value(map, "retry_delay").len == 0 },
-		{ "dead_letter", setup_word(plan->o->dead_letter ?: ""), plan->o->dead_letter },
-		{ "consumer_timeout", timeout.len > 0 ? timeout : setup_word(CONSUMER_TIMEOUT), true },
+		{ "dead_letter", slice_of(plan->o->dead_letter ?: ""), plan->o->dead_letter },
+		{ "consumer_timeout", timeout.len > 0 ? timeout : slice_of(CONSUMER_TIMEOUT), true },
 	};
-	struct slice words[WORDS_MAX] = { setup_word("UDSD"), setup_word("GROUP"), setup_word(plan->streams[stream]),
-		                          setup_word(plan->group), setup_word("SET") };
+	struct slice words[WORDS_MAX] = { slice_of("UDSD"), slice_of("GROUP"), slice_of(plan->streams[stream]),
+		                          slice_of(plan->group), slice_of("SET") };
 	size_t n = 5;
 
 	setup_take_lease(&s->lease_ms, map);
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		if (!values[i].is_set)
 			continue;
-		words[n++] = setup_word(values[i].name);
+		words[n++] = slice_of(values[i].name);
 		words[n++] = values[i].value;
 	}
 	control_send(s->control, (struct control_request){ .kind = CONTROL_SET, .stream = stream }, words, n);

@@ -9,7 +9,6 @@
 
 #include "body.h"
 #include "buf.h"
-#include "clients.h"
 #include "grid.h"
 #include "human.h"
 #include "memory.h"
@@ -144,7 +143,7 @@ jobs_print_json(enum jobs_state state, const struct queue_job *job, const struct
 	if (job->consumer[0])
 		record_set_string(record, "consumer", job->consumer);
 	if (job->text[0])
-		record_set_bytes(record, "text", (struct slice){ (const uint8_t *)job->text, strlen(job->text) });
+		record_set_bytes(record, "text", slice_of(job->text));
 	if (fields)
 		record_set(record, "fields", body_record(fields));
 	record_write(record);
@@ -288,15 +287,13 @@ static void
 jobs_print_table(struct jobs *jobs)
 {
 	const struct queue *q = &jobs->queue;
-	uint64_t given = jobs->n[JOBS_RUNNING] + jobs->n[JOBS_DELAYED] + jobs->n[JOBS_RELEASED];
 
 	if (jobs->table.n_cells > 0)
 		grid_print(&jobs->table);
 	print("%s%s: ", jobs->table.n_cells > 0 ? "\n" : "", q->stream);
 	if (!jobs->o->dead)
 		print("%" PRIu64 " waiting, %" PRIu64 " running, %" PRIu64 " delayed, ",
-		      jobs->n[JOBS_WAITING] + jobs->n[JOBS_RELEASED],
-		      given - jobs->n[JOBS_DELAYED] - jobs->n[JOBS_RELEASED], jobs->n[JOBS_DELAYED]);
+		      jobs->n[JOBS_WAITING] + jobs->n[JOBS_RELEASED], jobs->n[JOBS_RUNNING], jobs->n[JOBS_DELAYED]);
 	if (jobs->n[JOBS_SCHEDULED] > 0)
 		print("%" PRIu64 " scheduled, ", jobs->n[JOBS_SCHEDULED]);
 	print("%" PRIu64 " dead%s\n", jobs->n[JOBS_DEAD] + jobs->n[JOBS_DYING], q->is_paused ? ", paused" : "");

@@ -36,12 +36,6 @@ static const struct option_row rows[] = {
 /* The producer of jobs that are put back. */
 #define RETRY_PRODUCER "udsctl-retry"
 
-static struct slice
-retry_word(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 /* Adds the job whose fields those of the entry are. A note of when it was first added stays. */
 static int
 retry_add(const struct queue *q, const char *dead, const struct resp_node *fields, char ret_id[QUEUE_ID_MAX])
@@ -53,12 +47,12 @@ retry_add(const struct queue *q, const char *dead, const struct resp_node *field
 	int status;
 
 	snprintf(iid, sizeof(iid), "%s/%s", q->dead, dead);
-	words[n++] = retry_word("XADD");
-	words[n++] = retry_word(q->stream);
-	words[n++] = retry_word("IDMP");
-	words[n++] = retry_word(RETRY_PRODUCER);
-	words[n++] = retry_word(iid);
-	words[n++] = retry_word("*");
+	words[n++] = slice_of("XADD");
+	words[n++] = slice_of(q->stream);
+	words[n++] = slice_of("IDMP");
+	words[n++] = slice_of(RETRY_PRODUCER);
+	words[n++] = slice_of(iid);
+	words[n++] = slice_of("*");
 	for (const struct resp_node *name = fields + 1; name + 1 <= fields + fields->elements; name += 2) {
 		if (body_is_note(name) && !resp_node_is(name, "udsd-time"))
 			continue;

@@ -15,12 +15,6 @@
 /* As of timeout(1). */
 #define STATUS_TIMED_OUT 124
 
-static struct slice
-verdict_word(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 static void
 verdict_send(struct control *c, enum control_kind kind, const struct job *job, const struct slice *words, size_t n)
 {
@@ -33,10 +27,10 @@ verdict_send(struct control *c, enum control_kind kind, const struct job *job, c
 void
 verdict_done(struct control *c, const struct plan *plan, const struct job *job)
 {
-	const struct slice words[] = { verdict_word("XACKDEL"),   verdict_word(plan->streams[job->stream]),
-		                       verdict_word(plan->group), verdict_word("ACKED"),
-		                       verdict_word("IDS"),       verdict_word("1"),
-		                       verdict_word(job->id) };
+	const struct slice words[] = { slice_of("XACKDEL"),   slice_of(plan->streams[job->stream]),
+		                       slice_of(plan->group), slice_of("ACKED"),
+		                       slice_of("IDS"),       slice_of("1"),
+		                       slice_of(job->id) };
 
 	verdict_send(c, CONTROL_DONE, job, words, sizeof(words) / sizeof(words[0]));
 }
@@ -47,16 +41,16 @@ verdict_give_back(struct control *c, const struct plan *plan, const struct job *
                   const char *text)
 {
 	char number[16];
-	const struct slice words[] = { verdict_word("UDSD"),
-		                       verdict_word("NACK"),
-		                       verdict_word(plan->streams[job->stream]),
-		                       verdict_word(plan->group),
-		                       verdict_word(how),
-		                       verdict_word(job->id),
-		                       verdict_word("STATUS"),
+	const struct slice words[] = { slice_of("UDSD"),
+		                       slice_of("NACK"),
+		                       slice_of(plan->streams[job->stream]),
+		                       slice_of(plan->group),
+		                       slice_of(how),
+		                       slice_of(job->id),
+		                       slice_of("STATUS"),
 		                       { (uint8_t *)number, (size_t)snprintf(number, sizeof(number), "%d", status) },
-		                       verdict_word("TEXT"),
-		                       verdict_word(text ?: "") };
+		                       slice_of("TEXT"),
+		                       slice_of(text ?: "") };
 	size_t n = sizeof(words) / sizeof(words[0]);
 
 	verdict_send(c, CONTROL_BACK, job, words, text ? n : n - 4);

@@ -269,7 +269,8 @@ worker_entry_cb(void *arg, size_t stream, const struct resp_node *entry)
 		return true;
 	}
 	job->held_at = loop_now();
-	if (w->plan->o->count > 0 && w->taken >= w->plan->o->count) { /* of several streams, more may come */
+	/* It may have been asked for before the signal; and of several streams, more may come than were asked for. */
+	if (w->finishing || (w->plan->o->count > 0 && w->taken >= w->plan->o->count)) {
 		verdict_return(w->control, w->plan, job);
 		job_free(job);
 		return true;
@@ -287,8 +288,6 @@ worker_answered_cb(void *arg, uint64_t n)
 	w->is_dry = n == 0;
 	if (w->printer)
 		printer_flush(w->printer);
-	if (w->finishing && w->crew)
-		crew_return_queue(w->crew);
 	worker_go_on(w);
 }
 

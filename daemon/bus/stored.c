@@ -46,7 +46,7 @@ stored_append(struct bus *bus, const struct client *publisher, const struct publ
               struct stream *stream)
 {
 	struct streams *streams = bus->streams;
-	const struct slice pair[2] = { { (const uint8_t *)STORED_FIELD, strlen(STORED_FIELD) }, request->payload };
+	const struct slice pair[2] = { slice_of(STORED_FIELD), request->payload };
 	const char *refusal = streams_refusal(streams, stream ? stream->uid : publisher->identity.uid);
 	struct stream_id id;
 	int r = 0;

@@ -124,7 +124,7 @@ answer_bulk(struct answer *answer, struct slice data)
 void
 answer_text(struct answer *answer, const char *text)
 {
-	answer_bulk(answer, (struct slice){ (const uint8_t *)text, strlen(text) });
+	answer_bulk(answer, slice_of(text));
 }
 
 void

@@ -129,7 +129,7 @@ docs_reply_item(struct bus *bus, struct session *s, struct slice item)
 static void
 docs_reply_row(struct bus *bus, struct session *s, const struct command *row)
 {
-	struct slice syntax = { (const uint8_t *)row->syntax, strlen(row->syntax) };
+	struct slice syntax = slice_of(row->syntax);
 	size_t n = cmd_command_count_subs(row);
 
 	reply_text(bus, s, row->name);

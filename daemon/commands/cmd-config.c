@@ -55,7 +55,7 @@ config_matches(size_t i, struct slice pattern, struct slice *ret_name)
 {
 	const char *name = parameters[i].name;
 
-	*ret_name = (struct slice){ (const uint8_t *)name, strlen(name) };
+	*ret_name = slice_of(name);
 	if (slice_is_word(pattern, name)) {
 		*ret_name = pattern;
 		return true;

@@ -287,5 +287,5 @@ listing_put_bulk(struct listing *listing, struct slice data)
 int
 listing_put_text(struct listing *listing, const char *text)
 {
-	return listing_put_bulk(listing, (struct slice){ (const uint8_t *)text, strlen(text) });
+	return listing_put_bulk(listing, slice_of(text));
 }

@@ -189,7 +189,7 @@ service_send(struct bus *bus, const struct request *request, const char *error, 
 	if (error) {
 		memcpy(name + request->channel_len, SERVICE_ERROR_SUFFIX, strlen(SERVICE_ERROR_SUFFIX));
 		message.name.len += strlen(SERVICE_ERROR_SUFFIX);
-		message.payload = (struct slice){ (const uint8_t *)error, strlen(error) };
+		message.payload = slice_of(error);
 	}
 	/* If the rules do not allow it any more, or there is no memory, nobody can be told. */
 	return publish_message(bus, request->caller->client, &message) == PUBLISH_REFUSED;
@@ -232,8 +232,8 @@ service_end(struct services *services, const struct request *request, enum reque
 		is_answer = false;
 	}
 	if (!is_answer && how != REQUEST_FAILED)
-		service_show(bus, request->caller->client, "error", service_name(request->service),
-		             (struct slice){ (const uint8_t *)error, strlen(error) }, true);
+		service_show(bus, request->caller->client, "error", service_name(request->service), slice_of(error),
+		             true);
 	if (request->channel)
 		service_publish(bus, request, is_answer ? NULL : error, text);
 	else if (request->slot)

@@ -284,7 +284,7 @@ mode_plan_of(const struct mode_options *o, const char *channel)
 		.ack = o->ack,
 		.deliver = o->deliver,
 		.framing = FRAMING_WHOLE,
-		.channel = { (const uint8_t *)channel, strlen(channel) },
+		.channel = slice_of(channel),
 	};
 
 	if (o->mode == MODE_LINE) {

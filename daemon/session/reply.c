@@ -129,7 +129,7 @@ reply_bulk(struct bus *bus, struct session *s, struct slice data)
 void
 reply_text(struct bus *bus, struct session *s, const char *text)
 {
-	reply_bulk(bus, s, (struct slice){ (const uint8_t *)text, strlen(text) });
+	reply_bulk(bus, s, slice_of(text));
 }
 
 void

@@ -63,7 +63,7 @@ dead_letter_get_name(const struct stream *stream, const struct stream_delivery *
 static void
 dead_letter_put(struct dead_letter *letter, const char *name, struct slice value)
 {
-	letter->argv[letter->n++] = (struct slice){ (const uint8_t *)name, strlen(name) };
+	letter->argv[letter->n++] = slice_of(name);
 	letter->argv[letter->n++] = value;
 }
 
@@ -87,7 +87,7 @@ dead_letter_put_history(struct dead_letter *letter, const struct pending_history
 		                                           DEAD_PREFIX "died", DEAD_PREFIX "released" };
 	const char *cause = !history ? "" : history->is_fatal ? "fatal" : causes[history->cause];
 
-	dead_letter_put(letter, DEAD_PREFIX "cause", (struct slice){ (const uint8_t *)cause, strlen(cause) });
+	dead_letter_put(letter, DEAD_PREFIX "cause", slice_of(cause));
 	for (size_t i = 0; i < PENDING_CAUSES; i++)
 		dead_letter_put_number(letter, names[i], history ? (int64_t)history->ended[i] : 0);
 	if (history && history->has_status)

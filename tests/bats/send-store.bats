@@ -138,10 +138,7 @@ while entries:
     local send=$!
     PIDS+=("$send")
     wait_until contains "$DIR/err" "trying again"
-    until is_gone "$send"; do
-        call XTRIM big MAXLEN 1
-        sleep 0.05
-    done
+    wait_until eval 'call XTRIM big MAXLEN 1; is_gone '"$send"
     wait_exit "$send"
     assert_equal "$status" 0
     assert_equal "$(call XINFO STREAM big | grep -o 'entries-added [0-9]*')" "entries-added 2000"

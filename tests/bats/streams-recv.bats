@@ -526,6 +526,10 @@ EOF
     run recv --from first no
     assert_failure 77
     assert_output --partial NOPERM
+    # It has no place in the stream, so it notes none.
+    run recv --from new --position "$DIR/position" no
+    assert_failure 77
+    assert_equal "$(cat "$DIR/position")" ''
 }
 
 @test "without a store it says that streams are off" {

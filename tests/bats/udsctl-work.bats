@@ -241,6 +241,7 @@ killed 2 139 was killed: Segmentation fault'
     run "$UDSCTL" jobs jobs
     assert_line 'jobs: 1 waiting, 0 running, 0 delayed, 0 dead, paused'
     add jobs two
+    wait_until info_is blocked_clients 1 # the worker is back, and waits
     [ ! -e "$DIR/ran" ]
     run "$UDSCTL" resume jobs
     wait_until has ran two
@@ -259,12 +260,29 @@ killed 2 139 was killed: Segmentation fault'
     wait_until has ran 'begin b'
     kill "$WORKER"
     assert_equal "$("$UDSCTL" work --print --drain jobs | tr '\n' ' ')" 'c d '
-    ! has ran 'begin c'
+    run ! has ran 'begin c'
     is_running "$WORKER"
     touch "$DIR/go"
     wait_exit "$WORKER"
     assert_equal "$status" 143
     assert_equal "$(grep -c end "$DIR/ran") $(length jobs)" '2 0'
+}
+
+@test "after SIGTERM nothing is begun, though a command could run: a job that comes then goes to another worker" {
+    start_store
+    add jobs a
+    work_on -v --jobs 2 jobs -- sh -c "read -r word; echo begin \$word >>'$DIR/ran'; until [ -e '$DIR/go' ]; do sleep 0.05; done"
+    wait_until has ran 'begin a'
+    wait_until info_is blocked_clients 1 # it waits for another one
+    kill "$WORKER"
+    wait_until contains err 'waiting for the running commands'
+    add jobs b
+    timeout "$PATIENCE" "$UDSCTL" work --print --count 1 jobs >"$DIR/out"
+    assert_equal "$(cat "$DIR/out")" b
+    run ! has ran 'begin b'
+    touch "$DIR/go"
+    wait_exit "$WORKER"
+    assert_equal "$status $(length jobs)" '143 0'
 }
 
 @test "a second SIGTERM ends the commands, whose jobs are given back; a third one ends udsctl" {
@@ -284,7 +302,7 @@ killed 2 139 was killed: Segmentation fault'
     kill "$WORKER"
     kill "$WORKER"
     wait_until states_are jobs running
-    while is_running "$WORKER"; do kill "$WORKER" || true; sleep 0.02; done
+    wait_until eval 'kill "$WORKER"; is_gone "$WORKER"'
     wait_exit "$WORKER"
     # The command dies with its worker.
     wait_until is_gone "$(cat "$DIR/pid")"
@@ -331,8 +349,8 @@ killed 2 139 was killed: Segmentation fault'
 }
 
 @test "a worker that waits for the daemon ends at SIGTERM" {
-    work_on jobs -- cat
-    sleep 0.1
+    work_on -v jobs -- cat
+    wait_until contains err 'waiting for'
     kill "$WORKER"
     wait_exit "$WORKER"
     assert_equal "$status" 143
@@ -485,6 +503,21 @@ is_blocked() {
     assert_output $'c\na'
     run "${udsctl[@]}" pause jobs
     assert_success
+}
+
+@test "who may not read the dead jobs is told so, by every verb that looks for them" {
+    need_root
+    share_tree
+    start_configured 'socket_mode = 0666' '[store]' "directory = $DIR/store" '[channel jobs.dead]' 'subscribe = root'
+    local udsctl=(as_nobody "$SHARED_BUILD/cli/udsctl") verb
+    add jobs bad
+    run "$UDSCTL" work --count 1 --retries 0 jobs -- sh -c 'exit 3'
+    wait_until eval '"$UDSCTL" jobs --dead jobs | grep -q bad'
+    for verb in 'jobs jobs' 'retry --all jobs' "wait jobs $ID"; do
+        run "${udsctl[@]}" $verb
+        assert_failure 77
+        assert_output --partial jobs.dead
+    done
 }
 
 @test "workers and the daemon are killed all the time: each job is done, twice only after a worker's death, never at once" {

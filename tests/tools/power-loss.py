@@ -81,11 +81,16 @@ class Disk:
     def kind(self, name):
         return "log" if name.endswith("-wal") else "database"
 
+    def add(self, name):
+        self.open[name] = File()
+        self.pending.append((name, self.open[name]))
+
     def run(self, entry):
         what, name = entry.what, entry.name
+        if what in "WT" and name not in self.open:
+            self.add(name)  # the program was killed after it had made the file and before this was recorded
         if what == "N":
-            self.open[name] = File()
-            self.pending.append((name, self.open[name]))
+            self.add(name)
         elif what == "U":
             self.open.pop(name)
             self.pending.append((name, None))

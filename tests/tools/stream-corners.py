@@ -3,6 +3,7 @@
 import signal
 import sys
 import tempfile
+import time
 
 import resp
 from streamhub import Hub
@@ -41,8 +42,9 @@ def expiry(program, directory):
     for i in range(60):
         client.call("XGROUP", "CREATE", "k", "g", "0", "MKSTREAM")
         client.call("PEXPIRE", "k", str(10 + i % 10))
-        answers = []
+        answers, end = [], time.monotonic() + resp.PATIENCE
         while len(answers) < 1 or answers[-1] is None:
+            assert time.monotonic() < end, "the stream does not expire"
             client.send_raw(command)
             try:
                 answers.append(client.read())

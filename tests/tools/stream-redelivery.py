@@ -315,7 +315,9 @@ def nothing_is_lost_when_workers_die_all_the_time(hub):
     a = hub.connect()
     fill(a, "now.s", n)
     workers = []
+    end = time.monotonic() + resp.PATIENCE
     while len(done) < n:
+        assert time.monotonic() < end, "%d of %d are done" % (len(done), n)
         while len(workers) < 8:
             workers.append((hub.connect(), []))
         client, has = rng.choice(workers)

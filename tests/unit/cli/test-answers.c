@@ -118,7 +118,9 @@ test_ids(void **state)
 static int
 complaint_of(const char *text)
 {
-	return answers_complaint(&(struct slice){ (const uint8_t *)text, strlen(text) });
+	struct slice slice = slice_of(text);
+
+	return answers_complaint(&slice);
 }
 
 static void

@@ -16,12 +16,6 @@
 #include "entry.h"
 #include "resp-reply.h"
 
-static struct slice
-slice_of(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 /* Some bytes that are likely to be in trouble. */
 static struct slice
 word(unsigned int *seed, uint8_t *room)

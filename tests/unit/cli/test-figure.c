@@ -34,7 +34,7 @@ fit(const char *text, size_t columns, bool on_the_right, bool unicode)
 {
 	struct buf b = { 0 };
 
-	figure_fit(&b, (struct slice){ (const uint8_t *)text, strlen(text) }, columns, on_the_right, unicode);
+	figure_fit(&b, slice_of(text), columns, on_the_right, unicode);
 	return b.data ? taken(&b) : "";
 }
 

@@ -12,12 +12,6 @@
 #include "format.h"
 #include "message.h"
 
-static struct slice
-slice_of(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 static struct message
 message(void)
 {

@@ -10,12 +10,6 @@
 #include "resp-reply.h"
 #include "snapshot.h"
 
-static struct slice
-slice_of(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 static void
 read_info(struct snapshot *s, const char *run_id, unsigned int published, const char *cpu)
 {

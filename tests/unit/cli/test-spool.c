@@ -54,7 +54,9 @@ try_open(void)
 static void
 add(struct spool *s, const char *text)
 {
-	spool_add(s, &(struct slice){ (const uint8_t *)text, strlen(text) });
+	struct slice slice = slice_of(text);
+
+	spool_add(s, &slice);
 }
 
 /* Writes one batch of `count` messages: the numbers from `from` on. */

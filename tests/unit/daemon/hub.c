@@ -589,12 +589,6 @@ hub_hold_all(const struct conversation *conversations, size_t n)
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
-struct slice
-slice_of(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 void
 put_text(struct buf *b, const char *text)
 {

@@ -147,7 +147,6 @@ struct conversation {
 int hub_hold_all(const struct conversation *conversations, size_t n);
 
 /* A slice of a text without its NUL. */
-struct slice slice_of(const char *text);
 
 /* Appends a bulk string, or a message as a receiver gets it. pattern: NULL for a subscription of the channel. */
 void put_bulk(struct buf *b, struct slice data);

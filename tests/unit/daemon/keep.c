@@ -49,14 +49,14 @@ keep_commit(struct keep *keep)
 struct stream *
 keep_find(struct keep *keep, const char *name)
 {
-	return streams_find(&keep->streams, text_slice(name));
+	return streams_find(&keep->streams, slice_of(name));
 }
 
 struct stream *
 keep_get(struct keep *keep, const char *name)
 {
 	int error = 0;
-	struct stream *stream = streams_get(&keep->streams, text_slice(name), KEEP_UID, &error);
+	struct stream *stream = streams_get(&keep->streams, slice_of(name), KEEP_UID, &error);
 
 	assert_non_null(stream);
 	return stream;
@@ -66,7 +66,7 @@ void
 keep_add(struct keep *keep, struct stream *stream, uint64_t ms, size_t len)
 {
 	uint8_t *value = calloc(1, len + 1);
-	struct slice argv[] = { text_slice("field"), { value, len } };
+	struct slice argv[] = { slice_of("field"), { value, len } };
 
 	assert_int_equal(
 	    stream_append(&keep->streams, stream, (struct stream_id){ ms, 0 }, (struct stream_fields){ argv, 1 }), 0);

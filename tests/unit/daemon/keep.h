@@ -43,9 +43,3 @@ uint64_t keep_count(struct keep *keep, struct stream *stream, uint64_t from_ms, 
 /* A client that commands could be run for. */
 struct client *keep_client_new(struct keep *keep);
 void keep_client_free(struct keep *keep, struct client *c);
-
-static inline struct slice
-text_slice(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}

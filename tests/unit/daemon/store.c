@@ -175,9 +175,7 @@ store_fetch(struct storage *storage, uint64_t stream, uint64_t id, struct storag
 void
 store_put(struct storage *storage, enum storage_table table, uint64_t key_owner, const char *key, const char *value)
 {
-	assert_int_equal(storage_put(storage, table, key_owner, (struct slice){ (const uint8_t *)key, strlen(key) },
-	                             (struct slice){ (const uint8_t *)value, strlen(value) }),
-	                 0);
+	assert_int_equal(storage_put(storage, table, key_owner, slice_of(key), slice_of(value)), 0);
 }
 
 void
@@ -186,8 +184,7 @@ store_put_block(struct storage *storage, uint64_t stream, uint64_t id, uint32_t 
 	uint8_t key[STORAGE_ID_SIZE];
 
 	put_id(key, id);
-	assert_int_equal(
-	    storage_put_block(storage, stream, key, n, (struct slice){ (const uint8_t *)value, strlen(value) }), 0);
+	assert_int_equal(storage_put_block(storage, stream, key, n, slice_of(value)), 0);
 }
 
 void

@@ -77,7 +77,7 @@ setup(void **state)
 static struct slice
 name_of(const struct source *source)
 {
-	return (struct slice){ (const uint8_t *)source->name, strlen(source->name) };
+	return slice_of(source->name);
 }
 
 /* A stream is made, under the name of the source. */

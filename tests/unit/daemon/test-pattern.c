@@ -18,12 +18,6 @@ static size_t bytes;
 
 #define PATTERNS_MAX ((size_t)400)
 
-static struct slice
-slice_of(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 static void
 get_find_remove(void **state __attribute__((unused)))
 {

@@ -34,7 +34,7 @@ assert_stored(const char *directory, const char *expected)
 static struct slice
 text(const char *s)
 {
-	return (struct slice){ (const uint8_t *)s, strlen(s) };
+	return slice_of(s);
 }
 
 static void

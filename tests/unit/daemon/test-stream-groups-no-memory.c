@@ -30,7 +30,7 @@ struct world {
 static struct slice
 text(const char *s)
 {
-	return (struct slice){ (const uint8_t *)s, strlen(s) };
+	return slice_of(s);
 }
 
 /* Runs a step until no allocation fails; each time before it must return false. */

@@ -59,7 +59,7 @@ name_of(size_t consumer)
 	static char names[N_CONSUMERS][40];
 
 	snprintf(names[consumer], sizeof(names[consumer]), "c%zu%s", consumer, consumer % 3 ? "" : "-long-name");
-	return (struct slice){ (const uint8_t *)names[consumer], strlen(names[consumer]) };
+	return slice_of(names[consumer]);
 }
 
 static size_t

@@ -10,12 +10,6 @@
 
 #define INVALID "ERR Invalid stream ID specified as stream command argument"
 
-static struct slice
-text_slice(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
 static void
 assert_id(struct stream_id id, uint64_t ms, uint64_t seq)
 {
@@ -31,18 +25,18 @@ parses(void **state __attribute__((unused)))
 	struct stream_id id = { 7, 7 };
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_false(stream_id_parse(text_slice(wrong[i]), 0, &id));
-	assert_false(stream_id_parse(text_slice("18446744073709551616"), 0, &id));
-	assert_false(stream_id_parse(text_slice("1-18446744073709551616"), 0, &id));
-	assert_false(stream_id_parse(text_slice("99999999999999999999"), 0, &id));
+		assert_false(stream_id_parse(slice_of(wrong[i]), 0, &id));
+	assert_false(stream_id_parse(slice_of("18446744073709551616"), 0, &id));
+	assert_false(stream_id_parse(slice_of("1-18446744073709551616"), 0, &id));
+	assert_false(stream_id_parse(slice_of("99999999999999999999"), 0, &id));
 	assert_id(id, 7, 7);
-	assert_true(stream_id_parse(text_slice("0"), 5, &id));
+	assert_true(stream_id_parse(slice_of("0"), 5, &id));
 	assert_id(id, 0, 5);
-	assert_true(stream_id_parse(text_slice("12-34"), 5, &id));
+	assert_true(stream_id_parse(slice_of("12-34"), 5, &id));
 	assert_id(id, 12, 34);
-	assert_true(stream_id_parse(text_slice(" +012-\t+0034"), 5, &id));
+	assert_true(stream_id_parse(slice_of(" +012-\t+0034"), 5, &id));
 	assert_id(id, 12, 34);
-	assert_true(stream_id_parse(text_slice("18446744073709551615-18446744073709551615"), 5, &id));
+	assert_true(stream_id_parse(slice_of("18446744073709551615-18446744073709551615"), 5, &id));
 	assert_id(id, UINT64_MAX, UINT64_MAX);
 }
 
@@ -70,29 +64,28 @@ bounds(void **state __attribute__((unused)))
 {
 	struct stream_id id = { 7, 7 };
 
-	assert_null(stream_id_parse_bound(text_slice("-"), false, &id));
+	assert_null(stream_id_parse_bound(slice_of("-"), false, &id));
 	assert_id(id, 0, 0);
-	assert_null(stream_id_parse_bound(text_slice("+"), false, &id));
+	assert_null(stream_id_parse_bound(slice_of("+"), false, &id));
 	assert_id(id, UINT64_MAX, UINT64_MAX);
-	assert_null(stream_id_parse_bound(text_slice("5"), false, &id));
+	assert_null(stream_id_parse_bound(slice_of("5"), false, &id));
 	assert_id(id, 5, 0);
-	assert_null(stream_id_parse_bound(text_slice("5"), true, &id));
+	assert_null(stream_id_parse_bound(slice_of("5"), true, &id));
 	assert_id(id, 5, UINT64_MAX);
-	assert_null(stream_id_parse_bound(text_slice("(5-3"), false, &id));
+	assert_null(stream_id_parse_bound(slice_of("(5-3"), false, &id));
 	assert_id(id, 5, 4);
-	assert_null(stream_id_parse_bound(text_slice("(5-3"), true, &id));
+	assert_null(stream_id_parse_bound(slice_of("(5-3"), true, &id));
 	assert_id(id, 5, 2);
-	assert_null(stream_id_parse_bound(text_slice("(5-18446744073709551615"), false, &id));
+	assert_null(stream_id_parse_bound(slice_of("(5-18446744073709551615"), false, &id));
 	assert_id(id, 6, 0);
-	assert_null(stream_id_parse_bound(text_slice("(5-0"), true, &id));
+	assert_null(stream_id_parse_bound(slice_of("(5-0"), true, &id));
 	assert_id(id, 4, UINT64_MAX);
-	assert_string_equal(stream_id_parse_bound(text_slice("("), false, &id), INVALID);
-	assert_string_equal(stream_id_parse_bound(text_slice("(-"), false, &id), INVALID);
-	assert_string_equal(stream_id_parse_bound(text_slice("(+"), true, &id), INVALID);
-	assert_string_equal(stream_id_parse_bound(text_slice("((1"), true, &id), INVALID);
-	assert_string_equal(stream_id_parse_bound(text_slice("(0-0"), true, &id),
-	                    "ERR invalid end ID for the interval");
-	assert_string_equal(stream_id_parse_bound(text_slice("(18446744073709551615-18446744073709551615"), false, &id),
+	assert_string_equal(stream_id_parse_bound(slice_of("("), false, &id), INVALID);
+	assert_string_equal(stream_id_parse_bound(slice_of("(-"), false, &id), INVALID);
+	assert_string_equal(stream_id_parse_bound(slice_of("(+"), true, &id), INVALID);
+	assert_string_equal(stream_id_parse_bound(slice_of("((1"), true, &id), INVALID);
+	assert_string_equal(stream_id_parse_bound(slice_of("(0-0"), true, &id), "ERR invalid end ID for the interval");
+	assert_string_equal(stream_id_parse_bound(slice_of("(18446744073709551615-18446744073709551615"), false, &id),
 	                    "ERR invalid start ID for the interval");
 	assert_id(id, 4, UINT64_MAX);
 }

@@ -47,7 +47,7 @@ static int
 add(struct world *world, uint64_t due_ms, uint32_t value, struct stream_id *ret_id)
 {
 	char text[300];
-	struct slice argv[40] = { text_slice("value"), { (uint8_t *)text, 0 } };
+	struct slice argv[40] = { slice_of("value"), { (uint8_t *)text, 0 } };
 	size_t n_fields = value % 7 == 0 ? 20 : 1; /* more than fit into the room that is there without memory */
 	int r;
 
@@ -196,16 +196,16 @@ step(struct world *world)
 	} else if (what < 990) {
 		step_reopen(world);
 	} else if (what < 995) {
-		while (streams_rename(&world->keep.streams, world->stream, text_slice("other")) < 0)
+		while (streams_rename(&world->keep.streams, world->stream, slice_of("other")) < 0)
 			;
-		while (streams_rename(&world->keep.streams, world->stream, text_slice("s")) < 0)
+		while (streams_rename(&world->keep.streams, world->stream, slice_of("s")) < 0)
 			;
 	} else if (world->n_fired > 2000) {
 		streams_delete(&world->keep.streams, world->stream);
 		advance(world);
 		world->stream = NULL;
 		for (int error = 0; !world->stream;)
-			world->stream = streams_get(&world->keep.streams, text_slice("s"), KEEP_UID, &error);
+			world->stream = streams_get(&world->keep.streams, slice_of("s"), KEEP_UID, &error);
 		memset(world->items, 0, sizeof(world->items));
 		world->n_fired = 0;
 		commit(world);
@@ -290,7 +290,7 @@ test_damaged(void **state __attribute__((unused)))
 static void
 test_waiting(void **state __attribute__((unused)))
 {
-	struct slice argv[] = { text_slice("f"), text_slice("v") };
+	struct slice argv[] = { slice_of("f"), slice_of("v") };
 	struct stream *stream;
 	struct stream_id id;
 	struct keep keep;

@@ -17,7 +17,7 @@ get(struct keep *keep, const char *name)
 	struct stream *stream;
 	int error = 0;
 
-	while (!(stream = streams_get(&keep->streams, text_slice(name), KEEP_UID, &error)))
+	while (!(stream = streams_get(&keep->streams, slice_of(name), KEEP_UID, &error)))
 		assert_int_equal(error, -ENOMEM);
 	return stream;
 }
@@ -26,7 +26,7 @@ static void
 add(struct keep *keep, struct stream *stream, uint64_t ms)
 {
 	static uint8_t value[20000];
-	struct slice argv[] = { text_slice(ms % 50 ? "field" : "other"), { value, ms % 70 ? 20 : sizeof(value) } };
+	struct slice argv[] = { slice_of(ms % 50 ? "field" : "other"), { value, ms % 70 ? 20 : sizeof(value) } };
 	uint64_t length = stream->length, bytes = stream->bytes;
 
 	while (stream_append(&keep->streams, stream, (struct stream_id){ ms, 0 }, (struct stream_fields){ argv, 1 }) <
@@ -113,19 +113,19 @@ scenario(struct keep *keep)
 	commit(keep);
 	deleted = delete_first_entries(keep, a);
 	commit(keep);
-	while (streams_rename(&keep->streams, a, text_slice("c")) < 0)
-		assert_ptr_equal(streams_find(&keep->streams, text_slice("a")), a);
+	while (streams_rename(&keep->streams, a, slice_of("c")) < 0)
+		assert_ptr_equal(streams_find(&keep->streams, slice_of("a")), a);
 	streams_delete(&keep->streams, b);
 	commit(keep);
 	reopen(keep);
-	a = streams_find(&keep->streams, text_slice("c"));
+	a = streams_find(&keep->streams, slice_of("c"));
 	assert_non_null(a);
 	assert_int_equal(keep->streams.table.n, 1);
 	deleted += delete_first_entries(keep, a);
 	assert_int_equal(count(keep, a), N_ENTRIES - deleted);
 	commit(keep);
 	reopen(keep);
-	a = streams_find(&keep->streams, text_slice("c"));
+	a = streams_find(&keep->streams, slice_of("c"));
 	assert_int_equal(a->length, N_ENTRIES - deleted);
 	assert_int_equal(count(keep, a), N_ENTRIES - deleted);
 }

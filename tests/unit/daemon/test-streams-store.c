@@ -163,7 +163,7 @@ after_a_crash(void **state __attribute__((unused)))
 	keep_commit(&keep);
 	keep_add(&keep, a, 200, 10);
 	stream_delete(&keep.streams, a, (struct stream_id){ 1, 0 });
-	streams_rename(&keep.streams, a, text_slice("c"));
+	streams_rename(&keep.streams, a, slice_of("c"));
 	memory_store_set_auto(keep.storage, false);
 	keep_reopen(&keep);
 	assert_null(keep_find(&keep, "b"));
@@ -188,9 +188,9 @@ deleted_and_renamed(void **state __attribute__((unused)))
 	keep_add(&keep, b, 2, 10);
 	keep_add(&keep, b, 3, 10);
 	keep_commit(&keep);
-	assert_int_equal(streams_rename(&keep.streams, b, text_slice("a")), 0);
+	assert_int_equal(streams_rename(&keep.streams, b, slice_of("a")), 0);
 	assert_ptr_equal(keep_find(&keep, "a"), b);
-	assert_int_equal(streams_rename(&keep.streams, b, text_slice("a")), 0);
+	assert_int_equal(streams_rename(&keep.streams, b, slice_of("a")), 0);
 	assert_null(keep_find(&keep, "b"));
 	keep_add(&keep, keep_get(&keep, "b"), 9, 10); /* goes before it was ever stored */
 	streams_delete(&keep.streams, keep_find(&keep, "b"));
@@ -221,7 +221,7 @@ names_and_numbers_have_limits(void **state __attribute__((unused)))
 	assert_int_equal(error, -ENAMETOOLONG);
 	assert_non_null(streams_get(&keep.streams, (struct slice){ name, sizeof(name) - 1 }, 0, &error));
 	keep_get(&keep, "");
-	assert_null(streams_get(&keep.streams, text_slice("x"), 0, &error));
+	assert_null(streams_get(&keep.streams, slice_of("x"), 0, &error));
 	assert_int_equal(error, -ENFILE);
 	assert_int_equal(streams_rename(&keep.streams, keep_find(&keep, ""), (struct slice){ name, sizeof(name) }),
 	                 -ENAMETOOLONG);
@@ -639,7 +639,7 @@ a_large_batch_is_filled_in_portions(void **state __attribute__((unused)))
 		snprintf(name, sizeof(name), "s%d", i);
 		stream = keep_get(&keep, name);
 		keep_add(&keep, stream, 1, 10);
-		assert_non_null(group_new(&keep.streams, stream, text_slice("g"), STREAM_ID_MIN, 0));
+		assert_non_null(group_new(&keep.streams, stream, slice_of("g"), STREAM_ID_MIN, 0));
 	}
 	barrier = barrier_ref(streams_barrier(&keep.streams, keep_find(&keep, "s0")));
 	for (; barrier->pending > 0; passes++) {
@@ -655,7 +655,7 @@ a_large_batch_is_filled_in_portions(void **state __attribute__((unused)))
 			keep_add(&keep, keep_find(&keep, "s0"), 2, 10);
 			streams_delete(&keep.streams, keep_find(&keep, "s1"));
 			group_delete(&keep.streams, keep_find(&keep, "s2"),
-			             group_find(keep_find(&keep, "s2"), text_slice("g")));
+			             group_find(keep_find(&keep, "s2"), slice_of("g")));
 			stream_delete(&keep.streams, keep_find(&keep, "s3"), (struct stream_id){ 1 });
 			assert_ptr_equal(streams_barrier(&keep.streams, keep_find(&keep, "s0")), barrier);
 		}

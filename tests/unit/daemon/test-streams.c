@@ -65,7 +65,7 @@ world_deinit(struct world *world)
 static struct stream *
 world_find(struct world *world, const struct model *model)
 {
-	return streams_find(world->streams, text_slice(model->name));
+	return streams_find(world->streams, slice_of(model->name));
 }
 
 /* The fields that belong to a seed: mostly one with the same name, now and then others, few of them large. */
@@ -78,7 +78,7 @@ make_fields(struct world *world, uint64_t seed, struct slice argv[2 * FIELDS_MAX
 	for (size_t i = 0; i < fields.n_fields; i++) {
 		size_t kind = (seed >> 8) % 100, len = (seed >> 16) + i;
 
-		argv[2 * i] = text_slice(seed % 10 < 7 ? "field" : names[(seed / 10 + i) % 4]);
+		argv[2 * i] = slice_of(seed % 10 < 7 ? "field" : names[(seed / 10 + i) % 4]);
 		len = kind < 90 ? len % 60 : kind < 97 ? len % 1000 : len % VALUE_MAX;
 		argv[2 * i + 1] = (struct slice){ world->value, len };
 	}
@@ -134,7 +134,7 @@ world_append(struct world *world, struct model *model)
 	struct stream *stream;
 	int error = 0;
 
-	stream = streams_get(world->streams, text_slice(model->name), KEEP_UID, &error);
+	stream = streams_get(world->streams, slice_of(model->name), KEEP_UID, &error);
 	assert_non_null(stream);
 	if (!model->exists) {
 		assert_true(stream->no > model->no);
