@@ -262,7 +262,7 @@ listing_put(struct listing *listing, const void *data, size_t len)
 	if (len > 0)
 		memcpy(out->data + out->len, data, len);
 	out->len += (uint32_t)len;
-	listing->bus->flow.work.done += WORK_VISIT + WORK_BYTES(len);
+	listing->bus->flow.work.done += WORK_VISIT + WORK_FRESH * WORK_BYTES(len);
 	return 0;
 }
 
