@@ -302,14 +302,10 @@ ask_try(struct ask *a, const struct resp_node **ret_reply, const struct slice *w
 {
 	int status;
 
-	a->out.len = 0;
-	memory_check(buf_reserve(&a->out, resp_command_size(words, n)));
-	a->out.len = resp_put_command((char *)a->out.data, words, n);
+	ask_put_words(a, words, n);
 	a->takes_errors = true;
-	status = ask_converse(a, (struct replies_expected){ .what = ASK_USE_COPY, .left = 1 }, NULL, NULL);
+	status = ask_one(a, ret_reply);
 	a->takes_errors = false;
-	if (status == 0)
-		*ret_reply = a->reply.nodes;
 	return status;
 }
 

@@ -73,7 +73,7 @@ static bool
 positions_read_stream(struct positions *p, char *line)
 {
 	const char *id_text = positions_word(&line), *count_text = positions_word(&line);
-	uint64_t count = POSITION_COUNT_UNKNOWN;
+	uint64_t count = PLACE_COUNT_UNKNOWN;
 	struct entry_id id;
 	ssize_t len = line ? positions_unescape(line) : -1;
 
@@ -176,7 +176,7 @@ positions_put_row(const struct position *row, struct buf *b)
 
 	entry_id_format(id, row->id);
 	memory_check(buf_printf(b, "stream %s ", id));
-	memory_check(row->count == POSITION_COUNT_UNKNOWN ? buf_append(b, "-", 1)
+	memory_check(row->count == PLACE_COUNT_UNKNOWN ? buf_append(b, "-", 1)
 	                                                  : buf_printf(b, "%" PRIu64, row->count));
 	memory_check(buf_append(b, " ", 1));
 	for (const uint8_t *p = row->name.p; p < row->name.p + row->name.len; p++)

@@ -16,14 +16,13 @@
 
 #include "entry-id.h"
 #include "into.h"
+#include "place.h"
 #include "protocol.h"
-
-#define POSITION_COUNT_UNKNOWN UINT64_MAX
 
 struct position {
 	struct slice name;  /* memory of its own */
 	struct entry_id id; /* of the last entry that was handled */
-	uint64_t count;     /* or POSITION_COUNT_UNKNOWN */
+	uint64_t count;     /* PLACE_COUNT_UNKNOWN: not known */
 };
 
 struct positions {

@@ -54,16 +54,16 @@ const struct config_row config_rows[] = {
 	STREAM(max_age, DURATION, max_age_ms, "0", 0, 3650 * LIMITS_DAY)
 	STREAM(when_full, &config_type_full, when_full, "trim", 0, 0)
 	STREAM(keep, &config_type_keep, keep, "unacked", 0, 0)
-	SERVICE(call, &config_type_principals, call, NULL, 0, 0)
-	SERVICE(serve, &config_type_principals, serve, NULL, 0, 0)
-	SERVICE(max_waiting, COUNT, max_waiting, "1000", 0, 100000)
-	SERVICE(timeout, DURATION, timeout_ms, "30s", 1, LIMITS_DAY)
 	STREAM(max_pending, COUNT, max_pending, "100000", 1, 100000000)
 	STREAM(redeliver, DURATION, delivery.redeliver_ms, "0", 0, 30 * LIMITS_DAY)
 	STREAM(retry_delay, &config_type_durations, delivery.retry_delay, "", 0, 30 * LIMITS_DAY)
 	STREAM(max_deliveries, COUNT, delivery.max_deliveries, "0", 0, STREAM_DELIVERIES_MAX)
 	STREAM(dead_letter, &config_type_channel, delivery.dead_letter, "", 0, 0)
 	STREAM(consumer_timeout, DURATION, delivery.consumer_timeout_ms, "0", 0, 30 * LIMITS_DAY)
+	SERVICE(call, &config_type_principals, call, NULL, 0, 0)
+	SERVICE(serve, &config_type_principals, serve, NULL, 0, 0)
+	SERVICE(max_waiting, COUNT, max_waiting, "1000", 0, 100000)
+	SERVICE(timeout, DURATION, timeout_ms, "30s", 1, LIMITS_DAY)
 };
 /* clang-format on */
 

@@ -18,11 +18,8 @@ service_rule_new(const char *glob)
 
 	if (!rule)
 		return NULL;
-	*rule = (struct service_rule){
-		.max_waiting = SERVICE_MAX_WAITING,
-		.timeout_ms = SERVICE_TIMEOUT_MS,
-		.glob_len = len,
-	};
+	*rule = rule_default;
+	rule->glob_len = len;
 	memcpy(rule->glob, glob, len + 1);
 	return rule;
 }
