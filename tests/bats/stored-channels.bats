@@ -6,9 +6,7 @@ load helper
 
 # UDSD_STORED_SECONDS: how long random_receivers_get_everything_in_order goes on.
 stored() { # CASE...
-    local options=()
-    [ -z "${UDSD_TEST_SEED:-}" ] || options+=(--seed "$UDSD_TEST_SEED")
-    run "$PYTHON" "$TOOLS/stored-channels.py" --udsd "$UDSD" --dir "$DIR" "$@" "${options[@]}" 3>&- 8>&-
+    run "$PYTHON" "$TOOLS/stored-channels.py" --udsd "$UDSD" --dir "$DIR" "$@" 3>&- 8>&-
     assert_success
 }
 

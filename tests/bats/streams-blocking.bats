@@ -86,9 +86,7 @@ start_with_store() {
 }
 
 run_blocked() { # OPTION...
-    local options=()
-    [ -z "${UDSD_TEST_SEED:-}" ] || options+=(--seed "$UDSD_TEST_SEED")
-    run "$PYTHON" "$TOOLS/stream-blocked.py" --dir "$DIR/hub" "$@" "${options[@]}" 3>&- 8>&-
+    run "$PYTHON" "$TOOLS/stream-blocked.py" --dir "$DIR/hub" "$@" 3>&- 8>&-
     assert_success
     echo "# ${lines[1]}" >&3
 }

@@ -5,9 +5,7 @@ load helper
 
 # UDSD_STREAM_KILLS: how often.
 kill_under_load() { # OPTION...
-    local options=()
-    [ -z "${UDSD_TEST_SEED:-}" ] || options+=(--seed "$UDSD_TEST_SEED")
-    run "$PYTHON" "$TOOLS/stream-kill.py" --dir "$DIR/hub" --kills "${UDSD_STREAM_KILLS:-8}" "$@" "${options[@]}" 3>&- 8>&-
+    run "$PYTHON" "$TOOLS/stream-kill.py" --dir "$DIR/hub" --kills "${UDSD_STREAM_KILLS:-8}" "$@" 3>&- 8>&-
     assert_success
     echo "# ${lines[1]}" >&3
 }

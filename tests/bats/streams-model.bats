@@ -5,9 +5,7 @@ load helper
 
 # UDSD_STREAM_STEPS: how many commands.
 run_model() { # OPTION...
-    local options=()
-    [ -z "${UDSD_TEST_SEED:-}" ] || options+=(--seed "$UDSD_TEST_SEED")
-    run "$PYTHON" "$TOOLS/stream-model.py" --dir "$DIR/hub" --steps "${UDSD_STREAM_STEPS:-5000}" "$@" "${options[@]}" 3>&- 8>&-
+    run "$PYTHON" "$TOOLS/stream-model.py" --dir "$DIR/hub" --steps "${UDSD_STREAM_STEPS:-5000}" "$@" 3>&- 8>&-
     assert_success
     echo "# ${lines[1]}" >&3
 }

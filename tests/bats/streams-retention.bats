@@ -4,9 +4,7 @@
 load helper
 
 retention() { # CASE...
-    local options=()
-    [ -z "${UDSD_TEST_SEED:-}" ] || options+=(--seed "$UDSD_TEST_SEED")
-    run "$PYTHON" "$TOOLS/stream-retention.py" --udsd "$UDSD" --dir "$DIR" "$@" "${options[@]}" 3>&- 8>&-
+    run "$PYTHON" "$TOOLS/stream-retention.py" --udsd "$UDSD" --dir "$DIR" "$@" 3>&- 8>&-
     assert_success
 }
 

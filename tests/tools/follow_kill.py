@@ -5,40 +5,24 @@ usage: follow_kill.py UDSD UDSCTL DIRECTORY ROUNDS
 The log is renamed, or copied and cut off by a writer that waits with its lines. Several rotations may come while no
 sender runs.
 """
-import atexit
 import os
-import random
 import shutil
-import subprocess
 import sys
 import time
 
+from killing import rng, start, start_daemon
 from resp import PATIENCE, Client, wait_until
 
 udsd, udsctl, directory, rounds = *sys.argv[1:4], int(sys.argv[4])
-seed = int(os.environ.get("UDSD_TEST_SEED", random.randrange(1 << 32)))
-print("UDSD_TEST_SEED=%d" % seed)
-rng = random.Random(seed)
 path, position, store, logs = (os.path.join(directory, name) for name in ("s", "position", "store", "logs"))
 log = os.path.join(logs, "app.log")
 os.makedirs(logs, exist_ok=True)
 written, rotations, names = 0, 0, []
 
 
-def start(*args, **kwargs):
-    process = subprocess.Popen(*args, **kwargs)
-    atexit.register(process.kill)
-    return process
-
-
-def start_daemon():
-    return start([udsd, "--listen", path, "--store", store], stdout=subprocess.DEVNULL,
-                 stderr=open(os.path.join(directory, "udsd.log"), "a"))
-
-
 def start_udsctl():
     return start([udsctl, "--socket", path, "send", "-v", "--store", "--follow", log, "--position", position, "lines"],
-                 stderr=open(os.path.join(directory, "send.err"), "a"))
+                 os.path.join(directory, "send.err"))
 
 
 def write(count):
@@ -95,7 +79,7 @@ def can_connect():
 
 
 write(5)
-daemon, daemon_kills, kills = start_daemon(), 0, 0
+daemon, daemon_kills, kills = start_daemon(udsd, path, "--store", store), 0, 0
 send = start_udsctl()
 wait_until(can_connect, "the daemon")
 wait_stored()
@@ -103,7 +87,7 @@ send.terminate()
 assert send.wait(PATIENCE) == 143
 for i in range(rounds):
     if daemon is None:
-        daemon = start_daemon()
+        daemon = start_daemon(udsd, path, "--store", store)
     send = start_udsctl()
     end = time.monotonic() + rng.random() ** 3 * 0.3
     rotated = 0
@@ -127,7 +111,7 @@ for i in range(rounds):
         write(rng.choice((1, 10, 1000)))
         rotate()
 
-daemon = daemon or start_daemon()
+daemon = daemon or start_daemon(udsd, path, "--store", store)
 send = start_udsctl()
 write(1)
 wait_until(can_connect, "the daemon")

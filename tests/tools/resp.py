@@ -1,9 +1,15 @@
 """A RESP client that can also misbehave: what the tests use where a library would be too polite."""
 import os
+import random
 import socket
 import time
 
 PATIENCE = float(os.environ.get("UDSD_TEST_PATIENCE", "30"))
+
+
+def random_seed():
+    """For a test that is random: one of its own each time, or the one that is to be tried again."""
+    return int(os.environ.get("UDSD_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
 
 
 class Error(Exception):

@@ -440,7 +440,7 @@ def main():
     parser.add_argument("--udsd", required=True)
     parser.add_argument("--dir", required=True)
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    parser.add_argument("--seed", type=int, default=resp.random_seed())
     args = parser.parse_args()
     print("seed %d" % args.seed, flush=True)
     storm = Storm(args)

@@ -11,9 +11,9 @@ import threading
 import time
 
 import resp
-from streamhub import Hub, arguments, parse_id
+from cases import RuledHub, case, expect, figure, run_cases
+from streamhub import parse_id
 
-CASES = {}
 RULES = """
 [limits]
 queue_limit = 64K
@@ -46,30 +46,10 @@ ack = yes
 """
 
 
-def case(function):
-    CASES[function.__name__] = function
-    return function
-
-
-class Storer(Hub):
-    rules = RULES
-
-    def configure(self, **store):
+class Storer(RuledHub):
+    def more_lines(self):
         self.lines, self.whole = self.path + ".lines", self.path + ".whole"
-        super().configure(**store)
-        with open(self.argv[-1], "a") as conf:
-            conf.write(self.rules % (os.geteuid(), self.lines, self.whole))
-
-    def reload(self, rules=None, **store):
-        self.rules = rules or self.rules
-        self.configure(**store)
-        a = self.connect()
-        expect(a.call("UDSD", "RELOAD"), b"OK")
-        a.close()
-
-
-def expect(got, wanted):
-    assert got == wanted, "got %r, not %r" % (got, wanted)
+        return self.rules % (os.geteuid(), self.lines, self.whole)
 
 
 def expect_numbers(got, first, end):
@@ -123,10 +103,6 @@ def expect_silence(client):
     """Nothing was sent before the answer to PING."""
     client.send("PING")
     assert client.read() in (b"PONG", [b"pong", b""])
-
-
-def figure(client, name):
-    return int(resp.info(client)[name])
 
 
 def channel_figure(client, channel, name):
@@ -588,8 +564,8 @@ class Receiver:
 
 @case
 def random_receivers_get_everything_in_order(hub):
-    print("UDSD_TEST_SEED=%d" % seed, flush=True)
-    rng = random.Random(seed)
+    print("UDSD_TEST_SEED=%d" % hub.seed, flush=True)
+    rng = random.Random(hub.seed)
     hub.reload(hub.rules.replace("slow_timeout = 500ms", "slow_timeout = 1h"), cache="64K")
     channels = ["log.x%d" % i for i in range(2)] + ["patient.x%d" % i for i in range(2)]
     sent = dict.fromkeys(channels, 0)
@@ -664,23 +640,4 @@ def pump(a, receivers, channel, n):
         raise errors[0]
 
 
-def main():
-    names = [name for name in sys.argv[1:] if name in CASES]
-    sys.argv[1:] = [arg for arg in sys.argv[1:] if arg not in CASES]
-    args = arguments()
-    global seed
-    seed = args.seed
-    for name in names or CASES:
-        directory = os.path.join(args.dir, name[:20])
-        os.makedirs(directory, exist_ok=True)
-        hub = Storer(args.program, directory)
-        try:
-            CASES[name](hub)
-            hub.stop()
-        except BaseException:
-            print("in", name, flush=True)
-            hub.kill()
-            raise
-
-
-main()
+run_cases(RULES, Storer)

@@ -9,14 +9,7 @@ import struct
 import time
 
 import resp
-from streamworkers import expect, figure, main
-
-CASES = {}
-
-
-def case(function):
-    CASES[function.__name__] = function
-    return function
+from cases import case, expect, figure, run_cases
 
 
 def now_ms():
@@ -279,9 +272,8 @@ def check_on_time(a, dues):
 
 @case
 def each_comes_once_whenever_the_daemon_is_killed(hub):
-    seed = int(os.environ.get("UDSD_TEST_SEED") or random.SystemRandom().randrange(10**9))
-    print("UDSD_TEST_SEED=%d" % seed, flush=True)
-    rng = random.Random(seed)
+    print("UDSD_TEST_SEED=%d" % hub.seed, flush=True)
+    rng = random.Random(hub.seed)
     answered, cancelled, unsure = {}, set(), set()
     for _ in range(int(os.environ.get("UDSD_STREAM_KILLS") or 8)):
         a = hub.connect()
@@ -311,4 +303,4 @@ def each_comes_once_whenever_the_daemon_is_killed(hub):
     expect(set(got) - set(answered) - unsure, set())
 
 
-main(CASES, "[stream tight]\nmax_entries = 1\nwhen_full = refuse\n")
+run_cases("[stream tight]\nmax_entries = 1\nwhen_full = refuse\n")

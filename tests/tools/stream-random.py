@@ -237,9 +237,9 @@ def main():
     parser.add_argument("--redis-server", default=shutil.which("redis-server") or shutil.which("redis-check-rdb"))
     parser.add_argument("--dir", required=True)
     parser.add_argument("--steps", type=int, default=10000)
-    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--seed", type=int, default=resp.random_seed())
     args = parser.parse_args()
-    seed = random.SystemRandom().randrange(10**9) if args.seed is None else args.seed
+    seed = args.seed
     print("seed %d, %d steps" % (seed, args.steps), flush=True)
     rng = random.Random(seed)
     path = [os.path.join(args.dir, name) for name in ("u", "r")]

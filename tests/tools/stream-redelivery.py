@@ -9,9 +9,9 @@ import random
 import time
 
 import resp
-from streamworkers import Worker, block, expect, figure, fill, main, numbers, pending, read, send_read
+from cases import case, expect, figure
+from streamworkers import Worker, block, fill, numbers, pending, read, run, send_read
 
-CASES = {}
 RULES = """
 [stream now.few]
 retry_delay = 0
@@ -26,11 +26,6 @@ redeliver = 300ms
 redeliver = 300ms
 retry_delay = 1h
 """
-
-
-def case(function):
-    CASES[function.__name__] = function
-    return function
 
 
 @case
@@ -309,9 +304,8 @@ def entries_of_a_daemon_that_died_are_released(hub):
 
 @case
 def nothing_is_lost_when_workers_die_all_the_time(hub):
-    seed = int(os.environ.get("UDSD_TEST_SEED") or random.SystemRandom().randrange(10**9))
-    print("UDSD_TEST_SEED=%d" % seed, flush=True)
-    rng, n, done = random.Random(seed), 500, set()
+    print("UDSD_TEST_SEED=%d" % hub.seed, flush=True)
+    rng, n, done = random.Random(hub.seed), 500, set()
     a = hub.connect()
     fill(a, "now.s", n)
     workers = []
@@ -336,4 +330,4 @@ def nothing_is_lost_when_workers_die_all_the_time(hub):
     expect(pending(a, "now.s"), [])
 
 
-main(CASES, RULES)
+run(RULES)

@@ -2,15 +2,12 @@
 stream-retention.py --udsd PROGRAM --dir DIR [CASE]...: how many entries streams keep, by number, size and age, and when
 they take no more.
 """
-import os
 import random
-import sys
 import time
 
 import resp
-from streamhub import Hub, arguments
+from cases import case, expect, figure, run_cases
 
-CASES = {}
 RULES = """
 [stream few.*]
 max_entries = 250
@@ -36,31 +33,6 @@ when_full = refuse
 """
 
 
-def case(function):
-    CASES[function.__name__] = function
-    return function
-
-
-class Keeper(Hub):
-    rules = RULES
-
-    def configure(self, **store):
-        super().configure(**store)
-        with open(self.argv[-1], "a") as conf:
-            conf.write(self.rules)
-
-    def reload(self, rules):
-        self.rules = rules
-        self.configure()
-        a = self.connect()
-        expect(a.call("UDSD", "RELOAD"), b"OK")
-        a.close()
-
-
-def expect(got, wanted):
-    assert got == wanted, "got %r, not %r" % (got, wanted)
-
-
 def add(client, key, n, first=1, size=0, portion=1000):
     """Adds entries first-0, ...; returns the answers, refusals too."""
     answers = []
@@ -73,10 +45,6 @@ def add(client, key, n, first=1, size=0, portion=1000):
 
 def numbers(client, key):
     return [int(entry[0].split(b"-")[0]) for entry in client.call("XRANGE", key, "-", "+")]
-
-
-def figure(client, name):
-    return int(resp.info(client)[name])
 
 
 def read(client, key, *more):
@@ -253,8 +221,8 @@ def a_reload_and_a_restart_apply_new_bounds(hub):
 @case
 def random_bounds_hold(hub):
     """Random commands on a stream with groups; after each the bounds hold, as far as groups allow."""
-    print("UDSD_TEST_SEED=%d" % seed, flush=True)
-    rng = random.Random(seed)
+    print("UDSD_TEST_SEED=%d" % hub.seed, flush=True)
+    rng = random.Random(hub.seed)
     a, key, most = hub.connect(), "few.r", 250
     entries, groups, given = [], {}, {}
     last = 0
@@ -302,23 +270,4 @@ def random_bounds_hold(hub):
         expect(numbers(a, key), entries)
 
 
-def main():
-    names = [name for name in sys.argv[1:] if name in CASES]
-    sys.argv[1:] = [arg for arg in sys.argv[1:] if arg not in CASES]
-    args = arguments()
-    global seed
-    seed = args.seed
-    for name in names or CASES:
-        directory = os.path.join(args.dir, name[:20])
-        os.makedirs(directory, exist_ok=True)
-        hub = Keeper(args.program, directory)
-        try:
-            CASES[name](hub)
-            hub.stop()
-        except BaseException:
-            print("in", name, flush=True)
-            hub.kill()
-            raise
-
-
-main()
+run_cases(RULES)

@@ -6,9 +6,9 @@ can handle. Workers are processes that are killed.
 import time
 
 import resp
-from streamworkers import Worker, block, expect, figure, fill, main, numbers, pending, read
+from cases import case, expect, figure
+from streamworkers import Worker, block, fill, numbers, pending, read, run
 
-CASES = {}
 RULES = """
 [stream fixed.*]
 max_deliveries = 2
@@ -21,11 +21,6 @@ max_deliveries = 2
 [stream plain.fatal]
 dead_letter = %s-fatal
 """
-
-
-def case(function):
-    CASES[function.__name__] = function
-    return function
 
 
 def maps(reply):
@@ -480,4 +475,4 @@ def entries_in_parts(client, key):
     return all_of_them
 
 
-main(CASES, RULES)
+run(RULES)

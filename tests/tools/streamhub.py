@@ -4,7 +4,6 @@ it answers, which shows that a test expects nothing but what Redis promises too.
 """
 import argparse
 import os
-import random
 import signal
 import subprocess
 
@@ -79,7 +78,7 @@ def arguments(**defaults):
     programs.add_argument("--udsd", dest="program")
     programs.add_argument("--redis", dest="program")
     parser.add_argument("--dir", required=True)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
+    parser.add_argument("--seed", type=int, default=resp.random_seed())
     for name, value in defaults.items():
         parser.add_argument("--" + name, type=int, default=value)
     args = parser.parse_args()

@@ -1,38 +1,13 @@
 """
 Workers of consumer groups, for tests of what groups do by themselves: processes that are killed, and what they are given.
 """
-import os
 import signal
 import subprocess
 import sys
 import time
 
 import resp
-from streamhub import Hub, arguments
-
-
-class Redeliverer(Hub):
-    rules = ""
-
-    def __init__(self, program, directory, rules, **store):
-        self.rules = rules
-        super().__init__(program, directory, **store)
-
-    def configure(self, **store):
-        super().configure(**store)
-        with open(self.argv[-1], "a") as conf:
-            conf.write(self.rules)
-
-    def reload(self, rules):
-        self.rules = rules
-        self.configure()
-        a = self.connect()
-        expect(a.call("UDSD", "RELOAD"), b"OK")
-        a.close()
-
-
-def expect(got, wanted):
-    assert got == wanted, "got %r, not %r" % (got, wanted)
+from cases import figure, run_cases
 
 
 def fill(client, key, n, first=1):
@@ -66,11 +41,6 @@ def block(client, watcher, consumer, key, *more):
     resp.wait_until(lambda: blocked(watcher) > before, "a blocked client")
 
 
-def figure(client, name):
-    text = client.call("INFO").decode()
-    return int(next(line.split(":")[1] for line in text.split("\r\n") if line.startswith(name + ":")))
-
-
 def blocked(client):
     return figure(client, "blocked_clients")
 
@@ -102,22 +72,9 @@ def work(path, consumer, key, *more):
 
 
 
-def main(cases, rules):
-    """Runs the cases that the command line names, or all, each with a daemon of its own."""
+def run(rules=""):
+    """The cases; or, in a process of Worker, what it does."""
     if sys.argv[1] == "--worker":
         work(*sys.argv[2:])
-        return
-    names = [name for name in sys.argv[1:] if name in cases]
-    sys.argv[1:] = [arg for arg in sys.argv[1:] if arg not in cases]
-    args = arguments()
-    for name in names or cases:
-        directory = os.path.join(args.dir, name[:20])
-        os.makedirs(directory, exist_ok=True)
-        hub = Redeliverer(args.program, directory, rules)
-        try:
-            cases[name](hub)
-            hub.stop()
-        except BaseException:
-            print("in", name, flush=True)
-            hub.kill()
-            raise
+    else:
+        run_cases(rules)
