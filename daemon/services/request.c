@@ -73,10 +73,11 @@ request_enter(struct services *services, struct request *request)
 	if (request->node.hash > 0)
 		return 0;
 	place = request_place(services, ++services->last_id);
-	if (*place)
-		return hashtable_insert(&services->requests, &request->node, services->last_id);
+	if (*place && hashtable_insert(&services->requests, &request->node, services->last_id) < 0)
+		return -ENOMEM;
 	request->node.hash = services->last_id;
-	*place = request;
+	*place = *place ? *place : request;
+	services->n_requests++;
 	return 0;
 }
 
@@ -85,9 +86,12 @@ request_leave(struct services *services, struct request *request)
 {
 	struct request **place = request_place(services, request->node.hash);
 
+	if (request->node.hash == 0)
+		return;
+	services->n_requests--;
 	if (*place == request)
 		*place = NULL;
-	else if (request->node.hash > 0)
+	else
 		hashtable_remove(&services->requests, &request->node);
 }
 

@@ -151,6 +151,7 @@ struct services {
 	 */
 	struct request *by_id[SERVICES_PLACES];
 	struct hashtable requests;
+	uint64_t n_requests; /* in both */
 	TAILQ_HEAD(, service) all;
 	TAILQ_HEAD(, service) deserted;
 	struct request_list untold; /* of ASK, that have ended while nothing could be published */
