@@ -142,19 +142,15 @@ num_put_u64(char *p, uint64_t value)
 	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
 				    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
 				    "8081828384858687888990919293949596979899";
-	char digits[NUM_DIGITS_MAX];
-	size_t at = sizeof(digits);
+	size_t n = 1, at;
 
-	if (value < 10) {
-		*p = (char)('0' + value);
-		return 1;
-	}
-	for (; value >= 100; value /= 100)
-		memcpy(&digits[at -= 2], &pairs[2 * (value % 100)], 2);
+	for (uint64_t power = 10; n < NUM_DIGITS_MAX && value >= power; power *= 10)
+		n++;
+	for (at = n; value >= 100; value /= 100)
+		memcpy(&p[at -= 2], &pairs[2 * (value % 100)], 2);
 	if (value >= 10)
-		memcpy(&digits[at -= 2], &pairs[2 * value], 2);
+		memcpy(p, &pairs[2 * value], 2);
 	else
-		digits[--at] = (char)('0' + value);
-	memcpy(p, &digits[at], sizeof(digits) - at);
-	return sizeof(digits) - at;
+		*p = (char)('0' + value);
+	return n;
 }

@@ -26,6 +26,7 @@ output_charge_slots(struct flow *flow, struct client *c)
 struct barrier *
 output_push_slot(struct flow *flow, struct client *c)
 {
+	uint32_t cap = c->out.cap;
 	struct barrier *slot;
 
 	if (c->state == CLIENT_DEAD)
@@ -42,7 +43,8 @@ output_push_slot(struct flow *flow, struct client *c)
 		if (c->out.count == 1)
 			barrier_wait(slot, &c->gate);
 	}
-	if (c->out_state >= CLIENT_OUT_BLOCKED)
+	/* It takes no memory but that of the ring. */
+	if (c->out_state >= CLIENT_OUT_BLOCKED && (c->out.cap != cap || c->out.count > FEW_SPANS))
 		output_charge_slots(flow, c);
 	return slot;
 }

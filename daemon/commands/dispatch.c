@@ -5,9 +5,9 @@
  *
  * Most clients send the same command again and again. So the last row that none of these steps could stop, whoever
  * sends it, is remembered by the spelling of its name (dispatch_remember); if the next command has the same name, only
- * what depends on the session is checked (dispatch_is_repeated), and it is executed at once. Rows of subcommands are
- * remembered, too, but checked each time. A new check of a row
- * belongs in dispatch_remember too, a new check of a session in dispatch_is_repeated.
+ * what depends on the session is checked (dispatch_is_plain), and it is executed at once. Rows of several subcommands
+ * are remembered, too, since those of services are sent in turns. A new check of a row belongs in dispatch_could_stop
+ * too, a new check of a session in dispatch_is_plain.
  */
 #include "dispatch.h"
 
@@ -47,7 +47,7 @@ dispatch_number(const struct sessions *sessions, const struct command *row)
 static bool
 dispatch_is_recent(const struct sessions *sessions, struct slice name)
 {
-	return name.len == sessions->recent.len && slice_is(name, sessions->recent.name);
+	return name.len == sessions->recent.len && slice_is_inline(name, sessions->recent.name);
 }
 
 /* Where a command of that name is remembered once it was found; NULL: nowhere. */
@@ -87,12 +87,18 @@ dispatch_fits_arity(const struct command *row, size_t argc)
 	return row->arity > 0 ? argc == (size_t)row->arity : argc >= (size_t)-row->arity;
 }
 
-/* Remembers a row without subcommands, unless a check of the row itself could stop it. */
+/* Whether a check of the row itself could stop it, in a session of which dispatch_is_plain() is true. */
+static bool
+dispatch_could_stop(const struct command *row)
+{
+	return dispatch_is_costly(row) || row->flags & COMMAND_NEEDS_ADMIN;
+}
+
+/* Remembers a row without subcommands, unless it could be stopped. */
 static void
 dispatch_remember(struct sessions *sessions, struct slice name, const struct command *row)
 {
-	if (name.len > sizeof(sessions->recent.name) || dispatch_is_costly(row) ||
-	    row->flags & (COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN))
+	if (name.len > sizeof(sessions->recent.name) || dispatch_could_stop(row) || row->flags & COMMAND_NO_MULTI)
 		return;
 	memcpy(sessions->recent.name, name.p, name.len);
 	sessions->recent.len = name.len;
@@ -101,12 +107,11 @@ dispatch_remember(struct sessions *sessions, struct slice name, const struct com
 	sessions->recent.stats = &sessions->commands[row - sessions->table];
 }
 
-/* Whether the command is the remembered one, and may run at once in the session's present state. */
-static bool
-dispatch_is_repeated(const struct sessions *sessions, const struct session *s, struct slice name, size_t argc)
+/* Whether a command that is remembered may run at once in the session's present state. */
+static inline bool
+dispatch_is_plain(const struct sessions *sessions, const struct session *s)
 {
-	return dispatch_is_recent(sessions, name) && dispatch_fits_arity(sessions->recent.row, argc) &&
-	       !sessions->bus.flow.is_exclusive && !s->in_transaction && s->reply_mode == REPLY_ON &&
+	return !sessions->bus.flow.is_exclusive && !s->in_transaction && s->reply_mode == REPLY_ON &&
 	       sessions->bus.flow.users.n_over == 0 && !client_is_subscribed(&s->client);
 }
 
@@ -195,35 +200,41 @@ dispatch_require_runnable(struct bus *bus, struct session *s, const struct comma
 	return true;
 }
 
-/*
- * The row of a subcommand by the spelling of its two words, if it was looked up not long ago; or NULL. *ret_place is
- * where it is remembered.
- */
-static const struct command *
-dispatch_recall_sub(struct sessions *sessions, struct slice name, struct slice sub, size_t *ret_place)
+/* Where a subcommand of that name is remembered once it was found. */
+static inline struct recent_sub *
+dispatch_recent_sub(struct sessions *sessions, struct slice sub)
 {
 	/* What one client sends in turns, such as ANSWER and NEXT, has different places. */
 	size_t place = sub.len > 0 ? (2 * sub.p[0] + sub.p[sub.len - 1] + sub.len) & (SESSIONS_RECENT_SUBS - 1) : 0;
 
-	*ret_place = place;
-	if (!sessions->recent_subs[place].row || sessions->recent_subs[place].len != name.len ||
-	    sessions->recent_subs[place].sub_len != sub.len || !slice_is(name, sessions->recent_subs[place].name) ||
-	    !slice_is(sub, sessions->recent_subs[place].sub))
-		return NULL;
-	return sessions->recent_subs[place].row;
+	return &sessions->recent_subs[place];
+}
+
+/* Whether it is remembered there by the spelling of its two words. */
+static inline bool
+dispatch_is_recent_sub(const struct recent_sub *recent, struct slice name, struct slice sub)
+{
+	return recent->row && recent->len == name.len && recent->sub_len == sub.len &&
+	       slice_is_inline(name, recent->name) && slice_is_inline(sub, recent->sub);
 }
 
 static void
-dispatch_remember_sub(struct sessions *sessions, struct slice name, struct slice sub, const struct command *row,
-                      size_t place)
+dispatch_remember_sub(struct bus *bus, struct slice name, struct slice sub, const struct command *row)
 {
-	if (name.len > sizeof(sessions->recent_subs[0].name) || sub.len > sizeof(sessions->recent_subs[0].sub))
+	struct recent_sub *recent = dispatch_recent_sub(sessions_of(bus), sub);
+
+	if (name.len > sizeof(recent->name) || sub.len > sizeof(recent->sub))
 		return;
-	sessions->recent_subs[place].row = row;
-	sessions->recent_subs[place].len = (uint8_t)name.len;
-	sessions->recent_subs[place].sub_len = (uint8_t)sub.len;
-	memcpy(sessions->recent_subs[place].name, name.p, name.len);
-	memcpy(sessions->recent_subs[place].sub, sub.p, sub.len);
+	*recent = (struct recent_sub){
+		.row = row,
+		.stats = execute_stats(bus, row),
+		.len = (uint8_t)name.len,
+		.sub_len = (uint8_t)sub.len,
+		.number = dispatch_number(sessions_of(bus), row),
+		.is_plain = row->flags & COMMAND_NO_STREAMS && !dispatch_could_stop(row),
+	};
+	memcpy(recent->name, name.p, name.len);
+	memcpy(recent->sub, sub.p, sub.len);
 }
 
 /* Returns the row, or NULL after an error reply. */
@@ -233,12 +244,11 @@ dispatch_look_up(struct bus *bus, struct session *s, const struct slice *argv, s
 	struct sessions *sessions = sessions_of(bus);
 	const struct command *row = NULL, *sub;
 	bool has_subs = false;
-	size_t place = 0;
 
 	if (dispatch_is_recent(sessions, argv[0]))
 		return sessions->recent.row;
-	if (argc > 1 && (row = dispatch_recall_sub(sessions, argv[0], argv[1], &place)))
-		return row;
+	if (argc > 1 && dispatch_is_recent_sub(dispatch_recent_sub(sessions, argv[1]), argv[0], argv[1]))
+		return dispatch_recent_sub(sessions, argv[1])->row;
 	bus->flow.work.done += WORK_LOOKUP;
 	row = dispatch_find(sessions, argv[0], &has_subs);
 	if (!row) {
@@ -251,7 +261,7 @@ dispatch_look_up(struct bus *bus, struct session *s, const struct slice *argv, s
 		return row;
 	sub = command_find_sub(row, argv[1]);
 	if (sub)
-		dispatch_remember_sub(sessions, argv[0], argv[1], sub, place);
+		dispatch_remember_sub(bus, argv[0], argv[1], sub);
 	else
 		reply_error(bus, s, "ERR unknown subcommand '%.*s'. Try %s HELP.", COMMAND_SHOWN(argv[1]),
 		            command_name_upper(row->name).text);
@@ -332,13 +342,28 @@ dispatch_any(struct bus *bus, struct session *s, const struct slice *argv, size_
 	return result;
 }
 
+/* A command that is not the last one again. */
+static enum command_result __attribute__((noinline))
+dispatch_other(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
+{
+	const struct recent_sub *recent = argc > 1 ? dispatch_recent_sub(sessions_of(bus), argv[1]) : NULL;
+
+	if (!recent || !recent->is_plain || !dispatch_is_recent_sub(recent, argv[0], argv[1]) ||
+	    !dispatch_fits_arity(recent->row, argc) || !dispatch_is_plain(sessions_of(bus), s))
+		return dispatch_any(bus, s, argv, argc);
+	bus->flow.work.done += argc * WORK_ARGUMENT;
+	s->last_command = recent->number;
+	return execute(bus, s, recent->row, recent->stats, argv, argc);
+}
+
 enum command_result
 dispatch(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
 	struct sessions *sessions = sessions_of(bus);
 
-	if (!dispatch_is_repeated(sessions, s, argv[0], argc))
-		return dispatch_any(bus, s, argv, argc);
+	if (!dispatch_is_recent(sessions, argv[0]) || !dispatch_fits_arity(sessions->recent.row, argc) ||
+	    !dispatch_is_plain(sessions, s))
+		return dispatch_other(bus, s, argv, argc);
 	s->last_command = sessions->recent.number;
 	return execute(bus, s, sessions->recent.row, sessions->recent.stats, argv, argc);
 }

@@ -8,8 +8,9 @@
 #define EXECUTE_TIMED_ONE_IN 128
 
 /* Runs the handler and adds its time to stats. */
-enum command_result execute_timed(struct bus *bus, struct session *s, const struct command *row,
-                                  struct command_stats *stats, const struct slice *argv, size_t argc);
+enum command_result __attribute__((noinline))
+execute_timed(struct bus *bus, struct session *s, const struct command *row, struct command_stats *stats,
+              const struct slice *argv, size_t argc);
 
 static inline enum command_result
 execute(struct bus *bus, struct session *s, const struct command *row, struct command_stats *stats,

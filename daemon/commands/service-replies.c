@@ -54,14 +54,41 @@ service_fill(struct bus *bus, struct client *c, struct barrier *slot, const uint
 	output_fill(&bus->flow, c, slot, chunk, offset, len);
 }
 
+/* The milliseconds left, the user and the process of the caller: mostly the same ones as of the request before. */
+static uint8_t *
+service_put_origin(struct bus *bus, uint8_t *p, const struct request *request)
+{
+	struct sessions *sessions = sessions_of(bus);
+	const struct client *caller = request->caller->client;
+	uint64_t now_us = services_now_us(&bus->services);
+	uint64_t left = request->deadline_us > now_us ? (request->deadline_us - now_us + 999) / 1000 : 0;
+	char *text = (char *)sessions->given.text;
+
+	_Static_assert(sizeof(sessions->given.ms_text) >= RESP_HEADER_MAX, "a header");
+	_Static_assert(sizeof(sessions->given.text) >= 2 * RESP_HEADER_MAX, "two headers");
+	if (sessions->given.ms_left != left || sessions->given.ms_len == 0) {
+		sessions->given.ms_left = left;
+		sessions->given.ms_len = (uint8_t)resp_put_header((char *)sessions->given.ms_text, ':', left);
+	}
+	if (sessions->given.caller != caller->id) {
+		sessions->given.caller = caller->id;
+		if (caller->identity.anonymous)
+			text = mempcpy(text, ":-1\r\n", 5);
+		else
+			text += resp_put_header(text, ':', caller->identity.uid);
+		text += resp_put_header(text, ':', caller->identity.anonymous ? 0 : (uint64_t)caller->identity.pid);
+		sessions->given.len = (uint8_t)(text - (char *)sessions->given.text);
+	}
+	p = slice_put(p, (struct slice){ sessions->given.ms_text, sessions->given.ms_len });
+	return slice_put(p, (struct slice){ sessions->given.text, sessions->given.len });
+}
+
 static struct barrier *
 service_give(struct services *services, struct client *worker, struct barrier *slot, const struct request *request,
              struct slice payload)
 {
 	struct bus *bus = service_bus(services);
-	const struct identity *caller = &request->caller->client->identity;
 	struct slice name = service_name(request->service);
-	uint64_t now_us = services_now_us(services);
 	uint8_t *p = service_reserve(bus, worker, payload.len + name.len + 7 * RESP_HEADER_MAX);
 	struct chunk *chunk;
 	size_t offset, len;
@@ -71,13 +98,7 @@ service_give(struct services *services, struct client *worker, struct barrier *s
 	p += resp_put_header((char *)p, '*', 6);
 	p += resp_put_header((char *)p, ':', request_id(request));
 	p += resp_put_bulk((char *)p, name.p, name.len);
-	p += resp_put_header((char *)p, ':',
-	                     request->deadline_us > now_us ? (request->deadline_us - now_us + 999) / 1000 : 0);
-	if (caller->anonymous)
-		p = mempcpy(p, ":-1\r\n", 5);
-	else
-		p += resp_put_header((char *)p, ':', caller->uid);
-	p += resp_put_header((char *)p, ':', caller->anonymous ? 0 : (uint64_t)caller->pid);
+	p = service_put_origin(bus, p, request);
 	p += resp_put_bulk((char *)p, payload.p, payload.len);
 	if (slot) {
 		service_fill(bus, worker, slot, p);

@@ -59,19 +59,51 @@ request_keep_payload(struct services *services, struct request *request, struct 
 	return 0;
 }
 
+static struct request **
+request_place(struct services *services, uint64_t id)
+{
+	return &services->by_id[id % SERVICES_PLACES];
+}
+
 int
 request_enter(struct services *services, struct request *request)
 {
+	struct request **place;
+
 	if (request->node.hash > 0)
 		return 0;
-	return hashtable_insert(&services->requests, &request->node, ++services->last_id);
+	place = request_place(services, ++services->last_id);
+	if (*place && hashtable_insert(&services->requests, &request->node, services->last_id) < 0)
+		return -ENOMEM;
+	request->node.hash = services->last_id;
+	*place = *place ? *place : request;
+	services->n_requests++;
+	return 0;
+}
+
+static void
+request_leave(struct services *services, struct request *request)
+{
+	struct request **place = request_place(services, request->node.hash);
+
+	if (request->node.hash == 0)
+		return;
+	services->n_requests--;
+	if (*place == request)
+		*place = NULL;
+	else
+		hashtable_remove(&services->requests, &request->node);
 }
 
 struct request *
 request_find(struct services *services, uint64_t id)
 {
-	struct hashtable_node *node = hashtable_first(&services->requests, id);
+	struct request *request = *request_place(services, id);
+	struct hashtable_node *node;
 
+	if (request && request->node.hash == id)
+		return request;
+	node = hashtable_first(&services->requests, id);
 	return node ? REQUEST(node) : NULL;
 }
 
@@ -198,8 +230,7 @@ request_end(struct services *services, struct request *request, enum request_end
 	request_stop(services, request);
 	request_count(services, request, how);
 	heap_remove(&services->alarms, &request->alarm);
-	if (request->node.hash > 0)
-		hashtable_remove(&services->requests, &request->node);
+	request_leave(services, request);
 	if (how != REQUEST_CANCELLED)
 		services->ops->end(services, request, how, text);
 	if (request->slot) {
@@ -214,7 +245,8 @@ request_end(struct services *services, struct request *request, enum request_end
 		services->flow->chunks.released += request->payload.len;
 		free((void *)request->payload.p);
 	}
-	free(request->channel);
+	if (request->channel)
+		free(request->channel);
 	if (services->n_spare == SPARE_MAX) {
 		free(request);
 		return;

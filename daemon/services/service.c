@@ -151,7 +151,10 @@ party_free(struct services *services, struct party *party)
 void
 party_charge_user(struct services *services, struct party *party)
 {
-	output_limit_charge(services->flow, party->client->user, &party->charged, party->cost);
+	/* One that has many requests will have more, or less, soon. */
+	size_t ahead = party->cost > 2 * PARTY_SLACK ? PARTY_SLACK / 2 : 0;
+
+	output_limit_charge(services->flow, party->client->user, &party->charged, party->cost + ahead);
 }
 
 void

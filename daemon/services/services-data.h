@@ -21,6 +21,9 @@
 /* Payloads up to so many bytes need no memory of their own. */
 #define REQUEST_INLINE 64
 
+/* Of services.by_id; a power of two. */
+#define SERVICES_PLACES 1024
+
 /* What a request costs beside its payload, and a parked NEXT, in bytes: what they take of the heap, with a queue for
  * the answer. */
 #define REQUEST_COST ((size_t)768)
@@ -76,7 +79,7 @@ enum request_end {
 };
 
 struct request {
-	struct hashtable_node node; /* in services.requests; its hash is the id */
+	struct hashtable_node node; /* its hash is the id, or 0; in services.requests, unless it is in services.by_id */
 	TAILQ_ENTRY(request) link;  /* see above */
 	LIST_ENTRY(request) call_link;
 	struct service *service;
@@ -142,7 +145,13 @@ struct services {
 	const struct services_ops *ops;
 	struct hashtable table; /* of services, by name */
 	struct hashtable parties;
-	struct hashtable requests; /* that run, or that were asked for with ASK, by id */
+	/*
+	 * Requests that run, or that were asked for with ASK, by id. Ids are given in turn, so while they are few, each
+	 * has a place of its own; one whose place is taken is in the table.
+	 */
+	struct request *by_id[SERVICES_PLACES];
+	struct hashtable requests;
+	uint64_t n_requests; /* in both */
 	TAILQ_HEAD(, service) all;
 	TAILQ_HEAD(, service) deserted;
 	struct request_list untold; /* of ASK, that have ended while nothing could be published */

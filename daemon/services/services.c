@@ -23,7 +23,7 @@ services_deinit(struct services *services)
 	struct request *request;
 	struct parked *parked;
 
-	assert(services->parties.n == 0 && services->table.n == 0 && services->requests.n == 0);
+	assert(services->parties.n == 0 && services->table.n == 0 && services->n_requests == 0);
 	while ((parked = STAILQ_FIRST(&services->spare_parked))) {
 		STAILQ_REMOVE_HEAD(&services->spare_parked, link);
 		free(parked);

@@ -74,10 +74,19 @@ struct sessions {
 		} key;
 		uint64_t n; /* entries */
 	} shared;
-	/* Rows of subcommands that were looked up last, by the spelling of both words, see dispatch.c. */
+	/* The caller of the request that was given to a worker last, and the time that was left; service-replies.c. */
 	struct {
+		uint64_t caller; /* its id, or 0 */
+		uint64_t ms_left;
+		uint8_t ms_len, len;
+		uint8_t ms_text[24], text[48]; /* as they are sent */
+	} given;
+	/* Rows of subcommands that were looked up last, by the spelling of both words, see dispatch.c. */
+	struct recent_sub {
 		const struct command *row; /* or NULL */
-		uint8_t len, sub_len;
+		struct command_stats *stats;
+		uint8_t len, sub_len, number;
+		bool is_plain; /* no check of the row itself could stop it */
 		uint8_t name[8], sub[16];
 	} recent_subs[SESSIONS_RECENT_SUBS];
 	struct {

@@ -32,6 +32,17 @@ BENCH=$BUILD/tests/bench/udsd-bench
     assert_output --regexp $'\nentry delivered, not acknowledged +B +[0-9.]+ '
 }
 
+@test "udsd-bench measures requests to services" {
+    run "$BENCH" --quick --work '@(ping-alone|call*)' --udsd "$UDSD" --peers udsd,redis 3>&-
+    assert_success
+    local redis='[0-9.]+'
+    find_redis || redis=-
+    assert_output --regexp $'\nrequest to a service and its answer +ns +[0-9.]+ +'"$redis "
+    assert_output --regexp $'\nthat, of a PING alone +ratio +[0-9.]+ +'"$redis "
+    assert_output --regexp $'\nrequest and answer, 64 deep +ns +[0-9.]+ +'"$redis "
+    assert_output --regexp $'\n8 unequal workers, of the least time +ratio +[0-9.]+ +'"$redis "
+}
+
 @test "udsd-bench fails when a message is lost" {
     printf '#!/bin/sh\nexec %s %s "$@"\n' "$PYTHON" "$TOOLS/wrong-hub.py" >"$DIR/wrong"
     chmod +x "$DIR/wrong"

@@ -319,6 +319,52 @@ run_recipe() {
     ((n >= 10))
 }
 
+@test "the README's services: a function of the shell" {
+    local recipe
+    recipe=$("$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" Services | tr '\0' '\n' | sed -n '/^stock()/,/udsctl call/p')
+    printf 'nails 40\nscrews 12\n' >stock.txt
+    start_udsd
+    later "$(sed '/udsctl call/d; s/ &$//' <<<"$recipe")"
+    wait_until serves stock
+    now "$(grep 'udsctl call' <<<"$recipe")" && assert_output 'screws 12'
+    now "$(sed -n 's/screws/glue/; /udsctl call/p' <<<"$recipe")"
+    assert_line --partial 'no such article'
+    assert_line 'exit status 1'
+}
+
+# call_sum TEXT: what the README's caller prints.
+call_sum() {
+    sed "s/1 2 3/$1/" sum.py | "$PYTHON"
+}
+
+sum_has_workers() { # N
+    [ "$(redis-cli -s "$S" UDSD SERVICES sum | sed -n '/^workers$/{n;p}')" = "$1" ]
+}
+
+@test "the README's services: a pool of workers in Python" {
+    local pids
+    start_udsd
+    python_of_readme 4 >pool.py
+    python_of_readme 5 >sum.py
+    run call_sum '1 2 3'
+    assert_output "NOSERVICE nobody serves 'sum'"
+    later "exec $PYTHON pool.py"
+    wait_until sum_has_workers 4
+    run call_sum '1 2 3'
+    assert_output "b'6'"
+    run call_sum '1 x'
+    assert_output --partial 'FAILED invalid literal'
+    pids=$(pgrep -P "${GROUPS_STARTED[-1]}")
+    kill -KILL "$(head -n 1 <<<"$pids")"
+    wait_until eval '[ "$(pgrep -P "${GROUPS_STARTED[-1]}")" != "$pids" ]'
+    wait_until sum_has_workers 4
+    kill_udsd
+    start_udsd
+    wait_until sum_has_workers 4
+    run call_sum '4 5'
+    assert_output "b'9'"
+}
+
 # run_job_recipe RECIPE: each of its lines; those that end with & go on in the background.
 run_job_recipe() {
     local line
@@ -434,6 +480,6 @@ python_of_readme() {
     run as_nobody env -i "${keep[@]}" bats -f "^(the examples of|the README's)" "$TREE/tests/bats/examples.bats" 3>&-
     echo "$output"
     assert_success
-    assert_line --index 0 1..9
+    assert_line --index 0 1..11
     refute_output --partial '# skip'
 }

@@ -26,6 +26,8 @@ load helper
     [ -f "$prefix/lib/sysusers.d/udsd.conf" ]
     [ -f "$prefix/share/doc/udsd/examples/network.conf" ]
     [ -f "$prefix/share/doc/udsd/examples/group.conf" ]
+    [ -f "$prefix/share/doc/udsd/examples/services.py" ]
+    [ -f "$prefix/share/doc/udsd/examples/services.mjs" ]
     [ -f "$prefix/share/bash-completion/completions/udsctl" ]
     [ -f "$prefix/share/zsh/site-functions/_udsctl" ]
     [ -f "$prefix/share/fish/vendor_completions.d/udsctl.fish" ]

@@ -120,6 +120,7 @@ start_redis() {
     program=$(find_redis) || return 0
     background bash -c 'exec -a redis-server "$@"' - "$program" --port 0 --unixsocket "$DIR/redis" --save '' --dir "$DIR" \
         >"$DIR/redis.log"
+    REDIS=$!
     wait_until is_listening "$DIR/redis"
 }
 
@@ -170,4 +171,71 @@ talk() {
 
 @test "python-socketio's manager for Redis" {
     talk socketio python-socketio.py $'subscribed\nemitted\nbye'
+}
+
+# The examples for services: callers and workers of both languages, over both servers. A worker dies in the middle of a
+# request, and the server is killed and started again.
+
+# serve_with PROGRAM SOCKET: one more worker.
+serve_with() {
+    background "${SERVICES_OF[$1]}" "$DIR/services-$1" "$2" serve >>"$DIR/worker.log" 2>&1
+    workers+=($!)
+}
+
+# ask_with SOCKET CALLER WORKER RESTART: the whole conversation; RESTART kills the server and starts it.
+ask_with() {
+    local program pid workers=()
+    rm -f "$DIR/fifo" "$DIR/out"
+    mkfifo "$DIR/fifo"
+    serve_with "$3" "$1"
+    serve_with "$3" "$1"
+    "${SERVICES_OF[$2]}" "$DIR/services-$2" "$1" call <"$DIR/fifo" >"$DIR/out" 2>"$DIR/err" 3>&- 8>&- &
+    program=$!
+    PIDS+=("$program")
+    exec 8>"$DIR/fifo"
+    said late
+    "$4"
+    serve_with "$3" "$1"
+    echo >&8
+    exec 8>&-
+    wait_exit "$program"
+    assert_equal "$(cat "$DIR/out" "$DIR/err")" $'answered\nfailed\nshared\ndied\nlate\nagain'
+    assert_equal "$status" 0
+    for pid in "${workers[@]}"; do
+        kill -KILL "$pid" 2>/dev/null || true
+        wait_exit "$pid"
+    done
+}
+
+restart_udsd() {
+    kill_udsd
+    start_udsd
+}
+
+restart_redis() {
+    kill -KILL "$REDIS"
+    wait_exit "$REDIS"
+    rm -f "$DIR/redis"
+    start_redis
+}
+
+@test "the examples for services" {
+    local caller worker
+    declare -A SERVICES_OF=([redis-py.py]=$PYTHON [node-redis.mjs]=node)
+    "$PYTHON" -c 'import redis' 2>/dev/null || skip "python3-redis is not installed"
+    need_node
+    [ -d "$INTEROP/node_modules/redis" ] || skip "redis of tests/interop/package-lock.json is not installed"
+    # As a user would have them: beside the program.
+    cp "$TOP"/examples/services.* "$INTEROP"/services-* "$DIR/"
+    ln -s "$INTEROP/node_modules" "$DIR/node_modules"
+    start_udsd
+    start_redis
+    for worker in "${!SERVICES_OF[@]}"; do
+        for caller in "${!SERVICES_OF[@]}"; do
+            echo "$caller calls $worker"
+            ask_with "$S" "$caller" "$worker" restart_udsd
+            [ ! -S "$DIR/redis" ] || ask_with "$DIR/redis" "$caller" "$worker" restart_redis
+        done
+    done
+    stop_udsd
 }

@@ -11,7 +11,7 @@ setup_file() {
         echo "the sandbox forbids what sanitizers do" >"$OUT/reason"
     else
         DESTDIR=$OUT/tree meson install -C "$BUILD" --no-rebuild --quiet
-        for section in Install Recipes; do
+        for section in Install Recipes Services; do
             "$PYTHON" "$TOOLS/examples.py" blocks "$TOP/README.md" $section >"$OUT/$section"
         done
         boot service-cases
@@ -72,6 +72,10 @@ setup_file() {
 
 @test "the README's worker ends the message at hand when it is stopped" {
     result_of worker_recipe
+}
+
+@test "the README's units: the first caller starts a worker, and the first one after it was stopped" {
+    result_of activation_recipe
 }
 
 @test "the service keeps streams in its state directory, over stops and kills; udsctl backup copies them" {

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "load.h"
 #include "measure-streams.h"
 #include "peer.h"
@@ -87,6 +88,26 @@ measure_traffic(const struct batch *run)
 	measure_set_traffic(run, proc_cpu_ns() - cpu, &result);
 	load_free(load);
 	talk_crowd_free(crowd);
+}
+
+static void
+measure_calls(const struct batch *run)
+{
+	const struct work *work = &work_table[run->work];
+	const struct peer *peer = &peer_table[run->peer];
+	struct calls *calls = calls_new(work, peer->protocol, peer->calls, peer->name, run->m->busy);
+	uint64_t ns = (uint64_t)run->m->milliseconds * 1000000, cpu, in_time;
+	struct load_result result;
+
+	calls_run(calls, ns / 5, &result);
+	measure_settle();
+	cpu = proc_cpu_ns();
+	in_time = calls_run(calls, ns, &result);
+	measure_settle();
+	measure_set_traffic(run, proc_cpu_ns() - cpu, &result);
+	if (work->slow_us > 0)
+		measure_set(run, METRIC_STRETCH, (double)ns / (double)in_time / calls_ideal_ns(work));
+	calls_free(calls);
 }
 
 static void
@@ -219,6 +240,9 @@ measure_work(const struct batch *run)
 	case WORK_ECHO:
 	case WORK_REJOIN:
 		measure_traffic(run);
+		break;
+	case WORK_CALL:
+		measure_calls(run);
 		break;
 	case WORK_VISIT:
 		measure_visits(run);

@@ -31,6 +31,7 @@ const struct peer peer_table[] = {
 	    .version_argv = { "udsd", "--version" },
 	    .config = udsd_config,
 	    .protocol = &protocol_resp,
+	    .calls = &call_script_udsd,
 	},
 	{
 	    .name = "redis",
@@ -42,6 +43,7 @@ const struct peer peer_table[] = {
 	                    "yes", "--appendfsync", "always", "--daemonize", "no", "--loglevel", "warning" },
 	    .version_argv = { "redis-server", "--version" },
 	    .protocol = &protocol_resp,
+	    .calls = &call_script_redis,
 	},
 	{
 	    .name = "redis-everysec",
@@ -57,6 +59,7 @@ const struct peer peer_table[] = {
 	    .argv = { "nats-server", "--addr", "127.0.0.1", "--port", proc_port },
 	    .version_argv = { "nats-server", "--version" },
 	    .protocol = &protocol_nats,
+	    .calls = &call_script_nats,
 	    .uses_port = true,
 	},
 	{
@@ -171,6 +174,8 @@ peer_can(const struct peer *peer, const struct work *work)
 	case WORK_VISIT:
 	case WORK_START:
 		return true;
+	case WORK_CALL:
+		return peer->calls != NULL;
 	case WORK_ECHO:
 		return peer->echo_argv[0] != NULL;
 	case WORK_MEMORY:

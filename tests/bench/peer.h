@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "call-script.h"
 #include "script.h"
 
 struct peer {
@@ -18,7 +19,8 @@ struct peer {
 	const char *version_argv[3]; /* empty: the program reports no version */
 	const char *config;          /* contents of proc_config, with one %s for proc_socket; NULL: none */
 	const struct protocol *protocol;
-	bool uses_port; /* the server has no Unix sockets */
+	const struct call_script *calls; /* NULL: no services */
+	bool uses_port;                  /* the server has no Unix sockets */
 };
 
 extern const struct peer peer_table[];

@@ -50,6 +50,7 @@ script_write_request(const struct work *work, const struct protocol *protocol, c
 	case WORK_PING:
 		protocol->ping(&s->batch);
 		break;
+	case WORK_CALL:
 	case WORK_VISIT:
 	case WORK_MEMORY:
 	case WORK_START:

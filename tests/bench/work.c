@@ -9,6 +9,8 @@
 
 #define TAIL(n) .kind = WORK_TAIL, .publishers = 1, .clients = (n), .depth = 64, .size = 16
 
+#define CALL(n, d, w, a) .kind = WORK_CALL, .clients = (n), .depth = (d), .size = 16, .workers = (w), .ahead = (a)
+
 const struct work work_table[] = {
 	{ "publish-1", "1 publisher, 1 receiver, 64 deep", PUBLISH(1, 64, 16) },
 	{ "publish-10", "1 publisher, 10 receivers, 64 deep", PUBLISH(10, 64, 16) },
@@ -30,6 +32,10 @@ const struct work work_table[] = {
 	{ "tail-100", "XADD, 100 readers that wait with XREAD, 64 deep", TAIL(100) },
 	{ "group", "XREADGROUP and XACK of 100 entries, 16 consumers", WORK_GROUP, 16, 1, 1, 40, .entries = 100 },
 	{ "ping-single", "PING, 50 clients, one at a time", WORK_PING, .clients = 50, .depth = 1 },
+	{ "ping-alone", "PING, 1 client, one at a time", WORK_PING, .clients = 1, .depth = 1 },
+	{ "call", "1 caller, 1 worker, one request at a time", CALL(1, 1, 1, 1) },
+	{ "call-64", "1 caller, 1 worker, 64 requests at a time", CALL(1, 64, 1, 64) },
+	{ "call-8", "64 callers, 8 workers, which need 1 to 8 ms for a request", CALL(64, 1, 8, 1), .slow_us = 1000 },
 	{ "echo-64", "echo of 64 bytes, 50 clients, one at a time", WORK_ECHO, .clients = 50, .depth = 1, .size = 64 },
 	{ "echo-16k", "echo of 16 KiB, 4 clients, one at a time", WORK_ECHO, .clients = 4, .depth = 1, .size = 16384 },
 	{ "among-patterns", "publish-1 with 10,000 subscribed patterns that do not match", PUBLISH(1, 64, 16),

@@ -10,6 +10,7 @@ enum work_kind {
 	WORK_ADD,     /* clients add entries to streams, and each answer waits for the disk */
 	WORK_TAIL,    /* one client adds entries, readers wait for them */
 	WORK_GROUP,   /* consumers, each of a group of its own, get and acknowledge entries */
+	WORK_CALL,    /* callers send requests to a service, workers answer them */
 	WORK_ECHO,    /* clients get their bytes back */
 	WORK_REJOIN,  /* the receivers of one channel leave it and join it again */
 	WORK_VISIT,   /* a client connects, gets one reply, and closes */
@@ -41,6 +42,9 @@ struct work {
 	unsigned int size;       /* payload bytes */
 	unsigned int entries;    /* of a request to a group; or of large streams */
 	unsigned int streams;    /* of WORK_ADD, if not one for each publisher: requests go to them in turn */
+	unsigned int workers;    /* of WORK_CALL */
+	unsigned int ahead;      /* requests that a worker asks for at once, where it has to ask */
+	unsigned int slow_us;    /* what the first worker needs for one request; the nth needs n times as long */
 	struct crowd crowd;
 	unsigned int rounds; /* limit for works that take long or hardly vary; 0: none */
 };

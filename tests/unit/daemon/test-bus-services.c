@@ -91,7 +91,7 @@ nothing_comes_into_exec(struct hub *hub)
 	for (int i = 0; i < 3; i++)
 		hub_end_pass(hub);
 	peer_expect_text(receiver, "");
-	assert_int_equal(hub->bus.services.requests.n, 2);
+	assert_int_equal(hub->bus.services.n_requests, 2);
 	peer_say(caller, "PING\r\n");
 	flow_set_executing(&hub->bus.flow, NULL);
 	hub_settle(hub);
@@ -99,7 +99,7 @@ nothing_comes_into_exec(struct hub *hub)
 	                 "*3\r\n$7\r\nmessage\r\n$7\r\nc:error\r\n$55\r\nGONE the worker of 's' has gone, which may "
 	                 "have done it\r\n*3\r\n$7\r\nmessage\r\n$7\r\nc:error\r\n$55\r\nGONE the worker of 's' has "
 	                 "gone, which may have done it\r\n");
-	assert_int_equal(hub->bus.services.requests.n, 0);
+	assert_int_equal(hub->bus.services.n_requests, 0);
 }
 
 /* A caller that goes while its error waits to be published. */
