@@ -520,6 +520,13 @@ is_blocked() {
     done
 }
 
+@test "queues of very many jobs are listed and put back, page by page" {
+    run "$PYTHON" "$TOOLS/many-jobs.py" --udsd "$UDSD" --udsctl "$UDSCTL" --dir "$DIR/many" \
+        --jobs "${UDSD_WORK_JOBS:-3000}" 3>&- 8>&-
+    echo "$output"
+    assert_success
+}
+
 @test "workers and the daemon are killed all the time: each job is done, twice only after a worker's death, never at once" {
     run "$PYTHON" "$TOOLS/work-kills.py" --udsd "$UDSD" --udsctl "$UDSCTL" --dir "$DIR/kills" --jobs 600 \
         --kills "${UDSD_WORK_KILLS:-10}" --takeovers 5 ${UDSD_TEST_SEED:+--seed "$UDSD_TEST_SEED"} 3>&- 8>&-
