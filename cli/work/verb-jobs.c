@@ -26,7 +26,9 @@
 /* So many rows of a table are formatted together. */
 #define TABLE_PART ((size_t)1000)
 
+/* In bytes. */
 #define MESSAGE_COLUMNS ((size_t)40)
+#define REASON_COLUMNS ((size_t)60)
 
 struct jobs_options {
 	struct options common;
@@ -83,13 +85,19 @@ jobs_format_place(const struct queue_job *job, char *text, size_t size)
 		snprintf(text + len, size - (size_t)len, " (client %" PRIu64 ")", job->client);
 }
 
+static void
+jobs_put_cut(struct jobs *jobs, struct slice text, size_t max)
+{
+	grid_put(&jobs->table, "%.*s%s", (int)(text.len < max ? text.len : max), (const char *)text.p,
+	         text.len > max ? "..." : "");
+}
+
 /* fields: of its entry, or NULL. */
 static void
 jobs_put_row(struct jobs *jobs, enum jobs_state state, const struct queue_job *job, const struct resp_node *fields)
 {
 	char place[192] = "-";
 	struct buf message = { 0 };
-	size_t len;
 
 	grid_put(&jobs->table, "%s", jobs_states[state]);
 	grid_put(&jobs->table, "%s", job->id);
@@ -103,11 +111,10 @@ jobs_put_row(struct jobs *jobs, enum jobs_state state, const struct queue_job *j
 	if (state == JOBS_RUNNING)
 		jobs_format_place(job, place, sizeof(place));
 	grid_put(&jobs->table, "%s", place);
-	grid_put(&jobs->table, "%s", job->text[0] ? job->text : "-");
+	jobs_put_cut(jobs, slice_of(job->text[0] ? job->text : "-"), REASON_COLUMNS);
 	if (fields)
 		body_put(fields, &message);
-	len = message.len < MESSAGE_COLUMNS ? message.len : MESSAGE_COLUMNS;
-	grid_put(&jobs->table, "%.*s%s", (int)len, (const char *)message.data, len < message.len ? "..." : "");
+	jobs_put_cut(jobs, (struct slice){ message.data, message.len }, MESSAGE_COLUMNS);
 	buf_deinit(&message);
 }
 
