@@ -633,6 +633,18 @@ is_blocked() {
     assert_success
 }
 
+@test "lines go through a queue, or into a file, while sender, daemon and workers are killed in turn: none is lost" {
+    local into
+    for into in "" --into; do
+        run "$PYTHON" "$TOOLS/long-queue.py" --udsd "$UDSD" --udsctl "$UDSCTL" --dir "$DIR/long$into" $into \
+            --lines "${UDSD_QUEUE_LINES:-20000}" --kills "${UDSD_QUEUE_KILLS:-9}" \
+            ${UDSD_TEST_SEED:+--seed "$UDSD_TEST_SEED"} 3>&- 8>&-
+        echo "$output"
+        assert_success
+        echo "# ${lines[-1]}" >&3
+    done
+}
+
 @test "thousands of jobs, and several workers with several commands: each job is done once" {
     start_store
     local i
