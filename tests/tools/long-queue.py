@@ -13,7 +13,9 @@ import collections
 import itertools
 import os
 import random
+import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -32,7 +34,7 @@ def line(number):
 class Run:
     def __init__(self, args):
         self.args = args
-        self.hub = Hub(args.udsd, args.dir, max_bytes="64G")
+        self.hub = Hub(args.udsd, args.dir, max_bytes="64G", max_bytes_per_uid="64G")
         self.rng = random.Random(args.seed)
         self.fifo, self.done = self.path("fifo"), self.path("done")
         os.mkfifo(self.fifo)
@@ -155,11 +157,12 @@ def judge_work(run):
     killed = {path for _, path in run.killed}
     for path in run.files:
         with open(path, "rb") as file:
-            rows = file.read().split(b"\n")
-        assert path in killed or rows[-1] == b"", "the last line of %s is cut" % path
-        for row in rows[:-1]:
-            times[int(row)] += 1
-            by_living[int(row)] += path not in killed
+            for row in file:
+                if not row.endswith(b"\n"):
+                    assert path in killed, "the last line of %s is cut" % path
+                    continue
+                times[int(row)] += 1
+                by_living[int(row)] += path not in killed
     with open(run.done) as file:
         done = [row.split() for row in file]
     judge_done([(job, int(pid)) for job, pid, _ in done], {pid for pid, _ in run.killed})
@@ -185,6 +188,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     args = parser.parse_args()
     print("seed %d" % args.seed, flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     os.makedirs(args.dir, exist_ok=True)
     run = Run(args)
     try:
