@@ -9,21 +9,26 @@
 #include "print.h"
 #include "printable.h"
 
-#define COLUMNS_MAX 32
-
 void
 grid_init(struct grid *table, const struct grid_column *columns, size_t n)
 {
 	*table = (struct grid){ .columns = columns, .n_columns = n };
 }
 
-void
-grid_deinit(struct grid *table)
+static void
+grid_clear(struct grid *table)
 {
 	for (size_t i = 0; i < table->n_cells; i++)
 		free(table->cells[i]);
 	free(table->cells);
-	*table = (struct grid){ 0 };
+	table->cells = NULL;
+	table->n_cells = 0;
+}
+
+void
+grid_deinit(struct grid *table)
+{
+	grid_clear(table);
 }
 
 void
@@ -62,13 +67,13 @@ grid_width(const char *text)
 
 /* No blanks at the end of the line. cells: NULL for the titles. */
 static void
-grid_print_row(const struct grid *table, const int *widths, char *const *cells)
+grid_print_row(const struct grid *table, char *const *cells)
 {
 	int blanks = 0;
 
 	for (size_t i = 0; i < table->n_columns; i++) {
 		const char *text = cells ? cells[i] : table->columns[i].title;
-		int gap = widths[i] - grid_width(text);
+		int gap = table->widths[i] - grid_width(text);
 
 		if (table->columns[i].is_number)
 			blanks += gap;
@@ -79,17 +84,26 @@ grid_print_row(const struct grid *table, const int *widths, char *const *cells)
 	print("\n");
 }
 
-void
-grid_print(const struct grid *table)
+static void
+grid_widen(struct grid *table, size_t column, const char *text)
 {
-	int widths[COLUMNS_MAX];
+	int width = grid_width(text);
 
+	if (width > table->widths[column])
+		table->widths[column] = width;
+}
+
+void
+grid_print(struct grid *table)
+{
 	for (size_t i = 0; i < table->n_columns; i++)
-		widths[i] = grid_width(table->columns[i].title);
+		grid_widen(table, i, table->columns[i].title);
 	for (size_t i = 0; i < table->n_cells; i++)
-		if (grid_width(table->cells[i]) > widths[i % table->n_columns])
-			widths[i % table->n_columns] = grid_width(table->cells[i]);
-	grid_print_row(table, widths, NULL);
+		grid_widen(table, i % table->n_columns, table->cells[i]);
+	if (!table->has_titles)
+		grid_print_row(table, NULL);
+	table->has_titles = true;
 	for (size_t i = 0; i < table->n_cells; i += table->n_columns)
-		grid_print_row(table, widths, table->cells + i);
+		grid_print_row(table, table->cells + i);
+	grid_clear(table);
 }

@@ -1,8 +1,13 @@
-/* A table for people, whose columns are as wide as their contents. So it is printed when it is complete. */
+/*
+ * A table for people, whose columns are as wide as their contents. So it is printed when it is complete; or a long one
+ * in parts, each as wide as those before it at least.
+ */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#define GRID_COLUMNS_MAX 32
 
 struct grid_column {
 	const char *title;
@@ -12,16 +17,18 @@ struct grid_column {
 struct grid {
 	const struct grid_column *columns;
 	size_t n_columns;
-	char **cells;
+	char **cells; /* that are not printed */
 	size_t n_cells;
+	int widths[GRID_COLUMNS_MAX]; /* of what was printed */
+	bool has_titles;              /* they are printed */
 };
 
-/* At most 32 columns, which must outlive the grid. */
+/* At most GRID_COLUMNS_MAX columns, which must outlive the grid. */
 void grid_init(struct grid *table, const struct grid_column *columns, size_t n);
 void grid_deinit(struct grid *table);
 
 /* Adds the next cell, row by row. Control characters become "?". */
 void grid_put(struct grid *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Prints titles and rows, with print(). */
-void grid_print(const struct grid *table);
+/* Prints the titles, unless they were, and the rows since then, with print(). */
+void grid_print(struct grid *table);

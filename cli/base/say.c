@@ -154,6 +154,18 @@ say_progress_end(bool stays)
 }
 
 void
+say_bytes(const void *p, size_t len)
+{
+	say_put(p, len, true);
+}
+
+bool
+say_is_waiting(void)
+{
+	return speaker.waiting.len > 0;
+}
+
+void
 say_on_wait(say_wait_cb *cb, void *arg)
 {
 	speaker.wait_cb = cb;

@@ -23,6 +23,12 @@ void say_at(enum say_level level, const char *format, ...) __attribute__((format
 #define say_notice(...) say_at(SAY_NOTICE, __VA_ARGS__)
 #define say_verbose(...) say_at(SAY_VERBOSE, __VA_ARGS__)
 
+/* Writes bytes of somebody else as they are, in order with the lines; what standard error does not take waits, too. */
+void say_bytes(const void *p, size_t len);
+
+/* Whether something waits. */
+bool say_is_waiting(void);
+
 /* From now on lines are not written; the last one is in `text`, without "udsctl: ". size 0: lines are written again. */
 void say_capture(char *text, size_t size);
 

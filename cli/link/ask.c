@@ -96,7 +96,6 @@ ask_take(void *arg, const struct resp_reply *reply, const uint8_t *p, const stru
 	return true;
 }
 
-/* Standard output has room again. */
 static void
 ask_drained_cb(void *arg)
 {
@@ -322,11 +321,16 @@ ask_each(struct ask *a, ask_cb *cb, void *arg, ...)
 }
 
 int
-ask_all(struct ask *a, struct slice commands, size_t n, ask_cb *cb, void *arg)
+ask_all(struct ask *a, struct slice commands, size_t n, bool takes_errors, ask_cb *cb, void *arg)
 {
+	int status;
+
 	a->out.len = 0;
 	memory_check(buf_append(&a->out, commands.p, commands.len));
-	return n == 0 ? 0 : ask_converse(a, (struct replies_expected){ .what = ASK_USE_CALL, .left = n }, cb, arg);
+	a->takes_errors = takes_errors;
+	status = n == 0 ? 0 : ask_converse(a, (struct replies_expected){ .what = ASK_USE_CALL, .left = n }, cb, arg);
+	a->takes_errors = false;
+	return status;
 }
 
 int

@@ -51,8 +51,8 @@ int ask_refuse(const struct resp_node *error);
 /* As ask(), where the reply is an array of any length: cb gets each element. */
 int ask_each(struct ask *a, ask_cb *cb, void *arg, ...) __attribute__((sentinel));
 
-/* Sends n encoded commands; cb gets each reply. */
-int ask_all(struct ask *a, struct slice commands, size_t n, ask_cb *cb, void *arg);
+/* Sends n encoded commands; cb gets each reply; with takes_errors, an error is one, as with ask_try(). */
+int ask_all(struct ask *a, struct slice commands, size_t n, bool takes_errors, ask_cb *cb, void *arg);
 
 /* Sends encoded commands and waits for so many replies and messages, which are only counted. */
 int ask_many(struct ask *a, struct slice commands, size_t replies);

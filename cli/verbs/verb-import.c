@@ -137,7 +137,7 @@ import_send(struct import *im)
 	int status;
 
 	im->replies = 0;
-	status = ask_all(im->a, batch, im->n, import_reply_cb, im);
+	status = ask_all(im->a, batch, im->n, false, import_reply_cb, im);
 	im->n = 0;
 	im->batch.len = 0;
 	return status;

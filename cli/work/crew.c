@@ -9,8 +9,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "children.h"
+#include "cleanup.h"
 #include "command.h"
 #include "loop.h"
 #include "memory.h"
@@ -30,6 +32,8 @@ struct crew {
 	const struct crew_ops *ops;
 	void *arg;
 	struct children *children;
+	struct last_words_list words;
+	bool hears; /* commands have a standard error of their own */
 	struct job_list queue, running;
 	uint64_t n_queued, n_running;
 	struct rate rate;
@@ -63,7 +67,7 @@ static int
 crew_start_first(struct crew *crew)
 {
 	struct job *job = TAILQ_FIRST(&crew->queue);
-	const struct command command = {
+	struct command command = {
 		.path = crew->plan->path,
 		.argv = crew->plan->argv,
 		.input = job->input,
@@ -72,10 +76,19 @@ crew_start_first(struct crew *crew)
 		.prefix = "UDSD_FIELD_",
 		.is_bound = true,
 	};
-	int r = command_start(&command, &job->pid);
+	_cleanup_close_ int error = -1;
+	int r = crew->hears ? last_words_open(&crew->words, &job->words, &error) : 0;
 
 	if (r < 0)
 		return r;
+	command.error = error > 0 ? error : 0;
+	r = command_start(&command, &job->pid);
+	if (r < 0 && job->words)
+		last_words_close(&crew->words, job->words);
+	if (r < 0) {
+		job->words = NULL;
+		return r;
+	}
 	crew->noticed = false;
 	TAILQ_REMOVE(&crew->queue, job, link);
 	crew->n_queued--;
@@ -189,6 +202,9 @@ crew_ended_cb(void *arg, pid_t pid, int status)
 		return;
 	if (job->is_timed_out || job->is_stopped)
 		crew_kill(job, SIGKILL); /* what it has left behind */
+	if (job->words)
+		last_words_end(&crew->words, job->words, job->complaint);
+	job->words = NULL;
 	took = (double)(loop_now_ns() - job->since);
 	crew->run_ns = crew->run_ns > 0 ? crew->run_ns + (took - crew->run_ns) / 8 : took;
 	TAILQ_REMOVE(&crew->running, job, link);
@@ -221,6 +237,9 @@ crew_new(struct loop *loop, const struct plan *plan, const struct crew_ops *ops,
 	timer_init(&crew->retry, loop, crew_retry_cb, crew);
 	timer_init(&crew->impatient, loop, crew_impatient_cb, crew);
 	timer_init(&crew->limit, loop, crew_limit_cb, crew);
+	last_words_init(&crew->words, loop);
+	/* On a terminal, commands are to see that it is one. */
+	crew->hears = isatty(STDERR_FILENO) != 1;
 	crew->children = children_new(loop, crew_ended_cb, crew_swept_cb, crew);
 	return crew;
 }
@@ -231,6 +250,7 @@ crew_free(struct crew *crew)
 	if (!crew)
 		return;
 	children_free(crew->children);
+	last_words_deinit(&crew->words);
 	rate_deinit(&crew->rate);
 	timer_deinit(&crew->retry);
 	timer_deinit(&crew->impatient);

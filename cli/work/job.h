@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "entry-id.h"
+#include "last-words.h"
 #include "protocol.h"
 
 struct plan;
@@ -27,6 +28,8 @@ struct job {
 	pid_t pid;           /* of the command; 0: not started */
 	bool is_lost;        /* another worker has it, too */
 	bool is_timed_out, is_stopped;
+	struct last_words *words;           /* standard error of its command; NULL: that of udsctl */
+	char complaint[LAST_WORDS_MAX + 1]; /* its last line, once the command has ended; or "" */
 	struct slice input;
 	struct command_variable *variables; /* n of them */
 	size_t n;

@@ -1,41 +1,15 @@
 #include "queue.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "answers.h"
-#include "body.h"
 #include "memory.h"
 #include "say.h"
 #include "scheduled.h"
-
-#define PAGE "200"
-#define WORDS_MAX 32
-
-int
-queue_ask(struct ask *a, const struct resp_node **ret_reply, ...)
-{
-	struct slice words[WORDS_MAX];
-	const char *word;
-	size_t n = 0;
-	va_list ap;
-
-	va_start(ap, ret_reply);
-	while ((word = va_arg(ap, const char *)) && n < WORDS_MAX)
-		words[n++] = slice_of(word);
-	va_end(ap);
-	return ask_try(a, ret_reply, words, n);
-}
-
-bool
-queue_is_error(const struct resp_node *reply)
-{
-	return reply->type == RESP_ERROR || reply->type == RESP_BULK_ERROR;
-}
 
 /* Copies the text, as far as there is room; or "" for NULL. */
 static void
@@ -82,11 +56,11 @@ static int
 queue_take_rule(struct queue *q)
 {
 	const struct resp_node *reply;
-	int status = queue_ask(q->a, &reply, "UDSD", "GROUP", q->stream, q->group, NULL);
+	int status = query_ask(q->a, &reply, "UDSD", "GROUP", q->stream, q->group, NULL);
 
 	if (status != 0)
 		return status;
-	if (queue_is_error(reply))
+	if (query_is_error(reply))
 		return ask_refuse(reply);
 	q->is_paused = queue_number(reply, "paused") > 0;
 	if (ask_lookup(reply, "dead_letter"))
@@ -111,15 +85,16 @@ queue_open(struct queue *q, struct ask *a, const char *stream, const char *group
 	int status;
 
 	*q = (struct queue){ .a = a, .stream = stream, .group = group, .last = "0-0", .waiting = -1 };
+	q->pages = (struct query_pages){ a, QUERY_PAGE };
 	snprintf(q->dead, sizeof(q->dead), "%s.dead", stream);
-	status = queue_ask(a, &reply, "XINFO", "GROUPS", stream, NULL);
+	status = query_ask(a, &reply, "XINFO", "GROUPS", stream, NULL);
 	if (status != 0)
 		return status;
-	if (queue_is_error(reply))
+	if (query_is_error(reply))
 		return slice_is_word(reply->text, "ERR no such key") ? 0 : ask_refuse(reply);
 	q->has_stream = true;
 	queue_take_groups(q, reply);
-	status = queue_ask(a, &reply, "XLEN", stream, NULL);
+	status = query_ask(a, &reply, "XLEN", stream, NULL);
 	if (status == 0)
 		queue_estimate(q, reply->integer);
 	return status == 0 && q->has_group ? queue_take_rule(q) : status;
@@ -129,16 +104,16 @@ int
 queue_create(struct queue *q)
 {
 	const struct resp_node *reply;
-	int status = queue_ask(q->a, &reply, "XGROUP", "CREATE", q->stream, q->group, "0", "MKSTREAM", NULL);
+	int status = query_ask(q->a, &reply, "XGROUP", "CREATE", q->stream, q->group, "0", "MKSTREAM", NULL);
 
-	if (status == 0 && queue_is_error(reply) && !answers_error_is(&reply->text, "BUSYGROUP"))
+	if (status == 0 && query_is_error(reply) && !answers_error_is(&reply->text, "BUSYGROUP"))
 		status = ask_refuse(reply);
 	q->has_stream = q->has_group = true;
 	return status;
 }
 
-static void
-queue_take_job(struct queue_job *job, const struct resp_node *map)
+void
+queue_read_job(struct queue_job *job, const struct resp_node *map)
 {
 	const struct resp_node *status = ask_lookup(map, "status");
 
@@ -172,160 +147,14 @@ queue_read(struct queue *q, const char *from, struct queue_job **ret_jobs, size_
 	*ret_n = 0;
 	if (!q->has_group)
 		return 0;
-	status = queue_ask(q->a, &nodes, "UDSD", "PENDING", q->stream, q->group, from, "+", "COUNT", PAGE, NULL);
+	status = query_page(&q->pages, &nodes, "UDSD", "PENDING", q->stream, q->group, from, "+", NULL);
 	if (status != 0)
 		return status;
-	if (queue_is_error(nodes))
-		return ask_refuse(nodes);
 	*ret_jobs = memory_alloc((nodes->elements + 1) * sizeof(**ret_jobs));
 	for (size_t at = 1; at < nodes->end; at = nodes[at].end)
-		queue_take_job(&(*ret_jobs)[n++], &nodes[at]);
+		queue_read_job(&(*ret_jobs)[n++], &nodes[at]);
 	*ret_n = n;
 	return 0;
-}
-
-/* A number that a dead job has as text. */
-static uint64_t
-queue_dead_number(const struct resp_node *fields, const char *name)
-{
-	struct slice text = body_find(fields, name);
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < text.len && text.p[i] >= '0' && text.p[i] <= '9'; i++)
-		n = 10 * n + (uint64_t)(text.p[i] - '0');
-	return n;
-}
-
-static void
-queue_copy_field(char *to, size_t size, const struct resp_node *fields, const char *name)
-{
-	struct slice text = body_find(fields, name);
-
-	snprintf(to, size, "%.*s", (int)text.len, (const char *)text.p);
-}
-
-void
-queue_read_dead(const struct resp_node *entry, struct queue_job *ret_job)
-{
-	const struct resp_node *fields = entry + 2;
-	struct queue_job job = { .state = "dead" };
-
-	queue_copy_field(job.id, sizeof(job.id), fields, "udsd-id");
-	queue_copy_field(job.consumer, sizeof(job.consumer), fields, "udsd-consumer");
-	queue_copy_field(job.text, sizeof(job.text), fields, "udsd-text");
-	job.deliveries = queue_dead_number(fields, "udsd-deliveries");
-	job.failed = queue_dead_number(fields, "udsd-failed");
-	job.timed_out = queue_dead_number(fields, "udsd-timed-out");
-	job.died = queue_dead_number(fields, "udsd-died");
-	job.released = queue_dead_number(fields, "udsd-released");
-	job.has_status = body_find(fields, "udsd-status").len > 0;
-	job.status = (int64_t)queue_dead_number(fields, "udsd-status");
-	*ret_job = job;
-}
-
-/* Whether the entry of the stream of dead jobs is of this stream and group. */
-static bool
-queue_owns(const struct queue *q, const struct resp_node *entry)
-{
-	struct slice stream = body_find(entry + 2, "udsd-stream"), group = body_find(entry + 2, "udsd-group");
-
-	return stream.len == strlen(q->stream) && memcmp(stream.p, q->stream, stream.len) == 0 &&
-	       group.len == strlen(q->group) && memcmp(group.p, q->group, group.len) == 0;
-}
-
-int
-queue_each_dead(struct queue *q, ask_cb *cb, void *arg)
-{
-	char from[QUEUE_ID_MAX + 1] = "-";
-	const struct resp_node *nodes;
-	int status;
-
-	for (;;) {
-		status = queue_ask(q->a, &nodes, "XRANGE", q->dead, from, "+", "COUNT", PAGE, NULL);
-		if (status != 0)
-			return status;
-		if (queue_is_error(nodes))
-			return ask_refuse(nodes);
-		if (nodes->elements == 0)
-			return 0;
-		for (size_t at = 1; at < nodes->end; at = nodes[at].end) {
-			if (nodes[at].elements != 2)
-				return ASK_FOREIGN;
-			from[0] = '(';
-			queue_copy(from + 1, sizeof(from) - 1, &nodes[at + 1]);
-			status = queue_owns(q, &nodes[at]) ? cb(&nodes[at], arg) : 0;
-			if (status != 0)
-				return status;
-		}
-	}
-}
-
-struct queue_search {
-	const char *id;
-	bool is_found;
-	struct queue_job *job;
-	char *dead; /* QUEUE_ID_MAX */
-};
-
-/* A dead job is known by the id that it had, and by the one that it has now. */
-static int
-queue_search_cb(const struct resp_node *entry, void *arg)
-{
-	struct queue_search *search = arg;
-	struct slice id = body_find(entry + 2, "udsd-id");
-	size_t len = strlen(search->id);
-
-	if (!resp_node_is(entry + 1, search->id) && !(id.len == len && memcmp(id.p, search->id, len) == 0))
-		return 0;
-	search->is_found = true;
-	queue_read_dead(entry, search->job);
-	queue_copy(search->dead, QUEUE_ID_MAX, entry + 1);
-	return 0;
-}
-
-/* Of two ids as text. */
-static int
-queue_compare(const char *a, const char *b)
-{
-	struct entry_id ids[2] = { 0 };
-
-	(void)entry_id_parse(slice_of(a), 0, &ids[0]);
-	(void)entry_id_parse(slice_of(b), 0, &ids[1]);
-	return entry_id_compare(ids[0], ids[1]);
-}
-
-int
-queue_find(struct queue *q, const char *id, enum queue_place *ret_place, struct queue_job *ret_job,
-           char ret_dead[QUEUE_ID_MAX])
-{
-	struct queue_search search = { .id = id, .job = ret_job, .dead = ret_dead };
-	const struct resp_node *nodes;
-	int status = 0;
-
-	*ret_place = QUEUE_NONE;
-	if (q->has_group) {
-		status = queue_ask(q->a, &nodes, "UDSD", "PENDING", q->stream, q->group, id, id, NULL);
-		if (status != 0 || queue_is_error(nodes))
-			return status ?: ask_refuse(nodes);
-		if (nodes->elements > 0) {
-			queue_take_job(ret_job, &nodes[1]);
-			*ret_place = QUEUE_PENDING;
-			return 0;
-		}
-	}
-	if (q->has_stream && queue_compare(id, q->last) > 0) {
-		status = queue_ask(q->a, &nodes, "XRANGE", q->stream, id, id, NULL);
-		if (status != 0 || queue_is_error(nodes))
-			return status ?: ask_refuse(nodes);
-		if (nodes->elements > 0) {
-			*ret_place = QUEUE_WAITING;
-			return 0;
-		}
-	}
-	status = queue_each_dead(q, queue_search_cb, &search);
-	if (status == 0 && search.is_found)
-		*ret_place = QUEUE_DEAD;
-	return status;
 }
 
 bool

@@ -1,41 +1,50 @@
 #include "scheduled.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "num.h"
+#include "query.h"
 
-/* More are not asked for at once. */
-#define COUNT_MAX ((uint64_t)10000)
-
-int
-scheduled_each(struct ask *a, const char *stream, uint64_t max, scheduled_cb *cb, void *arg)
+/* A page of the daemon's list. ret_after: the last ticket, or what it was. */
+static int
+scheduled_take(const struct resp_node *nodes, char ret_after[SCHEDULED_TICKET], scheduled_cb *cb, void *arg)
 {
-	const struct resp_node *nodes, *ticket, *due, *fields;
-	char count[NUM_DIGITS_MAX + 1];
+	const struct resp_node *ticket, *due, *fields;
 	struct timespec now;
 	int64_t now_ms;
-	int status;
 
-	snprintf(count, sizeof(count), "%" PRIu64, max < COUNT_MAX ? max : COUNT_MAX);
-	status = ask(a, &nodes, "UDSD", "LATER", "LIST", stream, "COUNT", count, NULL);
-	if (status != 0)
-		return status;
 	clock_gettime(CLOCK_REALTIME, &now);
 	now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	for (size_t at = 1; at < nodes->end; at = nodes[at].end) {
 		ticket = ask_lookup(&nodes[at], "ticket");
 		due = ask_lookup(&nodes[at], "due");
 		fields = ask_lookup(&nodes[at], "fields"); /* the last one: the others are plain values */
-		if (!ticket || !due || !fields)
+		if (!ticket || ticket->text.len >= SCHEDULED_TICKET || !due || !fields)
 			return ASK_FOREIGN;
-		cb(&(struct scheduled){ ticket->text, due->integer > now_ms ? (uint64_t)(due->integer - now_ms) : 0,
+		snprintf(ret_after, SCHEDULED_TICKET, "%.*s", (int)ticket->text.len, (const char *)ticket->text.p);
+		cb(&(struct scheduled){ ret_after, due->integer > now_ms ? (uint64_t)(due->integer - now_ms) : 0,
 		                        fields },
 		   arg);
 	}
 	return 0;
+}
+
+int
+scheduled_each(struct ask *a, const char *stream, scheduled_cb *cb, int (*turned)(void *arg), void *arg)
+{
+	struct query_pages pages = { a, QUERY_PAGE };
+	char after[SCHEDULED_TICKET] = "0-0-0"; /* before all */
+	const struct resp_node *nodes;
+	int status;
+
+	do {
+		status = query_page(&pages, &nodes, "UDSD", "LATER", "LIST", stream, "AFTER", after, NULL);
+		if (status != 0 || nodes->elements == 0)
+			return status;
+		status = scheduled_take(nodes, after, cb, arg) ?: turned(arg);
+	} while (status == 0);
+	return status;
 }
 
 bool

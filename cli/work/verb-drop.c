@@ -1,8 +1,10 @@
 /* udsctl drop: takes jobs out of a queue, before they run or after they have died. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "bury.h"
+#include "find.h"
 #include "plan.h"
 #include "print.h"
 #include "queue.h"
@@ -27,24 +29,31 @@ static const struct option_row rows[] = {
 static int
 drop_one(struct queue *q, const char *id)
 {
+	struct bury buried = { 0 };
 	char dead[QUEUE_ID_MAX];
-	enum queue_place place;
+	enum find_place place;
 	struct queue_job job;
 	bool stays;
 	int status;
 
-	status = queue_find(q, id, &place, &job, dead);
+	status = find_job(q, id, &place, &job, dead);
 	if (status != 0)
 		return status;
-	if (place == QUEUE_PENDING && job.client > 0) {
+	if (place == FIND_PENDING && job.client > 0) {
 		say("%s: job %s is running (%s)", q->stream, id, job.consumer);
 		return STATUS_NONE;
 	}
-	if (place == QUEUE_NONE) {
+	if (place == FIND_NONE) {
 		say("%s: there is no job %s", q->stream, id);
 		return STATUS_NONE;
 	}
-	status = place == QUEUE_DEAD ? bury_dead(q, dead, &stays) : bury_job(q, id, &stays);
+	if (place == FIND_DEAD) {
+		snprintf(buried.dead, sizeof(buried.dead), "%s", dead);
+		status = bury_dead(q, &buried, 1);
+		stays = buried.stays;
+	} else {
+		status = bury_job(q, id, &stays);
+	}
 	if (status != 0)
 		return status;
 	if (stays) {

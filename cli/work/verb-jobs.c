@@ -9,10 +9,10 @@
 
 #include "body.h"
 #include "buf.h"
+#include "dead.h"
 #include "grid.h"
 #include "human.h"
 #include "memory.h"
-#include "num.h"
 #include "options.h"
 #include "plan.h"
 #include "print.h"
@@ -23,10 +23,12 @@
 /* So many jobs are listed of each state, but as JSON all. */
 #define JOBS_COUNT ((uint64_t)20)
 
-/* So many are asked for at a time. */
-#define PAGE ((uint64_t)200)
+/* So many rows of a table are formatted together. */
+#define TABLE_PART ((size_t)1000)
 
+/* In bytes. */
 #define MESSAGE_COLUMNS ((size_t)40)
+#define REASON_COLUMNS ((size_t)60)
 
 struct jobs_options {
 	struct options common;
@@ -83,13 +85,19 @@ jobs_format_place(const struct queue_job *job, char *text, size_t size)
 		snprintf(text + len, size - (size_t)len, " (client %" PRIu64 ")", job->client);
 }
 
+static void
+jobs_put_cut(struct jobs *jobs, struct slice text, size_t max)
+{
+	grid_put(&jobs->table, "%.*s%s", (int)(text.len < max ? text.len : max), (const char *)text.p,
+	         text.len > max ? "..." : "");
+}
+
 /* fields: of its entry, or NULL. */
 static void
 jobs_put_row(struct jobs *jobs, enum jobs_state state, const struct queue_job *job, const struct resp_node *fields)
 {
 	char place[192] = "-";
 	struct buf message = { 0 };
-	size_t len;
 
 	grid_put(&jobs->table, "%s", jobs_states[state]);
 	grid_put(&jobs->table, "%s", job->id);
@@ -103,11 +111,10 @@ jobs_put_row(struct jobs *jobs, enum jobs_state state, const struct queue_job *j
 	if (state == JOBS_RUNNING)
 		jobs_format_place(job, place, sizeof(place));
 	grid_put(&jobs->table, "%s", place);
-	grid_put(&jobs->table, "%s", job->text[0] ? job->text : "-");
+	jobs_put_cut(jobs, slice_of(job->text[0] ? job->text : "-"), REASON_COLUMNS);
 	if (fields)
 		body_put(fields, &message);
-	len = message.len < MESSAGE_COLUMNS ? message.len : MESSAGE_COLUMNS;
-	grid_put(&jobs->table, "%.*s%s", (int)len, (const char *)message.data, len < message.len ? "..." : "");
+	jobs_put_cut(jobs, (struct slice){ message.data, message.len }, MESSAGE_COLUMNS);
 	buf_deinit(&message);
 }
 
@@ -149,17 +156,34 @@ jobs_print_json(enum jobs_state state, const struct queue_job *job, const struct
 	record_write(record);
 }
 
-/* Lists the job, if there are not too many of its state. dead: its id among the dead jobs, or NULL. */
+/* Counts a job. Returns whether it is to be listed: not if there are too many of its state. */
+static bool
+jobs_count(struct jobs *jobs, enum jobs_state state)
+{
+	return jobs->n[state]++ < jobs->most;
+}
+
+/* dead: its id among the dead jobs, or NULL. */
 static void
 jobs_put(struct jobs *jobs, enum jobs_state state, const struct queue_job *job, const struct resp_node *fields,
          const char *dead)
 {
-	if (jobs->n[state]++ >= jobs->most)
-		return;
 	if (jobs->o->common.json)
 		jobs_print_json(state, job, fields, dead);
 	else
 		jobs_put_row(jobs, state, job, fields);
+}
+
+/* Writes what is listed so far, of a table only where it is long: so memory does not grow with the number of jobs. */
+static int
+jobs_turned_cb(void *arg)
+{
+	struct jobs *jobs = arg;
+	bool is_long = jobs->table.n_cells >= TABLE_PART * jobs->table.n_columns;
+
+	if (is_long)
+		grid_print(&jobs->table);
+	return is_long || jobs->o->common.json ? ask_flush(jobs->queue.a) : 0;
 }
 
 static enum jobs_state
@@ -172,23 +196,48 @@ jobs_state_of(const struct queue_job *job)
 	return state;
 }
 
-/* A job that was given to a worker, with its message. */
+/* Jobs that were given to workers and are to be listed, from `next` on; their messages were asked for. */
+struct jobs_page {
+	struct jobs *jobs;
+	const struct queue_job **next;
+};
+
 static int
-jobs_take_pending(struct jobs *jobs, const struct queue_job *job)
+jobs_pending_cb(const struct resp_node *reply, void *arg)
 {
-	enum jobs_state state = jobs_state_of(job);
-	const struct resp_node *nodes;
+	struct jobs_page *page = arg;
+	const struct queue_job *job = *page->next++;
+	const struct resp_node *list;
+
+	if (!query_take_entries(reply, &list))
+		return ASK_FOREIGN;
+	jobs_put(page->jobs, jobs_state_of(job), job, list && resp_node_is(list + 2, job->id) ? list + 3 : NULL, NULL);
+	return 0;
+}
+
+/* A page of jobs that were given to workers. */
+static int
+jobs_take_pending(struct jobs *jobs, const struct queue_job *list, size_t n)
+{
+	const struct queue_job **listed = memory_alloc((n + 1) * sizeof(*listed));
+	struct jobs_page page = { jobs, listed };
+	struct buf commands = { 0 };
+	char before[QUEUE_ID_MAX];
+	size_t n_listed = 0;
 	int status;
 
-	if (jobs->n[state] >= jobs->most) {
-		jobs->n[state]++;
-		return 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!jobs_count(jobs, jobs_state_of(&list[i])))
+			continue;
+		listed[n_listed++] = &list[i];
+		query_id_before(list[i].id, before);
+		query_put_command(&commands, "XREAD", "COUNT", "1", "STREAMS", jobs->queue.stream, before, NULL);
 	}
-	status = queue_ask(jobs->queue.a, &nodes, "XRANGE", jobs->queue.stream, job->id, job->id, NULL);
-	if (status != 0 || queue_is_error(nodes))
-		return status ?: ask_refuse(nodes);
-	jobs_put(jobs, state, job, nodes->elements > 0 ? &nodes[3] : NULL, NULL);
-	return 0;
+	status = ask_all(jobs->queue.a, (struct slice){ commands.data, commands.len }, n_listed, false, jobs_pending_cb,
+	                 &page);
+	buf_deinit(&commands);
+	free(listed);
+	return status;
 }
 
 static int
@@ -201,8 +250,8 @@ jobs_list_pending(struct jobs *jobs)
 
 	do {
 		status = queue_read(&jobs->queue, from, &page, &n);
-		for (size_t i = 0; status == 0 && i < n; i++)
-			status = jobs_take_pending(jobs, &page[i]);
+		if (status == 0)
+			status = jobs_take_pending(jobs, page, n) ?: jobs_turned_cb(jobs);
 		if (status == 0 && n > 0)
 			snprintf(from, sizeof(from), "(%s", page[n - 1].id);
 		free(page);
@@ -210,76 +259,56 @@ jobs_list_pending(struct jobs *jobs)
 	return status;
 }
 
-static void
-jobs_put_waiting(struct jobs *jobs, const struct resp_node *entry)
-{
-	struct queue_job job = { 0 };
-
-	snprintf(job.id, sizeof(job.id), "%.*s", (int)entry[1].text.len, (const char *)entry[1].text.p);
-	jobs_put(jobs, JOBS_WAITING, &job, entry + 2, NULL);
-}
-
 static int
 jobs_list_waiting(struct jobs *jobs)
 {
-	char from[QUEUE_ID_MAX + 1], count[NUM_DIGITS_MAX + 1];
-	const struct resp_node *nodes;
-	uint64_t wanted;
-	int status;
+	struct queue_job job = { 0 };
+	const struct resp_node *list, *entry;
+	uint64_t *n = &jobs->n[JOBS_WAITING], wanted;
+	int status = 0;
 
-	if (!jobs->queue.has_stream)
-		return 0;
-	snprintf(from, sizeof(from), "(%s", jobs->queue.last);
-	do {
-		wanted = jobs->most - jobs->n[JOBS_WAITING] < PAGE ? jobs->most - jobs->n[JOBS_WAITING] : PAGE;
-		snprintf(count, sizeof(count), "%" PRIu64, wanted);
-		status =
-		    queue_ask(jobs->queue.a, &nodes, "XRANGE", jobs->queue.stream, from, "+", "COUNT", count, NULL);
-		if (status == 0 && queue_is_error(nodes))
-			status = ask_refuse(nodes);
-		if (status != 0)
+	memcpy(job.id, jobs->queue.last, sizeof(job.id));
+	while (jobs->queue.has_stream && status == 0 && *n < jobs->most) {
+		wanted = jobs->most - *n < QUERY_PAGE ? jobs->most - *n : QUERY_PAGE;
+		status = query_read_entries(jobs->queue.a, jobs->queue.stream, job.id, wanted, &list);
+		if (status != 0 || !list)
 			return status;
-		for (size_t at = 1; at < nodes->end; at = nodes[at].end) {
-			if (nodes[at].elements != 2)
-				return ASK_FOREIGN;
-			snprintf(from, sizeof(from), "(%.*s", (int)nodes[at + 1].text.len,
-			         (const char *)nodes[at + 1].text.p);
-			jobs_put_waiting(jobs, &nodes[at]);
+		entry = list + 1;
+		for (size_t i = 0; i < list->elements; i++, entry = query_next_entry(entry)) {
+			snprintf(job.id, sizeof(job.id), "%.*s", (int)entry[1].text.len, (const char *)entry[1].text.p);
+			jobs_count(jobs, JOBS_WAITING);
+			jobs_put(jobs, JOBS_WAITING, &job, entry + 2, NULL);
 		}
-	} while (nodes->elements == wanted && jobs->n[JOBS_WAITING] < jobs->most);
-	if (nodes->elements == wanted && jobs->queue.waiting > (int64_t)jobs->n[JOBS_WAITING])
-		jobs->n[JOBS_WAITING] = (uint64_t)jobs->queue.waiting;
-	return 0;
+		status = jobs_turned_cb(jobs);
+	}
+	if (jobs->queue.waiting > (int64_t)*n)
+		*n = (uint64_t)jobs->queue.waiting;
+	return status;
 }
 
 static void
 jobs_scheduled_cb(const struct scheduled *scheduled, void *arg)
 {
 	struct queue_job job = { .due_ms = scheduled->due_ms };
+	struct jobs *jobs = arg;
 
-	snprintf(job.id, sizeof(job.id), "%.*s", (int)scheduled->ticket.len, (const char *)scheduled->ticket.p);
-	jobs_put(arg, JOBS_SCHEDULED, &job, scheduled->fields, NULL);
+	snprintf(job.id, sizeof(job.id), "%s", scheduled->ticket);
+	if (jobs_count(jobs, JOBS_SCHEDULED))
+		jobs_put(jobs, JOBS_SCHEDULED, &job, scheduled->fields, NULL);
 }
 
 static int
 jobs_dead_cb(const struct resp_node *entry, void *arg)
 {
+	struct jobs *jobs = arg;
 	char dead[QUEUE_ID_MAX];
 	struct queue_job job;
 
+	if (!jobs_count(jobs, JOBS_DEAD) || !jobs->o->dead)
+		return 0;
 	snprintf(dead, sizeof(dead), "%.*s", (int)entry[1].text.len, (const char *)entry[1].text.p);
-	queue_read_dead(entry, &job);
-	jobs_put(arg, JOBS_DEAD, &job, entry + 2, dead);
-	return 0;
-}
-
-static int
-jobs_count_dead_cb(const struct resp_node *entry, void *arg)
-{
-	struct jobs *jobs = arg;
-
-	(void)entry;
-	jobs->n[JOBS_DEAD]++;
+	dead_read(entry, &job);
+	jobs_put(jobs, JOBS_DEAD, &job, entry + 2, dead);
 	return 0;
 }
 
@@ -290,7 +319,7 @@ jobs_print_table(struct jobs *jobs)
 
 	if (jobs->table.n_cells > 0)
 		grid_print(&jobs->table);
-	print("%s%s: ", jobs->table.n_cells > 0 ? "\n" : "", q->stream);
+	print("%s%s: ", jobs->table.has_titles ? "\n" : "", q->stream);
 	if (!jobs->o->dead)
 		print("%" PRIu64 " waiting, %" PRIu64 " running, %" PRIu64 " delayed, ",
 		      jobs->n[JOBS_WAITING] + jobs->n[JOBS_RELEASED], jobs->n[JOBS_RUNNING], jobs->n[JOBS_DELAYED]);
@@ -317,9 +346,9 @@ verb_jobs_run(const void *options)
 	if (status == 0 && !o->dead)
 		status = jobs_list_waiting(&jobs);
 	if (status == 0 && !o->dead && jobs.queue.has_stream)
-		status = scheduled_each(a, jobs.queue.stream, UINT64_MAX, jobs_scheduled_cb, &jobs);
-	if (status == 0)
-		status = queue_each_dead(&jobs.queue, o->dead ? jobs_dead_cb : jobs_count_dead_cb, &jobs);
+		status = scheduled_each(a, jobs.queue.stream, jobs_scheduled_cb, jobs_turned_cb, &jobs);
+	if (status == 0 && (o->dead || !o->common.json)) /* else they are not even counted */
+		status = dead_each(&jobs.queue, jobs_dead_cb, jobs_turned_cb, &jobs);
 	if (status == 0 && !o->common.json)
 		jobs_print_table(&jobs);
 	grid_deinit(&jobs.table);

@@ -1,7 +1,8 @@
 /*
- * udsctl retry: puts dead jobs back. First the job is added, with an identifier that is known for it alone (IDMP), then
- * the dead one is deleted. So nothing is lost if either is refused or the connection ends, and doing both again, or at
- * the same time as somebody else, adds the job once.
+ * udsctl retry: puts dead jobs back, some at a time. First jobs are added, with an identifier that is known for each
+ * alone (IDMP), then those that were added are deleted among the dead. So nothing is lost if either is refused or the
+ * connection ends, and doing both again, or at the same time as somebody else, adds a job once. There are never more
+ * under way than a stream knows identifiers of one producer, if nobody has set that.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,10 +12,13 @@
 
 #include "body.h"
 #include "bury.h"
+#include "dead.h"
 #include "memory.h"
+#include "find.h"
 #include "plan.h"
 #include "print.h"
 #include "queue.h"
+#include "resp-encode.h"
 #include "say.h"
 
 struct retry_options {
@@ -36,19 +40,30 @@ static const struct option_row rows[] = {
 /* The producer of jobs that are put back. */
 #define RETRY_PRODUCER "udsctl-retry"
 
-/* Adds the job whose fields those of the entry are. A note of when it was first added stays. */
-static int
-retry_add(const struct queue *q, const char *dead, const struct resp_node *fields, char ret_id[QUEUE_ID_MAX])
+/* Jobs that are put back together. */
+struct retry {
+	struct queue *q;
+	struct buf commands; /* n of them, which add the jobs */
+	struct bury jobs[DEAD_PAGE];
+	size_t n;
+	/* Of those that were answered, the first n_added of jobs were added, with these ids. */
+	char added[DEAD_PAGE][QUEUE_ID_MAX];
+	size_t n_answered, n_added;
+	int refused; /* the exit status, if one was not added; 0: none */
+};
+
+/* Appends the command that adds the job whose fields those are. A note of when it was first added stays. */
+static void
+retry_put(struct retry *retry, const char *dead, const struct resp_node *fields)
 {
 	struct slice *words = memory_alloc((fields->elements + 8) * sizeof(*words));
-	const struct resp_node *reply;
-	char iid[sizeof(q->dead) + QUEUE_ID_MAX];
+	struct buf *b = &retry->commands;
+	char iid[sizeof(retry->q->dead) + QUEUE_ID_MAX];
 	size_t n = 0;
-	int status;
 
-	snprintf(iid, sizeof(iid), "%s/%s", q->dead, dead);
+	snprintf(iid, sizeof(iid), "%s/%s", retry->q->dead, dead);
 	words[n++] = slice_of("XADD");
-	words[n++] = slice_of(q->stream);
+	words[n++] = slice_of(retry->q->stream);
 	words[n++] = slice_of("IDMP");
 	words[n++] = slice_of(RETRY_PRODUCER);
 	words[n++] = slice_of(iid);
@@ -59,111 +74,122 @@ retry_add(const struct queue *q, const char *dead, const struct resp_node *field
 		words[n++] = name[0].text;
 		words[n++] = name[1].text;
 	}
-	status = ask_try(q->a, &reply, words, n);
+	memory_check(buf_reserve(b, resp_command_size(words, n)));
+	b->len += resp_put_command((char *)b->data + b->len, words, n);
 	free(words);
-	if (status != 0 || queue_is_error(reply))
-		return status ?: ask_refuse(reply);
-	snprintf(ret_id, QUEUE_ID_MAX, "%.*s", (int)reply->text.len, (const char *)reply->text.p);
+}
+
+/* Takes a dead job, to be put back with the others of its page. */
+static int
+retry_take_cb(const struct resp_node *entry, void *arg)
+{
+	struct retry *retry = arg;
+	struct bury *job = &retry->jobs[retry->n++];
+	struct queue_job was;
+
+	dead_read(entry, &was);
+	memcpy(job->id, was.id, sizeof(job->id));
+	snprintf(job->dead, sizeof(job->dead), "%.*s", (int)entry[1].text.len, (const char *)entry[1].text.p);
+	retry_put(retry, job->dead, entry + 2);
 	return 0;
 }
 
-/* id: of the job; dead: among the dead. Returns 0, STATUS_NONE or as ask(). */
 static int
-retry_one(const struct queue *q, const char *id, const char *dead)
+retry_added_cb(const struct resp_node *reply, void *arg)
 {
-	const struct resp_node *nodes;
-	char added[QUEUE_ID_MAX];
-	bool stays;
-	int status = queue_ask(q->a, &nodes, "XRANGE", q->dead, dead, dead, NULL);
+	struct retry *retry = arg;
+	size_t at = retry->n_answered++;
 
-	if (status != 0 || queue_is_error(nodes))
-		return status ?: ask_refuse(nodes);
-	if (nodes->elements == 0) {
-		say("%s: there is no dead job %s any more", q->stream, id);
-		return STATUS_NONE;
+	if (query_is_error(reply)) {
+		retry->refused = retry->refused ?: ask_refuse(reply);
+		return 0;
 	}
-	status = retry_add(q, dead, &nodes[3], added) ?: bury_dead(q, dead, &stays);
-	if (status != 0)
-		return status;
-	if (stays)
-		say("%s: job %s stays in %s, too: another group there has not acknowledged it", q->stream, id, q->dead);
-	print("%s is %s now\n", id, added);
+	snprintf(retry->added[retry->n_added], QUEUE_ID_MAX, "%.*s", (int)reply->text.len, (const char *)reply->text.p);
+	retry->jobs[retry->n_added++] = retry->jobs[at];
 	return 0;
 }
 
-struct retry_list {
-	char (*ids)[2][QUEUE_ID_MAX]; /* of the job, and among the dead; n of them */
-	size_t n;
-};
-
+/* Puts back what was taken. */
 static int
-retry_collect_cb(const struct resp_node *entry, void *arg)
+retry_turned_cb(void *arg)
 {
-	struct retry_list *list = arg;
-	struct queue_job job;
+	struct retry *retry = arg;
+	const struct queue *q = retry->q;
+	struct slice commands = { retry->commands.data, retry->commands.len };
+	int status;
 
-	queue_read_dead(entry, &job);
-	list->ids = memory_resize(list->ids, (list->n + 1) * sizeof(*list->ids));
-	memcpy(list->ids[list->n][0], job.id, QUEUE_ID_MAX);
-	snprintf(list->ids[list->n++][1], QUEUE_ID_MAX, "%.*s", (int)entry[1].text.len, (const char *)entry[1].text.p);
-	return 0;
-}
-
-/* Those that are dead now. */
-static int
-retry_all(struct queue *q)
-{
-	struct retry_list list = { 0 };
-	int status = queue_each_dead(q, retry_collect_cb, &list);
-
-	for (size_t i = 0; (status == 0 || status == STATUS_NONE) && i < list.n; i++)
-		status = retry_one(q, list.ids[i][0], list.ids[i][1]);
-	free(list.ids);
-	return status == STATUS_NONE ? 0 : status;
+	retry->n_answered = retry->n_added = 0;
+	status =
+	    ask_all(q->a, commands, retry->n, true, retry_added_cb, retry) ?: bury_dead(q, retry->jobs, retry->n_added);
+	for (size_t i = 0; status == 0 && i < retry->n_added; i++) {
+		if (retry->jobs[i].stays)
+			say("%s: job %s stays in %s, too: another group there has not acknowledged it", q->stream,
+			    retry->jobs[i].id, q->dead);
+		print("%s is %s now\n", retry->jobs[i].id, retry->added[i]);
+	}
+	retry->commands.len = retry->n = 0;
+	return (status ?: retry->refused) ?: ask_flush(q->a);
 }
 
 /* Returns 0, STATUS_NONE or as ask(). */
 static int
-retry_named(struct queue *q, const char *id)
+retry_named(struct retry *retry, const char *id)
 {
+	const struct resp_node *entry;
+	struct queue *q = retry->q;
 	char dead[QUEUE_ID_MAX];
-	enum queue_place place;
+	enum find_place place;
 	struct queue_job job;
-	int status = queue_find(q, id, &place, &job, dead);
+	int status = find_job(q, id, &place, &job, dead);
 
 	if (status != 0)
 		return status;
-	if (place == QUEUE_DEAD)
-		return retry_one(q, job.id, dead);
+	if (place == FIND_DEAD) {
+		status = query_read_entry(q->a, q->dead, dead, &entry);
+		if (status != 0 || entry)
+			return status ?: retry_take_cb(entry, retry) ?: retry_turned_cb(retry);
+	}
 	say("%s: job %s is not dead; 'udsctl jobs --dead %s' lists dead ones", q->stream, id, q->stream);
 	return STATUS_NONE;
+}
+
+static int
+retry_run(struct retry *retry, const struct retry_options *o)
+{
+	char id[QUEUE_ID_MAX];
+	int missing = 0, status = 0;
+
+	if (o->all)
+		return dead_each(retry->q, retry_take_cb, retry_turned_cb, retry);
+	for (size_t i = 1; status == 0 && i < o->common.n_args; i++) {
+		queue_read_id(o->common.args[i], id);
+		status = retry_named(retry, id);
+		if (status == STATUS_NONE) {
+			missing = STATUS_NONE;
+			status = 0;
+		}
+	}
+	return status ?: missing;
 }
 
 static int
 verb_retry_run(const void *options)
 {
 	const struct retry_options *o = options;
-	int status = queue_check_arguments("retry", &o->common, o->all ? 0 : 1, o->all ? 0 : SIZE_MAX, false),
-	    missing = 0;
-	char id[QUEUE_ID_MAX];
+	int status = queue_check_arguments("retry", &o->common, o->all ? 0 : 1, o->all ? 0 : SIZE_MAX, false);
+	struct retry *retry;
 	struct queue q;
 	struct ask *a;
 
 	if (status != 0)
 		return status;
 	a = ask_new(&o->common);
-	status = queue_open(&q, a, o->common.args[0], o->group ? o->group : PLAN_GROUP);
-	if (status == 0 && o->all)
-		status = retry_all(&q);
-	for (size_t i = 1; status == 0 && i < o->common.n_args; i++) {
-		queue_read_id(o->common.args[i], id);
-		status = retry_named(&q, id);
-		if (status == STATUS_NONE) {
-			missing = STATUS_NONE;
-			status = 0;
-		}
-	}
-	return ask_end(a, status ?: missing);
+	retry = memory_alloc(sizeof(*retry));
+	retry->q = &q;
+	status = queue_open(&q, a, o->common.args[0], o->group ? o->group : PLAN_GROUP) ?: retry_run(retry, o);
+	buf_deinit(&retry->commands);
+	free(retry);
+	return ask_end(a, status);
 }
 
 const struct verb verb_retry = {

@@ -4,6 +4,7 @@
 
 #include "loop.h"
 #include "memory.h"
+#include "find.h"
 #include "plan.h"
 #include "queue.h"
 #include "say.h"
@@ -33,17 +34,17 @@ static int
 wait_one(struct queue *q, const char *id, uint64_t end, int *ret_status)
 {
 	char dead[QUEUE_ID_MAX];
-	enum queue_place place;
+	enum find_place place;
 	struct queue_job job;
 	int status;
 
 	for (uint64_t ms = WAIT_FIRST;; ms = ms < WAIT_LAST / 2 ? 2 * ms : WAIT_LAST) {
-		status = queue_open(q, q->a, q->stream, q->group) ?: queue_find(q, id, &place, &job, dead);
+		status = queue_open(q, q->a, q->stream, q->group) ?: find_job(q, id, &place, &job, dead);
 		if (status != 0)
 			return status;
-		if (place == QUEUE_NONE)
+		if (place == FIND_NONE)
 			return 0;
-		if (place == QUEUE_DEAD) {
+		if (place == FIND_DEAD) {
 			*ret_status = job.has_status && job.status > 0 ? (int)job.status : STATUS_DEAD;
 			say("%s: job %s is dead: %s", q->stream, id, job.text[0] ? job.text : "its workers died");
 			return 0;

@@ -67,7 +67,7 @@ verdict_failed(struct control *c, const struct plan *plan, const struct job *job
 {
 	int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	const char *how = code == EX_TEMPFAIL ? "SILENT" : code == EX_DATAERR ? "FATAL" : "FAIL";
-	char text[128];
+	char text[128], why[sizeof(text) + sizeof(job->complaint) + 2];
 
 	children_describe(status, text, sizeof(text));
 	if (job->is_timed_out) {
@@ -76,6 +76,7 @@ verdict_failed(struct control *c, const struct plan *plan, const struct job *job
 		how = "FAIL";
 	}
 	say("%s %s %s (attempt %" PRIu64 ")", plan->streams[job->stream], job->id, text, job->attempt);
+	snprintf(why, sizeof(why), "%s%s%s", text, job->complaint[0] ? ": " : "", job->complaint);
 	if (!job->is_lost) /* else another worker's run counts */
-		verdict_give_back(c, plan, job, how, code, text);
+		verdict_give_back(c, plan, job, how, code, why);
 }

@@ -266,23 +266,38 @@ udsd_later_find(struct bus *bus, struct session *s, struct streams *streams, con
 	return NULL;
 }
 
-/* [key] [COUNT count] */
-static bool
-udsd_later_require_list(struct bus *bus, struct session *s, const struct slice *argv, size_t argc, bool *ret_has_key,
-                        uint64_t *ret_count)
-{
-	bool has_key = argc == 4 || argc == 6;
-	size_t at = 3 + has_key;
-	int64_t count = INT64_MAX;
+/* What is parsed of a LIST. */
+struct udsd_later_wanted {
+	bool has_key;
+	struct stream_id from;
+	uint64_t count;
+};
 
-	if (argc > 6 || (at < argc && !slice_is_word(argv[at], "COUNT"))) {
-		udsd_later_refuse_usage(bus, s);
-		return false;
+/* [key [AFTER ticket]] [COUNT count] */
+static bool
+udsd_later_require_list(struct bus *bus, struct session *s, const struct slice *argv, size_t argc,
+                        struct udsd_later_wanted *ret_wanted)
+{
+	struct udsd_later_wanted wanted = { .has_key = argc % 2 == 0, .count = UINT64_MAX };
+	int64_t count;
+	uint64_t no;
+
+	for (size_t at = 3 + wanted.has_key; at + 1 < argc; at += 2) {
+		if (slice_is_word(argv[at], "AFTER") && wanted.has_key &&
+		    udsd_later_parse(argv[at + 1], &no, &wanted.from)) {
+			if (!stream_id_next(&wanted.from))
+				wanted.count = 0;
+			continue;
+		}
+		if (!slice_is_word(argv[at], "COUNT")) {
+			udsd_later_refuse_usage(bus, s);
+			return false;
+		}
+		if (!keyspace_require_integer(bus, s, argv[at + 1], &count))
+			return false;
+		wanted.count = count > 0 ? (uint64_t)count : 0;
 	}
-	if (at + 1 < argc && !keyspace_require_integer(bus, s, argv[at + 1], &count))
-		return false;
-	*ret_has_key = has_key;
-	*ret_count = count > 0 ? (uint64_t)count : 0;
+	*ret_wanted = wanted;
 	return true;
 }
 
@@ -293,29 +308,30 @@ udsd_later_list(struct bus *bus, struct session *s, const struct slice *argv, si
 	struct streams *streams = keyspace_require_streams(bus, s);
 	const struct stream *only = NULL, *stream = NULL;
 	const struct later_entry *entry;
+	struct udsd_later_wanted wanted;
 	struct udsd_later_place *place;
-	uint64_t count;
-	bool has_key;
 
-	if (!streams || !udsd_later_require_list(bus, s, argv, argc, &has_key, &count) ||
-	    (has_key && !keyspace_require_key(bus, s, argv[3], KEYSPACE_ADD)))
+	if (!streams || !udsd_later_require_list(bus, s, argv, argc, &wanted) ||
+	    (wanted.has_key && !keyspace_require_key(bus, s, argv[3], KEYSPACE_ADD)))
 		return COMMAND_DONE;
-	if (has_key)
+	if (wanted.has_key)
 		only = keyspace_find(bus, streams, argv[3]);
 	if (next == 0) {
-		work->extra = calloc(1, sizeof(*place));
+		place = work->extra = calloc(1, sizeof(*place));
+		if (place && only && only->later)
+			*place = (struct udsd_later_place){ only->later->no, wanted.from };
 		answer_begin(&work->answer, bus, s);
 		work->has_answer = true;
 		work->list = answer_open(&work->answer);
 	}
 	place = work->extra;
-	while (place && work->n < count && (!has_key || only) &&
+	while (place && work->n < wanted.count && (!wanted.has_key || only) &&
 	       (entry = udsd_later_find(bus, s, streams, only, place, &stream))) {
 		udsd_later_put_entry(&work->answer, stream, entry);
 		work->n++;
 		place->at = entry->id;
 		stream_id_next(&place->at);
-		if (answer_is_too_long(&work->answer)) {
+		if (work->n > 1 && answer_is_too_long(&work->answer)) {
 			reply_error(bus, s, "ERR the answer is over queue_limit, %llu bytes; ask for a smaller COUNT",
 			            (unsigned long long)bus->flow.limits.queue_limit);
 			return COMMAND_DONE;

@@ -126,7 +126,7 @@ udsd_pending_list(struct bus *bus, struct session *s, struct streams *streams, c
 		work->at = pending->id;
 		if (!stream_id_next(&work->at))
 			break;
-		if (answer_is_too_long(&work->answer)) {
+		if (work->n > 1 && answer_is_too_long(&work->answer)) {
 			reply_error(bus, s, "ERR the answer is over queue_limit, %llu bytes; ask for a smaller COUNT",
 			            (unsigned long long)bus->flow.limits.queue_limit);
 			return COMMAND_DONE;

@@ -208,8 +208,8 @@ const struct command command_table[] = {
 	  "Makes a stream, and has it know identifiers of producers for at least so long.", cmd_udsd_idmp,
 	  "2 RW update" },
 	{ "udsd|later", -3, WRITE | DENYOOM | LINEAR, "stream", "7.2.0", "nondeterministic_output",
-	  "(ADD key [IDMP producer iid] (milliseconds|AT unix-time-milliseconds) (field value)...|LIST [key] [COUNT "
-	  "count]|CANCEL ticket)",
+	  "(ADD key [IDMP producer iid] (milliseconds|AT unix-time-milliseconds) (field value)...|LIST [key [AFTER "
+	  "ticket]] [COUNT count]|CANCEL ticket)",
 	  "Adds an entry to a stream later; lists what is to be added, or cancels it.", cmd_udsd_later },
 	{ "udsd|monitor", -2, ADMIN | NOSCRIPT | LS | COMMAND_NO_MULTI | COMMAND_NEEDS_ADMIN, "pubsub", "7.2.0", "",
 	  "[pattern]", "Tells of all messages from now on: who sent what to how many.", cmd_udsd_monitor },

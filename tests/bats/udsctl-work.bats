@@ -123,6 +123,105 @@ killed 2 139 was killed: Segmentation fault'
     contains err 'failed with status 3 (attempt 2)'
 }
 
+# text ID: what is known of why this dead job of "jobs" has failed.
+text() {
+    "$UDSCTL" jobs --dead --json jobs | jq -r "select(.id == \"$1\") | .text"
+}
+
+@test "the last line of standard error tells why a job is dead, and goes where it went before" {
+    start_store
+    local -A id
+    local what
+    for what in plain open progress control long empty late; do
+        add jobs "$what"
+        id[$what]=$ID
+    done
+    # shellcheck disable=SC2016
+    work_on --timeout 10s --drain jobs -- sh -c 'read -r word
+        echo "$word: first" >&2
+        case $word in
+        plain) echo "plain: the last line" >&2; echo >&2 ;;
+        open) printf "open: no newline" >&2 ;;
+        progress) printf "1%%\r2%%\r\nprogress: \r99%%\r\n" >&2 ;;
+        control) printf "control: \033[1m \302\205 \377 \303\244\n" >&2 ;;
+        long) printf "%0500d\n" 7 >&2 ;;
+        late) kill -TERM $$ ;;
+        esac
+        exit 65'
+    wait "$WORKER" || true
+    assert_equal "$(text "${id[plain]}")" 'failed with status 65: plain: the last line'
+    assert_equal "$(text "${id[open]}")" 'failed with status 65: open: no newline'
+    assert_equal "$(text "${id[progress]}")" 'failed with status 65: 99%'
+    assert_equal "$(text "${id[control]}")" 'failed with status 65: control: ?[1m ? ? ä'
+    assert_equal "$(text "${id[long]}")" "failed with status 65: $(printf '%0200d' 0)"
+    assert_equal "$(text "${id[empty]}")" 'failed with status 65: empty: first'
+    run "$UDSCTL" jobs jobs
+    assert_line --regexp '^delayed .* was killed: Terminated: late: first +late$'
+    run "$UDSCTL" jobs --dead jobs
+    assert_line --regexp '^dead .* failed with status 65: plain: the last line +plain$'
+    # In the order in which it was written, and as it was.
+    run cat "$DIR/err"
+    assert_line --index 0 'plain: first'
+    assert_line --index 1 'plain: the last line'
+    assert_line --index 2 --regexp '^udsctl: jobs .* failed with status 65 \(attempt 1\)$'
+    assert_line --index 4 --regexp '^open: no newlineudsctl: jobs'
+    contains err $'control: \033[1m \302\205 \377 \303\244'
+    contains err "$(printf '%0500d' 7)"
+}
+
+has_descriptors() { # COUNT
+    [ "$(find "/proc/$WORKER/fd" -type l | wc -l)" -eq "$1" ]
+}
+
+@test "a process that a command leaves behind may write to standard error while the worker runs" {
+    start_store
+    # shellcheck disable=SC2016
+    work_on jobs -- sh -c 'read -r word; echo "$word" >>'"$DIR"'/ran; [ "$word" = b ] || setsid sh -c "
+            until [ -e '"$DIR"'/go ]; do sleep 0.01; done; echo left >&2; echo wrote >'"$DIR"'/wrote" &'
+    wait_until has_group jobs
+    local n
+    n=$(find "/proc/$WORKER/fd" -type l | wc -l)
+    add jobs a b
+    wait_until has ran b
+    wait_until states_are jobs ''
+    touch "$DIR/go"
+    wait_until has err left
+    wait_until has wrote wrote
+    # Nobody is left who may write: the pipes are closed.
+    wait_until has_descriptors "$n"
+}
+
+@test "while nobody reads the standard error of a worker its commands wait that write much, and nothing is lost" {
+    start_store
+    add jobs much little
+    mkfifo "$DIR/errors"
+    exec 9<>"$DIR/errors"
+    # shellcheck disable=SC2016
+    background "$UDSCTL" work --jobs 2 --retries 0 jobs -- sh -c 'read -r word; echo "$word" >>'"$DIR"'/ran
+        [ "$word" = little ] || { seq 200000 >&2; echo over >>'"$DIR"'/ran; exit 65; }' 2>"$DIR/errors" 9>&-
+    WORKER=$!
+    wait_until has ran little
+    wait_until eval '[ "$("$UDSCTL" jobs --json jobs | jq -r .state)" = running ]'
+    ! has ran over
+    background sh -c "exec cat '$DIR/errors' >'$DIR/read'" 9>&-
+    wait_until has ran over
+    wait_until length_is jobs.dead 1
+    kill "$WORKER"
+    wait_until is_gone "$WORKER"
+    exec 9>&-
+    wait_until eval 'tail -n 1 "$DIR/read" | grep -q "failed with status 65"'
+    assert_equal "$(grep -v udsctl "$DIR/read" | md5sum)" "$(seq 200000 | md5sum)"
+    assert_equal "$("$UDSCTL" jobs --dead --json jobs | jq -r .text)" 'failed with status 65: 200000'
+}
+
+@test "on a terminal, a command has the terminal as its standard error" {
+    start_store
+    add jobs a
+    run script -qec "'$UDSCTL' work --drain jobs -- sh -c '[ -t 2 ] && echo yes; echo why >&2; exit 65'" /dev/null
+    assert_output --partial yes
+    assert_equal "$("$UDSCTL" jobs --dead --json jobs | jq -r .text)" 'failed with status 65'
+}
+
 @test "a poison message does not stop the others, and comes back by retry with what it was" {
     start_store
     add jobs a poison b c
@@ -520,11 +619,30 @@ is_blocked() {
     done
 }
 
+@test "queues of very many jobs are listed and put back, page by page" {
+    run "$PYTHON" "$TOOLS/many-jobs.py" --udsd "$UDSD" --udsctl "$UDSCTL" --dir "$DIR/many" \
+        --jobs "${UDSD_WORK_JOBS:-3000}" 3>&- 8>&-
+    echo "$output"
+    assert_success
+}
+
 @test "workers and the daemon are killed all the time: each job is done, twice only after a worker's death, never at once" {
     run "$PYTHON" "$TOOLS/work-kills.py" --udsd "$UDSD" --udsctl "$UDSCTL" --dir "$DIR/kills" --jobs 600 \
         --kills "${UDSD_WORK_KILLS:-10}" --takeovers 5 ${UDSD_TEST_SEED:+--seed "$UDSD_TEST_SEED"} 3>&- 8>&-
     echo "$output"
     assert_success
+}
+
+@test "lines go through a queue, or into a file, while sender, daemon and workers are killed in turn: none is lost" {
+    local into
+    for into in "" --into; do
+        run "$PYTHON" "$TOOLS/long-queue.py" --udsd "$UDSD" --udsctl "$UDSCTL" --dir "$DIR/long$into" $into \
+            --lines "${UDSD_QUEUE_LINES:-20000}" --kills "${UDSD_QUEUE_KILLS:-9}" \
+            ${UDSD_TEST_SEED:+--seed "$UDSD_TEST_SEED"} 3>&- 8>&-
+        echo "$output"
+        assert_success
+        echo "# ${lines[-1]}" >&3
+    done
 }
 
 @test "thousands of jobs, and several workers with several commands: each job is done once" {

@@ -19,6 +19,7 @@ import time
 import traceback
 
 import chaos_check
+import chaos_streams
 from chaos_peers import FIN, TEXT, Log, Publisher, Receiver, now, payload, pick_size, storm
 from resp import Client, PATIENCE, info
 
@@ -59,6 +60,7 @@ class Round:
         self.programs = {}  # of udsctl: name: (Popen, protected)
         self.counter = 0
         self.wrong = []
+        self.streams = chaos_streams.Streams(self)
 
     def did(self, what):
         self.story["did"][what] = self.story["did"].get(what, 0) + 1
@@ -69,8 +71,8 @@ class Round:
         with open(self.dir + "/conf", "w") as file:
             file.write("[udsd]\nshutdown_timeout = 3s\n[listener bus]\nlisten = %s\n[listener echo]\nlisten = %s\n"
                        "mode = echo\n[limits]\nslow_timeout = %dms\n%s\n[channel [de].*]\nslow = drop\n"
-                       "[channel x.*]\nslow = disconnect\n[channel c.*]\n%s\n%s" %
-                       (self.path, self.echo, self.slow * 1000, LIMITS[limits], STATES[state],
+                       "[store]\ndirectory = %s/store\n[channel x.*]\nslow = disconnect\n[channel c.*]\n%s\n%s" %
+                       (self.path, self.echo, self.slow * 1000, LIMITS[limits], self.dir, STATES[state],
                         "queue_limit = none\n" if broken else ""))
 
     def log_size(self):
@@ -152,6 +154,7 @@ class Round:
             try:
                 die_with_parent()
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                self.streams.forget_inputs()
                 function(*args)
                 status = 0
             except BaseException:
@@ -297,7 +300,7 @@ class Round:
             self.stopped.append((now() + self.slow * self.rng.uniform(low, high), name, pid, now()))
 
     def stop_briefly(self):
-        self.stop_some("rput", True, 0.02, 0.35)
+        self.stop_some("rputajqi", True, 0.02, 0.35)
 
     def stop_for_long(self):
         self.stop_some("ru", False, 1.2, 1.8)
@@ -329,6 +332,15 @@ class Round:
             about["end"] = now()
             self.start_send(about["verb"], b"w.0" if about["verb"] == "send" else b"k.0", False)
 
+    def kill_worker(self):
+        self.streams.kill("j")
+
+    def kill_store_sender(self):
+        self.streams.kill("q")
+
+    def kill_collector(self):
+        self.streams.kill("i")
+
     def kill_daemon(self):
         if self.rng.random() < 0.7:  # while output is queued
             self.stop_some("ru", True, 0.2, 0.35)
@@ -350,7 +362,8 @@ class Round:
 
     def act(self):
         weights = {"stop_briefly": 30, "stop_for_long": 5, "kill_peer": 10, "kill_udsctl": 4, "kill_daemon": 5,
-                   "restart_daemon": 4, "reload_changed": 8, "reload_broken": 4}
+                   "restart_daemon": 4, "reload_changed": 8, "reload_broken": 4, "kill_worker": 8,
+                   "kill_store_sender": 4, "kill_collector": 3}
         what = self.rng.choices(list(weights), weights.values())[0]
         self.did(what)
         getattr(self, what)()
@@ -375,6 +388,7 @@ class Round:
         self.start_send("send", b"s.1", True)
         self.start_send("send", b"w.1", False)
         self.start_send("pipe", b"k.0", False)
+        self.streams.begin()
         self.start_peer("storm", lambda: storm(self.path, self.echo, self.rng.random(), self.until), True)
 
     def disturb(self):
@@ -401,11 +415,11 @@ class Round:
         for name, (program, _) in self.programs.items():
             if name[0] == "t":
                 self.wait_for(lambda: program.poll() is not None, "%s to end" % name, 2 * PATIENCE)
-        for name in [name for name in self.peers if name[0] in "ps"]:
+        for name in [name for name in self.peers if name[0] in "psa"]:
             self.wait_for_child(name, self.peers.pop(name)[0])
         self.judge_senders()
         control = Client(self.path)
-        self.finished = set()
+        self.streams.end(control)
         self.wait_for(lambda: self.all_finished(control), "the receivers to end: %s" % sorted(self.peers), 2 * PATIENCE)
         for name, (program, _) in self.programs.items():
             if name[0] == "u":

@@ -11,6 +11,8 @@ What is proved, for every connection of a publisher and every subscription of a 
 - the number in an answer is the number of those who got the message, and of those who are excepted at most;
 - what was refused arrived nowhere, and is refused where the configuration says so and nowhere else;
 - only receivers that are excepted were disconnected by a daemon that lived on;
+- what was added to a stream and answered, or written to udsctl send --store, is there once, also in the file that
+  udsctl recv --into writes; a job is done, and more than once only where a worker was killed;
 - udsctl send repeats lines only after a reconnect, and exits with 0 only if all were answered, and with
   --wait-receiver only if all arrived.
 """
@@ -21,6 +23,7 @@ import json
 import os
 import sys
 
+import chaos_streams
 from chaos_peers import parse
 
 POLICIES = {"w": "wait", "s": "wait", "h": "wait", "k": "wait", "d": "drop", "e": "drop", "x": "disconnect"}
@@ -525,6 +528,7 @@ class Check:
                 self.judge_places(reception)
         self.judge_answers()
         self.judge_senders()
+        chaos_streams.judge(self)
         return self.wrong
 
 

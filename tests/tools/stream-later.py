@@ -25,7 +25,11 @@ def listed(client, *args):
 
 
 def values(client, key):
-    return [entry[1][1] for entry in client.call("XRANGE", key, "-", "+")]
+    got, after = [], b"-"
+    while part := client.call("XRANGE", key, after, "+", "COUNT", "10000"):
+        got += [entry[1][1] for entry in part]
+        after = b"(" + part[-1][0]
+    return got
 
 
 def wait_length(client, key, n):
@@ -83,9 +87,14 @@ def tickets_are_listed_and_cancelled(hub):
     expect(listed(a, "s", "COUNT", "1"), [{"ticket": tickets[2], "key": b"s", "due": hour + 1, "fields": [b"f", b"s1"]}])
     expect([m["ticket"] for m in listed(a)], [tickets[2], tickets[0], tickets[3], tickets[1]])
     expect(len(listed(a, "COUNT", "2")), 2)
+    expect([m["ticket"] for m in listed(a, "s", "AFTER", tickets[2], "COUNT", "1")], [tickets[0]])
+    expect([m["ticket"] for m in listed(a, "s", "COUNT", "5", "AFTER", tickets[2])], [tickets[0], tickets[3]])
+    expect(listed(a, "s", "AFTER", tickets[3]), [])
+    expect(listed(a, "s", "AFTER", "1-%d-%d" % (2**64 - 1, 2**64 - 1)), [])
     expect(listed(a, "other"), [])
     expect(later(a, "CANCEL", tickets[0]), 1)
     expect(later(a, "CANCEL", tickets[0]), 0)
+    expect([m["ticket"] for m in listed(a, "s", "AFTER", tickets[0])], [tickets[3]])
     for ticket in ("", "x", "1", "1-2", "1-2-x", "99999-1-1", "-1-1-1", "1-2-3-4"):
         expect(later(a, "CANCEL", ticket), 0)
     hub.kill()
@@ -118,7 +127,8 @@ def arguments_are_checked(hub):
                  ("ADD", "s", "IDMP", "p", "i", "1", "f"), ("ADD", "s", "IDMP", "", "i", "1", "f", "v"),
                  ("ADD", "s", "IDMP", "p", "", "1", "f", "v"), ("ADD", "x" * 1025, "1", "f", "v"),
                  ("ADD", "__udsd__:x", "1", "f", "v"), ("LIST", "s", "1"), ("LIST", "s", "COUNT", "x"),
-                 ("LIST", "s", "COUNT", "1", "x"), ("CANCEL",), ("CANCEL", "1", "2")):
+                 ("LIST", "s", "COUNT", "1", "x"), ("LIST", "s", "AFTER", "x"), ("LIST", "AFTER", "1-2-3"),
+                 ("LIST", "s", "AFTER", "1-2-3", "COUNT"), ("CANCEL",), ("CANCEL", "1", "2")):
         refused(a, "UDSD", "LATER", *args)
     expect((a.call("DBSIZE"), listed(a)), (0, []))
 

@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
 """
-work-kills.py --udsd PROGRAM --udsctl PROGRAM --dir DIR [--jobs N] [--kills N] [--takeovers N]: udsctl work while everything dies.
+work-kills.py --udsd PROGRAM --udsctl PROGRAM --dir DIR [--jobs N] [--kills N] [--takeovers N]
+[--only-takeovers]: udsctl work while everything dies.
 
 Workers, the daemon, and both are killed while there are jobs. At the end each job was done; it was done more than once
 only if a worker was killed between the end of its command and the acknowledgement; it never ran twice at the same time,
 which the locks of the jobs show; and none is dead.
 
-Then workers are killed one by one while they have a job, and it is measured when the next worker has begun with it.
+Then workers are killed one by one while they have a job, and it is measured when the next worker has begun with it; for
+comparison, how long a command takes to begin at all.
 """
 import argparse
 import collections
 import os
 import random
+import select
 import signal
 import subprocess
 import time
 
 import resp
+from jobworkers import judge_done
 from streamhub import Hub
 
 # A worker that is killed closes its connections a moment before its commands are killed: so a job waits for its lock.
@@ -113,48 +117,87 @@ def die_all_the_time(args, hub, rng):
             workers.start("--jobs", "2")
     workers.end()
     events = workers.events()
-    ends = collections.defaultdict(list)
-    for what, job, pid, _ in events:
-        assert what != "twice", "%s ran twice at the same time" % job
-        if what == "ends":
-            ends[job].append(pid)
-    assert set(ends) == ids, "%d jobs were not done" % len(ids - set(ends))
-    again = {job: pids for job, pids in ends.items() if len(pids) > 1}
-    for job, pids in again.items():
-        assert all(pid in workers.killed for pid in pids[:-1]), "%s was done by %s" % (job, pids)
+    done = [(job, pid) for what, job, pid, _ in events if what == "ends"]
+    twice = [job for what, job, _, _ in events if what == "twice"]
+    assert not twice, "%s ran twice at the same time" % twice
+    assert {job for job, _ in done} == ids, "%d jobs were not done" % len(ids - {job for job, _ in done})
+    again = judge_done(done, workers.killed)
     client = hub.connect()
     assert client.call("XLEN", "jobs.dead") == 0
     pending = client.call("XPENDING", "jobs", "work")
     assert pending[0] == 0, pending
     client.close()
-    print("%d jobs, killed: %s; %d jobs were done again by the next worker" % (len(ids), dict(kills), len(again)))
+    print("%d jobs, killed: %s; %d jobs were done again by the next worker" % (len(ids), dict(kills), again))
+
+
+class Starts:
+    """Commands say at once that they have begun, through a FIFO, and then sit on their job."""
+
+    def __init__(self, directory):
+        self.path = os.path.join(directory, "starts")
+        os.mkfifo(self.path)
+        self.fd = os.open(self.path, os.O_RDWR)
+        self.command = ["sh", "-c", 'echo "$UDSD_ID $PPID" >"$0"; exec sleep 1000', self.path]
+
+    def next(self):
+        """(job, pid of its worker, when)"""
+        ready, _, _ = select.select([self.fd], [], [], resp.PATIENCE)
+        assert ready, "gave up waiting for the next worker"
+        at = time.monotonic()
+        job, pid = os.read(self.fd, 100).split()
+        return job.decode(), int(pid), at
+
+    def floor(self, n):
+        """How long a command takes to say so that is started here."""
+        took = []
+        for _ in range(n):
+            begin = time.monotonic()
+            with subprocess.Popen(self.command, env=dict(os.environ, UDSD_ID="x")) as child:
+                took.append(self.next()[2] - begin)
+                child.kill()
+        return took
+
+
+def quantiles(seconds):
+    seconds = sorted(seconds)
+    return "median %.1f ms, 99%% within %.1f ms, at most %.1f ms" % tuple(
+        1000 * seconds[int(q * (len(seconds) - 1))] for q in (0.5, 0.99, 1))
 
 
 def take_over(args, hub):
-    workers = Workers(args, hub, 1000)
-    workers.start()
-    workers.start()
-    took = []
+    starts = Starts(args.dir)
+    running = {}
+
+    def start():
+        argv = [args.udsctl, "work", "--socket", hub.path, "--retries", "100000", "jobs", "--", *starts.command]
+        worker = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        running[worker.pid] = worker
+
+    start()
+    start()
+    from_kill, from_exit = [], []
     ids = add(hub, 1)
-    wakes = []
-    for i in range(args.takeovers + 1):
-        resp.wait_until(lambda: len([e for e in workers.events() if e[0] == "wakes"]) > i, "the next worker")
-        wakes = [e for e in workers.events() if e[0] == "wakes"]
-        if i > 0:
-            took.append(wakes[-1][3] - killed_at)
-        victim = next(worker for worker in workers.running if worker.pid == wakes[-1][2])
-        workers.start()
-        client = hub.connect()  # all workers wait, or have the job
+    job, pid, _ = starts.next()
+    client = hub.connect()
+    for _ in range(args.takeovers):
+        start()
+        # All workers wait, or have the job.
         resp.wait_until(lambda: client.call("CLIENT", "LIST").count(b"cmd=xreadgroup") == 3, "the workers")
-        client.close()
-        killed_at = time.clock_gettime(time.CLOCK_MONOTONIC)
-        workers.kill(victim)
-    assert {e[1] for e in workers.events()} == ids
-    took.sort()
-    print("%d takeovers: median %.1f ms, 99%% within %.1f ms, at most %.1f ms, from the kill to the new command" % (
-        len(took), *(1000 * took[int(q * (len(took) - 1))] for q in (0.5, 0.99, 1))))
-    for worker in list(workers.running):
-        workers.kill(worker)
+        victim = running.pop(pid)
+        killed_at = time.monotonic()
+        victim.kill()
+        victim.wait()
+        ended_at = time.monotonic()
+        job, pid, at = starts.next()
+        assert job in ids and pid in running, (job, pid)
+        from_kill.append(at - killed_at)
+        from_exit.append(at - ended_at)
+    print("%d takeovers, from the kill to the first output of the next command: %s" % (args.takeovers, quantiles(from_kill)))
+    print("from the end of the worker on: %s" % quantiles(from_exit))
+    print("a command that is started from here takes: %s" % quantiles(starts.floor(args.takeovers)))
+    for worker in running.values():
+        worker.kill()
+        worker.wait()
 
 
 def main():
@@ -163,13 +206,15 @@ def main():
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--only-takeovers", action="store_true")
     parser.add_argument("--takeovers", type=int, default=10)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     args = parser.parse_args()
     print("seed %d" % args.seed, flush=True)
     os.makedirs(args.dir, exist_ok=True)
     hub = Hub(args.udsd, args.dir)
-    die_all_the_time(args, hub, random.Random(args.seed))
+    if not args.only_takeovers:
+        die_all_the_time(args, hub, random.Random(args.seed))
     take_over(args, hub)
     hub.stop()
 
