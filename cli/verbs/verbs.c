@@ -11,19 +11,19 @@
 
 /* In the order of the help. A new verb has a file of its own and is named here, and nowhere else. */
 extern const struct verb verb_send, verb_recv, verb_pipe, verb_ping, verb_stats, verb_clients, verb_channels,
-    verb_streams, verb_groups, verb_pending, verb_work, verb_jobs, verb_retry, verb_drop, verb_wait, verb_pause,
-    verb_resume, verb_call, verb_serve, verb_top, verb_monitor, verb_kill, verb_trim, verb_export, verb_import,
-    verb_reload, verb_backup, verb_check, verb_bench, verb_help;
+    verb_services, verb_streams, verb_groups, verb_pending, verb_work, verb_jobs, verb_retry, verb_drop, verb_wait,
+    verb_pause, verb_resume, verb_call, verb_serve, verb_top, verb_monitor, verb_kill, verb_trim, verb_export,
+    verb_import, verb_reload, verb_backup, verb_check, verb_bench, verb_help;
 
 static const struct verb *const verbs[] = {
-	&verb_send,    &verb_recv,   &verb_pipe,    &verb_ping,   &verb_stats,  &verb_clients, &verb_channels,
-	&verb_streams, &verb_groups, &verb_pending, &verb_work,   &verb_jobs,   &verb_retry,   &verb_drop,
-	&verb_wait,    &verb_pause,  &verb_resume,  &verb_call,   &verb_serve,
+	&verb_send,     &verb_recv,    &verb_pipe,   &verb_ping,    &verb_stats,  &verb_clients, &verb_channels,
+	&verb_services, &verb_streams, &verb_groups, &verb_pending, &verb_work,   &verb_jobs,    &verb_retry,
+	&verb_drop,     &verb_wait,    &verb_pause,  &verb_resume,  &verb_call,   &verb_serve,
 #ifdef VERBS_TOP
 	&verb_top,
 #endif
-	&verb_monitor, &verb_kill,   &verb_trim,    &verb_export, &verb_import, &verb_reload,  &verb_backup,
-	&verb_check,   &verb_bench,  &verb_help,
+	&verb_monitor,  &verb_kill,    &verb_trim,   &verb_export,  &verb_import, &verb_reload,  &verb_backup,
+	&verb_check,    &verb_bench,   &verb_help,
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -41,7 +41,7 @@ static const struct {
 	{ "consume", "work" },
 	{ "queue", "jobs" },
 	{ "request", "call" },
-	{ "service", "serve" },
+	{ "service", "services" },
 	{ "requeue", "retry" },
 	{ "info", "stats" },
 	{ "status", "stats" },

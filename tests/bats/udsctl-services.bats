@@ -722,3 +722,51 @@ fails() {
     run bash -c 'echo a | "$1" call --lines line 1</dev/null' - "$UDSCTL"
     assert_failure 74
 }
+
+@test "services: who serves what, as a table, as JSON, and by name" {
+    start_configured '[service hidden]' 'call =' 'serve = root'
+    run "$UDSCTL" services
+    assert_success
+    assert_output --regexp '^SERVICE +WORKERS +IDLE +BUSY +WAITING +ANSWERED +FAILED +GONE +TIMED OUT +P50 +P99$'
+    serve_lines --jobs 2 line other
+    fails line exit why
+    answers line a '<a>'
+    run "$UDSCTL" call --timeout 200ms line sleep
+    run "$UDSCTL" services
+    assert_line --index 1 --regexp '^line +1 +1 +0 +0 +1 +1 +0 +1 +[0-9.]+[um]?s +[0-9.]+[um]?s$'
+    assert_line --index 2 --regexp '^other +1 +1 +0 +0 +0 +0 +0 +0 +0us +0us$'
+    run "$UDSCTL" services --names
+    assert_output $'line\nother'
+    run "$UDSCTL" services --json 'o*'
+    assert_output '{"name":"other","workers":1,"idle":1,"busy":0,"waiting":0,"answered":0,"failed":0,"gone":0,"timed_out":0,"p50_us":0,"p99_us":0}'
+    run "$UDSCTL" services a b
+    assert_failure 64
+}
+
+@test "monitor shows requests, answers, failures and errors" {
+    start_udsd
+    background "$UDSCTL" monitor >"$DIR/seen"
+    wait_until info_is monitor_clients 1
+    serve_lines line
+    answers line a '<a>'
+    fails line exit why
+    run "$UDSCTL" call --timeout 200ms line sleep
+    run "$UDSCTL" call nobody x
+    wait_until contains "$DIR/seen" 'call nobody to 0: x'
+    run sed -E 's/^[0-9:.]+ [^ ]+ pid [0-9]+ client [0-9]+ //' "$DIR/seen"
+    assert_line --index 0 'call line to 1: a'
+    assert_line --index 1 'answer line to 1: <a>'
+    assert_line --index 2 'call line to 1: exit'
+    assert_line --index 3 'fail line to 1: why'
+    assert_line --index 4 'call line to 1: sleep'
+    assert_line --index 5 --partial 'error line to 1: TIMEOUT'
+    assert_line --index 6 'call nobody to 0: x'
+    background "$UDSCTL" monitor --json -c 'li*' -n 2 >"$DIR/json"
+    local monitor=$!
+    wait_until info_is monitor_clients 2
+    run "$UDSCTL" call nobody x
+    answers line b '<b>'
+    wait_exit "$monitor"
+    assert_equal "$(jq -c '[.command, .channel, .receivers, .payload]' "$DIR/json")" '["call","line",1,"b"]
+["answer","line",1,"<b>"]'
+}
