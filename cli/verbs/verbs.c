@@ -63,10 +63,11 @@ static const char help_text[] = "\nWithout a verb, 'udsctl' is 'udsctl pipe' if 
 				"or 1m, a number alone is in seconds; sizes are like 16M.\n"
 				"The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock\n"
 				"if it exists, else /run/udsd/udsd.sock.\n"
-				"Exit status: 0 every message was answered, 64 wrong usage, 65 the spool is\n"
-				"damaged, 66 a file cannot be opened, 69 no daemon or receiver, 70 a command\n"
-				"failed, 73 the spool cannot be created, 74 input or output failed, 75 timed out,\n"
-				"76 not a bus or refused, 77 not permitted.\n";
+				"Exit status: 0 every message was answered, 1 a worker failed, 64 wrong usage, 65\n"
+				"the spool is damaged, 66 a file cannot be opened, 69 no daemon, receiver or\n"
+				"worker, 70 a command failed, 73 the spool cannot be created, 74 input or output\n"
+				"failed, 75 timed out, 76 not a bus or refused, 77 not permitted, 126 and 127 a\n"
+				"command cannot be run or is not found.\n";
 
 static const char help_examples[] = "tail -F app.log | udsctl send logs.app\n"
 				    "udsctl recv -p 'logs.*' --format '%c: %p'\n";

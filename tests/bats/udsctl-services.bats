@@ -770,3 +770,59 @@ fails() {
     assert_equal "$(jq -c '[.command, .channel, .receivers, .payload]' "$DIR/json")" '["call","line",1,"b"]
 ["answer","line",1,"<b>"]'
 }
+
+# has_answer_again: somebody has got an answer since this was true last, or all callers have ended.
+has_answer_again() {
+    local n
+    [ "$(ls "$DIR" | grep -c '^ended')" -lt 3 ] || return 0
+    n=$(cat "$DIR"/answers.* | grep -c '<') || true
+    [ "$n" -gt "${ANSWERS:-0}" ] && ANSWERS=$n
+}
+
+# feed_lines NUMBER COUNT: calls with so many lines, of which every one is different; its end is $DIR/ended.NUMBER.
+feed_lines() {
+    seq -f "$1-%.0f" "$2" | "$UDSCTL" call --lines --parallel 20 --wait 20s line >"$DIR/answers.$1" 2>"$DIR/why.$1" &&
+        status=0 || status=$?
+    echo "$status" >"$DIR/ended.$1"
+}
+
+@test "call --lines and serve --lines while everything is killed: each answer is that of its own line" {
+    start_udsd
+    serve_lines --jobs 3 line
+    local number callers=() round=0 pid count=${UDSD_SERVICES_LINES:-20000}
+    for number in 1 2 3; do
+        feed_lines "$number" "$count" <&0 3>&- 8>&- &
+        callers+=($!)
+        PIDS+=($!)
+    done
+    while [ "$(ls "$DIR" | grep -c '^ended')" -lt 3 ]; do
+        round=$((round + 1))
+        case $((round % 8)) in
+        0)
+            kill -KILL "$WORKER"
+            serve_unseen --lines --jobs 3 line -- sh -c "$(line_process)" "$DIR"
+            ;;
+        3)
+            kill_udsd
+            start_udsd
+            ;;
+        *)
+            pid=$(pgrep -P "$WORKER" | shuf -n 1) || true
+            [ -z "$pid" ] || kill -KILL "$pid" || true
+            ;;
+        esac
+        wait_until has_answer_again
+    done
+    for pid in "${callers[@]}"; do
+        wait_exit "$pid"
+    done
+    for number in 1 2 3; do
+        seq -f "$number-%.0f" "$count" >"$DIR/lines"
+        assert_equal "$(wc -l <"$DIR/answers.$number")" "$count"
+        # Beside each line its answer, which is empty where the line has failed: then standard error says so.
+        run awk -F'\t' '$2 != "" && $2 != "<" $1 ">"' <(paste "$DIR/lines" "$DIR/answers.$number")
+        assert_output ''
+        assert_equal "$(grep -c '^$' "$DIR/answers.$number")" "$(grep -c '^udsctl: line [0-9]*: ' "$DIR/why.$number")"
+    done
+    [ "$round" -ge 3 ] || fail "only $round kills"
+}
