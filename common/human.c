@@ -80,6 +80,22 @@ human_age(uint64_t seconds)
 }
 
 struct human_text
+human_microseconds(uint64_t us)
+{
+	static const char *const units[] = { "us", "ms", "s" };
+	struct human_text t;
+	double value = (double)us;
+	size_t i = 0;
+
+	while (i < 2 && value >= 999.5) {
+		value /= 1000;
+		i++;
+	}
+	snprintf(t.text, sizeof(t.text), "%.*f%s", i > 0 && value < 9.95 ? 1 : 0, value, units[i]);
+	return t;
+}
+
+struct human_text
 human_exact_size(uint64_t bytes)
 {
 	static const char units[] = "KMG";

@@ -72,7 +72,7 @@ _udsctl_offer_files() {
     done < <(compgen -f -- "$path")
 }
 
-# Asks the running daemon (channels --names, streams --names, clients --ids); prints nothing if there is none.
+# Asks the running daemon (channels --names, streams --names, services --names, clients --ids); prints nothing if there is none.
 _udsctl_ask() {
     "$program" "${socket[@]}" "$@" --timeout 500ms 2>/dev/null </dev/null
 }
@@ -91,7 +91,7 @@ _udsctl_value_option() {
     --socket | --file | --spool | --follow | --channel | --receivers | --user | --format | --sort | --timeout | --interval | --queue-bytes | \
         --spool-bytes | --rate | --count | --hello | --pattern | --exec | --jobs | --pid | --rejoin | --warning | \
         --critical | --stop-timeout | --delay | --at | --id | --field | --from | --position | --into | --max-entries | \
-        --older-than | --before | --lag | --pending-age | --group | --retries | --backoff | --dead-letter | --wait | --retry) echo "$1" ;;
+        --older-than | --before | --lag | --pending-age | --group | --retries | --backoff | --dead-letter | --wait | --retry | --parallel) echo "$1" ;;
     --watch | --wait-receiver) [ -z "${2:-}" ] || echo "$1" ;; # only behind "="
     esac
 }
@@ -108,7 +108,8 @@ _udsctl_offer_values() {
     --sort)
         _udsctl_offer_words "$2" 'channel messages deliveries receivers queued clogged waiting dropped id pid user
             command name published delivered unsent subscriptions age state channels stream added entries size
-            group source given behind unacknowledged consumers groups pending lag owner'
+            group source given behind unacknowledged consumers service calls failures requests busy workers idle p50 p99
+            groups pending lag owner'
         ;;
     esac
 }
@@ -130,7 +131,7 @@ _udsctl_offer_options() {
     stats) options+=' --watch --count --json --format --timeout' ;;
     clients) options+=' --user --pid --json --ids --timeout' ;;
     channels) options+=' --json --names --receivers --timeout' ;;
-    streams) options+=' --json --names --timeout' ;;
+    streams | services) options+=' --json --names --timeout' ;;
     groups) options+=' --json --format --timeout' ;;
     pending) options+=' --count --json --timeout' ;;
     trim) options+=' --max-entries --older-than --before --json --timeout' ;;
@@ -146,8 +147,8 @@ _udsctl_offer_options() {
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;
-    call) options+=' --timeout --wait --retry' ;;
-    serve) options+=' --jobs' ;;
+    call) options+=' --timeout --wait --retry --lines --parallel --json' ;;
+    serve) options+=' --jobs --lines' ;;
     reload | backup) options+=' --timeout' ;;
     check) options+=' --warning --critical --lag --pending-age --timeout' ;;
     bench) options+=' --json --timeout' ;;
@@ -198,7 +199,7 @@ _udsctl_read_words() {
 }
 
 _udsctl() {
-    local verbs='send recv pipe ping stats clients channels streams groups pending work jobs retry drop wait pause resume'
+    local verbs='send recv pipe ping stats clients channels services streams groups pending work jobs retry drop wait pause resume'
     verbs+=' call serve top monitor kill trim export import reload backup check bench help'
     local raw_words raw cur kept quote program verb='' arguments=0 waiting='' ended='' socket=() option
     local _udsctl_plain _udsctl_quote
@@ -233,6 +234,8 @@ _udsctl() {
             _udsctl_ask streams --names
         ) ;;
         channels,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
+        services,0 | call,0) _udsctl_offer '' < <(_udsctl_ask services --names) ;;
+        serve,*) [[ $ended ]] || _udsctl_offer '' < <(_udsctl_ask services --names) ;;
         streams,0 | groups,0 | pending,0 | trim,0 | export,0 | import,0 | check,0 | jobs,0 | retry,0 | drop,0 | wait,0 | \
             pause,0 | resume,0)
             _udsctl_offer '' < <(_udsctl_ask streams --names)

@@ -1,6 +1,6 @@
 # fish completion for udsctl
 
-set -l verbs send recv pipe ping stats clients channels streams groups pending work jobs retry drop wait pause resume \
+set -l verbs send recv pipe ping stats clients channels services streams groups pending work jobs retry drop wait pause resume \
     call serve top monitor kill trim export import reload backup check bench help
 
 # Reads the words before the cursor and prints "verb", "arguments" (how many stand behind the verb) or "socket", each
@@ -33,7 +33,7 @@ function __udsctl_words
             case -f -c -u -p -n -g -j --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
                 --spool-bytes --rate --count --hello --pattern --exec --jobs --pid --rejoin --stop-timeout --warning --critical \
                 --from --position --into --max-entries --older-than --before --lag --pending-age \
-                --group --retries --backoff --dead-letter --wait --retry
+                --group --retries --backoff --dead-letter --wait --retry --parallel
                 set waiting other
                 continue
             case -
@@ -85,6 +85,7 @@ complete -c udsctl -n __udsctl_verb -a ping -d "Ask the daemon for an answer"
 complete -c udsctl -n __udsctl_verb -a stats -d "Show the figures of the daemon"
 complete -c udsctl -n __udsctl_verb -a clients -d "List the connected clients"
 complete -c udsctl -n __udsctl_verb -a channels -d "List the channels with their counters"
+complete -c udsctl -n __udsctl_verb -a services -d "List the services, their workers and requests"
 complete -c udsctl -n __udsctl_verb -a streams -d "List the streams and what is in them"
 complete -c udsctl -n __udsctl_verb -a groups -d "List the groups of streams and how far they are"
 complete -c udsctl -n __udsctl_verb -a pending -d "List what groups have given and not seen acknowledged"
@@ -172,7 +173,7 @@ complete -c udsctl -n "__udsctl_verb stats" -s n -l count -x -d "Exit after show
 complete -c udsctl -n "__udsctl_verb stats groups" -l format -x -a "text json openmetrics prometheus" \
     -d "Format of the figures"
 complete -c udsctl -n "__udsctl_verb clients" -l ids -d "Print only the ids"
-complete -c udsctl -n "__udsctl_verb channels streams" -l names -d "Print only the names"
+complete -c udsctl -n "__udsctl_verb channels services streams" -l names -d "Print only the names"
 complete -c udsctl -n "__udsctl_first streams groups pending trim export import check jobs retry drop wait pause resume" -a "(__udsctl_ask streams --names)"
 complete -c udsctl -n "__udsctl_verb work" -a "(__udsctl_ask streams --names)"
 complete -c udsctl -n "__udsctl_verb work jobs retry drop wait pause resume" -s g -l group -x -d "The group of workers"
@@ -195,6 +196,12 @@ complete -c udsctl -n "__udsctl_verb wait" -l timeout -x -d "Give up after so lo
 complete -c udsctl -n "__udsctl_verb call" -l timeout -x -d "Give up after this long without an answer"
 complete -c udsctl -n "__udsctl_verb call" -l wait -x -d "Wait so long for a worker to come"
 complete -c udsctl -n "__udsctl_verb call" -l retry -x -d "Repeat the request this often if its worker or the daemon dies"
+complete -c udsctl -n "__udsctl_verb call" -l lines -d "Each line of standard input is a request"
+complete -c udsctl -n "__udsctl_verb call" -l parallel -x -d "With --lines, so many requests at once"
+complete -c udsctl -n "__udsctl_verb call" -l json -d "Print answers, and reasons for none, as JSON"
+complete -c udsctl -n "__udsctl_first call services" -a "(__udsctl_ask services --names)"
+complete -c udsctl -n "__udsctl_verb serve" -a "(__udsctl_ask services --names)"
+complete -c udsctl -n "__udsctl_verb serve" -l lines -d "Start the command once; it answers each line with a line"
 complete -c udsctl -n "__udsctl_verb serve" -s j -l jobs -x -d "Run up to this many commands at once"
 complete -c udsctl -n "__udsctl_verb channels" -l receivers -x -a "(__udsctl_ask channels --names)" \
     -d "List who receives this channel"
@@ -202,7 +209,7 @@ complete -c udsctl -n "__udsctl_verb top" -l interval -x -d "Refresh at this int
 complete -c udsctl -n "__udsctl_verb top" -l sort -x \
     -a "channel messages deliveries receivers queued clogged waiting dropped id pid user command name published \
         delivered unsent subscriptions age state channels stream added entries size group source given behind unacknowledged \
-        consumers groups pending lag owner" -d "Sort by this column"
+        consumers service calls failures requests busy workers idle p50 p99 groups pending lag owner" -d "Sort by this column"
 complete -c udsctl -n "__udsctl_verb top" -s n -l count -x -d "Exit after this many refreshes"
 complete -c udsctl -n "__udsctl_verb top" -l batch -d "Print plain text instead of using the terminal"
 complete -c udsctl -n "__udsctl_verb monitor" -s c -l channel -x -a "(__udsctl_ask channels --names)" \
@@ -222,6 +229,6 @@ complete -c udsctl -n "__udsctl_verb trim" -l max-entries -x -d "Keep this many"
 complete -c udsctl -n "__udsctl_verb trim" -l older-than -x -d "Remove those that were added longer ago"
 complete -c udsctl -n "__udsctl_verb trim" -l before -x -d "Remove those before this one"
 complete -c udsctl -n "__udsctl_verb export" -l from -x -d "Print only what is behind this entry"
-complete -c udsctl -n "__udsctl_verb stats clients channels streams groups pending jobs monitor kill trim import bench" -l json -d "Print JSON, one object per line"
-complete -c udsctl -n "__udsctl_verb stats clients channels streams groups pending jobs retry drop pause resume monitor kill trim export import reload backup check bench" \
+complete -c udsctl -n "__udsctl_verb stats clients channels services streams groups pending jobs monitor kill trim import bench" -l json -d "Print JSON, one object per line"
+complete -c udsctl -n "__udsctl_verb stats clients channels services streams groups pending jobs retry drop pause resume monitor kill trim export import reload backup check bench" \
     -l timeout -x -d "Give up after this long without an answer"

@@ -1,7 +1,8 @@
 /*
- * A snapshot is four commands, sent together, and where groups are wanted, one for each stream that has some; the queue
- * of expected replies says which answers are to come, since a kill may stand between them. The answers to UDSD CHANNELS
- * and UDSD STREAMS may have more values than the parser takes in one reply, so their elements are read one by one.
+ * A snapshot is five commands, sent together, and where groups are wanted, one for each stream that has some; the queue
+ * of expected replies says which answers are to come, since a kill may stand between them. The answers to UDSD
+ * CHANNELS, UDSD STREAMS and UDSD SERVICES may have more values than the parser takes in one reply, so their elements
+ * are read one by one.
  */
 #include "fetch.h"
 
@@ -21,12 +22,22 @@
 #define BULK_MAX ((size_t)1024 * 1024 * 1024)
 
 static const char fetch_questions[] =
-    "*7\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$7\r\nclients\r\n$6\r\nmemory\r\n$7\r\nstreams\r\n$5\r\nstats\r\n$3\r\ncpu\r\n"
+    "*8\r\n$4\r\nINFO\r\n$6\r\nserver\r\n$7\r\nclients\r\n$6\r\nmemory\r\n$7\r\nstreams\r\n$8\r\nservices\r\n"
+    "$5\r\nstats\r\n$3\r\ncpu\r\n"
     "*2\r\n$4\r\nUDSD\r\n$8\r\nCHANNELS\r\n"
     "*2\r\n$4\r\nUDSD\r\n$7\r\nSTREAMS\r\n"
+    "*2\r\n$4\r\nUDSD\r\n$8\r\nSERVICES\r\n"
     "*2\r\n$4\r\nUDSD\r\n$7\r\nCLIENTS\r\n";
 
-enum fetch_answer { FETCH_INFO, FETCH_CHANNELS, FETCH_STREAMS, FETCH_CLIENTS, FETCH_GROUPS, FETCH_KILLED };
+enum fetch_answer {
+	FETCH_INFO,
+	FETCH_CHANNELS,
+	FETCH_STREAMS,
+	FETCH_SERVICES,
+	FETCH_CLIENTS,
+	FETCH_GROUPS,
+	FETCH_KILLED,
+};
 
 static void
 fetch_writable_cb(void *arg)
@@ -45,19 +56,21 @@ fetch_expect(struct fetch *f, enum fetch_answer answer, uint64_t id)
 					.what = answer,
 					.id = id,
 					.left = 1,
-					.by_elements = answer == FETCH_CHANNELS || answer == FETCH_STREAMS,
+					.by_elements = answer == FETCH_CHANNELS || answer == FETCH_STREAMS ||
+	                                               answer == FETCH_SERVICES,
 				    });
 }
 
 void
 fetch_snapshot(struct fetch *f)
 {
-	if (!client_is_up(f->client) || f->asked_at > 0 || f->replies.n + 4 > REPLIES_EXPECTED_MAX)
+	if (!client_is_up(f->client) || f->asked_at > 0 || f->replies.n + 5 > REPLIES_EXPECTED_MAX)
 		return;
 	snapshot_clear(&f->snapshot);
 	fetch_expect(f, FETCH_INFO, 0);
 	fetch_expect(f, FETCH_CHANNELS, 0);
 	fetch_expect(f, FETCH_STREAMS, 0);
+	fetch_expect(f, FETCH_SERVICES, 0);
 	fetch_expect(f, FETCH_CLIENTS, 0);
 	f->asked_at = loop_now();
 	memory_check(buf_append(&f->out, fetch_questions, sizeof(fetch_questions) - 1));
@@ -70,7 +83,7 @@ fetch_kill(struct fetch *f, uint64_t id)
 	char text[NUM_DIGITS_MAX];
 	size_t len = num_put_u64(text, id);
 
-	if (!client_is_up(f->client) || f->replies.n + 5 > REPLIES_EXPECTED_MAX) /* a snapshot always has room */
+	if (!client_is_up(f->client) || f->replies.n + 6 > REPLIES_EXPECTED_MAX) /* a snapshot always has room */
 		return false;
 	fetch_expect(f, FETCH_KILLED, id);
 	memory_check(buf_printf(&f->out, "*4\r\n$6\r\nCLIENT\r\n$4\r\nKILL\r\n$2\r\nID\r\n$%zu\r\n%.*s\r\n", len,
@@ -173,6 +186,8 @@ fetch_reply_cb(void *arg, const struct resp_reply *reply, const uint8_t *p, cons
 		return !expected->by_elements && snapshot_read_row(&f->snapshot, SNAPSHOT_CHANNELS, node, reply->count);
 	case FETCH_STREAMS:
 		return !expected->by_elements && snapshot_read_row(&f->snapshot, SNAPSHOT_STREAMS, node, reply->count);
+	case FETCH_SERVICES:
+		return !expected->by_elements && snapshot_read_row(&f->snapshot, SNAPSHOT_SERVICES, node, reply->count);
 	case FETCH_CLIENTS:
 		if (!is_text || !snapshot_read_clients(&f->snapshot, node->text))
 			return false;

@@ -1,8 +1,8 @@
 /*
- * Channels, clients, streams and groups are rows of values, so that reading, sorting and rates are written once: a
- * table says which fields of an answer add up to a value. Lists are sorted by what identifies a row; two snapshots are
- * therefore compared in one walk. All names lie in one run of bytes: a snapshot of many thousands of rows takes three
- * pieces of memory, which the next one uses again.
+ * Channels, clients, streams, groups and services are rows of values, so that reading, sorting and rates are written
+ * once: a table says which fields of an answer add up to a value. Lists are sorted by what identifies a row; two
+ * snapshots are therefore compared in one walk. All names lie in one run of bytes: a snapshot of many thousands of rows
+ * takes three pieces of memory, which the next one uses again.
  */
 #include "snapshot.h"
 
@@ -12,8 +12,10 @@
 #include "clients.h"
 #include "memory.h"
 
+#define SNAPSHOT_ADDENDS 4
+
 /* The fields of an answer whose sum is the value. */
-static const char *const snapshot_fields[][SNAPSHOT_VALUES][3] = {
+static const char *const snapshot_fields[][SNAPSHOT_VALUES][SNAPSHOT_ADDENDS] = {
 	[SNAPSHOT_CHANNELS] = {
 		[CHANNEL_IS_SHARD] = { "shard" },
 		[CHANNEL_NAMED] = { "receivers" },
@@ -48,6 +50,16 @@ static const char *const snapshot_fields[][SNAPSHOT_VALUES][3] = {
 		[GROUP_PENDING] = { "pending" },
 		[GROUP_LAG] = { "lag" },
 		[GROUP_READ] = { "entries-read" },
+	},
+	[SNAPSHOT_SERVICES] = {
+		[SERVICE_WORKERS] = { "workers" },
+		[SERVICE_IDLE] = { "idle" },
+		[SERVICE_BUSY] = { "busy" },
+		[SERVICE_WAITING] = { "waiting" },
+		[SERVICE_ENDED] = { "answered", "failed", "gone", "timed_out" },
+		[SERVICE_FAILED] = { "failed", "gone", "timed_out" },
+		[SERVICE_P50] = { "p50_us" },
+		[SERVICE_P99] = { "p99_us" },
 	},
 };
 
@@ -121,7 +133,7 @@ static void
 snapshot_read_values(struct snapshot_row *row, enum snapshot_kind kind, snapshot_field_cb *field, const void *answer)
 {
 	for (size_t i = 0; i < SNAPSHOT_VALUES; i++)
-		for (size_t j = 0; j < 3 && snapshot_fields[kind][i][j]; j++)
+		for (size_t j = 0; j < SNAPSHOT_ADDENDS && snapshot_fields[kind][i][j]; j++)
 			row->values[i] += field(answer, snapshot_fields[kind][i][j]);
 }
 

@@ -1,6 +1,7 @@
 /*
- * The daemon at one moment, read from its answers to INFO, UDSD CHANNELS, UDSD STREAMS and UDSD CLIENTS, and the
- * rates since the moment before. Knows no connection. No memory ends the program, as everywhere in the command line.
+ * The daemon at one moment, read from its answers to INFO, UDSD CHANNELS, UDSD STREAMS, UDSD SERVICES and UDSD CLIENTS,
+ * and the rates since the moment before. Knows no connection. No memory ends the program, as everywhere in the command
+ * line.
  */
 #pragma once
 
@@ -13,7 +14,14 @@
 #include "resp-reply.h"
 #include "stats.h"
 
-enum snapshot_kind { SNAPSHOT_CHANNELS, SNAPSHOT_CLIENTS, SNAPSHOT_STREAMS, SNAPSHOT_GROUPS, SNAPSHOT_LISTS };
+enum snapshot_kind {
+	SNAPSHOT_CHANNELS,
+	SNAPSHOT_CLIENTS,
+	SNAPSHOT_STREAMS,
+	SNAPSHOT_GROUPS,
+	SNAPSHOT_SERVICES,
+	SNAPSHOT_LISTS
+};
 
 /* The values of a row: counts or bytes; those marked "total" have counted since the daemon's start. */
 enum snapshot_channel_value {
@@ -58,6 +66,18 @@ enum snapshot_group_value {
 	GROUP_READ,    /* total since the stream was made, if that is known */
 };
 
+enum snapshot_service_value {
+	SERVICE_NOTHING, /* 0: the key alone tells services apart */
+	SERVICE_WORKERS,
+	SERVICE_IDLE,    /* workers */
+	SERVICE_BUSY,    /* requests that workers have */
+	SERVICE_WAITING, /* requests */
+	SERVICE_ENDED,   /* requests, total while it is known, as the next */
+	SERVICE_FAILED,  /* of these: without an answer */
+	SERVICE_P50,     /* us */
+	SERVICE_P99,
+};
+
 /* Of a client, the most telling first. */
 enum snapshot_state {
 	STATE_CLOGGED,
@@ -75,10 +95,11 @@ struct snapshot_text {
 	uint32_t at, len;
 };
 
-/* A channel, a client, a stream or a group. The first value and the key together tell it from all others of its list.
+/* A channel, a client, a stream, a group or a service. The first value and the key together tell it from all others of
+ * its list.
  */
 struct snapshot_row {
-	struct snapshot_text key;  /* the name of a channel or stream, of a group both names; empty for a client */
+	struct snapshot_text key;  /* the name; of a group both names; empty for a client */
 	struct snapshot_text name; /* as people see it */
 	double values[SNAPSHOT_VALUES];
 	double rates[SNAPSHOT_VALUES]; /* growth of the value a second; means something for totals only */
@@ -112,7 +133,7 @@ void snapshot_deinit(struct snapshot *s);
 void snapshot_clear(struct snapshot *s);
 
 /*
- * Read one answer each, in any order; nodes are one element of UDSD CHANNELS or UDSD STREAMS. False: no udsd answers
+ * Read one answer each, in any order; nodes are one element of UDSD CHANNELS and the like. False: no udsd answers
  * so.
  */
 bool snapshot_read_info(struct snapshot *s, struct slice text);

@@ -23,9 +23,6 @@
 #include "say.h"
 #include "signals.h"
 
-/* Linux takes no string of an environment that is longer than 128 KiB, so commands would not start. */
-#define VALUE_MAX ((size_t)100 * 1024)
-
 /* Exit statuses of a shell. */
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND 127
@@ -89,7 +86,7 @@ command_make_environment(const struct command *command)
 		if (!command_replaces(command, environ[i]))
 			environment[at++] = environ[i];
 	for (const struct command_variable *v = command->variables; v < command->variables + command->n; v++) {
-		if (!v->value.p || v->value.len > VALUE_MAX || memchr(v->value.p, '\0', v->value.len))
+		if (!v->value.p || v->value.len > COMMAND_VALUE_MAX || memchr(v->value.p, '\0', v->value.len))
 			continue;
 		environment[at++] = p;
 		p = stpcpy(stpcpy(p, v->name), "=");
@@ -122,7 +119,8 @@ command_become(const struct command *command, char **environment, int input, pid
 int
 command_start(const struct command *command, pid_t *ret_pid)
 {
-	_cleanup_close_ int input = command_make_input(command->input.p, command->input.len);
+	_cleanup_close_ int bytes = command->input_fd ? -1 : command_make_input(command->input.p, command->input.len);
+	int input = command->input_fd ?: bytes;
 	_cleanup_free_ char **environment = NULL;
 	sigset_t all, before;
 	pid_t parent = getpid(), pid;

@@ -1,5 +1,5 @@
 /*
- * Starts a command for one message. Its standard input is a file in memory that holds the message, not a pipe: a
+ * Starts a command. For one message, its standard input is a file in memory that holds the message, not a pipe: a
  * command that reads slowly, or not at all, or that leaves its input to a child, cannot block udsctl.
  */
 #pragma once
@@ -10,15 +10,19 @@
 
 #include "protocol.h"
 
+/* Linux takes no string of an environment that is longer than 128 KiB, so commands would not start. */
+#define COMMAND_VALUE_MAX ((size_t)100 * 1024)
+
 struct command_variable {
 	const char *name;
-	struct slice value; /* p NULL, or a NUL in it: the variable is not set */
+	struct slice value; /* p NULL, a NUL in it, or longer than COMMAND_VALUE_MAX: the variable is not set */
 };
 
 struct command {
 	const char *path;  /* of the program */
 	char *const *argv; /* ends with NULL */
 	struct slice input;
+	int input_fd; /* its standard input in place of these bytes, if it is not 0 */
 	/* n of them take the place of all variables of these names, and of all that begin with `prefix` (or NULL). */
 	const struct command_variable *variables;
 	size_t n;

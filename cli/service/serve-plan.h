@@ -1,6 +1,7 @@
 /* What udsctl serve is to do. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,6 +10,7 @@
 struct serve_options {
 	struct options common;
 	uint64_t jobs;
+	bool lines;
 };
 
 /* What the options say, and the path of the command's program. */

@@ -1,9 +1,6 @@
 #include "serve-request.h"
 
-#include "command.h"
 #include "resp-reply.h"
-#include "serve-plan.h"
-#include "task.h"
 
 bool
 serve_request_read(const struct resp_node *node, struct serve_request *ret_request)
@@ -27,25 +24,4 @@ serve_request_read(const struct resp_node *node, struct serve_request *ret_reque
 		.payload = node[6].text,
 	};
 	return node[3].integer >= 0;
-}
-
-int
-serve_request_start(const struct serve_request *request, const struct server_plan *plan, struct loop *loop,
-                    size_t answer_max, struct task **ret_task)
-{
-	const struct command_variable variables[] = {
-		{ "UDSD_SERVICE", request->service },
-		{ "UDSD_UID", request->uid },
-		{ "UDSD_PID", request->pid },
-		{ "UDSD_TIMEOUT_MS", request->left_text },
-	};
-	const struct command command = {
-		.path = plan->path,
-		.argv = plan->argv,
-		.input = request->payload,
-		.variables = variables,
-		.n = sizeof(variables) / sizeof(variables[0]),
-	};
-
-	return task_start(loop, &command, request->left, answer_max, ret_task);
 }

@@ -7,10 +7,7 @@
 
 #include "protocol.h"
 
-struct loop;
 struct resp_node;
-struct server_plan;
-struct task;
 
 /* The slices point into the reply. */
 struct serve_request {
@@ -22,7 +19,3 @@ struct serve_request {
 
 /* Returns false if the reply is something else. */
 bool serve_request_read(const struct resp_node *node, struct serve_request *ret_request);
-
-/* Starts the command for it. answer_max: as of task_start(). Returns 0 or -errno. */
-int serve_request_start(const struct serve_request *request, const struct server_plan *plan, struct loop *loop,
-                        size_t answer_max, struct task **ret_task);

@@ -1,24 +1,19 @@
 /*
- * One connection: it says what is served, asks for as many requests as commands may be started, and answers. Replies
- * come in the order of what was sent, which is noted. With the connection all its requests have ended, too: commands
- * run on then, but what they answer is dropped, and they count as running until they end.
+ * One connection: it says what is served, asks for as many requests as its staff has room for, and answers. Replies
+ * come in the order of what was sent, which is noted. With the connection all its requests have ended, too: the staff
+ * goes on with them, but what comes of them is dropped.
  *
  * The end: the services are given up, which the daemon answers by ending what was asked for; udsctl ends once all
- * commands have and their answers have reached the daemon.
+ * commands or processes have, and their answers have reached the daemon.
  */
 #include "server.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "answers.h"
 #include "buf.h"
-#include "children.h"
 #include "client.h"
 #include "command.h"
 #include "deadline.h"
@@ -30,7 +25,7 @@
 #include "say.h"
 #include "serve-plan.h"
 #include "serve-request.h"
-#include "task.h"
+#include "staff.h"
 #include "timer.h"
 
 #define BULK_MAX ((size_t)1024 * 1024 * 1024)
@@ -46,13 +41,11 @@ struct server {
 	const struct server_plan *plan;
 	struct loop *loop;
 	struct client *client;
-	struct children *children;
-	LIST_HEAD(, task) tasks;
-	uint64_t n_tasks;
+	const struct staff_kind *kind;
+	struct staff *staff;
 	struct resp_reply reply;
 	struct buf out;      /* what is not written */
 	struct buf expected; /* one byte for each reply: enum server_reply */
-	uint64_t connection; /* the number of this one */
 	uint64_t asked;      /* requests that were asked for */
 	uint64_t untaken;    /* answers that the daemon has not confirmed */
 	size_t answer_max;   /* the limit of the daemon, in bytes */
@@ -93,7 +86,7 @@ server_check_end(struct server *s)
 {
 	bool is_settled = !client_is_up(s->client) || (s->asked == 0 && s->untaken == 0);
 
-	if (!s->finishing || s->n_tasks > 0)
+	if (!s->finishing || s->kind->is_busy(s->staff))
 		return;
 	if (is_settled)
 		loop_end(s->loop, s->status);
@@ -110,28 +103,31 @@ server_finish(struct server *s, int status)
 		return;
 	s->finishing = true;
 	s->status = status;
+	s->kind->finish(s->staff);
 	if (s->is_serving)
 		server_send(s, SERVER_UNSERVED, words, 2);
 	server_check_end(s);
 }
 
-/* Asks for as many requests as there may be commands. */
+/* Asks for as many requests as there is room for. */
 static void
 server_ask(void *arg)
 {
 	const struct slice words[] = { slice_of("UDSD"), slice_of("NEXT") };
 	struct server *s = arg;
+	uint64_t room = s->kind->room(s->staff);
 
 	server_check_end(s);
 	if (s->finishing || !s->is_serving || timer_is_set(&s->again))
 		return;
-	for (; s->asked + s->n_tasks < s->plan->jobs; s->asked++)
+	for (; s->asked < room; s->asked++)
 		server_send(s, SERVER_REQUEST, words, 2);
 }
 
 static void
-server_answer(struct server *s, uint64_t id, bool is_answer, struct slice text)
+server_done(void *arg, uint64_t id, bool is_answer, struct slice text)
 {
+	struct server *s = arg;
 	char number[NUM_DIGITS_MAX];
 	const struct slice words[] = { slice_of("UDSD"),
 		                       slice_of(is_answer ? "ANSWER" : "FAIL"),
@@ -142,37 +138,19 @@ server_answer(struct server *s, uint64_t id, bool is_answer, struct slice text)
 	server_send(s, SERVER_TAKEN, words, 4);
 }
 
-/* The command for a request cannot be started, which is no fault of the request. */
 static void
-server_start_failed(struct server *s, uint64_t id, int error)
+server_failed(void *arg, int error)
 {
-	char text[256];
+	struct server *s = arg;
 
-	snprintf(text, sizeof(text), "the command cannot be started: %s", strerror(error));
-	server_answer(s, id, false, slice_of(text));
-	if (!children_may_start_later(error)) {
-		server_finish(s, command_report("serve", s->plan->argv[0], error));
-		return;
-	}
-	say("%s", text);
-	timer_set(&s->again, CHILDREN_RETRY_MS);
+	server_finish(s, command_report("serve", s->plan->argv[0], error));
 }
 
-static void
-server_take_request(struct server *s, const struct serve_request *request)
-{
-	struct task *task;
-	int r = serve_request_start(request, s->plan, s->loop, s->answer_max, &task);
-
-	if (r < 0) {
-		server_start_failed(s, request->id, -r);
-		return;
-	}
-	task->id = request->id;
-	task->connection = s->connection;
-	LIST_INSERT_HEAD(&s->tasks, task, link);
-	s->n_tasks++;
-}
+static const struct staff_ops server_staff_ops = {
+	.done = server_done,
+	.changed = server_ask,
+	.failed = server_failed,
+};
 
 static void
 server_take_error(struct server *s, enum server_reply reply, const struct slice *text)
@@ -207,7 +185,7 @@ server_take(struct server *s, enum server_reply reply, const struct resp_node *n
 			s->answer_max = (size_t)limit;
 	} else if (reply == SERVER_REQUEST && serve_request_read(node, &request)) {
 		s->is_refused = false;
-		server_take_request(s, &request);
+		s->kind->take(s->staff, &request, s->answer_max);
 	} else if (reply == SERVER_REQUEST ? node->type != RESP_NULL
 	                                   : reply != SERVER_LIMIT && node->type != RESP_INTEGER) {
 		return false;
@@ -276,7 +254,6 @@ server_up(void *arg)
 	size_t n = s->plan->n_services;
 	struct slice *words;
 
-	s->connection++;
 	if (s->finishing)
 		return;
 	words = memory_alloc((n + 2) * sizeof(*words));
@@ -295,7 +272,7 @@ server_down(void *arg, uint64_t unread)
 	struct server *s = arg;
 
 	(void)unread;
-	s->connection++;
+	s->kind->forget(s->staff);
 	s->is_serving = false;
 	s->asked = s->untaken = 0;
 	s->out.len = s->expected.len = 0;
@@ -310,40 +287,17 @@ static const struct client_ops server_client_ops = {
 };
 
 static void
-server_child_ended_cb(void *arg, pid_t pid, int status)
-{
-	struct server *s = arg;
-	struct slice text;
-	struct task *task;
-	bool is_answer;
-
-	LIST_FOREACH(task, &s->tasks, link)
-		if (task->pid == pid)
-			break;
-	if (!task)
-		return;
-	is_answer = task_end(task, status, &text);
-	if (task->connection == s->connection && !task->is_late) /* the daemon tells the caller of its deadline */
-		server_answer(s, task->id, is_answer, text);
-	LIST_REMOVE(task, link);
-	s->n_tasks--;
-	task_free(task);
-}
-
-static void
 server_signal_cb(void *arg, int signo, bool again)
 {
 	struct server *s = arg;
-	struct task *task;
 
 	if (!again) {
-		if (s->n_tasks > 0)
+		if (s->kind->is_busy(s->staff))
 			say_notice("waiting for the running commands; another signal ends them");
 		server_finish(s, signo == SIGTERM ? EX_OK : 128 + signo);
 		return;
 	}
-	LIST_FOREACH(task, &s->tasks, link)
-		task_stop(task);
+	s->kind->stop(s->staff);
 	loop_end(s->loop, 128 + signo); /* which kills the commands */
 }
 
@@ -361,23 +315,19 @@ server_run(const struct server_plan *plan)
 {
 	struct client_options options = { .addr = plan->o->common.addr };
 	struct server s = { .plan = plan, .answer_max = BULK_MAX };
-	struct task *task;
 	int status;
 
 	s.loop = loop_new(server_signal_cb, &s);
 	s.client = client_new(s.loop, &options, &server_client_ops, &s);
-	s.children = children_new(s.loop, server_child_ended_cb, server_ask, &s);
+	s.kind = plan->o->lines ? &staff_processes : &staff_commands;
+	s.staff = s.kind->new (s.loop, plan, &server_staff_ops, &s);
 	timer_init(&s.again, s.loop, server_ask, &s);
 	timer_init(&s.write, s.loop, server_write, &s);
 	deadline_init(&s.end_deadline, s.loop, END_TIMEOUT, server_end_timed_out_cb, &s);
 	client_start(s.client);
 	status = loop_run(s.loop);
-	while ((task = LIST_FIRST(&s.tasks))) {
-		LIST_REMOVE(task, link);
-		task_free(task);
-	}
+	s.kind->free(s.staff);
 	client_free(s.client);
-	children_free(s.children);
 	timer_deinit(&s.again);
 	timer_deinit(&s.write);
 	deadline_deinit(&s.end_deadline);

@@ -11,36 +11,25 @@
 #include <sys/types.h>
 
 #include "buf.h"
+#include "errors.h"
+#include "pipe-end.h"
 #include "protocol.h"
 #include "timer.h"
 
 struct command;
-struct event;
 struct loop;
-
-/* The longest text of a failure, in bytes, with its NUL. */
-#define TASK_TEXT_MAX ((size_t)1000)
-
-/* The reading end of a pipe from the command. */
-struct task_pipe {
-	int fd;              /* -1: none */
-	struct event *event; /* NULL: none */
-};
 
 struct task {
 	LIST_ENTRY(task) link; /* the owner's */
 	uint64_t id;           /* of the request */
-	uint64_t connection;   /* that it came on; the owner's */
+	bool is_unwanted;      /* its answer, the owner's */
 	pid_t pid;
 	struct loop *loop;
-	struct task_pipe output, errors;
+	struct pipe_end output;
+	struct errors errors;
 	struct buf answer;
-	size_t answer_max; /* bytes */
-	char line[TASK_TEXT_MAX],
-	    last[TASK_TEXT_MAX]; /* of standard error: what has come of a line; the last that is whole */
-	size_t line_len;
-	struct timer errors_again; /* standard error of udsctl was full */
-	struct timer limit;        /* the deadline; then SIGKILL */
+	size_t answer_max;  /* bytes */
+	struct timer limit; /* the deadline; then SIGKILL */
 	bool is_stopped, is_late, is_too_long;
 };
 

@@ -13,6 +13,8 @@
 static const struct option_row rows[] = {
 	{ "jobs", 'j', "COUNT", "run up to this many commands at once (1)", OPTION_COUNT,
 	  offsetof(struct serve_options, jobs) },
+	{ "lines", 0, NULL, "start the command once; it answers each line with a line", OPTION_FLAG,
+	  offsetof(struct serve_options, lines) },
 	{ 0 },
 };
 
@@ -68,6 +70,7 @@ const struct verb verb_serve = {
 	.rows = rows,
 	.args_max = SIZE_MAX,
 	.examples = "udsctl serve upper -- tr a-z A-Z\n"
+		    "udsctl serve --lines upper -- sed -u 's/.*/\\U&/'\n"
 		    "udsctl serve --jobs 4 thumbnail -- sh -c 'convert - -resize 64x64 png:-'\n",
 	.options_size = sizeof(struct serve_options),
 	.run = verb_serve_run,

@@ -80,7 +80,8 @@ keys_show(struct top *t, enum snapshot_kind kind)
 	if (kind == v->kind)
 		return false;
 	if (!view_has(v, kind)) {
-		snprintf(t->message, sizeof(t->message), "this daemon has no streams");
+		snprintf(t->message, sizeof(t->message), "%s",
+		         kind == SNAPSHOT_SERVICES ? "nobody serves anything" : "this daemon has no streams");
 		return false;
 	}
 	view_unselect(v);
@@ -88,69 +89,79 @@ keys_show(struct top *t, enum snapshot_kind kind)
 	return true;
 }
 
-static void
-keys_press_table(struct top *t, unsigned int key)
+/* Keys that change what of the snapshot is shown. Returns whether it was one, and has changed something. */
+static bool
+keys_change_view(struct top *t, unsigned int key)
 {
-	static const char tables[] = "cltg"; /* in the order of enum snapshot_kind */
+	static const char tables[] = "cltgv"; /* in the order of enum snapshot_kind */
+	const char *table = key > 0 && key < 128 ? strchr(tables, (int)key) : NULL;
 	struct view *v = &t->view;
 
+	if (table)
+		return keys_show(t, (enum snapshot_kind)(table - tables));
 	switch (key) {
 	case '\t':
 		view_show_next(v);
-		break;
-	case 'c':
-	case 'l':
-	case 't':
-	case 'g':
-		if (!keys_show(t, (enum snapshot_kind)(strchr(tables, (int)key) - tables)))
-			return;
-		break;
+		return true;
 	case 's':
 	case '>':
 	case '<':
 		view_move_sort(v, key == '<' ? -1 : 1);
-		break;
+		return true;
 	case 'r':
 		v->reversed[v->kind] = !v->reversed[v->kind];
-		break;
+		return true;
 	case SCREEN_KEY_ESCAPE:
 		v->filter[0] = '\0';
 		view_unselect(v);
-		break;
+		return true;
+	}
+	return false;
+}
+
+static void
+keys_press_table(struct top *t, unsigned int key)
+{
+	struct view *v = &t->view;
+
+	if (keys_change_view(t, key)) {
+		t->fetch.wants_groups = v->kind == SNAPSHOT_GROUPS;
+		if (t->fetch.wants_groups && t->now.lists[SNAPSHOT_GROUPS].n == 0 && !t->paused)
+			fetch_snapshot(&t->fetch); /* else they would come with the next refresh */
+		view_update(v);
+		return;
+	}
+	switch (key) {
 	case '/':
 		t->mode = TOP_FILTER;
-		return;
+		break;
 	case 'h':
 	case '?':
 		t->mode = TOP_HELP;
-		return;
+		break;
 	case 'k':
 		keys_kill(t);
-		return;
+		break;
 	case '+':
 	case '-':
 		keys_change_interval(t, key == '+' ? 1 : -1);
-		return;
+		break;
 	case 'p':
 		t->paused = !t->paused;
 		if (!t->paused)
 			fetch_snapshot(&t->fetch);
-		return;
+		break;
 	case ' ':
 		fetch_snapshot(&t->fetch);
-		return;
+		break;
 	case 'q':
 		loop_end(t->loop, EX_OK);
-		return;
+		break;
 	default:
 		if (keys_rows(t, key) != 0)
 			view_move(v, keys_rows(t, key));
-		return;
+		break;
 	}
-	t->fetch.wants_groups = v->kind == SNAPSHOT_GROUPS;
-	if (t->fetch.wants_groups && t->now.lists[SNAPSHOT_GROUPS].n == 0 && !t->paused)
-		fetch_snapshot(&t->fetch); /* else they would come with the next refresh */
-	view_update(v);
 }
 
 static void

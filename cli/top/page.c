@@ -27,7 +27,7 @@ static const char *const page_help[] = {
 	"What goes through the daemon. Keys:",
 	"",
 	"Tab c l    next, channels, clients,",
-	"    t g    streams, groups",
+	"    t g v  streams, groups, services",
 	"Up Down    select a row (also i j)",
 	"PgUp PgDn  select further (Home End)",
 	"s < >      sort by next, left, right",
@@ -144,6 +144,10 @@ page_put_head(struct top *t, size_t height)
 		report_put_streams(t);
 		page_put_line(t, SCREEN_PLAIN);
 	}
+	if (height >= 16 && t->now.taken_at > 0 && view_has(&t->view, SNAPSHOT_SERVICES)) {
+		report_put_services(t);
+		page_put_line(t, SCREEN_PLAIN);
+	}
 	/* On a terminal it has a line of its own where there is room, so that the table does not jump. */
 	trouble = page_put_trouble(t);
 	if (trouble != SCREEN_PLAIN || (height >= 12 && !t->batch))
@@ -183,6 +187,9 @@ page_row_style(const struct view *v, const struct snapshot_row *row)
 		is_notable = row->state == STATE_FULL || row->state == STATE_WAITS;
 	} else if (v->kind == SNAPSHOT_GROUPS) {
 		is_notable = row->values[GROUP_LAG] > 0 && row->values[GROUP_CONSUMERS] == 0;
+	} else if (v->kind == SNAPSHOT_SERVICES) {
+		is_bad = row->rates[SERVICE_FAILED] > 0;
+		is_notable = row->values[SERVICE_WAITING] > 0;
 	}
 	return is_bad ? SCREEN_BAD : is_notable ? SCREEN_NOTABLE : SCREEN_PLAIN;
 }

@@ -74,6 +74,19 @@ report_put_streams(struct top *t)
 	        human_size((uint64_t)report_value(t, "store_bytes")).text);
 }
 
+void
+report_put_services(struct top *t)
+{
+	double failed = stats_value(&t->now.rates, "service_requests_failed") +
+	                stats_value(&t->now.rates, "service_requests_gone") +
+	                stats_value(&t->now.rates, "service_requests_timed_out");
+
+	TOP_PUT(t, "services %.0f  workers %.0f  requests %s/s failed %s/s  waiting %.0f running %.0f",
+	        report_value(t, "services"), report_value(t, "service_workers"),
+	        report_rate(t, "service_requests", false).text, t->now.has_rates ? human_count(failed).text : "-",
+	        report_value(t, "service_requests_waiting"), report_value(t, "service_requests_running"));
+}
+
 /* Returns whether the store is not well. start: of the line. */
 static bool
 report_put_store(struct top *t, size_t start)
@@ -188,6 +201,7 @@ report_hidden(const struct top *t, enum snapshot_kind kind)
 		[SNAPSHOT_CHANNELS] = "pubsub_channels",
 		[SNAPSHOT_CLIENTS] = "connected_clients",
 		[SNAPSHOT_STREAMS] = "streams",
+		[SNAPSHOT_SERVICES] = "services",
 	};
 	const struct snapshot_list *list = &t->now.lists[kind];
 	double hidden;
@@ -206,10 +220,8 @@ void
 report_put_tables(struct top *t)
 {
 	static const char *const names[] = {
-		[SNAPSHOT_CHANNELS] = "Channels",
-		[SNAPSHOT_CLIENTS] = "Clients",
-		[SNAPSHOT_STREAMS] = "Streams",
-		[SNAPSHOT_GROUPS] = "Groups",
+		[SNAPSHOT_CHANNELS] = "Channels", [SNAPSHOT_CLIENTS] = "Clients",   [SNAPSHOT_STREAMS] = "Streams",
+		[SNAPSHOT_GROUPS] = "Groups",     [SNAPSHOT_SERVICES] = "Services",
 	};
 	enum snapshot_kind shown = t->view.kind;
 	double hidden = report_hidden(t, shown);

@@ -71,6 +71,7 @@ void report_put_title(struct top *t);
 void report_put_traffic(struct top *t);
 void report_put_load(struct top *t);
 void report_put_streams(struct top *t);
+void report_put_services(struct top *t);
 
 /* "[Channels 12]   Clients 40    Streams 3 ": the tables, the one that is shown in brackets, and what is left out of
  * it. */

@@ -225,7 +225,7 @@ top_run_on_terminal(struct top *t)
 static int
 top_read_options(struct top *t, const struct top_options *o)
 {
-	char keys[256];
+	char keys[512];
 
 	t->count = o->count;
 	t->interval = o->interval > 0 ? o->interval : INTERVAL;

@@ -47,6 +47,18 @@ const struct view_column view_columns[SNAPSHOT_LISTS][VIEW_COLUMNS_MAX] = {
 		{ "unacknowledged", "PENDING", VIEW_COUNT, GROUP_PENDING, 8, 5 },
 		{ "consumers", "CONSUMERS", VIEW_COUNT, GROUP_CONSUMERS, 10, 6 },
 	},
+	[SNAPSHOT_SERVICES] = {
+		{ "service", "SERVICE", VIEW_NAME, 0, 16, 1 },
+		{ "calls", "CALLS/S", VIEW_RATE, SERVICE_ENDED, 8, 2 },
+		{ "failures", "FAIL/S", VIEW_RATE, SERVICE_FAILED, 7, 6 },
+		{ NULL, "", VIEW_BAR, 0, 8, 10 },
+		{ "requests", "WAITING", VIEW_COUNT, SERVICE_WAITING, 8, 3 },
+		{ "busy", "BUSY", VIEW_COUNT, SERVICE_BUSY, 6, 5 },
+		{ "workers", "WORKERS", VIEW_COUNT, SERVICE_WORKERS, 8, 4 },
+		{ "idle", "IDLE", VIEW_COUNT, SERVICE_IDLE, 6, 7 },
+		{ "p50", "P50", VIEW_MICROSECONDS, SERVICE_P50, 6, 8 },
+		{ "p99", "P99", VIEW_MICROSECONDS, SERVICE_P99, 6, 9 },
+	},
 };
 
 const struct view_column *const view_main_columns[SNAPSHOT_LISTS] = {
@@ -54,4 +66,5 @@ const struct view_column *const view_main_columns[SNAPSHOT_LISTS] = {
 	[SNAPSHOT_CLIENTS] = &view_columns[SNAPSHOT_CLIENTS][6],
 	[SNAPSHOT_STREAMS] = &view_columns[SNAPSHOT_STREAMS][1],
 	[SNAPSHOT_GROUPS] = &view_columns[SNAPSHOT_GROUPS][4],
+	[SNAPSHOT_SERVICES] = &view_columns[SNAPSHOT_SERVICES][1],
 };

@@ -18,6 +18,7 @@ enum view_form {
 	VIEW_RATE, /* "-" where the snapshot has none */
 	VIEW_BYTES,
 	VIEW_AGE,
+	VIEW_MICROSECONDS,
 	VIEW_BAR, /* of the column that rows are sorted by */
 };
 

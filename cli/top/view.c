@@ -44,8 +44,11 @@ view_deinit(struct view *v)
 bool
 view_has(const struct view *v, enum snapshot_kind kind)
 {
-	/* What the user has asked for stays, also when a daemon without streams has followed. */
-	return kind < SNAPSHOT_STREAMS || v->kind == kind || stats_has(&v->snapshot->info, "store_state");
+	/* What the user has asked for stays, also when a daemon without it has followed. */
+	if (kind < SNAPSHOT_STREAMS || v->kind == kind)
+		return true;
+	return kind == SNAPSHOT_SERVICES ? stats_value(&v->snapshot->info, "services") > 0
+	                                 : stats_has(&v->snapshot->info, "store_state");
 }
 
 void
@@ -143,6 +146,9 @@ view_cell(const struct view *v, const struct view_column *c, struct snapshot_row
 		break;
 	case VIEW_AGE:
 		*room = human_age((uint64_t)value);
+		break;
+	case VIEW_MICROSECONDS:
+		*room = human_microseconds((uint64_t)value);
 		break;
 	case VIEW_BAR:
 		text = "";

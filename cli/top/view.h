@@ -1,6 +1,6 @@
 /*
- * A snapshot as a table: its channels, clients, streams or groups, those that pass a filter, sorted by a column, with
- * one row that may be selected. Makes lines of text, and does not know where they are shown.
+ * A snapshot as a table: its channels, clients, streams, groups or services, those that pass a filter, sorted by a
+ * column, with one row that may be selected. Makes lines of text, and does not know where they are shown.
  */
 #pragma once
 
@@ -34,7 +34,7 @@ struct view {
 void view_init(struct view *v, struct snapshot *snapshot, bool unicode, bool is_local);
 void view_deinit(struct view *v);
 
-/* Whether there is such a table: there are streams and groups only if the daemon has a store. */
+/* Whether there is such a table: of streams and groups only if the daemon has a store, of services if it has some. */
 bool view_has(const struct view *v, enum snapshot_kind kind);
 void view_show_next(struct view *v);
 

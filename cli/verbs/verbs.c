@@ -11,19 +11,19 @@
 
 /* In the order of the help. A new verb has a file of its own and is named here, and nowhere else. */
 extern const struct verb verb_send, verb_recv, verb_pipe, verb_ping, verb_stats, verb_clients, verb_channels,
-    verb_streams, verb_groups, verb_pending, verb_work, verb_jobs, verb_retry, verb_drop, verb_wait, verb_pause,
-    verb_resume, verb_call, verb_serve, verb_top, verb_monitor, verb_kill, verb_trim, verb_export, verb_import,
-    verb_reload, verb_backup, verb_check, verb_bench, verb_help;
+    verb_services, verb_streams, verb_groups, verb_pending, verb_work, verb_jobs, verb_retry, verb_drop, verb_wait,
+    verb_pause, verb_resume, verb_call, verb_serve, verb_top, verb_monitor, verb_kill, verb_trim, verb_export,
+    verb_import, verb_reload, verb_backup, verb_check, verb_bench, verb_help;
 
 static const struct verb *const verbs[] = {
-	&verb_send,    &verb_recv,   &verb_pipe,    &verb_ping,   &verb_stats,  &verb_clients, &verb_channels,
-	&verb_streams, &verb_groups, &verb_pending, &verb_work,   &verb_jobs,   &verb_retry,   &verb_drop,
-	&verb_wait,    &verb_pause,  &verb_resume,  &verb_call,   &verb_serve,
+	&verb_send,     &verb_recv,    &verb_pipe,   &verb_ping,    &verb_stats,  &verb_clients, &verb_channels,
+	&verb_services, &verb_streams, &verb_groups, &verb_pending, &verb_work,   &verb_jobs,    &verb_retry,
+	&verb_drop,     &verb_wait,    &verb_pause,  &verb_resume,  &verb_call,   &verb_serve,
 #ifdef VERBS_TOP
 	&verb_top,
 #endif
-	&verb_monitor, &verb_kill,   &verb_trim,    &verb_export, &verb_import, &verb_reload,  &verb_backup,
-	&verb_check,   &verb_bench,  &verb_help,
+	&verb_monitor,  &verb_kill,    &verb_trim,   &verb_export,  &verb_import, &verb_reload,  &verb_backup,
+	&verb_check,    &verb_bench,   &verb_help,
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -41,7 +41,7 @@ static const struct {
 	{ "consume", "work" },
 	{ "queue", "jobs" },
 	{ "request", "call" },
-	{ "service", "serve" },
+	{ "service", "services" },
 	{ "requeue", "retry" },
 	{ "info", "stats" },
 	{ "status", "stats" },
@@ -63,10 +63,11 @@ static const char help_text[] = "\nWithout a verb, 'udsctl' is 'udsctl pipe' if 
 				"or 1m, a number alone is in seconds; sizes are like 16M.\n"
 				"The socket is --socket, else $UDSD_SOCKET, else $XDG_RUNTIME_DIR/udsd/udsd.sock\n"
 				"if it exists, else /run/udsd/udsd.sock.\n"
-				"Exit status: 0 every message was answered, 64 wrong usage, 65 the spool is\n"
-				"damaged, 66 a file cannot be opened, 69 no daemon or receiver, 70 a command\n"
-				"failed, 73 the spool cannot be created, 74 input or output failed, 75 timed out,\n"
-				"76 not a bus or refused, 77 not permitted.\n";
+				"Exit status: 0 every message was answered, 1 a worker failed, 64 wrong usage, 65\n"
+				"the spool is damaged, 66 a file cannot be opened, 69 no daemon, receiver or\n"
+				"worker, 70 a command failed, 73 the spool cannot be created, 74 input or output\n"
+				"failed, 75 timed out, 76 not a bus or refused, 77 not permitted, 126 and 127 a\n"
+				"command cannot be run or is not found.\n";
 
 static const char help_examples[] = "tail -F app.log | udsctl send logs.app\n"
 				    "udsctl recv -p 'logs.*' --format '%c: %p'\n";

@@ -8,6 +8,9 @@ load helper
 # a command if somebody evaluates it.
 CHANNELS=(logs:app logs:db plain.x 'two words' news newt help send dirs -dash 'a=b' "it's" '$(touch evaluated)')
 
+# Likewise, of services.
+SERVICES=(upper svc:a 'svc two' '$(touch evaluated)' help)
+
 nothing_is_wrong() {
     [ ! -e "$DIR/wrong" ] || fail "$(cat "$DIR/wrong")"
 }
@@ -61,6 +64,25 @@ complete_names() { # SHELL
     assert_output --partial db
 }
 
+complete_services() { # SHELL
+    background "$UDSCTL" serve "${SERVICES[@]}" -- cat
+    wait_until info_is services ${#SERVICES[@]}
+    completes "$1" 'udsctl call upp' call upper
+    completes "$1" 'udsctl call svc:' call svc:a
+    completes "$1" "udsctl call 'svc t" call 'svc two'
+    completes "$1" 'udsctl call \$' call '$(touch evaluated)'
+    completes "$1" 'udsctl call --timeout 1s hel' call --timeout 1s help
+    completes "$1" 'udsctl call upper upp' call upper upp # a text
+    completes "$1" 'udsctl call pl' call pl # a channel
+    completes "$1" 'udsctl call --par' call --parallel
+    completes "$1" 'udsctl serve upp' serve upper
+    completes "$1" 'udsctl serve upper svc:' serve upper svc:a
+    completes "$1" 'udsctl serve --li' serve --lines
+    completes "$1" 'udsctl services upp' services upper
+    completes "$1" "udsctl --socket=$S call upp" "--socket=$S" call upper
+    completes "$1" 'udsctl -s /nowhere call upp' -s /nowhere call upp
+}
+
 complete_options() { # SHELL
     completes "$1" 'udsctl sta' stats
     completes "$1" 'udsctl help cli' help clients
@@ -94,6 +116,7 @@ complete_at_socket() { # SHELL
 @test "bash completes names, options and their values" {
     start_channels
     complete_names bash
+    complete_services bash
     complete_options bash
     completes bash 'udsctl send -fa' send '-fa file'
     complete_at_socket bash
@@ -113,6 +136,7 @@ complete_at_socket() { # SHELL
     command -v zsh >/dev/null || skip "zsh is not installed"
     start_channels
     complete_names zsh
+    complete_services zsh
     complete_options zsh
     complete_at_socket zsh
     nothing_is_wrong
@@ -122,6 +146,7 @@ complete_at_socket() { # SHELL
     command -v fish >/dev/null || skip "fish is not installed"
     start_channels
     complete_names fish
+    complete_services fish
     complete_options fish
     complete_at_socket fish
     nothing_is_wrong

@@ -75,7 +75,7 @@ see() {
 
 # rows: the lines of the table, from below the heading to the first empty line.
 rows() {
-    screen | sed -n '/^ *\(CHANNEL\|ID\|PID\|COMMAND\|STREAM\|GROUP\)/,/^$/p' | sed '1d;/^$/d'
+    screen | sed -n '/^ *\(CHANNEL\|ID\|PID\|COMMAND\|STREAM\|GROUP\|SERVICE\)/,/^$/p' | sed '1d;/^$/d'
 }
 
 first_row_is() { # REGEXP
@@ -179,7 +179,7 @@ start_load() {
         done
         "$UDSCTL" top --sort "$column" -n 1 --interval 50ms </dev/null >"$DIR/out"
     done
-    [ "$n" -eq 34 ]
+    [ "$n" -eq 43 ]
 }
 
 @test "top: the streams, if there is a store" {
@@ -219,6 +219,38 @@ start_load() {
     see '^ended 0'
     "$UDSCTL" top -n 1 --interval 100ms --sort behind </dev/null >"$DIR/out"
     grep -q '^workers  *idle .* 1 *1 *1$' "$DIR/out"
+}
+
+@test "top: the services, if there are some" {
+    start_udsd
+    terminal 100 30 --interval 200ms
+    see '\[Channels 0\]'
+    lacks 'Services'
+    keys v
+    see 'nobody serves anything'
+    mkfifo "$DIR/go"
+    background "$UDSCTL" serve --lines quick -- sed -u ''
+    background "$UDSCTL" serve stuck -- cat "$DIR/go"
+    wait_until info_is service_workers 2
+    background sh -c 'yes | "$0" call --lines quick >/dev/null' "$UDSCTL"
+    background "$UDSCTL" call stuck x
+    wait_until info_is service_requests_running 2
+    background "$UDSCTL" call stuck y
+    see '^services 2 +workers 2 +requests [1-9][0-9.]*k?/s failed 0/s +waiting 1 running [12]'
+    keys v
+    see '\[Services 2\]'
+    see '^SERVICE +CALLS/S▾ +FAIL/S +WAITING +BUSY +WORKERS +IDLE +P50 +P99$'
+    see '^quick +[1-9][0-9.]*k? +0 .* 1 +[01] +[0-9.]+[um]?s +[0-9.]+[um]?s$'
+    see '^stuck +0 +0 +1 +1 +1 +0 +0us +0us$'
+    wait_until first_row_is '^quick'
+    keys r
+    wait_until first_row_is '^stuck'
+    keys '/' q u i Enter
+    see 'filter: qui \(1\)'
+    keys q
+    see '^ended 0'
+    "$UDSCTL" top -n 1 --interval 100ms --sort requests </dev/null >"$DIR/out"
+    grep -q '^stuck .* 1 *1 *1 *0 ' "$DIR/out"
 }
 
 @test "top: a daemon without a store has no table of streams" {

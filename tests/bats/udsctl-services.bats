@@ -367,3 +367,462 @@ has_answers() { # COUNT
     done
     [ ! -e "$DIR/wrong" ] || fail "$(cat "$DIR/wrong" "$DIR"/reasons.*)"
 }
+
+# The process of --lines that the tests mostly use: it answers a line with the line, in a way that some lines tell.
+line_process() { # DIR
+    # shellcheck disable=SC2016 # for the process to expand
+    echo 'trap "" HUP; echo start $$ >>"$0/starts"
+        while IFS= read -r line; do
+            case $line in
+            die) kill -KILL $$ ;;
+            exit) echo why >&2; exit 3 ;;
+            leave) exit 0 ;;
+            half) printf half; kill -KILL $$ ;;
+            last) echo last; exit 0 ;;
+            more) printf "one\nmore\n" ;;
+            early) echo early; echo again ;;
+            mute) exec >&-; sleep 1000 ;;
+            big) head -c 70000 /dev/zero | tr "\0" x; echo ;;
+            endless) cat /dev/zero ;;
+            wait) echo waits >>"$0/waits"; read -r go <"$0/go"; echo "waited $go" ;;
+            sleep) sleep 1000 ;;
+            env) echo "${UDSD_SERVICE-unset} ${UDSD_UID-unset} $(ls /proc/self/fd | wc -l)" ;;
+            pid) echo $$ ;;
+            *) echo "<$line>" ;;
+            esac
+        done
+        echo end >>"$0/ends"'
+}
+
+# serve_lines [OPTION...] SERVICE...: a worker whose process is line_process.
+serve_lines() {
+    serve --lines "$@" -- sh -c "$(line_process)" "$DIR"
+}
+
+# answers SERVICE TEXT ANSWER
+answers() {
+    run "$UDSCTL" call --timeout 20s "$1" "$2"
+    assert_success
+    assert_output "$3"
+}
+
+# fails SERVICE TEXT REASON
+fails() {
+    run "$UDSCTL" call --timeout 20s "$1" "$2"
+    assert_failure 1
+    assert_output "udsctl: $3"
+}
+
+@test "--lines: one process answers all requests, a line with a line" {
+    start_udsd
+    serve_lines line
+    answers line a '<a>'
+    answers line '' '<>'
+    answers line "b	c" "<b	c>"
+    answers line env 'unset unset 4'
+    # The answer has the line end that the request has.
+    echo x | "$UDSCTL" call line | cmp - <(echo '<x>')
+    printf x | "$UDSCTL" call line | cmp - <(printf '<x>')
+    assert_equal "$(wc -l <"$DIR/starts")" 1
+    # What is no line is refused, and the process goes on.
+    fails line $'a\nb' 'the request has more than one line'
+    answers line c '<c>'
+    # A line that is larger than the pipe, both ways.
+    head -c 300000 /dev/zero | tr '\0' y >"$DIR/large"
+    serve --lines copy -- sed -u ''
+    "$UDSCTL" call copy <"$DIR/large" | cmp - "$DIR/large"
+    assert_equal "$(wc -l <"$DIR/starts")" 1
+}
+
+@test "--lines: what the process may have read when it ends has failed, and it is started again" {
+    start_udsd
+    serve_lines line
+    fails line die 'was killed: Killed'
+    answers line a '<a>'
+    fails line exit why
+    answers line a '<a>'
+    fails line leave 'has ended without an answer'
+    fails line half 'was killed: Killed'
+    answers line last last
+    answers line a '<a>'
+    assert_equal "$(wc -l <"$DIR/starts")" 6
+    contains "$DIR/err" 'the command was killed: Killed; it is started again in 100ms'
+    # Killed between requests, it costs nobody anything.
+    kill -KILL "$(sed -n '$s/start //p' "$DIR/starts")"
+    answers line b '<b>'
+}
+
+@test "--lines: no answer reaches a stranger, however the process behaves" {
+    start_configured '[limits]' 'max_message = 64K'
+    serve_lines line
+    fails line more 'the command has answered with more than a line'
+    answers line a '<a>'
+    # The second line comes at once, or while nothing, or the next thing, is asked.
+    local n
+    for n in 1 2 3 4 5; do
+        run "$UDSCTL" call line early
+        [ "$output" = early ] || assert_output --partial 'more than a line'
+        run "$UDSCTL" call line "b$n"
+        [ "$output" != again ] || fail 'the answer of another request'
+    done
+    fails line big 'the command has answered with a line over max_message'
+    answers line a '<a>'
+    fails line endless 'the command has answered with a line over max_message'
+    answers line a '<a>'
+    # Garbage while nothing is asked.
+    serve --lines noise -- sh -c 'echo hello; exec cat'
+    wait_until contains "$DIR/err" 'has written what nobody asked for'
+}
+
+@test "--lines: a line that comes after the deadline is dropped; one that never comes costs the process its life" {
+    start_udsd
+    mkfifo "$DIR/go"
+    serve_lines line
+    run "$UDSCTL" call --timeout 200ms line wait
+    assert_failure 75
+    # The process still owes a line: the next request waits for that.
+    call_later line a
+    wait_until eval '[ "$(field waiting)" = 1 ]'
+    echo late >"$DIR/go"
+    assert_ended 0 ''
+    assert_equal "$(cat "$DIR/answer")" '<a>'
+    assert_equal "$(wc -l <"$DIR/starts")" 1
+    run "$UDSCTL" call --timeout 200ms line sleep
+    assert_failure 75
+    answers line b '<b>'
+    assert_equal "$(wc -l <"$DIR/starts")" 2
+    contains "$DIR/err" 'has not answered long after the deadline'
+}
+
+@test "--lines: a process that closes its output, or reads nothing, is ended" {
+    start_udsd
+    serve_lines line
+    fails line mute 'has closed its standard output'
+    answers line a '<a>'
+    # Each reads one line; what the next one is given waits until it can read it, or has failed.
+    serve --lines once -- head -n 1
+    local n
+    for n in 1 2 3 4 5; do
+        run "$UDSCTL" call --timeout 20s once "$n"
+        [ "$output" = "$n" ] || [ "$output" = 'udsctl: has ended without an answer' ] || fail "$output"
+    done
+}
+
+@test "--lines: SIGTERM: the running request ends, then the process reads the end of its input and is waited for" {
+    start_udsd
+    mkfifo "$DIR/go"
+    serve_lines --jobs 2 line
+    wait_until has_lines "$DIR/starts" 2
+    call_later line wait
+    wait_until test -e "$DIR/waits"
+    kill "$WORKER"
+    wait_until has_workers 0
+    wait_until has_lines "$DIR/ends" 1
+    run "$UDSCTL" call line x
+    assert_failure 69
+    echo went >"$DIR/go"
+    assert_ended 0 ''
+    assert_equal "$(cat "$DIR/answer")" 'waited went'
+    wait_exit "$WORKER"
+    assert_equal "$status" 0
+    assert_equal "$(wc -l <"$DIR/ends")" 2
+    # One that does not end by itself is made to.
+    serve --lines stays -- sh -c 'echo $$ >"$0/pid"; while :; do sleep 1000; done' "$DIR"
+    wait_until test -s "$DIR/pid"
+    kill "$WORKER"
+    wait_exit "$WORKER"
+    assert_equal "$status" 0
+    is_gone "$(cat "$DIR/pid")"
+}
+
+@test "--lines --jobs: so many processes, side by side" {
+    start_udsd
+    mkfifo "$DIR/go"
+    serve_lines --jobs 2 line
+    wait_until has_lines "$DIR/starts" 2
+    call_later line wait
+    wait_until test -e "$DIR/waits"
+    answers line a '<a>'
+    # One that died is no reason to wait while another is idle.
+    kill -KILL "$(grep -vx "start $("$UDSCTL" call line pid)" "$DIR/starts" | sed -n 's/start //p')"
+    assert_ended 1 'was killed: Killed'
+    answers line b '<b>'
+}
+
+@test "--lines: udsctl is killed: its processes die with it, and the caller is told at once" {
+    start_udsd
+    mkfifo "$DIR/go"
+    serve_lines line
+    call_later line wait
+    wait_until test -e "$DIR/waits"
+    kill -KILL "$WORKER"
+    assert_ended 75 'which may have done it'
+    wait_until is_gone "$(sed -n 's/start //p' "$DIR/starts")"
+}
+
+@test "--lines: the daemon is killed: the process goes on, and what it still owes is dropped" {
+    start_udsd
+    mkfifo "$DIR/go"
+    serve_lines line
+    call_later line wait
+    wait_until test -e "$DIR/waits"
+    kill_udsd
+    assert_ended 75 'the request may have been done'
+    start_udsd
+    wait_until has_workers 1
+    call_later line next
+    wait_until eval '[ "$(field waiting)" = 1 ]'
+    echo late >"$DIR/go"
+    assert_ended 0 ''
+    assert_equal "$(cat "$DIR/answer")" '<next>'
+    assert_equal "$(wc -l <"$DIR/starts")" 1
+}
+
+@test "--lines: a command that vanishes, or fails at once, again and again" {
+    start_udsd
+    serve_unseen --lines broken -- false
+    wait_until contains "$DIR/err" 'failed with status 1; it is started again in 400ms'
+    run "$UDSCTL" call --timeout 200ms broken x
+    assert_failure 75
+    printf '#!/bin/sh\nread -r line; echo "$line"\n' >"$DIR/command"
+    chmod +x "$DIR/command"
+    serve --lines upper -- "$DIR/command"
+    rm "$DIR/command"
+    run "$UDSCTL" call upper x
+    wait_exit "$WORKER"
+    assert_equal "$status" 127
+}
+
+@test "call --lines: each answer is a line, in the order of the requests" {
+    start_udsd
+    serve_lines --jobs 4 line
+    seq 1 2000 | "$UDSCTL" call --lines --parallel 50 line | cmp - <(seq 1 2000 | sed 's/.*/<&>/')
+    printf 'a\n\nb' | "$UDSCTL" call --lines line | cmp - <(printf '<a>\n<>\n<b>\n')
+    "$UDSCTL" call --lines line </dev/null | cmp - /dev/null
+    # Answers that have a line end, or none, make one line each.
+    serve upper -- tr a-z A-Z
+    printf 'a\nb\n' | "$UDSCTL" call --lines upper | cmp - <(printf 'A\nB\n')
+    # Parallel requests run side by side: the first one is answered when the second one runs.
+    mkfifo "$DIR/a" "$DIR/go"
+    # shellcheck disable=SC2016 # for the command to expand
+    serve --jobs 2 pair -- sh -c 'case $(cat) in a) cat "$0/a" ;; b) echo met >"$0/a"; echo b ;; esac' "$DIR"
+    printf 'a\nb\n' | "$UDSCTL" call --lines --parallel 2 pair | cmp - <(printf 'met\nb\n')
+    # A request is sent once its line is there, and its answer is printed when it is.
+    mkfifo "$DIR/requests"
+    exec 8<>"$DIR/requests"
+    background "$UDSCTL" call --lines line <"$DIR/requests" >"$DIR/answers"
+    local caller=$!
+    echo one >&8
+    wait_until has_lines "$DIR/answers" 1
+    echo two >&8
+    wait_until has_lines "$DIR/answers" 2
+    exec 8>&-
+    wait_exit "$caller"
+    assert_equal "$status" 0
+}
+
+@test "call --lines: each failure has its line, and the status is that of the worst" {
+    start_configured '[limits]' 'max_message = 64K'
+    serve_lines line
+    { echo a; echo exit; head -c 65537 /dev/zero | tr '\0' x; echo; echo b; } >"$DIR/requests"
+    run --separate-stderr bash -c '"$1" call --lines --parallel 4 line <"$2"' - "$UDSCTL" "$DIR/requests"
+    assert_failure 76
+    assert_equal "$output" $'<a>\n\n\n<b>'
+    assert_equal "$stderr" $'udsctl: line 2: why\nudsctl: line 3: the request is over max_message'
+    run --separate-stderr bash -c 'printf "exit\na\n" | "$1" call --lines line' - "$UDSCTL"
+    assert_failure 1
+    assert_equal "$output" $'\n<a>'
+    run bash -c 'printf "a\nb\n" | "$1" call --lines nobody' - "$UDSCTL"
+    assert_failure 69
+    assert_line "udsctl: line 2: nobody serves 'nobody'"
+    # An answer of several lines cannot be told from several answers.
+    serve several -- printf 'x\ny\n'
+    run --separate-stderr bash -c 'echo a | "$1" call --lines several' - "$UDSCTL"
+    assert_failure 65
+    assert_equal "$output" ''
+    assert_equal "$stderr" 'udsctl: line 1: the answer has several lines; --json prints it as one'
+    run "$UDSCTL" call --lines line text
+    assert_failure 64
+    run "$UDSCTL" call --parallel 2 line text
+    assert_failure 64
+    run "$UDSCTL" call --lines --parallel 1001 line
+    assert_failure 64
+}
+
+@test "call --json: an answer or a reason, and the time, in one object" {
+    start_udsd
+    serve_lines line
+    run "$UDSCTL" call --json line a
+    assert_success
+    assert_equal "$(jq -c 'del(.microseconds)' <<<"$output")" '{"answer":"<a>"}'
+    assert_equal "$(jq '.microseconds >= 1 and .microseconds < 30000000' <<<"$output")" true
+    run --separate-stderr "$UDSCTL" call --json line exit
+    assert_failure 1
+    assert_equal "$(jq -c 'del(.microseconds)' <<<"$output")" '{"error":"FAILED","text":"why"}'
+    assert_equal "$stderr" ''
+    run "$UDSCTL" call --json nobody x
+    assert_failure 69
+    assert_equal "$(jq -c 'del(.microseconds)' <<<"$output")" '{"error":"NOSERVICE","text":"nobody serves '"'nobody'"'"}'
+    run "$UDSCTL" call --json --timeout 200ms line sleep
+    assert_failure 75
+    assert_equal "$(jq -r .error <<<"$output")" TIMEOUT
+    serve several -- printf 'x\ny\377'
+    run bash -c 'printf "a\nb\n" | "$1" call --json --lines several' - "$UDSCTL"
+    assert_success
+    assert_equal "$(jq -c 'del(.microseconds)' <<<"$output")" '{"answer_base64":"eAp5/w==","line":1}
+{"answer_base64":"eAp5/w==","line":2}'
+}
+
+@test "call --lines: the daemon is killed: what may have been done says so, what cannot be sent waits" {
+    start_udsd
+    mkfifo "$DIR/go"
+    serve_lines --jobs 2 line
+    mkfifo "$DIR/requests"
+    exec 8<>"$DIR/requests"
+    background "$UDSCTL" call --lines --parallel 3 line <"$DIR/requests" >"$DIR/answers" 2>"$DIR/why"
+    local caller=$!
+    printf 'wait\na\nb\n' >&8
+    wait_until test -e "$DIR/waits"
+    kill_udsd
+    wait_until has_lines "$DIR/answers" 3
+    printf 'c\nd\n' >&8
+    start_udsd
+    wait_until has_lines "$DIR/answers" 5
+    exec 8>&-
+    wait_exit "$caller"
+    assert_equal "$status" 75
+    assert_equal "$(tail -n 2 "$DIR/answers")" $'<c>\n<d>'
+    contains "$DIR/why" "line 1: connection to $S lost; the request may have been done" || fail "$(cat "$DIR/why")"
+    # With --retry all are answered.
+    rm "$DIR/waits"
+    exec 8<>"$DIR/requests"
+    background "$UDSCTL" call --lines --parallel 3 --retry 1 line <"$DIR/requests" >"$DIR/answers" 2>"$DIR/why"
+    caller=$!
+    printf 'wait\na\nb\n' >&8
+    wait_until test -e "$DIR/waits"
+    kill_udsd
+    echo late >"$DIR/go"
+    start_udsd
+    wait_until has_lines "$DIR/waits" 2
+    echo now >"$DIR/go"
+    exec 8>&-
+    wait_exit "$caller"
+    assert_equal "$status" 0
+    assert_equal "$(cat "$DIR/answers")" $'waited now\n<a>\n<b>'
+}
+
+@test "call --lines: whoever closes its output ends it; its requests are dropped" {
+    start_udsd
+    serve_lines line
+    run bash -c 'set -o pipefail; yes | "$1" call --lines --parallel 100 line | head -n 3' - "$UDSCTL"
+    assert_output $'<y>\n<y>\n<y>'
+    wait_until eval '[ "$(field busy) $(field waiting)" = "0 0" ]'
+    run bash -c 'echo a | "$1" call --lines line >/dev/full' - "$UDSCTL"
+    assert_failure 74
+    run bash -c 'echo a | "$1" call --lines line 1</dev/null' - "$UDSCTL"
+    assert_failure 74
+}
+
+@test "services: who serves what, as a table, as JSON, and by name" {
+    start_configured '[service hidden]' 'call =' 'serve = root'
+    run "$UDSCTL" services
+    assert_success
+    assert_output --regexp '^SERVICE +WORKERS +IDLE +BUSY +WAITING +ANSWERED +FAILED +GONE +TIMED OUT +P50 +P99$'
+    serve_lines --jobs 2 line other
+    fails line exit why
+    answers line a '<a>'
+    run "$UDSCTL" call --timeout 200ms line sleep
+    run "$UDSCTL" services
+    assert_line --index 1 --regexp '^line +1 +1 +0 +0 +1 +1 +0 +1 +[0-9.]+[um]?s +[0-9.]+[um]?s$'
+    assert_line --index 2 --regexp '^other +1 +1 +0 +0 +0 +0 +0 +0 +0us +0us$'
+    run "$UDSCTL" services --names
+    assert_output $'line\nother'
+    run "$UDSCTL" services --json 'o*'
+    assert_output '{"name":"other","workers":1,"idle":1,"busy":0,"waiting":0,"answered":0,"failed":0,"gone":0,"timed_out":0,"p50_us":0,"p99_us":0}'
+    run "$UDSCTL" services a b
+    assert_failure 64
+}
+
+@test "monitor shows requests, answers, failures and errors" {
+    start_udsd
+    background "$UDSCTL" monitor >"$DIR/seen"
+    wait_until info_is monitor_clients 1
+    serve_lines line
+    answers line a '<a>'
+    fails line exit why
+    run "$UDSCTL" call --timeout 200ms line sleep
+    run "$UDSCTL" call nobody x
+    wait_until contains "$DIR/seen" 'call nobody to 0: x'
+    run sed -E 's/^[0-9:.]+ [^ ]+ pid [0-9]+ client [0-9]+ //' "$DIR/seen"
+    assert_line --index 0 'call line to 1: a'
+    assert_line --index 1 'answer line to 1: <a>'
+    assert_line --index 2 'call line to 1: exit'
+    assert_line --index 3 'fail line to 1: why'
+    assert_line --index 4 'call line to 1: sleep'
+    assert_line --index 5 --partial 'error line to 1: TIMEOUT'
+    assert_line --index 6 'call nobody to 0: x'
+    background "$UDSCTL" monitor --json -c 'li*' -n 2 >"$DIR/json"
+    local monitor=$!
+    wait_until info_is monitor_clients 2
+    run "$UDSCTL" call nobody x
+    answers line b '<b>'
+    wait_exit "$monitor"
+    assert_equal "$(jq -c '[.command, .channel, .receivers, .payload]' "$DIR/json")" '["call","line",1,"b"]
+["answer","line",1,"<b>"]'
+}
+
+# has_answer_again: somebody has got an answer since this was true last, or all callers have ended.
+has_answer_again() {
+    local n
+    [ "$(ls "$DIR" | grep -c '^ended')" -lt 3 ] || return 0
+    n=$(cat "$DIR"/answers.* | grep -c '<') || true
+    [ "$n" -gt "${ANSWERS:-0}" ] && ANSWERS=$n
+}
+
+# feed_lines NUMBER COUNT: calls with so many lines, of which every one is different; its end is $DIR/ended.NUMBER.
+feed_lines() {
+    seq -f "$1-%.0f" "$2" | "$UDSCTL" call --lines --parallel 20 --wait 20s line >"$DIR/answers.$1" 2>"$DIR/why.$1" &&
+        status=0 || status=$?
+    echo "$status" >"$DIR/ended.$1"
+}
+
+@test "call --lines and serve --lines while everything is killed: each answer is that of its own line" {
+    start_udsd
+    serve_lines --jobs 3 line
+    local number callers=() round=0 pid count=${UDSD_SERVICES_LINES:-20000}
+    for number in 1 2 3; do
+        feed_lines "$number" "$count" <&0 3>&- 8>&- &
+        callers+=($!)
+        PIDS+=($!)
+    done
+    while [ "$(ls "$DIR" | grep -c '^ended')" -lt 3 ]; do
+        round=$((round + 1))
+        case $((round % 8)) in
+        0)
+            kill -KILL "$WORKER"
+            serve_unseen --lines --jobs 3 line -- sh -c "$(line_process)" "$DIR"
+            ;;
+        3)
+            kill_udsd
+            start_udsd
+            ;;
+        *)
+            pid=$(pgrep -P "$WORKER" | shuf -n 1) || true
+            [ -z "$pid" ] || kill -KILL "$pid" || true
+            ;;
+        esac
+        wait_until has_answer_again
+    done
+    for pid in "${callers[@]}"; do
+        wait_exit "$pid"
+    done
+    for number in 1 2 3; do
+        seq -f "$number-%.0f" "$count" >"$DIR/lines"
+        assert_equal "$(wc -l <"$DIR/answers.$number")" "$count"
+        # Beside each line its answer, which is empty where the line has failed: then standard error says so.
+        run awk -F'\t' '$2 != "" && $2 != "<" $1 ">"' <(paste "$DIR/lines" "$DIR/answers.$number")
+        assert_output ''
+        assert_equal "$(grep -c '^$' "$DIR/answers.$number")" "$(grep -c '^udsctl: line [0-9]*: ' "$DIR/why.$number")"
+    done
+    [ "$round" -ge 3 ] || fail "only $round kills"
+}

@@ -44,6 +44,20 @@ sizes(void **state __attribute__((unused)))
 }
 
 static void
+microseconds_have_a_unit(void **state)
+{
+	(void)state;
+	assert_string_equal(human_microseconds(0).text, "0us");
+	assert_string_equal(human_microseconds(999).text, "999us");
+	assert_string_equal(human_microseconds(1000).text, "1.0ms");
+	assert_string_equal(human_microseconds(9949).text, "9.9ms");
+	assert_string_equal(human_microseconds(9960).text, "10ms");
+	assert_string_equal(human_microseconds(999499).text, "999ms");
+	assert_string_equal(human_microseconds(999500).text, "1.0s");
+	assert_string_equal(human_microseconds(60000000).text, "60s");
+}
+
+static void
 rates_and_ages(void **state __attribute__((unused)))
 {
 	assert_string_equal(human_rate(0).text, "0");
@@ -87,6 +101,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts),
+		cmocka_unit_test(microseconds_have_a_unit),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(rates_and_ages),
 		cmocka_unit_test(exact_numbers_are_read_back),
