@@ -106,7 +106,7 @@ group_set_last(struct streams *streams, struct stream_group *group, struct strea
 	group->last = last;
 	group->entries_read = entries_read;
 	group->is_dirty = true;
-	stream_touch(streams, group->stream);
+	stream_touch_part(streams, group->stream);
 }
 
 int
@@ -155,7 +155,7 @@ group_delete(struct streams *streams, struct stream *stream, struct stream_group
 	streams->flow->work.done += group->n_consumers * WORK_VISIT + group->pending.n * WORK_LOOKUP;
 	group_clear(streams, group);
 	*group = (struct stream_group){ .no = group->no, .is_stored = group->is_stored };
-	stream_touch(streams, stream);
+	stream_touch_part(streams, stream);
 	blocked_wake_group(streams, stream, group->no);
 	if (group->is_stored)
 		TAILQ_INSERT_TAIL(&stream->gone_groups, group, link);
@@ -203,7 +203,7 @@ group_touch_pending(struct streams *streams, struct stream_group *group, size_t 
 	streams->flow->work.done += more * WORK_LOOKUP; /* of saving them */
 	if (group->pending.n != leaves || group->pending.history_bytes != group->history_charged)
 		group_charge(streams, group);
-	stream_touch(streams, group->stream);
+	stream_touch_part(streams, group->stream);
 }
 
 struct stream_pending *
