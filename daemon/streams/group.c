@@ -13,9 +13,6 @@
 #include "stream-owner.h"
 #include "stream.h"
 
-/* About what a leaf takes in a batch. */
-#define GROUP_LEAF_BYTES 400
-
 int
 group_compare_names(const uint8_t *a, size_t a_len, struct slice b)
 {
@@ -57,7 +54,7 @@ group_charge(struct streams *streams, struct stream_group *group)
 	if (bytes != group->charged)
 		stream_charge(streams, group->stream->uid, (int64_t)bytes - (int64_t)group->charged);
 	group->charged = bytes;
-	group->history_charged = group->pending.history_bytes;
+	handouts_charge_histories(streams, group->stream, &group->pending);
 }
 
 struct stream_group *
@@ -142,7 +139,7 @@ group_clear(struct streams *streams, struct stream_group *group)
 	free(group->name);
 	free(group->values);
 	heap_remove(&streams->groups_idle, &group->idle);
-	handouts_take_histories(streams, &group->pending);
+	handouts_take_histories(streams, group->stream, &group->pending);
 	pending_deinit(&group->pending);
 	handouts_end(streams, group->handouts);
 }
@@ -199,9 +196,9 @@ group_touch_pending(struct streams *streams, struct stream_group *group, size_t 
 {
 	size_t more = group->pending.n_dirty > dirty ? group->pending.n_dirty - dirty : 0;
 
-	streams->dirty_bytes += more * GROUP_LEAF_BYTES;
+	streams->dirty_bytes += pending_batch_bytes(&group->pending, dirty);
 	streams->flow->work.done += more * WORK_LOOKUP; /* of saving them */
-	if (group->pending.n != leaves || group->pending.history_bytes != group->history_charged)
+	if (group->pending.n != leaves || group->pending.history_bytes != group->pending.history_charged)
 		group_charge(streams, group);
 	stream_touch_part(streams, group->stream);
 }

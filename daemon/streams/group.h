@@ -48,8 +48,7 @@ struct stream_group {
 	uint64_t *gone; /* numbers of consumers on disk that are gone; has room for all that there are */
 	size_t n_gone, gone_cap;
 	size_t consumer_bytes; /* memory of all consumers */
-	size_t history_charged;
-	size_t charged; /* of memory that the maker of the stream pays for */
+	size_t charged; /* of memory that the maker of the stream pays for, beside histories of pending entries */
 };
 
 struct stream_group *group_find(const struct stream *stream, struct slice name);

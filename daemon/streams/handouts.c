@@ -116,10 +116,20 @@ handouts_take(struct streams *streams, struct handouts *handouts, struct stream_
 }
 
 void
-handouts_take_histories(struct streams *streams, struct pending *pending)
+handouts_charge_histories(struct streams *streams, const struct stream *stream, struct pending *pending)
+{
+	if (pending->history_bytes != pending->history_charged)
+		stream_charge(streams, stream->uid,
+		              (int64_t)pending->history_bytes - (int64_t)pending->history_charged);
+	pending->history_charged = pending->history_bytes;
+}
+
+void
+handouts_take_histories(struct streams *streams, const struct stream *stream, struct pending *pending)
 {
 	TAILQ_CONCAT(&streams->histories_gone, &pending->histories, link);
 	pending->history_bytes = 0;
+	handouts_charge_histories(streams, stream, pending);
 }
 
 void
@@ -322,7 +332,9 @@ void
 handouts_note(struct streams *streams, struct handouts *handouts, struct stream_pending *entry,
               enum pending_cause cause, uint64_t delay_ms)
 {
-	struct pending_history *history = pending_get_history(handouts->pending, entry);
+	struct pending *pending = handouts->pending;
+	struct pending_history *history = pending_get_history(pending, entry);
+	size_t n_dirty = pending->n_dirty;
 
 	streams->flow->work.done += 2 * WORK_LOOKUP;
 	if (history) {
@@ -332,8 +344,12 @@ handouts_note(struct streams *streams, struct handouts *handouts, struct stream_
 		history->consumer = entry->consumer ? entry->consumer->no : history->consumer;
 		history->due_ms = delay_ms > 0 ? streams_unix_ms() + delay_ms : 0;
 	}
-	pending_changed(handouts->pending, entry);
-	stream_touch(streams, handouts->stream);
+	pending_changed(pending, entry);
+	streams->dirty_bytes += pending_batch_bytes(pending, n_dirty);
+	if (pending->n_dirty == n_dirty && pending->history_bytes > pending->history_charged)
+		streams->dirty_bytes += pending->history_bytes - pending->history_charged;
+	handouts_charge_histories(streams, handouts->stream, pending);
+	stream_touch_part(streams, handouts->stream);
 }
 
 void

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* About what a leaf without histories takes in a batch. */
+#define PENDING_LEAF_BATCH 400
+
 /* Neighbours with so many entries together become one leaf. */
 #define PENDING_MERGED (PENDING_LEAF_MAX * 3 / 4)
 
@@ -43,8 +46,15 @@ size_t
 pending_bytes(const struct pending *pending)
 {
 	return (pending->n + (pending->spare != NULL)) * sizeof(struct pending_leaf) +
-	       pending->cap * sizeof(*pending->leaves) + pending->cap_gone * sizeof(*pending->gone) +
-	       pending->history_bytes;
+	       pending->cap * sizeof(*pending->leaves) + pending->cap_gone * sizeof(*pending->gone);
+}
+
+size_t
+pending_batch_bytes(const struct pending *pending, size_t n_dirty)
+{
+	size_t n = pending->n_dirty > n_dirty ? pending->n_dirty - n_dirty : 0;
+
+	return n > 0 ? n * (PENDING_LEAF_BATCH + pending->history_bytes / pending->n) : 0;
 }
 
 struct pending_place

@@ -15,6 +15,7 @@
 #define PENDING_LEAF_MAX 64
 
 struct handout;
+struct later;
 struct later_entry;
 struct pending_leaf;
 
@@ -66,6 +67,7 @@ struct stream_pending {
 	union {
 		struct handout *handout;   /* handouts.c's; or NULL */
 		struct later_entry *later; /* later.c's */
+		struct later *laters;      /* likewise */
 	};
 	struct pending_history *history; /* or NULL */
 };
@@ -82,14 +84,18 @@ struct pending {
 	uint64_t last_no;
 	uint64_t n_entries;
 	struct pending_histories histories;
-	size_t history_bytes; /* memory of them */
+	size_t history_bytes;   /* memory of them */
+	size_t history_charged; /* as handouts.c has charged it */
 };
 
 void pending_init(struct pending *pending);
 void pending_deinit(struct pending *pending);
 
-/* Bytes of memory. */
+/* Bytes of memory, without histories. */
 size_t pending_bytes(const struct pending *pending);
+
+/* About what those leaves take in a batch that became dirty since n_dirty was that. */
+size_t pending_batch_bytes(const struct pending *pending, size_t n_dirty);
 
 /* What these return is valid until an entry is added or removed. Or NULL: there is none. */
 struct stream_pending *pending_find(const struct pending *pending, struct stream_id id);

@@ -13,6 +13,7 @@
 #include "flow.h"
 #include "hashtable.h"
 #include "heap.h"
+#include "pending.h"
 #include "siphash.h"
 #include "storage.h"
 #include "stream-id.h"
@@ -215,9 +216,10 @@ struct streams {
 	struct heap groups_idle; /* these are group-idle.c's */
 	uint64_t idle_from_ms, idle_offset_ms;
 	/* These are later.c's. */
-	TAILQ_HEAD(, later) laters, laters_gone; /* of streams, the one that got its first entry last at the end */
+	struct pending laters; /* what streams have, in the order of their numbers, which are the parts `ms` of ids */
+	TAILQ_HEAD(, later) laters_gone; /* of streams that are gone */
 	struct heap laters_due;
-	uint64_t last_later, n_later;
+	uint64_t n_later;
 	struct log_limit later_log;
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
 	uint64_t fetched;           /* blocks that came from the disk */
