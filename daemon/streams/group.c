@@ -102,6 +102,8 @@ group_set_last(struct streams *streams, struct stream_group *group, struct strea
 {
 	group->last = last;
 	group->entries_read = entries_read;
+	if (entries_read != GROUP_READ_UNKNOWN && entries_read > group->stream->added)
+		group->entries_read = group->stream->added;
 	group->is_dirty = true;
 	stream_touch_part(streams, group->stream);
 }

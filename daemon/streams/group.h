@@ -56,7 +56,7 @@ struct stream_group *group_find_no(const struct stream *stream, uint64_t no);
 /* Makes a group that does not exist; the caller has looked at GROUP_MAX. Returns NULL without memory. */
 struct stream_group *group_new(struct streams *streams, struct stream *stream, struct slice name, struct stream_id last,
                                uint64_t entries_read);
-/* XGROUP SETID. */
+/* The group has been given entries up to this one. No more count as read than were ever added. */
 void group_set_last(struct streams *streams, struct stream_group *group, struct stream_id last, uint64_t entries_read);
 /* Gives the group these values of its own, in place of those it has. What follows from it: group_apply_rule(). Returns
  * 0 or -ENOMEM. */

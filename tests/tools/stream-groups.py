@@ -422,6 +422,33 @@ def lag_is_right_or_unknown(a):
     expect(figures(), [4, 1])
     a.call("XTRIM", "s", "MAXLEN", "0")
     expect(figures(), [4, 0])
+    # nobody has read more than there ever was
+    begin(3, "0", "ENTRIESREAD", "0")
+    a.call("XGROUP", "SETID", "s", "g", "0", "ENTRIESREAD", "1000")
+    expect(figures(), [3, 3])
+    a.call("XGROUP", "SETID", "s", "g", "2-0", "ENTRIESREAD", "3")
+    read("1")
+    expect(figures(), [3, 0])
+    a.call("XGROUP", "DESTROY", "s", "g")
+    a.call("XGROUP", "CREATE", "s", "g", "$", "ENTRIESREAD", "1000")
+    expect(figures(), [3, 0])
+    begin(10, "0")
+    read("10")
+    a.call("XTRIM", "s", "MAXLEN", "2")
+    a.call("XSETID", "s", "10-0", "ENTRIESADDED", "5")
+    expect(figures(), [5, 0])
+    # some are deleted at either end, or all
+    begin(5, "0")
+    a.call("XDEL", "s", "1-0")
+    expect(figures(), [None, 4])
+    a.call("XDEL", "s", "5-0")
+    expect(figures(), [None, None])
+    read("1")
+    expect(figures(), [None, None])
+    a.call("XDEL", "s", "2-0", "3-0", "4-0")
+    expect(figures(), [None, 0])
+    a.call("XADD", "s", "6-0", "f", "v")
+    expect(figures(), [None, 1])
 
 
 @case
