@@ -287,7 +287,7 @@ xread_give(struct xread *read, struct stream_group *group, struct stream_consume
 			return;
 		}
 		if (!gift->is_pending && pending->history) {
-			pending_drop_history(&group->pending, pending);
+			pending_history_drop(&group->pending.histories, &pending->history);
 			group_charge(read->streams, group);
 		}
 		pending->delivered_ms = now_ms;

@@ -54,7 +54,7 @@ group_charge(struct streams *streams, struct stream_group *group)
 	if (bytes != group->charged)
 		stream_charge(streams, group->stream->uid, (int64_t)bytes - (int64_t)group->charged);
 	group->charged = bytes;
-	handouts_charge_histories(streams, group->stream, &group->pending);
+	handouts_charge_histories(streams, group->stream, &group->pending.histories);
 }
 
 struct stream_group *
@@ -141,7 +141,7 @@ group_clear(struct streams *streams, struct stream_group *group)
 	free(group->name);
 	free(group->values);
 	heap_remove(&streams->groups_idle, &group->idle);
-	handouts_take_histories(streams, group->stream, &group->pending);
+	handouts_take_histories(streams, group->stream, &group->pending.histories);
 	pending_deinit(&group->pending);
 	handouts_end(streams, group->handouts);
 }
@@ -200,7 +200,7 @@ group_touch_pending(struct streams *streams, struct stream_group *group, size_t 
 
 	streams->dirty_bytes += pending_batch_bytes(&group->pending, dirty);
 	streams->flow->work.done += more * WORK_LOOKUP; /* of saving them */
-	if (group->pending.n != leaves || group->pending.history_bytes != group->pending.history_charged)
+	if (group->pending.n != leaves || group->pending.histories.bytes != group->pending.histories.charged)
 		group_charge(streams, group);
 	stream_touch_part(streams, group->stream);
 }

@@ -116,20 +116,19 @@ handouts_take(struct streams *streams, struct handouts *handouts, struct stream_
 }
 
 void
-handouts_charge_histories(struct streams *streams, const struct stream *stream, struct pending *pending)
+handouts_charge_histories(struct streams *streams, const struct stream *stream, struct pending_histories *histories)
 {
-	if (pending->history_bytes != pending->history_charged)
-		stream_charge(streams, stream->uid,
-		              (int64_t)pending->history_bytes - (int64_t)pending->history_charged);
-	pending->history_charged = pending->history_bytes;
+	if (histories->bytes != histories->charged)
+		stream_charge(streams, stream->uid, (int64_t)histories->bytes - (int64_t)histories->charged);
+	histories->charged = histories->bytes;
 }
 
 void
-handouts_take_histories(struct streams *streams, const struct stream *stream, struct pending *pending)
+handouts_take_histories(struct streams *streams, const struct stream *stream, struct pending_histories *histories)
 {
-	TAILQ_CONCAT(&streams->histories_gone, &pending->histories, link);
-	pending->history_bytes = 0;
-	handouts_charge_histories(streams, stream, pending);
+	TAILQ_CONCAT(&streams->histories_gone, &histories->list, link);
+	histories->bytes = 0;
+	handouts_charge_histories(streams, stream, histories);
 }
 
 void
@@ -333,7 +332,7 @@ handouts_note(struct streams *streams, struct handouts *handouts, struct stream_
               enum pending_cause cause, uint64_t delay_ms)
 {
 	struct pending *pending = handouts->pending;
-	struct pending_history *history = pending_get_history(pending, entry);
+	struct pending_history *history = pending_history_get(&pending->histories, &entry->history);
 	size_t n_dirty = pending->n_dirty;
 
 	streams->flow->work.done += 2 * WORK_LOOKUP;
@@ -346,9 +345,9 @@ handouts_note(struct streams *streams, struct handouts *handouts, struct stream_
 	}
 	pending_changed(pending, entry);
 	streams->dirty_bytes += pending_batch_bytes(pending, n_dirty);
-	if (pending->n_dirty == n_dirty && pending->history_bytes > pending->history_charged)
-		streams->dirty_bytes += pending->history_bytes - pending->history_charged;
-	handouts_charge_histories(streams, handouts->stream, pending);
+	if (pending->n_dirty == n_dirty && pending->histories.bytes > pending->histories.charged)
+		streams->dirty_bytes += pending->histories.bytes - pending->histories.charged;
+	handouts_charge_histories(streams, handouts->stream, &pending->histories);
 	stream_touch_part(streams, handouts->stream);
 }
 

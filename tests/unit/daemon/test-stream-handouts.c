@@ -352,7 +352,7 @@ check(struct world *world)
 	assert_int_equal(world->streams.handouts_doomed.tqh_first != NULL, false);
 	assert_int_equal(dead ? dead->length : 0, world->n_dead);
 	assert_int_equal(streams_user_bytes(&world->streams, 1000),
-	                 world->group->charged + world->group->pending.history_bytes +
+	                 world->group->charged + world->group->pending.histories.bytes +
 	                     (handouts ? handouts->charged : 0) + world->stream->bytes + (dead ? dead->bytes : 0));
 }
 
@@ -445,7 +445,8 @@ test_histories_are_charged(void **state __attribute__((unused)))
 	for (size_t i = 0; i < N_IDS; i++) {
 		struct stream_pending *pending = group_give(&world->streams, world->group, NULL, id_of(i));
 
-		pending_set_text(&world->group->pending, pending->history, (struct slice){ text, sizeof(text) });
+		pending_history_set_text(&world->group->pending.histories, pending->history,
+		                         (struct slice){ text, sizeof(text) });
 		group_take_back(&world->streams, world->group, pending, PENDING_FAILED);
 	}
 	assert_in_range(paid_beside_handouts(world), before + N_IDS * sizeof(text), UINT64_MAX);
