@@ -4,7 +4,8 @@
  *   the list, so that adding more entries to the stream does not look at it again; it comes back if the command waits
  *   once more.
  * - of XREADGROUP in that of the group, in the order in which the commands came. It stays there until the command is
- *   done, since it must not lose its place. Of each group one waiter is woken at a time: the first one that is alive.
+ *   done, since it must not lose its place. Of each group one waiter is woken at a time: the first one that is alive;
+ *   and for entries that can be claimed, the first one that claims.
  * It leaves nothing behind that nobody is woken for: when it is done, or dies, the next one is woken.
  *
  * To wake only makes a client ready: its command runs in a turn of its own. Lists of groups and names exist only while
