@@ -200,12 +200,11 @@ udsd_later_cancel(struct bus *bus, struct session *s, const struct slice *argv, 
 		return COMMAND_DONE;
 	if (keyspace_must_wait(bus, s, streams))
 		return COMMAND_WAIT;
+	bus->flow.work.done += WORK_LOOKUP;
 	if (udsd_later_parse(argv[3], &no, &id))
-		TAILQ_FOREACH(later, &streams->laters, link) {
-			bus->flow.work.done += WORK_VISIT;
-			if (later->stream->no == no)
-				break;
-		}
+		later = later_from(streams, no);
+	if (later && later->stream->no != no)
+		later = NULL;
 	if (later &&
 	    !keyspace_require_key(bus, s, (struct slice){ later->stream->name, later->stream->name_len }, KEYSPACE_ADD))
 		return COMMAND_DONE;
@@ -219,7 +218,7 @@ udsd_later_cancel(struct bus *bus, struct session *s, const struct slice *argv, 
 
 /* Where a LIST goes on. */
 struct udsd_later_place {
-	uint64_t no; /* of a later */
+	uint64_t no; /* of a stream */
 	struct stream_id at;
 };
 
@@ -246,19 +245,16 @@ static const struct later_entry *
 udsd_later_find(struct bus *bus, struct session *s, struct streams *streams, const struct stream *only,
                 struct udsd_later_place *place, const struct stream **ret_stream)
 {
-	struct later *later = only ? only->later : TAILQ_FIRST(&streams->laters);
+	struct later *later = only ? only->later : later_from(streams, place->no);
 
-	for (; later; later = only ? NULL : TAILQ_NEXT(later, link)) {
+	for (; later; later = only ? NULL : later_from(streams, place->no + 1)) {
 		const struct stream *stream = later->stream;
 		const struct later_entry *entry;
 
-		bus->flow.work.done += WORK_VISIT;
-		if (later->no < place->no)
-			continue;
-		if (later->no > place->no)
-			*place = (struct udsd_later_place){ .no = later->no };
+		if (stream->no > place->no)
+			*place = (struct udsd_later_place){ .no = stream->no };
 		entry = later_next(stream, place->at);
-		bus->flow.work.done += WORK_LOOKUP;
+		bus->flow.work.done += 2 * WORK_LOOKUP;
 		*ret_stream = stream;
 		if (entry && keyspace_admits(bus, s, (struct slice){ stream->name, stream->name_len }, KEYSPACE_ADD))
 			return entry;

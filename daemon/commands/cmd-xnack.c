@@ -99,7 +99,7 @@ static int
 xnack_note(struct stream_group *group, struct stream_pending *pending, const struct xnack *xnack, uint64_t consumer,
            bool is_fatal)
 {
-	struct pending_history *history = pending_get_history(&group->pending, pending);
+	struct pending_history *history = pending_history_get(&group->pending.histories, &pending->history);
 
 	if (!history)
 		return -ENOMEM;
@@ -109,7 +109,7 @@ xnack_note(struct stream_group *group, struct stream_pending *pending, const str
 		return 0;
 	history->has_status = xnack->has_status;
 	history->status = xnack->status;
-	return pending_set_text(&group->pending, history, xnack->text);
+	return pending_history_set_text(&group->pending.histories, history, xnack->text);
 }
 
 /*

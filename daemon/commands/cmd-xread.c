@@ -113,6 +113,7 @@ xread_require_keys(struct xread *read)
 			key->after = read->blocked->streams[i].after;
 		else if (!xread_require_after(read, stream, read->args.ids[i], &key->after))
 			return false;
+		key->claims = read->args.has_claim && stream_id_cmp(key->after, XREAD_NEW) == 0;
 		if (group && !read->args.is_noack && stream_id_cmp(key->after, XREAD_NEW) == 0 &&
 		    !xgroup_require_room(read->bus, read->s, read->streams, group))
 			return false;

@@ -1,4 +1,5 @@
 /* XLEN, XSETID and XCFGSET. */
+#include "group-lag.h"
 #include "handlers.h"
 #include "keyspace.h"
 #include "producers.h"
@@ -111,6 +112,7 @@ cmd_xsetid(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 	stream_set_last(streams, stream, xsetid.last);
 	if (xsetid.added != -1)
 		stream->added = (uint64_t)xsetid.added;
+	group_lag_limit(streams, stream);
 	if (xsetid.max_deleted.ms > 0 || xsetid.max_deleted.seq > 0)
 		stream->max_deleted = xsetid.max_deleted;
 	stream_touch(streams, stream);

@@ -80,6 +80,19 @@ needs_listed(struct needs *needs)
 	return needs_xack(needs);
 }
 
+/* Entries are read only with FORCE, which gives back what is not pending. */
+static enum stream_step
+needs_xnack(struct needs *needs)
+{
+	bool is_forced = false;
+
+	for (size_t i = 4; i < needs->argc && !is_forced; i++) {
+		needs->bus->flow.work.done += WORK_VISIT;
+		is_forced = slice_is_word(needs->argv[i], "FORCE");
+	}
+	return is_forced ? needs_listed(needs) : needs_xack(needs);
+}
+
 /* "key group (SILENT|FAIL|FATAL|RETURN|DROP) id": only DROP reads the entry. */
 static enum stream_step
 needs_udsd_nack(struct needs *needs)
@@ -209,7 +222,7 @@ static const struct {
 	{ cmd_xreadgroup, needs_xreadgroup, 0, true },
 	{ cmd_xack, needs_xack, 0, false },
 	{ cmd_xackdel, needs_listed, 1, false },
-	{ cmd_xnack, needs_listed, 1, false },
+	{ cmd_xnack, needs_xnack, 1, false },
 	{ cmd_udsd_nack, needs_udsd_nack, 2, false },
 	{ cmd_xdelex, needs_listed, 1, false },
 	{ cmd_xdel, needs_xdel, 1, false },

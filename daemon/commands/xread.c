@@ -286,8 +286,10 @@ xread_give(struct xread *read, struct stream_group *group, struct stream_consume
 			flow_out_of_memory(&read->bus->flow, &read->s->client);
 			return;
 		}
-		if (!gift->is_pending && pending->history)
-			pending_drop_history(&group->pending, pending);
+		if (!gift->is_pending && pending->history) {
+			pending_history_drop(&group->pending.histories, &pending->history);
+			group_charge(read->streams, group);
+		}
 		pending->delivered_ms = now_ms;
 		/* an entry that is given as new again, after XGROUP SETID, begins anew */
 		pending->deliveries = gift->is_pending ? pending_count(gift->deliveries) : 1;

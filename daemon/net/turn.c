@@ -193,7 +193,7 @@ turn_streams(const struct turn *turn)
 static bool
 turn_streams_have_work(const struct streams *streams)
 {
-	return streams_want_commit(streams) || streams_have_work(streams);
+	return streams_want_commit(streams) || streams_must_retain(streams) || streams_have_work(streams);
 }
 
 /* What is done from here on counts for the next pass. */
@@ -201,7 +201,6 @@ static void
 turn_commit(struct streams *streams)
 {
 	streams->is_used = false;
-	streams_retain(streams); /* commands have run since streams_advance() */
 	streams_commit(streams);
 	streams->is_used = turn_streams_have_work(streams);
 }

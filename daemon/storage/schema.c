@@ -120,6 +120,10 @@ schema_prepare(struct database *database)
 	if (version > SCHEMA_VERSION)
 		return schema_refuse(database, "made by a newer udsd (format %lld; this one knows those up to %d)",
 		                     version, SCHEMA_VERSION);
+	if (version < SCHEMA_VERSION && tables > 0)
+		return schema_refuse(
+		    database, "made by an older udsd, from before the first release (format %lld; this one knows %d)",
+		    version, SCHEMA_VERSION);
 	if ((tables == 0 && (r = schema_run(database, schema_layout)) < 0) ||
 	    (r = schema_run(database, schema_pragmas)) < 0 || (r = schema_check_log(database)) < 0)
 		return r;

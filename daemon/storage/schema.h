@@ -5,11 +5,11 @@
 
 /* "udsd" */
 #define SCHEMA_APPLICATION 0x75647364
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /*
  * Prepares a connection that has just been opened; makes the tables if there are none. Only .sqlite and .failure are
- * used. Returns 0; or a negative errno with the reason in database.failure; -EPROTO: it is not a store, or one of a
- * newer udsd.
+ * used. Returns 0; or a negative errno with the reason in database.failure; -EPROTO: it is not a store, or one of
+ * another format.
  */
 int schema_prepare(struct database *database);

@@ -20,6 +20,7 @@ enum storage_table {
 	STORAGE_PENDING,
 	STORAGE_PRODUCERS,
 	STORAGE_LATER,
+	STORAGE_TAILS, /* grows at its end: so it is the last one */
 	STORAGE_TABLES,
 };
 

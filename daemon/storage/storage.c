@@ -11,6 +11,7 @@
 #include "apply.h"
 #include "changes.h"
 #include "load.h"
+#include "worker-room.h"
 #include "worker.h"
 
 struct storage {
@@ -114,7 +115,7 @@ storage_set_limits(struct storage *storage, const struct storage_limits *limits)
 	pthread_mutex_lock(&worker->mutex);
 	worker->limits = *limits;
 	worker->commit_at_ms = 0;
-	worker_judge(worker);
+	worker_room_judge(worker);
 	storage_wake(worker);
 }
 

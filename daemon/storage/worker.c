@@ -20,32 +20,13 @@
 
 #include "apply.h"
 #include "tidy.h"
+#include "worker-room.h"
 
 #define WORKER_RETRY_MS 1000 /* after no space or memory */
 #define WORKER_FULL_TRIES 4  /* so often a disk that has room is believed to be full */
 #define WORKER_ROOM ((uint64_t)16 * 1024 * 1024)
 #define WORKER_IDLE_MS 10 /* before it tidies up */
-/* When the room that is taken is measured: after so many bytes of changes, so long after a commit, while it is scarce.
- */
-#define WORKER_MEASURE_BYTES ((size_t)256 * 1024)
-#define WORKER_MEASURE_MS 20
-#define WORKER_SCARCE_MS 1000
 #define WORKER_FETCHES 16 /* in a row, while a commit waits */
-
-static uint64_t
-worker_clock_us(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static uint64_t
-worker_now_ms(void)
-{
-	return worker_clock_us(CLOCK_MONOTONIC) / 1000;
-}
 
 void
 worker_notify(struct worker *worker)
@@ -54,39 +35,6 @@ worker_notify(struct worker *worker)
 		return;
 	worker->is_signalled = true;
 	eventfd_write(worker->event_fd, 1);
-}
-
-static enum storage_state
-worker_state(const struct worker *worker)
-{
-	return (enum storage_state)atomic_load(&worker->state);
-}
-
-static void
-worker_set_state(struct worker *worker, enum storage_state state, const char *reason)
-{
-	snprintf(worker->reason, sizeof(worker->reason), "%s", reason);
-	atomic_store(&worker->state, (int)state);
-}
-
-/* Measures the room that is taken at that time, or earlier. */
-static void
-worker_measure_at(struct worker *worker, uint64_t at_ms)
-{
-	if (at_ms < worker->measure_at_ms)
-		worker->measure_at_ms = at_ms;
-}
-
-void
-worker_judge(struct worker *worker)
-{
-	struct room_reason reason = { "" };
-	enum storage_state state = room_judge(&worker->room, &worker->limits, &reason);
-
-	if (worker_state(worker) <= STORAGE_SCARCE)
-		worker_set_state(worker, state, reason.text);
-	if (worker_state(worker) != STORAGE_OK)
-		worker_measure_at(worker, worker_now_ms() + WORKER_SCARCE_MS);
 }
 
 /* Ends all work if the database has failed for good. Returns whether r is no failure at all. */
@@ -102,48 +50,6 @@ worker_check(struct worker *worker, int r)
 		worker_notify(worker);
 	}
 	return false;
-}
-
-/* Measures the room that the store takes. */
-static void
-worker_measure(struct worker *worker)
-{
-	struct room room = worker->room;
-
-	pthread_mutex_unlock(&worker->mutex);
-	room_measure(&room, &worker->database, &worker->file);
-	pthread_mutex_lock(&worker->mutex);
-	worker->room = room;
-	worker->figures.cpu_us = worker_clock_us(CLOCK_THREAD_CPUTIME_ID);
-	worker->unmeasured = 0;
-	worker->measure_at_ms = UINT64_MAX;
-	worker_judge(worker); /* measures again soon while room is scarce */
-}
-
-/*
- * A batch of so many bytes is durable: measures the room, at once if a limit may have been reached. Else later, since
- * that takes longer than a small commit; and on some file systems, after somebody has asked for the size of the log,
- * the next write changes its time, which costs a write more in the flush.
- */
-static void
-worker_measure_after(struct worker *worker, size_t len)
-{
-	worker->unmeasured += len;
-	if (worker_state(worker) != STORAGE_OK || room_is_close(&worker->room, &worker->limits, worker->unmeasured))
-		worker_measure(worker);
-	else
-		worker_measure_at(worker,
-		                  worker->unmeasured < WORKER_MEASURE_BYTES ? worker_now_ms() + WORKER_MEASURE_MS : 0);
-}
-
-/* Measures if it is time to. */
-static bool
-worker_measure_due(struct worker *worker)
-{
-	if (worker->measure_at_ms > worker_now_ms())
-		return false;
-	worker_measure(worker);
-	return true; /* more may have come while the mutex was released */
 }
 
 /* Tries to make the batch durable. Returns 0 or -errno. */
@@ -198,7 +104,7 @@ worker_commit(struct worker *worker)
 		if (worker_state(worker) != STORAGE_DEAD && !worker->must_stop) {
 			worker_set_state(worker, STORAGE_FULL, worker->database.failure.text);
 			worker->commit_at_ms = worker_now_ms() + WORKER_RETRY_MS;
-			worker_measure(worker);
+			worker_room_measure(worker);
 			return true;
 		}
 		worker->lost = r;
@@ -212,7 +118,7 @@ worker_commit(struct worker *worker)
 		if (worker_state(worker) == STORAGE_FULL)
 			worker_set_state(worker, STORAGE_OK, "");
 		worker->n_full = 0;
-		worker_measure_after(worker, worker->batch.len);
+		worker_room_measure_after(worker, worker->batch.len);
 		worker->is_committed = true;
 		worker_notify(worker);
 	}
@@ -297,7 +203,7 @@ worker_tidy(struct worker *worker)
 	if (!worker_check(worker, r))
 		worker->tidy_at_ms = worker_now_ms() + WORKER_RETRY_MS;
 	else
-		worker_measure(worker);
+		worker_room_measure(worker);
 	return true;
 }
 
@@ -332,7 +238,7 @@ worker_round(struct worker *worker)
 
 	if (worker_commit(worker)) {
 		was_busy = true;
-		worker_measure_due(worker);
+		worker_room_measure_due(worker);
 		if (worker_state(worker) <= STORAGE_SCARCE)
 			worker_trim_log(worker);
 	}
@@ -345,7 +251,7 @@ worker_round(struct worker *worker)
 			worker->tidy_at_ms = at;
 		return true;
 	}
-	return worker_measure_due(worker) || worker_tidy(worker);
+	return worker_room_measure_due(worker) || worker_tidy(worker);
 }
 
 static void *
@@ -389,7 +295,7 @@ worker_start(struct worker *worker)
 	int r;
 
 	pthread_mutex_lock(&worker->mutex);
-	worker_measure(worker);
+	worker_room_measure(worker);
 	worker->figures.cpu_us = 0;
 	pthread_mutex_unlock(&worker->mutex);
 	/* Signals are the loop's. */

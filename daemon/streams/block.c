@@ -334,7 +334,7 @@ block_parse(struct block *block, uint8_t *data, size_t len, struct stream_id fir
 	block->data = data;
 	block->len = block->cap = (uint32_t)len;
 	block->first = 0;
-	block->n = block->offsets_cap = n;
+	block->n = block->n_saved = block->offsets_cap = n;
 	block_set_names(block);
 	return 0;
 }

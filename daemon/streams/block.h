@@ -53,6 +53,9 @@ struct block {
 
 	/* Where it belongs; see stream-cache.h. */
 	uint8_t place;         /* enum block_place */
+	bool has_tails;        /* its newest entries are on disk, or in a batch, as tails only; see stream-tails.h */
+	bool is_edited;        /* since it was stored, something else changed than that entries were added */
+	uint32_t n_saved;      /* so many entries are stored, at the begin, or are in a batch; unless is_edited */
 	bool is_stored;        /* is on disk, or in a batch on its way there, as `key` */
 	struct stream_id key;  /* the id of its first entry, as it is on disk */
 	struct stream *stream; /* NULL: has gone while it was fetched */

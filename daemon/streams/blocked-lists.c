@@ -94,6 +94,8 @@ blocked_enter(struct streams *streams, struct blocked_stream *entry)
 	if (!entry->list)
 		return -ENOMEM;
 	TAILQ_INSERT_TAIL(entry->list, entry, link);
+	if (entry->waiting_group)
+		entry->waiting_group->n_claims += entry->claims;
 	return 0;
 }
 
@@ -110,6 +112,8 @@ blocked_leave(struct streams *streams, struct blocked_stream *entry)
 	entry->list = NULL;
 	entry->waiting_group = NULL;
 	entry->waiting_name = NULL;
+	if (group)
+		group->n_claims -= entry->claims;
 	if (group && TAILQ_EMPTY(&group->waiters)) {
 		hashtable_remove(&streams->blocked_groups, &group->node);
 		LIST_REMOVE(group, link);

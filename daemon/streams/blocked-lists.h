@@ -19,6 +19,7 @@ struct blocked_group {
 	LIST_ENTRY(blocked_group) link; /* in that of the stream */
 	uint64_t no;
 	struct blocked_list waiters;
+	size_t n_claims; /* waiters with `claims` */
 };
 
 struct blocked_name {
@@ -33,6 +34,7 @@ struct blocked_stream {
 	struct stream_id after; /* XREAD: entries larger than this are wanted */
 	uint64_t group;         /* XREADGROUP: the number of the group; or 0 */
 	uint64_t consumer;      /* and that of the consumer, which may have gone */
+	bool claims;            /* XREADGROUP CLAIM: it takes what others have, or have given back, too */
 	/* For this folder alone. */
 	struct blocked *blocked;
 	struct slice name;

@@ -4,7 +4,8 @@
  *   the list, so that adding more entries to the stream does not look at it again; it comes back if the command waits
  *   once more.
  * - of XREADGROUP in that of the group, in the order in which the commands came. It stays there until the command is
- *   done, since it must not lose its place. Of each group one waiter is woken at a time: the first one that is alive.
+ *   done, since it must not lose its place. Of each group one waiter is woken at a time: the first one that is alive;
+ *   and for entries that can be claimed, the first one that claims.
  * It leaves nothing behind that nobody is woken for: when it is done, or dies, the next one is woken.
  *
  * To wake only makes a client ready: its command runs in a turn of its own. Lists of groups and names exist only while
@@ -33,10 +34,12 @@ blocked_rouse(struct streams *streams, struct blocked *blocked)
 		flow_resume(streams->flow, blocked->client);
 }
 
-/* Wakes the first waiter that is alive, if it is not awake already; and the next, if that one cannot take anything now.
+/*
+ * Wakes the first waiter that is alive, if it is not awake already; and the next, if that one cannot take anything now.
+ * With `claims`, only those count that claim.
  */
 static void
-blocked_rouse_first(struct streams *streams, struct blocked_group *group)
+blocked_rouse_first(struct streams *streams, struct blocked_group *group, bool claims)
 {
 	struct blocked_stream *entry;
 
@@ -44,10 +47,12 @@ blocked_rouse_first(struct streams *streams, struct blocked_group *group)
 		struct blocked *blocked = entry->blocked;
 
 		streams->flow->work.done += WORK_VISIT;
-		if (!client_is_live(blocked->client) || blocked->is_served)
+		if (!client_is_live(blocked->client) || blocked->is_served || (claims && !entry->claims))
 			continue;
 		if (!blocked->is_awake)
 			blocked_rouse(streams, blocked);
+		else if (claims) /* perhaps it has looked already */
+			blocked->must_look_again = true;
 		if (!client_is_stalled(blocked->client))
 			return;
 	}
@@ -76,6 +81,7 @@ blocked_new(struct client *c, const struct blocked_key *keys, size_t n)
 			.after = keys[i].after,
 			.group = keys[i].group,
 			.consumer = keys[i].consumer,
+			.claims = keys[i].claims,
 			.name = { p, keys[i].name.len },
 		};
 		p = slice_put(p, keys[i].name);
@@ -131,7 +137,12 @@ blocked_again(struct streams *streams, struct blocked *blocked)
 			return false;
 		}
 	}
-	return flow_wait(streams->flow, blocked->client, &streams->blocked);
+	if (!flow_wait(streams->flow, blocked->client, &streams->blocked))
+		return false;
+	if (blocked->must_look_again)
+		blocked_rouse(streams, blocked);
+	blocked->must_look_again = false;
+	return true;
 }
 
 void
@@ -156,7 +167,10 @@ blocked_free(struct streams *streams, struct blocked *blocked)
 
 		blocked_leave(streams, entry);
 		if (group && blocked->is_awake && !blocked->is_served)
-			blocked_rouse_first(streams, group);
+			blocked_rouse_first(streams, group, false);
+		/* Whether it has taken something or not, there may be more to claim. */
+		if (group && entry->claims && blocked->is_awake && group->n_claims > 0)
+			blocked_rouse_first(streams, group, true);
 	}
 	streams->n_blocked--;
 	if (streams->n_blocked == 0) {
@@ -183,7 +197,7 @@ blocked_wake(struct streams *streams, struct stream *stream)
 		blocked_rouse(streams, entry->blocked);
 	}
 	LIST_FOREACH(group, &stream->blocked_groups, link)
-		blocked_rouse_first(streams, group);
+		blocked_rouse_first(streams, group, false);
 }
 
 void
@@ -192,18 +206,16 @@ blocked_wake_next(struct streams *streams, struct stream *stream, uint64_t no)
 	struct blocked_group *group = LIST_EMPTY(&stream->blocked_groups) ? NULL : blocked_find_group(streams, no);
 
 	if (group)
-		blocked_rouse_first(streams, group);
+		blocked_rouse_first(streams, group, false);
 }
 
 void
 blocked_wake_claims(struct streams *streams, struct stream *stream, uint64_t no)
 {
 	struct blocked_group *group = LIST_EMPTY(&stream->blocked_groups) ? NULL : blocked_find_group(streams, no);
-	struct blocked_stream *entry;
 
-	if (group)
-		TAILQ_FOREACH(entry, &group->waiters, link)
-			blocked_rouse(streams, entry->blocked);
+	if (group && group->n_claims > 0)
+		blocked_rouse_first(streams, group, true);
 }
 
 /* Wakes all of a list, and empties it; that of a group is gone afterwards. */

@@ -18,6 +18,7 @@ struct blocked {
 	bool is_unblocked_with_error; /* CLIENT UNBLOCK ... ERROR */
 	bool is_served;               /* set by XREADGROUP, see blocked_free() */
 	bool is_awake;                /* was woken, and has not begun to wait again */
+	bool must_look_again;         /* there was something to claim while it was awake */
 	uint64_t deadline_us;         /* of CLOCK_MONOTONIC; UINT64_MAX: none */
 	struct heap_node alarm;       /* in streams.deadlines: the deadline, or an earlier time, see blocked_retry() */
 	size_t memory;                /* bytes that it takes */
@@ -30,6 +31,7 @@ struct blocked_key {
 	struct slice name;
 	struct stream_id after;
 	uint64_t group, consumer;
+	bool claims;
 };
 
 /*
@@ -56,7 +58,7 @@ void blocked_free(struct streams *streams, struct blocked *blocked);
 void blocked_wake(struct streams *streams, struct stream *stream);
 /* A group has entries to give: wakes the XREADGROUP that waits longest. */
 void blocked_wake_next(struct streams *streams, struct stream *stream, uint64_t group);
-/* Entries of a group can be claimed, which only some of those that wait for it may want: wakes all. */
+/* Entries of a group can be claimed: wakes the XREADGROUP CLAIM that waits longest; when that is done, the next. */
 void blocked_wake_claims(struct streams *streams, struct stream *stream, uint64_t group);
 /* The group, or the stream, is gone: those that wait for it run again, and find that out. */
 void blocked_wake_group(struct streams *streams, struct stream *stream, uint64_t group);

@@ -136,7 +136,7 @@ group_new_consumer(struct streams *streams, struct stream_group *group, struct s
 	consumer->seen_ms = now_ms;
 	group_touch_consumer(group, consumer);
 	group->is_dirty = true; /* has the last number */
-	stream_touch(streams, group->stream);
+	stream_touch_part(streams, group->stream);
 	return consumer;
 }
 
@@ -176,5 +176,5 @@ group_delete_consumer(struct streams *streams, struct stream_group *group, struc
 	group->consumer_bytes -= sizeof(*consumer) + consumer->name_len;
 	free(consumer);
 	group_charge(streams, group);
-	stream_touch(streams, group->stream);
+	stream_touch_part(streams, group->stream);
 }

@@ -89,6 +89,7 @@ group_apply_rule(struct streams *streams, struct stream_group *group, bool has_o
 	if (handouts)
 		handouts_scan(streams, handouts, has_orphans);
 	group_idle_watch(streams, group);
-	/* Perhaps max_pending was reached, or something can be given again. */
+	/* Perhaps max_pending was reached, or something can be given again; or the group was paused. */
 	blocked_wake_next(streams, group->stream, group->no);
+	blocked_wake_claims(streams, group->stream, group->no);
 }

@@ -1,5 +1,5 @@
 /*
- * How many entries a group has read, and how many it has yet to read. The answers are those of Redis 8.0, which counts
+ * How many entries a group has read, and how many it has yet to read. The answers are those of Redis 8, which counts
  * without reading entries, and does not know how many were deleted ahead of the group: then it says so.
  */
 #include "group-lag.h"
@@ -82,4 +82,15 @@ group_lag_advance(struct streams *streams, struct stream_group *group, struct st
 	else if (stream->added > 0)
 		read = group_lag_estimate_read(stream, id);
 	group_set_last(streams, group, id, read);
+}
+
+void
+group_lag_limit(struct streams *streams, struct stream *stream)
+{
+	struct stream_group *group;
+
+	streams->flow->work.done += stream->n_groups * WORK_VISIT;
+	TAILQ_FOREACH(group, &stream->groups, link)
+		if (group->entries_read != GROUP_READ_UNKNOWN && group->entries_read > stream->added)
+			group_set_last(streams, group, group->last, group->entries_read);
 }

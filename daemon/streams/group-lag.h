@@ -9,6 +9,8 @@ void group_lag_advance(struct streams *streams, struct stream_group *group, stru
 /* How many of the entries ever added have ids up to `id`, as Redis estimates it; or GROUP_READ_UNKNOWN. */
 uint64_t group_lag_estimate_read(const struct stream *stream, struct stream_id id);
 
-/* Entries that the group has not been given yet; negative if XGROUP claimed that it has read more than there were.
- * Returns false if that is not known. */
+/* XSETID has set how many entries were ever added: groups have not read more. */
+void group_lag_limit(struct streams *streams, struct stream *stream);
+
+/* Entries that the group has not been given yet. Returns false if that is not known. */
 bool group_lag_get(const struct stream_group *group, int64_t *ret_lag);

@@ -13,9 +13,6 @@
 #include "stream-owner.h"
 #include "stream.h"
 
-/* About what a leaf takes in a batch. */
-#define GROUP_LEAF_BYTES 400
-
 int
 group_compare_names(const uint8_t *a, size_t a_len, struct slice b)
 {
@@ -57,7 +54,7 @@ group_charge(struct streams *streams, struct stream_group *group)
 	if (bytes != group->charged)
 		stream_charge(streams, group->stream->uid, (int64_t)bytes - (int64_t)group->charged);
 	group->charged = bytes;
-	group->history_charged = group->pending.history_bytes;
+	handouts_charge_histories(streams, group->stream, &group->pending.histories);
 }
 
 struct stream_group *
@@ -105,8 +102,10 @@ group_set_last(struct streams *streams, struct stream_group *group, struct strea
 {
 	group->last = last;
 	group->entries_read = entries_read;
+	if (entries_read != GROUP_READ_UNKNOWN && entries_read > group->stream->added)
+		group->entries_read = group->stream->added;
 	group->is_dirty = true;
-	stream_touch(streams, group->stream);
+	stream_touch_part(streams, group->stream);
 }
 
 int
@@ -142,7 +141,7 @@ group_clear(struct streams *streams, struct stream_group *group)
 	free(group->name);
 	free(group->values);
 	heap_remove(&streams->groups_idle, &group->idle);
-	handouts_take_histories(streams, &group->pending);
+	handouts_take_histories(streams, group->stream, &group->pending.histories);
 	pending_deinit(&group->pending);
 	handouts_end(streams, group->handouts);
 }
@@ -155,7 +154,7 @@ group_delete(struct streams *streams, struct stream *stream, struct stream_group
 	streams->flow->work.done += group->n_consumers * WORK_VISIT + group->pending.n * WORK_LOOKUP;
 	group_clear(streams, group);
 	*group = (struct stream_group){ .no = group->no, .is_stored = group->is_stored };
-	stream_touch(streams, stream);
+	stream_touch_part(streams, stream);
 	blocked_wake_group(streams, stream, group->no);
 	if (group->is_stored)
 		TAILQ_INSERT_TAIL(&stream->gone_groups, group, link);
@@ -199,11 +198,11 @@ group_touch_pending(struct streams *streams, struct stream_group *group, size_t 
 {
 	size_t more = group->pending.n_dirty > dirty ? group->pending.n_dirty - dirty : 0;
 
-	streams->dirty_bytes += more * GROUP_LEAF_BYTES;
+	streams->dirty_bytes += pending_batch_bytes(&group->pending, dirty);
 	streams->flow->work.done += more * WORK_LOOKUP; /* of saving them */
-	if (group->pending.n != leaves || group->pending.history_bytes != group->history_charged)
+	if (group->pending.n != leaves || group->pending.histories.bytes != group->pending.histories.charged)
 		group_charge(streams, group);
-	stream_touch(streams, group->stream);
+	stream_touch_part(streams, group->stream);
 }
 
 struct stream_pending *

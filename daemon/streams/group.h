@@ -48,8 +48,7 @@ struct stream_group {
 	uint64_t *gone; /* numbers of consumers on disk that are gone; has room for all that there are */
 	size_t n_gone, gone_cap;
 	size_t consumer_bytes; /* memory of all consumers */
-	size_t history_charged;
-	size_t charged; /* of memory that the maker of the stream pays for */
+	size_t charged; /* of memory that the maker of the stream pays for, beside histories of pending entries */
 };
 
 struct stream_group *group_find(const struct stream *stream, struct slice name);
@@ -57,7 +56,7 @@ struct stream_group *group_find_no(const struct stream *stream, uint64_t no);
 /* Makes a group that does not exist; the caller has looked at GROUP_MAX. Returns NULL without memory. */
 struct stream_group *group_new(struct streams *streams, struct stream *stream, struct slice name, struct stream_id last,
                                uint64_t entries_read);
-/* XGROUP SETID. */
+/* The group has been given entries up to this one. No more count as read than were ever added. */
 void group_set_last(struct streams *streams, struct stream_group *group, struct stream_id last, uint64_t entries_read);
 /* Gives the group these values of its own, in place of those it has. What follows from it: group_apply_rule(). Returns
  * 0 or -ENOMEM. */

@@ -116,10 +116,19 @@ handouts_take(struct streams *streams, struct handouts *handouts, struct stream_
 }
 
 void
-handouts_take_histories(struct streams *streams, struct pending *pending)
+handouts_charge_histories(struct streams *streams, const struct stream *stream, struct pending_histories *histories)
 {
-	TAILQ_CONCAT(&streams->histories_gone, &pending->histories, link);
-	pending->history_bytes = 0;
+	if (histories->bytes != histories->charged)
+		stream_charge(streams, stream->uid, (int64_t)histories->bytes - (int64_t)histories->charged);
+	histories->charged = histories->bytes;
+}
+
+void
+handouts_take_histories(struct streams *streams, const struct stream *stream, struct pending_histories *histories)
+{
+	TAILQ_CONCAT(&streams->histories_gone, &histories->list, link);
+	histories->bytes = 0;
+	handouts_charge_histories(streams, stream, histories);
 }
 
 void
@@ -322,7 +331,9 @@ void
 handouts_note(struct streams *streams, struct handouts *handouts, struct stream_pending *entry,
               enum pending_cause cause, uint64_t delay_ms)
 {
-	struct pending_history *history = pending_get_history(handouts->pending, entry);
+	struct pending *pending = handouts->pending;
+	struct pending_history *history = pending_history_get(&pending->histories, &entry->history);
+	size_t n_dirty = pending->n_dirty;
 
 	streams->flow->work.done += 2 * WORK_LOOKUP;
 	if (history) {
@@ -332,8 +343,12 @@ handouts_note(struct streams *streams, struct handouts *handouts, struct stream_
 		history->consumer = entry->consumer ? entry->consumer->no : history->consumer;
 		history->due_ms = delay_ms > 0 ? streams_unix_ms() + delay_ms : 0;
 	}
-	pending_changed(handouts->pending, entry);
-	stream_touch(streams, handouts->stream);
+	pending_changed(pending, entry);
+	streams->dirty_bytes += pending_batch_bytes(pending, n_dirty);
+	if (pending->n_dirty == n_dirty && pending->histories.bytes > pending->histories.charged)
+		streams->dirty_bytes += pending->histories.bytes - pending->histories.charged;
+	handouts_charge_histories(streams, handouts->stream, &pending->histories);
+	stream_touch_part(streams, handouts->stream);
 }
 
 void

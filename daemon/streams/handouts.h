@@ -62,8 +62,12 @@ struct handouts *handouts_new(struct streams *streams, struct stream *stream, ui
 /* The group goes, with its pending entries. Takes NULL. */
 void handouts_end(struct streams *streams, struct handouts *handouts);
 
+/* Charges the maker of the stream with the histories of a group, as they are now. */
+void handouts_charge_histories(struct streams *streams, const struct stream *stream,
+                               struct pending_histories *histories);
+
 /* The histories of a group that goes are freed in portions, too. */
-void handouts_take_histories(struct streams *streams, struct pending *pending);
+void handouts_take_histories(struct streams *streams, const struct stream *stream, struct pending_histories *histories);
 
 /*
  * The entry was given to a connection; NULL: it is not known to which. Or a consumer has given it back: it can be given

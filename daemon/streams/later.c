@@ -16,7 +16,7 @@
 void
 later_init_all(struct streams *streams)
 {
-	TAILQ_INIT(&streams->laters);
+	pending_init(&streams->laters);
 	TAILQ_INIT(&streams->laters_gone);
 }
 
@@ -29,23 +29,40 @@ later_charge(struct later *later)
 	later->charged = bytes;
 }
 
+static struct stream_id
+later_key(uint64_t no)
+{
+	return (struct stream_id){ .ms = no };
+}
+
+struct later *
+later_from(const struct streams *streams, uint64_t no)
+{
+	const struct stream_pending *next = pending_next(&streams->laters, later_key(no));
+
+	return next ? next->laters : NULL;
+}
+
 /* What the stream has of them, made if there is nothing yet. NULL without memory. */
 static struct later *
 later_get(struct streams *streams, struct stream *stream)
 {
 	struct later *later = stream->later;
+	struct stream_pending *place;
 
 	if (later)
 		return later;
 	later = calloc(1, sizeof(*later));
-	if (!later)
+	place = later ? pending_add(&streams->laters, later_key(stream->no)) : NULL;
+	if (!place) {
+		free(later);
 		return NULL;
+	}
+	place->laters = later;
 	later->stream = stream;
-	later->no = ++streams->last_later;
 	pending_init(&later->set);
 	TAILQ_INIT(&later->dirty);
 	TAILQ_INIT(&later->gone);
-	TAILQ_INSERT_TAIL(&streams->laters, later, link);
 	stream->later = later;
 	stream->has_later = true;
 	return later;
@@ -202,7 +219,7 @@ later_end(struct streams *streams, struct stream *stream)
 	if (!later)
 		return;
 	heap_remove(&streams->laters_due, &later->due);
-	TAILQ_REMOVE(&streams->laters, later, link);
+	pending_remove(&streams->laters, later_key(stream->no), NULL);
 	TAILQ_INSERT_TAIL(&streams->laters_gone, later, link);
 	stream->owner->bytes -= later->charged;
 	streams->n_later -= later->set.n_entries;
@@ -214,5 +231,6 @@ void
 later_deinit_all(struct streams *streams)
 {
 	later_free_gone(streams, UINT64_MAX);
+	pending_deinit(&streams->laters);
 	heap_deinit(&streams->laters_due);
 }

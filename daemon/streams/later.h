@@ -28,10 +28,9 @@ struct later_entry {
 
 /* Of one stream. */
 struct later {
-	TAILQ_ENTRY(later) link; /* in streams.laters or streams.laters_gone */
-	uint64_t no;             /* the order in streams.laters */
 	struct heap_node due;    /* in streams.laters_due; the key is Unix time in ms */
 	struct stream *stream;   /* NULL: it is gone */
+	TAILQ_ENTRY(later) link; /* in streams.laters_gone, if it is */
 	struct pending set;      /* of entries, by id */
 	size_t bytes, charged;   /* memory of the entries; of all, that the maker of the stream pays for */
 	/* For the disk. */
@@ -46,6 +45,9 @@ int later_add(struct streams *streams, struct stream *stream, uint64_t due_ms, s
 
 /* Returns whether it was there. */
 bool later_cancel(struct streams *streams, struct stream *stream, struct stream_id id);
+
+/* What the first stream has whose number is at least that; or NULL. There need not be any entries. */
+struct later *later_from(const struct streams *streams, uint64_t no);
 
 /* The first one of the stream from id on, or NULL. */
 const struct later_entry *later_next(const struct stream *stream, struct stream_id id);

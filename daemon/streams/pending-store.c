@@ -107,7 +107,7 @@ pending_saved(struct pending *pending)
 static int
 pending_unpack_history(struct pending *pending, struct stream_pending *entry, const uint8_t **p, const uint8_t *end)
 {
-	struct pending_history *history = pending_get_history(pending, entry);
+	struct pending_history *history = pending_history_get(&pending->histories, &entry->history);
 	uint64_t cause, flags, status, len;
 
 	if (!history)
@@ -126,7 +126,7 @@ pending_unpack_history(struct pending *pending, struct stream_pending *entry, co
 	history->has_status = flags & PENDING_HAS_STATUS;
 	history->status = pending_unfold_sign(status);
 	*p += len;
-	return pending_set_text(pending, history, (struct slice){ *p - len, len });
+	return pending_history_set_text(&pending->histories, history, (struct slice){ *p - len, len });
 }
 
 /* Histories that were read stay with the leaf, also if it returns an error. Returns 0, -ENOMEM or -EBADMSG. */
@@ -203,6 +203,6 @@ pending_load(struct pending *pending, struct slice key, struct slice value,
 	if (r == 0)
 		r = pending_place_leaf(pending, &leaf);
 	for (size_t i = 0; r < 0 && i < leaf.n; i++)
-		pending_drop_history(pending, &leaf.entries[i]);
+		pending_history_drop(&pending->histories, &leaf.entries[i].history);
 	return r;
 }

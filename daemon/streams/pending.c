@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* About what a leaf without histories takes in a batch. */
+#define PENDING_LEAF_BATCH 400
+
 /* Neighbours with so many entries together become one leaf. */
 #define PENDING_MERGED (PENDING_LEAF_MAX * 3 / 4)
 
@@ -19,7 +22,7 @@ pending_init(struct pending *pending)
 {
 	*pending = (struct pending){ 0 };
 	TAILQ_INIT(&pending->dirty);
-	TAILQ_INIT(&pending->histories);
+	TAILQ_INIT(&pending->histories.list);
 }
 
 void
@@ -27,8 +30,8 @@ pending_deinit(struct pending *pending)
 {
 	struct pending_history *history;
 
-	while ((history = TAILQ_FIRST(&pending->histories))) {
-		TAILQ_REMOVE(&pending->histories, history, link);
+	while ((history = TAILQ_FIRST(&pending->histories.list))) {
+		TAILQ_REMOVE(&pending->histories.list, history, link);
 		pending_history_free(history);
 	}
 	for (size_t i = 0; i < pending->n; i++)
@@ -43,8 +46,15 @@ size_t
 pending_bytes(const struct pending *pending)
 {
 	return (pending->n + (pending->spare != NULL)) * sizeof(struct pending_leaf) +
-	       pending->cap * sizeof(*pending->leaves) + pending->cap_gone * sizeof(*pending->gone) +
-	       pending->history_bytes;
+	       pending->cap * sizeof(*pending->leaves) + pending->cap_gone * sizeof(*pending->gone);
+}
+
+size_t
+pending_batch_bytes(const struct pending *pending, size_t n_dirty)
+{
+	size_t n = pending->n_dirty > n_dirty ? pending->n_dirty - n_dirty : 0;
+
+	return n > 0 ? n * (PENDING_LEAF_BATCH + pending->histories.bytes / pending->n) : 0;
 }
 
 struct pending_place
@@ -157,59 +167,6 @@ void
 pending_changed(struct pending *pending, const struct stream_pending *entry)
 {
 	leaf_touch(pending, pending_leaf(pending, pending_search(pending, entry->id).leaf));
-}
-
-struct pending_history *
-pending_get_history(struct pending *pending, struct stream_pending *entry)
-{
-	if (entry->history)
-		return entry->history;
-	entry->history = calloc(1, sizeof(*entry->history));
-	if (!entry->history)
-		return NULL;
-	TAILQ_INSERT_TAIL(&pending->histories, entry->history, link);
-	pending->history_bytes += sizeof(*entry->history);
-	return entry->history;
-}
-
-int
-pending_set_text(struct pending *pending, struct pending_history *history, struct slice text)
-{
-	uint8_t *copy = NULL;
-
-	if (text.len > PENDING_TEXT_MAX) {
-		text.len = PENDING_TEXT_MAX;
-		while (text.len > PENDING_TEXT_MAX - 4 && (text.p[text.len] & 0xc0) == 0x80) /* inside of a character */
-			text.len--;
-	}
-	if (text.len > 0 && !(copy = malloc(text.len)))
-		return -ENOMEM;
-	slice_put(copy, text);
-	free(history->text);
-	pending->history_bytes += text.len - history->text_len;
-	history->text = copy;
-	history->text_len = text.len;
-	return 0;
-}
-
-void
-pending_history_free(struct pending_history *history)
-{
-	free(history->text);
-	free(history);
-}
-
-void
-pending_drop_history(struct pending *pending, struct stream_pending *entry)
-{
-	struct pending_history *history = entry->history;
-
-	if (!history)
-		return;
-	TAILQ_REMOVE(&pending->histories, history, link);
-	pending->history_bytes -= sizeof(*history) + history->text_len;
-	pending_history_free(history);
-	entry->history = NULL;
 }
 
 /* Room for one more leaf, in the vector and, for the day it goes, among those that are gone. Returns 0 or -ENOMEM. */
@@ -387,8 +344,7 @@ pending_remove(struct pending *pending, struct stream_id id, struct stream_pendi
 	entry = pending_leaf_entry(leaf, place.at);
 	if (stream_id_cmp(entry->id, id) != 0)
 		return false;
-	if (entry->history)
-		pending_drop_history(pending, entry);
+	pending_history_drop(&pending->histories, &entry->history);
 	if (ret_was)
 		*ret_was = *entry;
 	if (place.at == 0)

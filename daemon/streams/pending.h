@@ -9,20 +9,18 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "pending-history.h"
 #include "protocol.h"
 #include "stream-id.h"
 
 #define PENDING_LEAF_MAX 64
 
 struct handout;
+struct later;
 struct later_entry;
 struct pending_leaf;
 
 TAILQ_HEAD(pending_leaves, pending_leaf);
-TAILQ_HEAD(pending_histories, pending_history);
-
-/* Bytes of a text that is kept with an entry, at most. */
-#define PENDING_TEXT_MAX ((size_t)256)
 
 struct stream_consumer {
 	uint64_t no;                 /* within the group; never used again */
@@ -34,30 +32,6 @@ struct stream_consumer {
 	uint8_t name[];
 };
 
-enum pending_cause {
-	PENDING_FAILED,    /* a consumer said so */
-	PENDING_TIMED_OUT, /* it was not acknowledged in time */
-	PENDING_DIED,      /* the connection that had it ended */
-	PENDING_RELEASED,  /* it was given back without being counted */
-	PENDING_CAUSES,
-};
-
-/* How deliveries of an entry have ended, once one did without an acknowledgement. */
-struct pending_history {
-	TAILQ_ENTRY(pending_history) link; /* in pending.histories */
-	uint64_t ended[PENDING_CAUSES];    /* so many by each cause */
-	uint64_t consumer;                 /* the number of the one that had it last, or 0 */
-	uint64_t due_ms;                   /* Unix time before which it is not given again, or 0 */
-	uint8_t cause;                     /* enum pending_cause: how the last one has ended */
-	bool is_over;                      /* nobody has the entry since */
-	bool is_fatal;                     /* is not to be given again: it goes to the dead-letter stream */
-	/* What the last consumer that gave it back has said. */
-	bool has_status;
-	int64_t status;
-	size_t text_len;
-	uint8_t *text; /* or NULL */
-};
-
 struct stream_pending {
 	struct stream_id id;
 	struct stream_consumer *consumer; /* or NULL: it was given back (XNACK) */
@@ -66,6 +40,7 @@ struct stream_pending {
 	union {
 		struct handout *handout;   /* handouts.c's; or NULL */
 		struct later_entry *later; /* later.c's */
+		struct later *laters;      /* likewise */
 	};
 	struct pending_history *history; /* or NULL */
 };
@@ -81,15 +56,17 @@ struct pending {
 	size_t n_gone, cap_gone;    /* cap_gone is at least n + n_gone, so that a removal needs no memory */
 	uint64_t last_no;
 	uint64_t n_entries;
-	struct pending_histories histories;
-	size_t history_bytes; /* memory of them */
+	struct pending_histories histories; /* of the entries */
 };
 
 void pending_init(struct pending *pending);
 void pending_deinit(struct pending *pending);
 
-/* Bytes of memory. */
+/* Bytes of memory, without histories. */
 size_t pending_bytes(const struct pending *pending);
+
+/* About what those leaves take in a batch that became dirty since n_dirty was that. */
+size_t pending_batch_bytes(const struct pending *pending, size_t n_dirty);
 
 /* What these return is valid until an entry is added or removed. Or NULL: there is none. */
 struct stream_pending *pending_find(const struct pending *pending, struct stream_id id);
@@ -106,15 +83,6 @@ void pending_walk_from(const struct pending *pending, struct pending_walk *walk,
 
 /* Adds an entry that is not in it; the caller sets the other members at once. Returns NULL without memory. */
 struct stream_pending *pending_add(struct pending *pending, struct stream_id id);
-
-/* The history of an entry, which is made if it has none; NULL without memory. */
-struct pending_history *pending_get_history(struct pending *pending, struct stream_pending *entry);
-/* The text is cut, between characters, if it is longer than PENDING_TEXT_MAX. Empty: there is none. Returns 0 or
- * -ENOMEM. */
-int pending_set_text(struct pending *pending, struct pending_history *history, struct slice text);
-void pending_drop_history(struct pending *pending, struct stream_pending *entry);
-/* Frees one that has left the list. */
-void pending_history_free(struct pending_history *history);
 
 /* Returns whether it was there; *ret_was, if not NULL, is what it was, without its history. */
 bool pending_remove(struct pending *pending, struct stream_id id, struct stream_pending *ret_was);

@@ -82,7 +82,7 @@ producer_forget(struct streams *streams, struct stream *stream, struct producer 
 	producer->ring = NULL;
 	if (producer->is_stored) {
 		TAILQ_INSERT_TAIL(&producers->gone, producer, link);
-		stream_touch(streams, stream);
+		stream_touch_part(streams, stream);
 	} else {
 		free(producer);
 	}
@@ -268,7 +268,7 @@ producers_add(struct streams *streams, struct stream *stream, struct slice pid, 
 	stream->producers->added++;
 	stream->producers->is_dirty = true;
 	streams->dirty_bytes += producer->n * sizeof(producer->ring[0]);
-	stream_touch(streams, stream);
+	stream_touch_part(streams, stream);
 }
 
 int
@@ -288,7 +288,7 @@ producers_configure(struct streams *streams, struct stream *stream, uint32_t dur
 	streams->flow->work.done += producers->table.n * WORK_LOOKUP;
 	while ((producer = TAILQ_FIRST(&producers->used)))
 		producer_forget(streams, stream, producer);
-	stream_touch(streams, stream);
+	stream_touch_part(streams, stream);
 	return 0;
 }
 
@@ -307,7 +307,7 @@ producers_extend(struct streams *streams, struct stream *stream, uint32_t durati
 	if (producers->size < size)
 		producers->size = size;
 	producers->is_dirty = true;
-	stream_touch(streams, stream);
+	stream_touch_part(streams, stream);
 	return 0;
 }
 

@@ -178,7 +178,7 @@ streams_retain(struct streams *streams)
 	struct heap_node *due = heap_first(&streams->retain_due);
 	struct stream *stream;
 
-	if (streams->is_dead)
+	if (streams->is_dead || streams->is_filling) /* the batch is to become whole */
 		return;
 	now_us = due ? streams_now_us() : 0;
 	while (due && due->key <= now_us && streams->flow->work.done < work_end) {

@@ -17,7 +17,7 @@ void stream_retain_deinit(struct streams *streams);
  */
 const char *stream_retain_refusal(struct streams *streams, struct stream *stream);
 
-/* Removes what is too much, in portions. streams_advance() calls it; call it before streams_commit(), too. */
+/* Removes what is too much, in portions; nothing while a batch is filled. Before each commit. */
 void streams_retain(struct streams *streams);
 
 /* Whether streams_retain() has something to do, which must not wait for an event; and when it will have: microseconds

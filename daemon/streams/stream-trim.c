@@ -10,6 +10,7 @@
 
 #include "stream-cache.h"
 #include "stream-index.h"
+#include "stream-tails.h"
 
 /* Room to remember one more key. Returns 0 or -ENOMEM. */
 static int
@@ -72,8 +73,10 @@ stream_trim_remove_block(struct streams *streams, struct stream *stream, size_t 
 		stream_trim_forget_key(stream, i, sb->first);
 	else if (block->is_stored)
 		stream_trim_forget_key(stream, i, block->key);
-	if (block)
+	if (block) {
+		stream_tails_settle(streams, stream, block);
 		stream_cache_drop(streams, block);
+	}
 	streams->flow->work.done += WORK_VISIT + WORK_BYTES(stream_index_remove(stream, i) * sizeof(*sb));
 	stream_touch(streams, stream);
 }

@@ -41,7 +41,7 @@ stream_unnote_full(struct streams *streams, struct stream *stream)
 }
 
 void
-stream_touch(struct streams *streams, struct stream *stream)
+stream_touch_part(struct streams *streams, struct stream *stream)
 {
 	stream->changed_in = streams->batch;
 	streams->changes++;
@@ -54,6 +54,13 @@ stream_touch(struct streams *streams, struct stream *stream)
 	streams->dirty_bytes += STREAM_RECORD_BYTES;
 }
 
+void
+stream_touch(struct streams *streams, struct stream *stream)
+{
+	stream->has_changed = true;
+	stream_touch_part(streams, stream);
+}
+
 static inline void
 stream_account(struct streams *streams, struct stream *stream, uint64_t bytes)
 {
@@ -62,8 +69,7 @@ stream_account(struct streams *streams, struct stream *stream, uint64_t bytes)
 	streams->bytes += bytes;
 }
 
-/* The block, which is in memory, is about to change or has changed. */
-static inline void
+void
 stream_block_dirty(struct streams *streams, struct stream *stream, struct block *block)
 {
 	if (block->place != BLOCK_DIRTY) {
@@ -72,7 +78,7 @@ stream_block_dirty(struct streams *streams, struct stream *stream, struct block 
 	}
 	if (block_memory(block) != block->memory)
 		stream_cache_account(streams, block);
-	stream_touch(streams, stream);
+	stream_touch_part(streams, stream);
 }
 
 void
@@ -86,7 +92,9 @@ stream_block_changed(struct streams *streams, struct stream *stream, struct stre
 	sb->n = block->n;
 	if (block->n > 0)
 		sb->first = block_id(block, 0);
+	block->is_edited = true;
 	stream_block_dirty(streams, stream, block);
+	stream_touch(streams, stream);
 }
 
 static inline bool
@@ -115,8 +123,11 @@ stream_add_block(struct streams *streams, struct stream *stream, struct stream_i
 		return NULL;
 	}
 	old = stream_index_last(stream);
-	if (old && old->block && old->block->n > 0)
+	if (old && old->block && old->block->n > 0) {
+		if (old->block->has_tails)
+			stream_block_dirty(streams, stream, old->block);
 		stream_cache_close(streams, old->block);
+	}
 	sb = stream_index_add(stream, id);
 	sb->block = block;
 	block->stream = stream;

@@ -60,8 +60,12 @@ uint64_t stream_count_after(struct streams *streams, const struct stream *stream
 /* XSETID. */
 void stream_set_last(struct streams *streams, struct stream *stream, struct stream_id last);
 
-/* Call after any change of what is stored for the stream or one of its groups: it is saved with the next commit. */
+/* Call after any change of what is stored for the stream: it is saved with the next commit. */
 void stream_touch(struct streams *streams, struct stream *stream);
+/* If only what is stored beside its record has changed: groups, producers. */
+void stream_touch_part(struct streams *streams, struct stream *stream);
+/* Only the block, which is in memory, is about to change or has changed. */
+void stream_block_dirty(struct streams *streams, struct stream *stream, struct block *block);
 
 /* stream-retain.c looks at the stream in this pass: it may have too much by its rule. */
 void stream_note_full(struct streams *streams, struct stream *stream);

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "stream-cache.h"
+#include "stream-retain.h"
 #include "streams-fill.h"
 #include "streams-registry.h"
 
@@ -116,6 +117,7 @@ streams_commit(struct streams *streams)
 	commit_note_state(streams);
 	if (!streams->is_filling)
 		streams_sweep(streams);
+	streams_retain(streams);
 	stream_cache_shrink(streams);
 	if (!commit_is_due(streams))
 		commit_open_empty(streams);

@@ -8,10 +8,12 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "buf.h"
 #include "client.h"
 #include "flow.h"
 #include "hashtable.h"
 #include "heap.h"
+#include "pending.h"
 #include "siphash.h"
 #include "storage.h"
 #include "stream-id.h"
@@ -95,11 +97,16 @@ struct stream {
 
 	uint64_t changed_in;            /* the number of the batch with its last change, see streams_barrier() */
 	bool is_dirty;                  /* on streams.dirty */
+	bool has_changed;               /* so its record has to be saved, not only what was added */
 	bool has_later;                 /* has had entries that were to be added later */
 	bool is_stored;                 /* has a record on disk, or in a batch on its way there */
 	TAILQ_ENTRY(stream) dirty_link; /* of streams.dirty, or of streams.deleted */
 	struct heap_node expiring;      /* in streams.expiring, while expires_ms is set */
 	struct block_list dirty_blocks; /* that changed since they were last saved */
+	uint64_t tails_done;            /* tails up to this number count no more, see stream-tails.h */
+	uint64_t tails_from;            /* the first chapter with tails that count, or 0 */
+	size_t tails_bytes;             /* of those that count */
+	TAILQ_ENTRY(stream) tails_link; /* of tails.streams, unless tails_from is 0 */
 	/* Blocks that are on disk and not here any more: those up to gone_to, if has_gone; and single ones. */
 	bool has_gone;
 	struct stream_id gone_to;
@@ -148,6 +155,17 @@ struct stream_cache {
 	bool is_keeping;                 /* what is looked into now is kept */
 };
 
+/* See stream-tails.h. */
+struct stream_tails {
+	uint64_t no;                  /* of the last tail */
+	struct buf open;              /* the record that is being filled */
+	uint64_t open_no;             /* the number of the first tail in it */
+	uint64_t chapter, oldest;     /* that is being filled; that may be on disk */
+	size_t chapter_bytes;         /* in the first of these */
+	size_t bytes;                 /* of all tails that count */
+	TAILQ_HEAD(, stream) streams; /* with tails that count, by tails_from */
+};
+
 struct streams {
 	struct flow *flow;
 	struct storage *storage;
@@ -168,6 +186,7 @@ struct streams {
 	size_t committing_bytes; /* about what the batch under way has */
 	bool has_filled;         /* something is in the batch and not on `dirty` or `deleted` any more */
 	bool is_filling;         /* it takes several passes; meanwhile commands that write wait */
+	struct stream_tails tails;
 	struct stream_cache cache;
 	struct client_list throttled; /* wait until queue_bytes are no longer exceeded */
 	struct client_list blocked;   /* wait for entries, see blocked.h */
@@ -197,9 +216,10 @@ struct streams {
 	struct heap groups_idle; /* these are group-idle.c's */
 	uint64_t idle_from_ms, idle_offset_ms;
 	/* These are later.c's. */
-	TAILQ_HEAD(, later) laters, laters_gone; /* of streams, the one that got its first entry last at the end */
+	struct pending laters; /* what streams have, in the order of their numbers, which are the parts `ms` of ids */
+	TAILQ_HEAD(, later) laters_gone; /* of streams that are gone */
 	struct heap laters_due;
-	uint64_t last_later, n_later;
+	uint64_t n_later;
 	struct log_limit later_log;
 	struct client_list copying; /* wait for a copy of the store, see streams_backup() */
 	uint64_t fetched;           /* blocks that came from the disk */

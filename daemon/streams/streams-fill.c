@@ -19,6 +19,7 @@
 #include "producers-store.h"
 #include "stream-cache.h"
 #include "stream-index.h"
+#include "stream-tails.h"
 #include "streams-record.h"
 #include "streams-registry.h"
 
@@ -73,9 +74,46 @@ fill_write_block(struct streams *streams, struct stream *stream, struct block *b
 	if (storage_put_block(streams->storage, stream->no, id, block->n, bytes) < 0)
 		return -ENOMEM;
 	block->is_stored = true;
+	block->is_edited = false;
+	block->n_saved = block->n;
 	block->key = block_id(block, 0);
+	stream->has_changed = true; /* the record must know of its entries */
+	stream_tails_settle(streams, stream, block);
 	stream_cache_saved(streams, block, BLOCK_AHEAD);
 	return 0;
+}
+
+/* Of the last block of a stream, if it has changed. */
+static int
+fill_write_last(struct streams *streams, struct stream *stream, struct block *block)
+{
+	if (!stream_tails_can_take(streams, stream, block))
+		return fill_write_block(streams, stream, block);
+	if (stream_tails_take(streams, stream, block) < 0)
+		return -ENOMEM;
+	stream_cache_saved(streams, block, BLOCK_AHEAD);
+	return 0;
+}
+
+/*
+ * All blocks that changed. The last one comes last: tails are of one block of a stream only, so those before it must
+ * have been written when it has some. -EAGAIN: the work has to end, and something is left.
+ */
+static int
+fill_write_blocks(struct streams *streams, struct stream *stream, uint64_t work_end)
+{
+	struct stream_block *sb = stream_index_last(stream);
+	struct block *last = sb ? sb->block : NULL, *block, *next;
+
+	for (block = TAILQ_FIRST(&stream->dirty_blocks); block; block = next) {
+		next = TAILQ_NEXT(block, link);
+		if (streams->flow->work.done >= work_end)
+			return -EAGAIN;
+		stream->is_stored = true; /* so what is in the batch is deleted if the stream is */
+		if (block != last && fill_write_block(streams, stream, block) < 0)
+			return -ENOMEM;
+	}
+	return last && last->place == BLOCK_DIRTY ? fill_write_last(streams, stream, last) : 0;
 }
 
 /* What a stream has beside its blocks. -EAGAIN: the work has to end, and something is left. */
@@ -114,25 +152,23 @@ fill_write_rest(struct streams *streams, struct stream *stream, uint64_t work_en
 static int
 fill_write_stream(struct streams *streams, struct stream *stream, uint64_t work_end)
 {
+	uint64_t before = storage_batch_bytes(streams->storage) + streams->tails.no;
 	uint8_t record[STREAM_RECORD_MAX];
-	struct slice value = { record, stream_record_put(record, stream) };
-	struct block *block;
 	int r;
 
 	streams->flow->work.done += FILL_PIECE_WORK;
 	if (fill_erase_gone(streams, stream) < 0)
 		return -ENOMEM;
-	while ((block = TAILQ_FIRST(&stream->dirty_blocks))) {
-		stream->is_stored = true; /* so what is in the batch is deleted if the stream is */
-		if (streams->flow->work.done >= work_end)
-			return -EAGAIN;
-		if (fill_write_block(streams, stream, block) < 0)
-			return -ENOMEM;
-	}
+	r = fill_write_blocks(streams, stream, work_end);
+	if (r < 0)
+		return r;
 	stream->is_stored = true;
 	r = fill_write_rest(streams, stream, work_end);
-	if (r == 0)
-		r = storage_put(streams->storage, STORAGE_STREAMS, stream->no, STREAM_RECORD_KEY, value);
+	/* If what has changed needs nothing to be stored, an answer may wait for it all the same. */
+	if (r == 0 && (stream->has_changed || storage_batch_bytes(streams->storage) + streams->tails.no == before))
+		r = storage_put(streams->storage, STORAGE_STREAMS, stream->no, STREAM_RECORD_KEY,
+		                (struct slice){ record, stream_record_put(record, stream) });
+	stream->has_changed = stream->has_changed && r < 0;
 	return r;
 }
 
@@ -176,6 +212,8 @@ fill_write_all(struct streams *streams, uint64_t work_end)
 		TAILQ_REMOVE(&streams->dirty, stream, dirty_link);
 		stream->is_dirty = false;
 	}
+	if (stream_tails_save(streams) < 0)
+		return -ENOMEM;
 	if (streams->saved_no != streams->last_no)
 		r = storage_put(streams->storage, STORAGE_META, 0, STREAMS_LAST_NO_KEY, value);
 	if (r == 0)
@@ -183,11 +221,30 @@ fill_write_all(struct streams *streams, uint64_t work_end)
 	return r;
 }
 
+/* Streams whose tails are too old: their last blocks are written. */
+static void
+fill_mark_old(struct streams *streams)
+{
+	struct stream *stream = NULL;
+
+	while ((stream = stream_tails_next_old(streams, stream))) {
+		struct block *block = stream_index_last(stream)->block;
+
+		streams->flow->work.done += WORK_LOOKUP;
+		if (block && block->has_tails)
+			stream_block_dirty(streams, stream, block);
+	}
+}
+
 bool
 streams_fill(struct streams *streams, uint64_t work)
 {
 	uint64_t work_end = streams->flow->work.done + work;
-	int r = fill_write_all(streams, work < UINT64_MAX ? work_end : UINT64_MAX);
+	int r;
+
+	if (!streams->is_filling)
+		fill_mark_old(streams);
+	r = fill_write_all(streams, work < UINT64_MAX ? work_end : UINT64_MAX);
 
 	streams->has_filled = true;
 	streams->is_filling = r == -EAGAIN;

@@ -17,6 +17,7 @@
 #include "stream-name.h"
 #include "streams-record.h"
 #include "streams-registry.h"
+#include "tails-load.h"
 
 /* Of damaged records, so many are named in the log. */
 #define LOAD_LOG_LINES 20
@@ -36,6 +37,7 @@ struct streams_load_list {
 struct streams_load {
 	struct streams *streams;
 	struct streams_load_list all_streams, groups;
+	struct tails_load tails;
 	uint64_t damaged;
 	uint64_t strays; /* records and blocks that belong to nothing */
 };
@@ -84,9 +86,9 @@ streams_load_find(struct streams_load_list *list, uint64_t no)
 }
 
 static const char *const streams_load_nouns[] = {
-	[STORAGE_META] = "record",         [STORAGE_STREAMS] = "record of a stream", [STORAGE_GROUPS] = "group",
-	[STORAGE_CONSUMERS] = "consumer",  [STORAGE_PENDING] = "pending list",       [STORAGE_PRODUCERS] = "producer",
-	[STORAGE_LATER] = "delayed entry",
+	[STORAGE_META] = "record",         [STORAGE_STREAMS] = "record of a stream",  [STORAGE_GROUPS] = "group",
+	[STORAGE_CONSUMERS] = "consumer",  [STORAGE_PENDING] = "pending list",        [STORAGE_PRODUCERS] = "producer",
+	[STORAGE_LATER] = "delayed entry", [STORAGE_TAILS] = "record of new entries",
 };
 
 static void
@@ -122,6 +124,9 @@ streams_load_stream(struct streams_load *load, uint64_t no, struct slice value)
 	stream->last = record.last;
 	stream->max_deleted = record.max_deleted;
 	stream->added = record.added;
+	stream->tails_done = record.tails_done;
+	if (streams->tails.no < record.tails_done)
+		streams->tails.no = record.tails_done;
 	stream->is_stored = true;
 	stream->expires_ms = record.expires_ms;
 	return stream->expires_ms > 0 ? heap_add(&streams->expiring, &stream->expiring, stream->expires_ms) : 0;
@@ -185,6 +190,38 @@ streams_load_meta(struct streams_load *load, struct slice key, struct slice valu
 }
 
 static int
+streams_load_tails(struct streams_load *load, uint64_t chapter, struct slice key, struct slice value)
+{
+	int r = tails_load_record(&load->tails, chapter, key, value);
+
+	tails_load_note(&load->tails, chapter);
+	if (r == -EBADMSG)
+		streams_load_damaged(load, STORAGE_TAILS, chapter, NULL);
+	return r == -EBADMSG ? 0 : r;
+}
+
+static struct stream *
+streams_load_find_stream(void *arg, uint64_t no)
+{
+	struct streams_load *load = arg;
+	const struct streams_load_entry *entry = streams_load_find(&load->all_streams, no);
+
+	return entry ? entry->stream : NULL;
+}
+
+/* Now that all blocks are known. */
+static int
+streams_load_add_tails(struct streams_load *load)
+{
+	int r = tails_load_add(&load->tails);
+
+	load->strays += load->tails.strays;
+	if (r == -EBADMSG)
+		streams_load_damaged(load, STORAGE_TAILS, 0, NULL);
+	return r == -EBADMSG ? 0 : r;
+}
+
+static int
 streams_load_record(void *arg, enum storage_table table, uint64_t owner, struct slice key, struct slice value)
 {
 	struct streams_load *load = arg;
@@ -200,6 +237,8 @@ streams_load_record(void *arg, enum storage_table table, uint64_t owner, struct 
 	case STORAGE_PRODUCERS:
 	case STORAGE_LATER:
 		return streams_load_part(load, table, owner, key, value);
+	case STORAGE_TAILS:
+		return streams_load_tails(load, owner, key, value);
 	case STORAGE_TABLES:
 		break;
 	}
@@ -247,14 +286,18 @@ static int
 streams_load_damaged_record(void *arg, enum storage_table table, uint64_t owner,
                             struct slice key __attribute__((unused)))
 {
-	streams_load_damaged(arg, table, owner, NULL);
+	struct streams_load *load = arg;
+
+	streams_load_damaged(load, table, owner, NULL);
+	if (table == STORAGE_TAILS)
+		tails_load_note(&load->tails, owner);
 	return 0;
 }
 
 int
 streams_load(struct streams *streams)
 {
-	struct streams_load load = { .streams = streams };
+	struct streams_load load = { .streams = streams, .tails = { streams, streams_load_find_stream, &load } };
 	const struct storage_loader loader = {
 		.arg = &load,
 		.record = streams_load_record,
@@ -262,8 +305,13 @@ streams_load(struct streams *streams)
 		.damaged = streams_load_damaged_record,
 	};
 	char error[256] = "out of memory";
-	int r = storage_load(streams->storage, &loader, error, sizeof(error));
+	int r;
 
+	tails_load_init(&load.tails);
+	r = storage_load(streams->storage, &loader, error, sizeof(error));
+	if (r == 0)
+		r = streams_load_add_tails(&load);
+	tails_load_deinit(&load.tails);
 	free(load.all_streams.entries);
 	free(load.groups.entries);
 	if (r < 0)

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#define RECORD_FORMAT 1
+#define RECORD_FORMAT 2
 
 size_t
 stream_record_put(uint8_t *to, const struct stream *stream)
@@ -17,6 +17,7 @@ stream_record_put(uint8_t *to, const struct stream *stream)
 	p = varint_put(p, stream->max_deleted.ms);
 	p = varint_put(p, stream->max_deleted.seq);
 	p = varint_put(p, stream->added);
+	p = varint_put(p, stream->tails_done);
 	return (size_t)(slice_put(p, (struct slice){ stream->name, stream->name_len }) - to);
 }
 
@@ -31,7 +32,7 @@ stream_record_parse(struct slice record, struct stream *ret_stream, struct slice
 	    !varint_get(&p, end, &stream.expires_ms) || !varint_get(&p, end, &stream.last.ms) ||
 	    !varint_get(&p, end, &stream.last.seq) || !varint_get(&p, end, &stream.max_deleted.ms) ||
 	    !varint_get(&p, end, &stream.max_deleted.seq) || !varint_get(&p, end, &stream.added) ||
-	    (size_t)(end - p) > PROTOCOL_NAME_MAX)
+	    !varint_get(&p, end, &stream.tails_done) || (size_t)(end - p) > PROTOCOL_NAME_MAX)
 		return -EBADMSG;
 	stream.uid = (uid_t)uid;
 	*ret_stream = stream;

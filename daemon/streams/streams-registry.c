@@ -11,6 +11,7 @@
 #include "producers.h"
 #include "stream-name.h"
 #include "stream-owner.h"
+#include "stream-tails.h"
 #include "streams-clock.h"
 
 #define STREAM(node_) ((struct stream *)((char *)(node_)-offsetof(struct stream, node)))
@@ -136,6 +137,7 @@ streams_remove(struct streams *streams, struct stream *stream)
 	heap_remove(&streams->retain_due, &stream->retain_due);
 	streams->last_found = NULL;
 	heap_remove(&streams->expiring, &stream->expiring);
+	stream_tails_leave(streams, stream);
 	stream_free_blocks(streams, stream);
 	group_retire_all(streams, stream);
 	later_end(streams, stream);

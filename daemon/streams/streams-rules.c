@@ -67,15 +67,13 @@ streams_advance(struct streams *streams)
 	group_idle_advance(streams, work_end);
 	dead_letters_advance(streams, work_end);
 	later_advance(streams, work_end);
-	streams_retain(streams);
 }
 
 bool
 streams_have_work(const struct streams *streams)
 {
 	return streams->must_walk_rules || handouts_have_work(streams) || dead_letters_have_work(streams) ||
-	       later_have_work(streams) || group_idle_have_work(streams) || streams_must_retain(streams) ||
-	       streams_have_expired(streams);
+	       later_have_work(streams) || group_idle_have_work(streams) || streams_have_expired(streams);
 }
 
 uint64_t

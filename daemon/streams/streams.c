@@ -6,6 +6,7 @@
 #include "handouts.h"
 #include "later.h"
 #include "stream-cache.h"
+#include "stream-tails.h"
 #include "streams-load.h"
 
 int
@@ -24,6 +25,7 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 	stream_retain_init(streams);
 	streams->rules_generation = 1;
 	stream_cache_init(streams);
+	stream_tails_init(streams);
 	r = streams_registry_init(streams);
 	if (r == 0)
 		r = streams_commit_init(streams);
@@ -32,6 +34,7 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 	else
 		log_error("streams: %s", strerror(-r));
 	if (r < 0) {
+		streams->is_dead = true; /* what was loaded is a part, and is not stored */
 		streams_commit_deinit(streams);
 		streams_registry_deinit(streams);
 		handouts_deinit_all(streams);
@@ -39,6 +42,7 @@ streams_init(struct streams *streams, struct flow *flow, struct storage *storage
 		heap_deinit(&streams->groups_idle);
 		stream_retain_deinit(streams);
 		stream_cache_deinit(streams);
+		stream_tails_deinit(streams);
 	}
 	return r;
 }
@@ -54,6 +58,7 @@ streams_deinit(struct streams *streams)
 	stream_retain_deinit(streams);
 	storage_close(streams->storage);
 	stream_cache_deinit(streams);
+	stream_tails_deinit(streams);
 }
 
 void

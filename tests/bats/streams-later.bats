@@ -16,6 +16,10 @@ later() { # CASE...
     later tickets_are_listed_and_cancelled
 }
 
+@test "listing and cancelling cost the same for each entry, however many streams have some" {
+    later many_streams_cost_each_its_own
+}
+
 @test "a producer that repeats itself delays an entry once" {
     later a_producer_may_repeat_itself
 }

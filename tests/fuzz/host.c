@@ -471,7 +471,7 @@ host_streams_go_on(struct host *host)
 		return false;
 	host_enter(host);
 	go_on = streams_have_changes(&host->streams) || streams_have_work(&host->streams) ||
-	        !TAILQ_EMPTY(&host->streams.cache.fetching);
+	        streams_must_retain(&host->streams) || !TAILQ_EMPTY(&host->streams.cache.fetching);
 	host_leave();
 	return go_on;
 }

@@ -5,7 +5,7 @@ with: what is newer (XREADGROUP with CLAIM, XACKDEL, XNACK), and the limit of pe
 import sys
 import time
 
-from resp import Client, Error, wait_until
+from resp import Client, Error, info, wait_until
 
 CASES = {}
 
@@ -47,6 +47,10 @@ def make_idle(client, consumer, ms, *ids, key="s", group="g"):
 
 def is_blocked(client, number):
     return ("blocked_clients:%d\r\n" % number).encode() in client.call("INFO", "clients")
+
+
+def figure(client, name):
+    return int(info(client)[name])
 
 
 @case
@@ -176,6 +180,24 @@ def xnack_gives_back(a, b):
 
 
 @case
+def xnack_wakes_those_who_claim(a, b, c, d):
+    """One after the other, and nobody else."""
+    fill(a, "s", 3)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    b.send("XREADGROUP", "GROUP", "g", "c2", "BLOCK", "0", "STREAMS", "s", ">")
+    wait_until(lambda: is_blocked(a, 1), "the waiter without CLAIM")
+    for n, client in ((2, c), (3, d)):
+        client.send("XREADGROUP", "GROUP", "g", "c3", "BLOCK", "0", "COUNT", "1", "CLAIM", "1000000", "STREAMS", "s", ">")
+        wait_until(lambda: is_blocked(a, n), "the waiters with CLAIM")
+    a.call("XNACK", "s", "g", "FAIL", "IDS", "3", "1-0", "2-0", "3-0")
+    expect((entries(c.read()), entries(d.read())), ([("1-0", 1)], [("2-0", 1)]))
+    expect(is_blocked(a, 1), True)
+    a.call("XADD", "s", "4-0", "f", "v")
+    expect(entries(claim(a, "c1", 1000000)), [("3-0", 1)])
+    expect(b.read()[0][1][0][0], b"4-0")
+
+
+@case
 def xnack_with_force(a):
     fill(a, "s", 3)
     expect(a.call("XNACK", "s", "g", "FAIL", "IDS", "2", "1-0", "9-0", "FORCE"), 1)
@@ -302,6 +324,14 @@ def exec_fetches_what_it_needs_before_it_begins(a):
     expect(ids(claimed), [300, 1, 150])
     expect(transaction("XACKDEL s g IDS 3 300-0 1-0 150-0"), [[1, 1, 1]])
     expect(transaction("XNACK s g FAIL IDS 2 200-0 301-0 FORCE"), [2])
+    # What is pending is not read.
+    a.call("XRANGE", "s", "390-0", "+")
+    before = figure(a, "store_fetches")
+    a.call("MULTI")
+    a.call("XNACK", "s", "g", "SILENT", "IDS", "3", "100-0", "101-0", "200-0")
+    expect(a.call("EXEC"), [3])
+    expect(figure(a, "store_fetches"), before)
+    a.call("XCLAIM", "s", "g", "c", "0", "100-0", "101-0", "200-0", "JUSTID")
     (following, claimed, _), = transaction("XAUTOCLAIM s g e 0 0 COUNT 20")
     expect(ids(claimed), list(range(2, 22)))
     # A command goes further by what those before it have taken.
@@ -392,6 +422,33 @@ def lag_is_right_or_unknown(a):
     expect(figures(), [4, 1])
     a.call("XTRIM", "s", "MAXLEN", "0")
     expect(figures(), [4, 0])
+    # nobody has read more than there ever was
+    begin(3, "0", "ENTRIESREAD", "0")
+    a.call("XGROUP", "SETID", "s", "g", "0", "ENTRIESREAD", "1000")
+    expect(figures(), [3, 3])
+    a.call("XGROUP", "SETID", "s", "g", "2-0", "ENTRIESREAD", "3")
+    read("1")
+    expect(figures(), [3, 0])
+    a.call("XGROUP", "DESTROY", "s", "g")
+    a.call("XGROUP", "CREATE", "s", "g", "$", "ENTRIESREAD", "1000")
+    expect(figures(), [3, 0])
+    begin(10, "0")
+    read("10")
+    a.call("XTRIM", "s", "MAXLEN", "2")
+    a.call("XSETID", "s", "10-0", "ENTRIESADDED", "5")
+    expect(figures(), [5, 0])
+    # some are deleted at either end, or all
+    begin(5, "0")
+    a.call("XDEL", "s", "1-0")
+    expect(figures(), [None, 4])
+    a.call("XDEL", "s", "5-0")
+    expect(figures(), [None, None])
+    read("1")
+    expect(figures(), [None, None])
+    a.call("XDEL", "s", "2-0", "3-0", "4-0")
+    expect(figures(), [None, 0])
+    a.call("XADD", "s", "6-0", "f", "v")
+    expect(figures(), [None, 1])
 
 
 @case

@@ -117,6 +117,28 @@ def tickets_are_listed_and_cancelled(hub):
     expect((answer[0], len(answer[2])), (1, 1))
 
 
+def work(client):
+    return figure(client, "work_total")
+
+
+@case
+def many_streams_cost_each_its_own(hub):
+    """Neither a list nor a ticket makes the daemon look through all that there is."""
+    a = hub.connect()
+    costs = {}
+    for n in (100, 1600):
+        tickets = [later(a, "ADD", "k%d" % i, "3600000", "f", "v") for i in range(n)]
+        begin = work(a)
+        expect(len(listed(a, "COUNT", "1000000")), n)
+        listing = (work(a) - begin) / n
+        begin = work(a)
+        for ticket in reversed(tickets):
+            expect(later(a, "CANCEL", ticket), 1)
+        costs[n] = listing, (work(a) - begin) / n
+        a.call("FLUSHALL")
+    assert costs[1600][0] < 1.5 * costs[100][0] and costs[1600][1] < 1.5 * costs[100][1], costs
+
+
 @case
 def arguments_are_checked(hub):
     a = hub.connect()

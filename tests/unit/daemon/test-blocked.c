@@ -473,6 +473,47 @@ stalled_one_holds_up_nobody(void **state)
 	assert_int_equal(rig->workers[2].client.state, CLIENT_WAITING);
 }
 
+/* What can be claimed is there for those who claim, one after the other. */
+static void
+those_who_claim_are_woken(void **state)
+{
+	struct rig *rig = *state;
+	struct source *source = &rig->sources[0];
+	struct blocked_key key = { .name = name_of(source), .group = 7 };
+	struct identity identity = { .uid = 1 };
+
+	create(rig, source);
+	for (size_t i = 0; i < 4; i++) {
+		key.claims = i == 1 || i == 3;
+		assert_int_equal(flow_admit(&rig->flow, &rig->workers[i].client, &identity), 0);
+		rig->workers[i].exists = true;
+		assert_int_equal(
+		    blocked_begin(&rig->streams, &rig->workers[i].client, &key, 1, 0, &rig->workers[i].blocked), 0);
+	}
+	blocked_wake_claims(&rig->streams, &source->stream, 7);
+	assert_int_equal(rig->workers[0].client.state, CLIENT_WAITING);
+	assert_int_equal(rig->workers[1].client.state, CLIENT_READY);
+	assert_int_equal(rig->workers[2].client.state, CLIENT_WAITING);
+	assert_int_equal(rig->workers[3].client.state, CLIENT_WAITING);
+	/* It has looked, found nothing, and there is something now. */
+	blocked_wake_claims(&rig->streams, &source->stream, 7);
+	assert_int_equal(rig->workers[3].client.state, CLIENT_WAITING);
+	assert_true(blocked_again(&rig->streams, rig->workers[1].blocked));
+	assert_int_equal(rig->workers[1].client.state, CLIENT_READY);
+	assert_true(blocked_again(&rig->streams, rig->workers[1].blocked));
+	assert_int_equal(rig->workers[1].client.state, CLIENT_WAITING);
+	/* It takes some, and there may be more. */
+	blocked_wake_claims(&rig->streams, &source->stream, 7);
+	rig->workers[1].blocked->is_served = true;
+	finish(rig, &rig->workers[1]);
+	assert_int_equal(rig->workers[0].client.state, CLIENT_WAITING);
+	assert_int_equal(rig->workers[2].client.state, CLIENT_WAITING);
+	assert_int_equal(rig->workers[3].client.state, CLIENT_READY);
+	finish(rig, &rig->workers[3]);
+	blocked_wake_claims(&rig->streams, &source->stream, 7);
+	bury(rig);
+}
+
 static uint64_t
 now_us(void)
 {
@@ -531,6 +572,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(no_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(next_one_is_woken, setup, teardown),
 		cmocka_unit_test_setup_teardown(stalled_one_holds_up_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(those_who_claim_are_woken, setup, teardown),
 		cmocka_unit_test_setup_teardown(deadlines, setup, teardown),
 	};
 

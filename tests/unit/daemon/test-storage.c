@@ -271,9 +271,11 @@ what_is_not_a_store_is_refused(void **state UNUSED)
 			    *file = NULL;
 
 	store_close(store_open(newer, NULL));
-	store_run_sql(newer, "PRAGMA user_version = 2");
-	assert_refused(newer, -EPROTO, "made by a newer udsd (format 2; this one knows those up to 1)");
+	store_run_sql(newer, "PRAGMA user_version = 3");
+	assert_refused(newer, -EPROTO, "made by a newer udsd (format 3; this one knows those up to 2)");
 	store_run_sql(newer, "PRAGMA user_version = 1");
+	assert_refused(newer, -EPROTO, "made by an older udsd");
+	store_run_sql(newer, "PRAGMA user_version = 2");
 	store_close(store_open(newer, NULL));
 	store_run_sql(other, "CREATE TABLE t (a)");
 	assert_refused(other, -EPROTO, "not a store of udsd, but another program's database");

@@ -435,7 +435,7 @@ test_damaged(void **state __attribute__((unused)))
 		if (r != -EBADMSG)
 			fail_msg("%s: %d", bad[i].name, r);
 		assert_int_equal(world->group->pending.n_entries, 1);
-		assert_int_equal(world->group->pending.history_bytes, 0);
+		assert_int_equal(world->group->pending.histories.bytes, 0);
 	}
 	assert_int_equal(group_load_pending(&world->streams, world->group, (struct slice){ key, 7 },
 	                                    (struct slice){ (const uint8_t *)"\5\1\1\0\2", 5 }),

@@ -352,8 +352,8 @@ check(struct world *world)
 	assert_int_equal(world->streams.handouts_doomed.tqh_first != NULL, false);
 	assert_int_equal(dead ? dead->length : 0, world->n_dead);
 	assert_int_equal(streams_user_bytes(&world->streams, 1000),
-	                 world->group->charged + (handouts ? handouts->charged : 0) + world->stream->bytes +
-	                     (dead ? dead->bytes : 0));
+	                 world->group->charged + world->group->pending.histories.bytes +
+	                     (handouts ? handouts->charged : 0) + world->stream->bytes + (dead ? dead->bytes : 0));
 }
 
 static void
@@ -405,6 +405,87 @@ test_random(void **state __attribute__((unused)))
 	assert_int_equal(streams_user_bytes(&world->streams, 1000), 0);
 	advance(world);
 	assert_int_equal(world->streams.handouts_due.n, 0);
+	world_deinit(world);
+	free(world);
+}
+
+/* What the user pays beside the handouts, which go when histories come. */
+static uint64_t
+paid_beside_handouts(struct world *world)
+{
+	return streams_user_bytes(&world->streams, 1000) - world->group->handouts->charged;
+}
+
+/* Memory and a batch have room for what is noted of each entry: how its deliveries ended, and a text. */
+static void
+test_histories_are_charged(void **state __attribute__((unused)))
+{
+	static const uint8_t text[PENDING_TEXT_MAX] = "why";
+	struct world *world = calloc(1, sizeof(*world));
+	struct holder *holder = NULL;
+	uint64_t before;
+
+	world_init(world);
+	world->rule->delivery.redeliver_ms = HOUR_MS;
+	streams_set_rules(&world->streams, &world->rules);
+	advance(world);
+	for (size_t i = 0; i < N_IDS; i++)
+		give(world, i, streams_unix_ms(), 1, &holder);
+	streams_commit(&world->streams);
+	streams_collect(&world->streams);
+	assert_int_equal(world->streams.dirty_bytes, 0);
+	before = paid_beside_handouts(world);
+	holder_end(&world->streams, holder);
+	advance(world);
+	assert_in_range(paid_beside_handouts(world), before + N_IDS * sizeof(struct pending_history), UINT64_MAX);
+	assert_in_range(world->streams.dirty_bytes, N_IDS / PENDING_LEAF_MAX * 400, UINT64_MAX);
+	streams_commit(&world->streams);
+	streams_collect(&world->streams);
+	before = paid_beside_handouts(world);
+	for (size_t i = 0; i < N_IDS; i++) {
+		struct stream_pending *pending = group_give(&world->streams, world->group, NULL, id_of(i));
+
+		pending_history_set_text(&world->group->pending.histories, pending->history,
+		                         (struct slice){ text, sizeof(text) });
+		group_take_back(&world->streams, world->group, pending, PENDING_FAILED);
+	}
+	assert_in_range(paid_beside_handouts(world), before + N_IDS * sizeof(text), UINT64_MAX);
+	assert_in_range(world->streams.dirty_bytes, N_IDS * sizeof(text), UINT64_MAX);
+	streams_commit(&world->streams);
+	streams_collect(&world->streams);
+	/* Leaves that are saved again have the texts again. */
+	give(world, 0, streams_unix_ms(), 1, NULL);
+	assert_in_range(world->streams.dirty_bytes, PENDING_LEAF_MAX * sizeof(text) / 2, UINT64_MAX);
+	streams_delete(&world->streams, world->stream);
+	streams_commit(&world->streams);
+	streams_collect(&world->streams);
+	assert_int_equal(streams_user_bytes(&world->streams, 1000), 0);
+	advance(world);
+	world_deinit(world);
+	free(world);
+}
+
+/* A stream that has too much is looked at once in a pass, when commands have run; and not while a batch is filled. */
+static void
+test_retained_once(void **state __attribute__((unused)))
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	world_init(world);
+	world->rule->max_entries = 10;
+	streams_set_rules(&world->streams, &world->rules);
+	stream_note_full(&world->streams, world->stream);
+	streams_advance(&world->streams);
+	assert_true(streams_must_retain(&world->streams));
+	world->streams.is_filling = true;
+	streams_commit(&world->streams);
+	assert_int_equal(world->stream->length, N_IDS);
+	assert_false(world->streams.is_filling);
+	while (streams_must_retain(&world->streams)) {
+		streams_collect(&world->streams);
+		streams_commit(&world->streams);
+	}
+	assert_int_equal(world->stream->length, 10);
 	world_deinit(world);
 	free(world);
 }
@@ -541,9 +622,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),    cmocka_unit_test(test_rules_come_and_go),
-		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_many),
-		cmocka_unit_test(test_deleted),
+		cmocka_unit_test(test_random),        cmocka_unit_test(test_rules_come_and_go),
+		cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_many),
+		cmocka_unit_test(test_deleted),       cmocka_unit_test(test_histories_are_charged),
+		cmocka_unit_test(test_retained_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,7 @@ struct world {
 	struct streams *streams;
 	struct model models[N_STREAMS];
 	struct prng prng;
+	bool is_calm; /* entries are added, and little else happens */
 	uint8_t value[VALUE_MAX];
 };
 
@@ -331,6 +332,10 @@ world_step(struct world *world)
 	struct model *model = &world->models[pick(world, N_STREAMS)];
 	size_t step = model->n == 0 && pick(world, 4) == 0 ? 999 : pick(world, 1000);
 
+	if (pick(world, 200) == 0)
+		world->is_calm = !world->is_calm;
+	if (world->is_calm && step >= 600 && step < 760 && pick(world, 20) > 0)
+		step = 840;
 	if (!model->exists || step < 600) {
 		for (size_t n = pick(world, 8); n > 0; n--)
 			world_append(world, model);
@@ -353,10 +358,11 @@ world_step(struct world *world)
 		memory_store_set_auto(world->keep.storage, pick(world, 2));
 		if (pick(world, 4) == 0)
 			memory_store_finish(world->keep.storage);
-	} else if (step < 997) {
+	} else if (step < 998) {
 		memory_store_set_auto(world->keep.storage, true);
 		keep_reopen(&world->keep);
-	} else if (step < 998) {
+		world_walk(world, model, STREAM_ID_MIN, STREAM_ID_MAX, pick(world, 2), SIZE_MAX);
+	} else if (step < 999) {
 		world_delete_stream(world, model);
 	} else {
 		world_set_last(world, model);
