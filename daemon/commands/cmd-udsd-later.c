@@ -315,7 +315,7 @@ udsd_later_list(struct bus *bus, struct session *s, const struct slice *argv, si
 	if (next == 0) {
 		place = work->extra = calloc(1, sizeof(*place));
 		if (place && only && only->later)
-			*place = (struct udsd_later_place){ only->later->no, wanted.from };
+			*place = (struct udsd_later_place){ only->no, wanted.from };
 		answer_begin(&work->answer, bus, s);
 		work->has_answer = true;
 		work->list = answer_open(&work->answer);
