@@ -139,7 +139,7 @@ udsd_group_set(struct bus *bus, struct session *s, struct streams *streams, stru
 		if (!udsd_group_take(bus, s, argv[i], argv[i + 1], group->stream, &values))
 			return;
 	}
-	if (!xgroup_require_room(bus, s, streams, group))
+	if (!xgroup_require_room(bus, s, streams, group->stream))
 		return;
 	if (group_set_values(streams, group, &values) < 0) {
 		reply_error(bus, s, "ERR out of memory, nothing was set");

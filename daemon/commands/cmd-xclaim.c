@@ -197,7 +197,7 @@ xclaim_run(struct bus *bus, struct session *s, const struct slice *argv, size_t 
 	if (!claim.group || !xclaim_require(bus, s, argv, argc, work->left, &claim))
 		return COMMAND_DONE;
 	work->left = claim.n;
-	if (next == 0 && claim.is_forced && !xgroup_require_room(bus, s, streams, claim.group))
+	if (next == 0 && claim.is_forced && !xgroup_require_room(bus, s, streams, claim.group->stream))
 		return COMMAND_DONE;
 	if (stream_id_cmp(claim.last, claim.group->last) > 0)
 		group_set_last(streams, claim.group, claim.last, claim.group->entries_read);

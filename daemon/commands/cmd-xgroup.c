@@ -98,7 +98,10 @@ xgroup_reply_changed(struct bus *bus, struct session *s, struct streams *streams
 	keyspace_release(bus);
 }
 
-/* Whether one group more may be made; otherwise replies an error. */
+/*
+ * Whether one group more may be made; otherwise replies an error. A group of a stream that there is needs no more room
+ * than a consumer: a queue that is full may not have had a worker yet.
+ */
 static bool
 xgroup_require_new(struct bus *bus, struct session *s, struct streams *streams, const struct stream *stream,
                    struct slice name)
@@ -108,6 +111,8 @@ xgroup_require_new(struct bus *bus, struct session *s, struct streams *streams, 
 		            PROTOCOL_NAME_MAX);
 	else if (stream && stream->n_groups >= GROUP_MAX)
 		reply_error(bus, s, "ERR too many groups; a stream has at most %d", GROUP_MAX);
+	else if (stream && storage_state(streams->storage) <= STORAGE_SCARCE)
+		return xgroup_require_room(bus, s, streams, stream);
 	else
 		return keyspace_require_room(bus, s, streams, stream);
 	return false;

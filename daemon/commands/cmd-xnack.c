@@ -197,7 +197,7 @@ xnack_serve(struct bus *bus, struct session *s, struct streams *streams, const s
 	group = xgroup_require(bus, s, streams, argv[1], argv[2]);
 	if (!group || (next == 0 && !xwork_require_ids(bus, s, argv, end, xnack->first)))
 		return COMMAND_DONE;
-	if (next == 0 && xnack->is_forced && !xgroup_require_room(bus, s, streams, group))
+	if (next == 0 && xnack->is_forced && !xgroup_require_room(bus, s, streams, group->stream))
 		return COMMAND_DONE;
 	for (; i < end; i++) {
 		enum stream_step step;

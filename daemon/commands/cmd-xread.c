@@ -115,7 +115,7 @@ xread_require_keys(struct xread *read)
 			return false;
 		key->claims = read->args.has_claim && stream_id_cmp(key->after, XREAD_NEW) == 0;
 		if (group && !read->args.is_noack && stream_id_cmp(key->after, XREAD_NEW) == 0 &&
-		    !xgroup_require_room(read->bus, read->s, read->streams, group))
+		    !xgroup_require_room(read->bus, read->s, read->streams, group->stream))
 			return false;
 	}
 	return true;

@@ -19,9 +19,9 @@ xgroup_require(struct bus *bus, struct session *s, struct streams *streams, stru
 }
 
 bool
-xgroup_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream_group *group)
+xgroup_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream *stream)
 {
-	const char *refusal = streams_group_refusal(streams, group->stream->uid);
+	const char *refusal = streams_group_refusal(streams, stream->uid);
 
 	if (refusal)
 		reply_error(bus, s, "%s", refusal);
@@ -46,7 +46,7 @@ xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *stre
 		reply_error(bus, s, "ERR too many consumers; a group has at most %d", GROUP_CONSUMERS_MAX);
 		return NULL;
 	}
-	if (!xgroup_require_room(bus, s, streams, group))
+	if (!xgroup_require_room(bus, s, streams, group->stream))
 		return NULL;
 	consumer = group_new_consumer(streams, group, name, streams_now_ms(streams));
 	if (consumer)

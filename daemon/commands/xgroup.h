@@ -14,7 +14,7 @@ struct stream_group *xgroup_require(struct bus *bus, struct session *s, struct s
 /* Whether the group may have more consumers and pending entries: see streams_group_refusal(). Otherwise replies an
  * error.
  */
-bool xgroup_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream_group *group);
+bool xgroup_require_room(struct bus *bus, struct session *s, struct streams *streams, const struct stream *stream);
 
 /* The consumer of the group, which is made if there is none. NULL after an error reply. */
 struct stream_consumer *xgroup_require_consumer(struct bus *bus, struct session *s, struct streams *streams,

@@ -110,6 +110,36 @@ EOF
     assert_success
 }
 
+@test "a queue that is full before it has a worker can be worked off" {
+    start_configured '[store]' "directory = $DIR/store" 'max_bytes_per_uid = 1M'
+    "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client, Error
+a = Client(sys.argv[1])
+add = "XADD", "jobs", "*", "f", "v" * 10000
+while not isinstance(a.try_call(*add), Error):
+    pass
+assert a.refusal(*add).startswith("OOM")
+assert a.refusal("XGROUP", "CREATE", "other", "g", "0", "MKSTREAM").startswith("OOM")
+assert a.call("XGROUP", "CREATE", "jobs", "g", "0") == b"OK"
+assert a.call("UDSD", "GROUP", "jobs", "g", "SET", "paused", "0") == b"OK"
+ids = [entry[0] for entry in a.call("XREADGROUP", "GROUP", "g", "c", "COUNT", "50", "STREAMS", "jobs", ">")[0][1]]
+assert a.call("XACKDEL", "jobs", "g", "ACKED", "IDS", str(len(ids)), *ids) == [1] * len(ids)
+a.call(*add)
+EOF
+    # A store that is full as a whole.
+    stop_udsd
+    start_configured '[store]' "directory = $DIR/whole" 'max_bytes = 1M'
+    "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client, Error
+a = Client(sys.argv[1])
+while not isinstance(a.try_call("XADD", "jobs", "*", "f", "v" * 10000), Error):
+    pass
+assert a.call("XGROUP", "CREATE", "jobs", "g", "0") == b"OK"
+EOF
+}
+
 @test "commands with as many ids as there may be end" {
     start_configured '[store]' "directory = $DIR/store" '[limits]' 'queue_limit = 16M' 'queue_limit_per_uid = 256M'
     run "$PYTHON" - "$S" <<'EOF'
