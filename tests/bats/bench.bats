@@ -10,8 +10,8 @@ BENCH=$BUILD/tests/bench/udsd-bench
     run "$BENCH" --quick --work '@(publish-1|idle)' --udsd "$UDSD" --peers udsd,redis,floor \
         --json "$DIR/json" --svg "$DIR/svg" --table "$DIR/page.md" 3>&-
     assert_success
-    assert_output --regexp $'\nmessage to 1 receiver, 64 deep +ns +[0-9.]+ +[0-9.]+ +- +- +[0-9.]+ '
-    assert_output --regexp $'\nidle client +B +[0-9.]+ +[0-9.]+ +- +- +[0-9.]+ '
+    assert_output --regexp $'\nmessage to 1 receiver, 64 deep +ns +[0-9.]+ +[0-9.]+ +- +- +- +[0-9.]+ '
+    assert_output --regexp $'\nidle client +B +[0-9.]+ +[0-9.]+ +- +- +- +[0-9.]+ '
     run "$PYTHON" "$TOOLS/bench-results.py" "$DIR/json" "$DIR/svg" "$DIR/page.md" udsd redis floor
     assert_success
 }
@@ -57,7 +57,7 @@ BENCH=$BUILD/tests/bench/udsd-bench
     assert_output --partial "--work: 'nothing' matches none of the works that --list names"
     run "$BENCH" --peers udsd,redid
     assert_failure 64
-    assert_output --partial "--peers: 'redid' is none of udsd, redis, redis-everysec, nats, mosquitto and floor"
+    assert_output --partial "--peers: 'redid' is none of udsd, redis, redis-everysec, nats, mosquitto, dbus-broker and floor"
     run "$BENCH" --rounds 0
     assert_failure 64
     assert_output --partial "--rounds: '0' is not a number"
