@@ -1,8 +1,8 @@
 /*
  * How much is read ahead. A worker that asks for a job only when a command has ended waits for the daemon, and its
- * disk, between any two commands. So it asks for as many more as end while it waits, and for none where commands take
- * long against that: then whoever is free has the next job. What lies in the queue for long all the same, behind
- * commands that take longer than those before them, is given back.
+ * disk, between any two commands. So it has as many more as end until the answer to its next question, and none where
+ * commands take long against that: then whoever is free has the next job. What lies in the queue for long all the same,
+ * behind commands that take longer than those before them, is given back.
  */
 #include "crew.h"
 
@@ -203,7 +203,7 @@ crew_ended_cb(void *arg, pid_t pid, int status)
 	if (job->is_timed_out || job->is_stopped)
 		crew_kill(job, SIGKILL); /* what it has left behind */
 	if (job->words)
-		last_words_end(&crew->words, job->words, job->complaint);
+		last_words_end(&crew->words, job->words, job->complaint, sizeof(job->complaint));
 	job->words = NULL;
 	took = (double)(loop_now_ns() - job->since);
 	crew->run_ns = crew->run_ns > 0 ? crew->run_ns + (took - crew->run_ns) / 8 : took;
@@ -269,7 +269,8 @@ crew_room(struct crew *crew, double trip_ns)
 	if (timer_is_set(&crew->retry))
 		return 0;
 	if (crew->run_ns > 0 && crew->plan->o->rate.count == 0) {
-		ahead = (double)most * trip_ns / crew->run_ns + 1;
+		/* As many end from a question to its answer as from there to the next answer. */
+		ahead = 2 * (double)most * trip_ns / crew->run_ns + 1;
 		if (crew->run_ns < (double)QUEUE_PATIENCE * 1e6)
 			most += ahead < (double)AHEAD_MAX ? (uint64_t)ahead : AHEAD_MAX;
 	}
