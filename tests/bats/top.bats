@@ -150,7 +150,7 @@ start_load() {
     assert_equal "$(cat "$DIR/err")" ""
     run "$UDSCTL" top --sort bytes
     assert_failure 64
-    assert_output --regexp "'bytes' is not a column; there are channel messages .* channels .* owner .* consumers$"
+    assert_output --regexp "'bytes' is not a column; there are channel messages .* channels .* owner .* consumers .* p99$"
     run "$UDSCTL" top --interval 1ms
     assert_failure 64
     assert_output --partial "at least 50ms"

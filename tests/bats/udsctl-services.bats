@@ -784,9 +784,14 @@ fails() {
     wait_exit "$monitor"
     assert_equal "$(jq -c '[.command, .channel, .receivers, .payload]' "$DIR/json")" '["call","line",1,"b"]
 ["answer","line",1,"<b>"]'
-    printf 'UDSD ASK line c REPLY back\r\n' | nc -NU "$S" >/dev/null
+    # Whoever asks has to stay for the answer.
+    mkfifo "$DIR/asker"
+    exec 8<>"$DIR/asker"
+    background nc -U "$S" <"$DIR/asker" >/dev/null
+    printf 'UDSD ASK line c REPLY back\r\n' >&8
     wait_until contains "$DIR/seen" 'ask line to 1: c'
     wait_until contains "$DIR/seen" 'answer line to 1: <c>'
+    exec 8>&-
 }
 
 # has_answer_again: somebody has got an answer since this was true last, or all callers have ended.
