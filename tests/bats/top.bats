@@ -232,7 +232,7 @@ start_load() {
     background "$UDSCTL" serve --lines quick -- sed -u ''
     background "$UDSCTL" serve stuck -- cat "$DIR/go"
     wait_until info_is service_workers 2
-    background sh -c 'yes | "$0" call --lines quick >/dev/null' "$UDSCTL"
+    background "$UDSCTL" call --lines quick < <(yes) >/dev/null
     background "$UDSCTL" call stuck x
     wait_until info_is service_requests_running 2
     background "$UDSCTL" call stuck y
