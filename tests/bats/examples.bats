@@ -293,6 +293,11 @@ run_recipe() {
         wait_until contains alerts.json '"payload":"/var is full"'
         wait_until contains worked 'mail -s alerts.disk root: /var is full'
         ;;
+    *"udsctl serve --lines"*)
+        later "$(sed -n 's/ &$//p' <<<"$recipe")"
+        wait_until serves weekday
+        now "$(sed '/ &$/d' <<<"$recipe")" && assert_output $'Thursday\nFriday'
+        ;;
     *"udsctl serve"*)
         later "$(sed -n 's/ &$//p' <<<"$recipe")"
         wait_until serves day

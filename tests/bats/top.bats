@@ -150,7 +150,7 @@ start_load() {
     assert_equal "$(cat "$DIR/err")" ""
     run "$UDSCTL" top --sort bytes
     assert_failure 64
-    assert_output --regexp "'bytes' is not a column; there are channel messages .* channels .* owner .* consumers$"
+    assert_output --regexp "'bytes' is not a column; there are channel messages .* channels .* owner .* consumers .* p99$"
     run "$UDSCTL" top --interval 1ms
     assert_failure 64
     assert_output --partial "at least 50ms"
@@ -232,7 +232,7 @@ start_load() {
     background "$UDSCTL" serve --lines quick -- sed -u ''
     background "$UDSCTL" serve stuck -- cat "$DIR/go"
     wait_until info_is service_workers 2
-    background sh -c 'yes | "$0" call --lines quick >/dev/null' "$UDSCTL"
+    background "$UDSCTL" call --lines quick < <(yes) >/dev/null
     background "$UDSCTL" call stuck x
     wait_until info_is service_requests_running 2
     background "$UDSCTL" call stuck y

@@ -526,8 +526,8 @@ fails() {
     wait_exit "$WORKER"
     assert_equal "$status" 0
     assert_equal "$(wc -l <"$DIR/ends")" 2
-    # One that does not end by itself is made to.
-    serve --lines stays -- sh -c 'echo $$ >"$0/pid"; while :; do sleep 1000; done' "$DIR"
+    # One that does not end by itself is made to, with all of its processes.
+    serve --lines stays -- sh -c 'trap "" TERM; echo $$ >"$0/pid"; while :; do sleep 1000; done' "$DIR"
     wait_until test -s "$DIR/pid"
     kill "$WORKER"
     wait_exit "$WORKER"
@@ -724,7 +724,7 @@ fails() {
 }
 
 @test "services: who serves what, as a table, as JSON, and by name" {
-    start_configured '[service hidden]' 'call =' 'serve = root'
+    start_udsd
     run "$UDSCTL" services
     assert_success
     assert_output --regexp '^SERVICE +WORKERS +IDLE +BUSY +WAITING +ANSWERED +FAILED +GONE +TIMED OUT +P50 +P99$'
@@ -741,6 +741,21 @@ fails() {
     assert_output '{"name":"other","workers":1,"idle":1,"busy":0,"waiting":0,"answered":0,"failed":0,"gone":0,"timed_out":0,"p50_us":0,"p99_us":0}'
     run "$UDSCTL" services a b
     assert_failure 64
+}
+
+@test "services and top: other users see those that they may call or serve" {
+    need_root
+    start_hub_with <<<$'[service hidden]\ncall = root\nserve = root'
+    cp "$UDSCTL" "$DIR/udsctl"
+    serve hidden seen -- cat
+    run as_nobody "$DIR/udsctl" --socket "$S" services --names
+    assert_output seen
+    run as_nobody "$DIR/udsctl" --socket "$S" call hidden x
+    assert_failure 77
+    run as_nobody "$DIR/udsctl" --socket "$S" call seen x
+    assert_output x
+    run as_nobody "$DIR/udsctl" --socket "$S" top -n 1 --interval 100ms --sort service </dev/null
+    assert_line --partial '[Services 1]  1 more that you may not see'
 }
 
 @test "monitor shows requests, answers, failures and errors" {
@@ -769,6 +784,14 @@ fails() {
     wait_exit "$monitor"
     assert_equal "$(jq -c '[.command, .channel, .receivers, .payload]' "$DIR/json")" '["call","line",1,"b"]
 ["answer","line",1,"<b>"]'
+    # Whoever asks has to stay for the answer.
+    mkfifo "$DIR/asker"
+    exec 8<>"$DIR/asker"
+    background nc -U "$S" <"$DIR/asker" >/dev/null
+    printf 'UDSD ASK line c REPLY back\r\n' >&8
+    wait_until contains "$DIR/seen" 'ask line to 1: c'
+    wait_until contains "$DIR/seen" 'answer line to 1: <c>'
+    exec 8>&-
 }
 
 # has_answer_again: somebody has got an answer since this was true last, or all callers have ended.
