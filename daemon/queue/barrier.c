@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 /* Size of the free list: enough for nearly every pass. More barriers go back to the heap. */
-#define FREE_MAX 256
+#define FREE_MAX 1024
 
 static void
 ring_init(struct barrier_waiter *head)

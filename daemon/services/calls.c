@@ -5,8 +5,6 @@
 
 #include "output-slot.h"
 
-#define OF(type, member, p) ((type *)((char *)(p)-offsetof(type, member)))
-
 /* Payloads up to so many bytes are kept, in case the worker goes before it is sent the request. */
 #define KEPT_MAX 1024
 
@@ -180,12 +178,12 @@ calls_expire(struct services *services, struct request *request, uint64_t now_us
 void
 calls_check(struct services *services, uint64_t now_us)
 {
-	struct heap_node *first;
+	struct request *first;
 
-	while ((first = heap_first(&services->alarms)) && first->key <= now_us &&
+	while ((first = request_first_due(services)) && first->alarm.key <= now_us &&
 	       !work_is_pass_over(&services->flow->work)) {
 		services->flow->work.done += WORK_LOOKUP;
-		calls_expire(services, OF(struct request, alarm, first), now_us);
+		calls_expire(services, first, now_us);
 	}
 }
 

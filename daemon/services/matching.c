@@ -11,7 +11,7 @@
 #include "outq-slot.h"
 
 /* Size of the free list. */
-#define SPARE_MAX 256
+#define SPARE_MAX 1024
 
 void
 matching_set_idle(struct services *services, struct party *worker)

@@ -9,7 +9,7 @@
 #define REQUEST(node_) ((struct request *)((char *)(node_)-offsetof(struct request, node)))
 
 /* Size of the free list. */
-#define SPARE_MAX 256
+#define SPARE_MAX 1024
 
 static struct request *
 request_allocate(struct services *services)
@@ -107,11 +107,29 @@ request_find(struct services *services, uint64_t id)
 	return node ? REQUEST(node) : NULL;
 }
 
+static void
+request_clear_alarm(struct services *services, struct request *request)
+{
+	if (request->alarm_link.tqe_prev) {
+		TAILQ_REMOVE(&services->in_order, request, alarm_link);
+		request->alarm_link.tqe_prev = NULL;
+	} else {
+		heap_remove(&services->alarms, &request->alarm);
+	}
+}
+
 int
 request_set_alarm(struct services *services, struct request *request, uint64_t us)
 {
-	heap_remove(&services->alarms, &request->alarm);
-	return heap_add(&services->alarms, &request->alarm, us);
+	const struct request *last;
+
+	request_clear_alarm(services, request);
+	last = TAILQ_LAST(&services->in_order, request_list);
+	if (last && last->alarm.key > us)
+		return heap_add(&services->alarms, &request->alarm, us);
+	request->alarm.key = us;
+	TAILQ_INSERT_TAIL(&services->in_order, request, alarm_link);
+	return 0;
 }
 
 void
@@ -200,7 +218,7 @@ static void
 request_put_off(struct services *services, struct request *request, enum request_end how)
 {
 	request_stop(services, request);
-	heap_remove(&services->alarms, &request->alarm);
+	request_clear_alarm(services, request);
 	request->is_untold = true;
 	request->end = how;
 	request->service->n_untold++;
@@ -229,7 +247,7 @@ request_end(struct services *services, struct request *request, enum request_end
 	}
 	request_stop(services, request);
 	request_count(services, request, how);
-	heap_remove(&services->alarms, &request->alarm);
+	request_clear_alarm(services, request);
 	request_leave(services, request);
 	if (how != REQUEST_CANCELLED)
 		services->ops->end(services, request, how, text);

@@ -18,6 +18,18 @@ struct request *request_find(struct services *services, uint64_t id);
 /* It is woken at that time, in place of an earlier call. Returns 0 or -ENOMEM. */
 int request_set_alarm(struct services *services, struct request *request, uint64_t us);
 
+/* The one whose alarm comes first, or NULL. */
+static inline struct request *
+request_first_due(const struct services *services)
+{
+	struct request *request = TAILQ_FIRST(&services->in_order);
+	struct heap_node *node = heap_first(&services->alarms);
+
+	return !node || (request && request->alarm.key <= node->key)
+	           ? request
+	           : (struct request *)((char *)node - offsetof(struct request, alarm));
+}
+
 /* It waits for a worker, before all others or behind them. */
 void request_wait(struct services *services, struct request *request, bool is_first);
 /* It runs, and the worker has it. */

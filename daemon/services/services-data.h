@@ -84,8 +84,10 @@ struct request {
 	LIST_ENTRY(request) call_link;
 	struct service *service;
 	struct party *caller;
-	struct party *worker;   /* that was given it; NULL while it waits */
-	struct heap_node alarm; /* in services.alarms: the deadline, or the end of WAIT if that comes first */
+	struct party *worker; /* that was given it; NULL while it waits */
+	/* The key: its deadline, or the end of WAIT if that comes first. In services.alarms, or else in .in_order. */
+	struct heap_node alarm;
+	TAILQ_ENTRY(request) alarm_link;
 	struct barrier *slot;  /* of a CALL: where the answer goes; NULL: of an ASK, or nobody wants it. A reference. */
 	struct barrier *given; /* of what the worker was sent; a reference; see outq_slot_is_unsent() */
 	uint64_t start_us;     /* of CLOCK_MONOTONIC, as all times */
@@ -157,6 +159,8 @@ struct services {
 	struct request_list untold; /* of ASK, that have ended while nothing could be published */
 	LIST_HEAD(, services_walk) walks;
 	struct service *recent; /* that was looked for last, or NULL */
+	/* Most deadlines are later than all before: such requests need no heap. */
+	struct request_list in_order;
 	struct heap alarms, parked_alarms;
 	struct client_list settling;       /* clients that wait until their slots are filled in */
 	const struct service_rules *rules; /* or NULL */

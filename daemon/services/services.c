@@ -12,6 +12,7 @@ services_init(struct services *services, struct flow *flow)
 	TAILQ_INIT(&services->deserted);
 	TAILQ_INIT(&services->settling);
 	TAILQ_INIT(&services->untold);
+	TAILQ_INIT(&services->in_order);
 	STAILQ_INIT(&services->spare_parked);
 	if (getrandom(&services->key, sizeof(services->key), 0) != sizeof(services->key))
 		services->key = (struct siphash_key){ (uintptr_t)services, flow->start_ms };

@@ -31,8 +31,9 @@ void services_stop(struct services *services);
 static inline uint64_t
 services_next_deadline(const struct services *services)
 {
-	const struct heap_node *request = heap_first(&services->alarms), *parked = heap_first(&services->parked_alarms);
-	uint64_t us = request ? request->key : UINT64_MAX;
+	const struct heap_node *parked = heap_first(&services->parked_alarms);
+	const struct request *request = request_first_due(services);
+	uint64_t us = request ? request->alarm.key : UINT64_MAX;
 
 	return parked && parked->key < us ? parked->key : us;
 }

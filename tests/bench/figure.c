@@ -55,6 +55,7 @@ const struct figure figure_table[] = {
 	{ "call", METRIC_P50, "latency of that, p50", 1.0 },
 	{ "call", METRIC_P50, "that, of a PING alone", .goal = 2.3, .against = "ping-alone" },
 	{ "call-64", METRIC_CPU, "request and answer, 64 deep", 0.5, 0, 700 },
+	{ "call-16", METRIC_CPU, "that, 16 callers and 8 workers", 0, 0, 700 },
 	{ "call-8", METRIC_STRETCH, "8 unequal workers, of the least time", 0, 0, 1.1 },
 	{ "echo-64", METRIC_CPU, "echo of 64 bytes, 50 clients", 0, 1.05 },
 	{ "echo-16k", METRIC_CPU, "echo of 16 KiB, 4 clients", 0, 1.05 },

@@ -35,6 +35,7 @@ const struct work work_table[] = {
 	{ "ping-alone", "PING, 1 client, one at a time", WORK_PING, .clients = 1, .depth = 1 },
 	{ "call", "1 caller, 1 worker, one request at a time", CALL(1, 1, 1, 1) },
 	{ "call-64", "1 caller, 1 worker, 64 requests at a time", CALL(1, 64, 1, 64) },
+	{ "call-16", "16 callers, 8 workers, 64 requests at a time", CALL(16, 64, 8, 64) },
 	{ "call-8", "64 callers, 8 workers, which need 1 to 8 ms for a request", CALL(64, 1, 8, 1), .slow_us = 1000 },
 	{ "echo-64", "echo of 64 bytes, 50 clients, one at a time", WORK_ECHO, .clients = 50, .depth = 1, .size = 64 },
 	{ "echo-16k", "echo of 16 KiB, 4 clients, one at a time", WORK_ECHO, .clients = 4, .depth = 1, .size = 16384 },

@@ -147,18 +147,18 @@ static void
 pool_is_bounded(void **state __attribute__((unused)))
 {
 	struct barrier_pool pool;
-	struct barrier *barriers[1000];
+	struct barrier *barriers[2000];
 
 	barrier_pool_init(&pool);
 	for (int round = 0; round < 2; round++) {
-		for (size_t i = 0; i < 1000; i++) {
+		for (size_t i = 0; i < 2000; i++) {
 			barriers[i] = barrier_new(&pool);
 			assert_non_null(barriers[i]);
 		}
 		assert_int_equal(pool.n_free, 0);
-		for (size_t i = 0; i < 1000; i++)
+		for (size_t i = 0; i < 2000; i++)
 			barrier_unref(barriers[i]);
-		assert_in_range(pool.n_free, 1, 999);
+		assert_in_range(pool.n_free, 1, 1999);
 	}
 	barrier_pool_deinit(&pool);
 }
