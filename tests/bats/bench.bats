@@ -57,7 +57,7 @@ BENCH=$BUILD/tests/bench/udsd-bench
     assert_output --partial "--work: 'nothing' matches none of the works that --list names"
     run "$BENCH" --peers udsd,redid
     assert_failure 64
-    assert_output --partial "--peers: 'redid' is none of udsd, redis, redis-everysec, nats, mosquitto and floor"
+    assert_output --partial "--peers: 'redid' is none of udsd, redis, redis-everysec, nats, mosquitto, dbus-broker and floor"
     run "$BENCH" --rounds 0
     assert_failure 64
     assert_output --partial "--rounds: '0' is not a number"

@@ -46,7 +46,8 @@ static const char help[] =
     "and prints medians. Servers that are not installed are left out.\n\n"
     "  --udsd PATH        the udsd to measure\n"
     "  --udsctl PATH      the udsctl to measure\n"
-    "  --peers LIST       only these of udsd,redis,redis-everysec,nats,mosquitto,floor\n"
+    "  --peers LIST       only these of udsd,redis,redis-everysec,nats,mosquitto,dbus-broker,\n"
+    "                     floor\n"
     "  --work GLOB        only works whose name matches\n"
     "  --rounds N         how often to measure everything (5)\n"
     "  --milliseconds N   how long a measurement lasts (200)\n"
@@ -107,7 +108,9 @@ bench_check_peers(const char *list)
 		for (i = 0; i < peer_count && !bench_list_has(peer_table[i].name, list, n); i++)
 			;
 		if (i == peer_count)
-			errx(64, "--peers: '%.*s' is none of udsd, redis, redis-everysec, nats, mosquitto and floor",
+			errx(64,
+			     "--peers: '%.*s' is none of udsd, redis, redis-everysec, nats, mosquitto, dbus-broker "
+			     "and floor",
 			     (int)n, list);
 	}
 }

@@ -40,6 +40,7 @@ call_script_skip(const char *data, size_t len, struct call_frame *frame)
 {
 	const char *begin;
 
+	frame->is_error = data[0] == '-';
 	call_script_cut(data, len, 1, &begin, frame);
 }
 

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "protocol.h"
 
 /* The longest payload, and the longest word that an answer needs from its request. */
@@ -11,11 +13,13 @@
 
 struct call_frame {
 	size_t len;                  /* 0: it is not whole */
+	bool is_error;               /* the server refuses what was sent */
 	char payload[CALL_WORD_MAX]; /* "": it is neither a request nor an answer */
 	char token[CALL_WORD_MAX];   /* of a request: what its answer must name */
 };
 
 struct call_script {
+	bool has_one_worker; /* there can be no others */
 	/* Behind the hello: what a worker says first, and what a caller says first. NULL: nothing. */
 	void (*serve)(struct exchange *x);
 	void (*attend)(unsigned int caller, struct exchange *x);
@@ -36,3 +40,4 @@ struct call_script {
 extern const struct call_script call_script_udsd;
 extern const struct call_script call_script_redis; /* lists, as libraries for queues use them */
 extern const struct call_script call_script_nats;
+extern const struct call_script call_script_dbus;

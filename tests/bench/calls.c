@@ -88,7 +88,8 @@ calls_end_init(struct calls *c, struct end *e, const struct protocol *protocol)
 		c->script->serve(&x);
 	else if (!e->is_worker && c->script->attend)
 		c->script->attend(e->number, &x);
-	talk(e->fd, &x, c->busy);
+	if (x.request.len > 0)
+		talk_hello(&x, e->fd, c->busy);
 	buf_deinit(&x.request);
 	for (unsigned int i = 0; e->is_worker && c->script->next && i < ahead; i++)
 		c->script->next(&x.request);
@@ -247,11 +248,12 @@ calls_read(struct calls *c, struct end *e)
 		const char *data = (const char *)e->in.data + done;
 
 		frame.len = 0;
+		frame.is_error = false;
 		frame.payload[0] = frame.token[0] = '\0';
 		(e->is_worker ? c->script->read_request : c->script->read_answer)(data, e->in.len - done, &frame);
 		if (frame.len == 0)
 			break;
-		if (data[0] == '-')
+		if (frame.is_error)
 			calls_fail(c, e, "the server refuses");
 		if (frame.payload[0] && e->is_worker)
 			calls_take_request(c, e, &frame, &answers);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker.h"
 #include "proc.h"
 
 /* Arguments that the table points to, set for each script: length of a request in bytes, and its reply. */
@@ -69,6 +70,16 @@ const struct peer peer_table[] = {
 	    .version_argv = { "mosquitto", "-h" },
 	    .config = mosquitto_config,
 	    .protocol = &protocol_mqtt,
+	},
+	{
+	    .name = "dbus-broker",
+	    .programs = { "dbus-broker" },
+	    .argv = { "dbus-broker", "--controller", broker_fd, "--machine-id", "00000000000000000000000000000001",
+	              "--max-bytes", "1000000000", "--max-objects", "1000000" },
+	    .version_argv = { "dbus-broker", "--version" },
+	    .protocol = &protocol_dbus,
+	    .calls = &call_script_dbus,
+	    .is_broker = true,
 	},
 	{
 	    .name = "floor",
@@ -162,7 +173,7 @@ peer_can(const struct peer *peer, const struct work *work)
 
 	if (work_is_stored(work))
 		return peer->store_argv[0] != NULL;
-	if (!peer->argv[0])
+	if (!peer->argv[0] || (!peer->protocol->ping && work->kind != WORK_CALL))
 		return false;
 	switch (work->kind) {
 	case WORK_ADD:
@@ -175,7 +186,7 @@ peer_can(const struct peer *peer, const struct work *work)
 	case WORK_START:
 		return true;
 	case WORK_CALL:
-		return peer->calls != NULL;
+		return peer->calls && (work->workers == 1 || !peer->calls->has_one_worker);
 	case WORK_ECHO:
 		return peer->echo_argv[0] != NULL;
 	case WORK_MEMORY:
@@ -221,9 +232,13 @@ peer_start(const struct peer *peer, const char *program, const struct work *work
 	if (peer->config)
 		peer_write_config(peer);
 	proc_use_port(peer->uses_port);
+	if (peer->is_broker)
+		broker_prepare();
 	proc_start(peer->name, program,
 	           work->kind == WORK_ECHO                                        ? peer->echo_argv
 	           : work_is_stored(work) || peer_keeps_streams(peer, work->kind) ? peer->store_argv
 	                                                                          : peer->argv,
 	           cpu);
+	if (peer->is_broker)
+		broker_begin();
 }

@@ -21,6 +21,7 @@ struct peer {
 	const struct protocol *protocol;
 	const struct call_script *calls; /* NULL: no services */
 	bool uses_port;                  /* the server has no Unix sockets */
+	bool is_broker;                  /* see broker.h */
 };
 
 extern const struct peer peer_table[];

@@ -34,6 +34,7 @@ struct protocol {
 extern const struct protocol protocol_resp;
 extern const struct protocol protocol_nats;
 extern const struct protocol protocol_mqtt;
+extern const struct protocol protocol_dbus;  /* it only says hello */
 extern const struct protocol protocol_floor; /* RESP's bytes, which udsd-floor need not understand */
 
 void exchange_deinit(struct exchange *x);
