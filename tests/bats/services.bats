@@ -24,6 +24,7 @@ case_of() {
 @test "calls run in parallel, and their answers come in order" {
     start_udsd --store none
     case_of order
+    case_of many
 }
 
 @test "messages overtake answers that are not known, so publishers never wait for a worker" {

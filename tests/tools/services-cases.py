@@ -176,6 +176,40 @@ def order():
             worker.close()
 
 
+def many():
+    """More requests at a time than have places by their ids; workers answer the newest first, callers take turns."""
+    workers = [serving("s", parked=600) for _ in range(2)]
+    mine = connect()
+    sock = socket.socket(socket.AF_UNIX)
+    child = os.fork()
+    if child == 0:
+        sock.connect(PATH)
+        os._exit(0)
+    os.waitpid(child, 0)
+    other = Client(PATH)
+    other.sock.close()
+    other.sock = sock
+    for i in range(600):
+        mine.send("UDSD", "CALL", "s", "m%d" % i, "TIMEOUT", "25000")
+        other.send("UDSD", "CALL", "s", "o%d" % i, "TIMEOUT", "20000")
+        if i % 100 == 0:
+            assert is_silent(mine) and is_silent(other)
+    requests = [(worker, worker.read()) for worker in workers for _ in range(600)]
+    assert len({request[0] for _, request in requests}) == 1200
+    for worker, request in reversed(requests):
+        is_mine = request[5][:1] == b"m"
+        assert request[4] == (os.getpid() if is_mine else child), request
+        assert (20000 < request[2] <= 25000) if is_mine else (request[2] <= 20000), request
+        worker.send("UDSD", "ANSWER", str(request[0]), b"a" + request[5])
+    for i in range(600):
+        assert mine.read() == b"am%d" % i
+        assert other.read() == b"ao%d" % i
+    for worker, request in requests:
+        assert worker.read() == 1
+    assert workers[0].call("UDSD", "ANSWER", str(requests[0][1][0]), "again") == 0
+    assert figures("s")["busy"] == 0
+
+
 def overtaking():
     """Messages do not wait for answers, neither in a caller nor in a worker; and publishers do not wait either."""
     caller, worker, publisher = connect("3"), serving("s", version="3"), connect()
