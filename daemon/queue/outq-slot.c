@@ -17,7 +17,7 @@ outq_push_slot(struct outq *q, struct chunk_pool *pool, struct barrier_pool *bar
 	struct barrier *slot = barrier_new_slot(barriers);
 	struct chunk *chunk = slot ? chunk_empty(pool) : NULL;
 
-	if (!chunk || outq_append(q, chunk, 0, 0, slot, 0) < 0) {
+	if (!chunk || outq_push_apart(q, chunk, 0, 0, slot, 0) < 0) {
 		chunk_unref(chunk);
 		if (slot)
 			outq_abandon(slot);

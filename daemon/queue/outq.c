@@ -36,6 +36,15 @@ outq_pool(struct outq *q)
 	return q->count > 0 ? outq_span(q, 0)->chunk->pool : NULL;
 }
 
+/* What span i adds to chunk_bytes: nothing if it shares its chunk with the span before it. */
+static size_t
+outq_chunk_bytes_of(struct outq *q, uint32_t i)
+{
+	const struct chunk *chunk = outq_span(q, i)->chunk;
+
+	return i > 0 && outq_span(q, i - 1)->chunk == chunk ? 0 : chunk_size(chunk);
+}
+
 size_t
 outq_chunk_bytes_from(struct outq *q, uint32_t i)
 {
@@ -58,8 +67,8 @@ outq_free_ring(struct outq *q, struct chunk_pool *pool)
 	chunk_ring_free(pool, q->ring, q->cap * sizeof(struct span));
 }
 
-int
-outq_enlarge(struct outq *q, struct chunk_pool *pool)
+/* Inline, since it makes the ring of each queue that was empty. */
+static inline int __attribute__((always_inline)) outq_enlarge(struct outq *q, struct chunk_pool *pool)
 {
 	uint32_t cap = q->cap > 0 ? 2 * q->cap : RING_MIN;
 	struct span *ring = chunk_ring_new(pool, cap * sizeof(*ring));
@@ -89,7 +98,8 @@ outq_get_extra(struct outq *q, struct chunk_pool *pool)
 	return q->extra;
 }
 
-int
+/* The span that is pushed next is held, and perhaps the first one that is. Returns 0 or -ENOMEM. */
+static int
 outq_begin_hold(struct outq *q, struct chunk_pool *pool)
 {
 	struct outq_extra *extra = outq_get_extra(q, pool);
@@ -121,12 +131,39 @@ outq_free_memory(struct outq *q, struct chunk_pool *pool)
 	outq_give_back(q, pool);
 }
 
-int
+/* There is no memory. Returns -ENOMEM. */
+static int
 outq_fail(struct outq *q, struct chunk_pool *pool)
 {
 	if (q->count == 0)
 		outq_give_back(q, pool);
 	return -ENOMEM;
+}
+
+static inline int __attribute__((always_inline))
+outq_append(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier, uint32_t messages)
+{
+	if (q->count == q->cap && outq_enlarge(q, chunk->pool) < 0)
+		return outq_fail(q, chunk->pool);
+	if (outq_is_held(q))
+		q->extra->held++;
+	if (barrier && messages > 0) {
+		barrier_add(barrier);
+	} else if (barrier) {
+		if (barrier_is_overtaken(barrier) && outq_begin_hold(q, chunk->pool) < 0)
+			return outq_fail(q, chunk->pool);
+		barrier_ref(barrier);
+	}
+	*outq_span(q, q->count++) = (struct span){
+		.chunk = chunk_ref(chunk),
+		.barrier = barrier,
+		.offset = (uint32_t)offset,
+		.len = (uint32_t)len,
+		.messages = messages,
+	};
+	q->bytes += len;
+	q->chunk_bytes += outq_chunk_bytes_of(q, q->count - 1);
+	return 0;
 }
 
 int
@@ -135,6 +172,13 @@ outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct
 	return outq_extend(q, chunk, offset, len, barrier, messages)
 	           ? 0
 	           : outq_append(q, chunk, offset, len, barrier, messages);
+}
+
+int
+outq_push_apart(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
+                uint32_t messages)
+{
+	return outq_append(q, chunk, offset, len, barrier, messages);
 }
 
 /* Removes the head span, written or not. */

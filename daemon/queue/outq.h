@@ -99,6 +99,10 @@ outq_extend(struct outq *q, const struct chunk *chunk, size_t offset, size_t len
 int outq_push(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
               uint32_t messages);
 
+/* Second part of outq_push(): queues it as a span of its own, whatever stands before it. The length may be 0. */
+int outq_push_apart(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier,
+                    uint32_t messages);
+
 /*
  * Writes to fd whatever may be written. Stops soon after `budget` bytes. *ret_written is always set, *ret_barrier only
  * with OUTQ_GATED.
@@ -169,48 +173,6 @@ static inline struct span *
 outq_span(struct outq *q, uint32_t i)
 {
 	return &q->ring[(q->head + i) & (q->cap - 1)];
-}
-
-/* Likewise: what span i adds to chunk_bytes: nothing if it shares its chunk with the span before it. */
-static inline size_t
-outq_chunk_bytes_of(struct outq *q, uint32_t i)
-{
-	const struct chunk *chunk = outq_span(q, i)->chunk;
-
-	return i > 0 && outq_span(q, i - 1)->chunk == chunk ? 0 : chunk_size(chunk);
-}
-
-/* For outq_append(): a longer ring; the span that is pushed next is held, and perhaps the first one that is. Both
- * return 0 or -ENOMEM. And there is no memory: returns -ENOMEM. */
-int outq_enlarge(struct outq *q, struct chunk_pool *pool);
-int outq_begin_hold(struct outq *q, struct chunk_pool *pool);
-int outq_fail(struct outq *q, struct chunk_pool *pool);
-
-/* Likewise: the second part of outq_push(), a span of its own. */
-static inline int __attribute__((always_inline))
-outq_append(struct outq *q, struct chunk *chunk, size_t offset, size_t len, struct barrier *barrier, uint32_t messages)
-{
-	if (q->count == q->cap && outq_enlarge(q, chunk->pool) < 0)
-		return outq_fail(q, chunk->pool);
-	if (outq_is_held(q))
-		q->extra->held++;
-	if (barrier && messages > 0) {
-		barrier_add(barrier);
-	} else if (barrier) {
-		if (barrier_is_overtaken(barrier) && outq_begin_hold(q, chunk->pool) < 0)
-			return outq_fail(q, chunk->pool);
-		barrier_ref(barrier);
-	}
-	*outq_span(q, q->count++) = (struct span){
-		.chunk = chunk_ref(chunk),
-		.barrier = barrier,
-		.offset = (uint32_t)offset,
-		.len = (uint32_t)len,
-		.messages = messages,
-	};
-	q->bytes += len;
-	q->chunk_bytes += outq_chunk_bytes_of(q, q->count - 1);
-	return 0;
 }
 
 /* Likewise: copies a span to place `at` of another ring. */

@@ -31,10 +31,15 @@ void services_stop(struct services *services);
 static inline uint64_t
 services_next_deadline(const struct services *services)
 {
-	const struct heap_node *parked = heap_first(&services->parked_alarms);
-	const struct request *request = request_first_due(services);
-	uint64_t us = request ? request->alarm.key : UINT64_MAX;
+	const struct heap_node *parked;
+	const struct request *request;
+	uint64_t us;
 
+	if (services->parties.n == 0)
+		return UINT64_MAX;
+	parked = heap_first(&services->parked_alarms);
+	request = request_first_due(services);
+	us = request ? request->alarm.key : UINT64_MAX;
 	return parked && parked->key < us ? parked->key : us;
 }
 
@@ -55,8 +60,9 @@ void services_advance(struct services *services);
 static inline bool
 services_must_advance(const struct services *services)
 {
-	return services_have_work(services) ||
-	       services_next_deadline(services) <= (services->flow->now_ms + SERVICES_COARSE_MS) * 1000;
+	return services->parties.n > 0 &&
+	       (services_have_work(services) ||
+	        services_next_deadline(services) <= (services->flow->now_ms + SERVICES_COARSE_MS) * 1000);
 }
 
 /* Call at the end of a pass. */
