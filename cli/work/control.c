@@ -35,7 +35,7 @@ struct control {
 	STAILQ_HEAD(control_frames, control_frame) frames;
 	struct control_frame *next; /* the first that is not written completely; or NULL */
 	size_t written;             /* bytes of it */
-	uint64_t verdicts;
+	uint64_t verdicts, returns;
 	bool is_refused; /* the last verdict, which was said */
 	double trip_ns;
 };
@@ -81,6 +81,7 @@ control_pop(struct control *c)
 
 	STAILQ_REMOVE_HEAD(&c->frames, link);
 	c->verdicts -= control_is_verdict(frame->request.kind);
+	c->returns -= frame->request.kind == CONTROL_BACK;
 	free(frame);
 }
 
@@ -238,6 +239,7 @@ control_send(struct control *c, struct control_request request, const struct sli
 	frame->len = resp_put_command((char *)frame->bytes, words, n);
 	STAILQ_INSERT_TAIL(&c->frames, frame, link);
 	c->verdicts += control_is_verdict(request.kind);
+	c->returns += request.kind == CONTROL_BACK;
 	if (!c->next)
 		c->next = frame;
 	if (!timer_is_set(&c->timer))
@@ -260,6 +262,12 @@ uint64_t
 control_verdicts(const struct control *c)
 {
 	return c->verdicts;
+}
+
+uint64_t
+control_returns(const struct control *c)
+{
+	return c->returns;
 }
 
 bool

@@ -52,8 +52,9 @@ void control_send(struct control *c, struct control_request request, const struc
 void control_renew(struct control *c);
 
 bool control_is_up(const struct control *c);
-/* Verdicts that are not answered; and whether one of them is that this job is done. */
+/* Verdicts that are not answered; those by which jobs are given back; and whether one is that this job is done. */
 uint64_t control_verdicts(const struct control *c);
+uint64_t control_returns(const struct control *c);
 bool control_has_done(const struct control *c, size_t stream, const char *id);
 /* How long the daemon took lately to answer a verdict, in ns; 0: not known. */
 double control_trip_ns(const struct control *c);

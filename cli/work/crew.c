@@ -1,8 +1,8 @@
 /*
  * How much is read ahead. A worker that asks for a job only when a command has ended waits for the daemon, and its
- * disk, between any two commands. So it asks for as many more as end while it waits, and for none where commands take
- * long against that: then whoever is free has the next job. What lies in the queue for long all the same, behind
- * commands that take longer than those before them, is given back.
+ * disk, between any two commands. So it has as many more as end until the answer to its next question, and none where
+ * commands take long against that: then whoever is free has the next job. What lies in the queue for long all the same,
+ * behind commands that take longer than those before them, is given back.
  */
 #include "crew.h"
 
@@ -269,7 +269,8 @@ crew_room(struct crew *crew, double trip_ns)
 	if (timer_is_set(&crew->retry))
 		return 0;
 	if (crew->run_ns > 0 && crew->plan->o->rate.count == 0) {
-		ahead = (double)most * trip_ns / crew->run_ns + 1;
+		/* As many end from a question to its answer as from there to the next answer. */
+		ahead = 2 * (double)most * trip_ns / crew->run_ns + 1;
 		if (crew->run_ns < (double)QUEUE_PATIENCE * 1e6)
 			most += ahead < (double)AHEAD_MAX ? (uint64_t)ahead : AHEAD_MAX;
 	}

@@ -33,7 +33,6 @@
 #define END_TIMEOUT ((uint64_t)5000)
 /* ms until the setup is tried again that the daemon has refused. */
 #define SETUP_RETRY_MS ((uint64_t)1000)
-
 /* ms between looks at how long leases are. */
 #define LEASE_LOOK ((uint64_t)10000)
 
@@ -49,7 +48,7 @@ struct worker {
 	struct timer lease;      /* jobs are claimed again */
 	struct deadline end_deadline;
 	bool is_ready;   /* jobs may be asked for */
-	bool is_dry;     /* nothing was waiting when it last asked, and no command has ended since */
+	bool is_dry;     /* nothing was waiting when it last asked, and nothing has ended or was given back since */
 	uint64_t taken;  /* jobs, without those that were given back */
 	uint64_t failed; /* commands */
 	bool finishing;
@@ -57,7 +56,6 @@ struct worker {
 	unsigned int signals;
 };
 
-/* Whether it has no job. */
 static bool
 worker_is_idle(const struct worker *w)
 {
@@ -96,8 +94,10 @@ worker_go_on(void *arg)
 	struct worker *w = arg;
 	bool drains = w->plan->o->drain;
 	uint64_t room, count = w->plan->o->count;
+	/* What is given back waits again, for this worker perhaps, once the daemon has answered. */
+	bool is_over = drains && w->is_dry && control_returns(w->control) == 0;
 
-	if (worker_is_idle(w) && ((count > 0 && w->taken >= count) || (drains && w->is_dry)))
+	if (worker_is_idle(w) && (is_over || (count > 0 && w->taken >= count)))
 		worker_finish(w, EX_OK);
 	worker_check_end(w);
 	if (w->finishing || !w->is_ready || supply_is_asking(w->supply) || (drains && w->is_dry))
@@ -209,7 +209,8 @@ worker_control_reply_cb(void *arg, const struct control_request *request, const 
 	int status;
 
 	if (request->kind == CONTROL_DONE || request->kind == CONTROL_BACK) {
-		worker_check_end(w);
+		w->is_dry &= request->kind == CONTROL_DONE;
+		worker_go_on(w);
 		return;
 	}
 	switch (setup_reply(&w->setup, request, job, nodes, &status)) {

@@ -658,6 +658,26 @@ is_blocked() {
     assert_equal "$(sort -n "$DIR/ran" | md5sum)" "$(seq 3000 | md5sum)"
 }
 
+@test "--drain leaves no job behind, though the worker is slow and gives jobs back that it has read ahead" {
+    start_store
+    local i round
+    for round in 1 2 3 4; do
+        for i in $(seq 300); do
+            printf 'XADD jobs * message %d\r\n' "$i"
+        done | nc -NU "$S" >/dev/null
+        work_on --drain jobs -- true
+        # Stopped for so long, what it has read ahead is too old when it goes on.
+        while is_running "$WORKER"; do
+            kill -STOP "$WORKER" || break
+            sleep 0.055
+            kill -CONT "$WORKER" || break
+            sleep "0.0$((RANDOM % 20 + 10))"
+        done 2>/dev/null
+        wait "$WORKER"
+        assert_equal "$(length jobs)" 0
+    done
+}
+
 @test "the group is deleted under its workers: they make it again" {
     start_store
     work_on --jobs 2 jobs -- sh -c "cat >>'$DIR/ran'"
