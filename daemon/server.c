@@ -37,7 +37,7 @@ server_stop(struct server *server, const char *why)
 	status_deinit(&server->status);
 	stop_begin(&server->turn.stop, server->config->shutdown_timeout);
 	listeners_retire(&server->listeners);
-	store_hurry(&server->store, &server->config->store);
+	store_stop(&server->store, &server->config->store);
 	loop_add_timer(&server->stop_timer, server->config->shutdown_timeout);
 }
 

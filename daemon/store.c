@@ -120,13 +120,15 @@ store_configure(struct store *store, const struct config *config)
 }
 
 void
-store_hurry(struct store *store, const struct store_config *config)
+store_stop(struct store *store, const struct store_config *config)
 {
 	struct storage_limits limits = config->disk;
 
 	limits.commit_delay_ms = 0;
-	if (store->is_open)
-		storage_set_limits(store->streams.storage, &limits);
+	if (!store->is_open)
+		return;
+	storage_set_limits(store->streams.storage, &limits);
+	store->streams.keeps_handouts = true;
 }
 
 void

@@ -26,8 +26,11 @@ int store_open(struct store *store, struct loop *loop, const struct config *conf
 /* Other limits and rules hold from now on; the rules stay the configuration's. The directory stays the same. */
 void store_configure(struct store *store, const struct config *config);
 
-/* The daemon is about to stop: what waits for commit_delay waits no longer. */
-void store_hurry(struct store *store, const struct store_config *config);
+/*
+ * The daemon is about to stop: what waits for commit_delay waits no longer. Connections end, but their clients live,
+ * and go on with the entries that they have: these are kept for them.
+ */
+void store_stop(struct store *store, const struct store_config *config);
 
 /* Makes durable what was changed, and closes the store. All clients must be gone. */
 void store_close(struct store *store);

@@ -145,7 +145,8 @@ handouts_advance(struct streams *streams, uint64_t work_end)
 	while (streams->flow->work.done < work_end && (first = heap_first(&streams->handouts_due)) &&
 	       first->key <= now_us)
 		handout_let_go(streams, (struct handout *)((char *)first - offsetof(struct handout, due)), true);
-	while (streams->flow->work.done < work_end && (holder = TAILQ_FIRST(&streams->holders_ending))) {
+	while (streams->flow->work.done < work_end && !streams->keeps_handouts &&
+	       (holder = TAILQ_FIRST(&streams->holders_ending))) {
 		struct handout *handout = TAILQ_FIRST(&holder->list);
 
 		if (handout) {
@@ -176,8 +177,9 @@ handouts_deinit_all(struct streams *streams)
 bool
 handouts_have_work(const struct streams *streams)
 {
-	return !TAILQ_EMPTY(&streams->holders_ending) || !TAILQ_EMPTY(&streams->handouts_gone) ||
-	       !TAILQ_EMPTY(&streams->histories_gone) || handouts_can_scan(streams);
+	return (!TAILQ_EMPTY(&streams->holders_ending) && !streams->keeps_handouts) ||
+	       !TAILQ_EMPTY(&streams->handouts_gone) || !TAILQ_EMPTY(&streams->histories_gone) ||
+	       handouts_can_scan(streams);
 }
 
 uint64_t

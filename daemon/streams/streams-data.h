@@ -208,7 +208,9 @@ struct streams {
 	TAILQ_HEAD(, handouts) handouts_doomed; /* groups with entries for their dead-letter stream */
 	TAILQ_HEAD(, pending_history) histories_gone;
 	TAILQ_HEAD(, holder) holders_ending;
-	uint64_t orphans_ms;        /* for so long, entries that a daemon had given which has died may be claimed */
+	bool keeps_handouts; /* the daemon stops: who has entries may claim them from the next one, as from one that
+	                        died */
+	uint64_t orphans_ms; /* for so long, entries that a daemon had given which has died may be claimed */
 	uint64_t handouts_retry_us; /* nothing is scanned until then, if not 0 */
 	uint64_t doomed_retry_us;   /* dead-letters.c's: nothing is tried until then, if not 0 */
 	bool doomed_is_cold;        /* one waits for a block from disk */

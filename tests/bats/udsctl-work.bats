@@ -137,7 +137,7 @@ text() {
         id[$what]=$ID
     done
     # shellcheck disable=SC2016
-    work_on --timeout 10s --drain jobs -- sh -c 'read -r word
+    work_on --timeout 10s --backoff 1h --drain jobs -- sh -c 'read -r word
         echo "$word: first" >&2
         case $word in
         plain) echo "plain: the last line" >&2; echo >&2 ;;
@@ -431,6 +431,29 @@ has_descriptors() { # COUNT
     touch "$DIR/go"
     wait_until length_is jobs 0
     assert_equal "$(sort "$DIR/ran" | tr '\n' ' ')" 'begin a 1 begin b 1 end a end b '
+}
+
+@test "the daemon is stopped while a job runs, and takes long for a slow receiver: the job is done once" {
+    start_store
+    background "$PYTHON" "$TOOLS/hostile.py" "$S" subscribe big >"$DIR/hostile"
+    wait_until contains hostile done
+    head -c 2000000 /dev/zero | tr '\0' x >"$DIR/in"
+    background "$UDSCTL" send --whole --timeout 60s big <"$DIR/in"
+    wait_until info_is messages_queued 1
+    add jobs a
+    work_on jobs -- sh -c "echo begin >>'$DIR/ran'; until [ -e '$DIR/go' ]; do sleep 0.05; done; echo end >>'$DIR/ran'"
+    local first=$WORKER
+    wait_until has ran begin
+    work_on jobs -- sh -c "echo other >>'$DIR/ran'"
+    wait_until eval '[ "$("$UDSCTL" groups --json jobs | jq -r .consumers)" = 2 ]'
+    kill -STOP "$first"
+    stop_udsd
+    start_store
+    kill -CONT "$first"
+    wait_until held jobs 1
+    touch "$DIR/go"
+    wait_until length_is jobs 0
+    assert_equal "$(tr '\n' ' ' <"$DIR/ran")" 'begin end '
 }
 
 @test "a job that ends while there is no daemon is acknowledged to the next one" {
