@@ -171,9 +171,11 @@ last_words_open(struct last_words_list *list, struct last_words **ret_words, int
 
 /* Cuts the text where a character begins, and replaces what a terminal or UTF-8 does not know. */
 static void
-last_words_copy(const struct last_words *words, char ret_text[LAST_WORDS_MAX + 1])
+last_words_copy(const struct last_words *words, char *ret_text, size_t max)
 {
-	const uint8_t *p = (const uint8_t *)words->last, *end = p + words->last_len;
+	const uint8_t *p = (const uint8_t *)words->last;
+	const uint8_t *end = p + (words->last_len < max ? words->last_len : max);
+	bool is_cut = words->last_len >= max || words->last_len == LAST_WORDS_MAX;
 	enum printable_kind kind;
 	size_t size;
 
@@ -181,20 +183,26 @@ last_words_copy(const struct last_words *words, char ret_text[LAST_WORDS_MAX + 1
 		size = printable_next(p, (size_t)(end - p), &kind);
 		if (kind == PRINTABLE_TEXT)
 			ret_text = mempcpy(ret_text, p, size);
-		else if (kind == PRINTABLE_CONTROL || end - p >= 4 || words->last_len < LAST_WORDS_MAX)
+		else if (kind == PRINTABLE_CONTROL || end - p >= 4 || !is_cut)
 			*ret_text++ = '?';
 	}
 	*ret_text = '\0';
 }
 
 void
-last_words_end(struct last_words_list *list, struct last_words *words, char ret_text[LAST_WORDS_MAX + 1])
+last_words_forget(struct last_words *words)
+{
+	words->line_len = words->last_len = 0;
+}
+
+void
+last_words_end(struct last_words_list *list, struct last_words *words, char *ret_text, size_t size)
 {
 	struct last_words *oldest = TAILQ_FIRST(&list->all);
 
 	last_words_drain(words);
 	last_words_end_line(words);
-	last_words_copy(words, ret_text);
+	last_words_copy(words, ret_text, size - 1);
 	words->is_left = true;
 	list->n_left++;
 	/* Mostly nobody has it open any more. */

@@ -19,7 +19,7 @@ struct last_words;
 struct loop;
 
 /* Of a last line, in bytes; the rest is left out. */
-#define LAST_WORDS_MAX ((size_t)200)
+#define LAST_WORDS_MAX ((size_t)1000)
 
 /* Those of all commands. */
 struct last_words_list {
@@ -41,7 +41,10 @@ int last_words_open(struct last_words_list *list, struct last_words **ret_words,
 void last_words_close(struct last_words_list *list, struct last_words *words);
 
 /*
- * The command has ended, and what it wrote is passed on. Writes the last line that is not empty, without control
- * characters and with a NUL, in UTF-8 if the command has; "" if there is none. Frees `words`, at last.
+ * The command has ended, and what it wrote is passed on. Writes the last line that is not empty, as much as goes into
+ * `size` bytes with its NUL, in UTF-8 and without control characters; "" if there is none. Frees `words`, at last.
  */
-void last_words_end(struct last_words_list *list, struct last_words *words, char ret_text[LAST_WORDS_MAX + 1]);
+void last_words_end(struct last_words_list *list, struct last_words *words, char *ret_text, size_t size);
+
+/* What was written until now is not meant. */
+void last_words_forget(struct last_words *words);

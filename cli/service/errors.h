@@ -1,32 +1,25 @@
-/*
- * Standard error of a command: what it writes there goes to that of udsctl, and its last line tells why it has failed.
- * It is read only while that of udsctl takes it, so a command that writes faster waits as if it wrote there itself.
- */
+/* Standard error of a command that serves: its last line tells the caller why it has failed. See last-words.h. */
 #pragma once
 
-#include <stddef.h>
-
-#include "pipe-end.h"
-#include "timer.h"
-
-struct loop;
+#include "last-words.h"
 
 /* The longest text of a failure, in bytes, with its NUL. */
-#define ERRORS_TEXT_MAX ((size_t)1000)
+#define ERRORS_TEXT_MAX (LAST_WORDS_MAX + 1)
 
 struct errors {
-	struct pipe_end pipe;
-	struct timer again; /* standard error of udsctl was full */
-	char line[ERRORS_TEXT_MAX];
-	char last[ERRORS_TEXT_MAX]; /* the last line that was whole and not empty; "" while there is none */
-	size_t line_len;            /* of the next one, in `line` */
+	struct last_words_list list;
+	struct last_words *words;   /* of the command that runs, or NULL */
+	char last[ERRORS_TEXT_MAX]; /* of the one that has ended; or "" */
 };
 
 void errors_init(struct errors *e, struct loop *loop);
 void errors_deinit(struct errors *e);
 
 /* A command starts; *ret_fd, which the caller closes, is its standard error. Returns 0 or -errno. */
-int errors_open(struct errors *e, struct loop *loop, int *ret_fd);
+int errors_open(struct errors *e, int *ret_fd);
+
+/* The command was not started. Nothing happens if it has ended. */
+void errors_close(struct errors *e);
 
 /* The command has ended: reads what is left, which may lack the end of its line. */
 void errors_finish(struct errors *e);

@@ -233,7 +233,7 @@ process_start(struct process *p)
 	if (r == 0)
 		r = pipe_end_open(&p->output, p->loop, false, process_read_cb, p, &output);
 	if (r == 0)
-		r = errors_open(&p->errors, p->loop, &errors);
+		r = errors_open(&p->errors, &errors);
 	command.input_fd = input;
 	command.output = output;
 	command.error = errors;
@@ -245,7 +245,7 @@ process_close(struct process *p)
 {
 	pipe_end_close(&p->input);
 	pipe_end_close(&p->output);
-	pipe_end_close(&p->errors.pipe);
+	errors_close(&p->errors);
 }
 
 static void

@@ -93,7 +93,7 @@ task_start(struct loop *loop, const struct command *command, uint64_t ms, size_t
 	errors_init(&task->errors, loop);
 	r = pipe_end_open(&task->output, loop, false, task_output_cb, task, &output);
 	if (r == 0)
-		r = errors_open(&task->errors, loop, &errors);
+		r = errors_open(&task->errors, &errors);
 	start.output = output;
 	start.error = errors;
 	start.is_bound = true;

@@ -203,7 +203,7 @@ crew_ended_cb(void *arg, pid_t pid, int status)
 	if (job->is_timed_out || job->is_stopped)
 		crew_kill(job, SIGKILL); /* what it has left behind */
 	if (job->words)
-		last_words_end(&crew->words, job->words, job->complaint);
+		last_words_end(&crew->words, job->words, job->complaint, sizeof(job->complaint));
 	job->words = NULL;
 	took = (double)(loop_now_ns() - job->since);
 	crew->run_ns = crew->run_ns > 0 ? crew->run_ns + (took - crew->run_ns) / 8 : took;

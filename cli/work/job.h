@@ -16,6 +16,8 @@ struct plan;
 struct resp_node;
 
 #define JOB_ID_MAX ENTRY_ID_TEXT
+/* The daemon keeps 256 bytes of a reason. */
+#define JOB_COMPLAINT_MAX ((size_t)200)
 
 struct job {
 	TAILQ_ENTRY(job) link;
@@ -28,8 +30,8 @@ struct job {
 	pid_t pid;           /* of the command; 0: not started */
 	bool is_lost;        /* another worker has it, too */
 	bool is_timed_out, is_stopped;
-	struct last_words *words;           /* standard error of its command; NULL: that of udsctl */
-	char complaint[LAST_WORDS_MAX + 1]; /* its last line, once the command has ended; or "" */
+	struct last_words *words;              /* standard error of its command; NULL: that of udsctl */
+	char complaint[JOB_COMPLAINT_MAX + 1]; /* its last line, once the command has ended; or "" */
 	struct slice input;
 	struct command_variable *variables; /* n of them */
 	size_t n;
