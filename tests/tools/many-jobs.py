@@ -114,13 +114,16 @@ def main():
     args = parser.parse_args()
     os.makedirs(args.dir, exist_ok=True)
     hub = SmallHub(args.udsd, args.dir, max_bytes="8G")
-    client = hub.connect()
-    prepare(client, args.jobs)
-    verbs = Verbs(args, hub)
-    check_lists(verbs, args.jobs)
-    check_retry(verbs, args.jobs)
-    assert client.call("XLEN", "dead") == args.jobs // 10
-    hub.stop()
+    try:
+        client = hub.connect()
+        prepare(client, args.jobs)
+        verbs = Verbs(args, hub)
+        check_lists(verbs, args.jobs)
+        check_retry(verbs, args.jobs)
+        assert client.call("XLEN", "dead") == args.jobs // 10
+        hub.stop()
+    finally:
+        hub.kill()
 
 
 main()
