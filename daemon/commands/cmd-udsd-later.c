@@ -240,26 +240,37 @@ udsd_later_put_entry(struct answer *answer, const struct stream *stream, const s
 	answer_fields(answer, &fields);
 }
 
-/* The entry to be listed next, and its stream; or NULL. */
-static const struct later_entry *
-udsd_later_find(struct bus *bus, struct session *s, struct streams *streams, const struct stream *only,
-                struct udsd_later_place *place, const struct stream **ret_stream)
+/* What the stream at the place has, or the next stream that has some; NULL at the end. */
+static const struct later *
+udsd_later_seek(struct streams *streams, const struct stream *only, struct udsd_later_place *place)
 {
-	struct later *later = only ? only->later : later_from(streams, place->no);
+	const struct later *later = only ? only->later : later_from(streams, place->no);
 
-	for (; later; later = only ? NULL : later_from(streams, place->no + 1)) {
-		const struct stream *stream = later->stream;
-		const struct later_entry *entry;
+	if (!later || later->stream->no < place->no)
+		return NULL;
+	if (later->stream->no > place->no)
+		*place = (struct udsd_later_place){ .no = later->stream->no };
+	return later;
+}
 
-		if (stream->no > place->no)
-			*place = (struct udsd_later_place){ .no = stream->no };
-		entry = later_next(stream, place->at);
-		bus->flow.work.done += 2 * WORK_LOOKUP;
-		*ret_stream = stream;
-		if (entry && keyspace_admits(bus, s, (struct slice){ stream->name, stream->name_len }, KEYSPACE_ADD))
-			return entry;
+/* Lists the entry at the place, or goes on to the next stream. */
+static void
+udsd_later_list_one(struct bus *bus, struct session *s, struct xwork *work, const struct later *later)
+{
+	struct slice name = { later->stream->name, later->stream->name_len };
+	struct udsd_later_place *place = work->extra;
+	const struct later_entry *entry =
+	    keyspace_admits(bus, s, name, KEYSPACE_ADD) ? later_next(later->stream, place->at) : NULL;
+
+	bus->flow.work.done += 2 * WORK_LOOKUP;
+	if (!entry) {
+		*place = (struct udsd_later_place){ .no = later->stream->no + 1 };
+		return;
 	}
-	return NULL;
+	udsd_later_put_entry(&work->answer, later->stream, entry);
+	work->n++;
+	place->at = entry->id;
+	stream_id_next(&place->at);
 }
 
 /* What is parsed of a LIST. */
@@ -302,9 +313,9 @@ udsd_later_list(struct bus *bus, struct session *s, const struct slice *argv, si
                 size_t next)
 {
 	struct streams *streams = keyspace_require_streams(bus, s);
-	const struct stream *only = NULL, *stream = NULL;
-	const struct later_entry *entry;
+	const struct stream *only = NULL;
 	struct udsd_later_wanted wanted;
+	const struct later *later;
 	struct udsd_later_place *place;
 
 	if (!streams || !udsd_later_require_list(bus, s, argv, argc, &wanted) ||
@@ -322,11 +333,8 @@ udsd_later_list(struct bus *bus, struct session *s, const struct slice *argv, si
 	}
 	place = work->extra;
 	while (place && work->n < wanted.count && (!wanted.has_key || only) &&
-	       (entry = udsd_later_find(bus, s, streams, only, place, &stream))) {
-		udsd_later_put_entry(&work->answer, stream, entry);
-		work->n++;
-		place->at = entry->id;
-		stream_id_next(&place->at);
+	       (later = udsd_later_seek(streams, only, place))) {
+		udsd_later_list_one(bus, s, work, later);
 		if (work->n > 1 && answer_is_too_long(&work->answer)) {
 			reply_error(bus, s, "ERR the answer is over queue_limit, %llu bytes; ask for a smaller COUNT",
 			            (unsigned long long)bus->flow.limits.queue_limit);
