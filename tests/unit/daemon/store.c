@@ -163,9 +163,12 @@ int
 store_fetch(struct storage *storage, uint64_t stream, uint64_t id, struct storage_event *ret_event)
 {
 	uint8_t key[STORAGE_ID_SIZE];
+	int r;
 
 	put_id(key, id);
-	assert_int_equal(storage_fetch(storage, stream, key, &key), 0);
+	r = storage_fetch(storage, stream, key, &key);
+	if (r < 0)
+		return r;
 	*ret_event = store_wait(storage);
 	assert_int_equal(ret_event->kind, STORAGE_FETCHED);
 	assert_ptr_equal(ret_event->arg, &key);

@@ -184,9 +184,9 @@ what_is_gone_stays_gone(void **state UNUSED)
 		/* As if they had been too many to be deleted at once. */
 		store_run_sql(dir, "INSERT INTO gone VALUES (8, x'00000000000000000000000000000001',"
 		                   " x'00000000000000000000000000000030')");
+		failing_system_begin(&faults[0], ++n, false); /* the thread may delete at once */
 		storage = store_try_open(dir);
 		assert_non_null(storage);
-		failing_system_begin(&faults[0], ++n, false);
 		store_put_block(storage, 9, 1, 1, "x");
 		storage_commit(storage);
 		assert_true(wait_committed(storage));
