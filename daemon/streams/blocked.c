@@ -137,19 +137,17 @@ blocked_again(struct streams *streams, struct blocked *blocked)
 			return false;
 		}
 	}
-	if (!flow_wait(streams->flow, blocked->client, &streams->blocked))
-		return false;
-	if (blocked->must_look_again)
-		blocked_rouse(streams, blocked);
-	blocked->must_look_again = false;
-	return true;
+	return flow_wait(streams->flow, blocked->client, &streams->blocked);
 }
 
 void
 blocked_retry(struct streams *streams, struct blocked *blocked, uint64_t after_ms)
 {
-	uint64_t us = streams_now_us() + (after_ms < TIMEOUT_MAX_MS ? after_ms : TIMEOUT_MAX_MS) * 1000;
+	uint64_t us = streams_now_us();
 
+	if (!blocked->must_look_again)
+		us += (after_ms < TIMEOUT_MAX_MS ? after_ms : TIMEOUT_MAX_MS) * 1000;
+	blocked->must_look_again = false;
 	if (us < blocked->deadline_us && blocked_set_alarm(streams, blocked, us) < 0)
 		flow_out_of_memory(streams->flow, blocked->client);
 }

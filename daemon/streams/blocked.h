@@ -45,7 +45,8 @@ int blocked_begin(struct streams *streams, struct client *c, const struct blocke
  * died. */
 bool blocked_again(struct streams *streams, struct blocked *blocked);
 
-/* Call after one of these: it is woken after so long, even if nothing happens. Holds until it is woken. */
+/* Call after one of these, for a command that claims: it is woken after so long, even if nothing happens; or at once if
+ * there was something to claim while it was awake. Holds until it is woken. */
 void blocked_retry(struct streams *streams, struct blocked *blocked, uint64_t after_ms);
 
 /*

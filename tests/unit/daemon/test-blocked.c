@@ -499,8 +499,13 @@ those_who_claim_are_woken(void **state)
 	blocked_wake_claims(&rig->streams, &source->stream, 7);
 	assert_int_equal(rig->workers[3].client.state, CLIENT_WAITING);
 	assert_true(blocked_again(&rig->streams, rig->workers[1].blocked));
+	assert_int_equal(rig->workers[1].client.state, CLIENT_WAITING); /* as its command has said */
+	blocked_retry(&rig->streams, rig->workers[1].blocked, 1000000);
+	blocked_check(&rig->streams);
 	assert_int_equal(rig->workers[1].client.state, CLIENT_READY);
 	assert_true(blocked_again(&rig->streams, rig->workers[1].blocked));
+	blocked_retry(&rig->streams, rig->workers[1].blocked, 1000000);
+	blocked_check(&rig->streams);
 	assert_int_equal(rig->workers[1].client.state, CLIENT_WAITING);
 	/* It takes some, and there may be more. */
 	blocked_wake_claims(&rig->streams, &source->stream, 7);
