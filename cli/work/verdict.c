@@ -1,6 +1,7 @@
 #include "verdict.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -63,6 +64,15 @@ verdict_return(struct control *c, const struct plan *plan, const struct job *job
 }
 
 void
+verdict_unprinted(struct control *c, const struct plan *plan, const struct job *job, const char *why)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "could not be printed: %s", why);
+	verdict_give_back(c, plan, job, why ? "SILENT" : "RETURN", EX_IOERR, why ? text : NULL);
+}
+
+static void
 verdict_failed(struct control *c, const struct plan *plan, const struct job *job, int status)
 {
 	int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -79,4 +89,22 @@ verdict_failed(struct control *c, const struct plan *plan, const struct job *job
 	snprintf(why, sizeof(why), "%s%s%s", text, job->complaint[0] ? ": " : "", job->complaint);
 	if (!job->is_lost) /* else another worker's run counts */
 		verdict_give_back(c, plan, job, how, code, why);
+}
+
+bool
+verdict_ended(struct control *c, const struct plan *plan, const struct job *job, int status, bool is_ending)
+{
+	bool is_told = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		verdict_done(c, plan, job);
+		return false;
+	}
+	/* A service manager, too, ends all processes of a service. */
+	if (!job->is_timed_out && (job->is_stopped || (is_ending && is_told))) {
+		verdict_return(c, plan, job);
+		return false;
+	}
+	verdict_failed(c, plan, job, status);
+	return true;
 }

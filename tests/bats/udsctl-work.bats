@@ -50,6 +50,14 @@ held() {
     [ "$("$UDSCTL" jobs --json "$1" | jq -s 'map(select(.client > 0)) | length')" = "$2" ]
 }
 
+not_held() { # STREAM
+    held "$1" 0
+}
+
+has_dead() { # STREAM
+    "$UDSCTL" jobs --dead --json "$1" | grep -q .
+}
+
 is_running() { # PID
     ! is_gone "$1"
 }
@@ -416,6 +424,95 @@ has_descriptors() { # COUNT
     assert_output --partial 'timed out after 100ms'
     wait_until is_gone "$(cat "$DIR/child")"
     assert_equal "$("$UDSCTL" jobs --dead --json jobs | jq -c '[.status, .text]')" '[124,"timed out after 100ms"]'
+}
+
+@test "--timeout holds for each attempt, whatever command was ended before" {
+    start_store
+    add jobs a
+    "$UDSCTL" work --count 3 --retries 2 --backoff 1ms --timeout 100ms jobs -- sleep 1000 2>"$DIR/err" 3>&- &
+    PIDS+=($!)
+    WORKER=$!
+    # The command before was not killed, so nothing waits for the five seconds after which it would be.
+    local start=$SECONDS
+    wait_until has_dead jobs
+    ((SECONDS - start < 4)) || fail "three attempts of 0.1s took $((SECONDS - start))s"
+    [ "$(grep -c 'timed out after 100ms' "$DIR/err")" = 3 ]
+}
+
+@test "a command that is over its --timeout has failed, also after a signal to the worker" {
+    start_store
+    add jobs a
+    work_on --retries 0 --timeout 1s jobs -- sh -c "echo \$\$ >'$DIR/pid'; exec sleep 1000"
+    wait_until test -s "$DIR/pid"
+    kill "$WORKER"
+    wait_until is_gone "$WORKER"
+    assert_equal "$("$UDSCTL" jobs --dead --json jobs | jq -c '[.status, .text]')" '[124,"timed out after 1s"]'
+}
+
+@test "a second SIGTERM gives the job back, though the worker has asked for the next one meanwhile" {
+    start_store
+    local i
+    for i in 1 2 3; do
+        add "jobs$i" fast slow
+        : >"$DIR/pid"
+        work_on -v --retries 0 "jobs$i" -- sh -c "read -r it; [ \"\$it\" = fast ] || { echo \$\$ >'$DIR/pid'; exec sleep 1000; }"
+        wait_until test -s "$DIR/pid"
+        kill "$WORKER"
+        wait_until contains err 'another signal ends them'
+        kill "$WORKER"
+        wait_until is_gone "$WORKER"
+        rm "$DIR/err"
+        assert_equal "$("$UDSCTL" jobs --json "jobs$i" | jq -c '[.state, .deliveries, .died]')" '["released",0,0]'
+    done
+}
+
+@test "a worker that ends leaves no consumer behind, unless jobs are pending for it" {
+    start_store
+    add jobs a
+    "$UDSCTL" work --drain jobs -- true
+    assert_equal "$("$UDSCTL" groups --json jobs | jq .consumers)" 0
+    work_on jobs -- true
+    wait_until has_group jobs
+    add jobs b
+    wait_until length_is jobs 0
+    kill "$WORKER"
+    wait_until is_gone "$WORKER"
+    assert_equal "$("$UDSCTL" groups --json jobs | jq .consumers)" 0
+    # What was lost with a connection is pending for its consumer until somebody gets it, and must not go with that.
+    add jobs c
+    work_on jobs -- sh -c "echo \$\$ >'$DIR/pid'; exec sleep 1000"
+    wait_until test -s "$DIR/pid"
+    kill -KILL "$WORKER"
+    wait_until is_gone "$WORKER"
+    length_is jobs 1
+    "$UDSCTL" work --drain jobs -- true
+    length_is jobs 0
+}
+
+@test "--print: what cannot be printed is not counted, waits for the delay and says why" {
+    start_store
+    add jobs a b c
+    for _ in 1 2; do
+        run bash -c "'$UDSCTL' work --print --count 1 --backoff 200ms jobs >/dev/full"
+        assert_failure 74
+        assert_output --partial 'writing to standard output: No space left on device'
+    done
+    wait_until not_held jobs
+    "$UDSCTL" jobs --json jobs | jq -se 'map(select(.state == "delayed" or .state == "released" or .state == "waiting")) |
+        length == 3 and all(.deliveries == 0 and .died == 0)'
+    "$UDSCTL" jobs --json jobs | jq -se 'any(.text == "could not be printed: No space left on device")'
+    run -0 "$UDSCTL" work --print --count 3 jobs
+    assert_equal "$(sort <<<"$output" | tr '\n' ' ')" 'a b c '
+}
+
+@test "--rate starts no two commands at once after it had nothing to do" {
+    start_store
+    work_on --count 3 --rate 4/s jobs -- sh -c "date +%s%N >>'$DIR/times'"
+    wait_until has_group jobs
+    sleep 0.6 # in which a bucket would fill that keeps more than its tokens
+    add jobs a b c
+    wait_until is_gone "$WORKER"
+    awk 'NR > 1 && $1 - last < 150000000 { exit 1 } { last = $1 }' "$DIR/times"
 }
 
 @test "the daemon is killed while a job runs: it is done once, and acknowledged to the new daemon" {
