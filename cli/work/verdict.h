@@ -6,6 +6,7 @@
 struct control;
 struct job;
 struct plan;
+struct setup_rule;
 
 /* The job is acknowledged, and leaves the stream when all groups have done so. */
 void verdict_done(struct control *c, const struct plan *plan, const struct job *job);
@@ -19,6 +20,8 @@ void verdict_unprinted(struct control *c, const struct plan *plan, const struct 
 
 /*
  * Its command has ended with this status of waitpid(2): it is done, or given back if that was interrupted here, or it
- * has failed, of which people are told. Returns whether it has failed. is_ending: udsctl was told to end.
+ * has failed, of which people are told. Returns whether it has failed. rule: of its stream, for what people are
+ * told. is_ending: udsctl was told to end.
  */
-bool verdict_ended(struct control *c, const struct plan *plan, const struct job *job, int status, bool is_ending);
+bool verdict_ended(struct control *c, const struct plan *plan, const struct setup_rule *rule, const struct job *job,
+                   int status, bool is_ending);

@@ -106,7 +106,7 @@ worker_job_ended_cb(void *arg, struct job *job, int status)
 	struct worker *w = arg;
 
 	w->is_dry = false;
-	w->failed += verdict_ended(w->control, w->plan, job, status, w->finishing);
+	w->failed += verdict_ended(w->control, w->plan, &w->setup.of[job->stream], job, status, w->finishing);
 }
 
 static void
@@ -361,7 +361,7 @@ worker_begin(struct worker *w, const struct work_options *o)
 	w->loop = loop_new(worker_signal_cb, w);
 	w->control = control_new(w->loop, &o->common.addr, &worker_control_ops, w);
 	w->supply = supply_new(w->loop, &o->common.addr, w->plan, &worker_supply_ops, w);
-	w->setup = (struct setup){ .plan = w->plan, .control = w->control };
+	setup_init(&w->setup, w->plan, w->control);
 	leave_init(&w->leave, w->loop, w->plan, w->control, w->supply);
 	if (o->print)
 		w->printer = printer_new(w->loop, &worker_printer_ops, w);
@@ -388,6 +388,7 @@ worker_run(const struct plan *plan)
 	crew_free(w.crew);
 	printer_free(w.printer);
 	leave_deinit(&w.leave);
+	setup_deinit(&w.setup);
 	timer_deinit(&w.again);
 	timer_deinit(&w.lease);
 	loop_free(w.loop);
