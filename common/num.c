@@ -64,24 +64,30 @@ num_parse_duration(const char *text, uint64_t *ret_value)
 		const char *name;
 		uint64_t ms;
 	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 }, { "d", 24 * 3600 * 1000 } };
-	uint64_t v;
-	int r = num_parse_digits(&text, 10, &v);
+	size_t n = sizeof(units) / sizeof(units[0]), unit, len;
+	uint64_t sum = 0, v;
+	int r;
 
-	if (r < 0)
-		return r;
-	if (!*text && v == 0) {
-		*ret_value = 0;
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(text, units[i].name) != 0)
-			continue;
-		if (__builtin_mul_overflow(v, units[i].ms, &v))
+	/* Parts, each of a smaller unit than the one before. */
+	do {
+		r = num_parse_digits(&text, 10, &v);
+		if (r < 0)
+			return r;
+		if (!*text && v == 0 && n == sizeof(units) / sizeof(units[0])) /* a 0 needs no unit */
+			break;
+		len = strcspn(text, "0123456789");
+		for (unit = 0; unit < n; unit++)
+			if (strlen(units[unit].name) == len && memcmp(text, units[unit].name, len) == 0)
+				break;
+		if (unit == n)
+			return -EINVAL;
+		if (__builtin_mul_overflow(v, units[unit].ms, &v) || __builtin_add_overflow(sum, v, &sum))
 			return -ERANGE;
-		*ret_value = v;
-		return 0;
-	}
-	return -EINVAL;
+		text += len;
+		n = unit;
+	} while (*text);
+	*ret_value = sum;
+	return 0;
 }
 
 int

@@ -143,7 +143,8 @@ _udsctl_offer_options() {
         ;;
     jobs) options+=' --group --dead --count --json --timeout' ;;
     retry) options+=' --group --all --timeout' ;;
-    drop | wait | pause | resume) options+=' --group --timeout' ;;
+    pause) options+=' --group --create --timeout' ;;
+    drop | wait | resume) options+=' --group --timeout' ;;
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;

@@ -24,20 +24,27 @@ struct output {
 	bool was_high; /* more than OUTPUT_HIGH waited since the last `drained` */
 	struct event *write_event, *left_event;
 	output_cb *drained;
+	output_failed_cb *failed; /* NULL: the loop ends */
+	bool has_failed;
 	void *arg;
 };
 
 static void
 output_fail(struct output *out, int error)
 {
+	const char *why = error == EPIPE ? NULL : strerror(error);
+	int status = why ? EX_IOERR : EX_OK;
+
 	event_del(out->write_event);
+	event_del(out->left_event);
 	out->start = out->buf.len = 0;
-	if (error == EPIPE) {
-		loop_end(out->loop, EX_OK);
-		return;
-	}
-	say("writing to standard output: %s", strerror(error));
-	loop_end(out->loop, EX_IOERR);
+	out->has_failed = true;
+	if (why)
+		say("writing to standard output: %s", why);
+	if (out->failed)
+		out->failed(out->arg, status, why);
+	else
+		loop_end(out->loop, status);
 }
 
 void
@@ -45,6 +52,8 @@ output_flush(struct output *out)
 {
 	ssize_t n;
 
+	if (out->has_failed)
+		out->start = out->buf.len = 0;
 	while (out->start < out->buf.len && !loop_is_ending(out->loop)) {
 		n = nowait_write(&out->nowait, out->buf.data + out->start, out->buf.len - out->start);
 		if (n == -EAGAIN) {
@@ -75,7 +84,7 @@ output_write_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	output_flush(out);
 	left = output_pending(out);
-	if (loop_is_ending(out->loop) || (left > 0 && (!out->was_high || left > OUTPUT_LOW)))
+	if (loop_is_ending(out->loop) || out->has_failed || (left > 0 && (!out->was_high || left > OUTPUT_LOW)))
 		return;
 	out->was_high = false;
 	out->drained(out->arg);
@@ -126,6 +135,12 @@ output_free(struct output *out)
 	nowait_deinit(&out->nowait);
 	buf_deinit(&out->buf);
 	free(out);
+}
+
+void
+output_on_failure(struct output *out, output_failed_cb *failed)
+{
+	out->failed = failed;
 }
 
 uint8_t *

@@ -1,6 +1,7 @@
 /*
  * Standard output with a buffer: output_flush() writes as much as goes without blocking, the rest follows when there
- * is room. EPIPE, a reader that has left, ends the loop with status 0 and no message, any other error with EX_IOERR.
+ * is room. EPIPE, a reader that has left, ends the loop with status 0 and no message, any other error with EX_IOERR,
+ * unless the owner takes that over.
  */
 #pragma once
 
@@ -22,6 +23,11 @@ typedef void output_cb(void *arg);
 /* Writes to fd, which the caller closes. */
 struct output *output_new(struct loop *loop, int fd, output_cb *drained, void *arg);
 void output_free(struct output *out);
+
+/* Instead of ending the loop, calls this with the exit status, once: nothing is written any more. why: what people are
+ * told; NULL: the reader has left. */
+typedef void output_failed_cb(void *arg, int status, const char *why);
+void output_on_failure(struct output *out, output_failed_cb *failed);
 
 /* Room for `size` bytes. output_commit() must be the next call; it appends the first `size` of them. */
 uint8_t *output_reserve(struct output *out, size_t size);

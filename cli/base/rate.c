@@ -22,7 +22,8 @@ rate_is_ready(struct rate *r)
 {
 	uint64_t now;
 
-	if (r->per_ns > 0 && r->tokens < 1) {
+	/* Also a full bucket: else what the time since then would have added counts once it has room. */
+	if (r->per_ns > 0) {
 		now = loop_now_ns();
 		r->tokens += (double)(now - r->at) * r->per_ns;
 		r->tokens = r->tokens > r->room ? r->room : r->tokens;

@@ -88,7 +88,7 @@ pending_put(struct pending_list *list, const struct resp_node *map)
 		         texts[i] ? (const char *)texts[i]->text.p : "");
 	pending_put_age(&list->table, pending_number(map, "idle_ms"));
 	grid_put(&list->table, "%" PRId64, pending_number(map, "deliveries"));
-	pending_put_age(&list->table, due > 0 ? due : -1);
+	pending_put_age(&list->table, due > 0 ? due + 999 : -1); /* as jobs does: 0s would be now */
 	grid_put(&list->table, pid > 0 ? "%" PRId64 : "-", pid);
 }
 

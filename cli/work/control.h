@@ -23,6 +23,9 @@ enum control_kind {
 	CONTROL_CLAIM,
 	CONTROL_LEASE,
 	CONTROL_SYNC,
+	CONTROL_UNBLOCK,
+	CONTROL_LOOK,
+	CONTROL_LEAVE,
 	/* Verdicts: what became of a job. */
 	CONTROL_DONE,
 	CONTROL_BACK, /* it is given back */

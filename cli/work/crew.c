@@ -40,6 +40,7 @@ struct crew {
 	struct timer retry;     /* starting was impossible for lack of resources */
 	struct timer impatient; /* for the first job of the queue */
 	struct timer limit;     /* for --timeout, and SIGKILL */
+	uint64_t limit_at;      /* when it fires, if it is set, in ns */
 	double run_ns;          /* how long commands take lately; 0: not known */
 	bool noticed;           /* it was said that no command can be started now */
 };
@@ -60,6 +61,29 @@ crew_kill(const struct job *job, int signo)
 {
 	/* Its process group, which is gone perhaps. */
 	(void)kill(-job->pid, signo);
+}
+
+/* When the command of the job is to be told to end, or killed, in ns. */
+static uint64_t
+crew_limit_of(const struct crew *crew, const struct job *job)
+{
+	uint64_t limit = crew->plan->o->job_timeout;
+
+	if (job->is_timed_out || job->is_stopped)
+		return job->since + KILL_AFTER * 1000000;
+	return limit > 0 ? job->since + limit * 1000000 : UINT64_MAX;
+}
+
+/* Looks at the job's limit when it comes; a look that is due earlier stays. */
+static void
+crew_watch(struct crew *crew, const struct job *job)
+{
+	uint64_t at = crew_limit_of(crew, job), now = loop_now_ns();
+
+	if (at == UINT64_MAX || (timer_is_set(&crew->limit) && crew->limit_at <= at))
+		return;
+	crew->limit_at = at;
+	timer_set(&crew->limit, at > now ? (at - now) / 1000000 + 1 : 0);
 }
 
 /* Starts the command of the first job of the queue. Returns 0 or -errno. */
@@ -96,8 +120,7 @@ crew_start_first(struct crew *crew)
 	crew->n_running++;
 	job->since = loop_now_ns();
 	rate_spend(&crew->rate);
-	if (crew->plan->o->job_timeout > 0 && !timer_is_set(&crew->limit))
-		timer_set(&crew->limit, crew->plan->o->job_timeout);
+	crew_watch(crew, job);
 	return 0;
 }
 
@@ -157,22 +180,11 @@ crew_impatient_cb(void *arg)
 	crew_return_queue(crew);
 }
 
-/* When the command of the job is to be told to end, or killed, in ns. */
-static uint64_t
-crew_limit_of(const struct crew *crew, const struct job *job)
-{
-	uint64_t limit = crew->plan->o->job_timeout;
-
-	if (job->is_timed_out || job->is_stopped)
-		return job->since + KILL_AFTER * 1000000;
-	return limit > 0 ? job->since + limit * 1000000 : UINT64_MAX;
-}
-
 static void
 crew_limit_cb(void *arg)
 {
 	struct crew *crew = arg;
-	uint64_t now = loop_now_ns(), next = UINT64_MAX, at;
+	uint64_t now = loop_now_ns();
 	struct job *job;
 
 	TAILQ_FOREACH(job, &crew->running, link) {
@@ -181,11 +193,8 @@ crew_limit_cb(void *arg)
 			job->is_timed_out |= !job->is_stopped;
 			job->since = now;
 		}
-		at = crew_limit_of(crew, job);
-		next = at < next ? at : next;
+		crew_watch(crew, job);
 	}
-	if (next != UINT64_MAX)
-		timer_set(&crew->limit, (next - now) / 1000000 + 1);
 }
 
 static void
@@ -321,8 +330,8 @@ crew_stop(struct crew *crew)
 		crew_kill(job, SIGTERM);
 		job->is_stopped = true;
 		job->since = loop_now_ns();
+		crew_watch(crew, job);
 	}
-	timer_set(&crew->limit, KILL_AFTER);
 }
 
 struct job_list *

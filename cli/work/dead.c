@@ -34,6 +34,7 @@ dead_read(const struct resp_node *entry, struct queue_job *ret_job)
 
 	dead_copy(job.id, sizeof(job.id), fields, "udsd-id");
 	dead_copy(job.consumer, sizeof(job.consumer), fields, "udsd-consumer");
+	dead_copy(job.cause, sizeof(job.cause), fields, "udsd-cause");
 	dead_copy(job.text, sizeof(job.text), fields, "udsd-text");
 	job.deliveries = dead_number(fields, "udsd-deliveries");
 	job.failed = dead_number(fields, "udsd-failed");

@@ -15,21 +15,21 @@ struct printer {
 	struct output *output;
 	struct job_list jobs;
 	uint64_t printed; /* bytes, of all jobs so far */
-	void (*done)(void *arg, struct job *job);
-	void (*moved)(void *arg);
+	const struct printer_ops *ops;
 	void *arg;
+	bool has_failed;
+	const char *why; /* it has; NULL: the reader has left */
 };
 
-/* The jobs that are written are done. After an error nothing is known to be. */
+/* The jobs that are written are done. */
 static void
 printer_collect(struct printer *p)
 {
 	struct job *job;
 
-	while ((job = TAILQ_FIRST(&p->jobs)) && !loop_is_ending(p->loop) &&
-	       job->printed_to <= p->printed - output_pending(p->output)) {
+	while ((job = TAILQ_FIRST(&p->jobs)) && job->printed_to <= output_written(p->output)) {
 		TAILQ_REMOVE(&p->jobs, job, link);
-		p->done(p->arg, job);
+		p->ops->done(p->arg, job);
 		job_free(job);
 	}
 }
@@ -40,17 +40,44 @@ printer_drained_cb(void *arg)
 	struct printer *p = arg;
 
 	printer_collect(p);
-	p->moved(p->arg);
+	p->ops->moved(p->arg);
+}
+
+/* Gives back what was taken. */
+static void
+printer_return(struct printer *p)
+{
+	struct job *job;
+
+	while ((job = TAILQ_FIRST(&p->jobs))) {
+		TAILQ_REMOVE(&p->jobs, job, link);
+		p->ops->returned(p->arg, job, p->why);
+		job_free(job);
+	}
+}
+
+/* What was written before is done all the same. */
+static void
+printer_failed_cb(void *arg, int status, const char *why)
+{
+	struct printer *p = arg;
+
+	p->has_failed = true;
+	p->why = why;
+	printer_collect(p);
+	printer_return(p);
+	p->ops->failed(p->arg, status);
 }
 
 struct printer *
-printer_new(struct loop *loop, void (*done)(void *arg, struct job *job), void (*moved)(void *arg), void *arg)
+printer_new(struct loop *loop, const struct printer_ops *ops, void *arg)
 {
 	struct printer *p = memory_alloc(sizeof(*p));
 
-	*p = (struct printer){ .loop = loop, .done = done, .moved = moved, .arg = arg };
+	*p = (struct printer){ .loop = loop, .ops = ops, .arg = arg };
 	TAILQ_INIT(&p->jobs);
 	p->output = output_new(loop, STDOUT_FILENO, printer_drained_cb, p);
+	output_on_failure(p->output, printer_failed_cb);
 	return p;
 }
 
@@ -82,13 +109,16 @@ printer_take(struct printer *p, struct job *job)
 	p->printed += job->input.len;
 	job->printed_to = p->printed;
 	TAILQ_INSERT_TAIL(&p->jobs, job, link);
+	if (p->has_failed)
+		printer_return(p);
 }
 
 void
 printer_flush(struct printer *p)
 {
 	output_flush(p->output);
-	printer_collect(p);
+	if (!p->has_failed)
+		printer_collect(p);
 }
 
 struct job_list *

@@ -101,6 +101,24 @@ queue_open(struct queue *q, struct ask *a, const char *stream, const char *group
 }
 
 int
+queue_require_stream(const struct queue *q)
+{
+	if (q->has_stream)
+		return 0;
+	say("there is no stream '%s'", q->stream);
+	return EX_NOINPUT;
+}
+
+int
+queue_require(const struct queue *q, const char *group)
+{
+	if (q->has_stream && !q->has_group && group)
+		say("stream '%s' has no group '%s': all of its jobs wait for the group's first worker", q->stream,
+		    group);
+	return queue_require_stream(q);
+}
+
+int
 queue_create(struct queue *q)
 {
 	const struct resp_node *reply;
@@ -157,6 +175,17 @@ queue_read(struct queue *q, const char *from, struct queue_job **ret_jobs, size_
 	return 0;
 }
 
+const char *
+queue_reason(const struct queue_job *job)
+{
+	/* The text may be of an attempt before that. */
+	if (job->text[0] && strcmp(job->cause, "died") != 0)
+		return job->text;
+	if (job->died > 0)
+		return "its worker died";
+	return job->timed_out > 0 ? "it was not done in time" : "";
+}
+
 bool
 queue_read_id(const char *text, char ret_id[QUEUE_ID_MAX])
 {
@@ -169,7 +198,8 @@ queue_read_id(const char *text, char ret_id[QUEUE_ID_MAX])
 }
 
 int
-queue_check_arguments(const char *verb, const struct options *o, size_t ids_min, size_t ids_max, bool takes_tickets)
+queue_check_arguments(const char *verb, const struct options *o, size_t ids_min, size_t ids_max, bool takes_tickets,
+                      const char *list)
 {
 	char id[QUEUE_ID_MAX];
 
@@ -181,7 +211,7 @@ queue_check_arguments(const char *verb, const struct options *o, size_t ids_min,
 		return EX_USAGE;
 	}
 	if (o->n_args - 1 < ids_min) {
-		say("%s: no ID of a job; 'udsctl jobs %s' lists them", verb, o->args[0]);
+		say("%s: no ID of a job; 'udsctl %s %s' lists them", verb, list, o->args[0]);
 		return EX_USAGE;
 	}
 	if (o->n_args - 1 > ids_max) {
@@ -189,11 +219,15 @@ queue_check_arguments(const char *verb, const struct options *o, size_t ids_min,
 		return EX_USAGE;
 	}
 	for (size_t i = 1; i < o->n_args; i++) {
-		if (!queue_read_id(o->args[i], id) && !(takes_tickets && scheduled_is_ticket(o->args[i]))) {
-			say("%s: '%s' is not the ID of a job; 'udsctl jobs %s' lists them", verb, o->args[i],
+		if (queue_read_id(o->args[i], id) || (takes_tickets && scheduled_is_ticket(o->args[i])))
+			continue;
+		if (scheduled_is_ticket(o->args[i]))
+			say("%s: '%s' is the ticket of a scheduled job, which gets an ID when its time has come", verb,
+			    o->args[i]);
+		else
+			say("%s: '%s' is not the ID of a job; 'udsctl %s %s' lists them", verb, o->args[i], list,
 			    o->args[0]);
-			return EX_USAGE;
-		}
+		return EX_USAGE;
 	}
 	return 0;
 }

@@ -29,6 +29,7 @@ struct queue_job {
 	uint64_t idle_ms, due_ms; /* since it was given; until it is given again, where that is delayed */
 	uint64_t deliveries;      /* so far */
 	uint64_t failed, timed_out, died, released;
+	char cause[16];            /* of a dead one: how its last delivery has ended */
 	uint64_t pid, uid, client; /* of the connection that has it; client 0: none has */
 	bool has_status;
 	int64_t status; /* of the last command that failed */
@@ -37,6 +38,15 @@ struct queue_job {
 
 /* All return 0 or as ask() does. stream and group must outlive the queue. */
 int queue_open(struct queue *q, struct ask *a, const char *stream, const char *group);
+
+/* After queue_open(): says that there is no such stream, and returns EX_NOINPUT, or 0. */
+int queue_require_stream(const struct queue *q);
+
+/*
+ * The same, where it is of a group that somebody has named (or NULL), and there is no such group: it is said that all
+ * jobs wait for its first worker.
+ */
+int queue_require(const struct queue *q, const char *group);
 
 /* Makes the group, and the stream, where they are missing: they may be paused before the first worker comes. */
 int queue_create(struct queue *q);
@@ -49,10 +59,13 @@ int queue_read(struct queue *q, const char *from, struct queue_job **ret_jobs, s
 
 /*
  * The arguments of a verb: a stream, and as many ids as the verb wants, or perhaps tickets of scheduled jobs. Returns
- * 0, or EX_USAGE after reporting what is wrong with them.
+ * 0, or EX_USAGE after reporting what is wrong with them. list: the command that lists the jobs, with their IDs.
  */
-int queue_check_arguments(const char *verb, const struct options *o, size_t ids_min, size_t ids_max,
-                          bool takes_tickets);
+int queue_check_arguments(const char *verb, const struct options *o, size_t ids_min, size_t ids_max, bool takes_tickets,
+                          const char *list);
+
+/* Why it failed or ended last, or "" if it never did. */
+const char *queue_reason(const struct queue_job *job);
 
 /* An id as "MS-SEQ" or "MS". Returns whether it is one. */
 bool queue_read_id(const char *text, char ret_id[QUEUE_ID_MAX]);

@@ -6,11 +6,13 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "answers.h"
 #include "loop.h"
+#include "memory.h"
 #include "num.h"
 #include "plan.h"
 #include "say.h"
@@ -43,6 +45,19 @@ setup_ask(struct setup *s, enum control_kind kind)
 	for (size_t i = 0; i < s->plan->n_streams; i++)
 		setup_send(s, (struct control_request){ .kind = kind, .stream = i },
 		           (const char *const[]){ "UDSD", "GROUP", s->plan->streams[i], s->plan->group, NULL });
+}
+
+void
+setup_init(struct setup *s, const struct plan *plan, struct control *control)
+{
+	*s = (struct setup){ .plan = plan, .control = control };
+	s->of = memory_alloc(plan->n_streams * sizeof(*s->of));
+}
+
+void
+setup_deinit(struct setup *s)
+{
+	free(s->of);
 }
 
 void
@@ -108,16 +123,39 @@ setup_value(const struct resp_node *map, const char *name)
 	return (struct slice){ (const uint8_t *)"", 0 };
 }
 
+static uint64_t
+setup_number(const struct resp_node *map, const char *name)
+{
+	struct slice text = setup_value(map, name);
+	int64_t n;
+
+	return text.len > 0 && num_parse_resp(text.p, text.len, &n) == 0 && n > 0 ? (uint64_t)n : 0;
+}
+
 /* Takes over the lease of one more group, if it is shorter. */
 static void
 setup_take_lease(uint64_t *lease_ms, const struct resp_node *map)
 {
-	struct slice text = setup_value(map, "redeliver");
-	int64_t ms;
+	uint64_t ms = setup_number(map, "redeliver");
 
-	if (text.len > 0 && num_parse_resp(text.p, text.len, &ms) == 0 && ms > 0 &&
-	    (*lease_ms == 0 || (uint64_t)ms < *lease_ms))
-		*lease_ms = (uint64_t)ms;
+	if (ms > 0 && (*lease_ms == 0 || ms < *lease_ms))
+		*lease_ms = ms;
+}
+
+/* Takes over what holds for a group, and tells people that it is paused. */
+static void
+setup_take_rule(struct setup *s, size_t stream, const struct resp_node *map)
+{
+	struct slice delay = setup_value(map, "retry_delay");
+	struct setup_rule *rule = &s->of[stream];
+	bool was_paused = rule->is_paused;
+
+	rule->is_known = true;
+	rule->max_deliveries = setup_number(map, "max_deliveries");
+	rule->is_paused = setup_number(map, "paused") > 0;
+	snprintf(rule->retry_delay, sizeof(rule->retry_delay), "%.*s", (int)delay.len, (const char *)delay.p);
+	if (rule->is_paused && !was_paused)
+		say("%s is paused: it gives no jobs until 'udsctl resume'", s->plan->streams[stream]);
 }
 
 /*
@@ -180,8 +218,10 @@ setup_reply(struct setup *s, const struct control_request *request, struct job *
 		return SETUP_GO_ON;
 	}
 	if (request->kind == CONTROL_LEASE) {
-		if (!is_error)
+		if (!is_error) {
 			setup_take_lease(&s->lease_next_ms, nodes);
+			setup_take_rule(s, request->stream, nodes);
+		}
 		if (s->leases > 0 && --s->leases == 0)
 			s->lease_ms = s->lease_next_ms;
 		return SETUP_GO_ON;

@@ -11,6 +11,14 @@
 
 struct plan;
 
+/* What the daemon does with jobs that fail. */
+struct setup_rule {
+	bool is_known;
+	uint64_t max_deliveries; /* 0: no limit */
+	char retry_delay[512];   /* durations, or "" */
+	bool is_paused;
+};
+
 struct setup {
 	const struct plan *plan;
 	struct control *control;
@@ -18,6 +26,7 @@ struct setup {
 	uint64_t lease_next_ms; /* of those that have answered setup_refresh() */
 	size_t leases;          /* answers that are still to come before this takes its place */
 	size_t rules;           /* answers that are still to come before the values are set */
+	struct setup_rule *of;  /* of each stream */
 	bool was_ready;         /* on an earlier connection */
 };
 
@@ -28,6 +37,9 @@ enum setup_next {
 	SETUP_LATER, /* the daemon refuses for now; it was said why */
 	SETUP_END,   /* it refuses for good */
 };
+
+void setup_init(struct setup *s, const struct plan *plan, struct control *control);
+void setup_deinit(struct setup *s);
 
 /* Begins the setup. */
 void setup_begin(struct setup *s);

@@ -33,6 +33,7 @@ struct supply {
 	size_t written;  /* bytes of it */
 	bool asking;     /* it is not answered */
 	bool is_refused; /* the last one, which was said */
+	int64_t no;      /* the number of the connection; 0: not known yet */
 };
 
 static void
@@ -113,6 +114,11 @@ supply_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 		break;
 	case RESP_REPLY_OK:
 		nodes = in->reply.nodes;
+		if (in->no == 0 && nodes->type == RESP_INTEGER && nodes->integer > 0) {
+			in->no = nodes->integer;
+			in->ops->up(in->arg);
+			return in->reply.used;
+		}
 		if (nodes->type == RESP_ERROR) {
 			supply_take_error(in, &nodes->text);
 			return in->reply.used;
@@ -133,7 +139,9 @@ supply_up(void *arg)
 {
 	struct supply *in = arg;
 
-	in->ops->up(in->arg);
+	in->command.len = in->written = 0;
+	memory_check(buf_printf(&in->command, "*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"));
+	supply_write(in);
 }
 
 static void
@@ -143,6 +151,7 @@ supply_down(void *arg, uint64_t unread)
 
 	(void)unread;
 	in->asking = false;
+	in->no = 0;
 	in->command.len = in->written = 0;
 	in->ops->down(in->arg);
 }
@@ -235,5 +244,11 @@ supply_renew(struct supply *in)
 bool
 supply_is_up(const struct supply *in)
 {
-	return client_is_up(in->client);
+	return in->no > 0;
+}
+
+int64_t
+supply_client(const struct supply *in)
+{
+	return in->no;
 }

@@ -37,3 +37,5 @@ bool supply_is_asking(const struct supply *in);
 void supply_renew(struct supply *in);
 
 bool supply_is_up(const struct supply *in);
+/* The number of its connection, while it is up. */
+int64_t supply_client(const struct supply *in);

@@ -86,14 +86,14 @@ verb_drop_run(const void *options)
 	const struct drop_options *o = options;
 	struct queue q;
 	struct ask *a;
-	int status = queue_check_arguments("drop", &o->common, 1, SIZE_MAX, true), missing = 0;
+	int status = queue_check_arguments("drop", &o->common, 1, SIZE_MAX, true, "jobs"), missing = 0;
 	char id[QUEUE_ID_MAX];
 
 	if (status != 0)
 		return status;
 	a = ask_new(&o->common);
-	status = queue_open(&q, a, o->common.args[0], o->group ? o->group : PLAN_GROUP);
-	if (status == 0 && q.has_stream && !q.has_group)
+	status = queue_open(&q, a, o->common.args[0], o->group ? o->group : PLAN_GROUP) ?: queue_require_stream(&q);
+	if (status == 0 && !q.has_group)
 		status = queue_create(&q);
 	for (size_t i = 1; status == 0 && i < o->common.n_args; i++) {
 		if (scheduled_is_ticket(o->common.args[i]))

@@ -97,6 +97,7 @@ static void
 jobs_put_row(struct jobs *jobs, enum jobs_state state, const struct queue_job *job, const struct resp_node *fields)
 {
 	char place[192] = "-";
+	const char *reason = queue_reason(job);
 	struct buf message = { 0 };
 
 	grid_put(&jobs->table, "%s", jobs_states[state]);
@@ -111,7 +112,7 @@ jobs_put_row(struct jobs *jobs, enum jobs_state state, const struct queue_job *j
 	if (state == JOBS_RUNNING)
 		jobs_format_place(job, place, sizeof(place));
 	grid_put(&jobs->table, "%s", place);
-	jobs_put_cut(jobs, slice_of(job->text[0] ? job->text : "-"), REASON_COLUMNS);
+	jobs_put_cut(jobs, slice_of(*reason ? reason : "-"), REASON_COLUMNS);
 	if (fields)
 		body_put(fields, &message);
 	jobs_put_cut(jobs, (struct slice){ message.data, message.len }, MESSAGE_COLUMNS);
@@ -227,6 +228,8 @@ jobs_take_pending(struct jobs *jobs, const struct queue_job *list, size_t n)
 	int status;
 
 	for (size_t i = 0; i < n; i++) {
+		if (jobs->o->dead && jobs_state_of(&list[i]) != JOBS_DYING)
+			continue;
 		if (!jobs_count(jobs, jobs_state_of(&list[i])))
 			continue;
 		listed[n_listed++] = &list[i];
@@ -268,7 +271,7 @@ jobs_list_waiting(struct jobs *jobs)
 	int status = 0;
 
 	memcpy(job.id, jobs->queue.last, sizeof(job.id));
-	while (jobs->queue.has_stream && status == 0 && *n < jobs->most) {
+	while (status == 0 && *n < jobs->most) {
 		wanted = jobs->most - *n < QUERY_PAGE ? jobs->most - *n : QUERY_PAGE;
 		status = query_read_entries(jobs->queue.a, jobs->queue.stream, job.id, wanted, &list);
 		if (status != 0 || !list)
@@ -334,18 +337,19 @@ verb_jobs_run(const void *options)
 	const struct jobs_options *o = options;
 	struct ask *a;
 	struct jobs jobs = { .o = o, .most = o->count > 0 ? o->count : o->common.json ? UINT64_MAX : JOBS_COUNT };
-	int status = queue_check_arguments("jobs", &o->common, 0, 0, false);
+	int status = queue_check_arguments("jobs", &o->common, 0, 0, false, "jobs");
 
 	if (status != 0)
 		return status;
 	a = ask_new(&o->common);
-	status = queue_open(&jobs.queue, a, o->common.args[0], o->group ? o->group : PLAN_GROUP);
+	status = queue_open(&jobs.queue, a, o->common.args[0], o->group ? o->group : PLAN_GROUP)
+	             ?: queue_require(&jobs.queue, o->group);
 	grid_init(&jobs.table, jobs_columns, sizeof(jobs_columns) / sizeof(jobs_columns[0]));
-	if (status == 0 && !o->dead)
+	if (status == 0)
 		status = jobs_list_pending(&jobs);
 	if (status == 0 && !o->dead)
 		status = jobs_list_waiting(&jobs);
-	if (status == 0 && !o->dead && jobs.queue.has_stream)
+	if (status == 0 && !o->dead)
 		status = scheduled_each(a, jobs.queue.stream, jobs_scheduled_cb, jobs_turned_cb, &jobs);
 	if (status == 0 && (o->dead || !o->common.json)) /* else they are not even counted */
 		status = dead_each(&jobs.queue, jobs_dead_cb, jobs_turned_cb, &jobs);

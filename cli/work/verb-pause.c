@@ -1,23 +1,54 @@
 /* udsctl pause and resume: whether the group of a stream gives jobs. What runs goes on. */
+#include <sysexits.h>
+
 #include "plan.h"
 #include "print.h"
 #include "queue.h"
+#include "say.h"
 
 struct pause_options {
 	struct options common;
 	const char *group;
+	bool create;
 };
 
-static const struct option_row rows[] = {
-	{ "group", 'g', "GROUP", "the workers' group (work)", OPTION_NAME, offsetof(struct pause_options, group) },
+#define PAUSE_GROUP_ROW                                                                                                \
+	{                                                                                                              \
+		"group", 'g', "GROUP", "the workers' group (work)", OPTION_NAME, offsetof(struct pause_options, group) \
+	}
+
+static const struct option_row pause_rows[] = {
+	PAUSE_GROUP_ROW,
+	{ "create", 0, NULL, "make the stream, or its group, if it is missing: before the first job or worker",
+	  OPTION_FLAG, offsetof(struct pause_options, create) },
 	OPTION_TIMEOUT_ROW,
 	{ 0 },
 };
 
+static const struct option_row resume_rows[] = {
+	PAUSE_GROUP_ROW,
+	OPTION_TIMEOUT_ROW,
+	{ 0 },
+};
+
+/* Whether there is a group to pause. Returns 0, EX_NOINPUT after saying that there is none, or as ask(). */
+static int
+pause_require(struct queue *q, const struct pause_options *o)
+{
+	int status = o->create ? queue_create(q) : queue_open(q, q->a, q->stream, q->group);
+
+	if (status == 0)
+		status = queue_require_stream(q);
+	if (status != 0 || q->has_group)
+		return status;
+	say("stream '%s' has no group '%s' yet; 'udsctl pause --create' makes it", q->stream, q->group);
+	return EX_NOINPUT;
+}
+
 static int
 pause_run(const char *verb, const struct pause_options *o, const char *paused)
 {
-	int status = queue_check_arguments(verb, &o->common, 0, 0, false);
+	int status = queue_check_arguments(verb, &o->common, 0, 0, false, "jobs");
 	struct queue q;
 
 	if (status != 0)
@@ -25,7 +56,7 @@ pause_run(const char *verb, const struct pause_options *o, const char *paused)
 	q = (struct queue){ .a = ask_new(&o->common),
 		            .stream = o->common.args[0],
 		            .group = o->group ? o->group : PLAN_GROUP };
-	status = queue_create(&q);
+	status = pause_require(&q, o);
 	if (status == 0)
 		status = ask(q.a, NULL, "UDSD", "GROUP", q.stream, q.group, "SET", "paused", paused, NULL);
 	if (status == 0)
@@ -49,7 +80,7 @@ const struct verb verb_pause = {
 	.name = "pause",
 	.arguments = "STREAM",
 	.summary = "give no more jobs of a stream to workers",
-	.rows = rows,
+	.rows = pause_rows,
 	.args_max = SIZE_MAX,
 	.options_size = sizeof(struct pause_options),
 	.run = verb_pause_run,
@@ -59,7 +90,7 @@ const struct verb verb_resume = {
 	.name = "resume",
 	.arguments = "STREAM",
 	.summary = "give jobs of a stream to workers again",
-	.rows = rows,
+	.rows = resume_rows,
 	.args_max = SIZE_MAX,
 	.options_size = sizeof(struct pause_options),
 	.run = verb_resume_run,

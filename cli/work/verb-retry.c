@@ -131,6 +131,44 @@ retry_turned_cb(void *arg)
 	return (status ?: retry->refused) ?: ask_flush(q->a);
 }
 
+/*
+ * A job that cannot go to the stream of dead jobs, since the store is full, is still in its own: it is only counted
+ * anew.
+ */
+static int
+retry_revive(struct retry *retry, const char *id, int *ret_status)
+{
+	const struct queue *q = retry->q;
+	const struct resp_node *reply;
+	int status = ask(q->a, &reply, "XNACK", q->stream, q->group, "SILENT", "IDS", "1", id, "RETRYCOUNT", "0", NULL);
+
+	if (status == 0 && reply->integer == 0)
+		*ret_status = STATUS_NONE;
+	else if (status == 0)
+		print("%s is tried again\n", id);
+	return status;
+}
+
+static int
+retry_revive_all(struct retry *retry)
+{
+	char from[QUEUE_ID_MAX + 1] = "-";
+	struct queue_job *page;
+	size_t n;
+	int status, gone;
+
+	do {
+		status = queue_read(retry->q, from, &page, &n);
+		for (size_t i = 0; status == 0 && i < n; i++) {
+			snprintf(from, sizeof(from), "(%s", page[i].id);
+			if (strcmp(page[i].state, "dead") == 0)
+				status = retry_revive(retry, page[i].id, &gone);
+		}
+		free(page);
+	} while (status == 0 && n > 0);
+	return status ?: ask_flush(retry->q->a);
+}
+
 /* Returns 0, STATUS_NONE or as ask(). */
 static int
 retry_named(struct retry *retry, const char *id)
@@ -140,10 +178,12 @@ retry_named(struct retry *retry, const char *id)
 	char dead[QUEUE_ID_MAX];
 	enum find_place place;
 	struct queue_job job;
-	int status = find_job(q, id, &place, &job, dead);
+	int status = find_job(q, id, &place, &job, dead), gone = 0;
 
 	if (status != 0)
 		return status;
+	if (place == FIND_PENDING && strcmp(job.state, "dead") == 0)
+		return retry_revive(retry, id, &gone) ?: gone;
 	if (place == FIND_DEAD) {
 		status = query_read_entry(q->a, q->dead, dead, &entry);
 		if (status != 0 || entry)
@@ -160,7 +200,7 @@ retry_run(struct retry *retry, const struct retry_options *o)
 	int missing = 0, status = 0;
 
 	if (o->all)
-		return dead_each(retry->q, retry_take_cb, retry_turned_cb, retry);
+		return dead_each(retry->q, retry_take_cb, retry_turned_cb, retry) ?: retry_revive_all(retry);
 	for (size_t i = 1; status == 0 && i < o->common.n_args; i++) {
 		queue_read_id(o->common.args[i], id);
 		status = retry_named(retry, id);
@@ -176,7 +216,8 @@ static int
 verb_retry_run(const void *options)
 {
 	const struct retry_options *o = options;
-	int status = queue_check_arguments("retry", &o->common, o->all ? 0 : 1, o->all ? 0 : SIZE_MAX, false);
+	int status =
+	    queue_check_arguments("retry", &o->common, o->all ? 0 : 1, o->all ? 0 : SIZE_MAX, false, "jobs --dead");
 	struct retry *retry;
 	struct queue q;
 	struct ask *a;
@@ -186,7 +227,7 @@ verb_retry_run(const void *options)
 	a = ask_new(&o->common);
 	retry = memory_alloc(sizeof(*retry));
 	retry->q = &q;
-	status = queue_open(&q, a, o->common.args[0], o->group ? o->group : PLAN_GROUP) ?: retry_run(retry, o);
+	status = queue_open(&q, a, o->common.args[0], o->group ? o->group : PLAN_GROUP) ?: queue_require(&q, o->group) ?: retry_run(retry, o);
 	buf_deinit(&retry->commands);
 	free(retry);
 	return ask_end(a, status);

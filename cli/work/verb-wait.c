@@ -39,14 +39,15 @@ wait_one(struct queue *q, const char *id, uint64_t end, int *ret_status)
 	int status;
 
 	for (uint64_t ms = WAIT_FIRST;; ms = ms < WAIT_LAST / 2 ? 2 * ms : WAIT_LAST) {
-		status = queue_open(q, q->a, q->stream, q->group) ?: find_job(q, id, &place, &job, dead);
+		status = queue_open(q, q->a, q->stream, q->group) ?: queue_require_stream(q) ?: find_job(q, id, &place, &job, dead);
 		if (status != 0)
 			return status;
 		if (place == FIND_NONE)
 			return 0;
 		if (place == FIND_DEAD) {
 			*ret_status = job.has_status && job.status > 0 ? (int)job.status : STATUS_DEAD;
-			say("%s: job %s is dead: %s", q->stream, id, job.text[0] ? job.text : "its workers died");
+			say("%s: job %s is dead: %s", q->stream, id,
+			    *queue_reason(&job) ? queue_reason(&job) : "no reason is known");
 			return 0;
 		}
 		if (loop_now() >= end) {
@@ -67,12 +68,13 @@ verb_wait_run(const void *options)
 	const struct wait_options *o = options;
 	struct queue q = { .stream = o->common.args[0], .group = o->group ? o->group : PLAN_GROUP };
 	uint64_t end = o->limit > 0 ? loop_now() + o->limit : UINT64_MAX;
-	int status = queue_check_arguments("wait", &o->common, 1, SIZE_MAX, false), first = 0, died;
+	int status = queue_check_arguments("wait", &o->common, 1, SIZE_MAX, false, "jobs"), first = 0, died;
 	char id[QUEUE_ID_MAX];
 
 	if (status != 0)
 		return status;
 	q.a = ask_new(&o->common);
+	status = queue_open(&q, q.a, q.stream, q.group) ?: queue_require(&q, o->group);
 	for (size_t i = 1; status == 0 && i < o->common.n_args; i++) {
 		died = 0;
 		queue_read_id(o->common.args[i], id);

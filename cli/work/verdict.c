@@ -1,6 +1,7 @@
 #include "verdict.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include "human.h"
 #include "plan.h"
 #include "say.h"
+#include "setup.h"
 
 /* As of timeout(1). */
 #define STATUS_TIMED_OUT 124
@@ -63,20 +65,74 @@ verdict_return(struct control *c, const struct plan *plan, const struct job *job
 }
 
 void
-verdict_failed(struct control *c, const struct plan *plan, const struct job *job, int status)
+verdict_unprinted(struct control *c, const struct plan *plan, const struct job *job, const char *why)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "could not be printed: %s", why);
+	verdict_give_back(c, plan, job, why ? "SILENT" : "RETURN", EX_IOERR, why ? text : NULL);
+}
+
+/* What becomes of a job that was given back: "; again in 4s". */
+static void
+verdict_foretell(const struct setup_rule *rule, const struct job *job, const char *how, char *text, size_t size)
+{
+	const char *delay = rule->retry_delay, *next;
+	uint64_t n = job->attempt - (job->attempt > 0 && strcmp(how, "SILENT") == 0); /* what is counted */
+
+	*text = '\0';
+	if (job->is_lost)
+		snprintf(text, size, "; another worker has it");
+	else if (strcmp(how, "FATAL") == 0 ||
+	         (strcmp(how, "FAIL") == 0 && rule->max_deliveries > 0 && job->attempt >= rule->max_deliveries))
+		snprintf(text, size, "; it is dead now");
+	if (*text || !rule->is_known)
+		return;
+	/* The last delay of the list holds for all later attempts. */
+	while (n-- > 1 && (next = strchr(delay, ' ')))
+		delay = next + 1;
+	snprintf(text, size, "; again %s%.*s", *delay ? "in " : "at once", (int)strcspn(delay, " "), delay);
+}
+
+/* People are told, too. Returns false if the command has only put the job off. */
+static bool
+verdict_failed(struct control *c, const struct plan *plan, const struct setup_rule *rule, const struct job *job,
+               int status)
 {
 	int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	const char *how = code == EX_TEMPFAIL ? "SILENT" : code == EX_DATAERR ? "FATAL" : "FAIL";
-	char text[128], why[sizeof(text) + sizeof(job->complaint) + 2];
+	char text[128], next[64], why[sizeof(text) + sizeof(job->complaint) + 2];
 
 	children_describe(status, text, sizeof(text));
 	if (job->is_timed_out) {
 		snprintf(text, sizeof(text), "timed out after %s", human_exact_duration(plan->o->job_timeout).text);
 		code = STATUS_TIMED_OUT;
 		how = "FAIL";
+	} else if (code == EX_TEMPFAIL) {
+		snprintf(text, sizeof(text), "was put off with status %d", code);
 	}
-	say("%s %s %s (attempt %" PRIu64 ")", plan->streams[job->stream], job->id, text, job->attempt);
+	verdict_foretell(rule, job, how, next, sizeof(next));
+	say("%s %s %s (attempt %" PRIu64 ")%s", plan->streams[job->stream], job->id, text, job->attempt, next);
 	snprintf(why, sizeof(why), "%s%s%s", text, job->complaint[0] ? ": " : "", job->complaint);
 	if (!job->is_lost) /* else another worker's run counts */
 		verdict_give_back(c, plan, job, how, code, why);
+	return strcmp(how, "SILENT") != 0;
+}
+
+bool
+verdict_ended(struct control *c, const struct plan *plan, const struct setup_rule *rule, const struct job *job,
+              int status, bool is_ending)
+{
+	bool is_told = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		verdict_done(c, plan, job);
+		return false;
+	}
+	/* A service manager, too, ends all processes of a service. */
+	if (!job->is_timed_out && (job->is_stopped || (is_ending && is_told))) {
+		verdict_return(c, plan, job);
+		return false;
+	}
+	return verdict_failed(c, plan, rule, job, status);
 }

@@ -10,15 +10,13 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 
 #include "control.h"
 #include "crew.h"
-#include "deadline.h"
+#include "leave.h"
 #include "setup.h"
 #include "human.h"
 #include "supply.h"
@@ -29,8 +27,6 @@
 #include "timer.h"
 #include "verdict.h"
 
-/* ms to get everything answered, or written, once no command runs any more. */
-#define END_TIMEOUT ((uint64_t)5000)
 /* ms until the setup is tried again that the daemon has refused. */
 #define SETUP_RETRY_MS ((uint64_t)1000)
 /* ms between looks at how long leases are. */
@@ -42,17 +38,16 @@ struct worker {
 	struct control *control;
 	struct supply *supply;
 	struct setup setup;
+	struct leave leave;
 	struct crew *crew;       /* NULL with --print */
 	struct printer *printer; /* NULL without */
 	struct timer again;      /* the setup */
 	struct timer lease;      /* jobs are claimed again */
-	struct deadline end_deadline;
-	bool is_ready;   /* jobs may be asked for */
+	bool is_ready;           /* jobs may be asked for */
 	bool is_dry;     /* nothing was waiting when it last asked, and nothing has ended or was given back since */
 	uint64_t taken;  /* jobs, without those that were given back */
 	uint64_t failed; /* commands */
 	bool finishing;
-	int status; /* while finishing */
 	unsigned int signals;
 };
 
@@ -65,22 +60,18 @@ worker_is_idle(const struct worker *w)
 static void
 worker_check_end(struct worker *w)
 {
-	bool is_idle = worker_is_idle(w);
-
-	if (!w->finishing || (w->crew && !is_idle))
-		return;
-	if (is_idle && control_verdicts(w->control) == 0)
-		loop_end(w->loop, w->status);
-	else
-		deadline_run(&w->end_deadline, true);
+	if (w->finishing && !(w->crew && !crew_is_idle(w->crew)))
+		leave_go_on(&w->leave, worker_is_idle(w));
 }
 
 /* Asks for no more jobs, and ends when there is nothing left to do. */
 static void
 worker_finish(struct worker *w, int status)
 {
-	if (!w->finishing)
-		w->status = status;
+	if (!w->finishing) {
+		w->leave.status = status;
+		leave_stop_asking(&w->leave);
+	}
 	w->finishing = true;
 	if (w->crew)
 		crew_return_queue(w->crew);
@@ -115,14 +106,7 @@ worker_job_ended_cb(void *arg, struct job *job, int status)
 	struct worker *w = arg;
 
 	w->is_dry = false;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		verdict_done(w->control, w->plan, job);
-	else if (job->is_stopped || (w->finishing && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
-		verdict_return(w->control, w->plan, job); /* a service manager also ends all processes of a service */
-	else {
-		w->failed++;
-		verdict_failed(w->control, w->plan, job, status);
-	}
+	w->failed += verdict_ended(w->control, w->plan, &w->setup.of[job->stream], job, status, w->finishing);
 }
 
 static void
@@ -150,6 +134,27 @@ worker_printed_cb(void *arg, struct job *job)
 
 	verdict_done(w->control, w->plan, job);
 }
+
+static void
+worker_finish_cb(void *arg, int status)
+{
+	worker_finish(arg, status);
+}
+
+static void
+worker_unprinted_cb(void *arg, struct job *job, const char *why)
+{
+	struct worker *w = arg;
+
+	verdict_unprinted(w->control, w->plan, job, why);
+}
+
+static const struct printer_ops worker_printer_ops = {
+	.done = worker_printed_cb,
+	.returned = worker_unprinted_cb,
+	.moved = worker_go_on,
+	.failed = worker_finish_cb,
+};
 
 static const struct crew_ops worker_crew_ops = {
 	.ended = worker_job_ended_cb,
@@ -208,8 +213,10 @@ worker_control_reply_cb(void *arg, const struct control_request *request, const 
 	struct job *job = request->kind == CONTROL_CLAIM ? worker_find_job(w, request->stream, request->id) : NULL;
 	int status;
 
-	if (request->kind == CONTROL_DONE || request->kind == CONTROL_BACK) {
-		w->is_dry &= request->kind == CONTROL_DONE;
+	if (request->kind >= CONTROL_UNBLOCK) {
+		if (request->kind < CONTROL_DONE)
+			leave_reply(&w->leave, request, nodes);
+		w->is_dry &= request->kind != CONTROL_BACK;
 		worker_go_on(w);
 		return;
 	}
@@ -240,6 +247,7 @@ worker_control_down_cb(void *arg)
 	struct worker *w = arg;
 
 	w->is_ready = false;
+	leave_lost(&w->leave);
 	supply_renew(w->supply);
 	worker_check_end(w);
 }
@@ -325,37 +333,24 @@ static const struct supply_ops worker_supply_ops = {
 };
 
 static void
-worker_end_timed_out_cb(void *arg, const char *why)
-{
-	struct worker *w = arg;
-	uint64_t n = control_verdicts(w->control);
-
-	(void)why;
-	if (n > 0)
-		say("work: the daemon has not answered what became of %" PRIu64 " job%s, which may be done again", n,
-		    human_s(n));
-	loop_end(w->loop, w->status);
-}
-
-static void
 worker_signal_cb(void *arg, int signo, bool again)
 {
 	struct worker *w = arg;
 
 	(void)again;
-	w->status = 128 + signo;
+	w->leave.status = 128 + signo;
 	switch (++w->signals) {
 	case 1:
 		if (w->crew && crew_n_running(w->crew) > 0)
 			say_notice("waiting for the running commands; another signal ends them");
-		worker_finish(w, w->status);
+		worker_finish(w, w->leave.status);
 		break;
 	case 2:
 		if (w->crew)
 			crew_stop(w->crew);
 		break;
 	default:
-		loop_end(w->loop, w->status);
+		loop_end(w->loop, w->leave.status);
 		break;
 	}
 }
@@ -366,14 +361,14 @@ worker_begin(struct worker *w, const struct work_options *o)
 	w->loop = loop_new(worker_signal_cb, w);
 	w->control = control_new(w->loop, &o->common.addr, &worker_control_ops, w);
 	w->supply = supply_new(w->loop, &o->common.addr, w->plan, &worker_supply_ops, w);
-	w->setup = (struct setup){ .plan = w->plan, .control = w->control };
+	setup_init(&w->setup, w->plan, w->control);
+	leave_init(&w->leave, w->loop, w->plan, w->control, w->supply);
 	if (o->print)
-		w->printer = printer_new(w->loop, worker_printed_cb, worker_go_on, w);
+		w->printer = printer_new(w->loop, &worker_printer_ops, w);
 	else
 		w->crew = crew_new(w->loop, w->plan, &worker_crew_ops, w);
 	timer_init(&w->again, w->loop, worker_set_up_cb, w);
 	timer_init(&w->lease, w->loop, worker_lease_cb, w);
-	deadline_init(&w->end_deadline, w->loop, END_TIMEOUT, worker_end_timed_out_cb, w);
 	control_start(w->control);
 	supply_start(w->supply);
 }
@@ -392,9 +387,10 @@ worker_run(const struct plan *plan)
 	supply_free(w.supply);
 	crew_free(w.crew);
 	printer_free(w.printer);
+	leave_deinit(&w.leave);
+	setup_deinit(&w.setup);
 	timer_deinit(&w.again);
 	timer_deinit(&w.lease);
-	deadline_deinit(&w.end_deadline);
 	loop_free(w.loop);
 	return status;
 }

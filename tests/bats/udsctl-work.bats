@@ -50,6 +50,18 @@ held() {
     [ "$("$UDSCTL" jobs --json "$1" | jq -s 'map(select(.client > 0)) | length')" = "$2" ]
 }
 
+all_dying() { # STREAM
+    [ "$("$UDSCTL" jobs --json "$1" | jq -s 'length == 2 and all(.state == "dead")')" = true ]
+}
+
+not_held() { # STREAM
+    held "$1" 0
+}
+
+has_dead() { # STREAM
+    "$UDSCTL" jobs --dead --json "$1" | grep -q .
+}
+
 is_running() { # PID
     ! is_gone "$1"
 }
@@ -163,7 +175,7 @@ text() {
     run cat "$DIR/err"
     assert_line --index 0 'plain: first'
     assert_line --index 1 'plain: the last line'
-    assert_line --index 2 --regexp '^udsctl: jobs .* failed with status 65 \(attempt 1\)$'
+    assert_line --index 2 --regexp '^udsctl: jobs .* failed with status 65 \(attempt 1\); it is dead now$'
     assert_line --index 4 --regexp '^open: no newlineudsctl: jobs'
     contains err $'control: \033[1m \302\205 \377 \303\244'
     contains err "$(printf '%0500d' 7)"
@@ -346,7 +358,7 @@ has_descriptors() { # COUNT
     wait_until has ran two
     has ran one
     # A stream may be paused before it has jobs or workers.
-    run "$UDSCTL" pause new
+    run "$UDSCTL" pause --create new
     assert_success
     add new job
     assert_equal "$("$UDSCTL" work --print --drain new)" ''
@@ -416,6 +428,174 @@ has_descriptors() { # COUNT
     assert_output --partial 'timed out after 100ms'
     wait_until is_gone "$(cat "$DIR/child")"
     assert_equal "$("$UDSCTL" jobs --dead --json jobs | jq -c '[.status, .text]')" '[124,"timed out after 100ms"]'
+}
+
+@test "--timeout holds for each attempt, whatever command was ended before" {
+    start_store
+    add jobs a
+    "$UDSCTL" work --count 5 --retries 4 --backoff 1ms --timeout 100ms jobs -- sleep 1000 2>"$DIR/err" 3>&- &
+    PIDS+=($!)
+    WORKER=$!
+    # The command before was not killed, so nothing waits for the five seconds after which it would be.
+    local start=$SECONDS
+    wait_until has_dead jobs
+    ((SECONDS - start < 15)) || fail "five attempts of 0.1s took $((SECONDS - start))s"
+    [ "$(grep -c 'timed out after 100ms' "$DIR/err")" = 5 ]
+}
+
+@test "a command that is over its --timeout has failed, also after a signal to the worker" {
+    start_store
+    add jobs a
+    work_on --retries 0 --timeout 1s jobs -- sh -c "echo \$\$ >'$DIR/pid'; exec sleep 1000"
+    wait_until test -s "$DIR/pid"
+    kill "$WORKER"
+    wait_until is_gone "$WORKER"
+    assert_equal "$("$UDSCTL" jobs --dead --json jobs | jq -c '[.status, .text]')" '[124,"timed out after 1s"]'
+}
+
+@test "a second SIGTERM gives the job back, though the worker has asked for the next one meanwhile" {
+    start_store
+    local i
+    for i in 1 2 3; do
+        add "jobs$i" fast slow
+        : >"$DIR/pid"
+        work_on -v --retries 0 "jobs$i" -- sh -c "read -r it; [ \"\$it\" = fast ] || { echo \$\$ >'$DIR/pid'; exec sleep 1000; }"
+        wait_until test -s "$DIR/pid"
+        kill "$WORKER"
+        wait_until contains err 'another signal ends them'
+        kill "$WORKER"
+        wait_until is_gone "$WORKER"
+        rm "$DIR/err"
+        assert_equal "$("$UDSCTL" jobs --json "jobs$i" | jq -c '[.state, .deliveries, .died]')" '["released",0,0]'
+    done
+}
+
+@test "a worker that ends leaves no consumer behind, unless jobs are pending for it" {
+    start_store
+    add jobs a
+    "$UDSCTL" work --drain jobs -- true
+    assert_equal "$("$UDSCTL" groups --json jobs | jq .consumers)" 0
+    work_on jobs -- true
+    wait_until has_group jobs
+    add jobs b
+    wait_until length_is jobs 0
+    kill "$WORKER"
+    wait_until is_gone "$WORKER"
+    assert_equal "$("$UDSCTL" groups --json jobs | jq .consumers)" 0
+    # What was lost with a connection is pending for its consumer until somebody gets it, and must not go with that.
+    add jobs c
+    work_on jobs -- sh -c "echo \$\$ >'$DIR/pid'; exec sleep 1000"
+    wait_until test -s "$DIR/pid"
+    kill -KILL "$WORKER"
+    wait_until is_gone "$WORKER"
+    length_is jobs 1
+    "$UDSCTL" work --drain jobs -- true
+    length_is jobs 0
+}
+
+@test "--print: what cannot be printed is not counted, waits for the delay and says why" {
+    start_store
+    add jobs a b c
+    for _ in 1 2; do
+        run bash -c "'$UDSCTL' work --print --count 1 --backoff 200ms jobs >/dev/full"
+        assert_failure 74
+        assert_output --partial 'writing to standard output: No space left on device'
+    done
+    wait_until not_held jobs
+    "$UDSCTL" jobs --json jobs | jq -se 'map(select(.state == "delayed" or .state == "released" or .state == "waiting")) |
+        length == 3 and all(.deliveries == 0 and .died == 0)'
+    "$UDSCTL" jobs --json jobs | jq -se 'any(.text == "could not be printed: No space left on device")'
+    run -0 "$UDSCTL" work --print --count 3 jobs
+    assert_equal "$(sort <<<"$output" | tr '\n' ' ')" 'a b c '
+}
+
+@test "--rate starts no two commands at once after it had nothing to do" {
+    start_store
+    work_on --count 3 --rate 2/s jobs -- sh -c "date +%s%N >>'$DIR/times'"
+    wait_until has_group jobs
+    sleep 1.1 # in which a bucket would fill that keeps more than its tokens
+    add jobs a b c
+    wait_until is_gone "$WORKER"
+    awk 'NR > 1 && $1 - last < 100000000 { exit 1 } { last = $1 }' "$DIR/times"
+}
+
+@test "verbs about jobs name a stream or a group that is not there, and make none" {
+    start_store
+    local verb
+    for verb in jobs 'jobs --dead' 'jobs --json' 'wait:1-1' 'drop:1-1' 'retry:1-1' 'retry --all' pause resume; do
+        run "$UDSCTL" ${verb%:*} nosuch $([[ $verb != *:* ]] || echo "${verb#*:}")
+        assert_failure 66
+        assert_output "udsctl: there is no stream 'nosuch'"
+    done
+    assert_equal "$("$UDSCTL" streams --names)" ''
+    add jobs a
+    for verb in pause resume; do
+        run "$UDSCTL" "$verb" jobs
+        assert_failure 66
+        assert_output --partial "stream 'jobs' has no group 'work' yet"
+    done
+    "$UDSCTL" jobs jobs # before the first worker
+    run "$UDSCTL" jobs -g typo jobs
+    assert_success
+    assert_line "udsctl: stream 'jobs' has no group 'typo': all of its jobs wait for the group's first worker"
+}
+
+@test "the ticket of a scheduled job is told apart from what is no ID at all" {
+    start_store
+    "$UDSCTL" send --store --delay 1h jobs x
+    run "$UDSCTL" wait jobs "$("$UDSCTL" jobs --json jobs | jq -r .id)"
+    assert_failure 64
+    assert_output --partial 'is the ticket of a scheduled job, which gets an ID when its time has come'
+    run "$UDSCTL" retry jobs bad1
+    assert_failure 64
+    assert_output --partial "'udsctl jobs --dead jobs' lists them"
+}
+
+@test "the log of a worker says when a job is tried again, that it is dead, and that the stream is paused" {
+    start_store
+    add jobs a
+    work_on --retries 1 --backoff 10ms jobs -- sh -c 'exit 3'
+    wait_until has_dead jobs
+    wait_until has err "udsctl: jobs $ID failed with status 3 (attempt 1); again in 10ms"
+    wait_until has err "udsctl: jobs $ID failed with status 3 (attempt 2); it is dead now"
+    kill "$WORKER"
+    wait_until is_gone "$WORKER"
+    add jobs b
+    run -0 "$UDSCTL" work --count 1 jobs -- sh -c 'exit 75'
+    assert_output "udsctl: jobs $ID was put off with status 75 (attempt 1); again in 10ms"
+    "$UDSCTL" pause jobs
+    run -0 "$UDSCTL" work --drain jobs -- true
+    assert_output "udsctl: jobs is paused: it gives no jobs until 'udsctl resume'"
+}
+
+@test "jobs says of a job without another reason that its worker died" {
+    start_store
+    add jobs a
+    work_on jobs -- sh -c "echo \$\$ >'$DIR/pid'; exec sleep 1000"
+    wait_until test -s "$DIR/pid"
+    kill -KILL "$WORKER"
+    wait_until not_held jobs
+    run "$UDSCTL" jobs jobs
+    assert_output --partial 'its worker died'
+}
+
+@test "a job that cannot go to the dead ones, since the store is full, is listed and retried all the same" {
+    start_configured '[store]' "directory = $DIR/store" 'max_bytes = 2M'
+    add jobs a b
+    work_on --retries 0 jobs -- sh -c "echo \$\$ >>'$DIR/pid'; until [ -e '$DIR/go' ]; do sleep 0.02; done; exit 3"
+    wait_until test -s "$DIR/pid"
+    head -c 100000 /dev/zero | tr '\0' x >"$DIR/big"
+    while timeout 1 "$UDSCTL" send --store fill <"$DIR/big" 2>/dev/null; do :; done
+    touch "$DIR/go"
+    wait_until all_dying jobs
+    kill "$WORKER"
+    wait_until is_gone "$WORKER"
+    run "$UDSCTL" jobs --dead jobs
+    assert_line 'jobs: 2 dead'
+    run -0 "$UDSCTL" retry --all jobs
+    assert_equal "$(grep -c 'is tried again' <<<"$output")" 2
+    timeout "$PATIENCE" "$UDSCTL" work --count 2 jobs -- true
+    length_is jobs 0
 }
 
 @test "the daemon is killed while a job runs: it is done once, and acknowledged to the new daemon" {

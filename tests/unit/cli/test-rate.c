@@ -60,6 +60,20 @@ test_bursts_are_bounded(void **state)
 	assert_int_equal(n, 20);
 }
 
+/* A full bucket stays full, however long it is not used. */
+static void
+test_a_pause_adds_nothing_to_a_full_bucket(void **state)
+{
+	struct rate r;
+
+	(void)state;
+	rate_init(&r, 6, 60000);
+	r.at -= UINT64_C(3600) * 1000000000;
+	assert_true(rate_is_ready(&r));
+	rate_spend(&r);
+	assert_false(rate_is_ready(&r));
+}
+
 /* However long it takes: never more than the rate plus one burst. */
 static void
 test_the_rate_holds(void **state)
@@ -86,6 +100,7 @@ main(void)
 		cmocka_unit_test(test_no_limit),
 		cmocka_unit_test(test_one_at_once_then_a_pause),
 		cmocka_unit_test(test_bursts_are_bounded),
+		cmocka_unit_test(test_a_pause_adds_nothing_to_a_full_bucket),
 		cmocka_unit_test(test_the_rate_holds),
 	};
 
