@@ -63,25 +63,33 @@ num_parse_duration(const char *text, uint64_t *ret_value)
 	static const struct {
 		const char *name;
 		uint64_t ms;
-	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 }, { "d", 24 * 3600 * 1000 } };
-	uint64_t v;
-	int r = num_parse_digits(&text, 10, &v);
+	} units[] = { { "d", 24 * 3600 * 1000 }, { "h", 3600 * 1000 }, { "m", 60 * 1000 }, { "s", 1000 }, { "ms", 1 } };
+	const size_t n_units = sizeof(units) / sizeof(units[0]);
+	uint64_t sum = 0, v;
+	size_t unit = 0, len;
+	bool is_bare = strspn(text, "0") > 0 && !text[strspn(text, "0")], fits = true;
 
-	if (r < 0)
-		return r;
-	if (!*text && v == 0) {
-		*ret_value = 0;
-		return 0;
-	}
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(text, units[i].name) != 0)
-			continue;
-		if (__builtin_mul_overflow(v, units[i].ms, &v))
-			return -ERANGE;
-		*ret_value = v;
-		return 0;
-	}
-	return -EINVAL;
+	do {
+		int r = num_parse_digits(&text, 10, &v);
+
+		if (r < 0)
+			return r;
+		if (is_bare)
+			break;
+		for (len = 0; text[len] >= 'a' && text[len] <= 'z'; len++)
+			;
+		while (unit < n_units && (strlen(units[unit].name) != len || memcmp(text, units[unit].name, len) != 0))
+			unit++;
+		if (unit == n_units)
+			return -EINVAL;
+		fits =
+		    fits && !__builtin_mul_overflow(v, units[unit++].ms, &v) && !__builtin_add_overflow(sum, v, &sum);
+		text += len;
+	} while (*text);
+	if (!fits)
+		return -ERANGE;
+	*ret_value = sum;
+	return 0;
 }
 
 int

@@ -21,7 +21,7 @@ struct groups_options {
 
 static const struct option_row rows[] = {
 	OPTION_JSON_ROW,
-	{ "format", 0, "FORMAT", "text, json, openmetrics or prometheus", OPTION_TEXT,
+	{ "format", 0, "FORMAT", "text, json, openmetrics or prometheus", OPTION_NAME,
 	  offsetof(struct groups_options, format) },
 	OPTION_TIMEOUT_ROW,
 	{ 0 },
@@ -160,7 +160,7 @@ const struct verb verb_groups = {
 	.summary = "list the groups of streams and how far they are",
 	.rows = rows,
 	.args_max = 1,
-	.n_channels = 1,
+	.n_names = 1,
 	.options_size = sizeof(struct groups_options),
 	.run = verb_groups_run,
 };
