@@ -98,7 +98,7 @@ const char *client_name(const struct client *c);
 #define CLIENT_SILENCE ((uint64_t)5000)
 
 /* A listener that has not answered for so many ms may be one that never does. */
-#define CLIENT_PATIENCE ((uint64_t)1000)
+#define CLIENT_PATIENCE ((uint64_t)50)
 
 /* Why nothing comes: "no connection to PATH: REASON" or "no answer from PATH", and if it never has answered what it may
  * be. */

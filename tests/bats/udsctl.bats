@@ -269,7 +269,7 @@ with_run() { # DIRECTORY COMMAND...
     assert_output --partial "did you mean '--wait-receiver'"
     run "$UDSCTL" send -t 5 news x
     assert_failure 64
-    assert_output "udsctl: send: unknown option '-t'; did you mean '--timeout'?"
+    assert_output "udsctl: send: unknown option '-t'; did you mean '--timeout'? Else arguments that begin with '-' go behind '--'"
     run "$UDSCTL" send -r news x
     assert_failure 64
     assert_output "udsctl: send: unknown option '-r'; arguments that begin with '-' go behind '--'"
