@@ -150,7 +150,6 @@ while entries:
     assert_failure 69
     assert_output --partial "streams are off: set [store] directory, or start udsd with --store"
     refute_output --partial "udsd.conf(5)" # the same again
-    assert_output --partial "set directory in the section [store]"
     run "$UDSCTL" send --store --id K jobs x
     assert_failure 69
     stop_udsd
