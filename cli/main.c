@@ -1,6 +1,8 @@
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -14,6 +16,8 @@
 #include "verbs.h"
 #include "version.h"
 
+#define UPPER_CASE "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 static int
 main_print_version(void)
 {
@@ -21,21 +25,37 @@ main_print_version(void)
 	return print_end(EX_OK);
 }
 
+/* What the i-th argument is called, of `size` bytes at most: "CHANNEL" of "CHANNEL [MESSAGE]...". */
+static void
+main_name_argument(const struct verb *verb, size_t i, char *text, size_t size)
+{
+	const char *p = verb->arguments + strcspn(verb->arguments, UPPER_CASE), *next;
+
+	for (; i > 0 && *(next = p + strspn(p, UPPER_CASE)); i--) {
+		next += strcspn(next, UPPER_CASE);
+		if (*next)
+			p = next;
+	}
+	snprintf(text, size, "%.*s", (int)strspn(p, UPPER_CASE), p);
+}
+
 /*
  * Checks what is not an option, of which there are n, and finds the socket. Returns false after reporting a mistake.
- * Behind "--", which stands before args then, even an empty name is meant.
+ * Behind "--", which stands before args then, even an empty name is meant, but no file has one.
  */
 static bool
 main_take_arguments(const struct verb *verb, struct options *o, char **args, size_t n)
 {
-	bool may_be_empty = strcmp(args[-1], "--") == 0;
+	bool is_quoted = strcmp(args[-1], "--") == 0;
+	char name[32];
 
 	o->args = args;
 	o->n_args = n;
 	if (n < verb->args_min) {
-		/* Verbs need a channel or, like backup, a file. */
-		say("%s: no %s; try 'udsctl %s --help'", verb->name, verb->n_channels > 0 ? "channel" : "file",
-		    verb->name);
+		main_name_argument(verb, n, name, sizeof(name));
+		for (char *p = name; *p; p++)
+			*p = (char)tolower((unsigned char)*p);
+		say("%s: no %s; try 'udsctl %s --help'", verb->name, name, verb->name);
 		return false;
 	}
 	if (n > verb->args_max) {
@@ -43,10 +63,14 @@ main_take_arguments(const struct verb *verb, struct options *o, char **args, siz
 		    verb->name);
 		return false;
 	}
-	for (size_t i = 0; i < n && i < verb->n_channels; i++) {
-		if (!*args[i] && !may_be_empty) {
-			say("%s: the name of a channel is empty; is a variable unset? Behind '--' it is taken as it is",
-			    verb->name);
+	for (size_t i = 0; i < n && i < verb->n_names; i++) {
+		main_name_argument(verb, i, name, sizeof(name));
+		if (!*args[i] && strcmp(name, "FILE") == 0) {
+			say("%s: the FILE is empty; is a variable unset?", verb->name);
+			return false;
+		} else if (!*args[i] && !is_quoted) {
+			say("%s: the %s is empty; is a variable unset? Behind '--' it is taken as it is", verb->name,
+			    name);
 			return false;
 		}
 	}

@@ -16,8 +16,10 @@ int num_parse_u64(const char *text, uint64_t *ret_value);
 /* Bytes: digits and an optional K, M or G (powers of 1024): "8M". */
 int num_parse_size(const char *text, uint64_t *ret_value);
 
-/* Milliseconds: digits and a unit of ms, s, m, h or d: "5s"; or several of them: "1m30s". A bare 0 is allowed, another
- * bare number is not. */
+/*
+ * Milliseconds: digits and a unit of ms, s, m, h or d: "5s"; or several, the larger unit first: "1m30s". A bare 0 is
+ * allowed, another bare number is not.
+ */
 int num_parse_duration(const char *text, uint64_t *ret_value);
 
 /* "N", "N/s" or "N/m", N at least 1: so many in so many milliseconds. Returns 0, -EINVAL or -ERANGE. */

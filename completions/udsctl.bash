@@ -77,6 +77,18 @@ _udsctl_ask() {
     "$program" "${socket[@]}" "$@" --timeout 500ms 2>/dev/null </dev/null
 }
 
+# Of what is listed, the words that match $1, one of each line, and are not among the arguments yet: IDs.
+_udsctl_new_words() {
+    local line word
+    while read -r line; do
+        for word in $line; do
+            [[ $word =~ $1 && " ${given[*]} " != *" $word "* ]] || continue
+            printf '%s\n' "$word"
+            break
+        done
+    done
+}
+
 # The long name of an option that takes a value, or nothing. $1: as it is on the command line, without the value.
 _udsctl_value_option() {
     case $1 in
@@ -102,6 +114,7 @@ _udsctl_offer_values() {
     --socket | --file | --spool | --follow | --position | --into) _udsctl_offer_files "$2" ;;
     --channel | --receivers) _udsctl_offer "$2" < <(_udsctl_ask channels --names) ;;
     --dead-letter) _udsctl_offer "$2" < <(_udsctl_ask streams --names) ;;
+    --group) _udsctl_offer "$2" < <(_udsctl_ask groups --names) ;;
     --user) _udsctl_offer "$2" < <(compgen -u) ;;
     --from) [ "$verb" != recv ] || _udsctl_offer_words "$2" 'first last new' ;;
     --format) [[ $verb != stats && $verb != groups ]] || _udsctl_offer_words "$2" 'text json openmetrics prometheus' ;;
@@ -132,7 +145,7 @@ _udsctl_offer_options() {
     clients) options+=' --user --pid --json --ids --timeout' ;;
     channels) options+=' --json --names --receivers --timeout' ;;
     streams | services) options+=' --json --names --timeout' ;;
-    groups) options+=' --json --format --timeout' ;;
+    groups) options+=' --json --names --format --timeout' ;;
     pending) options+=' --count --json --timeout' ;;
     trim) options+=' --max-entries --older-than --before --json --timeout' ;;
     export) options+=' --from --timeout' ;;
@@ -174,8 +187,9 @@ _udsctl_split() {
     done
 }
 
-# What the words before the cursor say: verb, arguments (their number behind the verb), waiting (the option whose value
-# the word is that is being completed), ended (after "--"), socket.
+# What the words before the cursor say: verb, given (the arguments behind the verb) and their number, arguments, waiting
+# (the option whose value the word is that is being completed), ended (after "--"), behind (the arguments after that),
+# socket, group (options for udsctl).
 _udsctl_read_words() {
     local i word option value
     for ((i = 1; i + 1 < ${#raw_words[@]}; i++)); do
@@ -184,7 +198,8 @@ _udsctl_read_words() {
         if [[ -n $waiting ]]; then
             option=$waiting value=$word waiting=''
         elif [[ $ended || $word != -?* ]]; then
-            if [[ -n $verb ]]; then ((++arguments)); else verb=$word; fi
+            if [[ -n $verb ]]; then given[arguments++]=$word; else verb=$word; fi
+            [[ ! $ended ]] || ((++behind))
         elif [[ $word == -- ]]; then
             ended=yes
         elif [[ $word == --*=* ]]; then
@@ -196,13 +211,14 @@ _udsctl_read_words() {
             option=$(_udsctl_value_option "${word:0:2}") value=${word:2}
         fi
         [[ $option != --socket ]] || socket=(--socket "$value")
+        [[ $option != --group ]] || group=(--group "$value")
     done
 }
 
 _udsctl() {
     local verbs='send recv pipe ping stats clients channels services streams groups pending work jobs retry drop wait pause resume'
     verbs+=' call serve top monitor kill trim export import reload backup check bench help'
-    local raw_words raw cur kept quote program verb='' arguments=0 waiting='' ended='' socket=() option
+    local raw_words raw cur kept quote program verb='' arguments=0 behind=0 given=() group=() waiting='' ended='' socket=() option
     local _udsctl_plain _udsctl_quote
 
     COMPREPLY=()
@@ -218,6 +234,12 @@ _udsctl() {
 
     if [[ -n $waiting ]]; then
         _udsctl_offer_values "$waiting" ''
+    elif [[ $ended && ($verb == work || $verb == serve) ]]; then
+        if ((behind == 0)) && [[ $cur != */* ]]; then
+            _udsctl_offer '' < <(compgen -c -- "$cur" | sort -u)
+        else
+            _udsctl_offer_files ''
+        fi
     elif [[ ! $ended && $cur == --*=* ]]; then
         option=$(_udsctl_value_option "${cur%%=*}" attached)
         _udsctl_offer_values "$option" "${cur%%=*}="
@@ -236,14 +258,17 @@ _udsctl() {
         ) ;;
         channels,0) _udsctl_offer '' < <(_udsctl_ask channels --names) ;;
         services,0 | call,0) _udsctl_offer '' < <(_udsctl_ask services --names) ;;
-        serve,*) [[ $ended ]] || _udsctl_offer '' < <(_udsctl_ask services --names) ;;
+        serve,*) _udsctl_offer '' < <(_udsctl_ask services --names) ;;
         streams,0 | groups,0 | pending,0 | trim,0 | export,0 | import,0 | check,0 | jobs,0 | retry,0 | drop,0 | wait,0 | \
             pause,0 | resume,0)
             _udsctl_offer '' < <(_udsctl_ask streams --names)
             ;;
-        work,*) [[ $ended ]] || _udsctl_offer '' < <(_udsctl_ask streams --names) ;;
+        work,*) _udsctl_offer '' < <(_udsctl_ask streams --names) ;;
+        pending,1) _udsctl_offer '' < <(_udsctl_ask groups --names "${given[0]}") ;;
+        retry,*) _udsctl_offer '' < <(_udsctl_ask jobs "${group[@]}" --dead "${given[0]}" | _udsctl_new_words '^[0-9]+-[0-9]+(-[0-9]+)?$') ;;
+        drop,* | wait,*) _udsctl_offer '' < <(_udsctl_ask jobs "${group[@]}" "${given[0]}" | _udsctl_new_words '^[0-9]+-[0-9]+(-[0-9]+)?$') ;;
         backup,0) _udsctl_offer_files '' ;;
-        kill,*) _udsctl_offer '' < <(_udsctl_ask clients --ids) ;;
+        kill,*) _udsctl_offer '' < <(_udsctl_ask clients --ids | _udsctl_new_words '^[0-9]+$') ;;
         help,0) _udsctl_offer_words '' "$verbs" ;;
         esac
     fi

@@ -173,10 +173,10 @@ complete -c udsctl -n "__udsctl_verb stats" -s n -l count -x -d "Exit after show
 complete -c udsctl -n "__udsctl_verb stats groups" -l format -x -a "text json openmetrics prometheus" \
     -d "Format of the figures"
 complete -c udsctl -n "__udsctl_verb clients" -l ids -d "Print only the ids"
-complete -c udsctl -n "__udsctl_verb channels services streams" -l names -d "Print only the names"
+complete -c udsctl -n "__udsctl_verb channels services streams groups" -l names -d "Print only the names"
 complete -c udsctl -n "__udsctl_first streams groups pending trim export import check jobs retry drop wait pause resume" -a "(__udsctl_ask streams --names)"
 complete -c udsctl -n "__udsctl_verb work" -a "(__udsctl_ask streams --names)"
-complete -c udsctl -n "__udsctl_verb work jobs retry drop wait pause resume" -s g -l group -x -d "The group of workers"
+complete -c udsctl -n "__udsctl_verb work jobs retry drop wait pause resume" -s g -l group -x -a "(__udsctl_ask groups --names)" -d "The group of workers"
 complete -c udsctl -n "__udsctl_verb pause" -l create -d "Make the stream, or its group, if it is missing"
 complete -c udsctl -n "__udsctl_verb work" -s j -l jobs -x -d "Run up to this many commands at once"
 complete -c udsctl -n "__udsctl_verb work" -l retries -x -d "Try a job again this often, then it is dead"

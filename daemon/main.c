@@ -71,8 +71,8 @@ main_salvage(const struct options *options)
 		fprintf(stderr, "udsd: %s\n", error);
 		return EX_IOERR;
 	}
-	printf("%s: saved %" PRIu64 " blocks and %" PRIu64 " records; found %" PRIu64 " damage%s\n", options->store,
-	       salvage.blocks, salvage.records, salvage.damages, human_s(salvage.damages));
+	printf("%s: saved %" PRIu64 " blocks and %" PRIu64 " records; found %" PRIu64 " damaged place%s\n",
+	       options->store, salvage.blocks, salvage.records, salvage.damages, human_s(salvage.damages));
 	return main_flush_output();
 }
 

@@ -18,7 +18,7 @@
 #define LONG_ONLY 256
 
 const struct option_row options_global[] = {
-	{ "socket", 's', "ADDR", "the daemon's socket: a path, @name or host:port", OPTION_TEXT,
+	{ "socket", 's', "ADDR", "the daemon's socket: a path, @name or host:port", OPTION_NAME,
 	  offsetof(struct options, socket) },
 	{ "verbose", 'v', NULL, "report when the connection is lost and made", OPTION_FLAG,
 	  offsetof(struct options, verbose) },
@@ -83,12 +83,9 @@ options_report_unknown(const struct rules *rules, const char *word, int value)
 		if (*names[i] == value)
 			n_meant++, meant = names[i];
 	}
-	if (value && n_meant == 1) {
-		say("%sunknown option '-%c'; did you mean '--%s'?", rules->where, value, meant);
-		return;
-	}
 	if (value) {
-		say("%sunknown option '-%c'; arguments that begin with '-' go behind '--'", rules->where, value);
+		say("%sunknown option '-%c'; %s%s%sarguments that begin with '-' go behind '--'", rules->where, value,
+		    n_meant == 1 ? "did you mean '--" : "", n_meant == 1 ? meant : "", n_meant == 1 ? "'? Else " : "");
 		return;
 	}
 	nearest = len > 2 ? nearest_find(word + 2, len - 2, names, rules->n) : NULL;

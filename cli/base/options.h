@@ -78,7 +78,7 @@ struct verb {
 	const struct option_row *rows;
 	const char *examples; /* for --help, each line ends with a newline; or NULL */
 	size_t args_min, args_max;
-	size_t n_channels;               /* so many arguments, if given, are names of channels: not empty */
+	size_t n_names;                  /* so many arguments, if given, are names: not empty */
 	size_t options_size;             /* of the verb's options struct */
 	int (*run)(const void *options); /* gets that struct; returns the exit status */
 	/* Reports a mistake in the command line, returns the exit status; NULL: it is said, and EX_USAGE. */

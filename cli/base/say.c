@@ -111,18 +111,19 @@ say_capture(char *text, size_t size)
 	speaker.captured_size = size;
 }
 
-void
+bool
 say_at(enum say_level level, const char *format, ...)
 {
 	va_list ap;
 
 	if (level == SAY_VERBOSE && !speaker.verbose)
-		return;
+		return false;
 	if (level == SAY_NOTICE && !speaker.verbose && !speaker.terminal)
-		return;
+		return false;
 	va_start(ap, format);
 	say_line(format, ap);
 	va_end(ap);
+	return true;
 }
 
 void

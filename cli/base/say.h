@@ -17,7 +17,8 @@ enum say_level {
 	SAY_ALWAYS,  /* errors and results */
 };
 
-void say_at(enum say_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Returns whether lines of this level are written. */
+bool say_at(enum say_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define say(...) say_at(SAY_ALWAYS, __VA_ARGS__)
 #define say_notice(...) say_at(SAY_NOTICE, __VA_ARGS__)

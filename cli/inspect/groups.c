@@ -2,10 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 
+#include "answers.h"
 #include "ask.h"
 #include "memory.h"
+#include "say.h"
 #include "snapshot.h"
 
 static struct slice
@@ -69,16 +72,27 @@ groups_fetch_oldest(struct ask *a, struct group_row *row)
 	return 0;
 }
 
+int
+groups_refuse_stream(const struct resp_node *error, struct slice stream)
+{
+	if (!answers_error_is(&error->text, "ERR no such key"))
+		return ask_refuse(error);
+	say("there is no stream '%.*s'", (int)stream.len, (const char *)stream.p);
+	return EX_PROTOCOL;
+}
+
 static int
 groups_fetch_stream(struct ask *a, struct slice stream, struct groups *groups)
 {
 	const struct slice words[] = { { (const uint8_t *)"XINFO", 5 }, { (const uint8_t *)"GROUPS", 6 }, stream };
 	const struct resp_node *reply, *map;
 	size_t first = groups->n;
-	int status = ask_words(a, &reply, words, 3);
+	int status = ask_try(a, &reply, words, 3);
 
 	if (status != 0)
 		return status;
+	if (reply->type == RESP_ERROR)
+		return groups_refuse_stream(reply, stream);
 	if (reply->type != RESP_ARRAY)
 		return ASK_FOREIGN;
 	map = reply + 1;

@@ -9,6 +9,7 @@
 #include "protocol.h"
 
 struct ask;
+struct resp_node;
 
 struct group_row {
 	struct slice stream, name; /* memory of their own */
@@ -29,6 +30,9 @@ struct groups {
  * ask() returns.
  */
 int groups_fetch(struct ask *a, const char *stream, struct groups *groups);
+/* Says the error of a question about a stream, by its name where there is none, and returns its exit status. */
+int groups_refuse_stream(const struct resp_node *error, struct slice stream);
+
 void groups_deinit(struct groups *groups);
 
 /* ms since the oldest pending entry was added, by its ID; 0 where none is pending. now: ms since 1970. */

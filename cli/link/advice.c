@@ -113,8 +113,6 @@ advice_for_error(const struct slice *text)
 	static const struct {
 		const char *begins, *advice;
 	} rows[] = {
-		{ "ERR streams are off",
-		  "; set directory in the section [store] of udsd.conf(5), or start udsd --store" },
 		{ "ERR too many streams",
 		  "; delete some, or raise max_streams in the section [store] of udsd.conf(5)" },
 		{ "OOM ", "; trim or delete streams (udsctl streams lists them), or raise the limit" },

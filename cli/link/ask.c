@@ -1,7 +1,8 @@
 /*
  * Each call runs the event loop until what it waits for has come or the loop is to end; then the status of the loop is
  * the result. One command is under way at a time, so `out` still holds it when its reply comes: that tells an echo
- * listener, which gives it back.
+ * listener, which gives it back. Where it lasts, a question that is not answered when the connection is lost is asked
+ * again on the next one.
  */
 #include "ask.h"
 
@@ -44,6 +45,10 @@ struct ask {
 	struct client *client;
 	struct deadline deadline;
 	struct timer timer; /* of ask_wait() */
+	bool lasts;
+	uint64_t end;                     /* loop_now() when no connection is waited for any more; UINT64_MAX: never */
+	struct timer patience;            /* runs until then while there is none */
+	struct replies_expected expected; /* of the question at hand */
 	enum ask_state state;
 	struct buf out; /* the command */
 	size_t written;
@@ -57,17 +62,6 @@ struct ask {
 	ask_cb *cb;        /* gets elements, and what comes unasked; or NULL */
 	void *arg;
 };
-
-int
-ask_refuse(const struct resp_node *error)
-{
-	struct slice text = error->text;
-
-	if (answers_error_is(&text, "ERR "))
-		text = (struct slice){ text.p + 4, text.len - 4 };
-	say("%.*s", (int)text.len, (const char *)text.p);
-	return answers_error_status(&error->text);
-}
 
 static bool
 ask_take(void *arg, const struct resp_reply *reply, const uint8_t *p, const struct replies_expected *expected)
@@ -164,6 +158,47 @@ ask_timed_out_cb(void *arg, const char *why)
 	loop_end(a->loop, EX_TEMPFAIL);
 }
 
+/* There is no connection: the next one is waited for. */
+static void
+ask_await_connection(struct ask *a)
+{
+	if (a->end != UINT64_MAX)
+		timer_set(&a->patience, a->end > loop_now() ? a->end - loop_now() : 0);
+}
+
+static void
+ask_impatient_cb(void *arg)
+{
+	ask_timed_out_cb(arg, NULL);
+}
+
+static void
+ask_up(void *arg)
+{
+	struct ask *a = arg;
+
+	timer_stop(&a->patience);
+	deadline_progress(&a->deadline);
+	deadline_run(&a->deadline, a->replies.n > 0);
+}
+
+static void
+ask_down(void *arg, uint64_t unread)
+{
+	struct ask *a = arg;
+
+	(void)unread;
+	if (!a->lasts)
+		return;
+	deadline_run(&a->deadline, false);
+	ask_await_connection(a);
+	if (a->replies.n > 0) {
+		replies_clear(&a->replies);
+		replies_expect(&a->replies, a->expected);
+		a->written = 0;
+	}
+}
+
 static void
 ask_waited_cb(void *arg)
 {
@@ -171,22 +206,39 @@ ask_waited_cb(void *arg)
 }
 
 static const struct client_ops ask_client_ops = {
+	.up = ask_up,
+	.down = ask_down,
 	.input = ask_input,
 	.writable = ask_writable,
 };
 
-struct ask *
-ask_new(const struct options *o)
+static struct ask *
+ask_make(const struct options *o, bool lasts, uint64_t limit)
 {
 	struct ask *a = memory_alloc(sizeof(*a));
-	struct client_options options = { .addr = o->addr, .once = true };
+	struct client_options options = { .addr = o->addr, .once = !lasts };
 
+	a->lasts = lasts;
+	a->end = limit > 0 ? loop_now() + limit : UINT64_MAX;
 	a->loop = loop_new(NULL, NULL);
 	deadline_init(&a->deadline, a->loop, options_timeout(o, ASK_TIMEOUT), ask_timed_out_cb, a);
 	a->client = client_new(a->loop, &options, &ask_client_ops, a);
 	replies_init(&a->replies, a->loop, BULK_MAX, ask_take, a);
 	timer_init(&a->timer, a->loop, ask_waited_cb, a);
+	timer_init(&a->patience, a->loop, ask_impatient_cb, a);
 	return a;
+}
+
+struct ask *
+ask_new(const struct options *o)
+{
+	return ask_make(o, false, 0);
+}
+
+struct ask *
+ask_new_lasting(const struct options *o, uint64_t limit)
+{
+	return ask_make(o, true, limit);
 }
 
 int
@@ -206,6 +258,7 @@ ask_end(struct ask *a, int status)
 	}
 	client_free(a->client);
 	timer_deinit(&a->timer);
+	timer_deinit(&a->patience);
 	deadline_deinit(&a->deadline);
 	loop_free(a->loop);
 	buf_deinit(&a->out);
@@ -233,11 +286,13 @@ ask_converse(struct ask *a, struct replies_expected expected, ask_cb *cb, void *
 	a->written = 0;
 	a->cb = cb;
 	a->arg = arg;
+	a->expected = expected;
 	replies_expect(&a->replies, expected);
 	deadline_progress(&a->deadline);
-	deadline_run(&a->deadline, true);
+	deadline_run(&a->deadline, !a->lasts || client_is_up(a->client));
 	if (a->state == ASK_NEW) {
 		a->state = ASK_STARTED;
+		ask_await_connection(a);
 		client_start(a->client);
 	} else {
 		ask_writable(a);
@@ -393,15 +448,4 @@ const char *
 ask_name(const struct ask *a)
 {
 	return client_name(a->client);
-}
-
-const struct resp_node *
-ask_lookup(const struct resp_node *map, const char *key)
-{
-	const struct resp_node *node = map + 1;
-
-	for (size_t i = 0; i + 1 < map->elements; i += 2, node += 2)
-		if (resp_node_is(node, key))
-			return node + 1;
-	return NULL;
 }

@@ -24,6 +24,13 @@ struct options;
 /* Connects with the first question. --timeout, or 5 s, limits the wait for each answer. */
 struct ask *ask_new(const struct options *o);
 
+/*
+ * Likewise, but it waits for the daemon, and after a loss connects again and asks again what is not answered. limit: ms
+ * from now on until it gives up waiting for a connection, with EX_TEMPFAIL; 0: never. Only for questions with one
+ * reply, which do no harm when they are asked twice.
+ */
+struct ask *ask_new_lasting(const struct options *o, uint64_t limit);
+
 /* Frees it, writes what was printed, and returns the exit status; status: 0, one of these, or the exit status so far.
  */
 int ask_end(struct ask *a, int status);

@@ -51,9 +51,9 @@ struct client {
 	bool has_answered; /* something has come, on any connection */
 
 	uint64_t connects;
-	uint64_t lost_at; /* loop_now() */
-	bool noticed;     /* "waiting for" was said since the last connection */
-	int last_error;   /* errno of the last failed attempt or loss; 0: closed by the other side */
+	uint64_t since; /* loop_now() of the start, the last connect or loss */
+	bool noticed;   /* "waiting for" was said since the last connection */
+	int last_error; /* errno of the last failed attempt or loss; 0: closed by the other side */
 };
 
 static const char *
@@ -98,6 +98,7 @@ static void
 client_failed(struct client *c, int error)
 {
 	int status = client_final_status(c, error);
+	bool is_long = loop_now() - c->since >= CLIENT_SILENCE;
 	char advice[256];
 
 	if (++c->addr_at < c->options.addr.n) {
@@ -114,8 +115,8 @@ client_failed(struct client *c, int error)
 		return;
 	}
 	if (!c->noticed && !c->options.quiet)
-		say_notice("waiting for %s: %s%s", c->name, strerror(error), advice);
-	c->noticed = true;
+		c->noticed =
+		    say_at(is_long ? SAY_ALWAYS : SAY_NOTICE, "waiting for %s: %s%s", c->name, strerror(error), advice);
 	client_retry_later(c);
 }
 
@@ -149,9 +150,10 @@ client_connected(struct client *c, int fd)
 		watch_stop(c->watch);
 	c->connects++;
 	if (c->connects > 1 && !c->options.quiet)
-		say_verbose("connected again to %s after %" PRIu64 " ms", c->name, loop_now() - c->lost_at);
+		say_verbose("connected again to %s after %" PRIu64 " ms", c->name, loop_now() - c->since);
 	else if (!c->options.quiet)
 		say_verbose("connected to %s", c->name);
+	c->since = loop_now();
 	conn_open(&c->conn, fd);
 	if (c->ops->up)
 		c->ops->up(c->arg);
@@ -234,7 +236,7 @@ client_ended_cb(void *arg, uint64_t unread, int error)
 
 	c->state = CLIENT_DOWN;
 	c->last_error = error;
-	c->lost_at = loop_now();
+	c->since = loop_now();
 	c->noticed = false;
 	if (c->conn.had_input && !c->conn.dropped)
 		backoff_reset(&c->backoff);
@@ -278,6 +280,7 @@ client_start(struct client *c)
 {
 	if (c->options.addr.addrs[0].kind == ADDR_PATH && !c->options.once)
 		c->watch = watch_new(c->loop, c->name, client_appeared_cb, c);
+	c->since = loop_now();
 	client_connect(c);
 }
 
@@ -389,12 +392,13 @@ client_end_foreign(struct client *c)
 void
 client_explain(const struct client *c, char *text, size_t size)
 {
+	bool may_guess = !c->has_answered && loop_now() - c->since >= CLIENT_PATIENCE;
 	char advice[256];
 
 	advice_format(&c->options.addr.addrs[0], c->last_error, advice, sizeof(advice));
 	if (c->state == CLIENT_UP)
 		snprintf(text, size, "no answer from %s%s", c->name,
-		         c->has_answered ? "" : ": it hangs, or its mode is line, length or whole, which never answer");
+		         may_guess ? ": it hangs, or its mode is line, length or whole, which never answer" : "");
 	else
 		snprintf(text, size, "no connection to %s: %s%s", c->name, client_reason(c->last_error), advice);
 }

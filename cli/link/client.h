@@ -94,8 +94,11 @@ uint64_t client_reconnects(const struct client *c);
 /* The address as text, valid as long as the client. */
 const char *client_name(const struct client *c);
 
-/* A verb that may wait for ever tells people after so many ms that nothing at all has come. */
+/* People are told after so many ms without a connection, and by a verb that may wait for ever without any answer. */
 #define CLIENT_SILENCE ((uint64_t)5000)
+
+/* A listener that has not answered for so many ms may be one that never does. */
+#define CLIENT_PATIENCE ((uint64_t)50)
 
 /* Why nothing comes: "no connection to PATH: REASON" or "no answer from PATH", and if it never has answered what it may
  * be. */

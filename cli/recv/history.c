@@ -1,11 +1,11 @@
 /* Entries go from the reader into the sink, and the ledger remembers which are handled. */
 #include "history.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 
@@ -15,7 +15,6 @@
 #include "loop.h"
 #include "memory.h"
 #include "message.h"
-#include "num.h"
 #include "reader.h"
 #include "receiver.h"
 #include "record.h"
@@ -214,40 +213,6 @@ static const struct receiver_ops history_receiver_ops = {
 	.handled = history_handled,
 };
 
-/* Reads --from. Returns whether it is a place. */
-static bool
-history_parse_from(const char *text, struct place *ret_place)
-{
-	static const struct {
-		const char *word;
-		enum place_start start;
-	} words[] = { { "first", PLACE_FIRST }, { "last", PLACE_LAST }, { "new", PLACE_NEW } };
-	struct place place = { .count = PLACE_COUNT_UNKNOWN };
-	struct timespec now;
-	uint64_t ms;
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(text, words[i].word) == 0) {
-			*ret_place = (struct place){ .start = words[i].start };
-			return true;
-		}
-	}
-	if (*text == '-' && num_parse_duration(text + 1, &ms) == 0) {
-		clock_gettime(CLOCK_REALTIME, &now);
-		place.id.ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-		place.id.ms = ms < place.id.ms ? place.id.ms - ms : 0;
-		place.id = entry_id_before(place.id);
-	} else if (entry_id_parse(slice_of(text), 0, &place.id)) {
-		place.is_entry = strchr(text, '-');
-		if (!place.is_entry) /* a time */
-			place.id = entry_id_before(place.id);
-	} else {
-		return false;
-	}
-	*ret_place = place;
-	return true;
-}
-
 /* Makes the streams, each once, with the place where it begins. */
 static void
 history_set_streams(struct history *h, const struct recv_options *o, const struct place *from)
@@ -276,17 +241,22 @@ static int
 history_check_options(const struct recv_options *o, struct place *ret_from)
 {
 	const char *mistake = NULL;
+	struct stat st;
 
 	if (o->patterns.n > 0)
 		mistake = "streams are read by their names; -p cannot be combined with --from, --position, --into and "
 			  "--no-wait";
 	else if (o->common.n_args == 0)
 		mistake = "no stream; try 'udsctl recv --help'";
-	else if (o->from && !history_parse_from(o->from, ret_from))
+	else if (o->from && !place_parse(o->from, ret_from))
 		mistake = "--from: use first, last, new, an ID like 1795269823250-0, or a time ago like -10m";
 	if (mistake) {
 		say("recv: %s", mistake);
 		return EX_USAGE;
+	}
+	if (o->into && stat(o->into, &st) == 0 && S_ISDIR(st.st_mode)) {
+		say("recv: --into: '%s' is a directory; name a file", o->into);
+		return EX_CANTCREAT;
 	}
 	return record_is_possible("recv: reading streams") ? 0 : EX_USAGE;
 }

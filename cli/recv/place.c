@@ -1,6 +1,10 @@
 #include "place.h"
 
+#include <string.h>
+#include <time.h>
+
 #include "entry.h"
+#include "num.h"
 #include "resp-reply.h"
 
 static bool
@@ -50,6 +54,39 @@ place_knows_first(const struct place_figures *f)
 	return f->length == 0 || entry_id_compare(f->deleted, f->first_entry) < 0;
 }
 
+bool
+place_parse(const char *text, struct place *ret_place)
+{
+	static const struct {
+		const char *word;
+		enum place_start start;
+	} words[] = { { "first", PLACE_FIRST }, { "last", PLACE_LAST }, { "new", PLACE_NEW } };
+	struct place place = { .count = PLACE_COUNT_UNKNOWN };
+	struct timespec now;
+	uint64_t now_ms, ms;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(text, words[i].word) == 0) {
+			*ret_place = (struct place){ .start = words[i].start };
+			return true;
+		}
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (*text == '-' && num_parse_duration(text + 1, &ms) == 0)
+		place.id.ms = ms < now_ms ? now_ms - ms : 0;
+	else if (entry_id_parse(slice_of(text), 0, &place.id))
+		place.is_entry = strchr(text, '-');
+	else
+		return false;
+	if (!place.is_entry) {
+		place.start = place.id.ms <= now_ms ? PLACE_TIME : PLACE_BEHIND;
+		place.id = entry_id_before(place.id);
+	}
+	*ret_place = place;
+	return true;
+}
+
 void
 place_resolve(struct place *p, const struct place_figures *f)
 {
@@ -68,6 +105,12 @@ place_resolve(struct place *p, const struct place_figures *f)
 	case PLACE_NEW:
 		p->id = f->last;
 		p->count = f->added;
+		break;
+	case PLACE_TIME:
+		if (f->added > 0 && entry_id_compare(f->last, p->id) < 0)
+			p->id = f->last; /* nothing was added since */
+		p->count = PLACE_COUNT_UNKNOWN;
+		place_check(p, f);
 		break;
 	}
 	if (f->added == 0)
@@ -88,4 +131,10 @@ place_check(struct place *p, const struct place_figures *f)
 	if (known != PLACE_COUNT_UNKNOWN)
 		return count > known ? count - known : 0;
 	return is_behind && p->is_entry && count > 0 ? PLACE_COUNT_UNKNOWN : 0;
+}
+
+bool
+place_is_beyond(const struct place *p, const struct place_figures *f)
+{
+	return p->id.seq != UINT64_MAX && entry_id_compare(f->last, p->id) < 0;
 }

@@ -24,6 +24,7 @@ enum place_start {
 	PLACE_FIRST,  /* with the first entry that there is */
 	PLACE_LAST,   /* with the last one */
 	PLACE_NEW,    /* with the next one that is added */
+	PLACE_TIME,   /* behind `id`, which comes from a time that has passed */
 };
 
 struct place {
@@ -44,6 +45,9 @@ struct place_figures {
 /* Reads the answer to XINFO STREAM. Returns false where it is something else. */
 bool place_read_figures(const struct resp_reply *reply, struct place_figures *ret_figures);
 
+/* Reads first, last, new, an ID, a time in ms or one ago like -10m. Returns whether the text is one of these. */
+bool place_parse(const char *text, struct place *ret_place);
+
 /* Finds the place where to begin. */
 void place_resolve(struct place *p, const struct place_figures *f);
 
@@ -52,3 +56,6 @@ void place_resolve(struct place *p, const struct place_figures *f);
  * been taken. PLACE_COUNT_UNKNOWN: perhaps some.
  */
 uint64_t place_check(struct place *p, const struct place_figures *f);
+
+/* Whether the stream ends before the entry of the place. A place that comes from a time may lie in the future. */
+bool place_is_beyond(const struct place *p, const struct place_figures *f);

@@ -161,7 +161,7 @@ reader_take_figures(struct reader *r, const struct resp_reply *reply, struct rea
 		missed = place_check(&s->place, &f);
 		if (missed > 0)
 			r->ops->missed(r->arg, s, missed);
-		if (entry_id_compare(f.last, s->place.id) < 0)
+		if (place_is_beyond(&s->place, &f))
 			r->ops->is_short(r->arg, s, f.last);
 	}
 	return true;

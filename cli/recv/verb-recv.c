@@ -23,7 +23,7 @@ static const struct option_row rows[] = {
 	{ "raw", 0, NULL, "replace no control characters on a terminal, and add no newline for --exec", OPTION_FLAG,
 	  offsetof(struct recv_options, raw) },
 	{ "count", 'n', "COUNT", "exit after this many messages", OPTION_COUNT, offsetof(struct recv_options, count) },
-	{ "format", 0, "FORMAT", "print %c channel, %p payload, ... (see udsctl(1))", OPTION_TEXT,
+	{ "format", 0, "FORMAT", "print %c channel, %p payload, ... (see udsctl(1))", OPTION_NAME,
 	  offsetof(struct recv_options, format) },
 	{ "json", 0, NULL, "print messages as JSON, one object per line", OPTION_FLAG,
 	  offsetof(struct recv_options, common.json) },
@@ -65,7 +65,7 @@ const struct verb verb_recv = {
 	.summary = "print the messages of channels, or run a command for each",
 	.rows = rows,
 	.args_max = SIZE_MAX,
-	.n_channels = SIZE_MAX,
+	.n_names = SIZE_MAX,
 	.examples = "udsctl recv -p 'logs.*' --format '%I %c: %p'\n"
 		    "udsctl recv --exec './work \"$UDSD_CHANNEL\"' --jobs 4 jobs\n",
 	.options_size = sizeof(struct recv_options),

@@ -75,6 +75,8 @@ delivery_up(void *arg)
 	uint64_t receivers = d->receivers < PROTOCOL_WAIT_RECEIVERS_MAX ? d->receivers : PROTOCOL_WAIT_RECEIVERS_MAX;
 
 	d->greeting.len = d->greetings = 0;
+	d->dropped += d->has_dropped;
+	d->has_dropped = false;
 	d->rejoin = d->no_rejoin || receivers <= d->options.wait_receivers ? 0 : d->ops->rejoin(d->arg);
 	d->rejoined_at = loop_now() + d->rejoin;
 	d->expected = d->rejoin > 0 ? receivers : 0;
@@ -121,6 +123,7 @@ delivery_retry(struct delivery *d, const struct slice *text)
 	if (strcmp(refusal, d->refusal) != 0)
 		say("%s: %s%s; trying again", client_name(d->client), refusal, advice_for_error(text));
 	memcpy(d->refusal, refusal, sizeof(refusal));
+	d->has_dropped = true;
 	client_drop(d->client, ENOSPC);
 }
 
@@ -291,6 +294,12 @@ delivery_write(struct delivery *d)
 		client_write_queue(d->client, &d->queue);
 	else
 		delivery_write_first(d);
+}
+
+uint64_t
+delivery_reconnects(const struct delivery *d)
+{
+	return client_reconnects(d->client) - d->dropped;
 }
 
 uint64_t

@@ -55,6 +55,8 @@ struct delivery {
 	bool is_bus;            /* something was answered as a bus answers */
 	bool no_rejoin;         /* the daemon does not know that */
 	char refusal[256];      /* why messages are sent again later, like a full store; else empty */
+	bool has_dropped;       /* since the last connect: the connection, to send what was refused again */
+	uint64_t dropped;       /* connections that were given up so, and made again */
 	uint64_t receivers;     /* that the last answer counted */
 	uint64_t expected;      /* that the first answer of this connection should count; 0: it does not matter */
 	uint64_t rejoin;        /* ms that messages wait for those, at most */
@@ -80,6 +82,9 @@ void delivery_push(struct delivery *d, const struct item *item);
  * publishes what it gets, whatever that is; nor while the store takes nothing. Never calls back.
  */
 void delivery_write(struct delivery *d);
+
+/* How often the connection was lost and made again. */
+uint64_t delivery_reconnects(const struct delivery *d);
 
 /* How many messages were written more than once. */
 uint64_t delivery_repeated(struct delivery *d);

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "entry.h"
 #include "memory.h"
 #include "resp-encode.h"
 #include "say.h"
@@ -42,7 +43,7 @@ const struct option_row send_rows[] = {
 	  OPTION_TIMEOUT, 0 },
 	{ "queue-bytes", 0, "SIZE", "hold at most this much unanswered (16M)", OPTION_SIZE,
 	  offsetof(struct send_options, queue_bytes) },
-	{ "spool", 0, "FILE", "keep what is not answered in FILE, and send it first", OPTION_TEXT,
+	{ "spool", 0, "FILE", "keep what is not answered in FILE, and send it first", OPTION_NAME,
 	  offsetof(struct send_options, spool) },
 	{ "spool-bytes", 0, "SIZE", "the spool takes at most this much of the disk (1G)", OPTION_SIZE,
 	  offsetof(struct send_options, spool_bytes) },
@@ -100,6 +101,10 @@ send_add_field(struct send_options *o, const char *text)
 
 	if (!equals || equals == text) {
 		say("send: --field: '%s' is not NAME=VALUE", text);
+		return false;
+	}
+	if (strncmp(text, ENTRY_MESSAGE "=", strlen(ENTRY_MESSAGE "=")) == 0 || strncmp(text, "udsd-", 5) == 0) {
+		say("send: --field: '%s' has the name of a field that udsctl makes itself: message, udsd-...", text);
 		return false;
 	}
 	memory_check(buf_reserve(b, strlen(text) + 2 * (RESP_HEADER_MAX + 2)));

@@ -239,7 +239,7 @@ static void
 send_print_end(struct send *s)
 {
 	const struct delivery *d = &s->delivery;
-	uint64_t reconnects = client_reconnects(d->client);
+	uint64_t reconnects = delivery_reconnects(d);
 
 	source_say_left(s->source);
 	if (s->o->summary)
@@ -262,7 +262,7 @@ send_progress(void *arg, struct progress_state *ret_state)
 		.messages = source_taken(s->source),
 		.bytes = source_bytes(s->source),
 		.answered = s->delivery.answered + s->delivery.refused,
-		.reconnects = client_reconnects(s->delivery.client),
+		.reconnects = delivery_reconnects(&s->delivery),
 	};
 }
 
@@ -347,7 +347,7 @@ const struct verb verb_send = {
 	.summary = "publish or store the messages, or the lines of standard input",
 	.rows = send_rows,
 	.args_min = 1,
-	.n_channels = 1,
+	.n_names = 1,
 	.examples = "udsctl send --timeout 1s alerts 'disk is full'\n"
 		    "udsctl send --store --follow app.log --position app.position logs.app\n",
 	.args_max = SIZE_MAX,

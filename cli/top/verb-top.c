@@ -24,7 +24,7 @@
 static const struct option_row rows[] = {
 	{ "interval", 0, "DURATION", "refresh at this interval (1s)", OPTION_DURATION,
 	  offsetof(struct top_options, interval) },
-	{ "sort", 0, "COLUMN", "sort by this column, and show its table", OPTION_TEXT,
+	{ "sort", 0, "COLUMN", "sort by this column, and show its table", OPTION_NAME,
 	  offsetof(struct top_options, sort) },
 	{ "count", 'n', "COUNT", "exit after this many refreshes", OPTION_COUNT, offsetof(struct top_options, count) },
 	{ "batch", 0, NULL, "print plain text instead of using the terminal", OPTION_FLAG,

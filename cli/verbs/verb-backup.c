@@ -21,7 +21,7 @@
 #include "say.h"
 
 static const struct option_row rows[] = {
-	OPTION_TIMEOUT_ROW,
+	{ "timeout", 0, "DURATION", "give up after this long without an answer (never)", OPTION_TIMEOUT, 0 },
 	{ 0 },
 };
 
@@ -87,7 +87,7 @@ backup_take(const char *copy, const char *file)
 	if (r < 0) {
 		say("backup: cannot write '%s': %s", part, strerror(-r));
 		unlink(part);
-		return to < 0 ? EX_CANTCREAT : EX_IOERR;
+		return r == -EACCES || r == -EPERM ? EX_NOPERM : to < 0 ? EX_CANTCREAT : EX_IOERR;
 	}
 	print("%s: %s\n", file, human_size((uint64_t)st.st_size).text);
 	return 0;
@@ -128,6 +128,7 @@ const struct verb verb_backup = {
 	.rows = rows,
 	.args_min = 1,
 	.args_max = 1,
+	.n_names = 1,
 	.options_size = sizeof(struct options),
 	.run = verb_backup_run,
 };

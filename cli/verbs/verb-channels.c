@@ -189,6 +189,7 @@ const struct verb verb_channels = {
 	.summary = "list the channels and what goes through them",
 	.rows = rows,
 	.args_max = 1,
+	.n_names = 1,
 	.options_size = sizeof(struct channels_options),
 	.run = verb_channels_run,
 };

@@ -8,7 +8,9 @@
 
 #include "ask.h"
 #include "entry.h"
+#include "groups.h"
 #include "options.h"
+#include "place.h"
 #include "print.h"
 #include "record.h"
 #include "say.h"
@@ -19,7 +21,8 @@ struct export_options {
 };
 
 static const struct option_row rows[] = {
-	{ "from", 0, "ID", "print only what is behind this entry", OPTION_NAME, offsetof(struct export_options, from) },
+	{ "from", 0, "WHERE", "begin at first, last, new, behind an ID, or at -10m", OPTION_NAME,
+	  offsetof(struct export_options, from) },
 	OPTION_TIMEOUT_ROW,
 	{ 0 },
 };
@@ -56,19 +59,48 @@ export_print(const struct resp_node *reply, struct entry_id last, struct entry_i
 	return entry_id_compare(*at, last) < 0 ? 0 : ASK_DONE;
 }
 
+/* Asks where the stream begins for --from, and where it ends. */
 static int
-export_run(struct ask *a, const char *stream, struct entry_id at)
+export_find_range(struct ask *a, const char *stream, const struct place *from, struct entry_id *ret_at,
+                  struct entry_id *ret_last)
 {
-	const struct resp_node *reply, *node;
-	struct entry_id last;
-	char id[ENTRY_ID_TEXT];
-	int status = ask(a, &reply, "XINFO", "STREAM", stream, NULL), flushed;
+	const struct slice words[] = { { (const uint8_t *)"XINFO", 5 },
+		                       { (const uint8_t *)"STREAM", 6 },
+		                       slice_of(stream) };
+	const struct resp_node *reply, *last;
+	struct entry e;
+	int status = ask_try(a, &reply, words, 3);
 
 	if (status != 0)
 		return status;
-	node = ask_lookup(reply, "last-generated-id");
-	if (!node || !entry_id_parse(node->text, 0, &last))
+	if (reply->type == RESP_ERROR)
+		return groups_refuse_stream(reply, words[2]);
+	last = ask_lookup(reply, "last-generated-id");
+	if (!last || !entry_id_parse(last->text, 0, ret_last))
 		return ASK_FOREIGN;
+	*ret_at = from->id;
+	if (from->start == PLACE_FIRST)
+		*ret_at = ENTRY_ID_MIN;
+	if (from->start == PLACE_LAST || from->start == PLACE_NEW)
+		*ret_at = *ret_last;
+	if (from->start != PLACE_LAST)
+		return 0;
+	status = ask(a, &reply, "XREVRANGE", stream, "+", "-", "COUNT", "1", NULL);
+	if (status == 0 && reply->elements > 0 && entry_read(reply + 1, &e))
+		*ret_at = entry_id_before(e.id);
+	return status;
+}
+
+static int
+export_run(struct ask *a, const char *stream, const struct place *from)
+{
+	const struct resp_node *reply;
+	struct entry_id at, last;
+	char id[ENTRY_ID_TEXT];
+	int status = export_find_range(a, stream, from, &at, &last), flushed;
+
+	if (status != 0)
+		return status;
 	if (entry_id_compare(at, last) >= 0)
 		return 0;
 	while (status == 0) {
@@ -87,17 +119,17 @@ static int
 verb_export_run(const void *options)
 {
 	const struct export_options *o = options;
-	struct entry_id from = ENTRY_ID_MIN;
+	struct place from = { .start = PLACE_FIRST };
 	struct ask *a;
 
 	if (!record_is_possible("export"))
 		return EX_USAGE;
-	if (o->from && !entry_id_parse(slice_of(o->from), 0, &from)) {
-		say("export: --from: '%s' is not an ID like 1795269823250-0", o->from);
+	if (o->from && !place_parse(o->from, &from)) {
+		say("export: --from: use first, last, new, an ID like 1795269823250-0, or a time ago like -10m");
 		return EX_USAGE;
 	}
 	a = ask_new(&o->common);
-	return ask_end(a, export_run(a, o->common.args[0], from));
+	return ask_end(a, export_run(a, o->common.args[0], &from));
 }
 
 const struct verb verb_export = {
@@ -107,7 +139,7 @@ const struct verb verb_export = {
 	.rows = rows,
 	.args_min = 1,
 	.args_max = 1,
-	.n_channels = 1,
+	.n_names = 1,
 	.examples = "udsctl export jobs | gzip > jobs.json.gz\n",
 	.options_size = sizeof(struct export_options),
 	.run = verb_export_run,

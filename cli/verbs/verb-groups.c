@@ -1,5 +1,6 @@
 /* udsctl groups: the groups of streams and how far they are. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -17,12 +18,14 @@
 struct groups_options {
 	struct options common;
 	const char *format; /* or NULL */
+	bool names;         /* print only these, for completions */
 };
 
 static const struct option_row rows[] = {
 	OPTION_JSON_ROW,
-	{ "format", 0, "FORMAT", "text, json, openmetrics or prometheus", OPTION_TEXT,
+	{ "format", 0, "FORMAT", "text, json, openmetrics or prometheus", OPTION_NAME,
 	  offsetof(struct groups_options, format) },
+	{ "names", 0, NULL, "print only the names", OPTION_FLAG, offsetof(struct groups_options, names) },
 	OPTION_TIMEOUT_ROW,
 	{ 0 },
 };
@@ -53,6 +56,22 @@ groups_print_table(const struct groups *groups, uint64_t now)
 	}
 	grid_print(&table);
 	grid_deinit(&table);
+}
+
+/* Each once: streams often have groups of the same name. */
+static void
+groups_print_names(const struct groups *groups)
+{
+	for (size_t i = 0; i < groups->n; i++) {
+		struct slice name = groups->rows[i].name;
+		size_t at = 0;
+
+		while (at < i && (groups->rows[at].name.len != name.len ||
+		                  memcmp(groups->rows[at].name.p, name.p, name.len) != 0))
+			at++;
+		if (at == i)
+			print_name(name);
+	}
 }
 
 static void
@@ -144,7 +163,9 @@ verb_groups_run(const void *options)
 		return EX_USAGE;
 	a = ask_new(&o->common);
 	status = groups_fetch(a, o->common.n_args > 0 ? o->common.args[0] : NULL, &groups);
-	if (status == 0 && format == 0)
+	if (status == 0 && o->names)
+		groups_print_names(&groups);
+	else if (status == 0 && format == 0)
 		groups_print_table(&groups, groups_now());
 	else if (status == 0 && format == 1)
 		groups_print_json(&groups);
@@ -160,7 +181,7 @@ const struct verb verb_groups = {
 	.summary = "list the groups of streams and how far they are",
 	.rows = rows,
 	.args_max = 1,
-	.n_channels = 1,
+	.n_names = 1,
 	.options_size = sizeof(struct groups_options),
 	.run = verb_groups_run,
 };

@@ -3,8 +3,10 @@
  * for in pages, and with --json printed page by page.
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "ask.h"
 #include "entry-id.h"
@@ -14,6 +16,7 @@
 #include "options.h"
 #include "print.h"
 #include "record.h"
+#include "say.h"
 
 struct pending_options {
 	struct options common;
@@ -147,20 +150,27 @@ static int
 verb_pending_run(const void *options)
 {
 	const struct pending_options *o = options;
-	const char *stream = o->common.args[0], *name = o->common.n_args > 1 ? o->common.args[1] : "";
-	struct group_row only = { .stream = slice_of(stream), .name = slice_of(name) };
+	const char *stream = o->common.args[0], *name = o->common.n_args > 1 ? o->common.args[1] : NULL;
+	bool is_found = !name;
 	struct pending_list list = { .o = o };
 	struct groups groups = { 0 };
 	struct ask *a = ask_new(&o->common);
-	int status = 0;
+	int status;
 
 	grid_init(&list.table, columns, sizeof(columns) / sizeof(columns[0]));
-	if (o->common.n_args > 1)
-		status = pending_show_group(a, &list, &only);
-	else
-		status = groups_fetch(a, stream, &groups);
-	for (size_t i = 0; status == 0 && i < groups.n; i++)
-		status = pending_show_group(a, &list, &groups.rows[i]);
+	status = groups_fetch(a, stream, &groups);
+	for (size_t i = 0; status == 0 && i < groups.n; i++) {
+		const struct group_row *group = &groups.rows[i];
+
+		if (name && (group->name.len != strlen(name) || memcmp(group->name.p, name, strlen(name)) != 0))
+			continue;
+		is_found = true;
+		status = pending_show_group(a, &list, group);
+	}
+	if (status == 0 && !is_found) {
+		say("stream '%s' has no group '%s'", stream, name);
+		status = EX_PROTOCOL;
+	}
 	if (status == 0 && !o->common.json)
 		grid_print(&list.table);
 	grid_deinit(&list.table);
@@ -175,7 +185,7 @@ const struct verb verb_pending = {
 	.rows = rows,
 	.args_min = 1,
 	.args_max = 2,
-	.n_channels = 1,
+	.n_names = 2,
 	.options_size = sizeof(struct pending_options),
 	.run = verb_pending_run,
 };

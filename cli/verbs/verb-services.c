@@ -36,6 +36,7 @@ const struct verb verb_services = {
 	.summary = "list the services, their workers and requests",
 	.rows = rows,
 	.args_max = 1,
+	.n_names = 1,
 	.options_size = sizeof(struct named_list_options),
 	.run = verb_services_run,
 };

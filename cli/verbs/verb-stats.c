@@ -26,7 +26,7 @@ static const struct option_row rows[] = {
 	{ "count", 'n', "COUNT", "exit after showing the figures this many times", OPTION_COUNT,
 	  offsetof(struct stats_options, count) },
 	OPTION_JSON_ROW,
-	{ "format", 0, "FORMAT", "text, json, openmetrics or prometheus", OPTION_TEXT,
+	{ "format", 0, "FORMAT", "text, json, openmetrics or prometheus", OPTION_NAME,
 	  offsetof(struct stats_options, format) },
 	OPTION_TIMEOUT_ROW,
 	{ 0 },

@@ -36,6 +36,7 @@ const struct verb verb_streams = {
 	.summary = "list the streams and what is in them",
 	.rows = rows,
 	.args_max = 1,
+	.n_names = 1,
 	.options_size = sizeof(struct named_list_options),
 	.run = verb_streams_run,
 };

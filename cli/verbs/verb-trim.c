@@ -37,8 +37,11 @@ trim_read_options(const struct trim_options *o, const char **ret_word, char valu
 	uint64_t now = groups_now(), count;
 	struct entry_id id;
 
-	if (!!o->max_entries + !!o->before + (o->older_than > 0) != 1) {
-		say("trim: one of --max-entries, --older-than and --before is needed");
+	int given = !!o->max_entries + !!o->before + (o->older_than > 0);
+
+	if (given != 1) {
+		say("trim: %s --max-entries, --older-than and --before %s", given == 0 ? "one of" : "only one of",
+		    given == 0 ? "is needed" : "can be given");
 		return EX_USAGE;
 	}
 	*ret_word = o->max_entries ? "MAXLEN" : "MINID";
@@ -94,7 +97,7 @@ const struct verb verb_trim = {
 	.rows = rows,
 	.args_min = 1,
 	.args_max = 1,
-	.n_channels = 1,
+	.n_names = 1,
 	.examples = "udsctl trim --max-entries 100000 logs.app\n"
 		    "udsctl trim --older-than 7d logs.app\n",
 	.options_size = sizeof(struct trim_options),

@@ -73,7 +73,7 @@ verb_wait_run(const void *options)
 
 	if (status != 0)
 		return status;
-	q.a = ask_new(&o->common);
+	q.a = ask_new_lasting(&o->common, o->limit);
 	status = queue_open(&q, q.a, q.stream, q.group) ?: queue_require(&q, o->group);
 	for (size_t i = 1; status == 0 && i < o->common.n_args; i++) {
 		died = 0;

@@ -45,9 +45,8 @@ principal_parse(const char *text, struct principal *ret_principal)
 	return r;
 }
 
-/* Adds the principal in text, which is copied to bad first. */
 static int
-access_list_add(struct access_list *list, const char *text, size_t len, char *bad, size_t bad_size)
+access_list_add(struct access_list *list, const char *word)
 {
 	struct principal *principals = realloc(list->principals, (list->n + 1) * sizeof(*principals));
 	int r;
@@ -55,8 +54,7 @@ access_list_add(struct access_list *list, const char *text, size_t len, char *ba
 	if (!principals)
 		return -ENOMEM;
 	list->principals = principals;
-	snprintf(bad, bad_size, "%.*s", (int)len, text);
-	r = len < bad_size ? principal_parse(bad, &principals[list->n]) : -EINVAL;
+	r = principal_parse(word, &principals[list->n]);
 	list->n += r == 0;
 	return r;
 }
@@ -65,19 +63,27 @@ int
 access_list_parse(const char *text, struct access_list *ret_list, char *bad, size_t bad_size)
 {
 	struct access_list list = { .is_given = true };
-	int r = 0;
+	char word[64];
+	size_t at = 0;
+	int r = 0, added = 0;
 
 	text += strspn(text, " \t");
-	while (r == 0 && *text) {
+	while ((r == 0 || r == -ENOENT) && *text) {
 		size_t len = strcspn(text, ","), end = len;
 
 		while (end > 0 && strchr(" \t", text[end - 1]))
 			end--;
-		r = access_list_add(&list, text, end, bad, bad_size);
-		if (r == 0 && text[len] && !text[len + 1 + strspn(text + len + 1, " \t")]) {
+		snprintf(word, sizeof(word), "%.*s", (int)end, text);
+		added = end < sizeof(word) ? access_list_add(&list, word) : -EINVAL;
+		if (added == -ENOENT && at + strlen(word) + 3 <= bad_size)
+			at += (size_t)snprintf(bad + at, bad_size - at, "%s%s", at > 0 ? ", " : "", word);
+		if (added != -ENOENT && added < 0)
+			snprintf(bad, bad_size, "%s", word);
+		if (added == 0 && text[len] && !text[len + 1 + strspn(text + len + 1, " \t")]) {
 			snprintf(bad, bad_size, "%s", text + len);
-			r = -EINVAL; /* nothing follows the last comma */
+			added = -EINVAL; /* nothing follows the last comma */
 		}
+		r = added < 0 ? added : r;
 		text += len + (text[len] == ',');
 		text += strspn(text, " \t");
 	}

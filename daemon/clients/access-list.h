@@ -23,8 +23,8 @@ struct access_list {
 
 /*
  * Parses principals separated by commas: a user's name, "@group", "uid:N", "gid:N", "*" for all local users,
- * "anonymous". Returns 0 or -ENOMEM; or, with the principal in bad, -ENOENT if there is no such user or group, -EINVAL
- * if it is none.
+ * "anonymous". Returns 0 or -ENOMEM; or -EINVAL, with the one that is none in bad; or -ENOENT where there are no such
+ * users or groups, with all of them in bad, separated by ", ", as far as there is room.
  */
 int access_list_parse(const char *text, struct access_list *ret_list, char *bad, size_t bad_size);
 void access_list_deinit(struct access_list *list);

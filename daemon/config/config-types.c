@@ -255,14 +255,18 @@ static int
 type_parse_principals(const char *text, void *at, struct config_error *ret_error)
 {
 	struct access_list *list = at, old = *list;
-	char bad[64] = "";
+	char bad[256] = "", all[2048] = "", *rest = bad; /* more than all names of `bad` take */
+	size_t len = 0;
 	int r = access_list_parse(text, list, bad, sizeof(bad));
 
 	if (r == 0)
 		access_list_deinit(&old);
 	else if (r == -ENOENT)
-		r = type_fail(ret_error, "there is no %s '%s'", bad[0] == '@' ? "group" : "user",
-		              bad + (bad[0] == '@'));
+		for (char *name; (name = strsep(&rest, ",")); rest += rest != NULL) /* ", " separates them */
+			len += (size_t)snprintf(all + len, sizeof(all) - len, "%sno %s '%s'", len > 0 ? ", " : "",
+			                        name[0] == '@' ? "group" : "user", name + (name[0] == '@'));
+	if (r == -ENOENT)
+		r = type_fail(ret_error, "there is %s", all);
 	else if (r == -EINVAL)
 		r = type_fail(ret_error, "'%s' is not %s", bad, config_type_principals.expected);
 	return r;

@@ -25,7 +25,8 @@ stream_delays_parse(const char *text, struct stream_delays *ret_delays, char *er
 			return -EINVAL;
 		}
 		if (r < 0) {
-			snprintf(error, size, "'%s' is not a duration (try 5s; units are ms, s, m, h and d)", word);
+			snprintf(error, size, "'%s' is not a duration (try 5s; units are ms, s, m, h and d%s)", word,
+			         strchr(word, ',') ? "; blanks separate durations" : "");
 			return -EINVAL;
 		}
 		if (delays.n == STREAM_DELAYS_MAX) {

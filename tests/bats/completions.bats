@@ -123,6 +123,46 @@ complete_at_socket() { # SHELL
     nothing_is_wrong
 }
 
+# start_jobs: a stream with a group and two jobs, one of which is dead.
+start_jobs() {
+    start_udsd --store "$DIR/store"
+    HOME_DIR=$DIR/home
+    mkdir -p "$HOME_DIR"
+    echo x >"$HOME_DIR/a file"
+    "$UDSCTL" send --store pics a
+    "$UDSCTL" work -g painters --retries 0 --drain pics -- false 2>"$DIR/work" || true
+    "$UDSCTL" send --store pics b
+    DEAD=$("$UDSCTL" jobs -g painters --dead pics | grep -oE '[0-9]{10,}-[0-9]+' | head -n 1)
+}
+
+@test "bash completes groups, jobs and the command of a worker" {
+    start_jobs
+    completes bash 'udsctl work -g pai' work -g painters
+    completes bash 'udsctl jobs --group=pai' jobs --group=painters
+    completes bash 'udsctl pending pics pai' pending pics painters
+    completes bash 'udsctl retry -g painters pics ' retry -g painters pics "$DEAD"
+    completes bash 'udsctl work pics -- ./a' work pics -- './a file'
+    completes bash 'udsctl work pics -- sha256s' work pics -- sha256sum
+    completes bash 'udsctl serve x -- cat a' serve x -- cat 'a file'
+    background "$UDSCTL" recv news
+    wait_until subscribed 1
+    local id
+    id=$("$UDSCTL" clients --ids)
+    completes bash "udsctl kill $id " kill "$id" # it is not offered again
+    nothing_is_wrong
+}
+
+@test "zsh and fish complete groups" {
+    start_jobs
+    local shell
+    for shell in zsh fish; do
+        command -v $shell >/dev/null || continue
+        completes $shell 'udsctl work -g pai' work -g painters
+    done
+    completes zsh 'udsctl pending pics pai' pending pics painters
+    nothing_is_wrong
+}
+
 @test "bash completes with other word breaks, too" {
     start_channels
     export EXTRA='COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]/}'

@@ -37,6 +37,21 @@ EOF
     assert_line "$DIR/conf:15: 'publish = root' stands after [channel alerts.*]; expected it on a line of its own"
 }
 
+@test "every user and group that does not exist is named" {
+    printf '%s\n' '[listener bus]' "listen = $S" '[channel a]' 'publish = no-such-user, root, @no-such-group' \
+        'subscribe = no-such-user, uid:x, @no-such-group' '[stream a]' 'retry_delay = 1s,2s' >"$DIR/conf"
+    run "$UDSD" --config "$DIR/conf" --check-config
+    assert_failure 78
+    assert_line "$DIR/conf:4: publish: there is no user 'no-such-user', no group 'no-such-group'"
+    assert_line --partial "$DIR/conf:5: subscribe: 'uid:x' is not "
+    assert_line "$DIR/conf:7: retry_delay: '1s,2s' is not a duration (try 5s; units are ms, s, m, h and d; blanks separate durations)"
+    printf '%s\n' '[listener bus]' "listen = $S" '[channel a]' \
+        "publish = $(seq -s ', ' -f 'no-%g' 1000)" >"$DIR/conf"
+    run "$UDSD" --config "$DIR/conf" --check-config
+    assert_failure 78
+    assert_output --partial "there is no user 'no-1', no user 'no-2'"
+}
+
 @test "the key that was meant is named, and so is the reason why a file cannot be read" {
     printf '%s\n' '[listener bus]' "lisen = $S" "listen = $S" '[limits]' 'max_client = 3' >"$DIR/conf"
     run "$UDSD" --config "$DIR/conf" --check-config

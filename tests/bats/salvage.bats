@@ -37,7 +37,7 @@ END
     assert_output --partial 'udsd --salvage'
     cp "$DIR/store/store.db" "$DIR/before"
     run -0 "$UDSD" --salvage "$DIR/store" --store "$DIR/new"
-    assert_output --regexp '^/.*/new: saved [0-9]+ blocks and [0-9]+ records; found [0-9]+ damages?$'
+    assert_output --regexp '^/.*/new: saved [0-9]+ blocks and [0-9]+ records; found [0-9]+ damaged places?$'
     cmp "$DIR/before" "$DIR/store/store.db"
     start_with_store "$DIR/new"
     assert_equal "$(redis-cli -s "$S" XLEN jobs)" 1000
@@ -58,7 +58,7 @@ END
     assert_output --partial "a running server (pid $UDSD_PID) is using this store"
     stop_udsd
     run -0 "$UDSD" --salvage "$DIR/store" --store "$DIR/new"
-    assert_output --partial 'found 0 damages'
+    assert_output --partial 'found 0 damaged places'
     run -74 "$UDSD" --salvage "$DIR/store" --store "$DIR/new"
     assert_output --partial 'there is a store already'
     ln -s "$DIR/store" "$DIR/link"

@@ -148,8 +148,8 @@ while entries:
     start_udsd
     run "$UDSCTL" send --store jobs x
     assert_failure 69
-    assert_output --partial "streams are off"
-    assert_output --partial "set directory in the section [store]"
+    assert_output --partial "streams are off: set [store] directory, or start udsd with --store"
+    refute_output --partial "udsd.conf(5)" # the same again
     run "$UDSCTL" send --store --id K jobs x
     assert_failure 69
     stop_udsd

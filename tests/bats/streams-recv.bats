@@ -88,6 +88,29 @@ is_size() { # FILE BYTES
     assert_failure 64
 }
 
+@test "--from a time since which nothing was added is no position behind the end of the stream" {
+    start_store
+    fill a 1 3
+    local from
+    for from in -1s "$(date +%s)000" $(($(date +%s) + 1000))000; do
+        rm -f "$DIR/p"
+        assert_equal "$(recv_all --from "$from" --position "$DIR/p" a)" ''
+        assert_equal "$(cat "$DIR/err")" ''
+        recv_all --position "$DIR/p" a
+        assert_equal "$(cat "$DIR/err")" ''
+    done
+    recv_all --from -1s --position "$DIR/q" a
+    fill a 4 5
+    assert_equal "$(recv_all --position "$DIR/q" a)" $'4\n5'
+    assert_equal "$(cat "$DIR/err")" ''
+    # A stream that does not exist yet, and one that is empty.
+    recv --from -1s --no-wait b 2>"$DIR/err"
+    assert_equal "$(cat "$DIR/err")" ''
+    ask XTRIM a MAXLEN 0
+    assert_equal "$(recv_all --from -1s a)" ''
+    assert_equal "$(cat "$DIR/err")" ''
+}
+
 @test "all forms of output and the commands have the ID and the fields" {
     start_store
     ask XADD a 5-1 message hello
@@ -537,4 +560,13 @@ EOF
     run recv --from first a
     assert_failure 69
     assert_output --partial 'streams are off'
+}
+
+@test "--into a directory is refused, and leaves nothing in it" {
+    mkdir "$DIR/d"
+    run recv --into "$DIR/d" a
+    assert_failure 73
+    assert_output "udsctl: recv: --into: '$DIR/d' is a directory; name a file"
+    [ -z "$(ls "$DIR/d")" ]
+    [ ! -e "$DIR/d.position" ]
 }

@@ -68,7 +68,7 @@ work() {
     assert_line --partial 'q"\?'
     run "$UDSCTL" groups none
     assert_failure 76
-    assert_output 'udsctl: no such key'
+    assert_output "udsctl: there is no stream 'none'"
     run "$UDSCTL" groups --format xml
     assert_failure 64
 }
@@ -107,9 +107,14 @@ EOF
     assert_equal "${#lines[@]}" 1
     run "$UDSCTL" pending a none
     assert_failure 76
-    assert_output --partial NOGROUP
-    run "$UDSCTL" pending none
-    assert_failure 76
+    assert_output "udsctl: stream 'a' has no group 'none'"
+    local words
+    for words in none 'none g'; do
+        # shellcheck disable=SC2086 # words
+        run "$UDSCTL" pending $words
+        assert_failure 76
+        assert_output "udsctl: there is no stream 'none'"
+    done
 }
 
 @test "trim: by number, age and ID" {
@@ -171,8 +176,18 @@ EOF
     # What is behind an entry.
     "$UDSCTL" export --from 6-0 a | cmp - <(tail -n 3 "$DIR/a")
     assert_equal "$("$UDSCTL" export --from 18446744073709551615-18446744073709551615 a)" ''
+    # As recv has it.
+    "$UDSCTL" export --from first a | cmp - "$DIR/a"
+    "$UDSCTL" export --from last a | cmp - <(tail -n 1 "$DIR/a")
+    assert_equal "$("$UDSCTL" export --from new a)" ''
+    "$UDSCTL" export --from 6 a | cmp - <(tail -n 4 "$DIR/a")
+    ask XADD now '*' message x
+    assert_equal "$("$UDSCTL" export --from -1h now | wc -l)" 1
+    ask XDEL now "$("$UDSCTL" export now | json "objects[0]['id']")"
+    assert_equal "$("$UDSCTL" export --from last now)" ''
     run "$UDSCTL" export none
     assert_failure 76
+    assert_output "udsctl: there is no stream 'none'"
     run "$UDSCTL" export --from x a
     assert_failure 64
     # What recv prints.
@@ -301,7 +316,7 @@ has_copied() { # N
     assert_failure 2
     run "$UDSCTL" check --lag 1 none
     assert_failure 2
-    assert_output 'UDSD CRITICAL - no such key'
+    assert_output "UDSD CRITICAL - there is no stream 'none'"
     # Many, and names that would break the line.
     local n
     for n in 1 2 3 4 5 6; do

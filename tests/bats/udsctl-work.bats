@@ -340,6 +340,31 @@ has_descriptors() { # COUNT
     assert_failure 64
 }
 
+@test "wait goes on when the daemon is back, and waits for it no longer than --timeout" {
+    start_store
+    add jobs one
+    background bash -c "'$UDSCTL' -v wait jobs $ID 2>'$DIR/wait'; echo \$? >'$DIR/status'"
+    local waiter=$! shorter
+    wait_until info_is connected_clients 2 # it and the client that asks
+    background bash -c "'$UDSCTL' wait --timeout 1s jobs $ID 2>'$DIR/shorter'; echo \$? >'$DIR/status-shorter'"
+    shorter=$!
+    wait_until info_is connected_clients 3
+    kill_udsd
+    wait_exit "$shorter"
+    assert_equal "$(cat "$DIR/status-shorter")" 75
+    grep -q "timed out: no connection to $S: " "$DIR/shorter"
+    # One that begins while there is no daemon.
+    background bash -c "'$UDSCTL' wait jobs $ID; echo \$? >'$DIR/status-later'"
+    local later=$!
+    start_store
+    wait_until contains wait 'connected again'
+    work_on jobs -- true
+    wait_exit "$waiter"
+    assert_equal "$(cat "$DIR/status")" 0
+    wait_exit "$later"
+    assert_equal "$(cat "$DIR/status-later")" 0
+}
+
 @test "pause holds jobs back, over a restart of the daemon, until resume" {
     start_store
     work_on jobs -- sh -c 'cat >>'"$DIR"'/ran'

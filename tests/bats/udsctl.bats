@@ -269,7 +269,7 @@ with_run() { # DIRECTORY COMMAND...
     assert_output --partial "did you mean '--wait-receiver'"
     run "$UDSCTL" send -t 5 news x
     assert_failure 64
-    assert_output "udsctl: send: unknown option '-t'; did you mean '--timeout'?"
+    assert_output "udsctl: send: unknown option '-t'; did you mean '--timeout'? Else arguments that begin with '-' go behind '--'"
     run "$UDSCTL" send -r news x
     assert_failure 64
     assert_output "udsctl: send: unknown option '-r'; arguments that begin with '-' go behind '--'"
@@ -374,6 +374,81 @@ with_run() { # DIRECTORY COMMAND...
     wait_until contains "$DIR/out" x
     run "$UDSCTL" send --spool "$DIR/spool" -- '' x
     assert_failure 64
+}
+
+# verb_rows VERB: its options that take an argument, by name, from its help.
+verb_rows() {
+    "$UDSCTL" "$1" --help | sed -nE 's/^  +(-[a-zA-Z0], )?(--[a-z-]+) [A-Z]+.*/\2/p'
+}
+
+@test "no option and no argument of any verb takes an empty name, file, place, number or duration" {
+    local verb option n=0
+    for verb in $("$UDSCTL" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'); do
+        for option in $(verb_rows "$verb"); do
+            [ "$option" != --hello ] || continue # a text
+            run timeout "$PATIENCE" "$UDSCTL" "$verb" "$option" ''
+            [ "$status" -eq 64 ] || [ "$verb,$status" = check,3 ] || fail "$verb $option '': $status $output"
+            [[ $output == *"is empty; is a variable unset?"* || $output == *"'' is not "* ]] ||
+                fail "$verb $option '': $output"
+            n=$((n + 1))
+        done
+    done
+    [ "$n" -ge 60 ]
+    for verb in send recv channels streams services groups pending trim export import check backup; do
+        run timeout "$PATIENCE" "$UDSCTL" "$verb" ''
+        [[ $output == *"is empty; is a variable unset?"* ]] || fail "$verb '': $status $output"
+    done
+    run "$UDSCTL" pending a ''
+    assert_output --partial 'the GROUP is empty; is a variable unset?'
+    run "$UDSCTL" backup -- ''
+    assert_failure 64
+    assert_output 'udsctl: backup: the FILE is empty; is a variable unset?'
+    run "$UDSCTL" import
+    assert_output "udsctl: import: no stream; try 'udsctl import --help'"
+}
+
+@test "while there is no daemon a verb that waits says so once, without a terminal after a moment" {
+    local verb
+    mkfifo "$DIR/input"
+    exec 8<>"$DIR/input"
+    for verb in send recv 'recv --no-wait' pipe serve work; do
+        # shellcheck disable=SC2206 # words
+        local words=($verb news)
+        [ "$verb" != send ] || words+=(x --timeout 0)
+        [ "$verb" != pipe ] || words=(pipe)
+        [[ $verb != serve && $verb != work ]] || words+=(-- cat)
+        background "$UDSCTL" "${words[@]}" 2>"$DIR/err-${verb// /}" <"$DIR/input"
+    done
+    for verb in send recv recv--no-wait pipe serve work; do
+        wait_until contains "$DIR/err-$verb" "waiting for $S: No such file or directory; is it running?"
+    done
+    # Others have had time by now to say it again.
+    for verb in send recv recv--no-wait pipe serve work; do
+        assert_equal "$(grep -c 'waiting for' "$DIR/err-$verb")" 1
+    done
+}
+
+@test "fields that udsctl makes itself are not given with --field" {
+    local name
+    for name in message udsd-id udsd-x; do
+        run "$UDSCTL" send --store --field "$name=x" jobs y
+        assert_failure 64
+        assert_output --partial "send: --field: '$name=x' has the name of a field that udsctl makes itself"
+    done
+}
+
+@test "an argument that begins with a dash is told where it goes, also where an option may be meant" {
+    run "$UDSCTL" send news -dash
+    assert_failure 64
+    assert_output "udsctl: send: unknown option '-d'; did you mean '--delay'? Else arguments that begin with '-' go behind '--'"
+}
+
+@test "trim: one place only" {
+    run "$UDSCTL" trim s
+    assert_output 'udsctl: trim: one of --max-entries, --older-than and --before is needed'
+    run "$UDSCTL" trim --max-entries 1 --older-than 1m30s s
+    assert_failure 64
+    assert_output 'udsctl: trim: only one of --max-entries, --older-than and --before can be given'
 }
 
 @test "a missing channel and a path that is not a socket are reported" {
