@@ -224,7 +224,7 @@ static bool
 caller_take(struct caller *c)
 {
 	const struct resp_node *node = c->reply.nodes;
-	bool is_error = node->type == RESP_ERROR || node->type == RESP_BULK_ERROR;
+	bool is_error = resp_node_is_error(node);
 	int complaint = is_error ? answers_complaint(&node->text) : 0, status;
 	struct call_result result;
 	struct slice code, text;

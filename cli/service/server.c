@@ -173,7 +173,7 @@ server_take_error(struct server *s, enum server_reply reply, const struct slice 
 static bool
 server_take(struct server *s, enum server_reply reply, const struct resp_node *node)
 {
-	bool is_error = node->type == RESP_ERROR || node->type == RESP_BULK_ERROR;
+	bool is_error = resp_node_is_error(node);
 	struct serve_request request;
 
 	s->asked -= reply == SERVER_REQUEST;

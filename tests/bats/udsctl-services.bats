@@ -734,6 +734,12 @@ fails() {
     assert_output '{"name":"other","workers":1,"idle":1,"busy":0,"waiting":0,"answered":0,"failed":0,"gone":0,"timed_out":0,"p50_us":0,"p99_us":0}'
     run "$UDSCTL" services a b
     assert_failure 64
+    local verb
+    for verb in services streams channels; do
+        run "$UDSCTL" "$verb" --names --json
+        assert_failure 64
+        assert_output 'udsctl: --names cannot be combined with --json'
+    done
 }
 
 @test "services and top: other users see those that they may call or serve" {
