@@ -22,7 +22,7 @@ struct human_text human_rate(double rate);
 /* Seconds: "45s", "3m20s", "2h5m", "12d3h". */
 struct human_text human_age(uint64_t seconds);
 
-/* Microseconds in at most five columns: "0us", "950us", "1.2ms", "13ms", "4.5s", "950s". */
+/* Microseconds in at most five columns below 10000 s: "0us", "950us", "1.2ms", "13ms", "4.5s", "950s", "86400s". */
 struct human_text human_microseconds(uint64_t us);
 
 /* Exactly what num_parse_size() and num_parse_duration() read back: bytes as "8M", "1025"; ms as "5s", "1500ms". */

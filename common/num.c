@@ -22,6 +22,16 @@ num_parse_digits(const char **text, unsigned int base, uint64_t *ret_value)
 	return 0;
 }
 
+uint64_t
+num_leading_u64(const uint8_t *p, size_t len)
+{
+	uint64_t n = 0;
+
+	for (const uint8_t *end = p + len; p < end && *p >= '0' && *p <= '9'; p++)
+		n = 10 * n + (uint64_t)(*p - '0');
+	return n;
+}
+
 int
 num_parse_u64(const char *text, uint64_t *ret_value)
 {

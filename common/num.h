@@ -13,6 +13,10 @@
 /* Decimal digits only: no sign, no blanks. */
 int num_parse_u64(const char *text, uint64_t *ret_value);
 
+/* The number whose digits the bytes begin with, which fits: of a peer that writes numbers only. 0 where there is none.
+ */
+uint64_t num_leading_u64(const uint8_t *p, size_t len);
+
 /* Bytes: digits and an optional K, M or G (powers of 1024): "8M". */
 int num_parse_size(const char *text, uint64_t *ret_value);
 

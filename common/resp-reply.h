@@ -50,6 +50,13 @@ struct resp_node {
 	size_t end;      /* index after the value's last descendant */
 };
 
+/* Whether it is an error, of either version of the protocol. */
+static inline bool
+resp_node_is_error(const struct resp_node *node)
+{
+	return node->type == RESP_ERROR || node->type == RESP_BULK_ERROR;
+}
+
 enum resp_reply_status {
 	RESP_REPLY_OK,    /* nodes[0..count) and used are valid */
 	RESP_REPLY_MORE,  /* need is valid */

@@ -61,16 +61,16 @@ say_is_on_terminal(void)
 	return speaker.terminal && type && *type && strcmp(type, "dumb") != 0;
 }
 
-/* Writes the text in one piece, or lets it wait behind those before it. */
+/* Writes the text in one piece, or lets it wait behind those before it, where no more than so many bytes wait. */
 static void
-say_put(const char *text, size_t len, bool may_wait)
+say_put(const char *text, size_t len, size_t waiting_max)
 {
 	ssize_t n = speaker.waiting.len > 0 ? -EAGAIN : nowait_write(&speaker.err, text, len);
 	size_t rest = n >= 0 ? len - (size_t)n : n == -EAGAIN ? len : 0; /* nobody could be told of another error */
 
-	if (rest == 0 || (!may_wait && n <= 0))
+	if (rest == 0 || (waiting_max == 0 && n <= 0))
 		return;
-	if (speaker.waiting.len + rest > WAITING_MAX) {
+	if (waiting_max > 0 && speaker.waiting.len + rest > waiting_max) {
 		speaker.lost++;
 		return;
 	}
@@ -90,7 +90,7 @@ say_write(const char *clear, const char *end, size_t width, const char *format, 
 		*text = '\0';
 	text[printable_clean(text, strlen(text), NULL)] = '\0';
 	n = snprintf(line, sizeof(line), "%s" PREFIX "%.*s%s", clear, room, text, end);
-	say_put(line, (size_t)n, *end == '\n');
+	say_put(line, (size_t)n, *end == '\n' ? WAITING_MAX : 0);
 }
 
 static void __attribute__((format(printf, 1, 0))) say_line(const char *format, va_list ap)
@@ -150,20 +150,26 @@ say_progress_end(bool stays)
 	const char *end = stays ? "\n" : CLEAR;
 
 	if (speaker.progress)
-		say_put(end, strlen(end), true);
+		say_put(end, strlen(end), WAITING_MAX);
 	speaker.progress = false;
 }
 
 void
 say_bytes(const void *p, size_t len)
 {
-	say_put(p, len, true);
+	say_put(p, len, SIZE_MAX);
 }
 
 bool
 say_is_waiting(void)
 {
 	return speaker.waiting.len > 0;
+}
+
+bool
+say_is_full(void)
+{
+	return speaker.waiting.len > WAITING_MAX / 2;
 }
 
 void

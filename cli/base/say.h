@@ -1,6 +1,7 @@
 /*
  * Messages to people: lines on stderr that begin with "udsctl: ". They may contain bytes that a peer chose; control
- * characters become "?". Saying never blocks: lines that stderr does not take now wait, up to 1 MiB of them.
+ * characters become "?". Saying never blocks: what stderr does not take now waits. Lines that find 1 MiB there are
+ * lost, and counted.
  */
 #pragma once
 
@@ -24,11 +25,15 @@ bool say_at(enum say_level level, const char *format, ...) __attribute__((format
 #define say_notice(...) say_at(SAY_NOTICE, __VA_ARGS__)
 #define say_verbose(...) say_at(SAY_VERBOSE, __VA_ARGS__)
 
-/* Writes bytes of somebody else as they are, in order with the lines; what standard error does not take waits, too. */
+/* Writes bytes of somebody else as they are, in order with the lines. None is lost, so the caller sets a bound to what
+ * waits: with the two functions below. */
 void say_bytes(const void *p, size_t len);
 
 /* Whether something waits. */
 bool say_is_waiting(void);
+
+/* Whether so much waits (512 KiB) that nothing should begin that adds to it. */
+bool say_is_full(void);
 
 /* From now on lines are not written; the last one is in `text`, without "udsctl: ". size 0: lines are written again. */
 void say_capture(char *text, size_t size);

@@ -73,8 +73,7 @@ ask_take(void *arg, const struct resp_reply *reply, const uint8_t *p, const stru
 	a->state = ASK_ANSWERED;
 	a->took = loop_now_ns() - a->written_at;
 	deadline_progress(&a->deadline);
-	if ((node->type == RESP_ERROR || node->type == RESP_BULK_ERROR) &&
-	    !(a->takes_errors && !answers_complaint(&node->text))) {
+	if (resp_node_is_error(node) && !(a->takes_errors && !answers_complaint(&node->text))) {
 		loop_end(a->loop, ask_refuse(node));
 	} else if (expected && expected->what == ASK_USE_COPY) {
 		/* Parsed again, so that the nodes lie in bytes that stay. */

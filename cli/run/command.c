@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +29,10 @@
 #define EXIT_NOT_FOUND 127
 
 extern char **environ;
+
+/* The limit of open descriptors that a command has, if udsctl has changed its own. */
+static struct rlimit command_files;
+static bool command_has_files;
 
 /* Why the child could not become the command; 0 while it has. */
 static volatile int command_error;
@@ -100,6 +105,8 @@ static void __attribute__((noreturn, noinline))
 command_become(const struct command *command, char **environment, int input, pid_t parent, const sigset_t *mask)
 {
 	signals_reset();
+	if (command_has_files)
+		setrlimit(RLIMIT_NOFILE, &command_files);
 	if (command->is_bound) {
 		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -114,6 +121,18 @@ command_become(const struct command *command, char **environment, int input, pid
 	}
 	command_error = errno;
 	_exit(127);
+}
+
+void
+command_allow_many(void)
+{
+	struct rlimit limit;
+
+	if (command_has_files || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	command_files = limit;
+	limit.rlim_cur = limit.rlim_max;
+	command_has_files = setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
 int

@@ -40,5 +40,9 @@ int command_find(const char *name, char **ret_path);
 /* Says that a verb cannot run the command, with this errno, and returns the exit status, which is that of a shell. */
 int command_report(const char *verb, const char *name, int error);
 
+/* Lets udsctl have as many open descriptors as it may: for many commands at once. Commands have the limit from before.
+ */
+void command_allow_many(void);
+
 /* Returns 0 or -errno; the caller waits for *ret_pid. */
 int command_start(const struct command *command, pid_t *ret_pid);

@@ -126,12 +126,28 @@ last_words_again_cb(void *arg)
 
 	TAILQ_FOREACH(words, &list->all, link)
 		event_add(words->event, NULL);
+	if (!list->was_full)
+		return;
+	list->was_full = false;
+	if (last_words_may_start(list))
+		list->may_start_cb(list->arg);
+}
+
+bool
+last_words_may_start(struct last_words_list *list)
+{
+	if (!say_is_full())
+		return true;
+	list->was_full = true;
+	if (!timer_is_set(&list->again))
+		timer_set(&list->again, AGAIN_MS);
+	return false;
 }
 
 void
-last_words_init(struct last_words_list *list, struct loop *loop)
+last_words_init(struct last_words_list *list, struct loop *loop, void (*may_start_cb)(void *arg), void *arg)
 {
-	*list = (struct last_words_list){ .loop = loop };
+	*list = (struct last_words_list){ .loop = loop, .may_start_cb = may_start_cb, .arg = arg };
 	TAILQ_INIT(&list->all);
 	timer_init(&list->again, loop, last_words_again_cb, list);
 }
@@ -192,7 +208,8 @@ last_words_copy(const struct last_words *words, char *ret_text, size_t max)
 void
 last_words_forget(struct last_words *words)
 {
-	words->line_len = words->last_len = 0;
+	words->last_len = words->line_len = 0;
+	words->is_over = false;
 }
 
 void

@@ -24,8 +24,8 @@
 #include "input.h"
 #include "loop.h"
 #include "memory.h"
-#include "num.h"
 #include "output.h"
+#include "payload-limit.h"
 #include "resp-encode.h"
 #include "resp-reply.h"
 #include "say.h"
@@ -37,6 +37,7 @@
 #define WAIT_AFTER_LOSS ((uint64_t)5000)
 /* The daemon tells that the deadline has passed; one that has not done so after so many ms more hangs. */
 #define GRACE ((uint64_t)2000)
+
 struct caller {
 	const struct call_options *o;
 	struct loop *loop;
@@ -126,20 +127,30 @@ caller_settle(struct caller *c)
 		caller_fail(c, EX_PROTOCOL, slice_of("ERR"), slice_of("the request is over max_message"));
 }
 
-/* Without a connection only the first request has failed; with one the daemon hangs, and nothing will be answered. */
+/*
+ * The first request has no answer long after its deadline. Without a connection only that one has failed; with one the
+ * daemon hangs, so nothing will be answered, and no more is read.
+ */
 static void
 caller_limit_cb(void *arg)
 {
 	struct caller *c = arg;
-	bool is_up = client_is_up(c->client), is_sent = sendq_sent_frames(&c->queue) > (c->is_ready ? 0 : 1);
+	bool is_up = client_is_up(c->client);
+	uint64_t sent = c->is_ready ? sendq_sent_frames(&c->queue) : 0, left = is_up ? c->n_calls : 1;
 	char why[512], text[600];
 
 	client_explain(c->client, why, sizeof(why));
-	snprintf(text, sizeof(text), "timed out: %s%s", why, is_sent ? "; the request may have been done" : "");
-	caller_fail(c, EX_TEMPFAIL, slice_of("TIMEOUT"), slice_of(text));
-	caller_go_on(c);
 	if (is_up)
-		loop_end(c->loop, c->status);
+		client_stop(c->client);
+	c->is_at_end |= is_up;
+	for (; left > 0 && !STAILQ_EMPTY(&c->calls); left--) {
+		snprintf(text, sizeof(text), "timed out: %s%s", why,
+		         sent > 0 ? "; the request may have been done" : "");
+		sent -= sent > 0;
+		caller_fail(c, EX_TEMPFAIL, slice_of("TIMEOUT"), slice_of(text));
+		caller_settle(c);
+	}
+	caller_go_on(c);
 }
 
 static void
@@ -166,17 +177,20 @@ caller_begin(struct caller *c)
 static void
 caller_up(void *arg)
 {
-	const struct slice words[] = { slice_of("CONFIG"), slice_of("GET"), slice_of("proto-max-bulk-len") };
+	struct slice words[PAYLOAD_LIMIT_WORDS];
 	struct caller *c = arg;
+	size_t size;
 
 	timer_stop(&c->patience);
 	if (client_reconnects(c->client) > 0)
 		c->workers_until = loop_now() + WAIT_AFTER_LOSS;
-	if (c->o->lines)
-		sendq_commit(&c->queue,
-		             resp_put_command(sendq_reserve(&c->queue, resp_command_size(words, 3)), words, 3), false);
-	else
+	if (!c->o->lines) {
 		caller_begin(c);
+		return;
+	}
+	payload_limit_ask(words);
+	size = resp_command_size(words, PAYLOAD_LIMIT_WORDS);
+	sendq_commit(&c->queue, resp_put_command(sendq_reserve(&c->queue, size), words, PAYLOAD_LIMIT_WORDS), false);
 }
 
 static void
@@ -205,26 +219,12 @@ caller_down(void *arg, uint64_t unread)
 	caller_go_on(c);
 }
 
-/* The answer to the question for the limit; without one the daemon will tell. */
-static void
-caller_take_limit(struct caller *c)
-{
-	const struct resp_node *nodes = c->reply.nodes;
-	int64_t limit;
-
-	if (nodes->type == RESP_ARRAY && nodes->elements == 2 &&
-	    num_parse_resp(nodes[2].text.p, nodes[2].text.len, &limit) == 0 && limit > 0)
-		c->payload_max = (size_t)limit;
-	sendq_drop_first(&c->queue);
-	caller_begin(c);
-}
-
 /* Handles the parsed reply. Returns false where it makes no sense. */
 static bool
 caller_take(struct caller *c)
 {
 	const struct resp_node *node = c->reply.nodes;
-	bool is_error = node->type == RESP_ERROR || node->type == RESP_BULK_ERROR;
+	bool is_error = resp_node_is_error(node);
 	int complaint = is_error ? answers_complaint(&node->text) : 0, status;
 	struct call_result result;
 	struct slice code, text;
@@ -237,7 +237,9 @@ caller_take(struct caller *c)
 	if (!is_error && (c->queue.frames == 0 || !sendq_first_is_sent(&c->queue)))
 		return false;
 	if (!c->is_ready && c->queue.frames > 0) {
-		caller_take_limit(c);
+		payload_limit_read(node, &c->payload_max);
+		sendq_drop_first(&c->queue);
+		caller_begin(c);
 		return true;
 	}
 	caller_settle(c);

@@ -6,6 +6,7 @@
 
 #include "children.h"
 #include "command.h"
+#include "last-words.h"
 #include "memory.h"
 #include "say.h"
 #include "serve-plan.h"
@@ -20,6 +21,7 @@ struct staff {
 	const struct staff_ops *ops;
 	void *arg;
 	struct children *children;
+	struct last_words_list words;
 	LIST_HEAD(, task) tasks;
 	uint64_t n_tasks;
 	struct timer again; /* no command is started while it is set */
@@ -62,6 +64,7 @@ commands_new(struct loop *loop, const struct server_plan *plan, const struct sta
 	*staff = (struct staff){ .loop = loop, .plan = plan, .ops = ops, .arg = arg };
 	staff->children = children_new(loop, commands_ended_cb, commands_changed_cb, staff);
 	timer_init(&staff->again, loop, commands_changed_cb, staff);
+	last_words_init(&staff->words, loop, commands_changed_cb, staff);
 	return staff;
 }
 
@@ -75,16 +78,19 @@ commands_free(struct staff *staff)
 		task_free(task); /* the command dies with udsctl */
 	}
 	children_free(staff->children);
+	last_words_deinit(&staff->words);
 	timer_deinit(&staff->again);
 	free(staff);
 }
 
 static uint64_t
-commands_room(const struct staff *staff)
+commands_room(struct staff *staff)
 {
 	uint64_t jobs = staff->plan->jobs;
 
-	return timer_is_set(&staff->again) || staff->n_tasks >= jobs ? 0 : jobs - staff->n_tasks;
+	if (timer_is_set(&staff->again) || staff->n_tasks >= jobs || !last_words_may_start(&staff->words))
+		return 0;
+	return jobs - staff->n_tasks;
 }
 
 /* Starts the command for a request. Returns 0 or -errno. */
@@ -105,7 +111,7 @@ commands_start(struct staff *staff, const struct serve_request *request, size_t 
 		.n = sizeof(variables) / sizeof(variables[0]),
 	};
 
-	return task_start(staff->loop, &command, request->left, answer_max, ret_task);
+	return task_start(staff->loop, &staff->words, &command, request->left, answer_max, ret_task);
 }
 
 static void

@@ -25,6 +25,13 @@ line_request_read(struct line_request *line, const struct serve_request *request
 }
 
 void
+line_request_end(struct line_request *line)
+{
+	line->line.len = 0;
+	buf_shrink(&line->line);
+}
+
+void
 line_request_deinit(struct line_request *line)
 {
 	buf_deinit(&line->line);

@@ -21,4 +21,7 @@ struct line_request {
  * more than one line. */
 bool line_request_read(struct line_request *line, const struct serve_request *request, size_t answer_max);
 
+/* It has ended: much memory is given back. */
+void line_request_end(struct line_request *line);
+
 void line_request_deinit(struct line_request *line);

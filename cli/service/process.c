@@ -15,13 +15,11 @@
 #include <unistd.h>
 
 #include "children.h"
-#include "cleanup.h"
-#include "command.h"
 #include "human.h"
+#include "last-words.h"
 #include "loop.h"
 #include "memory.h"
 #include "say.h"
-#include "serve-plan.h"
 #include "staff.h"
 
 /* All in ms. How long a line may be late, and how long a process may take to end, before SIGTERM and before SIGKILL. */
@@ -35,7 +33,7 @@
 static bool
 process_is_usable(const struct process *p)
 {
-	return p->state == PROCESS_RUNS && p->input.fd >= 0 && p->output.fd >= 0;
+	return p->state == PROCESS_RUNS && p->pipes.input.fd >= 0 && p->pipes.output.fd >= 0;
 }
 
 bool
@@ -44,15 +42,24 @@ process_is_idle(const struct process *p)
 	return process_is_usable(p) && !p->has_request;
 }
 
+/* It has become unusable: another process may do what it cannot have read. */
+static void
+process_pass_on(struct process *p)
+{
+	if (p->has_request && !p->is_begun)
+		p->shared->ops->changed(p->shared->arg);
+}
+
 void
 process_stop(struct process *p)
 {
 	if (p->state == PROCESS_AWAY)
 		return;
-	(void)kill(-p->pid, SIGTERM);
+	(void)kill(-p->pipes.pid, SIGTERM);
 	p->state = PROCESS_STOPS;
 	p->answer.len = 0;
 	timer_set(&p->end, PROCESS_END);
+	process_pass_on(p);
 }
 
 static void
@@ -61,7 +68,7 @@ process_end_cb(void *arg)
 	struct process *p = arg;
 
 	if (p->state == PROCESS_STOPS)
-		(void)kill(-p->pid, SIGKILL);
+		(void)kill(-p->pipes.pid, SIGKILL);
 	else
 		process_stop(p);
 }
@@ -69,7 +76,7 @@ process_end_cb(void *arg)
 static void
 process_close_input(struct process *p)
 {
-	pipe_end_close(&p->input);
+	pipe_end_close(&p->pipes.input);
 	if (p->state == PROCESS_RUNS)
 		timer_set(&p->end, PROCESS_END);
 }
@@ -81,21 +88,25 @@ process_settle(struct process *p, bool is_answer, struct slice text)
 	p->has_request = p->is_begun = false;
 	timer_stop(&p->limit);
 	if (!p->is_unwanted)
-		p->ops->done(p->arg, p->request.id, is_answer, text);
+		p->shared->ops->done(p->shared->arg, p->request.id, is_answer, text);
+	p->written = 0;
+	line_request_end(&p->request);
 	if (p->is_finishing)
 		process_close_input(p);
-	p->ops->changed(p->arg);
+	p->shared->ops->changed(p->shared->arg);
 }
 
 /* It does not answer lines with lines, so nothing that comes from it can be trusted. */
 static void
 process_break(struct process *p, const char *why)
 {
+	char text[256];
+
 	say("serve: the command %s; it is stopped%s", why, p->is_finishing ? "" : ", and started again");
 	process_stop(p);
 	if (p->has_request && p->is_begun) {
-		snprintf(p->errors.last, sizeof(p->errors.last), "the command %s", why);
-		process_settle(p, false, slice_of(p->errors.last));
+		snprintf(text, sizeof(text), "the command %s", why);
+		process_settle(p, false, slice_of(text));
 	}
 	p->stopped_for = NULL;
 }
@@ -133,17 +144,18 @@ process_read(struct process *p)
 	size_t before = p->answer.len;
 	ssize_t n;
 
-	if (p->output.fd < 0)
+	if (p->pipes.output.fd < 0)
 		return false;
 	memory_check(buf_reserve(&p->answer, PROCESS_PIECE));
-	n = read(p->output.fd, p->answer.data + before, PROCESS_PIECE);
+	n = read(p->pipes.output.fd, p->answer.data + before, PROCESS_PIECE);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return errno == EINTR;
 	if (n <= 0) {
-		pipe_end_close(&p->output);
+		pipe_end_close(&p->pipes.output);
 		if (p->state == PROCESS_RUNS) {
 			p->stopped_for = "has closed its standard output";
 			timer_set(&p->end, PROCESS_END); /* most likely it ends now, by itself */
+			process_pass_on(p);
 		}
 		return false;
 	}
@@ -167,21 +179,22 @@ static void
 process_write(struct process *p)
 {
 	size_t left = p->request.line.len - p->written;
-	ssize_t n = left > 0 ? write(p->input.fd, p->request.line.data + p->written, left) : 0;
+	ssize_t n = left > 0 ? write(p->pipes.input.fd, p->request.line.data + p->written, left) : 0;
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		/* Nobody reads it: it ends, or has to be ended. */
 		p->stopped_for = "has closed its standard input";
-		pipe_end_close(&p->input);
+		pipe_end_close(&p->pipes.input);
 		timer_set(&p->end, PROCESS_END);
+		process_pass_on(p);
 		return;
 	}
 	p->is_begun |= n > 0;
 	p->written += n > 0 ? (size_t)n : 0;
 	if (p->written < p->request.line.len)
-		event_add(p->input.event, NULL);
+		event_add(p->pipes.input.event, NULL);
 	else
-		event_del(p->input.event);
+		event_del(p->pipes.input.event);
 }
 
 static void
@@ -201,51 +214,14 @@ process_begin(struct process *p)
 	p->is_begun = p->is_unwanted = p->is_late = false;
 	p->written = 0;
 	timer_set(&p->limit, p->request.until > now ? p->request.until - now : 0);
-	errors_forget(&p->errors);
+	if (p->pipes.words)
+		last_words_forget(p->pipes.words);
 	while (process_is_usable(p) && process_read(p)) /* what it has written before is no answer */
 		;
 	if (process_is_usable(p))
 		process_write(p);
-}
-
-static int
-process_start(struct process *p)
-{
-	/* Which change from line to line; those of a udsctl that has started this one are not meant. */
-	static const struct command_variable variables[] = {
-		{ .name = "UDSD_SERVICE" },
-		{ .name = "UDSD_UID" },
-		{ .name = "UDSD_PID" },
-		{ .name = "UDSD_TIMEOUT_MS" },
-	};
-	struct command command = {
-		.path = p->plan->path,
-		.argv = p->plan->argv,
-		.variables = variables,
-		.n = sizeof(variables) / sizeof(variables[0]),
-		.is_bound = true,
-	};
-	_cleanup_close_ int input = -1;
-	_cleanup_close_ int output = -1;
-	_cleanup_close_ int errors = -1;
-	int r = pipe_end_open(&p->input, p->loop, true, process_write_cb, p, &input);
-
-	if (r == 0)
-		r = pipe_end_open(&p->output, p->loop, false, process_read_cb, p, &output);
-	if (r == 0)
-		r = errors_open(&p->errors, &errors);
-	command.input_fd = input;
-	command.output = output;
-	command.error = errors;
-	return r == 0 ? command_start(&command, &p->pid) : r;
-}
-
-static void
-process_close(struct process *p)
-{
-	pipe_end_close(&p->input);
-	pipe_end_close(&p->output);
-	errors_close(&p->errors);
+	else if (p->state == PROCESS_AWAY && !timer_is_set(&p->again)) /* it was not to be started any more */
+		timer_set(&p->again, 0);
 }
 
 static void
@@ -253,16 +229,17 @@ process_start_failed(struct process *p, int error)
 {
 	char text[256];
 
-	process_close(p);
 	snprintf(text, sizeof(text), "the command cannot be started: %s", strerror(error));
 	if (children_may_start_later(error)) {
-		say("%s", text);
+		if (!p->shared->was_said)
+			say("%s", text);
+		p->shared->was_said = true; /* the others have the same reason */
 		timer_set(&p->again, CHILDREN_RETRY_MS);
 		return;
 	}
 	if (p->has_request)
 		process_settle(p, false, slice_of(text));
-	p->ops->failed(p->arg, error);
+	p->shared->ops->failed(p->shared->arg, error);
 }
 
 static void
@@ -273,16 +250,22 @@ process_again_cb(void *arg)
 
 	if (p->is_finishing && !p->has_request)
 		return;
-	r = process_start(p);
+	if (say_is_full()) { /* what those before it have written waits */
+		timer_set(&p->again, PROCESS_PAUSE_FIRST);
+		return;
+	}
+	r = process_pipes_start(&p->pipes, p->shared->loop, p->shared->plan, p->shared->words, process_write_cb,
+	                        process_read_cb, p);
 	if (r < 0) {
 		process_start_failed(p, -r);
 		return;
 	}
+	p->shared->was_said = false;
 	p->state = PROCESS_RUNS;
 	p->stopped_for = NULL;
 	if (p->has_request)
 		process_begin(p);
-	p->ops->changed(p->arg);
+	p->shared->ops->changed(p->shared->arg);
 }
 
 /* The process is never to read the request. */
@@ -290,8 +273,8 @@ static void
 process_drop(struct process *p)
 {
 	p->is_unwanted = true;
-	if (p->input.event)
-		event_del(p->input.event);
+	if (p->pipes.input.event)
+		event_del(p->pipes.input.event);
 	process_settle(p, false, (struct slice){ 0 });
 }
 
@@ -312,12 +295,12 @@ process_limit_cb(void *arg)
 }
 
 void
-process_init(struct process *p, struct loop *loop, const struct server_plan *plan, const struct staff_ops *ops,
-             void *arg)
+process_init(struct process *p, struct process_shared *shared)
 {
-	*p = (struct process){ .loop = loop, .plan = plan, .ops = ops, .arg = arg };
-	p->input.fd = p->output.fd = -1;
-	errors_init(&p->errors, loop);
+	struct loop *loop = shared->loop;
+
+	*p = (struct process){ .shared = shared };
+	process_pipes_init(&p->pipes);
 	timer_init(&p->again, loop, process_again_cb, p);
 	timer_init(&p->end, loop, process_end_cb, p);
 	timer_init(&p->limit, loop, process_limit_cb, p);
@@ -328,9 +311,8 @@ void
 process_deinit(struct process *p)
 {
 	if (p->state != PROCESS_AWAY)
-		(void)kill(-p->pid, SIGKILL);
-	process_close(p);
-	errors_deinit(&p->errors);
+		(void)kill(-p->pipes.pid, SIGKILL);
+	process_pipes_close(&p->pipes);
 	timer_deinit(&p->again);
 	timer_deinit(&p->end);
 	timer_deinit(&p->limit);
@@ -372,23 +354,25 @@ void
 process_ended(struct process *p, int status)
 {
 	bool was_stopped = p->state == PROCESS_STOPS;
-	char text[ERRORS_TEXT_MAX] = "has ended without an answer";
+	char text[256] = "has ended without an answer", words[LAST_WORDS_MAX + 1];
 
-	pipe_end_close(&p->input);
-	while (process_read(p)) /* it may have answered before */
+	pipe_end_close(&p->pipes.input);
+	(void)kill(-p->pipes.pid, SIGKILL);                 /* what it has left behind, which would go on to write */
+	while (p->state == PROCESS_RUNS && process_read(p)) /* it may have answered before */
 		;
-	errors_finish(&p->errors);
-	(void)kill(-p->pid, SIGKILL); /* what it has left behind */
-	process_close(p);
+	last_words_end(p->shared->words, p->pipes.words, words, sizeof(words));
+	p->pipes.words = NULL;
+	process_pipes_close(&p->pipes);
 	timer_stop(&p->end);
 	p->state = PROCESS_AWAY;
 	p->answer.len = 0;
+	buf_shrink(&p->answer);
 	if (was_stopped && p->stopped_for)
 		snprintf(text, sizeof(text), "%s", p->stopped_for);
 	else if (status != 0)
 		children_describe(status, text, sizeof(text));
 	if (p->has_request && p->is_begun)
-		process_settle(p, false, slice_of(p->errors.last[0] ? p->errors.last : text));
+		process_settle(p, false, slice_of(words[0] ? words : text));
 	if (p->is_finishing && !p->has_request)
 		return;
 	p->pause = p->pause == 0 ? PROCESS_PAUSE_FIRST : p->pause < PROCESS_PAUSE_LAST ? p->pause * 2 : p->pause;

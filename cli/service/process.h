@@ -9,14 +9,24 @@
 #include <sys/types.h>
 
 #include "buf.h"
-#include "errors.h"
 #include "line-request.h"
-#include "pipe-end.h"
+#include "process-pipes.h"
 #include "timer.h"
 
+struct last_words_list;
 struct loop;
 struct server_plan;
 struct staff_ops;
+
+/* What all processes of a staff have in common. */
+struct process_shared {
+	struct loop *loop;
+	const struct server_plan *plan;
+	const struct staff_ops *ops;
+	void *arg; /* of the ops */
+	struct last_words_list *words;
+	bool was_said; /* that none can be started now */
+};
 
 enum process_state {
 	PROCESS_AWAY, /* to be started, or not any more */
@@ -25,14 +35,9 @@ enum process_state {
 };
 
 struct process {
-	struct loop *loop;
-	const struct server_plan *plan;
-	const struct staff_ops *ops;
-	void *arg;
+	struct process_shared *shared;
 	enum process_state state;
-	pid_t pid;
-	struct pipe_end input, output;
-	struct errors errors;
+	struct process_pipes pipes;
 	const char *stopped_for; /* why it was stopped; NULL: it was not, or the reason was told */
 	uint64_t pause;          /* ms before it was started last */
 	struct timer again;      /* it is started */
@@ -50,11 +55,10 @@ struct process {
 	struct buf answer;  /* what has come of it */
 };
 
-/* It starts once the loop runs. The pointers must outlive it. */
-void process_init(struct process *p, struct loop *loop, const struct server_plan *plan, const struct staff_ops *ops,
-                  void *arg);
+/* It starts once the loop runs. What is shared must outlive it. */
+void process_init(struct process *p, struct process_shared *shared);
 
-/* Kills it. */
+/* Kills it; what it has written to standard error is left to the list. */
 void process_deinit(struct process *p);
 
 /* Whether it would begin with a request at once. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "children.h"
+#include "last-words.h"
 #include "memory.h"
 #include "process.h"
 #include "serve-plan.h"
@@ -15,6 +16,8 @@ struct staff {
 	const struct staff_ops *ops;
 	void *arg;
 	struct children *children;
+	struct last_words_list words;
+	struct process_shared shared;
 	size_t n;
 	struct process processes[];
 };
@@ -40,8 +43,11 @@ processes_changed(void *arg)
 {
 	struct staff *staff = arg;
 	struct process *end = staff->processes + staff->n;
+	size_t waiting = 0;
 
 	for (struct process *p = staff->processes; p < end; p++)
+		waiting += p->has_request && !p->is_begun;
+	for (struct process *p = staff->processes; p < end && waiting > 0; p++)
 		for (struct process *other = staff->processes; other < end && process_is_idle(p); other++)
 			process_take_over(p, other);
 	staff->ops->changed(staff->arg);
@@ -59,7 +65,7 @@ processes_ended_cb(void *arg, pid_t pid, int status)
 	struct staff *staff = arg;
 
 	for (size_t i = 0; i < staff->n; i++) {
-		if (staff->processes[i].pid == pid && staff->processes[i].state != PROCESS_AWAY) {
+		if (staff->processes[i].pipes.pid == pid && staff->processes[i].state != PROCESS_AWAY) {
 			process_ended(&staff->processes[i], status);
 			return;
 		}
@@ -76,8 +82,16 @@ processes_new(struct loop *loop, const struct server_plan *plan, const struct st
 	staff->arg = arg;
 	staff->children = children_new(loop, processes_ended_cb, processes_changed, staff);
 	staff->n = n;
+	last_words_init(&staff->words, loop, NULL, NULL);
+	staff->shared = (struct process_shared){
+		.loop = loop,
+		.plan = plan,
+		.ops = &processes_ops,
+		.arg = staff,
+		.words = &staff->words,
+	};
 	for (size_t i = 0; i < n; i++)
-		process_init(&staff->processes[i], loop, plan, &processes_ops, staff);
+		process_init(&staff->processes[i], &staff->shared);
 	return staff;
 }
 
@@ -87,11 +101,12 @@ processes_free(struct staff *staff)
 	for (size_t i = 0; i < staff->n; i++)
 		process_deinit(&staff->processes[i]);
 	children_free(staff->children);
+	last_words_deinit(&staff->words);
 	free(staff);
 }
 
 static uint64_t
-processes_room(const struct staff *staff)
+processes_room(struct staff *staff)
 {
 	uint64_t room = 0;
 

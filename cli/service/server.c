@@ -20,6 +20,7 @@
 #include "loop.h"
 #include "memory.h"
 #include "num.h"
+#include "payload-limit.h"
 #include "resp-encode.h"
 #include "resp-reply.h"
 #include "say.h"
@@ -85,13 +86,13 @@ static void
 server_check_end(struct server *s)
 {
 	bool is_settled = !client_is_up(s->client) || (s->asked == 0 && s->untaken == 0);
+	bool is_busy = s->kind->is_busy(s->staff);
 
-	if (!s->finishing || s->kind->is_busy(s->staff))
+	if (!s->finishing)
 		return;
-	if (is_settled)
+	deadline_run(&s->end_deadline, !is_busy && !is_settled);
+	if (!is_busy && is_settled)
 		loop_end(s->loop, s->status);
-	else
-		deadline_run(&s->end_deadline, true);
 }
 
 static void
@@ -172,22 +173,19 @@ server_take_error(struct server *s, enum server_reply reply, const struct slice 
 static bool
 server_take(struct server *s, enum server_reply reply, const struct resp_node *node)
 {
-	bool is_error = node->type == RESP_ERROR || node->type == RESP_BULK_ERROR;
+	bool is_error = resp_node_is_error(node);
 	struct serve_request request;
-	int64_t limit;
 
 	s->asked -= reply == SERVER_REQUEST;
 	s->untaken -= reply == SERVER_TAKEN;
 	if (is_error) {
 		server_take_error(s, reply, &node->text);
-	} else if (reply == SERVER_LIMIT && node->type == RESP_ARRAY && node->elements == 2) {
-		if (num_parse_resp(node[2].text.p, node[2].text.len, &limit) == 0 && limit > 0)
-			s->answer_max = (size_t)limit;
+	} else if (reply == SERVER_LIMIT) {
+		payload_limit_read(node, &s->answer_max);
 	} else if (reply == SERVER_REQUEST && serve_request_read(node, &request)) {
 		s->is_refused = false;
 		s->kind->take(s->staff, &request, s->answer_max);
-	} else if (reply == SERVER_REQUEST ? node->type != RESP_NULL
-	                                   : reply != SERVER_LIMIT && node->type != RESP_INTEGER) {
+	} else if (reply == SERVER_REQUEST ? node->type != RESP_NULL : node->type != RESP_INTEGER) {
 		return false;
 	}
 	s->is_serving |= reply == SERVER_SERVED && !is_error;
@@ -249,7 +247,7 @@ server_input(void *arg, const uint8_t *p, size_t len, size_t *ret_need)
 static void
 server_up(void *arg)
 {
-	const struct slice limit[] = { slice_of("CONFIG"), slice_of("GET"), slice_of("proto-max-bulk-len") };
+	struct slice limit[PAYLOAD_LIMIT_WORDS];
 	struct server *s = arg;
 	size_t n = s->plan->n_services;
 	struct slice *words;
@@ -261,7 +259,8 @@ server_up(void *arg)
 	words[1] = slice_of("SERVE");
 	for (size_t i = 0; i < n; i++)
 		words[2 + i] = slice_of(s->plan->services[i]);
-	server_send(s, SERVER_LIMIT, limit, 3);
+	payload_limit_ask(limit);
+	server_send(s, SERVER_LIMIT, limit, PAYLOAD_LIMIT_WORDS);
 	server_send(s, SERVER_SERVED, words, n + 2);
 	free(words);
 }
@@ -317,6 +316,7 @@ server_run(const struct server_plan *plan)
 	struct server s = { .plan = plan, .answer_max = BULK_MAX };
 	int status;
 
+	command_allow_many();
 	s.loop = loop_new(server_signal_cb, &s);
 	s.client = client_new(s.loop, &options, &server_client_ops, &s);
 	s.kind = plan->o->lines ? &staff_processes : &staff_commands;

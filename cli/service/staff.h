@@ -32,7 +32,7 @@ struct staff_kind {
 	void (*free)(struct staff *staff);
 
 	/* How many more requests it can do now. */
-	uint64_t (*room)(const struct staff *staff);
+	uint64_t (*room)(struct staff *staff);
 
 	/* Does a request; there were asked for as many as there was room, which may be less now. answer_max: bytes. */
 	void (*take)(struct staff *staff, const struct serve_request *request, size_t answer_max);

@@ -78,7 +78,8 @@ task_output_cb(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-task_start(struct loop *loop, const struct command *command, uint64_t ms, size_t answer_max, struct task **ret_task)
+task_start(struct loop *loop, struct last_words_list *words, const struct command *command, uint64_t ms,
+           size_t answer_max, struct task **ret_task)
 {
 	struct task *task = memory_alloc(sizeof(*task));
 	struct command start = *command;
@@ -90,16 +91,18 @@ task_start(struct loop *loop, const struct command *command, uint64_t ms, size_t
 	task->output.fd = -1;
 	task->answer_max = answer_max;
 	timer_init(&task->limit, loop, task_limit_cb, task);
-	errors_init(&task->errors, loop);
+	task->words_list = words;
 	r = pipe_end_open(&task->output, loop, false, task_output_cb, task, &output);
 	if (r == 0)
-		r = errors_open(&task->errors, &errors);
+		r = last_words_open(words, &task->words, &errors);
 	start.output = output;
 	start.error = errors;
 	start.is_bound = true;
 	if (r == 0)
 		r = command_start(&start, &task->pid);
 	if (r < 0) {
+		if (task->words)
+			last_words_close(words, task->words);
 		task_free(task);
 		return r;
 	}
@@ -111,23 +114,20 @@ task_start(struct loop *loop, const struct command *command, uint64_t ms, size_t
 bool
 task_end(struct task *task, int status, struct slice *ret_answer)
 {
-	char *text;
-
 	while (task_read_output(task))
 		;
-	errors_finish(&task->errors);
 	if (task->is_stopped)
 		(void)kill(-task->pid, SIGKILL); /* what it has left behind */
+	last_words_end(task->words_list, task->words, task->why, sizeof(task->why));
 	if (status == 0 && !task->is_too_long) {
 		*ret_answer = (struct slice){ task->answer.data, task->answer.len };
 		return true;
 	}
-	text = task->errors.last;
 	if (task->is_too_long)
-		snprintf(text, ERRORS_TEXT_MAX, "the answer is over max_message (%zu bytes)", task->answer_max);
-	else if (!text[0])
-		children_describe(status, text, ERRORS_TEXT_MAX);
-	*ret_answer = slice_of(text);
+		snprintf(task->why, sizeof(task->why), "the answer is over max_message (%zu bytes)", task->answer_max);
+	else if (!task->why[0])
+		children_describe(status, task->why, sizeof(task->why));
+	*ret_answer = slice_of(task->why);
 	return false;
 }
 
@@ -136,7 +136,6 @@ task_free(struct task *task)
 {
 	pipe_end_close(&task->output);
 	timer_deinit(&task->limit);
-	errors_deinit(&task->errors);
 	buf_deinit(&task->answer);
 	free(task);
 }

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "buf.h"
-#include "errors.h"
+#include "last-words.h"
 #include "pipe-end.h"
 #include "protocol.h"
 #include "timer.h"
@@ -26,7 +26,9 @@ struct task {
 	pid_t pid;
 	struct loop *loop;
 	struct pipe_end output;
-	struct errors errors;
+	struct last_words_list *words_list;
+	struct last_words *words; /* its standard error */
+	char why[LAST_WORDS_MAX + 1];
 	struct buf answer;
 	size_t answer_max;  /* bytes */
 	struct timer limit; /* the deadline; then SIGKILL */
@@ -37,8 +39,8 @@ struct task {
  * Starts the command, whose descriptors are set here. ms: until the deadline, when it gets SIGTERM. Returns 0 or
  * -errno. The owner waits for the end of (*ret_task)->pid.
  */
-int task_start(struct loop *loop, const struct command *command, uint64_t ms, size_t answer_max,
-               struct task **ret_task);
+int task_start(struct loop *loop, struct last_words_list *words, const struct command *command, uint64_t ms,
+               size_t answer_max, struct task **ret_task);
 
 /*
  * The command has ended with this status of waitpid(2): reads what is left in its pipes. Returns true with its answer,
@@ -49,4 +51,5 @@ bool task_end(struct task *task, int status, struct slice *ret_answer);
 /* Sends SIGTERM, and some seconds later SIGKILL, to all processes of the command. */
 void task_stop(struct task *task);
 
+/* What it still writes to standard error is left to the list. */
 void task_free(struct task *task);

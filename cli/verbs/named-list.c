@@ -3,13 +3,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "ask.h"
 #include "clients.h"
 #include "human.h"
 #include "memory.h"
+#include "num.h"
 #include "print.h"
 #include "record.h"
+#include "say.h"
 #include "snapshot.h"
 
 /* One of them; the texts lie behind it. */
@@ -63,16 +66,6 @@ named_list_compare(const void *a, const void *b)
 	                              (*(struct named_list_row *const *)b)->name);
 }
 
-static uint64_t
-named_list_number(struct slice text)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < text.len && text.p[i] >= '0' && text.p[i] <= '9'; i++)
-		n = 10 * n + (uint64_t)(text.p[i] - '0');
-	return n;
-}
-
 static void
 named_list_print_json(const struct named_list *list, const struct named_list_row *row)
 {
@@ -84,14 +77,14 @@ named_list_print_json(const struct named_list *list, const struct named_list_row
 			record_set_bytes(object, list->figures[i].field, row->values[i]);
 		else
 			record_set(object, list->figures[i].field,
-			           json_integer((json_int_t)named_list_number(row->values[i])));
+			           json_integer((json_int_t)num_leading_u64(row->values[i].p, row->values[i].len)));
 	record_write(object);
 }
 
 static void
 named_list_put(struct grid *table, enum named_list_kind kind, struct slice value)
 {
-	uint64_t number = named_list_number(value);
+	uint64_t number = num_leading_u64(value.p, value.len);
 
 	switch (kind) {
 	case NAMED_LIST_COUNT:
@@ -136,15 +129,28 @@ named_list_print_table(const struct named_list_rows *all)
 	grid_deinit(&table);
 }
 
+bool
+named_list_is_usage(const struct options *o, bool names)
+{
+	if (names && o->json)
+		say("--names cannot be combined with --json");
+	return !names || !o->json;
+}
+
 int
 named_list_run(const struct named_list *list, const void *options)
 {
 	const struct named_list_options *o = options;
-	struct ask *a = ask_new(&o->common);
 	struct named_list_rows all = { .list = list };
+	struct ask *a;
+	int status;
+
+	if (!named_list_is_usage(&o->common, o->names))
+		return EX_USAGE;
+	a = ask_new(&o->common);
 	/* Without a pattern the NULL ends the command before it. */
-	int status = ask_each(a, named_list_add_cb, &all, "UDSD", list->command,
-	                      o->common.n_args > 0 ? o->common.args[0] : NULL, NULL);
+	status = ask_each(a, named_list_add_cb, &all, "UDSD", list->command,
+	                  o->common.n_args > 0 ? o->common.args[0] : NULL, NULL);
 
 	if (all.n > 0)
 		qsort(all.rows, all.n, sizeof(all.rows[0]), named_list_compare);

@@ -44,5 +44,8 @@ struct named_list {
 
 #define NAMED_LIST_FIGURES_MAX ((size_t)16)
 
+/* False where --names and --json are both given, which it says. */
+bool named_list_is_usage(const struct options *o, bool names);
+
 /* options: struct named_list_options. Returns the exit status. */
 int named_list_run(const struct named_list *list, const void *options);

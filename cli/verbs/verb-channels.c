@@ -10,6 +10,7 @@
 #include "clients.h"
 #include "grid.h"
 #include "human.h"
+#include "named-list.h"
 #include "options.h"
 #include "print.h"
 #include "record.h"
@@ -169,6 +170,8 @@ verb_channels_run(const void *options)
 		    o->names ? "--names" : "a pattern");
 		return EX_USAGE;
 	}
+	if (!named_list_is_usage(&o->common, o->names))
+		return EX_USAGE;
 	a = ask_new(&o->common);
 	if (o->receivers)
 		return ask_end(a, channels_list_receivers(a, o));

@@ -111,7 +111,7 @@ control_take(struct control *c)
 {
 	struct control_frame *frame = STAILQ_FIRST(&c->frames);
 	const struct resp_node *node = c->reply.nodes;
-	bool is_error = node->type == RESP_ERROR || node->type == RESP_BULK_ERROR;
+	bool is_error = resp_node_is_error(node);
 	struct control_request request;
 	int complaint = is_error ? answers_complaint(&node->text) : 0;
 

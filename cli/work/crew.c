@@ -145,7 +145,7 @@ crew_start_some(struct crew *crew)
 	int r = 0;
 
 	while (r == 0 && crew->n_running < crew->plan->jobs && crew->n_queued > 0 && !timer_is_set(&crew->retry) &&
-	       rate_allows(&crew->rate))
+	       rate_allows(&crew->rate) && last_words_may_start(&crew->words))
 		r = crew_start_first(crew);
 	if (r < 0)
 		crew_start_failed(crew, -r);
@@ -246,7 +246,8 @@ crew_new(struct loop *loop, const struct plan *plan, const struct crew_ops *ops,
 	timer_init(&crew->retry, loop, crew_retry_cb, crew);
 	timer_init(&crew->impatient, loop, crew_impatient_cb, crew);
 	timer_init(&crew->limit, loop, crew_limit_cb, crew);
-	last_words_init(&crew->words, loop);
+	command_allow_many();
+	last_words_init(&crew->words, loop, crew_retry_cb, crew);
 	/* On a terminal, commands are to see that it is one. */
 	crew->hears = isatty(STDERR_FILENO) != 1;
 	crew->children = children_new(loop, crew_ended_cb, crew_swept_cb, crew);
@@ -275,7 +276,7 @@ crew_room(struct crew *crew, double trip_ns)
 	uint64_t most = crew->plan->jobs, held = crew->n_queued + crew->n_running, room;
 	double ahead;
 
-	if (timer_is_set(&crew->retry))
+	if (timer_is_set(&crew->retry) || !last_words_may_start(&crew->words))
 		return 0;
 	if (crew->run_ns > 0 && crew->plan->o->rate.count == 0) {
 		/* As many end from a question to its answer as from there to the next answer. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "body.h"
+#include "num.h"
 #include "queue.h"
 
 /* A number that a dead job has as text. */
@@ -11,11 +12,8 @@ static uint64_t
 dead_number(const struct resp_node *fields, const char *name)
 {
 	struct slice text = body_find(fields, name);
-	uint64_t n = 0;
 
-	for (size_t i = 0; i < text.len && text.p[i] >= '0' && text.p[i] <= '9'; i++)
-		n = 10 * n + (uint64_t)(text.p[i] - '0');
-	return n;
+	return num_leading_u64(text.p, text.len);
 }
 
 static void

@@ -45,7 +45,7 @@ query_put_command(struct buf *commands, ...)
 bool
 query_is_error(const struct resp_node *reply)
 {
-	return reply->type == RESP_ERROR || reply->type == RESP_BULK_ERROR;
+	return resp_node_is_error(reply);
 }
 
 static bool

@@ -208,7 +208,7 @@ enum setup_next
 setup_reply(struct setup *s, const struct control_request *request, struct job *job, const struct resp_node *nodes,
             int *ret_status)
 {
-	bool is_error = nodes->type == RESP_ERROR || nodes->type == RESP_BULK_ERROR;
+	bool is_error = resp_node_is_error(nodes);
 
 	if (request->kind == CONTROL_CLAIM) {
 		if (job && !is_error && nodes->elements > 0)

@@ -380,7 +380,6 @@ line_process() { # DIR
             half) printf half; kill -KILL $$ ;;
             last) echo last; exit 0 ;;
             more) printf "one\nmore\n" ;;
-            early) echo early; echo again ;;
             mute) exec >&-; sleep 1000 ;;
             big) head -c 70000 /dev/zero | tr "\0" x; echo ;;
             endless) cat /dev/zero ;;
@@ -444,11 +443,13 @@ fails() {
     fails line leave 'has ended without an answer'
     fails line half 'was killed: Killed'
     answers line last last
+    wait_until has_lines "$DIR/starts" 6
     answers line a '<a>'
     assert_equal "$(wc -l <"$DIR/starts")" 6
     contains "$DIR/err" 'the command was killed: Killed; it is started again in 100ms'
     # Killed between requests, it costs nobody anything.
     kill -KILL "$(sed -n '$s/start //p' "$DIR/starts")"
+    wait_until has_lines "$DIR/starts" 7
     answers line b '<b>'
 }
 
@@ -457,14 +458,6 @@ fails() {
     serve_lines line
     fails line more 'the command has answered with more than a line'
     answers line a '<a>'
-    # The second line comes at once, or while nothing, or the next thing, is asked.
-    local n
-    for n in 1 2 3 4 5; do
-        run "$UDSCTL" call line early
-        [ "$output" = early ] || assert_output --partial 'more than a line'
-        run "$UDSCTL" call line "b$n"
-        [ "$output" != again ] || fail 'the answer of another request'
-    done
     fails line big 'the command has answered with a line over max_message'
     answers line a '<a>'
     fails line endless 'the command has answered with a line over max_message'
@@ -741,6 +734,12 @@ fails() {
     assert_output '{"name":"other","workers":1,"idle":1,"busy":0,"waiting":0,"answered":0,"failed":0,"gone":0,"timed_out":0,"p50_us":0,"p99_us":0}'
     run "$UDSCTL" services a b
     assert_failure 64
+    local verb
+    for verb in services streams channels; do
+        run "$UDSCTL" "$verb" --names --json
+        assert_failure 64
+        assert_output 'udsctl: --names cannot be combined with --json'
+    done
 }
 
 @test "services and top: other users see those that they may call or serve" {

@@ -308,13 +308,24 @@ put(void **state __attribute__((unused)))
 		compare_put(prng_next(&prng) >> prng_below(&prng, 64));
 }
 
+static void
+test_leading(void **state)
+{
+	(void)state;
+	assert_int_equal(num_leading_u64((const uint8_t *)"120", 2), 12);
+	assert_int_equal(num_leading_u64((const uint8_t *)"7 of 9", 6), 7);
+	assert_int_equal(num_leading_u64((const uint8_t *)"-1", 2), 0);
+	assert_int_equal(num_leading_u64(NULL, 0), 0);
+	assert_true(num_leading_u64((const uint8_t *)"18446744073709551615", 20) == UINT64_MAX);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain), cmocka_unit_test(sizes), cmocka_unit_test(durations),
-		cmocka_unit_test(rates), cmocka_unit_test(modes), cmocka_unit_test(resp_numbers),
-		cmocka_unit_test(put),
+		cmocka_unit_test(test_leading), cmocka_unit_test(plain), cmocka_unit_test(sizes),
+		cmocka_unit_test(durations),    cmocka_unit_test(rates), cmocka_unit_test(modes),
+		cmocka_unit_test(resp_numbers), cmocka_unit_test(put),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
