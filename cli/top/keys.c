@@ -138,6 +138,7 @@ keys_press_table(struct top *t, unsigned int key)
 	case 'h':
 	case '?':
 		t->mode = TOP_HELP;
+		t->help_top = 0;
 		break;
 	case 'k':
 		keys_kill(t);
@@ -213,7 +214,10 @@ keys_press(struct top *t, unsigned int key)
 		keys_press_confirm(t, key);
 		break;
 	case TOP_HELP:
-		t->mode = TOP_TABLE;
+		if (key == ' ' && t->help_goes_on)
+			t->help_top += screen_height() - 1;
+		else
+			t->mode = TOP_TABLE;
 		break;
 	}
 }

@@ -121,6 +121,7 @@ page_put_head(struct top *t, size_t height)
 	enum screen_style trouble;
 	char right[64] = "PAUSED";
 
+	t->title_says_paused = false;
 	if (height >= 6) {
 		if (t->batch)
 			page_put_time(t);
@@ -128,8 +129,10 @@ page_put_head(struct top *t, size_t height)
 		/* At the right end, if there is room. */
 		if (!t->paused)
 			snprintf(right, sizeof(right), "every %s", human_exact_duration(t->interval).text);
-		if (!t->batch && t->line.len + 2 + strlen(right) <= screen_width())
+		if (!t->batch && t->line.len + 2 + strlen(right) <= screen_width()) {
 			TOP_PUT(t, "%*s", (int)(screen_width() - t->line.len), right);
+			t->title_says_paused = t->paused;
+		}
 		page_put_line(t, SCREEN_BOLD);
 	}
 	if (height >= 8 && t->now.taken_at > 0) {
@@ -166,9 +169,14 @@ page_draw_foot(struct top *t)
 		TOP_PUT(t, "filter: %s", t->view.filter);
 		cursor = strlen("filter: ") + figure_width(t->view.filter, t->view.unicode);
 	} else if (t->mode == TOP_CONFIRM) {
-		TOP_PUT(t, "kill %s? y or n", t->kill_who);
+		/* Where not all of it has room, the keys come first. */
+		if (figure_width(t->kill_who, t->view.unicode) + strlen("kill ? y or n") <= screen_width())
+			TOP_PUT(t, "kill %s? y or n", t->kill_who);
+		else
+			TOP_PUT(t, "y or n: kill %s", t->kill_who);
 	} else {
-		TOP_PUT(t, "%s", is_plain ? keys : t->message);
+		TOP_PUT(t, "%s%s", is_plain && t->paused && !t->title_says_paused ? "PAUSED  " : "",
+		        is_plain ? keys : t->message);
 	}
 	page_put_line(t, is_plain ? SCREEN_PLAIN : SCREEN_BOLD);
 	return cursor < screen_width() ? (long)cursor : -1;
@@ -256,6 +264,22 @@ page_print(struct top *t)
 	v->kind = first;
 }
 
+static void
+page_draw_help(struct top *t)
+{
+	size_t n = sizeof(page_help) / sizeof(page_help[0]), end = t->help_top + screen_height() - 1;
+
+	for (size_t i = t->help_top; i < end; i++) {
+		if (i < n)
+			TOP_PUT(t, "%s", page_help[i]);
+		page_put_line(t, SCREEN_PLAIN);
+	}
+	t->help_goes_on = end < n && screen_height() > 1;
+	TOP_PUT(t, "%s", t->help_goes_on ? "Space goes on, another key back." : "Any key goes back.");
+	page_put_line(t, SCREEN_BOLD);
+	screen_show(0, -1);
+}
+
 void
 page_show(struct top *t)
 {
@@ -263,14 +287,7 @@ page_show(struct top *t)
 		return;
 	t->n_lines = 0;
 	if (!t->batch && t->mode == TOP_HELP) {
-		for (size_t i = 0; i + 1 < screen_height(); i++) {
-			if (i < sizeof(page_help) / sizeof(page_help[0]))
-				TOP_PUT(t, "%s", page_help[i]);
-			page_put_line(t, SCREEN_PLAIN);
-		}
-		TOP_PUT(t, "Any key goes back.");
-		page_put_line(t, SCREEN_BOLD);
-		screen_show(0, -1);
+		page_draw_help(t);
 		return;
 	}
 	if (!t->batch) {

@@ -49,6 +49,9 @@ struct top {
 
 	/* On the terminal. */
 	enum top_mode mode;
+	bool title_says_paused;
+	size_t help_top;     /* the first line of the help that is shown */
+	bool help_goes_on;   /* below those that are shown */
 	size_t table_height; /* rows on the page */
 	uint64_t kill_id;
 	char kill_who[128];

@@ -143,6 +143,32 @@ start_load() {
     see '^ended 0'
 }
 
+@test "top: 12 lines of 40 columns: the help goes on, and a pause and the keys that kill are seen" {
+    start_udsd
+    background "$UDSCTL" recv news >"$DIR/out"
+    wait_until subscribed 1
+    terminal 40 12 --sort id
+    keys h
+    see '^Space goes on, another key back\.$'
+    shows '^What goes through the daemon'
+    keys Space
+    see '^p +pause'
+    shows '^q +quit'
+    keys Space
+    see '^Any key goes back\.$'
+    shows 'clogged \(over its limit\)'
+    keys Space p
+    see 'PAUSED'
+    keys p
+    wait_until lacks 'PAUSED'
+    keys Down Down k
+    see '^y or n: kill client [0-9]+ '
+    keys n
+    see '^not killed'
+    keys q
+    see '^ended 0'
+}
+
 @test "top: --sort chooses the table and -n the number of refreshes; mistakes are reported" {
     start_load
     terminal 100 30 --sort name -n 2 --interval 200ms

@@ -659,6 +659,11 @@ fails() {
     run "$UDSCTL" call --json --timeout 200ms line sleep
     assert_failure 75
     assert_equal "$(jq -r .error <<<"$output")" TIMEOUT
+    # Without a request there is no object.
+    run --separate-stderr "$UDSCTL" call --socket "$DIR/none" --json line a
+    assert_failure 69
+    assert_equal "$output" ''
+    [ -n "$stderr" ] || fail 'no reason'
     serve several -- printf 'x\ny\377'
     run bash -c 'printf "a\nb\n" | "$1" call --json --lines several' - "$UDSCTL"
     assert_success
