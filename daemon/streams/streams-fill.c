@@ -221,13 +221,14 @@ fill_write_all(struct streams *streams, uint64_t work_end)
 	return r;
 }
 
-/* Streams whose tails are too old: their last blocks are written. */
+/* Streams whose tails are too old: their last blocks are written. If they are very many, some are left for the next
+ * batch: their tails are kept until then. */
 static void
-fill_mark_old(struct streams *streams)
+fill_mark_old(struct streams *streams, uint64_t work_end)
 {
 	struct stream *stream = NULL;
 
-	while ((stream = stream_tails_next_old(streams, stream))) {
+	while (streams->flow->work.done < work_end && (stream = stream_tails_next_old(streams, stream))) {
 		struct block *block = stream_index_last(stream)->block;
 
 		streams->flow->work.done += WORK_LOOKUP;
@@ -239,12 +240,12 @@ fill_mark_old(struct streams *streams)
 bool
 streams_fill(struct streams *streams, uint64_t work)
 {
-	uint64_t work_end = streams->flow->work.done + work;
+	uint64_t work_end = work < UINT64_MAX ? streams->flow->work.done + work : UINT64_MAX;
 	int r;
 
 	if (!streams->is_filling)
-		fill_mark_old(streams);
-	r = fill_write_all(streams, work < UINT64_MAX ? work_end : UINT64_MAX);
+		fill_mark_old(streams, work_end);
+	r = fill_write_all(streams, work_end);
 
 	streams->has_filled = true;
 	streams->is_filling = r == -EAGAIN;

@@ -1,12 +1,12 @@
 /* What is added to streams is stored as tails (stream-tails.h) until its block is full, or they are old. */
 #include "keep.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "stream-index.h"
 #include "stream-tails.h"
+#include "streams-fill.h"
 
 static struct stream *
 get(struct keep *keep, unsigned int number)
@@ -205,6 +205,36 @@ old_tails_go(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* Many streams whose tails become old at once are not all written by the next commit, and no pass takes long. */
+static void
+many_old_tails_go_in_portions(void **state __attribute__((unused)))
+{
+	enum { STREAMS = 500, WORK = 5000 };
+	struct keep keep;
+	uint64_t before;
+	size_t n = 0;
+
+	keep_init(&keep, 1 << 20);
+	for (unsigned int i = 0; i < STREAMS; i++)
+		keep_add(&keep, get(&keep, i), 1, 10);
+	keep_commit(&keep);
+	keep.streams.tails.chapter += 1000; /* as if others had filled so many */
+	keep_add(&keep, get(&keep, STREAMS), 1, 10);
+	before = keep.flow.work.done;
+	assert_false(streams_fill(&keep.streams, WORK));
+	assert_true(keep.flow.work.done - before < 2 * WORK);
+	while (!streams_fill(&keep.streams, WORK))
+		;
+	for (unsigned int i = 0; i < STREAMS; i++)
+		n += get(&keep, i)->tails_from == 0;
+	assert_true(n > 0 && n < STREAMS);
+	keep_commit(&keep);
+	for (unsigned int i = 0; i < STREAMS; i++)
+		assert_int_equal(get(&keep, i)->tails_from, 0);
+	assert_int_equal(memory_disk_blocks(keep.disk), STREAMS);
+	keep_deinit(&keep);
+}
+
 /* A record that has been damaged is left out; others are there. */
 static void
 damaged_records(void **state __attribute__((unused)))
@@ -309,6 +339,7 @@ main(void)
 		cmocka_unit_test(an_old_block_grows),
 		cmocka_unit_test(a_stream_with_the_same_name),
 		cmocka_unit_test(old_tails_go),
+		cmocka_unit_test(many_old_tails_go_in_portions),
 		cmocka_unit_test(damaged_records),
 		cmocka_unit_test(a_bad_tail_leaves_the_next_one),
 		cmocka_unit_test(chapters_with_any_number),
