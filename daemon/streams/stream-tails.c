@@ -56,10 +56,19 @@ stream_tails_count(struct streams *streams, struct stream *stream, uint64_t chap
 	streams->tails.bytes += bytes;
 }
 
+/* Where the tail of the block begins in its data. */
+static uint32_t
+stream_tails_begin(const struct block *block)
+{
+	return block->n > block->n_saved ? block->offsets[block->first + block->n_saved] : block->len;
+}
+
+/* A larger tail is not worth it: the block is full after a few entries of that size, and written as a whole anyway. */
 bool
 stream_tails_can_take(const struct streams *streams, const struct stream *stream, const struct block *block)
 {
-	return !block->is_edited && block->len <= BLOCK_BYTES_LARGE && !stream_tails_are_old(streams, stream);
+	return !block->is_edited && block->len - stream_tails_begin(block) <= BLOCK_BYTES &&
+	       !stream_tails_are_old(streams, stream);
 }
 
 /* Closes the record that is being filled. */
@@ -90,7 +99,7 @@ static int
 stream_tails_add(struct streams *streams, struct stream *stream, const struct block *block)
 {
 	struct buf *open = &streams->tails.open;
-	uint32_t from = block->offsets[block->first + block->n_saved];
+	uint32_t from = stream_tails_begin(block);
 	size_t len = block->entries + block->len - from;
 	uint8_t *p;
 

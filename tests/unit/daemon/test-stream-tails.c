@@ -235,6 +235,32 @@ many_old_tails_go_in_portions(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* The tail decides whether it is taken, not the block: a large one would be written again with its block soon. */
+static void
+large_tails_are_not_taken(void **state __attribute__((unused)))
+{
+	struct keep keep;
+
+	keep_init(&keep, 1 << 20);
+	for (uint64_t ms = 1; ms <= 5; ms++) {
+		keep_add(&keep, keep_get(&keep, "large"), ms, 6000);
+		keep_commit(&keep);
+		assert_int_equal(memory_disk_records(keep.disk, STORAGE_TAILS), 0);
+	}
+	assert_int_equal(memory_disk_blocks(keep.disk), 3);
+	for (uint64_t ms = 1; ms <= 8; ms++) {
+		keep_add(&keep, keep_get(&keep, "small"), ms, 1500);
+		keep_commit(&keep);
+		assert_int_equal(memory_disk_records(keep.disk, STORAGE_TAILS), ms);
+	}
+	assert_int_equal(memory_disk_blocks(keep.disk), 3);
+	memory_store_set_auto(keep.storage, false);
+	keep_reopen(&keep);
+	assert_int_equal(keep_count(&keep, keep_find(&keep, "large"), 0, 100), 5);
+	assert_int_equal(keep_count(&keep, keep_find(&keep, "small"), 0, 100), 8);
+	keep_deinit(&keep);
+}
+
 /* A record that has been damaged is left out; others are there. */
 static void
 damaged_records(void **state __attribute__((unused)))
@@ -340,6 +366,7 @@ main(void)
 		cmocka_unit_test(a_stream_with_the_same_name),
 		cmocka_unit_test(old_tails_go),
 		cmocka_unit_test(many_old_tails_go_in_portions),
+		cmocka_unit_test(large_tails_are_not_taken),
 		cmocka_unit_test(damaged_records),
 		cmocka_unit_test(a_bad_tail_leaves_the_next_one),
 		cmocka_unit_test(chapters_with_any_number),
