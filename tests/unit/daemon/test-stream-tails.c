@@ -1,9 +1,11 @@
 /* What is added to streams is stored as tails (stream-tails.h) until its block is full, or they are old. */
 #include "keep.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "group.h"
 #include "stream-index.h"
 #include "stream-tails.h"
 #include "streams-fill.h"
@@ -332,6 +334,40 @@ a_bad_tail_leaves_the_next_one(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* What was lost does not come back with new entries: they get ids behind those that groups know, which give them. */
+static void
+groups_know_more_than_is_left(void **state __attribute__((unused)))
+{
+	struct stream_group *group;
+	struct stream *a;
+	struct keep keep;
+	uint64_t key;
+
+	keep_init(&keep, 1 << 20);
+	a = keep_get(&keep, "a");
+	add_each(&keep, a, 1, 10);
+	group = group_new(&keep.streams, a, slice_of("g"), (struct stream_id){ 8, 0 }, 8);
+	assert_non_null(group_give(&keep.streams, group, NULL, (struct stream_id){ 9, 0 }));
+	group_new(&keep.streams, keep_get(&keep, "b"), slice_of("g"), (struct stream_id){ 3, 0 }, 0);
+	keep_commit(&keep);
+	for (uint64_t no = 4; no <= 10; no++) {
+		key = htobe64(no);
+		storage_put(keep.storage, STORAGE_TAILS, 1, (struct slice){ (uint8_t *)&key, 8 }, slice_of("\x01"));
+	}
+	add_each(&keep, keep_get(&keep, "c"), 1, 1);
+	for (int i = 0; i < 2; i++) {
+		keep_reopen(&keep);
+		a = keep_find(&keep, "a");
+		assert_int_equal(a->length, 3);
+		assert_int_equal(a->last.ms, 9);
+		assert_int_equal(TAILQ_FIRST(&a->groups)->last.ms, 8);
+		assert_int_equal(TAILQ_FIRST(&a->groups)->entries_read, a->added);
+		assert_int_equal(keep_find(&keep, "b")->last.ms, 3);
+		assert_int_equal(keep_find(&keep, "c")->last.ms, 1);
+	}
+	keep_deinit(&keep);
+}
+
 /* The number of a chapter may be damaged, too: then chapters are neither looked for one by one, nor used twice. */
 static void
 chapters_with_any_number(void **state __attribute__((unused)))
@@ -369,6 +405,7 @@ main(void)
 		cmocka_unit_test(large_tails_are_not_taken),
 		cmocka_unit_test(damaged_records),
 		cmocka_unit_test(a_bad_tail_leaves_the_next_one),
+		cmocka_unit_test(groups_know_more_than_is_left),
 		cmocka_unit_test(chapters_with_any_number),
 	};
 
