@@ -23,6 +23,9 @@
 /* Of damaged records, so many are named in the log. */
 #define LOAD_LOG_LINES 20
 
+/* Larger numbers of streams are wrong: so many are not given out ever. */
+#define LOAD_NO_MAX ((uint64_t)1 << 62)
+
 struct streams_load_entry {
 	uint64_t no;
 	void *object;
@@ -84,6 +87,16 @@ streams_load_find(struct streams_load_list *list, uint64_t no)
 	if (entry)
 		list->found = (size_t)(entry - list->entries);
 	return entry;
+}
+
+/* Something of a stream or group that is not there: its number must not be given to another one, which would get that
+ * at the next start. */
+static void
+streams_load_stray(struct streams_load *load, uint64_t no)
+{
+	load->strays++;
+	if (no > load->streams->last_no && no <= LOAD_NO_MAX)
+		load->streams->last_no = no;
 }
 
 static const char *const streams_load_nouns[] = {
@@ -155,7 +168,7 @@ streams_load_part(struct streams_load *load, enum storage_table table, uint64_t 
 	int r;
 
 	if (!entry) {
-		load->strays++;
+		streams_load_stray(load, owner);
 		return 0;
 	}
 	if (table == STORAGE_GROUPS)
@@ -207,7 +220,10 @@ streams_load_find_stream(void *arg, uint64_t no)
 	struct streams_load *load = arg;
 	const struct streams_load_entry *entry = streams_load_find(&load->all_streams, no);
 
-	return entry ? entry->stream : NULL;
+	if (entry)
+		return entry->stream;
+	streams_load_stray(load, no);
+	return NULL;
 }
 
 /* Now that all blocks are known. */
@@ -216,7 +232,6 @@ streams_load_add_tails(struct streams_load *load)
 {
 	int r = tails_load_add(&load->tails);
 
-	load->strays += load->tails.strays;
 	if (r == -EBADMSG)
 		streams_load_damaged(load, STORAGE_TAILS, 0, NULL);
 	return r == -EBADMSG ? 0 : r;
@@ -308,7 +323,7 @@ streams_load_block(void *arg, uint64_t no, const uint8_t id[STORAGE_ID_SIZE], ui
 	struct stream *stream;
 
 	if (!entry) {
-		load->strays++;
+		streams_load_stray(load, no);
 		return 0;
 	}
 	stream = entry->stream;

@@ -9,6 +9,7 @@
 #include "stream-index.h"
 #include "stream-tails.h"
 #include "streams-fill.h"
+#include "streams-record.h"
 
 static struct stream *
 get(struct keep *keep, unsigned int number)
@@ -368,6 +369,32 @@ groups_know_more_than_is_left(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* The store has no record of a stream, but its entries: a new stream does not get its number, and so not the entries.
+ */
+static void
+strays_keep_their_number(void **state __attribute__((unused)))
+{
+	struct keep keep;
+	uint64_t no;
+
+	for (unsigned int n = 10; n <= 210; n += 200) { /* tails; blocks, too */
+		keep_init(&keep, 1 << 20);
+		add_each(&keep, keep_get(&keep, "a"), 1, 1);
+		add_each(&keep, keep_get(&keep, "b"), 1, n);
+		no = keep_find(&keep, "b")->no;
+		storage_delete(keep.storage, STORAGE_META, 0, STREAMS_LAST_NO_KEY);
+		storage_delete(keep.storage, STORAGE_STREAMS, no, STREAM_RECORD_KEY);
+		add_each(&keep, keep_get(&keep, "a"), 2, 2);
+		keep_reopen(&keep);
+		assert_null(keep_find(&keep, "b"));
+		add_each(&keep, keep_get(&keep, "c"), 1, 1);
+		assert_true(keep_find(&keep, "c")->no > no);
+		keep_reopen(&keep);
+		assert_int_equal(keep_count(&keep, keep_find(&keep, "c"), 0, 1000), 1);
+		keep_deinit(&keep);
+	}
+}
+
 /* The number of a chapter may be damaged, too: then chapters are neither looked for one by one, nor used twice. */
 static void
 chapters_with_any_number(void **state __attribute__((unused)))
@@ -406,6 +433,7 @@ main(void)
 		cmocka_unit_test(damaged_records),
 		cmocka_unit_test(a_bad_tail_leaves_the_next_one),
 		cmocka_unit_test(groups_know_more_than_is_left),
+		cmocka_unit_test(strays_keep_their_number),
 		cmocka_unit_test(chapters_with_any_number),
 	};
 
