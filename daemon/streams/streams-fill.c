@@ -292,13 +292,19 @@ void
 streams_fill_ahead(struct streams *streams)
 {
 	uint64_t work_end = streams->flow->work.done + FILL_AHEAD_WORK;
-	struct stream *stream;
+	size_t before = storage_batch_bytes(streams->storage);
+	struct stream *last = TAILQ_LAST(&streams->dirty, stream_list), *stream = NULL;
 
 	if (streams->dirty_bytes < streams->ahead_bytes + streams->limits.queue_bytes / FILL_AHEAD_PART)
 		return;
-	TAILQ_FOREACH(stream, &streams->dirty, dirty_link) {
+	while (stream != last && streams->flow->work.done < work_end) {
+		stream = TAILQ_FIRST(&streams->dirty);
 		if (fill_stream_ahead(streams, stream, work_end) < 0)
 			return;
+		TAILQ_REMOVE(&streams->dirty, stream, dirty_link); /* next time, others come first */
+		TAILQ_INSERT_TAIL(&streams->dirty, stream, dirty_link);
 	}
-	streams->ahead_bytes = streams->dirty_bytes;
+	/* It pays to go on in the next pass if something was found. */
+	if (stream == last || storage_batch_bytes(streams->storage) == before)
+		streams->ahead_bytes = streams->dirty_bytes;
 }

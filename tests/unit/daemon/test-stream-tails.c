@@ -264,6 +264,43 @@ large_tails_are_not_taken(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* Of many streams that have changed and have no full block, a pass looks at some while a commit is under way. */
+static void
+few_streams_are_looked_at_ahead(void **state __attribute__((unused)))
+{
+	enum { STREAMS = 100000 };
+	const struct block *full;
+	struct keep keep;
+	uint64_t before;
+	char name[16];
+
+	keep_init(&keep, 1 << 20);
+	keep.limits.max_streams = STREAMS + 3;
+	streams_set_limits(&keep.streams, &keep.limits);
+	memory_store_set_auto(keep.storage, false);
+	keep_add(&keep, keep_get(&keep, "a"), 1, 10);
+	keep_commit(&keep);
+	for (unsigned int i = 0; i < STREAMS; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		keep_get(&keep, name);
+	}
+	keep_commit(&keep);
+	before = keep.flow.work.done;
+	for (uint64_t ms = 1; ms <= 150; ms++)
+		keep_add(&keep, keep_get(&keep, "full"), ms, 200);
+	keep_commit(&keep);
+	assert_true(keep.flow.work.done - before < 800 * 1000);
+	/* Its blocks come in their turn. */
+	full = stream_index_at(keep_get(&keep, "full"), 0)->block;
+	for (int i = 0; i < 10 && full->place != BLOCK_AHEAD; i++) {
+		keep_add(&keep, keep_get(&keep, "b"), 1 + (uint64_t)i, 20000);
+		keep_commit(&keep);
+	}
+	assert_int_equal(full->place, BLOCK_AHEAD);
+	memory_store_fail(keep.storage);
+	keep_deinit(&keep);
+}
+
 /* A record that has been damaged is left out; others are there. */
 static void
 damaged_records(void **state __attribute__((unused)))
@@ -430,6 +467,7 @@ main(void)
 		cmocka_unit_test(old_tails_go),
 		cmocka_unit_test(many_old_tails_go_in_portions),
 		cmocka_unit_test(large_tails_are_not_taken),
+		cmocka_unit_test(few_streams_are_looked_at_ahead),
 		cmocka_unit_test(damaged_records),
 		cmocka_unit_test(a_bad_tail_leaves_the_next_one),
 		cmocka_unit_test(groups_know_more_than_is_left),
