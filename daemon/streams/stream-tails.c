@@ -12,8 +12,9 @@
 /* A record is not larger than that and one tail; a chapter not larger than that and one record. */
 #define TAILS_RECORD_BYTES ((size_t)64 * 1024)
 #define TAILS_CHAPTER_BYTES ((size_t)64 * 1024)
-/* So many chapters are kept, and beside them twice as many as the tails that count would fill; but not more than 16 MiB
- * in all, since all are read at the start. */
+/* So many chapters are kept, and beside them twice as many as the tails that count would fill; but not more than the
+ * largest number, since all are read at the start. (Until the streams that need older ones have been written, there
+ * are more.) */
 #define TAILS_CHAPTERS 4
 #define TAILS_CHAPTERS_MAX 256
 /* What a small record takes beside its bytes. */
