@@ -10,6 +10,7 @@
 #define ROOM_MEASURE_BYTES ((size_t)256 * 1024)
 #define ROOM_MEASURE_MS 20
 #define ROOM_SCARCE_MS 1000
+
 /* Measures the room that is taken at that time, or earlier. */
 static void
 worker_room_measure_at(struct worker *worker, uint64_t at_ms)

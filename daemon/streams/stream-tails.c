@@ -12,8 +12,9 @@
 /* A record is not larger than that and one tail; a chapter not larger than that and one record. */
 #define TAILS_RECORD_BYTES ((size_t)64 * 1024)
 #define TAILS_CHAPTER_BYTES ((size_t)64 * 1024)
-/* So many chapters are kept, and beside them twice as many as the tails that count would fill; but not more than 16 MiB
- * in all, since all are read at the start. */
+/* So many chapters are kept, and beside them twice as many as the tails that count would fill; but not more than the
+ * largest number, since all are read at the start. (Until the streams that need older ones have been written, there
+ * are more.) */
 #define TAILS_CHAPTERS 4
 #define TAILS_CHAPTERS_MAX 256
 /* What a small record takes beside its bytes. */
@@ -56,10 +57,19 @@ stream_tails_count(struct streams *streams, struct stream *stream, uint64_t chap
 	streams->tails.bytes += bytes;
 }
 
+/* Where the tail of the block begins in its data. */
+static uint32_t
+stream_tails_begin(const struct block *block)
+{
+	return block->n > block->n_saved ? block->offsets[block->first + block->n_saved] : block->len;
+}
+
+/* A larger tail is not worth it: the block is full after a few entries of that size, and written as a whole anyway. */
 bool
 stream_tails_can_take(const struct streams *streams, const struct stream *stream, const struct block *block)
 {
-	return !block->is_edited && block->len <= BLOCK_BYTES_LARGE && !stream_tails_are_old(streams, stream);
+	return !block->is_edited && block->len - stream_tails_begin(block) <= BLOCK_BYTES &&
+	       !stream_tails_are_old(streams, stream);
 }
 
 /* Closes the record that is being filled. */
@@ -90,7 +100,7 @@ static int
 stream_tails_add(struct streams *streams, struct stream *stream, const struct block *block)
 {
 	struct buf *open = &streams->tails.open;
-	uint32_t from = block->offsets[block->first + block->n_saved];
+	uint32_t from = stream_tails_begin(block);
 	size_t len = block->entries + block->len - from;
 	uint8_t *p;
 

@@ -2,7 +2,7 @@
  * What was added to the last block of a stream since the last commit is its tail. A commit writes the tails of all
  * streams into records of their own, one behind the other, instead of each block that has grown, with its record and
  * its place in the index: so it writes few pages, however many streams there are. A block is written once it is full,
- * if more than that was changed, or when its tails have become old, since only so many are kept.
+ * if more than that was changed, if its tail is large, or when its tails have become old, since only so many are kept.
  *
  * Tails have numbers. Those up to stream.tails_done are of blocks that have been written since, or have gone.
  */

@@ -34,6 +34,7 @@ TAILQ_HEAD(stream_group_list, stream_group);
 TAILQ_HEAD(blocked_list, blocked_stream);
 LIST_HEAD(blocked_group_list, blocked_group);
 TAILQ_HEAD(block_list, block);
+TAILQ_HEAD(stream_list, stream);
 
 /* Fields and values, as given: n_fields pairs, so 2 * n_fields slices. */
 struct stream_fields {
@@ -157,13 +158,13 @@ struct stream_cache {
 
 /* See stream-tails.h. */
 struct stream_tails {
-	uint64_t no;                  /* of the last tail */
-	struct buf open;              /* the record that is being filled */
-	uint64_t open_no;             /* the number of the first tail in it */
-	uint64_t chapter, oldest;     /* that is being filled; that may be on disk */
-	size_t chapter_bytes;         /* in the first of these */
-	size_t bytes;                 /* of all tails that count */
-	TAILQ_HEAD(, stream) streams; /* with tails that count, by tails_from */
+	uint64_t no;                /* of the last tail */
+	struct buf open;            /* the record that is being filled */
+	uint64_t open_no;           /* the number of the first tail in it */
+	uint64_t chapter, oldest;   /* that is being filled; that may be on disk */
+	size_t chapter_bytes;       /* in the first of these */
+	size_t bytes;               /* of all tails that count */
+	struct stream_list streams; /* with tails that count, by tails_from */
 };
 
 struct streams {
@@ -178,8 +179,8 @@ struct streams {
 	uint64_t saved_no;                 /* last_no as it is on disk */
 	uint64_t batch;                    /* the number of the batch that changes go into */
 	struct barrier *open, *committing; /* of the batch, and of the one under way; committing may be NULL */
-	TAILQ_HEAD(, stream) dirty;        /* that were changed, perhaps in their groups only */
-	TAILQ_HEAD(, stream) deleted;      /* that are on disk still */
+	struct stream_list dirty;          /* that were changed, perhaps in their groups only */
+	struct stream_list deleted;        /* that are on disk still */
 	struct heap expiring;              /* that have a time of expiry */
 	size_t dirty_bytes;                /* about what the next batch has */
 	size_t ahead_bytes;      /* dirty_bytes when all that could be was written ahead, see streams-fill.c */
@@ -197,7 +198,7 @@ struct streams {
 	uint64_t rules_generation;        /* is counted up when there are others; never 0 */
 	uint64_t rules_walk;              /* a place, if must_walk_rules */
 	bool must_walk_rules, has_walked_rules;
-	TAILQ_HEAD(, stream) retaining;   /* these are stream-retain.c's: streams that are looked at next */
+	struct stream_list retaining;     /* these are stream-retain.c's: streams that are looked at next */
 	struct heap retain_due;           /* and later */
 	uint64_t trimmed, trimmed_needed; /* entries that it removed; of these, those that a group needed */
 	uint64_t refused_full;            /* entries that were not added since the stream was full */

@@ -221,13 +221,14 @@ fill_write_all(struct streams *streams, uint64_t work_end)
 	return r;
 }
 
-/* Streams whose tails are too old: their last blocks are written. */
+/* Streams whose tails are too old: their last blocks are written. If they are very many, some are left for the next
+ * batch: their tails are kept until then. */
 static void
-fill_mark_old(struct streams *streams)
+fill_mark_old(struct streams *streams, uint64_t work_end)
 {
 	struct stream *stream = NULL;
 
-	while ((stream = stream_tails_next_old(streams, stream))) {
+	while (streams->flow->work.done < work_end && (stream = stream_tails_next_old(streams, stream))) {
 		struct block *block = stream_index_last(stream)->block;
 
 		streams->flow->work.done += WORK_LOOKUP;
@@ -239,12 +240,12 @@ fill_mark_old(struct streams *streams)
 bool
 streams_fill(struct streams *streams, uint64_t work)
 {
-	uint64_t work_end = streams->flow->work.done + work;
+	uint64_t work_end = work < UINT64_MAX ? streams->flow->work.done + work : UINT64_MAX;
 	int r;
 
 	if (!streams->is_filling)
-		fill_mark_old(streams);
-	r = fill_write_all(streams, work < UINT64_MAX ? work_end : UINT64_MAX);
+		fill_mark_old(streams, work_end);
+	r = fill_write_all(streams, work_end);
 
 	streams->has_filled = true;
 	streams->is_filling = r == -EAGAIN;
@@ -291,13 +292,19 @@ void
 streams_fill_ahead(struct streams *streams)
 {
 	uint64_t work_end = streams->flow->work.done + FILL_AHEAD_WORK;
-	struct stream *stream;
+	size_t before = storage_batch_bytes(streams->storage);
+	struct stream *last = TAILQ_LAST(&streams->dirty, stream_list), *stream = NULL;
 
 	if (streams->dirty_bytes < streams->ahead_bytes + streams->limits.queue_bytes / FILL_AHEAD_PART)
 		return;
-	TAILQ_FOREACH(stream, &streams->dirty, dirty_link) {
+	while (stream != last && streams->flow->work.done < work_end) {
+		stream = TAILQ_FIRST(&streams->dirty);
 		if (fill_stream_ahead(streams, stream, work_end) < 0)
 			return;
+		TAILQ_REMOVE(&streams->dirty, stream, dirty_link); /* next time, others come first */
+		TAILQ_INSERT_TAIL(&streams->dirty, stream, dirty_link);
 	}
-	streams->ahead_bytes = streams->dirty_bytes;
+	/* It pays to go on in the next pass if something was found. */
+	if (stream == last || storage_batch_bytes(streams->storage) == before)
+		streams->ahead_bytes = streams->dirty_bytes;
 }

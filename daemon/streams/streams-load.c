@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "group.h"
+#include "group-lag.h"
 #include "group-store.h"
 #include "later-store.h"
 #include "producers-store.h"
@@ -21,6 +22,9 @@
 
 /* Of damaged records, so many are named in the log. */
 #define LOAD_LOG_LINES 20
+
+/* Larger numbers of streams are wrong: so many are not given out ever. */
+#define LOAD_NO_MAX ((uint64_t)1 << 62)
 
 struct streams_load_entry {
 	uint64_t no;
@@ -83,6 +87,16 @@ streams_load_find(struct streams_load_list *list, uint64_t no)
 	if (entry)
 		list->found = (size_t)(entry - list->entries);
 	return entry;
+}
+
+/* Something of a stream or group that is not there: its number must not be given to another one, which would get that
+ * at the next start. */
+static void
+streams_load_stray(struct streams_load *load, uint64_t no)
+{
+	load->strays++;
+	if (no > load->streams->last_no && no <= LOAD_NO_MAX)
+		load->streams->last_no = no;
 }
 
 static const char *const streams_load_nouns[] = {
@@ -154,7 +168,7 @@ streams_load_part(struct streams_load *load, enum storage_table table, uint64_t 
 	int r;
 
 	if (!entry) {
-		load->strays++;
+		streams_load_stray(load, owner);
 		return 0;
 	}
 	if (table == STORAGE_GROUPS)
@@ -206,7 +220,10 @@ streams_load_find_stream(void *arg, uint64_t no)
 	struct streams_load *load = arg;
 	const struct streams_load_entry *entry = streams_load_find(&load->all_streams, no);
 
-	return entry ? entry->stream : NULL;
+	if (entry)
+		return entry->stream;
+	streams_load_stray(load, no);
+	return NULL;
 }
 
 /* Now that all blocks are known. */
@@ -215,10 +232,60 @@ streams_load_add_tails(struct streams_load *load)
 {
 	int r = tails_load_add(&load->tails);
 
-	load->strays += load->tails.strays;
 	if (r == -EBADMSG)
 		streams_load_damaged(load, STORAGE_TAILS, 0, NULL);
 	return r == -EBADMSG ? 0 : r;
+}
+
+/* Returns whether a group of the stream knows of entries that the stream does not; *ret_last: the last one that any
+ * does, or the stream. */
+static bool
+streams_load_lacks_entries(const struct stream *stream, struct stream_id *ret_last)
+{
+	struct stream_id last = stream->last;
+	const struct stream_group *group;
+	bool has_read_more = false;
+
+	TAILQ_FOREACH(group, &stream->groups, link) {
+		const struct stream_pending *entry = pending_prev(&group->pending, STREAM_ID_MAX);
+		const struct stream_id ids[] = { group->last, entry ? entry->id : STREAM_ID_MIN };
+
+		for (size_t i = 0; i < 2; i++)
+			/* Behind the largest id of all, nothing could be added any more. */
+			if (stream_id_cmp(ids[i], last) > 0 && stream_id_cmp(ids[i], STREAM_ID_MAX) < 0)
+				last = ids[i];
+		if (group->entries_read != GROUP_READ_UNKNOWN && group->entries_read > stream->added)
+			has_read_more = true;
+	}
+	*ret_last = last;
+	return has_read_more || stream_id_cmp(last, stream->last) > 0;
+}
+
+/*
+ * If new entries got the ids of those that are missing, groups would take them for read and never give them. A group
+ * may also have been set to an id to come (XGROUP SETID), so this is for a damaged store only.
+ */
+static void
+streams_load_follow_groups(struct streams_load *load)
+{
+	uint64_t lacking = 0;
+	struct stream_id last;
+
+	for (size_t i = 0; i < load->all_streams.n; i++) {
+		struct stream *stream = load->all_streams.entries[i].stream;
+
+		if (!streams_load_lacks_entries(stream, &last))
+			continue;
+		stream_set_last(load->streams, stream, last);
+		group_lag_limit(load->streams, stream);
+		if (lacking++ < LOAD_LOG_LINES)
+			log_error(
+			    "the store is damaged: stream '%s' lacks entries that a group knows; the next one comes "
+			    "behind %llu-%llu",
+			    stream_name_text(stream).text, (unsigned long long)last.ms, (unsigned long long)last.seq);
+	}
+	if (lacking > LOAD_LOG_LINES)
+		log_error("the store is damaged: %llu streams in all lack entries", (unsigned long long)lacking);
 }
 
 static int
@@ -256,7 +323,7 @@ streams_load_block(void *arg, uint64_t no, const uint8_t id[STORAGE_ID_SIZE], ui
 	struct stream *stream;
 
 	if (!entry) {
-		load->strays++;
+		streams_load_stray(load, no);
 		return 0;
 	}
 	stream = entry->stream;
@@ -311,6 +378,8 @@ streams_load(struct streams *streams)
 	r = storage_load(streams->storage, &loader, error, sizeof(error));
 	if (r == 0)
 		r = streams_load_add_tails(&load);
+	if (r == 0 && load.damaged > 0)
+		streams_load_follow_groups(&load);
 	tails_load_deinit(&load.tails);
 	free(load.all_streams.entries);
 	free(load.groups.entries);

@@ -30,7 +30,6 @@ void
 tails_load_init(struct tails_load *load)
 {
 	STAILQ_INIT(&load->records);
-	load->strays = 0;
 }
 
 void
@@ -124,7 +123,6 @@ tails_load_tail(struct tails_load *load, const struct stream_tail *tail, uint64_
 	uint8_t *data;
 	int r;
 
-	load->strays += !stream;
 	if (!stream || tail->no <= stream->tails_done)
 		return 0;
 	block = block_new();

@@ -10,11 +10,10 @@ STAILQ_HEAD(tails_records, tails_record);
 
 struct tails_load {
 	struct streams *streams;
-	/* Finds a stream by its number, or returns NULL. */
+	/* Finds a stream by its number, for each tail; or returns NULL. */
 	struct stream *(*find)(void *arg, uint64_t no);
 	void *arg;
 	struct tails_records records;
-	uint64_t strays; /* of streams that are not there */
 };
 
 void tails_load_init(struct tails_load *load);

@@ -1,12 +1,15 @@
 /* What is added to streams is stored as tails (stream-tails.h) until its block is full, or they are old. */
 #include "keep.h"
 
-#include <errno.h>
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "group.h"
 #include "stream-index.h"
 #include "stream-tails.h"
+#include "streams-fill.h"
+#include "streams-record.h"
 
 static struct stream *
 get(struct keep *keep, unsigned int number)
@@ -205,6 +208,99 @@ old_tails_go(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* Many streams whose tails become old at once are not all written by the next commit, and no pass takes long. */
+static void
+many_old_tails_go_in_portions(void **state __attribute__((unused)))
+{
+	enum { STREAMS = 500, WORK = 5000 };
+	struct keep keep;
+	uint64_t before;
+	size_t n = 0;
+
+	keep_init(&keep, 1 << 20);
+	for (unsigned int i = 0; i < STREAMS; i++)
+		keep_add(&keep, get(&keep, i), 1, 10);
+	keep_commit(&keep);
+	keep.streams.tails.chapter += 1000; /* as if others had filled so many */
+	keep_add(&keep, get(&keep, STREAMS), 1, 10);
+	before = keep.flow.work.done;
+	assert_false(streams_fill(&keep.streams, WORK));
+	assert_true(keep.flow.work.done - before < 2 * WORK);
+	while (!streams_fill(&keep.streams, WORK))
+		;
+	for (unsigned int i = 0; i < STREAMS; i++)
+		n += get(&keep, i)->tails_from == 0;
+	assert_true(n > 0 && n < STREAMS);
+	keep_commit(&keep);
+	for (unsigned int i = 0; i < STREAMS; i++)
+		assert_int_equal(get(&keep, i)->tails_from, 0);
+	assert_int_equal(memory_disk_blocks(keep.disk), STREAMS);
+	keep_deinit(&keep);
+}
+
+/* The tail decides whether it is taken, not the block: a large one would be written again with its block soon. */
+static void
+large_tails_are_not_taken(void **state __attribute__((unused)))
+{
+	struct keep keep;
+
+	keep_init(&keep, 1 << 20);
+	for (uint64_t ms = 1; ms <= 5; ms++) {
+		keep_add(&keep, keep_get(&keep, "large"), ms, 6000);
+		keep_commit(&keep);
+		assert_int_equal(memory_disk_records(keep.disk, STORAGE_TAILS), 0);
+	}
+	assert_int_equal(memory_disk_blocks(keep.disk), 3);
+	for (uint64_t ms = 1; ms <= 8; ms++) {
+		keep_add(&keep, keep_get(&keep, "small"), ms, 1500);
+		keep_commit(&keep);
+		assert_int_equal(memory_disk_records(keep.disk, STORAGE_TAILS), ms);
+	}
+	assert_int_equal(memory_disk_blocks(keep.disk), 3);
+	memory_store_set_auto(keep.storage, false);
+	keep_reopen(&keep);
+	assert_int_equal(keep_count(&keep, keep_find(&keep, "large"), 0, 100), 5);
+	assert_int_equal(keep_count(&keep, keep_find(&keep, "small"), 0, 100), 8);
+	keep_deinit(&keep);
+}
+
+/* Of many streams that have changed and have no full block, a pass looks at some while a commit is under way. */
+static void
+few_streams_are_looked_at_ahead(void **state __attribute__((unused)))
+{
+	enum { STREAMS = 100000 };
+	const struct block *full;
+	struct keep keep;
+	uint64_t before;
+	char name[16];
+
+	keep_init(&keep, 1 << 20);
+	keep.limits.max_streams = STREAMS + 3;
+	streams_set_limits(&keep.streams, &keep.limits);
+	memory_store_set_auto(keep.storage, false);
+	keep_add(&keep, keep_get(&keep, "a"), 1, 10);
+	keep_commit(&keep);
+	for (unsigned int i = 0; i < STREAMS; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		keep_get(&keep, name);
+	}
+	keep_commit(&keep);
+	before = keep.flow.work.done;
+	for (uint64_t ms = 1; ms <= 150; ms++)
+		keep_add(&keep, keep_get(&keep, "full"), ms, 200);
+	keep_commit(&keep);
+	assert_true(keep.flow.work.done - before < 800 * 1000);
+	/* Its blocks come in their turn. */
+	full = stream_index_at(keep_get(&keep, "full"), 0)->block;
+	for (int i = 0; i < 10 && full->place != BLOCK_AHEAD; i++) {
+		keep_add(&keep, keep_get(&keep, "b"), 1 + (uint64_t)i, 20000);
+		keep_commit(&keep);
+	}
+	assert_int_equal(full->place, BLOCK_AHEAD);
+	memory_store_fail(keep.storage);
+	keep_deinit(&keep);
+}
+
 /* A record that has been damaged is left out; others are there. */
 static void
 damaged_records(void **state __attribute__((unused)))
@@ -276,6 +372,66 @@ a_bad_tail_leaves_the_next_one(void **state __attribute__((unused)))
 	keep_deinit(&keep);
 }
 
+/* What was lost does not come back with new entries: they get ids behind those that groups know, which give them. */
+static void
+groups_know_more_than_is_left(void **state __attribute__((unused)))
+{
+	struct stream_group *group;
+	struct stream *a;
+	struct keep keep;
+	uint64_t key;
+
+	keep_init(&keep, 1 << 20);
+	a = keep_get(&keep, "a");
+	add_each(&keep, a, 1, 10);
+	group = group_new(&keep.streams, a, slice_of("g"), (struct stream_id){ 8, 0 }, 8);
+	assert_non_null(group_give(&keep.streams, group, NULL, (struct stream_id){ 9, 0 }));
+	group_new(&keep.streams, keep_get(&keep, "b"), slice_of("g"), (struct stream_id){ 3, 0 }, 0);
+	keep_commit(&keep);
+	for (uint64_t no = 4; no <= 10; no++) {
+		key = htobe64(no);
+		storage_put(keep.storage, STORAGE_TAILS, 1, (struct slice){ (uint8_t *)&key, 8 }, slice_of("\x01"));
+	}
+	add_each(&keep, keep_get(&keep, "c"), 1, 1);
+	for (int i = 0; i < 2; i++) {
+		keep_reopen(&keep);
+		a = keep_find(&keep, "a");
+		assert_int_equal(a->length, 3);
+		assert_int_equal(a->last.ms, 9);
+		assert_int_equal(TAILQ_FIRST(&a->groups)->last.ms, 8);
+		assert_int_equal(TAILQ_FIRST(&a->groups)->entries_read, a->added);
+		assert_int_equal(keep_find(&keep, "b")->last.ms, 3);
+		assert_int_equal(keep_find(&keep, "c")->last.ms, 1);
+	}
+	keep_deinit(&keep);
+}
+
+/* The store has no record of a stream, but its entries: a new stream does not get its number, and so not the entries.
+ */
+static void
+strays_keep_their_number(void **state __attribute__((unused)))
+{
+	struct keep keep;
+	uint64_t no;
+
+	for (unsigned int n = 10; n <= 210; n += 200) { /* tails; blocks, too */
+		keep_init(&keep, 1 << 20);
+		add_each(&keep, keep_get(&keep, "a"), 1, 1);
+		add_each(&keep, keep_get(&keep, "b"), 1, n);
+		no = keep_find(&keep, "b")->no;
+		storage_delete(keep.storage, STORAGE_META, 0, STREAMS_LAST_NO_KEY);
+		storage_delete(keep.storage, STORAGE_STREAMS, no, STREAM_RECORD_KEY);
+		add_each(&keep, keep_get(&keep, "a"), 2, 2);
+		keep_reopen(&keep);
+		assert_null(keep_find(&keep, "b"));
+		add_each(&keep, keep_get(&keep, "c"), 1, 1);
+		assert_true(keep_find(&keep, "c")->no > no);
+		keep_reopen(&keep);
+		assert_int_equal(keep_count(&keep, keep_find(&keep, "c"), 0, 1000), 1);
+		keep_deinit(&keep);
+	}
+}
+
 /* The number of a chapter may be damaged, too: then chapters are neither looked for one by one, nor used twice. */
 static void
 chapters_with_any_number(void **state __attribute__((unused)))
@@ -309,8 +465,13 @@ main(void)
 		cmocka_unit_test(an_old_block_grows),
 		cmocka_unit_test(a_stream_with_the_same_name),
 		cmocka_unit_test(old_tails_go),
+		cmocka_unit_test(many_old_tails_go_in_portions),
+		cmocka_unit_test(large_tails_are_not_taken),
+		cmocka_unit_test(few_streams_are_looked_at_ahead),
 		cmocka_unit_test(damaged_records),
 		cmocka_unit_test(a_bad_tail_leaves_the_next_one),
+		cmocka_unit_test(groups_know_more_than_is_left),
+		cmocka_unit_test(strays_keep_their_number),
 		cmocka_unit_test(chapters_with_any_number),
 	};
 
