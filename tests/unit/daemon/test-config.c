@@ -733,7 +733,7 @@ streams(void **state)
 	    "2: retry_delay: '5' is not a duration (try 5s; units are ms, s, m, h and d)\n"
 	    "4: retry_delay: '721h' is out of range; expected up to 720h\n"
 	    "5: [stream a]: there is a section of this name already\n"
-	    "6: retry_delay: '1s,2s' is not a duration (try 5s; units are ms, s, m, h and d)\n"
+	    "6: retry_delay: '1s,2s' is not a duration (try 5s; units are ms, s, m, h and d; blanks separate durations)\n"
 	    "8: retry_delay: there are more than 16 durations\n"
 	    "9: redeliver: '721h' is out of range; expected 0 to 2592000000 ms\n"
 	    "10: max_pendin: unknown key in [stream b]; did you mean 'max_pending'?\n"
