@@ -238,9 +238,9 @@ streams_load_add_tails(struct streams_load *load)
 }
 
 /* Returns whether a group of the stream knows of entries that the stream does not; *ret_last: the last one that any
- * does, or the stream. */
+ * does, or the stream. A group that was set to an id to come (XGROUP SETID) looks like that only in a damaged store. */
 static bool
-streams_load_lacks_entries(const struct stream *stream, struct stream_id *ret_last)
+streams_load_lacks_entries(const struct streams_load *load, const struct stream *stream, struct stream_id *ret_last)
 {
 	struct stream_id last = stream->last;
 	const struct stream_group *group;
@@ -258,12 +258,12 @@ streams_load_lacks_entries(const struct stream *stream, struct stream_id *ret_la
 			has_read_more = true;
 	}
 	*ret_last = last;
-	return has_read_more || stream_id_cmp(last, stream->last) > 0;
+	return has_read_more || (load->damaged > 0 && stream_id_cmp(last, stream->last) > 0);
 }
 
 /*
- * If new entries got the ids of those that are missing, groups would take them for read and never give them. A group
- * may also have been set to an id to come (XGROUP SETID), so this is for a damaged store only.
+ * If new entries got the ids of those that are missing, groups would take them for read and never give them. No store
+ * that is whole has groups that have read more than was ever added; but one that was salvaged may, without a damage.
  */
 static void
 streams_load_follow_groups(struct streams_load *load)
@@ -274,7 +274,7 @@ streams_load_follow_groups(struct streams_load *load)
 	for (size_t i = 0; i < load->all_streams.n; i++) {
 		struct stream *stream = load->all_streams.entries[i].stream;
 
-		if (!streams_load_lacks_entries(stream, &last))
+		if (!streams_load_lacks_entries(load, stream, &last))
 			continue;
 		stream_set_last(load->streams, stream, last);
 		group_lag_limit(load->streams, stream);
@@ -378,7 +378,7 @@ streams_load(struct streams *streams)
 	r = storage_load(streams->storage, &loader, error, sizeof(error));
 	if (r == 0)
 		r = streams_load_add_tails(&load);
-	if (r == 0 && load.damaged > 0)
+	if (r == 0)
 		streams_load_follow_groups(&load);
 	tails_load_deinit(&load.tails);
 	free(load.all_streams.entries);

@@ -374,7 +374,7 @@ a_bad_tail_leaves_the_next_one(void **state __attribute__((unused)))
 
 /* What was lost does not come back with new entries: they get ids behind those that groups know, which give them. */
 static void
-groups_know_more_than_is_left(void **state __attribute__((unused)))
+lose_entries(bool is_damaged)
 {
 	struct stream_group *group;
 	struct stream *a;
@@ -390,7 +390,11 @@ groups_know_more_than_is_left(void **state __attribute__((unused)))
 	keep_commit(&keep);
 	for (uint64_t no = 4; no <= 10; no++) {
 		key = htobe64(no);
-		storage_put(keep.storage, STORAGE_TAILS, 1, (struct slice){ (uint8_t *)&key, 8 }, slice_of("\x01"));
+		if (is_damaged)
+			storage_put(keep.storage, STORAGE_TAILS, 1, (struct slice){ (uint8_t *)&key, 8 },
+			            slice_of("\x01"));
+		else
+			storage_delete(keep.storage, STORAGE_TAILS, 1, (struct slice){ (uint8_t *)&key, 8 });
 	}
 	add_each(&keep, keep_get(&keep, "c"), 1, 1);
 	for (int i = 0; i < 2; i++) {
@@ -400,10 +404,17 @@ groups_know_more_than_is_left(void **state __attribute__((unused)))
 		assert_int_equal(a->last.ms, 9);
 		assert_int_equal(TAILQ_FIRST(&a->groups)->last.ms, 8);
 		assert_int_equal(TAILQ_FIRST(&a->groups)->entries_read, a->added);
-		assert_int_equal(keep_find(&keep, "b")->last.ms, 3);
+		assert_int_equal(keep_find(&keep, "b")->last.ms, is_damaged ? 3 : 0);
 		assert_int_equal(keep_find(&keep, "c")->last.ms, 1);
 	}
 	keep_deinit(&keep);
+}
+
+static void
+groups_know_more_than_is_left(void **state __attribute__((unused)))
+{
+	lose_entries(true);
+	lose_entries(false); /* as in a store that was salvaged */
 }
 
 /* The store has no record of a stream, but its entries: a new stream does not get its number, and so not the entries.
