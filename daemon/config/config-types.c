@@ -251,22 +251,32 @@ const struct config_type config_type_group = {
 	.expected = "a group",
 };
 
+/* names: of users and @groups that there are not, separated by ", ". */
+static int
+type_refuse_principals(char *names, struct config_error *ret_error)
+{
+	char all[2048] = ""; /* more than `names` take */
+	size_t len = 0;
+
+	for (char *name; (name = strsep(&names, ",")) && len < sizeof(all);) {
+		name += strspn(name, " ");
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%sno %s '%s'", len > 0 ? ", " : "",
+		                        name[0] == '@' ? "group" : "user", name + (name[0] == '@'));
+	}
+	return type_fail(ret_error, "there is %s", all);
+}
+
 static int
 type_parse_principals(const char *text, void *at, struct config_error *ret_error)
 {
 	struct access_list *list = at, old = *list;
-	char bad[256] = "", all[2048] = "", *rest = bad; /* more than all names of `bad` take */
-	size_t len = 0;
+	char bad[256] = "";
 	int r = access_list_parse(text, list, bad, sizeof(bad));
 
 	if (r == 0)
 		access_list_deinit(&old);
 	else if (r == -ENOENT)
-		for (char *name; (name = strsep(&rest, ",")); rest += rest != NULL) /* ", " separates them */
-			len += (size_t)snprintf(all + len, sizeof(all) - len, "%sno %s '%s'", len > 0 ? ", " : "",
-			                        name[0] == '@' ? "group" : "user", name + (name[0] == '@'));
-	if (r == -ENOENT)
-		r = type_fail(ret_error, "there is %s", all);
+		r = type_refuse_principals(bad, ret_error);
 	else if (r == -EINVAL)
 		r = type_fail(ret_error, "'%s' is not %s", bad, config_type_principals.expected);
 	return r;
