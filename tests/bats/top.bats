@@ -419,7 +419,7 @@ terminal_is_restored() {
     see '^q quit'
     tmux_ resize-window -x 60 -y 20
     keys h
-    see 'Any key'
+    see 'Space goes on'
     keys q q
     see '^prompt:$'
 }
