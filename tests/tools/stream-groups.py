@@ -5,18 +5,8 @@ with: what is newer (XREADGROUP with CLAIM, XACKDEL, XNACK), and the limit of pe
 import sys
 import time
 
+from cases import CASES, case, expect
 from resp import Client, Error, info, wait_until
-
-CASES = {}
-
-
-def case(function):
-    CASES[function.__name__] = function
-    return function
-
-
-def expect(got, wanted):
-    assert got == wanted, "got %r, not %r" % (got, wanted)
 
 
 def fill(client, key, n, groups=("g",), first=1):
