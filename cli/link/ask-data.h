@@ -1,5 +1,6 @@
 /*
- * What the questions (ask.c) and the connection that they go over (ask-connection.c) share; nobody else looks into it.
+ * What the questions (ask-questions.c) and the connection that they go over (ask-connection.c) share; nobody else looks
+ * into it.
  */
 #pragma once
 
