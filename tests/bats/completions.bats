@@ -4,6 +4,11 @@
 
 load helper
 
+setup() {
+    ! is_sanitized || skip "it is the shells that are tested"
+    common_setup
+}
+
 # The channels that everything below is completed to. One is the name of a directory, some are names of verbs, one is
 # a command if somebody evaluates it.
 CHANNELS=(logs:app logs:db plain.x 'two words' news newt help send dirs -dash 'a=b' "it's" '$(touch evaluated)')

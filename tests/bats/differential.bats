@@ -30,6 +30,7 @@ differential() {
 }
 
 @test "two redis-servers reply alike" {
+    ! is_sanitized || skip "nothing of udsd runs"
     differential --itself
     assert_success
 }

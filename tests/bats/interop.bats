@@ -7,6 +7,11 @@
 
 load helper
 
+setup() {
+    ! is_sanitized || skip "the libraries see no difference"
+    common_setup
+}
+
 INTEROP=$TOP/tests/interop
 
 # converse COMMAND...: runs it, with the socket's path as its last argument, through the whole conversation.

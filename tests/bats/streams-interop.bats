@@ -7,6 +7,11 @@
 
 load helper
 
+setup() {
+    ! is_sanitized || skip "the libraries see no difference"
+    common_setup
+}
+
 INTEROP=$TOP/tests/interop
 
 start_redis_hub() {

@@ -1,10 +1,10 @@
 """many.py SOCKET N: N clients at once; each is answered, and each gets a message that is published to all."""
 import sys
 
-from resp import Client
+from resp import Client, connect_many
 
 path, n = sys.argv[1], int(sys.argv[2])
-clients = [Client(path) for _ in range(n)]
+clients = connect_many(path, n)
 for client in clients:
     client.send("PING")
 for client in clients:

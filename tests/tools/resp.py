@@ -132,6 +132,21 @@ class Client:
             return data
 
 
+def connect_many(path, count):
+    """So many clients; there is not always room for one more in the listener's backlog."""
+    clients = []
+
+    def comes():
+        try:
+            clients.append(Client(path))
+        except BlockingIOError:
+            return False
+        return True
+    while len(clients) < count:
+        wait_until(comes, "a connection")
+    return clients
+
+
 def wait_until(condition, what):
     end = time.monotonic() + PATIENCE
     while not condition():

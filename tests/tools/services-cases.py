@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 
-from resp import Client, Error, info, wait_until
+from resp import Client, Error, connect_many, info, wait_until
 
 PATH = sys.argv[1]
 VERSIONS = "2", "3"
@@ -624,17 +624,7 @@ def limits():
 def parked(count):
     """So many idle workers cost at most 600 bytes each, and no CPU time."""
     pid, count = int(count), 10000
-    clients = []
-
-    def comes():
-        """One more client; there is not always room in the listener's backlog."""
-        try:
-            clients.append(Client(PATH))
-        except BlockingIOError:
-            return False
-        return True
-    while len(clients) < count:
-        wait_until(comes, "a connection")
+    clients = connect_many(PATH, count)
     for client in clients:
         client.call("PING")
 
