@@ -43,16 +43,12 @@ common_setup() {
     unset XDG_RUNTIME_DIR
 }
 
-# Ends every process that the test started, and the children of shells that it started. A daemon that has ended by
-# itself, or that does not end well, fails the test.
+# Ends every process that the test started. A daemon that has ended by itself, or that does not end well, fails the test.
 common_teardown() {
-    local pid children
+    local pid
     for pid in "${PIDS[@]}"; do
         [ -z "${DAEMONS[$pid]:-}" ] || continue
         kill -CONT "$pid" 2>/dev/null || true
-        children=()
-        read -r -a children 2>/dev/null <"/proc/$pid/task/$pid/children" || true # it has no newline
-        [ "${#children[@]}" -eq 0 ] || kill -KILL "${children[@]}" 2>/dev/null || true
         kill -KILL "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
     done
