@@ -510,7 +510,7 @@ has_line() { # FILE LINE
     start_store
     fill a 1 100000
     ask XADD a '*' message end
-    background bash -c "'$UDSCTL' recv --from first a | { sleep 0.5; cat; } >'$DIR/out'"
+    background "$UDSCTL" recv --from first a > >(exec 3>&- 8>&-; sleep 0.5; exec cat >"$DIR/out")
     wait_until ends_with "$DIR/out" end
     { seq 100000; echo end; } | cmp - "$DIR/out"
     mkfifo "$DIR/fifo"

@@ -210,7 +210,7 @@ start_load() {
 
 @test "top: the streams, if there is a store" {
     start_udsd --store "$DIR/store"
-    background sh -c 'while echo "XADD busy * f v"; do sleep 0.01; done | redis-cli -s "$0" >/dev/null' "$S"
+    background redis-cli -s "$S" -r -1 -i 0.01 XADD busy '*' f v >/dev/null
     redis-cli -s "$S" XADD idle '*' f v
     redis-cli -s "$S" XGROUP CREATE busy workers 0 MKSTREAM
     redis-cli -s "$S" XGROUP CREATE idle workers 0
