@@ -176,8 +176,7 @@ positions_put_row(const struct position *row, struct buf *b)
 
 	entry_id_format(id, row->id);
 	memory_check(buf_printf(b, "stream %s ", id));
-	memory_check(row->count == PLACE_COUNT_UNKNOWN ? buf_append(b, "-", 1)
-	                                                  : buf_printf(b, "%" PRIu64, row->count));
+	memory_check(row->count == PLACE_COUNT_UNKNOWN ? buf_append(b, "-", 1) : buf_printf(b, "%" PRIu64, row->count));
 	memory_check(buf_append(b, " ", 1));
 	for (const uint8_t *p = row->name.p; p < row->name.p + row->name.len; p++)
 		memory_check(*p <= ' ' || *p == 0x7f || *p == '\\' ? buf_printf(b, "\\x%02x", *p)

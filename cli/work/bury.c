@@ -26,11 +26,11 @@ bury_execute(struct ask *a, size_t at, size_t n, const struct resp_node **ret_re
 
 	if (status != 0)
 		return status;
-	if (query_is_error(nodes))
+	if (resp_node_is_error(nodes))
 		return ask_refuse(nodes);
 	for (size_t i = 0; i < at && node < nodes->end; i++)
 		node = nodes[node].end;
-	if (node < nodes->end && query_is_error(&nodes[node]))
+	if (node < nodes->end && resp_node_is_error(&nodes[node]))
 		return ask_refuse(&nodes[node]);
 	if (node >= nodes->end || nodes[node].elements != n)
 		return ASK_FOREIGN;

@@ -64,7 +64,7 @@ dead_find_last(const struct queue *q, struct entry_id *ret_last)
 	*ret_last = ENTRY_ID_MIN;
 	if (status != 0)
 		return status;
-	if (query_is_error(reply))
+	if (resp_node_is_error(reply))
 		return slice_is_word(reply->text, "ERR no such key") ? 0 : ask_refuse(reply);
 	last = ask_lookup(reply, "last-generated-id");
 	return last && entry_id_parse(last->text, 0, ret_last) ? 0 : ASK_FOREIGN;

@@ -51,7 +51,7 @@ find_job(struct queue *q, const char *id, enum find_place *ret_place, struct que
 	*ret_place = FIND_NONE;
 	if (q->has_group) {
 		status = query_ask(q->a, &nodes, "UDSD", "PENDING", q->stream, q->group, id, id, NULL);
-		if (status != 0 || query_is_error(nodes))
+		if (status != 0 || resp_node_is_error(nodes))
 			return status ?: ask_refuse(nodes);
 		if (nodes->elements > 0) {
 			queue_read_job(ret_job, &nodes[1]);

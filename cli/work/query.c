@@ -42,12 +42,6 @@ query_put_command(struct buf *commands, ...)
 	commands->len += resp_put_command((char *)commands->data + commands->len, words, n);
 }
 
-bool
-query_is_error(const struct resp_node *reply)
-{
-	return resp_node_is_error(reply);
-}
-
 static bool
 query_is_entry(const struct resp_node *node)
 {
@@ -91,7 +85,7 @@ query_read_entries(struct ask *a, const char *stream, const char *after, uint64_
 	status = query_ask(a, &reply, "XREAD", "COUNT", text, "STREAMS", stream, after, NULL);
 	if (status != 0)
 		return status;
-	if (query_is_error(reply))
+	if (resp_node_is_error(reply))
 		return ask_refuse(reply);
 	return query_take_entries(reply, ret_list) ? 0 : ASK_FOREIGN;
 }
@@ -147,7 +141,7 @@ query_page(struct query_pages *pages, const struct resp_node **ret_reply, ...)
 		status = ask_try(pages->a, ret_reply, words, n + 2);
 		if (status != 0)
 			return status;
-		if (!query_is_error(*ret_reply))
+		if (!resp_node_is_error(*ret_reply))
 			return (*ret_reply)->type == RESP_ARRAY ? 0 : ASK_FOREIGN;
 		if (pages->most == 1 || !query_is_too_long(*ret_reply))
 			return ask_refuse(*ret_reply);

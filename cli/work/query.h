@@ -20,8 +20,6 @@ int query_ask(struct ask *a, const struct resp_node **ret_reply, ...) __attribut
 /* Appends such a command, for ask_all(). */
 void query_put_command(struct buf *commands, ...) __attribute__((sentinel));
 
-bool query_is_error(const struct resp_node *reply);
-
 /*
  * The entries of a reply to XREAD about one stream: an array of arrays of an id and an array of fields; NULL: none.
  * Returns false if it is another reply.

@@ -60,7 +60,7 @@ queue_take_rule(struct queue *q)
 
 	if (status != 0)
 		return status;
-	if (query_is_error(reply))
+	if (resp_node_is_error(reply))
 		return ask_refuse(reply);
 	q->is_paused = queue_number(reply, "paused") > 0;
 	if (ask_lookup(reply, "dead_letter"))
@@ -90,7 +90,7 @@ queue_open(struct queue *q, struct ask *a, const char *stream, const char *group
 	status = query_ask(a, &reply, "XINFO", "GROUPS", stream, NULL);
 	if (status != 0)
 		return status;
-	if (query_is_error(reply))
+	if (resp_node_is_error(reply))
 		return slice_is_word(reply->text, "ERR no such key") ? 0 : ask_refuse(reply);
 	q->has_stream = true;
 	queue_take_groups(q, reply);
@@ -124,7 +124,7 @@ queue_create(struct queue *q)
 	const struct resp_node *reply;
 	int status = query_ask(q->a, &reply, "XGROUP", "CREATE", q->stream, q->group, "0", "MKSTREAM", NULL);
 
-	if (status == 0 && query_is_error(reply) && !answers_error_is(&reply->text, "BUSYGROUP"))
+	if (status == 0 && resp_node_is_error(reply) && !answers_error_is(&reply->text, "BUSYGROUP"))
 		status = ask_refuse(reply);
 	q->has_stream = q->has_group = true;
 	return status;

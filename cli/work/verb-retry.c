@@ -13,8 +13,8 @@
 #include "body.h"
 #include "bury.h"
 #include "dead.h"
-#include "memory.h"
 #include "find.h"
+#include "memory.h"
 #include "plan.h"
 #include "print.h"
 #include "queue.h"
@@ -100,7 +100,7 @@ retry_added_cb(const struct resp_node *reply, void *arg)
 	struct retry *retry = arg;
 	size_t at = retry->n_answered++;
 
-	if (query_is_error(reply)) {
+	if (resp_node_is_error(reply)) {
 		retry->refused = retry->refused ?: ask_refuse(reply);
 		return 0;
 	}
@@ -227,7 +227,9 @@ verb_retry_run(const void *options)
 	a = ask_new(&o->common);
 	retry = memory_alloc(sizeof(*retry));
 	retry->q = &q;
-	status = queue_open(&q, a, o->common.args[0], o->group ? o->group : PLAN_GROUP) ?: queue_require(&q, o->group) ?: retry_run(retry, o);
+	status = queue_open(&q, a, o->common.args[0], o->group ? o->group : PLAN_GROUP) ?: queue_require(&q, o->group);
+	if (status == 0)
+		status = retry_run(retry, o);
 	buf_deinit(&retry->commands);
 	free(retry);
 	return ask_end(a, status);

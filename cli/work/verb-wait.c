@@ -2,9 +2,9 @@
 #include <inttypes.h>
 #include <sysexits.h>
 
+#include "find.h"
 #include "loop.h"
 #include "memory.h"
-#include "find.h"
 #include "plan.h"
 #include "queue.h"
 #include "say.h"
@@ -39,7 +39,9 @@ wait_one(struct queue *q, const char *id, uint64_t end, int *ret_status)
 	int status;
 
 	for (uint64_t ms = WAIT_FIRST;; ms = ms < WAIT_LAST / 2 ? 2 * ms : WAIT_LAST) {
-		status = queue_open(q, q->a, q->stream, q->group) ?: queue_require_stream(q) ?: find_job(q, id, &place, &job, dead);
+		status = queue_open(q, q->a, q->stream, q->group) ?: queue_require_stream(q);
+		if (status == 0)
+			status = find_job(q, id, &place, &job, dead);
 		if (status != 0)
 			return status;
 		if (place == FIND_NONE)

@@ -252,10 +252,10 @@ void
 turn_once(struct turn *turn)
 {
 	const struct streams *streams = turn_streams(turn);
-	bool is_busy = pass_has_work(loop_bus(turn->loop)) || stop_has_work(&turn->stop) ||
-	               (services_have_work(&loop_bus(turn->loop)->services) &&
-	                !loop_bus(turn->loop)->flow.is_exclusive) ||
-	               (streams && turn_streams_have_work(streams));
+	bool is_busy =
+	    pass_has_work(loop_bus(turn->loop)) || stop_has_work(&turn->stop) ||
+	    (services_have_work(&loop_bus(turn->loop)->services) && !loop_bus(turn->loop)->flow.is_exclusive) ||
+	    (streams && turn_streams_have_work(streams));
 
 	stop_note_clients(&turn->stop);
 	event_base_loop(turn->loop->base, EVLOOP_ONCE | (is_busy ? EVLOOP_NONBLOCK : 0));

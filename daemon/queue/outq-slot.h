@@ -23,8 +23,8 @@ outq_slot_is_first(const struct outq *q, const struct barrier *slot)
 }
 
 /*
- * Whether the reply of the slot need not be copied: it is the first one, and so can be written; or the one before it was
- * filled in from the same chunk and not copied either, since it can be written, too, or keeps that chunk anyway.
+ * Whether the reply of the slot need not be copied: it is the first one, and so can be written; or the one before it
+ * was filled in from the same chunk and not copied either, since it can be written, too, or keeps that chunk anyway.
  */
 static inline bool
 outq_slot_is_due(const struct outq *q, const struct barrier *slot, const struct chunk *chunk)

@@ -1,6 +1,6 @@
 /*
- * udsd-spawn COUNT JOBS PROGRAM: starts the program so many times, so many at once, and waits for each: what is left to a
- * queue of jobs by the kernel and the C library.
+ * udsd-spawn COUNT JOBS PROGRAM: starts the program so many times, so many at once, and waits for each: what is left to
+ * a queue of jobs by the kernel and the C library.
  */
 #include <spawn.h>
 #include <stdio.h>

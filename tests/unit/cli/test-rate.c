@@ -97,10 +97,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_limit),
-		cmocka_unit_test(test_one_at_once_then_a_pause),
-		cmocka_unit_test(test_bursts_are_bounded),
-		cmocka_unit_test(test_a_pause_adds_nothing_to_a_full_bucket),
+		cmocka_unit_test(test_no_limit),           cmocka_unit_test(test_one_at_once_then_a_pause),
+		cmocka_unit_test(test_bursts_are_bounded), cmocka_unit_test(test_a_pause_adds_nothing_to_a_full_bucket),
 		cmocka_unit_test(test_the_rate_holds),
 	};
 

@@ -218,10 +218,12 @@ client_list(struct hub *hub)
 	peer_say(a, text);
 	hub_settle(hub);
 	assert_int_equal(buf_append(&a->got, "", 1), 0);
-	assert_non_null(strstr((char *)a->got.data,
-	                       " pid=1 published=2 delivered=0 clogged=0 mode= udsd-sub=0 replaying=0 channels= patterns=\n"));
-	assert_non_null(strstr((char *)a->got.data,
-	                       " pid=2 published=0 delivered=2 clogged=1 mode= udsd-sub=0 replaying=0 channels=x patterns=\n"));
+	assert_non_null(
+	    strstr((char *)a->got.data,
+	           " pid=1 published=2 delivered=0 clogged=0 mode= udsd-sub=0 replaying=0 channels= patterns=\n"));
+	assert_non_null(
+	    strstr((char *)a->got.data,
+	           " pid=2 published=0 delivered=2 clogged=1 mode= udsd-sub=0 replaying=0 channels=x patterns=\n"));
 	say(a, "");
 	say(b, "");
 }

@@ -249,7 +249,7 @@ int
 main(void)
 {
 	static const struct manner whole = { HUB_WHOLE, false }, small = { HUB_SMALL, false },
-	                           any = { HUB_RANDOM, false }, wide = { HUB_WHOLE, true };
+				   any = { HUB_RANDOM, false }, wide = { HUB_WHOLE, true };
 	const struct CMUnitTest tests[] = {
 		{ "whole reads", as_the_model_says, NULL, NULL, (void *)&whole },
 		{ "a small buffer", as_the_model_says, NULL, NULL, (void *)&small },
