@@ -15,6 +15,7 @@ load helper
         wait_until has_lines "$DIR/out" $((n / 4 * i - n / 8))
         kill_udsd
         start_udsd
+        wait_until info_is connected_clients 3 # sender and receiver are back, and who asks; else a kill may hit neither
         wait "$feeder"
     done
     exec 8>&-
