@@ -127,6 +127,15 @@ say_at(enum say_level level, const char *format, ...)
 }
 
 void
+say_in_use(const char *what, const char *path, pid_t pid)
+{
+	if (pid > 0)
+		say("%s '%s' is in use by process %d", what, path, (int)pid);
+	else
+		say("%s '%s' is in use by another process", what, path);
+}
+
+void
 say_progress(const char *format, ...)
 {
 	struct winsize w = { 0 };

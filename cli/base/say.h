@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Call first. */
 void say_init(void);
@@ -24,6 +25,9 @@ bool say_at(enum say_level level, const char *format, ...) __attribute__((format
 #define say(...) say_at(SAY_ALWAYS, __VA_ARGS__)
 #define say_notice(...) say_at(SAY_NOTICE, __VA_ARGS__)
 #define say_verbose(...) say_at(SAY_VERBOSE, __VA_ARGS__)
+
+/* An error: another process works with this file; pid 0: which one is not known. */
+void say_in_use(const char *what, const char *path, pid_t pid);
 
 /* Writes bytes of somebody else as they are, in order with the lines. None is lost, so the caller sets a bound to what
  * waits: with the two functions below. */

@@ -122,10 +122,7 @@ into_open(const char *path, const struct into_mark *mark, struct into **ret_into
 	}
 	r = state_file_lock(fd, &pid);
 	if (r == STATE_FILE_E_LOCKED) {
-		if (pid > 0)
-			say("recv: --into: '%s' is in use by process %d", path, (int)pid);
-		else
-			say("recv: --into: '%s' is in use by another process", path);
+		say_in_use("recv: --into:", path, pid);
 		return EX_TEMPFAIL;
 	}
 	if (r == 0)

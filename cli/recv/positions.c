@@ -145,10 +145,7 @@ positions_open(struct positions *p, const char *path)
 	    r == 0 && !memchr(text.data, '\0', text.len - 1) && positions_read(p, (char *)text.data, text.len - 1);
 	buf_deinit(&text);
 	if (r == STATE_FILE_E_LOCKED) {
-		if (pid > 0)
-			say("recv: the positions in '%s' are in use by process %d", path, (int)pid);
-		else
-			say("recv: the positions in '%s' are in use by another process", path);
+		say_in_use("recv: --position:", path, pid);
 		return EX_TEMPFAIL;
 	}
 	if (r < 0) {

@@ -65,10 +65,8 @@ position_parse(struct position *p, const char *text)
 static int
 position_report(const char *path, int r, pid_t pid)
 {
-	if (r == STATE_FILE_E_LOCKED && pid > 0)
-		say("position '%s' is in use by process %d", path, (int)pid);
-	else if (r == STATE_FILE_E_LOCKED)
-		say("position '%s' is in use by another process", path);
+	if (r == STATE_FILE_E_LOCKED)
+		say_in_use("position", path, pid);
 	else
 		say("position '%s': %s", path, r == -EINVAL ? "it is not a regular file" : strerror(-r));
 	return r == STATE_FILE_E_LOCKED        ? EX_TEMPFAIL

@@ -17,8 +17,6 @@
 static int
 source_spool_report_error(const char *path, int r, const struct spool_report *report)
 {
-	char by[32] = "another process";
-
 	switch (r) {
 	case SPOOL_E_FOREIGN:
 		say("spool '%s': this is not a spool; it was not changed", path);
@@ -27,9 +25,7 @@ source_spool_report_error(const char *path, int r, const struct spool_report *re
 		say("spool '%s': its head is damaged; move it away to start a new one", path);
 		return EX_DATAERR;
 	case SPOOL_E_LOCKED:
-		if (report->pid > 0)
-			snprintf(by, sizeof(by), "process %d", (int)report->pid);
-		say("spool '%s' is in use by %s", path, by);
+		say_in_use("spool", path, report->pid);
 		return EX_TEMPFAIL;
 	case SPOOL_E_OWNER:
 		say("spool '%s' belongs to uid %u; it must be your own", path, (unsigned int)report->uid);
