@@ -72,20 +72,17 @@ _udsctl_offer_files() {
     done < <(compgen -f -- "$path")
 }
 
-# Asks the running daemon (channels --names, streams --names, services --names, clients --ids); prints nothing if there is none.
+# Asks the running daemon (channels --names, streams --names, services --names, clients --ids,
+# jobs --ids); prints nothing if there is none.
 _udsctl_ask() {
     "$program" "${socket[@]}" "$@" --timeout 500ms 2>/dev/null </dev/null
 }
 
-# Of what is listed, the words that match $1, one of each line, and are not among the arguments yet: IDs.
-_udsctl_new_words() {
-    local line word
-    while read -r line; do
-        for word in $line; do
-            [[ $word =~ $1 && " ${given[*]} " != *" $word "* ]] || continue
-            printf '%s\n' "$word"
-            break
-        done
+# Of the IDs that are listed, those that are not among the arguments yet.
+_udsctl_new_ids() {
+    local id
+    while read -r id; do
+        [[ " ${given[*]} " == *" $id "* ]] || printf '%s\n' "$id"
     done
 }
 
@@ -154,7 +151,7 @@ _udsctl_offer_options() {
         options+=' --group --jobs --retries --backoff --dead-letter --timeout --rate --count --drain --raw --print'
         options+=' --null --json'
         ;;
-    jobs) options+=' --group --dead --count --json --timeout' ;;
+    jobs) options+=' --group --dead --count --ids --json --timeout' ;;
     retry) options+=' --group --all --timeout' ;;
     pause) options+=' --group --create --timeout' ;;
     drop | wait | resume) options+=' --group --timeout' ;;
@@ -265,10 +262,10 @@ _udsctl() {
             ;;
         work,*) _udsctl_offer '' < <(_udsctl_ask streams --names) ;;
         pending,1) _udsctl_offer '' < <(_udsctl_ask groups --names "${given[0]}") ;;
-        retry,*) _udsctl_offer '' < <(_udsctl_ask jobs "${group[@]}" --dead "${given[0]}" | _udsctl_new_words '^[0-9]+-[0-9]+(-[0-9]+)?$') ;;
-        drop,* | wait,*) _udsctl_offer '' < <(_udsctl_ask jobs "${group[@]}" "${given[0]}" | _udsctl_new_words '^[0-9]+-[0-9]+(-[0-9]+)?$') ;;
+        retry,*) _udsctl_offer '' < <(_udsctl_ask jobs --ids --dead "${group[@]}" "${given[0]}" | _udsctl_new_ids) ;;
+        drop,* | wait,*) _udsctl_offer '' < <(_udsctl_ask jobs --ids "${group[@]}" "${given[0]}" | _udsctl_new_ids) ;;
         backup,0) _udsctl_offer_files '' ;;
-        kill,*) _udsctl_offer '' < <(_udsctl_ask clients --ids | _udsctl_new_words '^[0-9]+$') ;;
+        kill,*) _udsctl_offer '' < <(_udsctl_ask clients --ids | _udsctl_new_ids) ;;
         help,0) _udsctl_offer_words '' "$verbs" ;;
         esac
     fi

@@ -3,8 +3,8 @@
 set -l verbs send recv pipe ping stats clients channels services streams groups pending work jobs retry drop wait pause resume \
     call serve top monitor kill trim export import reload backup check bench help
 
-# Reads the words before the cursor and prints "verb", "arguments" (how many stand behind the verb) or "socket", each
-# with what it is. A channel may have the name of a verb, so only the first word that is no option counts as one.
+# Reads the words before the cursor and prints "verb", "argument" (each behind the verb), "arguments" (their number),
+# "socket" or "group", each with what it is. A channel may have the name of a verb, so only the first word that is no option counts as one.
 function __udsctl_words
     set -l verb
     set -l arguments 0
@@ -13,7 +13,7 @@ function __udsctl_words
     set -l words (commandline -opc)
     for word in $words[2..]
         if test -n "$waiting"
-            test $waiting = other; or printf 'socket %s\n' "$word"
+            test $waiting = other; or printf '%s %s\n' $waiting "$word"
             set waiting
             continue
         end
@@ -30,10 +30,19 @@ function __udsctl_words
             case '-s*' # not '-s?*': from fish 4 on, ? stands for itself
                 printf 'socket %s\n' (string sub -s 3 -- $word)
                 continue
-            case -f -c -u -p -n -g -j --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
+            case -g --group
+                set waiting group
+                continue
+            case '--group=*'
+                printf 'group %s\n' (string sub -s 9 -- $word)
+                continue
+            case '-g*'
+                printf 'group %s\n' (string sub -s 3 -- $word)
+                continue
+            case -f -c -u -p -n -j --file --spool --channel --receivers --user --format --sort --timeout --interval --queue-bytes \
                 --spool-bytes --rate --count --hello --pattern --exec --jobs --pid --rejoin --stop-timeout --warning --critical \
                 --from --position --into --max-entries --older-than --before --lag --pending-age \
-                --group --retries --backoff --dead-letter --wait --retry --parallel
+                --retries --backoff --dead-letter --wait --retry --parallel
                 set waiting other
                 continue
             case -
@@ -45,6 +54,7 @@ function __udsctl_words
             printf 'verb %s\n' $verb
         else
             set arguments (math $arguments + 1)
+            printf 'argument %s\n' "$word"
         end
     end
     echo arguments $arguments
@@ -70,6 +80,17 @@ function __udsctl_ask
     set -l socket (__udsctl_words | string replace -f -r '^socket ' '')
     test -z "$socket[1]"; or set socket --socket (string replace -r '^~(?=/)' $HOME -- $socket[-1])
     command udsctl $socket $argv --timeout 500ms 2>/dev/null
+end
+
+# Lists the jobs of the stream and group on the command line, but for those that are there. $argv: options of "jobs".
+function __udsctl_jobs
+    set -l words (__udsctl_words)
+    set -l given (string replace -f -r '^argument ' '' -- $words)
+    set -l group (string replace -f -r '^group ' '' -- $words)
+    test -z "$group[1]"; or set group --group $group[-1]
+    for id in (__udsctl_ask jobs --ids $argv $group $given[1])
+        contains -- $id $given; or echo $id
+    end
 end
 
 complete -c udsctl -f
@@ -192,7 +213,10 @@ complete -c udsctl -n "__udsctl_verb work" -s 0 -l null -d "End jobs with a NUL 
 complete -c udsctl -n "__udsctl_verb work" -l json -d "Print jobs as JSON, one object per line"
 complete -c udsctl -n "__udsctl_verb jobs" -l dead -d "List dead jobs"
 complete -c udsctl -n "__udsctl_verb jobs" -s n -l count -x -d "List at most so many of each state"
+complete -c udsctl -n "__udsctl_verb jobs" -l ids -d "Print only the ids"
 complete -c udsctl -n "__udsctl_verb retry" -l all -d "Retry all dead jobs of the stream"
+complete -c udsctl -n "__udsctl_verb retry; and not __udsctl_first retry" -a "(__udsctl_jobs --dead)"
+complete -c udsctl -n "__udsctl_verb drop wait; and not __udsctl_first drop wait" -a "(__udsctl_jobs)"
 complete -c udsctl -n "__udsctl_verb wait" -l timeout -x -d "Give up after so long"
 complete -c udsctl -n "__udsctl_verb call" -l timeout -x -d "Give up after this long without an answer"
 complete -c udsctl -n "__udsctl_verb call" -l wait -x -d "Wait so long for a worker to come"

@@ -20,7 +20,7 @@
 #include "record.h"
 #include "scheduled.h"
 
-/* So many jobs are listed of each state, but as JSON all. */
+/* So many jobs of each state are in the table; as JSON, and of ids, all are written. */
 #define JOBS_COUNT ((uint64_t)20)
 
 /* So many rows of a table are formatted together. */
@@ -35,13 +35,15 @@ struct jobs_options {
 	const char *group;
 	uint64_t count; /* 0: not given */
 	bool dead;
+	bool ids; /* print only these */
 };
 
 static const struct option_row rows[] = {
 	{ "group", 'g', "GROUP", "the workers' group (work)", OPTION_NAME, offsetof(struct jobs_options, group) },
 	{ "dead", 0, NULL, "list dead jobs", OPTION_FLAG, offsetof(struct jobs_options, dead) },
-	{ "count", 'n', "COUNT", "list at most so many of each state (20; with --json all)", OPTION_COUNT,
+	{ "count", 'n', "COUNT", "list at most so many of each state (20 in a table)", OPTION_COUNT,
 	  offsetof(struct jobs_options, count) },
+	{ "ids", 0, NULL, "print only the ids", OPTION_FLAG, offsetof(struct jobs_options, ids) },
 	OPTION_JSON_ROW,
 	OPTION_TIMEOUT_ROW,
 	{ 0 },
@@ -66,6 +68,7 @@ struct jobs {
 	struct queue queue;
 	struct grid table;
 	uint64_t n[JOBS_STATES], most;
+	bool is_table;
 };
 
 static const struct grid_column jobs_columns[] = {
@@ -169,7 +172,9 @@ static void
 jobs_put(struct jobs *jobs, enum jobs_state state, const struct queue_job *job, const struct resp_node *fields,
          const char *dead)
 {
-	if (jobs->o->common.json)
+	if (jobs->o->ids)
+		print("%s\n", job->id);
+	else if (jobs->o->common.json)
 		jobs_print_json(state, job, fields, dead);
 	else
 		jobs_put_row(jobs, state, job, fields);
@@ -184,7 +189,7 @@ jobs_turned_cb(void *arg)
 
 	if (is_long)
 		grid_print(&jobs->table);
-	return is_long || jobs->o->common.json ? ask_flush(jobs->queue.a) : 0;
+	return is_long || !jobs->is_table ? ask_flush(jobs->queue.a) : 0;
 }
 
 static enum jobs_state
@@ -336,11 +341,12 @@ verb_jobs_run(const void *options)
 {
 	const struct jobs_options *o = options;
 	struct ask *a;
-	struct jobs jobs = { .o = o, .most = o->count > 0 ? o->count : o->common.json ? UINT64_MAX : JOBS_COUNT };
+	struct jobs jobs = { .o = o, .is_table = !o->common.json && !o->ids };
 	int status = queue_check_arguments("jobs", &o->common, 0, 0, false, "jobs");
 
 	if (status != 0)
 		return status;
+	jobs.most = o->count > 0 ? o->count : jobs.is_table ? JOBS_COUNT : UINT64_MAX;
 	a = ask_new(&o->common);
 	status = queue_open(&jobs.queue, a, o->common.args[0], o->group ? o->group : PLAN_GROUP)
 	             ?: queue_require(&jobs.queue, o->group);
@@ -351,9 +357,9 @@ verb_jobs_run(const void *options)
 		status = jobs_list_waiting(&jobs);
 	if (status == 0 && !o->dead)
 		status = scheduled_each(a, jobs.queue.stream, jobs_scheduled_cb, jobs_turned_cb, &jobs);
-	if (status == 0 && (o->dead || !o->common.json)) /* else they are not even counted */
+	if (status == 0 && (o->dead || jobs.is_table)) /* else they are not even counted */
 		status = dead_each(&jobs.queue, jobs_dead_cb, jobs_turned_cb, &jobs);
-	if (status == 0 && !o->common.json)
+	if (status == 0 && jobs.is_table)
 		jobs_print_table(&jobs);
 	grid_deinit(&jobs.table);
 	return ask_end(a, status);
@@ -365,7 +371,7 @@ const struct verb verb_jobs = {
 	.summary = "list the jobs of a stream: waiting, running, delayed, dead",
 	.rows = rows,
 	.args_max = SIZE_MAX,
-	.examples = "udsctl jobs jobs\nudsctl jobs --dead jobs\n",
+	.examples = "udsctl jobs jobs\nudsctl jobs --ids jobs | xargs -r udsctl wait jobs\n",
 	.options_size = sizeof(struct jobs_options),
 	.run = verb_jobs_run,
 };

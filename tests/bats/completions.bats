@@ -128,7 +128,7 @@ complete_at_socket() { # SHELL
     nothing_is_wrong
 }
 
-# start_jobs: a stream with a group and two jobs, one of which is dead.
+# start_jobs: a stream with a group and three jobs: a dead, a waiting and a scheduled one.
 start_jobs() {
     start_udsd --store "$DIR/store"
     HOME_DIR=$DIR/home
@@ -137,7 +137,17 @@ start_jobs() {
     "$UDSCTL" send --store pics a
     "$UDSCTL" work -g painters --retries 0 --drain pics -- false 2>"$DIR/work" || true
     "$UDSCTL" send --store pics b
-    DEAD=$("$UDSCTL" jobs -g painters --dead pics | grep -oE '[0-9]{10,}-[0-9]+' | head -n 1)
+    "$UDSCTL" send --store --delay 1h pics c
+    DEAD=$("$UDSCTL" jobs -g painters --dead --ids pics)
+    LIVE=$("$UDSCTL" jobs -g painters --ids pics)
+}
+
+complete_jobs() { # SHELL
+    local waiting=${LIVE%%$'\n'*} scheduled=${LIVE##*$'\n'}
+    completes "$1" 'udsctl retry -g painters pics ' retry -g painters pics "$DEAD"
+    completes "$1" "udsctl wait -g painters pics ${waiting%?}" wait -g painters pics "$waiting"
+    completes "$1" "udsctl drop --group=painters pics $waiting ${scheduled%?}" drop --group=painters pics "$waiting" "$scheduled"
+    completes "$1" 'udsctl retry pics 1' retry pics 1 # no job of the group "work"
 }
 
 @test "bash completes groups, jobs and the command of a worker" {
@@ -145,7 +155,7 @@ start_jobs() {
     completes bash 'udsctl work -g pai' work -g painters
     completes bash 'udsctl jobs --group=pai' jobs --group=painters
     completes bash 'udsctl pending pics pai' pending pics painters
-    completes bash 'udsctl retry -g painters pics ' retry -g painters pics "$DEAD"
+    complete_jobs bash
     completes bash 'udsctl work pics -- ./a' work pics -- './a file'
     completes bash 'udsctl work pics -- sha256s' work pics -- sha256sum
     completes bash 'udsctl serve x -- cat a' serve x -- cat 'a file'
@@ -157,12 +167,13 @@ start_jobs() {
     nothing_is_wrong
 }
 
-@test "zsh and fish complete groups" {
+@test "zsh and fish complete groups and jobs" {
     start_jobs
     local shell
     for shell in zsh fish; do
         command -v $shell >/dev/null || continue
         completes $shell 'udsctl work -g pai' work -g painters
+        complete_jobs $shell
     done
     completes zsh 'udsctl pending pics pai' pending pics painters
     nothing_is_wrong
