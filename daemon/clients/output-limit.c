@@ -22,8 +22,14 @@
 #include "human.h"
 #include "outq-slot.h"
 
-/* What a client may have of replies that wait for a commit, in bytes, until it is held up. */
-#define HELD_MAX ((size_t)64 * 1024)
+/*
+ * What a client may have of replies that wait for a commit, in bytes, until it is held up. While one commit is written,
+ * the next one grows, and the larger it is, the less an entry costs: so a few clients may go far ahead of the disk. All
+ * clients together have no more than HELD_ALL, or HELD_MIN each.
+ */
+#define HELD_MAX ((size_t)1024 * 1024)
+#define HELD_ALL ((size_t)16 * 1024 * 1024)
+#define HELD_MIN ((size_t)64 * 1024)
 
 void
 output_limit_check(struct flow *flow, struct client *c)
@@ -50,11 +56,19 @@ output_limit_check(struct flow *flow, struct client *c)
 	flow_resume_throttled(flow);
 }
 
+/* Whether so much that is held is too much for a client. */
+static bool
+output_limit_is_far_ahead(const struct flow *flow, size_t cost)
+{
+	return cost > HELD_MIN && (cost > HELD_MAX || cost > HELD_ALL / (flow->stats.clients + 1));
+}
+
 void
 output_limit_check_held(struct flow *flow, struct client *c)
 {
-	size_t most = outq_is_held_by_slot(&c->out) ? flow->limits.queue_limit : HELD_MAX;
-	bool held_up = outq_held_cost(&c->out) > most;
+	size_t cost = outq_held_cost(&c->out);
+	bool held_up =
+	    outq_is_held_by_slot(&c->out) ? cost > flow->limits.queue_limit : output_limit_is_far_ahead(flow, cost);
 
 	if (held_up == c->held_up)
 		return;
