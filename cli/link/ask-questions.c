@@ -1,13 +1,11 @@
 /* The questions: what is sent, and what becomes of the reply. */
 #include "ask.h"
 
-#include <stdarg.h>
+#include <assert.h>
 
 #include "ask-data.h"
 #include "memory.h"
 #include "resp-encode.h"
-
-#define WORDS_MAX 16
 
 static void
 ask_put_words(struct ask *a, const struct slice *words, size_t n)
@@ -17,16 +15,25 @@ ask_put_words(struct ask *a, const struct slice *words, size_t n)
 	a->out.len = resp_put_command((char *)a->out.data, words, n);
 }
 
-static void
-ask_put_command(struct ask *a, va_list ap)
+size_t
+ask_collect(struct slice words[ASK_WORDS_MAX], va_list ap)
 {
-	struct slice words[WORDS_MAX];
 	const char *word;
 	size_t n = 0;
 
-	while ((word = va_arg(ap, const char *)) && n < WORDS_MAX)
+	while ((word = va_arg(ap, const char *))) {
+		assert(n < ASK_WORDS_MAX);
 		words[n++] = slice_of(word);
-	ask_put_words(a, words, n);
+	}
+	return n;
+}
+
+static void
+ask_put_command(struct ask *a, va_list ap)
+{
+	struct slice words[ASK_WORDS_MAX];
+
+	ask_put_words(a, words, ask_collect(words, ap));
 }
 
 /* Sends what is in out, and waits for its reply, which is copied. */

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +46,10 @@ int ask(struct ask *a, const struct resp_node **ret_reply, ...) __attribute__((s
 
 /* The same for words of any bytes. */
 int ask_words(struct ask *a, const struct resp_node **ret_reply, const struct slice *words, size_t n);
+
+/* For functions that take words as ask() does: puts those up to NULL there, and returns their number. */
+#define ASK_WORDS_MAX 32
+size_t ask_collect(struct slice words[ASK_WORDS_MAX], va_list ap);
 
 /* Called with one reply, message or element. Returns 0 to go on, or what the question is to return. */
 typedef int ask_cb(const struct resp_node *node, void *arg);

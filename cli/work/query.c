@@ -9,19 +9,15 @@
 #include "num.h"
 #include "resp-encode.h"
 
-#define QUERY_WORDS_MAX ((size_t)32)
-
 int
 query_ask(struct ask *a, const struct resp_node **ret_reply, ...)
 {
-	struct slice words[QUERY_WORDS_MAX];
-	const char *word;
-	size_t n = 0;
+	struct slice words[ASK_WORDS_MAX];
+	size_t n;
 	va_list ap;
 
 	va_start(ap, ret_reply);
-	while ((word = va_arg(ap, const char *)) && n < QUERY_WORDS_MAX)
-		words[n++] = slice_of(word);
+	n = ask_collect(words, ap);
 	va_end(ap);
 	return ask_try(a, ret_reply, words, n);
 }
@@ -29,14 +25,12 @@ query_ask(struct ask *a, const struct resp_node **ret_reply, ...)
 void
 query_put_command(struct buf *commands, ...)
 {
-	struct slice words[QUERY_WORDS_MAX];
-	const char *word;
-	size_t n = 0;
+	struct slice words[ASK_WORDS_MAX];
+	size_t n;
 	va_list ap;
 
 	va_start(ap, commands);
-	while ((word = va_arg(ap, const char *)) && n < QUERY_WORDS_MAX)
-		words[n++] = slice_of(word);
+	n = ask_collect(words, ap);
 	va_end(ap);
 	memory_check(buf_reserve(commands, resp_command_size(words, n)));
 	commands->len += resp_put_command((char *)commands->data + commands->len, words, n);
@@ -123,16 +117,14 @@ query_is_too_long(const struct resp_node *error)
 int
 query_page(struct query_pages *pages, const struct resp_node **ret_reply, ...)
 {
-	struct slice words[QUERY_WORDS_MAX + 2];
+	struct slice words[ASK_WORDS_MAX + 2];
 	char count[NUM_DIGITS_MAX + 1];
-	const char *word;
-	size_t n = 0;
+	size_t n;
 	int status;
 	va_list ap;
 
 	va_start(ap, ret_reply);
-	while ((word = va_arg(ap, const char *)) && n < QUERY_WORDS_MAX)
-		words[n++] = slice_of(word);
+	n = ask_collect(words, ap);
 	va_end(ap);
 	words[n] = slice_of("COUNT");
 	for (;; pages->most = pages->most / 4 + 1) {
