@@ -6,13 +6,7 @@
 # subscribes again, and publishing works.
 
 load helper
-
-setup() {
-    ! is_sanitized || skip "the libraries see no difference"
-    common_setup
-}
-
-INTEROP=$TOP/tests/interop
+load libraries
 
 # converse COMMAND...: runs it, with the socket's path as its last argument, through the whole conversation.
 converse() {
@@ -45,23 +39,6 @@ converse() {
     stop_udsd
 }
 
-# said LINE [TIMES]: waits until $program has written the line so often.
-said() {
-    wait_until has_said_or_ended "$@"
-    has_said "$@" || {
-        cat "$DIR/out" "$DIR/err" >&2
-        return 1
-    }
-}
-
-has_said() {
-    [ "$(grep -cxF "$1" "$DIR/out")" -ge "${2:-1}" ]
-}
-
-has_said_or_ended() {
-    has_said "$@" || is_gone "$program"
-}
-
 @test "redis-py" {
     "$PYTHON" -c 'import redis' 2>/dev/null || skip "python3-redis is not installed"
     converse "$PYTHON" "$INTEROP/redis-py.py"
@@ -70,11 +47,6 @@ has_said_or_ended() {
 @test "redis-py with asyncio" {
     "$PYTHON" -c 'import redis.asyncio' 2>/dev/null || skip "python3-redis is not installed"
     converse "$PYTHON" "$INTEROP/redis-py-asyncio.py"
-}
-
-need_node() {
-    node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null || skip "no node of version 18 or later"
-    [ -e "$INTEROP/node_modules/.package-lock.json" ] || skip "the libraries of tests/interop/package-lock.json are not installed"
 }
 
 @test "node-redis, RESP2" {

@@ -2,16 +2,13 @@
 # udsctl send --follow: each line of a log that grows, across rotation in its ways, and across restarts.
 
 load helper
+load streams
 
 setup() {
     common_setup
     LOGFILE=$DIR/logs/app.log
     mkdir "$DIR/logs"
     SENDER=
-}
-
-start_store() {
-    start_udsd --store "$DIR/store"
 }
 
 # follow [OPTION...]: starts the sender, $SENDER, with a position.

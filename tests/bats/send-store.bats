@@ -2,16 +2,11 @@
 # udsctl send --store: each message is in the stream once, and exit status 0 means that it is on the disk.
 
 load helper
+load streams
 
 setup() {
     common_setup
     SPOOL=$DIR/spool
-}
-
-# start_store [LINE...]: a daemon with a store, and these lines in the section [store].
-start_store() {
-    printf '%s\n' '[listener bus]' "listen = $S" '[store]' "directory = $DIR/store" "$@" >"$DIR/conf"
-    start_with_config
 }
 
 # call WORD...: a command, and its reply as one line.

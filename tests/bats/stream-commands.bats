@@ -3,12 +3,8 @@
 # only, long answers, many keys. tests/differential has their answers.
 
 load helper
+load streams
 load users
-
-# start_store [LINE...]: a daemon with a store.
-start_store() {
-    start_configured '[store]' "directory = $DIR/store" "$@"
-}
 
 # restart_store: kills the daemon; all that is in the store is on disk only then.
 restart_store() {

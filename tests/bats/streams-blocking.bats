@@ -3,6 +3,7 @@
 # messages while the disk stands still.
 
 load helper
+load streams
 
 # blocking CASE [PORT]: in a daemon with streams; with the port of its TCP listener, over that.
 blocking() {
@@ -10,73 +11,69 @@ blocking() {
     assert_success
 }
 
-start_with_store() {
-    start_udsd --store "$DIR/store" "$@"
-}
-
 @test "entries wake those that wait for the stream, by number or by name" {
-    start_with_store
+    start_store
     blocking wakes
 }
 
 @test "clients that follow a stream get what they asked for, together or alone" {
-    start_with_store
+    start_store
     blocking followers
     blocking changes_between
 }
 
 @test "workers of a group are woken in turn; one that goes keeps no entry from the others" {
-    start_with_store
+    start_store
     blocking workers
 }
 
 @test "a deadline is met, and never early; a transaction does not wait" {
-    start_with_store
+    start_store
     blocking deadlines
 }
 
 @test "CLIENT UNBLOCK" {
-    start_with_store
+    start_store
     blocking unblock
 }
 
 @test "CLIENT LIST and CLIENT KILL of a client that waits; its later commands wait in order" {
-    start_with_store
+    start_store
     blocking list
 }
 
 @test "a peer that hangs up while it waits is noticed at once" {
-    start_with_store
+    start_store
     blocking hang_up
 }
 
 @test "a peer that only sends no more gets its answer" {
-    start_with_store
+    start_store
     blocking half_closed
 }
 
 @test "hung up and half-closed over TCP" {
     local port
     port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    start_with_store --listen "127.0.0.1:$port"
+    start_udsd --store "$DIR/store" --listen "127.0.0.1:$port"
     blocking hang_up "$port"
     blocking half_closed "$port"
 }
 
 @test "a stop closes clients that wait" {
-    start_with_store
+    start_store
     blocking stop
     wait_exit "$UDSD_PID"
     assert_equal "$status" 0
 }
 
 @test "clients that wait cost no time" {
-    start_with_store
+    start_store
     blocking idle
 }
 
 @test "a stream that expires ends a wait, though nobody else does anything" {
-    start_with_store
+    start_store
     blocking expiry
 }
 

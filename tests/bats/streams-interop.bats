@@ -6,13 +6,7 @@
 # library connects again, and blocking works. redis-server goes first, so that a failure with udsd is udsd's.
 
 load helper
-
-setup() {
-    ! is_sanitized || skip "the libraries see no difference"
-    common_setup
-}
-
-INTEROP=$TOP/tests/interop
+load libraries
 
 start_redis_hub() {
     background bash -c 'exec -a redis-server "$@"' - "$redis" --port 0 --unixsocket "$DIR/r" --save '' --dir "$DIR" \
@@ -72,23 +66,6 @@ converse_with() { # KIND COMMAND...
     assert_equal "$status" 0
 }
 
-# said LINE [TIMES]: waits until $program has written the line so often.
-said() {
-    wait_until has_said_or_ended "$@"
-    has_said "$@" || {
-        cat "$DIR/out" "$DIR/err" >&2
-        return 1
-    }
-}
-
-has_said() {
-    [ "$(grep -cxF "$1" "$DIR/out")" -ge "${2:-1}" ]
-}
-
-has_said_or_ended() {
-    has_said "$@" || is_gone "$program"
-}
-
 @test "redis-py" {
     "$PYTHON" -c 'import redis' 2>/dev/null || skip "python3-redis is not installed"
     converse "$PYTHON" "$INTEROP/streams-redis-py.py"
@@ -97,11 +74,6 @@ has_said_or_ended() {
 @test "redis-py with asyncio" {
     "$PYTHON" -c 'import redis.asyncio' 2>/dev/null || skip "python3-redis is not installed"
     converse "$PYTHON" "$INTEROP/streams-redis-py-asyncio.py"
-}
-
-need_node() {
-    node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null || skip "no node of version 18 or later"
-    [ -e "$INTEROP/node_modules/.package-lock.json" ] || skip "the libraries of tests/interop/package-lock.json are not installed"
 }
 
 @test "node-redis, RESP2" {

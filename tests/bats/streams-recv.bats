@@ -3,25 +3,7 @@
 # entry is once, whatever is killed.
 
 load helper
-
-start_store() { # OPTION...
-    start_udsd --store "$DIR/store" "$@"
-}
-
-# ask WORD...: sends one command and prints the answer.
-ask() {
-    "$PYTHON" -c 'import sys; from resp import Client; print(Client(sys.argv[1]).call(*sys.argv[2:]))' "$S" "$@"
-}
-
-# lines FROM TO: entries with the message "N" and the ID "N-0", as export prints them.
-lines() {
-    seq "$1" "$2" | sed 's/.*/{"id":"&-0","fields":{"message":"&"}}/'
-}
-
-# fill STREAM FROM TO
-fill() {
-    lines "$2" "$3" | "$UDSCTL" import "$1" >/dev/null
-}
+load streams
 
 recv() {
     "$UDSCTL" recv "$@"
@@ -65,7 +47,7 @@ is_size() { # FILE BYTES
     assert_equal "$(recv_all --from 3-0 a | tr '\n' ' ')" '4 5 '
     assert_equal "$(recv_all --from 3 a | tr '\n' ' ')" '3 4 5 '
     assert_equal "$(recv_all --from 0-0 -n 2 a | tr '\n' ' ')" '1 2 '
-    ask XADD a '*' message now
+    reply_to XADD a '*' message now
     assert_equal "$(recv_all --from -10m a)" now
     assert_equal "$(recv_all --from -1d -n 1 a)" now
     assert_equal "$(recv_all --from -0 a)" ''
@@ -75,7 +57,7 @@ is_size() { # FILE BYTES
     background "$UDSCTL" recv --from new -n 1 a none >"$DIR/out"
     local recv=$!
     wait_until info_is stream_readers_blocked 1
-    ask XADD none '*' message next
+    reply_to XADD none '*' message next
     wait_exit "$recv"
     assert_equal "$(cat "$DIR/out")" next
     for from in x 1-x -10x -- '' -; do
@@ -106,17 +88,17 @@ is_size() { # FILE BYTES
     # A stream that does not exist yet, and one that is empty.
     recv --from -1s --no-wait b 2>"$DIR/err"
     assert_equal "$(cat "$DIR/err")" ''
-    ask XTRIM a MAXLEN 0
+    reply_to XTRIM a MAXLEN 0
     assert_equal "$(recv_all --from -1s a)" ''
     assert_equal "$(cat "$DIR/err")" ''
 }
 
 @test "all forms of output and the commands have the ID and the fields" {
     start_store
-    ask XADD a 5-1 message hello
-    ask XADD a 5-2 x 1 y z
+    reply_to XADD a 5-1 message hello
+    reply_to XADD a 5-2 x 1 y z
     "$PYTHON" -c 'import sys; from resp import Client; Client(sys.argv[1]).call("XADD", "a", "5-3", b"\xff", b"\0", "x", "1", "x", b"\xfe")' "$S"
-    ask XADD a 1500-0 x_base64 q
+    reply_to XADD a 1500-0 x_base64 q
     recv_all --from first a >"$DIR/out"
     printf '%s\n' hello '{"x":"1","y":"z"}' \
         '[{"name_base64":"/w==","value":"\u0000"},{"name":"x","value":"1"},{"name":"x","value_base64":"/g=="}]' \
@@ -258,20 +240,20 @@ has_position() { # FILE: behind an entry
     start_store
     fill a 1 10
     recv --position "$DIR/p" -n 4 a >/dev/null
-    ask XTRIM a MAXLEN 3
+    reply_to XTRIM a MAXLEN 3
     assert_equal "$(recv_all --position "$DIR/p" --summary a | tr '\n' ' ')" '8 9 10 '
     assert_line_in "$DIR/err" "missed 3 entries of 'a' behind 4-0: removed from the stream before they were read"
     assert_line_in "$DIR/err" '3 messages, 0 reconnects, 3 missed'
     # All of them are gone.
     fill a 11 12
-    ask XTRIM a MAXLEN 0
+    reply_to XTRIM a MAXLEN 0
     assert_equal "$(recv_all --position "$DIR/p" a)" ''
     assert_line_in "$DIR/err" "missed 2 entries of 'a' behind 10-0"
     assert_equal "$(recv_all --position "$DIR/p" a)" ''
     run ! grep -q missed "$DIR/err" # it is said once
     # One that was deleted within.
     fill a 13 15
-    ask XDEL a 14-0
+    reply_to XDEL a 14-0
     assert_equal "$(recv_all --position "$DIR/p" a | tr '\n' ' ')" '13 15 '
     # Nothing is missing, and nothing is said, where reading begins with what there is.
     assert_equal "$(recv_all --from first a | tr '\n' ' ')" '13 15 '
@@ -279,7 +261,7 @@ has_position() { # FILE: behind an entry
     # Behind an ID that is not there any more.
     assert_equal "$(recv_all --from 9-0 a | tr '\n' ' ')" '13 15 '
     fill b 1 10
-    ask XTRIM b MAXLEN 2
+    reply_to XTRIM b MAXLEN 2
     assert_equal "$(recv_all --from 3-0 b | tr '\n' ' ')" '9 10 '
     assert_line_in "$DIR/err" "'b' begins behind 3-0: entries may be missing; how many is not known"
 }
@@ -320,7 +302,7 @@ EOF
     start_store
     fill a 1 10
     recv --position "$DIR/p" -n 10 a >/dev/null
-    ask DEL a
+    reply_to DEL a
     fill a 1 5
     recv_all --position "$DIR/p" a
     assert_line_in "$DIR/err" "the last ID of 'a', 5-0, is before the position, 10-0"
@@ -509,7 +491,7 @@ has_line() { # FILE LINE
 @test "100,000 entries to a slow reader: little memory, each once" {
     start_store
     fill a 1 100000
-    ask XADD a '*' message end
+    reply_to XADD a '*' message end
     background "$UDSCTL" recv --from first a > >(exec 3>&- 8>&-; sleep 0.5; exec cat >"$DIR/out")
     wait_until ends_with "$DIR/out" end
     { seq 100000; echo end; } | cmp - "$DIR/out"

@@ -2,6 +2,7 @@
 # The directory of the store: who may open it, and what happens where it is not as it should be.
 
 load helper
+load streams
 load users
 
 # refused_start TEXT OPTION...: the daemon ends with an error, and its log has this text.
@@ -15,11 +16,6 @@ refused_start() {
     [ "$status" -ne 0 ]
     [ "$status" -lt 128 ]
     contains "$DIR/refused.log" "$text"
-}
-
-# ask COMMAND: an inline command's answer.
-ask() {
-    printf '%s\r\n' "$*" | nc -N -U "$S" | tr -d '\r'
 }
 
 # sql STATEMENT: changes the database, as another program would.

@@ -2,20 +2,7 @@
 # udsctl groups, pending, trim, export, import, and check of groups.
 
 load helper
-
-start_store() { # OPTION...
-    start_udsd --store "$DIR/store" "$@"
-}
-
-# ask WORD...: sends one command and prints the answer.
-ask() {
-    "$PYTHON" -c 'import sys; from resp import Client; print(Client(sys.argv[1]).call(*sys.argv[2:]))' "$S" "$@"
-}
-
-# fill STREAM FROM TO: entries with the message "N" and the ID "N-0".
-fill() {
-    seq "$2" "$3" | sed 's/.*/{"id":"&-0","fields":{"message":"&"}}/' | "$UDSCTL" import "$1" >/dev/null
-}
+load streams
 
 # json EXPRESSION: of the objects on standard input.
 json() {
@@ -24,8 +11,8 @@ json() {
 
 # work STREAM GROUP COUNT: makes the group and gives it so many entries.
 work() {
-    ask XGROUP CREATE "$1" "$2" 0 >/dev/null
-    [ "$3" -eq 0 ] || ask XREADGROUP GROUP "$2" me COUNT "$3" STREAMS "$1" '>' >/dev/null
+    reply_to XGROUP CREATE "$1" "$2" 0 >/dev/null
+    [ "$3" -eq 0 ] || reply_to XREADGROUP GROUP "$2" me COUNT "$3" STREAMS "$1" '>' >/dev/null
 }
 
 @test "groups: of one stream or all, as a table, JSON and metrics" {
@@ -33,7 +20,7 @@ work() {
     fill a 1 5
     work a g 2
     work a idle 0
-    ask XADD b '*' x y
+    reply_to XADD b '*' x y
     work b h 1
     run "$UDSCTL" groups
     assert_success
@@ -60,7 +47,7 @@ work() {
     run grep -c '# EOF' <("$UDSCTL" groups --format prometheus)
     assert_output 0
     # Quotes, backslashes, newlines and bytes that are no text in names.
-    ask XADD $'q"\\\n' '*' x y
+    reply_to XADD $'q"\\\n' '*' x y
     work $'q"\\\n' g 0
     run "$UDSCTL" groups --format prometheus $'q"\\\n'
     assert_line 'udsd_group_lag{stream="q\"\\\n",group="g"} 1'
@@ -102,7 +89,7 @@ EOF
     run json "[(o['group'], o['id'], o['consumer'], o['deliveries']) for o in objects] == [('g', '%d-0' % n, 'me', 1)
         for n in range(1, 2201)] + [('h', '1-0', 'me', 1)], sorted(objects[0])" <"$DIR/json"
     assert_output --partial "(True, ['client', 'consumer', 'deliveries', 'died', 'due_ms', 'failed', 'group', 'id', 'idle_ms', "
-    ask XACK a h 1-0
+    reply_to XACK a h 1-0
     run "$UDSCTL" pending a h
     assert_equal "${#lines[@]}" 1
     run "$UDSCTL" pending a none
@@ -125,12 +112,12 @@ EOF
     assert_output '2 entries removed'
     run "$UDSCTL" trim --before 4-0 a
     assert_output '1 entry removed'
-    ask XADD a '*' message now
+    reply_to XADD a '*' message now
     run "$UDSCTL" trim --older-than 7d --json a
     assert_output '{"removed":7}'
     run "$UDSCTL" trim --older-than 1h none
     assert_output '0 entries removed'
-    assert_equal "$(ask XLEN a)" 1
+    assert_equal "$(reply_to XLEN a)" 1
     run "$UDSCTL" trim --max-entries 0 a
     assert_output '1 entry removed'
     local options
@@ -166,7 +153,7 @@ EOF
     run "$UDSCTL" import b <"$DIR/a"
     assert_success
     assert_output '9 entries added, 0 there already'
-    assert_equal "$(ask XRANGE b - + | md5sum)" "$(ask XRANGE a - + | md5sum)"
+    assert_equal "$(reply_to XRANGE b - + | md5sum)" "$(reply_to XRANGE a - + | md5sum)"
     "$UDSCTL" export b | cmp - "$DIR/a"
     run json "[o['id'] for o in objects[:2]], objects[0]['fields'], list(objects[1]['fields'])" <"$DIR/a"
     assert_output "(['0-1', '5-1'], {'message': 'hello'}, ['b', 'a'])"
@@ -181,9 +168,9 @@ EOF
     "$UDSCTL" export --from last a | cmp - <(tail -n 1 "$DIR/a")
     assert_equal "$("$UDSCTL" export --from new a)" ''
     "$UDSCTL" export --from 6 a | cmp - <(tail -n 4 "$DIR/a")
-    ask XADD now '*' message x
+    reply_to XADD now '*' message x
     assert_equal "$("$UDSCTL" export --from -1h now | wc -l)" 1
-    ask XDEL now "$("$UDSCTL" export now | json "objects[0]['id']")"
+    reply_to XDEL now "$("$UDSCTL" export now | json "objects[0]['id']")"
     assert_equal "$("$UDSCTL" export --from last now)" ''
     run "$UDSCTL" export none
     assert_failure 76
@@ -200,7 +187,7 @@ EOF
 @test "import: what cannot be added is told, and the exit status says so" {
     start_store
     fill a 1 3
-    ask XDEL a 2-0
+    reply_to XDEL a 2-0
     seq 1 4 | sed 's/.*/{"id":"&-0","fields":{"message":"&"}}/' >"$DIR/in"
     run --separate-stderr "$UDSCTL" import a <"$DIR/in"
     assert_failure 65
@@ -215,7 +202,7 @@ EOF
         run "$UDSCTL" import b < <(echo '{"id":"1-0","payload":"x"}'; echo "$line"; echo '{"id":"9-0","payload":"x"}')
         assert_failure 65
         assert_output --partial 'import: line 2: '
-        assert_equal "$(ask XLEN b)" 1
+        assert_equal "$(reply_to XLEN b)" 1
     done <<'EOF'
 text
 []
@@ -253,7 +240,7 @@ EOF
     wait_exit "$import"
     start_store
     local before
-    before=$(ask XLEN a)
+    before=$(reply_to XLEN a)
     run "$UDSCTL" import a <"$DIR/in"
     assert_success
     assert_output "$((50000 - before)) entries added, $before there already"
@@ -261,7 +248,7 @@ EOF
 }
 
 has_entries() { # N
-    [ "$(ask XLEN a)" -ge "$1" ]
+    [ "$(reply_to XLEN a)" -ge "$1" ]
 }
 
 @test "export and import of a large stream take little memory, also with a slow reader" {
@@ -289,14 +276,14 @@ EOF
 }
 
 has_copied() { # N
-    [ "$(ask XLEN copy)" -ge "$1" ]
+    [ "$(reply_to XLEN copy)" -ge "$1" ]
 }
 
 @test "check: lag and age of what is pending, of one stream or all" {
     start_store
     fill a 1 5
     work a g 2
-    ask XADD b '*' x y
+    reply_to XADD b '*' x y
     work b h 1
     run "$UDSCTL" check --lag 3 --pending-age 1h b
     assert_success
@@ -309,7 +296,7 @@ has_copied() { # N
     run "$UDSCTL" check --pending-age 7d
     assert_failure 2
     assert_output --regexp "oldest pending entry of group 'g' of stream 'a' is [0-9]+d[0-9]+h old \(limit [^)]*\), answered"
-    ask XACK a g 1-0 2-0
+    reply_to XACK a g 1-0 2-0
     run "$UDSCTL" check --pending-age 7d
     assert_success
     run "$UDSCTL" check --pending-age 0 b

@@ -3,11 +3,8 @@
 # tests/tools/work-kills.py.
 
 load helper
+load streams
 load users
-
-start_store() {
-    start_udsd --store "$DIR/store" "$@"
-}
 
 # add STREAM MESSAGE...: adds jobs; the id of the last one is in $ID.
 add() {
@@ -15,11 +12,6 @@ add() {
     for message in "${@:2}"; do
         ID=$(printf 'XADD %s * message %s\r\n' "$stream" "$message" | nc -NU "$S" | tr -d '\r' | tail -n 1)
     done
-}
-
-# ask WORD...: the answer to a command.
-ask() {
-    printf '%s\r\n' "$*" | nc -NU "$S" | tr -d '\r'
 }
 
 length() { # STREAM
