@@ -103,6 +103,15 @@ complete_options() { # SHELL
     completes "$1" 'udsctl --verb' --verbose
 }
 
+complete_daemon() { # SHELL
+    completes "$1" 'udsd --sto' --store
+    completes "$1" 'udsd --mode wh' --mode whole
+    completes "$1" 'udsd --type=dg' --type=dgram
+    completes "$1" 'udsd --log-level d' --log-level debug
+    completes "$1" 'udsd --listen a' --listen 'a file'
+    completes "$1" 'udsd --store=di' --store=dirs/
+}
+
 # The completion asks the daemon on the command line.
 complete_at_socket() { # SHELL
     unset UDSD_SOCKET
@@ -123,6 +132,7 @@ complete_at_socket() { # SHELL
     complete_names bash
     complete_services bash
     complete_options bash
+    complete_daemon bash
     completes bash 'udsctl send -fa' send '-fa file'
     complete_at_socket bash
     nothing_is_wrong
@@ -194,6 +204,7 @@ complete_jobs() { # SHELL
     complete_names zsh
     complete_services zsh
     complete_options zsh
+    complete_daemon zsh
     complete_at_socket zsh
     nothing_is_wrong
 }
@@ -204,6 +215,7 @@ complete_jobs() { # SHELL
     complete_names fish
     complete_services fish
     complete_options fish
+    complete_daemon fish
     complete_at_socket fish
     nothing_is_wrong
 }

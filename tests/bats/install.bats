@@ -28,9 +28,11 @@ load helper
     [ -f "$prefix/share/doc/udsd/examples/group.conf" ]
     [ -f "$prefix/share/doc/udsd/examples/services.py" ]
     [ -f "$prefix/share/doc/udsd/examples/services.mjs" ]
-    [ -f "$prefix/share/bash-completion/completions/udsctl" ]
-    [ -f "$prefix/share/zsh/site-functions/_udsctl" ]
-    [ -f "$prefix/share/fish/vendor_completions.d/udsctl.fish" ]
+    for program in udsd udsctl; do
+        [ -f "$prefix/share/bash-completion/completions/$program" ]
+        [ -f "$prefix/share/zsh/site-functions/_$program" ]
+        [ -f "$prefix/share/fish/vendor_completions.d/$program.fish" ]
+    done
     grep -q "^ExecStart=/.*${prefix#.}/bin/udsd --config /etc/udsd/udsd.conf\$\|^ExecStart=${prefix#.}/bin/udsd --config /etc/udsd/udsd.conf\$" \
         "$prefix/lib/systemd/system/udsd.service"
 }

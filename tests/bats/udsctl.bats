@@ -328,9 +328,8 @@ with_run() { # DIRECTORY COMMAND...
     assert_output --partial "$DIR/run/udsd/udsd.sock"
 }
 
-@test "the manual and the completions name every verb and option" {
-    local verb option n=0
-    local file
+@test "the manual and the completions name every verb and option; those of udsd, too" {
+    local verb option file n=0
     for verb in $(verbs); do
         grep -qE "^\.(It|Ss|Nm).* $verb( |\$)" "$TOP/man/udsctl.1" || fail "udsctl.1 lacks $verb"
         for option in $("$UDSCTL" "$verb" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
@@ -342,6 +341,13 @@ with_run() { # DIRECTORY COMMAND...
         done
     done
     [ "$n" -ge 60 ]
+    for option in $("$UDSD" --help | grep -oE -- '^  (-., )?--[a-z][a-z-]+' | grep -oE -- '--.*'); do
+        for file in udsd.bash _udsd udsd.fish; do
+            n=$((n + 1))
+            grep -qE -- "(--|-l )${option#--}( |=|\[|'|\}|\$)" "$TOP/completions/$file" || fail "$file lacks $option"
+        done
+    done
+    [ "$n" -ge 100 ]
 }
 
 @test "-h and -V do what --help and --version do, in both programs" {

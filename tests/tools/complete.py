@@ -3,7 +3,7 @@ Types a command line into an interactive shell on a terminal of its own, where T
 
 usage: complete.py SHELL COMPLETIONS UDSCTL DIRECTORY LINE [--list]
 
-Prints the arguments that udsctl then gets, one per line; with --list what the terminal shows instead. DIRECTORY is
+Prints the arguments that udsctl, or udsd, then gets, one per line; with --list what the terminal shows instead. DIRECTORY is
 the home and the working directory of the shell.
 EXTRA in the environment is what bash runs before. Exits with status 1 if the shell does not run the line in time.
 """
@@ -29,6 +29,7 @@ bind 'set show-all-if-ambiguous on'
 bind 'set enable-bracketed-paste off'
 eval "$EXTRA"
 . {completions}/udsctl.bash
+. {completions}/udsd.bash
 """
 ZSHRC = """PS1='ready> '
 unsetopt prompt_sp
@@ -39,6 +40,7 @@ compinit -u -D
 FISHRC = """function fish_prompt; printf 'ready> '; end
 function fish_greeting; end
 source {completions}/udsctl.fish
+source {completions}/udsd.fish
 """
 
 
@@ -86,8 +88,9 @@ def type_line(words, home, line):
 
 def main():
     shell, completions, udsctl, home, line = sys.argv[1:6]
-    write(f"{home}/bin/udsctl", UDSCTL.format(udsctl=udsctl, home=home))
-    os.chmod(f"{home}/bin/udsctl", 0o755)
+    for program in ("udsctl", "udsd"):
+        write(f"{home}/bin/{program}", UDSCTL.format(udsctl=udsctl, home=home))
+        os.chmod(f"{home}/bin/{program}", 0o755)
     if os.path.exists(f"{home}/arguments"):
         os.unlink(f"{home}/arguments")
     shown = type_line(command(shell, home, completions), home, line)
