@@ -277,7 +277,8 @@ held_up_beside(struct hub *hub, uint64_t others, size_t most)
 		peer_send(r, word.data, word.len);
 	hub_settle(hub);
 	assert_true(r->session.client.held_up && !r->session.client.clogged);
-	assert_in_range(outq_held_cost(&r->session.client.out), most, most + 256 * 1024); /* beside what one read brings */
+	assert_in_range(outq_held_cost(&r->session.client.out), most,
+	                most + 256 * 1024); /* beside what one read brings */
 	for (int i = 0; i < 100; i++)
 		say(p, "PUBLISH x 1\r\n");
 	peer_expect_repeated(p, ":1\r\n", 100);
