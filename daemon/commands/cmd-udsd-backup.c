@@ -11,6 +11,9 @@
 #include "reply.h"
 #include "streams.h"
 
+/* To wake the thread, to wait for it without listening to the client, and to be woken by it. */
+#define BACKUP_SYSCALLS 5
+
 /* Whether nobody will take away what was copied last: who asked for it is gone, was not answered, or asks again. */
 static bool
 backup_is_forgotten(struct bus *bus, const struct session *s, const struct streams *streams)
@@ -46,6 +49,7 @@ backup_begin(struct bus *bus, struct session *s, struct streams *streams)
 	do /* never the name of the one before, which its client may still know */
 		snprintf(path, sizeof(path), "%s/backup-%llu.db", streams->directory, (unsigned long long)name++);
 	while (strcmp(path, streams->copy_path) == 0);
+	bus->flow.work.done += BACKUP_SYSCALLS * WORK_SYSCALL;
 	r = streams_backup(streams, path, backup_is_forgotten(bus, s, streams) ? streams->copy_path : NULL);
 	if (r < 0) {
 		reply_error(bus, s, "ERR the store cannot be copied: %s", strerror(-r));
