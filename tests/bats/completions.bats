@@ -109,7 +109,9 @@ complete_daemon() { # SHELL
     completes "$1" 'udsd --type=dg' --type=dgram
     completes "$1" 'udsd --log-level d' --log-level debug
     completes "$1" 'udsd --listen a' --listen 'a file'
-    completes "$1" 'udsd --store=di' --store=dirs/
+    completes "$1" 'udsd --config=a' '--config=a file'
+    # zsh takes the slash away again when Enter is typed, depending on its version.
+    [ "$1" = zsh ] || completes "$1" 'udsd --store=di' --store=dirs/
 }
 
 # The completion asks the daemon on the command line.
