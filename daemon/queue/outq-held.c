@@ -9,7 +9,7 @@
 static inline bool
 outq_is_overtaken(const struct span *span)
 {
-	return span->messages == 0 && barrier_is_overtaken(span->barrier);
+	return span->messages == 0 && !span->is_inner && barrier_is_overtaken(span->barrier);
 }
 
 /*
@@ -109,15 +109,19 @@ outq_end_answer(struct outq *q, uint32_t at, bool is_pinned)
 		return 0;
 	}
 	for (uint32_t i = at; i < q->count; i++) {
-		const struct span *span = outq_span(q, i);
+		struct span *span = outq_span(q, i);
 
 		bytes += span->len;
 		if (outq_is_overtaken(span))
 			last = barrier_later(last, span->barrier);
+		span->is_inner = i > at;
 	}
 	if (!last)
 		return q->count - at;
-	/* The first span stands for all: while it is held, so are they. */
+	/*
+	 * The first span stands for all: while it is held, so are they. Afterwards some may still wait for receivers;
+	 * then messages go behind the answer.
+	 */
 	barrier_ref(last);
 	barrier_unref(outq_span(q, at)->barrier);
 	outq_span(q, at)->barrier = last;

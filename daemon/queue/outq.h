@@ -22,6 +22,7 @@ struct span {
 	uint32_t offset;
 	uint32_t len;
 	uint32_t messages; /* how many it carries; 0: it carries replies */
+	bool is_inner;     /* no message may come between it and the span before: both are of one answer */
 };
 
 struct outq {

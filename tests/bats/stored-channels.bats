@@ -19,7 +19,8 @@ stored() { # CASE...
 }
 
 @test "receivers do not wait for the disk, and publishers do; what was answered survives kills" {
-    stored receivers_do_not_wait_for_the_disk_and_publishers_do what_is_answered_survives
+    stored receivers_do_not_wait_for_the_disk_and_publishers_do what_is_answered_survives \
+        a_message_comes_before_an_answer_or_behind_it
 }
 
 @test "what cannot be stored is not published" {

@@ -215,6 +215,29 @@ def receivers_do_not_wait_for_the_disk_and_publishers_do(hub):
 
 
 @case
+def a_message_comes_before_an_answer_or_behind_it(hub):
+    """The commit is done, and a receiver has not taken what the same transaction has published."""
+    full, feeder, a, d, e = subscribe(hub, "SUBSCRIBE", "log.full"), *[hub.connect() for _ in range(4)]
+    a.call("HELLO", "3")
+    a.call("SUBSCRIBE", "news")
+    sent = 0
+    while channel_figure(d, "log.full", "queued") == 0 or channel_figure(d, "log.full", "queued") == 0:
+        feeder.send("PUBLISH", "log.full", "x" * 2000)
+        sent += 1
+    a.send_raw(b"".join(a.encode(*command) for command in (
+        ("MULTI",), ("XADD", "log.other", "*", "a", "b"), ("PUBLISH", "log.full", "last"), ("ECHO", "behind"), ("EXEC",))))
+    expect([a.read() for _ in range(4)], [b"OK", b"QUEUED", b"QUEUED", b"QUEUED"])
+    d.call("XADD", "log.other", "*", "a", "b")
+    d.send("PUBLISH", "news", "hello")
+    resp.wait_until(lambda: channel_figure(e, "news", "messages") == 1, "the message")
+    expect(len([full.read() for _ in range(sent + 1)]), sent + 1)
+    expect(d.read(), 1)
+    got = sorted([a.read(), a.read()], key=lambda reply: reply[0] == b"message")
+    expect(got[0][1:], [1, b"behind"])
+    expect(got[1], [b"message", b"news", b"hello"])
+
+
+@case
 def what_is_answered_survives(hub):
     a = hub.connect()
     publish(a, "log.e", 0, 3000)
