@@ -22,6 +22,9 @@
 /* So many fields need no memory of their own meanwhile. */
 #define FIRE_FIELDS 16
 
+/* Entries lie anywhere in memory: those that are so far behind are fetched meanwhile. */
+#define FIRE_AHEAD 6
+
 #define LATER_LOG_LINES 5
 #define LATER_LOG_MS 60000
 
@@ -83,6 +86,7 @@ later_fire(struct streams *streams, struct later *later, uint64_t now_ms, uint64
 		const char *reason =
 		    is_writable ? later_append(streams, stream, entry, now_ms) : storage_reason(streams->storage);
 
+		pending_prefetch(&later->set, FIRE_AHEAD);
 		streams->flow->work.done += FIRE_WORK + 2 * WORK_BYTES(entry->len);
 		if (reason) {
 			later_log(streams, stream, reason);

@@ -141,6 +141,17 @@ pending_leaf_entry(struct pending_leaf *leaf, size_t i)
 	return &leaf->entries[leaf->from + i];
 }
 
+/* Reads ahead what belongs to the entry so many places behind the first one, where that is in the same leaf. */
+static inline void
+pending_prefetch(const struct pending *pending, size_t ahead)
+{
+	struct pending_leaf *leaf = pending_leaf(pending, 0);
+	const char *later = ahead < leaf->n ? (const char *)pending_leaf_entry(leaf, ahead)->later : NULL;
+
+	__builtin_prefetch(later);
+	__builtin_prefetch(later + 64);
+}
+
 /* The first entry whose id is at least `id`; at == leaf.n, in the last leaf, if there is none; 0, 0 if all is empty. */
 struct pending_place pending_search(const struct pending *pending, struct stream_id id);
 
