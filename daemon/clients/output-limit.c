@@ -24,12 +24,15 @@
 
 /*
  * What a client may have of replies that wait for a commit, in bytes, until it is held up. While one commit is written,
- * the next one grows, and the larger it is, the less an entry costs: so a few clients may go far ahead of the disk. All
- * clients together have no more than HELD_ALL, or HELD_MIN each.
+ * the next one grows, and the larger it is, the less an entry costs: so a few clients may go far ahead of the disk. A
+ * client may have its share of HELD_ALL, but neither more than HELD_MAX, nor so much of queue_limit that it were
+ * clogged when something comes behind these replies that no message may overtake (output_pin()); and HELD_MIN in any
+ * case.
  */
 #define HELD_MAX ((size_t)1024 * 1024)
 #define HELD_ALL ((size_t)16 * 1024 * 1024)
 #define HELD_MIN ((size_t)64 * 1024)
+#define HELD_OF_QUEUE_LIMIT 8 /* this part of it */
 
 void
 output_limit_check(struct flow *flow, struct client *c)
@@ -56,11 +59,12 @@ output_limit_check(struct flow *flow, struct client *c)
 	flow_resume_throttled(flow);
 }
 
-/* Whether so much that is held is too much for a client. */
+/* Whether so much that is held is too much for the client. */
 static bool
-output_limit_is_far_ahead(const struct flow *flow, size_t cost)
+output_limit_is_far_ahead(const struct flow *flow, const struct client *c, size_t cost)
 {
-	return cost > HELD_MIN && (cost > HELD_MAX || cost > HELD_ALL / (flow->stats.clients + 1));
+	return cost > HELD_MIN && (c->user->is_over || cost > HELD_MAX || cost > HELD_ALL / (flow->stats.clients + 1) ||
+	                           cost > flow->limits.queue_limit / HELD_OF_QUEUE_LIMIT);
 }
 
 void
@@ -68,7 +72,7 @@ output_limit_check_held(struct flow *flow, struct client *c)
 {
 	size_t cost = outq_held_cost(&c->out);
 	bool held_up =
-	    outq_is_held_by_slot(&c->out) ? cost > flow->limits.queue_limit : output_limit_is_far_ahead(flow, cost);
+	    outq_is_held_by_slot(&c->out) ? cost > flow->limits.queue_limit : output_limit_is_far_ahead(flow, c, cost);
 
 	if (held_up == c->held_up)
 		return;

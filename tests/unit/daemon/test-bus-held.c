@@ -258,14 +258,14 @@ large_messages(struct hub *hub)
 
 /* Replies that wait are bounded: the client is not read from; but it is no slow receiver. */
 static void
-held_up_beside(struct hub *hub, uint64_t others, size_t most)
+held_up_beside(struct hub *hub, uint64_t others, size_t queue_limit, size_t most)
 {
 	struct peer *r, *p;
 	struct buf word = { 0 }, expected = { 0 };
 	size_t n = 4000;
 
 	use_held_echo(hub);
-	hub->bus.flow.limits.queue_limit = 100000;
+	hub->bus.flow.limits.queue_limit = queue_limit;
 	hub->bus.flow.stats.clients += others;
 	r = subscriber(hub, 1, true, "x");
 	p = peer_new(hub, 2);
@@ -302,14 +302,21 @@ held_up_beside(struct hub *hub, uint64_t others, size_t most)
 static void
 held_up(struct hub *hub)
 {
-	held_up_beside(hub, 0, 1024 * 1024);
+	held_up_beside(hub, 0, 8 * 1024 * 1024, 1024 * 1024);
+}
+
+/* What is pinned must not make it a slow receiver. */
+static void
+held_up_below_the_limit(struct hub *hub)
+{
+	held_up_beside(hub, 0, 2 * 1024 * 1024, 256 * 1024);
 }
 
 /* Many clients share what may be held. */
 static void
 held_up_among_many(struct hub *hub)
 {
-	held_up_beside(hub, 1000, 64 * 1024);
+	held_up_beside(hub, 1000, 8 * 1024 * 1024, 64 * 1024);
 }
 
 /* A client that goes while its replies are held leaves nothing behind. */
@@ -578,6 +585,7 @@ main(void)
 		{ "exec_is_one_answer", exec_is_one_answer },
 		{ "large_messages", large_messages },
 		{ "held_up", held_up },
+		{ "held_up_below_the_limit", held_up_below_the_limit },
 		{ "held_up_among_many", held_up_among_many },
 		{ "gone_while_held", gone_while_held },
 		{ "random_commands", random_commands },
