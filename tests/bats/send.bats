@@ -254,7 +254,7 @@ EOF
         : >"$DIR/out"
         run bash -c 'cd "$1" && seq 1000 | exec "$2" --socket "$1/lines" ${3/send/send --timeout 300ms}' - "$DIR" "$UDSCTL" "$words"
         assert_failure 75
-        assert_output --partial "no answer from $DIR/lines: it hangs, or its mode is line, length or whole, which never answer"
+        assert_output --partial "no answer from $DIR/lines: it hangs, waits for its disk, or has a mode that never answers (line, length, whole)"
         "$UDSCTL" send log end
         wait_until grep -qx end "$DIR/out"
         # The seven lines of one PUBLISH, or less.

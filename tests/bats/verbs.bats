@@ -334,7 +334,7 @@ all_accounted_for() {
     kill -STOP "$UDSD_PID"
     run "$UDSCTL" check --timeout 100ms
     assert_failure 2
-    assert_output "UDSD CRITICAL - timed out: no answer from $S: it hangs, or its mode is line, length or whole, which never answer"
+    assert_output "UDSD CRITICAL - timed out: no answer from $S: it hangs, waits for its disk, or has a mode that never answers (line, length, whole)"
     # It answers while the check waits, after more than the warning time.
     "$UDSCTL" check --warning 1ms --critical 1h >"$DIR/out" 3>&- &
     local check=$!
