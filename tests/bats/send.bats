@@ -265,8 +265,8 @@ EOF
     send=$!
     background "$UDSCTL" --socket "$DIR/lines" recv news 2>"$DIR/recv.err"
     recv=$!
-    wait_until contains "$DIR/send.err" 'never answer; waiting'
-    wait_until contains "$DIR/recv.err" 'never answer; waiting'
+    wait_until contains "$DIR/send.err" 'never answers (line, length, whole); waiting'
+    wait_until contains "$DIR/recv.err" 'never answers (line, length, whole); waiting'
     kill "$send" "$recv"
     run "$UDSCTL" --socket "$DIR/lines" recv --timeout 200ms news
     assert_failure 75
