@@ -116,6 +116,8 @@ udsd_group_take(struct bus *bus, struct session *s, struct slice word, struct sl
 	case GROUP_PAUSED:
 		is_taken = udsd_group_take_number(bus, s, name, value, 1, &is_paused);
 		values->is_paused = is_paused;
+		if (!is_paused)
+			values->set &= ~(uint64_t)GROUP_PAUSED; /* as a group is that was never paused */
 		return is_taken;
 	case GROUP_RETRY_DELAY:
 		if (!udsd_group_take_text(bus, s, name, value, text, sizeof(text)))
@@ -139,7 +141,8 @@ udsd_group_set(struct bus *bus, struct session *s, struct streams *streams, stru
 		if (!udsd_group_take(bus, s, argv[i], argv[i + 1], group->stream, &values))
 			return;
 	}
-	if (!xgroup_require_room(bus, s, streams, group->stream))
+	/* Only the first value takes memory: a pause can always be ended. */
+	if (!group->values && values.set != 0 && !xgroup_require_room(bus, s, streams, group->stream))
 		return;
 	if (group_set_values(streams, group, &values) < 0) {
 		reply_error(bus, s, "ERR out of memory, nothing was set");

@@ -140,6 +140,45 @@ assert a.call("XGROUP", "CREATE", "jobs", "g", "0") == b"OK"
 EOF
 }
 
+@test "who is over max_bytes_per_uid can end a pause, change a group's values, and delete" {
+    start_configured '[store]' "directory = $DIR/store" 'max_bytes_per_uid = 16K'
+    run -0 "$UDSCTL" -s "$S" send --store a x y
+    run -0 "$UDSCTL" -s "$S" pause --create a
+    "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client, Error
+a = Client(sys.argv[1])
+a.call("XGROUP", "CREATE", "a", "plain", "0")
+got = a.call("XREADGROUP", "GROUP", "plain", "c", "COUNT", "2", "STREAMS", "a", ">")[0][1]
+n = 0
+while not isinstance(a.try_call("XGROUP", "CREATE", "a", "g%d" % n, "0"), Error):
+    n += 1
+assert a.refusal("UDSD", "GROUP", "a", "plain", "SET", "paused", "1").startswith("OOM")
+assert a.call("UDSD", "GROUP", "a", "plain", "SET", "paused", "0") == b"OK"
+assert a.call("UDSD", "GROUP", "a", "work", "SET", "max_deliveries", "3") == b"OK"
+EOF
+    run -0 "$UDSCTL" -s "$S" resume a
+    run -0 "$UDSCTL" -s "$S" jobs a
+    refute_output --partial paused
+    "$PYTHON" - "$S" <<'EOF'
+import sys
+from resp import Client
+a = Client(sys.argv[1])
+entries = [entry[0] for entry in a.call("XRANGE", "a", "-", "+")]
+values = a.call("UDSD", "GROUP", "a", "work")
+assert values[values.index(b"max_deliveries") + 1] == 3, values
+assert a.call("UDSD", "GROUP", "a", "work", "SET", "max_deliveries", "") == b"OK"
+assert a.refusal("XADD", "a", "*", "f", "v").startswith("OOM")
+assert a.call("XACK", "a", "plain", entries[0]) == 1
+assert a.call("XGROUP", "DELCONSUMER", "a", "plain", "c") == 1
+assert a.call("XDEL", "a", entries[0]) == 1
+assert a.call("XTRIM", "a", "MAXLEN", "0") == 1
+assert a.call("XGROUP", "DESTROY", "a", "plain") == 1
+assert a.call("DEL", "a") == 1
+assert a.call("XADD", "a", "*", "f", "v")
+EOF
+}
+
 @test "commands with as many ids as there may be end" {
     start_configured '[store]' "directory = $DIR/store" '[limits]' 'queue_limit = 16M' 'queue_limit_per_uid = 256M'
     run "$PYTHON" - "$S" <<'EOF'
