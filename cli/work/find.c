@@ -45,7 +45,7 @@ find_job(struct queue *q, const char *id, enum find_place *ret_place, struct que
          char ret_dead[QUEUE_ID_MAX])
 {
 	struct find_search search = { .id = id, .job = ret_job, .dead = ret_dead };
-	const struct resp_node *nodes;
+	const struct resp_node *nodes, *entry;
 	int status = 0;
 
 	*ret_place = FIND_NONE;
@@ -55,8 +55,14 @@ find_job(struct queue *q, const char *id, enum find_place *ret_place, struct que
 			return status ?: ask_refuse(nodes);
 		if (nodes->elements > 0) {
 			queue_read_job(ret_job, &nodes[1]);
-			*ret_place = FIND_PENDING;
-			return 0;
+			/* What runs goes on though its entry was deleted; else there is nothing left to be done. */
+			entry = &nodes[1];
+			if (strcmp(ret_job->state, "running") != 0)
+				status = query_read_entry(q->a, q->stream, id, &entry);
+			if (status != 0 || entry) {
+				*ret_place = FIND_PENDING;
+				return status;
+			}
 		}
 	}
 	if (q->has_stream && find_compare(id, q->last) > 0) {

@@ -4,7 +4,7 @@
 #include "queue.h"
 
 enum find_place {
-	FIND_NONE,    /* it is done, or there never was one */
+	FIND_NONE,    /* it is done, or its entry was deleted before it was begun again, or there never was one */
 	FIND_WAITING, /* it was given to nobody */
 	FIND_PENDING, /* *ret_job is valid */
 	FIND_DEAD,    /* *ret_job is valid as far as a dead job has it; ret_dead: its id in the other stream */

@@ -1,6 +1,7 @@
 /*
  * udsctl jobs: the jobs of a stream: those that were given to workers, by the daemon's account of them, and those that
- * wait, which are just entries behind the last one that was given.
+ * wait, which are just entries behind the last one that was given. The account still has those whose entries were
+ * deleted: unless they run, they are no jobs any more.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -202,7 +203,7 @@ jobs_state_of(const struct queue_job *job)
 	return state;
 }
 
-/* Jobs that were given to workers and are to be listed, from `next` on; their messages were asked for. */
+/* Jobs that were given to workers, from `next` on; their messages were asked for. */
 struct jobs_page {
 	struct jobs *jobs;
 	const struct queue_job **next;
@@ -213,38 +214,42 @@ jobs_pending_cb(const struct resp_node *reply, void *arg)
 {
 	struct jobs_page *page = arg;
 	const struct queue_job *job = *page->next++;
+	enum jobs_state state = jobs_state_of(job);
 	const struct resp_node *list;
+	bool has_entry;
 
 	if (!query_take_entries(reply, &list))
 		return ASK_FOREIGN;
-	jobs_put(page->jobs, jobs_state_of(job), job, list && resp_node_is(list + 2, job->id) ? list + 3 : NULL, NULL);
+	has_entry = list && resp_node_is(list + 2, job->id);
+	if (state == JOBS_RUNNING || (has_entry && jobs_count(page->jobs, state)))
+		jobs_put(page->jobs, state, job, has_entry ? list + 3 : NULL, NULL);
 	return 0;
 }
 
-/* A page of jobs that were given to workers. */
+/* A page of jobs that were given to workers. Those that run count in any case. */
 static int
 jobs_take_pending(struct jobs *jobs, const struct queue_job *list, size_t n)
 {
-	const struct queue_job **listed = memory_alloc((n + 1) * sizeof(*listed));
-	struct jobs_page page = { jobs, listed };
+	const struct queue_job **asked = memory_alloc((n + 1) * sizeof(*asked));
+	struct jobs_page page = { jobs, asked };
 	struct buf commands = { 0 };
 	char before[QUEUE_ID_MAX];
-	size_t n_listed = 0;
+	size_t n_asked = 0;
 	int status;
 
 	for (size_t i = 0; i < n; i++) {
 		if (jobs->o->dead && jobs_state_of(&list[i]) != JOBS_DYING)
 			continue;
-		if (!jobs_count(jobs, jobs_state_of(&list[i])))
+		if (jobs_state_of(&list[i]) == JOBS_RUNNING && !jobs_count(jobs, JOBS_RUNNING))
 			continue;
-		listed[n_listed++] = &list[i];
+		asked[n_asked++] = &list[i];
 		query_id_before(list[i].id, before);
 		query_put_command(&commands, "XREAD", "COUNT", "1", "STREAMS", jobs->queue.stream, before, NULL);
 	}
-	status = ask_all(jobs->queue.a, (struct slice){ commands.data, commands.len }, n_listed, false, jobs_pending_cb,
+	status = ask_all(jobs->queue.a, (struct slice){ commands.data, commands.len }, n_asked, false, jobs_pending_cb,
 	                 &page);
 	buf_deinit(&commands);
-	free(listed);
+	free(asked);
 	return status;
 }
 

@@ -332,6 +332,33 @@ has_descriptors() { # COUNT
     assert_failure 64
 }
 
+@test "a job whose entry was trimmed is none any more, unless it runs" {
+    start_store
+    add jobs a b
+    run "$UDSCTL" work --count 2 --backoff 100s jobs -- false
+    add jobs running
+    local deleted=$ID
+    work_on jobs -- sh -c "while [ ! -e $DIR/go ]; do sleep 0.02; done; exit 1"
+    wait_until held jobs 1
+    run -0 "$UDSCTL" jobs jobs
+    assert_line 'jobs: 0 waiting, 1 running, 2 delayed, 0 dead'
+    local ids
+    mapfile -t ids < <("$UDSCTL" jobs --ids jobs)
+    run -0 "$UDSCTL" trim --max-entries 0 jobs
+    run -0 "$UDSCTL" jobs jobs
+    refute_output --partial "${ids[0]}"
+    assert_line --regexp "^running +$deleted "
+    assert_line 'jobs: 0 waiting, 1 running, 0 delayed, 0 dead'
+    assert_equal "$("$UDSCTL" jobs --json jobs | jq -r '"\(.id) \(.state) \(.fields)"')" "$deleted running null"
+    assert_equal "$("$UDSCTL" jobs -n 1 jobs | tail -n 1)" 'jobs: 0 waiting, 1 running, 0 delayed, 0 dead'
+    run -0 "$UDSCTL" wait --timeout 1s jobs "${ids[0]}" "${ids[1]}"
+    run -75 "$UDSCTL" wait --timeout 50ms jobs "$deleted"
+    run -1 "$UDSCTL" drop jobs "${ids[0]}"
+    assert_output "udsctl: jobs: there is no job ${ids[0]}"
+    touch "$DIR/go"
+    run -0 "$UDSCTL" wait --timeout 30s jobs "$deleted"
+}
+
 @test "wait goes on when the daemon is back, and waits for it no longer than --timeout" {
     start_store
     add jobs one
