@@ -110,6 +110,7 @@ database_fail_with(struct database *database, int code, int system_error)
 	case SQLITE_NOMEM:
 		*failure = (struct database_failure){ .error = ENOMEM, .may_pass = true };
 		break;
+	case SQLITE_ERROR: /* a table is missing */
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		failure->error = EBADMSG;

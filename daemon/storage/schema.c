@@ -104,7 +104,7 @@ schema_make(struct database *database)
 }
 
 int
-schema_prepare(struct database *database)
+schema_prepare(struct database *database, bool is_damaged)
 {
 	long long application = 0, version = 0, tables = 0;
 	int r;
@@ -124,6 +124,8 @@ schema_prepare(struct database *database)
 		return schema_refuse(
 		    database, "made by an older udsd, from before the first release (format %lld; this one knows %d)",
 		    version, SCHEMA_VERSION);
+	if (tables == 0 && is_damaged)
+		return database_fail(database, SQLITE_CORRUPT);
 	if ((tables == 0 && (r = schema_run(database, schema_layout)) < 0) ||
 	    (r = schema_run(database, schema_pragmas)) < 0 || (r = schema_check_log(database)) < 0)
 		return r;

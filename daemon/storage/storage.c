@@ -34,7 +34,7 @@ storage_open(const char *directory, const struct storage_limits *limits, struct 
 		free(storage);
 		return r;
 	}
-	r = storefile_open(directory, &storage->worker.file, &storage->worker.database, error, error_size);
+	r = storefile_open(directory, false, &storage->worker.file, &storage->worker.database, error, error_size);
 	if (r < 0) {
 		worker_deinit(&storage->worker);
 		free(storage);

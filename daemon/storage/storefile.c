@@ -80,7 +80,8 @@ storefile_lock(struct storefile *file, const char *directory, const struct refus
 }
 
 static int
-storefile_open_database(struct storefile *file, struct database *ret_database, const struct refusal *refusal)
+storefile_open_database(struct storefile *file, bool is_damaged, struct database *ret_database,
+                        const struct refusal *refusal)
 {
 	_cleanup_close_ int fd = -1;
 	sqlite3 *sqlite = NULL;
@@ -101,9 +102,13 @@ storefile_open_database(struct storefile *file, struct database *ret_database, c
 	code = sqlite3_open_v2(file->path, &sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 	                       gather_vfs());
 	*ret_database = (struct database){ .sqlite = sqlite };
+	/* Else SQLite refuses a file that is shorter than its header says. */
+	if (code == SQLITE_OK && is_damaged)
+		code = sqlite3_db_config(sqlite, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
 	if (code != SQLITE_OK)
 		database_fail(ret_database, code);
-	if (code != SQLITE_OK || schema_prepare(ret_database) < 0 || database_init(ret_database, sqlite) < 0) {
+	if (code != SQLITE_OK || schema_prepare(ret_database, is_damaged) < 0 ||
+	    database_init(ret_database, sqlite) < 0) {
 		code = storefile_explain(file, ret_database, refusal->text, refusal->size);
 		database_deinit(ret_database, true);
 		return code;
@@ -112,8 +117,8 @@ storefile_open_database(struct storefile *file, struct database *ret_database, c
 }
 
 int
-storefile_open(const char *directory, struct storefile *ret_file, struct database *ret_database, char *error,
-               size_t error_size)
+storefile_open(const char *directory, bool is_damaged, struct storefile *ret_file, struct database *ret_database,
+               char *error, size_t error_size)
 {
 	const struct refusal refusal = { error, error_size };
 	struct storefile file = { .directory_fd = -1, .lock_fd = -1 };
@@ -131,7 +136,7 @@ storefile_open(const char *directory, struct storefile *ret_file, struct databas
 	if (r < 0)
 		refusal_write(&refusal, r, "%s: %s", directory, strerror(-r));
 	else if ((r = storefile_lock(&file, directory, &refusal)) == 0)
-		r = storefile_open_database(&file, ret_database, &refusal);
+		r = storefile_open_database(&file, is_damaged, ret_database, &refusal);
 	if (r < 0) {
 		storefile_close(&file);
 		return r;

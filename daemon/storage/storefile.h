@@ -16,10 +16,11 @@ struct storefile {
 
 /*
  * Makes what is missing. Returns 0; or -errno and a sentence in error[]: -EBUSY another process has the store, -EPROTO
- * it has a format that is not known, -EBADMSG it is damaged.
+ * it has a format that is not known, -EBADMSG it is damaged. is_damaged: it is only read, and opened if anything can
+ * be.
  */
-int storefile_open(const char *directory, struct storefile *ret_file, struct database *ret_database, char *error,
-                   size_t error_size);
+int storefile_open(const char *directory, bool is_damaged, struct storefile *ret_file, struct database *ret_database,
+                   char *error, size_t error_size);
 
 /* After database_deinit(). */
 void storefile_close(struct storefile *file);

@@ -45,6 +45,39 @@ END
     assert_equal "$(redis-cli -s "$S" XINFO GROUPS jobs | sed -n 2p)" workers
 }
 
+@test "of a file that is cut off the rest is saved; of one without its beginning --salvage says that there is nothing" {
+    start_with_store "$DIR/store"
+    local i what
+    for i in {1..1000}; do
+        echo "XADD jobs $i-1 number $i text $(printf 'x%.0s' {1..100})"
+    done | redis-cli -s "$S" >/dev/null
+    stop_udsd
+    truncate -s -4096 "$DIR/store/store.db"
+    cp "$DIR/store/store.db" "$DIR/before"
+    run -78 "$UDSD" --listen "$S" --store "$DIR/store" 3>&-
+    assert_output --partial 'udsd --salvage'
+    run -0 "$UDSD" --salvage "$DIR/store" --store "$DIR/new"
+    cmp "$DIR/before" "$DIR/store/store.db"
+    start_with_store "$DIR/new"
+    run redis-cli -s "$S" XLEN jobs
+    ((output >= 900 && output <= 1000))
+    assert_equal "$(redis-cli -s "$S" XRANGE jobs - + | grep -c '^[0-9]*-1$')" "$output"
+    stop_udsd
+    for what in beginning short tables empty; do
+        cp "$DIR/before" "$DIR/store/store.db"
+        case $what in
+        beginning) dd if=/dev/zero of="$DIR/store/store.db" bs=100 count=1 conv=notrunc status=none ;;
+        short) truncate -s 2000 "$DIR/store/store.db" ;;
+        tables) sed -i 's/CREATE TABLE block/CREATE TUBLE block/' "$DIR/store/store.db" ;;
+        empty) truncate -s 0 "$DIR/store/store.db" ;;
+        esac
+        cp "$DIR/store/store.db" "$DIR/before-$what"
+        run -74 "$UDSD" --salvage "$DIR/store" --store "$DIR/none"
+        assert_output "udsd: $DIR/store/store.db: nothing can be read from it; only a backup can take its place, see udsd(1)"
+        cmp "$DIR/before-$what" "$DIR/store/store.db"
+    done
+}
+
 @test "--salvage: needs a new store, and one that nobody uses" {
     run -64 "$UDSD" --salvage "$DIR/store"
     assert_line --partial 'the new store is missing: --store DIRECTORY'
