@@ -50,7 +50,7 @@ struct producers {
 	struct producer_list gone;  /* forgotten, and still on disk */
 	uint32_t duration_s, size;
 	uint64_t iids;              /* of all */
-	uint64_t added, duplicates; /* ever */
+	uint64_t added, duplicates; /* ever; the last duplicates are saved when the stream next changes */
 	bool is_dirty;              /* duration_s, size, added or duplicates changed since they were saved */
 };
 
