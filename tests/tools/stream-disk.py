@@ -3,6 +3,7 @@
 stream-disk.py UDSD DIR CASE: what udsd's store does on a full disk. DIR is a small file system of its own.
 """
 import os
+import select
 import sys
 import threading
 
@@ -125,6 +126,8 @@ def really_full():
     ledger, client, other = Ledger(), hub.connect(), hub.connect()
     receiver = hub.connect()
     receiver.call("SUBSCRIBE", "news")
+    other.call("XADD", "calm", "*", "f", "v")
+    other.call("XADD", "spare", "*", "f", "v")
     with open(filler, "wb", buffering=0) as f:
         try:
             while free() > 4 * MIB:
@@ -139,7 +142,15 @@ def really_full():
         other.try_call("XADD", "jobs", "*", "f", "v")
     assert other.call("PUBLISH", "news", "full") == 1
     assert receiver.read() == [b"message", b"news", b"full"]
+    # What makes room is answered when there is some, and so is who reads the stream then; others can be read.
+    trimmer, reader = hub.connect(), hub.connect()
+    trimmer.send("XTRIM", "spare", "MAXLEN", "0")
+    resp.wait_until(lambda: b"cmdstat_xtrim:calls=1," in other.call("INFO", "commandstats"), "XTRIM to run")
+    reader.send("XLEN", "spare")
+    assert len(other.call("XRANGE", "calm", "-", "+")) == 1
+    assert not select.select([trimmer.sock, reader.sock], [], [], 0.1)[0]
     os.unlink(filler)
+    assert trimmer.read() == 1 and reader.read() == 0
     added = refused = 0
     for i in range(20000):
         try:
