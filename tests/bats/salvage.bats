@@ -73,7 +73,7 @@ END
         esac
         cp "$DIR/store/store.db" "$DIR/before-$what"
         run -74 "$UDSD" --salvage "$DIR/store" --store "$DIR/none"
-        assert_output "udsd: $DIR/store/store.db: nothing can be read from it; only a backup can take its place, see udsd(1)"
+        assert_output "udsd: $DIR/store/store.db: nothing can be read from it; only a backup helps, see udsd(1)"
         cmp "$DIR/before-$what" "$DIR/store/store.db"
     done
 }
