@@ -31,21 +31,38 @@ grid_deinit(struct grid *table)
 	grid_clear(table);
 }
 
+/* Takes the cell over, of `len` bytes and one more. */
+static void
+grid_add(struct grid *table, char *cell, size_t len)
+{
+	/* Grows by a row at a time. */
+	if (table->n_cells % table->n_columns == 0) {
+		table->cells = memory_resize(table->cells, (table->n_cells + table->n_columns) * sizeof(*table->cells));
+	}
+	cell[printable_clean(cell, len, NULL)] = '\0';
+	table->cells[table->n_cells++] = cell;
+}
+
 void
 grid_put(struct grid *table, const char *format, ...)
 {
 	va_list ap;
 	char *cell;
 
-	/* Grows by a row at a time. */
-	if (table->n_cells % table->n_columns == 0) {
-		table->cells = memory_resize(table->cells, (table->n_cells + table->n_columns) * sizeof(*table->cells));
-	}
 	va_start(ap, format);
 	memory_check(vasprintf(&cell, format, ap));
 	va_end(ap);
-	cell[printable_clean(cell, strlen(cell), NULL)] = '\0';
-	table->cells[table->n_cells++] = cell;
+	grid_add(table, cell, strlen(cell));
+}
+
+void
+grid_put_text(struct grid *table, struct slice text, size_t max)
+{
+	struct slice shown = { text.p, text.len < max ? text.len : max }, rest = slice_of(text.len > max ? "..." : "");
+	uint8_t *cell = memory_alloc(shown.len + rest.len + 1);
+
+	slice_put(slice_put(cell, shown), rest);
+	grid_add(table, (char *)cell, shown.len + rest.len);
 }
 
 /* In columns of a terminal. */

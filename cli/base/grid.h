@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "protocol.h"
+
 #define GRID_COLUMNS_MAX 32
 
 struct grid_column {
@@ -29,6 +31,9 @@ void grid_deinit(struct grid *table);
 
 /* Adds the next cell, row by row. Control characters become "?". */
 void grid_put(struct grid *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Likewise with a text, in which there may be NUL bytes; behind `max` bytes of it, "..." stands for the rest. */
+void grid_put_text(struct grid *table, struct slice text, size_t max);
 
 /* Prints the titles, unless they were, and the rows since then, with print(). */
 void grid_print(struct grid *table);

@@ -97,7 +97,7 @@ named_list_put(struct grid *table, enum named_list_kind kind, struct slice value
 		grid_put(table, "%s", human_microseconds(number).text);
 		break;
 	case NAMED_LIST_TEXT:
-		grid_put(table, "%.*s", (int)value.len, (const char *)value.p);
+		grid_put_text(table, value, SIZE_MAX);
 		break;
 	case NAMED_LIST_USER:
 		grid_put(table, "%s", clients_user((long long)number));
@@ -120,7 +120,7 @@ named_list_print_table(const struct named_list_rows *all)
 	for (size_t at = 0; at < all->n; at++) {
 		const struct named_list_row *row = all->rows[at];
 
-		grid_put(&table, "%.*s", (int)row->name.len, (const char *)row->name.p);
+		grid_put_text(&table, row->name, SIZE_MAX);
 		for (size_t i = 0; i < list->n; i++)
 			if (list->figures[i].column.title)
 				named_list_put(&table, list->figures[i].kind, row->values[i]);

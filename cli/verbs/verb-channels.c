@@ -88,7 +88,7 @@ channels_print(const struct channels_options *o, const struct snapshot *s)
 			channels_print_json(channel, key);
 			continue;
 		}
-		grid_put(&table, "%.*s", (int)name.len, (const char *)name.p);
+		grid_put_text(&table, name, SIZE_MAX);
 		for (size_t i = 0; i < N_FIGURES; i++) {
 			uint64_t value = (uint64_t)channel->values[figures[i].value];
 

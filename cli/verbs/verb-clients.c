@@ -49,7 +49,7 @@ verb_clients_add_row(struct grid *table, const struct client_entry *client)
 	else
 		grid_put(table, "-");
 	grid_put(table, "%s", clients_command(client->pid, CLIENTS_COMMAND_SHORT));
-	grid_put(table, "%.*s", (int)name.len, (const char *)name.p);
+	grid_put_text(table, name, SIZE_MAX);
 	grid_put(table, "%s", human_age(clients_number(client, "age")).text);
 	grid_put(table, "%s", human_age(clients_number(client, "idle")).text);
 	grid_put(table, "%" PRIu64, clients_subscriptions(client));

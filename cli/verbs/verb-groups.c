@@ -45,8 +45,8 @@ groups_print_table(const struct groups *groups, uint64_t now)
 
 	grid_init(&table, columns, N_COLUMNS);
 	for (const struct group_row *row = groups->rows; row < groups->rows + groups->n; row++) {
-		grid_put(&table, "%.*s", (int)row->stream.len, (const char *)row->stream.p);
-		grid_put(&table, "%.*s", (int)row->name.len, (const char *)row->name.p);
+		grid_put_text(&table, row->stream, SIZE_MAX);
+		grid_put_text(&table, row->name, SIZE_MAX);
 		grid_put(&table, "%" PRIu64, row->consumers);
 		grid_put(&table, "%" PRIu64, row->pending);
 		grid_put(&table, row->has_lag ? "%" PRIu64 : "-", row->lag);

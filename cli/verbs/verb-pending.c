@@ -85,10 +85,9 @@ pending_put(struct pending_list *list, const struct resp_node *map)
 		                            ask_lookup(map, "consumer") };
 	int64_t due = pending_number(map, "due_ms"), pid = pending_number(map, "pid");
 
-	grid_put(&list->table, "%.*s", (int)list->group->name.len, (const char *)list->group->name.p);
+	grid_put_text(&list->table, list->group->name, SIZE_MAX);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		grid_put(&list->table, "%.*s", texts[i] ? (int)texts[i]->text.len : 0,
-		         texts[i] ? (const char *)texts[i]->text.p : "");
+		grid_put_text(&list->table, texts[i] ? texts[i]->text : slice_of(""), SIZE_MAX);
 	pending_put_age(&list->table, pending_number(map, "idle_ms"));
 	grid_put(&list->table, "%" PRId64, pending_number(map, "deliveries"));
 	pending_put_age(&list->table, due > 0 ? due + 999 : -1); /* as jobs does: 0s would be now */

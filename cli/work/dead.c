@@ -16,24 +16,16 @@ dead_number(const struct resp_node *fields, const char *name)
 	return num_leading_u64(text.p, text.len);
 }
 
-static void
-dead_copy(char *to, size_t size, const struct resp_node *fields, const char *name)
-{
-	struct slice text = body_find(fields, name);
-
-	snprintf(to, size, "%.*s", (int)text.len, (const char *)text.p);
-}
-
 void
 dead_read(const struct resp_node *entry, struct queue_job *ret_job)
 {
 	const struct resp_node *fields = entry + 2;
 	struct queue_job job = { .state = "dead" };
 
-	dead_copy(job.id, sizeof(job.id), fields, "udsd-id");
-	dead_copy(job.consumer, sizeof(job.consumer), fields, "udsd-consumer");
-	dead_copy(job.cause, sizeof(job.cause), fields, "udsd-cause");
-	dead_copy(job.text, sizeof(job.text), fields, "udsd-text");
+	queue_copy(job.id, sizeof(job.id), body_find(fields, "udsd-id"));
+	queue_copy(job.consumer, sizeof(job.consumer), body_find(fields, "udsd-consumer"));
+	queue_copy(job.cause, sizeof(job.cause), body_find(fields, "udsd-cause"));
+	queue_copy(job.text, sizeof(job.text), body_find(fields, "udsd-text"));
 	job.deliveries = dead_number(fields, "udsd-deliveries");
 	job.failed = dead_number(fields, "udsd-failed");
 	job.timed_out = dead_number(fields, "udsd-timed-out");

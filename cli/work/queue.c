@@ -11,11 +11,23 @@
 #include "say.h"
 #include "scheduled.h"
 
-/* Copies the text, as far as there is room; or "" for NULL. */
-static void
-queue_copy(char *to, size_t size, const struct resp_node *node)
+void
+queue_copy(char *to, size_t size, struct slice text)
 {
-	snprintf(to, size, "%.*s", node ? (int)node->text.len : 0, node ? (const char *)node->text.p : "");
+	size_t len = text.len < size ? text.len : size - 1;
+
+	for (size_t i = 0; i < len; i++)
+		to[i] = text.p[i] ? (char)text.p[i] : '?';
+	to[len] = '\0';
+}
+
+/* Copies the value with this name; or "" where there is none. */
+static void
+queue_copy_value(char *to, size_t size, const struct resp_node *map, const char *name)
+{
+	const struct resp_node *node = ask_lookup(map, name);
+
+	queue_copy(to, size, node ? node->text : slice_of(""));
 }
 
 static int64_t
@@ -45,7 +57,7 @@ queue_take_groups(struct queue *q, const struct resp_node *nodes)
 		if (!name || name->text.len != strlen(q->group) || memcmp(name->text.p, q->group, name->text.len) != 0)
 			continue;
 		q->has_group = true;
-		queue_copy(q->last, sizeof(q->last), ask_lookup(&nodes[at], "last-delivered-id"));
+		queue_copy_value(q->last, sizeof(q->last), &nodes[at], "last-delivered-id");
 		q->given = queue_number(&nodes[at], "pending");
 		q->waiting = queue_number(&nodes[at], "lag");
 	}
@@ -64,7 +76,7 @@ queue_take_rule(struct queue *q)
 		return ask_refuse(reply);
 	q->is_paused = queue_number(reply, "paused") > 0;
 	if (ask_lookup(reply, "dead_letter"))
-		queue_copy(q->dead, sizeof(q->dead), ask_lookup(reply, "dead_letter"));
+		queue_copy_value(q->dead, sizeof(q->dead), reply, "dead_letter");
 	return 0;
 }
 
@@ -136,10 +148,10 @@ queue_read_job(struct queue_job *job, const struct resp_node *map)
 	const struct resp_node *status = ask_lookup(map, "status");
 
 	*job = (struct queue_job){ 0 };
-	queue_copy(job->id, sizeof(job->id), ask_lookup(map, "id"));
-	queue_copy(job->state, sizeof(job->state), ask_lookup(map, "state"));
-	queue_copy(job->consumer, sizeof(job->consumer), ask_lookup(map, "consumer"));
-	queue_copy(job->text, sizeof(job->text), ask_lookup(map, "text"));
+	queue_copy_value(job->id, sizeof(job->id), map, "id");
+	queue_copy_value(job->state, sizeof(job->state), map, "state");
+	queue_copy_value(job->consumer, sizeof(job->consumer), map, "consumer");
+	queue_copy_value(job->text, sizeof(job->text), map, "text");
 	job->idle_ms = queue_count(map, "idle_ms");
 	job->due_ms = queue_count(map, "due_ms");
 	job->deliveries = queue_count(map, "deliveries");

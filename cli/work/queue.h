@@ -36,6 +36,9 @@ struct queue_job {
 	char text[256]; /* and what was said about it, or "" */
 };
 
+/* Copies the text, as far as there is room, and ends it with a NUL. A NUL in it becomes "?". */
+void queue_copy(char *to, size_t size, struct slice text);
+
 /* All return 0 or as ask() does. stream and group must outlive the queue. */
 int queue_open(struct queue *q, struct ask *a, const char *stream, const char *group);
 

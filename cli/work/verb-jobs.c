@@ -89,13 +89,6 @@ jobs_format_place(const struct queue_job *job, char *text, size_t size)
 		snprintf(text + len, size - (size_t)len, " (client %" PRIu64 ")", job->client);
 }
 
-static void
-jobs_put_cut(struct jobs *jobs, struct slice text, size_t max)
-{
-	grid_put(&jobs->table, "%.*s%s", (int)(text.len < max ? text.len : max), (const char *)text.p,
-	         text.len > max ? "..." : "");
-}
-
 /* fields: of its entry, or NULL. */
 static void
 jobs_put_row(struct jobs *jobs, enum jobs_state state, const struct queue_job *job, const struct resp_node *fields)
@@ -116,10 +109,10 @@ jobs_put_row(struct jobs *jobs, enum jobs_state state, const struct queue_job *j
 	if (state == JOBS_RUNNING)
 		jobs_format_place(job, place, sizeof(place));
 	grid_put(&jobs->table, "%s", place);
-	jobs_put_cut(jobs, slice_of(*reason ? reason : "-"), REASON_COLUMNS);
+	grid_put_text(&jobs->table, slice_of(*reason ? reason : "-"), REASON_COLUMNS);
 	if (fields)
 		body_put(fields, &message);
-	jobs_put_cut(jobs, (struct slice){ message.data, message.len }, MESSAGE_COLUMNS);
+	grid_put_text(&jobs->table, (struct slice){ message.data, message.len }, MESSAGE_COLUMNS);
 	buf_deinit(&message);
 }
 

@@ -2,6 +2,7 @@
 # What peers choose - names of channels, names of programs, payloads - does not control terminals and logs.
 
 load helper
+load streams
 load users
 
 # The C1 control character CSI, U+009B: terminals obey it as they obey ESC [.
@@ -23,6 +24,31 @@ refute_csi() { # FILE
     done
     run "$UDSCTL" channels --names
     assert_output plain
+}
+
+@test "a NUL byte in a message, a reason or a name does not end it in tables" {
+    start_store
+    "$PYTHON" -c 'import sys; from resp import Client
+client = Client(sys.argv[1])
+for message in b"x\0yz", b"waits\0, too":
+    client.call("XADD", "jobs", "*", "message", message)
+client.call("XADD", b"k\0l", "*", "message", "m")
+for stream, group in ("jobs", "work"), ("jobs", "other"), (b"k\0l", b"g\0h"):
+    client.call("XGROUP", "CREATE", stream, group, "0")
+    client.call("XREADGROUP", "GROUP", group, b"c\0d", "COUNT", "1", "STREAMS", stream, ">")
+client.call("UDSD", "GROUP", "jobs", "work", "SET", "retry_delay", "1d")
+first = client.call("XRANGE", "jobs", "-", "+", "COUNT", "1")[0][0]
+assert client.call("UDSD", "NACK", "jobs", "work", "FAIL", first, "TEXT", b"no\0reason") == 1' "$S"
+    run "$UDSCTL" jobs jobs
+    assert_line --partial 'x?yz'
+    assert_line --partial 'waits?, too'
+    assert_line --partial 'no?reason'
+    run "$UDSCTL" streams
+    assert_line --regexp '^k\?l '
+    run "$UDSCTL" groups
+    assert_line --regexp '^k\?l +g\?h '
+    run "$UDSCTL" pending jobs
+    assert_line --partial 'c?d'
 }
 
 @test "JSON escapes all control characters in strings, and says the same" {
