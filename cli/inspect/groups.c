@@ -73,12 +73,16 @@ groups_fetch_oldest(struct ask *a, struct group_row *row)
 }
 
 int
+groups_say_no_stream(struct slice stream)
+{
+	say("there is no stream '%.*s'", (int)stream.len, (const char *)stream.p);
+	return EX_NOINPUT;
+}
+
+int
 groups_refuse_stream(const struct resp_node *error, struct slice stream)
 {
-	if (!answers_error_is(&error->text, "ERR no such key"))
-		return ask_refuse(error);
-	say("there is no stream '%.*s'", (int)stream.len, (const char *)stream.p);
-	return EX_PROTOCOL;
+	return answers_error_is(&error->text, "ERR no such key") ? groups_say_no_stream(stream) : ask_refuse(error);
 }
 
 static int

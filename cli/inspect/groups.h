@@ -30,6 +30,9 @@ struct groups {
  * ask() returns.
  */
 int groups_fetch(struct ask *a, const char *stream, struct groups *groups);
+/* Says that there is no such stream. Returns the exit status, EX_NOINPUT. */
+int groups_say_no_stream(struct slice stream);
+
 /* Says the error of a question about a stream, by its name where there is none, and returns its exit status. */
 int groups_refuse_stream(const struct resp_node *error, struct slice stream);
 

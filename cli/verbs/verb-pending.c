@@ -168,7 +168,7 @@ verb_pending_run(const void *options)
 	}
 	if (status == 0 && !is_found) {
 		say("stream '%s' has no group '%s'", stream, name);
-		status = EX_PROTOCOL;
+		status = EX_NOINPUT;
 	}
 	if (status == 0 && !o->common.json)
 		grid_print(&list.table);

@@ -63,12 +63,33 @@ trim_read_options(const struct trim_options *o, const char **ret_word, char valu
 	return 0;
 }
 
+/* Trims the stream. Returns 0 and how many entries were removed, an exit status after saying why, or as ask(). */
+static int
+trim_run(struct ask *a, const char *stream, const char *word, const char *value, int64_t *ret_removed)
+{
+	const struct resp_node *reply;
+	int status = ask(a, &reply, "XTRIM", stream, word, "=", value, NULL);
+
+	if (status != 0)
+		return status;
+	if (reply->type != RESP_INTEGER || reply->integer < 0)
+		return ASK_FOREIGN;
+	*ret_removed = reply->integer;
+	if (reply->integer > 0)
+		return 0;
+	/* It may just have nothing to remove. */
+	status = ask(a, &reply, "EXISTS", stream, NULL);
+	if (status != 0)
+		return status;
+	return reply->type == RESP_INTEGER && reply->integer == 0 ? groups_say_no_stream(slice_of(stream)) : 0;
+}
+
 static int
 verb_trim_run(const void *options)
 {
 	const struct trim_options *o = options;
 	char value[ENTRY_ID_TEXT];
-	const struct resp_node *reply;
+	int64_t removed;
 	const char *word;
 	struct ask *a;
 	int status = trim_read_options(o, &word, value);
@@ -76,16 +97,14 @@ verb_trim_run(const void *options)
 	if (status != 0)
 		return status;
 	a = ask_new(&o->common);
-	status = ask(a, &reply, "XTRIM", o->common.args[0], word, "=", value, NULL);
-	if (status == 0 && (reply->type != RESP_INTEGER || reply->integer < 0))
-		status = ASK_FOREIGN;
+	status = trim_run(a, o->common.args[0], word, value, &removed);
 	if (status == 0 && o->common.json) {
 		json_t *record = record_new();
 
-		record_set(record, "removed", json_integer(reply->integer));
+		record_set(record, "removed", json_integer(removed));
 		record_write(record);
 	} else if (status == 0) {
-		print("%" PRId64 " entr%s removed\n", reply->integer, reply->integer == 1 ? "y" : "ies");
+		print("%" PRId64 " entr%s removed\n", removed, removed == 1 ? "y" : "ies");
 	}
 	return ask_end(a, status);
 }

@@ -54,7 +54,7 @@ work() {
     run "$UDSCTL" groups
     assert_line --partial 'q"\?'
     run "$UDSCTL" groups none
-    assert_failure 76
+    assert_failure 66
     assert_output "udsctl: there is no stream 'none'"
     run "$UDSCTL" groups --format xml
     assert_failure 64
@@ -93,13 +93,13 @@ EOF
     run "$UDSCTL" pending a h
     assert_equal "${#lines[@]}" 1
     run "$UDSCTL" pending a none
-    assert_failure 76
+    assert_failure 66
     assert_output "udsctl: stream 'a' has no group 'none'"
     local words
     for words in none 'none g'; do
         # shellcheck disable=SC2086 # words
         run "$UDSCTL" pending $words
-        assert_failure 76
+        assert_failure 66
         assert_output "udsctl: there is no stream 'none'"
     done
 }
@@ -115,11 +115,18 @@ EOF
     reply_to XADD a '*' message now
     run "$UDSCTL" trim --older-than 7d --json a
     assert_output '{"removed":7}'
-    run "$UDSCTL" trim --older-than 1h none
+    run "$UDSCTL" trim --older-than 1h a
+    assert_success
     assert_output '0 entries removed'
     assert_equal "$(reply_to XLEN a)" 1
     run "$UDSCTL" trim --max-entries 0 a
     assert_output '1 entry removed'
+    run "$UDSCTL" trim --max-entries 0 a
+    assert_success
+    assert_output '0 entries removed'
+    run "$UDSCTL" trim --older-than 1h none
+    assert_failure 66
+    assert_output "udsctl: there is no stream 'none'"
     local options
     for options in '' '--max-entries x' '--max-entries -1' '--before x' '--older-than 0' '--max-entries 1 --before 2'; do
         # shellcheck disable=SC2086 # words
@@ -173,7 +180,7 @@ EOF
     reply_to XDEL now "$("$UDSCTL" export now | json "objects[0]['id']")"
     assert_equal "$("$UDSCTL" export --from last now)" ''
     run "$UDSCTL" export none
-    assert_failure 76
+    assert_failure 66
     assert_output "udsctl: there is no stream 'none'"
     run "$UDSCTL" export --from x a
     assert_failure 64
