@@ -31,9 +31,12 @@ static const struct option_row resume_rows[] = {
 	{ 0 },
 };
 
-/* Whether there is a group to pause. Returns 0, EX_NOINPUT after saying that there is none, or as ask(). */
+/*
+ * Whether there is a group to pause, or to resume. Returns 0, EX_NOINPUT after saying that there is none, and advice,
+ * or as ask().
+ */
 static int
-pause_require(struct queue *q, const struct pause_options *o)
+pause_require(struct queue *q, const struct pause_options *o, bool resumes)
 {
 	int status = o->create ? queue_create(q) : queue_open(q, q->a, q->stream, q->group);
 
@@ -41,12 +44,15 @@ pause_require(struct queue *q, const struct pause_options *o)
 		status = queue_require_stream(q);
 	if (status != 0 || q->has_group)
 		return status;
-	say("stream '%s' has no group '%s' yet; 'udsctl pause --create' makes it", q->stream, q->group);
+	if (resumes)
+		say("stream '%s' has no group '%s'; 'udsctl groups' lists those that it has", q->stream, q->group);
+	else
+		say("stream '%s' has no group '%s' yet; 'udsctl pause --create' makes it", q->stream, q->group);
 	return EX_NOINPUT;
 }
 
 static int
-pause_run(const char *verb, const struct pause_options *o, const char *paused)
+pause_run(const char *verb, const struct pause_options *o, bool resumes)
 {
 	int status = queue_check_arguments(verb, &o->common, 0, 0, false, "jobs");
 	struct queue q;
@@ -56,9 +62,9 @@ pause_run(const char *verb, const struct pause_options *o, const char *paused)
 	q = (struct queue){ .a = ask_new(&o->common),
 		            .stream = o->common.args[0],
 		            .group = o->group ? o->group : PLAN_GROUP };
-	status = pause_require(&q, o);
+	status = pause_require(&q, o, resumes);
 	if (status == 0)
-		status = ask(q.a, NULL, "UDSD", "GROUP", q.stream, q.group, "SET", "paused", paused, NULL);
+		status = ask(q.a, NULL, "UDSD", "GROUP", q.stream, q.group, "SET", "paused", resumes ? "0" : "1", NULL);
 	if (status == 0)
 		print("%sd %s\n", verb, q.stream);
 	return ask_end(q.a, status);
@@ -67,13 +73,13 @@ pause_run(const char *verb, const struct pause_options *o, const char *paused)
 static int
 verb_pause_run(const void *options)
 {
-	return pause_run("pause", options, "1");
+	return pause_run("pause", options, false);
 }
 
 static int
 verb_resume_run(const void *options)
 {
-	return pause_run("resume", options, "0");
+	return pause_run("resume", options, true);
 }
 
 const struct verb verb_pause = {

@@ -573,11 +573,12 @@ has_descriptors() { # COUNT
     done
     assert_equal "$("$UDSCTL" streams --names)" ''
     add jobs a
-    for verb in pause resume; do
-        run "$UDSCTL" "$verb" jobs
-        assert_failure 66
-        assert_output --partial "stream 'jobs' has no group 'work' yet"
-    done
+    run "$UDSCTL" pause jobs
+    assert_failure 66
+    assert_output "udsctl: stream 'jobs' has no group 'work' yet; 'udsctl pause --create' makes it"
+    run "$UDSCTL" resume -g typo jobs
+    assert_failure 66
+    assert_output "udsctl: stream 'jobs' has no group 'typo'; 'udsctl groups' lists those that it has"
     "$UDSCTL" jobs jobs # before the first worker
     run "$UDSCTL" jobs -g typo jobs
     assert_success
