@@ -260,3 +260,11 @@ options_free(struct options *o, const struct verb *verb)
 			free(((struct option_list *)((char *)o + row->offset))->texts);
 	free(o);
 }
+
+bool
+options_are_apart(const char *verb, const char *a, bool has_a, const char *b, bool has_b)
+{
+	if (has_a && has_b)
+		say("%s: --%s and --%s cannot be combined", verb, a, b);
+	return !has_a || !has_b;
+}

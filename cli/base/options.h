@@ -99,6 +99,9 @@ void options_free(struct options *o, const struct verb *verb);
  */
 int options_parse(struct options *o, const struct verb *verb, int argc, char **argv);
 
+/* Whether not both of two options are given that exclude each other, by their names. Says so if they are. */
+bool options_are_apart(const char *verb, const char *a, bool has_a, const char *b, bool has_b);
+
 /* --timeout in ms, or the default where it is not given. */
 static inline uint64_t
 options_timeout(const struct options *o, uint64_t by_default)

@@ -87,6 +87,8 @@ send_find_conflict(const struct send_options *o)
 		       "--store";
 	if (o->delay_ms > 0 && o->at)
 		return "--delay or --at, not both";
+	if (o->progress && o->no_progress)
+		return "--progress or --no-progress, not both";
 	if (o->id && strlen(o->id) > WAY_KEY_MAX)
 		return "--id: the KEY has more than 512 bytes";
 	return NULL;

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "ask.h"
 #include "clients.h"
@@ -108,6 +109,8 @@ verb_clients_run(const void *options)
 	struct ask *a;
 	int status = clients_read_filter(&o->selection, &filter);
 
+	if (status == 0 && !options_are_apart("clients", "json", o->common.json, "ids", o->ids))
+		status = EX_USAGE;
 	if (status != 0)
 		return status;
 	a = ask_new(&o->common);

@@ -152,6 +152,10 @@ verb_groups_run(const void *options)
 	struct ask *a;
 	int status;
 
+	if (!options_are_apart("groups", "json", o->common.json, "names", o->names) ||
+	    !options_are_apart("groups", "json", o->common.json, "format", o->format) ||
+	    !options_are_apart("groups", "names", o->names, "format", o->format))
+		return EX_USAGE;
 	if (o->format)
 		for (format = 0; format < 4 && strcmp(o->format, formats[format]) != 0; format++)
 			;

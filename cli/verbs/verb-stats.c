@@ -48,6 +48,8 @@ verb_stats_read_format(const struct stats_options *o, enum stats_format *ret_for
 	const char *nearest;
 	size_t i = o->common.json ? STATS_JSON : STATS_TEXT;
 
+	if (!options_are_apart("stats", "json", o->common.json, "format", o->format))
+		return EX_USAGE;
 	if (o->format)
 		for (i = 0; i < N_FORMATS && strcmp(o->format, formats[i]) != 0; i++)
 			;

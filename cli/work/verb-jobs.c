@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "body.h"
 #include "buf.h"
@@ -342,6 +343,8 @@ verb_jobs_run(const void *options)
 	struct jobs jobs = { .o = o, .is_table = !o->common.json && !o->ids };
 	int status = queue_check_arguments("jobs", &o->common, 0, 0, false, "jobs");
 
+	if (status == 0 && !options_are_apart("jobs", "json", o->common.json, "ids", o->ids))
+		status = EX_USAGE;
 	if (status != 0)
 		return status;
 	jobs.most = o->count > 0 ? o->count : jobs.is_table ? JOBS_COUNT : UINT64_MAX;

@@ -533,6 +533,20 @@ it: as root, usermod -aG adm nobody, and log in again"
     done
 }
 
+@test "options that exclude each other, as the synopsis says, are refused" {
+    local words
+    for words in 'jobs --json --ids s' 'clients --json --ids' 'groups --json --names' 'groups --json --format text' \
+        'groups --names --format json' 'stats --json --format prometheus'; do
+        # shellcheck disable=SC2086 # words
+        run "$UDSCTL" --socket "$DIR/none" $words
+        assert_failure 64
+        assert_output --regexp "^udsctl: ${words%% *}: --[a-z]+ and --[a-z]+ cannot be combined\$"
+    done
+    run "$UDSCTL" --socket "$DIR/none" send --progress --no-progress news x
+    assert_failure 64
+    assert_output 'udsctl: send: --progress or --no-progress, not both'
+}
+
 @test "verbs end quietly when the reader of their output leaves, and report other failures" {
     start_udsd
     background bash -c "'$UDSCTL' monitor 2>'$DIR/err' | head -n 1 >'$DIR/lines'; echo \${PIPESTATUS[0]} >'$DIR/status'"
