@@ -32,7 +32,8 @@ struct rules {
 	char verb[16];  /* "VERB " or "" */
 	char where[16]; /* how messages begin: "VERB: " or "" */
 	const struct option_row *rows[OPTIONS_MAX];
-	size_t n;
+	bool is_given[OPTIONS_MAX];
+	size_t n, n_global; /* the first so many are the global ones */
 	struct option long_options[OPTIONS_MAX + 1];
 	char letters[3 + 3 * OPTIONS_MAX];
 };
@@ -107,6 +108,23 @@ options_is_option(const struct rules *rules, const char *word)
 	if (word[1] == '-')
 		return !word[2] || isalpha((unsigned char)word[2]);
 	return !word[2] && options_find_row(rules, word[1]);
+}
+
+/*
+ * Whether the option, which is given now, was given before and would replace what it has said. A flag says the same
+ * again, and a list takes more; of the global options, which an alias may have set, the last one holds.
+ */
+static bool
+options_is_repeated(struct rules *rules, const struct option_row *row)
+{
+	size_t i = 0;
+	bool was_given;
+
+	while (rules->rows[i] != row)
+		i++;
+	was_given = rules->is_given[i];
+	rules->is_given[i] = true;
+	return was_given && i >= rules->n_global && row->kind != OPTION_FLAG && row->kind != OPTION_LIST;
 }
 
 /* Milliseconds; a number alone is in seconds. */
@@ -203,6 +221,7 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 	/* '+': options end at the first word; ':': a missing argument is not reported as an unknown option. */
 	strcpy(rules.letters, verb ? ":" : "+:");
 	options_add_rows(&rules, options_global);
+	rules.n_global = rules.n;
 	if (verb) {
 		options_add_rows(&rules, verb->rows);
 		snprintf(rules.verb, sizeof(rules.verb), "%s ", verb->name);
@@ -232,6 +251,10 @@ options_parse(struct options *o, const struct verb *verb, int argc, char **argv)
 		}
 		if ((row->kind == OPTION_NAME || row->kind == OPTION_LIST) && !*argument) {
 			say("%s--%s: the %s is empty; is a variable unset?", rules.where, row->name, row->argument);
+			return -1;
+		}
+		if (options_is_repeated(&rules, row)) {
+			say("%s--%s is given twice", rules.where, row->name);
 			return -1;
 		}
 		expected = options_set(o, row, argument);

@@ -314,6 +314,30 @@ with_run() { # DIRECTORY COMMAND...
     wait_until contains "$DIR/out" '- x'
 }
 
+@test "an option whose argument would replace one that was given is a mistake" {
+    local words option
+    for words in 'send --follow fa --follow fb news' 'send --store --id a --id a news x' \
+        'send --store --delay 1s --delay 2s news x' \
+        'recv --into i1 --into=i2 news' 'recv -n 1 --count 2 news' 'recv --timeout 1s --timeout 2s news' \
+        'send --rejoin 0 --rejoin 0 news' 'send --rate 1 --rate 2 news' 'send --queue-bytes 1M --queue-bytes 2M news' \
+        'stats -w --watch=2s' 'pipe --hello= --hello x' 'check --lag 1 --lag 2'; do
+        option=$(grep -oE -- '--[a-z-]+' <<<"$words" | tail -n 1)
+        # shellcheck disable=SC2086 # a verb and its options
+        run timeout -k 1 10 "$UDSCTL" --socket "$DIR/none" $words
+        [ "$status" -eq 64 ] || [ "$words" = 'check --lag 1 --lag 2' ] # which has exit statuses of its own
+        assert_output --partial "${words%% *}: $option is given twice"
+    done
+    refute [ -e "$DIR/i1" ]
+    # A flag, a list, and the socket, which an alias may have set.
+    start_udsd
+    printf x >"$DIR/x"
+    background "$UDSCTL" recv -s "$DIR/none" --raw --raw -n 2 -p 'a*' --pattern 'b*' -s "$S" >"$DIR/out"
+    wait_until subscribed 1
+    run "$UDSCTL" --socket "$DIR/none" -v send -v --socket "$DIR/none" --socket "$S" -f "$DIR/x" --file "$DIR/x" b1
+    assert_success
+    wait_until has_lines "$DIR/out" 2
+}
+
 @test "the socket is found by --socket, \$UDSD_SOCKET and \$XDG_RUNTIME_DIR in this order" {
     start_udsd
     run "$UDSCTL" ping
