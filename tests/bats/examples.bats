@@ -120,7 +120,7 @@ run_example_of_udsctl() {
     local command
     command=$(here "$1")
     case $1 in
-    *"send --timeout 5s alerts"*) now "$command" && hears alerts 'disk is full' ;;
+    *"send --timeout 1s alerts"*) now "$command" && hears alerts 'disk is full' ;;
     *"send temperature"*) now "$command" && hears temperature -5 ;;
     *"send --follow app.log"*) later "$command" && wait_until logged "logs.app line ${#1}" ;;
     *"send --store --follow web.log"*)
