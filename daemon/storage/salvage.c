@@ -236,7 +236,8 @@ salvage_store(const char *from, const char *to, struct salvage *ret_salvage, cha
 		r = storefile_open(from, true, &salvaging.file, &salvaging.from, error, error_size);
 	if (r == -EBADMSG)
 		snprintf(error, error_size,
-		         "%s/" STOREFILE_DATABASE ": nothing can be read from it; only a backup helps, see udsd(1)", from);
+		         "%s/" STOREFILE_DATABASE ": nothing can be read from it; only a backup helps, see udsd(1)",
+		         from);
 	if (r < 0)
 		return r;
 	r = salvage_open(to, &count, &salvaging.to, error, error_size);
