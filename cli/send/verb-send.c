@@ -98,10 +98,10 @@ send_advance(void *arg)
 	struct send *s = arg;
 
 	source_settle(s->source);
+	if (s->ids)
+		output_flush(s->ids); /* before the queue is filled: room that a flush makes is noticed nowhere else */
 	send_fill(s);
 	delivery_write(&s->delivery);
-	if (s->ids)
-		output_flush(s->ids);
 	if (s->source_ended && s->delivery.queue.frames == 0 && (!s->ids || output_pending(s->ids) == 0))
 		loop_end(s->loop, send_final_status(s));
 	deadline_run(&s->answer_deadline,

@@ -324,6 +324,7 @@ caller_go_on(void *arg)
 	int error;
 
 	caller_settle(c);
+	output_flush(c->output); /* each time before it is looked at: room that a flush makes is noticed nowhere else */
 	while (next == INPUT_OK && !c->is_at_end && c->n_calls < most && output_pending(c->output) < OUTPUT_HIGH) {
 		next = input_next(c->input, &payload);
 		if (next == INPUT_OK) {
@@ -338,11 +339,11 @@ caller_go_on(void *arg)
 		}
 		if (loop_is_ending(c->loop))
 			return;
+		output_flush(c->output);
 	}
 	if (c->input)
 		input_want(c->input, next == INPUT_MORE);
 	caller_write(c);
-	output_flush(c->output);
 	if (c->is_at_end && c->n_calls == 0 && output_pending(c->output) == 0)
 		loop_end(c->loop, c->status);
 }

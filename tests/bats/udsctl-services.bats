@@ -67,6 +67,9 @@ assert_ended() {
     head -c 3000000 /dev/urandom >"$DIR/big"
     serve copy -- cat
     "$UDSCTL" call copy <"$DIR/big" | cmp - "$DIR/big"
+    # A file takes everything at once.
+    timeout "$PATIENCE" "$UDSCTL" call copy <"$DIR/big" >"$DIR/copy"
+    cmp "$DIR/copy" "$DIR/big"
 }
 
 @test "the command knows who calls what, until when, and gets no descriptor" {
