@@ -11,8 +11,8 @@
 #include "reply.h"
 #include "streams.h"
 
-/* To wake the thread, to wait for it without listening to the client, and to be woken by it. */
-#define BACKUP_SYSCALLS 5
+/* To wake the thread, to wait for it without listening to the client, and to be woken by it, each with cold caches. */
+#define BACKUP_SYSCALLS 40
 
 /* Whether nobody will take away what was copied last: who asked for it is gone, was not answered, or asks again. */
 static bool
