@@ -24,17 +24,14 @@ function __udsctl_words
             case -s --socket
                 set waiting socket
                 continue
-            case '--socket=*'
-                printf 'socket %s\n' (string sub -s 10 -- $word)
+            case '--socket=*' '--group=*'
+                string replace -r '^--([a-z]+)=' '$1 ' -- $word
                 continue
             case '-s*' # not '-s?*': from fish 4 on, ? stands for itself
                 printf 'socket %s\n' (string sub -s 3 -- $word)
                 continue
             case -g --group
                 set waiting group
-                continue
-            case '--group=*'
-                printf 'group %s\n' (string sub -s 9 -- $word)
                 continue
             case '-g*'
                 printf 'group %s\n' (string sub -s 3 -- $word)

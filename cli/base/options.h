@@ -1,8 +1,8 @@
 /*
  * The command line of a verb: a table of rows says which options there are and which field of the verb's own options
  * struct each one sets. The forms are those of getopt_long(3). An option with an argument may be given again only if it
- * is a list, or global. A mistake is reported in one line, with the nearest
- * name that exists; the caller then ends with EX_USAGE.
+ * is a list, or global. A mistake is reported in one line, with the nearest name that exists; the caller then ends with
+ * EX_USAGE.
  */
 #pragma once
 

@@ -11,8 +11,8 @@
 #include "reply.h"
 #include "streams.h"
 
-/* To wake the thread, to wait for it without listening to the client, and to be woken by it, each with cold caches. */
-#define BACKUP_SYSCALLS 40
+/* What it costs to wake the thread, to stop listening to the client, and to be woken, with cold caches each time. */
+#define BACKUP_WORK (40 * WORK_SYSCALL)
 
 /* Whether nobody will take away what was copied last: who asked for it is gone, was not answered, or asks again. */
 static bool
@@ -49,7 +49,7 @@ backup_begin(struct bus *bus, struct session *s, struct streams *streams)
 	do /* never the name of the one before, which its client may still know */
 		snprintf(path, sizeof(path), "%s/backup-%llu.db", streams->directory, (unsigned long long)name++);
 	while (strcmp(path, streams->copy_path) == 0);
-	bus->flow.work.done += BACKUP_SYSCALLS * WORK_SYSCALL;
+	bus->flow.work.done += BACKUP_WORK;
 	r = streams_backup(streams, path, backup_is_forgotten(bus, s, streams) ? streams->copy_path : NULL);
 	if (r < 0) {
 		reply_error(bus, s, "ERR the store cannot be copied: %s", strerror(-r));

@@ -146,8 +146,11 @@ static inline void
 pending_prefetch(const struct pending *pending, size_t ahead)
 {
 	struct pending_leaf *leaf = pending_leaf(pending, 0);
-	const char *later = ahead < leaf->n ? (const char *)pending_leaf_entry(leaf, ahead)->later : NULL;
+	const char *later;
 
+	if (ahead >= leaf->n)
+		return;
+	later = (const char *)pending_leaf_entry(leaf, ahead)->later;
 	__builtin_prefetch(later);
 	__builtin_prefetch(later + 64);
 }
