@@ -44,7 +44,11 @@ struct worker {
 	struct timer again;      /* the setup */
 	struct timer lease;      /* jobs are claimed again */
 	bool is_ready;           /* jobs may be asked for */
-	bool is_dry;     /* nothing was waiting when it last asked, and nothing has ended or was given back since */
+	/*
+	 * Nothing has ended or was given back since it last asked, and, once that is answered, nothing was waiting. What
+	 * is said on one connection may be heard before what was said earlier on the other.
+	 */
+	bool is_dry;
 	uint64_t taken;  /* jobs, without those that were given back */
 	uint64_t failed; /* commands */
 	bool finishing;
@@ -85,19 +89,22 @@ worker_go_on(void *arg)
 	struct worker *w = arg;
 	bool drains = w->plan->o->drain;
 	uint64_t room, count = w->plan->o->count;
+	bool is_asking = supply_is_asking(w->supply);
 	/* What is given back waits again, for this worker perhaps, once the daemon has answered. */
-	bool is_over = drains && w->is_dry && control_returns(w->control) == 0;
+	bool is_over = drains && w->is_dry && !is_asking && control_returns(w->control) == 0;
 
 	if (worker_is_idle(w) && (is_over || (count > 0 && w->taken >= count)))
 		worker_finish(w, EX_OK);
 	worker_check_end(w);
-	if (w->finishing || !w->is_ready || supply_is_asking(w->supply) || (drains && w->is_dry))
+	if (w->finishing || !w->is_ready || is_asking || (drains && w->is_dry))
 		return;
 	room = w->crew ? crew_room(w->crew, control_trip_ns(w->control)) : printer_room(w->printer);
 	if (count > 0 && count < w->taken + room)
 		room = count > w->taken ? count - w->taken : 0;
-	if (room > 0)
-		supply_ask(w->supply, room, !drains);
+	if (room == 0)
+		return;
+	w->is_dry = true;
+	supply_ask(w->supply, room, !drains);
 }
 
 static void
@@ -294,7 +301,7 @@ worker_answered_cb(void *arg, uint64_t n)
 {
 	struct worker *w = arg;
 
-	w->is_dry = n == 0;
+	w->is_dry &= n == 0;
 	if (w->printer)
 		printer_flush(w->printer);
 	worker_go_on(w);
@@ -305,7 +312,7 @@ worker_refused_cb(void *arg, bool again, int status)
 {
 	struct worker *w = arg;
 
-	w->is_ready = false;
+	w->is_ready = w->is_dry = false;
 	if (again)
 		timer_set(&w->again, SETUP_RETRY_MS);
 	else
@@ -317,7 +324,7 @@ worker_supply_down_cb(void *arg)
 {
 	struct worker *w = arg;
 
-	w->is_ready = false;
+	w->is_ready = w->is_dry = false;
 	if (w->crew)
 		w->taken -= crew_drop_queue(w->crew);
 	control_renew(w->control);

@@ -907,7 +907,6 @@ is_blocked() {
 }
 
 @test "--drain leaves no job behind, though the worker is slow and gives jobs back that it has read ahead" {
-    ! is_sanitized || skip "once, on a loaded machine, it has left jobs behind: why is not known yet"
     start_store
     local i round
     for round in 1 2 3 4; do
@@ -925,6 +924,21 @@ is_blocked() {
         wait "$WORKER"
         assert_equal "$(length jobs)" 0
     done
+}
+
+@test "--drain believes no answer from before its jobs were given back" {
+    start_store
+    background "$PYTHON" "$TOOLS/late-answers.py" "$DIR/late.sock" "$S"
+    wait_until is_listening "$DIR/late.sock"
+    local i
+    for i in $(seq 110); do
+        printf 'XADD jobs * message %d\r\n' "$i"
+    done | nc -NU "$S" >/dev/null
+    # It reads ahead what fits between two of its answers. Then a job takes so long that the others are given back, after
+    # it has asked for more and was answered that there is nothing.
+    # shellcheck disable=SC2016 # for the command to expand
+    "$UDSCTL" -s "$DIR/late.sock" work --drain jobs -- sh -c 'read -r n; [ "$n" != 100 ] || sleep 0.2'
+    assert_equal "$(length jobs)" 0
 }
 
 @test "the group is deleted under its workers: they make it again" {

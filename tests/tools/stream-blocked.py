@@ -150,11 +150,16 @@ class Chaos:
         self.settle()
 
     def settle(self):
-        """Nobody is forgotten: whoever still waits is unblocked."""
+        """Nobody is forgotten: whoever still waits is unblocked; again if its command was read after that."""
         for waiter in self.waiters:
             if waiter.question:
-                self.main.try_call("CLIENT", "UNBLOCK", waiter.id)
+                resp.wait_until(lambda: self.unblock(waiter), "an answer to %s" % waiter.question)
         self.finish()
+
+    def unblock(self, waiter):
+        if not waiter.is_answered():
+            self.main.try_call("CLIENT", "UNBLOCK", waiter.id)
+        return waiter.is_answered()
 
     def finish(self):
         for waiter in self.waiters:
