@@ -293,7 +293,7 @@ dead_letters_send_group(struct streams *streams, struct handouts *handouts, uint
 	const struct stream_pending *first;
 
 	streams->flow->work.done += handouts->stream->n_groups * WORK_VISIT;
-	while (streams->flow->work.done < work_end && (first = pending_next(&handouts->doomed, STREAM_ID_MIN)))
+	while (streams->flow->work.done < work_end && (first = pending_first(&handouts->doomed)))
 		if (dead_letter_try(streams, group, first->id) != STREAM_ENTRY)
 			return true;
 	return false;

@@ -81,7 +81,7 @@ later_fire(struct streams *streams, struct later *later, uint64_t now_ms, uint64
 
 	is_writable = storage_state(streams->storage) == STORAGE_OK;
 	while (!has_expired && streams->flow->work.done < work_end && !later_must_wait(streams) &&
-	       (first = pending_next(&later->set, STREAM_ID_MIN)) && first->id.ms <= now_ms) {
+	       (first = pending_first(&later->set)) && first->id.ms <= now_ms) {
 		struct later_entry *entry = first->later;
 		const char *reason =
 		    is_writable ? later_append(streams, stream, entry, now_ms) : storage_reason(streams->storage);
@@ -93,10 +93,7 @@ later_fire(struct streams *streams, struct later *later, uint64_t now_ms, uint64
 			not_before_ms = now_ms + RETRY_MS;
 			break;
 		}
-		later->fired_to = entry->is_stored ? entry->id : later->fired_to;
-		later->has_fired |= entry->is_stored;
-		later_remove(streams, later, entry, false);
-		streams->came_due++;
+		later_fired(streams, later, entry);
 	}
 	later_schedule(streams, later, not_before_ms);
 	later_charge(later);
@@ -122,7 +119,7 @@ later_have_work(const struct streams *streams)
 {
 	const struct heap_node *first = heap_first(&streams->laters_due);
 
-	return !TAILQ_EMPTY(&streams->laters_gone) ||
+	return !TAILQ_EMPTY(&streams->laters_gone) || !TAILQ_EMPTY(&streams->laters_fired) ||
 	       (first && !streams->is_dead && !later_must_wait(streams) && first->key <= streams_unix_exact_ms());
 }
 

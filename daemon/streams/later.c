@@ -12,12 +12,15 @@
 
 /* Beside an entry's bytes, what it takes in a batch. */
 #define LATER_RECORD_BYTES 64
+/* Memory of entries that have come due is freed at once above so many bytes of it. */
+#define LATER_FIRED_BYTES ((size_t)16 * 1024 * 1024)
 
 void
 later_init_all(struct streams *streams)
 {
 	pending_init(&streams->laters);
 	TAILQ_INIT(&streams->laters_gone);
+	TAILQ_INIT(&streams->laters_fired);
 }
 
 void
@@ -79,7 +82,7 @@ later_next(const struct stream *stream, struct stream_id id)
 int
 later_schedule(struct streams *streams, struct later *later, uint64_t not_before_ms)
 {
-	const struct stream_pending *first = pending_next(&later->set, STREAM_ID_MIN);
+	const struct stream_pending *first = pending_first(&later->set);
 	uint64_t due_ms = !first ? 0 : first->id.ms > not_before_ms ? first->id.ms : not_before_ms;
 
 	if (later->due.at > 0 && first && later->due.key == due_ms)
@@ -157,29 +160,57 @@ later_add(struct streams *streams, struct stream *stream, uint64_t due_ms, struc
 	return 0;
 }
 
-void
-later_remove(struct streams *streams, struct later *later, struct later_entry *entry, bool needs_delete)
+static void
+later_take_out(struct streams *streams, struct later *later, struct later_entry *entry)
 {
 	pending_remove(&later->set, entry->id, NULL);
 	streams->n_later--;
 	later->bytes -= sizeof(*entry) + entry->len;
 	if (!entry->is_stored)
 		TAILQ_REMOVE(&later->dirty, entry, link);
-	if (entry->is_stored && needs_delete)
-		TAILQ_INSERT_TAIL(&later->gone, entry, link);
-	else
-		free(entry);
+}
+
+/* Frees the one that came due first of those that wait for it. */
+static void
+later_free_fired(struct streams *streams)
+{
+	struct later_entry *entry = TAILQ_FIRST(&streams->laters_fired);
+
+	TAILQ_REMOVE(&streams->laters_fired, entry, link);
+	streams->laters_fired_bytes -= sizeof(*entry) + entry->len;
+	free(entry);
+}
+
+void
+later_fired(struct streams *streams, struct later *later, struct later_entry *entry)
+{
+	if (entry->is_stored) {
+		later->fired_to = entry->id;
+		later->has_fired = true;
+	}
+	later_take_out(streams, later, entry);
+	streams->came_due++;
+	TAILQ_INSERT_TAIL(&streams->laters_fired, entry, link);
+	streams->laters_fired_bytes += sizeof(*entry) + entry->len;
+	while (streams->laters_fired_bytes > LATER_FIRED_BYTES)
+		later_free_fired(streams);
 }
 
 bool
 later_cancel(struct streams *streams, struct stream *stream, struct stream_id id)
 {
 	struct stream_pending *found = stream->later ? pending_find(&stream->later->set, id) : NULL;
+	struct later_entry *entry;
 
 	if (!found)
 		return false;
 	streams->flow->work.done += 4 * WORK_LOOKUP;
-	later_remove(streams, stream->later, found->later, true);
+	entry = found->later;
+	later_take_out(streams, stream->later, entry);
+	if (entry->is_stored)
+		TAILQ_INSERT_TAIL(&stream->later->gone, entry, link);
+	else
+		free(entry);
 	later_schedule(streams, stream->later, 0);
 	later_charge(stream->later);
 	stream_touch(streams, stream);
@@ -192,6 +223,10 @@ later_free_gone(struct streams *streams, uint64_t work_end)
 	struct later_entry *entry;
 	struct later *later;
 
+	while (streams->flow->work.done < work_end && !TAILQ_EMPTY(&streams->laters_fired)) {
+		streams->flow->work.done += WORK_VISIT;
+		later_free_fired(streams);
+	}
 	while (streams->flow->work.done < work_end && (later = TAILQ_FIRST(&streams->laters_gone))) {
 		struct stream_pending *last = pending_prev(&later->set, STREAM_ID_MAX);
 

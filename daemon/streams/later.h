@@ -18,7 +18,7 @@
 TAILQ_HEAD(later_list, later_entry);
 
 struct later_entry {
-	TAILQ_ENTRY(later_entry) link; /* in later.dirty or later.gone, if it is in one */
+	TAILQ_ENTRY(later_entry) link; /* in later.dirty, later.gone or streams.laters_fired, if it is in one */
 	struct stream_id id;           /* its time in ms, and a number that no other has */
 	bool is_stored;
 	uint32_t n_fields;
@@ -72,14 +72,14 @@ void later_deinit_all(struct streams *streams);
 
 /* What follows is for later-due.c and later-store.c. */
 
-/* Frees what is left of streams that are gone, up to a value of work.done. */
+/* Frees what has come due and what is left of streams that are gone, up to a value of work.done. */
 void later_free_gone(struct streams *streams, uint64_t work_end);
 
 /* Puts the stream where it belongs in the heap. Returns 0; or -ENOMEM, only if it was not in it. */
 int later_schedule(struct streams *streams, struct later *later, uint64_t not_before_ms);
 
-/* The entry is not kept any more. needs_delete: it is deleted on disk by itself, if it is there. */
-void later_remove(struct streams *streams, struct later *later, struct later_entry *entry, bool needs_delete);
+/* The entry, the first of its stream, was added to it; it may be freed. */
+void later_fired(struct streams *streams, struct later *later, struct later_entry *entry);
 
 /* Charges the maker of the stream with what it takes now. */
 void later_charge(struct later *later);

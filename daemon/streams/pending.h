@@ -141,6 +141,13 @@ pending_leaf_entry(struct pending_leaf *leaf, size_t i)
 	return &leaf->entries[leaf->from + i];
 }
 
+/* Or NULL if it is empty; valid until an entry is added or removed. */
+static inline struct stream_pending *
+pending_first(const struct pending *pending)
+{
+	return pending->n > 0 ? pending_leaf_entry(pending_leaf(pending, 0), 0) : NULL;
+}
+
 /* Reads ahead what belongs to the entry so many places behind the first one, where that is in the same leaf. */
 static inline void
 pending_prefetch(const struct pending *pending, size_t ahead)

@@ -57,7 +57,7 @@ stream_retain_floor(struct streams *streams, const struct stream *stream)
 
 	streams->flow->work.done += stream->n_groups * (uint64_t)WORK_LOOKUP / 4;
 	TAILQ_FOREACH(group, &stream->groups, link) {
-		const struct stream_pending *first = pending_next(&group->pending, STREAM_ID_MIN);
+		const struct stream_pending *first = pending_first(&group->pending);
 		struct stream_id id = group->last;
 
 		stream_id_next(&id);

@@ -221,6 +221,9 @@ struct streams {
 	/* These are later.c's. */
 	struct pending laters; /* what streams have, in the order of their numbers, which are the parts `ms` of ids */
 	TAILQ_HEAD(, later) laters_gone; /* of streams that are gone */
+	/* They have come due, and their memory waits for a moment in which nothing is due; so many bytes of it. */
+	TAILQ_HEAD(, later_entry) laters_fired;
+	size_t laters_fired_bytes;
 	struct heap laters_due;
 	uint64_t n_later;
 	struct log_limit later_log;
