@@ -23,7 +23,7 @@
 #define FIELDS_BYTES_MAX ((size_t)512 * 1024)
 
 #define FIELD_PREFIX "UDSD_FIELD_"
-#define JOB_VARIABLES ((size_t)4) /* beside the fields */
+#define JOB_VARIABLES ((size_t)5) /* beside the fields */
 
 /* Copies the bytes and a NUL to *p, which it advances. */
 static struct slice
@@ -78,7 +78,8 @@ job_put_message(const struct plan *plan, const struct job *job, const struct res
 static size_t
 job_variables_size(const struct plan *plan, const struct job *job, const struct resp_node *fields, size_t n)
 {
-	size_t size = strlen(plan->streams[job->stream]) + strlen(plan->group) + JOB_ID_MAX + NUM_DIGITS_MAX + 4;
+	size_t size = strlen(plan->streams[job->stream]) + strlen(plan->group) + JOB_ID_MAX + NUM_DIGITS_MAX +
+	              body_find(fields, BODY_SENDER).len + JOB_VARIABLES;
 
 	for (const struct resp_node *name = fields + 1; name < fields + 1 + 2 * n; name += 2)
 		size += strlen(FIELD_PREFIX) + name[0].text.len + name[1].text.len + 2;
@@ -102,6 +103,7 @@ job_count_fields(const struct plan *plan, const struct resp_node *fields)
 static void
 job_set_variables(const struct plan *plan, struct job *job, uint8_t **p, const struct resp_node *fields, size_t n)
 {
+	struct slice sender = body_find(fields, BODY_SENDER);
 	char attempt[NUM_DIGITS_MAX + 1] = "";
 
 	attempt[num_put_u64(attempt, job->attempt)] = '\0';
@@ -109,6 +111,8 @@ job_set_variables(const struct plan *plan, struct job *job, uint8_t **p, const s
 	job_set(job, p, "UDSD_GROUP", plan->group);
 	job_set(job, p, "UDSD_ID", job->id);
 	job_set(job, p, "UDSD_ATTEMPT", attempt);
+	/* Set in any case: what the worker itself has in its environment is not about the job. */
+	job->variables[job->n++] = (struct command_variable){ "UDSD_SENDER", job_copy(p, sender.p, sender.len) };
 	for (const struct resp_node *name = fields + 1; name < fields + 1 + 2 * n; name += 2)
 		job_set_field(job, p, &name[0], &name[1]);
 }

@@ -52,7 +52,7 @@ struct retry {
 	int refused; /* the exit status, if one was not added; 0: none */
 };
 
-/* Appends the command that adds the job whose fields those are. A note of when it was first added stays. */
+/* Appends the command that adds the job whose fields those are. The notes of who added it first, and when, stay. */
 static void
 retry_put(struct retry *retry, const char *dead, const struct resp_node *fields)
 {
@@ -69,7 +69,7 @@ retry_put(struct retry *retry, const char *dead, const struct resp_node *fields)
 	words[n++] = slice_of(iid);
 	words[n++] = slice_of("*");
 	for (const struct resp_node *name = fields + 1; name + 1 <= fields + fields->elements; name += 2) {
-		if (body_is_note(name) && !resp_node_is(name, "udsd-time"))
+		if (body_is_note(name) && !resp_node_is(name, "udsd-time") && !resp_node_is(name, BODY_SENDER))
 			continue;
 		words[n++] = name[0].text;
 		words[n++] = name[1].text;

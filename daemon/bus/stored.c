@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "blocked.h"
+#include "sender.h"
 #include "streams.h"
 
 bool
@@ -47,6 +48,7 @@ stored_append(struct bus *bus, const struct client *publisher, const struct publ
 {
 	struct streams *streams = bus->streams;
 	const struct slice pair[2] = { slice_of(STORED_FIELD), request->payload };
+	struct sender_fields sent;
 	const char *refusal = streams_refusal(streams, stream ? stream->uid : publisher->identity.uid);
 	struct stream_id id;
 	int r = 0;
@@ -60,8 +62,13 @@ stored_append(struct bus *bus, const struct client *publisher, const struct publ
 		return stored_say_not_made(streams, r);
 	if (!stream_next_id(stream, streams_now_ms(streams), &id))
 		return "ERR The stream has exhausted the last possible ID, unable to add more items";
-	if (stream_append(streams, stream, id, (struct stream_fields){ pair, 1 }) < 0)
-		return stored_say_not_made(streams, -ENOMEM);
+	r = sender_begin(bus, publisher, stream, (struct stream_fields){ pair, 1 }, &sent);
+	if (r == 0) {
+		r = stream_append(streams, stream, id, sent.fields);
+		sender_end(&sent);
+	}
+	if (r < 0)
+		return stored_say_not_made(streams, r);
 	blocked_wake(streams, stream);
 	return NULL;
 }

@@ -12,6 +12,7 @@
 #include "later.h"
 #include "num.h"
 #include "producers.h"
+#include "sender.h"
 #include "streams-clock.h"
 #include "xwork.h"
 
@@ -131,15 +132,23 @@ udsd_later_reply_ticket(struct bus *bus, struct session *s, struct streams *stre
 
 /* Adds the entry. Returns NULL, or the text of an error reply. */
 static const char *
-udsd_later_put(struct streams *streams, struct stream *stream, const struct udsd_later *later,
+udsd_later_put(struct bus *bus, struct session *s, struct stream *stream, const struct udsd_later *later,
                struct stream_fields fields, struct stream_id *ret_id)
 {
 	static const char *const no_memory = "ERR out of memory, the entry was not added";
+	struct streams *streams = bus->streams;
 	uint64_t now_ms = streams_now_ms(streams);
+	struct sender_fields sent;
+	int r;
 
 	if (later->producer.len > 0 && producers_reserve(streams, stream, later->producer, now_ms) < 0)
 		return no_memory;
-	if (later_add(streams, stream, later->due_ms, fields, ret_id) < 0)
+	r = sender_begin(bus, &s->client, stream, fields, &sent);
+	if (r == 0) {
+		r = later_add(streams, stream, later->due_ms, sent.fields, ret_id);
+		sender_end(&sent);
+	}
+	if (r < 0)
 		return no_memory;
 	if (later->producer.len > 0)
 		producers_add(streams, stream, later->producer, later->iid, *ret_id, now_ms);
@@ -173,7 +182,7 @@ udsd_later_add(struct bus *bus, struct session *s, const struct slice *argv, siz
 	if (!keyspace_require_room(bus, s, streams, stream) ||
 	    (is_new && !(stream = keyspace_get(bus, s, streams, argv[3]))))
 		return COMMAND_DONE;
-	mistake = udsd_later_put(streams, stream, &later,
+	mistake = udsd_later_put(bus, s, stream, &later,
 	                         (struct stream_fields){ argv + later.fields, (argc - later.fields) / 2 }, &id);
 	if (mistake) {
 		if (is_new)

@@ -49,6 +49,7 @@ const struct config_row config_rows[] = {
 	{ SCOPE_CHANNEL, "channel", "subscribe", &config_type_principals, IN_RULE(subscribe), NULL },
 	{ SCOPE_CHANNEL, "channel", "slow", &config_type_slow, IN_RULE(slow), "wait" },
 	STREAM(published, &config_type_switch, published, "no", 0, 0)
+	STREAM(sender, &config_type_switch, sender, "no", 0, 0)
 	STREAM(max_entries, COUNT, max_entries, "0", 0, 1000000000000)
 	STREAM(max_bytes, SIZE, max_bytes, "0", 0, 1024 * LIMITS_GIB)
 	STREAM(max_age, DURATION, max_age_ms, "0", 0, 3650 * LIMITS_DAY)

@@ -96,7 +96,7 @@ dead_letter_put_history(struct dead_letter *letter, const struct pending_history
 		dead_letter_put(letter, DEAD_PREFIX "text", (struct slice){ history->text, history->text_len });
 }
 
-/* The fields of the entry but for those that an earlier dead letter has given it. */
+/* The fields of the entry, and who has added it, but for those that an earlier dead letter has given it. */
 static void
 dead_letter_copy(struct dead_letter *letter, struct stream_entry *entry)
 {
@@ -105,7 +105,8 @@ dead_letter_copy(struct dead_letter *letter, struct stream_entry *entry)
 	for (size_t i = 0; i < entry->n_fields; i++) {
 		struct slice name = stream_entry_next(entry), value = stream_entry_next(entry);
 
-		if (name.len < prefix.len || !slice_is(prefix, name.p)) {
+		if (name.len < prefix.len || !slice_is(prefix, name.p) ||
+		    (name.len == sizeof(STREAM_SENDER) - 1 && slice_is(name, (const uint8_t *)STREAM_SENDER))) {
 			letter->argv[letter->n++] = name;
 			letter->argv[letter->n++] = value;
 		} else if (name.len == sizeof(DEAD_PREFIX "time") - 1 &&

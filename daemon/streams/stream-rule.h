@@ -36,9 +36,13 @@ enum stream_full { STREAM_FULL_TRIM, STREAM_FULL_REFUSE };
 /* What a bound removes: nothing that a group has not acknowledged, but for max_bytes; or anything. */
 enum stream_keep { STREAM_KEEP_UNACKED, STREAM_KEEP_ANY };
 
+/* The field that tells it. */
+#define STREAM_SENDER "udsd-sender"
+
 struct stream_rule {
 	STAILQ_ENTRY(stream_rule) link;
 	bool published;       /* what is published to the channel of the same name is added */
+	bool sender;          /* entries tell who has added them */
 	uint64_t max_entries; /* bounds; 0: none */
 	uint64_t max_bytes;
 	uint64_t max_age_ms;

@@ -260,3 +260,69 @@ adder.call("UDSD", "LATER", "ADD", "jobs", "0", "f", "x" * 20000)
 EOF
     assert_success
 }
+
+@test "where the configuration asks for it, entries tell who has added them, and nobody can pretend" {
+    start_hub_of_streams <<'EOF'
+[stream jobs*]
+sender = yes
+published = yes
+max_deliveries = 1
+[admin]
+allow = uid:54003
+EOF
+    run "$PYTHON" - <<'EOF'
+from users import *
+hub = Hub()
+alice, bob, admin = hub.user(54001), hub.user(54002), hub.user(54003)
+
+def newest(stream="jobs"):
+    return b" ".join(alice.call("XREVRANGE", stream, "+", "-", "COUNT", "1")[0][1]).decode()
+
+def expect(want, stream="jobs"):
+    assert newest(stream) == want, (newest(stream), want)
+
+alice.call("XADD", "jobs", "*", "f", "v")
+expect("f v udsd-sender 54001")
+bob.call("XADD", "jobs", "MAXLEN", "100", "*", "udsd-sender", "0", "f", "v", "udsd-sender", "54001")
+expect("f v udsd-sender 54002")
+bob.call("XADD", "jobs", "*", "udsd-sender", "0")
+expect("udsd-sender 54002")
+bob.call("XADD", "jobs", "*", "udsd-sender2", "0", "Udsd-sender", "1")
+expect("udsd-sender2 0 Udsd-sender 1 udsd-sender 54002")
+admin.call("XADD", "jobs", "*", "udsd-sender", "54001", "f", "v")
+expect("udsd-sender 54001 f v")
+admin.call("XADD", "jobs", "*", "f", "v")
+expect("f v udsd-sender 54003")
+bob.call("XADD", "other", "*", "udsd-sender", "0")
+expect("udsd-sender 0", "other")
+
+# An entry is recognized again by what its producer has given.
+ids = {bob.call("XADD", "jobs", "IDMPAUTO", "p", "*", "a", "b") for _ in range(2)}
+assert len(ids) == 1, ids
+for command in ("MULTI",), ("XADD", "jobs", "*", "in", "exec"), ("EXEC",):
+    bob.call(*command)
+expect("in exec udsd-sender 54002")
+
+# Messages have one, too, and are messages all the same.
+receiver = hub.user(54001)
+receiver.call("SUBSCRIBE", "jobs")
+bob.call("PUBLISH", "jobs", "hello")
+assert receiver.read() == [b"message", b"jobs", b"hello"]
+expect("message hello udsd-sender 54002")
+bob.call("XADD", "jobs", "*", "message", "again")
+assert receiver.read() == [b"message", b"jobs", b"again"]
+expect("message again udsd-sender 54002")
+
+bob.call("UDSD", "LATER", "ADD", "jobs", "1", "udsd-sender", "0", "late", "r")
+wait_until(lambda: newest() == "late r udsd-sender 54002", "a delayed entry")
+
+# A dead letter keeps it.
+alice.call("XGROUP", "CREATE", "jobs", "g", "$")
+bob.call("XADD", "jobs", "*", "f", "bad")
+taken = alice.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "jobs", ">")[0][1][0][0]
+alice.call("XNACK", "jobs", "g", "FAIL", "IDS", "1", taken)
+wait_until(lambda: alice.call("XLEN", "jobs.dead") == 1, "a dead letter")
+assert newest("jobs.dead").startswith("f bad udsd-sender 54002 udsd-stream jobs "), newest("jobs.dead")
+EOF
+    assert_success
+}

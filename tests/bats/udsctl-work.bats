@@ -613,6 +613,25 @@ has_descriptors() { # COUNT
     assert_output "udsctl: jobs is paused: it gives no jobs until 'udsctl resume'"
 }
 
+@test "a command knows who has sent its job, if the configuration asks for that, also when it is tried again" {
+    need_root
+    start_configured 'socket_mode = 0666' '[store]' "directory = $DIR/store" '[stream jobs*]' 'sender = yes'
+    share_tree
+    local nobody
+    nobody=$(id -u nobody)
+    as_nobody "$SHARED_BUILD/cli/udsctl" -s "$S" send --store jobs hello
+    "$UDSCTL" send --store other hello
+    # shellcheck disable=SC2016
+    local command='[ -n "$1" ] || exit 65; echo "$(cat) of $UDSD_SENDER"'
+    UDSD_SENDER=me run -70 "$UDSCTL" work --drain jobs other -- sh -c "$command"
+    assert_equal "$("$UDSCTL" jobs --dead --json jobs | jq -s length)" 1
+    "$UDSCTL" retry --all jobs
+    "$UDSCTL" retry --all other
+    UDSD_SENDER=me run -0 "$UDSCTL" work --drain jobs other -- sh -c "$command" sh again
+    assert_line "hello of $nobody"
+    assert_line "hello of "
+}
+
 @test "jobs says of a job without another reason that its worker died" {
     start_store
     add jobs a
