@@ -88,6 +88,25 @@ xread_refuse_group(struct xread *read, struct slice key)
 	return false;
 }
 
+/* The group that has this name now. While the command waited, it may have been deleted and made again: then the command
+ * goes on with the new one. Returns NULL after an error reply. */
+static struct stream_group *
+xread_require_group(struct xread *read, size_t i)
+{
+	struct blocked_key *key = &read->state->keys[i];
+	struct stream *stream = streams_find(read->streams, key->name);
+	struct stream_group *group = stream ? group_find(stream, read->args.group) : NULL;
+
+	if (!group) {
+		xread_refuse_group(read, key->name);
+		return NULL;
+	}
+	key->group = group->no;
+	if (read->blocked)
+		blocked_set_group(read->streams, &read->blocked->streams[i], group->no);
+	return group;
+}
+
 /* Finds the streams and groups, and resolves the ids, or takes those of the first run. Returns false after an error
  * reply, or with another read->step than ENTRY. */
 static bool
@@ -101,14 +120,11 @@ xread_require_keys(struct xread *read)
 	for (size_t i = 0; i < read->args.n; i++) {
 		struct blocked_key *key = &read->state->keys[i];
 		struct stream *stream = streams_find(read->streams, read->args.names[i]);
-		struct stream_group *group =
-		    stream && read->args.is_group ? group_find(stream, read->args.group) : NULL;
+		struct stream_group *group = NULL;
 
 		key->name = read->args.names[i];
-		/* One that has another number now was deleted while this waited for it, and made again. */
-		if (read->args.is_group && (!group || (read->blocked && read->blocked->streams[i].group != group->no)))
-			return xread_refuse_group(read, key->name);
-		key->group = group ? group->no : 0;
+		if (read->args.is_group && !(group = xread_require_group(read, i)))
+			return false;
 		if (read->blocked)
 			key->after = read->blocked->streams[i].after;
 		else if (!xread_require_after(read, stream, read->args.ids[i], &key->after))
@@ -172,18 +188,14 @@ xread_retry(struct xread *read)
 	blocked_retry(read->streams, read->s->info->blocked, after_ms);
 }
 
-/* Whether all groups are still there, after it has waited for the disk: nobody would wake one that waits for another.
- */
+/* Whether all groups are still there, after it has waited for the disk. */
 static bool
 xread_require_groups(struct xread *read)
 {
 	for (size_t i = 0; read->args.is_group && read->state->is_resumed && i < read->args.n; i++) {
-		const struct blocked_key *key = &read->state->keys[i];
-		struct stream *stream = streams_find(read->streams, key->name);
-
 		read->bus->flow.work.done += WORK_LOOKUP;
-		if (!stream || !group_find_no(stream, key->group))
-			return xread_refuse_group(read, key->name);
+		if (!xread_require_group(read, i))
+			return false;
 	}
 	return true;
 }

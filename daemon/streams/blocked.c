@@ -122,6 +122,15 @@ blocked_begin(struct streams *streams, struct client *c, const struct blocked_ke
 	return r;
 }
 
+void
+blocked_set_group(struct streams *streams, struct blocked_stream *entry, uint64_t group)
+{
+	if (entry->group == group)
+		return;
+	blocked_leave(streams, entry);
+	entry->group = group;
+}
+
 bool
 blocked_again(struct streams *streams, struct blocked *blocked)
 {

@@ -41,6 +41,9 @@ struct blocked_key {
 int blocked_begin(struct streams *streams, struct client *c, const struct blocked_key *keys, size_t n,
                   uint64_t timeout_ms, struct blocked **ret_blocked);
 
+/* It waits for this group of its stream from now on. */
+void blocked_set_group(struct streams *streams, struct blocked_stream *entry, uint64_t group);
+
 /* Waits once more, at its old place, after the command ran again and found nothing. Returns false if the client has
  * died. */
 bool blocked_again(struct streams *streams, struct blocked *blocked);

@@ -27,6 +27,11 @@ blocking() {
     blocking workers
 }
 
+@test "a group that is replaced in one step is waited for all the same" {
+    start_store
+    blocking replaced
+}
+
 @test "a deadline is met, and never early; a transaction does not wait" {
     start_store
     blocking deadlines

@@ -173,6 +173,36 @@ def case_workers():
     assert workers[0].read_to_end() == b"" and ids(workers[1].read()) == ["4-1"]
 
 
+def case_replaced():
+    """A group that has another one's place in one step is waited for in its stead; one that is gone is not."""
+    for replace in (
+            [["XGROUP", "CREATE", "t", "g", "$", "MKSTREAM"], ["XADD", "t", "5-5", "f", "v"], ["RENAME", "t", "s"]],
+            [["MULTI"], ["DEL", "s"], ["XGROUP", "CREATE", "s", "g", "0", "MKSTREAM"], ["XADD", "s", "5-5", "f", "v"],
+             ["EXEC"]],
+            [["MULTI"], ["XGROUP", "DESTROY", "s", "g"], ["XGROUP", "CREATE", "s", "g", "$"], ["EXEC"],
+             ["XADD", "s", "5-5", "f", "v"]],
+            [["XGROUP", "CREATE", "t", "g", "$", "MKSTREAM"], ["RENAME", "t", "s"], ["XADD", "s", "5-5", "f", "v"]]):
+        admin.call("DEL", "s", "t")
+        admin.call("XGROUP", "CREATE", "s", "g", "$", "MKSTREAM")
+        workers = [worker("a"), worker("b")]
+        for command in replace:
+            admin.call(*command)
+        wait_until(lambda: any(map(has_answer, workers)), "an answer after %s" % replace)
+        served = next(filter(has_answer, workers))
+        assert ids(served.read()) == ["5-5"], replace
+        other = workers[1 - workers.index(served)]
+        wait_until(lambda: blocked() == 1, "the other one waits on")
+        admin.call("XADD", "s", "6-6", "f", "v")
+        assert ids(other.read()) == ["6-6"], replace
+        assert [row[1] for row in admin.call("XPENDING", "s", "g", "-", "+", "9")].count(b"a") == 1
+        gone = worker("a")
+        admin.call("RENAME", "s", "u")
+        try:
+            raise AssertionError(gone.read())
+        except Error as error:
+            assert str(error).startswith("NOGROUP"), error
+
+
 def case_deadlines():
     client, begin = Client(path), time.monotonic()
     assert client.call("XREAD", "BLOCK", "30", "STREAMS", "s", "$") is None
