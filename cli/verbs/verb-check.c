@@ -137,7 +137,9 @@ check_group(struct check_groups *c, const struct group_row *row, uint64_t now)
 {
 	uint64_t age = groups_age(row, now);
 
-	if (c->checks_lag && row->has_lag) {
+	if (c->checks_lag && !row->has_lag) {
+		check_note(c, row, "lag", "' is not known, ");
+	} else if (c->checks_lag) {
 		c->lag = row->lag > c->lag ? row->lag : c->lag;
 		if (row->lag > c->lag_limit)
 			check_note(c, row, "lag", "' is %" PRIu64 " (limit %" PRIu64 "), ", row->lag, c->lag_limit);

@@ -9,21 +9,6 @@
 #include "stream-index.h"
 #include "streams.h"
 
-/* Entries that a group with this last id was not given yet; those of its block, if that is on disk, are not counted. */
-static uint64_t
-udsd_count_lag(struct listing *listing, const struct stream *stream, struct stream_id last)
-{
-	uint64_t lag = stream_count_after(sessions_of(listing->bus)->streams, stream, last);
-	size_t i = stream_index_search(stream, last);
-
-	if (lag != UINT64_MAX)
-		return lag;
-	listing->bus->flow.work.done += (stream->n_blocks - i) / 4;
-	for (lag = 0; i < stream->n_blocks; i++)
-		lag += stream_index_at(stream, i)->n;
-	return lag;
-}
-
 /*
  * Pending entries of all groups, those of them that wait for their delay, and entries that the group which is behind
  * most has not been given yet. Only of that one they are counted: the blocks of all groups could be too many for one
@@ -44,7 +29,7 @@ udsd_count_pending(struct listing *listing, const struct stream *stream, uint64_
 	}
 	listing->bus->flow.work.done += stream->n_groups * WORK_VISIT;
 	*ret_delayed = delayed;
-	*ret_lag = udsd_count_lag(listing, stream, least);
+	*ret_lag = stream_count_about_after(listing->bus->streams, stream, least);
 	return pending;
 }
 

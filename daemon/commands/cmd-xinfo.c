@@ -8,7 +8,7 @@
 /* FULL shows so many entries of each list unless COUNT says otherwise. */
 #define XINFO_COUNT 10
 
-/* Work for FULL, after which it is refused: it is one look at everything. */
+/* Work for FULL, after which it is refused: it is one look at everything; and for GROUPS, after which it counts no more. */
 #define XINFO_WORK ((uint64_t)6 * 1000 * 1000)
 
 static enum command_result
@@ -93,6 +93,13 @@ xinfo_refuse(struct bus *bus, struct session *s, struct streams *streams, struct
 	return step == STREAM_COLD ? keyspace_wait_cold(bus, s, streams, 0) : keyspace_refuse_error(bus, s);
 }
 
+/* Whether FULL is refused. begin: work.done when it began. */
+static bool
+xinfo_is_too_much(const struct answer *answer, uint64_t begin)
+{
+	return answer_is_too_long(answer) || answer->bus->flow.work.done - begin > XINFO_WORK;
+}
+
 static enum command_result
 xinfo_stream(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream)
 {
@@ -110,9 +117,9 @@ xinfo_stream(struct bus *bus, struct session *s, struct streams *streams, struct
 	return xinfo_send(bus, streams, stream, &answer);
 }
 
-/* entries-read and lag, which may be unknown. */
+/* entries-read and lag. begin: work.done when the command began. */
 static void
-xinfo_put_read(struct answer *answer, const struct stream_group *group)
+xinfo_put_read(struct answer *answer, struct streams *streams, const struct stream_group *group, uint64_t begin)
 {
 	int64_t lag;
 
@@ -124,15 +131,10 @@ xinfo_put_read(struct answer *answer, const struct stream_group *group)
 	answer_text(answer, "lag");
 	if (group_lag_get(group, &lag))
 		answer_integer(answer, lag);
-	else
+	else if (xinfo_is_too_much(answer, begin))
 		answer_null(answer);
-}
-
-/* Whether FULL is refused. begin: work.done when it began. */
-static bool
-xinfo_is_too_much(const struct answer *answer, uint64_t begin)
-{
-	return answer_is_too_long(answer) || answer->bus->flow.work.done - begin > XINFO_WORK;
+	else /* Redis does not know it */
+		answer_integer(answer, (int64_t)stream_count_about_after(streams, group->stream, group->last));
 }
 
 /* The first pending entries of a group (consumer NULL) or of one consumer. */
@@ -163,13 +165,14 @@ xinfo_put_pending(struct answer *answer, const struct stream_group *group, const
 }
 
 static void
-xinfo_put_group(struct answer *answer, const struct stream_group *group, uint64_t count, uint64_t begin)
+xinfo_put_group(struct answer *answer, struct streams *streams, const struct stream_group *group, uint64_t count,
+                uint64_t begin)
 {
 	answer_map(answer, 7);
 	answer_text(answer, "name");
 	answer_bulk(answer, (struct slice){ group->name, group->name_len });
 	xinfo_put_id(answer, "last-delivered-id", group->last);
-	xinfo_put_read(answer, group);
+	xinfo_put_read(answer, streams, group, begin);
 	xinfo_put_number(answer, "pel-count", group->pending.n_entries);
 	xinfo_put_pending(answer, group, NULL, count);
 	answer_text(answer, "consumers");
@@ -234,7 +237,7 @@ xinfo_full(struct bus *bus, struct session *s, struct streams *streams, struct s
 	answer_array(answer, stream->n_groups);
 	TAILQ_FOREACH(group, &stream->groups, link)
 		if (!xinfo_is_too_much(answer, begin))
-			xinfo_put_group(answer, group, count, begin);
+			xinfo_put_group(answer, streams, group, count, begin);
 	if (xinfo_is_too_much(answer, begin)) {
 		reply_error(bus, s, "ERR the answer is too long; use COUNT, or XRANGE, XINFO GROUPS and XPENDING");
 		return COMMAND_DONE;
@@ -278,6 +281,7 @@ cmd_xinfo_groups(struct bus *bus, struct session *s, const struct slice *argv, s
 {
 	struct streams *streams = keyspace_open(bus, s, argv[2], KEYSPACE_READ);
 	struct stream *stream = streams ? keyspace_require_stream(bus, s, streams, argv[2]) : NULL;
+	uint64_t begin = bus->flow.work.done;
 	struct stream_group *group;
 	struct answer answer;
 
@@ -292,7 +296,7 @@ cmd_xinfo_groups(struct bus *bus, struct session *s, const struct slice *argv, s
 		xinfo_put_number(&answer, "consumers", group->n_consumers);
 		xinfo_put_number(&answer, "pending", group->pending.n_entries);
 		xinfo_put_id(&answer, "last-delivered-id", group->last);
-		xinfo_put_read(&answer, group);
+		xinfo_put_read(&answer, streams, group, begin);
 	}
 	return xinfo_send(bus, streams, stream, &answer);
 }

@@ -12,5 +12,5 @@ uint64_t group_lag_estimate_read(const struct stream *stream, struct stream_id i
 /* XSETID has set how many entries were ever added: groups have not read more. */
 void group_lag_limit(struct streams *streams, struct stream *stream);
 
-/* Entries that the group has not been given yet. Returns false if that is not known. */
+/* Entries that the group has not been given yet. Returns false if that is not known without counting them. */
 bool group_lag_get(const struct stream_group *group, int64_t *ret_lag);

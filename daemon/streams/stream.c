@@ -292,12 +292,14 @@ stream_find(struct streams *streams, struct stream *stream, struct stream_id id,
 	return stream_step(streams, &cursor, ret_entry);
 }
 
-uint64_t
-stream_count_after(struct streams *streams, const struct stream *stream, struct stream_id id)
+/* *ret_is_exact: the block that has the id is in memory, or need not be looked into; else its entries do not count. */
+static uint64_t
+stream_count(struct streams *streams, const struct stream *stream, struct stream_id id, bool *ret_is_exact)
 {
 	size_t i = stream_index_search(stream, id);
 	uint64_t count = 0;
 
+	*ret_is_exact = true;
 	if (i == 0)
 		return stream->length;
 	if (stream_id_cmp(id, stream->last) >= 0)
@@ -309,12 +311,30 @@ stream_count_after(struct streams *streams, const struct stream *stream, struct 
 		const struct block *block = stream_index_at(stream, i - 1)->block;
 		uint32_t at;
 
-		if (!block || block->n == 0)
-			return UINT64_MAX;
+		*ret_is_exact = block && block->n > 0;
+		if (!*ret_is_exact)
+			return count;
 		at = block_search(block, id);
 		count += block->n - at - (at < block->n && stream_id_cmp(block_id(block, at), id) == 0);
 	}
 	return count;
+}
+
+uint64_t
+stream_count_after(struct streams *streams, const struct stream *stream, struct stream_id id)
+{
+	bool is_exact;
+	uint64_t count = stream_count(streams, stream, id, &is_exact);
+
+	return is_exact ? count : UINT64_MAX;
+}
+
+uint64_t
+stream_count_about_after(struct streams *streams, const struct stream *stream, struct stream_id id)
+{
+	bool is_exact;
+
+	return stream_count(streams, stream, id, &is_exact);
 }
 
 void

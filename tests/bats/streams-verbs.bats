@@ -286,6 +286,23 @@ has_copied() { # N
     [ "$(reply_to XLEN copy)" -ge "$1" ]
 }
 
+@test "check and groups count what is waiting behind a job that was dropped" {
+    start_store
+    fill q 1 6
+    work q g 1
+    "$UDSCTL" drop --group g q 3-0
+    fill q 7 20
+    run "$UDSCTL" check --lag 10 q
+    assert_failure 2
+    assert_output --partial "lag of group 'g' of stream 'q' is 18 (limit 10)"
+    assert_equal "$("$UDSCTL" groups --json q | jq .lag)" 18
+    run "$UDSCTL" groups --format openmetrics q
+    assert_line --regexp '^udsd_group_lag\{.*\} 18$'
+    # A group that begins in the middle.
+    reply_to XGROUP CREATE q h 10-0
+    assert_equal "$("$UDSCTL" groups --json q | jq -s 'map(.lag)' -c)" '[18,10]'
+}
+
 @test "check: lag and age of what is pending, of one stream or all" {
     start_store
     fill a 1 5
