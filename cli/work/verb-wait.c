@@ -29,6 +29,27 @@ static const struct option_row rows[] = {
 /* Exit status of a job that died without one of its own. */
 #define STATUS_DEAD 1
 
+/* A job that is not there any more is done. But one whose ID is still to come was never there. Returns as ask(). */
+static int
+wait_require_past(struct queue *q, const char *id)
+{
+	const struct resp_node *reply, *last;
+	struct entry_id ids[2] = { 0 };
+	int status = query_ask(q->a, &reply, "XINFO", "STREAM", q->stream, NULL);
+
+	if (status != 0)
+		return status;
+	if (resp_node_is_error(reply))
+		return ask_refuse(reply);
+	last = ask_lookup(reply, "last-generated-id");
+	if (!last || !entry_id_parse(last->text, 0, &ids[0]) || !entry_id_parse(slice_of(id), 0, &ids[1]))
+		return ASK_FOREIGN;
+	if (entry_id_compare(ids[1], ids[0]) <= 0)
+		return 0;
+	say("%s: there never was a job %s", q->stream, id);
+	return EX_NOINPUT;
+}
+
 /* Waits for one job. *ret_status: 0, or the status with which it died. Returns as ask(). */
 static int
 wait_one(struct queue *q, const char *id, uint64_t end, int *ret_status)
@@ -45,7 +66,7 @@ wait_one(struct queue *q, const char *id, uint64_t end, int *ret_status)
 		if (status != 0)
 			return status;
 		if (place == FIND_NONE)
-			return 0;
+			return wait_require_past(q, id);
 		if (place == FIND_DEAD) {
 			*ret_status = job.has_status && job.status > 0 ? (int)job.status : STATUS_DEAD;
 			say("%s: job %s is dead: %s", q->stream, id,

@@ -330,6 +330,8 @@ has_descriptors() { # COUNT
     assert_failure 7
     run "$UDSCTL" wait jobs x
     assert_failure 64
+    run -66 "$UDSCTL" wait jobs 9999999999999-0
+    assert_output "udsctl: jobs: there never was a job 9999999999999-0"
 }
 
 @test "a job whose entry was trimmed is none any more, unless it runs" {
