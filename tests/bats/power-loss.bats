@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Loss of power: what the store has reported as committed is there afterwards, and each commit as a whole. The trace of a
-# program that uses the store is replayed up to random points; see tests/tools/power-loss.py.
-# UDSD_POWER_LOSS_IMAGES=N tries so many images (300).
+# program that uses the store, or of the daemon itself, is replayed up to random points; see tests/tools/power-loss.py.
+# UDSD_POWER_LOSS_IMAGES=N tries so many images of a store (300), UDSD_POWER_LOSS_DAEMONS=N of the daemon's (60).
 
 load helper
 
@@ -48,4 +48,24 @@ setup() {
         assert_failure 1
         assert_output --regexp '[1-9][0-9]* (bad|lost)'
     done
+}
+
+# replay_daemon IMAGES [OPTION...]
+replay_daemon() {
+    "$PYTHON" "$TOOLS/power-loss.py" "$STORES/daemon/trace" "$SEED" "$1" "$STORES/image" \
+        "$PYTHON" "$TOOLS/power-daemon.py" check "$UDSD" "$STORES/daemon" DIRECTORY "${@:2}"
+}
+
+@test "whenever the power fails: what the daemon has answered about entries, groups and producers is there, and is found missing without flushes" {
+    echo "# UDSD_TEST_SEED=$SEED" >&3
+    mkdir "$STORES/daemon"
+    run "$PYTHON" "$TOOLS/power-daemon.py" write "$UDSD" "$BUILD/tests/power-loss/recorder.so" "$STORES/daemon" "$SEED" 300
+    assert_success
+    run replay_daemon "${UDSD_POWER_LOSS_DAEMONS:-60}"
+    echo "# $output" >&3
+    assert_success
+    run replay_daemon 30 --forget log
+    echo "# without flushes of the log: ${lines[0]}" >&3
+    assert_failure 1
+    assert_output --regexp '[1-9][0-9]* (bad|lost)'
 }
