@@ -33,12 +33,12 @@ int sender_sign(struct bus *bus, const struct client *c, struct stream_fields gi
  * 0 or -ENOMEM, and then there is nothing to end.
  */
 static inline int
-sender_begin(struct bus *bus, const struct client *c, struct stream *stream, struct stream_fields given,
-             struct sender_fields *ret)
+sender_begin(struct bus *bus, const struct client *c, struct streams *streams, struct stream *stream,
+             struct stream_fields given, struct sender_fields *ret)
 {
 	ret->fields = given;
 	ret->argv = NULL;
-	return stream_rule(bus->streams, stream)->sender ? sender_sign(bus, c, given, ret) : 0;
+	return stream_rule(streams, stream)->sender ? sender_sign(bus, c, given, ret) : 0;
 }
 
 static inline void

@@ -62,7 +62,7 @@ stored_append(struct bus *bus, const struct client *publisher, const struct publ
 		return stored_say_not_made(streams, r);
 	if (!stream_next_id(stream, streams_now_ms(streams), &id))
 		return "ERR The stream has exhausted the last possible ID, unable to add more items";
-	r = sender_begin(bus, publisher, stream, (struct stream_fields){ pair, 1 }, &sent);
+	r = sender_begin(bus, publisher, streams, stream, (struct stream_fields){ pair, 1 }, &sent);
 	if (r == 0) {
 		r = stream_append(streams, stream, id, sent.fields);
 		sender_end(&sent);

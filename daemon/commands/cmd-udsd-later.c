@@ -132,18 +132,17 @@ udsd_later_reply_ticket(struct bus *bus, struct session *s, struct streams *stre
 
 /* Adds the entry. Returns NULL, or the text of an error reply. */
 static const char *
-udsd_later_put(struct bus *bus, struct session *s, struct stream *stream, const struct udsd_later *later,
-               struct stream_fields fields, struct stream_id *ret_id)
+udsd_later_put(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream,
+               const struct udsd_later *later, struct stream_fields fields, struct stream_id *ret_id)
 {
 	static const char *const no_memory = "ERR out of memory, the entry was not added";
-	struct streams *streams = bus->streams;
 	uint64_t now_ms = streams_now_ms(streams);
 	struct sender_fields sent;
 	int r;
 
 	if (later->producer.len > 0 && producers_reserve(streams, stream, later->producer, now_ms) < 0)
 		return no_memory;
-	r = sender_begin(bus, &s->client, stream, fields, &sent);
+	r = sender_begin(bus, &s->client, streams, stream, fields, &sent);
 	if (r == 0) {
 		r = later_add(streams, stream, later->due_ms, sent.fields, ret_id);
 		sender_end(&sent);
@@ -182,7 +181,7 @@ udsd_later_add(struct bus *bus, struct session *s, const struct slice *argv, siz
 	if (!keyspace_require_room(bus, s, streams, stream) ||
 	    (is_new && !(stream = keyspace_get(bus, s, streams, argv[3]))))
 		return COMMAND_DONE;
-	mistake = udsd_later_put(bus, s, stream, &later,
+	mistake = udsd_later_put(bus, s, streams, stream, &later,
 	                         (struct stream_fields){ argv + later.fields, (argc - later.fields) / 2 }, &id);
 	if (mistake) {
 		if (is_new)

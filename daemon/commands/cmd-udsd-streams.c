@@ -29,7 +29,7 @@ udsd_count_pending(struct listing *listing, const struct stream *stream, uint64_
 	}
 	listing->bus->flow.work.done += stream->n_groups * WORK_VISIT;
 	*ret_delayed = delayed;
-	*ret_lag = stream_count_about_after(listing->bus->streams, stream, least);
+	*ret_lag = stream_count_about_after(sessions_of(listing->bus)->streams, stream, least);
 	return pending;
 }
 
