@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The daemon's commands, fields and errors are those of udsd-protocol(7), and the manual's examples work.
+# The daemon's commands, fields, errors and limits are those of udsd-protocol(7), and the manual's examples work.
 
 load helper
 
@@ -42,6 +42,9 @@ example() { # NUMBER
     refused "UDSD CHANNELS: 'dropped' is not in the manual" '/^\.It Cm dropped$/d'
     refused "CONFIG GET: 'save' is not in the manual" '/^\.It Cm save$/d'
     refused "protocol errors: 'too big request' is not in the manual" '/^\.It Sy too big request$/d'
+    refused "error codes: 'MISCONF' is not in the manual" '/^\.It Sy MISCONF$/d'
+    refused "error codes: 'TRYAGAIN' is not in the manual" '/^\.It Sy TRYAGAIN$/d'
+    refused "limits: 'max_streams' is not in the manual" 's/^\.Cm max_streams$/many/'
 }
 
 @test "the check finds items that only the manual has" {
@@ -51,6 +54,7 @@ example() { # NUMBER
     refused "CLIENT LIST: 'cpu' is only in the manual" 's/^\.It Cm lib-ver$/.It Cm cpu\n&/'
     refused "UDSD CLIENTS: 'cpu' is only in the manual" 's/^\.It Cm pid$/.It Cm cpu\n&/'
     refused "CONFIG GET: 'hz' is only in the manual" 's/^\.It Cm save$/.It Cm hz\n&/'
+    refused "error codes: 'WRONGTYPE' is only in the manual" 's/^\.It Sy MISCONF$/.It Sy WRONGTYPE\n&/'
     refused "UDSD CLIENTS: the fields stand in another order" 's/^\.It Cm (uid|gid)$/.It Cm X\1/; s/Xuid/gid/; s/Xgid/uid/'
 }
 

@@ -1,12 +1,15 @@
-"""Holds udsd-protocol(7) against a daemon: commands, fields, parameters and errors must be the same in both.
+"""Holds udsd-protocol(7) against a daemon and its sources: commands, fields, parameters, errors and limits must be the same
+in both.
 
 usage: documented.py MANUAL SOCKET
 
 Says what differs, one thing in a line, and then exits with 1.
 """
+import configparser
 import re
 import sys
 
+import sources
 from manual import Manual
 from resp import Client, Error
 
@@ -194,7 +197,19 @@ def check_violations(path, manual):
             pass  # closed before all of it was read
         reply = client.read_to_end().decode()
         errors.append(re.sub("got 'x'", "got 'c'", reply.strip().removeprefix("-ERR Protocol error: ")))
-    compare("protocol errors", errors, manual.items_of("ERROR REPLIES"))
+    compare("protocol errors", errors, manual.items[("ERROR REPLIES", "Protocol errors")])
+
+
+def check_codes(manual):
+    compare("error codes", sources.error_codes(), manual.items[("ERROR REPLIES", "Codes")])
+
+
+def check_limits(manual):
+    """Those that a client can run into."""
+    rows = configparser.ConfigParser(inline_comment_prefixes=("#",))
+    rows.read(sources.TOP / "conf/udsd.conf")
+    keys = list(rows["limits"]) + [key for key in rows["store"] if key.startswith("max_")]
+    differences.extend(f"limits: '{key}' is not in the manual" for key in keys if key not in manual.words["LIMITS"])
 
 
 def main():
@@ -206,6 +221,8 @@ def main():
     check_services(bus, manual)
     check_config(bus, manual)
     check_violations(sys.argv[2], manual)
+    check_codes(manual)
+    check_limits(manual)
     for difference in differences:
         print(difference)
     sys.exit(1 if differences else 0)

@@ -11,19 +11,23 @@ class Manual(html.parser.HTMLParser):
     def __init__(self, path):
         super().__init__()
         self.items = {}     # of each section and subsection, in order
+        self.words = {}     # of each section: those that the manual prints in a type of their own, such as keys
         self.examples = []  # displays of the section EXAMPLES, those of one line among them
         self.section = self.subsection = ""
-        self.text = ""
+        self.text = self.word = ""
         self.is_display = False
         self.feed(subprocess.run(["mandoc", "-Thtml", path], check=True, capture_output=True, text=True).stdout)
 
     def handle_starttag(self, tag, attrs):
         if tag in ("h1", "h2", "dt", "pre", "div"):
             self.text = ""
+        if tag == "code":
+            self.word = ""
         self.is_display = self.is_display or tag == "div" and ("class", "Bd Bd-indent") in attrs
 
     def handle_data(self, data):
         self.text += data
+        self.word += data
 
     def handle_endtag(self, tag):
         text = " ".join(self.text.split())
@@ -31,6 +35,8 @@ class Manual(html.parser.HTMLParser):
             self.section, self.subsection = text, ""
         elif tag == "h2":
             self.subsection = text
+        elif tag == "code":
+            self.words.setdefault(self.section, set()).add(self.word)
         elif tag == "dt":
             self.items.setdefault((self.section, self.subsection), []).append(text)
         elif tag == "pre" and self.section == "EXAMPLES":
