@@ -1,7 +1,9 @@
 #!/usr/bin/env bats
-# The daemon's commands, fields, errors and limits are those of udsd-protocol(7), and the manual's examples work.
+# The daemon's commands, fields, errors and limits are those of udsd-protocol(7), and the manual's examples work; what
+# administrators alone may do stands in udsd(1).
 
 load helper
+load users
 
 MANUAL=$TOP/man/udsd-protocol.7
 
@@ -56,6 +58,18 @@ example() { # NUMBER
     refused "CONFIG GET: 'hz' is only in the manual" 's/^\.It Cm save$/.It Cm hz\n&/'
     refused "error codes: 'WRONGTYPE' is only in the manual" 's/^\.It Sy MISCONF$/.It Sy WRONGTYPE\n&/'
     refused "UDSD CLIENTS: the fields stand in another order" 's/^\.It Cm (uid|gid)$/.It Cm X\1/; s/Xuid/gid/; s/Xgid/uid/'
+}
+
+@test "udsd(1) lists the commands of administrators, and others are refused exactly those" {
+    "$PYTHON" "$TOOLS/sources.py" >"$DIR/table"
+    [ "$(wc -l <"$DIR/table")" -gt 20 ]
+    "$PYTHON" "$TOOLS/manual.py" "$TOP/man/udsd.1" --items DESCRIPTION Administrators | sort >"$DIR/listed"
+    diff "$DIR/table" "$DIR/listed"
+    # A client of a TCP listener is no administrator.
+    start_hub_with tcp <<<"[store]
+directory = $DIR/store"
+    "$PYTHON" "$TOOLS/refused.py" "$PORT" >"$DIR/refused"
+    diff "$DIR/table" "$DIR/refused"
 }
 
 @test "the manual's receiver in Python and publisher in C talk to each other" {

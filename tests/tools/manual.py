@@ -1,6 +1,7 @@
 """What stands in a manual page: its lists' items and its examples.
 
 usage: manual.py MANUAL [N]: prints example N, or all, each ended by a NUL
+       manual.py MANUAL --items SECTION SUBSECTION: prints the items there, one in a line; those in one with commas, too
 """
 import html.parser
 import subprocess
@@ -52,9 +53,15 @@ class Manual(html.parser.HTMLParser):
         return [item for key, items in self.items.items() if key[0] == section for item in items]
 
 
-if __name__ == "__main__":
-    examples = Manual(sys.argv[1]).examples
-    if len(sys.argv) > 2:
-        print(examples[int(sys.argv[2])])
+def main():
+    manual = Manual(sys.argv[1])
+    if "--items" in sys.argv:
+        print(*", ".join(manual.items[tuple(sys.argv[3:])]).split(", "), sep="\n")
+    elif len(sys.argv) > 2:
+        print(manual.examples[int(sys.argv[2])])
     else:
-        print(*examples, sep="\0", end="\0")
+        print(*manual.examples, sep="\0", end="\0")
+
+
+if __name__ == "__main__":
+    main()

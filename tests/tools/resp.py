@@ -18,9 +18,12 @@ class Error(Exception):
 
 class Client:
     def __init__(self, path, patience=PATIENCE):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(patience)
-        self.sock.connect("\0" + path[1:] if path.startswith("@") else path)
+        if isinstance(path, tuple):  # host and port
+            self.sock = socket.create_connection(path, patience)
+        else:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(patience)
+            self.sock.connect("\0" + path[1:] if path.startswith("@") else path)
         self.buffer = b""
         self.at = 0
 

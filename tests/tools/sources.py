@@ -1,4 +1,4 @@
-"""What the sources of the daemon say: the codes of its errors."""
+"""What the sources of the daemon say: the codes of its errors, and which commands are for administrators."""
 import pathlib
 import re
 
@@ -29,3 +29,16 @@ def error_codes():
     """Every word that an error begins with."""
     found = [re.match(r"-?([A-Z]{2,}) ", string) for string in strings()]
     return sorted({match[1] for match in found if match})
+
+
+def commands_of_administrators():
+    """As COMMAND LIST names them, in upper case; what only a handler refuses, with what it says about that."""
+    table = (TOP / "daemon/commands/command-table.c").read_text()
+    rows = re.findall(r'\{ "([a-z|-]+)", -?\d+,([^"]*),', table)
+    found = [name for name, flags in rows if set(re.findall(r"\w+", flags)) & {"ADMINS", "COMMAND_NEEDS_ADMIN"}]
+    parts = [re.search(r"to run the '(\w+)' command( .*): administrators only", string) for string in strings()]
+    return [name.replace("|", " ").upper() for name in found] + [p[1].upper() + p[2] for p in parts if p]
+
+
+if __name__ == "__main__":
+    print(*sorted(commands_of_administrators()), sep="\n")
