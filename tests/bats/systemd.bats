@@ -50,6 +50,10 @@ setup_file() {
     result_of sandbox
 }
 
+@test "its sandbox lets it write where udsd(1) says, and a drop-in somewhere else" {
+    result_of writes_below
+}
+
 @test "drop-ins allow TCP, abstract sockets and another group" {
     result_of network_and_group
 }
