@@ -188,6 +188,15 @@ def xnack_wakes_those_who_claim(a, b, c, d):
 
 
 @case
+def xnack_gives_in_the_order_of_ids(a):
+    fill(a, "s", 4)
+    a.call("XREADGROUP", "GROUP", "g", "c1", "STREAMS", "s", ">")
+    for id in "4-0", "2-0", "3-0":
+        a.call("XNACK", "s", "g", "FAIL", "IDS", "1", id)
+    expect([id for id, n in entries(claim(a, "c2", 0))], ["2-0", "3-0", "4-0", "1-0"])
+
+
+@case
 def xnack_with_force(a):
     fill(a, "s", 3)
     expect(a.call("XNACK", "s", "g", "FAIL", "IDS", "2", "1-0", "9-0", "FORCE"), 1)
