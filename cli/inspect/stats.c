@@ -15,7 +15,7 @@
 #include "print.h"
 #include "record.h"
 
-enum stats_kind { COUNT, SIZE, AGE, SECONDS, STATE };
+enum stats_kind { COUNT, SIZE, AGE, SECONDS, MICROSECONDS, STATE };
 
 struct stats_row {
 	const char *field; /* of INFO */
@@ -44,6 +44,8 @@ static const struct stats_row rows[] = {
 	{ "messages_published", "messages", COUNT, true, "messages_published", NULL, "Messages published." },
 	{ "messages_unreceived", "  reached nobody", COUNT, true, "messages_unreceived", NULL,
 	  "Messages that no receiver got." },
+	{ "messages_refused", "  refused", COUNT, true, "messages_refused", NULL,
+	  "Messages not published since they were too long, forbidden or incomplete." },
 	{ "messages_queued", "deliveries", COUNT, true, "messages_delivered", NULL,
 	  "Messages queued for a receiver, once for each." },
 	{ "messages_dropped", "  dropped", COUNT, true, "messages_dropped", NULL,
@@ -64,6 +66,8 @@ static const struct stats_row rows[] = {
 	{ "services", "services", COUNT, false, "services", NULL, "Services with workers or requests." },
 	{ "service_workers", "  workers", COUNT, false, "service_workers", NULL,
 	  "Workers, once for each service that they serve." },
+	{ "service_workers_idle", "  idle workers", COUNT, false, "service_workers_idle", NULL,
+	  "Workers of a service that wait for a request." },
 	{ "service_requests_waiting", "  requests that wait", COUNT, false, "service_requests_waiting", NULL,
 	  "Requests that wait for a worker." },
 	{ "service_requests_running", "  requests that run", COUNT, false, "service_requests_running", NULL,
@@ -77,6 +81,8 @@ static const struct stats_row rows[] = {
 	  NULL },
 	{ "service_requests_cancelled", "  cancelled", COUNT, true, "service_requests_ended", "how=\"cancelled\"",
 	  NULL },
+	{ "service_requests_repeated", "  repeated", COUNT, true, "service_requests_repeated", NULL,
+	  "Requests that were given to another worker since the first was gone." },
 	{ "service_requests_unserved", "  unserved", COUNT, true, "service_requests_refused", "why=\"unserved\"",
 	  "Requests that were refused." },
 	{ "service_requests_refused", "  refused", COUNT, true, "service_requests_refused", "why=\"refused\"", NULL },
@@ -87,21 +93,44 @@ static const struct stats_row rows[] = {
 	{ "stream_entries_read", "  read", COUNT, true, "stream_entries_read", NULL, "Entries read from streams." },
 	{ "stream_entries_acknowledged", "  acknowledged", COUNT, true, "stream_entries_acknowledged", NULL,
 	  "Entries acknowledged by consumers." },
+	{ "stream_entries_claimed", "  claimed", COUNT, true, "stream_entries_claimed", NULL,
+	  "Entries given to another consumer." },
+	{ "stream_entries_released", "  released", COUNT, true, "stream_entries_released", NULL,
+	  "Pending entries that could be given again." },
+	{ "stream_entries_dead", "  dead letters", COUNT, true, "stream_entries_dead", NULL,
+	  "Entries that have gone to a dead-letter stream." },
+	{ "stream_entries_later", "  to be added later", COUNT, false, "stream_entries_later", NULL,
+	  "Entries that are to be added later." },
+	{ "stream_entries_came_due", "  came due", COUNT, true, "stream_entries_came_due", NULL,
+	  "Entries that were to be added later, and were." },
 	{ "stream_entries_trimmed", "  trimmed", COUNT, true, "stream_entries_trimmed", NULL,
 	  "Entries removed by the bounds of their streams." },
 	{ "stream_entries_trimmed_unacked", NULL, COUNT, true, "stream_entries_trimmed_unacked", NULL,
 	  "Entries removed by max_bytes that a group had not acknowledged." },
 	{ "stream_entries_refused", "  refused", COUNT, true, "stream_entries_refused", NULL,
 	  "Entries not added since their stream was full." },
+	{ "stream_consumers_removed", "  consumers removed", COUNT, true, "stream_consumers_removed", NULL,
+	  "Consumers removed since they were idle for too long." },
 	{ "stream_readers_blocked", "  readers that wait", COUNT, false, "stream_readers_blocked", NULL,
 	  "Clients that wait for entries." },
 	{ "store_state", "store", STATE, false, "store_ok", NULL, "1 while the store takes new entries, else 0." },
 	{ "store_bytes", "  on disk", SIZE, false, "store_bytes", NULL, "Size of the store on disk." },
+	{ "store_used_bytes", "  in use", SIZE, false, "store_used_bytes", NULL,
+	  "The part of the store's size that is in use." },
 	{ "store_free_bytes", "  free in its file system", SIZE, false, "store_free_bytes", NULL,
 	  "Free space of the store's file system." },
 	{ "store_commits", "  commits", COUNT, true, "store_commits", NULL, "Batches of changes made durable." },
 	{ "store_commits_failed", "  commits failed", COUNT, true, "store_commits_failed", NULL,
 	  "Attempts to make changes durable that failed." },
+	{ "store_commit_usec", "  commits took", MICROSECONDS, true, "store_commit_seconds", NULL,
+	  "Time that all commits took." },
+	{ "store_commit_usec_last", "  last commit took", MICROSECONDS, false, "store_commit_last_seconds", NULL,
+	  "Time that the last commit took." },
+	{ "store_commit_usec_max", "  longest commit took", MICROSECONDS, false, "store_commit_longest_seconds", NULL,
+	  "The longest time that a commit took since the daemon's start." },
+	{ "store_fetches", "  blocks read", COUNT, true, "store_fetches", NULL, "Blocks of entries read from disk." },
+	{ "store_cpu_usec", "  processor", MICROSECONDS, true, "store_cpu_seconds", NULL,
+	  "Processor time of the thread that writes and reads the store." },
 	{ "total_commands_processed", "commands", COUNT, true, "commands", NULL, "Commands run." },
 	{ "total_error_replies", "  errors", COUNT, true, "error_replies", NULL, "Error replies." },
 	{ "acl_access_denied_channel", "  channels denied", COUNT, true, "denied", "what=\"channel\"",
@@ -226,6 +255,12 @@ stats_put(struct grid *table, enum stats_kind kind, double value, bool is_rate, 
 		else
 			grid_put(table, "%.2fs", value);
 		break;
+	case MICROSECONDS:
+		if (is_rate)
+			grid_put(table, "%.1f%%", value / 10000);
+		else
+			grid_put(table, "%s", human_microseconds((uint64_t)value).text);
+		break;
 	}
 }
 
@@ -287,7 +322,7 @@ static void
 stats_print_metrics(const struct stats_sample *sample, bool is_openmetrics)
 {
 	static const char *const units[] = {
-		[SIZE] = "bytes", [AGE] = "seconds", [SECONDS] = "seconds", [STATE] = NULL
+		[SIZE] = "bytes", [AGE] = "seconds", [SECONDS] = "seconds", [MICROSECONDS] = "seconds", [STATE] = NULL,
 	};
 	const char *family = "";
 
@@ -307,7 +342,10 @@ stats_print_metrics(const struct stats_sample *sample, bool is_openmetrics)
 			continue;
 		print("udsd_%s%s%s%s%s ", row->metric, row->is_counter ? "_total" : "", row->where ? "{" : "",
 		      row->where ? row->where : "", row->where ? "}" : "");
-		print("%.*f\n", row->kind == SECONDS ? 6 : 0, sample->values[i]);
+		if (row->kind == MICROSECONDS)
+			print("%.6f\n", sample->values[i] / 1000000);
+		else
+			print("%.*f\n", row->kind == SECONDS ? 6 : 0, sample->values[i]);
 	}
 	if (is_openmetrics)
 		print("# EOF\n");

@@ -13,7 +13,7 @@
 enum stats_format { STATS_TEXT, STATS_JSON, STATS_OPENMETRICS, STATS_PROMETHEUS };
 
 /* Room for all figures. */
-#define STATS_MAX 64
+#define STATS_MAX 80
 
 /* One reading. */
 struct stats_sample {

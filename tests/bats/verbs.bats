@@ -108,6 +108,37 @@ EOF
     assert_output --partial "did you mean 'json'"
 }
 
+@test "stats has every figure of services and streams that INFO has, in each form" {
+    start_udsd --store "$DIR/store"
+    printf 'UDSD LATER ADD jobs 3600000 body x\r\nXADD jobs * body x\r\n' | "$UDSCTL" pipe >"$DIR/replies"
+    local format
+    for format in text json prometheus openmetrics; do
+        "$UDSCTL" stats --format "$format" >"$DIR/$format"
+    done
+    printf 'INFO services streams\r\n' | nc -N -U "$S" | tr -d '\r' | sed -n 's/^\([a-z][a-z0-9_]*\):.*/\1/p' >"$DIR/fields"
+    run "$PYTHON" - "$DIR" <<'EOF'
+import json, re, sys
+text = {form: open(f"{sys.argv[1]}/{form}").read() for form in ("text", "json", "prometheus", "openmetrics", "fields")}
+fields, figures = text["fields"].split(), json.loads(text["json"])
+assert len(fields) > 30, fields
+print("missing:", *sorted(set(fields) - set(figures)))
+# All of them are metrics, in both forms.
+n = len(set(figures) - {"udsd_version", "rates"})
+for form in "prometheus", "openmetrics":
+    samples = dict(re.findall(r"^(udsd_\S+) (\S+)$", text[form], re.M))
+    assert len(samples) == n, (form, len(samples), n)
+    # Times are in seconds.
+    for field, metric in ("usec", "seconds_total"), ("usec_last", "last_seconds"), ("usec_max", "longest_seconds"):
+        seconds = float(samples["udsd_store_commit_" + metric])
+        assert 0 < seconds < 60 and figures["store_commit_" + field] > 0, (form, metric, seconds)
+    assert float(samples["udsd_store_cpu_seconds_total"]) < 60
+    assert samples["udsd_stream_entries_later"] == "1" and samples["udsd_stream_entries_came_due_total"] == "0"
+    assert float(samples["udsd_store_used_bytes"]) > 0
+print("longest commit" in text["text"], figures["stream_entries_later"], "store_commit_usec" in figures["rates"])
+EOF
+    assert_output $'missing:\nTrue 1 True'
+}
+
 @test "clients: a table, filtered by user and process, and as JSON" {
     start_udsd
     receive news
