@@ -27,6 +27,8 @@ static const char *const snapshot_fields[][SNAPSHOT_VALUES][SNAPSHOT_ADDENDS] = 
 		[CHANNEL_CLOGGED] = { "clogged" },
 		[CHANNEL_QUEUED] = { "queued" },
 		[CHANNEL_WAITING] = { "waiting" },
+		[CHANNEL_STORED] = { "stored" },
+		[CHANNEL_REPLAYING] = { "replaying" },
 	},
 	[SNAPSHOT_CLIENTS] = {
 		[CLIENT_ID] = { "id" },

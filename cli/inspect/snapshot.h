@@ -32,10 +32,12 @@ enum snapshot_channel_value {
 	CHANNEL_MESSAGES,  /* total, as the next two */
 	CHANNEL_DELIVERIES,
 	CHANNEL_DROPPED,
-	CHANNEL_CLOGGED, /* receivers */
-	CHANNEL_QUEUED,  /* bytes */
-	CHANNEL_WAITING, /* publishers */
-	SNAPSHOT_VALUES, /* the most that a row has */
+	CHANNEL_CLOGGED,   /* receivers */
+	CHANNEL_QUEUED,    /* bytes */
+	CHANNEL_WAITING,   /* publishers */
+	CHANNEL_STORED,    /* 1 if what is published is stored */
+	CHANNEL_REPLAYING, /* receivers */
+	SNAPSHOT_VALUES,   /* the most that a row has */
 };
 
 enum snapshot_client_value {

@@ -33,8 +33,8 @@ static const struct option_row rows[] = {
 };
 
 static const struct {
-	struct grid_column column;
-	const char *field; /* of UDSD CHANNELS, and of the JSON */
+	struct grid_column column; /* of the table; without a title it is not there */
+	const char *field;         /* of UDSD CHANNELS, and of the JSON */
 	enum snapshot_channel_value value;
 } figures[] = {
 	{ { "RECEIVERS", true }, "receivers", CHANNEL_NAMED },
@@ -45,6 +45,8 @@ static const struct {
 	{ { "UNSENT", true }, "queued", CHANNEL_QUEUED },
 	{ { "CLOGGED", true }, "clogged", CHANNEL_CLOGGED },
 	{ { "WAITING", true }, "waiting", CHANNEL_WAITING },
+	{ { NULL }, "stored", CHANNEL_STORED },
+	{ { NULL }, "replaying", CHANNEL_REPLAYING },
 };
 
 #define N_FIGURES (sizeof(figures) / sizeof(figures[0]))
@@ -73,10 +75,12 @@ channels_print(const struct channels_options *o, const struct snapshot *s)
 	const struct snapshot_list *list = &s->lists[SNAPSHOT_CHANNELS];
 	struct grid_column columns[1 + N_FIGURES] = { { "CHANNEL", false } };
 	struct grid table;
+	size_t n = 1;
 
 	for (size_t i = 0; i < N_FIGURES; i++)
-		columns[1 + i] = figures[i].column;
-	grid_init(&table, columns, 1 + N_FIGURES);
+		if (figures[i].column.title)
+			columns[n++] = figures[i].column;
+	grid_init(&table, columns, n);
 	for (const struct snapshot_row *channel = list->rows; channel < list->rows + list->n; channel++) {
 		struct slice key = snapshot_text(s, channel->key), name = snapshot_text(s, channel->name);
 
@@ -92,6 +96,8 @@ channels_print(const struct channels_options *o, const struct snapshot *s)
 		for (size_t i = 0; i < N_FIGURES; i++) {
 			uint64_t value = (uint64_t)channel->values[figures[i].value];
 
+			if (!figures[i].column.title)
+				continue;
 			if (figures[i].value == CHANNEL_QUEUED)
 				grid_put(&table, "%s", human_size(value).text);
 			else

@@ -15,10 +15,14 @@ static const struct named_list_figure figures[] = {
 	{ { "ADDED", true }, "added", NAMED_LIST_COUNT },
 	{ { "GROUPS", true }, "groups", NAMED_LIST_COUNT },
 	{ { "PENDING", true }, "pending", NAMED_LIST_COUNT },
+	{ { NULL }, "delayed", NAMED_LIST_COUNT },
+	{ { NULL }, "dead", NAMED_LIST_COUNT },
+	{ { NULL }, "later", NAMED_LIST_COUNT },
 	{ { "LAG", true }, "lag", NAMED_LIST_COUNT },
 	{ { "LAST ID", false }, "last-id", NAMED_LIST_TEXT },
 	{ { NULL }, "first-id", NAMED_LIST_TEXT },
 	{ { NULL }, "expires", NAMED_LIST_COUNT },
+	{ { NULL }, "published", NAMED_LIST_COUNT },
 	{ { "USER", false }, "uid", NAMED_LIST_USER },
 };
 

@@ -15,6 +15,31 @@ work() {
     [ "$3" -eq 0 ] || reply_to XREADGROUP GROUP "$2" me COUNT "$3" STREAMS "$1" '>' >/dev/null
 }
 
+@test "streams, channels and services: the objects have the names of the daemon's answers" {
+    start_store '[stream news]' 'published = yes'
+    fill jobs 1 3
+    reply_to UDSD LATER ADD jobs 3600000 message x
+    receive news
+    background "$UDSCTL" serve upper -- cat
+    wait_until info_is service_workers 1
+    local verb
+    for verb in streams channels services; do
+        "$UDSCTL" "$verb" --json >"$DIR/$verb"
+    done
+    run "$PYTHON" - "$DIR" "$S" <<'EOF'
+import json, sys
+from resp import Client
+client = Client(sys.argv[2])
+for verb in "streams", "channels", "services":
+    answer = client.call("UDSD", verb)[0]
+    names, values = ([text.decode() if isinstance(text, bytes) else text for text in answer[i::2]] for i in (0, 1))
+    shown = json.loads(open(f"{sys.argv[1]}/{verb}").readline())
+    print(verb, *sorted(set(names) ^ set(shown)))
+    assert shown == dict(zip(names, values)), (shown, names, values)
+EOF
+    assert_output $'streams\nchannels\nservices'
+}
+
 @test "groups: of one stream or all, as a table, JSON and metrics" {
     start_store
     fill a 1 5
