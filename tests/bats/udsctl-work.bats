@@ -492,6 +492,32 @@ has_descriptors() { # COUNT
     assert_equal "$("$UDSCTL" jobs --dead --json jobs | jq -c '[.status, .text]')" '[124,"timed out after 100ms"]'
 }
 
+@test "a command that ignores SIGTERM is killed five seconds after its --timeout; jobs tells where and since when one runs" {
+    start_store
+    add stubborn a
+    local start=${EPOCHREALTIME/./} # microseconds
+    work_on --retries 0 --timeout 100ms stubborn -- sh -c "trap '' TERM; echo \$\$ >'$DIR/pid'; exec sleep 1000"
+    wait_until test -s "$DIR/pid"
+    # The suite waits for that anyway, so it sees meanwhile how another one runs.
+    add jobs b
+    work_on jobs -- sleep 1000
+    wait_until eval '"$UDSCTL" jobs --json jobs | jq -e "select(.state == \"running\")" >"$DIR/first"'
+    assert_equal "$(jq -c '[.id, .deliveries, .pid, .uid]' "$DIR/first")" "[\"$ID\",1,$WORKER,$UID]"
+    local client
+    client=$(jq .client "$DIR/first")
+    ask UDSD CLIENTS | grep -q "^id=$client .*\<pid=$WORKER\>"
+    run -0 "$UDSCTL" jobs jobs
+    assert_line --index 0 --regexp '^STATE +ID +TRIES +TIME +WHERE +LAST +MESSAGE$'
+    assert_line --index 1 --regexp "^running +$ID +1 +[0-9]+s +$(uname -n):$WORKER \(client $client\) +- +b$"
+    wait_until eval '"$UDSCTL" jobs jobs | grep -qE "^running +[^ ]+ +1 +[1-9][0-9]*s "'
+    assert_equal "$("$UDSCTL" jobs --json jobs | jq --slurpfile first "$DIR/first" '.running_ms > $first[0].running_ms')" true
+    wait_until is_gone "$(cat "$DIR/pid")"
+    local took=$((${EPOCHREALTIME/./} - start))
+    ((took >= 5100000)) || fail "killed after $took us"
+    wait_until has_dead stubborn
+    assert_equal "$("$UDSCTL" jobs --dead --json stubborn | jq -c '[.status, .text, .pid]')" '[124,"timed out after 100ms",null]'
+}
+
 @test "--timeout holds for each attempt, whatever command was ended before" {
     start_store
     add jobs a
