@@ -398,7 +398,9 @@ client_explain(const struct client *c, char *text, size_t size)
 	advice_format(&c->options.addr.addrs[0], c->last_error, advice, sizeof(advice));
 	if (c->state == CLIENT_UP)
 		snprintf(text, size, "no answer from %s%s", c->name,
-		         may_guess ? ": it hangs, waits for its disk, or has a mode that never answers (line, length, whole)" : "");
+		         may_guess
+		             ? ": it hangs, waits for its disk, or has a mode that never answers (line, length, whole)"
+		             : "");
 	else
 		snprintf(text, size, "no connection to %s: %s%s", c->name, client_reason(c->last_error), advice);
 }

@@ -45,8 +45,8 @@ struct worker {
 	struct timer lease;      /* jobs are claimed again */
 	bool is_ready;           /* jobs may be asked for */
 	/*
-	 * Nothing has ended or was given back since it last asked, and, once that is answered, nothing was waiting. What
-	 * is said on one connection may be heard before what was said earlier on the other.
+	 * Nothing has ended or was given back since it last asked, and, once that is answered, nothing was waiting.
+	 * What is said on one connection may be heard before what was said earlier on the other.
 	 */
 	bool is_dry;
 	uint64_t taken;  /* jobs, without those that were given back */

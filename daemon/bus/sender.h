@@ -1,7 +1,7 @@
 /*
  * Who has added an entry. Where the rule of a stream says so (stream_rule.sender), the daemon writes the user ID of the
- * client, as the kernel knows it, into a field of each entry. What a client says in such a field is not believed, unless
- * it is an administrator's, who may add again what others have sent.
+ * client, as the kernel knows it, into a field of each entry. What a client says in such a field is not believed,
+ * unless it is an administrator's, who may add again what others have sent.
  */
 #pragma once
 
@@ -29,8 +29,8 @@ struct sender_fields {
 int sender_sign(struct bus *bus, const struct client *c, struct stream_fields given, struct sender_fields *ret);
 
 /*
- * The fields that the stream gets when the client adds these, which stay the caller's as long as those are used. Returns
- * 0 or -ENOMEM, and then there is nothing to end.
+ * The fields that the stream gets when the client adds these, which stay the caller's as long as those are used.
+ * Returns 0 or -ENOMEM, and then there is nothing to end.
  */
 static inline int
 sender_begin(struct bus *bus, const struct client *c, struct streams *streams, struct stream *stream,

@@ -8,7 +8,8 @@
 /* FULL shows so many entries of each list unless COUNT says otherwise. */
 #define XINFO_COUNT 10
 
-/* Work for FULL, after which it is refused: it is one look at everything; and for GROUPS, after which it counts no more. */
+/* Work for FULL, after which it is refused: it is one look at everything; and for GROUPS, after which it counts no
+ * more. */
 #define XINFO_WORK ((uint64_t)6 * 1000 * 1000)
 
 static enum command_result
