@@ -105,6 +105,16 @@ main_run_verb(const struct verb *verb, const struct options *common, int argc, c
 	return status;
 }
 
+/* A mistake that the verb may report in its own way. */
+static int
+main_refuse(const struct verb *verb, const char *mistake)
+{
+	if (verb && verb->mistake)
+		return verb->mistake(mistake);
+	say("%s", mistake);
+	return EX_USAGE;
+}
+
 static int
 main_run(int argc, char **argv)
 {
@@ -122,15 +132,21 @@ main_run(int argc, char **argv)
 		for (int i = 1; i < argc; i++) {
 			verb = verbs_find(argv[i]);
 			if (verb && verb->mistake)
-				return verb->mistake(mistake);
+				return main_refuse(verb, mistake);
 		}
-		say("%s", mistake);
-		return EX_USAGE;
+		return main_refuse(NULL, mistake);
 	}
 	if (common.version)
 		return main_print_version();
 	if (common.help && first == argc)
 		return verbs_help(NULL);
+	verb = first == argc && common.socket ? verbs_find(common.socket) : NULL;
+	if (verb) {
+		snprintf(mistake, sizeof(mistake),
+		         "--socket got the verb '%s' as its value: is a variable unset? The socket here is ./%s",
+		         verb->name, verb->name);
+		return main_refuse(verb, mistake);
+	}
 	if (first == argc && isatty(STDIN_FILENO)) {
 		verbs_usage();
 		return EX_USAGE;

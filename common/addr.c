@@ -196,6 +196,16 @@ addr_set_tcp_options(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
 }
 
+bool
+addr_tcp_is_lost(int fd)
+{
+	struct tcp_info info = { 0 };
+
+	/* A peer that is there and does not read acknowledges the probes. */
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &(socklen_t){ sizeof(info) }) == 0 &&
+	       (info.tcpi_unacked > 0 || info.tcpi_probes > 0) && info.tcpi_last_ack_recv >= ADDR_TCP_SILENCE_MS;
+}
+
 int
 addr_socket(const struct addr *addr, int type)
 {

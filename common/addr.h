@@ -78,8 +78,14 @@ int addr_socket(const struct addr *addr, int type);
 /* After so long, in ms, a TCP peer from which nothing comes any more has vanished. */
 #define ADDR_TCP_SILENCE_MS 110000
 
-/* For a connected TCP socket: nothing waits to be sent, and a peer that has vanished is noticed within two minutes. */
+/*
+ * For a TCP socket: nothing waits to be sent, and a peer that has vanished is noticed within two minutes, unless
+ * something is on its way to it.
+ */
 void addr_set_tcp_options(int fd);
+
+/* Whether a connected TCP socket has something on its way, or to be sent, to a peer that has vanished. */
+bool addr_tcp_is_lost(int fd);
 
 /* Writes the address in the form addr_parse() reads; always NUL-terminated. */
 void addr_format(const struct addr *addr, char *text, size_t size);

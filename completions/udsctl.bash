@@ -158,7 +158,7 @@ _udsctl_offer_options() {
     top) options+=' --interval --sort --count --batch' ;;
     monitor) options+=' --channel --user --pid --count --json --timeout' ;;
     kill) options+=' --user --pid --json --timeout' ;;
-    call) options+=' --timeout --wait --retry --lines --parallel --json' ;;
+    call) options+=' --timeout --wait --retry --lines --parallel --raw --json' ;;
     serve) options+=' --jobs --lines' ;;
     reload | backup) options+=' --timeout' ;;
     check) options+=' --warning --critical --lag --pending-age --timeout' ;;

@@ -220,6 +220,7 @@ complete -c udsctl -n "__udsctl_verb call" -l wait -x -d "Wait so long for a wor
 complete -c udsctl -n "__udsctl_verb call" -l retry -x -d "Repeat the request this often if its worker or the daemon dies"
 complete -c udsctl -n "__udsctl_verb call" -l lines -d "Each line of standard input is a request"
 complete -c udsctl -n "__udsctl_verb call" -l parallel -x -d "With --lines, so many requests at once"
+complete -c udsctl -n "__udsctl_verb call" -l raw -d "Replace no control characters on a terminal"
 complete -c udsctl -n "__udsctl_verb call" -l json -d "Print answers, and reasons for none, as JSON"
 complete -c udsctl -n "__udsctl_first call services" -a "(__udsctl_ask services --names)"
 complete -c udsctl -n "__udsctl_verb serve" -a "(__udsctl_ask services --names)"

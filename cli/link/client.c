@@ -28,6 +28,9 @@
 #include "timer.h"
 #include "watch.h"
 
+/* ms between looks whether a TCP peer is lost. */
+#define LOST_LOOK ((uint64_t)10000)
+
 /* For one writev(2): with blocks of 64 KiB more than a socket buffer takes. */
 #define WRITE_VECTORS 16
 
@@ -44,6 +47,7 @@ struct client {
 	struct conn conn;
 	struct event *connected_event; /* of the socket that is connecting, else NULL */
 	struct timer retry;
+	struct timer lost; /* runs while a TCP connection is up */
 	struct watch *watch;
 	struct backoff backoff;
 	size_t greeted; /* bytes of the greeting written */
@@ -141,6 +145,18 @@ client_writable_cb(void *arg)
 		c->ops->writable(c->arg);
 }
 
+/* Keepalive notices a peer that has vanished, but is silent while something is on its way to it. */
+static void
+client_lost_cb(void *arg)
+{
+	struct client *c = arg;
+
+	if (addr_tcp_is_lost(c->conn.fd))
+		conn_break(&c->conn, ETIMEDOUT);
+	else
+		timer_set(&c->lost, LOST_LOOK);
+}
+
 static void
 client_connected(struct client *c, int fd)
 {
@@ -155,6 +171,8 @@ client_connected(struct client *c, int fd)
 		say_verbose("connected to %s", c->name);
 	c->since = loop_now();
 	conn_open(&c->conn, fd);
+	if (c->options.addr.addrs[c->addr_at].kind == ADDR_TCP)
+		timer_set(&c->lost, LOST_LOOK);
 	if (c->ops->up)
 		c->ops->up(c->arg);
 	client_writable_cb(c);
@@ -234,6 +252,7 @@ client_ended_cb(void *arg, uint64_t unread, int error)
 {
 	struct client *c = arg;
 
+	timer_stop(&c->lost);
 	c->state = CLIENT_DOWN;
 	c->last_error = error;
 	c->since = loop_now();
@@ -272,6 +291,7 @@ client_new(struct loop *loop, const struct client_options *options, const struct
 	addr_list_format(&options->addr, c->name, sizeof(c->name));
 	conn_init(&c->conn, loop_base(loop), &client_conn_ops, c);
 	timer_init(&c->retry, loop, client_connect, c);
+	timer_init(&c->lost, loop, client_lost_cb, c);
 	return c;
 }
 
@@ -296,6 +316,7 @@ client_stop(struct client *c)
 	c->stopped = true;
 	c->state = CLIENT_DOWN;
 	timer_stop(&c->retry);
+	timer_stop(&c->lost);
 	if (c->connected_event) {
 		close(event_get_fd(c->connected_event));
 		event_free(c->connected_event);
@@ -311,6 +332,7 @@ client_free(struct client *c)
 		return;
 	client_stop(c);
 	timer_deinit(&c->retry);
+	timer_deinit(&c->lost);
 	watch_free(c->watch);
 	conn_deinit(&c->conn);
 	free(c);

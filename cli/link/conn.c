@@ -1,5 +1,5 @@
 /*
- * Only conn_read_cb() finds out that a connection is over. A write that fails marks the connection broken and wakes
+ * Only conn_read_cb() finds out that a connection is over. conn_break(), as after a failed write, marks it and wakes
  * conn_read_cb(), which first reads what the kernel still holds (the last answers of a peer that died are still there)
  * and then ends the connection. So the owner loses nothing that was answered, and never loses its connection inside a
  * call of its own.
@@ -163,6 +163,13 @@ conn_is_open(const struct conn *c)
 	return c->fd >= 0;
 }
 
+void
+conn_break(struct conn *c, int error)
+{
+	c->broken = error;
+	event_active(c->read_event, EV_READ, 0);
+}
+
 size_t
 conn_writev(struct conn *c, const struct iovec *iov, int n)
 {
@@ -179,8 +186,7 @@ conn_writev(struct conn *c, const struct iovec *iov, int n)
 		written = writev(c->fd, iov, n);
 	while (written < 0 && errno == EINTR);
 	if (written < 0 && errno != EAGAIN) {
-		c->broken = errno;
-		event_active(c->read_event, EV_READ, 0);
+		conn_break(c, errno);
 		return 0;
 	}
 	if (written < 0 || (size_t)written < total)

@@ -67,6 +67,9 @@ void conn_pause(struct conn *c, bool paused);
 /* Call from `input` only: ends the connection with this errno when that returns. */
 void conn_drop(struct conn *c, int error);
 
+/* The other side is gone: ends the connection with this errno, soon, after reading what has come. */
+void conn_break(struct conn *c, int error);
+
 /*
  * An upper bound of the bytes written that the other side has not read yet (TCP: that its kernel has not
  * acknowledged). Returns 0, or -errno where that is not known, for example since the other side has just closed.

@@ -7,7 +7,9 @@
 
 #include "answers.h"
 #include "buf.h"
+#include "memory.h"
 #include "output.h"
+#include "printable.h"
 #include "record.h"
 #include "say.h"
 
@@ -29,6 +31,16 @@ call_result_write(const struct call_result *result, struct output *output, json_
 	buf_deinit(&text);
 }
 
+static void
+call_result_append_clean(struct output *output, struct slice answer)
+{
+	struct buf text = { 0 };
+
+	memory_check(buf_append(&text, answer.p, answer.len));
+	output_append(output, text.data, printable_clean((char *)text.data, text.len, "\t\n"));
+	buf_deinit(&text);
+}
+
 int
 call_result_answer(const struct call_result *result, struct output *output, struct slice answer)
 {
@@ -46,7 +58,10 @@ call_result_answer(const struct call_result *result, struct output *output, stru
 		call_result_error(result, output, slice_of("ERR"), slice_of(several));
 		return EX_DATAERR;
 	}
-	output_append(output, answer.p, answer.len);
+	if (result->clean)
+		call_result_append_clean(output, answer);
+	else
+		output_append(output, answer.p, answer.len);
 	/* Else the prompt of the shell would stand behind it. */
 	if (!has_end && (result->lines || (answer.len > 0 && isatty(STDOUT_FILENO))))
 		output_append(output, "\n", 1);

@@ -11,6 +11,7 @@ struct output;
 
 struct call_result {
 	bool json, lines;
+	bool clean;      /* for a terminal: control characters are replaced */
 	uint64_t number; /* with lines: of the request, from 1 on */
 	uint64_t us;     /* from the request on */
 };

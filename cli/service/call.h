@@ -14,7 +14,7 @@ struct sendq;
 struct call_options {
 	struct options common;
 	uint64_t wait, retries, parallel; /* parallel 0: not given */
-	bool lines;
+	bool lines, raw;
 };
 
 struct call {

@@ -104,6 +104,7 @@ caller_result(const struct caller *c)
 	return (struct call_result){
 		.json = c->o->common.json,
 		.lines = c->o->lines,
+		.clean = !c->o->raw && isatty(STDOUT_FILENO) == 1,
 		.number = call->number,
 		.us = (loop_now_ns() - call->began_ns) / 1000,
 	};

@@ -21,6 +21,8 @@ static const struct option_row rows[] = {
 	  offsetof(struct call_options, lines) },
 	{ "parallel", 0, "COUNT", "with --lines, so many requests at once (1)", OPTION_COUNT,
 	  offsetof(struct call_options, parallel) },
+	{ "raw", 0, NULL, "replace no control characters on a terminal", OPTION_FLAG,
+	  offsetof(struct call_options, raw) },
 	{ "json", 0, NULL, "print answers, and reasons for none, as JSON, one object per line", OPTION_FLAG,
 	  offsetof(struct options, json) },
 	{ 0 },

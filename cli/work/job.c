@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "body.h"
 #include "buf.h"
@@ -15,6 +16,7 @@
 #include "memory.h"
 #include "num.h"
 #include "plan.h"
+#include "printable.h"
 #include "record.h"
 #include "resp-reply.h"
 
@@ -63,6 +65,8 @@ job_put_message(const struct plan *plan, const struct job *job, const struct res
 
 	if (!plan->o->common.json) {
 		body_put(fields, b);
+		if (plan->o->print && !plan->o->raw && isatty(STDOUT_FILENO) == 1)
+			b->len = printable_clean((char *)b->data, b->len, "\t\n");
 		return;
 	}
 	record = record_new();

@@ -22,7 +22,7 @@ static const struct option_row rows[] = {
 	  offsetof(struct work_options, rate) },
 	{ "count", 'n', "COUNT", "end after this many jobs", OPTION_COUNT, offsetof(struct work_options, count) },
 	{ "drain", 0, NULL, "end when no job is waiting", OPTION_FLAG, offsetof(struct work_options, drain) },
-	{ "raw", 0, NULL, "add no newline to messages", OPTION_FLAG, offsetof(struct work_options, raw) },
+	{ "raw", 0, NULL, "add no newline to messages, and replace nothing on a terminal", OPTION_FLAG, offsetof(struct work_options, raw) },
 	{ "print", 0, NULL, "print jobs; each is done once it is written, even if nobody has read it", OPTION_FLAG,
 	  offsetof(struct work_options, print) },
 	{ "null", '0', NULL, "with --print: end jobs with a NUL instead of a newline", OPTION_FLAG,

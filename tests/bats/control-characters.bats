@@ -135,3 +135,45 @@ same(recv.stdout.read(), MESSAGE + b"\n")
 EOF
     assert_success
 }
+
+@test "call and work --print do so, too" {
+    start_store
+    run "$PYTHON" - "$UDSCTL" "$S" <<'EOF'
+import os, pty, signal, subprocess, sys, threading
+from resp import Client
+udsctl, path = sys.argv[1:]
+signal.alarm(60)
+MESSAGE = b"a\x1b[31m\xc2\x9b2J\x07\x7f \xc3\xbc\ttab\xff end"
+clean = b"a?[31m?2J?? \xc3\xbc\ttab\xff end\n"
+def answer():
+    worker = Client(path)
+    worker.call("UDSD", "SERVE", "service")
+    worker.send("UDSD", "NEXT")
+    while request := worker.read():
+        worker.send("UDSD", "ANSWER", str(request[0]), MESSAGE, "NEXT")
+threading.Thread(target=answer, daemon=True).start()
+def on_terminal(*words):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(udsctl, [udsctl, *words])
+    text = b""
+    while b"end" not in text or not text.endswith(b"\n"):
+        text += os.read(fd, 4096)
+        if text.endswith(b"end") and "--raw" in words and "work" in words:
+            break
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(fd)
+    return text.replace(b"\r\n", b"\n")
+def same(got, expected):
+    assert got == expected, (got, expected)
+same(on_terminal("call", "--wait", "20s", "service", "x"), clean)
+same(on_terminal("call", "--raw", "service", "x"), MESSAGE + b"\n")
+same(subprocess.check_output([udsctl, "call", "service", "x"]), MESSAGE)
+for _ in range(3):
+    Client(path).call("XADD", "jobs", "*", "message", MESSAGE)
+same(on_terminal("work", "--print", "--count", "1", "jobs"), clean)
+same(on_terminal("work", "--print", "--raw", "--count", "1", "jobs"), MESSAGE)
+same(subprocess.check_output([udsctl, "work", "--print", "--count", "1", "jobs"]), MESSAGE + b"\n")
+EOF
+    assert_success
+}

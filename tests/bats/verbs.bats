@@ -400,6 +400,12 @@ checks_as_unknown() {
     run --separate-stderr "$UDSCTL" --timeout 5 check
     assert_failure 3
     assert_output --partial 'UDSD UNKNOWN - '
+    # Of an unset variable without quotes.
+    run "$UDSCTL" -s check </dev/null
+    assert_failure 3
+    assert_output "UDSD UNKNOWN - --socket got the verb 'check' as its value: is a variable unset? The socket here is ./check"
+    run -64 "$UDSCTL" -s ping </dev/null
+    assert_output --partial "is a variable unset?"
     # In seconds, as other plugins take them.
     run "$UDSCTL" check --warning 2 --critical 3
     assert_success
