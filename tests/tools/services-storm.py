@@ -20,6 +20,7 @@ import resp
 
 SERVICES = ["a", "b", "c.d"]
 CALLERS, WORKERS, PIPELINE = 6, 6, 5
+LATE = 10  # s after its deadline, at most, that a request's end is seen here
 
 
 class Call:
@@ -31,7 +32,8 @@ class Call:
         self.sent = time.monotonic()
         self.max_waiting = max_waiting
         self.given = []      # workers, in order
-        self.may_be_lost = False  # a worker has gone that could have been given it
+        self.may_be_lost = False  # a worker has gone that could have been given it unseen
+        self.others = 0      # requests to the service that may have waited when this one came
         self.lost = 0        # of these, those that have gone
         self.answers = {}    # what workers sent for it, and whether the hub took it
         self.had_workers = False
@@ -166,21 +168,29 @@ class Storm:
             assert text in call.answers, "nobody has answered that: %r" % reply
         elif code == "TIMEOUT":
             assert elapsed * 1000 >= call.options["timeout"] - 25, "too early: %f" % elapsed
-        elif code == "GONE":
-            assert call.may_be_lost, "its worker has not gone: %s" % call
+            assert elapsed < call.options["timeout"] / 1000 + LATE, "too late: %f" % elapsed
         elif code == "NOSERVICE":
-            assert not call.had_workers or call.deserted, "it was served"
-            assert elapsed * 1000 >= call.options["wait"] - 25 or call.deserted, "too early: %f" % elapsed
-        elif code == "BUSY":
-            assert call.was_full, "there was room"
+            assert self.is_plausible(call, code), "it was served"
+            # Not one for which there was nobody from the beginning.
+            assert elapsed * 1000 >= min(call.options["wait"], call.options["timeout"]) - 25 or call.deserted, "too early: %s, %s" % (reply, call)
         else:
-            raise AssertionError(reply)
+            assert self.is_plausible(call, code), "without a reason: %r, %s" % (reply, call)
+
+    @staticmethod
+    def is_plausible(call, code):
+        """Whether there was a reason for that error, whenever it came."""
+        return {
+            "TIMEOUT": call.options["timeout"] < 30000 or time.monotonic() - call.sent > 29,
+            "GONE": call.lost > 0 or call.may_be_lost,
+            "NOSERVICE": not call.had_workers or call.deserted,
+            "BUSY": call.others >= call.max_waiting,
+        }.get(code, False)
 
     def note_worker_left(self, worker):
         for call in worker.running.values():
             call.lost += 1
-        for call in self.calls:
-            if call.service in worker.serves | worker.left_serving:
+        for call in self.outstanding():
+            if worker.n_next > 0 and call.service in worker.serves | worker.left_serving:
                 call.may_be_lost = True
         worker.running.clear()
         self.note_deserted(worker.serves)
@@ -188,9 +198,13 @@ class Storm:
         worker.serves = set()
 
     def note_deserted(self, services):
-        for call in self.calls:
-            if call.outcome is None and call.service in services:
+        for call in self.outstanding():
+            if call.service in services:
                 call.deserted = True
+
+    def outstanding(self):
+        """Requests that have not ended as far as is known here; of those that the caller has left, some have."""
+        return [call for call in self.calls if call.outcome in (None, "dropped")]
 
     def read_all(self):
         """Reads what has come, of all."""
@@ -235,9 +249,12 @@ class Storm:
         call = Call(len(self.calls), service, options, self.max_waiting)
         options["timeout"] = min(options["timeout"], self.timeout)
         call.had_workers = bool(self.served(service))
-        call.deserted = not call.had_workers
+        call.deserted = False
         call.unread = 0
-        call.was_full = True
+        for other in self.outstanding():
+            if other.service == service:
+                other.others += 1
+                call.others += 1
         args = [service, call.payload, "TIMEOUT", str(options["timeout"]), "RETRY", str(options["retry"]), "WAIT",
                 str(options["wait"])]
         self.calls.append(call)
@@ -381,6 +398,8 @@ class Storm:
 
     def step_reload(self):
         self.max_waiting = self.rng.choice([0, 1, 5, 1000])
+        for call in self.outstanding():
+            call.max_waiting = min(call.max_waiting, self.max_waiting)
         self.timeout = self.rng.choice([200, 30000, 30000])
         self.write_config()
         self.control.call("UDSD", "RELOAD")
@@ -394,6 +413,16 @@ class Storm:
             figures = dict(zip(service[::2], service[1::2]))
             assert figures[b"idle"] == 0 or figures[b"waiting"] == 0, figures
             assert figures[b"workers"] == len(self.served(figures[b"name"].decode())), figures
+
+    def check_anonymous_errors(self):
+        """Each ASK that has not ended otherwise has one error, and of those whose caller has left, some have."""
+        open_asks = [c for c in self.calls if c.channel and c.outcome is None and not c.caller.is_half_closed]
+        left_asks = [c for c in self.calls if c.channel and (c.outcome == "dropped" or c.outcome is None)]
+        errors = [str(error).split(" ")[0] for error in self.anonymous_errors]
+        assert len(open_asks) <= len(errors) <= len(left_asks), (len(open_asks), errors, len(left_asks))
+        for code, n in collections.Counter(errors).items():
+            plausible = sum(self.is_plausible(call, code) for call in left_asks)
+            assert n <= plausible, "%d of %s, but only %d with a reason" % (n, code, plausible)
 
     def run(self, steps):
         kinds = [(self.step_call, 30), (self.step_next, 30), (self.step_answer, 30), (self.step_serve, 6),
@@ -428,8 +457,7 @@ class Storm:
                    "service_requests_running"]
         resp.wait_until(lambda: all(resp.info(self.control)[f] == "0" for f in figures), "nothing to be left")
         self.read_all()
-        left = [c for c in self.calls if c.outcome is None and not c.caller.is_half_closed]
-        assert len(left) <= len(self.anonymous_errors), (len(left), self.anonymous_errors)
+        self.check_anonymous_errors()
         resp.wait_until(lambda: resp.info(self.control)["unsent_bytes"] == "0", "all memory to be given back")
         self.udsd.send_signal(signal.SIGTERM)
         assert self.udsd.wait(resp.PATIENCE) == 0
