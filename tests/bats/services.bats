@@ -15,6 +15,13 @@ case_of() {
     case_of null
 }
 
+@test "over TCP, a caller is nobody; an answer goes from any listener to any" {
+    local port
+    port=$(free_port)
+    start_udsd --store none --listen "127.0.0.1:$port" --listen "@udsd-test-$$"
+    case_of listeners "$port" "@udsd-test-$$"
+}
+
 @test "a wrong command says what is wrong, and does nothing" {
     start_udsd --store none
     case_of errors

@@ -92,6 +92,28 @@ def basics():
             caller.close()
 
 
+def listeners(port, abstract):
+    """Whoever is asked, and from where: of TCP nothing is known but that."""
+    def tcp():
+        client = Client.__new__(Client)
+        client.sock, client.buffer, client.at = socket.create_connection(("127.0.0.1", int(port))), b"", 0
+        return client
+
+    ways = {"unix": connect, "tcp": tcp, "abstract": lambda: Client(abstract)}
+    for served, serve in ways.items():
+        worker = serve()
+        worker.call("UDSD", "SERVE", "s")
+        for asked, ask in ways.items():
+            caller = ask()
+            caller.send("UDSD", "CALL", "s", asked)
+            number, service, _, uid, pid, payload = worker.call("UDSD", "NEXT")
+            assert (service, payload) == (b"s", asked.encode())
+            assert (uid, pid) == ((-1, 0) if asked == "tcp" else (os.getuid(), os.getpid())), (served, asked, uid, pid)
+            assert worker.call("UDSD", "ANSWER", str(number), "to " + asked) == 1
+            assert caller.read() == b"to " + asked.encode()
+        worker.close()
+
+
 def null():
     """What NEXT returns when there is nothing."""
     for version, nothing in ("2", b"*-1\r\n"), ("3", b"_\r\n"):
@@ -685,4 +707,4 @@ def stop():
     assert worker.read_to_end() == b""
 
 
-globals()[sys.argv[2]](*(sys.argv[3:] if sys.argv[2] == "parked" else []))
+globals()[sys.argv[2]](*(sys.argv[3:] if sys.argv[2] in ("parked", "listeners") else []))
