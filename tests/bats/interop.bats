@@ -130,6 +130,10 @@ talk() {
     talk mqemitter-redis mqemitter.mjs $'wildcards\nremoved\nbye'
 }
 
+@test "MQTT clients of two aedes brokers, with mqemitter-redis between them" {
+    talk aedes aedes.mjs $'shared\nunsubscribed\nbye'
+}
+
 @test "moleculer's transporter for Redis" {
     talk moleculer moleculer.mjs $'discovered\ncalled\nevents\nping\nbye'
 }
