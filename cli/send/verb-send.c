@@ -147,6 +147,11 @@ send_give_up(void *arg, const char *why)
 
 	source_count_rest(s->source);
 	left = source_left(s->source);
+	if (left == 0 && s->ids && output_pending(s->ids) > 0) {
+		say("%s: all messages are answered, but standard output takes no more IDs", why);
+		loop_end(s->loop, EX_IOERR);
+		return;
+	}
 	if (left == 0 && s->signo) {
 		loop_end(s->loop, send_final_status(s));
 		return;

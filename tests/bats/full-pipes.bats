@@ -2,6 +2,7 @@
 # udsctl while nobody reads its standard output or standard error: it can be ended, and nothing is lost.
 
 load helper
+load streams
 
 # fill FIFO: makes FIFO, opens it as descriptor 8 and fills it, so that it takes no more.
 fill() {
@@ -128,4 +129,20 @@ EOF
     wait_exit "$monitor"
     assert_equal "$status" 0
     assert_equal "$(cat "$DIR/err")" ''
+}
+
+@test "send --print-id, told to end while standard output is full, says that IDs are missing" {
+    start_store
+    fill "$DIR/out"
+    background bash -c "echo x | '$UDSCTL' send --store --print-id jobs >'$DIR/out' 2>'$DIR/err'; echo \$? >'$DIR/status'"
+    wait_until has_one
+    pkill -TERM -f "send --store --print-id jobs" -P "$!"
+    wait_until test -s "$DIR/status"
+    assert_equal "$(cat "$DIR/status")" 74
+    assert_equal "$(cat "$DIR/err")" 'udsctl: timed out after 5s: all messages are answered, but standard output takes no more IDs'
+    exec 8<&-
+}
+
+has_one() {
+    [ "$(ask XLEN jobs)" = :1 ]
 }
