@@ -24,6 +24,11 @@ PATIENCE=${UDSD_TEST_PATIENCE:-30}
 
 # Whether the programs were built with a sanitizer, which needs more memory and time.
 is_sanitized() {
+    grep -q "__[at]san_init" "$UDSD"
+}
+
+# Whether the sanitizer must be the first library: then none can be preloaded.
+is_preload_refused() {
     grep -q __asan_init "$UDSD"
 }
 

@@ -32,7 +32,7 @@ on_small_disk() {
 # while $DIR/store/fail does.
 make_flush_shim() {
     command -v gcc >/dev/null || skip "no gcc"
-    ! is_sanitized || skip "a sanitizer wants to be the first library"
+    ! is_preload_refused || skip "a sanitizer wants to be the first library"
     gcc -shared -fPIC -o "$DIR/flush.so" "$TOOLS/flush-shim.c"
 }
 
