@@ -39,3 +39,17 @@ sender_sign(struct bus *bus, const struct client *c, struct stream_fields given,
 	ret->fields = (struct stream_fields){ ret->argv, n / 2 };
 	return 0;
 }
+
+int
+sender_append_signed(struct bus *bus, const struct client *c, struct streams *streams, struct stream *stream,
+                     struct stream_id id, struct stream_fields given)
+{
+	struct sender_fields sent;
+	int r = sender_begin(bus, c, streams, stream, given, &sent);
+
+	if (r < 0)
+		return r;
+	r = stream_append(streams, stream, id, sent.fields);
+	sender_end(&sent);
+	return r;
+}

@@ -13,6 +13,7 @@
 #include "client.h"
 #include "num.h"
 #include "protocol.h"
+#include "stream.h"
 #include "stream-rule.h"
 
 /* -1: of a client whose user is not known. */
@@ -45,4 +46,17 @@ static inline void
 sender_end(struct sender_fields *sent)
 {
 	free(sent->argv);
+}
+
+/* For sender_append(). */
+int sender_append_signed(struct bus *bus, const struct client *c, struct streams *streams, struct stream *stream,
+                         struct stream_id id, struct stream_fields given);
+
+/* Appends an entry that the client adds, as stream_append(). */
+static inline int
+sender_append(struct bus *bus, const struct client *c, struct streams *streams, struct stream *stream,
+              struct stream_id id, struct stream_fields given)
+{
+	return stream_rule(streams, stream)->sender ? sender_append_signed(bus, c, streams, stream, id, given)
+	                                            : stream_append(streams, stream, id, given);
 }

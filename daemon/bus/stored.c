@@ -48,7 +48,6 @@ stored_append(struct bus *bus, const struct client *publisher, const struct publ
 {
 	struct streams *streams = bus->streams;
 	const struct slice pair[2] = { slice_of(STORED_FIELD), request->payload };
-	struct sender_fields sent;
 	const char *refusal = streams_refusal(streams, stream ? stream->uid : publisher->identity.uid);
 	struct stream_id id;
 	int r = 0;
@@ -62,13 +61,8 @@ stored_append(struct bus *bus, const struct client *publisher, const struct publ
 		return stored_say_not_made(streams, r);
 	if (!stream_next_id(stream, streams_now_ms(streams), &id))
 		return "ERR The stream has exhausted the last possible ID, unable to add more items";
-	r = sender_begin(bus, publisher, streams, stream, (struct stream_fields){ pair, 1 }, &sent);
-	if (r == 0) {
-		r = stream_append(streams, stream, id, sent.fields);
-		sender_end(&sent);
-	}
-	if (r < 0)
-		return stored_say_not_made(streams, r);
+	if (sender_append(bus, publisher, streams, stream, id, (struct stream_fields){ pair, 1 }) < 0)
+		return stored_say_not_made(streams, -ENOMEM);
 	blocked_wake(streams, stream);
 	return NULL;
 }

@@ -162,21 +162,6 @@ xadd_refuse(struct bus *bus, struct session *s, const char *text)
 	return COMMAND_DONE;
 }
 
-/* Returns 0 or -ENOMEM. */
-static int
-xadd_put(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream, struct stream_id id,
-         struct stream_fields fields)
-{
-	struct sender_fields sent;
-	int r = sender_begin(bus, &s->client, streams, stream, fields, &sent);
-
-	if (r < 0)
-		return r;
-	r = stream_append(streams, stream, id, sent.fields);
-	sender_end(&sent);
-	return r;
-}
-
 /* Adds the entry and replies its id. Returns false after another reply. */
 static bool
 xadd_append(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream, struct slice key,
@@ -202,7 +187,7 @@ xadd_append(struct bus *bus, struct session *s, struct streams *streams, struct 
 	mistake = xadd_choose_id(streams, stream, xadd);
 	if (!mistake && is_idmp && producers_reserve(streams, stream, xadd->producer, streams_now_ms(streams)) < 0)
 		mistake = "ERR out of memory, the entry was not added";
-	if (!mistake && xadd_put(bus, s, streams, stream, xadd->id, fields) < 0)
+	if (!mistake && sender_append(bus, &s->client, streams, stream, xadd->id, fields) < 0)
 		mistake = "ERR out of memory, the entry was not added";
 	if (mistake) {
 		if (is_new)
