@@ -128,13 +128,11 @@ main_run(int argc, char **argv)
 	first = options_parse(&common, NULL, argc, argv);
 	say_capture(NULL, 0);
 	if (first < 0) {
-		/* The verb behind the mistake may report it in its own way. */
-		for (int i = 1; i < argc; i++) {
+		/* The verb behind the mistake. */
+		verb = NULL;
+		for (int i = 1; i < argc && !(verb && verb->mistake); i++)
 			verb = verbs_find(argv[i]);
-			if (verb && verb->mistake)
-				return main_refuse(verb, mistake);
-		}
-		return main_refuse(NULL, mistake);
+		return main_refuse(verb, mistake);
 	}
 	if (common.version)
 		return main_print_version();
@@ -142,9 +140,10 @@ main_run(int argc, char **argv)
 		return verbs_help(NULL);
 	verb = first == argc && common.socket ? verbs_find(common.socket) : NULL;
 	if (verb) {
-		snprintf(mistake, sizeof(mistake),
-		         "--socket got the verb '%s' as its value: is a variable unset? The socket here is ./%s",
-		         verb->name, verb->name);
+		snprintf(
+		    mistake, sizeof(mistake),
+		    "--socket got the verb '%s' as its value: is a variable unset? (a socket of this name is ./%s)",
+		    verb->name, verb->name);
 		return main_refuse(verb, mistake);
 	}
 	if (first == argc && isatty(STDIN_FILENO)) {

@@ -201,9 +201,9 @@ addr_tcp_is_lost(int fd)
 {
 	struct tcp_info info = { 0 };
 
-	/* A peer that is there and does not read acknowledges the probes. */
+	/* A peer that is there and does not read acknowledges probes, which are up to two minutes apart. */
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &(socklen_t){ sizeof(info) }) == 0 &&
-	       (info.tcpi_unacked > 0 || info.tcpi_probes > 0) && info.tcpi_last_ack_recv >= ADDR_TCP_SILENCE_MS;
+	       (info.tcpi_unacked > 0 || info.tcpi_probes > 2) && info.tcpi_last_ack_recv >= ADDR_TCP_SILENCE_MS;
 }
 
 int

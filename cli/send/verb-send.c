@@ -92,6 +92,13 @@ send_final_status(const struct send *s)
 }
 
 /* Moves everything as far as it goes. */
+/* Whether standard output has not taken all IDs. */
+static bool
+send_ids_wait(const struct send *s)
+{
+	return s->ids && output_pending(s->ids) > 0;
+}
+
 static void
 send_advance(void *arg)
 {
@@ -102,7 +109,7 @@ send_advance(void *arg)
 		output_flush(s->ids); /* before the queue is filled: room that a flush makes is noticed nowhere else */
 	send_fill(s);
 	delivery_write(&s->delivery);
-	if (s->source_ended && s->delivery.queue.frames == 0 && (!s->ids || output_pending(s->ids) == 0))
+	if (s->source_ended && s->delivery.queue.frames == 0 && !send_ids_wait(s))
 		loop_end(s->loop, send_final_status(s));
 	deadline_run(&s->answer_deadline,
 	             s->delivery.queue.frames > 0 || !client_is_up(s->delivery.client) || source_is_stuck(s->source));
@@ -131,6 +138,8 @@ send_explain(const struct send *s, char *text, size_t size)
 
 	if (holds_back && source_is_stuck(s->source))
 		snprintf(text, size, "the spool cannot be written");
+	else if (holds_back && send_ids_wait(s))
+		snprintf(text, size, "standard output takes no more IDs");
 	else if (holds_back && s->o->rate.count > 0)
 		snprintf(text, size, "--rate holds them back");
 	else
@@ -147,7 +156,7 @@ send_give_up(void *arg, const char *why)
 
 	source_count_rest(s->source);
 	left = source_left(s->source);
-	if (left == 0 && s->ids && output_pending(s->ids) > 0) {
+	if (left == 0 && send_ids_wait(s)) {
 		say("%s: all messages are answered, but standard output takes no more IDs", why);
 		loop_end(s->loop, EX_IOERR);
 		return;
@@ -159,7 +168,7 @@ send_give_up(void *arg, const char *why)
 	send_explain(s, explanation, sizeof(explanation));
 	say("%s: %" PRIu64 " of %" PRIu64 " message%s %s not answered (%s)", why, left, source_taken(s->source),
 	    human_s(source_taken(s->source)), left == 1 ? "was" : "were", explanation);
-	loop_end(s->loop, source_is_stuck(s->source) ? EX_IOERR : EX_TEMPFAIL);
+	loop_end(s->loop, source_is_stuck(s->source) || send_ids_wait(s) ? EX_IOERR : EX_TEMPFAIL);
 }
 
 static void

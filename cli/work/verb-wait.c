@@ -33,20 +33,20 @@ static const struct option_row rows[] = {
 static int
 wait_require_past(struct queue *q, const char *id)
 {
-	const struct resp_node *reply, *last;
-	struct entry_id ids[2] = { 0 };
+	const struct resp_node *reply, *node;
+	struct entry_id last, asked;
 	int status = query_ask(q->a, &reply, "XINFO", "STREAM", q->stream, NULL);
 
 	if (status != 0)
 		return status;
 	if (resp_node_is_error(reply))
 		return ask_refuse(reply);
-	last = ask_lookup(reply, "last-generated-id");
-	if (!last || !entry_id_parse(last->text, 0, &ids[0]) || !entry_id_parse(slice_of(id), 0, &ids[1]))
+	node = ask_lookup(reply, "last-generated-id");
+	if (!node || !entry_id_parse(node->text, 0, &last) || !entry_id_parse(slice_of(id), 0, &asked))
 		return ASK_FOREIGN;
-	if (entry_id_compare(ids[1], ids[0]) <= 0)
+	if (entry_id_compare(asked, last) <= 0)
 		return 0;
-	say("%s: there never was a job %s", q->stream, id);
+	say("%s has had no job %s", q->stream, id);
 	return EX_NOINPUT;
 }
 

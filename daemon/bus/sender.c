@@ -5,12 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool
-sender_is_field(struct slice name)
-{
-	return name.len == sizeof(SENDER_FIELD) - 1 && slice_is(name, (const uint8_t *)SENDER_FIELD);
-}
-
 int
 sender_sign(struct bus *bus, const struct client *c, struct stream_fields given, struct sender_fields *ret)
 {
@@ -22,7 +16,7 @@ sender_sign(struct bus *bus, const struct client *c, struct stream_fields given,
 	if (!ret->argv)
 		return -ENOMEM;
 	for (size_t i = 0; i < given.n_fields; i++) {
-		if (sender_is_field(given.argv[2 * i])) {
+		if (stream_rule_is_sender(given.argv[2 * i])) {
 			if (may_say) {
 				sender_end(ret);
 				ret->argv = NULL;
@@ -34,7 +28,7 @@ sender_sign(struct bus *bus, const struct client *c, struct stream_fields given,
 		ret->argv[n++] = given.argv[2 * i + 1];
 	}
 	snprintf(ret->uid, sizeof(ret->uid), "%" PRId64, c->identity.anonymous ? -1 : (int64_t)c->identity.uid);
-	ret->argv[n++] = slice_of(SENDER_FIELD);
+	ret->argv[n++] = slice_of(STREAM_SENDER);
 	ret->argv[n++] = slice_of(ret->uid);
 	ret->fields = (struct stream_fields){ ret->argv, n / 2 };
 	return 0;

@@ -16,9 +16,6 @@
 #include "stream.h"
 #include "stream-rule.h"
 
-/* -1: of a client whose user is not known. */
-#define SENDER_FIELD STREAM_SENDER
-
 /* The fields that are added; for sender_end(). */
 struct sender_fields {
 	struct stream_fields fields;

@@ -2,6 +2,7 @@
 #include "group-lag.h"
 #include "handlers.h"
 #include "producers.h"
+#include "stream-index.h"
 #include "xgroup.h"
 #include "xwork.h"
 
@@ -9,8 +10,11 @@
 #define XINFO_COUNT 10
 
 /* Work for FULL, after which it is refused: it is one look at everything; and for GROUPS, after which it counts no
- * more. */
+ * more.
+ */
 #define XINFO_WORK ((uint64_t)6 * 1000 * 1000)
+/* For so many groups blocks are read from disk, so that their lag is exact. */
+#define XINFO_LOADED 4
 
 static enum command_result
 xinfo_send(struct bus *bus, struct streams *streams, const struct stream *stream, struct answer *answer)
@@ -277,6 +281,27 @@ cmd_xinfo_stream(struct bus *bus, struct session *s, const struct slice *argv, s
 	return xwork_run(bus, s, argv, argc, xinfo_stream_run);
 }
 
+/* What has to be read for the lags of groups, unless those are many. Returns COLD, or END. */
+static enum stream_step
+xinfo_load(struct bus *bus, struct session *s, struct streams *streams, struct stream *stream)
+{
+	struct stream_group *group;
+	size_t n = 0, i;
+	int64_t lag;
+
+	bus->flow.work.done += 2 * stream->n_groups * WORK_VISIT;
+	TAILQ_FOREACH(group, &stream->groups, link)
+		n += !group_lag_get(group, &lag);
+	if (n == 0 || n > XINFO_LOADED || bus->flow.executing == &s->client)
+		return STREAM_END;
+	TAILQ_FOREACH(group, &stream->groups, link) {
+		i = group_lag_get(group, &lag) ? 0 : stream_index_search(stream, group->last);
+		if (i > 0 && stream_open_block(streams, stream, i - 1, i - 1) == STREAM_COLD)
+			return STREAM_COLD;
+	}
+	return STREAM_END;
+}
+
 enum command_result
 cmd_xinfo_groups(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
@@ -288,6 +313,8 @@ cmd_xinfo_groups(struct bus *bus, struct session *s, const struct slice *argv, s
 
 	if (!stream)
 		return COMMAND_DONE;
+	if (xinfo_load(bus, s, streams, stream) == STREAM_COLD)
+		return keyspace_wait_cold(bus, s, streams, 0);
 	answer_begin(&answer, bus, s);
 	answer_array(&answer, stream->n_groups);
 	TAILQ_FOREACH(group, &stream->groups, link) {

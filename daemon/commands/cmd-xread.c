@@ -88,8 +88,8 @@ xread_refuse_group(struct xread *read, struct slice key)
 	return false;
 }
 
-/* The group that has this name now. While the command waited, it may have been deleted and made again: then the command
- * goes on with the new one. Returns NULL after an error reply. */
+/* The group that has this name now: another one if it was deleted and made again while the command waited. Returns NULL
+ * after an error reply. */
 static struct stream_group *
 xread_require_group(struct xread *read, size_t i)
 {
@@ -119,11 +119,13 @@ xread_require_keys(struct xread *read)
 	read->bus->flow.work.done += read->args.n * WORK_LOOKUP;
 	for (size_t i = 0; i < read->args.n; i++) {
 		struct blocked_key *key = &read->state->keys[i];
-		struct stream *stream = streams_find(read->streams, read->args.names[i]);
+		struct stream *stream = NULL;
 		struct stream_group *group = NULL;
 
 		key->name = read->args.names[i];
-		if (read->args.is_group && !(group = xread_require_group(read, i)))
+		if (!read->args.is_group)
+			stream = streams_find(read->streams, key->name);
+		else if (!(group = xread_require_group(read, i)))
 			return false;
 		if (read->blocked)
 			key->after = read->blocked->streams[i].after;
@@ -192,7 +194,7 @@ xread_retry(struct xread *read)
 static bool
 xread_require_groups(struct xread *read)
 {
-	for (size_t i = 0; read->args.is_group && read->state->is_resumed && i < read->args.n; i++) {
+	for (size_t i = 0; read->args.is_group && i < read->args.n; i++) {
 		read->bus->flow.work.done += WORK_LOOKUP;
 		if (!xread_require_group(read, i))
 			return false;
@@ -218,8 +220,6 @@ xread_reply_none(struct xread *read)
 		reply_null_array(read->bus, read->s);
 		return COMMAND_DONE;
 	}
-	if (!xread_require_groups(read))
-		return COMMAND_DONE;
 	info = session_get_info(read->s);
 	if (read->blocked)
 		r = blocked_again(read->streams, read->blocked) ? 0 : -ESRCH;

@@ -64,7 +64,7 @@ void blocked_wake(struct streams *streams, struct stream *stream);
 void blocked_wake_next(struct streams *streams, struct stream *stream, uint64_t group);
 /* Entries of a group can be claimed: wakes the XREADGROUP CLAIM that waits longest; when that is done, the next. */
 void blocked_wake_claims(struct streams *streams, struct stream *stream, uint64_t group);
-/* The group, or the stream, is gone: those that wait for it run again, and find that out. */
+/* The group, or the stream, is gone: those that wait for it run again, and find that out, or one that has its name. */
 void blocked_wake_group(struct streams *streams, struct stream *stream, uint64_t group);
 void blocked_wake_all(struct streams *streams, struct stream *stream);
 /* A stream was made, or has its name now: those that waited for that name wait for it now. */

@@ -96,17 +96,17 @@ dead_letter_put_history(struct dead_letter *letter, const struct pending_history
 		dead_letter_put(letter, DEAD_PREFIX "text", (struct slice){ history->text, history->text_len });
 }
 
-/* The fields of the entry, and who has added it, but for those that an earlier dead letter has given it. */
+/* The fields of the entry, but for those that an earlier dead letter has given it. has_sender: it tells who has added
+ * it. */
 static void
-dead_letter_copy(struct dead_letter *letter, struct stream_entry *entry)
+dead_letter_copy(struct dead_letter *letter, struct stream_entry *entry, bool has_sender)
 {
 	static const struct slice prefix = { (const uint8_t *)DEAD_PREFIX, sizeof(DEAD_PREFIX) - 1 };
 
 	for (size_t i = 0; i < entry->n_fields; i++) {
 		struct slice name = stream_entry_next(entry), value = stream_entry_next(entry);
 
-		if (name.len < prefix.len || !slice_is(prefix, name.p) ||
-		    (name.len == sizeof(STREAM_SENDER) - 1 && slice_is(name, (const uint8_t *)STREAM_SENDER))) {
+		if (name.len < prefix.len || !slice_is(prefix, name.p) || (has_sender && stream_rule_is_sender(name))) {
 			letter->argv[letter->n++] = name;
 			letter->argv[letter->n++] = value;
 		} else if (name.len == sizeof(DEAD_PREFIX "time") - 1 &&
@@ -224,7 +224,7 @@ dead_letter_send(struct streams *streams, struct stream_group *group, struct str
 	letter.argv = reallocarray(NULL, 2 * (entry->n_fields + DEAD_FIELDS), sizeof(*letter.argv));
 	reason = letter.argv ? NULL : strerror(ENOMEM);
 	if (!reason) {
-		dead_letter_copy(&letter, entry);
+		dead_letter_copy(&letter, entry, stream_rule(streams, group->stream)->sender);
 		dead_letter_describe(&letter, group, pending, consumer);
 		reason = dead_letter_append(streams, to, &letter);
 	}

@@ -12,7 +12,7 @@
 
 /* Beside an entry's bytes, what it takes in a batch. */
 #define LATER_RECORD_BYTES 64
-/* Memory of entries that have come due is freed at once above so many bytes of it. */
+/* Entries that have come due belong to nobody until they are freed: at once above so many bytes of them. */
 #define LATER_FIRED_BYTES ((size_t)16 * 1024 * 1024)
 
 void
@@ -176,6 +176,7 @@ later_free_fired(struct streams *streams)
 {
 	struct later_entry *entry = TAILQ_FIRST(&streams->laters_fired);
 
+	streams->flow->work.done += WORK_VISIT;
 	TAILQ_REMOVE(&streams->laters_fired, entry, link);
 	streams->laters_fired_bytes -= sizeof(*entry) + entry->len;
 	free(entry);
@@ -223,10 +224,8 @@ later_free_gone(struct streams *streams, uint64_t work_end)
 	struct later_entry *entry;
 	struct later *later;
 
-	while (streams->flow->work.done < work_end && !TAILQ_EMPTY(&streams->laters_fired)) {
-		streams->flow->work.done += WORK_VISIT;
+	while (streams->flow->work.done < work_end && !TAILQ_EMPTY(&streams->laters_fired))
 		later_free_fired(streams);
-	}
 	while (streams->flow->work.done < work_end && (later = TAILQ_FIRST(&streams->laters_gone))) {
 		struct stream_pending *last = pending_prev(&later->set, STREAM_ID_MAX);
 

@@ -36,7 +36,7 @@ enum stream_full { STREAM_FULL_TRIM, STREAM_FULL_REFUSE };
 /* What a bound removes: nothing that a group has not acknowledged, but for max_bytes; or anything. */
 enum stream_keep { STREAM_KEEP_UNACKED, STREAM_KEEP_ANY };
 
-/* The field that tells it. */
+/* The field with the user ID of who has added the entry; -1: it is not known. */
 #define STREAM_SENDER "udsd-sender"
 
 struct stream_rule {
@@ -61,6 +61,13 @@ struct stream_rule *stream_rule_new(const char *glob);
 
 /* The rule for streams of that name; it may be one that no section gives. rules: may be NULL. Counts *cost up. */
 const struct stream_rule *stream_rule_find(const struct stream_rules *rules, struct slice name, uint64_t *cost);
+
+/* Whether that is the name of a field that tells who has added the entry. */
+static inline bool
+stream_rule_is_sender(struct slice name)
+{
+	return name.len == sizeof(STREAM_SENDER) - 1 && slice_is(name, (const uint8_t *)STREAM_SENDER);
+}
 
 /* Whether some rule says `published`. rules: may be NULL. */
 bool stream_rules_publish(const struct stream_rules *rules);

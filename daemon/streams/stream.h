@@ -56,7 +56,7 @@ enum stream_step stream_open_block(struct streams *streams, struct stream *strea
 
 /* Entries whose ids are larger than `id`, exactly if no block has to be read for it; else UINT64_MAX. */
 uint64_t stream_count_after(struct streams *streams, const struct stream *stream, struct stream_id id);
-/* Likewise, but never unknown: of the block that has the id, nothing counts if it is on disk only. */
+/* Likewise, but never unknown: a block that would have to be read counts whole. */
 uint64_t stream_count_about_after(struct streams *streams, const struct stream *stream, struct stream_id id);
 
 /* XSETID. */

@@ -323,6 +323,15 @@ taken = alice.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "jobs", ">")[0][1
 alice.call("XNACK", "jobs", "g", "FAIL", "IDS", "1", taken)
 wait_until(lambda: alice.call("XLEN", "jobs.dead") == 1, "a dead letter")
 assert newest("jobs.dead").startswith("f bad udsd-sender 54002 udsd-stream jobs "), newest("jobs.dead")
+
+# One that somebody has made up does not come in as a dead letter of another stream.
+bob.call("XGROUP", "CREATE", "other", "g", "$")
+bob.call("UDSD", "GROUP", "other", "g", "SET", "dead_letter", "jobs")
+bob.call("XADD", "other", "*", "udsd-sender", "0", "f", "forged")
+taken = bob.call("XREADGROUP", "GROUP", "g", "c", "STREAMS", "other", ">")[0][1][0][0]
+bob.call("XNACK", "other", "g", "FATAL", "IDS", "1", taken)
+wait_until(lambda: newest().startswith("f forged "), "another dead letter")
+assert "sender" not in newest(), newest()
 EOF
     assert_success
 }

@@ -326,6 +326,18 @@ has_copied() { # N
     # A group that begins in the middle.
     reply_to XGROUP CREATE q h 10-0
     assert_equal "$("$UDSCTL" groups --json q | jq -s 'map(.lag)' -c)" '[18,10]'
+    # The block is on disk only.
+    stop_udsd
+    start_store
+    assert_equal "$("$UDSCTL" groups --json q | jq -s 'map(.lag)' -c)" '[18,10]'
+    # There are so many that it is not read for them: the others count all of it.
+    stop_udsd
+    start_store
+    local i
+    for i in 1 2 3 4; do
+        reply_to XGROUP CREATE q "i$i" 12-0
+    done
+    assert_equal "$("$UDSCTL" groups --json q | jq -s 'map(.lag >= 8 and .lag <= 18) | all')" true
 }
 
 @test "check: lag and age of what is pending, of one stream or all" {

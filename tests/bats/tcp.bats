@@ -70,22 +70,29 @@ answers() {
     printf 'UDSD RELOAD\r\n' | nc -N -U "$S" | grep -q 'is the address of \[listener tcp\] already'
 }
 
-# two_hosts: two hosts on one wire, 10.99.0.1 and .2, in the namespaces udsd-a and udsd-b.
+# two_hosts: two hosts on one wire, 10.99.0.1 and .2, in the namespaces $A and $B.
 two_hosts() {
-    ip netns add udsd-a && ip netns add udsd-b
-    ip link add va netns udsd-a type veth peer name vb netns udsd-b
-    ip -n udsd-a addr add 10.99.0.1/24 dev va
-    ip -n udsd-b addr add 10.99.0.2/24 dev vb
-    ip -n udsd-a link set va up
-    ip -n udsd-b link set vb up
+    A=udsd-a-$$ B=udsd-b-$$
+    ip netns add "$A" && ip netns add "$B"
+    ip link add va netns "$A" type veth peer name vb netns "$B"
+    ip -n "$A" addr add 10.99.0.1/24 dev va
+    ip -n "$B" addr add 10.99.0.2/24 dev vb
+    ip -n "$A" link set va up
+    ip -n "$B" link set vb up
+}
+
+teardown() {
+    common_teardown
+    [ -z "${A:-}" ] || ip netns del "$A"
+    [ -z "${B:-}" ] || ip netns del "$B"
 }
 
 @test "a hub that vanishes is noticed within two minutes by receivers, and by senders that wait for an answer" {
     [ -n "${UDSD_TCP_SILENCE:-}" ] || skip "takes two minutes; UDSD_TCP_SILENCE=1 runs it"
     need_root
     two_hosts
-    background ip netns exec udsd-a "$UDSD" --listen 10.99.0.1:7777
-    local hub=(ip netns exec udsd-b "$UDSCTL" -v -s 10.99.0.1:7777)
+    background ip netns exec "$A" "$UDSD" --listen 10.99.0.1:7777
+    local hub=(ip netns exec "$B" "$UDSCTL" -v -s 10.99.0.1:7777)
     wait_until "${hub[@]}" ping
     mkfifo "$DIR/fifo"
     "${hub[@]}" recv news >"$DIR/recv" 2>&1 3>&- 8>&- &
@@ -96,12 +103,10 @@ two_hosts() {
     echo one >&9
     wait_until grep -q one "$DIR/recv"
     # Everything goes to nobody from now on.
-    ip -n udsd-b neigh replace 10.99.0.1 lladdr 02:00:00:00:00:99 nud permanent dev vb
-    ip -n udsd-a neigh replace 10.99.0.2 lladdr 02:00:00:00:00:98 nud permanent dev va
+    ip -n "$B" neigh replace 10.99.0.1 lladdr 02:00:00:00:00:99 nud permanent dev vb
+    ip -n "$A" neigh replace 10.99.0.2 lladdr 02:00:00:00:00:98 nud permanent dev va
     echo two >&9
     PATIENCE=120 wait_until grep -q 'lost: Connection timed out' "$DIR/send"
     PATIENCE=15 wait_until grep -q 'lost: Connection timed out' "$DIR/recv"
     exec 9>&-
-    ip netns del udsd-a
-    ip netns del udsd-b
 }

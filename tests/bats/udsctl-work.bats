@@ -331,7 +331,7 @@ has_descriptors() { # COUNT
     run "$UDSCTL" wait jobs x
     assert_failure 64
     run -66 "$UDSCTL" wait jobs 9999999999999-0
-    assert_output "udsctl: jobs: there never was a job 9999999999999-0"
+    assert_output "udsctl: jobs has had no job 9999999999999-0"
 }
 
 @test "wait: status 0 for an ID that no job has any more; a job that was put back has another one" {

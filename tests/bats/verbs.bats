@@ -403,7 +403,7 @@ checks_as_unknown() {
     # Of an unset variable without quotes.
     run "$UDSCTL" -s check </dev/null
     assert_failure 3
-    assert_output "UDSD UNKNOWN - --socket got the verb 'check' as its value: is a variable unset? The socket here is ./check"
+    assert_output "UDSD UNKNOWN - --socket got the verb 'check' as its value: is a variable unset? (a socket of this name is ./check)"
     run -64 "$UDSCTL" -s ping </dev/null
     assert_output --partial "is a variable unset?"
     # In seconds, as other plugins take them.

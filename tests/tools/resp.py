@@ -150,6 +150,18 @@ def connect_many(path, count):
     return clients
 
 
+def answers(path):
+    """Whether a hub that has loaded its streams, if it has any, answers there."""
+    try:
+        client = Client(path)
+        client.call("PING")
+        client.try_call("XLEN", "")
+        client.close()
+    except (OSError, EOFError):
+        return False
+    return True
+
+
 def wait_until(condition, what):
     end = time.monotonic() + PATIENCE
     while not condition():

@@ -94,12 +94,7 @@ def basics():
 
 def listeners(port, abstract):
     """Whoever is asked, and from where: of TCP nothing is known but that."""
-    def tcp():
-        client = Client.__new__(Client)
-        client.sock, client.buffer, client.at = socket.create_connection(("127.0.0.1", int(port))), b"", 0
-        return client
-
-    ways = {"unix": connect, "tcp": tcp, "abstract": lambda: Client(abstract)}
+    ways = {"unix": connect, "tcp": lambda: Client(("127.0.0.1", int(port))), "abstract": lambda: Client(abstract)}
     for served, serve in ways.items():
         worker = serve()
         worker.call("UDSD", "SERVE", "s")
