@@ -29,10 +29,18 @@ entry_read(const struct resp_node *node, struct entry *ret_entry)
 bool
 entry_is_message(const struct entry *e, struct slice *ret_message)
 {
-	if (e->fields->elements != 2 || !resp_node_is(e->fields + 1, ENTRY_MESSAGE))
-		return false;
-	*ret_message = e->fields[2].text;
-	return true;
+	const struct resp_node *field = e->fields + 1, *message = NULL;
+
+	for (; field < e->fields + e->fields->elements; field += 2) {
+		if (resp_node_is(field, ENTRY_SENDER))
+			continue;
+		if (message || !resp_node_is(field, ENTRY_MESSAGE))
+			return false;
+		message = field;
+	}
+	if (message)
+		*ret_message = message[1].text;
+	return message != NULL;
 }
 
 static bool

@@ -18,6 +18,9 @@ struct buf;
 /* The field of a message. */
 #define ENTRY_MESSAGE "message"
 
+/* The field with the user ID of who has added the entry, where the configuration of the daemon asks for that. */
+#define ENTRY_SENDER "udsd-sender"
+
 struct entry {
 	struct entry_id id;
 	const struct resp_node *fields; /* the array of names and values, in turn; its elements are behind it */

@@ -152,6 +152,29 @@ check_group(struct check_groups *c, const struct group_row *row, uint64_t now)
 	}
 }
 
+/* Nobody has ever worked on the stream that is asked about: all of it waits. */
+static int
+check_without_groups(struct ask *a, struct slice stream, struct check_groups *c)
+{
+	const struct slice question[] = { { (const uint8_t *)"XLEN", 4 }, stream };
+	const struct resp_node *reply;
+	int status = ask_words(a, &reply, question, 2);
+
+	if (status != 0)
+		return status;
+	if (reply->type != RESP_INTEGER || reply->integer < 0)
+		return ASK_FOREIGN;
+	c->lag = (uint64_t)reply->integer;
+	if (c->lag <= c->lag_limit)
+		return 0;
+	c->n++;
+	memory_check(buf_printf(&c->text, "stream '"));
+	check_put_name(&c->text, stream);
+	memory_check(buf_printf(&c->text, "' has %" PRIu64 " entr%s and no group (limit %" PRIu64 "), ", c->lag,
+	                        c->lag == 1 ? "y" : "ies", c->lag_limit));
+	return 0;
+}
+
 /* Asks for the groups, unless no limit is given. */
 static int
 check_ask_groups(struct ask *a, const struct check_options *o, struct check_groups *c)
@@ -164,6 +187,8 @@ check_ask_groups(struct ask *a, const struct check_options *o, struct check_grou
 		status = groups_fetch(a, o->common.n_args > 0 ? o->common.args[0] : NULL, &groups);
 	for (size_t i = 0; status == 0 && i < groups.n; i++)
 		check_group(c, &groups.rows[i], now);
+	if (status == 0 && c->checks_lag && groups.n == 0 && o->common.n_args > 0)
+		status = check_without_groups(a, slice_of(o->common.args[0]), c);
 	groups_deinit(&groups);
 	if (c->n > CHECK_NAMED)
 		memory_check(buf_printf(&c->text, "and %zu more, ", c->n - CHECK_NAMED));

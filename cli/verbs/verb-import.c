@@ -85,15 +85,36 @@ import_put_item(struct import *im, const struct import_item *item)
 }
 
 static bool
+import_is_word(struct slice a, struct slice b)
+{
+	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
+}
+
+static bool
+import_is_sender(struct slice name)
+{
+	return name.len == strlen(ENTRY_SENDER) && memcmp(name.p, ENTRY_SENDER, name.len) == 0;
+}
+
+/* But for who has added it: that may be who has imported it. */
+static bool
 import_is_same(const struct entry_text *a, const struct entry *b)
 {
-	if (a->n_words != b->fields->elements)
-		return false;
-	for (size_t i = 0; i < a->n_words; i++)
-		if (a->words[i].len != b->fields[1 + i].text.len ||
-		    memcmp(a->words[i].p, b->fields[1 + i].text.p, a->words[i].len) != 0)
+	const struct resp_node *node = b->fields + 1, *end = node + b->fields->elements;
+
+	for (size_t i = 0; i < a->n_words; i += 2) {
+		if (import_is_sender(a->words[i]))
+			continue;
+		while (node < end && import_is_sender(node->text))
+			node += 2;
+		if (node == end || !import_is_word(a->words[i], node[0].text) ||
+		    !import_is_word(a->words[i + 1], node[1].text))
 			return false;
-	return true;
+		node += 2;
+	}
+	while (node < end && import_is_sender(node->text))
+		node += 2;
+	return node == end;
 }
 
 /* Says what is wrong with an entry; of each kind of mistake only the first one. */

@@ -7,9 +7,6 @@
 struct buf;
 struct resp_node;
 
-/* The field with the user ID of who has added the entry, where the configuration of the daemon asks for that. */
-#define BODY_SENDER "udsd-sender"
-
 /* The name of a field that udsd has added. */
 bool body_is_note(const struct resp_node *name);
 

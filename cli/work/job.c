@@ -12,6 +12,7 @@
 
 #include "body.h"
 #include "buf.h"
+#include "entry.h"
 #include "loop.h"
 #include "memory.h"
 #include "num.h"
@@ -83,7 +84,7 @@ static size_t
 job_variables_size(const struct plan *plan, const struct job *job, const struct resp_node *fields, size_t n)
 {
 	size_t size = strlen(plan->streams[job->stream]) + strlen(plan->group) + JOB_ID_MAX + NUM_DIGITS_MAX +
-	              body_find(fields, BODY_SENDER).len + JOB_VARIABLES;
+	              body_find(fields, ENTRY_SENDER).len + JOB_VARIABLES;
 
 	for (const struct resp_node *name = fields + 1; name < fields + 1 + 2 * n; name += 2)
 		size += strlen(FIELD_PREFIX) + name[0].text.len + name[1].text.len + 2;
@@ -107,7 +108,7 @@ job_count_fields(const struct plan *plan, const struct resp_node *fields)
 static void
 job_set_variables(const struct plan *plan, struct job *job, uint8_t **p, const struct resp_node *fields, size_t n)
 {
-	struct slice sender = body_find(fields, BODY_SENDER);
+	struct slice sender = body_find(fields, ENTRY_SENDER);
 	char attempt[NUM_DIGITS_MAX + 1] = "";
 
 	attempt[num_put_u64(attempt, job->attempt)] = '\0';

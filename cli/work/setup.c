@@ -108,6 +108,7 @@ setup_claim(struct setup *s, const struct job_list *jobs)
 void
 setup_finish(struct setup *s)
 {
+	setup_refresh(s); /* so that what becomes of the first job is known */
 	setup_send(s, (struct control_request){ .kind = CONTROL_SYNC }, (const char *const[]){ "PING", NULL });
 }
 

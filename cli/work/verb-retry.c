@@ -13,6 +13,7 @@
 #include "body.h"
 #include "bury.h"
 #include "dead.h"
+#include "entry.h"
 #include "find.h"
 #include "memory.h"
 #include "plan.h"
@@ -69,7 +70,7 @@ retry_put(struct retry *retry, const char *dead, const struct resp_node *fields)
 	words[n++] = slice_of(iid);
 	words[n++] = slice_of("*");
 	for (const struct resp_node *name = fields + 1; name + 1 <= fields + fields->elements; name += 2) {
-		if (body_is_note(name) && !resp_node_is(name, "udsd-time") && !resp_node_is(name, BODY_SENDER))
+		if (body_is_note(name) && !resp_node_is(name, "udsd-time") && !resp_node_is(name, ENTRY_SENDER))
 			continue;
 		words[n++] = name[0].text;
 		words[n++] = name[1].text;

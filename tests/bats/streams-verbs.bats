@@ -382,3 +382,29 @@ has_copied() { # N
     assert_failure 2
     assert_output --partial 'streams are off'
 }
+
+@test "who has added an entry is no part of its message, and what differs only in that is there already" {
+    start_store '[stream news]' 'published = yes' 'sender = yes'
+    "$UDSCTL" send news live
+    "$UDSCTL" send --store news stored
+    run -0 "$UDSCTL" recv --no-wait --from first news
+    assert_output $'live\nstored'
+    "$UDSCTL" export news >"$DIR/export"
+    assert_equal "$(grep -c "\"udsd-sender\":\"$(id -u)\"" "$DIR/export")" 2
+    sed "s/\"udsd-sender\":\"$(id -u)\"/\"udsd-sender\":\"5\"/" "$DIR/export" >"$DIR/other"
+    run -0 "$UDSCTL" import news <"$DIR/other"
+    assert_output --partial '0 entries added, 2 there already'
+    sed 's/stored/other/' "$DIR/export" >"$DIR/other"
+    run "$UDSCTL" import news <"$DIR/other"
+    assert_failure 65
+}
+
+@test "check: a stream that nobody works on is behind by all that it has" {
+    start_store
+    fill nobody 1 20
+    run "$UDSCTL" check --lag 10 nobody
+    assert_failure 2
+    assert_output --partial "stream 'nobody' has 20 entries and no group (limit 10), answered"
+    run -0 "$UDSCTL" check --lag 20 nobody
+    assert_output --partial 'lag=20;;20;0'
+}

@@ -676,6 +676,13 @@ has_descriptors() { # COUNT
     assert_line "hello of "
 }
 
+@test "what becomes of the first jobs of a worker is told, too" {
+    start_store
+    add jobs a b c
+    run -70 "$UDSCTL" work --jobs 3 --retries 1 --backoff 1s --count 3 jobs -- false
+    assert_equal "$(grep -c 'failed with status 1 (attempt 1); again in 1s$' <<<"$output")" 3
+}
+
 @test "jobs says of a job without another reason that its worker died" {
     start_store
     add jobs a

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Single faults of streams that a storm of random commands (stream-storm.py) rarely meets, one case for each."""
+import select
 import signal
 import sys
 import tempfile
@@ -55,7 +56,7 @@ def expiry(program, directory):
 
 
 def gone_group(program, directory):
-    """A reader whose group goes away while it waits for the disk does not wait for ever."""
+    """A reader whose group goes away while it waits for the disk does not wait for ever; but for one that has its name."""
     hub = Hub(program, directory, cache="64K")
     for replacement in ([], ["XADD", "s", "1-1", "f", "v"], ["XGROUP", "CREATE", "s", "g", "$", "MKSTREAM"]):
         client = hub.connect()
@@ -70,7 +71,11 @@ def gone_group(program, directory):
         client.send_raw(client.encode("XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "s", ">"))
         other.send_raw(b"".join(other.encode(*command) for command in [["DEL", "s"], replacement] if command))
         other.read()
-        client.sock.settimeout(resp.PATIENCE)
+        if "CREATE" in replacement:
+            other.read()
+            resp.wait_until(lambda: resp.info(other)["blocked_clients"] == "1" or select.select([client.sock], [], [], 0)[0],
+                            "the reader to wait for the new group, or to have found none")
+            other.call("XADD", "s", "1-1", "f", "v")
         try:
             answer = client.read()
             assert answer[0][0] == b"s", answer
