@@ -154,6 +154,21 @@ udsd_later_put(struct bus *bus, struct session *s, struct streams *streams, stru
 	return NULL;
 }
 
+/* Whether the producer has delayed it already: *ret_id is of its ticket. One that was cancelled is forgotten. */
+static bool
+udsd_later_is_duplicate(struct streams *streams, struct stream *stream, const struct udsd_later *later,
+                        struct stream_id *ret_id)
+{
+	if (later->producer.len == 0 ||
+	    !producers_find(streams, stream, later->producer, later->iid, streams_now_ms(streams), ret_id))
+		return false;
+	streams->flow->work.done += WORK_LOOKUP;
+	if (!later_was_cancelled(stream, *ret_id, streams_unix_exact_ms()))
+		return true;
+	producers_forget(streams, stream, later->producer, later->iid);
+	return false;
+}
+
 static enum command_result
 udsd_later_add(struct bus *bus, struct session *s, const struct slice *argv, size_t argc)
 {
@@ -172,8 +187,7 @@ udsd_later_add(struct bus *bus, struct session *s, const struct slice *argv, siz
 		return COMMAND_WAIT;
 	bus->flow.work.done += 4 * argc;
 	stream = keyspace_find(bus, streams, argv[3]);
-	if (stream && later.producer.len > 0 &&
-	    producers_find(streams, stream, later.producer, later.iid, streams_now_ms(streams), &id)) {
+	if (stream && udsd_later_is_duplicate(streams, stream, &later, &id)) {
 		udsd_later_reply_ticket(bus, s, streams, stream, id);
 		return COMMAND_DONE;
 	}

@@ -198,6 +198,12 @@ later_fired(struct streams *streams, struct later *later, struct later_entry *en
 }
 
 bool
+later_was_cancelled(const struct stream *stream, struct stream_id id, uint64_t now_ms)
+{
+	return id.ms > now_ms && !(stream->later && pending_find(&stream->later->set, id));
+}
+
+bool
 later_cancel(struct streams *streams, struct stream *stream, struct stream_id id)
 {
 	struct stream_pending *found = stream->later ? pending_find(&stream->later->set, id) : NULL;

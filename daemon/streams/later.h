@@ -43,6 +43,9 @@ struct later {
 int later_add(struct streams *streams, struct stream *stream, uint64_t due_ms, struct stream_fields fields,
               struct stream_id *ret_id);
 
+/* Whether an entry of that ticket, which was added once, was cancelled: it is not there, and its time has not come. */
+bool later_was_cancelled(const struct stream *stream, struct stream_id id, uint64_t now_ms);
+
 /* Returns whether it was there. */
 bool later_cancel(struct streams *streams, struct stream *stream, struct stream_id id);
 

@@ -199,6 +199,35 @@ producers_find(struct streams *streams, struct stream *stream, struct slice pid,
 	return true;
 }
 
+static void
+producer_touch(struct streams *streams, struct stream *stream, struct producer *producer)
+{
+	if (!producer->is_dirty)
+		TAILQ_INSERT_TAIL(&stream->producers->dirty, producer, dirty_link);
+	producer->is_dirty = true;
+	stream->producers->is_dirty = true;
+	streams->dirty_bytes += producer->n * sizeof(producer->ring[0]);
+	stream_touch_part(streams, stream);
+}
+
+void
+producers_forget(struct streams *streams, struct stream *stream, struct slice pid, struct producer_iid iid)
+{
+	struct producer *producer = producer_find(streams, stream, pid);
+	const struct producer_seen *seen = producer_find_iid(producer, iid);
+	uint32_t i = 0;
+
+	streams->flow->work.done += 2 * producer->n;
+	while (producer_at(producer, i) != seen)
+		i++;
+	for (; i + 1 < producer->n; i++)
+		*producer_at(producer, i) = *producer_at(producer, i + 1);
+	producer->n--;
+	stream->producers->iids--;
+	stream->producers->duplicates--;
+	producer_touch(streams, stream, producer);
+}
+
 /* A larger ring. Returns 0 or -ENOMEM. */
 static int
 producer_grow(struct streams *streams, struct stream *stream, struct producer *producer)
@@ -261,14 +290,9 @@ producers_add(struct streams *streams, struct stream *stream, struct slice pid, 
 	}
 	producer->n++;
 	*producer_at(producer, producer->n - 1) = (struct producer_seen){ iid, id, now_ms };
-	if (!producer->is_dirty)
-		TAILQ_INSERT_TAIL(&stream->producers->dirty, producer, dirty_link);
-	producer->is_dirty = true;
 	stream->producers->iids++;
 	stream->producers->added++;
-	stream->producers->is_dirty = true;
-	streams->dirty_bytes += producer->n * sizeof(producer->ring[0]);
-	stream_touch_part(streams, stream);
+	producer_touch(streams, stream, producer);
 }
 
 int

@@ -62,6 +62,9 @@ struct producer_iid producer_iid_of_fields(struct stream_fields fields);
 bool producers_find(struct streams *streams, struct stream *stream, struct slice pid, struct producer_iid iid,
                     uint64_t now_ms, struct stream_id *ret_id);
 
+/* Forgets an identifier that producers_find() has found: the producer may use it again. */
+void producers_forget(struct streams *streams, struct stream *stream, struct slice pid, struct producer_iid iid);
+
 /*
  * For a new entry: producers_reserve() makes room, before it is added, and returns 0 or -ENOMEM; producers_add() uses
  * it. The pid has at most PROTOCOL_NAME_MAX bytes, and is not empty.

@@ -168,6 +168,21 @@ def a_producer_may_repeat_itself(hub):
     a = hub.connect()
     expect(later(a, "ADD", "s", "IDMP", "p", "1", "50", "f", "other"), ticket)
     expect(len(listed(a)), 2)
+    # What was cancelled may be delayed again.
+    expect(later(a, "CANCEL", ticket), 1)
+    again = later(a, "ADD", "s", "IDMP", "p", "1", "3600000", "f", "again")
+    assert again != ticket
+    expect(later(a, "ADD", "s", "IDMP", "p", "1", "3600000", "f", "other"), again)
+    hub.kill()
+    hub.start()
+    a = hub.connect()
+    expect(later(a, "ADD", "s", "IDMP", "p", "1", "3600000", "f", "other"), again)
+    expect(len(listed(a)), 2)
+    # What has come due may not.
+    soon = later(a, "ADD", "s", "IDMP", "p", "3", "1", "f", "soon")
+    resp.wait_until(lambda: a.call("XLEN", "s") == 2, "a delayed entry")
+    expect(later(a, "ADD", "s", "IDMP", "p", "3", "1", "f", "soon"), soon)
+    expect(a.call("XLEN", "s"), 2)
 
 
 @case
