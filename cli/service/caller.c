@@ -54,6 +54,7 @@ struct caller {
 	struct timer limit;     /* for a daemon that does not even tell that a deadline has passed */
 	struct timer patience;  /* for a daemon to come */
 	bool is_started, is_at_end;
+	bool clean; /* for call_result */
 	int status; /* the worst, that is the greatest */
 };
 
@@ -104,7 +105,7 @@ caller_result(const struct caller *c)
 	return (struct call_result){
 		.json = c->o->common.json,
 		.lines = c->o->lines,
-		.clean = !c->o->raw && isatty(STDOUT_FILENO) == 1,
+		.clean = c->clean,
 		.number = call->number,
 		.us = (loop_now_ns() - call->began_ns) / 1000,
 	};
@@ -368,7 +369,7 @@ caller_run(const struct call_options *o)
 {
 	struct client_options options = { .addr = o->common.addr, .once_at_first = o->wait == 0 };
 	struct input_file file = { .fd = STDIN_FILENO };
-	struct caller c = { .o = o, .payload_max = SIZE_MAX };
+	struct caller c = { .o = o, .payload_max = SIZE_MAX, .clean = !o->raw && isatty(STDOUT_FILENO) == 1 };
 	int status;
 
 	STAILQ_INIT(&c.calls);

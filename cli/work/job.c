@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "body.h"
 #include "buf.h"
@@ -66,7 +65,7 @@ job_put_message(const struct plan *plan, const struct job *job, const struct res
 
 	if (!plan->o->common.json) {
 		body_put(fields, b);
-		if (plan->o->print && !plan->o->raw && isatty(STDOUT_FILENO) == 1)
+		if (plan->clean)
 			b->len = printable_clean((char *)b->data, b->len, "\t\n");
 		return;
 	}

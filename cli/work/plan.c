@@ -106,7 +106,7 @@ plan_init(struct plan *plan, const struct work_options *o)
 	char host[64] = "?";
 	uint32_t number = 0;
 
-	*plan = (struct plan){ .o = o };
+	*plan = (struct plan){ .o = o, .clean = o->print && !o->raw && isatty(STDOUT_FILENO) == 1 };
 	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
 		if (mistakes[i].is_given) {
 			say("work: %s", mistakes[i].text);

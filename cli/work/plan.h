@@ -25,6 +25,7 @@ struct plan {
 	char *const *argv; /* of the command; NULL with --print */
 	char *path;        /* of its program; for the caller to find, and to free */
 	uint64_t jobs;     /* that may run at once */
+	bool clean;        /* jobs are printed on a terminal: control characters are replaced */
 	/* Values for the groups, as texts; those that were not given stand in for what the groups do not have. */
 	char max_deliveries[24], retry_delay[512];
 };

@@ -187,10 +187,17 @@ worker_find_job(struct worker *w, size_t stream, const char *id)
 
 /* Jobs are claimed three times in the time after which they would be given to others. */
 static void
+worker_set_lease(struct worker *w)
+{
+	uint64_t third = w->setup.lease_ms / 3 + 1;
+
+	timer_set(&w->lease, w->setup.lease_ms > 0 && third < LEASE_LOOK ? third : LEASE_LOOK);
+}
+
+static void
 worker_lease_cb(void *arg)
 {
 	struct worker *w = arg;
-	uint64_t third = w->setup.lease_ms / 3 + 1;
 
 	if (!w->is_ready)
 		return;
@@ -200,7 +207,7 @@ worker_lease_cb(void *arg)
 			setup_claim(&w->setup, crew_queue(w->crew));
 	}
 	setup_refresh(&w->setup);
-	timer_set(&w->lease, w->setup.lease_ms > 0 && third < LEASE_LOOK ? third : LEASE_LOOK);
+	worker_set_lease(w);
 }
 
 static void
@@ -236,7 +243,7 @@ worker_control_reply_cb(void *arg, const struct control_request *request, const 
 		break;
 	case SETUP_READY:
 		w->is_ready = true;
-		worker_lease_cb(w);
+		worker_set_lease(w);
 		worker_go_on(w);
 		break;
 	case SETUP_LATER:

@@ -9,9 +9,7 @@
 /* FULL shows so many entries of each list unless COUNT says otherwise. */
 #define XINFO_COUNT 10
 
-/* Work for FULL, after which it is refused: it is one look at everything; and for GROUPS, after which it counts no
- * more.
- */
+/* Work after which FULL is refused, as it is one look at everything, and GROUPS counts no more lags. */
 #define XINFO_WORK ((uint64_t)6 * 1000 * 1000)
 /* For so many groups blocks are read from disk, so that their lag is exact. */
 #define XINFO_LOADED 4

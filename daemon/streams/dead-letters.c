@@ -96,8 +96,7 @@ dead_letter_put_history(struct dead_letter *letter, const struct pending_history
 		dead_letter_put(letter, DEAD_PREFIX "text", (struct slice){ history->text, history->text_len });
 }
 
-/* The fields of the entry, but for those that an earlier dead letter has given it. has_sender: it tells who has added
- * it. */
+/* The fields of the entry but for those of an earlier dead letter. has_sender: one says who has added it. */
 static void
 dead_letter_copy(struct dead_letter *letter, struct stream_entry *entry, bool has_sender)
 {

@@ -63,8 +63,7 @@ pending_search(const struct pending *pending, struct stream_id id)
 	size_t low = 0, high = pending->n, at_low = 0, at_high;
 	struct pending_leaf *leaf;
 
-	/* The first leaf whose last entry is at least id; in a queue that is the first of all, so that is tried first.
-	 */
+	/* The first leaf whose last entry is at least id. In a queue that is the first of all: it is tried first. */
 	for (bool is_first = true; low < high; is_first = false) {
 		size_t middle = is_first ? 0 : low + (high - low) / 2;
 
