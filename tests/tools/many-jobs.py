@@ -8,7 +8,6 @@ queue; some are large. With a small queue_limit, udsctl lists all of them in bou
 import argparse
 import json
 import os
-import re
 import subprocess
 
 import resp
@@ -59,8 +58,7 @@ def prepare(client, n):
 class Verbs:
     def __init__(self, args, hub):
         self.args, self.hub = args, hub
-        with open(args.udsctl, "rb") as program:
-            self.is_sanitized = re.search(b"__[at]san_init", program.read()) is not None
+        self.is_sanitized = resp.is_sanitized(args.udsctl)
 
     def run(self, verb, *options):
         """The lines of standard output; udsctl may not need more memory than for some pages."""

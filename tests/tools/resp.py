@@ -1,6 +1,7 @@
 """A RESP client that can also misbehave: what the tests use where a library would be too polite."""
 import os
 import random
+import re
 import socket
 import time
 
@@ -148,6 +149,12 @@ def connect_many(path, count):
     while len(clients) < count:
         wait_until(comes, "a connection")
     return clients
+
+
+def is_sanitized(program):
+    """Whether it was built with a sanitizer, which keeps for a while what was freed."""
+    with open(program, "rb") as file:
+        return re.search(b"__[at]san_init", file.read()) is not None
 
 
 def answers(path):

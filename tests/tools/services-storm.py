@@ -20,6 +20,7 @@ import resp
 
 SERVICES = ["a", "b", "c.d"]
 CALLERS, WORKERS, PIPELINE = 6, 6, 5
+MEMORY_KEPT = 6 << 20  # bytes, at most, however long the storm was
 LATE = 30 + resp.PATIENCE  # s after its deadline, at most, that a request's end is seen here, behind earlier ones
 
 
@@ -98,6 +99,8 @@ class Storm:
         self.write_config()
         self.udsd = subprocess.Popen([args.udsd, "--config", self.conf])
         self.control = self.connect()
+        self.is_sanitized = resp.is_sanitized(args.udsd)
+        self.memory = self.used_memory()
         self.calls, self.by_payload, self.outcomes = [], {}, collections.Counter()
         self.asked = {}      # id -> call
         self.callers = [self.new_caller() for _ in range(CALLERS)]
@@ -115,6 +118,9 @@ class Storm:
             except (FileNotFoundError, ConnectionRefusedError):
                 assert time.monotonic() < end, "the hub does not start"
                 time.sleep(0.01)
+
+    def used_memory(self):
+        return int(resp.info(self.control)["used_memory"])
 
     def write_config(self):
         with open(self.conf, "w") as conf:
@@ -459,7 +465,11 @@ class Storm:
         resp.wait_until(lambda: all(resp.info(self.control)[f] == "0" for f in figures), "nothing to be left")
         self.read_all()
         self.check_anonymous_errors()
-        resp.wait_until(lambda: resp.info(self.control)["unsent_bytes"] == "0", "all memory to be given back")
+        self.listener.close()
+        resp.wait_until(lambda: resp.info(self.control)["unsent_bytes"] == "0", "all output to be gone")
+        # Some is kept for what comes next. With a sanitizer, what was freed is kept as well.
+        more = self.used_memory() - self.memory
+        assert self.is_sanitized or more < MEMORY_KEPT, "%d bytes more than before" % more
         self.udsd.send_signal(signal.SIGTERM)
         assert self.udsd.wait(resp.PATIENCE) == 0
 

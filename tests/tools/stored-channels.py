@@ -4,7 +4,6 @@ a gap, a repeat, or a wrong order shows.
 """
 import os
 import random
-import re
 import select
 import socket
 import sys
@@ -524,12 +523,7 @@ def a_receiver_far_behind_takes_little_memory(hub):
         expect_silence(client)
     assert figure(a, "store_fetches") > 100
     # All that they get has 66 MB. (A sanitizer keeps for a while what was freed.)
-    assert most - before < 24 << 20 or is_sanitized(hub.program), "took %d bytes more" % (most - before)
-
-
-def is_sanitized(program):
-    with open(program, "rb") as file:
-        return re.search(b"__[at]san_init", file.read()) is not None
+    assert most - before < 24 << 20 or resp.is_sanitized(hub.program), "took %d bytes more" % (most - before)
 
 
 class Receiver:
