@@ -17,7 +17,7 @@ from streamhub import parse_id
 RULES = """
 [limits]
 queue_limit = 64K
-slow_timeout = 500ms
+slow_timeout = 1h
 [admin]
 allow = uid:%d
 [stream log.*]
@@ -50,6 +50,11 @@ class Storer(RuledHub):
     def more_lines(self):
         self.lines, self.whole = self.path + ".lines", self.path + ".whole"
         return self.rules % (os.geteuid(), self.lines, self.whole)
+
+
+def with_slow_timeout(hub):
+    """Only where it is what a case is about: on a busy machine, a test is a slow receiver itself."""
+    hub.reload(hub.rules.replace("slow_timeout = 1h", "slow_timeout = 500ms"))
 
 
 def expect_numbers(got, first, end):
@@ -315,6 +320,7 @@ def read_slowly(hub, client, n, size):
 
 @case
 def a_slow_receiver_slows_nobody_and_loses_nothing(hub):
+    with_slow_timeout(hub)
     a, n, size = hub.connect(), 30000, 100
     slow = subscribe(hub, "SUBSCRIBE", "patient.a")
     pattern = subscribe(hub, "PSUBSCRIBE", "patient.?")
@@ -347,6 +353,7 @@ def a_slow_receiver_slows_nobody_and_loses_nothing(hub):
 
 @case
 def a_slow_receiver_of_channels_that_wait_is_disconnected(hub):
+    with_slow_timeout(hub)
     a = hub.connect()
     both = subscribe(hub, "SUBSCRIBE", "patient.b")
     both.call("SUBSCRIBE", "unstored")
@@ -583,7 +590,7 @@ class Receiver:
 def random_receivers_get_everything_in_order(hub):
     print("UDSD_TEST_SEED=%d" % hub.seed, flush=True)
     rng = random.Random(hub.seed)
-    hub.reload(hub.rules.replace("slow_timeout = 500ms", "slow_timeout = 1h"), cache="64K")
+    hub.reload(cache="64K")
     channels = ["log.x%d" % i for i in range(2)] + ["patient.x%d" % i for i in range(2)]
     sent = dict.fromkeys(channels, 0)
     receivers, a = [], hub.connect()
