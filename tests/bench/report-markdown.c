@@ -19,8 +19,7 @@ markdown_write_row(const struct report *r, const struct figure *figure, FILE *f)
 		return;
 	fprintf(f, "| %s, %s |", figure->title, figure_unit(figure));
 	for (size_t p = 0; p < peer_count; p++)
-		if (peer_table[p].argv[0])
-			fprintf(f, " %s |", figure_format(report_figure(r, figure, p), text));
+		fprintf(f, " %s |", figure_format(report_figure(r, figure, p), text));
 	fprintf(f, " %s |", figure_format(report_figure_part(r, figure, "redis"), text));
 	fprintf(f, " %s |\n", figure_format(report_figure_part(r, figure, "floor"), text));
 }
@@ -28,16 +27,11 @@ markdown_write_row(const struct report *r, const struct figure *figure, FILE *f)
 static void
 markdown_write_table(const struct report *r, FILE *f)
 {
-	size_t columns = 2;
-
 	fprintf(f, "| |");
 	for (size_t p = 0; p < peer_count; p++)
-		if (peer_table[p].argv[0]) {
-			fprintf(f, " %s |", peer_table[p].name);
-			columns++;
-		}
+		fprintf(f, " %s |", peer_table[p].name);
 	fprintf(f, " of redis | of the floor |\n|---|");
-	for (size_t i = 0; i < columns; i++)
+	for (size_t i = 0; i < peer_count + 2; i++)
 		fprintf(f, "---:|");
 	fprintf(f, "\n");
 	for (size_t i = 0; i < figure_count; i++)

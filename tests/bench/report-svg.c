@@ -16,13 +16,15 @@
 #define BAR_HEIGHT 9
 #define BAR_STEP 12
 #define GROUP_GAP 12
-#define TOP 44
+#define TOP 60
+#define LEGEND_COLUMNS 4
 
 static const char style[] =
     "<style>text{font:12px sans-serif;fill:#1f2328}.v{font-size:10px;fill:#59636e}.udsd{fill:#1f6feb}"
-    ".redis{fill:#d1242f}.redis-everysec{fill:#fb8f44}.nats{fill:#8250df}.mosquitto{fill:#bf8700}.floor{fill:#8c959f}"
+    ".redis{fill:#d1242f}.redis-everysec{fill:#fb8f44}.nats{fill:#8250df}.mosquitto{fill:#bf8700}"
+    ".dbus-broker{fill:#1a7f37}.floor{fill:#8c959f}"
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.v{fill:#9198a1}.udsd{fill:#58a6ff}.redis{fill:#f85149}"
-    ".nats{fill:#bc8cff}.mosquitto{fill:#d29922}.floor{fill:#6e7681}}</style>\n";
+    ".nats{fill:#bc8cff}.mosquitto{fill:#d29922}.dbus-broker{fill:#3fb950}.floor{fill:#6e7681}}</style>\n";
 
 static unsigned int
 svg_count_bars(const struct report *r, const struct figure *figure)
@@ -70,13 +72,14 @@ svg_write_group(const struct report *r, const struct figure *figure, unsigned in
 static void
 svg_write_legend(FILE *f)
 {
-	int x = LEFT;
+	for (size_t p = 0; p < peer_count; p++) {
+		int x = LEFT + (int)(p % LEGEND_COLUMNS) * 120, y = 16 + (int)(p / LEGEND_COLUMNS) * 16;
 
-	for (size_t p = 0; p < peer_count; p++, x += 90)
 		fprintf(f,
-		        "<rect class=\"%s\" x=\"%d\" y=\"16\" width=\"10\" height=\"10\"/><text x=\"%d\" "
-		        "y=\"25\">%s</text>\n",
-		        peer_table[p].name, x, x + 15, peer_table[p].name);
+		        "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"10\" height=\"10\"/><text x=\"%d\" "
+		        "y=\"%d\">%s</text>\n",
+		        peer_table[p].name, x, y, x + 15, y + 9, peer_table[p].name);
+	}
 }
 
 void

@@ -11,8 +11,7 @@ text_print_heading(FILE *f)
 {
 	fprintf(f, "%-*s %5s", NAME_WIDTH, "", "");
 	for (size_t p = 0; p < peer_count; p++)
-		if (peer_table[p].argv[0])
-			fprintf(f, " %11s", peer_table[p].name);
+		fprintf(f, " %14s", peer_table[p].name);
 	fprintf(f, "  %5s %8s  %7s %-7s %7s %-7s\n", "+-%", "goal", "/redis", "goal", "/floor", "goal");
 }
 
@@ -36,8 +35,7 @@ text_print_figure(const struct report *r, const struct figure *figure, FILE *f)
 
 	fprintf(f, "%-*s %5s", NAME_WIDTH, figure->title, figure_unit(figure));
 	for (size_t p = 0; p < peer_count; p++)
-		if (peer_table[p].argv[0])
-			fprintf(f, " %11s", figure_format(report_figure(r, figure, p), text));
+		fprintf(f, " %14s", figure_format(report_figure(r, figure, p), text));
 	fprintf(f, "  %5s", isfinite(spread) ? figure_format(spread, text) : "");
 	fprintf(f, " %8s ", figure_format_goal(own, figure->goal, text));
 	text_print_part(r, figure, "redis", figure->of_redis, f);

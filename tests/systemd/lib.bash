@@ -115,6 +115,16 @@ as_session() {
     as "$1" env XDG_RUNTIME_DIR="/run/user/$uid" HOME=/tmp "${@:2}"
 }
 
+# recipe SECTION TEXT: the example in that section of the README that has the text.
+recipe() {
+    local block
+    while IFS= read -r -d '' block; do
+        [[ $block != *"$2"* ]] || { echo "$block" && return; }
+    done <"$OUT/$1"
+    echo "no example with '$2' in $1"
+    return 1
+}
+
 # hub COMMAND...: its answer.
 hub() {
     printf '%s\r\n' "$*" | nc -N -U $SOCKET | tr -d '\r' | tail -n 1
