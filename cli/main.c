@@ -176,5 +176,5 @@ main(int argc, char **argv)
 	say_init();
 	status = main_run(argc, argv);
 	say_end();
-	return status;
+	return signals_end(status);
 }

@@ -31,6 +31,8 @@ loop_signalled_cb(evutil_socket_t signo, short what, void *arg)
 
 	(void)what;
 	loop->signalled = true;
+	if (signo == SIGINT)
+		signals_note_interrupt();
 	say_hurry();
 	if (loop->signal_cb)
 		loop->signal_cb(loop->arg, (int)signo, again);

@@ -7,6 +7,7 @@ static const int signals_caught[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP,
 static const int signals_useless[] = { SIGPIPE, SIGXFSZ };
 
 static sigset_t signals_ignored;
+static bool signals_is_interrupted;
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -51,4 +52,20 @@ signals_restore(void)
 	for (size_t i = 0; i < N(signals_useless); i++)
 		if (!signals_was_ignored(signals_useless[i]))
 			signal(signals_useless[i], SIG_DFL);
+}
+
+void
+signals_note_interrupt(void)
+{
+	signals_is_interrupted = true;
+}
+
+int
+signals_end(int status)
+{
+	if (signals_is_interrupted) {
+		signal(SIGINT, SIG_DFL);
+		raise(SIGINT);
+	}
+	return status; /* process 1 of a container goes on */
 }

@@ -22,3 +22,12 @@ void signals_reset(void);
 
 /* Gives those their default action in this process. */
 void signals_restore(void);
+
+/* A SIGINT has come. */
+void signals_note_interrupt(void);
+
+/*
+ * Returns the exit status. If a SIGINT has come, it ends by that signal instead, for which a shell has the status 130:
+ * one that waits for udsctl in a loop ends the loop only then.
+ */
+int signals_end(int status);

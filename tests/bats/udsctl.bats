@@ -101,8 +101,16 @@ EOF
     wait_until contains "$DIR/err" waiting
     kill -INT "$send"
     wait_exit "$send"
-    assert_equal "$status" 75
+    assert_equal "$status" 130
     contains "$DIR/err" '5 of 5'
+}
+
+@test "^C ends a loop of a shell around udsctl, with or without a daemon" {
+    run "$PYTHON" "$TOOLS/interrupted-loops.py" "$UDSCTL" "$S" 3>&- 8>&-
+    assert_success
+    start_udsd --store "$DIR/store"
+    run "$PYTHON" "$TOOLS/interrupted-loops.py" "$UDSCTL" "$S" 3>&- 8>&-
+    assert_success
 }
 
 @test "recv ends quietly when the reader of its output leaves" {
