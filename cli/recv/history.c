@@ -28,6 +28,7 @@ struct history {
 	struct reader_stream *streams; /* n of them */
 	size_t n;
 	struct buf fields; /* of the entry at hand */
+	bool is_absent;    /* one of the streams, with --no-wait */
 };
 
 bool
@@ -99,7 +100,7 @@ history_drained(void *arg)
 {
 	struct history *h = arg;
 
-	receiver_finish(&h->receiver, EX_OK);
+	receiver_finish(&h->receiver, h->is_absent ? EX_NOINPUT : EX_OK);
 }
 
 static void
@@ -126,8 +127,15 @@ history_missed(void *arg, const struct reader_stream *s, uint64_t n)
 static void
 history_absent(void *arg, const struct reader_stream *s)
 {
-	(void)arg;
-	say_notice("there is no stream '%.*s' yet; waiting for it", (int)s->name.len, (const char *)s->name.p);
+	struct history *h = arg;
+	int len = (int)s->name.len;
+	const char *name = (const char *)s->name.p;
+
+	h->is_absent |= h->receiver.o->no_wait;
+	if (h->is_absent)
+		say("there is no stream '%.*s'", len, name);
+	else
+		say_notice("there is no stream '%.*s' yet; waiting for it", len, name);
 }
 
 static void

@@ -191,7 +191,8 @@ receiver_init(struct receiver *r, const struct recv_options *o, const struct rec
 	status = sink_new(r->loop, o, receiver_sink_cb, r, &r->sink);
 	if (status != 0)
 		return status;
-	deadline_init(&r->deadline, r->loop, o->common.timeout, receiver_timed_out_cb, r);
+	deadline_init(&r->deadline, r->loop, options_timeout(&o->common, o->no_wait ? CLIENT_SILENCE : 0),
+	              receiver_timed_out_cb, r);
 	deadline_init(&r->silence, r->loop, CLIENT_SILENCE, receiver_silence_cb, r);
 	deadline_init(&r->signal_deadline, r->loop, limit, receiver_signal_timed_out_cb, r);
 	return 0;

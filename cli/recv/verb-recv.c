@@ -37,7 +37,8 @@ static const struct option_row rows[] = {
 	  offsetof(struct recv_options, stop_on_error) },
 	{ "stop-timeout", 0, "DURATION", "wait this long for commands after a signal (60s)", OPTION_DURATION,
 	  offsetof(struct recv_options, stop_timeout) },
-	{ "timeout", 0, "DURATION", "give up after this long without a message (never)", OPTION_TIMEOUT, 0 },
+	{ "timeout", 0, "DURATION", "give up after this long without a message (never; --no-wait: 5s)", OPTION_TIMEOUT,
+	  0 },
 	{ "summary", 0, NULL, "report totals at the end", OPTION_FLAG, offsetof(struct recv_options, summary) },
 	{ 0 },
 };

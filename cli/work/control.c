@@ -258,6 +258,12 @@ control_is_up(const struct control *c)
 	return client_is_up(c->client);
 }
 
+void
+control_explain(const struct control *c, char *text, size_t size)
+{
+	client_explain(c->client, text, size);
+}
+
 uint64_t
 control_verdicts(const struct control *c)
 {

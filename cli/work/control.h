@@ -55,6 +55,8 @@ void control_send(struct control *c, struct control_request request, const struc
 void control_renew(struct control *c);
 
 bool control_is_up(const struct control *c);
+/* As client_explain(). */
+void control_explain(const struct control *c, char *text, size_t size);
 /* Verdicts that are not answered; those by which jobs are given back; and whether one is that this job is done. */
 uint64_t control_verdicts(const struct control *c);
 uint64_t control_returns(const struct control *c);

@@ -14,8 +14,10 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "client.h"
 #include "control.h"
 #include "crew.h"
+#include "deadline.h"
 #include "leave.h"
 #include "setup.h"
 #include "human.h"
@@ -43,7 +45,9 @@ struct worker {
 	struct printer *printer; /* NULL without */
 	struct timer again;      /* the setup */
 	struct timer lease;      /* jobs are claimed again */
-	bool is_ready;           /* jobs may be asked for */
+	/* With --drain, it runs while there is neither a daemon that gives jobs nor a job. */
+	struct deadline patience;
+	bool is_ready; /* jobs may be asked for */
 	/*
 	 * Nothing has ended or was given back since it last asked, and, once that is answered, nothing was waiting.
 	 * What is said on one connection may be heard before what was said earlier on the other.
@@ -66,6 +70,17 @@ worker_check_end(struct worker *w)
 {
 	if (w->finishing && !(w->crew && !crew_is_idle(w->crew)))
 		leave_go_on(&w->leave, worker_is_idle(w));
+}
+
+static void
+worker_impatient_cb(void *arg, const char *why)
+{
+	struct worker *w = arg;
+	char explanation[512];
+
+	control_explain(w->control, explanation, sizeof(explanation));
+	say("%s: %s", why, explanation);
+	loop_end(w->loop, EX_TEMPFAIL);
 }
 
 /* Asks for no more jobs, and ends when there is nothing left to do. */
@@ -93,6 +108,7 @@ worker_go_on(void *arg)
 	/* What is given back waits again, for this worker perhaps, once the daemon has answered. */
 	bool is_over = drains && w->is_dry && !is_asking && control_returns(w->control) == 0;
 
+	deadline_run(&w->patience, !w->is_ready && !w->finishing && worker_is_idle(w));
 	if (worker_is_idle(w) && (is_over || (count > 0 && w->taken >= count)))
 		worker_finish(w, EX_OK);
 	worker_check_end(w);
@@ -263,7 +279,7 @@ worker_control_down_cb(void *arg)
 	w->is_ready = false;
 	leave_lost(&w->leave);
 	supply_renew(w->supply);
-	worker_check_end(w);
+	worker_go_on(w);
 }
 
 static const struct control_ops worker_control_ops = {
@@ -335,7 +351,7 @@ worker_supply_down_cb(void *arg)
 	if (w->crew)
 		w->taken -= crew_drop_queue(w->crew);
 	control_renew(w->control);
-	worker_check_end(w);
+	worker_go_on(w);
 }
 
 static const struct supply_ops worker_supply_ops = {
@@ -383,8 +399,10 @@ worker_begin(struct worker *w, const struct work_options *o)
 		w->crew = crew_new(w->loop, w->plan, &worker_crew_ops, w);
 	timer_init(&w->again, w->loop, worker_set_up_cb, w);
 	timer_init(&w->lease, w->loop, worker_lease_cb, w);
+	deadline_init(&w->patience, w->loop, o->drain ? CLIENT_SILENCE : 0, worker_impatient_cb, w);
 	control_start(w->control);
 	supply_start(w->supply);
+	worker_go_on(w);
 }
 
 int
@@ -405,6 +423,7 @@ worker_run(const struct plan *plan)
 	setup_deinit(&w.setup);
 	timer_deinit(&w.again);
 	timer_deinit(&w.lease);
+	deadline_deinit(&w.patience);
 	loop_free(w.loop);
 	return status;
 }

@@ -51,9 +51,13 @@ is_size() { # FILE BYTES
     assert_equal "$(recv_all --from -10m a)" now
     assert_equal "$(recv_all --from -1d -n 1 a)" now
     assert_equal "$(recv_all --from -0 a)" ''
-    run recv --no-wait none
-    assert_success
-    assert_output ''
+    # A name that is mistyped is not taken for one that has nothing new.
+    reply_to XADD b '*' message there
+    run recv --no-wait none b
+    assert_failure 66
+    assert_output "udsctl: there is no stream 'none'
+there"
+    reply_to DEL b
     background "$UDSCTL" recv --from new -n 1 a none >"$DIR/out"
     local recv=$!
     wait_until info_is stream_readers_blocked 1
@@ -86,8 +90,9 @@ is_size() { # FILE BYTES
     assert_equal "$(recv_all --position "$DIR/q" a)" $'4\n5'
     assert_equal "$(cat "$DIR/err")" ''
     # A stream that does not exist yet, and one that is empty.
-    recv --from -1s --no-wait b 2>"$DIR/err"
-    assert_equal "$(cat "$DIR/err")" ''
+    run recv --from -1s -n 1 --timeout 100ms b
+    assert_failure 75
+    assert_output 'udsctl: timed out after 100ms: no message came'
     reply_to XTRIM a MAXLEN 0
     assert_equal "$(recv_all --from -1s a)" ''
     assert_equal "$(cat "$DIR/err")" ''

@@ -449,7 +449,7 @@ verb_rows() {
     local verb
     mkfifo "$DIR/input"
     exec 8<>"$DIR/input"
-    for verb in send recv 'recv --no-wait' pipe serve work; do
+    for verb in send recv 'recv --from new' pipe serve work; do
         # shellcheck disable=SC2206 # words
         local words=($verb news)
         [ "$verb" != send ] || words+=(x --timeout 0)
@@ -457,13 +457,38 @@ verb_rows() {
         [[ $verb != serve && $verb != work ]] || words+=(-- cat)
         background "$UDSCTL" "${words[@]}" 2>"$DIR/err-${verb// /}" <"$DIR/input"
     done
-    for verb in send recv recv--no-wait pipe serve work; do
+    for verb in send recv recv--fromnew pipe serve work; do
         wait_until contains "$DIR/err-$verb" "waiting for $S: No such file or directory; is it running?"
     done
     # Others have had time by now to say it again.
-    for verb in send recv recv--no-wait pipe serve work; do
+    for verb in send recv recv--fromnew pipe serve work; do
         assert_equal "$(grep -c 'waiting for' "$DIR/err-$verb")" 1
     done
+}
+
+@test "verbs that end when there is nothing more wait for no daemon for ever, as a cron job must not" {
+    local verb pids=() pid
+    for verb in 'recv --no-wait news' 'recv --no-wait --position seen news' 'work --drain jobs -- true' 'work --drain --print jobs'; do
+        # shellcheck disable=SC2086 # words
+        background "$UDSCTL" $verb 2>"$DIR/err-${#pids[@]}"
+        pids+=("$!")
+    done
+    for pid in "${!pids[@]}"; do
+        wait_exit "${pids[pid]}"
+        assert_equal "$status" 75
+        assert_equal "$(cat "$DIR/err-$pid")" \
+            "udsctl: timed out after 5s: no connection to $S: No such file or directory; is it running?"
+    done
+    run "$UDSCTL" recv --no-wait --timeout 100ms news
+    assert_failure 75
+    assert_output --partial 'timed out after 100ms'
+    # Nor for one that does not answer.
+    start_udsd --store "$DIR/store"
+    kill -STOP "$UDSD_PID"
+    run "$UDSCTL" work --drain jobs -- true
+    kill -CONT "$UDSD_PID"
+    assert_failure 75
+    assert_output --partial "timed out after 5s: no answer from $S"
 }
 
 @test "fields that udsctl makes itself are not given with --field" {
