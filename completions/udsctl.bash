@@ -145,6 +145,7 @@ _udsctl_offer_options() {
     groups) options+=' --json --names --format --timeout' ;;
     pending) options+=' --count --json --timeout' ;;
     trim) options+=' --max-entries --older-than --before --json --timeout' ;;
+    delete) options+=' --timeout' ;;
     export) options+=' --from --timeout' ;;
     import) options+=' --json --timeout' ;;
     work)
@@ -214,7 +215,7 @@ _udsctl_read_words() {
 
 _udsctl() {
     local verbs='send recv pipe ping stats clients channels services streams groups pending work jobs retry drop wait pause resume'
-    verbs+=' call serve top monitor kill trim export import reload backup check bench help'
+    verbs+=' call serve top monitor kill trim delete export import reload backup check bench help'
     local raw_words raw cur kept quote program verb='' arguments=0 behind=0 given=() group=() waiting='' ended='' socket=() option
     local _udsctl_plain _udsctl_quote
 
@@ -260,7 +261,7 @@ _udsctl() {
             pause,0 | resume,0)
             _udsctl_offer '' < <(_udsctl_ask streams --names)
             ;;
-        work,*) _udsctl_offer '' < <(_udsctl_ask streams --names) ;;
+        work,* | delete,*) _udsctl_offer '' < <(_udsctl_ask streams --names) ;;
         pending,1) _udsctl_offer '' < <(_udsctl_ask groups --names "${given[0]}") ;;
         retry,*) _udsctl_offer '' < <(_udsctl_ask jobs --ids --dead "${group[@]}" "${given[0]}" | _udsctl_new_ids) ;;
         drop,* | wait,*) _udsctl_offer '' < <(_udsctl_ask jobs --ids "${group[@]}" "${given[0]}" | _udsctl_new_ids) ;;

@@ -1,7 +1,7 @@
 # fish completion for udsctl
 
 set -l verbs send recv pipe ping stats clients channels services streams groups pending work jobs retry drop wait pause resume \
-    call serve top monitor kill trim export import reload backup check bench help
+    call serve top monitor kill trim delete export import reload backup check bench help
 
 # Reads the words before the cursor and prints "verb", "argument" (each behind the verb), "arguments" (their number),
 # "socket" or "group", each with what it is. A channel may have the name of a verb, so only the first word that is no option counts as one.
@@ -120,6 +120,7 @@ complete -c udsctl -n __udsctl_verb -a top -d "Watch channels, clients and strea
 complete -c udsctl -n __udsctl_verb -a monitor -d "Print messages as they are published"
 complete -c udsctl -n __udsctl_verb -a kill -d "Close the connections of clients"
 complete -c udsctl -n __udsctl_verb -a trim -d "Remove the oldest entries of a stream"
+complete -c udsctl -n __udsctl_verb -a delete -d "Delete streams with their entries and groups"
 complete -c udsctl -n __udsctl_verb -a export -d "Print the entries of a stream as JSON, for import"
 complete -c udsctl -n __udsctl_verb -a import -d "Add the entries that export has printed"
 complete -c udsctl -n __udsctl_verb -a reload -d "Make the daemon read its configuration again"
@@ -193,7 +194,7 @@ complete -c udsctl -n "__udsctl_verb stats groups" -l format -x -a "text json op
 complete -c udsctl -n "__udsctl_verb clients" -l ids -d "Print only the ids"
 complete -c udsctl -n "__udsctl_verb channels services streams groups" -l names -d "Print only the names"
 complete -c udsctl -n "__udsctl_first streams groups pending trim export import check jobs retry drop wait pause resume" -a "(__udsctl_ask streams --names)"
-complete -c udsctl -n "__udsctl_verb work" -a "(__udsctl_ask streams --names)"
+complete -c udsctl -n "__udsctl_verb work delete" -a "(__udsctl_ask streams --names)"
 complete -c udsctl -n "__udsctl_verb work jobs retry drop wait pause resume" -s g -l group -x -a "(__udsctl_ask groups --names)" -d "The group of workers"
 complete -c udsctl -n "__udsctl_verb pause" -l create -d "Make the stream, or its group, if it is missing"
 complete -c udsctl -n "__udsctl_verb work" -s j -l jobs -x -d "Run up to this many commands at once"
@@ -253,5 +254,5 @@ complete -c udsctl -n "__udsctl_verb trim" -l older-than -x -d "Remove those tha
 complete -c udsctl -n "__udsctl_verb trim" -l before -x -d "Remove those before this one"
 complete -c udsctl -n "__udsctl_verb export" -l from -x -d "Print only what is behind this entry"
 complete -c udsctl -n "__udsctl_verb stats clients channels services streams groups pending jobs monitor kill trim import bench" -l json -d "Print JSON, one object per line"
-complete -c udsctl -n "__udsctl_verb stats clients channels services streams groups pending jobs retry drop pause resume monitor kill trim export import reload backup check bench" \
+complete -c udsctl -n "__udsctl_verb stats clients channels services streams groups pending jobs retry drop pause resume monitor kill trim delete export import reload backup check bench" \
     -l timeout -x -d "Give up after this long without an answer"

@@ -72,6 +72,35 @@ groups_fetch_oldest(struct ask *a, struct group_row *row)
 	return 0;
 }
 
+/* A value is empty where the group has none. */
+static struct slice
+groups_copy_value(const struct resp_node *map, const char *key)
+{
+	const struct resp_node *node = ask_lookup(map, key);
+
+	return groups_copy(node ? node->text : (struct slice){ 0 });
+}
+
+/* What the group does by itself. */
+static int
+groups_fetch_values(struct ask *a, struct group_row *row)
+{
+	const struct slice words[] = { slice_of("UDSD"), slice_of("GROUP"), row->stream, row->name };
+	const struct resp_node *reply;
+	uint64_t paused = 0;
+	bool is_good = true;
+	int status = ask_try(a, &reply, words, 4);
+
+	if (status != 0 || reply->type == RESP_ERROR) /* deleted meanwhile, for instance */
+		return status;
+	groups_read_number(reply, "max_deliveries", &row->max_deliveries, &is_good);
+	groups_read_number(reply, "paused", &paused, &is_good);
+	row->is_paused = paused > 0;
+	row->retry_delay = groups_copy_value(reply, "retry_delay");
+	row->dead_letter = groups_copy_value(reply, "dead_letter");
+	return is_good ? 0 : ASK_FOREIGN;
+}
+
 int
 groups_say_no_stream(struct slice stream)
 {
@@ -103,9 +132,12 @@ groups_fetch_stream(struct ask *a, struct slice stream, struct groups *groups)
 	for (size_t i = 0; i < reply->elements; i++, map = reply + map->end)
 		if (map->type != RESP_ARRAY || !groups_add(groups, stream, map))
 			return ASK_FOREIGN;
-	for (size_t i = first; status == 0 && i < groups->n; i++)
+	for (size_t i = first; status == 0 && i < groups->n; i++) {
 		if (groups->rows[i].pending > 0)
 			status = groups_fetch_oldest(a, &groups->rows[i]);
+		if (status == 0 && groups->with_values)
+			status = groups_fetch_values(a, &groups->rows[i]);
+	}
 	return status;
 }
 
@@ -155,6 +187,8 @@ groups_deinit(struct groups *groups)
 	for (size_t i = 0; i < groups->n; i++) {
 		free((void *)groups->rows[i].stream.p);
 		free((void *)groups->rows[i].name.p);
+		free((void *)groups->rows[i].retry_delay.p);
+		free((void *)groups->rows[i].dead_letter.p);
 	}
 	free(groups->rows);
 }

@@ -1,4 +1,4 @@
-/* The groups of streams and their figures, read from XINFO GROUPS and XPENDING. */
+/* The groups of streams, their figures and values, read from XINFO GROUPS, XPENDING and UDSD GROUP. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,9 +18,14 @@ struct group_row {
 	uint64_t read, lag;     /* entries that were given, and that were not yet */
 	struct entry_id last;   /* of the last entry that was given */
 	struct entry_id oldest; /* of the first one that is pending; 0-0 where none is */
+	/* Only with groups.with_values. */
+	uint64_t max_deliveries;               /* 0: no limit */
+	struct slice retry_delay, dead_letter; /* empty: none; memory of their own, which ends with a NUL */
+	bool is_paused;
 };
 
 struct groups {
+	bool with_values;       /* set before groups_fetch(), to have these, too */
 	struct group_row *rows; /* by stream and name */
 	size_t n;
 };

@@ -31,11 +31,27 @@ static const struct option_row rows[] = {
 };
 
 static const struct grid_column columns[] = {
-	{ "STREAM", false }, { "GROUP", false }, { "CONSUMERS", true }, { "PENDING", true },
-	{ "LAG", true },     { "OLDEST", true }, { "LAST ID", false },
+	{ "STREAM", false }, { "GROUP", false },  { "CONSUMERS", true }, { "PENDING", true }, { "LAG", true },
+	{ "OLDEST", true },  { "RETRIES", true }, { "BACKOFF", true },   { "PAUSED", false }, { "LAST ID", false },
 };
 
 #define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+/* The first delay and the last one, as for --backoff of work. */
+static void
+groups_put_backoff(struct grid *table, struct slice delays)
+{
+	const char *p = (const char *)delays.p, *first_end = memchr(p, ' ', delays.len), *last = p + delays.len;
+
+	while (last > p && last[-1] != ' ')
+		last--;
+	if (delays.len == 0)
+		grid_put(table, "-");
+	else if (!first_end)
+		grid_put(table, "%s", p);
+	else
+		grid_put(table, "%.*s..%s", (int)(first_end - p), p, last);
+}
 
 static void
 groups_print_table(const struct groups *groups, uint64_t now)
@@ -51,6 +67,9 @@ groups_print_table(const struct groups *groups, uint64_t now)
 		grid_put(&table, "%" PRIu64, row->pending);
 		grid_put(&table, row->has_lag ? "%" PRIu64 : "-", row->lag);
 		grid_put(&table, "%s", row->pending > 0 ? human_age(groups_age(row, now) / 1000).text : "-");
+		grid_put(&table, row->max_deliveries > 0 ? "%" PRIu64 : "-", row->max_deliveries - 1);
+		groups_put_backoff(&table, row->retry_delay);
+		grid_put(&table, "%s", row->is_paused ? "paused" : "-");
 		entry_id_format(id, row->last);
 		grid_put(&table, "%s", id);
 	}
@@ -94,6 +113,11 @@ groups_print_json(const struct groups *groups)
 			entry_id_format(id, row->oldest);
 			record_set_string(object, "oldest-pending-id", id);
 		}
+		record_set(object, "max_deliveries",
+		           row->max_deliveries > 0 ? json_integer((json_int_t)row->max_deliveries) : json_null());
+		record_set_bytes(object, "retry_delay", row->retry_delay);
+		record_set_bytes(object, "dead_letter", row->dead_letter);
+		record_set(object, "paused", json_boolean(row->is_paused));
 		record_write(object);
 	}
 }
@@ -119,6 +143,7 @@ groups_print_metrics(const struct groups *groups, uint64_t now, bool is_openmetr
 		{ "group_consumers", NULL, "Consumers of the group." },
 		{ "group_pending", NULL, "Entries that were given and are not acknowledged." },
 		{ "group_pending_age_seconds", "seconds", "Time since the oldest of them was added." },
+		{ "group_paused", NULL, "1 while the group gives no entries." },
 		{ "group_lag", NULL, "Entries that were not given yet." },
 	};
 
@@ -128,9 +153,9 @@ groups_print_metrics(const struct groups *groups, uint64_t now, bool is_openmetr
 			print("# UNIT udsd_%s %s\n", metrics[i].name, metrics[i].unit);
 		for (const struct group_row *row = groups->rows; row < groups->rows + groups->n; row++) {
 			double values[] = { (double)row->consumers, (double)row->pending,
-				            (double)groups_age(row, now) / 1000, (double)row->lag };
+				            (double)groups_age(row, now) / 1000, row->is_paused, (double)row->lag };
 
-			if (i == 3 && !row->has_lag)
+			if (i == 4 && !row->has_lag)
 				continue;
 			print("udsd_%s{", metrics[i].name);
 			groups_put_label("stream", row->stream);
@@ -166,6 +191,7 @@ verb_groups_run(const void *options)
 	if (format == 1 && !record_is_possible("groups: --format json"))
 		return EX_USAGE;
 	a = ask_new(&o->common);
+	groups.with_values = !o->names;
 	status = groups_fetch(a, o->common.n_args > 0 ? o->common.args[0] : NULL, &groups);
 	if (status == 0 && o->names)
 		groups_print_names(&groups);

@@ -12,8 +12,8 @@
 /* In the order of the help. A new verb has a file of its own and is named here, and nowhere else. */
 extern const struct verb verb_send, verb_recv, verb_pipe, verb_ping, verb_stats, verb_clients, verb_channels,
     verb_services, verb_streams, verb_groups, verb_pending, verb_work, verb_jobs, verb_retry, verb_drop, verb_wait,
-    verb_pause, verb_resume, verb_call, verb_serve, verb_top, verb_monitor, verb_kill, verb_trim, verb_export,
-    verb_import, verb_reload, verb_backup, verb_check, verb_bench, verb_help;
+    verb_pause, verb_resume, verb_call, verb_serve, verb_top, verb_monitor, verb_kill, verb_trim, verb_delete,
+    verb_export, verb_import, verb_reload, verb_backup, verb_check, verb_bench, verb_help;
 
 static const struct verb *const verbs[] = {
 	&verb_send,     &verb_recv,    &verb_pipe,   &verb_ping,    &verb_stats,  &verb_clients, &verb_channels,
@@ -22,8 +22,8 @@ static const struct verb *const verbs[] = {
 #ifdef VERBS_TOP
 	&verb_top,
 #endif
-	&verb_monitor,  &verb_kill,    &verb_trim,   &verb_export,  &verb_import, &verb_reload,  &verb_backup,
-	&verb_check,    &verb_bench,   &verb_help,
+	&verb_monitor,  &verb_kill,    &verb_trim,   &verb_delete,  &verb_export, &verb_import,  &verb_reload,
+	&verb_backup,   &verb_check,   &verb_bench,  &verb_help,
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -43,6 +43,10 @@ static const struct {
 	{ "request", "call" },
 	{ "service", "services" },
 	{ "requeue", "retry" },
+	{ "del", "delete" },
+	{ "rm", "delete" },
+	{ "remove", "delete" },
+	{ "purge", "delete" },
 	{ "info", "stats" },
 	{ "status", "stats" },
 	{ "list", "clients" },

@@ -49,18 +49,18 @@ EOF
     work b h 1
     run "$UDSCTL" groups
     assert_success
-    assert_line --index 0 --regexp '^STREAM  GROUP  CONSUMERS  PENDING  LAG  +OLDEST  LAST ID$'
-    assert_line --index 1 --regexp '^a       g              1        2    3  +[0-9]+d[0-9]+h  2-0$'
-    assert_line --index 2 --regexp '^a       idle           0        0    5  +-  0-0$'
-    assert_line --index 3 --regexp '^b       h              1        1    0  +0s  [0-9]+-0$'
+    assert_line --index 0 --regexp '^STREAM  GROUP  CONSUMERS  PENDING  LAG  +OLDEST  RETRIES  BACKOFF  PAUSED  LAST ID$'
+    assert_line --index 1 --regexp '^a       g              1        2    3  +[0-9]+d[0-9]+h +-  +-  -       2-0$'
+    assert_line --index 2 --regexp '^a       idle           0        0    5  +-  +-  +-  -       0-0$'
+    assert_line --index 3 --regexp '^b       h              1        1    0  +0s  +-  +-  -       [0-9]+-0$'
     assert_equal "${#lines[@]}" 4
     run "$UDSCTL" groups b
     assert_equal "${#lines[@]}" 2
     "$UDSCTL" groups --json a >"$DIR/json"
     run json 'objects[0]' <"$DIR/json"
-    assert_output "{'stream': 'a', 'name': 'g', 'consumers': 1, 'pending': 2, 'lag': 3, 'entries-read': 2, 'last-delivered-id': '2-0', 'oldest-pending-id': '1-0'}"
+    assert_output "{'stream': 'a', 'name': 'g', 'consumers': 1, 'pending': 2, 'lag': 3, 'entries-read': 2, 'last-delivered-id': '2-0', 'oldest-pending-id': '1-0', 'max_deliveries': None, 'retry_delay': '', 'dead_letter': 'a.dead', 'paused': False}"
     run json "sorted(objects[1]), objects[1]['lag']" <"$DIR/json"
-    assert_output "(['consumers', 'entries-read', 'lag', 'last-delivered-id', 'name', 'pending', 'stream'], 5)"
+    assert_output "(['consumers', 'dead_letter', 'entries-read', 'lag', 'last-delivered-id', 'max_deliveries', 'name', 'paused', 'pending', 'retry_delay', 'stream'], 5)"
     "$UDSCTL" groups --format openmetrics b >"$DIR/metrics"
     assert_equal "$(tail -n 1 "$DIR/metrics")" '# EOF'
     run grep -v '^#' "$DIR/metrics"
@@ -71,6 +71,15 @@ EOF
     assert_equal "$("$UDSCTL" groups --format json a)" "$(cat "$DIR/json")"
     run grep -c '# EOF' <("$UDSCTL" groups --format prometheus)
     assert_output 0
+    # What holds for jobs that fail.
+    reply_to UDSD GROUP b h SET max_deliveries 4 retry_delay '1s 2s 5m' paused 1
+    run "$UDSCTL" groups b
+    assert_line --index 1 --regexp '^b       h              1        1    0  +[0-9]s        3  1s..300s  paused  [0-9]+-0$'
+    run json "objects[0]['max_deliveries'], objects[0]['retry_delay'], objects[0]['paused']" < <("$UDSCTL" groups --json b)
+    assert_output "(4, '1s 2s 300s', True)"
+    assert_equal "$("$UDSCTL" groups --format openmetrics b | grep '^udsd_group_paused')" 'udsd_group_paused{stream="b",group="h"} 1'
+    reply_to UDSD GROUP b h SET retry_delay 7s
+    assert_equal "$("$UDSCTL" groups b | awk 'NR == 2 { print $8 }')" 7s
     # Quotes, backslashes, newlines and bytes that are no text in names.
     reply_to XADD $'q"\\\n' '*' x y
     work $'q"\\\n' g 0
@@ -127,6 +136,28 @@ EOF
         assert_failure 66
         assert_output "udsctl: there is no stream 'none'"
     done
+}
+
+@test "delete: streams with all that they hold" {
+    start_store
+    fill a 1 5
+    work a g 2
+    reply_to XADD b '*' x y
+    "$UDSCTL" send --store --delay 1h a later
+    run "$UDSCTL" delete a none b
+    assert_failure 66
+    assert_line "udsctl: there is no stream 'none'"
+    assert_line 'deleted a'
+    assert_line 'deleted b'
+    assert_equal "$("$UDSCTL" streams --names)" ''
+    assert_equal "$(reply_to UDSD LATER LIST)" '[]'
+    run "$UDSCTL" delete
+    assert_failure 64
+    run "$UDSCTL" delete ''
+    assert_failure 64
+    assert_output --partial 'is a variable unset?'
+    run "$UDSCTL" rm a
+    assert_output "udsctl: unknown verb 'rm'; did you mean 'delete'?"
 }
 
 @test "trim: by number, age and ID" {
