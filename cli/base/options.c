@@ -127,15 +127,14 @@ options_is_repeated(struct rules *rules, const struct option_row *row)
 	return was_given && i >= rules->n_global && row->kind != OPTION_FLAG && row->kind != OPTION_LIST;
 }
 
-/* Milliseconds; a number alone is in seconds. */
-static int
-options_parse_duration(const char *text, uint64_t *ret_value)
+int
+options_parse_duration(const char *text, uint64_t *ret_ms)
 {
 	uint64_t v;
 
 	if (num_parse_u64(text, &v) != 0)
-		return num_parse_duration(text, ret_value);
-	return __builtin_mul_overflow(v, (uint64_t)1000, ret_value) ? -ERANGE : 0;
+		return num_parse_duration(text, ret_ms);
+	return __builtin_mul_overflow(v, (uint64_t)1000, ret_ms) ? -ERANGE : 0;
 }
 
 /* Sets the field of the row. Returns NULL, or what was expected instead of the text. */

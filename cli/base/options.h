@@ -103,6 +103,9 @@ int options_parse(struct options *o, const struct verb *verb, int argc, char **a
 /* Whether not both of two options are given that exclude each other, by their names. Says so if they are. */
 bool options_are_apart(const char *verb, const char *a, bool has_a, const char *b, bool has_b);
 
+/* A duration as users give it, in ms; a number alone is in seconds. Returns 0 or negative. */
+int options_parse_duration(const char *text, uint64_t *ret_ms);
+
 /* --timeout in ms, or the default where it is not given. */
 static inline uint64_t
 options_timeout(const struct options *o, uint64_t by_default)

@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "entry.h"
-#include "num.h"
+#include "options.h"
 #include "resp-reply.h"
 
 static bool
@@ -73,7 +73,7 @@ place_parse(const char *text, struct place *ret_place)
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	if (*text == '-' && num_parse_duration(text + 1, &ms) == 0)
+	if (*text == '-' && options_parse_duration(text + 1, &ms) == 0)
 		place.id.ms = ms < now_ms ? now_ms - ms : 0;
 	else if (entry_id_parse(slice_of(text), 0, &place.id))
 		place.is_entry = strchr(text, '-');

@@ -20,17 +20,6 @@
 /* The daemon takes lists of so many delays. */
 #define DELAYS_MAX 16
 
-/* A duration; a number alone is in seconds. Returns 0 or negative. */
-static int
-plan_parse_duration(const char *text, uint64_t *ret_ms)
-{
-	uint64_t seconds;
-
-	if (num_parse_u64(text, &seconds) != 0)
-		return num_parse_duration(text, ret_ms);
-	return __builtin_mul_overflow(seconds, (uint64_t)1000, ret_ms) ? -1 : 0;
-}
-
 static double
 plan_power(double base, unsigned int n)
 {
@@ -53,8 +42,8 @@ plan_parse_backoff(struct plan *plan, const char *text)
 
 	if (dots && (size_t)(dots - text) < sizeof(first))
 		memcpy(first, text, (size_t)(dots - text));
-	if (plan_parse_duration(dots ? first : text, &from) != 0 ||
-	    plan_parse_duration(dots ? dots + 2 : text, &to) != 0 || to < from || to == 0)
+	if (options_parse_duration(dots ? first : text, &from) != 0 ||
+	    options_parse_duration(dots ? dots + 2 : text, &to) != 0 || to < from || to == 0)
 		return -1;
 	delay = from > 0 ? (double)from : 1;
 	for (factor = 2; plan_power(factor, DELAYS_MAX - 1) < (double)to / delay; factor += 0.1)

@@ -10,8 +10,8 @@ BENCH=$BUILD/tests/bench/udsd-bench
     run "$BENCH" --quick --work '@(publish-1|idle)' --udsd "$UDSD" --peers udsd,redis,floor \
         --json "$DIR/json" --svg "$DIR/svg" --table "$DIR/page.md" 3>&-
     assert_success
-    assert_output --regexp $'\nmessage to 1 receiver, 64 deep +ns +[0-9.]+ +[0-9.]+ +- +- +- +[0-9.]+ '
-    assert_output --regexp $'\nidle client +B +[0-9.]+ +[0-9.]+ +- +- +- +[0-9.]+ '
+    assert_output --regexp $'\nmessage to 1 receiver, 64 deep +ns +[0-9.]+ +[0-9.]+ +- +- +- +- +[0-9.]+ '
+    assert_output --regexp $'\nidle client +B +[0-9.]+ +[0-9.]+ +- +- +- +- +[0-9.]+ '
     run "$PYTHON" "$TOOLS/bench-results.py" "$DIR/json" "$DIR/svg" "$DIR/page.md" udsd redis floor
     assert_success
 }

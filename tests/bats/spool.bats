@@ -204,6 +204,7 @@ mount_small() {
     diff <(seq 50000) "$DIR/out"
     # Without a daemon, it goes on when somebody makes room.
     stop_udsd
+    rm "$DIR/err"
     seq 50000 >"$DIR/in"
     exec 8<"$DIR/in"
     "$UDSCTL" send --spool "$DIR/small/spool" numbers <&8 2>"$DIR/err" 3>&- &
@@ -269,6 +270,7 @@ mount_small() {
 # then another one goes on with the same descriptor, and everything must arrive.
 take_over() {
     exec 8<"$DIR/in"
+    rm -f "$DIR/err"
     "$UDSCTL" --socket "$DIR/none" send --spool "$SPOOL" --spool-bytes 300K news <&8 2>"$DIR/err" 3>&- &
     local send=$!
     PIDS+=("$send")

@@ -50,6 +50,7 @@ is_size() { # FILE BYTES
     reply_to XADD a '*' message now
     assert_equal "$(recv_all --from -10m a)" now
     assert_equal "$(recv_all --from -1d -n 1 a)" now
+    assert_equal "$(recv_all --from -600 a)" now
     assert_equal "$(recv_all --from -0 a)" ''
     # A name that is mistyped is not taken for one that has nothing new.
     reply_to XADD b '*' message there

@@ -71,6 +71,7 @@ json() {
     assert_failure 64
     assert_output --partial "unexpected argument '2'"
     # It ends when the connection does.
+    rm "$DIR/stats"
     background "$UDSCTL" stats --watch=1h >"$DIR/stats" 2>"$DIR/err"
     local watch=$!
     wait_until has_lines "$DIR/stats" 1
