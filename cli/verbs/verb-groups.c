@@ -117,7 +117,7 @@ groups_print_json(const struct groups *groups)
 		           row->max_deliveries > 0 ? json_integer((json_int_t)row->max_deliveries) : json_null());
 		record_set_bytes(object, "retry_delay", row->retry_delay);
 		record_set_bytes(object, "dead_letter", row->dead_letter);
-		record_set(object, "paused", json_boolean(row->is_paused));
+		record_set(object, "paused", json_integer(row->is_paused));
 		record_write(object);
 	}
 }

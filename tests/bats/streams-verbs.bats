@@ -58,7 +58,7 @@ EOF
     assert_equal "${#lines[@]}" 2
     "$UDSCTL" groups --json a >"$DIR/json"
     run json 'objects[0]' <"$DIR/json"
-    assert_output "{'stream': 'a', 'name': 'g', 'consumers': 1, 'pending': 2, 'lag': 3, 'entries-read': 2, 'last-delivered-id': '2-0', 'oldest-pending-id': '1-0', 'max_deliveries': None, 'retry_delay': '', 'dead_letter': 'a.dead', 'paused': False}"
+    assert_output "{'stream': 'a', 'name': 'g', 'consumers': 1, 'pending': 2, 'lag': 3, 'entries-read': 2, 'last-delivered-id': '2-0', 'oldest-pending-id': '1-0', 'max_deliveries': None, 'retry_delay': '', 'dead_letter': 'a.dead', 'paused': 0}"
     run json "sorted(objects[1]), objects[1]['lag']" <"$DIR/json"
     assert_output "(['consumers', 'dead_letter', 'entries-read', 'lag', 'last-delivered-id', 'max_deliveries', 'name', 'paused', 'pending', 'retry_delay', 'stream'], 5)"
     "$UDSCTL" groups --format openmetrics b >"$DIR/metrics"
@@ -76,7 +76,7 @@ EOF
     run "$UDSCTL" groups b
     assert_line --index 1 --regexp '^b       h              1        1    0  +[0-9]s        3  1s..300s  paused  [0-9]+-0$'
     run json "objects[0]['max_deliveries'], objects[0]['retry_delay'], objects[0]['paused']" < <("$UDSCTL" groups --json b)
-    assert_output "(4, '1s 2s 300s', True)"
+    assert_output "(4, '1s 2s 300s', 1)"
     assert_equal "$("$UDSCTL" groups --format openmetrics b | grep '^udsd_group_paused')" 'udsd_group_paused{stream="b",group="h"} 1'
     reply_to UDSD GROUP b h SET retry_delay 7s
     assert_equal "$("$UDSCTL" groups b | awk 'NR == 2 { print $8 }')" 7s
