@@ -105,6 +105,7 @@ intake_is_new(struct intake *in, struct slice line)
 		break;
 	case DOUBT_SAME:
 		lines_consume(in->lines, in->doubt.same);
+		in->known = in->doubt.same;
 		spool_taken(in->spool);
 		doubt_deinit(&in->doubt);
 		break;

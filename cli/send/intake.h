@@ -21,6 +21,7 @@ struct intake {
 	struct lines *lines;
 	struct spool *spool;
 	struct doubt doubt; /* whether the first lines of the input are in it already */
+	uint64_t known;     /* those that were */
 	struct buf packed;  /* the way, as the spool has it */
 	bool stuck;         /* something cannot be written to the spool */
 	uint64_t stuck_at;  /* when that was last so */

@@ -240,7 +240,7 @@ source_stop(struct source *s)
 uint64_t
 source_taken(const struct source *s)
 {
-	return s->left_before + lines_taken(s->lines);
+	return s->left_before + lines_taken(s->lines) - s->intake.known;
 }
 
 uint64_t
@@ -273,7 +273,7 @@ void
 source_describe(const struct source *s, uint64_t number, char *text, size_t size)
 {
 	if (number > s->left_before)
-		lines_describe(s->lines, number - s->left_before, text, size);
+		lines_describe(s->lines, number - s->left_before + s->intake.known, text, size);
 	else
 		snprintf(text, size, "message %" PRIu64 " of those left in spool '%s'", number, s->o->spool);
 }

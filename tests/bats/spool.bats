@@ -321,6 +321,30 @@ EOF
     diff <(echo "$output") "$DIR/out"
 }
 
+@test "killed when its lines are in the spool and still in the pipe: the next udsctl sends them once, and counts them so" {
+    command -v strace >/dev/null || skip "needs strace"
+    ! is_sanitized || skip "sanitizers find leaks by tracing"
+    mkfifo "$DIR/fifo"
+    exec 8<>"$DIR/fifo"
+    seq 2000 >&8
+    run strace -qq -o /dev/null -e trace=splice -e inject=splice:signal=KILL:when=1 \
+        "$UDSCTL" send --spool "$SPOOL" --timeout 10s numbers <&8 3>&-
+    assert_failure 137
+    start_udsd
+    receive numbers
+    # Its reader would keep the FIFO open.
+    "$UDSCTL" send --spool "$SPOOL" --summary numbers <"$DIR/fifo" 2>"$DIR/err" 3>&- 8>&- &
+    local send=$!
+    PIDS+=("$send")
+    wait_until has_lines "$DIR/out" 2000
+    seq 2001 2010 >&8
+    exec 8<&-
+    wait_exit "$send"
+    assert_equal "$status" 0
+    contains "$DIR/err" '2010 messages, 2010 answered, 0 not sent'
+    diff <(seq 2010) "$DIR/out"
+}
+
 @test "a line of 300 kB in a FIFO stays whole when udsctl is killed in the middle of it" {
     start_udsd
     receive news
