@@ -78,7 +78,7 @@ groups_copy_value(const struct resp_node *map, const char *key)
 {
 	const struct resp_node *node = ask_lookup(map, key);
 
-	return groups_copy(node ? node->text : (struct slice){ 0 });
+	return groups_copy(node ? node->text : slice_of(""));
 }
 
 /* What the group does by itself. */

@@ -28,7 +28,7 @@ struct history {
 	struct reader_stream *streams; /* n of them */
 	size_t n;
 	struct buf fields; /* of the entry at hand */
-	bool is_absent;    /* one of the streams, with --no-wait */
+	bool is_absent;    /* one of the streams, with --no-wait, on this connection */
 };
 
 bool
@@ -100,7 +100,7 @@ history_drained(void *arg)
 {
 	struct history *h = arg;
 
-	receiver_finish(&h->receiver, h->is_absent ? EX_NOINPUT : EX_OK);
+	receiver_finish(&h->receiver, EX_OK);
 }
 
 static void
@@ -164,6 +164,7 @@ history_up(void *arg)
 {
 	struct history *h = arg;
 
+	h->is_absent = false;
 	receiver_is_up(&h->receiver);
 }
 
@@ -282,7 +283,9 @@ history_receive(struct history *h, const struct recv_options *o, const struct pl
 	status = receiver_run(&h->receiver);
 	saved = h->ledger.has_failed ? 0 : ledger_save(&h->ledger);
 	status = receiver_report(&h->receiver, status);
-	return status == EX_OK ? saved : status;
+	if (status == EX_OK)
+		status = saved;
+	return status == EX_OK && h->is_absent ? EX_NOINPUT : status;
 }
 
 int

@@ -2,9 +2,12 @@
 #include <sysexits.h>
 
 #include "ask.h"
+#include "buf.h"
 #include "groups.h"
+#include "memory.h"
 #include "options.h"
 #include "print.h"
+#include "printable.h"
 
 static const struct option_row rows[] = {
 	OPTION_TIMEOUT_ROW,
@@ -16,6 +19,7 @@ static int
 delete_one(struct ask *a, const char *stream)
 {
 	const struct resp_node *reply;
+	struct buf name = { 0 };
 	int status = ask(a, &reply, "DEL", stream, NULL);
 
 	if (status != 0)
@@ -24,7 +28,10 @@ delete_one(struct ask *a, const char *stream)
 		return ASK_FOREIGN;
 	if (reply->integer == 0)
 		return groups_say_no_stream(slice_of(stream));
-	print("deleted %s\n", stream);
+	memory_check(buf_printf(&name, "%s", stream));
+	name.len = printable_clean((char *)name.data, name.len, NULL);
+	print("deleted %.*s\n", (int)name.len, (const char *)name.data);
+	buf_deinit(&name);
 	return 0;
 }
 

@@ -41,13 +41,16 @@ static const struct grid_column columns[] = {
 static void
 groups_put_backoff(struct grid *table, struct slice delays)
 {
-	const char *p = (const char *)delays.p, *first_end = memchr(p, ' ', delays.len), *last = p + delays.len;
+	const char *p = (const char *)delays.p, *first_end, *last = p + delays.len;
 
+	if (delays.len == 0) {
+		grid_put(table, "-");
+		return;
+	}
+	first_end = memchr(p, ' ', delays.len);
 	while (last > p && last[-1] != ' ')
 		last--;
-	if (delays.len == 0)
-		grid_put(table, "-");
-	else if (!first_end)
+	if (!first_end)
 		grid_put(table, "%s", p);
 	else
 		grid_put(table, "%.*s..%s", (int)(first_end - p), p, last);

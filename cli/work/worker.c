@@ -45,7 +45,7 @@ struct worker {
 	struct printer *printer; /* NULL without */
 	struct timer again;      /* the setup */
 	struct timer lease;      /* jobs are claimed again */
-	/* With --drain, it runs while there is neither a daemon that gives jobs nor a job. */
+	/* With --drain, it runs while there is no daemon that gives jobs, no job, and nothing to tell about one. */
 	struct deadline patience;
 	bool is_ready; /* jobs may be asked for */
 	/*
@@ -108,7 +108,8 @@ worker_go_on(void *arg)
 	/* What is given back waits again, for this worker perhaps, once the daemon has answered. */
 	bool is_over = drains && w->is_dry && !is_asking && control_returns(w->control) == 0;
 
-	deadline_run(&w->patience, !w->is_ready && !w->finishing && worker_is_idle(w));
+	deadline_run(&w->patience,
+	             !w->is_ready && !w->finishing && worker_is_idle(w) && control_verdicts(w->control) == 0);
 	if (worker_is_idle(w) && (is_over || (count > 0 && w->taken >= count)))
 		worker_finish(w, EX_OK);
 	worker_check_end(w);

@@ -51,13 +51,17 @@ is_size() { # FILE BYTES
     assert_equal "$(recv_all --from -10m a)" now
     assert_equal "$(recv_all --from -1d -n 1 a)" now
     assert_equal "$(recv_all --from -600 a)" now
-    assert_equal "$(recv_all --from -0 a)" ''
+    assert_equal "$(recv_all --from=-0 a)" ''
     # A name that is mistyped is not taken for one that has nothing new.
     reply_to XADD b '*' message there
     run recv --no-wait none b
     assert_failure 66
     assert_output "udsctl: there is no stream 'none'
 there"
+    run recv --no-wait -n 1 none b
+    assert_failure 66
+    run recv --no-wait --exec false none b
+    assert_failure 70
     reply_to DEL b
     background "$UDSCTL" recv --from new -n 1 a none >"$DIR/out"
     local recv=$!

@@ -156,6 +156,9 @@ EOF
     run "$UDSCTL" delete ''
     assert_failure 64
     assert_output --partial 'is a variable unset?'
+    reply_to XADD $'\e[31m' '*' x y
+    run "$UDSCTL" delete $'\e[31m'
+    assert_output 'deleted ?[31m'
     run "$UDSCTL" rm a
     assert_output "udsctl: unknown verb 'rm'; did you mean 'delete'?"
 }

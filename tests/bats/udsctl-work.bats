@@ -996,6 +996,22 @@ is_blocked() {
     done
 }
 
+@test "--drain: what became of a job is told however long the daemon is away" {
+    start_store
+    "$UDSCTL" send --store jobs a b
+    work_on --drain --jobs 2 jobs -- sh -c "read -r n; echo \$n >>'$DIR/ran'; until [ -e '$DIR/go' ]; do sleep 0.05; done"
+    wait_until has_lines "$DIR/ran" 2
+    kill -KILL "$UDSD_PID"
+    wait_exit "$UDSD_PID"
+    : >"$DIR/go"
+    sleep 6 # longer than it waits where it has nothing to tell
+    start_store
+    wait_exit "$WORKER"
+    assert_equal "$status" 0
+    assert_equal "$(length jobs)" 0
+    assert_equal "$(sort "$DIR/ran" | paste -sd ' ')" 'a b'
+}
+
 @test "--drain believes no answer from before its jobs were given back" {
     start_store
     background "$PYTHON" "$TOOLS/late-answers.py" "$DIR/late.sock" "$S"

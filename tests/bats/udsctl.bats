@@ -468,7 +468,7 @@ verb_rows() {
 
 @test "verbs that end when there is nothing more wait for no daemon for ever, as a cron job must not" {
     local verb pids=() pid
-    for verb in 'recv --no-wait news' 'recv --no-wait --position seen news' 'work --drain jobs -- true' 'work --drain --print jobs'; do
+    for verb in 'recv --no-wait news' "recv --no-wait --position $DIR/seen news" 'work --drain jobs -- true' 'work --drain --print jobs'; do
         # shellcheck disable=SC2086 # words
         background "$UDSCTL" $verb 2>"$DIR/err-${#pids[@]}"
         pids+=("$!")
