@@ -131,11 +131,12 @@ history_absent(void *arg, const struct reader_stream *s)
 	int len = (int)s->name.len;
 	const char *name = (const char *)s->name.p;
 
-	h->is_absent |= h->receiver.o->no_wait;
-	if (h->is_absent)
-		say("there is no stream '%.*s'", len, name);
-	else
+	if (!h->receiver.o->no_wait) {
 		say_notice("there is no stream '%.*s' yet; waiting for it", len, name);
+		return;
+	}
+	h->is_absent = true;
+	say("there is no stream '%.*s'", len, name);
 }
 
 static void

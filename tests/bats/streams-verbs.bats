@@ -94,6 +94,28 @@ EOF
     assert_failure 64
 }
 
+@test "groups: one that goes in the middle of the questions is shown without values" {
+    background "$PYTHON" - "$DIR/fake.sock" <<'EOF'
+import socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+group = b"*1\r\n*12\r\n$4\r\nname\r\n$1\r\ng\r\n$9\r\nconsumers\r\n:0\r\n$7\r\npending\r\n:0\r\n" \
+    b"$17\r\nlast-delivered-id\r\n$3\r\n1-0\r\n$12\r\nentries-read\r\n:1\r\n$3\r\nlag\r\n:0\r\n"
+while True:
+    client = listener.accept()[0]
+    while data := client.recv(4096):
+        client.sendall(group if b"XINFO" in data else b"-NOGROUP No such consumer group\r\n")
+EOF
+    wait_until is_listening "$DIR/fake.sock"
+    run "$UDSCTL" -s "$DIR/fake.sock" groups --json a
+    assert_success
+    assert_output --partial '"max_deliveries":null,"retry_delay":"","dead_letter":"","paused":0'
+    run "$UDSCTL" -s "$DIR/fake.sock" groups a
+    assert_success
+    assert_line --index 1 --regexp '^a +g +0 +0 +0 +- +- +- +- +1-0$'
+}
+
 @test "groups: streams whose names are any bytes" {
     start_store
     "$PYTHON" - "$S" <<'EOF'
