@@ -6,6 +6,10 @@
  *
  * So is what a checkpoint reads: pages of the log, most of them one behind the other.
  *
+ * A log that grows by little at a time grows by zeros in advance: a flush of a file that has become longer must write
+ * where its new part is, too, and takes about twice as long as one of the same bytes within it. Zeros are no page of a
+ * log to SQLite, which looks for the first one that does not belong there.
+ *
  * Only the log and the database are treated so; other files are the system's own.
  */
 #include "gather.h"
@@ -21,17 +25,20 @@
 #define GATHER_BYTES ((size_t)64 * 1024)
 /* A page of the log that stands so close behind the one before it is the next: there is a header between them. */
 #define GATHER_GAP 64
+/* The length of a log is a multiple of this, unless a commit has made it longer by GATHER_BYTES. */
+#define GATHER_STEP ((sqlite3_int64)256 * 1024)
 
 struct gather_file {
 	sqlite3_file file;
 	sqlite3_file *real; /* behind this struct */
 	bool is_log;
-	uint8_t *data;     /* GATHER_BYTES; NULL: without memory, nothing is kept */
-	size_t len;        /* to be written */
-	size_t read_len;   /* or read in advance; never both */
-	sqlite3_int64 at;  /* where either belongs */
-	sqlite3_int64 end; /* of what was read last */
-	int failure;       /* a code that the next flush reports */
+	uint8_t *data;                   /* GATHER_BYTES; NULL: without memory, nothing is kept */
+	size_t len;                      /* to be written */
+	size_t read_len;                 /* or read in advance; never both */
+	sqlite3_int64 at;                /* where either belongs */
+	sqlite3_int64 end;               /* of what was read last */
+	sqlite3_int64 size, synced_size; /* of a log; and when it was flushed */
+	int failure;                     /* a code that the next flush reports */
 };
 
 static struct gather_file *
@@ -47,6 +54,16 @@ gather_real(sqlite3_file *file)
 }
 
 static int
+gather_put(struct gather_file *g, const void *data, size_t len, sqlite3_int64 at)
+{
+	int code = g->real->pMethods->xWrite(g->real, data, (int)len, at);
+
+	if (code == SQLITE_OK && at + (sqlite3_int64)len > g->size)
+		g->size = at + (sqlite3_int64)len;
+	return code;
+}
+
+static int
 gather_flush(sqlite3_file *file)
 {
 	struct gather_file *g = gather_of(file);
@@ -59,7 +76,7 @@ gather_flush(sqlite3_file *file)
 		return code;
 	}
 	g->len = 0;
-	return len > 0 ? g->real->pMethods->xWrite(g->real, g->data, (int)len, g->at) : SQLITE_OK;
+	return len > 0 ? gather_put(g, g->data, len, g->at) : SQLITE_OK;
 }
 
 static int
@@ -120,7 +137,7 @@ gather_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 			return code;
 	}
 	if (!g->data || n > GATHER_BYTES)
-		return g->real->pMethods->xWrite(g->real, data, len, at);
+		return gather_put(g, data, n, at);
 	if (g->len == 0)
 		g->at = at;
 	memcpy(g->data + g->len, data, n);
@@ -131,18 +148,49 @@ gather_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 static int
 gather_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
+	struct gather_file *g = gather_of(file);
 	int code = gather_flush(file);
 
-	gather_of(file)->read_len = 0;
-	return code == SQLITE_OK ? gather_real(file)->pMethods->xTruncate(gather_real(file), size) : code;
+	g->read_len = 0;
+	if (code == SQLITE_OK)
+		code = g->real->pMethods->xTruncate(g->real, size);
+	if (code == SQLITE_OK)
+		g->size = g->synced_size = size;
+	return code;
+}
+
+/* Makes the log longer than it needs to be, unless it has grown by much. Without room it stays as it is. */
+static void
+gather_grow(struct gather_file *g)
+{
+	sqlite3_int64 grown = g->size - g->synced_size, rest = GATHER_STEP - g->size % GATHER_STEP;
+
+	if (!g->is_log || !g->data || grown == 0 || grown >= (sqlite3_int64)GATHER_BYTES || rest == GATHER_STEP)
+		return;
+	g->read_len = 0;
+	memset(g->data, 0, GATHER_BYTES);
+	while (rest > 0) {
+		size_t n = rest < (sqlite3_int64)GATHER_BYTES ? (size_t)rest : GATHER_BYTES;
+
+		if (gather_put(g, g->data, n, g->size) != SQLITE_OK)
+			return;
+		rest -= (sqlite3_int64)n;
+	}
 }
 
 static int
 gather_sync(sqlite3_file *file, int flags)
 {
+	struct gather_file *g = gather_of(file);
 	int code = gather_flush(file);
 
-	return code == SQLITE_OK ? gather_real(file)->pMethods->xSync(gather_real(file), flags) : code;
+	if (code != SQLITE_OK)
+		return code;
+	gather_grow(g);
+	code = g->real->pMethods->xSync(g->real, flags);
+	if (code == SQLITE_OK)
+		g->synced_size = g->size;
+	return code;
 }
 
 static int
@@ -230,6 +278,8 @@ gather_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, i
 	if (code != SQLITE_OK)
 		return code;
 	g->is_log = flags & SQLITE_OPEN_WAL;
+	if (g->is_log && g->real->pMethods->xFileSize(g->real, &g->size) == SQLITE_OK)
+		g->synced_size = g->size;
 	g->data = malloc(GATHER_BYTES);
 	g->file.pMethods = &gather_methods;
 	return SQLITE_OK;

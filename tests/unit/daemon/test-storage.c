@@ -240,6 +240,51 @@ directory_is_made_for_the_owner_alone(void **state UNUSED)
 	assert_stored(slash, "0 0 a=1\n");
 }
 
+static long long
+size_of(const char *directory, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+	struct stat st;
+
+	assert_true(asprintf(&path, "%s/%s", directory, name) > 0);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* To flush a file that has not become longer is cheaper; but what is long itself is not made longer. */
+static void
+log_grows_in_steps(void **state UNUSED)
+{
+	enum { STEP = 256 * 1024, LARGE = 300000 };
+	_cleanup_free_ char *dir = store_directory(), *large = calloc(1, LARGE + 1);
+	struct storage *storage = store_open(dir, NULL);
+	struct buf content = { 0 };
+	long long size;
+
+	store_put(storage, STORAGE_META, 0, "a", "1");
+	store_commit(storage);
+	assert_int_equal(size_of(dir, "store.db-wal"), STEP);
+	for (int i = 0; i < 50; i++) {
+		store_put(storage, STORAGE_META, 0, "a", i % 2 ? "2" : "3");
+		store_commit(storage);
+	}
+	assert_int_equal(size_of(dir, "store.db-wal"), STEP);
+	assert_non_null(large);
+	memset(large, 'x', LARGE);
+	store_put(storage, STORAGE_META, 0, "large", large);
+	store_commit(storage);
+	size = size_of(dir, "store.db-wal");
+	assert_in_range(size, LARGE, STEP + LARGE);
+	assert_true(size % STEP != 0);
+	store_put(storage, STORAGE_META, 0, "a", "4");
+	store_commit(storage);
+	assert_int_equal(size_of(dir, "store.db-wal"), (size / STEP + 1) * STEP);
+	store_close(storage);
+	store_read(dir, &content);
+	assert_non_null(memmem(content.data, content.len, "0 0 a=4\n", 8));
+	buf_deinit(&content);
+}
+
 static void
 write_file(const char *directory, const char *name, const char *bytes)
 {
@@ -329,6 +374,7 @@ main(void)
 		cmocka_unit_test(fetches_are_answered_in_order_beside_commits),
 		cmocka_unit_test(two_cannot_have_it),
 		cmocka_unit_test(directory_is_made_for_the_owner_alone),
+		cmocka_unit_test(log_grows_in_steps),
 		cmocka_unit_test(what_is_not_a_store_is_refused),
 		cmocka_unit_test(load_can_be_stopped),
 	};
