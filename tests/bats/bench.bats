@@ -24,10 +24,11 @@ BENCH=$BUILD/tests/bench/udsd-bench
 }
 
 @test "udsd-bench measures streams" {
-    run "$BENCH" --quick --work '@(xadd-1000|tail-10|group|pending)' --udsd "$UDSD" --peers udsd 3>&-
+    run "$BENCH" --quick --work '@(xadd-8|xadd-1000|tail-10|group|pending)' --udsd "$UDSD" --peers udsd,floor 3>&-
     assert_success
-    assert_output --regexp $'\nentry added to 1,000 streams in turn +ns +[0-9.]+ '
-    assert_output --regexp $'\nentry to 10 waiting readers, per reader +ns +[0-9.]+ '
+    assert_output --regexp $'\nentry added to one of 8 streams, on disk +ns +[0-9.]+( +-){5} +[0-9.]+ '
+    assert_output --regexp $'\nentry added to 1,000 streams in turn +ns +[0-9.]+( +-){6} '
+    assert_output --regexp $'\nentry to 10 waiting readers, per reader +ns +[0-9.]+( +-){5} +[0-9.]+ '
     assert_output --regexp $'\nentry got and acknowledged, by 100 +ns +[0-9.]+ '
     assert_output --regexp $'\nentry delivered, not acknowledged +B +[0-9.]+ '
 }

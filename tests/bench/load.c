@@ -122,10 +122,10 @@ load_conn_init(const struct load *l, struct conn *c, struct group *g, bool is_re
 	c->expected = is_receiver ? &g->deliveries : &g->answers;
 	c->fd = talk_hello(&g->script->hello, publishes ? proc_connect_apart() : proc_connect(), l->busy);
 	c->entries = (struct entries){ .head = ENTRIES_OF_READ, .last = "0-0" };
+	if (is_receiver || l->work->kind == WORK_REJOIN || l->work->kind == WORK_GROUP)
+		talk(c->fd, &g->script->join, l->busy);
 	if (load_conn_reads_tail(l, c))
 		load_conn_wait_tail(l, c);
-	else if (is_receiver || l->work->kind == WORK_REJOIN || l->work->kind == WORK_GROUP)
-		talk(c->fd, &g->script->join, l->busy);
 	if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0)
 		err(1, "epoll_ctl");
 }

@@ -85,6 +85,9 @@ const struct peer peer_table[] = {
 	    .name = "floor",
 	    .programs = { "udsd-floor" },
 	    .argv = { "udsd-floor", proc_socket, unit, reply },
+	    .store_argv = { "udsd-floor", proc_socket, unit, "$15\r\n1700000000000-1\r\n", "store",
+	                    "*1\r\n*2\r\n$2\r\nc0\r\n*",
+	                    "*2\r\n$15\r\n1700000000000-1\r\n*2\r\n$1\r\nf\r\n$16\r\n0000000000000000\r\n" },
 	    .echo_argv = { "udsd-floor", proc_socket },
 	    .protocol = &protocol_floor,
 	},
@@ -171,8 +174,9 @@ peer_can(const struct peer *peer, const struct work *work)
 {
 	bool is_floor = peer->protocol == &protocol_floor;
 
+	/* To the floor all requests of a client are equally long, and it has no groups. */
 	if (work_is_stored(work))
-		return peer->store_argv[0] != NULL;
+		return peer->store_argv[0] && (!is_floor || (work->kind != WORK_GROUP && work->streams == 0));
 	if (!peer->argv[0] || (!peer->protocol->ping && work->kind != WORK_CALL))
 		return false;
 	switch (work->kind) {
@@ -194,7 +198,7 @@ peer_can(const struct peer *peer, const struct work *work)
 	case WORK_STREAMS:
 	case WORK_PENDING:
 	case WORK_LARGE:
-		return peer->store_argv[0] != NULL;
+		return peer->store_argv[0] && !is_floor;
 	case WORK_PIPE:
 		return strcmp(peer->name, "udsd") == 0;
 	}

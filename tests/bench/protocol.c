@@ -157,6 +157,7 @@ const struct protocol protocol_floor = {
 	.subscribe = resp_subscribe,
 	.unsubscribe = resp_unsubscribe,
 	.publish = floor_publish,
+	.add = resp_add,
 	.ping = resp_ping,
 };
 

@@ -68,12 +68,14 @@ script_write(const struct work *work, const struct protocol *protocol, unsigned 
 	bool flushes = (work->kind == WORK_PUBLISH || work->kind == WORK_REJOIN) && protocol->flush;
 	struct script s = { .noise = protocol->noise,
 		            .counts_lines = work->kind == WORK_ADD || work->kind == WORK_TAIL };
+	bool is_floor = protocol == &protocol_floor;
 	char channel[16];
 
 	snprintf(channel, sizeof(channel), "c%u", number);
 	if (work->kind != WORK_ECHO)
 		protocol->hello(channel, &s.hello);
-	if (work->kind == WORK_PUBLISH || (work->kind == WORK_REJOIN && protocol != &protocol_floor)) {
+	if (work->kind == WORK_PUBLISH || (work->kind == WORK_REJOIN && !is_floor) ||
+	    (work->kind == WORK_TAIL && is_floor)) {
 		protocol->join(channel, &s.join);
 		if (protocol->flush)
 			protocol->flush(&s.join);
