@@ -13,7 +13,7 @@ async function begin() {
 	const broker = aedes({ mq }), server = createServer(broker.handle);
 	server.listen(0, "127.0.0.1");
 	await once(server, "listening");
-	return { broker, server, client: await mqtt.connectAsync(`mqtt://127.0.0.1:${server.address().port}`) };
+	return { broker, mq, server, client: await mqtt.connectAsync(`mqtt://127.0.0.1:${server.address().port}`) };
 }
 
 const places = [await begin(), await begin()];
@@ -43,8 +43,13 @@ await b.publishAsync("end", "-3", { qos: 1 });
 await received[0].expect("end", -3);
 console.log("unsubscribed");
 
-for (const { broker, server, client } of places) {
+for (const { broker, mq, server, client } of places) {
+	const left = once(broker, "clientDisconnect");
 	await client.endAsync();
+	await left;
+	// What the library has not sent when it sends QUIT fails without anybody who looks at it.
+	await new Promise(setImmediate);
+	await Promise.all([mq.subConn.ping(), mq.pubConn.ping()]);
 	server.close();
 	await new Promise((resolve) => broker.close(resolve));
 }
