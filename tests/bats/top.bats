@@ -255,6 +255,7 @@ start_load() {
     keys v
     see 'nobody serves anything'
     mkfifo "$DIR/go"
+    exec 8<>"$DIR/go" # whose end ends the command of "stuck"
     background "$UDSCTL" serve --lines quick -- sed -u ''
     background "$UDSCTL" serve stuck -- cat "$DIR/go"
     wait_until info_is service_workers 2
