@@ -226,6 +226,7 @@ assert_ended() {
 @test "a worker that is killed: its caller is told at once, or with --retry another worker answers" {
     start_udsd
     mkfifo "$DIR/go"
+    exec 8<>"$DIR/go" # whose end ends the commands of killed workers
     serve work -- sh -c "cat '$DIR/go'"
     call_later work x
     wait_until is_busy 1
