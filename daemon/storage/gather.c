@@ -32,12 +32,12 @@ struct gather_file {
 	sqlite3_file file;
 	sqlite3_file *real; /* behind this struct */
 	bool is_log;
-	uint8_t *data;                   /* GATHER_BYTES; NULL: without memory, nothing is kept */
+	uint8_t *data;                   /* GATHER_BYTES; NULL: nothing is kept, without memory or the file's size */
 	size_t len;                      /* to be written */
 	size_t read_len;                 /* or read in advance; never both */
 	sqlite3_int64 at;                /* where either belongs */
 	sqlite3_int64 end;               /* of what was read last */
-	sqlite3_int64 size, synced_size; /* of a log; and when it was flushed */
+	sqlite3_int64 size, synced_size; /* of a log: no page is behind that; and when it was flushed */
 	int failure;                     /* a code that the next flush reports */
 };
 
@@ -278,9 +278,9 @@ gather_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, i
 	if (code != SQLITE_OK)
 		return code;
 	g->is_log = flags & SQLITE_OPEN_WAL;
-	if (g->is_log && g->real->pMethods->xFileSize(g->real, &g->size) == SQLITE_OK)
-		g->synced_size = g->size;
-	g->data = malloc(GATHER_BYTES);
+	if (g->real->pMethods->xFileSize(g->real, &g->size) == SQLITE_OK)
+		g->data = malloc(GATHER_BYTES);
+	g->synced_size = g->size;
 	g->file.pMethods = &gather_methods;
 	return SQLITE_OK;
 }

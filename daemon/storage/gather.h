@@ -1,6 +1,6 @@
 /*
- * Gathers what SQLite writes in small pieces: a page of the log is two writes, and a commit has many pages. Used as a
- * VFS between SQLite and the system's one.
+ * Gathers what SQLite writes in small pieces: a page of the log is two writes, and a commit has many pages; and makes
+ * the log grow in steps. Used as a VFS between SQLite and the system's one.
  */
 #pragma once
 

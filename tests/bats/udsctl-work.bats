@@ -1004,7 +1004,9 @@ is_blocked() {
     kill -KILL "$UDSD_PID"
     wait_exit "$UDSD_PID"
     : >"$DIR/go"
-    sleep 6 # longer than it waits where it has nothing to tell
+    # One that has nothing to tell gives up meanwhile.
+    run "$UDSCTL" work --drain jobs -- true
+    assert_failure 75
     start_store
     wait_exit "$WORKER"
     assert_equal "$status" 0
